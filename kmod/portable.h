@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the shared sources (codec, replay, map, slots) need from their
+ * surroundings: the kernel's own headers in the module, a small user-space
+ * stand-in (userspace/shim) in the tools and the unit tests.
+ */
+#ifndef DMR_PORTABLE_H
+#define DMR_PORTABLE_H
+
+#ifdef __KERNEL__
+#include <linux/types.h>
+#include <linux/kernel.h>
+#include <linux/string.h>
+#include <linux/errno.h>
+#include <linux/slab.h>
+#include <linux/mm.h>
+#include <linux/vmalloc.h>
+#include <linux/spinlock.h>
+#include <linux/mempool.h>
+#include <linux/llist.h>
+#include <linux/bitops.h>
+#include <linux/bitmap.h>
+#include <linux/hash.h>
+#include <linux/crc32c.h>
+#include <linux/atomic.h>
+#include <asm/byteorder.h>
+#include <asm/barrier.h>
+
+/* CRC-32C as the format wants it; crc32c() leaves the inversions to us. */
+static inline u32 dmr_crc32c(u32 seed, const void *data, size_t len)
+{
+	return ~crc32c(~seed, data, len);
+}
+#else
+#include "shim.h"
+#endif
+
+#endif /* DMR_PORTABLE_H */

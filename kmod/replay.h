@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * From a store's bytes to the state that memory had: choosing the superblock
+ * (R3) and proving the end of the log (R6).
+ */
+#ifndef DMR_REPLAY_H
+#define DMR_REPLAY_H
+
+#include "codec.h"
+
+/**
+ * struct dmr_reader - how replay reads the store
+ * @read: read @count blocks of 4 KiB from block @first; may sleep.
+ *	Return: 0 or a negative errno.
+ * @private: for the caller.
+ */
+struct dmr_reader {
+	int (*read)(struct dmr_reader *rd, u64 first, u32 count, void *buf);
+	void *private;
+};
+
+/** struct dmr_damage - what is wrong with a store, for messages */
+struct dmr_damage {
+	const char *reason;	/* constant text */
+	u64 where;		/* 4 KiB block of the store, ~0 if that says nothing */
+	u64 number;		/* log block number, 0 if not about the log */
+};
+
+/**
+ * dmr_replay_super() - read both superblocks and choose
+ * @rd: the store.
+ * @sb: the chosen one.
+ * @other_seq: sequence number of the other copy, 0 if it is not valid.
+ * @other_state: state number of the other copy, ~0 if it is not valid.
+ * @dmg: set on error.
+ *
+ * R3: a copy that cannot be *read* is no torn one: -EIO.
+ *
+ * Return: 0; -EIO for a read error; -ENODATA if neither copy is ours;
+ * -EPROTONOSUPPORT for a newer format; -EUCLEAN for a damaged one; -ENOMEM.
+ */
+int dmr_replay_super(struct dmr_reader *rd, struct dmr_sb *sb, u64 *other_seq,
+		     u64 *other_state, struct dmr_damage *dmg);
+
+/**
+ * struct dmr_replay_ops - what replay does with the records it finds
+ * @record: called for each record of the log in order, those of dead epochs
+ *	included (their slot changes hands all the same); @number is its log
+ *	block's.  Return: 0 or a negative errno, which ends the replay.
+ * @private: for the caller.
+ */
+struct dmr_replay_ops {
+	int (*record)(struct dmr_replay_ops *ops, const struct dmr_record *rec, u64 number);
+	void *private;
+};
+
+/**
+ * dmr_replay_log() - find the end of the log, then hand over its records
+ * @rd: the store.
+ * @sb: the superblock in force.
+ * @ops: where records go; nothing is called before the whole ring has been
+ *	read and its end is proved.
+ * @next: set to the number the next log block gets.
+ * @dmg: set on error.
+ *
+ * Return: 0; -EIO for a read error; -EUCLEAN for damage (R6); -ENOMEM; or what
+ * a callback returned.
+ */
+int dmr_replay_log(struct dmr_reader *rd, const struct dmr_sb *sb,
+		   struct dmr_replay_ops *ops, u64 *next, struct dmr_damage *dmg);
+
+#endif /* DMR_REPLAY_H */

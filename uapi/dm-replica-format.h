@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * dm-replica: the on-disk format of a store.
+ *
+ * Shared by the module and the tools.  Everything is little-endian.  The field
+ * by field description, with a hex example, is Documentation/on-disk-format.md.
+ *
+ *	0          superblock A  (64 KiB reserved, `length` bytes used)
+ *	64 KiB     superblock B
+ *	128 KiB    unused up to the first ring extent
+ *	ring       log blocks of 4 KiB, in up to DMR_RING_EXTENTS extents
+ *	slots      slot n lies at byte n * chunk_bytes of the store; numbers that
+ *		   fall on superblocks or ring extents are never given out
+ */
+#ifndef _UAPI_DM_REPLICA_FORMAT_H
+#define _UAPI_DM_REPLICA_FORMAT_H
+
+#include <linux/types.h>
+
+#define DMR_SB_MAGIC		"DMREPLSB"	/* eight bytes, no NUL on disk */
+#define DMR_SB_VERSION		1
+#define DMR_SB_AREA		65536		/* bytes reserved for one copy */
+#define DMR_SB_COPIES		2		/* A at 0, B at DMR_SB_AREA */
+
+#define DMR_BLOCK_SHIFT		12
+#define DMR_BLOCK_SIZE		(1 << DMR_BLOCK_SHIFT)	/* bytes: one mask bit, one log block */
+#define DMR_MIN_CHUNK		(16 * 1024)
+#define DMR_MAX_CHUNK		(256 * 1024)	/* 64 blocks: one bit each in a mask */
+
+#define DMR_MAX_DISKS		64
+#define DMR_MAX_POINTS		512
+#define DMR_NAME_LEN		64		/* system name, with its NUL */
+#define DMR_DISK_NAME_LEN	32		/* disk name, with its NUL */
+#define DMR_POINT_NAME_LEN	40		/* point name, with its NUL */
+#define DMR_IDENTITY_LEN	128		/* identity of a home, with its NUL */
+#define DMR_RING_EXTENTS	8
+#define DMR_RING_MIN_BLOCKS	512		/* beside twice the records of every slot */
+
+/*
+ * An epoch number's lowest bit says how the epoch was born: even numbers are
+ * main epochs, odd ones overlays.  Numbers only grow and are never used twice,
+ * so an odd number that the superblock does not list as live or promoted is
+ * dead for ever, and no list of dead overlays has to be kept.
+ */
+#define DMR_EPOCH_OVERLAY	1u
+#define DMR_EPOCH_FIRST		2u		/* the first main epoch of a new store */
+#define DMR_EPOCH_NONE		0u
+#define DMR_EPOCH_MAX		0xfffffff0u	/* no epoch is opened above this one */
+
+/* Feature bits: a reader that does not know an incompatible one refuses. */
+#define DMR_INCOMPAT_KNOWN	0ULL
+#define DMR_COMPAT_KNOWN	0ULL
+
+/* dmr_disk_sb.flags */
+#define DMR_SB_SUSPENDED	(1u << 0)	/* replication is suspended */
+#define DMR_SB_ACTIVE		(1u << 1)	/* a host has it attached, see active_host */
+#define DMR_SB_FLAGS_KNOWN	(DMR_SB_SUSPENDED | DMR_SB_ACTIVE)
+
+struct dmr_disk_extent {
+	__le64 first;			/* in 4 KiB blocks from the start of the store */
+	__le64 count;			/* in 4 KiB blocks */
+};
+
+struct dmr_disk_overlay {
+	__le32 epoch;			/* odd, or DMR_EPOCH_NONE */
+	__le32 base;			/* the epoch of the point it branches off */
+	__le64 time;			/* when it began, ns since 1970 UTC */
+};
+
+/**
+ * struct dmr_disk_sb - the fixed part of a superblock, 1024 bytes
+ *
+ * It is followed by nr_disks entries of struct dmr_disk_disk and nr_points
+ * entries of struct dmr_disk_point, sorted by epoch.  @crc is CRC-32C
+ * (Castagnoli, reflected, initial value and final xor ~0) over @length bytes
+ * with the @crc field taken as zero.  Reserved bytes are zero and a reader of
+ * this version refuses anything else.
+ */
+struct dmr_disk_sb {
+	__u8   magic[8];
+	__le32 crc;
+	__le32 length;			/* bytes written, multiple of 4096, at most DMR_SB_AREA */
+	__le32 version;
+	__le32 copy;			/* 0 for A, 1 for B */
+	__le64 compat;
+	__le64 incompat;
+	__le64 seq;			/* 40: the higher of two valid copies is current */
+	__u8   store_uuid[16];
+	__u8   system_uuid[16];
+	__u8   name[DMR_NAME_LEN];	/* 80 */
+	__le64 store_bytes;		/* 144: size of the store that is used */
+	__le32 chunk_bytes;
+	__le32 block_bytes;		/* DMR_BLOCK_SIZE */
+	__le64 create_time;		/* ns since 1970 UTC */
+	__le32 nr_disks;		/* 168 */
+	__le32 nr_points;
+	__le32 disk_entry;		/* sizeof(struct dmr_disk_disk) */
+	__le32 point_entry;		/* sizeof(struct dmr_disk_point) */
+	__le64 slot_first;		/* 184: lowest slot number that may be given out */
+	__le64 slot_end;		/* one past the highest */
+	__le32 ring_extents;		/* 200: extents in use */
+	__le32 ring_old_extents;	/* of those, the ones the older geometry had */
+	__le64 ring_from;		/* 208: first log number placed by the present geometry */
+	__le64 ring_start;		/* its place in the ring, in blocks */
+	__le64 ring_old_from;		/* the same for numbers below ring_from */
+	__le64 ring_old_start;
+	__le64 log_tail;		/* 240: first log number that replay needs */
+	__le64 log_durable;		/* last log number known durable; log_tail - 1 if none */
+	struct dmr_disk_extent ring[DMR_RING_EXTENTS];	/* 256 */
+	__le32 state;			/* 384: CIM replication state, never 8 */
+	__le32 flags;			/* DMR_SB_* */
+	__le64 state_number;		/* 392: moved by operations only */
+	__le32 cur_epoch;		/* 400: even, or the promoted overlay */
+	__le32 next_epoch;		/* opened ahead */
+	__le32 last_epoch;		/* highest number ever opened */
+	__le32 promoted;		/* the overlay that a commit made main, or none */
+	__le32 dead_first;		/* 416: main epochs killed by a commit: first.. */
+	__le32 dead_last;		/* ..and last, or none */
+	struct dmr_disk_overlay live;	/* 424 */
+	struct dmr_disk_overlay test;	/* 440 */
+	__le64 state_time;		/* 456: when the state was entered, ns since 1970 UTC */
+	__u8   active_host[16];		/* 464: machine id of the host that has it active */
+	__le64 active_time;		/* 480: when it was activated */
+	__le64 next_point;		/* 488: number the next point gets, from 1 */
+	__le64 job_number;		/* 496: highest job number given out before activation */
+	__u8   reserved0[8];		/* 504 */
+	__u8   settings[512];		/* 512: policies; zero is the default of each */
+};
+
+/* dmr_disk_disk.identity_type */
+#define DMR_IDENTITY_NONE	0
+#define DMR_IDENTITY_DM_UUID	1
+#define DMR_IDENTITY_WWID	2
+#define DMR_IDENTITY_PARTUUID	3
+#define DMR_IDENTITY_LOOP_FILE	4
+#define DMR_IDENTITY_SERIAL	5
+#define DMR_IDENTITY_PATH	6	/* nothing better: the path given to create */
+
+struct dmr_disk_disk {			/* 256 bytes */
+	__u8   name[DMR_DISK_NAME_LEN];
+	__u8   uuid[16];
+	__le64 sectors;			/* size of home in 512-byte sectors */
+	__le32 number;			/* as in the table line; equals the place in the list */
+	__le32 logical_block;		/* bytes, of home when the store was made */
+	__le32 identity_type;
+	__u8   reserved0[4];
+	__u8   identity[DMR_IDENTITY_LEN];
+	__u8   reserved1[56];
+};
+
+struct dmr_disk_point {			/* 64 bytes */
+	__le32 epoch;			/* the main epoch that must stay readable */
+	__le32 kind;			/* enum dm_replica_point_kind of dm-replica.h */
+	__le64 number;			/* never used twice in this store */
+	__le64 time;			/* ns since 1970 UTC */
+	__u8   name[DMR_POINT_NAME_LEN];
+};
+
+#define DMR_SB_FIXED		1024
+#define DMR_SB_CRC_OFFSET	8
+
+/*
+ * The log.  Block numbers start at 1 and are consecutive; block n lies in the
+ * ring at place (n - ring_from + ring_start) mod the number of ring blocks.
+ */
+#define DMR_LOG_MAGIC		0x474c5244u	/* "DRLG" */
+#define DMR_LOG_RECORDS		126		/* (4096 - 64) / 32 */
+
+enum dmr_record_type {
+	/* The whole of one version: slot, data and zero blocks, as it is now. */
+	DMR_RECORD_VERSION = 1,
+	/*
+	 * Moved home: in the blocks of data | zero, every main version of this
+	 * chunk up to and including the epoch is dead.
+	 */
+	DMR_RECORD_DROP = 2,
+};
+
+struct dmr_disk_record {		/* 32 bytes */
+	__le64 data;			/* bit b: block b of the slot holds data */
+	__le64 zero;			/* bit b: block b reads as zeroes; never set with data's */
+	__le32 epoch;
+	__u8   type;
+	__u8   disk;
+	__u8   chunk[5];		/* 40 bits, little-endian */
+	__u8   slot[5];			/* 40 bits, little-endian; all ones: no slot */
+};
+
+#define DMR_SLOT_NONE_40	0xffffffffffULL
+
+struct dmr_disk_log_block {		/* 4096 bytes */
+	__le32 magic;
+	__le32 crc;			/* CRC-32C over the block, this field zero */
+	__u8   store_uuid[16];
+	__le64 number;			/* 24 */
+	__le64 sb_seq;			/* superblock it was written under */
+	__le64 durable;			/* last log number that was durable when it was issued */
+	__le32 nr_records;		/* 48 */
+	__u8   reserved0[12];
+	struct dmr_disk_record records[DMR_LOG_RECORDS];
+};
+
+#define DMR_LOG_CRC_OFFSET	4
+
+#endif /* _UAPI_DM_REPLICA_FORMAT_H */

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause) */
+/*
+ * dm-replica: the generic netlink family and the CIM numbers it speaks.
+ *
+ * Specified by Documentation/netlink/specs/dm_replica.yaml; `make check` holds
+ * the two together.  Numbers of states, jobs and return codes are those of
+ * Msvm_ReplicationService, Msvm_ConcreteJob and Msvm_ReplicationRelationship.
+ */
+#ifndef _UAPI_DM_REPLICA_H
+#define _UAPI_DM_REPLICA_H
+
+#define DM_REPLICA_FAMILY_NAME		"dm_replica"
+#define DM_REPLICA_FAMILY_VERSION	1
+
+#define DM_REPLICA_MCGRP_SYSTEMS	"systems"
+#define DM_REPLICA_MCGRP_JOBS		"jobs"
+
+/* What an operation returns.  Refusals carry the code in the extack cookie. */
+enum dm_replica_code {
+	DM_REPLICA_CODE_COMPLETED = 0,
+	DM_REPLICA_CODE_JOB_STARTED = 4096,
+	DM_REPLICA_CODE_FAILED = 32768,
+	DM_REPLICA_CODE_ACCESS_DENIED = 32769,
+	DM_REPLICA_CODE_NOT_SUPPORTED = 32770,
+	DM_REPLICA_CODE_UNKNOWN = 32771,
+	DM_REPLICA_CODE_TIMEOUT = 32772,
+	DM_REPLICA_CODE_INVALID_PARAMETER = 32773,
+	DM_REPLICA_CODE_IN_USE = 32774,
+	DM_REPLICA_CODE_INVALID_STATE = 32775,
+	DM_REPLICA_CODE_INVALID_TYPE = 32776,
+	DM_REPLICA_CODE_NOT_AVAILABLE = 32777,
+	DM_REPLICA_CODE_NO_MEMORY = 32778,
+	DM_REPLICA_CODE_NOT_FOUND = 32779,
+};
+
+/*
+ * The code for an errno that comes without a cookie, which is what netlink's
+ * own checks give.  X(errno, code); any other errno is DM_REPLICA_CODE_FAILED.
+ */
+#define DM_REPLICA_ERRNO_TABLE(X)			\
+	X(EPERM,	ACCESS_DENIED)			\
+	X(EACCES,	ACCESS_DENIED)			\
+	X(EOPNOTSUPP,	NOT_SUPPORTED)			\
+	X(EIO,		UNKNOWN)			\
+	X(ETIMEDOUT,	TIMEOUT)			\
+	X(EINVAL,	INVALID_TYPE)			\
+	X(ERANGE,	INVALID_TYPE)			\
+	X(EBUSY,	IN_USE)				\
+	X(ESTALE,	INVALID_STATE)			\
+	X(ENODEV,	NOT_AVAILABLE)			\
+	X(ENXIO,	NOT_AVAILABLE)			\
+	X(ENOMEM,	NO_MEMORY)			\
+	X(ENOENT,	NOT_FOUND)
+
+/* Msvm_ReplicationRelationship.ReplicationState, those a replica can be in. */
+enum dm_replica_state {
+	DM_REPLICA_STATE_DISABLED = 0,
+	DM_REPLICA_STATE_WAITING_FOR_INITIAL_REPLICATION = 2,
+	DM_REPLICA_STATE_REPLICATING = 3,
+	DM_REPLICA_STATE_RECOVERED = 5,
+	DM_REPLICA_STATE_COMMITTED = 6,
+	DM_REPLICA_STATE_SUSPENDED = 7,
+	DM_REPLICA_STATE_CRITICAL = 8,
+};
+
+/* The three kinds of recovery point of Msvm_VirtualSystemSettingData. */
+enum dm_replica_point_kind {
+	DM_REPLICA_POINT_KIND_STANDARD = 1,
+	DM_REPLICA_POINT_KIND_APPLICATION_CONSISTENT = 2,
+	DM_REPLICA_POINT_KIND_PLANNED = 3,
+};
+
+/* Msvm_ConcreteJob.JobType */
+enum dm_replica_job_type {
+	DM_REPLICA_JOB_TYPE_MERGE = 50,
+	DM_REPLICA_JOB_TYPE_SNAPSHOT = 70,
+	DM_REPLICA_JOB_TYPE_DELETE_SNAPSHOT = 72,
+	DM_REPLICA_JOB_TYPE_REMOVE_RELATIONSHIP = 93,
+	DM_REPLICA_JOB_TYPE_STATE_CHANGE = 96,
+	DM_REPLICA_JOB_TYPE_INITIATE_FAILOVER = 97,
+	DM_REPLICA_JOB_TYPE_REVERT_FAILOVER = 98,
+	DM_REPLICA_JOB_TYPE_COMMIT_FAILOVER = 99,
+	DM_REPLICA_JOB_TYPE_TEST_START = 102,
+	DM_REPLICA_JOB_TYPE_TEST_STOP = 103,
+};
+
+/* Msvm_ConcreteJob.JobState */
+enum dm_replica_job_state {
+	DM_REPLICA_JOB_STATE_NEW = 2,
+	DM_REPLICA_JOB_STATE_STARTING = 3,
+	DM_REPLICA_JOB_STATE_RUNNING = 4,
+	DM_REPLICA_JOB_STATE_SUSPENDED = 5,
+	DM_REPLICA_JOB_STATE_SHUTTING_DOWN = 6,
+	DM_REPLICA_JOB_STATE_COMPLETED = 7,
+	DM_REPLICA_JOB_STATE_TERMINATED = 8,
+	DM_REPLICA_JOB_STATE_KILLED = 9,
+	DM_REPLICA_JOB_STATE_EXCEPTION = 10,
+};
+
+/* Bits of DM_REPLICA_A_SYSTEM_FLAGS */
+enum dm_replica_system_flags {
+	DM_REPLICA_SYSTEM_FLAGS_SUSPENDED = 1,		/* replication is suspended */
+	DM_REPLICA_SYSTEM_FLAGS_FAILED_OVER = 2,	/* the live failover view is online */
+	DM_REPLICA_SYSTEM_FLAGS_TEST = 4,		/* the test failover view is online */
+	DM_REPLICA_SYSTEM_FLAGS_INCOMPLETE = 8,		/* a disk is not attached */
+	DM_REPLICA_SYSTEM_FLAGS_CRITICAL = 16,		/* see DM_REPLICA_A_SYSTEM_REASON */
+};
+
+/* One system. Sizes in bytes, times in ns since 1970 UTC. */
+enum {
+	DM_REPLICA_A_SYSTEM_PAD = 1,
+	DM_REPLICA_A_SYSTEM_UUID,		/* binary, 16 bytes */
+	DM_REPLICA_A_SYSTEM_NAME,		/* string */
+	DM_REPLICA_A_SYSTEM_STATE,		/* u32, enum dm_replica_state */
+	DM_REPLICA_A_SYSTEM_STATE_NUMBER,	/* u64: moved by operations only (R11) */
+	DM_REPLICA_A_SYSTEM_STATE_TIME,		/* u64 */
+	DM_REPLICA_A_SYSTEM_FLAGS,		/* u32, enum dm_replica_system_flags */
+	DM_REPLICA_A_SYSTEM_REASON,		/* string: why it is critical */
+	DM_REPLICA_A_SYSTEM_STORE_UUID,		/* binary, 16 bytes */
+	DM_REPLICA_A_SYSTEM_STORE_MAJOR,	/* u32 */
+	DM_REPLICA_A_SYSTEM_STORE_MINOR,	/* u32 */
+	DM_REPLICA_A_SYSTEM_CHUNK_BYTES,	/* u32 */
+	DM_REPLICA_A_SYSTEM_DISKS,		/* u32: disks the system has */
+	DM_REPLICA_A_SYSTEM_DISKS_ATTACHED,	/* u32: of those, attached */
+	DM_REPLICA_A_SYSTEM_POINTS,		/* u32 */
+	DM_REPLICA_A_SYSTEM_SLOTS,		/* u64 */
+	DM_REPLICA_A_SYSTEM_SLOTS_USED,		/* u64 */
+	DM_REPLICA_A_SYSTEM_VERSIONS,		/* u64: in memory */
+	DM_REPLICA_A_SYSTEM_LOG_BLOCKS,		/* u64: size of the ring */
+	DM_REPLICA_A_SYSTEM_LOG_USED,		/* u64: blocks between tail and head */
+	DM_REPLICA_A_SYSTEM_COMMITS,		/* u64: log commits since activation */
+	DM_REPLICA_A_SYSTEM_SUPERBLOCKS,	/* u64: superblocks written since activation */
+	DM_REPLICA_A_SYSTEM_LIVE_POINT,		/* u64: number of the point failed over to */
+	DM_REPLICA_A_SYSTEM_LIVE_TIME,		/* u64: when */
+	DM_REPLICA_A_SYSTEM_LIVE_BYTES,		/* u64: written there since, what a revert discards */
+	DM_REPLICA_A_SYSTEM_LIVE_WRITES,	/* u64: the view's count of writes (R11) */
+	DM_REPLICA_A_SYSTEM_VACUUM_PENDING,	/* u64: versions known to wait for the vacuum */
+	DM_REPLICA_A_SYSTEM_VACUUM_HELD,	/* u32: 1 while the vacuum is held still */
+
+	__DM_REPLICA_A_SYSTEM_MAX,
+	DM_REPLICA_A_SYSTEM_MAX = (__DM_REPLICA_A_SYSTEM_MAX - 1)
+};
+
+/* One disk of a system. */
+enum {
+	DM_REPLICA_A_DISK_PAD = 1,
+	DM_REPLICA_A_DISK_SYSTEM,		/* binary, 16 bytes: the system's UUID */
+	DM_REPLICA_A_DISK_NUMBER,		/* u32 */
+	DM_REPLICA_A_DISK_NAME,			/* string */
+	DM_REPLICA_A_DISK_UUID,			/* binary, 16 bytes */
+	DM_REPLICA_A_DISK_BYTES,		/* u64: size */
+	DM_REPLICA_A_DISK_HOME_MAJOR,		/* u32; absent while not attached */
+	DM_REPLICA_A_DISK_HOME_MINOR,		/* u32 */
+	DM_REPLICA_A_DISK_REPLICA_MAJOR,	/* u32: the dm device that shows the head */
+	DM_REPLICA_A_DISK_REPLICA_MINOR,	/* u32 */
+	DM_REPLICA_A_DISK_LIVE_MAJOR,		/* u32: the failover device */
+	DM_REPLICA_A_DISK_LIVE_MINOR,		/* u32 */
+	DM_REPLICA_A_DISK_LIVE_OPENERS,		/* u32: non-zero while in use */
+	DM_REPLICA_A_DISK_TEST_MAJOR,		/* u32: the test failover device */
+	DM_REPLICA_A_DISK_TEST_MINOR,		/* u32 */
+	DM_REPLICA_A_DISK_TEST_OPENERS,		/* u32: non-zero while in use */
+	DM_REPLICA_A_DISK_LIVE_BYTES,		/* u64: written to the failover device */
+	DM_REPLICA_A_DISK_ERRORS,		/* u64: I/O errors of home and slots met */
+
+	__DM_REPLICA_A_DISK_MAX,
+	DM_REPLICA_A_DISK_MAX = (__DM_REPLICA_A_DISK_MAX - 1)
+};
+
+/* One recovery point of a system. */
+enum {
+	DM_REPLICA_A_POINT_PAD = 1,
+	DM_REPLICA_A_POINT_SYSTEM,		/* binary, 16 bytes */
+	DM_REPLICA_A_POINT_NUMBER,		/* u64 */
+	DM_REPLICA_A_POINT_TIME,		/* u64 */
+	DM_REPLICA_A_POINT_KIND,		/* u32, enum dm_replica_point_kind */
+	DM_REPLICA_A_POINT_NAME,		/* string, may be absent */
+	DM_REPLICA_A_POINT_IN_USE,		/* u32: 1 if an overlay branches off it */
+
+	__DM_REPLICA_A_POINT_MAX,
+	DM_REPLICA_A_POINT_MAX = (__DM_REPLICA_A_POINT_MAX - 1)
+};
+
+/* One job. */
+enum {
+	DM_REPLICA_A_JOB_PAD = 1,
+	DM_REPLICA_A_JOB_SYSTEM,		/* binary, 16 bytes */
+	DM_REPLICA_A_JOB_ID,			/* u64: unique per system */
+	DM_REPLICA_A_JOB_UUID,			/* binary, 16 bytes: InstanceID */
+	DM_REPLICA_A_JOB_TYPE,			/* u32, enum dm_replica_job_type */
+	DM_REPLICA_A_JOB_STATE,			/* u32, enum dm_replica_job_state */
+	DM_REPLICA_A_JOB_PERCENT,		/* u32: 0..100 */
+	DM_REPLICA_A_JOB_START_TIME,		/* u64: ns since 1970 UTC */
+	DM_REPLICA_A_JOB_ELAPSED,		/* u64: ns */
+	DM_REPLICA_A_JOB_CODE,			/* u32, enum dm_replica_code, once it has ended */
+	DM_REPLICA_A_JOB_TEXT,			/* string: what it does, or why it failed */
+	DM_REPLICA_A_JOB_CANCELLABLE,		/* u32: 0 or 1 */
+	DM_REPLICA_A_JOB_SYSTEM_NAME,		/* string */
+
+	__DM_REPLICA_A_JOB_MAX,
+	DM_REPLICA_A_JOB_MAX = (__DM_REPLICA_A_JOB_MAX - 1)
+};
+
+/* An operation: what is asked for, and the answer. */
+enum {
+	DM_REPLICA_A_OP_PAD = 1,
+	DM_REPLICA_A_OP_SYSTEM,			/* binary, 16 bytes */
+	DM_REPLICA_A_OP_POINT,			/* u64: a point's number; absent: the newest */
+	DM_REPLICA_A_OP_POINT_KIND,		/* u32, enum dm_replica_point_kind */
+	DM_REPLICA_A_OP_POINT_NAME,		/* string */
+	DM_REPLICA_A_OP_EXPECT_STATE_NUMBER,	/* u64: refuse with ESTALE if it has moved on */
+	DM_REPLICA_A_OP_EXPECT_WRITES,		/* u64: the same for the view's count of writes */
+	DM_REPLICA_A_OP_TIMEOUT,		/* u32: ms a drain may take */
+	DM_REPLICA_A_OP_CODE,			/* u32: 0 or 4096, in the answer */
+	DM_REPLICA_A_OP_JOB,			/* u64: id of the job, in the answer */
+	DM_REPLICA_A_OP_HOLD,			/* u32: 1 holds the vacuum still, 0 lets it go on */
+
+	__DM_REPLICA_A_OP_MAX,
+	DM_REPLICA_A_OP_MAX = (__DM_REPLICA_A_OP_MAX - 1)
+};
+
+enum {
+	DM_REPLICA_CMD_SYSTEM_GET = 1,		/* do, dump */
+	DM_REPLICA_CMD_SYSTEM_NTF,		/* event: as SYSTEM_GET, in group systems */
+	DM_REPLICA_CMD_DISK_GET,		/* dump */
+	DM_REPLICA_CMD_POINT_GET,		/* dump */
+	DM_REPLICA_CMD_POINT_NEW,		/* make a recovery point */
+	DM_REPLICA_CMD_POINT_DEL,		/* drop a recovery point */
+	DM_REPLICA_CMD_JOB_GET,			/* do, dump */
+	DM_REPLICA_CMD_JOB_NTF,			/* event: as JOB_GET, in group jobs */
+	DM_REPLICA_CMD_FAILOVER_INITIATE,
+	DM_REPLICA_CMD_FAILOVER_REVERT,
+	DM_REPLICA_CMD_VACUUM_SET,		/* hold the vacuum and the one-second commit */
+
+	__DM_REPLICA_CMD_MAX,
+	DM_REPLICA_CMD_MAX = (__DM_REPLICA_CMD_MAX - 1)
+};
+
+#endif /* _UAPI_DM_REPLICA_H */
