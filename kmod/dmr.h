@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * dm-replica: what the parts of the module share.
+ *
+ * Lock order, outermost first:
+ *	dm's own suspend lock -> dmr_system.op_mutex -> gendisk open_mutex (trylock
+ *	only, R10) -> dmr_system.sb_mutex -> chunk locks -> slots, lists.
+ * The I/O path takes none of the mutexes.  The commit worker takes sb_mutex
+ * only, so an operation may wait for a commit unless it holds that one.
+ */
+#ifndef DMR_H
+#define DMR_H
+
+#include <linux/bio.h>
+#include <linux/blkdev.h>
+#include <linux/device-mapper.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mempool.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "codec.h"
+#include "map.h"
+#include "replay.h"
+#include "slots.h"
+#include "../uapi/dm-replica.h"
+
+#define DM_MSG_PREFIX		"replica"
+
+#define DMR_BLOCK_SECTORS	(DMR_BLOCK_SIZE >> SECTOR_SHIFT)
+#define DMR_LOG_BATCH		64		/* log blocks of one commit step */
+#define DMR_TAIL_BATCH		16		/* log blocks read at once when the tail moves */
+#define DMR_FIRST_MAX		16		/* chunks one first write may open at once */
+#define DMR_ZERO_MAX		64		/* chunks one write-zeroes may cover (bounded) */
+#define DMR_COMMIT_PERIOD	HZ
+#define DMR_DRAIN_MS		10000		/* default time limit of an operation's drain */
+#define DMR_LOCK_MS		5000		/* and of taking every disk's open_mutex */
+#define DMR_JOB_KEEP		(300 * HZ)	/* Msvm_ConcreteJob.TimeBeforeRemoval */
+
+struct dmr_system;
+
+/* grace.c: who may still be looking (R4) */
+
+struct dmr_grace_cpu {
+	unsigned long in[2];
+	unsigned long out[2];
+};
+
+struct dmr_grace {
+	struct dmr_grace_cpu __percpu *cpu;
+	u32 side;
+	bool waiting;
+	wait_queue_head_t wait;
+	struct mutex mutex;
+};
+
+int dmr_grace_init(struct dmr_grace *g);
+void dmr_grace_exit(struct dmr_grace *g);
+int dmr_grace_wait(struct dmr_grace *g, unsigned long timeout);
+
+/**
+ * dmr_grace_enter() - begin a section that may look at map and table
+ * @g: the system's grace counters.
+ *
+ * Context: any; no lock, this CPU's cache line only.
+ * Return: the side to give to dmr_grace_leave().
+ */
+static inline u32 dmr_grace_enter(struct dmr_grace *g)
+{
+	u32 side = READ_ONCE(g->side);
+
+	this_cpu_inc(g->cpu->in[side]);
+	smp_mb();	/* counted before anything is looked up; pairs with dmr_grace_wait() */
+	return side;
+}
+
+/** dmr_grace_leave() - end a section, on any CPU, in any context */
+static inline void dmr_grace_leave(struct dmr_grace *g, u32 side)
+{
+	smp_mb();	/* everything was looked at before this counts */
+	this_cpu_inc(g->cpu->out[side]);
+	if (unlikely(READ_ONCE(g->waiting)))
+		wake_up(&g->wait);
+}
+
+/* The table: what the I/O path knows of epochs, points and overlays */
+
+enum dmr_kind { DMR_REPLICA, DMR_LIVE, DMR_TEST, DMR_KINDS };
+
+/**
+ * struct dmr_table - one published state; never changed, replaced as a whole
+ * @view: what each kind of device shows.
+ * @straight: the kind whose writes may go straight home, or -1.
+ * @suspended: replication is suspended: the replica devices refuse writes.
+ * @need: for the vacuum; its epochs array is @points.
+ * @stale: on the system's list of tables to free.
+ * @points: epochs of the points, pending ones included.
+ */
+struct dmr_table {
+	struct dmr_view view[DMR_KINDS];
+	int straight;
+	bool suspended;
+	struct dmr_need need;
+	struct list_head stale;
+	u32 points[];
+};
+
+/* One disk of a system */
+
+struct dmr_disk {
+	struct dmr_system *sys;
+	const struct dmr_disk_info *info;	/* in sys->sb, fixed while active */
+	u32 number;
+	struct block_device *home;	/* valid while any target of the disk is bound */
+	dev_t home_dev;
+	struct dmr_target *target[DMR_KINDS];	/* bound ones; op_mutex */
+	unsigned int home_dirty;	/* written directly since its last flush */
+	atomic64_t overlay_blocks[DMR_KINDS];	/* blocks in the live and the test overlay */
+	atomic64_t errors;		/* I/O errors met at home and in slots */
+};
+
+/* One instance of a target: a table line */
+
+struct dmr_target {
+	struct dm_target *ti;
+	struct dmr_system *sys;
+	u32 disk_number;
+	struct dmr_disk *disk;		/* set at resume */
+	enum dmr_kind kind;
+	struct dm_dev *store;
+	struct dm_dev *home;
+	struct dm_dev *replica;		/* failover targets: the device they hang on */
+	bool bound;
+	bool takeover;
+	u8 host[16];
+	struct list_head replicas;	/* registry: replica targets by their own devt */
+	dev_t own_dev;
+};
+
+/* One bio on its way */
+
+enum dmr_io_kind {
+	DMR_IO_NONE,		/* nothing to do at its end */
+	DMR_IO_READ_SLOT,
+	DMR_IO_READ_HOME,
+	DMR_IO_HIT,		/* write into blocks that are in this epoch's slot */
+	DMR_IO_FIRST,		/* write whose mask bits are still to be set */
+	DMR_IO_STRAIGHT,	/* write straight home */
+};
+
+struct dmr_io {
+	struct dmr_target *t;
+	struct work_struct work;
+	struct bio *bio;
+	u64 sector;		/* as mapped, FIRST only */
+	u32 sectors;
+	u32 epoch;
+	u8 kind;
+	u8 side;		/* of the grace counters */
+	bool entered;
+	bool commit;		/* answered when its record is durable (FUA) */
+};
+
+/* jobs, see job.c */
+
+struct dmr_job {
+	struct list_head list;
+	struct dmr_system *sys;
+	struct kref ref;
+	u64 id;
+	u8 uuid[16];
+	u32 type;
+	u32 state;
+	u32 percent;
+	u32 code;
+	u64 start;		/* ns since 1970 UTC */
+	ktime_t begun;
+	ktime_t ended;
+	unsigned long expires;	/* jiffies, once ended */
+	u32 epoch;		/* what its reclaiming is about */
+	u64 total;		/* versions to reclaim when it began */
+	char text[128];
+};
+
+/* A store and everything about it */
+
+struct dmr_system {
+	struct kref ref;
+	struct list_head list;		/* registry */
+	dev_t store_dev;
+	struct block_device *store;	/* valid while any target exists */
+	char store_name[BDEVNAME_SIZE];
+
+	struct mutex op_mutex;		/* operations, binding, activation */
+	bool active;			/* superblock read, log replayed */
+	bool running;			/* some target is bound */
+	u32 nr_bound;
+	u8 host[16];
+
+	struct mutex sb_mutex;
+	struct dmr_sb *sb;		/* as durable; sb_mutex to change, op_mutex or it to read */
+	struct dmr_sb *draft;		/* operations make the next state here; op_mutex */
+	struct dmr_sb *scratch;		/* super.c; sb_mutex */
+	struct page *sb_pages[DMR_SB_AREA / PAGE_SIZE];
+	u64 copy_state[DMR_SB_COPIES];	/* state number each copy carries, ~0 unknown */
+	atomic64_t sb_writes;
+	const char *critical;		/* NULL or why (R9); set once, cleared by detach */
+
+	struct dmr_map map;
+	struct dmr_slots slots;
+	struct dmr_grace grace;
+	struct dmr_table *table;
+	struct list_head stale_tables;	/* op_mutex */
+	struct dmr_disk *disks;
+	mempool_t *versions;
+	u32 chunk_sectors;
+	u32 chunk_shift;		/* log2 of sectors per chunk */
+	bool draining;			/* an epoch switch waits for the old epoch's writes */
+
+	struct workqueue_struct *io_wq;		/* deferred bios */
+	struct workqueue_struct *commit_wq;	/* ordered */
+	struct workqueue_struct *ops_wq;	/* operations and the vacuum */
+
+	/* parked bios: io.c */
+	spinlock_t park_lock;
+	struct bio_list parked;
+
+	/* the log: commit.c */
+	spinlock_t commit_lock;
+	struct bio_list flushes;	/* flush bios waiting for a commit */
+	struct bio_list fuas;		/* completed FUA writes waiting for one */
+	struct list_head waiters;	/* struct dmr_commit_wait */
+	struct work_struct commit_work;
+	struct delayed_work commit_timer;
+	struct llist_head dirty;
+	struct list_head drops;		/* struct dmr_drop, commit_lock */
+	atomic64_t nr_dirty;		/* versions with a record due */
+	atomic64_t nr_first;		/* first writes in flight, by chunk */
+	u64 log_next;			/* number of the next block; commit worker */
+	u64 log_tail;			/* first block still needed; commit worker */
+	u64 log_durable;		/* last durable block */
+	u64 sb_tail;			/* tail as durable in the superblock */
+	u64 ring_blocks;
+	unsigned int store_dirty;	/* slots written since the store's last flush */
+	struct page **log_pages;	/* DMR_LOG_BATCH */
+	struct page **tail_pages;	/* DMR_TAIL_BATCH */
+	u64 tail_first;			/* number of the first block in tail_pages */
+	u32 tail_count;
+	u32 tail_record;		/* next record of the tail block */
+	atomic64_t commits;
+	mempool_t *pages;
+	struct bio_set bios;
+
+	/* the vacuum: vacuum.c */
+	struct delayed_work vacuum_work;
+	struct mutex vacuum_mutex;	/* a pass is running; held still by op_mutex holders */
+	bool vacuum_held;
+	bool vacuum_again;
+	bool vacuum_stop;
+	u64 vacuum_cursor;
+	atomic64_t vacuum_pending;	/* versions known to be dead */
+
+	/* statistics */
+	u64 __percpu *writes[DMR_KINDS];
+
+	/* jobs: job.c */
+	struct mutex job_mutex;
+	struct list_head jobs;
+	u64 job_next;
+	struct delayed_work job_reaper;
+};
+
+struct dmr_drop {
+	struct list_head list;
+	struct dmr_record rec;
+};
+
+/* registry and life of systems: system.c */
+struct dmr_system *dmr_system_get(struct block_device *store);
+void dmr_system_put(struct dmr_system *sys);
+struct dmr_system *dmr_system_find(const u8 *uuid);
+struct dmr_system *dmr_system_find_name(const char *name);
+struct dmr_system *dmr_system_next(struct dmr_system *prev);
+int dmr_system_activate(struct dmr_system *sys, struct dmr_target *t);
+int dmr_system_check(struct dmr_system *sys, struct dmr_target *t);
+int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t);
+void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t);
+void dmr_critical(struct dmr_system *sys, const char *why);
+bool dmr_system_complete(struct dmr_system *sys);
+u32 dmr_system_state(struct dmr_system *sys);
+int dmr_system_init(void);
+void dmr_system_exit(void);
+void dmr_system_list_add(struct dmr_system *sys);
+extern struct mutex dmr_registry_mutex;
+extern struct list_head dmr_replica_targets;
+extern u32 dmr_registry_seq;
+
+/* table.c: publishing epochs */
+struct dmr_table *dmr_table_make(struct dmr_system *sys, const struct dmr_sb *sb,
+				 u32 pending_point);
+void dmr_table_publish(struct dmr_system *sys, struct dmr_table *tab);
+void dmr_table_reap(struct dmr_system *sys);
+
+/** dmr_table_get() - the table in force; between dmr_grace_enter() and _leave() */
+static inline struct dmr_table *dmr_table_get(struct dmr_system *sys)
+{
+	return smp_load_acquire(&sys->table);
+}
+
+/* super.c */
+int dmr_super_alloc(struct dmr_system *sys);
+void dmr_super_free(struct dmr_system *sys);
+int dmr_super_write(struct dmr_system *sys, const struct dmr_sb *next, const char *why);
+int dmr_super_commit(struct dmr_system *sys, const struct dmr_sb *draft, const char *why);
+int dmr_super_sync_copies(struct dmr_system *sys);
+int dmr_super_move_tail(struct dmr_system *sys, u64 tail);
+
+/* disk-io.c: synchronous I/O on pages of our own */
+int dmr_rw_pages(struct dmr_system *sys, struct block_device *bdev, u64 sector,
+		 struct page **pages, u32 nr, blk_opf_t opf);
+int dmr_rw_sectors(struct dmr_system *sys, struct block_device *bdev, u64 sector,
+		   struct page *page, u32 offset, u32 bytes, blk_opf_t opf);
+struct dmr_reader_bdev {
+	struct dmr_reader rd;
+	struct dmr_system *sys;
+};
+void dmr_reader_init(struct dmr_reader_bdev *rb, struct dmr_system *sys);
+
+/* io.c: the I/O path */
+int dmr_io_map(struct dmr_target *t, struct bio *bio);
+int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error);
+void dmr_io_wake(struct dmr_system *sys);
+void dmr_io_defer(struct dmr_io *io, struct bio *bio);
+void dmr_io_first_done(struct dmr_io *io, bool ok);
+u64 dmr_view_writes(struct dmr_system *sys, enum dmr_kind kind);
+
+/* partial.c: writes of less than a block */
+int dmr_partial_write(struct dmr_io *io, struct bio *bio, struct dmr_table *tab);
+
+/* commit.c: the log */
+int dmr_commit_alloc(struct dmr_system *sys);
+void dmr_commit_free(struct dmr_system *sys);
+void dmr_commit_start(struct dmr_system *sys);
+void dmr_commit_stop(struct dmr_system *sys);
+void dmr_commit_flush(struct dmr_system *sys, struct bio *bio);
+void dmr_commit_fua(struct dmr_system *sys, struct bio *bio);
+int dmr_commit_sync(struct dmr_system *sys, bool homes);
+void dmr_commit_dirty(struct dmr_system *sys, struct dmr_version *v);
+void dmr_commit_drop(struct dmr_system *sys, struct dmr_drop *drop);
+bool dmr_commit_room(struct dmr_system *sys, u32 records);
+bool dmr_commit_settled(struct dmr_system *sys, struct dmr_version *v);
+
+/* vacuum.c */
+void dmr_vacuum_kick(struct dmr_system *sys);
+void dmr_vacuum_start(struct dmr_system *sys);
+void dmr_vacuum_stop(struct dmr_system *sys);
+void dmr_vacuum_hold(struct dmr_system *sys, bool hold);
+void dmr_vacuum_work(struct work_struct *work);
+
+/* job.c */
+struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text);
+void dmr_job_run(struct dmr_job *job);
+void dmr_job_progress(struct dmr_job *job, u32 percent);
+void dmr_job_end(struct dmr_job *job, u32 code, const char *text);
+struct dmr_job *dmr_job_find(struct dmr_system *sys, u64 id);
+void dmr_job_put(struct dmr_job *job);
+void dmr_job_reap(struct work_struct *work);
+void dmr_job_forget_all(struct dmr_system *sys, const char *why);
+void dmr_job_expire(struct dmr_system *sys, bool all);
+
+/* operate.c: the operations */
+
+/**
+ * struct dmr_op - one operation asked for
+ * @sys: the system, referenced.
+ * @type: DM_REPLICA_JOB_TYPE_*.
+ * @expect_state: state number the caller saw, ~0 if it does not care (R11).
+ * @expect_writes: the view's count of writes it saw, ~0 likewise.
+ * @point: number of a point, 0 for the newest; set to the one made or used.
+ * @kind: kind of a point to make.
+ * @name: its name.
+ * @timeout: ms the drain may take.
+ * @code: the CIM code it ended with.
+ * @err: the errno that goes with it.
+ * @msg: constant text: why, and what to do.
+ * @job: id of its job, 0 if it came to none.
+ */
+struct dmr_op {
+	struct kref ref;
+	struct work_struct work;
+	struct completion done;
+	struct dmr_system *sys;
+	u32 type;
+	u64 expect_state;
+	u64 expect_writes;
+	u64 point;
+	u32 kind;
+	char name[DMR_POINT_NAME_LEN];
+	u32 timeout;
+	u32 code;
+	int err;
+	const char *msg;
+	u64 job;
+};
+
+struct dmr_op *dmr_op_new(struct dmr_system *sys, u32 type);
+int dmr_op_run(struct dmr_op *op);
+void dmr_op_put(struct dmr_op *op);
+
+/* netlink.c */
+int dmr_netlink_init(void);
+void dmr_netlink_exit(void);
+void dmr_netlink_system(struct dmr_system *sys);
+void dmr_netlink_job(struct dmr_job *job);
+
+/* target.c */
+int dmr_target_init(void);
+void dmr_target_exit(void);
+
+/* module-wide caches: module.c */
+extern struct kmem_cache *dmr_version_cache;
+
+#endif /* DMR_H */

@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The multi-version map.
+ *
+ * A fixed hash table, sized when the store is attached by the number of
+ * versions it may ever hold, so that nothing grows or moves under a lock-free
+ * lookup.  Shared with user space (unit tests, check).
+ */
+#include "map.h"
+
+#define DMR_MAP_MIN_BITS	8
+#define DMR_MAP_MAX_LOCKS	1024
+
+/**
+ * dmr_map_init() - make an empty map
+ * @map: to be filled in.
+ * @max_versions: versions it may hold; the table takes 4 to 8 bytes for each.
+ * @pool: where versions come from, elements of sizeof(struct dmr_version).
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int dmr_map_init(struct dmr_map *map, u64 max_versions, mempool_t *pool)
+{
+	u64 want = max_versions / 2;
+	u32 bits = DMR_MAP_MIN_BITS, locks, i;
+
+	while (bits < 31 && (1ULL << bits) < want)
+		bits++;
+	locks = min_t(u64, 1ULL << bits, DMR_MAP_MAX_LOCKS);
+
+	memset(map, 0, sizeof(*map));
+	map->buckets = kvcalloc(1ULL << bits, sizeof(*map->buckets), GFP_KERNEL);
+	map->locks = kvcalloc(locks, sizeof(*map->locks), GFP_KERNEL);
+	if (!map->buckets || !map->locks) {
+		kvfree(map->buckets);
+		kvfree(map->locks);
+		return -ENOMEM;
+	}
+	for (i = 0; i < locks; i++)
+		spin_lock_init(&map->locks[i]);
+	map->bucket_bits = bits;
+	map->lock_mask = locks - 1;
+	map->pool = pool;
+	map->max_versions = max_versions;
+	atomic64_set(&map->versions, 0);
+	return 0;
+}
+
+/**
+ * dmr_map_exit() - free a map and every version still in it
+ * @map: no reader is left.
+ */
+void dmr_map_exit(struct dmr_map *map)
+{
+	struct dmr_version *v, *next;
+	u64 i;
+
+	if (!map->buckets)
+		return;
+	for (i = 0; i < 1ULL << map->bucket_bits; i++) {
+		for (v = map->buckets[i]; v; v = next) {
+			next = v->next;
+			mempool_free(v, map->pool);
+		}
+		if (!(i & 0xffff))
+			cond_resched();
+	}
+	kvfree(map->buckets);
+	kvfree(map->locks);
+	map->buckets = NULL;
+}
+
+/**
+ * dmr_map_bucket() - the bucket of a chunk
+ * @map: the map
+ * @key: dmr_key() of the chunk
+ *
+ * Return: its number.
+ */
+u32 dmr_map_bucket(const struct dmr_map *map, u64 key)
+{
+	return hash_64(key, map->bucket_bits);
+}
+
+/**
+ * dmr_map_lock() - the lock of a chunk
+ * @map: the map
+ * @key: dmr_key() of the chunk
+ *
+ * Taken with interrupts off: completions take it.
+ * Return: the lock.
+ */
+spinlock_t *dmr_map_lock(struct dmr_map *map, u64 key)
+{
+	return &map->locks[dmr_map_bucket(map, key) & map->lock_mask];
+}
+
+/**
+ * dmr_map_first() - newest version of a chunk
+ * @map: the map
+ * @key: dmr_key() of the chunk
+ *
+ * Return: it, or NULL if the chunk has no version.
+ */
+struct dmr_version *dmr_map_first(struct dmr_map *map, u64 key)
+{
+	struct dmr_version *v = smp_load_acquire(&map->buckets[dmr_map_bucket(map, key)]);
+
+	while (v && v->key != key)
+		v = smp_load_acquire(&v->next);
+	return v;
+}
+
+/**
+ * dmr_map_find() - the version that writes of an epoch go to
+ * @map: the map
+ * @key: dmr_key() of the chunk
+ * @epoch: the epoch
+ *
+ * One that is dropped takes no more writes and is not found (R5).
+ *
+ * Return: it, or NULL.
+ */
+struct dmr_version *dmr_map_find(struct dmr_map *map, u64 key, u32 epoch)
+{
+	struct dmr_version *v;
+
+	for (v = dmr_map_first(map, key); v && v->epoch >= epoch; v = dmr_map_next(v))
+		if (v->epoch == epoch && !(atomic_read(&v->state) & DMR_V_DROPPED))
+			return v;
+	return NULL;
+}
+
+/**
+ * dmr_map_insert() - add a version
+ * @map: the map
+ * @v: filled in; the chunk's lock is held.
+ *
+ * It goes before the versions of its chunk that are not newer, so that one
+ * which replaces a dropped version of the same epoch is met first.
+ */
+void dmr_map_insert(struct dmr_map *map, struct dmr_version *v)
+{
+	struct dmr_version **p = &map->buckets[dmr_map_bucket(map, v->key)];
+
+	while (*p && (*p)->key != v->key)
+		p = &(*p)->next;
+	while (*p && (*p)->key == v->key && (*p)->epoch > v->epoch)
+		p = &(*p)->next;
+	v->next = *p;
+	smp_store_release(p, v);
+	atomic64_inc(&map->versions);
+}
+
+/**
+ * dmr_map_unlink() - take a version out
+ * @map: the map
+ * @v: in the map; the chunk's lock is held.
+ *
+ * Readers may still be on it: its memory and its slot are used again only
+ * after a grace period (R4).
+ */
+void dmr_map_unlink(struct dmr_map *map, struct dmr_version *v)
+{
+	struct dmr_version **p = &map->buckets[dmr_map_bucket(map, v->key)];
+
+	while (*p && *p != v)
+		p = &(*p)->next;
+	if (WARN_ON_ONCE(!*p))
+		return;
+	smp_store_release(p, v->next);
+	atomic64_dec(&map->versions);
+}
+
+/**
+ * dmr_map_resolve() - where a view's blocks come from
+ * @map: the map
+ * @view: who looks
+ * @key: dmr_key() of the chunk
+ * @first: first block within the chunk
+ * @count: blocks wanted, at least one, all in the chunk
+ * @src: set to the source of the first blocks
+ *
+ * Takes no lock; see the top of map.h for where it may run.
+ *
+ * Return: how many blocks from @first on have that source, 1..@count.
+ */
+u32 dmr_map_resolve(struct dmr_map *map, const struct dmr_view *view, u64 key,
+		    u32 first, u32 count, struct dmr_source *src)
+{
+	u64 want = dmr_block_mask(first, count), bit = 1ULL << first;
+	u64 above = 0, have, data, zero;
+	struct dmr_version *v;
+
+	src->kind = DMR_SRC_HOME;
+	src->slot = DMR_SLOT_NONE;
+	for (v = dmr_map_first(map, key); v; v = dmr_map_next(v)) {
+		if (!dmr_view_sees(view, v->epoch))
+			continue;
+		dmr_version_masks(v, &data, &zero);
+		if ((data | zero) & bit) {
+			if (zero & bit) {
+				src->kind = DMR_SRC_ZERO;
+				have = zero;
+			} else {
+				src->kind = DMR_SRC_SLOT;
+				src->slot = READ_ONCE(v->slot);
+				have = data;
+			}
+			have &= want & ~above;
+			goto run;
+		}
+		above |= data | zero;
+	}
+	have = want & ~above;
+run:
+	/* @bit is in @have; the run ends at the first block that is not. */
+	have = ~(have >> first);
+	return have ? min_t(u32, __ffs64(have), count) : count;
+}
+
+/**
+ * dmr_version_record() - a version's record as of now
+ * @v: version; the chunk's lock is held (R13).
+ * @rec: filled in.
+ */
+void dmr_version_record(const struct dmr_version *v, struct dmr_record *rec)
+{
+	rec->type = DMR_RECORD_VERSION;
+	rec->disk = dmr_key_disk(v->key);
+	rec->chunk = dmr_key_chunk(v->key);
+	rec->epoch = v->epoch;
+	dmr_version_masks(v, &rec->data, &rec->zero);
+	rec->slot = v->slot == DMR_SLOT_NONE ? DMR_SLOT_NONE_40 : v->slot;
+}
+
+/**
+ * dmr_need_point() - is there a point p with from <= p < before?
+ * @need: the points
+ * @from: lowest epoch
+ * @before: one past the highest
+ *
+ * Return: true if there is.
+ */
+bool dmr_need_point(const struct dmr_need *need, u32 from, u32 before)
+{
+	u32 lo = 0, hi = need->nr;
+
+	while (lo < hi) {
+		u32 mid = lo + (hi - lo) / 2;
+
+		if (need->epochs[mid] < from)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < need->nr && need->epochs[lo] < before;
+}
+
+/* Does this version's newest record already count?  What is pending hides nothing. */
+static bool dmr_version_settled(const struct dmr_need *need, const struct dmr_version *v)
+{
+	return !(atomic_read(&v->state) & DMR_V_DIRTY) && (s32)(v->log - need->durable) <= 0;
+}
+
+/**
+ * dmr_version_dead() - does nobody need this version any more?
+ * @map: the map
+ * @need: who needs what, as durable in both superblocks
+ * @v: a version in the map; its chunk's lock is held
+ *
+ * The rule of the design: a version of main epoch s is needed by a point p if
+ * s <= p and no newer main version at or before p, with its record durable,
+ * covers the block; the head is a point at infinity.  An overlay's versions
+ * are needed by its own view alone.
+ *
+ * Return: true if it may be unlinked.
+ */
+bool dmr_version_dead(struct dmr_map *map, const struct dmr_need *need,
+		      const struct dmr_version *v)
+{
+	u32 state = atomic_read(&v->state);
+	const struct dmr_version *t;
+	u64 left, data, zero;
+	u32 bound;
+
+	/* A record due or a write in flight: not yet. */
+	if (state & (DMR_V_DIRTY | DMR_V_BUSY | DMR_V_WRITERS | DMR_V_MOVING | DMR_V_DROPPED))
+		return false;
+	if (v->epoch == need->cur || v->epoch == need->next ||
+	    v->epoch == need->live || v->epoch == need->test)
+		return false;
+	if (!dmr_epoch_is_main(need->promoted, need->dead_first, need->dead_last, v->epoch))
+		return true;
+
+	dmr_version_masks(v, &data, &zero);
+	left = data | zero;
+	/*
+	 * From the next newer main version on.  The chain runs newest first, so
+	 * each step looks for the oldest version above the last one: chains are
+	 * short, and a long one is walked by the vacuum alone.
+	 */
+	bound = v->epoch;
+	while (left) {
+		const struct dmr_version *up = NULL;
+
+		for (t = dmr_map_first(map, v->key); t && t->epoch > bound; t = dmr_map_next(t))
+			if (dmr_epoch_is_main(need->promoted, need->dead_first,
+					      need->dead_last, t->epoch))
+				up = t;
+		if (!up)
+			return false;		/* the head needs it */
+		if (dmr_need_point(need, v->epoch, up->epoch))
+			return false;
+		bound = up->epoch;
+		if (dmr_version_settled(need, up)) {
+			dmr_version_masks(up, &data, &zero);
+			left &= ~(data | zero);
+		}
+	}
+	return true;
+}
+
+/**
+ * dmr_rebuild_init() - get ready to rebuild a map from the log
+ * @rb: to be filled in
+ * @map: an empty map
+ * @sb: the superblock in force
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int dmr_rebuild_init(struct dmr_rebuild *rb, struct dmr_map *map, const struct dmr_sb *sb)
+{
+	memset(rb, 0, sizeof(*rb));
+	rb->map = map;
+	rb->sb = sb;
+	rb->owners = kvcalloc(sb->slot_end, sizeof(*rb->owners), GFP_KERNEL);
+	return rb->owners ? 0 : -ENOMEM;
+}
+
+void dmr_rebuild_exit(struct dmr_rebuild *rb)
+{
+	kvfree(rb->owners);
+	rb->owners = NULL;
+}
+
+static void dmr_rebuild_forget(struct dmr_rebuild *rb, struct dmr_version *v)
+{
+	if (v->slot != DMR_SLOT_NONE && rb->owners[v->slot] == v)
+		rb->owners[v->slot] = NULL;
+	dmr_map_unlink(rb->map, v);
+	mempool_free(v, rb->map->pool);
+}
+
+static void dmr_rebuild_drop(struct dmr_rebuild *rb, const struct dmr_record *rec)
+{
+	const struct dmr_sb *sb = rb->sb;
+	struct dmr_version *v, *next;
+	u64 mask = rec->data | rec->zero;
+
+	for (v = dmr_map_first(rb->map, dmr_key(rec->disk, rec->chunk)); v; v = next) {
+		next = dmr_map_next(v);
+		if (v->epoch > rec->epoch ||
+		    !dmr_epoch_is_main(sb->promoted, sb->dead_first, sb->dead_last, v->epoch))
+			continue;
+		v->data &= ~mask;
+		v->zero &= ~mask;
+		if (!(v->data | v->zero))
+			dmr_rebuild_forget(rb, v);
+	}
+}
+
+/**
+ * dmr_rebuild_record() - apply one record of the log, in log order
+ * @rb: the rebuild
+ * @rec: a valid record (dmr_record_validate())
+ * @number: number of its log block
+ *
+ * R13: a slot belongs to the last record that names it, also when that record
+ * is of a dead epoch; a moved-home record kills what is older in its blocks.
+ *
+ * Return: 0, -ENOMEM, or -ENOSPC if there are more versions than the map may hold.
+ */
+int dmr_rebuild_record(struct dmr_rebuild *rb, const struct dmr_record *rec, u64 number)
+{
+	const struct dmr_sb *sb = rb->sb;
+	u64 key = dmr_key(rec->disk, rec->chunk);
+	bool main = dmr_epoch_is_main(sb->promoted, sb->dead_first, sb->dead_last, rec->epoch);
+	struct dmr_version *v, *owner;
+
+	rb->records++;
+	if (rec->type == DMR_RECORD_DROP) {
+		dmr_rebuild_drop(rb, rec);
+		return 0;
+	}
+
+	v = dmr_map_find(rb->map, key, rec->epoch);
+	if (rec->slot != DMR_SLOT_NONE_40) {
+		owner = rb->owners[rec->slot];
+		if (owner && owner != v)
+			dmr_rebuild_forget(rb, owner);
+	}
+	if (!main && rec->epoch != sb->live.epoch && rec->epoch != sb->test.epoch) {
+		rb->skipped++;
+		return 0;
+	}
+	if (!v) {
+		if (atomic64_read(&rb->map->versions) >= (s64)rb->map->max_versions)
+			return -ENOSPC;
+		v = mempool_alloc(rb->map->pool, GFP_KERNEL);
+		if (!v)
+			return -ENOMEM;
+		memset(v, 0, sizeof(*v));
+		v->key = key;
+		v->epoch = rec->epoch;
+		v->slot = DMR_SLOT_NONE;
+		dmr_map_insert(rb->map, v);
+	}
+	if (v->slot != DMR_SLOT_NONE && v->slot != rec->slot && rb->owners[v->slot] == v)
+		rb->owners[v->slot] = NULL;
+	v->slot = rec->slot == DMR_SLOT_NONE_40 ? DMR_SLOT_NONE : rec->slot;
+	if (v->slot != DMR_SLOT_NONE)
+		rb->owners[v->slot] = v;
+	v->data = rec->data;
+	v->zero = rec->zero;
+	v->log = number;
+	return 0;
+}

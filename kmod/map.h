@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The multi-version map: (disk, chunk, epoch) -> slot and masks.
+ *
+ * Lookups take no lock.  They may run only between dmr_grace_enter() and
+ * dmr_grace_leave(), or under the chunk's lock, or with nothing else running
+ * (replay): that is what keeps an unlinked version's memory and slot from
+ * being used again under a reader (R4).
+ */
+#ifndef DMR_MAP_H
+#define DMR_MAP_H
+
+#include "codec.h"
+
+#define DMR_SLOT_NONE		U32_MAX
+
+/*
+ * Version state.  The upper half counts writes in flight whose mask bits are
+ * not set yet; the flags below it change under the chunk's lock, except that a
+ * hit clears DMR_V_MOVING without it.
+ */
+#define DMR_V_DIRTY		(1u << 0)	/* on the dirty list: a record is due */
+#define DMR_V_BUSY		(1u << 1)	/* a read-merge-write owns the chunk */
+#define DMR_V_WAITED		(1u << 2)	/* somebody waits for writers or BUSY */
+#define DMR_V_MOVING		(1u << 3)	/* being copied home; any write clears it (R5) */
+#define DMR_V_DROPPED		(1u << 4)	/* copied home, the record is on its way (R5) */
+#define DMR_V_WRITER		(1u << 16)
+#define DMR_V_WRITERS		(~(DMR_V_WRITER - 1))
+
+/**
+ * struct dmr_version - one chunk as written in one epoch; 56 bytes
+ * @next: next of the same bucket; those of one chunk stand together, newest first.
+ * @key: disk << 40 | chunk, see dmr_key().
+ * @data: blocks whose data is complete in the slot (R1).
+ * @zero: blocks that read as zeroes; this bit wins over @data, so that a block
+ *	changes between data and zero in one update.
+ * @dirty: on the system's dirty list while DMR_V_DIRTY is set.
+ * @epoch: the epoch it was written in.
+ * @slot: place in the store, DMR_SLOT_NONE for a version of zeroes only.
+ * @log: low half of the number of the log block with its newest record.
+ * @state: DMR_V_*.
+ */
+struct dmr_version {
+	struct dmr_version *next;
+	u64 key;
+	u64 data;
+	u64 zero;
+	struct llist_node dirty;
+	u32 epoch;
+	u32 slot;
+	u32 log;
+	atomic_t state;
+};
+
+/** struct dmr_view - what one device shows */
+struct dmr_view {
+	u32 base;		/* main epochs up to this one */
+	u32 overlay;		/* and this epoch, or DMR_EPOCH_NONE */
+	u32 write;		/* epoch of its writes; DMR_EPOCH_NONE: offline */
+	u32 promoted;		/* for dmr_epoch_is_main() */
+	u32 dead_first;
+	u32 dead_last;
+};
+
+enum dmr_source_kind { DMR_SRC_HOME, DMR_SRC_ZERO, DMR_SRC_SLOT };
+
+struct dmr_source {
+	enum dmr_source_kind kind;
+	u32 slot;
+};
+
+struct dmr_map {
+	struct dmr_version **buckets;
+	spinlock_t *locks;
+	u32 bucket_bits;
+	u32 lock_mask;
+	mempool_t *pool;
+	atomic64_t versions;
+	u64 max_versions;
+};
+
+static inline u64 dmr_key(u32 disk, u64 chunk)
+{
+	return ((u64)disk << 40) | chunk;
+}
+
+static inline u32 dmr_key_disk(u64 key)
+{
+	return key >> 40;
+}
+
+static inline u64 dmr_key_chunk(u64 key)
+{
+	return key & ((1ULL << 40) - 1);
+}
+
+static inline bool dmr_view_sees(const struct dmr_view *view, u32 epoch)
+{
+	if (epoch == view->overlay)
+		return true;
+	return epoch <= view->base &&
+	       dmr_epoch_is_main(view->promoted, view->dead_first, view->dead_last, epoch);
+}
+
+int dmr_map_init(struct dmr_map *map, u64 max_versions, mempool_t *pool);
+void dmr_map_exit(struct dmr_map *map);
+u32 dmr_map_bucket(const struct dmr_map *map, u64 key);
+spinlock_t *dmr_map_lock(struct dmr_map *map, u64 key);
+struct dmr_version *dmr_map_first(struct dmr_map *map, u64 key);
+struct dmr_version *dmr_map_find(struct dmr_map *map, u64 key, u32 epoch);
+void dmr_map_insert(struct dmr_map *map, struct dmr_version *v);
+void dmr_map_unlink(struct dmr_map *map, struct dmr_version *v);
+u32 dmr_map_resolve(struct dmr_map *map, const struct dmr_view *view, u64 key,
+		    u32 first, u32 count, struct dmr_source *src);
+
+/** dmr_map_next() - next older version of the same chunk.  Return: it, or NULL. */
+static inline struct dmr_version *dmr_map_next(const struct dmr_version *v)
+{
+	struct dmr_version *n = READ_ONCE(v->next);
+
+	return n && n->key == v->key ? n : NULL;
+}
+
+/**
+ * dmr_version_set() - a write to these blocks has completed
+ * @v: version; the chunk's lock is held.
+ * @mask: blocks.
+ */
+static inline void dmr_version_set(struct dmr_version *v, u64 mask)
+{
+	/* R1: data before the end of zero, so that a reader sees the one or the other. */
+	WRITE_ONCE(v->data, v->data | mask);
+	smp_wmb();
+	WRITE_ONCE(v->zero, v->zero & ~mask);
+}
+
+/** dmr_version_zero() - these blocks read as zeroes from now; the chunk's lock is held */
+static inline void dmr_version_zero(struct dmr_version *v, u64 mask)
+{
+	WRITE_ONCE(v->zero, v->zero | mask);
+}
+
+/**
+ * dmr_version_masks() - blocks of data and of zeroes, each block in one at most
+ * @v: version; no lock needed.
+ * @data: set to the blocks of data.
+ * @zero: set to the blocks of zeroes.
+ */
+static inline void dmr_version_masks(const struct dmr_version *v, u64 *data, u64 *zero)
+{
+	u64 z = READ_ONCE(v->zero);
+
+	smp_rmb();	/* pairs with dmr_version_set() */
+	*zero = z;
+	*data = READ_ONCE(v->data) & ~z;
+}
+
+void dmr_version_record(const struct dmr_version *v, struct dmr_record *rec);
+
+/* Which versions nobody needs any more. */
+
+/**
+ * struct dmr_need - who needs what, for dmr_version_dead()
+ * @epochs: epochs of the points, rising.
+ * @nr: how many.
+ * @cur: the epoch that head writes go to.
+ * @next: the one opened ahead.
+ * @live: live overlay or none.
+ * @test: test overlay or none.
+ * @promoted: as in dmr_epoch_is_main(), and the two below.
+ * @dead_first: first epoch killed by a commit.
+ * @dead_last: last one.
+ * @durable: low half of the last durable log number: a version with a newer or
+ *	a pending record hides nothing yet.
+ */
+struct dmr_need {
+	const u32 *epochs;
+	u32 nr;
+	u32 cur;
+	u32 next;
+	u32 live;
+	u32 test;
+	u32 promoted;
+	u32 dead_first;
+	u32 dead_last;
+	u32 durable;
+};
+
+bool dmr_need_point(const struct dmr_need *need, u32 from, u32 before);
+bool dmr_version_dead(struct dmr_map *map, const struct dmr_need *need,
+		      const struct dmr_version *v);
+
+/* Rebuilding the map from the log. */
+
+/**
+ * struct dmr_rebuild - state of a replay into a map
+ * @map: the map, empty at first.
+ * @sb: superblock in force.
+ * @owners: slot -> version, slot_end entries.
+ * @records: records seen.
+ * @skipped: of those, records of dead epochs.
+ */
+struct dmr_rebuild {
+	struct dmr_map *map;
+	const struct dmr_sb *sb;
+	struct dmr_version **owners;
+	u64 records;
+	u64 skipped;
+};
+
+int dmr_rebuild_init(struct dmr_rebuild *rb, struct dmr_map *map, const struct dmr_sb *sb);
+int dmr_rebuild_record(struct dmr_rebuild *rb, const struct dmr_record *rec, u64 number);
+void dmr_rebuild_exit(struct dmr_rebuild *rb);
+
+#endif /* DMR_MAP_H */

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The slot allocator: a bitmap in memory, built at attach from the versions.
+ * Nothing of it is on disk: a slot is taken because a version names it.
+ */
+#include "slots.h"
+
+/**
+ * dmr_slots_init() - all slots free, superblocks and ring taken
+ * @slots: to be filled in
+ * @sb: geometry
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int dmr_slots_init(struct dmr_slots *slots, const struct dmr_sb *sb)
+{
+	u64 n;
+
+	memset(slots, 0, sizeof(*slots));
+	spin_lock_init(&slots->lock);
+	slots->end = sb->slot_end;
+	slots->taken = kvcalloc(BITS_TO_LONGS(sb->slot_end), sizeof(long), GFP_KERNEL);
+	if (!slots->taken)
+		return -ENOMEM;
+	for (n = 0; n < sb->slot_end; n++) {
+		if (dmr_slot_usable(sb, n))
+			slots->total++;
+		else
+			__set_bit(n, slots->taken);
+	}
+	slots->free = slots->total;
+	slots->rotor = sb->slot_first;
+	return 0;
+}
+
+void dmr_slots_exit(struct dmr_slots *slots)
+{
+	kvfree(slots->taken);
+	slots->taken = NULL;
+}
+
+/**
+ * dmr_slots_alloc() - take a run of adjacent slots
+ * @slots: the allocator
+ * @want: how many would be good, at least 1
+ * @first: set to the first one
+ *
+ * Any context.  Takes the first free place after the last one given out, as
+ * long as it is, up to @want: a large write becomes one I/O where it can.
+ *
+ * Return: how many were taken, 0 if none is free (R8).
+ */
+u32 dmr_slots_alloc(struct dmr_slots *slots, u32 want, u32 *first)
+{
+	unsigned long flags;
+	u32 at, got = 0;
+
+	spin_lock_irqsave(&slots->lock, flags);
+	if (!slots->free)
+		goto out;
+	at = find_next_zero_bit(slots->taken, slots->end, slots->rotor);
+	if (at >= slots->end)
+		at = find_next_zero_bit(slots->taken, slots->end, 0);
+	if (WARN_ON_ONCE(at >= slots->end))
+		goto out;
+	*first = at;
+	while (got < want && at < slots->end && !test_bit(at, slots->taken)) {
+		__set_bit(at, slots->taken);
+		at++;
+		got++;
+	}
+	slots->free -= got;
+	slots->rotor = at;
+out:
+	spin_unlock_irqrestore(&slots->lock, flags);
+	return got;
+}
+
+/**
+ * dmr_slots_claim() - mark a slot that replay found in use
+ * @slots: the allocator
+ * @slot: its number
+ *
+ * Return: 0, or -EUCLEAN if it is taken already or may not be given out.
+ */
+int dmr_slots_claim(struct dmr_slots *slots, u32 slot)
+{
+	if (slot >= slots->end || test_bit(slot, slots->taken))
+		return -EUCLEAN;
+	__set_bit(slot, slots->taken);
+	slots->free--;
+	return 0;
+}
+
+/**
+ * dmr_slots_free() - give a slot back
+ * @slots: the allocator
+ * @slot: a slot that no reader can be on any more (R4)
+ */
+void dmr_slots_free(struct dmr_slots *slots, u32 slot)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&slots->lock, flags);
+	if (!WARN_ON_ONCE(slot >= slots->end || !test_bit(slot, slots->taken))) {
+		__clear_bit(slot, slots->taken);
+		slots->free++;
+	}
+	spin_unlock_irqrestore(&slots->lock, flags);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which slots of the store are taken. */
+#ifndef DMR_SLOTS_H
+#define DMR_SLOTS_H
+
+#include "codec.h"
+
+struct dmr_slots {
+	spinlock_t lock;
+	unsigned long *taken;	/* one bit per slot number, set on what may not be given out */
+	u32 end;
+	u32 rotor;		/* where the next search begins */
+	u32 total;		/* slots that may be given out */
+	u32 free;
+};
+
+int dmr_slots_init(struct dmr_slots *slots, const struct dmr_sb *sb);
+void dmr_slots_exit(struct dmr_slots *slots);
+u32 dmr_slots_alloc(struct dmr_slots *slots, u32 want, u32 *first);
+int dmr_slots_claim(struct dmr_slots *slots, u32 slot);
+void dmr_slots_free(struct dmr_slots *slots, u32 slot);
+
+#endif /* DMR_SLOTS_H */
