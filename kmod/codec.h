@@ -216,6 +216,30 @@ u64 dmr_ring_blocks(const struct dmr_sb *sb);
  */
 u64 dmr_ring_place(const struct dmr_sb *sb, u64 number);
 
+/**
+ * dmr_ring_index() - where in the ring a log block lies
+ * @sb: geometry.
+ * @number: log block number, at least log_tail.
+ *
+ * Return: its place, 0 to one less than dmr_ring_blocks().
+ */
+u64 dmr_ring_index(const struct dmr_sb *sb, u64 number);
+
+/**
+ * dmr_ring_block() - from a place in the ring to one in the store
+ * @sb: geometry.
+ * @index: place in the ring.
+ *
+ * Return: 4 KiB block number from the start of the store.
+ */
+u64 dmr_ring_block(const struct dmr_sb *sb, u64 index);
+
+/** dmr_ring_need() - blocks a ring must have (R7).  Return: their number. */
+u64 dmr_ring_need(u64 slots);
+
+/** dmr_usable_slots() - slots that may be given out.  Return: their number. */
+u64 dmr_usable_slots(const struct dmr_sb *sb);
+
 /** dmr_slot_usable() - may this slot be given out?  Return: false on superblocks or ring. */
 bool dmr_slot_usable(const struct dmr_sb *sb, u64 slot);
 

@@ -78,6 +78,10 @@ typedef u64 sector_t;
 #define unlikely(x)		__builtin_expect(!!(x), 0)
 #define barrier()		__asm__ __volatile__("" ::: "memory")
 #define EXPORT_SYMBOL_GPL(sym)
+/* The kernel's static_assert() makes its own message where none is given. */
+#undef static_assert
+#define static_assert(expr, ...)	__dmr_static_assert(expr, ##__VA_ARGS__, #expr)
+#define __dmr_static_assert(expr, msg, ...) _Static_assert(expr, msg)
 #define BUILD_BUG_ON(cond)	_Static_assert(!(cond), "BUILD_BUG_ON: " #cond)
 #define lockdep_assert_held(l)	((void)(l))
 #define cond_resched()		((void)0)

@@ -1,0 +1,952 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Superblock and log blocks between their bytes on disk and host form.
+ *
+ * Three ways to look at a superblock, each with one job: dmr_sb_encode() writes
+ * the one canonical form of what it is given, dmr_sb_validate() says whether
+ * the fields are possible, and dmr_sb_decode() takes nothing but the canonical
+ * form of something possible.  So whatever passes dmr_sb_validate() can be read
+ * back, and whatever is read back is written again byte for byte.
+ */
+#include "codec.h"
+#include "../uapi/dm-replica.h"
+
+#define DMR_RING_FIRST_BYTE	(1024 * 1024)	/* where a new store's ring begins */
+#define DMR_MIN_SLOTS		16
+#define DMR_SLOT_LIMIT		0xffffffffULL	/* slot numbers are u32, one says none */
+#define DMR_CHUNK_LIMIT		(1ULL << 40)	/* chunk numbers are below: what a record holds */
+#define DMR_RING_MAX_BLOCKS	(1ULL << 28)	/* beyond what any number of slots asks for */
+/* Numbers that only grow start low: what is near the end is no number of ours. */
+#define DMR_NUMBER_LIMIT	(1ULL << 62)
+#define DMR_SB_BLOCKS		(DMR_SB_COPIES * DMR_SB_AREA / DMR_BLOCK_SIZE)
+
+/* The format is these sizes; the header's offsets are comments on them. */
+static_assert(sizeof(struct dmr_disk_sb) == DMR_SB_FIXED);
+static_assert(sizeof(struct dmr_disk_disk) == 256);
+static_assert(sizeof(struct dmr_disk_point) == 64);
+static_assert(sizeof(struct dmr_disk_record) == 32);
+static_assert(sizeof(struct dmr_disk_log_block) == DMR_BLOCK_SIZE);
+static_assert(offsetof(struct dmr_disk_sb, crc) == DMR_SB_CRC_OFFSET);
+static_assert(offsetof(struct dmr_disk_sb, settings) == 512);
+static_assert(offsetof(struct dmr_disk_log_block, crc) == DMR_LOG_CRC_OFFSET);
+static_assert(offsetof(struct dmr_disk_log_block, records) == 64);
+static_assert(DMR_SB_FIXED + DMR_MAX_DISKS * sizeof(struct dmr_disk_disk) +
+	      DMR_MAX_POINTS * sizeof(struct dmr_disk_point) <= DMR_SB_AREA);
+
+/* CRC-32C of a block whose own checksum at @at is taken as zero. */
+static u32 dmr_block_crc(const void *buf, u32 length, u32 at)
+{
+	static const u8 zero[4];
+	u32 crc;
+
+	crc = dmr_crc32c(0, buf, at);
+	crc = dmr_crc32c(crc, zero, sizeof(zero));
+	at += sizeof(zero);
+	return dmr_crc32c(crc, (const u8 *)buf + at, length - at);
+}
+
+static bool dmr_is_zero(const void *p, size_t len)
+{
+	return !memchr_inv(p, 0, len);
+}
+
+/* Text */
+
+/*
+ * Length of the UTF-8 sequence at @s if it is well-formed and no control
+ * character, else 0.  A NUL is no continuation, so nothing is read beyond it.
+ */
+static u32 dmr_utf8_char(const u8 *s)
+{
+	u32 c, len, i, least;
+
+	if (s[0] < 0x80)
+		return s[0] >= 0x20 && s[0] != 0x7f;
+	if ((s[0] & 0xe0) == 0xc0) {
+		len = 2;
+		least = 0xa0;		/* 0x80..0x9f are control characters, too */
+		c = s[0] & 0x1f;
+	} else if ((s[0] & 0xf0) == 0xe0) {
+		len = 3;
+		least = 0x800;
+		c = s[0] & 0x0f;
+	} else if ((s[0] & 0xf8) == 0xf0) {
+		len = 4;
+		least = 0x10000;
+		c = s[0] & 0x07;
+	} else {
+		return 0;
+	}
+	for (i = 1; i < len; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (s[i] & 0x3f);
+	}
+	if (c < least || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	return len;
+}
+
+/* Does @s end within @size, and is it something that may be shown to people? */
+static bool dmr_text_ok(const char *s, size_t size)
+{
+	const u8 *p = (const u8 *)s;
+	u32 len;
+
+	if (!memchr(s, 0, size))
+		return false;
+	for (; *p; p += len) {
+		len = dmr_utf8_char(p);
+		if (!len)
+			return false;
+	}
+	return true;
+}
+
+static bool dmr_disk_name_ok(const char *s, size_t size)
+{
+	if (!*s || !memchr(s, 0, size))
+		return false;
+	for (; *s; s++)
+		if (!((*s >= 'A' && *s <= 'Z') || (*s >= 'a' && *s <= 'z') ||
+		      (*s >= '0' && *s <= '9') || *s == '_' || *s == '.' || *s == '+'))
+			return false;
+	return true;
+}
+
+static void dmr_put_text(u8 *out, const char *s, size_t size)
+{
+	memcpy(out, s, strnlen(s, size - 1));	/* the rest is zero already */
+}
+
+/* Canonical: nothing hides behind the NUL. */
+static bool dmr_get_text(char *s, const u8 *in, size_t size)
+{
+	const u8 *end = memchr(in, 0, size);
+
+	memcpy(s, in, size);
+	return end && dmr_is_zero(end, in + size - end);
+}
+
+/* Geometry */
+
+static u64 dmr_ring_sum(const struct dmr_sb *sb, u32 extents)
+{
+	u64 sum = 0;
+	u32 i;
+
+	for (i = 0; i < extents; i++)
+		sum += sb->ring[i].count;
+	return sum;
+}
+
+u64 dmr_ring_blocks(const struct dmr_sb *sb)
+{
+	return dmr_ring_sum(sb, sb->ring_extents);
+}
+
+/* Place of a number in a ring of @blocks in which number @from lies at @start. */
+static u64 dmr_ring_mod(u64 number, u64 from, u64 start, u64 blocks)
+{
+	u64 place;
+
+	div64_u64_rem(number - from + start, blocks, &place);
+	return place;
+}
+
+u64 dmr_ring_index(const struct dmr_sb *sb, u64 number)
+{
+	if (number < sb->ring_from)
+		return dmr_ring_mod(number, sb->ring_old_from, sb->ring_old_start,
+				    dmr_ring_sum(sb, sb->ring_old_extents));
+	return dmr_ring_mod(number, sb->ring_from, sb->ring_start, dmr_ring_blocks(sb));
+}
+
+u64 dmr_ring_block(const struct dmr_sb *sb, u64 index)
+{
+	u32 i;
+
+	for (i = 0; i + 1 < sb->ring_extents && index >= sb->ring[i].count; i++)
+		index -= sb->ring[i].count;
+	return sb->ring[i].first + index;
+}
+
+u64 dmr_ring_place(const struct dmr_sb *sb, u64 number)
+{
+	return dmr_ring_block(sb, dmr_ring_index(sb, number));
+}
+
+bool dmr_slot_usable(const struct dmr_sb *sb, u64 slot)
+{
+	u64 first = slot * dmr_chunk_blocks(sb);
+	u32 i;
+
+	if (slot < sb->slot_first || slot >= sb->slot_end)
+		return false;
+	/* Extents are whole chunks: a slot is in one or outside. */
+	for (i = 0; i < sb->ring_extents; i++)
+		if (first >= sb->ring[i].first && first - sb->ring[i].first < sb->ring[i].count)
+			return false;
+	return true;
+}
+
+u64 dmr_usable_slots(const struct dmr_sb *sb)
+{
+	u32 blocks = dmr_chunk_blocks(sb), i;
+	u64 slots = sb->slot_end - sb->slot_first;
+
+	for (i = 0; i < sb->ring_extents; i++) {
+		u64 first = div_u64(sb->ring[i].first, blocks);
+		u64 end = first + div_u64(sb->ring[i].count, blocks);
+
+		first = max(first, sb->slot_first);
+		end = min(end, sb->slot_end);
+		if (first < end)
+			slots -= end - first;
+	}
+	return slots;
+}
+
+/*
+ * R7: twice the records that can live at a time: one for each slot, and a
+ * quarter more and some for versions of zeroes, which have none.
+ */
+u64 dmr_ring_need(u64 slots)
+{
+	u64 records = slots + slots / 4 + 1024;
+
+	return 2 * div_u64(records + DMR_LOG_RECORDS - 1, DMR_LOG_RECORDS) + DMR_RING_MIN_BLOCKS;
+}
+
+const char *dmr_geometry(struct dmr_sb *sb)
+{
+	u64 chunks, first, ring;
+	u32 blocks;
+
+	if (!is_power_of_2(sb->chunk_bytes) || sb->chunk_bytes < DMR_MIN_CHUNK ||
+	    sb->chunk_bytes > DMR_MAX_CHUNK)
+		return "the chunk size is not a power of two from 16 KiB to 256 KiB";
+	blocks = dmr_chunk_blocks(sb);
+	chunks = div_u64(sb->store_bytes, sb->chunk_bytes);
+	if (chunks > DMR_SLOT_LIMIT)
+		return "the store is too large for this chunk size";
+	first = DMR_RING_FIRST_BYTE / sb->chunk_bytes;
+	if (chunks <= first)
+		return "the store is too small";
+	/* As if the ring took nothing: a little too long, never too short. */
+	ring = round_up(dmr_ring_need(chunks - first), (u64)blocks);
+	if (chunks - first < div_u64(ring, blocks) + DMR_MIN_SLOTS)
+		return "the store is too small";
+
+	memset(sb->ring, 0, sizeof(sb->ring));
+	sb->ring[0].first = DMR_RING_FIRST_BYTE / DMR_BLOCK_SIZE;
+	sb->ring[0].count = ring;
+	sb->ring_extents = 1;
+	sb->ring_old_extents = 0;
+	sb->ring_from = 1;
+	sb->ring_start = 0;
+	sb->ring_old_from = 0;
+	sb->ring_old_start = 0;
+	sb->slot_first = first + div_u64(ring, blocks);
+	sb->slot_end = chunks;
+	sb->log_tail = 1;
+	sb->log_durable = 0;
+	sb->cur_epoch = DMR_EPOCH_FIRST;
+	sb->next_epoch = DMR_EPOCH_FIRST + 2;
+	sb->last_epoch = sb->next_epoch;
+	sb->promoted = DMR_EPOCH_NONE;
+	sb->dead_first = DMR_EPOCH_NONE;
+	sb->dead_last = DMR_EPOCH_NONE;
+	memset(&sb->live, 0, sizeof(sb->live));
+	memset(&sb->test, 0, sizeof(sb->test));
+	sb->state = DM_REPLICA_STATE_WAITING_FOR_INITIAL_REPLICATION;
+	sb->next_point = 1;
+	return NULL;
+}
+
+/* Is every field possible? */
+
+static const char *dmr_check_identity(const struct dmr_sb *sb)
+{
+	if (sb->incompat & ~DMR_INCOMPAT_KNOWN)
+		return "an unknown incompatible feature";
+	if (!sb->seq || sb->seq >= DMR_NUMBER_LIMIT)
+		return "the superblock's sequence number is impossible";
+	if (sb->copy >= DMR_SB_COPIES)
+		return "the superblock's copy number is impossible";
+	if (dmr_is_zero(sb->store_uuid, sizeof(sb->store_uuid)))
+		return "the store has no UUID";
+	if (dmr_is_zero(sb->system_uuid, sizeof(sb->system_uuid)))
+		return "the system has no UUID";
+	if (!sb->name[0] || !dmr_text_ok(sb->name, sizeof(sb->name)) || strchr(sb->name, '/'))
+		return "the system's name is impossible";
+	if (sb->flags & ~DMR_SB_FLAGS_KNOWN)
+		return "an unknown flag";
+	if (sb->state_number >= DMR_NUMBER_LIMIT || sb->job_number >= DMR_NUMBER_LIMIT)
+		return "a state or job number is impossible";
+	return NULL;
+}
+
+static const char *dmr_check_extents(const struct dmr_sb *sb)
+{
+	u64 end = sb->store_bytes >> DMR_BLOCK_SHIFT;
+	u32 mask = dmr_chunk_blocks(sb) - 1, i, j;
+
+	if (!sb->ring_extents || sb->ring_extents > DMR_RING_EXTENTS ||
+	    sb->ring_old_extents > sb->ring_extents)
+		return "the number of ring extents is impossible";
+	for (i = 0; i < sb->ring_extents; i++) {
+		const struct dmr_extent *e = &sb->ring[i];
+
+		if (!e->count || e->first < DMR_SB_BLOCKS)
+			return "a ring extent is empty or lies on the superblocks";
+		if (e->first > end || e->count > end - e->first)
+			return "a ring extent lies beyond the store";
+		if ((e->first | e->count) & mask)
+			return "a ring extent is not made of whole chunks";
+		for (j = 0; j < i; j++)
+			if (e->first < sb->ring[j].first + sb->ring[j].count &&
+			    sb->ring[j].first < e->first + e->count)
+				return "two ring extents overlap";
+	}
+	if (dmr_ring_blocks(sb) > DMR_RING_MAX_BLOCKS)
+		return "the ring is impossibly large";
+	return NULL;
+}
+
+static const char *dmr_check_geometry(const struct dmr_sb *sb)
+{
+	const char *why;
+
+	if (!is_power_of_2(sb->chunk_bytes) || sb->chunk_bytes < DMR_MIN_CHUNK ||
+	    sb->chunk_bytes > DMR_MAX_CHUNK)
+		return "the chunk size is impossible";
+	if (sb->slot_end > DMR_SLOT_LIMIT ||
+	    sb->slot_end > div_u64(sb->store_bytes, sb->chunk_bytes))
+		return "slots lie beyond the store";
+	if (sb->slot_first >= sb->slot_end ||
+	    sb->slot_first * dmr_chunk_blocks(sb) < DMR_SB_BLOCKS)
+		return "the first slot is impossible";
+	why = dmr_check_extents(sb);
+	if (why)
+		return why;
+	if (dmr_ring_blocks(sb) < dmr_ring_need(dmr_usable_slots(sb)))
+		return "the ring is too small for the slots";	/* R7 */
+	return NULL;
+}
+
+/* Do two runs of blocks in a ring, each of which may wrap at the end of its own, meet? */
+static bool dmr_runs_meet(u64 at, u64 len, u64 wrap, u64 at2, u64 len2, u64 wrap2)
+{
+	u64 part = min(len, wrap - at), part2 = min(len2, wrap2 - at2);
+	u64 rest = len - part, rest2 = len2 - part2;
+
+	return (part && part2 && at < at2 + part2 && at2 < at + part) ||
+	       (rest && part2 && at2 < rest) ||
+	       (rest2 && part && at < rest2) ||
+	       (rest && rest2);
+}
+
+static const char *dmr_check_log(const struct dmr_sb *sb)
+{
+	u64 blocks = dmr_ring_blocks(sb), old = dmr_ring_sum(sb, sb->ring_old_extents);
+	u64 below, above;
+
+	if (!sb->log_tail || sb->log_tail >= DMR_NUMBER_LIMIT)
+		return "the log's tail is impossible";
+	/*
+	 * R6, R7: the tail stops at the last durable block, so that the first
+	 * block replay takes is one that is known to be there.  A tail one past
+	 * it would leave nothing to compare a leftover of an earlier life with.
+	 */
+	if (sb->log_durable < sb->log_tail && (sb->log_tail != 1 || sb->log_durable))
+		return "the log's tail is past its last durable block";
+	if (sb->log_durable >= sb->log_tail && sb->log_durable - sb->log_tail >= blocks)
+		return "more log blocks are durable than the ring can hold";
+	if (!sb->ring_from || sb->ring_from >= DMR_NUMBER_LIMIT || sb->ring_start >= blocks)
+		return "the ring's beginning is impossible";
+	if (!sb->ring_old_extents) {
+		if (sb->ring_old_from || sb->ring_old_start)
+			return "there is a beginning of an older ring but no older ring";
+		if (sb->log_tail < sb->ring_from)
+			return "the log's tail is before the ring's beginning";
+		return NULL;
+	}
+	if (!sb->ring_old_from || sb->ring_old_from > sb->ring_from || sb->ring_old_start >= old)
+		return "the older ring's beginning is impossible";
+	if (sb->log_tail >= sb->ring_from)
+		return NULL;
+	if (sb->log_tail < sb->ring_old_from)
+		return "the log's tail is before the older ring's beginning";
+	below = sb->ring_from - sb->log_tail;
+	if (below > old)
+		return "the older ring cannot hold its part of the log";
+	above = sb->log_durable >= sb->ring_from ? sb->log_durable - sb->ring_from + 1 : 0;
+	if (dmr_runs_meet(dmr_ring_index(sb, sb->log_tail), below, old,
+			  sb->ring_start, above, blocks))
+		return "two durable log blocks share a place in the ring";
+	return NULL;
+}
+
+static const char *dmr_check_disks(const struct dmr_sb *sb)
+{
+	u32 shift = ilog2(sb->chunk_bytes) - 9, i, j;
+
+	if (!sb->nr_disks || sb->nr_disks > DMR_MAX_DISKS)
+		return "the number of disks is impossible";
+	for (i = 0; i < sb->nr_disks; i++) {
+		const struct dmr_disk_info *d = &sb->disks[i];
+
+		if (d->number != i)
+			return "a disk's number is not its place in the list";
+		if (!dmr_disk_name_ok(d->name, sizeof(d->name)))
+			return "a disk's name is impossible";
+		for (j = 0; j < i; j++)
+			if (!strcmp(d->name, sb->disks[j].name))
+				return "two disks have the same name";
+		if (dmr_is_zero(d->uuid, sizeof(d->uuid)))
+			return "a disk has no UUID";
+		if (!is_power_of_2(d->logical_block) || d->logical_block < 512 ||
+		    d->logical_block > DMR_BLOCK_SIZE)
+			return "a disk's logical block size is impossible";
+		if (!d->sectors || (d->sectors - 1) >> shift >= DMR_CHUNK_LIMIT ||
+		    d->sectors & ((d->logical_block >> 9) - 1))
+			return "a disk's size is impossible";
+		if (d->identity_type > DMR_IDENTITY_PATH ||
+		    !dmr_text_ok(d->identity, sizeof(d->identity)) ||
+		    !d->identity[0] != (d->identity_type == DMR_IDENTITY_NONE))
+			return "a disk's identity is impossible";
+	}
+	return NULL;
+}
+
+static bool dmr_sb_main(const struct dmr_sb *sb, u32 epoch)
+{
+	return dmr_epoch_is_main(sb->promoted, sb->dead_first, sb->dead_last, epoch);
+}
+
+static const char *dmr_check_points(const struct dmr_sb *sb)
+{
+	u32 epoch = DMR_EPOCH_FIRST - 1, i;
+	u64 number = 0;
+
+	if (sb->nr_points > DMR_MAX_POINTS)
+		return "the number of points is impossible";
+	if (!sb->next_point || sb->next_point >= DMR_NUMBER_LIMIT)
+		return "the next point's number is impossible";
+	for (i = 0; i < sb->nr_points; i++) {
+		const struct dmr_point *p = &sb->points[i];
+
+		/* Both only grow, so a list by epoch is one by number, too. */
+		if (p->epoch <= epoch || p->number <= number)
+			return "the points are not in order";
+		if (p->epoch >= sb->cur_epoch || !dmr_sb_main(sb, p->epoch))
+			return "a point is of an epoch that cannot be one";
+		if (p->number >= sb->next_point)
+			return "a point's number has not been given out";
+		if (p->kind < DM_REPLICA_POINT_KIND_STANDARD ||
+		    p->kind > DM_REPLICA_POINT_KIND_PLANNED)
+			return "a point's kind is unknown";
+		if (!dmr_text_ok(p->name, sizeof(p->name)) || strchr(p->name, '/'))
+			return "a point's name is impossible";
+		epoch = p->epoch;
+		number = p->number;
+	}
+	return NULL;
+}
+
+static bool dmr_overlay_ok(const struct dmr_sb *sb, const struct dmr_overlay *ov)
+{
+	u32 i;
+
+	if (ov->epoch == DMR_EPOCH_NONE)
+		return true;
+	if (!(ov->epoch & DMR_EPOCH_OVERLAY) || ov->epoch > sb->last_epoch ||
+	    ov->epoch <= ov->base || ov->epoch == sb->promoted)
+		return false;
+	for (i = 0; i < sb->nr_points; i++)	/* R14: its point holds it */
+		if (sb->points[i].epoch == ov->base)
+			return true;
+	return false;
+}
+
+static const char *dmr_check_epochs(const struct dmr_sb *sb)
+{
+	if (sb->last_epoch > DMR_EPOCH_MAX)
+		return "the last epoch is impossible";
+	if (sb->promoted && (!(sb->promoted & DMR_EPOCH_OVERLAY) ||
+			     sb->promoted < DMR_EPOCH_FIRST || sb->promoted > sb->last_epoch))
+		return "the promoted epoch is impossible";
+	if (!sb->dead_first != !sb->dead_last || sb->dead_first > sb->dead_last ||
+	    (sb->dead_first | sb->dead_last) & DMR_EPOCH_OVERLAY ||
+	    sb->dead_last > sb->last_epoch)
+		return "the dead epochs are impossible";
+	if (sb->cur_epoch < DMR_EPOCH_FIRST || !dmr_sb_main(sb, sb->cur_epoch))
+		return "the current epoch is impossible";
+	if (sb->next_epoch & DMR_EPOCH_OVERLAY || sb->next_epoch <= sb->cur_epoch ||
+	    sb->next_epoch > sb->last_epoch || !dmr_sb_main(sb, sb->next_epoch))
+		return "the next epoch is impossible";
+	return NULL;
+}
+
+static const char *dmr_check_state(const struct dmr_sb *sb)
+{
+	bool live = sb->live.epoch, test = sb->test.epoch, points = sb->nr_points;
+
+	if (!dmr_overlay_ok(sb, &sb->live))
+		return "the live failover is impossible";
+	if (!dmr_overlay_ok(sb, &sb->test) || (test && sb->test.epoch == sb->live.epoch))
+		return "the test failover is impossible";
+	switch (sb->state) {
+	case DM_REPLICA_STATE_WAITING_FOR_INITIAL_REPLICATION:	/* left by the first point */
+	case DM_REPLICA_STATE_COMMITTED:			/* all points have gone */
+		if (points || live || test)
+			return "the state does not go with points or a failover";
+		break;
+	case DM_REPLICA_STATE_REPLICATING:	/* Suspended is this and a flag */
+		if (live)
+			return "the state does not go with a live failover";
+		break;
+	case DM_REPLICA_STATE_RECOVERED:
+		if (!live)
+			return "the state does not go without a live failover";
+		break;
+	default:
+		return "the state is impossible";
+	}
+	return NULL;
+}
+
+const char *dmr_sb_validate(const struct dmr_sb *sb)
+{
+	const char *why;
+
+	why = dmr_check_identity(sb);
+	if (!why)
+		why = dmr_check_geometry(sb);
+	if (!why)
+		why = dmr_check_log(sb);
+	if (!why)
+		why = dmr_check_disks(sb);
+	if (!why)
+		why = dmr_check_epochs(sb);
+	if (!why)
+		why = dmr_check_points(sb);
+	if (!why)
+		why = dmr_check_state(sb);
+	return why;
+}
+
+bool dmr_sb_same_identity(const struct dmr_sb *a, const struct dmr_sb *b)
+{
+	return !memcmp(a->store_uuid, b->store_uuid, sizeof(a->store_uuid)) &&
+	       !memcmp(a->system_uuid, b->system_uuid, sizeof(a->system_uuid)) &&
+	       !strcmp(a->name, b->name) &&
+	       a->chunk_bytes == b->chunk_bytes && a->create_time == b->create_time;
+}
+
+/* Bytes */
+
+static u32 dmr_sb_bytes(u32 nr_disks, u32 nr_points)
+{
+	u32 bytes = DMR_SB_FIXED + nr_disks * sizeof(struct dmr_disk_disk) +
+		    nr_points * sizeof(struct dmr_disk_point);
+
+	return round_up(bytes, (u32)DMR_BLOCK_SIZE);
+}
+
+u32 dmr_sb_length(const struct dmr_sb *sb)
+{
+	return dmr_sb_bytes(sb->nr_disks, sb->nr_points);
+}
+
+static void dmr_put_overlay(struct dmr_disk_overlay *out, const struct dmr_overlay *ov)
+{
+	if (ov->epoch == DMR_EPOCH_NONE)
+		return;
+	out->epoch = cpu_to_le32(ov->epoch);
+	out->base = cpu_to_le32(ov->base);
+	out->time = cpu_to_le64(ov->time);
+}
+
+static bool dmr_get_overlay(struct dmr_overlay *ov, const struct dmr_disk_overlay *in)
+{
+	ov->epoch = le32_to_cpu(in->epoch);
+	ov->base = le32_to_cpu(in->base);
+	ov->time = le64_to_cpu(in->time);
+	return ov->epoch != DMR_EPOCH_NONE || (!ov->base && !ov->time);
+}
+
+static void dmr_put_fixed(const struct dmr_sb *sb, struct dmr_disk_sb *d, u32 length)
+{
+	u32 i;
+
+	memcpy(d->magic, DMR_SB_MAGIC, sizeof(d->magic));
+	d->length = cpu_to_le32(length);
+	d->version = cpu_to_le32(DMR_SB_VERSION);
+	d->copy = cpu_to_le32(sb->copy);
+	d->compat = cpu_to_le64(sb->compat);
+	d->incompat = cpu_to_le64(sb->incompat);
+	d->seq = cpu_to_le64(sb->seq);
+	memcpy(d->store_uuid, sb->store_uuid, sizeof(d->store_uuid));
+	memcpy(d->system_uuid, sb->system_uuid, sizeof(d->system_uuid));
+	dmr_put_text(d->name, sb->name, sizeof(d->name));
+	d->store_bytes = cpu_to_le64(sb->store_bytes);
+	d->chunk_bytes = cpu_to_le32(sb->chunk_bytes);
+	d->block_bytes = cpu_to_le32(DMR_BLOCK_SIZE);
+	d->create_time = cpu_to_le64(sb->create_time);
+	d->nr_disks = cpu_to_le32(sb->nr_disks);
+	d->nr_points = cpu_to_le32(sb->nr_points);
+	d->disk_entry = cpu_to_le32(sizeof(struct dmr_disk_disk));
+	d->point_entry = cpu_to_le32(sizeof(struct dmr_disk_point));
+	d->slot_first = cpu_to_le64(sb->slot_first);
+	d->slot_end = cpu_to_le64(sb->slot_end);
+	d->ring_extents = cpu_to_le32(sb->ring_extents);
+	d->ring_old_extents = cpu_to_le32(sb->ring_old_extents);
+	d->ring_from = cpu_to_le64(sb->ring_from);
+	d->ring_start = cpu_to_le64(sb->ring_start);
+	d->ring_old_from = cpu_to_le64(sb->ring_old_from);
+	d->ring_old_start = cpu_to_le64(sb->ring_old_start);
+	d->log_tail = cpu_to_le64(sb->log_tail);
+	d->log_durable = cpu_to_le64(sb->log_durable);
+	for (i = 0; i < sb->ring_extents; i++) {
+		d->ring[i].first = cpu_to_le64(sb->ring[i].first);
+		d->ring[i].count = cpu_to_le64(sb->ring[i].count);
+	}
+	d->state = cpu_to_le32(sb->state);
+	d->flags = cpu_to_le32(sb->flags);
+	d->state_number = cpu_to_le64(sb->state_number);
+	d->cur_epoch = cpu_to_le32(sb->cur_epoch);
+	d->next_epoch = cpu_to_le32(sb->next_epoch);
+	d->last_epoch = cpu_to_le32(sb->last_epoch);
+	d->promoted = cpu_to_le32(sb->promoted);
+	d->dead_first = cpu_to_le32(sb->dead_first);
+	d->dead_last = cpu_to_le32(sb->dead_last);
+	dmr_put_overlay(&d->live, &sb->live);
+	dmr_put_overlay(&d->test, &sb->test);
+	d->state_time = cpu_to_le64(sb->state_time);
+	memcpy(d->active_host, sb->active_host, sizeof(d->active_host));
+	d->active_time = cpu_to_le64(sb->active_time);
+	d->next_point = cpu_to_le64(sb->next_point);
+	d->job_number = cpu_to_le64(sb->job_number);
+	memcpy(d->settings, sb->settings, sizeof(d->settings));
+}
+
+u32 dmr_sb_encode(const struct dmr_sb *sb, void *buf)
+{
+	struct dmr_disk_sb *d = buf;
+	struct dmr_disk_disk *disk = (struct dmr_disk_disk *)(d + 1);
+	struct dmr_disk_point *point = (struct dmr_disk_point *)(disk + sb->nr_disks);
+	u32 length = dmr_sb_length(sb), i;
+
+	/* What does not validate must not make us write past the buffer either. */
+	if (WARN_ON_ONCE(sb->nr_disks > DMR_MAX_DISKS || sb->nr_points > DMR_MAX_POINTS ||
+			 sb->ring_extents > DMR_RING_EXTENTS)) {
+		memset(buf, 0, DMR_SB_AREA);
+		return DMR_BLOCK_SIZE;
+	}
+	memset(buf, 0, DMR_SB_AREA);
+	dmr_put_fixed(sb, d, length);
+	for (i = 0; i < sb->nr_disks; i++, disk++) {
+		const struct dmr_disk_info *in = &sb->disks[i];
+
+		dmr_put_text(disk->name, in->name, sizeof(disk->name));
+		memcpy(disk->uuid, in->uuid, sizeof(disk->uuid));
+		disk->sectors = cpu_to_le64(in->sectors);
+		disk->number = cpu_to_le32(in->number);
+		disk->logical_block = cpu_to_le32(in->logical_block);
+		disk->identity_type = cpu_to_le32(in->identity_type);
+		dmr_put_text(disk->identity, in->identity, sizeof(disk->identity));
+	}
+	for (i = 0; i < sb->nr_points; i++, point++) {
+		const struct dmr_point *in = &sb->points[i];
+
+		point->epoch = cpu_to_le32(in->epoch);
+		point->kind = cpu_to_le32(in->kind);
+		point->number = cpu_to_le64(in->number);
+		point->time = cpu_to_le64(in->time);
+		dmr_put_text(point->name, in->name, sizeof(point->name));
+	}
+	d->crc = cpu_to_le32(dmr_block_crc(buf, length, DMR_SB_CRC_OFFSET));
+	return length;
+}
+
+static const char *dmr_get_fixed(const struct dmr_disk_sb *d, struct dmr_sb *sb)
+{
+	u32 i;
+
+	sb->seq = le64_to_cpu(d->seq);
+	memcpy(sb->store_uuid, d->store_uuid, sizeof(sb->store_uuid));
+	memcpy(sb->system_uuid, d->system_uuid, sizeof(sb->system_uuid));
+	if (!dmr_get_text(sb->name, d->name, sizeof(sb->name)))
+		return "the system's name is impossible";
+	sb->store_bytes = le64_to_cpu(d->store_bytes);
+	sb->chunk_bytes = le32_to_cpu(d->chunk_bytes);
+	sb->create_time = le64_to_cpu(d->create_time);
+	sb->slot_first = le64_to_cpu(d->slot_first);
+	sb->slot_end = le64_to_cpu(d->slot_end);
+	sb->ring_extents = le32_to_cpu(d->ring_extents);
+	sb->ring_old_extents = le32_to_cpu(d->ring_old_extents);
+	sb->ring_from = le64_to_cpu(d->ring_from);
+	sb->ring_start = le64_to_cpu(d->ring_start);
+	sb->ring_old_from = le64_to_cpu(d->ring_old_from);
+	sb->ring_old_start = le64_to_cpu(d->ring_old_start);
+	sb->log_tail = le64_to_cpu(d->log_tail);
+	sb->log_durable = le64_to_cpu(d->log_durable);
+	for (i = 0; i < DMR_RING_EXTENTS; i++) {
+		sb->ring[i].first = le64_to_cpu(d->ring[i].first);
+		sb->ring[i].count = le64_to_cpu(d->ring[i].count);
+		if (i >= sb->ring_extents && (sb->ring[i].first || sb->ring[i].count))
+			return "an unused ring extent is not empty";
+	}
+	sb->state = le32_to_cpu(d->state);
+	sb->flags = le32_to_cpu(d->flags);
+	sb->state_number = le64_to_cpu(d->state_number);
+	sb->cur_epoch = le32_to_cpu(d->cur_epoch);
+	sb->next_epoch = le32_to_cpu(d->next_epoch);
+	sb->last_epoch = le32_to_cpu(d->last_epoch);
+	sb->promoted = le32_to_cpu(d->promoted);
+	sb->dead_first = le32_to_cpu(d->dead_first);
+	sb->dead_last = le32_to_cpu(d->dead_last);
+	if (!dmr_get_overlay(&sb->live, &d->live) || !dmr_get_overlay(&sb->test, &d->test))
+		return "a failover that is not there has a beginning";
+	sb->state_time = le64_to_cpu(d->state_time);
+	memcpy(sb->active_host, d->active_host, sizeof(sb->active_host));
+	sb->active_time = le64_to_cpu(d->active_time);
+	sb->next_point = le64_to_cpu(d->next_point);
+	sb->job_number = le64_to_cpu(d->job_number);
+	if (!dmr_is_zero(d->reserved0, sizeof(d->reserved0)))
+		return "reserved bytes are in use";
+	memcpy(sb->settings, d->settings, sizeof(sb->settings));
+	return NULL;
+}
+
+static const char *dmr_get_lists(const struct dmr_disk_sb *d, struct dmr_sb *sb, u32 length)
+{
+	const struct dmr_disk_disk *disk = (const struct dmr_disk_disk *)(d + 1);
+	const struct dmr_disk_point *point;
+	u32 i;
+
+	for (i = 0; i < sb->nr_disks; i++, disk++) {
+		struct dmr_disk_info *out = &sb->disks[i];
+
+		if (!dmr_get_text(out->name, disk->name, sizeof(out->name)))
+			return "a disk's name is impossible";
+		memcpy(out->uuid, disk->uuid, sizeof(out->uuid));
+		out->sectors = le64_to_cpu(disk->sectors);
+		out->number = le32_to_cpu(disk->number);
+		out->logical_block = le32_to_cpu(disk->logical_block);
+		out->identity_type = le32_to_cpu(disk->identity_type);
+		if (!dmr_get_text(out->identity, disk->identity, sizeof(out->identity)))
+			return "a disk's identity is impossible";
+		if (!dmr_is_zero(disk->reserved0, sizeof(disk->reserved0)) ||
+		    !dmr_is_zero(disk->reserved1, sizeof(disk->reserved1)))
+			return "reserved bytes are in use";
+	}
+	point = (const struct dmr_disk_point *)disk;
+	for (i = 0; i < sb->nr_points; i++, point++) {
+		struct dmr_point *out = &sb->points[i];
+
+		out->epoch = le32_to_cpu(point->epoch);
+		out->kind = le32_to_cpu(point->kind);
+		out->number = le64_to_cpu(point->number);
+		out->time = le64_to_cpu(point->time);
+		if (!dmr_get_text(out->name, point->name, sizeof(out->name)))
+			return "a point's name is impossible";
+	}
+	if (!dmr_is_zero(point, (const u8 *)d + length - (const u8 *)point))
+		return "bytes after the last point are in use";
+	return NULL;
+}
+
+/* Everything below the checksum: @d has @length bytes that arrived as they were written. */
+static enum dmr_verdict dmr_get_sb(const struct dmr_disk_sb *d, u32 length, u32 copy,
+				   struct dmr_sb *sb, const char **why)
+{
+	if (le32_to_cpu(d->version) > DMR_SB_VERSION) {
+		*why = "the format's version is newer than this software";
+		return DMR_NEWER;
+	}
+	if (le64_to_cpu(d->incompat) & ~DMR_INCOMPAT_KNOWN) {
+		*why = "the store uses a feature newer than this software";
+		return DMR_NEWER;
+	}
+	memset(sb, 0, sizeof(*sb));
+	sb->copy = copy;
+	sb->compat = le64_to_cpu(d->compat);
+	sb->nr_disks = le32_to_cpu(d->nr_disks);
+	sb->nr_points = le32_to_cpu(d->nr_points);
+	if (le32_to_cpu(d->version) != DMR_SB_VERSION)
+		*why = "the format's version is impossible";
+	else if (le32_to_cpu(d->copy) != copy)
+		*why = "the superblock is the other copy's";
+	else if (le32_to_cpu(d->block_bytes) != DMR_BLOCK_SIZE)
+		*why = "the block size is impossible";
+	else if (le32_to_cpu(d->disk_entry) != sizeof(struct dmr_disk_disk) ||
+		 le32_to_cpu(d->point_entry) != sizeof(struct dmr_disk_point))
+		*why = "an entry size is impossible";
+	else if (sb->nr_disks > DMR_MAX_DISKS)
+		*why = "the number of disks is impossible";
+	else if (sb->nr_points > DMR_MAX_POINTS)
+		*why = "the number of points is impossible";
+	else if (length != dmr_sb_length(sb))
+		*why = "the superblock's length does not go with its lists";
+	else
+		*why = dmr_get_fixed(d, sb);
+	if (!*why)
+		*why = dmr_get_lists(d, sb, length);
+	if (!*why)
+		*why = dmr_sb_validate(sb);
+	return *why ? DMR_BAD : DMR_OK;
+}
+
+enum dmr_verdict dmr_sb_decode(const void *buf, u32 copy, struct dmr_sb *sb,
+			       const char **reason)
+{
+	const struct dmr_disk_sb *d = buf;
+	u32 length = le32_to_cpu(d->length);
+	enum dmr_verdict verdict;
+	const char *why = NULL;
+
+	if (memcmp(d->magic, DMR_SB_MAGIC, sizeof(d->magic))) {
+		verdict = DMR_NOT_OURS;
+		why = "there is no superblock";
+	} else if (length < DMR_SB_FIXED || length > DMR_SB_AREA || length % DMR_BLOCK_SIZE ||
+		   dmr_block_crc(buf, length, DMR_SB_CRC_OFFSET) != le32_to_cpu(d->crc)) {
+		/* Half of the old and half of the new, its length included. */
+		verdict = DMR_TORN;
+		why = "the superblock's checksum does not hold";
+	} else {
+		verdict = dmr_get_sb(d, length, copy, sb, &why);
+	}
+	if (reason)
+		*reason = why;
+	return verdict;
+}
+
+/* The log */
+
+static void dmr_put_40(u8 *out, u64 v)
+{
+	u32 i;
+
+	for (i = 0; i < 5; i++)
+		out[i] = v >> (8 * i);
+}
+
+static u64 dmr_get_40(const u8 *in)
+{
+	u64 v = 0;
+	u32 i;
+
+	for (i = 5; i--;)
+		v = v << 8 | in[i];
+	return v;
+}
+
+/**
+ * dmr_record_encode() - write a record's bytes
+ * @rec: record in host form.
+ * @out: all of it is written.
+ */
+void dmr_record_encode(const struct dmr_record *rec, struct dmr_disk_record *out)
+{
+	out->data = cpu_to_le64(rec->data);
+	out->zero = cpu_to_le64(rec->zero);
+	out->epoch = cpu_to_le32(rec->epoch);
+	out->type = rec->type;
+	out->disk = rec->disk;
+	dmr_put_40(out->chunk, rec->chunk);
+	dmr_put_40(out->slot, rec->slot);
+}
+
+/**
+ * dmr_record_decode() - read a record's bytes
+ * @in: from a log block whose checksum holds.
+ * @rec: filled in; any bytes give something, see dmr_record_validate().
+ */
+void dmr_record_decode(const struct dmr_disk_record *in, struct dmr_record *rec)
+{
+	rec->data = le64_to_cpu(in->data);
+	rec->zero = le64_to_cpu(in->zero);
+	rec->epoch = le32_to_cpu(in->epoch);
+	rec->type = in->type;
+	rec->disk = in->disk;
+	rec->chunk = dmr_get_40(in->chunk);
+	rec->slot = dmr_get_40(in->slot);
+}
+
+const char *dmr_record_validate(const struct dmr_sb *sb, const struct dmr_record *rec)
+{
+	u32 blocks = dmr_chunk_blocks(sb);
+	u64 end, first;
+
+	if (rec->type != DMR_RECORD_VERSION && rec->type != DMR_RECORD_DROP)
+		return "a log record is of an unknown type";
+	if (rec->disk >= sb->nr_disks)
+		return "a log record names a disk that does not exist";
+	if (rec->epoch < DMR_EPOCH_FIRST || rec->epoch > sb->last_epoch)
+		return "a log record names an epoch that was never opened";
+	if (rec->data & rec->zero)
+		return "a log record says a block is data and zero at once";
+
+	/* Blocks of the disk; the last one may be part of a block. */
+	end = (sb->disks[rec->disk].sectors + 7) >> (DMR_BLOCK_SHIFT - 9);
+	first = rec->chunk * blocks;
+	if (first >= end)
+		return "a log record names a chunk beyond its disk";
+	if ((rec->data | rec->zero) & ~dmr_block_mask(0, min_t(u64, blocks, end - first)))
+		return "a log record names blocks beyond its chunk or disk";
+
+	if (rec->slot == DMR_SLOT_NONE_40) {
+		if (rec->type == DMR_RECORD_VERSION && rec->data)
+			return "a log record has data but no slot";
+	} else if (rec->type == DMR_RECORD_DROP) {
+		return "a log record of a move home has a slot";
+	} else if (!dmr_slot_usable(sb, rec->slot)) {
+		return "a log record names a slot that cannot be one";
+	}
+	return NULL;
+}
+
+void dmr_log_seal(struct dmr_disk_log_block *blk, const u8 *store_uuid,
+		  const struct dmr_log_header *hdr)
+{
+	u32 nr = min_t(u32, hdr->nr_records, DMR_LOG_RECORDS);
+
+	blk->magic = cpu_to_le32(DMR_LOG_MAGIC);
+	memcpy(blk->store_uuid, store_uuid, sizeof(blk->store_uuid));
+	blk->number = cpu_to_le64(hdr->number);
+	blk->sb_seq = cpu_to_le64(hdr->sb_seq);
+	blk->durable = cpu_to_le64(hdr->durable);
+	blk->nr_records = cpu_to_le32(nr);
+	memset(blk->reserved0, 0, sizeof(blk->reserved0));
+	memset(&blk->records[nr], 0, (DMR_LOG_RECORDS - nr) * sizeof(blk->records[0]));
+	blk->crc = cpu_to_le32(dmr_block_crc(blk, DMR_BLOCK_SIZE, DMR_LOG_CRC_OFFSET));
+}
+
+enum dmr_verdict dmr_log_check(const struct dmr_disk_log_block *blk, const u8 *store_uuid,
+			       struct dmr_log_header *hdr)
+{
+	u32 nr;
+
+	if (le32_to_cpu(blk->magic) != DMR_LOG_MAGIC)
+		return DMR_NOT_OURS;
+	if (memcmp(blk->store_uuid, store_uuid, sizeof(blk->store_uuid)))
+		return DMR_FOREIGN;
+	if (dmr_block_crc(blk, DMR_BLOCK_SIZE, DMR_LOG_CRC_OFFSET) != le32_to_cpu(blk->crc))
+		return DMR_TORN;
+
+	hdr->number = le64_to_cpu(blk->number);
+	hdr->sb_seq = le64_to_cpu(blk->sb_seq);
+	hdr->durable = le64_to_cpu(blk->durable);
+	nr = le32_to_cpu(blk->nr_records);
+	hdr->nr_records = nr;
+	/* Nothing is durable before it is issued, and none is issued under no superblock. */
+	if (!hdr->number || hdr->number >= DMR_NUMBER_LIMIT || !hdr->sb_seq ||
+	    hdr->durable >= hdr->number || nr > DMR_LOG_RECORDS ||
+	    !dmr_is_zero(blk->reserved0, sizeof(blk->reserved0)) ||
+	    !dmr_is_zero(&blk->records[nr], (DMR_LOG_RECORDS - nr) * sizeof(blk->records[0])))
+		return DMR_BAD;
+	return DMR_OK;
+}
