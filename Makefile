@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# dm-replica: a kernel module and its tools.  "make help" lists the targets.
+
+KVER ?= $(shell uname -r)
+KDIR ?= /lib/modules/$(KVER)/build
+prefix ?= /usr/local
+DESTDIR ?=
+export prefix DESTDIR
+
+# What "make check" runs; see "make help".
+KERNELS ?= 6.1 6.12
+TESTS ?=
+PARTS ?=
+JOBS ?=
+export KERNELS TESTS PARTS JOBS
+
+series := 6.1 6.12
+
+all: module tools
+
+help:
+	@echo 'Build:'
+	@echo '  all             the module for the running kernel and the tools (default)'
+	@echo '  module          the module; KVER=VERSION or KDIR=DIRECTORY for another kernel'
+	@echo '  modules-6.1     the module for the installed headers of Debian kernel 6.1'
+	@echo '  modules-6.12    the same for 6.12; both with W=1 C=1, where a warning fails'
+	@echo '  tools           replicactl, in build/userspace'
+	@echo 'Install (as root; DESTDIR= and prefix=$(prefix) are honoured):'
+	@echo '  install         module and tools; install-module, install-tools for one'
+	@echo '  uninstall       remove them again'
+	@echo 'In throwaway virtual machines:'
+	@echo '  demo            the main job, told step by step (KERNEL=6.1 or 6.12)'
+	@echo '  check           all tests; may be narrowed:'
+	@echo '                    KERNELS=6.12        on one kernel'
+	@echo "                    TESTS='io-budget'   selftests whose name contains a word"
+	@echo '                    PARTS="style build tools unit spec vm host"'
+	@echo '                    JOBS=1              virtual machines at a time'
+	@echo '  deps            install what all of it needs (check and demo do so themselves)'
+	@echo 'Other:'
+	@echo '  clean           remove what was built; keeps the kernels downloaded'
+	@echo '  distclean       remove build/ altogether'
+
+# --- module ---------------------------------------------------------------
+
+# Sources are linked into a directory of their own for each kernel, because
+# kbuild puts objects next to them.
+module:
+	@scripts/build-module --dir build/$(KVER) --kdir '$(KDIR)' $(if $(W),W=$(W)) $(if $(C),C=$(C)) $(if $(V),V=$(V))
+
+modules-%:
+	@case '$*' in 6.1|6.12) ;; *) echo 'no kernel series $*; there are: $(series)' >&2; exit 1 ;; esac
+	@scripts/build-module --strict --dir build/$* --series $* W=$(or $(W),1) C=$(or $(C),1) $(if $(V),V=$(V))
+
+modules: $(addprefix modules-,$(series))
+
+# --- tools ----------------------------------------------------------------
+
+tools:
+	@if [ -e userspace/Makefile ]; then $(MAKE) --no-print-directory -C userspace; \
+	else echo 'userspace/Makefile does not exist yet: no tools'; fi
+
+# --- installation ---------------------------------------------------------
+
+install: install-module install-tools
+
+install-module: module
+	$(MAKE) -C '$(KDIR)' M='$(CURDIR)/build/$(KVER)/src' INSTALL_MOD_PATH='$(DESTDIR)' \
+		INSTALL_MOD_DIR=updates $(if $(DESTDIR),DEPMOD=true) modules_install
+	$(if $(DESTDIR),,PATH=$$PATH:/sbin:/usr/sbin depmod -a '$(KVER)')
+
+install-tools: tools
+	$(MAKE) -C userspace install
+
+uninstall:
+	find '$(DESTDIR)/lib/modules/$(KVER)' -name 'dm-replica.ko*' -delete
+	$(if $(DESTDIR),,PATH=$$PATH:/sbin:/usr/sbin depmod -a '$(KVER)')
+	$(MAKE) -C userspace uninstall
+
+# --- demo and tests -------------------------------------------------------
+
+deps:
+	@scripts/deps
+
+KERNEL ?= 6.12
+demo:
+	@scripts/deps build vm
+	@$(MAKE) --no-print-directory modules-$(KERNEL) tools
+	@scripts/demo $(KERNEL)
+
+check:
+	@scripts/deps
+	+@MAKEFLAGS= scripts/check
+
+clean:
+	@for d in build/*; do case $$d in build/vm|build/kselftest) ;; *) rm -rf "$$d" ;; esac; done
+	@for d in userspace selftests/unit; do \
+		if [ -e $$d/Makefile ]; then $(MAKE) --no-print-directory -C $$d clean; fi; done
+
+distclean: clean
+	rm -rf build
+
+.PHONY: all help module modules tools install install-module install-tools uninstall deps demo check clean distclean
