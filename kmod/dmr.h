@@ -117,6 +117,8 @@ struct dmr_disk {
 	struct block_device *home;	/* valid while any target of the disk is bound */
 	dev_t home_dev;
 	struct dmr_target *target[DMR_KINDS];	/* bound ones; op_mutex */
+	dev_t dev[DMR_KINDS];		/* their devices, 0 if not bound; sb_mutex */
+	struct gendisk *gd[DMR_KINDS];	/* the same */
 	unsigned int home_dirty;	/* written directly since its last flush */
 	atomic64_t overlay_blocks[DMR_KINDS];	/* blocks in the live and the test overlay */
 	atomic64_t errors;		/* I/O errors met at home and in slots */
@@ -189,7 +191,8 @@ struct dmr_job {
 
 struct dmr_system {
 	struct kref ref;
-	struct list_head list;		/* registry */
+	struct list_head list;		/* registry, by rising serial */
+	u64 serial;			/* given at creation, never used twice */
 	dev_t store_dev;
 	struct block_device *store;	/* valid while any target exists */
 	char store_name[BDEVNAME_SIZE];
@@ -204,7 +207,8 @@ struct dmr_system {
 	struct dmr_sb *sb;		/* as durable; sb_mutex to change, op_mutex or it to read */
 	struct dmr_sb *draft;		/* operations make the next state here; op_mutex */
 	struct dmr_sb *scratch;		/* super.c; sb_mutex */
-	struct page *sb_pages[DMR_SB_AREA / PAGE_SIZE];
+	void *sb_buf;			/* DMR_SB_AREA bytes, and its pages */
+	struct page *sb_pages[DMR_SB_AREA / DMR_BLOCK_SIZE];
 	u64 copy_state[DMR_SB_COPIES];	/* state number each copy carries, ~0 unknown */
 	atomic64_t sb_writes;
 	const char *critical;		/* NULL or why (R9); set once, cleared by detach */
@@ -245,8 +249,8 @@ struct dmr_system {
 	u64 sb_tail;			/* tail as durable in the superblock */
 	u64 ring_blocks;
 	unsigned int store_dirty;	/* slots written since the store's last flush */
-	struct page **log_pages;	/* DMR_LOG_BATCH */
-	struct page **tail_pages;	/* DMR_TAIL_BATCH */
+	struct page *log_pages[DMR_LOG_BATCH];
+	struct page *tail_pages[DMR_TAIL_BATCH];
 	u64 tail_first;			/* number of the first block in tail_pages */
 	u32 tail_count;
 	u32 tail_record;		/* next record of the tail block */

@@ -1,0 +1,646 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Commits: flushes, the log and its moving tail (R2, R6, R7, R13).
+ *
+ * One worker, one commit at a time.  Whoever waits when it starts shares it.  A
+ * commit builds records from the map (only blocks whose data is complete have
+ * their bits set, R1), flushes the store, and writes log blocks.  It must wait
+ * for nothing that waits for it: it takes no op_mutex and no grace period.
+ */
+#include "dmr.h"
+#include "trace.h"
+
+struct dmr_commit_wait {
+	struct list_head list;
+	struct completion done;
+	bool homes;		/* flush the homes that were written directly, too */
+	int r;
+};
+
+/* A batch of log blocks under construction. */
+struct dmr_batch {
+	u64 first;		/* number of the first block */
+	u32 blocks;		/* begun so far */
+	u32 in_block;		/* records in the last one */
+	u32 records;
+};
+
+int dmr_commit_alloc(struct dmr_system *sys)
+{
+	u32 i;
+
+	for (i = 0; i < DMR_LOG_BATCH; i++) {
+		sys->log_pages[i] = alloc_page(GFP_KERNEL);
+		if (!sys->log_pages[i])
+			return -ENOMEM;
+	}
+	for (i = 0; i < DMR_TAIL_BATCH; i++) {
+		sys->tail_pages[i] = alloc_page(GFP_KERNEL);
+		if (!sys->tail_pages[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void dmr_commit_free(struct dmr_system *sys)
+{
+	struct dmr_drop *drop, *next;
+	u32 i;
+
+	list_for_each_entry_safe(drop, next, &sys->drops, list)
+		kfree(drop);
+	for (i = 0; i < DMR_LOG_BATCH; i++)
+		if (sys->log_pages[i])
+			__free_page(sys->log_pages[i]);
+	for (i = 0; i < DMR_TAIL_BATCH; i++)
+		if (sys->tail_pages[i])
+			__free_page(sys->tail_pages[i]);
+}
+
+static u64 dmr_log_free(struct dmr_system *sys)
+{
+	return sys->ring_blocks - (READ_ONCE(sys->log_next) - READ_ONCE(sys->sb_tail));
+}
+
+/* Kept for tail moves and drops: no write may use it (R7). */
+static u64 dmr_log_reserve(struct dmr_system *sys)
+{
+	return sys->ring_blocks / 8 + DMR_LOG_BATCH;
+}
+
+/**
+ * dmr_commit_room() - is there log space for more first writes?
+ * @sys: the system.
+ * @records: chunks about to be written.
+ *
+ * R7: every first write in flight may be flushed alone and take a block;
+ * records that are due already go out together.
+ *
+ * Context: any.
+ * Return: false if a commit has to move the tail first.
+ */
+bool dmr_commit_room(struct dmr_system *sys, u32 records)
+{
+	u64 first = atomic64_read(&sys->nr_first) + records;
+	u64 due = atomic64_read(&sys->nr_dirty) / DMR_LOG_RECORDS + 1;
+
+	return first + due + dmr_log_reserve(sys) <= dmr_log_free(sys);
+}
+
+/**
+ * dmr_commit_settled() - is everything about a version durable?
+ * @sys: the system.
+ * @v: a version.
+ *
+ * Return: true if no record of it is due or in flight.
+ */
+bool dmr_commit_settled(struct dmr_system *sys, struct dmr_version *v)
+{
+	return !(atomic_read(&v->state) & DMR_V_DIRTY) &&
+	       (s32)(READ_ONCE(v->log) - (u32)READ_ONCE(sys->log_durable)) <= 0;
+}
+
+/**
+ * dmr_commit_dirty() - a version's record is due
+ * @sys: the system.
+ * @v: its masks have changed; the chunk's lock is held.
+ */
+void dmr_commit_dirty(struct dmr_system *sys, struct dmr_version *v)
+{
+	if (atomic_read(&v->state) & DMR_V_DIRTY)
+		return;
+	atomic_or(DMR_V_DIRTY, &v->state);
+	atomic64_inc(&sys->nr_dirty);
+	llist_add(&v->dirty, &sys->dirty);
+}
+
+/**
+ * dmr_commit_drop() - a moved-home record is due
+ * @sys: the system.
+ * @drop: kmalloc'd, ours from now; the chunk's lock is held and the versions it
+ *	kills are marked DMR_V_DROPPED.
+ */
+void dmr_commit_drop(struct dmr_system *sys, struct dmr_drop *drop)
+{
+	spin_lock(&sys->commit_lock);
+	list_add_tail(&drop->list, &sys->drops);
+	spin_unlock(&sys->commit_lock);
+}
+
+/*----------------------------------------------------------------
+ * Building and writing log blocks
+ *----------------------------------------------------------------*/
+
+static bool dmr_batch_room(const struct dmr_batch *b)
+{
+	return b->blocks < DMR_LOG_BATCH || b->in_block < DMR_LOG_RECORDS;
+}
+
+/* Room without beginning one more block than the batch has anyway. */
+static bool dmr_batch_gap(const struct dmr_batch *b)
+{
+	return b->blocks && b->in_block < DMR_LOG_RECORDS;
+}
+
+/* Where the next record goes; its block's number is b->first + b->blocks - 1. */
+static void dmr_batch_add(struct dmr_system *sys, struct dmr_batch *b,
+			  const struct dmr_record *rec)
+{
+	struct dmr_disk_log_block *blk;
+
+	if (!b->blocks || b->in_block == DMR_LOG_RECORDS) {
+		b->blocks++;
+		b->in_block = 0;
+	}
+	blk = page_address(sys->log_pages[b->blocks - 1]);
+	dmr_record_encode(rec, &blk->records[b->in_block++]);
+	b->records++;
+}
+
+static u64 dmr_batch_next(const struct dmr_batch *b)
+{
+	return b->first + b->blocks - (b->blocks && b->in_block < DMR_LOG_RECORDS);
+}
+
+/* R13: from the map, under the chunk's lock, when it gets its place. */
+static void dmr_batch_version(struct dmr_system *sys, struct dmr_batch *b, struct dmr_version *v)
+{
+	struct dmr_record rec;
+
+	WRITE_ONCE(v->log, (u32)dmr_batch_next(b));
+	dmr_version_record(v, &rec);
+	dmr_batch_add(sys, b, &rec);
+}
+
+static void dmr_batch_seal(struct dmr_system *sys, struct dmr_batch *b)
+{
+	struct dmr_log_header hdr = {
+		.sb_seq = sys->sb->seq,
+		.durable = sys->log_durable,
+	};
+	u32 i;
+
+	for (i = 0; i < b->blocks; i++) {
+		struct dmr_disk_log_block *blk = page_address(sys->log_pages[i]);
+
+		hdr.number = b->first + i;
+		hdr.nr_records = i + 1 < b->blocks ? DMR_LOG_RECORDS : b->in_block;
+		memset(&blk->records[hdr.nr_records], 0,
+		       (DMR_LOG_RECORDS - hdr.nr_records) * sizeof(blk->records[0]));
+		dmr_log_seal(blk, sys->sb->store_uuid, &hdr);
+	}
+}
+
+static int dmr_store_flush(struct dmr_system *sys)
+{
+	WRITE_ONCE(sys->store_dirty, 0);
+	smp_mb();	/* cleared before the flush: what is written later sets it again */
+	return blkdev_issue_flush(sys->store);
+}
+
+/* Blocks @from.. of a batch, as few I/Os as their places allow. */
+static int dmr_batch_write_run(struct dmr_system *sys, struct dmr_batch *b, u32 from, u32 count,
+			       blk_opf_t flags)
+{
+	u64 place;
+	u32 run;
+	int r;
+
+	for (; count; from += run, count -= run) {
+		place = dmr_ring_place(sys->sb, b->first + from);
+		for (run = 1; run < count; run++)
+			if (dmr_ring_place(sys->sb, b->first + from + run) != place + run)
+				break;
+		r = dmr_rw_pages(sys, sys->store, place * DMR_BLOCK_SECTORS, sys->log_pages + from,
+				 run, REQ_OP_WRITE | REQ_META | flags);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/*
+ * R2: what the blocks describe is durable before any of them is issued, and
+ * the last one's flush makes the earlier ones durable: its FUA alone would not.
+ */
+static int dmr_batch_write(struct dmr_system *sys, struct dmr_batch *b)
+{
+	u64 durable;
+	int r = 0;
+
+	if (b->first + b->blocks - READ_ONCE(sys->sb_tail) > sys->ring_blocks) {
+		DMERR("%s: the log has no room, which its reserve should have kept",
+		      sys->sb->name);
+		return -ENOSPC;
+	}
+	mutex_lock(&sys->sb_mutex);	/* the superblock they are written under */
+	dmr_batch_seal(sys, b);
+	mutex_unlock(&sys->sb_mutex);
+
+	if (b->blocks > 1) {
+		r = dmr_store_flush(sys);
+		if (!r)
+			r = dmr_batch_write_run(sys, b, 0, b->blocks - 1, 0);
+	} else {
+		WRITE_ONCE(sys->store_dirty, 0);
+		smp_mb();	/* as in dmr_store_flush() */
+	}
+	if (!r)
+		r = dmr_batch_write_run(sys, b, b->blocks - 1, 1, REQ_PREFLUSH | REQ_FUA);
+
+	durable = b->first + b->blocks - 1;
+	trace_dmr_commit(sys->sb->name, b->first, b->blocks, b->records, r);
+	if (r)
+		return r;
+	WRITE_ONCE(sys->log_next, durable + 1);
+	WRITE_ONCE(sys->log_durable, durable);
+	atomic64_inc(&sys->commits);
+	return 0;
+}
+
+/*----------------------------------------------------------------
+ * The tail (R7)
+ *----------------------------------------------------------------*/
+
+static int dmr_tail_read(struct dmr_system *sys, u64 end)
+{
+	u64 place = dmr_ring_place(sys->sb, sys->log_tail);
+	u32 count;
+	int r;
+
+	for (count = 1; count < DMR_TAIL_BATCH && sys->log_tail + count < end; count++)
+		if (dmr_ring_place(sys->sb, sys->log_tail + count) != place + count)
+			break;
+	r = dmr_rw_pages(sys, sys->store, place * DMR_BLOCK_SECTORS, sys->tail_pages, count,
+			 REQ_OP_READ | REQ_META);
+	if (r)
+		return r;
+	sys->tail_first = sys->log_tail;
+	sys->tail_count = count;
+	return 0;
+}
+
+/*
+ * Write again what still lives in the tail's blocks, as long as @more says so
+ * and the batch has room.  A version is written again only if this block holds
+ * its newest record, so the records in the ring never multiply.
+ *
+ * Return: 0 or a negative errno.
+ */
+static int dmr_tail_move(struct dmr_system *sys, struct dmr_batch *b, u64 upto, bool gap_only)
+{
+	u64 end = sys->log_durable + 1;
+	int r;
+
+	upto = min(upto, end);
+	while (sys->log_tail < upto) {
+		struct dmr_disk_log_block *blk;
+		struct dmr_log_header hdr;
+
+		if (sys->log_tail < sys->tail_first ||
+		    sys->log_tail >= sys->tail_first + sys->tail_count) {
+			r = dmr_tail_read(sys, end);
+			if (r)
+				return r;
+		}
+		blk = page_address(sys->tail_pages[sys->log_tail - sys->tail_first]);
+		if (dmr_log_check(blk, sys->sb->store_uuid, &hdr) != DMR_OK ||
+		    hdr.number != sys->log_tail) {
+			DMERR("%s: log block %llu is damaged", sys->sb->name, sys->log_tail);
+			return -EUCLEAN;
+		}
+		while (sys->tail_record < hdr.nr_records) {
+			struct dmr_version *v;
+			struct dmr_record rec;
+			spinlock_t *lock;
+			unsigned long flags;
+			u64 key;
+
+			if (gap_only ? !dmr_batch_gap(b) : !dmr_batch_room(b))
+				return 0;
+			dmr_record_decode(&blk->records[sys->tail_record++], &rec);
+			if (rec.type != DMR_RECORD_VERSION)
+				continue;
+			key = dmr_key(rec.disk, rec.chunk);
+			lock = dmr_map_lock(&sys->map, key);
+			spin_lock_irqsave(lock, flags);
+			v = dmr_map_find(&sys->map, key, rec.epoch);
+			if (v && v->log == (u32)sys->log_tail)
+				dmr_batch_version(sys, b, v);
+			spin_unlock_irqrestore(lock, flags);
+		}
+		sys->log_tail++;
+		sys->tail_record = 0;
+	}
+	return 0;
+}
+
+/*----------------------------------------------------------------
+ * One commit
+ *----------------------------------------------------------------*/
+
+static void dmr_batch_begin(struct dmr_system *sys, struct dmr_batch *b)
+{
+	memset(b, 0, sizeof(*b));
+	b->first = sys->log_next;
+}
+
+/* Write the batch and begin the next one. */
+static int dmr_batch_flush(struct dmr_system *sys, struct dmr_batch *b)
+{
+	int r = dmr_batch_write(sys, b);
+
+	dmr_batch_begin(sys, b);
+	return r;
+}
+
+/*
+ * Records that are due.  The list of versions is taken before the list of
+ * drops: a version that replaces a dropped one is made dirty after the drop was
+ * queued, so the drop, written first, comes before it in the log (R13).
+ */
+static int dmr_commit_records(struct dmr_system *sys, struct dmr_batch *b, u64 *written)
+{
+	struct llist_node *list = llist_del_all(&sys->dirty);
+	struct dmr_version *v, *next;
+	struct dmr_drop *drop, *dnext;
+	unsigned long flags;
+	LIST_HEAD(drops);
+	int r = 0;
+
+	spin_lock_irqsave(&sys->commit_lock, flags);
+	list_splice_init(&sys->drops, &drops);
+	spin_unlock_irqrestore(&sys->commit_lock, flags);
+	list_for_each_entry_safe(drop, dnext, &drops, list) {
+		list_del(&drop->list);
+		if (!r) {
+			dmr_batch_add(sys, b, &drop->rec);
+			if (!dmr_batch_room(b)) {
+				*written += b->blocks;
+				r = dmr_batch_flush(sys, b);
+			}
+		}
+		kfree(drop);
+	}
+
+	llist_for_each_entry_safe(v, next, list, dirty) {
+		spinlock_t *lock = dmr_map_lock(&sys->map, v->key);
+
+		spin_lock_irqsave(lock, flags);
+		/* From here on it may be made dirty again, or freed by the vacuum. */
+		if (!r && !(atomic_read(&v->state) & DMR_V_DROPPED) && (v->data | v->zero))
+			dmr_batch_version(sys, b, v);
+		atomic_andnot(DMR_V_DIRTY, &v->state);
+		atomic64_dec(&sys->nr_dirty);
+		spin_unlock_irqrestore(lock, flags);
+		if (!r && !dmr_batch_room(b)) {
+			*written += b->blocks;
+			r = dmr_batch_flush(sys, b);
+		}
+	}
+	return r;
+}
+
+/*
+ * Each commit moves on at least as much tail as it uses once half of the ring
+ * is taken: live records fill at most half of it, so it always gets ahead.
+ */
+static int dmr_commit_tail(struct dmr_system *sys, struct dmr_batch *b, u64 written, bool press)
+{
+	u64 half = sys->ring_blocks / 2;
+	u64 used = sys->log_next + b->blocks - sys->log_tail;
+	u64 upto;
+	int r;
+
+	if (!press && (used <= half || !(written + b->blocks)))
+		return 0;
+	upto = sys->log_tail + 2 * (written + b->blocks) + 1;
+	if (press)
+		upto = sys->log_durable + 1;
+	if (press || used > half + half / 2) {
+		/* Whole blocks of old records, until there is room again. */
+		for (;;) {
+			r = dmr_tail_move(sys, b, upto, false);
+			if (r)
+				return r;
+			if (sys->log_tail >= upto ||
+			    (press && sys->log_next + b->blocks - sys->log_tail <= half))
+				return 0;
+			if (!dmr_batch_room(b)) {
+				r = dmr_batch_flush(sys, b);
+				if (r)
+					return r;
+			}
+		}
+	}
+	return dmr_tail_move(sys, b, upto, true);
+}
+
+static int dmr_commit(struct dmr_system *sys, bool press)
+{
+	struct dmr_batch b;
+	u64 written = 0;
+	int r;
+
+	dmr_batch_begin(sys, &b);
+	r = dmr_commit_records(sys, &b, &written);
+	if (!r)
+		r = dmr_commit_tail(sys, &b, written, press);
+	if (!r && b.blocks)
+		r = dmr_batch_flush(sys, &b);
+	if (r)
+		return r;
+
+	/* R7: what the tail leaves behind is durable at the head by now. */
+	if (sys->log_tail - sys->sb_tail > sys->ring_blocks / 16 ||
+	    (press && sys->log_tail != sys->sb_tail)) {
+		r = dmr_super_move_tail(sys, sys->log_tail);
+		/* Taken back cleanly: the ring is a little shorter until the next try. */
+		if (r == -EIO)
+			r = 0;
+	}
+	return r;
+}
+
+/* R2: homes written directly are flushed too. */
+static int dmr_home_flush(struct dmr_system *sys, struct dmr_disk *disk)
+{
+	struct block_device *home = READ_ONCE(disk->home);
+	int r;
+
+	if (!READ_ONCE(disk->home_dirty) || !home)
+		return 0;
+	WRITE_ONCE(disk->home_dirty, 0);
+	smp_mb();	/* as in dmr_store_flush() */
+	r = blkdev_issue_flush(home);
+	if (r) {
+		WRITE_ONCE(disk->home_dirty, 1);
+		atomic64_inc(&disk->errors);
+		DMERR_LIMIT("%s: flush of the home of disk %u failed (%d)", sys->sb->name,
+			    disk->number, r);
+	}
+	return r;
+}
+
+static void dmr_commit_answer(struct bio_list *bios, int r)
+{
+	struct bio *bio;
+
+	while ((bio = bio_list_pop(bios))) {
+		if (r)
+			bio->bi_status = errno_to_blk_status(r);
+		bio_endio(bio);
+	}
+}
+
+static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
+			     struct bio_list *fuas, struct list_head *waiters)
+{
+	struct dmr_commit_wait *w, *next;
+	bool need = !bio_list_empty(flushes), press = !dmr_commit_room(sys, 1);
+	struct bio_list one;
+	u64 before = sys->log_durable;
+	struct bio *bio;
+	int r = 0, hr;
+	u32 i;
+
+	if (READ_ONCE(sys->critical)) {
+		r = -EIO;
+	} else {
+		list_for_each_entry(w, waiters, list)
+			need |= w->homes;
+		need |= !bio_list_empty(fuas);
+		r = dmr_commit(sys, press);
+		/* Rewrites in place have no record: their flush must still be sent. */
+		if (!r && need && (READ_ONCE(sys->store_dirty) || sys->log_durable == before)) {
+			if (READ_ONCE(sys->store_dirty))
+				r = dmr_store_flush(sys);
+		}
+		if (r)
+			dmr_critical(sys, "the store's log could not be written");
+	}
+
+	dmr_commit_answer(fuas, r);
+	list_for_each_entry_safe(w, next, waiters, list) {
+		w->r = r;
+		if (!r && w->homes) {
+			for (i = 0; i < sys->sb->nr_disks; i++) {
+				hr = dmr_home_flush(sys, &sys->disks[i]);
+				if (!w->r)
+					w->r = hr;
+			}
+		}
+		list_del(&w->list);
+		complete(&w->done);
+	}
+	while ((bio = bio_list_pop(flushes))) {
+		struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
+
+		hr = r ?: dmr_home_flush(sys, io->t->disk);
+		bio_list_init(&one);
+		bio_list_add(&one, bio);
+		dmr_commit_answer(&one, hr);
+	}
+}
+
+static void dmr_commit_work(struct work_struct *work)
+{
+	struct dmr_system *sys = container_of(work, struct dmr_system, commit_work);
+	struct bio_list flushes, fuas;
+	unsigned long flags;
+	LIST_HEAD(waiters);
+
+	bio_list_init(&flushes);
+	bio_list_init(&fuas);
+	spin_lock_irqsave(&sys->commit_lock, flags);
+	bio_list_merge(&flushes, &sys->flushes);
+	bio_list_init(&sys->flushes);
+	bio_list_merge(&fuas, &sys->fuas);
+	bio_list_init(&sys->fuas);
+	list_splice_init(&sys->waiters, &waiters);
+	spin_unlock_irqrestore(&sys->commit_lock, flags);
+	dmr_commit_round(sys, &flushes, &fuas, &waiters);
+}
+
+/* R2: a commit also runs every second, so that little is lost and little is due. */
+static void dmr_commit_timer(struct work_struct *work)
+{
+	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system,
+					      commit_timer);
+
+	if (!READ_ONCE(sys->vacuum_held) && !llist_empty(&sys->dirty))
+		queue_work(sys->commit_wq, &sys->commit_work);
+	queue_delayed_work(sys->commit_wq, &sys->commit_timer, DMR_COMMIT_PERIOD);
+}
+
+/**
+ * dmr_commit_flush() - answer a flush when a commit has covered it
+ * @sys: the system.
+ * @bio: an empty flush.
+ *
+ * Context: any.
+ */
+void dmr_commit_flush(struct dmr_system *sys, struct bio *bio)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&sys->commit_lock, flags);
+	bio_list_add(&sys->flushes, bio);
+	spin_unlock_irqrestore(&sys->commit_lock, flags);
+	queue_work(sys->commit_wq, &sys->commit_work);
+}
+
+/**
+ * dmr_commit_fua() - answer a completed write when it is durable
+ * @sys: the system.
+ * @bio: the write; its data is in the slot, its record due.
+ *
+ * Context: any.
+ */
+void dmr_commit_fua(struct dmr_system *sys, struct bio *bio)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&sys->commit_lock, flags);
+	bio_list_add(&sys->fuas, bio);
+	spin_unlock_irqrestore(&sys->commit_lock, flags);
+	queue_work(sys->commit_wq, &sys->commit_work);
+}
+
+/**
+ * dmr_commit_sync() - make everything that has completed durable
+ * @sys: the system.
+ * @homes: flush the homes that were written directly, too (R15).
+ *
+ * Context: may sleep; not with sb_mutex held, not from the commit worker.
+ * Return: 0 or a negative errno.
+ */
+int dmr_commit_sync(struct dmr_system *sys, bool homes)
+{
+	struct dmr_commit_wait w = { .homes = homes };
+	unsigned long flags;
+
+	init_completion(&w.done);
+	spin_lock_irqsave(&sys->commit_lock, flags);
+	list_add_tail(&w.list, &sys->waiters);
+	spin_unlock_irqrestore(&sys->commit_lock, flags);
+	queue_work(sys->commit_wq, &sys->commit_work);
+	wait_for_completion(&w.done);
+	return w.r;
+}
+
+/** dmr_commit_start() - begin the one-second commits; op_mutex is held */
+void dmr_commit_start(struct dmr_system *sys)
+{
+	INIT_WORK(&sys->commit_work, dmr_commit_work);
+	INIT_DELAYED_WORK(&sys->commit_timer, dmr_commit_timer);
+	queue_delayed_work(sys->commit_wq, &sys->commit_timer, DMR_COMMIT_PERIOD);
+}
+
+/** dmr_commit_stop() - a last commit, then none; no bio is in flight; op_mutex is held */
+void dmr_commit_stop(struct dmr_system *sys)
+{
+	cancel_delayed_work_sync(&sys->commit_timer);
+	dmr_commit_sync(sys, true);
+	flush_workqueue(sys->commit_wq);
+}

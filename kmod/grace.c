@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Grace periods for what the I/O path looks at (R4).
+ *
+ * Every bio enters one of two per-CPU counters before it looks anything up and
+ * leaves when it ends, so that "everybody who could have seen the old thing is
+ * gone" can be waited for.  This is how SRCU works; we cannot use SRCU itself,
+ * since a bio ends in another context than it began in, and 6.1 has no
+ * srcu_down_read().
+ */
+#include "dmr.h"
+
+int dmr_grace_init(struct dmr_grace *g)
+{
+	g->cpu = alloc_percpu(struct dmr_grace_cpu);
+	if (!g->cpu)
+		return -ENOMEM;
+	g->side = 0;
+	g->waiting = false;
+	init_waitqueue_head(&g->wait);
+	mutex_init(&g->mutex);
+	return 0;
+}
+
+void dmr_grace_exit(struct dmr_grace *g)
+{
+	free_percpu(g->cpu);
+	g->cpu = NULL;
+}
+
+/*
+ * Leaves are summed before entries: an entry that is missed belongs to someone
+ * who came after the first sum began, and whoever left was counted as entered.
+ */
+static bool dmr_grace_drained(struct dmr_grace *g, u32 side)
+{
+	unsigned long in = 0, out = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		out += READ_ONCE(per_cpu_ptr(g->cpu, cpu)->out[side]);
+	smp_mb();	/* pairs with dmr_grace_enter() and dmr_grace_leave() */
+	for_each_possible_cpu(cpu)
+		in += READ_ONCE(per_cpu_ptr(g->cpu, cpu)->in[side]);
+	return in == out;
+}
+
+static bool dmr_grace_drain(struct dmr_grace *g, u32 side, unsigned long deadline, bool bounded)
+{
+	while (!dmr_grace_drained(g, side)) {
+		if (bounded && time_after_eq(jiffies, deadline))
+			return false;
+		/* A wake-up may be missed by a hair: look again after a tick. */
+		wait_event_timeout(g->wait, dmr_grace_drained(g, side), 1);
+	}
+	return true;
+}
+
+/**
+ * dmr_grace_wait() - wait until everybody who is inside now has left
+ * @g: the counters.
+ * @timeout: jiffies it may take, 0 for as long as it takes.
+ *
+ * Context: may sleep; not from inside a section, nor from the commit worker,
+ * which those inside may be waiting for.
+ * Return: 0, or -ETIMEDOUT with nothing changed for the caller.
+ */
+int dmr_grace_wait(struct dmr_grace *g, unsigned long timeout)
+{
+	unsigned long deadline = jiffies + timeout;
+	bool bounded = timeout;
+	int r = -ETIMEDOUT;
+	u32 side;
+
+	mutex_lock(&g->mutex);
+	WRITE_ONCE(g->waiting, true);
+	smp_mb();
+	/*
+	 * Somebody may have read the side before the last change of sides and
+	 * counted itself after: the idle side must be empty before it is used.
+	 */
+	side = g->side;
+	if (!dmr_grace_drain(g, !side, deadline, bounded))
+		goto out;
+	smp_mb();
+	WRITE_ONCE(g->side, !side);
+	smp_mb();	/* who does not see the new side is counted on the old one */
+	if (!dmr_grace_drain(g, side, deadline, bounded))
+		goto out;
+	smp_mb();	/* what they did is visible to the caller */
+	r = 0;
+out:
+	WRITE_ONCE(g->waiting, false);
+	mutex_unlock(&g->mutex);
+	return r;
+}

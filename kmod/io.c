@@ -1,0 +1,884 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The I/O path: what happens to a bio of any view.
+ *
+ * Everything is done inside map() where it can be: reads, rewrites and first
+ * aligned writes are remapped without a lock on a hit, without a worker and
+ * without a copy.  What must wait or copy is cut to a chunk (or a block) and
+ * deferred to a worker, where the same code runs again from the beginning, with
+ * the table as it is then.
+ */
+#include "dmr.h"
+#include "trace.h"
+
+/* What the parts below tell dmr_io_run(). */
+enum { DMR_SUBMIT, DMR_TAKEN, DMR_ENDED };
+
+static struct dmr_io *dmr_io_of(struct bio *bio)
+{
+	return dm_per_bio_data(bio, sizeof(struct dmr_io));
+}
+
+static void dmr_io_leave(struct dmr_io *io)
+{
+	if (io->entered) {
+		io->entered = false;
+		dmr_grace_leave(&io->t->sys->grace, io->side);
+	}
+}
+
+static int dmr_io_finish(struct dmr_io *io, struct bio *bio, blk_status_t status)
+{
+	io->kind = DMR_IO_NONE;
+	dmr_io_leave(io);
+	bio->bi_status = status;
+	bio_endio(bio);
+	return DMR_ENDED;
+}
+
+/* Inside map() a bio may be cut; a deferred one has been cut already. */
+static bool dmr_io_cut(struct bio *bio, u32 sectors, bool inline_)
+{
+	if (sectors >= bio_sectors(bio))
+		return true;
+	if (!inline_)
+		return false;
+	dm_accept_partial_bio(bio, sectors);
+	return true;
+}
+
+static int dmr_remap(struct bio *bio, struct block_device *bdev, u64 sector)
+{
+	bio_set_dev(bio, bdev);
+	bio->bi_iter.bi_sector = sector;
+	return DMR_SUBMIT;
+}
+
+static void dmr_io_work(struct work_struct *work);
+
+/**
+ * dmr_io_defer() - let a worker begin with this bio again
+ * @io: the bio's own data; it has left the grace section.
+ * @bio: the bio, cut to what a worker can do in one piece.
+ *
+ * Context: any.
+ */
+void dmr_io_defer(struct dmr_io *io, struct bio *bio)
+{
+	dmr_io_leave(io);
+	io->bio = bio;
+	INIT_WORK(&io->work, dmr_io_work);
+	queue_work(io->t->sys->io_wq, &io->work);
+}
+
+/* Park a bio until dmr_io_wake(); @io has left its grace section. */
+static void dmr_io_park(struct dmr_io *io, struct bio *bio)
+{
+	io->bio = bio;
+	bio_list_add(&io->t->sys->parked, bio);
+}
+
+/**
+ * dmr_io_wake() - what parked bios waited for may have happened
+ * @sys: the system.
+ *
+ * Context: any.
+ */
+void dmr_io_wake(struct dmr_system *sys)
+{
+	struct bio_list list;
+	unsigned long flags;
+	struct bio *bio;
+
+	bio_list_init(&list);
+	spin_lock_irqsave(&sys->park_lock, flags);
+	bio_list_merge(&list, &sys->parked);
+	bio_list_init(&sys->parked);
+	spin_unlock_irqrestore(&sys->park_lock, flags);
+	while ((bio = bio_list_pop(&list)))
+		dmr_io_defer(dmr_io_of(bio), bio);
+}
+
+/*
+ * Wait until nobody writes to this version whose bits are not set yet.  The
+ * chunk's lock is held, so the wake-up cannot come before the parking.
+ */
+static void dmr_io_wait_version(struct dmr_io *io, struct bio *bio, struct dmr_version *v)
+{
+	struct dmr_system *sys = io->t->sys;
+
+	atomic_or(DMR_V_WAITED, &v->state);
+	dmr_io_leave(io);
+	spin_lock(&sys->park_lock);
+	dmr_io_park(io, bio);
+	spin_unlock(&sys->park_lock);
+}
+
+/*
+ * A read-merge-write in a new epoch may read what an old epoch's write straight
+ * home is still writing: it waits for the switch to be over.
+ */
+static bool dmr_io_wait_drain(struct dmr_io *io, struct bio *bio)
+{
+	struct dmr_system *sys = io->t->sys;
+	unsigned long flags;
+	bool wait;
+
+	if (!READ_ONCE(sys->draining))
+		return false;
+	spin_lock_irqsave(&sys->park_lock, flags);
+	wait = sys->draining;
+	if (wait) {
+		dmr_io_leave(io);
+		dmr_io_park(io, bio);
+	}
+	spin_unlock_irqrestore(&sys->park_lock, flags);
+	return wait;
+}
+
+/*----------------------------------------------------------------
+ * Places
+ *----------------------------------------------------------------*/
+
+static u64 dmr_io_key(struct dmr_io *io, u64 sector)
+{
+	return dmr_key(io->t->disk_number, sector >> io->t->sys->chunk_shift);
+}
+
+static u32 dmr_chunk_offset(struct dmr_system *sys, u64 sector)
+{
+	return sector & (sys->chunk_sectors - 1);
+}
+
+static u64 dmr_slot_sector(struct dmr_system *sys, u32 slot, u32 offset)
+{
+	return ((u64)slot << sys->chunk_shift) + offset;
+}
+
+/* Blocks that sectors @offset..+@sectors of a chunk touch. */
+static u64 dmr_touched(u32 offset, u32 sectors)
+{
+	u32 first = offset / DMR_BLOCK_SECTORS;
+
+	return dmr_block_mask(first, DIV_ROUND_UP(offset + sectors, DMR_BLOCK_SECTORS) - first);
+}
+
+/* Whole blocks only; the last block of a disk may be short. */
+static bool dmr_io_aligned(struct dmr_io *io, u64 sector, u32 sectors)
+{
+	return !(sector % DMR_BLOCK_SECTORS) &&
+	       (!(sectors % DMR_BLOCK_SECTORS) || sector + sectors == io->t->disk->info->sectors);
+}
+
+/* Sectors from @sector on, at most @max, in chunks that have no version at all. */
+static u32 dmr_run_bare(struct dmr_io *io, u64 sector, u32 max)
+{
+	struct dmr_system *sys = io->t->sys;
+	u32 run = 0;
+
+	while (run < max) {
+		if (dmr_map_first(&sys->map, dmr_io_key(io, sector + run)))
+			break;
+		run += sys->chunk_sectors - dmr_chunk_offset(sys, sector + run);
+	}
+	return min(run, max);
+}
+
+/*----------------------------------------------------------------
+ * Reads
+ *----------------------------------------------------------------*/
+
+static u32 dmr_read_run(struct dmr_io *io, const struct dmr_view *view, u64 sector, u32 max,
+			struct dmr_source *src)
+{
+	struct dmr_system *sys = io->t->sys;
+	struct dmr_source more;
+	u32 run = 0, offset, blocks, got, last = 0;
+
+	while (run < max) {
+		offset = dmr_chunk_offset(sys, sector + run);
+		blocks = DIV_ROUND_UP(min(offset + max - run, sys->chunk_sectors),
+				      DMR_BLOCK_SECTORS) - offset / DMR_BLOCK_SECTORS;
+		got = dmr_map_resolve(&sys->map, view, dmr_io_key(io, sector + run),
+				      offset / DMR_BLOCK_SECTORS, blocks, &more);
+		if (!run)
+			*src = more;
+		else if (more.kind != src->kind ||
+			 (more.kind == DMR_SRC_SLOT && more.slot != last + 1))
+			break;
+		last = more.slot;
+		run += got * DMR_BLOCK_SECTORS - offset % DMR_BLOCK_SECTORS;
+		if (got < blocks)
+			break;
+	}
+	return min(run, max);
+}
+
+static int dmr_io_read(struct dmr_io *io, struct bio *bio, struct dmr_table *tab)
+{
+	struct dmr_target *t = io->t;
+	u64 sector = bio->bi_iter.bi_sector;
+	struct dmr_source src;
+	u32 run;
+
+	run = dmr_read_run(io, &tab->view[t->kind], sector, bio_sectors(bio), &src);
+	dmr_io_cut(bio, run, true);
+	switch (src.kind) {
+	case DMR_SRC_ZERO:
+		zero_fill_bio(bio);
+		return dmr_io_finish(io, bio, BLK_STS_OK);
+	case DMR_SRC_SLOT:
+		io->kind = DMR_IO_READ_SLOT;
+		return dmr_remap(bio, t->store->bdev,
+				 dmr_slot_sector(t->sys, src.slot, dmr_chunk_offset(t->sys, sector)));
+	default:
+		io->kind = DMR_IO_READ_HOME;
+		return dmr_remap(bio, t->home->bdev, sector);
+	}
+}
+
+/*----------------------------------------------------------------
+ * Writes
+ *----------------------------------------------------------------*/
+
+/*
+ * R5: a write cancels the move of its chunk.  Lock-free: the vacuum sets
+ * MOVING, waits a grace period, and only then may turn MOVING into DROPPED.
+ *
+ * Return: false if the version has been dropped and takes no more writes.
+ */
+static bool dmr_version_hold(struct dmr_version *v)
+{
+	int state = atomic_read(&v->state);
+
+	while (state & DMR_V_MOVING) {
+		if (atomic_try_cmpxchg(&v->state, &state, state & ~DMR_V_MOVING))
+			return true;
+	}
+	return !(state & DMR_V_DROPPED);
+}
+
+/* Sectors of a write, at most @max, that hit blocks already in this epoch's slots. */
+static u32 dmr_hit_run(struct dmr_io *io, u32 epoch, u64 sector, u32 max, u32 *slot, bool *settled)
+{
+	struct dmr_system *sys = io->t->sys;
+	u32 run = 0, offset, sectors, got, last = 0;
+	struct dmr_version *v;
+	u64 data, zero, want;
+
+	*settled = true;
+	while (run < max) {
+		offset = dmr_chunk_offset(sys, sector + run);
+		v = dmr_map_find(&sys->map, dmr_io_key(io, sector + run), epoch);
+		if (!v || !dmr_version_hold(v))
+			break;
+		dmr_version_masks(v, &data, &zero);
+		if (run && READ_ONCE(v->slot) != last + 1)
+			break;
+		sectors = min(max - run, sys->chunk_sectors - offset);
+		want = dmr_touched(offset, sectors);
+		if ((data & want) != want) {
+			/* The blocks in front of the first miss still hit. */
+			got = __ffs64(want & ~data);
+			if (got * DMR_BLOCK_SECTORS <= offset)
+				break;
+			if (!run)
+				*slot = READ_ONCE(v->slot);
+			run += got * DMR_BLOCK_SECTORS - offset;
+			*settled &= dmr_commit_settled(sys, v);
+			break;
+		}
+		last = READ_ONCE(v->slot);
+		if (!run)
+			*slot = last;
+		*settled &= dmr_commit_settled(sys, v);
+		run += sectors;
+	}
+	return run;
+}
+
+static void dmr_io_count(struct dmr_io *io)
+{
+	this_cpu_inc(*io->t->sys->writes[io->t->kind]);
+}
+
+static struct dmr_version *dmr_version_new(struct dmr_io *io, u64 key, u32 epoch, u32 slot,
+					   bool inline_)
+{
+	struct dmr_system *sys = io->t->sys;
+	struct dmr_version *v;
+
+	v = mempool_alloc(sys->versions, inline_ ? GFP_NOWAIT | __GFP_NOWARN : GFP_NOIO);
+	if (!v)
+		return NULL;
+	memset(v, 0, sizeof(*v));
+	v->key = key;
+	v->epoch = epoch;
+	v->slot = slot;
+	return v;
+}
+
+static bool dmr_map_full(struct dmr_system *sys, u32 more)
+{
+	return atomic64_read(&sys->map.versions) + more > (s64)sys->map.max_versions;
+}
+
+/*
+ * Open new versions for up to @want chunks from @sector on, in adjacent slots,
+ * each with this write counted in it.
+ *
+ * Return: how many; 0 with *status set: OK means somebody else was first, look
+ * again; BLK_STS_RESOURCE means no memory without sleeping.
+ */
+static u32 dmr_first_open(struct dmr_io *io, u32 epoch, u64 sector, u32 want, u32 *slot,
+			  bool inline_, blk_status_t *status)
+{
+	struct dmr_system *sys = io->t->sys;
+	u32 got, i;
+
+	*status = BLK_STS_NOSPC;
+	if (dmr_map_full(sys, want))
+		return 0;
+	got = dmr_slots_alloc(&sys->slots, want, slot);
+	if (!got)
+		return 0;		/* R8 */
+	*status = BLK_STS_OK;
+	for (i = 0; i < got; i++) {
+		u64 key = dmr_io_key(io, sector) + i;
+		spinlock_t *lock = dmr_map_lock(&sys->map, key);
+		struct dmr_version *v = dmr_version_new(io, key, epoch, *slot + i, inline_);
+		unsigned long flags;
+
+		if (!v) {
+			*status = BLK_STS_RESOURCE;
+			break;
+		}
+		atomic_set(&v->state, DMR_V_WRITER);
+		spin_lock_irqsave(lock, flags);
+		if (dmr_map_find(&sys->map, key, epoch)) {
+			spin_unlock_irqrestore(lock, flags);
+			mempool_free(v, sys->versions);
+			break;
+		}
+		dmr_map_insert(&sys->map, v);
+		spin_unlock_irqrestore(lock, flags);
+		trace_dmr_version_made(sys->sb->name, io->t->disk_number, dmr_key_chunk(key),
+				       epoch, *slot + i);
+	}
+	atomic64_add(i, &sys->nr_first);
+	for (want = i; i < got; i++)
+		dmr_slots_free(&sys->slots, *slot + i);
+	return want;
+}
+
+/*
+ * Count this write in a version that exists.
+ *
+ * Return: DMR_SUBMIT, or DMR_TAKEN if the bio was parked, or DMR_ENDED with
+ * *status: OK means look again.
+ */
+static int dmr_first_join(struct dmr_io *io, struct bio *bio, u64 key, u32 epoch, u32 *slot,
+			  blk_status_t *status)
+{
+	struct dmr_system *sys = io->t->sys;
+	spinlock_t *lock = dmr_map_lock(&sys->map, key);
+	struct dmr_version *v;
+	unsigned long flags;
+	int r = DMR_ENDED;
+
+	*status = BLK_STS_OK;
+	spin_lock_irqsave(lock, flags);
+	v = dmr_map_find(&sys->map, key, epoch);
+	if (!v || !dmr_version_hold(v))
+		goto out;
+	if (atomic_read(&v->state) & DMR_V_BUSY) {
+		dmr_io_wait_version(io, bio, v);
+		r = DMR_TAKEN;
+		goto out;
+	}
+	if (v->slot == DMR_SLOT_NONE) {
+		u32 got;
+
+		/* It was made of zeroes only; the slot counts once a data bit does. */
+		if (!dmr_slots_alloc(&sys->slots, 1, &got)) {
+			*status = BLK_STS_NOSPC;
+			goto out;
+		}
+		WRITE_ONCE(v->slot, got);
+	}
+	*slot = v->slot;
+	atomic_add(DMR_V_WRITER, &v->state);
+	atomic64_inc(&sys->nr_first);
+	r = DMR_SUBMIT;
+out:
+	spin_unlock_irqrestore(lock, flags);
+	return r;
+}
+
+/**
+ * dmr_io_first_done() - a first write has ended: set its bits
+ * @io: it; sector, sectors and epoch say what was written.
+ * @ok: did the device take it?  If not, no bit is set (R1).
+ *
+ * Context: any.
+ */
+void dmr_io_first_done(struct dmr_io *io, bool ok)
+{
+	struct dmr_system *sys = io->t->sys;
+	struct dmr_disk *disk = io->t->disk;
+	u64 sector = io->sector, end = io->sector + io->sectors;
+	bool wake = false;
+
+	while (sector < end) {
+		u32 offset = dmr_chunk_offset(sys, sector);
+		u32 sectors = min_t(u64, sys->chunk_sectors - offset, end - sector);
+		u64 key = dmr_io_key(io, sector), mask = dmr_touched(offset, sectors), had;
+		spinlock_t *lock = dmr_map_lock(&sys->map, key);
+		struct dmr_version *v;
+		unsigned long flags;
+
+		spin_lock_irqsave(lock, flags);
+		/* A version with a writer is neither moved nor freed: it is there. */
+		v = dmr_map_find(&sys->map, key, io->epoch);
+		if (!WARN_ON_ONCE(!v)) {
+			if (ok) {
+				had = v->data | v->zero;
+				dmr_version_set(v, mask);
+				dmr_commit_dirty(sys, v);
+				if (io->epoch & DMR_EPOCH_OVERLAY)
+					atomic64_add(hweight64(mask & ~had),
+						     &disk->overlay_blocks[io->t->kind]);
+			}
+			atomic_sub(DMR_V_WRITER, &v->state);
+			if (atomic_read(&v->state) & DMR_V_WAITED) {
+				atomic_andnot(DMR_V_WAITED, &v->state);
+				wake = true;
+			}
+		}
+		spin_unlock_irqrestore(lock, flags);
+		atomic64_dec(&sys->nr_first);
+		sector += sectors;
+	}
+	if (wake)
+		dmr_io_wake(sys);
+}
+
+/*
+ * R7: log space for what is about to be due.  A worker may make room with a
+ * commit; if that does not help the store is too small for what is going on.
+ */
+static bool dmr_first_room(struct dmr_system *sys, u32 chunks, bool inline_)
+{
+	if (likely(dmr_commit_room(sys, chunks)))
+		return true;
+	if (inline_)
+		return false;
+	dmr_commit_sync(sys, false);
+	return dmr_commit_room(sys, chunks);
+}
+
+static int dmr_io_first(struct dmr_io *io, struct bio *bio, u32 epoch, bool inline_)
+{
+	struct dmr_target *t = io->t;
+	struct dmr_system *sys = t->sys;
+	u64 sector = bio->bi_iter.bi_sector, key = dmr_io_key(io, sector);
+	u32 offset = dmr_chunk_offset(sys, sector);
+	u32 sectors = bio_sectors(bio), want = 1, slot = 0, got;
+	blk_status_t status;
+	int r;
+
+	/* The part that is whole blocks. */
+	if (sector + sectors != t->disk->info->sectors)
+		sectors = round_down(sectors, DMR_BLOCK_SECTORS);
+
+	if (!dmr_first_room(sys, DMR_FIRST_MAX, inline_)) {
+		if (!inline_)
+			return dmr_io_finish(io, bio, BLK_STS_NOSPC);
+		goto defer;
+	}
+	for (;;) {
+		if (dmr_map_find(&sys->map, key, epoch)) {
+			u32 one = min(sectors, sys->chunk_sectors - offset);
+
+			/* Cut before joining: a parked bio is not cut any more. */
+			if (!dmr_io_cut(bio, one, inline_))
+				return dmr_io_finish(io, bio, BLK_STS_IOERR);
+			sectors = one;
+			r = dmr_first_join(io, bio, key, epoch, &slot, &status);
+			if (r == DMR_TAKEN)
+				return r;
+			if (r == DMR_SUBMIT)
+				break;
+		} else {
+			want = DIV_ROUND_UP(offset + sectors, sys->chunk_sectors);
+			want = min_t(u32, want, DMR_FIRST_MAX);
+			/* Only chunks that have no version of this epoch. */
+			for (got = 1; got < want; got++)
+				if (dmr_map_find(&sys->map, key + got, epoch))
+					break;
+			got = dmr_first_open(io, epoch, sector, got, &slot, inline_, &status);
+			if (got) {
+				sectors = min(sectors, got * sys->chunk_sectors - offset);
+				/* A worker's bio lies in one chunk: it is never cut here. */
+				dmr_io_cut(bio, sectors, inline_);
+				break;
+			}
+			if (status == BLK_STS_RESOURCE)
+				goto defer;
+		}
+		if (status != BLK_STS_OK)
+			return dmr_io_finish(io, bio, status);
+	}
+
+	io->kind = DMR_IO_FIRST;
+	io->sector = sector;
+	io->sectors = sectors;
+	io->epoch = epoch;
+	/* The commit's flush covers the data: a FUA of its own would cost one more. */
+	io->commit = bio->bi_opf & REQ_FUA;
+	bio->bi_opf &= ~REQ_FUA;
+	return dmr_remap(bio, t->store->bdev, dmr_slot_sector(sys, slot, offset));
+
+defer:
+	dmr_io_cut(bio, min(sectors, sys->chunk_sectors - offset), inline_);
+	dmr_io_defer(io, bio);
+	return DMR_TAKEN;
+}
+
+static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bool inline_)
+{
+	struct dmr_target *t = io->t;
+	struct dmr_system *sys = t->sys;
+	u32 epoch = tab->view[t->kind].write;
+	u64 sector = bio->bi_iter.bi_sector;
+	u32 sectors = bio_sectors(bio), offset = dmr_chunk_offset(sys, sector), run, slot = 0;
+	bool settled, aligned;
+
+	if (tab->straight == t->kind) {
+		run = dmr_run_bare(io, sector, sectors);
+		if (run && dmr_io_cut(bio, run, inline_)) {
+			io->kind = DMR_IO_STRAIGHT;
+			return dmr_remap(bio, t->home->bdev, sector);
+		}
+	}
+
+	run = dmr_hit_run(io, epoch, sector, sectors, &slot, &settled);
+	aligned = dmr_io_aligned(io, sector, sectors);
+	/* An aligned write that hits in part only goes out in one piece as a first one. */
+	if (run && (run == sectors || (inline_ && (!aligned || run >= sys->chunk_sectors)))) {
+		dmr_io_cut(bio, run, inline_);
+		io->kind = DMR_IO_HIT;
+		io->commit = false;
+		if ((bio->bi_opf & REQ_FUA) && !settled) {
+			/* R2: answered when the record is durable as well. */
+			io->commit = true;
+			bio->bi_opf &= ~REQ_FUA;
+		}
+		return dmr_remap(bio, t->store->bdev, dmr_slot_sector(sys, slot, offset));
+	}
+
+	if (sector % DMR_BLOCK_SECTORS || (sectors < DMR_BLOCK_SECTORS && !aligned)) {
+		/* Less than a block, and not in this epoch's slot: a worker merges it. */
+		run = min_t(u32, sectors, DMR_BLOCK_SECTORS - sector % DMR_BLOCK_SECTORS);
+		if (!inline_)
+			return dmr_partial_write(io, bio, tab);
+		dmr_io_cut(bio, run, true);
+		dmr_io_defer(io, bio);
+		return DMR_TAKEN;
+	}
+	return dmr_io_first(io, bio, epoch, inline_);
+}
+
+/*----------------------------------------------------------------
+ * Discards and write-zeroes
+ *----------------------------------------------------------------*/
+
+/* Zero whole blocks of one chunk in a version of this epoch; the lock is held. */
+static void dmr_zero_blocks(struct dmr_io *io, struct dmr_version *v, u64 mask)
+{
+	u64 had = v->data | v->zero;
+
+	dmr_version_zero(v, mask);
+	dmr_commit_dirty(io->t->sys, v);
+	if (v->epoch & DMR_EPOCH_OVERLAY)
+		atomic64_add(hweight64(mask & ~had), &io->t->disk->overlay_blocks[io->t->kind]);
+}
+
+static u64 dmr_whole_blocks(struct dmr_io *io, u64 sector, u32 sectors)
+{
+	u32 offset = dmr_chunk_offset(io->t->sys, sector);
+	u32 first = DIV_ROUND_UP(offset, DMR_BLOCK_SECTORS);
+	u32 last = (offset + sectors) / DMR_BLOCK_SECTORS;
+
+	if (sector + sectors == io->t->disk->info->sectors)
+		last = DIV_ROUND_UP(offset + sectors, DMR_BLOCK_SECTORS);
+	return last > first ? dmr_block_mask(first, last - first) : 0;
+}
+
+/* Advice: zero what this epoch has in a slot, pass on what lies at home alone. */
+static int dmr_io_discard(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bool inline_)
+{
+	struct dmr_target *t = io->t;
+	struct dmr_system *sys = t->sys;
+	u32 epoch = tab->view[t->kind].write;
+	u64 sector = bio->bi_iter.bi_sector, key = dmr_io_key(io, sector), mask;
+	u32 sectors = bio_sectors(bio), run;
+	spinlock_t *lock = dmr_map_lock(&sys->map, key);
+	struct dmr_version *v;
+	unsigned long flags;
+
+	run = dmr_run_bare(io, sector, sectors);
+	if (run) {
+		dmr_io_cut(bio, run, inline_);
+		if (tab->straight != t->kind || !bdev_max_discard_sectors(t->home->bdev))
+			return dmr_io_finish(io, bio, BLK_STS_OK);
+		io->kind = DMR_IO_STRAIGHT;
+		return dmr_remap(bio, t->home->bdev, sector);
+	}
+
+	run = min(sectors, sys->chunk_sectors - dmr_chunk_offset(sys, sector));
+	dmr_io_cut(bio, run, inline_);
+	mask = dmr_whole_blocks(io, sector, run);
+	spin_lock_irqsave(lock, flags);
+	v = dmr_map_find(&sys->map, key, epoch);
+	if (mask && v && dmr_version_hold(v) && !(atomic_read(&v->state) & DMR_V_BUSY) &&
+	    dmr_commit_room(sys, 1))
+		dmr_zero_blocks(io, v, mask);
+	spin_unlock_irqrestore(lock, flags);
+	return dmr_io_finish(io, bio, BLK_STS_OK);
+}
+
+/* Exact: blocks become zero in this epoch, with a version of no slot if need be. */
+static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, u32 epoch, bool inline_)
+{
+	struct dmr_system *sys = io->t->sys;
+	u64 sector = bio->bi_iter.bi_sector, key = dmr_io_key(io, sector);
+	u64 mask = dmr_whole_blocks(io, sector, bio_sectors(bio));
+	spinlock_t *lock = dmr_map_lock(&sys->map, key);
+	struct dmr_version *v, *new = NULL;
+	unsigned long flags;
+
+	if (!dmr_first_room(sys, 1, inline_)) {
+		if (!inline_)
+			return dmr_io_finish(io, bio, BLK_STS_NOSPC);
+		dmr_io_defer(io, bio);
+		return DMR_TAKEN;
+	}
+	for (;;) {
+		spin_lock_irqsave(lock, flags);
+		v = dmr_map_find(&sys->map, key, epoch);
+		if (v && !dmr_version_hold(v))
+			v = NULL;
+		if (v || new)
+			break;
+		spin_unlock_irqrestore(lock, flags);
+		if (dmr_map_full(sys, 1))
+			return dmr_io_finish(io, bio, BLK_STS_NOSPC);
+		new = dmr_version_new(io, key, epoch, DMR_SLOT_NONE, inline_);
+		if (!new) {
+			dmr_io_defer(io, bio);
+			return DMR_TAKEN;
+		}
+	}
+	if (!v) {
+		dmr_map_insert(&sys->map, new);
+		v = new;
+		new = NULL;
+	} else if (atomic_read(&v->state) & DMR_V_BUSY) {
+		/* A merge of old content must not land on our zeroes. */
+		dmr_io_wait_version(io, bio, v);
+		v = NULL;
+	}
+	if (v)
+		dmr_zero_blocks(io, v, mask);
+	spin_unlock_irqrestore(lock, flags);
+	if (new)
+		mempool_free(new, sys->versions);
+	if (!v)
+		return DMR_TAKEN;
+	if (bio->bi_opf & REQ_FUA) {
+		io->kind = DMR_IO_NONE;
+		dmr_io_leave(io);
+		dmr_commit_fua(sys, bio);
+		return DMR_TAKEN;
+	}
+	return dmr_io_finish(io, bio, BLK_STS_OK);
+}
+
+static int dmr_io_zeroes(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bool inline_)
+{
+	struct dmr_target *t = io->t;
+	struct dmr_system *sys = t->sys;
+	u64 sector = bio->bi_iter.bi_sector;
+	u32 sectors = bio_sectors(bio), run;
+	int r;
+
+	if (tab->straight == t->kind) {
+		run = dmr_run_bare(io, sector, sectors);
+		if (run && dmr_io_cut(bio, run, inline_)) {
+			if (inline_) {
+				dmr_io_defer(io, bio);
+				return DMR_TAKEN;
+			}
+			r = blkdev_issue_zeroout(t->home->bdev, sector, run, GFP_NOIO, 0);
+			WRITE_ONCE(t->disk->home_dirty, 1);
+			if (!r && (bio->bi_opf & REQ_FUA))
+				r = blkdev_issue_flush(t->home->bdev);
+			return dmr_io_finish(io, bio, errno_to_blk_status(r));
+		}
+	}
+
+	if (sector % DMR_BLOCK_SECTORS || (sectors < DMR_BLOCK_SECTORS &&
+					   !dmr_io_aligned(io, sector, sectors))) {
+		run = min_t(u32, sectors, DMR_BLOCK_SECTORS - sector % DMR_BLOCK_SECTORS);
+		if (!inline_)
+			return dmr_partial_write(io, bio, tab);
+		dmr_io_cut(bio, run, true);
+		dmr_io_defer(io, bio);
+		return DMR_TAKEN;
+	}
+	if (sector + sectors != t->disk->info->sectors)
+		sectors = round_down(sectors, DMR_BLOCK_SECTORS);
+	run = min(sectors, sys->chunk_sectors - dmr_chunk_offset(sys, sector));
+	dmr_io_cut(bio, run, inline_);
+	return dmr_io_zero_chunk(io, bio, tab->view[t->kind].write, inline_);
+}
+
+/*----------------------------------------------------------------
+ * The way through
+ *----------------------------------------------------------------*/
+
+static int dmr_io_run(struct dmr_io *io, struct bio *bio, bool inline_)
+{
+	struct dmr_target *t = io->t;
+	struct dmr_system *sys = t->sys;
+	struct dmr_table *tab;
+
+	io->kind = DMR_IO_NONE;
+	io->commit = false;
+	io->side = dmr_grace_enter(&sys->grace);
+	io->entered = true;
+	tab = dmr_table_get(sys);
+
+	if (tab->view[t->kind].write == DMR_EPOCH_NONE)
+		return dmr_io_finish(io, bio, BLK_STS_OFFLINE);
+	if (bio_op(bio) == REQ_OP_READ)
+		return dmr_io_read(io, bio, tab);
+
+	if (unlikely(READ_ONCE(sys->critical)))
+		return dmr_io_finish(io, bio, BLK_STS_IOERR);	/* R9 */
+	if (t->kind == DMR_REPLICA && tab->suspended)
+		return dmr_io_finish(io, bio, BLK_STS_OFFLINE);
+	/* A merge in the new epoch waits for the old epoch's writes. */
+	if (!inline_ && bio_sectors(bio) < DMR_BLOCK_SECTORS && dmr_io_wait_drain(io, bio))
+		return DMR_TAKEN;
+	if (inline_)
+		dmr_io_count(io);
+
+	switch (bio_op(bio)) {
+	case REQ_OP_WRITE:
+		return dmr_io_write(io, bio, tab, inline_);
+	case REQ_OP_DISCARD:
+		return dmr_io_discard(io, bio, tab, inline_);
+	case REQ_OP_WRITE_ZEROES:
+		return dmr_io_zeroes(io, bio, tab, inline_);
+	default:
+		return dmr_io_finish(io, bio, BLK_STS_NOTSUPP);
+	}
+}
+
+static void dmr_io_work(struct work_struct *work)
+{
+	struct dmr_io *io = container_of(work, struct dmr_io, work);
+	struct bio *bio = io->bio;
+
+	if (dmr_io_run(io, bio, false) == DMR_SUBMIT)
+		submit_bio_noacct(bio);
+}
+
+/**
+ * dmr_io_map() - map() of both targets
+ * @t: the target.
+ * @bio: the bio, its sector relative to the target.
+ *
+ * Context: as map(); does not wait for I/O.
+ * Return: DM_MAPIO_*.
+ */
+int dmr_io_map(struct dmr_target *t, struct bio *bio)
+{
+	struct dmr_io *io = dmr_io_of(bio);
+
+	io->t = t;
+	io->kind = DMR_IO_NONE;
+	io->entered = false;
+	io->commit = false;
+	if (bio->bi_opf & REQ_PREFLUSH) {
+		/* dm hands us flushes empty.  Nobody can have written to what is offline. */
+		dmr_commit_flush(t->sys, bio);
+		return DM_MAPIO_SUBMITTED;
+	}
+	return dmr_io_run(io, bio, true) == DMR_SUBMIT ? DM_MAPIO_REMAPPED : DM_MAPIO_SUBMITTED;
+}
+
+/**
+ * dmr_io_end() - end_io() of both targets
+ * @t: the target.
+ * @bio: the bio.
+ * @error: its status.
+ *
+ * Context: any.
+ * Return: DM_ENDIO_DONE, or DM_ENDIO_INCOMPLETE for a FUA write whose record
+ * is not durable yet.
+ */
+int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error)
+{
+	struct dmr_io *io = dmr_io_of(bio);
+	struct dmr_system *sys = t->sys;
+	u8 kind = io->kind;
+
+	if (kind == DMR_IO_NONE)
+		return DM_ENDIO_DONE;
+	io->kind = DMR_IO_NONE;
+
+	if (unlikely(*error))
+		atomic64_inc(&t->disk->errors);
+	switch (kind) {
+	case DMR_IO_FIRST:
+	case DMR_IO_HIT:
+		/* Set before the answer, so that the next flush covers this write (R2). */
+		if (!READ_ONCE(sys->store_dirty))
+			WRITE_ONCE(sys->store_dirty, 1);
+		if (kind == DMR_IO_FIRST)
+			dmr_io_first_done(io, !*error);
+		break;
+	case DMR_IO_STRAIGHT:
+		if (!READ_ONCE(t->disk->home_dirty))
+			WRITE_ONCE(t->disk->home_dirty, 1);
+		break;
+	}
+	dmr_io_leave(io);
+	if (io->commit && !*error) {
+		io->commit = false;
+		dmr_commit_fua(sys, bio);
+		return DM_ENDIO_INCOMPLETE;
+	}
+	return DM_ENDIO_DONE;
+}
+
+/**
+ * dmr_view_writes() - count of writes that a kind of view has seen (R11)
+ * @sys: the system.
+ * @kind: of view.
+ *
+ * Exact when no write is on its way.
+ * Return: the count since the system was attached.
+ */
+u64 dmr_view_writes(struct dmr_system *sys, enum dmr_kind kind)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += *per_cpu_ptr(sys->writes[kind], cpu);
+	return sum;
+}

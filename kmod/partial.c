@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Writes of less than a block into a block that is not in this epoch's slot
+ * yet: read, merge, write.  From the look at the map until the block's bit is
+ * set the chunk is held (DMR_V_BUSY) against every other first write, merge,
+ * write-zeroes and move; an epoch switch waits since the bio has entered.
+ */
+#include "dmr.h"
+#include "trace.h"
+
+enum { DMR_SUBMIT, DMR_TAKEN, DMR_ENDED };
+
+static int dmr_partial_end(struct dmr_io *io, struct bio *bio, int r)
+{
+	io->kind = DMR_IO_NONE;
+	if (io->entered) {
+		io->entered = false;
+		dmr_grace_leave(&io->t->sys->grace, io->side);
+	}
+	if (!r && (bio->bi_opf & REQ_FUA)) {
+		dmr_commit_fua(io->t->sys, bio);
+		return DMR_TAKEN;
+	}
+	bio->bi_status = errno_to_blk_status(r);
+	bio_endio(bio);
+	return DMR_ENDED;
+}
+
+/* Put the bio's data, or its zeroes, where it belongs in the block. */
+static void dmr_partial_merge(struct bio *bio, struct page *page, u32 at)
+{
+	void *to = page_address(page);
+	struct bio_vec bv;
+	struct bvec_iter iter;
+
+	if (bio_op(bio) == REQ_OP_WRITE_ZEROES) {
+		memset(to + at, 0, bio->bi_iter.bi_size);
+		return;
+	}
+	bio_for_each_segment(bv, bio, iter) {
+		memcpy_from_bvec(to + at, &bv);
+		at += bv.bv_len;
+	}
+}
+
+static int dmr_partial_read(struct dmr_io *io, const struct dmr_view *view, u64 block_sector,
+			    u32 sectors, struct page *page)
+{
+	struct dmr_target *t = io->t;
+	struct dmr_system *sys = t->sys;
+	u32 offset = block_sector & (sys->chunk_sectors - 1);
+	struct dmr_source src;
+
+	dmr_map_resolve(&sys->map, view, dmr_key(t->disk_number, block_sector >> sys->chunk_shift),
+			offset / DMR_BLOCK_SECTORS, 1, &src);
+	switch (src.kind) {
+	case DMR_SRC_ZERO:
+		memset(page_address(page), 0, DMR_BLOCK_SIZE);
+		return 0;
+	case DMR_SRC_SLOT:
+		return dmr_rw_sectors(sys, t->store->bdev,
+				      ((u64)src.slot << sys->chunk_shift) + offset, page, 0,
+				      sectors << SECTOR_SHIFT, REQ_OP_READ);
+	default:
+		return dmr_rw_sectors(sys, t->home->bdev, block_sector, page, 0,
+				      sectors << SECTOR_SHIFT, REQ_OP_READ);
+	}
+}
+
+/*
+ * Take the chunk's version for ourselves, making one if there is none.
+ *
+ * Return: the version, or NULL with *r set: 0 means the bio was parked.
+ */
+static struct dmr_version *dmr_partial_take(struct dmr_io *io, struct bio *bio, u64 key, u32 epoch,
+					    int *r)
+{
+	struct dmr_system *sys = io->t->sys;
+	spinlock_t *lock = dmr_map_lock(&sys->map, key);
+	struct dmr_version *v, *new = NULL;
+	u32 slot = DMR_SLOT_NONE;
+	unsigned long flags;
+	int state;
+
+	/* Before the lock: either may be needed, and memory may have to be waited for. */
+	if (!dmr_slots_alloc(&sys->slots, 1, &slot))
+		slot = DMR_SLOT_NONE;
+	new = mempool_alloc(sys->versions, GFP_NOIO);
+	memset(new, 0, sizeof(*new));
+	new->key = key;
+	new->epoch = epoch;
+
+	spin_lock_irqsave(lock, flags);
+	v = dmr_map_find(&sys->map, key, epoch);
+	if (v) {
+		state = atomic_read(&v->state);
+		if (state & (DMR_V_BUSY | DMR_V_WRITERS)) {
+			atomic_or(DMR_V_WAITED, &v->state);
+			io->entered = false;
+			dmr_grace_leave(&sys->grace, io->side);
+			spin_lock(&sys->park_lock);
+			io->bio = bio;
+			bio_list_add(&sys->parked, bio);
+			spin_unlock(&sys->park_lock);
+			*r = 0;
+			v = NULL;
+			goto out;
+		}
+		if (v->slot == DMR_SLOT_NONE) {
+			if (slot == DMR_SLOT_NONE)
+				goto full;
+			WRITE_ONCE(v->slot, slot);
+			slot = DMR_SLOT_NONE;
+		}
+		atomic_andnot(DMR_V_MOVING, &v->state);		/* R5 */
+		atomic_or(DMR_V_BUSY, &v->state);
+		goto out;
+	}
+	if (slot == DMR_SLOT_NONE ||
+	    atomic64_read(&sys->map.versions) >= (s64)sys->map.max_versions)
+		goto full;
+	v = new;
+	new = NULL;
+	v->slot = slot;
+	slot = DMR_SLOT_NONE;
+	atomic_set(&v->state, DMR_V_BUSY);
+	dmr_map_insert(&sys->map, v);
+	goto out;
+full:
+	v = NULL;
+	*r = -ENOSPC;		/* R8 */
+out:
+	spin_unlock_irqrestore(lock, flags);
+	if (new)
+		mempool_free(new, sys->versions);
+	if (slot != DMR_SLOT_NONE)
+		dmr_slots_free(&sys->slots, slot);
+	return v;
+}
+
+/* The chunk is ours no more; @mask has become data, or nothing has. */
+static void dmr_partial_give(struct dmr_io *io, struct dmr_version *v, u64 mask)
+{
+	struct dmr_system *sys = io->t->sys;
+	spinlock_t *lock = dmr_map_lock(&sys->map, v->key);
+	unsigned long flags;
+	bool wake;
+
+	spin_lock_irqsave(lock, flags);
+	if (mask) {
+		u64 had = v->data | v->zero;
+
+		dmr_version_set(v, mask);
+		dmr_commit_dirty(sys, v);
+		if (v->epoch & DMR_EPOCH_OVERLAY)
+			atomic64_add(hweight64(mask & ~had),
+				     &io->t->disk->overlay_blocks[io->t->kind]);
+	}
+	wake = atomic_read(&v->state) & DMR_V_WAITED;
+	atomic_andnot(DMR_V_BUSY | DMR_V_WAITED, &v->state);
+	spin_unlock_irqrestore(lock, flags);
+	if (wake)
+		dmr_io_wake(sys);
+}
+
+/**
+ * dmr_partial_write() - merge a write of less than a block
+ * @io: the bio's data; it has entered.
+ * @bio: a write or write-zeroes within one block.
+ * @tab: the table it entered under.
+ *
+ * Context: worker; sleeps.
+ * Return: as the parts of dmr_io_run(): the bio is taken care of.
+ */
+int dmr_partial_write(struct dmr_io *io, struct bio *bio, struct dmr_table *tab)
+{
+	struct dmr_target *t = io->t;
+	struct dmr_system *sys = t->sys;
+	const struct dmr_view *view = &tab->view[t->kind];
+	u64 sector = bio->bi_iter.bi_sector, block = round_down(sector, DMR_BLOCK_SECTORS);
+	u64 key = dmr_key(t->disk_number, sector >> sys->chunk_shift), data, zero, mask;
+	u32 offset = block & (sys->chunk_sectors - 1);
+	/* The last block of a disk may be short. */
+	u32 sectors = min_t(u64, DMR_BLOCK_SECTORS, t->disk->info->sectors - block);
+	u32 at = (sector - block) << SECTOR_SHIFT;
+	struct dmr_version *v;
+	struct page *page;
+	int r = 0;
+
+	if (!dmr_commit_room(sys, 1)) {
+		dmr_commit_sync(sys, false);
+		if (!dmr_commit_room(sys, 1))
+			return dmr_partial_end(io, bio, -ENOSPC);
+	}
+
+	v = dmr_partial_take(io, bio, key, view->write, &r);
+	if (!v)
+		return r ? dmr_partial_end(io, bio, r) : DMR_TAKEN;
+
+	page = mempool_alloc(sys->pages, GFP_NOIO);
+	mask = dmr_block_mask(offset / DMR_BLOCK_SECTORS, 1);
+	dmr_version_masks(v, &data, &zero);
+	if (data & mask) {
+		/* In the slot by now: only our own sectors, others may be rewriting theirs. */
+		dmr_partial_merge(bio, page, at);
+		r = dmr_rw_sectors(sys, t->store->bdev,
+				   ((u64)v->slot << sys->chunk_shift) + offset +
+				   (at >> SECTOR_SHIFT), page, at, bio->bi_iter.bi_size,
+				   REQ_OP_WRITE);
+	} else {
+		r = dmr_partial_read(io, view, block, sectors, page);
+		if (!r) {
+			dmr_partial_merge(bio, page, at);
+			r = dmr_rw_sectors(sys, t->store->bdev,
+					   ((u64)v->slot << sys->chunk_shift) + offset, page, 0,
+					   sectors << SECTOR_SHIFT, REQ_OP_WRITE);
+		}
+	}
+	mempool_free(page, sys->pages);
+	WRITE_ONCE(sys->store_dirty, 1);
+	if (r)
+		atomic64_inc(&t->disk->errors);
+	dmr_partial_give(io, v, r ? 0 : mask);
+	return dmr_partial_end(io, bio, r);
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Writing superblocks (R3): the copies alternate, and a write that fails is in
+ * doubt until one with a higher number has succeeded to the same copy.
+ */
+#include <linux/highmem.h>
+
+#include "dmr.h"
+#include "trace.h"
+
+int dmr_super_alloc(struct dmr_system *sys)
+{
+	u32 i;
+
+	sys->sb = kvzalloc(sizeof(*sys->sb), GFP_KERNEL);
+	sys->draft = kvzalloc(sizeof(*sys->draft), GFP_KERNEL);
+	sys->scratch = kvzalloc(sizeof(*sys->scratch), GFP_KERNEL);
+	if (!sys->sb || !sys->draft || !sys->scratch)
+		return -ENOMEM;
+	sys->sb_buf = vzalloc(DMR_SB_AREA);
+	if (!sys->sb_buf)
+		return -ENOMEM;
+	for (i = 0; i < ARRAY_SIZE(sys->sb_pages); i++)
+		sys->sb_pages[i] = vmalloc_to_page(sys->sb_buf + i * DMR_BLOCK_SIZE);
+	return 0;
+}
+
+void dmr_super_free(struct dmr_system *sys)
+{
+	vfree(sys->sb_buf);
+	kvfree(sys->scratch);
+	kvfree(sys->draft);
+	kvfree(sys->sb);
+}
+
+static int dmr_super_put(struct dmr_system *sys, const struct dmr_sb *sb, const char *why)
+{
+	u32 bytes = dmr_sb_encode(sb, sys->sb_buf);
+	int r;
+
+	flush_kernel_vmap_range(sys->sb_buf, bytes);
+	r = dmr_rw_pages(sys, sys->store, sb->copy * (DMR_SB_AREA >> SECTOR_SHIFT), sys->sb_pages,
+			 bytes / DMR_BLOCK_SIZE, REQ_OP_WRITE | REQ_META | REQ_FUA);
+	atomic64_inc(&sys->sb_writes);
+	trace_dmr_superblock(sys->sb->name, sb->seq, sb->copy, sb->state, why, r);
+	return r;
+}
+
+/* The log moves on all the time: its place is always taken from memory. */
+static void dmr_super_log(struct dmr_system *sys, struct dmr_sb *sb)
+{
+	sb->log_durable = READ_ONCE(sys->log_durable);
+	sb->log_tail = sys->sb_tail;
+}
+
+/**
+ * dmr_super_write() - make a superblock durable
+ * @sys: the system; sb_mutex is held.
+ * @next: the new state; sequence, copy and the log's place are filled in here.
+ * @why: for the trace, constant.
+ *
+ * On success sys->sb is the new state.  On failure the old state has been
+ * written to the same copy under a higher number, so that the failed write can
+ * never come back (R3); if that fails too the system is critical.
+ *
+ * Context: may sleep.
+ * Return: 0; -EIO: nothing has changed; -EREMOTEIO: the outcome is unknown.
+ */
+int dmr_super_write(struct dmr_system *sys, const struct dmr_sb *next, const char *why)
+{
+	struct dmr_sb *sb = sys->scratch;
+	u32 copy = !sys->sb->copy;
+	int r;
+
+	lockdep_assert_held(&sys->sb_mutex);
+	if (READ_ONCE(sys->critical))
+		return -EREMOTEIO;
+
+	memcpy(sb, next, sizeof(*sb));
+	sb->seq = sys->sb->seq + 1;
+	sb->copy = copy;
+	dmr_super_log(sys, sb);
+	r = dmr_super_put(sys, sb, why);
+	if (!r) {
+		sys->copy_state[copy] = sb->state_number;
+		memcpy(sys->sb, sb, sizeof(*sb));
+		return 0;
+	}
+
+	/* R3: in doubt.  Over the same copy, never the good one, the old state. */
+	DMERR("%s: superblock write failed (%d), taking it back", sys->sb->name, r);
+	memcpy(sb, sys->sb, sizeof(*sb));
+	sb->seq = sys->sb->seq + 2;
+	sb->copy = copy;
+	dmr_super_log(sys, sb);
+	r = dmr_super_put(sys, sb, "take back");
+	if (!r) {
+		sys->copy_state[copy] = sb->state_number;
+		memcpy(sys->sb, sb, sizeof(*sb));
+		return -EIO;
+	}
+	sys->copy_state[copy] = ~0ULL;
+	dmr_critical(sys, "a superblock could not be written");
+	return -EREMOTEIO;
+}
+
+/**
+ * dmr_super_commit() - the one write that decides an operation
+ * @sys: the system; op_mutex is held.
+ * @draft: the state to come.
+ * @why: for the trace.
+ *
+ * Context: may sleep; takes sb_mutex.
+ * Return: as dmr_super_write().
+ */
+int dmr_super_commit(struct dmr_system *sys, const struct dmr_sb *draft, const char *why)
+{
+	int r;
+
+	mutex_lock(&sys->sb_mutex);
+	r = dmr_super_write(sys, draft, why);
+	mutex_unlock(&sys->sb_mutex);
+	return r;
+}
+
+/**
+ * dmr_super_sync_copies() - bring the other copy to the state in force
+ * @sys: the system.
+ *
+ * R3: before anything old is destroyed because of an edit, both copies carry
+ * it, so that losing either one brings nothing back.
+ *
+ * Context: may sleep; takes sb_mutex.
+ * Return: 0 or as dmr_super_write().
+ */
+int dmr_super_sync_copies(struct dmr_system *sys)
+{
+	int r = 0;
+
+	mutex_lock(&sys->sb_mutex);
+	if (sys->copy_state[0] != sys->sb->state_number ||
+	    sys->copy_state[1] != sys->sb->state_number)
+		r = dmr_super_write(sys, sys->sb, "sync copies");
+	mutex_unlock(&sys->sb_mutex);
+	return r;
+}
+
+/**
+ * dmr_super_move_tail() - let go of the log before a block
+ * @sys: the system.
+ * @tail: first block that is still needed; what lived before it has been
+ *	written again and is durable (R7).
+ *
+ * Context: may sleep; takes sb_mutex; from the commit worker.
+ * Return: as dmr_super_write().
+ */
+int dmr_super_move_tail(struct dmr_system *sys, u64 tail)
+{
+	u64 old;
+	int r;
+
+	mutex_lock(&sys->sb_mutex);
+	old = sys->sb_tail;
+	sys->sb_tail = tail;
+	r = dmr_super_write(sys, sys->sb, "tail");
+	if (r)
+		sys->sb_tail = old;
+	mutex_unlock(&sys->sb_mutex);
+	return r;
+}

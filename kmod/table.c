@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The table: one immutable picture of epochs, points and overlays, from which
+ * every bio learns what its view shows and where it writes.  An operation makes
+ * a new one and publishes it with a single pointer.
+ */
+#include "dmr.h"
+#include "trace.h"
+
+/**
+ * dmr_table_make() - the table that goes with a superblock
+ * @sys: the system.
+ * @sb: state; the durable one or a draft.
+ * @pending_point: an epoch that is about to become a point and is not in @sb
+ *	yet, or DMR_EPOCH_NONE; with one, writes go to @sb's next epoch.
+ *
+ * Context: may sleep.
+ * Return: the table, or NULL without memory.
+ */
+struct dmr_table *dmr_table_make(struct dmr_system *sys, const struct dmr_sb *sb,
+				 u32 pending_point)
+{
+	u32 nr = sb->nr_points + !!pending_point, i;
+	struct dmr_table *tab = kvzalloc(struct_size(tab, points, nr), GFP_KERNEL);
+	struct dmr_view *view;
+
+	if (!tab)
+		return NULL;
+	for (i = 0; i < sb->nr_points; i++)
+		tab->points[i] = sb->points[i].epoch;
+	if (pending_point)
+		tab->points[i] = pending_point;
+
+	for (i = 0; i < DMR_KINDS; i++) {
+		view = &tab->view[i];
+		view->promoted = sb->promoted;
+		view->dead_first = sb->dead_first;
+		view->dead_last = sb->dead_last;
+	}
+
+	/* R14: once committed, the failover devices alone show the head. */
+	view = &tab->view[sb->state == DM_REPLICA_STATE_COMMITTED ? DMR_LIVE : DMR_REPLICA];
+	view->base = U32_MAX;
+	view->write = pending_point ? sb->next_epoch : sb->cur_epoch;
+
+	if (sb->live.epoch) {
+		view = &tab->view[DMR_LIVE];
+		view->base = sb->live.base;
+		view->overlay = sb->live.epoch;
+		view->write = sb->live.epoch;
+	}
+	if (sb->test.epoch) {
+		view = &tab->view[DMR_TEST];
+		view->base = sb->test.base;
+		view->overlay = sb->test.epoch;
+		view->write = sb->test.epoch;
+	}
+
+	/* Straight home only while nothing may need what home holds now. */
+	tab->straight = -1;
+	if (!nr && !sb->live.epoch && !sb->test.epoch)
+		tab->straight = sb->state == DM_REPLICA_STATE_COMMITTED ? DMR_LIVE : DMR_REPLICA;
+	tab->suspended = sb->flags & DMR_SB_SUSPENDED;
+
+	tab->need.epochs = tab->points;
+	tab->need.nr = nr;
+	tab->need.cur = pending_point ? sb->next_epoch : sb->cur_epoch;
+	tab->need.next = sb->next_epoch;
+	tab->need.live = sb->live.epoch;
+	tab->need.test = sb->test.epoch;
+	tab->need.promoted = sb->promoted;
+	tab->need.dead_first = sb->dead_first;
+	tab->need.dead_last = sb->dead_last;
+	return tab;
+}
+
+/**
+ * dmr_table_publish() - put a table in force
+ * @sys: the system; op_mutex is held.
+ * @tab: from dmr_table_make().
+ *
+ * Bios that entered before go on with the old one, which is freed by
+ * dmr_table_reap() after a later grace period.
+ */
+void dmr_table_publish(struct dmr_system *sys, struct dmr_table *tab)
+{
+	struct dmr_table *old = sys->table;
+
+	smp_store_release(&sys->table, tab);
+	if (old)
+		list_add_tail(&old->stale, &sys->stale_tables);
+}
+
+/**
+ * dmr_table_reap() - free tables that nobody uses any more
+ * @sys: the system; op_mutex is held.
+ *
+ * Context: called after a grace period that began when the last one of them
+ * had been replaced.
+ */
+void dmr_table_reap(struct dmr_system *sys)
+{
+	struct dmr_table *tab, *next;
+
+	list_for_each_entry_safe(tab, next, &sys->stale_tables, stale) {
+		list_del(&tab->stale);
+		kvfree(tab);
+	}
+}
