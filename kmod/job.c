@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Jobs: what operations did in the last minutes, and what still goes on behind
+ * them.
+ *
+ * A job is for looking at.  Nothing depends on it, so an operation that gets
+ * none for want of memory goes on without: every function here takes NULL.
+ *
+ * sys->job_mutex is a leaf lock; listeners are told after it has been dropped,
+ * by dmr_netlink_job(), which takes sb_mutex.  So nobody who holds sb_mutex may
+ * change a job.  A job does not pin its system: whoever holds a job holds the
+ * system as well.  Memory is asked for with GFP_NOIO, since an operation may
+ * hold a device fenced that reclaim would like to write to.
+ */
+#include <linux/uuid.h>
+
+#include "dmr.h"
+#include "trace.h"
+
+#define DMR_JOBS_MAX	1024		/* ended jobs that a system keeps */
+
+static bool dmr_job_ended(const struct dmr_job *job)
+{
+	return job->state >= DM_REPLICA_JOB_STATE_COMPLETED;
+}
+
+static void dmr_job_free(struct kref *ref)
+{
+	kfree(container_of(ref, struct dmr_job, ref));
+}
+
+/**
+ * dmr_job_put() - drop a reference to a job
+ * @job: the job, or NULL.
+ *
+ * Context: any.
+ */
+void dmr_job_put(struct dmr_job *job)
+{
+	if (job)
+		kref_put(&job->ref, dmr_job_free);
+}
+
+/* Takes it off the list and drops the list's reference; job_mutex is held. */
+static void dmr_job_drop(struct dmr_job *job)
+{
+	list_del_init(&job->list);
+	dmr_job_put(job);
+}
+
+/* Tell everybody; neither job_mutex nor sb_mutex is held. */
+static void dmr_job_changed(struct dmr_job *job)
+{
+	trace_dmr_job(job->sys->sb->name, job->id, job->type, READ_ONCE(job->state),
+		      READ_ONCE(job->percent));
+	dmr_netlink_job(job);
+}
+
+/**
+ * dmr_job_new() - begin a job
+ * @sys: its system.
+ * @type: DM_REPLICA_JOB_TYPE_*.
+ * @text: what it does.
+ *
+ * It is listed in state New from here on.
+ *
+ * Context: may sleep; sb_mutex is not held.
+ * Return: the job, to be given to dmr_job_end() and then to dmr_job_put(), or
+ * NULL without memory.
+ */
+struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text)
+{
+	struct dmr_job *job = kzalloc(sizeof(*job), GFP_NOIO);
+
+	if (!job)
+		return NULL;
+	kref_init(&job->ref);
+	job->sys = sys;
+	job->type = type;
+	job->state = DM_REPLICA_JOB_STATE_NEW;
+	job->start = ktime_get_real_ns();
+	job->begun = ktime_get();
+	generate_random_uuid(job->uuid);
+	if (text)
+		strscpy(job->text, text, sizeof(job->text));
+
+	mutex_lock(&sys->job_mutex);
+	job->id = sys->job_next++;
+	kref_get(&job->ref);		/* the list's */
+	list_add_tail(&job->list, &sys->jobs);
+	mutex_unlock(&sys->job_mutex);
+	dmr_job_changed(job);
+	return job;
+}
+
+/**
+ * dmr_job_run() - a job's work begins
+ * @job: the job, or NULL.
+ *
+ * Context: may sleep; sb_mutex is not held.
+ */
+void dmr_job_run(struct dmr_job *job)
+{
+	bool changed;
+
+	if (!job)
+		return;
+	mutex_lock(&job->sys->job_mutex);
+	changed = job->state < DM_REPLICA_JOB_STATE_RUNNING;
+	if (changed)
+		job->state = DM_REPLICA_JOB_STATE_RUNNING;
+	mutex_unlock(&job->sys->job_mutex);
+	if (changed)
+		dmr_job_changed(job);
+}
+
+/**
+ * dmr_job_progress() - how far a job has come
+ * @job: the job, or NULL.
+ * @percent: never goes down, whatever is given here.
+ *
+ * Context: may sleep; sb_mutex is not held.
+ */
+void dmr_job_progress(struct dmr_job *job, u32 percent)
+{
+	bool changed;
+
+	if (!job)
+		return;
+	percent = min(percent, 100u);
+	mutex_lock(&job->sys->job_mutex);
+	changed = percent > job->percent && !dmr_job_ended(job);
+	if (changed)
+		job->percent = percent;
+	mutex_unlock(&job->sys->job_mutex);
+	if (changed)
+		dmr_job_changed(job);
+}
+
+/* job_mutex is held; a job ends once. */
+static bool dmr_job_finish(struct dmr_job *job, u32 state, u32 code, const char *text)
+{
+	if (dmr_job_ended(job))
+		return false;
+	job->state = state;
+	job->code = code;
+	if (state == DM_REPLICA_JOB_STATE_COMPLETED)
+		job->percent = 100;
+	if (text)
+		strscpy(job->text, text, sizeof(job->text));
+	job->ended = ktime_get();
+	job->expires = jiffies + DMR_JOB_KEEP;
+	return true;
+}
+
+/* Not more ended jobs than DMR_JOBS_MAX; job_mutex is held. */
+static void dmr_job_limit(struct dmr_system *sys)
+{
+	struct dmr_job *job, *oldest = NULL;
+	u32 ended = 0;
+
+	list_for_each_entry(job, &sys->jobs, list) {
+		if (!dmr_job_ended(job))
+			continue;
+		ended++;
+		if (!oldest || ktime_before(job->ended, oldest->ended))
+			oldest = job;
+	}
+	if (ended > DMR_JOBS_MAX)
+		dmr_job_drop(oldest);
+}
+
+/**
+ * dmr_job_end() - a job has ended
+ * @job: the job, or NULL; the caller still has to put it.
+ * @code: the CIM code: 0 makes it Completed, anything else Exception.
+ * @text: why, replaces the job's text, or NULL.
+ *
+ * It stays listed for DMR_JOB_KEEP.  A job that has ended before stays as it is.
+ *
+ * Context: may sleep; sb_mutex is not held.
+ */
+void dmr_job_end(struct dmr_job *job, u32 code, const char *text)
+{
+	struct dmr_system *sys;
+	bool changed;
+
+	if (!job)
+		return;
+	sys = job->sys;
+	mutex_lock(&sys->job_mutex);
+	changed = dmr_job_finish(job, code ? DM_REPLICA_JOB_STATE_EXCEPTION :
+				 DM_REPLICA_JOB_STATE_COMPLETED, code, text);
+	if (changed && !list_empty(&job->list)) {
+		/* Armed for an older one already, if there is one. */
+		schedule_delayed_work(&sys->job_reaper, DMR_JOB_KEEP + 1);
+		dmr_job_limit(sys);
+	}
+	mutex_unlock(&sys->job_mutex);
+	if (changed)
+		dmr_job_changed(job);
+}
+
+/**
+ * dmr_job_find() - the job with a number
+ * @sys: the system.
+ * @id: the job's number.
+ *
+ * Context: may sleep.
+ * Return: the job, to be given to dmr_job_put(), or NULL.
+ */
+struct dmr_job *dmr_job_find(struct dmr_system *sys, u64 id)
+{
+	struct dmr_job *job, *found = NULL;
+
+	mutex_lock(&sys->job_mutex);
+	list_for_each_entry(job, &sys->jobs, list) {
+		if (job->id == id) {
+			kref_get(&job->ref);
+			found = job;
+			break;
+		}
+	}
+	mutex_unlock(&sys->job_mutex);
+	return found;
+}
+
+/**
+ * dmr_job_forget_all() - the system goes away: nothing runs any more
+ * @sys: the system; its superblock is still in memory.
+ * @why: text for the jobs that have not ended.
+ *
+ * Context: may sleep; sb_mutex is not held.
+ */
+void dmr_job_forget_all(struct dmr_system *sys, const char *why)
+{
+	struct dmr_job *job;
+	bool more;
+
+	do {
+		more = false;
+		mutex_lock(&sys->job_mutex);
+		list_for_each_entry(job, &sys->jobs, list) {
+			if (dmr_job_finish(job, DM_REPLICA_JOB_STATE_TERMINATED,
+					   DM_REPLICA_CODE_NOT_AVAILABLE, why)) {
+				kref_get(&job->ref);
+				more = true;
+				break;
+			}
+		}
+		mutex_unlock(&sys->job_mutex);
+		if (more) {
+			dmr_job_changed(job);
+			dmr_job_put(job);
+		}
+	} while (more);
+}
+
+/**
+ * dmr_job_expire() - take jobs off the list
+ * @sys: the system.
+ * @all: not only those whose time is over but all, ended or not, and stop
+ *	sys->job_reaper for good; for the end of the system's life.
+ *
+ * Context: may sleep; with @all not from sys->job_reaper.
+ */
+void dmr_job_expire(struct dmr_system *sys, bool all)
+{
+	struct dmr_job *job, *next;
+	unsigned long now = jiffies, first = 0;
+	bool wait = false;
+
+	mutex_lock(&sys->job_mutex);
+	list_for_each_entry_safe(job, next, &sys->jobs, list) {
+		if (all || (dmr_job_ended(job) && time_after_eq(now, job->expires))) {
+			dmr_job_drop(job);
+		} else if (dmr_job_ended(job) && (!wait || time_before(job->expires, first))) {
+			first = job->expires;
+			wait = true;
+		}
+	}
+	if (wait)
+		schedule_delayed_work(&sys->job_reaper, first - now + 1);
+	mutex_unlock(&sys->job_mutex);
+
+	/* With the list empty nothing arms it again. */
+	if (all)
+		cancel_delayed_work_sync(&sys->job_reaper);
+}
+
+/**
+ * dmr_job_reap() - sys->job_reaper: jobs whose time is over
+ * @work: sys->job_reaper.work.
+ */
+void dmr_job_reap(struct work_struct *work)
+{
+	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system, job_reaper);
+
+	dmr_job_expire(sys, false);
+}
