@@ -82,11 +82,12 @@ uninstall:
 deps:
 	@scripts/deps
 
-KERNEL ?= 6.12
+KERNEL ?= 6.1
+DEMO_VM ?= --disk store=1G --disk home0=256M --disk home1=256M
 demo:
 	@scripts/deps build vm
 	@$(MAKE) --no-print-directory modules-$(KERNEL) tools
-	@scripts/demo $(KERNEL)
+	@scripts/vm --kernel $(KERNEL) --timeout 600 $(DEMO_VM) -- scripts/demo-in-vm
 
 check:
 	@scripts/deps
