@@ -104,6 +104,7 @@ struct dmr_table {
 	int straight;
 	bool suspended;
 	struct dmr_need need;
+	u64 serial;		/* of publication */
 	struct list_head stale;
 	u32 points[];
 };
@@ -117,6 +118,7 @@ struct dmr_disk {
 	struct block_device *home;	/* valid while any target of the disk is bound */
 	dev_t home_dev;
 	struct dmr_target *target[DMR_KINDS];	/* bound ones; op_mutex */
+	bool movable;			/* the replica target is bound; home_mutex */
 	dev_t dev[DMR_KINDS];		/* their devices, 0 if not bound; sb_mutex */
 	struct gendisk *gd[DMR_KINDS];	/* the same */
 	unsigned int home_dirty;	/* written directly since its last flush */
@@ -143,6 +145,13 @@ struct dmr_target {
 };
 
 /* One bio on its way */
+
+/* What the parts of the I/O path tell each other. */
+enum dmr_io_result {
+	DMR_SUBMIT,		/* the bio is remapped: submit it */
+	DMR_TAKEN,		/* deferred, parked or waiting: it may be gone already */
+	DMR_ENDED,		/* answered */
+};
 
 enum dmr_io_kind {
 	DMR_IO_NONE,		/* nothing to do at its end */
@@ -184,6 +193,8 @@ struct dmr_job {
 	unsigned long expires;	/* jiffies, once ended */
 	u32 epoch;		/* what its reclaiming is about */
 	u64 total;		/* versions to reclaim when it began */
+	u64 reclaimed;		/* of those, done */
+	bool seen;		/* the vacuum's pass began after it */
 	char text[128];
 };
 
@@ -222,6 +233,9 @@ struct dmr_system {
 	mempool_t *versions;
 	u32 chunk_sectors;
 	u32 chunk_shift;		/* log2 of sectors per chunk */
+	u64 table_serial;
+	bool ahead;			/* head writes go to sb->next_epoch already; op_mutex */
+	atomic64_t overlay_versions[DMR_KINDS];	/* versions of the live and test overlay */
 	bool draining;			/* an epoch switch waits for the old epoch's writes */
 
 	struct workqueue_struct *io_wq;		/* deferred bios */
@@ -260,11 +274,9 @@ struct dmr_system {
 
 	/* the vacuum: vacuum.c */
 	struct delayed_work vacuum_work;
-	struct mutex vacuum_mutex;	/* a pass is running; held still by op_mutex holders */
+	struct mutex home_mutex;	/* a batch is being moved home; before it: op_mutex */
 	bool vacuum_held;
-	bool vacuum_again;
 	bool vacuum_stop;
-	u64 vacuum_cursor;
 	atomic64_t vacuum_pending;	/* versions known to be dead */
 
 	/* statistics */
@@ -289,7 +301,7 @@ struct dmr_system *dmr_system_find(const u8 *uuid);
 struct dmr_system *dmr_system_find_name(const char *name);
 struct dmr_system *dmr_system_next(struct dmr_system *prev);
 int dmr_system_activate(struct dmr_system *sys, struct dmr_target *t);
-int dmr_system_check(struct dmr_system *sys, struct dmr_target *t);
+void dmr_system_stop_idle(struct dmr_system *sys);
 int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t);
 void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t);
 void dmr_critical(struct dmr_system *sys, const char *why);
@@ -297,7 +309,6 @@ bool dmr_system_complete(struct dmr_system *sys);
 u32 dmr_system_state(struct dmr_system *sys);
 int dmr_system_init(void);
 void dmr_system_exit(void);
-void dmr_system_list_add(struct dmr_system *sys);
 extern struct mutex dmr_registry_mutex;
 extern struct list_head dmr_replica_targets;
 extern u32 dmr_registry_seq;
@@ -426,5 +437,6 @@ void dmr_target_exit(void);
 
 /* module-wide caches: module.c */
 extern struct kmem_cache *dmr_version_cache;
+extern struct workqueue_struct *dmr_ops_wq;
 
 #endif /* DMR_H */

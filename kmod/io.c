@@ -11,9 +11,6 @@
 #include "dmr.h"
 #include "trace.h"
 
-/* What the parts below tell dmr_io_run(). */
-enum { DMR_SUBMIT, DMR_TAKEN, DMR_ENDED };
-
 static struct dmr_io *dmr_io_of(struct bio *bio)
 {
 	return dm_per_bio_data(bio, sizeof(struct dmr_io));
@@ -362,6 +359,8 @@ static u32 dmr_first_open(struct dmr_io *io, u32 epoch, u64 sector, u32 want, u3
 		}
 		dmr_map_insert(&sys->map, v);
 		spin_unlock_irqrestore(lock, flags);
+		if (epoch & DMR_EPOCH_OVERLAY)
+			atomic64_inc(&sys->overlay_versions[io->t->kind]);
 		trace_dmr_version_made(sys->sb->name, io->t->disk_number, dmr_key_chunk(key),
 				       epoch, *slot + i);
 	}
@@ -682,6 +681,8 @@ static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, u32 epoch, bool
 	}
 	if (!v) {
 		dmr_map_insert(&sys->map, new);
+		if (epoch & DMR_EPOCH_OVERLAY)
+			atomic64_inc(&sys->overlay_versions[io->t->kind]);
 		v = new;
 		new = NULL;
 	} else if (atomic_read(&v->state) & DMR_V_BUSY) {

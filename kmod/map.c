@@ -323,6 +323,33 @@ bool dmr_version_dead(struct dmr_map *map, const struct dmr_need *need,
 }
 
 /**
+ * dmr_map_sweep() - unlink what nobody needs in one bucket
+ * @map: the map
+ * @bucket: its number; the bucket's lock is held
+ * @need: who needs what, as durable in both superblocks
+ * @garbage: versions unlinked before, or NULL
+ * @count: raised by what is unlinked
+ *
+ * Return: the chain of garbage, see dmr_garbage_next().
+ */
+struct dmr_version *dmr_map_sweep(struct dmr_map *map, u32 bucket, const struct dmr_need *need,
+				  struct dmr_version *garbage, u32 *count)
+{
+	struct dmr_version *v, *next;
+
+	for (v = map->buckets[bucket]; v; v = next) {
+		next = v->next;
+		if (!dmr_version_dead(map, need, v))
+			continue;
+		dmr_map_unlink(map, v);
+		v->dirty.next = garbage ? &garbage->dirty : NULL;
+		garbage = v;
+		(*count)++;
+	}
+	return garbage;
+}
+
+/**
  * dmr_rebuild_init() - get ready to rebuild a map from the log
  * @rb: to be filled in
  * @map: an empty map

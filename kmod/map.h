@@ -190,6 +190,15 @@ bool dmr_need_point(const struct dmr_need *need, u32 from, u32 before);
 bool dmr_version_dead(struct dmr_map *map, const struct dmr_need *need,
 		      const struct dmr_version *v);
 
+struct dmr_version *dmr_map_sweep(struct dmr_map *map, u32 bucket, const struct dmr_need *need,
+				  struct dmr_version *garbage, u32 *count);
+
+/* Garbage is chained through the node that a clean version does not use. */
+static inline struct dmr_version *dmr_garbage_next(struct dmr_version *v)
+{
+	return v->dirty.next ? container_of(v->dirty.next, struct dmr_version, dirty) : NULL;
+}
+
 /* Rebuilding the map from the log. */
 
 /**

@@ -168,9 +168,10 @@ static u64 dmr_overlay_bytes(struct dmr_disk *disk)
 	return (u64)atomic64_read(&disk->overlay_blocks[DMR_LIVE]) << DMR_BLOCK_SHIFT;
 }
 
+/* All three of its devices, as dmr_system_complete() asks of every disk. */
 static bool dmr_disk_attached(const struct dmr_disk *disk)
 {
-	return disk->gd[DMR_REPLICA];
+	return disk->gd[DMR_REPLICA] && disk->gd[DMR_LIVE] && disk->gd[DMR_TEST];
 }
 
 static u32 dmr_disks_attached(const struct dmr_system *sys)
@@ -182,7 +183,7 @@ static u32 dmr_disks_attached(const struct dmr_system *sys)
 	return n;
 }
 
-static u32 dmr_system_flags(const struct dmr_system *sys)
+static u32 dmr_system_flags(struct dmr_system *sys)
 {
 	const struct dmr_sb *sb = sys->sb;
 	u32 flags = 0;
@@ -193,7 +194,7 @@ static u32 dmr_system_flags(const struct dmr_system *sys)
 		flags |= DM_REPLICA_SYSTEM_FLAGS_FAILED_OVER;
 	if (sb->test.epoch)
 		flags |= DM_REPLICA_SYSTEM_FLAGS_TEST;
-	if (dmr_disks_attached(sys) < sb->nr_disks)
+	if (!dmr_system_complete(sys))
 		flags |= DM_REPLICA_SYSTEM_FLAGS_INCOMPLETE;
 	if (READ_ONCE(sys->critical))
 		flags |= DM_REPLICA_SYSTEM_FLAGS_CRITICAL;
@@ -277,9 +278,10 @@ static int dmr_put_disk(struct sk_buff *skb, struct dmr_system *sys, u32 number)
 	    dmr_put_u64(skb, DM_REPLICA_A_DISK_LIVE_BYTES, dmr_overlay_bytes(disk)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_DISK_ERRORS, atomic64_read(&disk->errors)))
 		return -EMSGSIZE;
-	if (dmr_disk_attached(disk) &&
-	    (dmr_put_dev(skb, DM_REPLICA_A_DISK_HOME_MAJOR, disk->home_dev) ||
-	     dmr_put_dev(skb, DM_REPLICA_A_DISK_REPLICA_MAJOR, disk->dev[DMR_REPLICA])))
+	if (disk->home_dev && dmr_put_dev(skb, DM_REPLICA_A_DISK_HOME_MAJOR, disk->home_dev))
+		return -EMSGSIZE;
+	if (disk->gd[DMR_REPLICA] &&
+	    dmr_put_dev(skb, DM_REPLICA_A_DISK_REPLICA_MAJOR, disk->dev[DMR_REPLICA]))
 		return -EMSGSIZE;
 	if (live &&
 	    (dmr_put_dev(skb, DM_REPLICA_A_DISK_LIVE_MAJOR, disk->dev[DMR_LIVE]) ||
@@ -358,7 +360,7 @@ static int dmr_reply_object(struct genl_info *info, struct dmr_system *sys, stru
 	r = mutex_lock_killable(&sys->sb_mutex);
 	if (r)
 		goto bad;
-	if (!sys->active) {
+	if (!READ_ONCE(sys->active)) {
 		r = dmr_refuse_unknown(info, attr);
 	} else if (job) {
 		mutex_lock(&sys->job_mutex);
@@ -585,7 +587,7 @@ static int dmr_dump_systems(struct sk_buff *skb, struct netlink_callback *cb, dm
 		r = mutex_lock_killable(&sys->sb_mutex);
 		if (r)
 			break;
-		if (sys->active)
+		if (READ_ONCE(sys->active))
 			r = list(skb, cb, sys);
 		mutex_unlock(&sys->sb_mutex);
 		if (r)
@@ -899,7 +901,7 @@ void dmr_netlink_system(struct dmr_system *sys)
 		return;
 	mutex_lock(&sys->sb_mutex);
 	hdr = genlmsg_put(msg, 0, 0, &dmr_family, 0, DM_REPLICA_CMD_SYSTEM_NTF);
-	if (sys->active && hdr && !dmr_put_system(msg, sys)) {
+	if (READ_ONCE(sys->active) && hdr && !dmr_put_system(msg, sys)) {
 		genlmsg_end(msg, hdr);
 		genlmsg_multicast(&dmr_family, msg, 0, DMR_GROUP_SYSTEMS, GFP_NOIO);
 		msg = NULL;

@@ -8,8 +8,6 @@
 #include "dmr.h"
 #include "trace.h"
 
-enum { DMR_SUBMIT, DMR_TAKEN, DMR_ENDED };
-
 static int dmr_partial_end(struct dmr_io *io, struct bio *bio, int r)
 {
 	io->kind = DMR_IO_NONE;
@@ -125,6 +123,8 @@ static struct dmr_version *dmr_partial_take(struct dmr_io *io, struct bio *bio, 
 	slot = DMR_SLOT_NONE;
 	atomic_set(&v->state, DMR_V_BUSY);
 	dmr_map_insert(&sys->map, v);
+	if (epoch & DMR_EPOCH_OVERLAY)
+		atomic64_inc(&sys->overlay_versions[io->t->kind]);
 	goto out;
 full:
 	v = NULL;

@@ -95,9 +95,10 @@ static int dmr_read(struct dmr_reader *rd, u64 first, u32 count, void *buf,
 
 	if (!err)
 		return 0;
+	if (err == -ENOMEM)
+		return dmr_damaged(dmg, err, "out of memory", first, 0);
 	if (count == 1)
-		return err == -ENOMEM ? dmr_damaged(dmg, err, "out of memory", first, 0) :
-					dmr_damaged(dmg, -EIO, "the store cannot be read", first, 0);
+		return dmr_damaged(dmg, -EIO, "the store cannot be read", first, 0);
 	for (i = 0; i < count; i++) {
 		err = dmr_read(rd, first + i, 1, (u8 *)buf + i * DMR_BLOCK_SIZE, dmg);
 		if (err)

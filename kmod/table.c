@@ -14,13 +14,14 @@
  * @pending_point: an epoch that is about to become a point and is not in @sb
  *	yet, or DMR_EPOCH_NONE; with one, writes go to @sb's next epoch.
  *
- * Context: may sleep.
+ * Context: may sleep; op_mutex is held.
  * Return: the table, or NULL without memory.
  */
 struct dmr_table *dmr_table_make(struct dmr_system *sys, const struct dmr_sb *sb,
 				 u32 pending_point)
 {
 	u32 nr = sb->nr_points + !!pending_point, i;
+	u32 cur = pending_point || sys->ahead ? sb->next_epoch : sb->cur_epoch;
 	struct dmr_table *tab = kvzalloc(struct_size(tab, points, nr), GFP_KERNEL);
 	struct dmr_view *view;
 
@@ -41,7 +42,7 @@ struct dmr_table *dmr_table_make(struct dmr_system *sys, const struct dmr_sb *sb
 	/* R14: once committed, the failover devices alone show the head. */
 	view = &tab->view[sb->state == DM_REPLICA_STATE_COMMITTED ? DMR_LIVE : DMR_REPLICA];
 	view->base = U32_MAX;
-	view->write = pending_point ? sb->next_epoch : sb->cur_epoch;
+	view->write = cur;
 
 	if (sb->live.epoch) {
 		view = &tab->view[DMR_LIVE];
@@ -64,7 +65,7 @@ struct dmr_table *dmr_table_make(struct dmr_system *sys, const struct dmr_sb *sb
 
 	tab->need.epochs = tab->points;
 	tab->need.nr = nr;
-	tab->need.cur = pending_point ? sb->next_epoch : sb->cur_epoch;
+	tab->need.cur = cur;
 	tab->need.next = sb->next_epoch;
 	tab->need.live = sb->live.epoch;
 	tab->need.test = sb->test.epoch;
@@ -86,6 +87,7 @@ void dmr_table_publish(struct dmr_system *sys, struct dmr_table *tab)
 {
 	struct dmr_table *old = sys->table;
 
+	tab->serial = ++sys->table_serial;
 	smp_store_release(&sys->table, tab);
 	if (old)
 		list_add_tail(&old->stale, &sys->stale_tables);

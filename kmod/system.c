@@ -1,0 +1,631 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Systems: the registry, attaching (choose a superblock, replay the log) and
+ * binding targets.
+ *
+ * A system exists as long as a table line names its store.  A constructor only
+ * finds or makes the object; the store is read at the first resume, and what is
+ * mutable belongs to the targets that are resumed (bound).
+ */
+#include "dmr.h"
+#include "trace.h"
+
+DEFINE_MUTEX(dmr_registry_mutex);
+static LIST_HEAD(dmr_systems);
+LIST_HEAD(dmr_replica_targets);
+u32 dmr_registry_seq = 1;
+static u64 dmr_system_serial;
+
+static void dmr_system_free(struct dmr_system *sys)
+{
+	int i;
+
+	if (sys->jobs.next)
+		dmr_job_expire(sys, true);
+	if (sys->io_wq)
+		destroy_workqueue(sys->io_wq);
+	if (sys->commit_wq)
+		destroy_workqueue(sys->commit_wq);
+	if (sys->active) {
+		kvfree(sys->table);
+		dmr_table_reap(sys);
+		dmr_map_exit(&sys->map);
+		dmr_slots_exit(&sys->slots);
+		kvfree(sys->disks);
+	}
+	dmr_commit_free(sys);
+	dmr_super_free(sys);
+	for (i = 0; i < DMR_KINDS; i++)
+		free_percpu(sys->writes[i]);
+	mempool_destroy(sys->versions);
+	mempool_destroy(sys->pages);
+	bioset_exit(&sys->bios);
+	dmr_grace_exit(&sys->grace);
+	kfree(sys);
+}
+
+static struct dmr_system *dmr_system_new(struct block_device *store)
+{
+	struct dmr_system *sys = kzalloc(sizeof(*sys), GFP_KERNEL);
+	int i;
+
+	if (!sys)
+		return NULL;
+	kref_init(&sys->ref);
+	INIT_LIST_HEAD(&sys->list);
+	sys->store_dev = store->bd_dev;
+	sys->store = store;
+	snprintf(sys->store_name, sizeof(sys->store_name), "%pg", store);
+	mutex_init(&sys->op_mutex);
+	mutex_init(&sys->sb_mutex);
+	mutex_init(&sys->home_mutex);
+	mutex_init(&sys->job_mutex);
+	INIT_LIST_HEAD(&sys->stale_tables);
+	INIT_LIST_HEAD(&sys->waiters);
+	INIT_LIST_HEAD(&sys->drops);
+	INIT_LIST_HEAD(&sys->jobs);
+	spin_lock_init(&sys->park_lock);
+	spin_lock_init(&sys->commit_lock);
+	bio_list_init(&sys->parked);
+	bio_list_init(&sys->flushes);
+	bio_list_init(&sys->fuas);
+	init_llist_head(&sys->dirty);
+	INIT_DELAYED_WORK(&sys->job_reaper, dmr_job_reap);
+	INIT_DELAYED_WORK(&sys->vacuum_work, dmr_vacuum_work);
+	sys->vacuum_stop = true;
+	sys->job_next = 1;
+
+	sys->io_wq = alloc_workqueue("dmr_io", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	sys->commit_wq = alloc_ordered_workqueue("dmr_commit", WQ_MEM_RECLAIM);
+	/* Not its own: an operation may drop the last reference to the system. */
+	sys->ops_wq = dmr_ops_wq;
+	sys->versions = mempool_create_slab_pool(256, dmr_version_cache);
+	sys->pages = mempool_create_page_pool(16, 0);
+	for (i = 0; i < DMR_KINDS; i++) {
+		sys->writes[i] = alloc_percpu(u64);
+		if (!sys->writes[i])
+			goto bad;
+	}
+	if (!sys->io_wq || !sys->commit_wq || !sys->versions || !sys->pages)
+		goto bad;
+	if (bioset_init(&sys->bios, 64, 0, BIOSET_NEED_BVECS) || dmr_grace_init(&sys->grace) ||
+	    dmr_super_alloc(sys) || dmr_commit_alloc(sys))
+		goto bad;
+	return sys;
+bad:
+	dmr_system_free(sys);
+	return NULL;
+}
+
+/**
+ * dmr_system_get() - the system of a store, made if it is new
+ * @store: the store's block device, held by the caller.
+ *
+ * Context: may sleep.
+ * Return: a referenced system, NULL without memory.
+ */
+struct dmr_system *dmr_system_get(struct block_device *store)
+{
+	struct dmr_system *sys;
+
+	mutex_lock(&dmr_registry_mutex);
+	list_for_each_entry(sys, &dmr_systems, list) {
+		if (sys->store_dev == store->bd_dev) {
+			kref_get(&sys->ref);
+			goto out;
+		}
+	}
+	sys = dmr_system_new(store);
+	if (sys) {
+		sys->serial = ++dmr_system_serial;
+		list_add_tail(&sys->list, &dmr_systems);
+		dmr_registry_seq++;
+	}
+out:
+	mutex_unlock(&dmr_registry_mutex);
+	return sys;
+}
+
+/* kref_put_mutex() has taken the registry's mutex. */
+static void dmr_system_release(struct kref *ref)
+{
+	struct dmr_system *sys = container_of(ref, struct dmr_system, ref);
+
+	list_del(&sys->list);
+	dmr_registry_seq++;
+	/* Never flush work with the registry locked. */
+	mutex_unlock(&dmr_registry_mutex);
+	cancel_delayed_work_sync(&sys->job_reaper);
+	cancel_delayed_work_sync(&sys->vacuum_work);
+	dmr_system_free(sys);
+}
+
+/** dmr_system_put() - let go of a system; may sleep */
+void dmr_system_put(struct dmr_system *sys)
+{
+	kref_put_mutex(&sys->ref, dmr_system_release, &dmr_registry_mutex);
+}
+
+/**
+ * dmr_system_find() - an attached system by its UUID
+ * @uuid: 16 bytes.
+ *
+ * Context: may sleep.
+ * Return: a referenced system, or NULL.
+ */
+struct dmr_system *dmr_system_find(const u8 *uuid)
+{
+	struct dmr_system *sys;
+
+	mutex_lock(&dmr_registry_mutex);
+	list_for_each_entry(sys, &dmr_systems, list) {
+		if (READ_ONCE(sys->active) && !memcmp(sys->sb->system_uuid, uuid, 16)) {
+			kref_get(&sys->ref);
+			goto out;
+		}
+	}
+	sys = NULL;
+out:
+	mutex_unlock(&dmr_registry_mutex);
+	return sys;
+}
+
+/**
+ * dmr_system_find_name() - an attached system by its name
+ * @name: the name.
+ *
+ * Context: may sleep.
+ * Return: a referenced system, or NULL.
+ */
+struct dmr_system *dmr_system_find_name(const char *name)
+{
+	struct dmr_system *sys;
+
+	mutex_lock(&dmr_registry_mutex);
+	list_for_each_entry(sys, &dmr_systems, list) {
+		if (READ_ONCE(sys->active) && !strcmp(sys->sb->name, name)) {
+			kref_get(&sys->ref);
+			goto out;
+		}
+	}
+	sys = NULL;
+out:
+	mutex_unlock(&dmr_registry_mutex);
+	return sys;
+}
+
+/**
+ * dmr_system_next() - walk the registry
+ * @prev: the system before, whose reference is dropped, or NULL to begin.
+ *
+ * Context: may sleep.
+ * Return: the next system, referenced, or NULL at the end.
+ */
+struct dmr_system *dmr_system_next(struct dmr_system *prev)
+{
+	u64 after = prev ? prev->serial : 0;
+	struct dmr_system *sys, *found = NULL;
+
+	mutex_lock(&dmr_registry_mutex);
+	list_for_each_entry(sys, &dmr_systems, list) {
+		if (sys->serial > after) {
+			kref_get(&sys->ref);
+			found = sys;
+			break;
+		}
+	}
+	mutex_unlock(&dmr_registry_mutex);
+	if (prev)
+		dmr_system_put(prev);
+	return found;
+}
+
+/**
+ * dmr_critical() - something is broken that cannot be made good while attached
+ * @sys: the system.
+ * @why: constant text.
+ *
+ * R9: said aloud, computed and never stored; ends by detach and attach.
+ * Context: may sleep.
+ */
+void dmr_critical(struct dmr_system *sys, const char *why)
+{
+	if (cmpxchg(&sys->critical, NULL, why))
+		return;
+	DMERR("%s: critical: %s; detach, mend the device, check, attach", sys->sb->name, why);
+	dmr_netlink_system(sys);
+}
+
+/** dmr_system_state() - the CIM replication state that a system shows.  Return: it. */
+u32 dmr_system_state(struct dmr_system *sys)
+{
+	if (READ_ONCE(sys->critical))
+		return DM_REPLICA_STATE_CRITICAL;
+	if (sys->sb->state == DM_REPLICA_STATE_REPLICATING && (sys->sb->flags & DMR_SB_SUSPENDED))
+		return DM_REPLICA_STATE_SUSPENDED;
+	return sys->sb->state;
+}
+
+/**
+ * dmr_system_complete() - is every disk attached?
+ * @sys: the system; op_mutex or sb_mutex is held.
+ *
+ * Return: true if the three devices of each disk are bound.
+ */
+bool dmr_system_complete(struct dmr_system *sys)
+{
+	u32 i;
+
+	for (i = 0; i < sys->sb->nr_disks; i++) {
+		struct dmr_disk *disk = &sys->disks[i];
+
+		if (!disk->gd[DMR_REPLICA] || !disk->gd[DMR_LIVE] || !disk->gd[DMR_TEST])
+			return false;
+	}
+	return true;
+}
+
+/*----------------------------------------------------------------
+ * Attaching
+ *----------------------------------------------------------------*/
+
+struct dmr_load {
+	struct dmr_replay_ops ops;
+	struct dmr_rebuild rb;
+};
+
+static int dmr_load_record(struct dmr_replay_ops *ops, const struct dmr_record *rec, u64 number)
+{
+	return dmr_rebuild_record(&container_of(ops, struct dmr_load, ops)->rb, rec, number);
+}
+
+/* What follows from the versions: slots in use, sizes of overlays. */
+static int dmr_load_account(struct dmr_system *sys)
+{
+	const struct dmr_sb *sb = sys->sb;
+	struct dmr_version *v;
+	u64 i;
+	int r, kind;
+
+	for (i = 0; i < 1ULL << sys->map.bucket_bits; i++) {
+		for (v = sys->map.buckets[i]; v; v = v->next) {
+			if (v->slot != DMR_SLOT_NONE) {
+				r = dmr_slots_claim(&sys->slots, v->slot);
+				if (r)
+					return r;
+			}
+			if (v->epoch == sb->live.epoch)
+				kind = DMR_LIVE;
+			else if (v->epoch == sb->test.epoch)
+				kind = DMR_TEST;
+			else
+				continue;
+			atomic64_inc(&sys->overlay_versions[kind]);
+			atomic64_add(hweight64(v->data | v->zero),
+				     &sys->disks[dmr_key_disk(v->key)].overlay_blocks[kind]);
+		}
+	}
+	return 0;
+}
+
+/* One store UUID and one system UUID are active once (a copy of a store is refused). */
+static bool dmr_system_twin(struct dmr_system *sys)
+{
+	struct dmr_system *other;
+	bool twin = false;
+
+	mutex_lock(&dmr_registry_mutex);
+	list_for_each_entry(other, &dmr_systems, list)
+		if (other != sys && READ_ONCE(other->active) &&
+		    (!memcmp(other->sb->store_uuid, sys->sb->store_uuid, 16) ||
+		     !memcmp(other->sb->system_uuid, sys->sb->system_uuid, 16)))
+			twin = true;
+	mutex_unlock(&dmr_registry_mutex);
+	return twin;
+}
+
+static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
+{
+	struct dmr_sb *sb = sys->sb;
+	struct dmr_damage dmg = { .reason = "no reason given" };
+	struct dmr_reader_bdev reader;
+	struct dmr_load *load;
+	struct dmr_table *tab;
+	u64 other_seq, other_state, next;
+	u32 i;
+	int r;
+
+	dmr_reader_init(&reader, sys);
+	r = dmr_replay_super(&reader.rd, sb, &other_seq, &other_state, &dmg);
+	if (r) {
+		DMERR("%s: %s; see replicactl check", sys->store_name, dmg.reason);
+		return r;
+	}
+	if (bdev_nr_bytes(sys->store) < sb->store_bytes) {
+		DMERR("%s: the store is shorter than its superblock says", sys->store_name);
+		return -EUCLEAN;
+	}
+	if (dmr_system_twin(sys)) {
+		DMERR("%s: a store or a system of this UUID is attached already", sys->store_name);
+		return -EEXIST;
+	}
+	if ((sb->flags & DMR_SB_ACTIVE) && memcmp(sb->active_host, t->host, 16) && !t->takeover) {
+		DMERR("%s: another host has it attached", sys->store_name);
+		return -EBUSY;
+	}
+
+	load = kvzalloc(sizeof(*load), GFP_KERNEL);
+	sys->disks = kvcalloc(sb->nr_disks, sizeof(*sys->disks), GFP_KERNEL);
+	if (!load || !sys->disks) {
+		r = -ENOMEM;
+		goto bad_load;
+	}
+	for (i = 0; i < sb->nr_disks; i++) {
+		sys->disks[i].sys = sys;
+		sys->disks[i].info = &sb->disks[i];
+		sys->disks[i].number = i;
+	}
+	for (i = 0; i < DMR_KINDS; i++)
+		atomic64_set(&sys->overlay_versions[i], 0);
+
+	/* Slots, and versions of zeroes only beside them: as dmr_geometry() sized the ring. */
+	r = dmr_map_init(&sys->map, dmr_usable_slots(sb) + dmr_usable_slots(sb) / 4 + 1024,
+			 sys->versions);
+	if (r)
+		goto bad_load;
+	r = dmr_slots_init(&sys->slots, sb);
+	if (r)
+		goto bad_slots;
+	r = dmr_rebuild_init(&load->rb, &sys->map, sb);
+	if (r)
+		goto bad_rebuild;
+	load->ops.record = dmr_load_record;
+	r = dmr_replay_log(&reader.rd, sb, &load->ops, &next, &dmg);
+	dmr_rebuild_exit(&load->rb);
+	if (r) {
+		DMERR("%s: log: %s (block %llu); see replicactl check", sys->store_name,
+		      dmg.reason, dmg.number);
+		goto bad_rebuild;
+	}
+	r = dmr_load_account(sys);
+	if (r) {
+		DMERR("%s: two versions share a slot; see replicactl check", sys->store_name);
+		goto bad_rebuild;
+	}
+
+	sys->log_next = next;
+	sys->log_durable = next - 1;
+	sys->log_tail = sb->log_tail;
+	sys->sb_tail = sb->log_tail;
+	sys->tail_record = 0;
+	sys->tail_count = 0;
+	sys->ring_blocks = dmr_ring_blocks(sb);
+	sys->copy_state[sb->copy] = sb->state_number;
+	sys->copy_state[!sb->copy] = other_state;
+	sys->chunk_sectors = sb->chunk_bytes >> SECTOR_SHIFT;
+	sys->chunk_shift = ilog2(sys->chunk_sectors);
+	sys->job_next = sb->job_number + 1;
+	memcpy(sys->host, t->host, 16);
+
+	sys->ahead = false;
+	tab = dmr_table_make(sys, sb, DMR_EPOCH_NONE);
+	if (!tab) {
+		r = -ENOMEM;
+		goto bad_rebuild;
+	}
+	dmr_table_publish(sys, tab);
+	kvfree(load);
+	WRITE_ONCE(sys->active, true);
+	mutex_lock(&dmr_registry_mutex);
+	dmr_registry_seq++;
+	mutex_unlock(&dmr_registry_mutex);
+	return 0;
+
+bad_rebuild:
+	dmr_slots_exit(&sys->slots);
+bad_slots:
+	dmr_map_exit(&sys->map);
+bad_load:
+	kvfree(sys->disks);
+	sys->disks = NULL;
+	kvfree(load);
+	return r;
+}
+
+static int dmr_system_fits(struct dmr_system *sys, struct dmr_target *t)
+{
+	const struct dmr_disk_info *info;
+	struct dmr_disk *disk;
+
+	if (t->disk_number >= sys->sb->nr_disks) {
+		DMERR("%s: there is no disk %u", sys->sb->name, t->disk_number);
+		return -ENXIO;
+	}
+	disk = &sys->disks[t->disk_number];
+	info = disk->info;
+	if (t->ti->len != info->sectors || bdev_nr_sectors(t->home->bdev) != info->sectors) {
+		DMERR("%s: disk %s has %llu sectors, the table %llu, its home %llu",
+		      sys->sb->name, info->name, info->sectors, (u64)t->ti->len,
+		      (u64)bdev_nr_sectors(t->home->bdev));
+		return -EINVAL;
+	}
+	if (disk->home_dev && disk->home_dev != t->home->bdev->bd_dev) {
+		DMERR("%s: disk %s is bound to another home", sys->sb->name, info->name);
+		return -EBUSY;
+	}
+	if (bdev_logical_block_size(sys->store) > bdev_logical_block_size(t->home->bdev)) {
+		DMERR("%s: the store's logical block is larger than that of disk %s",
+		      sys->sb->name, info->name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* The first target: this host has it now, durable before any log block or slot write. */
+static int dmr_system_start(struct dmr_system *sys)
+{
+	struct dmr_sb *draft = sys->draft;
+	int r;
+
+	memcpy(draft, sys->sb, sizeof(*draft));
+	draft->flags |= DMR_SB_ACTIVE;
+	memcpy(draft->active_host, sys->host, 16);
+	draft->active_time = ktime_get_real_ns();
+	draft->job_number = sys->job_next + 1000000;
+	r = dmr_super_commit(sys, draft, "attach");
+	if (r)
+		return r;
+	dmr_commit_start(sys);
+	dmr_vacuum_start(sys);
+	sys->running = true;
+	return 0;
+}
+
+static void dmr_system_stop(struct dmr_system *sys)
+{
+	struct dmr_sb *draft = sys->draft;
+
+	dmr_vacuum_stop(sys);
+	dmr_commit_stop(sys);
+	sys->running = false;
+	dmr_job_forget_all(sys, "the system was detached; reclaiming goes on at the next attach");
+	if (READ_ONCE(sys->critical))
+		return;
+	memcpy(draft, sys->sb, sizeof(*draft));
+	draft->flags &= ~DMR_SB_ACTIVE;
+	draft->job_number = sys->job_next;
+	dmr_super_commit(sys, draft, "detach");
+}
+
+/**
+ * dmr_system_stop_idle() - stop a system that no target is bound to
+ * @sys: the system; its store is still held by the caller.
+ *
+ * For a table that was made ready to resume and then thrown away.
+ * Context: may sleep.
+ */
+void dmr_system_stop_idle(struct dmr_system *sys)
+{
+	mutex_lock(&sys->op_mutex);
+	if (sys->running && !sys->nr_bound)
+		dmr_system_stop(sys);
+	mutex_unlock(&sys->op_mutex);
+}
+
+/**
+ * dmr_system_activate() - make ready for a target's resume
+ * @sys: the system.
+ * @t: the target.
+ *
+ * The first one reads the store and replays the log; later ones only check.
+ *
+ * Context: preresume; may sleep.
+ * Return: 0 or a negative errno; the reason is in the kernel log.
+ */
+int dmr_system_activate(struct dmr_system *sys, struct dmr_target *t)
+{
+	int r = 0;
+
+	mutex_lock(&sys->op_mutex);
+	if (!sys->active)
+		r = dmr_system_load(sys, t);
+	if (!r)
+		r = dmr_system_fits(sys, t);
+	if (!r && !sys->running)
+		r = dmr_system_start(sys);
+	mutex_unlock(&sys->op_mutex);
+	return r;
+}
+
+/**
+ * dmr_system_bind() - a target is resumed: it does its disk's I/O from now
+ * @sys: the system, activated.
+ * @t: the target.
+ *
+ * Context: resume; may sleep.
+ * Return: 0; -EBUSY if the disk has such a device already.
+ */
+int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t)
+{
+	struct dmr_disk *disk = &sys->disks[t->disk_number];
+	struct gendisk *gd = dm_disk(dm_table_get_md(t->ti->table));
+	int r = 0;
+
+	mutex_lock(&sys->op_mutex);
+	if (disk->target[t->kind]) {
+		DMERR("%s: disk %s has such a device already", sys->sb->name, disk->info->name);
+		r = -EBUSY;
+		goto out;
+	}
+	t->disk = disk;
+	t->bound = true;
+	sys->nr_bound++;
+	mutex_lock(&sys->sb_mutex);
+	disk->target[t->kind] = t;
+	disk->gd[t->kind] = gd;
+	disk->dev[t->kind] = disk_devt(gd);
+	disk->home = t->home->bdev;
+	disk->home_dev = t->home->bdev->bd_dev;
+	mutex_unlock(&sys->sb_mutex);
+	if (t->kind == DMR_REPLICA) {
+		mutex_lock(&sys->home_mutex);
+		disk->movable = true;
+		mutex_unlock(&sys->home_mutex);
+	}
+out:
+	mutex_unlock(&sys->op_mutex);
+	if (!r)
+		dmr_netlink_system(sys);
+	return r;
+}
+
+/**
+ * dmr_system_unbind() - a target is suspended
+ * @sys: the system.
+ * @t: the target; none of its bios is in flight.
+ *
+ * The last one commits and quiesces the store.
+ * Context: postsuspend; may sleep.
+ */
+void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t)
+{
+	struct dmr_disk *disk = t->disk;
+	u32 i;
+
+	mutex_lock(&sys->op_mutex);
+	if (!t->bound)
+		goto out;
+	t->bound = false;
+	if (t->kind == DMR_REPLICA) {
+		mutex_lock(&sys->home_mutex);	/* no batch is on its way home any more */
+		disk->movable = false;
+		mutex_unlock(&sys->home_mutex);
+	}
+	if (sys->nr_bound == 1)
+		dmr_system_stop(sys);	/* while the home is still known: it may need a flush */
+	sys->nr_bound--;
+	mutex_lock(&sys->sb_mutex);
+	disk->target[t->kind] = NULL;
+	disk->gd[t->kind] = NULL;
+	disk->dev[t->kind] = 0;
+	for (i = 0; i < DMR_KINDS; i++)
+		if (disk->target[i])
+			break;
+	if (i == DMR_KINDS) {
+		/* Its home may go: what was written there directly is flushed first. */
+		if (READ_ONCE(disk->home_dirty)) {
+			WRITE_ONCE(disk->home_dirty, 0);
+			if (blkdev_issue_flush(t->home->bdev))
+				DMERR("%s: flush of the home of disk %s failed", sys->sb->name,
+				      disk->info->name);
+		}
+		disk->home = NULL;
+		disk->home_dev = 0;
+	} else {
+		disk->home = disk->target[i]->home->bdev;
+	}
+	mutex_unlock(&sys->sb_mutex);
+out:
+	mutex_unlock(&sys->op_mutex);
+	dmr_netlink_system(sys);
+}

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The dm targets: thin over views.
+ *
+ *	replica <store> <disk number> <home> [<nr of features> <feature>...]
+ *	failover <replica device> live|test
+ *
+ * Features of replica: `host <32 hex digits>` names the host (2 words) and
+ * `takeover` (1 word) attaches a store that another host is said to have.
+ * Targets that name the same store share one system.  A constructor changes
+ * nothing: reading the store and binding come with the resume.
+ */
+#include "dmr.h"
+
+#define DMR_FEATURES_MAX	3
+
+static void dmr_target_free(struct dm_target *ti)
+{
+	struct dmr_target *t = ti->private;
+
+	mutex_lock(&dmr_registry_mutex);
+	if (!list_empty(&t->replicas))
+		list_del(&t->replicas);
+	mutex_unlock(&dmr_registry_mutex);
+	if (t->sys) {
+		dmr_system_stop_idle(t->sys);
+		dmr_system_put(t->sys);
+	}
+	if (t->home)
+		dm_put_device(ti, t->home);
+	if (t->store)
+		dm_put_device(ti, t->store);
+	if (t->replica)
+		dm_put_device(ti, t->replica);
+	kfree(t);
+}
+
+static struct dmr_target *dmr_target_new(struct dm_target *ti, enum dmr_kind kind)
+{
+	struct dmr_target *t;
+
+	if (ti->begin) {
+		ti->error = "The target must be the whole of its device";
+		return NULL;
+	}
+	t = kzalloc(sizeof(*t), GFP_KERNEL);
+	if (!t) {
+		ti->error = "Out of memory";
+		return NULL;
+	}
+	INIT_LIST_HEAD(&t->replicas);
+	t->ti = ti;
+	t->kind = kind;
+	t->own_dev = disk_devt(dm_disk(dm_table_get_md(ti->table)));
+	ti->private = t;
+	return t;
+}
+
+static void dmr_target_ready(struct dm_target *ti)
+{
+	ti->num_flush_bios = 1;
+	ti->num_discard_bios = 1;
+	ti->num_write_zeroes_bios = 1;
+	ti->flush_supported = true;
+	ti->discards_supported = true;
+	ti->per_io_data_size = sizeof(struct dmr_io);
+}
+
+static int dmr_parse_features(struct dm_target *ti, struct dmr_target *t, unsigned int argc,
+			      char **argv)
+{
+	static const struct dm_arg args[] = {
+		{ 0, DMR_FEATURES_MAX, "Invalid number of feature words" },
+	};
+	struct dm_arg_set as = { .argc = argc, .argv = argv };
+	unsigned int nr;
+	const char *word;
+	int r;
+
+	if (!argc)
+		return 0;
+	r = dm_read_arg_group(args, &as, &nr, &ti->error);
+	if (r)
+		return r;
+	if (as.argc != nr) {
+		ti->error = "The number of feature words is wrong";
+		return -EINVAL;
+	}
+	while (nr) {
+		word = dm_shift_arg(&as);
+		nr--;
+		if (!strcasecmp(word, "takeover")) {
+			t->takeover = true;
+		} else if (!strcasecmp(word, "host") && nr) {
+			word = dm_shift_arg(&as);
+			nr--;
+			if (strlen(word) != 32 || hex2bin(t->host, word, 16)) {
+				ti->error = "host takes 32 hex digits";
+				return -EINVAL;
+			}
+		} else {
+			ti->error = "Unknown feature";
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static int replica_ctr(struct dm_target *ti, unsigned int argc, char **argv)
+{
+	struct dmr_target *t;
+	fmode_t unused;
+	int r;
+
+	(void)unused;
+	if (argc < 3) {
+		ti->error = "Usage: replica <store> <disk number> <home> [<features>]";
+		return -EINVAL;
+	}
+	t = dmr_target_new(ti, DMR_REPLICA);
+	if (!t)
+		return ti->error[0] == 'O' ? -ENOMEM : -EINVAL;
+	r = kstrtou32(argv[1], 10, &t->disk_number);
+	if (r || t->disk_number >= DMR_MAX_DISKS) {
+		ti->error = "Invalid disk number";
+		r = -EINVAL;
+		goto bad;
+	}
+	r = dmr_parse_features(ti, t, argc - 3, argv + 3);
+	if (r)
+		goto bad;
+	r = dm_get_device(ti, argv[0], dm_table_get_mode(ti->table), &t->store);
+	if (r) {
+		ti->error = "Cannot get the store device";
+		goto bad;
+	}
+	r = dm_get_device(ti, argv[2], dm_table_get_mode(ti->table), &t->home);
+	if (r) {
+		ti->error = "Cannot get the home device";
+		goto bad;
+	}
+	if (t->store->bdev == t->home->bdev) {
+		ti->error = "Store and home are the same device";
+		r = -EINVAL;
+		goto bad;
+	}
+	t->sys = dmr_system_get(t->store->bdev);
+	if (!t->sys) {
+		ti->error = "Out of memory";
+		r = -ENOMEM;
+		goto bad;
+	}
+	mutex_lock(&dmr_registry_mutex);
+	list_add(&t->replicas, &dmr_replica_targets);
+	mutex_unlock(&dmr_registry_mutex);
+	dmr_target_ready(ti);
+	return 0;
+bad:
+	dmr_target_free(ti);
+	return r;
+}
+
+/*
+ * A failover target takes its own references on the home and the store that it
+ * does I/O to: a replica table that is wiped under it leaves it untouched.
+ */
+static int failover_ctr(struct dm_target *ti, unsigned int argc, char **argv)
+{
+	struct dmr_target *t, *rep;
+	char store[16], home[16];
+	enum dmr_kind kind;
+	int r;
+
+	if (argc != 2) {
+		ti->error = "Usage: failover <replica device> live|test";
+		return -EINVAL;
+	}
+	if (!strcmp(argv[1], "live")) {
+		kind = DMR_LIVE;
+	} else if (!strcmp(argv[1], "test")) {
+		kind = DMR_TEST;
+	} else {
+		ti->error = "The second word must be live or test";
+		return -EINVAL;
+	}
+	t = dmr_target_new(ti, kind);
+	if (!t)
+		return ti->error[0] == 'O' ? -ENOMEM : -EINVAL;
+	r = dm_get_device(ti, argv[0], dm_table_get_mode(ti->table), &t->replica);
+	if (r) {
+		ti->error = "Cannot get the replica device";
+		goto bad;
+	}
+
+	r = -ENXIO;
+	mutex_lock(&dmr_registry_mutex);
+	list_for_each_entry(rep, &dmr_replica_targets, replicas) {
+		if (rep->own_dev == t->replica->bdev->bd_dev) {
+			t->disk_number = rep->disk_number;
+			memcpy(t->host, rep->host, sizeof(t->host));
+			format_dev_t(store, rep->store->bdev->bd_dev);
+			format_dev_t(home, rep->home->bdev->bd_dev);
+			r = 0;
+			break;
+		}
+	}
+	mutex_unlock(&dmr_registry_mutex);
+	if (r) {
+		ti->error = "The device named is not a replica device";
+		goto bad;
+	}
+	r = dm_get_device(ti, store, dm_table_get_mode(ti->table), &t->store);
+	if (!r)
+		r = dm_get_device(ti, home, dm_table_get_mode(ti->table), &t->home);
+	if (r) {
+		ti->error = "Cannot get the store or the home device";
+		goto bad;
+	}
+	t->sys = dmr_system_get(t->store->bdev);
+	if (!t->sys) {
+		ti->error = "Out of memory";
+		r = -ENOMEM;
+		goto bad;
+	}
+	dmr_target_ready(ti);
+	return 0;
+bad:
+	dmr_target_free(ti);
+	return r;
+}
+
+static int dmr_target_map(struct dm_target *ti, struct bio *bio)
+{
+	return dmr_io_map(ti->private, bio);
+}
+
+static int dmr_target_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
+{
+	return dmr_io_end(ti->private, bio, error);
+}
+
+static int dmr_target_preresume(struct dm_target *ti)
+{
+	struct dmr_target *t = ti->private;
+	int r = dmr_system_activate(t->sys, t);
+
+	/* Bios need it as soon as the device runs; resume() cannot fail. */
+	return r ?: dmr_system_bind(t->sys, t);
+}
+
+static void dmr_target_postsuspend(struct dm_target *ti)
+{
+	struct dmr_target *t = ti->private;
+
+	dmr_system_unbind(t->sys, t);
+}
+
+static void dmr_target_status(struct dm_target *ti, status_type_t type, unsigned int flags,
+			      char *result, unsigned int maxlen)
+{
+	struct dmr_target *t = ti->private;
+	struct dmr_system *sys = t->sys;
+	bool up = READ_ONCE(sys->active) && READ_ONCE(t->bound);
+	unsigned int sz = 0;
+	u32 state;
+	u64 blocks;
+
+	switch (type) {
+	case STATUSTYPE_INFO:
+		if (!up) {
+			DMEMIT("-");
+			break;
+		}
+		state = dmr_system_state(sys);
+		if (t->kind == DMR_REPLICA) {
+			DMEMIT("%u %u/%u %llu %u %s", state, sys->slots.total - sys->slots.free,
+			       sys->slots.total, (u64)atomic64_read(&sys->map.versions),
+			       sys->sb->nr_points, READ_ONCE(sys->critical) ? "critical" : "ok");
+		} else {
+			blocks = atomic64_read(&t->disk->overlay_blocks[t->kind]);
+			DMEMIT("%u %s %llu", state,
+			       (t->kind == DMR_LIVE ? sys->sb->live.epoch : sys->sb->test.epoch) ?
+			       "online" : "offline", blocks * DMR_BLOCK_SECTORS);
+		}
+		break;
+	case STATUSTYPE_TABLE:
+		if (t->kind == DMR_REPLICA) {
+			DMEMIT("%s %u %s", t->store->name, t->disk_number, t->home->name);
+			sz += 0;
+			if (memchr_inv(t->host, 0, 16) || t->takeover)
+				DMEMIT(" %u", (memchr_inv(t->host, 0, 16) ? 2 : 0) + t->takeover);
+			if (memchr_inv(t->host, 0, 16))
+				DMEMIT(" host %*phN", 16, t->host);
+			if (t->takeover)
+				DMEMIT(" takeover");
+		} else {
+			DMEMIT("%s %s", t->replica->name, t->kind == DMR_LIVE ? "live" : "test");
+		}
+		break;
+	case STATUSTYPE_IMA:
+		DMEMIT_TARGET_NAME_VERSION(ti->type);
+		if (t->kind == DMR_REPLICA)
+			DMEMIT(",store=%s,disk=%u,home=%s;", t->store->name, t->disk_number,
+			       t->home->name);
+		else
+			DMEMIT(",replica=%s,view=%s;", t->replica->name,
+			       t->kind == DMR_LIVE ? "live" : "test");
+		break;
+	}
+}
+
+static int dmr_target_iterate(struct dm_target *ti, iterate_devices_callout_fn fn, void *data)
+{
+	struct dmr_target *t = ti->private;
+	int r = fn(ti, t->home, 0, ti->len, data);
+
+	return r ?: fn(ti, t->store, 0, bdev_nr_sectors(t->store->bdev), data);
+}
+
+static void dmr_target_io_hints(struct dm_target *ti, struct queue_limits *limits)
+{
+	/* Discards end in the map wherever a chunk has a version. */
+	limits->discard_granularity = DMR_BLOCK_SIZE;
+	limits->max_discard_sectors = UINT_MAX >> SECTOR_SHIFT;
+	limits->max_hw_discard_sectors = UINT_MAX >> SECTOR_SHIFT;
+	limits->discard_alignment = 0;
+	/* Each chunk of a write-zeroes may need a version: bounded per request. */
+	limits->max_write_zeroes_sectors =
+		min_t(unsigned int, limits->max_write_zeroes_sectors,
+		      DMR_ZERO_MAX * (DMR_MIN_CHUNK >> SECTOR_SHIFT));
+	limits->io_min = max_t(unsigned int, limits->io_min, DMR_BLOCK_SIZE);
+}
+
+static struct target_type replica_target = {
+	.name = "replica",
+	.version = { 1, 0, 0 },
+	.module = THIS_MODULE,
+	.ctr = replica_ctr,
+	.dtr = dmr_target_free,
+	.map = dmr_target_map,
+	.end_io = dmr_target_end_io,
+	.preresume = dmr_target_preresume,
+	.postsuspend = dmr_target_postsuspend,
+	.status = dmr_target_status,
+	.iterate_devices = dmr_target_iterate,
+	.io_hints = dmr_target_io_hints,
+};
+
+static struct target_type failover_target = {
+	.name = "failover",
+	.version = { 1, 0, 0 },
+	.module = THIS_MODULE,
+	.ctr = failover_ctr,
+	.dtr = dmr_target_free,
+	.map = dmr_target_map,
+	.end_io = dmr_target_end_io,
+	.preresume = dmr_target_preresume,
+	.postsuspend = dmr_target_postsuspend,
+	.status = dmr_target_status,
+	.iterate_devices = dmr_target_iterate,
+	.io_hints = dmr_target_io_hints,
+};
+
+/** dmr_target_init() - register both targets.  Return: 0 or a negative errno. */
+int dmr_target_init(void)
+{
+	int r = dm_register_target(&replica_target);
+
+	if (r)
+		return r;
+	r = dm_register_target(&failover_target);
+	if (r)
+		dm_unregister_target(&replica_target);
+	return r;
+}
+
+/** dmr_target_exit() - unregister both targets */
+void dmr_target_exit(void)
+{
+	dm_unregister_target(&failover_target);
+	dm_unregister_target(&replica_target);
+}

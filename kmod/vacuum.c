@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The vacuum: reclaims versions that nobody needs any more, and moves home what
+ * no point needs in a slot (home.c).
+ *
+ * It runs behind the edits of operations.  Before it destroys anything old, the
+ * edit is durable in both superblocks (R3) and every record due has been
+ * written; a slot is used again only a grace period after its version left the
+ * map (R4).
+ */
+#include "dmr.h"
+#include "trace.h"
+
+#define DMR_SWEEP_BATCH		512	/* versions freed per grace period */
+#define DMR_SWEEP_BUCKETS	4096	/* buckets looked at between two looks at the table */
+
+/* What a pass was told by the table it began under. */
+struct dmr_pass {
+	struct dmr_need need;
+	u32 *points;
+	u64 serial;
+	u64 freed;
+	bool moved_on;		/* the table has changed: begin again */
+};
+
+static int dmr_pass_begin(struct dmr_system *sys, struct dmr_pass *pass)
+{
+	struct dmr_table *tab;
+	u32 nr, side;
+	int r = 0;
+
+	memset(pass, 0, sizeof(*pass));
+	pass->points = kvcalloc(DMR_MAX_POINTS + 1, sizeof(u32), GFP_KERNEL);
+	if (!pass->points)
+		return -ENOMEM;
+	side = dmr_grace_enter(&sys->grace);
+	tab = dmr_table_get(sys);
+	nr = tab->need.nr;
+	if (nr <= DMR_MAX_POINTS + 1)
+		memcpy(pass->points, tab->points, nr * sizeof(u32));
+	else
+		r = -EINVAL;
+	pass->need = tab->need;
+	pass->need.epochs = pass->points;
+	pass->serial = tab->serial;
+	dmr_grace_leave(&sys->grace, side);
+
+	/* R3: what is about to be destroyed must not come back with the other copy. */
+	if (!r)
+		r = dmr_super_sync_copies(sys);
+	/* What supersedes must be durable before what it supersedes goes (R13). */
+	if (!r)
+		r = dmr_commit_sync(sys, false);
+	pass->need.durable = READ_ONCE(sys->log_durable);
+	if (r)
+		kvfree(pass->points);
+	return r;
+}
+
+/*
+ * Some buckets of a pass.  A version of an epoch that the pass does not know
+ * can only be in a bucket if the newer table was published before its lock was
+ * taken, so looking at the table under the lock is enough.
+ */
+static u32 dmr_pass_sweep(struct dmr_system *sys, struct dmr_pass *pass, u32 from, u32 end,
+			  struct dmr_version **garbage, u32 *count)
+{
+	u32 side = dmr_grace_enter(&sys->grace), b;
+	unsigned long flags;
+
+	for (b = from; b < end && *count < DMR_SWEEP_BATCH; b++) {
+		spinlock_t *lock = &sys->map.locks[b & sys->map.lock_mask];
+
+		if (!READ_ONCE(sys->map.buckets[b]))
+			continue;
+		spin_lock_irqsave(lock, flags);
+		if (dmr_table_get(sys)->serial != pass->serial)
+			pass->moved_on = true;
+		else
+			*garbage = dmr_map_sweep(&sys->map, b, &pass->need, *garbage, count);
+		spin_unlock_irqrestore(lock, flags);
+		if (pass->moved_on)
+			break;
+	}
+	dmr_grace_leave(&sys->grace, side);
+	return b;
+}
+
+static void dmr_pass_free(struct dmr_system *sys, struct dmr_pass *pass,
+			  struct dmr_version *garbage)
+{
+	struct dmr_version *v;
+	struct dmr_job *job;
+
+	/* R4: nobody who could have seen them is left. */
+	dmr_grace_wait(&sys->grace, 0);
+	mutex_lock(&sys->job_mutex);
+	while ((v = garbage)) {
+		garbage = dmr_garbage_next(v);
+		list_for_each_entry(job, &sys->jobs, list)
+			if (job->state == DM_REPLICA_JOB_STATE_RUNNING && job->epoch == v->epoch)
+				job->reclaimed++;
+		if (v->slot != DMR_SLOT_NONE)
+			dmr_slots_free(&sys->slots, v->slot);
+		mempool_free(v, sys->versions);
+		pass->freed++;
+		if (atomic64_read(&sys->vacuum_pending) > 0)
+			atomic64_dec(&sys->vacuum_pending);
+	}
+	mutex_unlock(&sys->job_mutex);
+}
+
+/* Jobs whose reclaiming is done, or how far it is. */
+static void dmr_pass_jobs(struct dmr_system *sys, bool ended)
+{
+	struct dmr_job *job, *found;
+
+	do {
+		u32 percent = 0;
+
+		found = NULL;
+		mutex_lock(&sys->job_mutex);
+		list_for_each_entry(job, &sys->jobs, list) {
+			if (job->state != DM_REPLICA_JOB_STATE_RUNNING || !job->epoch)
+				continue;
+			percent = job->total ? min_t(u64, 99, job->reclaimed * 100 / job->total) : 99;
+			if ((ended && job->seen) || percent > job->percent) {
+				kref_get(&job->ref);
+				found = job;
+				break;
+			}
+		}
+		mutex_unlock(&sys->job_mutex);
+		if (found) {
+			if (ended && found->seen)
+				dmr_job_end(found, DM_REPLICA_CODE_COMPLETED, NULL);
+			else
+				dmr_job_progress(found, percent);
+			dmr_job_put(found);
+		}
+	} while (found);
+}
+
+static void dmr_pass_mark_jobs(struct dmr_system *sys)
+{
+	struct dmr_job *job;
+
+	mutex_lock(&sys->job_mutex);
+	list_for_each_entry(job, &sys->jobs, list)
+		if (job->epoch)
+			job->seen = true;
+	mutex_unlock(&sys->job_mutex);
+}
+
+static bool dmr_vacuum_may_run(struct dmr_system *sys)
+{
+	return !READ_ONCE(sys->vacuum_stop) && !READ_ONCE(sys->vacuum_held) &&
+	       !READ_ONCE(sys->critical);
+}
+
+/**
+ * dmr_vacuum_work() - a pass over the whole map
+ * @work: the system's vacuum_work.
+ *
+ * Context: worker; takes sb_mutex and waits for commits and grace periods, so
+ * it must hold nothing that they may wait for.
+ */
+void dmr_vacuum_work(struct work_struct *work)
+{
+	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system,
+					      vacuum_work);
+	struct dmr_version *garbage = NULL;
+	struct dmr_pass pass;
+	u32 b = 0, end, count = 0;
+	int r;
+
+	if (!dmr_vacuum_may_run(sys))
+		return;
+	dmr_pass_mark_jobs(sys);
+	r = dmr_pass_begin(sys, &pass);
+	if (r) {
+		if (r == -ENOMEM)
+			queue_delayed_work(sys->ops_wq, &sys->vacuum_work, HZ);
+		return;
+	}
+	end = 1U << sys->map.bucket_bits;
+	while (b < end && !pass.moved_on && dmr_vacuum_may_run(sys)) {
+		b = dmr_pass_sweep(sys, &pass, b, min(end, b + DMR_SWEEP_BUCKETS), &garbage,
+				   &count);
+		if (count >= DMR_SWEEP_BATCH || (count && (b == end || pass.moved_on))) {
+			dmr_pass_free(sys, &pass, garbage);
+			garbage = NULL;
+			count = 0;
+			dmr_pass_jobs(sys, false);
+		}
+		cond_resched();
+	}
+	if (garbage)
+		dmr_pass_free(sys, &pass, garbage);
+	kvfree(pass.points);
+
+	if (pass.moved_on) {
+		queue_delayed_work(sys->ops_wq, &sys->vacuum_work, 1);
+		return;
+	}
+	if (b < end)
+		return;		/* held or stopped: begin again when let go */
+	dmr_pass_jobs(sys, true);
+	if (pass.freed)
+		dmr_netlink_system(sys);
+}
+
+/** dmr_vacuum_kick() - there may be something to reclaim; any context */
+void dmr_vacuum_kick(struct dmr_system *sys)
+{
+	if (dmr_vacuum_may_run(sys))
+		mod_delayed_work(sys->ops_wq, &sys->vacuum_work, 0);
+}
+
+/** dmr_vacuum_start() - begin; a first pass clears what an earlier life left; op_mutex is held */
+void dmr_vacuum_start(struct dmr_system *sys)
+{
+	WRITE_ONCE(sys->vacuum_stop, false);
+	dmr_vacuum_kick(sys);
+}
+
+/** dmr_vacuum_stop() - stop and wait until it has; op_mutex is held */
+void dmr_vacuum_stop(struct dmr_system *sys)
+{
+	WRITE_ONCE(sys->vacuum_stop, true);
+	cancel_delayed_work_sync(&sys->vacuum_work);
+}
+
+/**
+ * dmr_vacuum_hold() - hold the vacuum and the one-second commit still, or not
+ * @sys: the system.
+ * @hold: hold them?
+ *
+ * Context: may sleep.
+ */
+void dmr_vacuum_hold(struct dmr_system *sys, bool hold)
+{
+	WRITE_ONCE(sys->vacuum_held, hold);
+	if (hold)
+		flush_delayed_work(&sys->vacuum_work);
+	else
+		dmr_vacuum_kick(sys);
+	dmr_netlink_system(sys);
+}
