@@ -84,9 +84,9 @@ TRACE_EVENT(dmr_superblock,
 		__entry->state = state;
 		__entry->err = err;
 	),
-	TP_printk("system=%s seq=%llu copy=%u state=%u why=\"%s\" err=%d",
-		  __entry->system, __entry->seq, __entry->copy, __entry->state, __entry->why,
-		  __entry->err)
+	TP_printk("system=%s seq=%llu copy=%u state=%u err=%d why=%s",
+		  __entry->system, __entry->seq, __entry->copy, __entry->state, __entry->err,
+		  __entry->why)
 );
 
 /* A view came online or went offline, on every disk of the system. */
