@@ -872,7 +872,6 @@ static int dmr_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info)
 	if (IS_ERR(sys))
 		return PTR_ERR(sys);
 	dmr_vacuum_hold(sys, nla_get_u32(hold));
-	dmr_netlink_system(sys);
 	dmr_system_put(sys);
 	trace_dmr_reply(info->genlhdr->cmd, DM_REPLICA_CODE_COMPLETED);
 	return 0;
