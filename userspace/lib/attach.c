@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Attaching and detaching: the devices of a system come and go. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "private.h"
+
+enum kind { REPLICA, LIVE, TEST, KINDS };
+
+/* In the dm UUID, and at the end of the device's name. */
+static const char *const uuid_kinds[KINDS] = { "replica", "live", "test" };
+static const char *const name_kinds[KINDS] = { "replica", "", "test" };
+
+struct attach {
+	struct dmreplica *ctx;
+	struct dmreplica_conf conf;
+	struct dmreplica_store *store;
+	const struct dmr_sb *sb;
+	struct dmreplica_blockdev homes[DMR_MAX_DISKS];
+	u32 replica_minor[DMR_MAX_DISKS];
+	bool has_host;
+	u8 host[16];
+	bool take_over;
+	char made[DMR_MAX_DISKS * KINDS][128];
+	unsigned int nr_made;
+};
+
+static int check_not_attached(struct attach *a)
+{
+	struct dmreplica *ctx = a->ctx;
+	struct dmrl_dm_device *list;
+	size_t nr, want;
+	int code;
+
+	code = dmrl_dm_list(ctx, a->conf.uuid, &list, &nr);
+	free(list);
+	if (code || !nr)
+		return code;
+	want = a->conf.nr_disks * KINDS;
+	if (nr < want) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_IN_USE,
+			  "system %s is attached in part: %zu of %zu devices are there",
+			  a->conf.name, nr, want);
+		return dmrl_hint(ctx, "replicactl detach %s first, then attach it again",
+				 a->conf.name);
+	}
+	dmrl_fail(ctx, DM_REPLICA_CODE_IN_USE, "system %s is attached already", a->conf.name);
+	return dmrl_hint(ctx, "replicactl status %s shows it", a->conf.name);
+}
+
+static int check_store(struct attach *a)
+{
+	struct dmreplica *ctx = a->ctx;
+	char mine[DMREPLICA_UUID_TEXT], other[DMREPLICA_UUID_TEXT];
+	const struct dmreplica_blockdev *bdev;
+	int code;
+
+	code = dmrl_store_open_flags(ctx, a->conf.store, O_EXCL, &a->store);
+	if (code)
+		return code == DM_REPLICA_CODE_IN_USE ?
+		       dmrl_hint(ctx, "is the store attached to another system, or mounted?") :
+		       code;
+	bdev = &a->store->bdev;
+	if (bdev->file) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+			  "store %s is a plain file, not a block device", bdev->path);
+		return dmrl_hint(ctx, "make a loop device of it: losetup --find --show %s",
+				 bdev->path);
+	}
+	if (bdev->read_only)
+		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER, "store %s is read-only",
+				 bdev->path);
+	code = dmreplica_store_super(ctx, a->store, &a->sb);
+	if (code)
+		return code;
+	if (memcmp(a->sb->system_uuid, a->conf.uuid, 16)) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+			  "store %s belongs to another system: it is of %s, %s, and %s says %s",
+			  bdev->path, a->sb->name, dmreplica_uuid_text(a->sb->system_uuid, other),
+			  a->conf.file, dmreplica_uuid_text(a->conf.uuid, mine));
+		return dmrl_hint(ctx, "correct the store in %s; replicactl scan looks for it",
+				 a->conf.file);
+	}
+	if (strcmp(a->sb->name, a->conf.name)) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+			  "the store names its system %s, and %s says %s", a->sb->name,
+			  a->conf.file, a->conf.name);
+		return dmrl_hint(ctx, "have the file written anew: replicactl scan --write");
+	}
+	/* everything the module will read is read and checked here first */
+	return dmreplica_store_replay(ctx, a->store, NULL, NULL, NULL);
+}
+
+static int check_host(struct attach *a)
+{
+	static const u8 nobody[16];
+	char host[DMREPLICA_UUID_TEXT];
+
+	a->has_host = dmrl_host_id(a->host);
+	if (!a->has_host)
+		dmrl_warn(a->ctx, "this machine has no /etc/machine-id: the store will not name it");
+	if (!(a->sb->flags & DMR_SB_ACTIVE) || !memcmp(a->sb->active_host, nobody, 16))
+		return 0;
+	if (a->has_host && !memcmp(a->sb->active_host, a->host, 16))
+		return 0;
+	if (a->take_over)
+		return 0;
+	dmrl_fail(a->ctx, DM_REPLICA_CODE_IN_USE,
+		  "system %s is active on another host, machine id %s", a->conf.name,
+		  dmreplica_uuid_text(a->sb->active_host, host));
+	return dmrl_hint(a->ctx, "detach it there; if that host is dead for certain: attach --take-over");
+}
+
+static int check_home(struct attach *a, unsigned int number, bool accept)
+{
+	const struct dmr_disk_info *disk = &a->sb->disks[number];
+	struct dmreplica_blockdev *home = &a->homes[number];
+	struct dmreplica *ctx = a->ctx;
+	unsigned int i;
+	int code, fd;
+
+	for (i = 0; i < a->conf.nr_disks; i++)
+		if (!strcmp(a->conf.disks[i].name, disk->name))
+			break;
+	if (i == a->conf.nr_disks) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER, "%s has no home for disk %s",
+			  a->conf.file, disk->name);
+		return dmrl_hint(ctx, "add the line disk.%s=DEVICE", disk->name);
+	}
+	code = dmreplica_blockdev_probe(ctx, a->conf.disks[i].path, home);
+	if (code) {
+		dmrl_append(ctx, " (home of disk %s)", disk->name);
+		if (code == DM_REPLICA_CODE_NOT_FOUND)
+			dmrl_hint(ctx, "bring the device back, or correct %s; replicactl scan looks for homes",
+				  a->conf.file);
+		return code;
+	}
+	if (home->file || home->read_only)
+		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+				 "home %s of disk %s is %s", home->path, disk->name,
+				 home->file ? "a plain file" : "read-only");
+	if (home->bytes != disk->sectors * 512) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+			  "home %s of disk %s has %llu bytes, and the store says %llu", home->path,
+			  disk->name, (unsigned long long)home->bytes,
+			  (unsigned long long)disk->sectors * 512);
+		return dmrl_hint(ctx, "it is another device, or was resized; nothing was changed");
+	}
+	if (home->logical > disk->logical_block)
+		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+				 "home %s of disk %s has logical blocks of %u bytes, it had %u",
+				 home->path, disk->name, home->logical, disk->logical_block);
+	if (!accept && !dmrl_same_identity(home, disk->identity_type, disk->identity)) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+			  "home %s of disk %s is another device: it has %s \"%s\", and the store names %s \"%s\"",
+			  home->path, disk->name,
+			  dmreplica_identity_type_name(home->identity_type), home->identity,
+			  dmreplica_identity_type_name(disk->identity_type), disk->identity);
+		return dmrl_hint(ctx, "replicactl scan looks for the right one; if its content was moved here for certain: attach --accept-homes");
+	}
+	for (i = 0; i < number; i++)
+		if (a->homes[i].dev == home->dev)
+			return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+					 "%s is the home of two disks, %s and %s", home->path,
+					 a->sb->disks[i].name, disk->name);
+	fd = open(home->path, O_RDONLY | O_EXCL | O_CLOEXEC);
+	if (fd < 0 && errno == EBUSY) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_IN_USE, "home %s of disk %s is in use", home->path,
+			  disk->name);
+		dmrl_append_holders(ctx, &home->dev, 1, false);
+		return dmrl_hint(ctx, "unmount or stop what uses it, then try again");
+	}
+	if (fd < 0)
+		return dmrl_fail_errno(ctx, errno, "cannot open home %s", home->path);
+	close(fd);
+	return 0;
+}
+
+static int check_writers(struct attach *a)
+{
+	dev_t devs[1 + DMR_MAX_DISKS];
+	unsigned int i, n = 0;
+
+	devs[n++] = a->store->bdev.dev;
+	for (i = 0; i < a->sb->nr_disks; i++)
+		devs[n++] = a->homes[i].dev;
+	dmrl_fail(a->ctx, DM_REPLICA_CODE_IN_USE, "store or homes are open for writing elsewhere");
+	if (dmrl_append_holders(a->ctx, devs, n, true))
+		return dmrl_hint(a->ctx, "stop what writes there, then try again");
+	dmrl_clear(a->ctx);
+	return 0;
+}
+
+static void remove_made(struct attach *a)
+{
+	u32 cookie = 0;
+	int err;
+
+	while (a->nr_made) {
+		a->nr_made--;
+		if (dmrl_dm_remove(a->ctx, a->made[a->nr_made], &cookie, &err))
+			dmrl_warn(a->ctx, "cannot remove %s again: %s", a->made[a->nr_made],
+				  strerror(err));
+	}
+	dmrl_dm_settle(a->ctx, &cookie);
+}
+
+static int make_device(struct attach *a, unsigned int number, enum kind kind, u32 dm_major,
+		       u32 *cookie)
+{
+	const struct dmr_disk_info *disk = &a->sb->disks[number];
+	char name[128], uuid[132], params[256], hex[40] = "";
+	struct dmreplica *ctx = a->ctx;
+	dev_t home = a->homes[number].dev, store = a->store->bdev.dev;
+	unsigned int i, args = 0;
+	u64 since;
+	u32 minor;
+	int err;
+
+	if (dmrl_device_name(name, sizeof(name), a->conf.name, disk->name, name_kinds[kind]) ||
+	    dmrl_device_uuid(uuid, sizeof(uuid), a->conf.uuid, disk->name, uuid_kinds[kind]))
+		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+				 "device name of disk %s is too long", disk->name);
+	if (kind == REPLICA) {
+		if (a->has_host) {
+			args += 2;
+			strcpy(hex, " host ");
+			for (i = 0; i < 16; i++)
+				sprintf(hex + 6 + 2 * i, "%02x", a->host[i]);
+		}
+		args += a->take_over;
+		snprintf(params, sizeof(params), "%u:%u %u %u:%u %u%s%s", major(store),
+			 minor(store), number, major(home), minor(home), args, hex,
+			 a->take_over ? " takeover" : "");
+	} else {
+		snprintf(params, sizeof(params), "%u:%u %s", dm_major, a->replica_minor[number],
+			 uuid_kinds[kind]);
+	}
+	since = dmrl_kernel_log_now();
+	if (dmrl_dm_create(ctx, name, uuid, disk->sectors, kind == REPLICA ? "replica" : "failover",
+			   params, cookie, &minor, &err)) {
+		dmrl_fail(ctx, dmreplica_code_of_errno(err), "cannot make device %s: %s", name,
+			  strerror(err));
+		if (err == EINVAL)
+			ctx->code = DM_REPLICA_CODE_INVALID_PARAMETER;
+		dmrl_append_kernel_log(ctx, since);
+		return dmrl_hint(ctx, "every device made so far is removed again; replicactl check %s looks at the store",
+				 a->conf.name);
+	}
+	memcpy(a->made[a->nr_made++], name, sizeof(name));
+	if (kind == REPLICA)
+		a->replica_minor[number] = minor;
+	return 0;
+}
+
+static int make_devices(struct attach *a)
+{
+	struct dmrl_dm_device *list = NULL;
+	u32 cookie = 0, dm_major = 0;
+	enum kind kind;
+	unsigned int i;
+	size_t nr;
+	int code = 0;
+
+	for (kind = REPLICA; kind < KINDS && !code; kind++) {
+		for (i = 0; i < a->sb->nr_disks && !code; i++)
+			code = make_device(a, i, kind, dm_major, &cookie);
+		if (kind == REPLICA && !code) {
+			code = dmrl_dm_list(a->ctx, a->conf.uuid, &list, &nr);
+			if (!code && nr)
+				dm_major = list[0].major;
+			free(list);
+		}
+	}
+	dmrl_dm_settle(a->ctx, &cookie);
+	if (code)
+		remove_made(a);
+	return code;
+}
+
+static int do_attach(struct attach *a, unsigned int flags)
+{
+	unsigned int i;
+	int code;
+
+	code = dmrl_module_need(a->ctx);
+	if (!code)
+		code = check_not_attached(a);
+	if (!code)
+		code = check_store(a);
+	if (!code)
+		code = check_host(a);
+	for (i = 0; !code && i < a->sb->nr_disks; i++)
+		code = check_home(a, i, flags & DMREPLICA_ATTACH_ACCEPT_HOMES);
+	if (!code)
+		code = check_writers(a);
+	if (code)
+		return code;
+	/* our own claim on the store goes before device mapper takes it */
+	close(a->store->fd);
+	a->store->fd = -1;
+	return make_devices(a);
+}
+
+int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags)
+{
+	struct attach *a = calloc(1, sizeof(*a));
+	int code;
+
+	dmrl_clear(ctx);
+	if (!a)
+		return dmrl_no_memory(ctx);
+	a->ctx = ctx;
+	a->take_over = flags & DMREPLICA_ATTACH_TAKE_OVER;
+	code = dmreplica_conf_find(ctx, name, &a->conf);
+	if (!code)
+		code = do_attach(a, flags);
+	dmreplica_store_close(a->store);
+	free(a);
+	return code;
+}
+
+static enum kind kind_of(const struct dmrl_dm_device *device)
+{
+	const char *end = strrchr(device->uuid, '-');
+	enum kind kind;
+
+	for (kind = REPLICA; kind < KINDS; kind++)
+		if (end && !strcmp(end + 1, uuid_kinds[kind]))
+			return kind;
+	return KINDS;
+}
+
+/* Do these belong to the same disk?  Their UUIDs differ in what follows the last hyphen. */
+static bool same_disk(const struct dmrl_dm_device *a, const struct dmrl_dm_device *b)
+{
+	size_t na = strrchr(a->uuid, '-') - a->uuid, nb = strrchr(b->uuid, '-') - b->uuid;
+
+	return na == nb && !strncmp(a->uuid, b->uuid, na);
+}
+
+/* Which of these does anybody but ourselves have open? */
+static int find_busy(struct dmreplica *ctx, const struct dmrl_dm_device *list, size_t nr,
+		     bool *busy, bool *any)
+{
+	int count, err;
+	size_t i, j;
+
+	*any = false;
+	for (i = 0; i < nr; i++) {
+		if (dmrl_dm_open_count(ctx, list[i].name, &count, &err))
+			return dmrl_fail_errno(ctx, err, "cannot look at device %s", list[i].name);
+		/* our failover devices hold their replica device, once each */
+		if (kind_of(&list[i]) == REPLICA)
+			for (j = 0; j < nr; j++)
+				count -= j != i && same_disk(&list[i], &list[j]);
+		busy[i] = count > 0;
+		*any |= busy[i];
+	}
+	return 0;
+}
+
+static int check_closed(struct dmreplica *ctx, const char *name,
+			const struct dmrl_dm_device *list, size_t nr)
+{
+	struct timespec pause = { .tv_nsec = 100 * 1000000L };
+	bool *busy = calloc(nr, sizeof(*busy)), any = true;
+	unsigned int tries;
+	int code = 0;
+	dev_t dev;
+	size_t i;
+
+	if (!busy)
+		return dmrl_no_memory(ctx);
+	/* a tool that looks at all devices of the machine opens them for moments */
+	for (tries = 0; tries < 5 && any && !code; tries++) {
+		if (tries)
+			nanosleep(&pause, NULL);
+		code = find_busy(ctx, list, nr, busy, &any);
+	}
+	if (!code && any) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_IN_USE,
+			  "system %s cannot be detached: a device is open", name);
+		for (i = 0; i < nr; i++) {
+			dev = makedev(list[i].major, list[i].minor);
+			if (busy[i] && !dmrl_append_holders(ctx, &dev, 1, false))
+				dmrl_append(ctx, "\n  /dev/mapper/%s is open, by whom cannot be seen",
+					    list[i].name);
+		}
+		code = dmrl_hint(ctx, "unmount it or stop what uses it, then detach again");
+	}
+	free(busy);
+	return code;
+}
+
+static int remove_all(struct dmreplica *ctx, const char *name, const struct dmrl_dm_device *list,
+		      size_t nr)
+{
+	static const enum kind order[KINDS] = { TEST, LIVE, REPLICA };
+	int err = 0, code = 0;
+	unsigned int k;
+	u32 cookie = 0;
+	dev_t dev;
+	size_t i;
+
+	for (k = 0; k < KINDS && !code; k++) {
+		for (i = 0; i < nr && !code; i++) {
+			if (kind_of(&list[i]) != order[k])
+				continue;
+			if (!dmrl_dm_remove(ctx, list[i].name, &cookie, &err) || err == ENXIO)
+				continue;
+			code = dmrl_fail(ctx, dmreplica_code_of_errno(err),
+					 "cannot remove device %s: %s", list[i].name,
+					 strerror(err));
+			dev = makedev(list[i].major, list[i].minor);
+			dmrl_append_holders(ctx, &dev, 1, false);
+			dmrl_hint(ctx, "system %s is detached in part: detach it again when the device is free",
+				  name);
+		}
+	}
+	dmrl_dm_settle(ctx, &cookie);
+	return code;
+}
+
+int dmreplica_detach(struct dmreplica *ctx, const char *name)
+{
+	struct dmreplica_system sys;
+	struct dmrl_dm_device *list;
+	size_t nr;
+	int code;
+
+	code = dmreplica_system_find(ctx, name, &sys);
+	if (code)
+		return code;
+	if (geteuid()) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_ACCESS_DENIED,
+			  "devices are made and removed by root only");
+		return dmrl_hint(ctx, "only root (CAP_SYS_ADMIN) may do this; try again with sudo");
+	}
+	code = dmrl_dm_list(ctx, sys.uuid, &list, &nr);
+	if (code)
+		return code;
+	if (!nr) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_NOT_AVAILABLE, "system %s is not attached",
+			  sys.name);
+		free(list);
+		return dmrl_hint(ctx, "there is nothing to do; replicactl attach %s attaches it",
+				 sys.name);
+	}
+	code = check_closed(ctx, sys.name, list, nr);
+	if (!code)
+		code = remove_all(ctx, sys.name, list, nr);
+	free(list);
+	return code;
+}

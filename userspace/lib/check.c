@@ -1,0 +1,462 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The check of a store.  It builds the map from the log by itself, not with
+ * the module's map code, so that each of the two checks the other.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "private.h"
+
+#define NO_INDEX	(~0u)
+#define MAX_DUPLICATES	20	/* told one by one, the rest is counted */
+
+/* Open addressing; the keys that occur are never ~0. */
+struct hash {
+	u64 *keys;
+	u32 *values;
+	size_t used;
+	size_t room;		/* power of two, or 0 */
+};
+
+struct version {
+	u64 data;
+	u64 zero;
+	u64 chunk;
+	u64 slot;
+	u32 epoch;
+	u32 next;		/* older one of the same chunk */
+	u8 disk;
+	bool displaced;		/* its slot was given to another version since */
+	u32 taker;		/* by which one */
+};
+
+struct check {
+	const struct dmr_sb *sb;
+	struct dmreplica_report *report;
+	struct dmrl_list versions;
+	struct dmrl_list epochs;
+	struct dmrl_list findings;
+	struct hash chunks;	/* disk and chunk -> newest version */
+	struct hash slots;	/* slot -> version that holds it */
+	bool no_memory;
+};
+
+static size_t hash_find(const struct hash *h, u64 key)
+{
+	size_t i = (key * GOLDEN_RATIO_64) >> 20;
+
+	for (i &= h->room - 1; h->keys[i] != ~0ULL && h->keys[i] != key; i = (i + 1) & (h->room - 1))
+		;
+	return i;
+}
+
+static bool hash_grow(struct hash *h)
+{
+	struct hash big = { .room = h->room ? h->room * 2 : 1024, .used = h->used };
+	size_t i, to;
+
+	big.keys = malloc(big.room * sizeof(*big.keys));
+	big.values = malloc(big.room * sizeof(*big.values));
+	if (!big.keys || !big.values) {
+		free(big.keys);
+		free(big.values);
+		return false;
+	}
+	memset(big.keys, 0xff, big.room * sizeof(*big.keys));
+	for (i = 0; i < h->room; i++) {
+		if (h->keys[i] == ~0ULL)
+			continue;
+		to = hash_find(&big, h->keys[i]);
+		big.keys[to] = h->keys[i];
+		big.values[to] = h->values[i];
+	}
+	free(h->keys);
+	free(h->values);
+	*h = big;
+	return true;
+}
+
+/* Return: where the value of @key is, NO_INDEX in it if it is new; NULL: no memory. */
+static u32 *hash_slot(struct hash *h, u64 key)
+{
+	size_t i;
+
+	if (h->used * 4 >= h->room * 3 && !hash_grow(h))
+		return NULL;
+	i = hash_find(h, key);
+	if (h->keys[i] == ~0ULL) {
+		h->keys[i] = key;
+		h->values[i] = NO_INDEX;
+		h->used++;
+	}
+	return &h->values[i];
+}
+
+static u32 hash_get(const struct hash *h, u64 key)
+{
+	size_t i;
+
+	if (!h->room)
+		return NO_INDEX;
+	i = hash_find(h, key);
+	return h->keys[i] == ~0ULL ? NO_INDEX : h->values[i];
+}
+
+static void DMRL_PRINTF(5, 6) finding(struct check *c, enum dmreplica_severity severity,
+				      u64 block, u64 number, const char *fmt, ...)
+{
+	struct dmreplica_finding *f = dmrl_list_add(&c->findings);
+	va_list args;
+
+	if (severity == DMREPLICA_DAMAGE)
+		c->report->damage++;
+	if (severity == DMREPLICA_DOUBT)
+		c->report->doubts++;
+	if (!f) {
+		c->no_memory = true;
+		return;
+	}
+	f->severity = severity;
+	f->block = block;
+	f->log_number = number;
+	va_start(args, fmt);
+	vsnprintf(f->text, sizeof(f->text), fmt, args);
+	va_end(args);
+}
+
+static struct version *version_at(struct check *c, u32 index)
+{
+	return (struct version *)c->versions.items + index;
+}
+
+static u64 chunk_key(u8 disk, u64 chunk)
+{
+	return (u64)disk << 40 | chunk;
+}
+
+static bool is_main(const struct dmr_sb *sb, u32 epoch)
+{
+	return dmr_epoch_is_main(sb->promoted, sb->dead_first, sb->dead_last, epoch);
+}
+
+static const char *role_of(const struct dmr_sb *sb, u32 epoch)
+{
+	if (is_main(sb, epoch))
+		return "main";
+	if (sb->live.epoch && epoch == sb->live.epoch)
+		return "live";
+	if (sb->test.epoch && epoch == sb->test.epoch)
+		return "test";
+	return "dead";
+}
+
+static bool is_dead(const struct dmr_sb *sb, u32 epoch)
+{
+	return !strcmp(role_of(sb, epoch), "dead");
+}
+
+static void take_slot(struct check *c, u64 slot, u32 index)
+{
+	u32 *owner;
+
+	if (slot == DMR_SLOT_NONE_40)
+		return;
+	owner = hash_slot(&c->slots, slot);
+	if (!owner) {
+		c->no_memory = true;
+		return;
+	}
+	if (*owner != NO_INDEX && *owner != index) {
+		version_at(c, *owner)->displaced = true;
+		version_at(c, *owner)->taker = index;
+	}
+	*owner = index;
+}
+
+static void apply_version(struct check *c, const struct dmr_record *rec)
+{
+	u32 *head = hash_slot(&c->chunks, chunk_key(rec->disk, rec->chunk));
+	u32 index, *owner;
+	struct version *v;
+
+	if (!head) {
+		c->no_memory = true;
+		return;
+	}
+	for (index = *head; index != NO_INDEX; index = version_at(c, index)->next)
+		if (version_at(c, index)->epoch == rec->epoch)
+			break;
+	if (index == NO_INDEX) {
+		v = dmrl_list_add(&c->versions);
+		if (!v || c->versions.nr >= NO_INDEX) {
+			c->no_memory = true;
+			return;
+		}
+		index = c->versions.nr - 1;
+		v->disk = rec->disk;
+		v->chunk = rec->chunk;
+		v->epoch = rec->epoch;
+		v->next = *head;
+		*head = index;
+	} else {
+		v = version_at(c, index);
+		if (v->slot != rec->slot && v->slot != DMR_SLOT_NONE_40) {
+			owner = hash_slot(&c->slots, v->slot);
+			if (owner && *owner == index)
+				*owner = NO_INDEX;
+		}
+	}
+	v->slot = rec->slot;
+	v->data = rec->data;
+	v->zero = rec->zero;
+	v->displaced = false;
+	take_slot(c, rec->slot, index);
+}
+
+static void apply_drop(struct check *c, const struct dmr_record *rec)
+{
+	u32 index = hash_get(&c->chunks, chunk_key(rec->disk, rec->chunk));
+	u64 mask = rec->data | rec->zero;
+	struct version *v;
+
+	for (; index != NO_INDEX; index = v->next) {
+		v = version_at(c, index);
+		if (v->epoch > rec->epoch || !is_main(c->sb, v->epoch))
+			continue;
+		v->data &= ~mask;
+		v->zero &= ~mask;
+	}
+}
+
+static void check_record(void *arg, const struct dmr_record *rec, uint64_t number)
+{
+	struct check *c = arg;
+	const char *fault = dmr_record_validate(c->sb, rec);
+
+	c->report->records++;
+	if (fault) {
+		finding(c, DMREPLICA_DAMAGE, dmr_ring_place(c->sb, number), number,
+			"impossible record: %s", fault);
+		return;
+	}
+	if (is_dead(c->sb, rec->epoch))
+		c->report->dead_records++;
+	if (rec->type == DMR_RECORD_DROP) {
+		c->report->drop_records++;
+		apply_drop(c, rec);
+	} else {
+		c->report->version_records++;
+		apply_version(c, rec);
+	}
+}
+
+/*
+ * Blocks of a main version that a reader at main epoch @at takes from it: those
+ * that no newer main version at or before @at covers.
+ */
+static u64 seen_at(struct check *c, u32 head, const struct version *v, u32 at)
+{
+	u64 mask = v->data | v->zero;
+	const struct version *n;
+	u32 index;
+
+	if (v->epoch > at)
+		return 0;
+	for (index = head; index != NO_INDEX && mask; index = n->next) {
+		n = version_at(c, index);
+		if (n->epoch > v->epoch && n->epoch <= at && is_main(c->sb, n->epoch))
+			mask &= ~(n->data | n->zero);
+	}
+	return mask;
+}
+
+/* Blocks of this version that somebody needs (see "Who needs a version"). */
+static u64 needed(struct check *c, const struct version *v)
+{
+	u32 head = hash_get(&c->chunks, chunk_key(v->disk, v->chunk));
+	u64 mask;
+	u32 i;
+
+	if (is_dead(c->sb, v->epoch))
+		return 0;
+	if (!is_main(c->sb, v->epoch))
+		return v->data | v->zero;
+	mask = seen_at(c, head, v, ~0u);
+	for (i = 0; i < c->sb->nr_points; i++)
+		mask |= seen_at(c, head, v, c->sb->points[i].epoch);
+	return mask;
+}
+
+static struct dmreplica_epoch_use *epoch_use(struct check *c, u32 epoch)
+{
+	struct dmreplica_epoch_use *use = c->epochs.items;
+	size_t i;
+
+	for (i = 0; i < c->epochs.nr; i++)
+		if (use[i].epoch == epoch)
+			return &use[i];
+	use = dmrl_list_add(&c->epochs);
+	if (!use) {
+		c->no_memory = true;
+		return NULL;
+	}
+	use->epoch = epoch;
+	use->role = role_of(c->sb, epoch);
+	return use;
+}
+
+static void check_versions(struct check *c)
+{
+	struct dmreplica_report *report = c->report;
+	const struct version *v, *t;
+	struct dmreplica_epoch_use *use;
+	size_t i;
+
+	for (i = 0; i < c->versions.nr && !c->no_memory; i++) {
+		v = version_at(c, i);
+		if (v->displaced) {
+			if (!(needed(c, v) & v->data))
+				continue;
+			report->duplicates++;
+			if (report->duplicates > MAX_DUPLICATES)
+				continue;
+			t = version_at(c, v->taker);
+			finding(c, DMREPLICA_DAMAGE, v->slot * dmr_chunk_blocks(c->sb), 0,
+				"slot %llu belongs to disk %u chunk %llu epoch %u, and disk %u chunk %llu epoch %u still needs it",
+				v->slot, t->disk, t->chunk, t->epoch, v->disk, v->chunk, v->epoch);
+			continue;
+		}
+		if (!(v->data | v->zero))
+			continue;
+		use = epoch_use(c, v->epoch);
+		if (!use)
+			return;
+		use->versions++;
+		use->data_blocks += hweight64(v->data & ~v->zero);
+		use->zero_blocks += hweight64(v->zero);
+		if (v->slot != DMR_SLOT_NONE_40)
+			use->slots++;
+		if (is_dead(c->sb, v->epoch))
+			continue;
+		report->versions++;
+		if (v->slot != DMR_SLOT_NONE_40)
+			report->slots_used++;
+		if (c->sb->live.epoch && v->epoch == c->sb->live.epoch)
+			report->live_bytes += (u64)hweight64(v->data | v->zero) * DMR_BLOCK_SIZE;
+	}
+	if (report->duplicates > MAX_DUPLICATES)
+		finding(c, DMREPLICA_DAMAGE, ~0ULL, 0, "%llu slots in all are needed by two versions",
+			(unsigned long long)report->duplicates);
+}
+
+static int compare_epochs(const void *a, const void *b)
+{
+	u32 x = ((const struct dmreplica_epoch_use *)a)->epoch;
+	u32 y = ((const struct dmreplica_epoch_use *)b)->epoch;
+
+	return x < y ? -1 : x > y;
+}
+
+static void check_copies(struct check *c, const struct dmreplica_store *store)
+{
+	const struct dmreplica_copy *copy;
+	unsigned int i;
+
+	for (i = 0; i < DMR_SB_COPIES; i++) {
+		u64 block = (u64)i * DMR_SB_AREA / DMR_BLOCK_SIZE;
+
+		copy = &store->copy[i];
+		if (copy->valid)
+			finding(c, DMREPLICA_NOTE, block, 0,
+				"superblock %c is valid, sequence %llu, state %u, state number %llu",
+				'A' + i, copy->sb->seq, copy->sb->state, copy->sb->state_number);
+		else if (copy->readable && copy->verdict == DMR_TORN)
+			finding(c, DMREPLICA_DOUBT, block, 0, "superblock %c is torn: %s", 'A' + i,
+				copy->reason);
+		else
+			finding(c, DMREPLICA_DAMAGE, block, 0, "superblock %c: %s", 'A' + i,
+				copy->reason);
+	}
+	if (store->copy[0].valid && store->copy[1].valid &&
+	    !dmr_sb_same_identity(store->sb[0], store->sb[1]))
+		finding(c, DMREPLICA_DAMAGE, ~0ULL, 0,
+			"superblocks A and B describe different stores");
+}
+
+static u64 usable_slots(const struct dmr_sb *sb)
+{
+	u64 slot, usable = 0;
+
+	for (slot = sb->slot_first; slot < sb->slot_end; slot++)
+		usable += dmr_slot_usable(sb, slot);
+	return usable;
+}
+
+int dmreplica_store_check(struct dmreplica *ctx, struct dmreplica_store *store,
+			  struct dmreplica_report *report)
+{
+	struct check c = {
+		.report = report,
+		.versions.size = sizeof(struct version),
+		.epochs.size = sizeof(struct dmreplica_epoch_use),
+		.findings.size = sizeof(struct dmreplica_finding),
+	};
+	uint64_t next = 0;
+	int code;
+
+	memset(report, 0, sizeof(*report));
+	code = dmreplica_store_super(ctx, store, &c.sb);
+	if (code == DM_REPLICA_CODE_INVALID_PARAMETER)
+		return code;
+	check_copies(&c, store);
+	if (code)
+		goto out;
+	report->slots = usable_slots(c.sb);
+	report->log_blocks = dmr_ring_blocks(c.sb);
+	report->log_tail = c.sb->log_tail;
+	if (store->bdev.bytes > c.sb->store_bytes)
+		finding(&c, DMREPLICA_NOTE, ~0ULL, 0, "the device has %llu bytes more than the store uses",
+			(unsigned long long)(store->bdev.bytes - c.sb->store_bytes));
+	code = dmreplica_store_replay(ctx, store, check_record, &c, &next);
+	if (code)
+		goto out;
+	report->checked_log = true;
+	report->log_next = next;
+	finding(&c, DMREPLICA_NOTE, ~0ULL, 0, "the end of the log is proved: blocks %llu to %llu",
+		(unsigned long long)c.sb->log_tail, (unsigned long long)next - 1);
+	check_versions(&c);
+	if (c.epochs.nr)
+		qsort(c.epochs.items, c.epochs.nr, c.epochs.size, compare_epochs);
+	if (report->damage) {
+		code = dmrl_fail(ctx, DM_REPLICA_CODE_FAILED, "store %s is damaged: %u findings",
+				 store->bdev.path, report->damage);
+		dmrl_hint(ctx, "do not attach it; copy the device before any attempt to save it");
+	}
+out:
+	report->epochs = c.epochs.items;
+	report->nr_epochs = c.epochs.nr;
+	if (code && store->damage.reason)
+		finding(&c, DMREPLICA_DAMAGE, store->damage.where, store->damage.number, "%s",
+			store->damage.reason);
+	else if (code && !report->damage)
+		finding(&c, DMREPLICA_DAMAGE, ~0ULL, 0, "%.239s", ctx->message);
+	report->findings = c.findings.items;
+	report->nr_findings = c.findings.nr;
+	free(c.versions.items);
+	free(c.chunks.keys);
+	free(c.chunks.values);
+	free(c.slots.keys);
+	free(c.slots.values);
+	if (c.no_memory)
+		return dmrl_no_memory(ctx);
+	return code;
+}
+
+void dmreplica_report_free(struct dmreplica_report *report)
+{
+	free(report->epochs);
+	free(report->findings);
+	memset(report, 0, sizeof(*report));
+}

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Configuration files: where the store and the homes of each system are. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "private.h"
+
+#define SUFFIX		".conf"
+
+const char *dmreplica_conf_dir(const struct dmreplica *ctx)
+{
+	return ctx->conf_dir;
+}
+
+static char *trim(char *text)
+{
+	char *end;
+
+	text += strspn(text, " \t\r\n");
+	end = text + strlen(text);
+	while (end > text && strchr(" \t\r\n", end[-1]))
+		end--;
+	*end = 0;
+	return text;
+}
+
+/* Return: what is wrong with the line, or NULL. */
+static const char *parse_line(struct dmreplica_conf *conf, char *line)
+{
+	struct dmreplica_conf_disk *disk;
+	char *key, *value;
+	unsigned int i;
+
+	line = trim(line);
+	if (!*line || *line == '#')
+		return NULL;
+	value = strchr(line, '=');
+	if (!value)
+		return "is not of the form key=value";
+	*value++ = 0;
+	key = trim(line);
+	value = trim(value);
+	if (!strcmp(key, "name")) {
+		if (dmrl_system_name_fault(value))
+			return "has no valid system name";
+		snprintf(conf->name, sizeof(conf->name), "%s", value);
+	} else if (!strcmp(key, "uuid")) {
+		if (!dmreplica_uuid_parse(value, conf->uuid))
+			return "has no valid UUID";
+	} else if (!strcmp(key, "store")) {
+		if (!*value || strlen(value) >= sizeof(conf->store))
+			return "has no valid path";
+		snprintf(conf->store, sizeof(conf->store), "%s", value);
+	} else if (!strncmp(key, "disk.", 5)) {
+		if (dmrl_disk_name_fault(key + 5))
+			return "has no valid disk name";
+		if (!*value || strlen(value) >= sizeof(disk->path))
+			return "has no valid path";
+		for (i = 0; i < conf->nr_disks; i++)
+			if (!strcmp(conf->disks[i].name, key + 5))
+				return "names a disk a second time";
+		if (conf->nr_disks == DMREPLICA_MAX_DISKS)
+			return "is one disk too many";
+		disk = &conf->disks[conf->nr_disks++];
+		snprintf(disk->name, sizeof(disk->name), "%s", key + 5);
+		snprintf(disk->path, sizeof(disk->path), "%s", value);
+	} else {
+		return "has a key that is not known";
+	}
+	return NULL;
+}
+
+static int conf_read(struct dmreplica *ctx, const char *file, struct dmreplica_conf *conf)
+{
+	static const u8 no_uuid[16];
+	const char *fault = NULL;
+	unsigned int nr = 0;
+	char *line = NULL;
+	size_t room = 0;
+	FILE *f;
+
+	memset(conf, 0, sizeof(*conf));
+	snprintf(conf->file, sizeof(conf->file), "%s", file);
+	f = fopen(file, "re");
+	if (!f)
+		return dmrl_fail_errno(ctx, errno, "cannot read %s", file);
+	while (!fault && getline(&line, &room, f) > 0) {
+		nr++;
+		fault = parse_line(conf, line);
+	}
+	free(line);
+	fclose(f);
+	if (fault) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER, "%s: line %u %s", file, nr,
+			  fault);
+	} else if (!*conf->name || !*conf->store || !conf->nr_disks ||
+		   !memcmp(conf->uuid, no_uuid, sizeof(no_uuid))) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+			  "%s: name, uuid, store or disks are missing", file);
+	} else {
+		return 0;
+	}
+	return dmrl_hint(ctx, "correct it, or have it written anew: replicactl scan --write");
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(((const struct dmreplica_conf *)a)->name,
+		      ((const struct dmreplica_conf *)b)->name);
+}
+
+int dmreplica_conf_list(struct dmreplica *ctx, struct dmreplica_conf **list, size_t *nr)
+{
+	struct dmrl_list found = { .size = sizeof(struct dmreplica_conf) };
+	struct dmreplica_conf *conf;
+	char file[512];
+	struct dirent *de;
+	size_t len;
+	DIR *dir;
+
+	*list = NULL;
+	*nr = 0;
+	dmrl_clear(ctx);
+	dir = opendir(ctx->conf_dir);
+	if (!dir) {
+		if (errno == ENOENT)
+			return 0;
+		return dmrl_fail_errno(ctx, errno, "cannot read %s", ctx->conf_dir);
+	}
+	while ((de = readdir(dir))) {
+		len = strlen(de->d_name);
+		if (de->d_name[0] == '.' || len <= strlen(SUFFIX) || len > 100 ||
+		    strcmp(de->d_name + len - strlen(SUFFIX), SUFFIX))
+			continue;
+		snprintf(file, sizeof(file), "%s/%.100s", ctx->conf_dir, de->d_name);
+		conf = dmrl_list_add(&found);
+		if (!conf) {
+			closedir(dir);
+			free(found.items);
+			return dmrl_no_memory(ctx);
+		}
+		if (conf_read(ctx, file, conf)) {
+			dmrl_warn(ctx, "%s (file left out)", ctx->message);
+			found.nr--;
+		}
+	}
+	closedir(dir);
+	dmrl_clear(ctx);
+	if (found.nr)
+		qsort(found.items, found.nr, found.size, compare);
+	*list = found.items;
+	*nr = found.nr;
+	return 0;
+}
+
+int dmreplica_conf_find(struct dmreplica *ctx, const char *name, struct dmreplica_conf *conf)
+{
+	struct dmreplica_conf *list;
+	bool by_uuid;
+	u8 uuid[16];
+	size_t nr, i;
+	int code;
+
+	code = dmreplica_conf_list(ctx, &list, &nr);
+	if (code)
+		return code;
+	for (i = 0; i < nr; i++)
+		if (!strcmp(list[i].name, name))
+			break;
+	by_uuid = i == nr && dmreplica_uuid_parse(name, uuid);
+	if (by_uuid)
+		for (i = 0; i < nr; i++)
+			if (!memcmp(list[i].uuid, uuid, sizeof(uuid)))
+				break;
+	if (i < nr)
+		*conf = list[i];
+	free(list);
+	if (i < nr)
+		return 0;
+	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_FOUND, "no system is known as %s", name);
+	return dmrl_hint(ctx, "replicactl list shows what is known, replicactl scan looks for stores");
+}
+
+static int make_dir(const char *dir)
+{
+	char path[400], *slash;
+
+	snprintf(path, sizeof(path), "%s", dir);
+	for (slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = 0;
+		if (mkdir(path, 0755) && errno != EEXIST)
+			return -errno;
+		*slash = '/';
+	}
+	return mkdir(path, 0755) && errno != EEXIST ? -errno : 0;
+}
+
+int dmreplica_conf_write(struct dmreplica *ctx, struct dmreplica_conf *conf)
+{
+	char temp[600], uuid[DMREPLICA_UUID_TEXT];
+	unsigned int i;
+	int fd, err;
+	FILE *f;
+
+	dmrl_clear(ctx);
+	snprintf(conf->file, sizeof(conf->file), "%s/%s%s", ctx->conf_dir, conf->name, SUFFIX);
+	err = make_dir(ctx->conf_dir);
+	if (err)
+		return dmrl_fail_errno(ctx, -err, "cannot make directory %s", ctx->conf_dir);
+	snprintf(temp, sizeof(temp), "%s/.%s%s.%d", ctx->conf_dir, conf->name, SUFFIX, getpid());
+	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return dmrl_fail_errno(ctx, errno, "cannot write %s", temp);
+	f = fdopen(fd, "w");
+	if (!f) {
+		close(fd);
+		unlink(temp);
+		return dmrl_no_memory(ctx);
+	}
+	fprintf(f, "# A system of dm-replica, see replicactl(8).\n");
+	fprintf(f, "# Written by replicactl; replicactl scan --write can write it again.\n");
+	fprintf(f, "name=%s\n", conf->name);
+	fprintf(f, "uuid=%s\n", dmreplica_uuid_text(conf->uuid, uuid));
+	fprintf(f, "store=%s\n", conf->store);
+	for (i = 0; i < conf->nr_disks; i++)
+		fprintf(f, "disk.%s=%s\n", conf->disks[i].name, conf->disks[i].path);
+	err = fflush(f) || fsync(fd) ? errno : 0;
+	if (fclose(f) && !err)
+		err = errno;
+	if (!err && rename(temp, conf->file))
+		err = errno;
+	if (err) {
+		unlink(temp);
+		return dmrl_fail_errno(ctx, err, "cannot write %s", conf->file);
+	}
+	fd = open(ctx->conf_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		fsync(fd);
+		close(fd);
+	}
+	return 0;
+}

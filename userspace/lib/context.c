@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The context: how a call ended, and what was odd on the way. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <netlink/netlink.h>
+
+#include "private.h"
+
+#define DEFAULT_CONF_DIR	"/etc/dm-replica/systems.d"
+
+struct dmreplica *dmreplica_new(void)
+{
+	struct dmreplica *ctx = calloc(1, sizeof(*ctx));
+	const char *dir = getenv("DM_REPLICA_CONFDIR");
+	const char *files = getenv("DM_REPLICA_TEST_FILES");
+
+	if (!ctx)
+		return NULL;
+	snprintf(ctx->conf_dir, sizeof(ctx->conf_dir), "%s", dir && *dir ? dir : DEFAULT_CONF_DIR);
+	ctx->test_files = files && !strcmp(files, "1");
+	return ctx;
+}
+
+void dmreplica_free(struct dmreplica *ctx)
+{
+	if (!ctx)
+		return;
+	if (ctx->sock)
+		nl_socket_free(ctx->sock);
+	free(ctx);
+}
+
+const char *dmreplica_message(const struct dmreplica *ctx)
+{
+	return ctx->message;
+}
+
+const char *dmreplica_hint(const struct dmreplica *ctx)
+{
+	return ctx->hint;
+}
+
+void dmreplica_on_warning(struct dmreplica *ctx, void (*warn)(void *arg, const char *text),
+			  void *arg)
+{
+	ctx->warn = warn;
+	ctx->warn_arg = arg;
+}
+
+void dmreplica_list_free(void *list)
+{
+	free(list);
+}
+
+void dmrl_clear(struct dmreplica *ctx)
+{
+	ctx->code = 0;
+	ctx->message[0] = 0;
+	ctx->hint[0] = 0;
+}
+
+static int fail_va(struct dmreplica *ctx, int code, const char *fmt, va_list args)
+{
+	ctx->code = code;
+	ctx->hint[0] = 0;
+	vsnprintf(ctx->message, sizeof(ctx->message), fmt, args);
+	return code;
+}
+
+int dmrl_fail(struct dmreplica *ctx, int code, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	fail_va(ctx, code, fmt, args);
+	va_end(args);
+	return code;
+}
+
+int dmrl_fail_errno(struct dmreplica *ctx, int err, const char *fmt, ...)
+{
+	int code = dmrl_code_of_local_errno(err);
+	va_list args;
+
+	va_start(args, fmt);
+	fail_va(ctx, code, fmt, args);
+	va_end(args);
+	dmrl_append(ctx, ": %s", strerror(err));
+	if (code == DM_REPLICA_CODE_ACCESS_DENIED)
+		dmrl_hint(ctx, "only root (CAP_SYS_ADMIN) may do this; try again with sudo");
+	return code;
+}
+
+int dmrl_no_memory(struct dmreplica *ctx)
+{
+	return dmrl_fail(ctx, DM_REPLICA_CODE_NO_MEMORY, "this program is out of memory");
+}
+
+int dmrl_hint(struct dmreplica *ctx, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(ctx->hint, sizeof(ctx->hint), fmt, args);
+	va_end(args);
+	return ctx->code;
+}
+
+int dmrl_append(struct dmreplica *ctx, const char *fmt, ...)
+{
+	size_t len = strlen(ctx->message);
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(ctx->message + len, sizeof(ctx->message) - len, fmt, args);
+	va_end(args);
+	return ctx->code;
+}
+
+void dmrl_warn(struct dmreplica *ctx, const char *fmt, ...)
+{
+	char text[1024];
+	va_list args;
+
+	if (!ctx->warn)
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	ctx->warn(ctx->warn_arg, text);
+}
+
+void *dmrl_list_add(struct dmrl_list *list)
+{
+	char *item;
+
+	if (list->nr == list->room) {
+		size_t room = list->room ? list->room * 2 : 8;
+		void *items = reallocarray(list->items, room, list->size);
+
+		if (!items)
+			return NULL;
+		list->items = items;
+		list->room = room;
+	}
+	item = (char *)list->items + list->nr++ * list->size;
+	memset(item, 0, list->size);
+	return item;
+}

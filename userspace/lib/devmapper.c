@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Devices of device mapper, through libdevmapper. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ipc.h>
+#include <sys/sem.h>
+#include <time.h>
+#include <unistd.h>
+
+/* libdevmapper and the kernel both have a function of this name */
+#define hweight32	dm_hweight32
+#include <libdevmapper.h>
+#undef hweight32
+
+#include "private.h"
+
+/*
+ * Nothing of a guest's content may be looked at by the host: no rule that
+ * probes, links or mounts runs for our devices.  LIBRARY_FALLBACK is not
+ * disabled, so that nodes appear where there is no udevd.
+ */
+#define UDEV_FLAGS	(DM_UDEV_DISABLE_DISK_RULES_FLAG | \
+			 DM_UDEV_DISABLE_SUBSYSTEM_RULES_FLAG | \
+			 DM_UDEV_DISABLE_OTHER_RULES_FLAG)
+
+#define UDEV_WAIT_MS	10000
+
+/* libdevmapper's log function has no argument. */
+static struct dmreplica *log_ctx;
+
+static void DMRL_PRINTF(5, 6) keep_log(int level, const char *file, int line, int err,
+				       const char *fmt, ...)
+{
+	va_list args;
+
+	(void)file;
+	(void)line;
+	(void)err;
+	if (!log_ctx || (level & 7) > 3)
+		return;
+	va_start(args, fmt);
+	vsnprintf(log_ctx->dm_log, sizeof(log_ctx->dm_log), fmt, args);
+	va_end(args);
+}
+
+/* Before any other call here: its messages go to this context. */
+void dmrl_dm_begin(struct dmreplica *ctx)
+{
+	log_ctx = ctx;
+	ctx->dm_log[0] = 0;
+	dm_log_with_errno_init(keep_log);
+	dm_udev_set_sync_support(1);
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(((const struct dmrl_dm_device *)a)->name,
+		      ((const struct dmrl_dm_device *)b)->name);
+}
+
+/*
+ * Our devices, of one system or of all if @uuid is NULL.  From sysfs, which
+ * ordinary users may read.
+ */
+int dmrl_dm_list(struct dmreplica *ctx, const u8 *uuid, struct dmrl_dm_device **list, size_t *nr)
+{
+	struct dmrl_list found = { .size = sizeof(struct dmrl_dm_device) };
+	char prefix[64] = "DMREPLICA-", text[DMREPLICA_UUID_TEXT];
+	char path[300], dm_uuid[132], buf[160];
+	struct dmrl_dm_device *device;
+	struct dirent *de;
+	DIR *dir;
+
+	*list = NULL;
+	*nr = 0;
+	if (uuid)
+		snprintf(prefix, sizeof(prefix), "DMREPLICA-%s-", dmreplica_uuid_text(uuid, text));
+	dir = opendir("/sys/block");
+	if (!dir)
+		return 0;
+	while ((de = readdir(dir))) {
+		if (strncmp(de->d_name, "dm-", 3))
+			continue;
+		snprintf(path, sizeof(path), "/sys/block/%.200s/dm/uuid", de->d_name);
+		if (dmrl_sysfs_read(path, dm_uuid, sizeof(dm_uuid)) ||
+		    strncmp(dm_uuid, prefix, strlen(prefix)))
+			continue;
+		device = dmrl_list_add(&found);
+		if (!device) {
+			closedir(dir);
+			free(found.items);
+			return dmrl_no_memory(ctx);
+		}
+		memcpy(device->uuid, dm_uuid, sizeof(device->uuid));
+		snprintf(path, sizeof(path), "/sys/block/%.200s/dm/name", de->d_name);
+		if (!dmrl_sysfs_read(path, buf, sizeof(buf)))
+			snprintf(device->name, sizeof(device->name), "%.127s", buf);
+		snprintf(path, sizeof(path), "/sys/block/%.200s/dev", de->d_name);
+		if (dmrl_sysfs_read(path, buf, sizeof(buf)) ||
+		    sscanf(buf, "%u:%u", &device->major, &device->minor) != 2)
+			found.nr--;	/* gone meanwhile */
+	}
+	closedir(dir);
+	if (found.nr)
+		qsort(found.items, found.nr, found.size, compare);
+	*list = found.items;
+	*nr = found.nr;
+	return 0;
+}
+
+static int run_task(struct dm_task *task, u32 *cookie, int *err)
+{
+	*err = 0;
+	if (cookie && !dm_task_set_cookie(task, cookie, UDEV_FLAGS)) {
+		*err = EIO;
+		return -1;
+	}
+	if (dm_task_run(task))
+		return 0;
+	*err = dm_task_get_errno(task);
+	if (!*err)
+		*err = EIO;
+	return -1;
+}
+
+/* Return: 0, or -1 with an errno in @err and words in ctx->dm_log. */
+int dmrl_dm_create(struct dmreplica *ctx, const char *name, const char *uuid, u64 sectors,
+		   const char *target, const char *params, u32 *cookie, u32 *minor, int *err)
+{
+	struct dm_task *task;
+	struct dm_info info;
+	int ret = -1;
+
+	dmrl_dm_begin(ctx);
+	*err = ENOMEM;
+	task = dm_task_create(DM_DEVICE_CREATE);
+	if (!task)
+		return -1;
+	if (dm_task_set_name(task, name) && dm_task_set_uuid(task, uuid) &&
+	    dm_task_add_target(task, 0, sectors, target, params)) {
+		ret = run_task(task, cookie, err);
+		if (!ret && dm_task_get_info(task, &info))
+			*minor = info.minor;
+	}
+	dm_task_destroy(task);
+	return ret;
+}
+
+int dmrl_dm_remove(struct dmreplica *ctx, const char *name, u32 *cookie, int *err)
+{
+	struct dm_task *task;
+	int ret = -1;
+
+	dmrl_dm_begin(ctx);
+	*err = ENOMEM;
+	task = dm_task_create(DM_DEVICE_REMOVE);
+	if (!task)
+		return -1;
+	/* somebody's look at every device of the machine may be on right now */
+	dm_task_retry_remove(task);
+	if (dm_task_set_name(task, name))
+		ret = run_task(task, cookie, err);
+	dm_task_destroy(task);
+	return ret;
+}
+
+int dmrl_dm_open_count(struct dmreplica *ctx, const char *name, int *count, int *err)
+{
+	struct dm_task *task;
+	struct dm_info info;
+	int ret = -1;
+
+	dmrl_dm_begin(ctx);
+	*err = ENOMEM;
+	task = dm_task_create(DM_DEVICE_INFO);
+	if (!task)
+		return -1;
+	if (dm_task_set_name(task, name)) {
+		ret = run_task(task, NULL, err);
+		if (!ret && (!dm_task_get_info(task, &info) || !info.exists)) {
+			*err = ENXIO;
+			ret = -1;
+		}
+		if (!ret)
+			*count = info.open_count;
+	}
+	dm_task_destroy(task);
+	return ret;
+}
+
+bool dmrl_dm_has_target(struct dmreplica *ctx, const char *target, char *version, size_t size)
+{
+	struct dm_versions *v, *last = NULL;
+	struct dm_task *task;
+	bool found = false;
+
+	dmrl_dm_begin(ctx);
+	task = dm_task_create(DM_DEVICE_LIST_VERSIONS);
+	if (!task)
+		return false;
+	if (dm_task_run(task)) {
+		for (v = dm_task_get_versions(task); v && v != last && !found;
+		     v = (struct dm_versions *)((char *)v + v->next)) {
+			found = !strcmp(v->name, target);
+			if (found && version)
+				snprintf(version, size, "%u.%u.%u", v->version[0], v->version[1],
+					 v->version[2]);
+			last = v;
+		}
+	}
+	dm_task_destroy(task);
+	return found;
+}
+
+static void sleep_ms(unsigned int ms)
+{
+	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
+
+	nanosleep(&ts, NULL);
+}
+
+/*
+ * Wait until udev has handled the events of all tasks with this cookie.  With
+ * a udevd that died and left its socket behind that would last for ever: after
+ * a while the cookie is taken away and the nodes are made here.
+ */
+void dmrl_dm_settle(struct dmreplica *ctx, u32 *cookie)
+{
+	unsigned int waited, step = 5;
+	int ready, semid;
+
+	if (!*cookie) {
+		dm_task_update_nodes();
+		return;
+	}
+	for (waited = 0; waited < UDEV_WAIT_MS; waited += step) {
+		ready = 0;
+		if (!dm_udev_wait_immediate(*cookie, &ready) || ready) {
+			*cookie = 0;
+			return;
+		}
+		sleep_ms(step);
+		if (step < 100)
+			step += 5;
+	}
+	semid = semget(*cookie, 1, 0);
+	if (semid >= 0)
+		semctl(semid, 0, IPC_RMID, 0);
+	*cookie = 0;
+	dmrl_warn(ctx, "udevd did not answer within %d s; device nodes are made without it",
+		  UDEV_WAIT_MS / 1000);
+	dm_udev_set_sync_support(0);
+	dm_task_update_nodes();
+	dm_mknodes(NULL);
+}

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Holders: who has a block device open. */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "private.h"
+
+struct scan {
+	const dev_t *devs;
+	unsigned int nr_devs;
+	struct dmrl_list list;
+	ino_t seen_ns[64];
+	unsigned int nr_ns;
+	bool no_memory;
+};
+
+static bool wanted(const struct scan *scan, dev_t dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < scan->nr_devs; i++)
+		if (scan->devs[i] == dev)
+			return true;
+	return false;
+}
+
+static struct dmreplica_holder *add(struct scan *scan, dev_t dev,
+				    enum dmreplica_holder_kind kind)
+{
+	struct dmreplica_holder *h = dmrl_list_add(&scan->list);
+
+	if (!h) {
+		scan->no_memory = true;
+		return NULL;
+	}
+	h->dev = dev;
+	h->kind = kind;
+	return h;
+}
+
+static bool fd_writes(pid_t pid, const char *fd)
+{
+	char path[64], buf[512], *flags;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%.16s", pid, fd);
+	if (dmrl_sysfs_read(path, buf, sizeof(buf)))
+		return true;
+	flags = strstr(buf, "flags:");
+	if (!flags)
+		return true;
+	return (strtoul(flags + 6, NULL, 8) & O_ACCMODE) != O_RDONLY;
+}
+
+static void scan_fds(struct scan *scan, pid_t pid)
+{
+	struct dmreplica_holder *h, *items;
+	char path[64], command[64];
+	struct dirent *de;
+	struct stat st;
+	bool writes;
+	size_t i;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	dir = opendir(path);
+	if (!dir)
+		return;
+	while ((de = readdir(dir))) {
+		if (de->d_name[0] == '.' || fstatat(dirfd(dir), de->d_name, &st, 0) ||
+		    !S_ISBLK(st.st_mode) || !wanted(scan, st.st_rdev))
+			continue;
+		writes = fd_writes(pid, de->d_name);
+		items = scan->list.items;
+		for (i = 0; i < scan->list.nr; i++)
+			if (items[i].kind == DMREPLICA_HOLDER_PROCESS && items[i].pid == pid &&
+			    items[i].dev == st.st_rdev)
+				break;
+		if (i < scan->list.nr) {
+			items[i].writes |= writes;
+			continue;
+		}
+		h = add(scan, st.st_rdev, DMREPLICA_HOLDER_PROCESS);
+		if (!h)
+			break;
+		h->pid = pid;
+		h->writes = writes;
+		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+		if (dmrl_sysfs_read(path, command, sizeof(command)))
+			strcpy(command, "?");
+		snprintf(h->command, sizeof(h->command), "%.31s", command);
+	}
+	closedir(dir);
+}
+
+/* mountinfo writes blanks and backslashes of paths as \ooo */
+static void unescape(char *text)
+{
+	char *out = text;
+
+	while (*text) {
+		if (text[0] == '\\' && isdigit(text[1]) && isdigit(text[2]) && isdigit(text[3])) {
+			*out++ = (text[1] - '0') * 64 + (text[2] - '0') * 8 + (text[3] - '0');
+			text += 4;
+		} else {
+			*out++ = *text++;
+		}
+	}
+	*out = 0;
+}
+
+static void add_mount(struct scan *scan, dev_t dev, const char *where, pid_t pid, bool other_ns)
+{
+	const struct dmreplica_holder *items = scan->list.items;
+	struct dmreplica_holder *h;
+	char detail[256];
+	size_t i;
+
+	if (other_ns)
+		snprintf(detail, sizeof(detail), "%.200s (in the mount namespace of process %d)",
+			 where, pid);
+	else
+		snprintf(detail, sizeof(detail), "%.255s", where);
+	for (i = 0; i < scan->list.nr; i++)
+		if (items[i].kind == DMREPLICA_HOLDER_MOUNT && items[i].dev == dev &&
+		    (other_ns || !strcmp(items[i].detail, detail)))
+			return;
+	h = add(scan, dev, DMREPLICA_HOLDER_MOUNT);
+	if (h) {
+		h->writes = true;
+		memcpy(h->detail, detail, sizeof(h->detail));
+	}
+}
+
+static void scan_mounts(struct scan *scan, pid_t pid, bool other_ns)
+{
+	unsigned int maj, min;
+	char path[64], *line = NULL, *sep, *save, *where, *source;
+	size_t room = 0;
+	struct stat st;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/mountinfo", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return;
+	while (getline(&line, &room, f) > 0) {
+		if (sscanf(line, "%*d %*d %u:%u", &maj, &min) != 2)
+			continue;
+		sep = strstr(line, " - ");
+		save = NULL;
+		strtok_r(line, " ", &save);	/* mount id */
+		strtok_r(NULL, " ", &save);	/* parent */
+		strtok_r(NULL, " ", &save);	/* major:minor */
+		strtok_r(NULL, " ", &save);	/* root */
+		where = strtok_r(NULL, " ", &save);
+		if (!where)
+			continue;
+		unescape(where);
+		if (wanted(scan, makedev(maj, min))) {
+			add_mount(scan, makedev(maj, min), where, pid, other_ns);
+			continue;
+		}
+		/* btrfs shows a device number of its own: look at the source */
+		if (maj || !sep)
+			continue;
+		save = NULL;
+		strtok_r(sep + 3, " \n", &save);	/* type */
+		source = strtok_r(NULL, " \n", &save);
+		if (!source || *source != '/')
+			continue;
+		unescape(source);
+		if (!stat(source, &st) && S_ISBLK(st.st_mode) && wanted(scan, st.st_rdev))
+			add_mount(scan, st.st_rdev, where, pid, other_ns);
+	}
+	free(line);
+	fclose(f);
+}
+
+static bool new_namespace(struct scan *scan, pid_t pid)
+{
+	char path[64];
+	struct stat st;
+	unsigned int i;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
+	if (stat(path, &st))
+		return false;
+	for (i = 0; i < scan->nr_ns; i++)
+		if (scan->seen_ns[i] == st.st_ino)
+			return false;
+	if (scan->nr_ns < sizeof(scan->seen_ns) / sizeof(scan->seen_ns[0]))
+		scan->seen_ns[scan->nr_ns++] = st.st_ino;
+	return true;
+}
+
+static void scan_processes(struct scan *scan)
+{
+	pid_t self = getpid(), pid;
+	struct dirent *de;
+	DIR *dir;
+
+	new_namespace(scan, self);
+	scan_mounts(scan, self, false);
+	dir = opendir("/proc");
+	if (!dir)
+		return;
+	while ((de = readdir(dir))) {
+		if (!isdigit(de->d_name[0]))
+			continue;
+		pid = atoi(de->d_name);
+		if (pid == self)
+			continue;
+		scan_fds(scan, pid);
+		if (new_namespace(scan, pid))
+			scan_mounts(scan, pid, true);
+	}
+	closedir(dir);
+}
+
+static void scan_swaps(struct scan *scan)
+{
+	struct dmreplica_holder *h;
+	char *line = NULL, *end;
+	size_t room = 0;
+	struct stat st;
+	FILE *f = fopen("/proc/swaps", "re");
+
+	if (!f)
+		return;
+	while (getline(&line, &room, f) > 0) {
+		end = strpbrk(line, " \t");
+		if (*line != '/' || !end)
+			continue;
+		*end = 0;
+		unescape(line);
+		if (stat(line, &st) || !S_ISBLK(st.st_mode) || !wanted(scan, st.st_rdev))
+			continue;
+		h = add(scan, st.st_rdev, DMREPLICA_HOLDER_SWAP);
+		if (h) {
+			h->writes = true;
+			snprintf(h->detail, sizeof(h->detail), "%.255s", line);
+		}
+	}
+	free(line);
+	fclose(f);
+}
+
+static bool ours(const char *uuid)
+{
+	return !strncmp(uuid, "DMREPLICA-", 10);
+}
+
+static void scan_holders(struct scan *scan, dev_t dev)
+{
+	char path[300], name[256], uuid[160];
+	struct dmreplica_holder *h;
+	bool dev_ours;
+	struct dirent *de;
+	DIR *dir;
+
+	dev_ours = !dmrl_sysfs_read_dev(dev, "dm/uuid", uuid, sizeof(uuid)) && ours(uuid);
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/holders", major(dev), minor(dev));
+	dir = opendir(path);
+	if (!dir)
+		return;
+	while ((de = readdir(dir))) {
+		if (de->d_name[0] == '.')
+			continue;
+		/* a failover device over its replica device is no news */
+		snprintf(path, sizeof(path), "/sys/block/%.200s/dm/uuid", de->d_name);
+		if (dev_ours && !dmrl_sysfs_read(path, uuid, sizeof(uuid)) && ours(uuid))
+			continue;
+		h = add(scan, dev, DMREPLICA_HOLDER_DEVICE);
+		if (!h)
+			break;
+		h->writes = true;
+		snprintf(path, sizeof(path), "/sys/block/%.200s/dm/name", de->d_name);
+		if (dmrl_sysfs_read(path, name, sizeof(name)))
+			snprintf(h->detail, sizeof(h->detail), "/dev/%.200s", de->d_name);
+		else
+			snprintf(h->detail, sizeof(h->detail), "/dev/mapper/%.200s", name);
+	}
+	closedir(dir);
+}
+
+static void scan_loops(struct scan *scan)
+{
+	char path[300], file[4096];
+	struct dmreplica_holder *h;
+	struct dirent *de;
+	struct stat st;
+	DIR *dir = opendir("/sys/block");
+
+	if (!dir)
+		return;
+	while ((de = readdir(dir))) {
+		if (strncmp(de->d_name, "loop", 4))
+			continue;
+		snprintf(path, sizeof(path), "/sys/block/%.200s/loop/backing_file", de->d_name);
+		if (dmrl_sysfs_read(path, file, sizeof(file)) || stat(file, &st) ||
+		    !S_ISBLK(st.st_mode) || !wanted(scan, st.st_rdev))
+			continue;
+		h = add(scan, st.st_rdev, DMREPLICA_HOLDER_LOOP);
+		if (!h)
+			break;
+		h->writes = true;
+		snprintf(h->detail, sizeof(h->detail), "/dev/%.200s", de->d_name);
+	}
+	closedir(dir);
+}
+
+int dmreplica_holder_list(struct dmreplica *ctx, const dev_t *devs, unsigned int nr_devs,
+			  struct dmreplica_holder **list, size_t *nr)
+{
+	struct scan scan = {
+		.devs = devs,
+		.nr_devs = nr_devs,
+		.list.size = sizeof(struct dmreplica_holder),
+	};
+	unsigned int i;
+
+	*list = NULL;
+	*nr = 0;
+	if (!nr_devs)
+		return 0;
+	for (i = 0; i < nr_devs; i++)
+		scan_holders(&scan, devs[i]);
+	scan_swaps(&scan);
+	scan_loops(&scan);
+	scan_processes(&scan);
+	if (scan.no_memory) {
+		free(scan.list.items);
+		return dmrl_no_memory(ctx);
+	}
+	*list = scan.list.items;
+	*nr = scan.list.nr;
+	return 0;
+}
+
+static void append_holder(struct dmreplica *ctx, const struct dmreplica_holder *h)
+{
+	char path[256];
+
+	dmreplica_device_path(major(h->dev), minor(h->dev), path, sizeof(path));
+	switch (h->kind) {
+	case DMREPLICA_HOLDER_PROCESS:
+		dmrl_append(ctx, "\n  %s is open%s in process %d (%s)", path,
+			    h->writes ? " for writing" : "", h->pid, h->command);
+		break;
+	case DMREPLICA_HOLDER_MOUNT:
+		dmrl_append(ctx, "\n  %s is mounted at %s", path, h->detail);
+		break;
+	case DMREPLICA_HOLDER_SWAP:
+		dmrl_append(ctx, "\n  %s is used as swap", path);
+		break;
+	case DMREPLICA_HOLDER_DEVICE:
+		dmrl_append(ctx, "\n  %s is used by device %s", path, h->detail);
+		break;
+	case DMREPLICA_HOLDER_LOOP:
+		dmrl_append(ctx, "\n  %s is used by loop device %s", path, h->detail);
+		break;
+	}
+}
+
+size_t dmrl_append_holders(struct dmreplica *ctx, const dev_t *devs, unsigned int nr,
+			   bool writers_only)
+{
+	struct dmreplica_holder *list;
+	size_t n, i, named = 0;
+
+	if (dmreplica_holder_list(ctx, devs, nr, &list, &n))
+		return 0;
+	for (i = 0; i < n; i++) {
+		if (writers_only && !list[i].writes)
+			continue;
+		append_holder(ctx, &list[i]);
+		named++;
+	}
+	dmreplica_list_free(list);
+	return named;
+}

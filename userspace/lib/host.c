@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The host: who it is, and what time it is there. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <uuid/uuid.h>
+
+#include "private.h"
+
+static bool parse_id(const char *text, u8 id[16])
+{
+	unsigned int i, byte;
+
+	if (strspn(text, "0123456789abcdefABCDEF") < 32)
+		return false;
+	for (i = 0; i < 16; i++) {
+		if (sscanf(text + 2 * i, "%2x", &byte) != 1)
+			return false;
+		id[i] = byte;
+	}
+	return !uuid_is_null(id);
+}
+
+/*
+ * The machine id names this host in the superblock.  DM_REPLICA_MACHINE_ID, 32
+ * hexadecimal digits, stands in for it in tests.
+ *
+ * Return: false if this host has none.
+ */
+bool dmrl_host_id(u8 id[16])
+{
+	static const char *const files[] = { "/etc/machine-id", "/var/lib/dbus/machine-id" };
+	const char *env = getenv("DM_REPLICA_MACHINE_ID");
+	char buf[64];
+	unsigned int i;
+
+	if (env)
+		return parse_id(env, id);
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (!dmrl_sysfs_read(files[i], buf, sizeof(buf)) && parse_id(buf, id))
+			return true;
+	return false;
+}
+
+u64 dmrl_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (u64)ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}

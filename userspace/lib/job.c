@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Jobs. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "private.h"
+
+#define POLL_MIN_MS	10
+#define POLL_MAX_MS	250
+
+#define A(name)	attrs[DM_REPLICA_A_JOB_##name]
+
+void dmrl_job_parse(struct dmreplica_job *job, struct nlattr **attrs)
+{
+	memset(job, 0, sizeof(*job));
+	dmrl_nl_uuid(A(SYSTEM), job->system);
+	dmrl_nl_string(A(SYSTEM_NAME), job->system_name, sizeof(job->system_name));
+	job->id = dmrl_nl_u64(A(ID));
+	dmrl_nl_uuid(A(UUID), job->uuid);
+	job->type = dmrl_nl_u32(A(TYPE));
+	job->state = dmrl_nl_u32(A(STATE));
+	job->percent = dmrl_nl_u32(A(PERCENT));
+	job->start_time = dmrl_nl_u64(A(START_TIME));
+	job->elapsed = dmrl_nl_u64(A(ELAPSED));
+	job->code = dmrl_nl_u32(A(CODE));
+	job->cancellable = dmrl_nl_u32(A(CANCELLABLE));
+	dmrl_nl_string(A(TEXT), job->text, sizeof(job->text));
+}
+
+struct dump {
+	struct dmreplica *ctx;
+	struct dmrl_list *list;
+};
+
+static int job_reply(void *arg, int cmd, struct nlattr **attrs)
+{
+	struct dump *dump = arg;
+	struct dmreplica_job *job = dmrl_list_add(dump->list);
+
+	(void)cmd;
+	if (!job)
+		return dmrl_no_memory(dump->ctx);
+	dmrl_job_parse(job, attrs);
+	return 0;
+}
+
+static void job_restart(void *arg)
+{
+	((struct dump *)arg)->list->nr = 0;
+}
+
+int dmrl_job_dump(struct dmreplica *ctx, struct dmrl_list *list)
+{
+	struct dump dump = { .ctx = ctx, .list = list };
+
+	return dmrl_nl_dump(ctx, DM_REPLICA_CMD_JOB_GET, job_reply, job_restart, &dump);
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct dmreplica_job *x = a, *y = b;
+
+	if (x->start_time != y->start_time)
+		return x->start_time < y->start_time ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+int dmreplica_job_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		       struct dmreplica_job **list, size_t *nr)
+{
+	struct dmrl_list found = { .size = sizeof(struct dmreplica_job) };
+	struct dmreplica_job *job;
+	size_t i, kept = 0;
+	int code;
+
+	*list = NULL;
+	*nr = 0;
+	dmrl_clear(ctx);
+	/* no module, no jobs */
+	if (!dmrl_nl_present(ctx))
+		return 0;
+	code = dmrl_job_dump(ctx, &found);
+	if (code) {
+		free(found.items);
+		return code;
+	}
+	job = found.items;
+	for (i = 0; i < found.nr; i++)
+		if (!sys || !memcmp(job[i].system, sys->uuid, 16))
+			job[kept++] = job[i];
+	if (kept)
+		qsort(job, kept, sizeof(*job), compare);
+	*list = job;
+	*nr = kept;
+	return 0;
+}
+
+int dmreplica_job_find(struct dmreplica *ctx, const struct dmreplica_system *sys, uint64_t id,
+		       struct dmreplica_job *job)
+{
+	struct dmreplica_job *list;
+	size_t nr, i;
+	int code;
+
+	code = dmreplica_job_list(ctx, sys, &list, &nr);
+	if (code)
+		return code;
+	for (i = 0; i < nr; i++)
+		if (list[i].id == id)
+			break;
+	if (i < nr)
+		*job = list[i];
+	free(list);
+	if (i < nr)
+		return 0;
+	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_FOUND, "system %s has no job %llu", sys->name,
+		  (unsigned long long)id);
+	return dmrl_hint(ctx, "jobs are listed until five minutes after their end: replicactl job list %s",
+			 sys->name);
+}
+
+static u64 now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int dmreplica_job_wait(struct dmreplica *ctx, const struct dmreplica_system *sys, uint64_t id,
+		       uint32_t timeout_ms,
+		       void (*progress)(void *arg, const struct dmreplica_job *job), void *arg,
+		       struct dmreplica_job *job)
+{
+	struct dmreplica_job last = { 0 };
+	u64 begin = now_ms();
+	unsigned int pause = POLL_MIN_MS;
+	struct timespec ts;
+	int code;
+
+	for (;;) {
+		code = dmreplica_job_find(ctx, sys, id, job);
+		if (code)
+			return code;
+		if (progress && (job->percent != last.percent || job->state != last.state))
+			progress(arg, job);
+		last = *job;
+		if (dmreplica_job_ended(job->state))
+			break;
+		if (timeout_ms && now_ms() - begin >= timeout_ms) {
+			dmrl_fail(ctx, DM_REPLICA_CODE_TIMEOUT,
+				  "job %llu of system %s is still running, at %u percent",
+				  (unsigned long long)id, sys->name, job->percent);
+			return dmrl_hint(ctx, "it goes on: replicactl job wait %s %llu", sys->name,
+					 (unsigned long long)id);
+		}
+		ts.tv_sec = 0;
+		ts.tv_nsec = pause * 1000000L;
+		nanosleep(&ts, NULL);
+		pause = min_t(unsigned int, pause * 2, POLL_MAX_MS);
+	}
+	if (job->state == DM_REPLICA_JOB_STATE_COMPLETED && !job->code)
+		return 0;
+	dmrl_fail(ctx, job->code ? (int)job->code : DM_REPLICA_CODE_FAILED,
+		  "job %llu of system %s ended with %s%s%s", (unsigned long long)id, sys->name,
+		  dmreplica_job_state_name(job->state), *job->text ? ": " : "", job->text);
+	return dmrl_hint(ctx, "replicactl status %s shows what state that leaves", sys->name);
+}

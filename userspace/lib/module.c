@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The kernel module, and what it tells in the kernel log. */
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "private.h"
+
+#define LOG_LINES	4
+
+extern char **environ;
+
+static int run(char *const argv[])
+{
+	static const char *const dirs[] = { "/usr/sbin/", "/sbin/", "/usr/bin/", "/bin/" };
+	posix_spawn_file_actions_t actions;
+	char path[64];
+	int status, err = ENOENT;
+	unsigned int i;
+	pid_t pid;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	for (i = 0; i < ARRAY_SIZE(dirs) && err; i++) {
+		snprintf(path, sizeof(path), "%s%s", dirs[i], argv[0]);
+		err = posix_spawn(&pid, path, &actions, NULL, argv, environ);
+	}
+	posix_spawn_file_actions_destroy(&actions);
+	if (err)
+		return -err;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -ENOENT;
+}
+
+static bool targets_there(struct dmreplica *ctx)
+{
+	return dmrl_dm_has_target(ctx, "replica", NULL, 0) &&
+	       dmrl_dm_has_target(ctx, "failover", NULL, 0);
+}
+
+/* Load the module unless its targets are there. */
+int dmrl_module_need(struct dmreplica *ctx)
+{
+	char *const dm[] = { "modprobe", "-q", "dm-mod", NULL };
+	char *const ours[] = { "modprobe", "-q", "dm-replica", NULL };
+
+	if (geteuid()) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_ACCESS_DENIED, "devices are made and removed by root only");
+		return dmrl_hint(ctx, "only root (CAP_SYS_ADMIN) may do this; try again with sudo");
+	}
+	if (access("/dev/mapper/control", F_OK) && access("/sys/class/misc/device-mapper", F_OK))
+		run(dm);
+	if (targets_there(ctx))
+		return 0;
+	run(ours);
+	if (targets_there(ctx))
+		return 0;
+	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_AVAILABLE,
+		  "the kernel has no targets \"replica\" and \"failover\", and module dm-replica cannot be loaded");
+	return dmrl_hint(ctx, "install the module for this kernel (make && sudo make install), see modprobe dm-replica and dmesg");
+}
+
+u64 dmrl_kernel_log_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000ULL + ts.tv_nsec / 1000;
+}
+
+/*
+ * Constructors answer with an errno only, their words are in the kernel log:
+ * append the last of what was said there about us since @since microseconds.
+ */
+void dmrl_append_kernel_log(struct dmreplica *ctx, u64 since)
+{
+	char lines[LOG_LINES][256], record[8192], *text, *end;
+	unsigned int nr = 0, i;
+	unsigned long long when;
+	ssize_t n;
+	int fd;
+
+	fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	for (;;) {
+		n = read(fd, record, sizeof(record) - 1);
+		if (n < 0 && errno == EPIPE)
+			continue;
+		if (n <= 0)
+			break;
+		record[n] = 0;
+		text = strchr(record, ';');
+		if (!text || sscanf(record, "%*u,%*u,%llu", &when) != 1)
+			continue;
+		/* the log's clock and ours may differ a little */
+		if (when + 10000 < since)
+			continue;
+		text++;
+		end = strchr(text, '\n');
+		if (end)
+			*end = 0;
+		if (!strstr(text, "replica") && !strstr(text, "device-mapper"))
+			continue;
+		snprintf(lines[nr++ % LOG_LINES], sizeof(lines[0]), "%.255s", text);
+	}
+	close(fd);
+	for (i = nr > LOG_LINES ? nr - LOG_LINES : 0; i < nr; i++)
+		dmrl_append(ctx, "\n  kernel: %s", lines[i % LOG_LINES]);
+}
+
+void dmreplica_versions(struct dmreplica *ctx, struct dmreplica_versions *v)
+{
+	memset(v, 0, sizeof(*v));
+	snprintf(v->library, sizeof(v->library), "%s", DMREPLICA_VERSION);
+	v->format = DMR_SB_VERSION;
+	v->family = DM_REPLICA_FAMILY_VERSION;
+	v->module_loaded = !access("/sys/module/dm_replica", F_OK);
+	if (dmrl_sysfs_read("/sys/module/dm_replica/version", v->module, sizeof(v->module)))
+		v->module[0] = 0;
+	if (dmrl_nl_present(ctx))
+		v->module_family = ctx->family_version;
+	dmrl_clear(ctx);
+}

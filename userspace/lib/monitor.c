@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Events, as the kernel multicasts them. */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <netlink/genl/ctrl.h>
+#include <netlink/genl/genl.h>
+#include <netlink/netlink.h>
+
+#include "private.h"
+
+struct dmreplica_monitor {
+	struct dmreplica *ctx;
+	struct nl_sock *sock;
+	struct nl_cb *cb;
+	struct dmrl_list queue;		/* of struct dmreplica_event */
+	size_t taken;
+	bool no_memory;
+};
+
+static struct dmreplica_event *add(struct dmreplica_monitor *mon, enum dmreplica_event_type type)
+{
+	struct dmreplica_event *event = dmrl_list_add(&mon->queue);
+
+	if (event)
+		event->type = type;
+	else
+		mon->no_memory = true;
+	return event;
+}
+
+static int on_event(struct nl_msg *msg, void *arg)
+{
+	struct genlmsghdr *head = genlmsg_hdr(nlmsg_hdr(msg));
+	struct nlattr *attrs[DMRL_NL_ATTRS];
+	struct dmreplica_monitor *mon = arg;
+	struct dmreplica_event *event;
+
+	if (nla_parse(attrs, DMRL_NL_ATTRS - 1, genlmsg_attrdata(head, 0), genlmsg_attrlen(head, 0),
+		      NULL))
+		return NL_OK;
+	if (head->cmd == DM_REPLICA_CMD_SYSTEM_NTF) {
+		event = add(mon, DMREPLICA_EVENT_SYSTEM);
+		if (event)
+			dmrl_system_parse(&event->system, attrs);
+	} else if (head->cmd == DM_REPLICA_CMD_JOB_NTF) {
+		event = add(mon, DMREPLICA_EVENT_JOB);
+		if (event)
+			dmrl_job_parse(&event->job, attrs);
+	}
+	return NL_OK;
+}
+
+/* Everything as it is now, behind what is queued. */
+static int queue_present(struct dmreplica_monitor *mon)
+{
+	struct dmrl_list systems = { .size = sizeof(struct dmreplica_system) };
+	struct dmrl_list jobs = { .size = sizeof(struct dmreplica_job) };
+	struct dmreplica_event *event;
+	size_t i;
+	int code;
+
+	code = dmrl_system_dump(mon->ctx, &systems);
+	if (!code)
+		code = dmrl_job_dump(mon->ctx, &jobs);
+	for (i = 0; !code && i < systems.nr; i++) {
+		event = add(mon, DMREPLICA_EVENT_SYSTEM);
+		if (event)
+			event->system = ((struct dmreplica_system *)systems.items)[i];
+	}
+	for (i = 0; !code && i < jobs.nr; i++) {
+		event = add(mon, DMREPLICA_EVENT_JOB);
+		if (event)
+			event->job = ((struct dmreplica_job *)jobs.items)[i];
+	}
+	if (!code)
+		add(mon, DMREPLICA_EVENT_CURRENT);
+	free(systems.items);
+	free(jobs.items);
+	return mon->no_memory ? dmrl_no_memory(mon->ctx) : code;
+}
+
+static int join(struct dmreplica_monitor *mon, const char *group)
+{
+	struct dmreplica *ctx = mon->ctx;
+	int id, err;
+
+	id = genl_ctrl_resolve_grp(ctx->sock, DM_REPLICA_FAMILY_NAME, group);
+	if (id < 0)
+		return dmrl_fail(ctx, DM_REPLICA_CODE_NOT_SUPPORTED,
+				 "the module has no multicast group %s", group);
+	err = nl_socket_add_membership(mon->sock, id);
+	if (!err)
+		return 0;
+	if (err == -NLE_PERM || err == -NLE_NOACCESS) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_ACCESS_DENIED,
+			  "only root (CAP_SYS_ADMIN) may listen to events");
+		return dmrl_hint(ctx, "try again with sudo; replicactl status needs no rights");
+	}
+	return dmrl_fail(ctx, DM_REPLICA_CODE_FAILED, "cannot listen to group %s: %s", group,
+			 nl_geterror(err));
+}
+
+int dmreplica_monitor_open(struct dmreplica *ctx, struct dmreplica_monitor **out)
+{
+	struct dmreplica_monitor *mon;
+	int code;
+
+	*out = NULL;
+	dmrl_clear(ctx);
+	code = dmrl_nl_connect(ctx);
+	if (code)
+		return code;
+	mon = calloc(1, sizeof(*mon));
+	if (!mon)
+		return dmrl_no_memory(ctx);
+	mon->ctx = ctx;
+	mon->queue.size = sizeof(struct dmreplica_event);
+	mon->sock = nl_socket_alloc();
+	mon->cb = nl_cb_alloc(NL_CB_DEFAULT);
+	if (!mon->sock || !mon->cb) {
+		code = dmrl_no_memory(ctx);
+	} else if (genl_connect(mon->sock)) {
+		code = dmrl_fail(ctx, DM_REPLICA_CODE_FAILED, "cannot open a netlink socket");
+	} else {
+		nl_socket_disable_seq_check(mon->sock);
+		nl_socket_set_nonblocking(mon->sock);
+		nl_socket_set_buffer_size(mon->sock, 1024 * 1024, 0);
+		nl_cb_set(mon->cb, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, NULL, NULL);
+		nl_cb_set(mon->cb, NL_CB_VALID, NL_CB_CUSTOM, on_event, mon);
+		/* listen first, so that nothing falls between the two */
+		code = join(mon, DM_REPLICA_MCGRP_SYSTEMS);
+		if (!code)
+			code = join(mon, DM_REPLICA_MCGRP_JOBS);
+		if (!code)
+			code = queue_present(mon);
+	}
+	if (code) {
+		dmreplica_monitor_close(mon);
+		return code;
+	}
+	*out = mon;
+	return 0;
+}
+
+int dmreplica_monitor_fd(const struct dmreplica_monitor *mon)
+{
+	return nl_socket_get_fd(mon->sock);
+}
+
+static int lost(struct dmreplica_monitor *mon)
+{
+	mon->queue.nr = 0;
+	mon->taken = 0;
+	add(mon, DMREPLICA_EVENT_LOST);
+	return queue_present(mon);
+}
+
+int dmreplica_monitor_next(struct dmreplica_monitor *mon, struct dmreplica_event *event,
+			   int timeout_ms)
+{
+	struct pollfd pfd = { .fd = nl_socket_get_fd(mon->sock), .events = POLLIN };
+	int err, code;
+
+	while (mon->taken == mon->queue.nr) {
+		mon->taken = 0;
+		mon->queue.nr = 0;
+		err = poll(&pfd, 1, timeout_ms);
+		if (err < 0 && errno != EINTR)
+			return dmrl_fail_errno(mon->ctx, errno, "cannot wait for events");
+		if (err < 0 || !err)
+			return dmrl_fail(mon->ctx, DM_REPLICA_CODE_TIMEOUT, "no event came in time");
+		errno = 0;
+		err = nl_recvmsgs(mon->sock, mon->cb);
+		/* ENOBUFS: the kernel had more to tell than we had room for */
+		if (err == -NLE_NOMEM || errno == ENOBUFS) {
+			code = lost(mon);
+			if (code)
+				return code;
+		} else if (err < 0 && err != -NLE_AGAIN) {
+			return dmrl_fail(mon->ctx, DM_REPLICA_CODE_FAILED, "netlink: %s",
+					 nl_geterror(err));
+		}
+		if (mon->no_memory)
+			return dmrl_no_memory(mon->ctx);
+	}
+	*event = ((struct dmreplica_event *)mon->queue.items)[mon->taken++];
+	return 0;
+}
+
+void dmreplica_monitor_close(struct dmreplica_monitor *mon)
+{
+	if (!mon)
+		return;
+	if (mon->sock)
+		nl_socket_free(mon->sock);
+	if (mon->cb)
+		nl_cb_put(mon->cb);
+	free(mon->queue.items);
+	free(mon);
+}

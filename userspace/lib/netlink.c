@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Requests to the kernel's netlink family, and what it answers. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <linux/genetlink.h>
+#include <linux/netlink.h>
+#include <netlink/genl/ctrl.h>
+#include <netlink/genl/genl.h>
+#include <netlink/netlink.h>
+
+#include "private.h"
+
+#ifndef SOL_NETLINK
+#define SOL_NETLINK	270
+#endif
+
+#define MAX_RESTARTS	20
+#define RECEIVE_BUFFER	(256 * 1024)
+
+struct call {
+	struct dmreplica *ctx;
+	dmrl_reply_fn fn;
+	void *arg;
+	int result;		/* of @fn, or a refusal */
+	bool done;
+	bool interrupted;
+};
+
+static void module_not_loaded(struct dmreplica *ctx)
+{
+	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_AVAILABLE, "module dm-replica is not loaded");
+	dmrl_hint(ctx, "replicactl attach NAME loads it");
+}
+
+/*
+ * The answer to CTRL_CMD_GETFAMILY is read here, not by genl_ctrl_resolve(),
+ * which drops the family's version.
+ */
+static int family_reply(struct nl_msg *msg, void *arg)
+{
+	struct genlmsghdr *head = genlmsg_hdr(nlmsg_hdr(msg));
+	struct nlattr *attrs[CTRL_ATTR_MAX + 1];
+	struct dmreplica *ctx = arg;
+
+	if (nla_parse(attrs, CTRL_ATTR_MAX, genlmsg_attrdata(head, 0), genlmsg_attrlen(head, 0),
+		      NULL))
+		return NL_SKIP;
+	if (attrs[CTRL_ATTR_FAMILY_ID])
+		ctx->family = nla_get_u16(attrs[CTRL_ATTR_FAMILY_ID]);
+	if (attrs[CTRL_ATTR_VERSION])
+		ctx->family_version = nla_get_u32(attrs[CTRL_ATTR_VERSION]);
+	return NL_SKIP;
+}
+
+static int ask_family(struct dmreplica *ctx, struct nl_sock *sock)
+{
+	struct nl_msg *msg = nlmsg_alloc();
+	int err = -NLE_NOMEM;
+
+	ctx->family = 0;
+	if (!msg)
+		return err;
+	if (genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, GENL_ID_CTRL, 0, 0, CTRL_CMD_GETFAMILY, 1) &&
+	    !nla_put_string(msg, CTRL_ATTR_FAMILY_NAME, DM_REPLICA_FAMILY_NAME)) {
+		nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, family_reply, ctx);
+		err = nl_send_auto(sock, msg);
+		if (err >= 0)
+			err = nl_recvmsgs_default(sock);
+		if (err >= 0)
+			err = nl_wait_for_ack(sock);
+	}
+	nlmsg_free(msg);
+	return ctx->family ? 0 : err < 0 ? err : -NLE_OBJ_NOTFOUND;
+}
+
+int dmrl_nl_connect(struct dmreplica *ctx)
+{
+	struct nl_sock *sock;
+	int one = 1;
+
+	if (ctx->sock)
+		return 0;
+	sock = nl_socket_alloc();
+	if (!sock)
+		return dmrl_no_memory(ctx);
+	if (genl_connect(sock)) {
+		nl_socket_free(sock);
+		return dmrl_fail(ctx, DM_REPLICA_CODE_FAILED, "cannot open a netlink socket");
+	}
+	nl_socket_set_buffer_size(sock, RECEIVE_BUFFER, 0);
+	if (ask_family(ctx, sock)) {
+		nl_socket_free(sock);
+		module_not_loaded(ctx);
+		return ctx->code;
+	}
+	/* refusals come with words and with the exact code */
+	setsockopt(nl_socket_get_fd(sock), SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one));
+	setsockopt(nl_socket_get_fd(sock), SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof(one));
+	ctx->sock = sock;
+	return 0;
+}
+
+/* Is the family there?  Leaves no refusal behind. */
+bool dmrl_nl_present(struct dmreplica *ctx)
+{
+	bool present = dmrl_nl_connect(ctx) == 0;
+
+	dmrl_clear(ctx);
+	return present;
+}
+
+struct nl_msg *dmrl_nl_message(struct dmreplica *ctx, int cmd, int flags)
+{
+	struct nl_msg *msg;
+
+	if (dmrl_nl_connect(ctx))
+		return NULL;
+	msg = nlmsg_alloc();
+	if (msg && !genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, ctx->family, 0, flags, cmd,
+				DM_REPLICA_FAMILY_VERSION)) {
+		nlmsg_free(msg);
+		msg = NULL;
+	}
+	if (!msg)
+		dmrl_no_memory(ctx);
+	return msg;
+}
+
+/*
+ * A refusal: the kernel's words and code if it sent any, else what the errno
+ * means.
+ */
+static void refusal(struct dmreplica *ctx, int err, struct nlattr *tlv, int len)
+{
+	struct nlattr *attrs[NLMSGERR_ATTR_MAX + 1] = { NULL };
+	char text[512] = "";
+	bool exact = false;
+	int code = 0;
+
+	err = -err;
+	if (len > 0 && !nla_parse(attrs, NLMSGERR_ATTR_MAX, tlv, len, NULL)) {
+		dmrl_nl_string(attrs[NLMSGERR_ATTR_MSG], text, sizeof(text));
+		if (attrs[NLMSGERR_ATTR_COOKIE] && nla_len(attrs[NLMSGERR_ATTR_COOKIE]) == 8) {
+			u64 cookie = dmrl_nl_u64(attrs[NLMSGERR_ATTR_COOKIE]);
+
+			exact = cookie >= DM_REPLICA_CODE_FAILED &&
+				cookie <= DM_REPLICA_CODE_NOT_FOUND;
+			code = cookie;
+		}
+	}
+	if (!exact)
+		code = dmreplica_code_of_errno(err);
+	if (*text) {
+		dmrl_fail(ctx, code, "%s", text);
+		return;
+	}
+	if (err == EPERM || err == EACCES) {
+		dmrl_fail(ctx, code, "only root (CAP_SYS_ADMIN) may change a system");
+		dmrl_hint(ctx, "try again with sudo");
+	} else if (err == EOPNOTSUPP) {
+		dmrl_fail(ctx, code, "this version of module dm-replica does not know that operation");
+		dmrl_hint(ctx, "replicactl version shows what is loaded");
+	} else {
+		dmrl_fail(ctx, code, "the kernel refused: %s", strerror(err));
+	}
+}
+
+static int on_error(struct sockaddr_nl *who, struct nlmsgerr *e, void *arg)
+{
+	struct nlmsghdr *nlh = (struct nlmsghdr *)((char *)e - NLMSG_HDRLEN);
+	struct call *call = arg;
+	size_t skip = sizeof(*e);
+	int len = 0;
+
+	(void)who;
+	if (nlh->nlmsg_flags & NLM_F_ACK_TLVS) {
+		if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
+			skip += NLMSG_ALIGN(e->msg.nlmsg_len) - NLMSG_HDRLEN;
+		len = (int)nlmsg_datalen(nlh) - (int)skip;
+	}
+	refusal(call->ctx, e->error, (struct nlattr *)((char *)e + skip), len);
+	call->result = call->ctx->code;
+	call->done = true;
+	return NL_STOP;
+}
+
+static int on_ack(struct nl_msg *msg, void *arg)
+{
+	struct call *call = arg;
+
+	(void)msg;
+	call->done = true;
+	return NL_STOP;
+}
+
+/* A dump ends with the errno of its last step, and the words for it. */
+static int on_finish(struct nl_msg *msg, void *arg)
+{
+	struct nlmsghdr *nlh = nlmsg_hdr(msg);
+	struct call *call = arg;
+	int err = 0;
+
+	if (nlmsg_datalen(nlh) >= (int)sizeof(err))
+		memcpy(&err, nlmsg_data(nlh), sizeof(err));
+	if (err < 0 && !call->result) {
+		refusal(call->ctx, err, (struct nlattr *)((char *)nlmsg_data(nlh) + sizeof(err)),
+			nlh->nlmsg_flags & NLM_F_ACK_TLVS ?
+			nlmsg_datalen(nlh) - (int)sizeof(err) : 0);
+		call->result = call->ctx->code;
+	}
+	call->done = true;
+	return NL_STOP;
+}
+
+static int on_dump_intr(struct nl_msg *msg, void *arg)
+{
+	struct call *call = arg;
+
+	(void)msg;
+	call->interrupted = true;
+	return NL_OK;
+}
+
+static int on_valid(struct nl_msg *msg, void *arg)
+{
+	struct genlmsghdr *head = genlmsg_hdr(nlmsg_hdr(msg));
+	struct nlattr *attrs[DMRL_NL_ATTRS];
+	struct call *call = arg;
+
+	if (nlmsg_hdr(msg)->nlmsg_type != call->ctx->family || call->result || !call->fn)
+		return NL_OK;
+	if (nla_parse(attrs, DMRL_NL_ATTRS - 1, genlmsg_attrdata(head, 0), genlmsg_attrlen(head, 0),
+		      NULL))
+		return NL_OK;
+	call->result = call->fn(call->arg, head->cmd, attrs);
+	return NL_OK;
+}
+
+static int transact(struct dmreplica *ctx, struct nl_msg *msg, struct call *call)
+{
+	struct nl_cb *cb = nl_cb_alloc(NL_CB_DEFAULT);
+	int err;
+
+	if (!cb)
+		return dmrl_no_memory(ctx);
+	nl_cb_err(cb, NL_CB_CUSTOM, on_error, call);
+	nl_cb_set(cb, NL_CB_ACK, NL_CB_CUSTOM, on_ack, call);
+	nl_cb_set(cb, NL_CB_FINISH, NL_CB_CUSTOM, on_finish, call);
+	nl_cb_set(cb, NL_CB_DUMP_INTR, NL_CB_CUSTOM, on_dump_intr, call);
+	nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_valid, call);
+	err = nl_send_auto(ctx->sock, msg);
+	while (err >= 0 && !call->done)
+		err = nl_recvmsgs(ctx->sock, cb);
+	nl_cb_put(cb);
+	if (call->result)
+		return call->result;
+	if (err < 0 && err != -NLE_DUMP_INTR && !call->done) {
+		/* what is still on its way would be taken for the next answer */
+		nl_socket_free(ctx->sock);
+		ctx->sock = NULL;
+		return dmrl_fail(ctx, DM_REPLICA_CODE_FAILED, "netlink: %s", nl_geterror(err));
+	}
+	return 0;
+}
+
+int dmrl_nl_call(struct dmreplica *ctx, struct nl_msg *msg, dmrl_reply_fn fn, void *arg)
+{
+	struct call call = { .ctx = ctx, .fn = fn, .arg = arg };
+	int code;
+
+	nlmsg_hdr(msg)->nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
+	code = transact(ctx, msg, &call);
+	nlmsg_free(msg);
+	return code;
+}
+
+int dmrl_nl_dump_of(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid, dmrl_reply_fn fn,
+		    void (*restart)(void *arg), void *arg)
+{
+	unsigned int tries;
+	struct nl_msg *msg;
+	int code;
+
+	for (tries = 0; tries < MAX_RESTARTS; tries++) {
+		struct call call = { .ctx = ctx, .fn = fn, .arg = arg };
+
+		msg = dmrl_nl_message(ctx, cmd, NLM_F_REQUEST | NLM_F_DUMP);
+		if (!msg)
+			return ctx->code;
+		if (uuid && nla_put(msg, attr, 16, uuid)) {
+			nlmsg_free(msg);
+			return dmrl_no_memory(ctx);
+		}
+		code = transact(ctx, msg, &call);
+		nlmsg_free(msg);
+		if (code || !call.interrupted)
+			return code;
+		/* something changed in the middle: take all of it again */
+		if (restart)
+			restart(arg);
+	}
+	return dmrl_fail(ctx, DM_REPLICA_CODE_TIMEOUT,
+			 "systems change faster than they can be listed");
+}
+
+int dmrl_nl_dump(struct dmreplica *ctx, int cmd, dmrl_reply_fn fn, void (*restart)(void *arg),
+		 void *arg)
+{
+	return dmrl_nl_dump_of(ctx, cmd, 0, NULL, fn, restart, arg);
+}
+
+void dmrl_nl_string(struct nlattr *attr, char *out, size_t size)
+{
+	size_t len;
+
+	out[0] = 0;
+	if (!attr)
+		return;
+	len = nla_len(attr);
+	if (len >= size)
+		len = size - 1;
+	memcpy(out, nla_data(attr), len);
+	out[len] = 0;
+}
+
+void dmrl_nl_uuid(struct nlattr *attr, u8 *uuid)
+{
+	if (attr && nla_len(attr) == 16)
+		memcpy(uuid, nla_data(attr), 16);
+}
+
+u32 dmrl_nl_u32(struct nlattr *attr)
+{
+	return attr && nla_len(attr) >= 4 ? nla_get_u32(attr) : 0;
+}
+
+u64 dmrl_nl_u64(struct nlattr *attr)
+{
+	return attr && nla_len(attr) >= 8 ? nla_get_u64(attr) : 0;
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Operations: what changes a system. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+
+#include "private.h"
+
+struct answer {
+	u32 code;
+	u64 job;
+	u64 point;
+};
+
+static int op_reply(void *arg, int cmd, struct nlattr **attrs)
+{
+	struct answer *answer = arg;
+
+	(void)cmd;
+	answer->code = dmrl_nl_u32(attrs[DM_REPLICA_A_OP_CODE]);
+	answer->job = dmrl_nl_u64(attrs[DM_REPLICA_A_OP_JOB]);
+	answer->point = dmrl_nl_u64(attrs[DM_REPLICA_A_OP_POINT]);
+	return 0;
+}
+
+/* Each stands for one attribute; true if there is no room for it. */
+static bool put_op(struct nl_msg *msg, const struct dmreplica_op *op)
+{
+	unsigned int given = op->given;
+
+	if ((given & DMREPLICA_OP_POINT) && nla_put_u64(msg, DM_REPLICA_A_OP_POINT, op->point))
+		return true;
+	if ((given & DMREPLICA_OP_KIND) && nla_put_u32(msg, DM_REPLICA_A_OP_POINT_KIND, op->kind))
+		return true;
+	if ((given & DMREPLICA_OP_LABEL) &&
+	    nla_put_string(msg, DM_REPLICA_A_OP_POINT_NAME, op->label))
+		return true;
+	if ((given & DMREPLICA_OP_EXPECT_STATE) &&
+	    nla_put_u64(msg, DM_REPLICA_A_OP_EXPECT_STATE_NUMBER, op->expect_state))
+		return true;
+	if ((given & DMREPLICA_OP_EXPECT_WRITES) &&
+	    nla_put_u64(msg, DM_REPLICA_A_OP_EXPECT_WRITES, op->expect_writes))
+		return true;
+	return (given & DMREPLICA_OP_TIMEOUT) &&
+	       nla_put_u32(msg, DM_REPLICA_A_OP_TIMEOUT, op->timeout_ms);
+}
+
+/* Name who has a failover device open, after the kernel said that somebody has. */
+static void append_openers(struct dmreplica *ctx, const struct dmreplica_system *sys)
+{
+	char message[sizeof(ctx->message)], hint[sizeof(ctx->hint)];
+	dev_t devs[2 * DMREPLICA_MAX_DISKS];
+	struct dmreplica_disk *disks;
+	unsigned int n = 0, unseen = 0;
+	size_t nr, i;
+
+	memcpy(message, ctx->message, sizeof(message));
+	memcpy(hint, ctx->hint, sizeof(hint));
+	if (dmreplica_disk_list(ctx, sys, &disks, &nr)) {
+		disks = NULL;
+		nr = 0;
+	}
+	dmrl_fail(ctx, DM_REPLICA_CODE_IN_USE, "%s", message);
+	if (*hint)
+		dmrl_hint(ctx, "%s", hint);
+	for (i = 0; i < nr && i < DMREPLICA_MAX_DISKS; i++) {
+		if (disks[i].live_major)
+			devs[n++] = makedev(disks[i].live_major, disks[i].live_minor);
+		if (disks[i].test_major)
+			devs[n++] = makedev(disks[i].test_major, disks[i].test_minor);
+		unseen += disks[i].live_openers || disks[i].test_openers;
+	}
+	if (!dmrl_append_holders(ctx, devs, n, false) && unseen)
+		dmrl_append(ctx, "\n  who has it open cannot be seen from here");
+	if (!*ctx->hint)
+		dmrl_hint(ctx, "unmount it or stop what uses it, then try again");
+	free(disks);
+}
+
+static int operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system *sys,
+		   struct dmreplica_op *op)
+{
+	struct dmreplica_op none = { 0 };
+	struct answer answer = { 0 };
+	struct nl_msg *msg;
+	int code;
+
+	dmrl_clear(ctx);
+	if (!op)
+		op = &none;
+	op->job = 0;
+	op->point_made = 0;
+	msg = dmrl_nl_message(ctx, cmd, 0);
+	if (!msg)
+		return ctx->code;
+	if (nla_put(msg, DM_REPLICA_A_OP_SYSTEM, 16, sys->uuid) || put_op(msg, op)) {
+		nlmsg_free(msg);
+		return dmrl_no_memory(ctx);
+	}
+	code = dmrl_nl_call(ctx, msg, op_reply, &answer);
+	if (code == DM_REPLICA_CODE_IN_USE)
+		append_openers(ctx, sys);
+	if (code)
+		return code;
+	op->job = answer.job;
+	op->point_made = answer.point;
+	return answer.code;
+}
+
+int dmreplica_point_make(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			 struct dmreplica_op *op)
+{
+	return operate(ctx, DM_REPLICA_CMD_POINT_NEW, sys, op);
+}
+
+int dmreplica_point_drop(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			 struct dmreplica_op *op)
+{
+	return operate(ctx, DM_REPLICA_CMD_POINT_DEL, sys, op);
+}
+
+int dmreplica_failover(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		       struct dmreplica_op *op)
+{
+	return operate(ctx, DM_REPLICA_CMD_FAILOVER_INITIATE, sys, op);
+}
+
+int dmreplica_revert(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		     struct dmreplica_op *op)
+{
+	return operate(ctx, DM_REPLICA_CMD_FAILOVER_REVERT, sys, op);
+}
+
+int dmreplica_vacuum_hold(struct dmreplica *ctx, const struct dmreplica_system *sys, bool hold)
+{
+	struct nl_msg *msg;
+
+	dmrl_clear(ctx);
+	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_VACUUM_SET, 0);
+	if (!msg)
+		return ctx->code;
+	if (nla_put(msg, DM_REPLICA_A_OP_SYSTEM, 16, sys->uuid) ||
+	    nla_put_u32(msg, DM_REPLICA_A_OP_HOLD, hold)) {
+		nlmsg_free(msg);
+		return dmrl_no_memory(ctx);
+	}
+	return dmrl_nl_call(ctx, msg, NULL, NULL);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the sources of libdmreplica share among themselves. */
+#ifndef DMREPLICA_PRIVATE_H
+#define DMREPLICA_PRIVATE_H
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "dmreplica.h"
+#include "../../uapi/dm-replica.h"
+#include "../../kmod/codec.h"
+#include "../../kmod/replay.h"
+
+#define DMRL_PRINTF(f, a)	__attribute__((format(printf, f, a)))
+
+struct nl_sock;
+
+struct dmreplica {
+	int code;
+	char message[4096];
+	char hint[1024];
+	char conf_dir[400];
+	void (*warn)(void *arg, const char *text);
+	void *warn_arg;
+	struct nl_sock *sock;		/* NULL until the family has been found */
+	int family;
+	uint32_t family_version;
+	char dm_log[512];		/* last error that libdevmapper told */
+	bool test_files;		/* take plain files for devices: tests only */
+};
+
+/* context.c: the outcome of a call */
+void dmrl_clear(struct dmreplica *ctx);
+int dmrl_fail(struct dmreplica *ctx, int code, const char *fmt, ...) DMRL_PRINTF(3, 4);
+int dmrl_fail_errno(struct dmreplica *ctx, int err, const char *fmt, ...) DMRL_PRINTF(3, 4);
+int dmrl_no_memory(struct dmreplica *ctx);
+/* Return: the code of the refusal the hint belongs to. */
+int dmrl_hint(struct dmreplica *ctx, const char *fmt, ...) DMRL_PRINTF(2, 3);
+int dmrl_append(struct dmreplica *ctx, const char *fmt, ...) DMRL_PRINTF(2, 3);
+void dmrl_warn(struct dmreplica *ctx, const char *fmt, ...) DMRL_PRINTF(2, 3);
+
+/* A growing list: items of @size bytes, one block that the caller frees. */
+struct dmrl_list {
+	void *items;
+	size_t nr;
+	size_t room;
+	size_t size;
+};
+
+/* Return: a zeroed new item, or NULL. */
+void *dmrl_list_add(struct dmrl_list *list);
+
+/* code.c */
+int dmrl_code_of_local_errno(int err);
+
+/* name.c */
+const char *dmrl_system_name_fault(const char *name);
+const char *dmrl_disk_name_fault(const char *name);
+/* Name of a dm device: NAME-DISK, NAME-DISK-replica, NAME-DISK-test. */
+int dmrl_device_name(char *out, size_t size, const char *system, const char *disk,
+		     const char *kind);
+int dmrl_device_uuid(char *out, size_t size, const u8 *uuid, const char *disk,
+		     const char *kind);
+
+/* blockdev.c */
+int dmrl_sysfs_read(const char *path, char *buf, size_t size);
+int dmrl_sysfs_read_dev(dev_t dev, const char *attr, char *buf, size_t size);
+/* Does @bdev carry the identity that a store names? */
+bool dmrl_same_identity(const struct dmreplica_blockdev *bdev, u32 type, const char *identity);
+
+/* holder.c: append to the message who holds these.  Return: how many were named. */
+size_t dmrl_append_holders(struct dmreplica *ctx, const dev_t *devs, unsigned int nr,
+			   bool writers_only);
+
+/* store.c */
+struct dmreplica_store {
+	int fd;
+	struct dmreplica_blockdev bdev;
+	void *bounce;			/* aligned for direct I/O */
+	struct dmr_reader reader;
+	void *raw[DMR_SB_COPIES];
+	struct dmr_sb *sb[DMR_SB_COPIES];
+	struct dmreplica_copy copy[DMR_SB_COPIES];
+	bool chosen;
+	struct dmr_sb *super;
+	struct dmr_damage damage;	/* of the last refusal; no reason if there was none */
+};
+
+int dmrl_store_open_flags(struct dmreplica *ctx, const char *path, int flags,
+			  struct dmreplica_store **store);
+/* Turn what replay returned into a refusal. */
+int dmrl_replay_refusal(struct dmreplica *ctx, const char *path, int err,
+			const struct dmr_damage *dmg);
+u32 dmrl_shown_state(const struct dmr_sb *sb);
+
+/* host.c */
+bool dmrl_host_id(u8 id[16]);
+u64 dmrl_now(void);
+
+/* module.c */
+int dmrl_module_need(struct dmreplica *ctx);
+void dmrl_append_kernel_log(struct dmreplica *ctx, u64 since_ns);
+u64 dmrl_kernel_log_now(void);
+
+/* devmapper.c */
+struct dmrl_dm_device {
+	char name[128];
+	char uuid[132];
+	u32 major;
+	u32 minor;
+};
+
+int dmrl_dm_list(struct dmreplica *ctx, const u8 *uuid, struct dmrl_dm_device **list,
+		 size_t *nr);
+int dmrl_dm_create(struct dmreplica *ctx, const char *name, const char *uuid, u64 sectors,
+		   const char *target, const char *params, u32 *cookie, u32 *minor, int *err);
+int dmrl_dm_remove(struct dmreplica *ctx, const char *name, u32 *cookie, int *err);
+int dmrl_dm_open_count(struct dmreplica *ctx, const char *name, int *count, int *err);
+bool dmrl_dm_has_target(struct dmreplica *ctx, const char *target, char *version,
+			size_t size);
+void dmrl_dm_settle(struct dmreplica *ctx, u32 *cookie);
+void dmrl_dm_begin(struct dmreplica *ctx);
+
+/* netlink.c */
+struct nl_msg;
+struct nlattr;
+struct nlmsghdr;
+
+typedef int (*dmrl_reply_fn)(void *arg, int cmd, struct nlattr **attrs);
+
+/* Return: 0; 32777 if the module is not loaded. */
+int dmrl_nl_connect(struct dmreplica *ctx);
+bool dmrl_nl_present(struct dmreplica *ctx);
+struct nl_msg *dmrl_nl_message(struct dmreplica *ctx, int cmd, int flags);
+/* Sends and frees @msg; calls @fn for every reply. */
+int dmrl_nl_call(struct dmreplica *ctx, struct nl_msg *msg, dmrl_reply_fn fn, void *arg);
+/*
+ * Dumps everything of @cmd; again from the start when it was interrupted, after
+ * calling @restart.
+ */
+int dmrl_nl_dump(struct dmreplica *ctx, int cmd, dmrl_reply_fn fn, void (*restart)(void *arg),
+		 void *arg);
+int dmrl_nl_dump_of(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid, dmrl_reply_fn fn,
+		    void (*restart)(void *arg), void *arg);
+#define DMRL_NL_ATTRS	64
+
+void dmrl_nl_string(struct nlattr *attr, char *out, size_t size);
+void dmrl_nl_uuid(struct nlattr *attr, u8 *uuid);
+u32 dmrl_nl_u32(struct nlattr *attr);
+u64 dmrl_nl_u64(struct nlattr *attr);
+
+/* system.c, job.c: from a message's attributes */
+void dmrl_system_parse(struct dmreplica_system *sys, struct nlattr **attrs);
+void dmrl_job_parse(struct dmreplica_job *job, struct nlattr **attrs);
+int dmrl_system_dump(struct dmreplica *ctx, struct dmrl_list *list);
+int dmrl_job_dump(struct dmreplica *ctx, struct dmrl_list *list);
+
+#endif /* DMREPLICA_PRIVATE_H */

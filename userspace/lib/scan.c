@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Scanning: stores are found by their superblocks, homes by their identities. */
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "private.h"
+
+/* All block devices of this machine that have a size. */
+static int all_devices(struct dmreplica *ctx, struct dmrl_list *list)
+{
+	char path[300], buf[64], dev_path[256], uuid[160];
+	struct dmreplica_blockdev *bdev, one;
+	unsigned int maj, min;
+	struct dirent *de;
+	DIR *dir;
+
+	dir = opendir("/sys/class/block");
+	if (!dir)
+		return 0;
+	while ((de = readdir(dir))) {
+		if (de->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/sys/class/block/%.200s/size", de->d_name);
+		if (dmrl_sysfs_read(path, buf, sizeof(buf)) || !strtoull(buf, NULL, 10))
+			continue;
+		snprintf(path, sizeof(path), "/sys/class/block/%.200s/dev", de->d_name);
+		if (dmrl_sysfs_read(path, buf, sizeof(buf)) ||
+		    sscanf(buf, "%u:%u", &maj, &min) != 2)
+			continue;
+		/* our own devices hold guests' content, and may be offline */
+		if (!dmrl_sysfs_read_dev(makedev(maj, min), "dm/uuid", uuid, sizeof(uuid)) &&
+		    !strncmp(uuid, "DMREPLICA-", 10))
+			continue;
+		dmreplica_device_path(maj, min, dev_path, sizeof(dev_path));
+		if (dmreplica_blockdev_probe(ctx, dev_path, &one))
+			continue;
+		bdev = dmrl_list_add(list);
+		if (!bdev) {
+			closedir(dir);
+			return dmrl_no_memory(ctx);
+		}
+		*bdev = one;
+	}
+	closedir(dir);
+	return 0;
+}
+
+static const struct dmreplica_blockdev *find_home(const struct dmrl_list *devices,
+						  const struct dmr_disk_info *disk)
+{
+	const struct dmreplica_blockdev *bdev = devices->items;
+	size_t i;
+
+	for (i = 0; i < devices->nr; i++) {
+		if (bdev[i].bytes != disk->sectors * 512)
+			continue;
+		if (disk->identity_type == DMR_IDENTITY_PATH ?
+		    !strcmp(bdev[i].path, disk->identity) :
+		    disk->identity_type != DMR_IDENTITY_NONE &&
+		    dmrl_same_identity(&bdev[i], disk->identity_type, disk->identity))
+			return &bdev[i];
+	}
+	return NULL;
+}
+
+/* Return: true if there is a store on this device. */
+static bool look(struct dmreplica *ctx, const char *path, const struct dmrl_list *devices,
+		 struct dmreplica_found *found)
+{
+	const struct dmreplica_blockdev *home;
+	struct dmreplica_store *store;
+	const struct dmr_sb *sb;
+	unsigned int i;
+	int code;
+
+	if (dmreplica_store_open(ctx, path, &store))
+		return false;
+	code = dmreplica_store_super(ctx, store, &sb);
+	if (code) {
+		if (code != DM_REPLICA_CODE_INVALID_PARAMETER)
+			dmrl_warn(ctx, "%s", ctx->message);
+		dmreplica_store_close(store);
+		return false;
+	}
+	memset(found, 0, sizeof(*found));
+	memcpy(found->conf.name, sb->name, sizeof(found->conf.name));
+	memcpy(found->conf.uuid, sb->system_uuid, 16);
+	memcpy(found->conf.store, store->bdev.path, sizeof(found->conf.store));
+	found->dev = store->bdev.dev;
+	found->bytes = store->bdev.bytes;
+	found->state = dmrl_shown_state(sb);
+	found->conf.nr_disks = sb->nr_disks;
+	for (i = 0; i < sb->nr_disks; i++) {
+		memcpy(found->conf.disks[i].name, sb->disks[i].name,
+		       sizeof(found->conf.disks[i].name));
+		home = find_home(devices, &sb->disks[i]);
+		if (home)
+			memcpy(found->conf.disks[i].path, home->path,
+			       sizeof(found->conf.disks[i].path));
+		else
+			found->missing++;
+	}
+	dmreplica_store_close(store);
+	return true;
+}
+
+static int add_known(struct dmreplica *ctx, struct dmreplica_found *found, size_t nr)
+{
+	struct dmreplica_system *list;
+	size_t nr_known, i, j;
+	int code;
+
+	code = dmreplica_system_list(ctx, &list, &nr_known);
+	if (code)
+		return code;
+	for (i = 0; i < nr; i++) {
+		for (j = 0; j < nr_known; j++) {
+			if (memcmp(found[i].conf.uuid, list[j].uuid, 16))
+				continue;
+			found[i].known = list[j].known;
+			found[i].attached = list[j].attached;
+		}
+	}
+	free(list);
+	return 0;
+}
+
+int dmreplica_scan(struct dmreplica *ctx, const char *const *paths, unsigned int nr_paths,
+		   struct dmreplica_found **list, size_t *nr)
+{
+	struct dmrl_list devices = { .size = sizeof(struct dmreplica_blockdev) };
+	struct dmrl_list result = { .size = sizeof(struct dmreplica_found) };
+	const struct dmreplica_blockdev *bdev;
+	struct dmreplica_found *found;
+	size_t i, count;
+	int code;
+
+	*list = NULL;
+	*nr = 0;
+	dmrl_clear(ctx);
+	code = all_devices(ctx, &devices);
+	bdev = devices.items;
+	count = paths ? nr_paths : devices.nr;
+	for (i = 0; !code && i < count; i++) {
+		found = dmrl_list_add(&result);
+		if (!found) {
+			code = dmrl_no_memory(ctx);
+			break;
+		}
+		if (!look(ctx, paths ? paths[i] : bdev[i].path, &devices, found)) {
+			result.nr--;
+			if (paths)
+				dmrl_warn(ctx, "%s", ctx->message);
+		}
+	}
+	free(devices.items);
+	if (!code)
+		code = add_known(ctx, result.items, result.nr);
+	if (code) {
+		free(result.items);
+		return code;
+	}
+	dmrl_clear(ctx);
+	*list = result.items;
+	*nr = result.nr;
+	return 0;
+}

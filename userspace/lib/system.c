@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Systems: those the kernel has attached, and those that files name. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include <linux/netlink.h>
+
+#include "private.h"
+
+#define A(name)	attrs[DM_REPLICA_A_SYSTEM_##name]
+
+void dmrl_system_parse(struct dmreplica_system *sys, struct nlattr **attrs)
+{
+	memset(sys, 0, sizeof(*sys));
+	sys->attached = true;
+	sys->read = true;
+	dmrl_nl_uuid(A(UUID), sys->uuid);
+	dmrl_nl_string(A(NAME), sys->name, sizeof(sys->name));
+	sys->state = dmrl_nl_u32(A(STATE));
+	sys->state_number = dmrl_nl_u64(A(STATE_NUMBER));
+	sys->state_time = dmrl_nl_u64(A(STATE_TIME));
+	sys->flags = dmrl_nl_u32(A(FLAGS));
+	dmrl_nl_string(A(REASON), sys->reason, sizeof(sys->reason));
+	dmrl_nl_uuid(A(STORE_UUID), sys->store_uuid);
+	sys->store_major = dmrl_nl_u32(A(STORE_MAJOR));
+	sys->store_minor = dmrl_nl_u32(A(STORE_MINOR));
+	sys->chunk_bytes = dmrl_nl_u32(A(CHUNK_BYTES));
+	sys->disks = dmrl_nl_u32(A(DISKS));
+	sys->disks_attached = dmrl_nl_u32(A(DISKS_ATTACHED));
+	sys->points = dmrl_nl_u32(A(POINTS));
+	sys->slots = dmrl_nl_u64(A(SLOTS));
+	sys->slots_used = dmrl_nl_u64(A(SLOTS_USED));
+	sys->versions = dmrl_nl_u64(A(VERSIONS));
+	sys->log_blocks = dmrl_nl_u64(A(LOG_BLOCKS));
+	sys->log_used = dmrl_nl_u64(A(LOG_USED));
+	sys->commits = dmrl_nl_u64(A(COMMITS));
+	sys->superblocks = dmrl_nl_u64(A(SUPERBLOCKS));
+	sys->live_point = dmrl_nl_u64(A(LIVE_POINT));
+	sys->live_time = dmrl_nl_u64(A(LIVE_TIME));
+	sys->live_bytes = dmrl_nl_u64(A(LIVE_BYTES));
+	sys->live_writes = dmrl_nl_u64(A(LIVE_WRITES));
+	sys->vacuum_pending = dmrl_nl_u64(A(VACUUM_PENDING));
+	sys->vacuum_held = dmrl_nl_u32(A(VACUUM_HELD));
+	dmreplica_device_path(sys->store_major, sys->store_minor, sys->store, sizeof(sys->store));
+}
+
+struct dump {
+	struct dmreplica *ctx;
+	struct dmrl_list *list;
+};
+
+static int system_reply(void *arg, int cmd, struct nlattr **attrs)
+{
+	struct dump *dump = arg;
+	struct dmreplica_system *sys;
+	char bytes[32];
+
+	(void)cmd;
+	sys = dmrl_list_add(dump->list);
+	if (!sys)
+		return dmrl_no_memory(dump->ctx);
+	dmrl_system_parse(sys, attrs);
+	if (!dmrl_sysfs_read_dev(makedev(sys->store_major, sys->store_minor), "size", bytes,
+				 sizeof(bytes)))
+		sys->store_bytes = strtoull(bytes, NULL, 10) * 512;
+	return 0;
+}
+
+static void system_restart(void *arg)
+{
+	((struct dump *)arg)->list->nr = 0;
+}
+
+int dmrl_system_dump(struct dmreplica *ctx, struct dmrl_list *list)
+{
+	struct dump dump = { .ctx = ctx, .list = list };
+
+	return dmrl_nl_dump(ctx, DM_REPLICA_CMD_SYSTEM_GET, system_reply, system_restart, &dump);
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(((const struct dmreplica_system *)a)->name,
+		      ((const struct dmreplica_system *)b)->name);
+}
+
+int dmreplica_system_list(struct dmreplica *ctx, struct dmreplica_system **list, size_t *nr)
+{
+	struct dmrl_list found = { .size = sizeof(struct dmreplica_system) };
+	struct dmreplica_system *sys;
+	struct dmreplica_conf *conf;
+	size_t nr_conf, i, j;
+	int code;
+
+	*list = NULL;
+	*nr = 0;
+	dmrl_clear(ctx);
+	if (dmrl_nl_present(ctx)) {
+		code = dmrl_system_dump(ctx, &found);
+		if (code)
+			goto fail;
+	}
+	code = dmreplica_conf_list(ctx, &conf, &nr_conf);
+	if (code) {
+		/* what is attached can be shown without the files */
+		dmrl_warn(ctx, "%s", ctx->message);
+		conf = NULL;
+		nr_conf = 0;
+	}
+	for (i = 0; i < nr_conf; i++) {
+		sys = found.items;
+		for (j = 0; j < found.nr; j++)
+			if (!memcmp(sys[j].uuid, conf[i].uuid, 16))
+				break;
+		if (j < found.nr) {
+			sys[j].known = true;
+			continue;
+		}
+		sys = dmrl_list_add(&found);
+		if (!sys) {
+			free(conf);
+			code = dmrl_no_memory(ctx);
+			goto fail;
+		}
+		snprintf(sys->name, sizeof(sys->name), "%s", conf[i].name);
+		snprintf(sys->store, sizeof(sys->store), "%s", conf[i].store);
+		memcpy(sys->uuid, conf[i].uuid, 16);
+		sys->disks = conf[i].nr_disks;
+		sys->known = true;
+	}
+	free(conf);
+	dmrl_clear(ctx);
+	if (found.nr)
+		qsort(found.items, found.nr, found.size, compare);
+	*list = found.items;
+	*nr = found.nr;
+	return 0;
+fail:
+	free(found.items);
+	return code;
+}
+
+int dmreplica_system_find(struct dmreplica *ctx, const char *name, struct dmreplica_system *sys)
+{
+	struct dmreplica_system *list;
+	size_t nr, i;
+	u8 uuid[16];
+	int code;
+
+	code = dmreplica_system_list(ctx, &list, &nr);
+	if (code)
+		return code;
+	for (i = 0; i < nr; i++)
+		if (!strcmp(list[i].name, name))
+			break;
+	if (i == nr && dmreplica_uuid_parse(name, uuid))
+		for (i = 0; i < nr; i++)
+			if (!memcmp(list[i].uuid, uuid, 16))
+				break;
+	if (i < nr)
+		*sys = list[i];
+	free(list);
+	if (i < nr)
+		return 0;
+	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_FOUND, "no system is known as %s", name);
+	return dmrl_hint(ctx, "replicactl list shows what is known, replicactl scan looks for stores");
+}
+
+int dmreplica_system_attached(struct dmreplica *ctx, const char *name,
+			      struct dmreplica_system *sys)
+{
+	int code = dmreplica_system_find(ctx, name, sys);
+
+	if (code || sys->attached)
+		return code;
+	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_AVAILABLE, "system %s is not attached", sys->name);
+	return dmrl_hint(ctx, "replicactl attach %s", sys->name);
+}
+
+int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *sys)
+{
+	struct dmreplica_report report;
+	struct dmreplica_store *store;
+	const struct dmr_sb *sb;
+	unsigned int i;
+	int code;
+
+	code = dmreplica_store_open(ctx, sys->store, &store);
+	if (code)
+		return code;
+	code = dmreplica_store_super(ctx, store, &sb);
+	if (!code && memcmp(sb->system_uuid, sys->uuid, 16))
+		code = dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+				 "store %s belongs to another system, %s", sys->store, sb->name);
+	if (code)
+		goto out;
+	sys->read = true;
+	sys->state = dmrl_shown_state(sb);
+	sys->state_number = sb->state_number;
+	sys->state_time = sb->state_time;
+	memcpy(sys->store_uuid, sb->store_uuid, 16);
+	sys->store_major = major(store->bdev.dev);
+	sys->store_minor = minor(store->bdev.dev);
+	sys->store_bytes = store->bdev.bytes;
+	sys->chunk_bytes = sb->chunk_bytes;
+	sys->disks = sb->nr_disks;
+	sys->points = sb->nr_points;
+	sys->live_time = sb->live.time;
+	if (sb->flags & DMR_SB_SUSPENDED)
+		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_SUSPENDED;
+	if (sb->live.epoch)
+		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_FAILED_OVER;
+	if (sb->test.epoch)
+		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_TEST;
+	for (i = 0; i < sb->nr_points; i++)
+		if (sb->live.epoch && sb->points[i].epoch == sb->live.base)
+			sys->live_point = sb->points[i].number;
+	code = dmreplica_store_check(ctx, store, &report);
+	if (report.checked_log) {
+		sys->slots = report.slots;
+		sys->slots_used = report.slots_used;
+		sys->versions = report.versions;
+		sys->log_blocks = report.log_blocks;
+		sys->log_used = report.log_next - report.log_tail;
+		sys->live_bytes = report.live_bytes;
+	}
+	if (code)
+		snprintf(sys->reason, sizeof(sys->reason), "%.255s", ctx->message);
+	code = 0;
+	dmreplica_report_free(&report);
+out:
+	dmreplica_store_close(store);
+	return code;
+}

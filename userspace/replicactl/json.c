@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The same as JSON.  Times are ns since 1970 UTC, sizes bytes, UUIDs text. */
+#include "replicactl.h"
+
+void json_print(struct json_object *obj)
+{
+	puts(json_object_to_json_string_ext(obj, JSON_C_TO_STRING_PRETTY |
+						 JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(obj);
+}
+
+void json_print_line(struct json_object *obj)
+{
+	puts(json_object_to_json_string_ext(obj, JSON_C_TO_STRING_PLAIN |
+						 JSON_C_TO_STRING_NOSLASHESCAPE));
+	fflush(stdout);
+	json_object_put(obj);
+}
+
+void json_add_uuid(struct json_object *obj, const char *key, const uint8_t uuid[16])
+{
+	json_object_object_add(obj, key, json_object_new_string(text_uuid(uuid)));
+}
+
+void json_add_u64(struct json_object *obj, const char *key, uint64_t n)
+{
+	json_object_object_add(obj, key, json_object_new_uint64(n));
+}
+
+void json_add_string(struct json_object *obj, const char *key, const char *text)
+{
+	json_object_object_add(obj, key, json_object_new_string(text));
+}
+
+void json_add_bool(struct json_object *obj, const char *key, bool value)
+{
+	json_object_object_add(obj, key, json_object_new_boolean(value));
+}
+
+/* A device that is not there is null. */
+void json_add_device(struct json_object *obj, const char *key, uint32_t major, uint32_t minor)
+{
+	struct json_object *dev = NULL;
+	char number[32];
+
+	if (major || minor) {
+		dev = json_object_new_object();
+		snprintf(number, sizeof(number), "%u:%u", major, minor);
+		json_add_string(dev, "number", number);
+		json_add_string(dev, "path", text_device(major, minor));
+	}
+	json_object_object_add(obj, key, dev);
+}
+
+struct json_object *json_system(const struct dmreplica_system *sys)
+{
+	struct json_object *obj = json_object_new_object();
+
+	json_add_string(obj, "name", sys->name);
+	json_add_uuid(obj, "uuid", sys->uuid);
+	json_add_bool(obj, "attached", sys->attached);
+	json_add_bool(obj, "configured", sys->known);
+	json_add_string(obj, "store", sys->store);
+	json_add_u64(obj, "disks", sys->disks);
+	if (!sys->read)
+		return obj;
+	json_add_u64(obj, "state", sys->state);
+	json_add_string(obj, "state_name", dmreplica_state_name(sys->state));
+	json_add_u64(obj, "state_number", sys->state_number);
+	json_add_u64(obj, "state_time", sys->state_time);
+	json_add_bool(obj, "suspended", sys->flags & DM_REPLICA_SYSTEM_FLAGS_SUSPENDED);
+	json_add_bool(obj, "failed_over", sys->flags & DM_REPLICA_SYSTEM_FLAGS_FAILED_OVER);
+	json_add_bool(obj, "test", sys->flags & DM_REPLICA_SYSTEM_FLAGS_TEST);
+	json_add_bool(obj, "incomplete", sys->flags & DM_REPLICA_SYSTEM_FLAGS_INCOMPLETE);
+	json_add_bool(obj, "critical", sys->flags & DM_REPLICA_SYSTEM_FLAGS_CRITICAL);
+	if (*sys->reason)
+		json_add_string(obj, "reason", sys->reason);
+	json_add_uuid(obj, "store_uuid", sys->store_uuid);
+	json_add_device(obj, "store_device", sys->store_major, sys->store_minor);
+	json_add_u64(obj, "store_bytes", sys->store_bytes);
+	json_add_u64(obj, "chunk_bytes", sys->chunk_bytes);
+	json_add_u64(obj, "disks_attached", sys->disks_attached);
+	json_add_u64(obj, "points", sys->points);
+	json_add_u64(obj, "slots", sys->slots);
+	json_add_u64(obj, "slots_used", sys->slots_used);
+	json_add_u64(obj, "versions", sys->versions);
+	json_add_u64(obj, "log_blocks", sys->log_blocks);
+	json_add_u64(obj, "log_used", sys->log_used);
+	json_add_u64(obj, "commits", sys->commits);
+	json_add_u64(obj, "superblocks", sys->superblocks);
+	json_add_u64(obj, "live_point", sys->live_point);
+	json_add_u64(obj, "live_time", sys->live_time);
+	json_add_u64(obj, "live_bytes", sys->live_bytes);
+	json_add_u64(obj, "live_writes", sys->live_writes);
+	json_add_u64(obj, "vacuum_pending", sys->vacuum_pending);
+	json_add_bool(obj, "vacuum_held", sys->vacuum_held);
+	return obj;
+}
+
+struct json_object *json_disk(const struct dmreplica_disk *disk)
+{
+	struct json_object *obj = json_object_new_object();
+
+	json_add_u64(obj, "number", disk->number);
+	json_add_string(obj, "name", disk->name);
+	json_add_uuid(obj, "uuid", disk->uuid);
+	json_add_u64(obj, "bytes", disk->bytes);
+	json_add_string(obj, "home", disk->home);
+	json_add_device(obj, "home_device", disk->home_major, disk->home_minor);
+	json_add_device(obj, "replica", disk->replica_major, disk->replica_minor);
+	json_add_device(obj, "live", disk->live_major, disk->live_minor);
+	json_add_u64(obj, "live_openers", disk->live_openers);
+	json_add_u64(obj, "live_bytes", disk->live_bytes);
+	json_add_device(obj, "test", disk->test_major, disk->test_minor);
+	json_add_u64(obj, "test_openers", disk->test_openers);
+	json_add_u64(obj, "errors", disk->errors);
+	return obj;
+}
+
+struct json_object *json_point(const struct dmreplica_point *point)
+{
+	struct json_object *obj = json_object_new_object();
+
+	json_add_u64(obj, "number", point->number);
+	json_add_u64(obj, "time", point->time);
+	json_add_u64(obj, "kind", point->kind);
+	json_add_string(obj, "kind_name", dmreplica_point_kind_name(point->kind));
+	json_add_string(obj, "label", point->name);
+	json_add_bool(obj, "in_use", point->in_use);
+	return obj;
+}
+
+struct json_object *json_job(const struct dmreplica_job *job)
+{
+	struct json_object *obj = json_object_new_object();
+
+	json_add_string(obj, "system", job->system_name);
+	json_add_uuid(obj, "system_uuid", job->system);
+	json_add_u64(obj, "id", job->id);
+	json_add_uuid(obj, "uuid", job->uuid);
+	json_add_u64(obj, "type", job->type);
+	json_add_string(obj, "type_name", dmreplica_job_type_name(job->type));
+	json_add_u64(obj, "state", job->state);
+	json_add_string(obj, "state_name", dmreplica_job_state_name(job->state));
+	json_add_u64(obj, "percent", job->percent);
+	json_add_u64(obj, "start_time", job->start_time);
+	json_add_u64(obj, "elapsed", job->elapsed);
+	if (dmreplica_job_ended(job->state)) {
+		json_add_u64(obj, "code", job->code);
+		json_add_string(obj, "code_name", dmreplica_code_name(job->code));
+	}
+	json_add_bool(obj, "cancellable", job->cancellable);
+	json_add_string(obj, "text", job->text);
+	return obj;
+}

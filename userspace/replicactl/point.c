@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* replicactl recovery-point create, list, drop */
+#include <getopt.h>
+#include <string.h>
+
+#include "replicactl.h"
+
+static bool parse_kind(const char *text, uint32_t *kind)
+{
+	for (*kind = DM_REPLICA_POINT_KIND_STANDARD; *kind <= DM_REPLICA_POINT_KIND_PLANNED;
+	     ++*kind)
+		if (!strcmp(text, dmreplica_point_kind_name(*kind)))
+			return true;
+	return false;
+}
+
+int cmd_point_create(struct dmreplica *ctx, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "kind", required_argument, NULL, 'k' },
+		{ "label", required_argument, NULL, 'l' },
+		{ "timeout", required_argument, NULL, 't' },
+		{ NULL, 0, NULL, 0 }
+	};
+	struct dmreplica_op op = { .given = 0 };
+	struct dmreplica_system sys;
+	struct dmreplica_point *list;
+	int c, code, status;
+	size_t nr;
+
+	while ((c = next_option(argc, argv, "k:l:t:", options, &status)) != -1) {
+		switch (c) {
+		case 'k':
+			if (!parse_kind(optarg, &op.kind))
+				return usage_error("--kind %s is not standard, application-consistent or planned",
+						   optarg);
+			op.given |= DMREPLICA_OP_KIND;
+			break;
+		case 'l':
+			if (strlen(optarg) >= DMREPLICA_POINT_NAME_MAX)
+				return usage_error("--label is longer than %d bytes",
+						   DMREPLICA_POINT_NAME_MAX - 1);
+			op.label = optarg;
+			op.given |= DMREPLICA_OP_LABEL;
+			break;
+		case 't':
+			if (!parse_seconds(optarg, &op.timeout_ms))
+				return usage_error("--timeout %s is no time in seconds", optarg);
+			op.given |= DMREPLICA_OP_TIMEOUT;
+			break;
+		default:
+			return status;
+		}
+	}
+	if (optind != argc - 1)
+		return usage_error("give one system");
+	code = dmreplica_system_attached(ctx, argv[optind], &sys);
+	if (!code)
+		code = dmreplica_point_make(ctx, &sys, &op);
+	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
+		return refused(ctx, code);
+	if (!op.point_made && !dmreplica_point_list(ctx, &sys, &list, &nr)) {
+		if (nr)
+			op.point_made = list[nr - 1].number;
+		dmreplica_list_free(list);
+	}
+	printf("%d %s: recovery point %llu of %s made, %s\n", code, dmreplica_code_name(code),
+	       (unsigned long long)op.point_made, sys.name, text_count(sys.disks, "disk"));
+	return 0;
+}
+
+int cmd_point_list(struct dmreplica *ctx, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 }
+	};
+	struct json_object *array;
+	struct dmreplica_point *list;
+	struct dmreplica_system sys;
+	bool json = false;
+	int c, code, status;
+	size_t nr, i;
+
+	while ((c = next_option(argc, argv, "j", options, &status)) != -1) {
+		if (c != 'j')
+			return status;
+		json = true;
+	}
+	if (optind != argc - 1)
+		return usage_error("give one system");
+	code = dmreplica_system_find(ctx, argv[optind], &sys);
+	if (!code)
+		code = dmreplica_point_list(ctx, &sys, &list, &nr);
+	if (code)
+		return refused(ctx, code);
+	if (json) {
+		array = json_object_new_array();
+		for (i = 0; i < nr; i++)
+			json_object_array_add(array, json_point(&list[i]));
+		json_print(array);
+	} else if (!nr) {
+		printf("system %s has no recovery point\n", sys.name);
+	} else {
+		printf("%6s  %-19s  %-22s  %s\n", "NUMBER", "TIME", "KIND", "LABEL");
+		for (i = 0; i < nr; i++)
+			printf("%6llu  %-19s  %-22s  %s%s\n", (unsigned long long)list[i].number,
+			       text_time(list[i].time), dmreplica_point_kind_name(list[i].kind),
+			       list[i].name, list[i].in_use ? "  (in use)" : "");
+	}
+	dmreplica_list_free(list);
+	return 0;
+}
+
+int cmd_point_drop(struct dmreplica *ctx, int argc, char **argv)
+{
+	struct dmreplica_op op = { .given = DMREPLICA_OP_POINT };
+	struct dmreplica_system sys;
+	int c, code, status;
+
+	while ((c = next_option(argc, argv, "", NULL, &status)) != -1)
+		return status;
+	if (optind != argc - 2)
+		return usage_error("give a system and the number of a point");
+	if (!parse_number(argv[optind + 1], &op.point))
+		return usage_error("%s is not the number of a point", argv[optind + 1]);
+	code = dmreplica_system_attached(ctx, argv[optind], &sys);
+	if (!code)
+		code = dmreplica_point_drop(ctx, &sys, &op);
+	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
+		return refused(ctx, code);
+	printf("%d %s: recovery point %llu of %s dropped\n", code, dmreplica_code_name(code),
+	       (unsigned long long)op.point, sys.name);
+	if (op.job)
+		printf("  job %llu reclaims its space\n", (unsigned long long)op.job);
+	return 0;
+}

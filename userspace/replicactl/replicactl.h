@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the commands of replicactl share. */
+#ifndef REPLICACTL_H
+#define REPLICACTL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <json-c/json.h>
+
+#include <dmreplica.h>
+#include "../../uapi/dm-replica.h"
+
+#define EXIT_USAGE	64
+
+struct option;
+
+/** struct command - one command of the tool */
+struct command {
+	const char *name;		/* one or two words */
+	int (*run)(struct dmreplica *ctx, int argc, char **argv);
+	const char *usage;		/* what follows the name */
+	const char *summary;		/* one line */
+	const char *help;		/* options and more, may be NULL */
+};
+
+extern const struct command *current_command;
+
+/*
+ * main.c.  A command's argv[0] is its name.  next_option() is getopt_long() with
+ * --help, and with our words for what it does not like: it returns -1 at the
+ * end and '?' when the command must end with *@status.
+ */
+int next_option(int argc, char **argv, const char *shorts, const struct option *longs,
+		int *status);
+int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Print a refusal with its code, its name and what to do; returns the exit status. */
+int refused(struct dmreplica *ctx, int code);
+bool parse_number(const char *text, uint64_t *number);
+bool parse_size(const char *text, uint64_t *bytes);
+bool parse_seconds(const char *text, uint32_t *ms);
+
+int cmd_create(struct dmreplica *ctx, int argc, char **argv);
+int cmd_attach(struct dmreplica *ctx, int argc, char **argv);
+int cmd_detach(struct dmreplica *ctx, int argc, char **argv);
+int cmd_scan(struct dmreplica *ctx, int argc, char **argv);
+int cmd_list(struct dmreplica *ctx, int argc, char **argv);
+int cmd_status(struct dmreplica *ctx, int argc, char **argv);
+int cmd_point_create(struct dmreplica *ctx, int argc, char **argv);
+int cmd_point_list(struct dmreplica *ctx, int argc, char **argv);
+int cmd_point_drop(struct dmreplica *ctx, int argc, char **argv);
+int cmd_failover(struct dmreplica *ctx, int argc, char **argv);
+int cmd_revert(struct dmreplica *ctx, int argc, char **argv);
+int cmd_job_list(struct dmreplica *ctx, int argc, char **argv);
+int cmd_job_show(struct dmreplica *ctx, int argc, char **argv);
+int cmd_job_wait(struct dmreplica *ctx, int argc, char **argv);
+int cmd_monitor(struct dmreplica *ctx, int argc, char **argv);
+int cmd_check(struct dmreplica *ctx, int argc, char **argv);
+int cmd_dump(struct dmreplica *ctx, int argc, char **argv);
+int cmd_vacuum(struct dmreplica *ctx, int argc, char **argv);
+int cmd_version(struct dmreplica *ctx, int argc, char **argv);
+
+/* text.c: numbers for people; each uses one of a few static buffers in turn */
+const char *text_size(uint64_t bytes);
+const char *text_time(uint64_t ns);
+const char *text_duration(uint64_t ns);
+const char *text_age(uint64_t since_ns);
+const char *text_uuid(const uint8_t uuid[16]);
+const char *text_device(uint32_t major, uint32_t minor);
+const char *text_count(uint64_t n, const char *noun);
+uint64_t now_ns(void);
+/* As "Recovered (5)" */
+const char *text_state(uint32_t state);
+
+/* json.c */
+void json_print(struct json_object *obj);
+void json_print_line(struct json_object *obj);
+void json_add_uuid(struct json_object *obj, const char *key, const uint8_t uuid[16]);
+void json_add_u64(struct json_object *obj, const char *key, uint64_t n);
+void json_add_string(struct json_object *obj, const char *key, const char *text);
+void json_add_bool(struct json_object *obj, const char *key, bool value);
+void json_add_device(struct json_object *obj, const char *key, uint32_t major, uint32_t minor);
+struct json_object *json_system(const struct dmreplica_system *sys);
+struct json_object *json_disk(const struct dmreplica_disk *disk);
+struct json_object *json_point(const struct dmreplica_point *point);
+struct json_object *json_job(const struct dmreplica_job *job);
+
+/* job.c: wait for a job and show how far it is */
+int wait_for_job(struct dmreplica *ctx, const struct dmreplica_system *sys, uint64_t id,
+		 uint32_t timeout_ms, bool quiet, struct dmreplica_job *job);
+
+#endif /* REPLICACTL_H */

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* replicactl list, status */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "replicactl.h"
+
+static double percent(uint64_t part, uint64_t whole)
+{
+	return whole ? 100.0 * part / whole : 0;
+}
+
+int cmd_list(struct dmreplica *ctx, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 }
+	};
+	struct json_object *array = NULL;
+	struct dmreplica_system *list;
+	bool json = false;
+	int c, code, status;
+	size_t nr, i;
+
+	while ((c = next_option(argc, argv, "j", options, &status)) != -1) {
+		if (c != 'j')
+			return status;
+		json = true;
+	}
+	if (optind != argc)
+		return usage_error("too many arguments: %s", argv[optind]);
+	code = dmreplica_system_list(ctx, &list, &nr);
+	if (code)
+		return refused(ctx, code);
+	if (json)
+		array = json_object_new_array();
+	else if (nr)
+		printf("%-20s %-36s %-34s %5s %6s\n", "NAME", "UUID", "STATE", "DISKS", "POINTS");
+	else
+		printf("no system is known here; replicactl create makes one, replicactl scan looks for stores\n");
+	for (i = 0; i < nr; i++) {
+		if (json)
+			json_object_array_add(array, json_system(&list[i]));
+		else if (list[i].attached)
+			printf("%-20s %-36s %-34s %5u %6u\n", list[i].name,
+			       text_uuid(list[i].uuid), text_state(list[i].state), list[i].disks,
+			       list[i].points);
+		else
+			printf("%-20s %-36s %-34s %5u %6s\n", list[i].name,
+			       text_uuid(list[i].uuid), "not attached", list[i].disks, "-");
+	}
+	if (json)
+		json_print(array);
+	dmreplica_list_free(list);
+	return 0;
+}
+
+struct status {
+	struct dmreplica_system *sys;
+	struct dmreplica_disk *disks;
+	struct dmreplica_point *points;
+	struct dmreplica_job *jobs;
+	size_t nr_disks;
+	size_t nr_points;
+	size_t nr_jobs;
+	const char *why;	/* why the store could not be read */
+};
+
+static void print_live(const struct status *st)
+{
+	const struct dmreplica_system *sys = st->sys;
+	size_t i;
+
+	if (!(sys->flags & DM_REPLICA_SYSTEM_FLAGS_FAILED_OVER))
+		return;
+	for (i = 0; i < st->nr_points; i++)
+		if (st->points[i].number == sys->live_point)
+			break;
+	printf("  Failed over to   point %llu", (unsigned long long)sys->live_point);
+	if (i < st->nr_points)
+		printf(" of %s%s%s%s", text_time(st->points[i].time),
+		       *st->points[i].name ? " \"" : "", st->points[i].name,
+		       *st->points[i].name ? "\"" : "");
+	printf(", at %s\n", text_time(sys->live_time));
+	printf("  Revert discards  %s, written in %s\n", text_size(sys->live_bytes),
+	       text_age(sys->live_time));
+}
+
+static void print_disk(const struct dmreplica_disk *disk, bool attached)
+{
+	printf("  Disk %-11s %s, home %s\n", disk->name, text_size(disk->bytes),
+	       *disk->home ? disk->home : "not attached");
+	if (!attached)
+		return;
+	printf("      replica      %s\n", text_device(disk->replica_major, disk->replica_minor));
+	printf("      failover     %s%s\n", text_device(disk->live_major, disk->live_minor),
+	       disk->live_openers ? ", in use" : "");
+	if (disk->live_bytes)
+		printf("                   %s written there\n", text_size(disk->live_bytes));
+	printf("      test         %s%s\n", text_device(disk->test_major, disk->test_minor),
+	       disk->test_openers ? ", in use" : "");
+	if (disk->errors)
+		printf("      errors       %llu\n", (unsigned long long)disk->errors);
+}
+
+static void print_status(const struct status *st)
+{
+	const struct dmreplica_system *sys = st->sys;
+	unsigned int running = 0;
+	size_t i;
+
+	printf("%s  %s%s\n", sys->name, text_uuid(sys->uuid),
+	       sys->attached ? "" : "  not attached");
+	if (!sys->read) {
+		printf("  Store            %s\n", sys->store);
+		printf("  State            cannot be read from the store: %s\n", st->why);
+		return;
+	}
+	printf("  State            %s since %s, state number %llu\n", text_state(sys->state),
+	       text_time(sys->state_time), (unsigned long long)sys->state_number);
+	if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_SUSPENDED)
+		printf("  Suspended        replication is suspended\n");
+	if (*sys->reason)
+		printf("  Reason           %s\n", sys->reason);
+	if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_INCOMPLETE)
+		printf("  Incomplete       %u of %u disks are attached\n", sys->disks_attached,
+		       sys->disks);
+	print_live(st);
+	if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_TEST)
+		printf("  Test             a test failover is online\n");
+	if (st->nr_points)
+		printf("  Recovery points  %u, the newest is %llu of %s\n", sys->points,
+		       (unsigned long long)st->points[st->nr_points - 1].number,
+		       text_time(st->points[st->nr_points - 1].time));
+	else
+		printf("  Recovery points  %u\n", sys->points);
+	printf("  Store            %s, %s, chunks of %s\n", sys->store,
+	       text_size(sys->store_bytes), text_size(sys->chunk_bytes));
+	printf("      slots        %llu of %llu in use, %.1f %%\n",
+	       (unsigned long long)sys->slots_used, (unsigned long long)sys->slots,
+	       percent(sys->slots_used, sys->slots));
+	printf("      log          %llu of %llu blocks in use, %.1f %%\n",
+	       (unsigned long long)sys->log_used, (unsigned long long)sys->log_blocks,
+	       percent(sys->log_used, sys->log_blocks));
+	if (sys->vacuum_pending || sys->vacuum_held)
+		printf("  Vacuum           %s to do%s\n",
+		       text_count(sys->vacuum_pending, "version"),
+		       sys->vacuum_held ? ", held still" : "");
+	for (i = 0; i < st->nr_disks; i++)
+		print_disk(&st->disks[i], sys->attached);
+	for (i = 0; i < st->nr_jobs; i++) {
+		if (dmreplica_job_ended(st->jobs[i].state))
+			continue;
+		printf("  Job %-12llu %s, %s, %u %%\n", (unsigned long long)st->jobs[i].id,
+		       dmreplica_job_type_name(st->jobs[i].type),
+		       dmreplica_job_state_name(st->jobs[i].state), st->jobs[i].percent);
+		running++;
+	}
+	if (!running && sys->attached)
+		printf("  Jobs             none is running\n");
+}
+
+static struct json_object *json_status(const struct status *st)
+{
+	struct json_object *obj = json_system(st->sys), *array;
+	size_t i;
+
+	if (!st->sys->read) {
+		json_add_string(obj, "error", st->why);
+		return obj;
+	}
+	array = json_object_new_array();
+	for (i = 0; i < st->nr_disks; i++)
+		json_object_array_add(array, json_disk(&st->disks[i]));
+	json_object_object_add(obj, "disk_list", array);
+	array = json_object_new_array();
+	for (i = 0; i < st->nr_points; i++)
+		json_object_array_add(array, json_point(&st->points[i]));
+	json_object_object_add(obj, "point_list", array);
+	array = json_object_new_array();
+	for (i = 0; i < st->nr_jobs; i++)
+		json_object_array_add(array, json_job(&st->jobs[i]));
+	json_object_object_add(obj, "job_list", array);
+	return obj;
+}
+
+/*
+ * One system.  That the store of one that is not attached cannot be read is
+ * shown, not refused: ordinary users may not read it.
+ */
+static int show(struct dmreplica *ctx, struct dmreplica_system *sys, struct json_object *array)
+{
+	struct status st = { .sys = sys };
+	char why[512];
+	int code = 0;
+
+	if (!sys->attached && dmreplica_system_read_store(ctx, sys)) {
+		snprintf(why, sizeof(why), "%s", dmreplica_message(ctx));
+		st.why = why;
+	} else {
+		code = dmreplica_disk_list(ctx, sys, &st.disks, &st.nr_disks);
+		if (!code)
+			code = dmreplica_point_list(ctx, sys, &st.points, &st.nr_points);
+		if (!code && sys->attached)
+			code = dmreplica_job_list(ctx, sys, &st.jobs, &st.nr_jobs);
+	}
+	if (!code && array)
+		json_object_array_add(array, json_status(&st));
+	else if (!code)
+		print_status(&st);
+	dmreplica_list_free(st.disks);
+	dmreplica_list_free(st.points);
+	dmreplica_list_free(st.jobs);
+	return code;
+}
+
+int cmd_status(struct dmreplica *ctx, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 }
+	};
+	struct json_object *array = NULL;
+	struct dmreplica_system *list = NULL, sys;
+	int c, code = 0, status = 0;
+	bool json = false;
+	size_t nr = 0, i;
+
+	while ((c = next_option(argc, argv, "j", options, &status)) != -1) {
+		if (c != 'j')
+			return status;
+		json = true;
+	}
+	status = 0;
+	if (json)
+		array = json_object_new_array();
+	if (optind == argc) {
+		code = dmreplica_system_list(ctx, &list, &nr);
+		if (!code && !nr && !json)
+			printf("no system is known here\n");
+		for (i = 0; i < nr && !code; i++)
+			code = show(ctx, &list[i], array);
+		dmreplica_list_free(list);
+	}
+	for (; optind < argc && !code; optind++) {
+		code = dmreplica_system_find(ctx, argv[optind], &sys);
+		if (!code)
+			code = show(ctx, &sys, array);
+	}
+	if (code)
+		status = refused(ctx, code);
+	if (!code && json)
+		json_print(array);
+	else if (json)
+		json_object_put(array);
+	return status;
+}

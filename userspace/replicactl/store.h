@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What check and dump share. */
+#ifndef REPLICACTL_STORE_H
+#define REPLICACTL_STORE_H
+
+struct dmreplica;
+struct dmreplica_store;
+
+int open_store(struct dmreplica *ctx, const char *name, struct dmreplica_store **store);
+
+#endif /* REPLICACTL_STORE_H */
