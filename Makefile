@@ -65,17 +65,16 @@ tools:
 install: install-module install-tools
 
 install-module: module
-	$(MAKE) -C '$(KDIR)' M='$(CURDIR)/build/$(KVER)/src' INSTALL_MOD_PATH='$(DESTDIR)' \
-		INSTALL_MOD_DIR=updates $(if $(DESTDIR),DEPMOD=true) modules_install
+	install -D -m 644 build/$(KVER)/dm-replica.ko '$(DESTDIR)/lib/modules/$(KVER)/updates/dm-replica.ko'
 	$(if $(DESTDIR),,PATH=$$PATH:/sbin:/usr/sbin depmod -a '$(KVER)')
 
 install-tools: tools
-	$(MAKE) -C userspace install
+	@if [ -e userspace/Makefile ]; then $(MAKE) --no-print-directory -C userspace install; fi
 
 uninstall:
 	find '$(DESTDIR)/lib/modules/$(KVER)' -name 'dm-replica.ko*' -delete
 	$(if $(DESTDIR),,PATH=$$PATH:/sbin:/usr/sbin depmod -a '$(KVER)')
-	$(MAKE) -C userspace uninstall
+	@if [ -e userspace/Makefile ]; then $(MAKE) --no-print-directory -C userspace uninstall; fi
 
 # --- demo and tests -------------------------------------------------------
 

@@ -23,7 +23,13 @@
 ktap_n=0
 ktap_failed=0
 ktap_planned=''
-VM_SRC=${VM_SRC:-$(cd "$(dirname "$0")/.." && pwd -P)}
+# The checkout: scripts/vm and selftests/run tell; else look upwards.
+if [ -z "${VM_SRC:-}" ]; then
+	VM_SRC=$(cd "$(dirname "$0")" && pwd -P)
+	while [ "$VM_SRC" != / ] && [ ! -x "$VM_SRC/scripts/vm" ]; do
+		VM_SRC=$(dirname "$VM_SRC")
+	done
+fi
 
 # Where the build left its products.
 # shellcheck disable=SC2034
