@@ -375,6 +375,10 @@ void dmr_vacuum_stop(struct dmr_system *sys);
 void dmr_vacuum_hold(struct dmr_system *sys, bool hold);
 void dmr_vacuum_work(struct work_struct *work);
 
+/* home.c */
+s64 dmr_home_move(struct dmr_system *sys, const struct dmr_need *need, u64 serial,
+		  bool (*more)(struct dmr_system *sys));
+
 /* job.c */
 struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text);
 void dmr_job_run(struct dmr_job *job);

@@ -197,6 +197,12 @@ void dmr_vacuum_work(struct work_struct *work)
 	}
 	if (garbage)
 		dmr_pass_free(sys, &pass, garbage);
+	if (b == end && !pass.moved_on) {
+		s64 moved = dmr_home_move(sys, &pass.need, pass.serial, dmr_vacuum_may_run);
+
+		if (moved > 0)
+			pass.freed += moved;
+	}
 	kvfree(pass.points);
 
 	if (pass.moved_on) {
