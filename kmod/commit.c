@@ -289,7 +289,7 @@ static int dmr_tail_read(struct dmr_system *sys, u64 end)
  */
 static int dmr_tail_move(struct dmr_system *sys, struct dmr_batch *b, u64 upto, bool gap_only)
 {
-	u64 end = sys->log_durable + 1;
+	u64 end = sys->log_durable;	/* R6: the last durable block stays, as the end's proof */
 	int r;
 
 	upto = min(upto, end);
@@ -416,7 +416,7 @@ static int dmr_commit_tail(struct dmr_system *sys, struct dmr_batch *b, u64 writ
 		return 0;
 	upto = sys->log_tail + 2 * (written + b->blocks) + 1;
 	if (press)
-		upto = sys->log_durable + 1;
+		upto = sys->log_durable;
 	if (press || used > half + half / 2) {
 		/* Whole blocks of old records, until there is room again. */
 		for (;;) {

@@ -114,7 +114,7 @@ static bool dmr_follows(const struct dmr_sb *new, const struct dmr_sb *old)
 {
 	return new->log_tail >= old->log_tail && new->log_durable >= old->log_durable &&
 	       new->last_epoch >= old->last_epoch && new->next_point >= old->next_point &&
-	       new->state_number >= old->state_number && new->job_number >= old->job_number;
+	       new->state_number >= old->state_number;
 }
 
 /* Neither copy is fit for use, or one of them forbids using the other. */
@@ -215,7 +215,7 @@ struct dmr_scan {
 	struct dmr_reader *rd;
 	const struct dmr_sb *sb;
 	struct dmr_damage *dmg;
-	u8 *buf;		/* DMR_READ_BLOCKS blocks */
+	u8 *buf;		/* DMR_READ_BLOCKS blocks, or as many as the ring has */
 	struct dmr_seen *seen;	/* by place in the ring */
 	u64 blocks;		/* of the ring */
 	u64 durable;		/* the highest number that anything calls durable */
@@ -367,7 +367,7 @@ int dmr_replay_log(struct dmr_reader *rd, const struct dmr_sb *sb,
 	int err;
 
 	dmr_damaged(dmg, 0, NULL, ~0ULL, 0);
-	sc.buf = kvmalloc(DMR_READ_BLOCKS * DMR_BLOCK_SIZE, GFP_KERNEL);
+	sc.buf = kvmalloc(min_t(u64, DMR_READ_BLOCKS, sc.blocks) * DMR_BLOCK_SIZE, GFP_KERNEL);
 	/* No warning: how much it is, a hostile store can say. */
 	sc.seen = kvcalloc(sc.blocks, sizeof(*sc.seen), GFP_KERNEL | __GFP_NOWARN);
 	if (sc.buf && sc.seen)

@@ -156,15 +156,13 @@ int dmr_super_sync_copies(struct dmr_system *sys)
  */
 int dmr_super_move_tail(struct dmr_system *sys, u64 tail)
 {
-	u64 old;
 	int r;
 
 	mutex_lock(&sys->sb_mutex);
-	old = sys->sb_tail;
 	sys->sb_tail = tail;
 	r = dmr_super_write(sys, sys->sb, "tail");
-	if (r)
-		sys->sb_tail = old;
+	/* One that was taken back carried the new tail all the same. */
+	sys->sb_tail = sys->sb->log_tail;
 	mutex_unlock(&sys->sb_mutex);
 	return r;
 }

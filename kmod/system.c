@@ -467,6 +467,10 @@ static int dmr_system_start(struct dmr_system *sys)
 	struct dmr_sb *draft = sys->draft;
 	int r;
 
+	/* R6: what replay took may still be in the device's cache; nothing builds on that. */
+	r = blkdev_issue_flush(sys->store);
+	if (r)
+		return r;
 	memcpy(draft, sys->sb, sizeof(*draft));
 	draft->flags |= DMR_SB_ACTIVE;
 	memcpy(draft->active_host, sys->host, 16);
