@@ -99,7 +99,8 @@ static int check_store(struct attach *a)
 static int check_host(struct attach *a)
 {
 	static const u8 nobody[16];
-	char host[DMREPLICA_UUID_TEXT];
+	char host[33];
+	unsigned int i;
 
 	a->has_host = dmrl_host_id(a->host);
 	if (!a->has_host)
@@ -110,9 +111,10 @@ static int check_host(struct attach *a)
 		return 0;
 	if (a->take_over)
 		return 0;
+	for (i = 0; i < 16; i++)
+		sprintf(host + 2 * i, "%02x", a->sb->active_host[i]);
 	dmrl_fail(a->ctx, DM_REPLICA_CODE_IN_USE,
-		  "system %s is active on another host, machine id %s", a->conf.name,
-		  dmreplica_uuid_text(a->sb->active_host, host));
+		  "system %s is active on another host, machine id %s", a->conf.name, host);
 	return dmrl_hint(a->ctx, "detach it there; if that host is dead for certain: attach --take-over");
 }
 

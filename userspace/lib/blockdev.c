@@ -210,6 +210,14 @@ int dmreplica_blockdev_probe(struct dmreplica *ctx, const char *path,
 	return 0;
 }
 
+/* Is this path that device, now? */
+bool dmrl_is_device(const char *path, u32 maj, u32 min)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISBLK(st.st_mode) && st.st_rdev == makedev(maj, min);
+}
+
 char *dmreplica_device_path(uint32_t maj, uint32_t min, char *path, size_t size)
 {
 	char buf[1024], *line, *save = NULL;

@@ -72,7 +72,10 @@ static void add_homes(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	if (!dmreplica_conf_find(ctx, dmreplica_uuid_text(sys->uuid, uuid), conf))
 		for (i = 0; i < conf->nr_disks; i++)
 			for (j = 0; j < nr; j++)
-				if (!strcmp(disks[j].name, conf->disks[i].name) && !*disks[j].home)
+				if (!strcmp(disks[j].name, conf->disks[i].name) &&
+				    (!*disks[j].home ||
+				     dmrl_is_device(conf->disks[i].path, disks[j].home_major,
+						    disks[j].home_minor)))
 					memcpy(disks[j].home, conf->disks[i].path,
 					       sizeof(disks[j].home));
 	free(conf);

@@ -269,6 +269,7 @@ struct dmreplica_found {
 	unsigned int missing;		/* homes that were not found */
 	bool known;			/* a configuration file names this system */
 	bool attached;
+	bool twin;			/* another device holds a store of the same system */
 };
 
 /**

@@ -4,6 +4,9 @@
 #include <string.h>
 #include <time.h>
 
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+
 #include "private.h"
 
 #define POLL_MIN_MS	10
@@ -96,28 +99,33 @@ int dmreplica_job_list(struct dmreplica *ctx, const struct dmreplica_system *sys
 	return 0;
 }
 
+static int one_job_reply(void *arg, int cmd, struct nlattr **attrs)
+{
+	(void)cmd;
+	dmrl_job_parse(arg, attrs);
+	return 0;
+}
+
 int dmreplica_job_find(struct dmreplica *ctx, const struct dmreplica_system *sys, uint64_t id,
 		       struct dmreplica_job *job)
 {
-	struct dmreplica_job *list;
-	size_t nr, i;
+	struct nl_msg *msg;
 	int code;
 
-	code = dmreplica_job_list(ctx, sys, &list, &nr);
-	if (code)
-		return code;
-	for (i = 0; i < nr; i++)
-		if (list[i].id == id)
-			break;
-	if (i < nr)
-		*job = list[i];
-	free(list);
-	if (i < nr)
-		return 0;
-	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_FOUND, "system %s has no job %llu", sys->name,
-		  (unsigned long long)id);
-	return dmrl_hint(ctx, "jobs are listed until five minutes after their end: replicactl job list %s",
-			 sys->name);
+	dmrl_clear(ctx);
+	memset(job, 0, sizeof(*job));
+	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_JOB_GET, 0);
+	if (!msg)
+		return ctx->code;
+	if (nla_put(msg, DM_REPLICA_A_JOB_SYSTEM, 16, sys->uuid) ||
+	    nla_put_u64(msg, DM_REPLICA_A_JOB_ID, id)) {
+		nlmsg_free(msg);
+		return dmrl_no_memory(ctx);
+	}
+	code = dmrl_nl_call(ctx, msg, one_job_reply, job);
+	if (code == DM_REPLICA_CODE_NOT_FOUND)
+		dmrl_hint(ctx, "replicactl job list shows what there is");
+	return code;
 }
 
 static u64 now_ms(void)

@@ -54,6 +54,14 @@ static int on_event(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
+/* Events answer no request: there is no sequence to check. */
+static int no_sequence(struct nl_msg *msg, void *arg)
+{
+	(void)msg;
+	(void)arg;
+	return NL_OK;
+}
+
 /* Everything as it is now, behind what is queued. */
 static int queue_present(struct dmreplica_monitor *mon)
 {
@@ -126,10 +134,9 @@ int dmreplica_monitor_open(struct dmreplica *ctx, struct dmreplica_monitor **out
 	} else if (genl_connect(mon->sock)) {
 		code = dmrl_fail(ctx, DM_REPLICA_CODE_FAILED, "cannot open a netlink socket");
 	} else {
-		nl_socket_disable_seq_check(mon->sock);
 		nl_socket_set_nonblocking(mon->sock);
 		nl_socket_set_buffer_size(mon->sock, 1024 * 1024, 0);
-		nl_cb_set(mon->cb, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, NULL, NULL);
+		nl_cb_set(mon->cb, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, no_sequence, NULL);
 		nl_cb_set(mon->cb, NL_CB_VALID, NL_CB_CUSTOM, on_event, mon);
 		/* listen first, so that nothing falls between the two */
 		code = join(mon, DM_REPLICA_MCGRP_SYSTEMS);

@@ -65,6 +65,7 @@ int dmrl_device_uuid(char *out, size_t size, const u8 *uuid, const char *disk,
 /* blockdev.c */
 int dmrl_sysfs_read(const char *path, char *buf, size_t size);
 int dmrl_sysfs_read_dev(dev_t dev, const char *attr, char *buf, size_t size);
+bool dmrl_is_device(const char *path, u32 maj, u32 min);
 /* Does @bdev carry the identity that a store names? */
 bool dmrl_same_identity(const struct dmreplica_blockdev *bdev, u32 type, const char *identity);
 

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "private.h"
@@ -12,7 +13,7 @@ static int all_devices(struct dmreplica *ctx, struct dmrl_list *list)
 {
 	char path[300], buf[64], dev_path[256], uuid[160];
 	struct dmreplica_blockdev *bdev, one;
-	unsigned int maj, min;
+	unsigned int maj, min, denied = 0;
 	struct dirent *de;
 	DIR *dir;
 
@@ -34,8 +35,10 @@ static int all_devices(struct dmreplica *ctx, struct dmrl_list *list)
 		    !strncmp(uuid, "DMREPLICA-", 10))
 			continue;
 		dmreplica_device_path(maj, min, dev_path, sizeof(dev_path));
-		if (dmreplica_blockdev_probe(ctx, dev_path, &one))
+		if (dmreplica_blockdev_probe(ctx, dev_path, &one)) {
+			denied += ctx->code == DM_REPLICA_CODE_ACCESS_DENIED;
 			continue;
+		}
 		bdev = dmrl_list_add(list);
 		if (!bdev) {
 			closedir(dir);
@@ -44,7 +47,42 @@ static int all_devices(struct dmreplica *ctx, struct dmrl_list *list)
 		*bdev = one;
 	}
 	closedir(dir);
+	if (denied)
+		dmrl_warn(ctx, "%u devices cannot be read; root can", denied);
 	return 0;
+}
+
+/*
+ * A name that outlives a reboot for what is written to a file: a link in
+ * /dev/disk/by-id, unless the path is one that was chosen by somebody.
+ */
+static void use_stable_path(char *path, size_t size)
+{
+	char link[300], best[256] = "";
+	struct dirent *de;
+	struct stat st;
+	dev_t dev;
+	DIR *dir;
+
+	if (stat(path, &st) || !S_ISBLK(st.st_mode) || strncmp(path, "/dev/", 5) ||
+	    strchr(path + 5, '/'))
+		return;
+	dev = st.st_rdev;
+	dir = opendir("/dev/disk/by-id");
+	if (!dir)
+		return;
+	while ((de = readdir(dir))) {
+		snprintf(link, sizeof(link), "/dev/disk/by-id/%.200s", de->d_name);
+		if (de->d_name[0] == '.' || stat(link, &st) || !S_ISBLK(st.st_mode) ||
+		    st.st_rdev != dev)
+			continue;
+		/* of several take the first by name, the same one every time */
+		if (!*best || strcmp(link, best) < 0)
+			snprintf(best, sizeof(best), "%.255s", link);
+	}
+	closedir(dir);
+	if (*best)
+		snprintf(path, size, "%s", best);
 }
 
 static const struct dmreplica_blockdev *find_home(const struct dmrl_list *devices,
@@ -103,7 +141,49 @@ static bool look(struct dmreplica *ctx, const char *path, const struct dmrl_list
 			found->missing++;
 	}
 	dmreplica_store_close(store);
+	use_stable_path(found->conf.store, sizeof(found->conf.store));
+	for (i = 0; i < found->conf.nr_disks; i++)
+		use_stable_path(found->conf.disks[i].path, sizeof(found->conf.disks[i].path));
 	return true;
+}
+
+/* Paths that a file has already and that are right stay as they are. */
+static void keep_paths(struct dmreplica *ctx, struct dmreplica_found *found)
+{
+	struct dmreplica_conf *conf = malloc(sizeof(*conf));
+	char uuid[DMREPLICA_UUID_TEXT];
+	unsigned int i, j;
+	struct stat st;
+
+	if (conf && !dmreplica_conf_find(ctx, dmreplica_uuid_text(found->conf.uuid, uuid), conf)) {
+		if (dmrl_is_device(conf->store, major(found->dev), minor(found->dev)))
+			memcpy(found->conf.store, conf->store, sizeof(conf->store));
+		for (i = 0; i < found->conf.nr_disks; i++)
+			for (j = 0; j < conf->nr_disks; j++)
+				if (!strcmp(found->conf.disks[i].name, conf->disks[j].name) &&
+				    !stat(found->conf.disks[i].path, &st) &&
+				    dmrl_is_device(conf->disks[j].path, major(st.st_rdev),
+						   minor(st.st_rdev)))
+					memcpy(found->conf.disks[i].path, conf->disks[j].path,
+					       sizeof(conf->disks[j].path));
+	}
+	free(conf);
+	dmrl_clear(ctx);
+}
+
+/*
+ * A store that is seen twice, by two paths to one disk or as a copy, is no
+ * basis for a file.
+ */
+static void mark_twins(struct dmreplica_found *found, size_t nr)
+{
+	size_t i, j;
+
+	for (i = 0; i < nr; i++)
+		for (j = 0; j < nr; j++)
+			if (i != j && found[i].dev != found[j].dev &&
+			    !memcmp(found[i].conf.uuid, found[j].conf.uuid, 16))
+				found[i].twin = true;
 }
 
 static int add_known(struct dmreplica *ctx, struct dmreplica_found *found, size_t nr)
@@ -122,7 +202,10 @@ static int add_known(struct dmreplica *ctx, struct dmreplica_found *found, size_
 			found[i].known = list[j].known;
 			found[i].attached = list[j].attached;
 		}
+		if (found[i].known)
+			keep_paths(ctx, &found[i]);
 	}
+	mark_twins(found, nr);
 	free(list);
 	return 0;
 }

@@ -115,6 +115,9 @@ int dmreplica_system_list(struct dmreplica *ctx, struct dmreplica_system **list,
 				break;
 		if (j < found.nr) {
 			sys[j].known = true;
+			/* the name that was given says more than the kernel's */
+			if (dmrl_is_device(conf[i].store, sys[j].store_major, sys[j].store_minor))
+				memcpy(sys[j].store, conf[i].store, sizeof(sys[j].store));
 			continue;
 		}
 		sys = dmrl_list_add(&found);
@@ -209,7 +212,8 @@ int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *
 	sys->live_time = sb->live.time;
 	if (sb->flags & DMR_SB_SUSPENDED)
 		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_SUSPENDED;
-	if (sb->live.epoch)
+	/* as the module says it: once committed, the failover devices show the head */
+	if (sb->live.epoch || sb->state == DM_REPLICA_STATE_COMMITTED)
 		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_FAILED_OVER;
 	if (sb->test.epoch)
 		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_TEST;

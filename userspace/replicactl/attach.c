@@ -147,6 +147,7 @@ static struct json_object *json_found(const struct dmreplica_found *found)
 	json_add_string(obj, "state_name", dmreplica_state_name(found->state));
 	json_add_bool(obj, "configured", found->known);
 	json_add_bool(obj, "attached", found->attached);
+	json_add_bool(obj, "twin", found->twin);
 	for (i = 0; i < found->conf.nr_disks; i++) {
 		disk = json_object_new_object();
 		json_add_string(disk, "name", found->conf.disks[i].name);
@@ -164,9 +165,10 @@ static void print_found(const struct dmreplica_found *found)
 {
 	unsigned int i;
 
-	printf("%s  %s  store %s (%s)  %s%s%s\n", found->conf.name, text_uuid(found->conf.uuid),
+	printf("%s  %s  store %s (%s)  %s%s%s%s\n", found->conf.name, text_uuid(found->conf.uuid),
 	       found->conf.store, text_size(found->bytes), text_state(found->state),
-	       found->attached ? "  attached" : "", found->known ? "" : "  no file");
+	       found->attached ? "  attached" : "", found->known ? "" : "  no file",
+	       found->twin ? "  found twice" : "");
 	for (i = 0; i < found->conf.nr_disks; i++)
 		printf("  disk %s  home %s\n", found->conf.disks[i].name,
 		       *found->conf.disks[i].path ? found->conf.disks[i].path : "not found");
@@ -209,6 +211,12 @@ int cmd_scan(struct dmreplica *ctx, int argc, char **argv)
 			print_found(&list[i]);
 		if (!write)
 			continue;
+		if (list[i].twin) {
+			fprintf(stderr, "replicactl: warning: %s has two stores, one may be an old copy: its file is not written; name the right one: replicactl scan --write DEVICE\n",
+				list[i].conf.name);
+			status = dmreplica_exit_status(DM_REPLICA_CODE_FAILED);
+			continue;
+		}
 		if (list[i].missing) {
 			fprintf(stderr, "replicactl: warning: homes of %s were not found: its file is not written\n",
 				list[i].conf.name);

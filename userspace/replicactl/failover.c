@@ -161,7 +161,7 @@ int cmd_revert(struct dmreplica *ctx, int argc, char **argv)
 	if (code)
 		return refused(ctx, code);
 	/* a revert that must be refused anyway is for the kernel to refuse: nothing to ask */
-	failed_over = sys.flags & DM_REPLICA_SYSTEM_FLAGS_FAILED_OVER;
+	failed_over = sys.live_time != 0;
 	if (failed_over) {
 		print_loss(ctx, &sys);
 		if (!yes && !isatty(STDIN_FILENO))

@@ -150,7 +150,7 @@ int cmd_job_show(struct dmreplica *ctx, int argc, char **argv)
 		return usage_error("give a system and the number of a job");
 	if (!parse_number(argv[optind + 1], &id))
 		return usage_error("%s is not the number of a job", argv[optind + 1]);
-	code = dmreplica_system_find(ctx, argv[optind], &sys);
+	code = dmreplica_system_attached(ctx, argv[optind], &sys);
 	if (!code)
 		code = dmreplica_job_find(ctx, &sys, id, &job);
 	if (code)
@@ -184,7 +184,7 @@ int cmd_job_wait(struct dmreplica *ctx, int argc, char **argv)
 		return usage_error("give a system and the number of a job");
 	if (!parse_number(argv[optind + 1], &id))
 		return usage_error("%s is not the number of a job", argv[optind + 1]);
-	code = dmreplica_system_find(ctx, argv[optind], &sys);
+	code = dmreplica_system_attached(ctx, argv[optind], &sys);
 	if (!code)
 		code = wait_for_job(ctx, &sys, id, timeout_ms, false, &job);
 	if (code)

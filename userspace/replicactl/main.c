@@ -103,6 +103,7 @@ int usage_error(const char *fmt, ...)
 {
 	va_list args;
 
+	fflush(stdout);
 	fprintf(stderr, "replicactl: ");
 	va_start(args, fmt);
 	vfprintf(stderr, fmt, args);

@@ -31,12 +31,16 @@ static const char *event_name(enum dmreplica_event_type type)
 
 static void print_json(const struct dmreplica_event *event)
 {
-	struct json_object *obj = json_object_new_object();
+	struct json_object *obj = json_object_new_object(), *sys;
 
 	json_add_string(obj, "event", event_name(event->type));
 	json_add_u64(obj, "time", now_ns());
-	if (event->type == DMREPLICA_EVENT_SYSTEM)
-		json_object_object_add(obj, "system", json_system(&event->system));
+	if (event->type == DMREPLICA_EVENT_SYSTEM) {
+		sys = json_system(&event->system);
+		/* files are none of the kernel's business */
+		json_object_object_del(sys, "configured");
+		json_object_object_add(obj, "system", sys);
+	}
 	if (event->type == DMREPLICA_EVENT_JOB)
 		json_object_object_add(obj, "job", json_job(&event->job));
 	json_print_line(obj);

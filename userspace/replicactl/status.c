@@ -72,7 +72,8 @@ static void print_live(const struct status *st)
 	const struct dmreplica_system *sys = st->sys;
 	size_t i;
 
-	if (!(sys->flags & DM_REPLICA_SYSTEM_FLAGS_FAILED_OVER))
+	/* committed systems are failed over as well, with nothing to revert */
+	if (!sys->live_time)
 		return;
 	for (i = 0; i < st->nr_points; i++)
 		if (st->points[i].number == sys->live_point)
@@ -87,16 +88,16 @@ static void print_live(const struct status *st)
 	       text_age(sys->live_time));
 }
 
-static void print_disk(const struct dmreplica_disk *disk, bool attached)
+static void print_disk(const struct dmreplica_disk *disk, const struct dmreplica_system *sys)
 {
 	printf("  Disk %-11s %s, home %s\n", disk->name, text_size(disk->bytes),
 	       *disk->home ? disk->home : "not attached");
-	if (!attached)
+	if (!sys->attached)
 		return;
 	printf("      replica      %s\n", text_device(disk->replica_major, disk->replica_minor));
 	printf("      failover     %s%s\n", text_device(disk->live_major, disk->live_minor),
 	       disk->live_openers ? ", in use" : "");
-	if (disk->live_bytes)
+	if (sys->live_time && disk->live_bytes)
 		printf("                   %s written there\n", text_size(disk->live_bytes));
 	printf("      test         %s%s\n", text_device(disk->test_major, disk->test_minor),
 	       disk->test_openers ? ", in use" : "");
@@ -148,7 +149,7 @@ static void print_status(const struct status *st)
 		       text_count(sys->vacuum_pending, "version"),
 		       sys->vacuum_held ? ", held still" : "");
 	for (i = 0; i < st->nr_disks; i++)
-		print_disk(&st->disks[i], sys->attached);
+		print_disk(&st->disks[i], sys);
 	for (i = 0; i < st->nr_jobs; i++) {
 		if (dmreplica_job_ended(st->jobs[i].state))
 			continue;
