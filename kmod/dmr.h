@@ -204,6 +204,7 @@ struct dmr_system {
 	struct kref ref;
 	struct list_head list;		/* registry, by rising serial */
 	u64 serial;			/* given at creation, never used twice */
+	u32 users;			/* targets; dmr_registry_mutex */
 	dev_t store_dev;
 	struct block_device *store;	/* valid while any target exists */
 	char store_name[BDEVNAME_SIZE];
@@ -296,6 +297,7 @@ struct dmr_drop {
 
 /* registry and life of systems: system.c */
 struct dmr_system *dmr_system_get(struct block_device *store);
+void dmr_system_leave(struct dmr_system *sys);
 void dmr_system_put(struct dmr_system *sys);
 struct dmr_system *dmr_system_find(const u8 *uuid);
 struct dmr_system *dmr_system_find_name(const char *name);
@@ -307,8 +309,6 @@ void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t);
 void dmr_critical(struct dmr_system *sys, const char *why);
 bool dmr_system_complete(struct dmr_system *sys);
 u32 dmr_system_state(struct dmr_system *sys);
-int dmr_system_init(void);
-void dmr_system_exit(void);
 extern struct mutex dmr_registry_mutex;
 extern struct list_head dmr_replica_targets;
 extern u32 dmr_registry_seq;

@@ -442,8 +442,11 @@ void dmr_io_first_done(struct dmr_io *io, bool ok)
 		if (!WARN_ON_ONCE(!v)) {
 			if (ok) {
 				had = v->data | v->zero;
-				dmr_version_set(v, mask);
-				dmr_commit_dirty(sys, v);
+				/* Another write may have set them: then its record is due. */
+				if (mask & ~(v->data & ~v->zero)) {
+					dmr_version_set(v, mask);
+					dmr_commit_dirty(sys, v);
+				}
 				if (io->epoch & DMR_EPOCH_OVERLAY)
 					atomic64_add(hweight64(mask & ~had),
 						     &disk->overlay_blocks[io->t->kind]);
@@ -564,7 +567,8 @@ static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_table *ta
 	run = dmr_hit_run(io, epoch, sector, sectors, &slot, &settled);
 	aligned = dmr_io_aligned(io, sector, sectors);
 	/* An aligned write that hits in part only goes out in one piece as a first one. */
-	if (run && (run == sectors || (inline_ && (!aligned || run >= sys->chunk_sectors)))) {
+	if (run && (run == sectors ||
+		    (inline_ && (!aligned || offset + run >= sys->chunk_sectors)))) {
 		dmr_io_cut(bio, run, inline_);
 		io->kind = DMR_IO_HIT;
 		io->commit = false;

@@ -98,9 +98,10 @@ bad:
 }
 
 /**
- * dmr_system_get() - the system of a store, made if it is new
- * @store: the store's block device, held by the caller.
+ * dmr_system_get() - a target's reference on the system of a store
+ * @store: the store's block device, held by the target.
  *
+ * Made if it is new; given back with dmr_system_leave().
  * Context: may sleep.
  * Return: a referenced system, NULL without memory.
  */
@@ -112,11 +113,13 @@ struct dmr_system *dmr_system_get(struct block_device *store)
 	list_for_each_entry(sys, &dmr_systems, list) {
 		if (sys->store_dev == store->bd_dev) {
 			kref_get(&sys->ref);
+			sys->users++;
 			goto out;
 		}
 	}
 	sys = dmr_system_new(store);
 	if (sys) {
+		sys->users = 1;
 		sys->serial = ++dmr_system_serial;
 		list_add_tail(&sys->list, &dmr_systems);
 		dmr_registry_seq++;
@@ -132,12 +135,30 @@ static void dmr_system_release(struct kref *ref)
 	struct dmr_system *sys = container_of(ref, struct dmr_system, ref);
 
 	list_del(&sys->list);
-	dmr_registry_seq++;
 	/* Never flush work with the registry locked. */
 	mutex_unlock(&dmr_registry_mutex);
 	cancel_delayed_work_sync(&sys->job_reaper);
 	cancel_delayed_work_sync(&sys->vacuum_work);
 	dmr_system_free(sys);
+}
+
+/**
+ * dmr_system_leave() - a target lets go of its system
+ * @sys: the system.
+ *
+ * With the last target the system leaves the registry, whoever else still looks
+ * at it: the next attach reads the store anew.
+ * Context: may sleep.
+ */
+void dmr_system_leave(struct dmr_system *sys)
+{
+	mutex_lock(&dmr_registry_mutex);
+	if (!--sys->users) {
+		list_del_init(&sys->list);
+		dmr_registry_seq++;
+	}
+	mutex_unlock(&dmr_registry_mutex);
+	dmr_system_put(sys);
 }
 
 /** dmr_system_put() - let go of a system; may sleep */

@@ -24,7 +24,7 @@ static void dmr_target_free(struct dm_target *ti)
 	mutex_unlock(&dmr_registry_mutex);
 	if (t->sys) {
 		dmr_system_stop_idle(t->sys);
-		dmr_system_put(t->sys);
+		dmr_system_leave(t->sys);
 	}
 	if (t->home)
 		dm_put_device(ti, t->home);
@@ -109,10 +109,8 @@ static int dmr_parse_features(struct dm_target *ti, struct dmr_target *t, unsign
 static int replica_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 {
 	struct dmr_target *t;
-	fmode_t unused;
 	int r;
 
-	(void)unused;
 	if (argc < 3) {
 		ti->error = "Usage: replica <store> <disk number> <home> [<features>]";
 		return -EINVAL;
@@ -286,7 +284,6 @@ static void dmr_target_status(struct dm_target *ti, status_type_t type, unsigned
 	case STATUSTYPE_TABLE:
 		if (t->kind == DMR_REPLICA) {
 			DMEMIT("%s %u %s", t->store->name, t->disk_number, t->home->name);
-			sz += 0;
 			if (memchr_inv(t->host, 0, 16) || t->takeover)
 				DMEMIT(" %u", (memchr_inv(t->host, 0, 16) ? 2 : 0) + t->takeover);
 			if (memchr_inv(t->host, 0, 16))
