@@ -131,6 +131,9 @@ void *memchr_inv(const void *start, int c, size_t bytes)
 {
 	const u8 *p = start;
 
+	/* All like the first, told fast; else find out where. */
+	if (!bytes || (*p == (u8)c && !memcmp(p, p + 1, bytes - 1)))
+		return NULL;
 	for (; bytes; bytes--, p++)
 		if (*p != (u8)c)
 			return (void *)p;

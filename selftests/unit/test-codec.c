@@ -1,0 +1,929 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Superblock, records and log blocks: what goes in comes out, nothing else does. */
+#include "unit.h"
+
+/* A second opinion: a bit at a time. */
+static u32 slow_crc32c(const u8 *p, size_t len)
+{
+	u32 c = ~0U;
+
+	while (len--) {
+		c ^= *p++;
+		for (int i = 0; i < 8; i++)
+			c = c >> 1 ^ (c & 1 ? 0x82f63b78 : 0);
+	}
+	return ~c;
+}
+
+TEST(crc32c)
+{
+	struct rng r;
+	u8 buf[300];
+
+	CHECK_EQ(dmr_crc32c(0, "123456789", 9), 0xe3069283);
+	CHECK_EQ(dmr_crc32c(0, "", 0), 0);
+	rng_init(&r, 1);
+	rng_bytes(&r, buf, sizeof(buf));
+	for (u32 at = 0; at < 9; at++) {
+		for (u32 len = 0; len < 100; len++) {
+			u32 whole = dmr_crc32c(0, buf + at, len), cut = rng_below(&r, len + 1);
+
+			CHECK_EQ(whole, slow_crc32c(buf + at, len));
+			CHECK_EQ(dmr_crc32c(dmr_crc32c(0, buf + at, cut), buf + at + cut,
+					    len - cut), whole);
+		}
+	}
+}
+
+/* The offsets that the header's comments and on-disk-format.md give. */
+TEST(format_offsets)
+{
+#define AT(type, field, at) CHECK_EQ(offsetof(struct type, field), at)
+	AT(dmr_disk_sb, crc, 8);
+	AT(dmr_disk_sb, length, 12);
+	AT(dmr_disk_sb, version, 16);
+	AT(dmr_disk_sb, copy, 20);
+	AT(dmr_disk_sb, compat, 24);
+	AT(dmr_disk_sb, incompat, 32);
+	AT(dmr_disk_sb, seq, 40);
+	AT(dmr_disk_sb, store_uuid, 48);
+	AT(dmr_disk_sb, system_uuid, 64);
+	AT(dmr_disk_sb, name, 80);
+	AT(dmr_disk_sb, store_bytes, 144);
+	AT(dmr_disk_sb, nr_disks, 168);
+	AT(dmr_disk_sb, slot_first, 184);
+	AT(dmr_disk_sb, ring_extents, 200);
+	AT(dmr_disk_sb, ring_from, 208);
+	AT(dmr_disk_sb, log_tail, 240);
+	AT(dmr_disk_sb, ring, 256);
+	AT(dmr_disk_sb, state, 384);
+	AT(dmr_disk_sb, state_number, 392);
+	AT(dmr_disk_sb, cur_epoch, 400);
+	AT(dmr_disk_sb, dead_first, 416);
+	AT(dmr_disk_sb, live, 424);
+	AT(dmr_disk_sb, test, 440);
+	AT(dmr_disk_sb, state_time, 456);
+	AT(dmr_disk_sb, active_host, 464);
+	AT(dmr_disk_sb, active_time, 480);
+	AT(dmr_disk_sb, next_point, 488);
+	AT(dmr_disk_sb, job_number, 496);
+	AT(dmr_disk_sb, reserved0, 504);
+	AT(dmr_disk_sb, settings, 512);
+	AT(dmr_disk_disk, identity, 72);
+	AT(dmr_disk_point, name, 24);
+	AT(dmr_disk_log_block, number, 24);
+	AT(dmr_disk_log_block, nr_records, 48);
+	AT(dmr_disk_log_block, records, 64);
+	AT(dmr_disk_record, chunk, 22);
+	AT(dmr_disk_record, slot, 27);
+#undef AT
+}
+
+/* Written by hand, so that the codec is not held against itself alone. */
+TEST(sb_golden_bytes)
+{
+	u8 *buf = unit_alloc(DMR_SB_AREA);
+	struct dmr_sb *sb = unit_sb();
+
+	sb->seq = 0x0102030405060708ULL;
+	CHECK_EQ(dmr_sb_encode(sb, buf), 4096);
+	CHECK(!memcmp(buf, "DMREPLSB", 8));
+	CHECK(!memcmp(buf + 12, "\x00\x10\0\0" "\x01\0\0\0" "\0\0\0\0", 12));
+	CHECK(!memcmp(buf + 40, "\x08\x07\x06\x05\x04\x03\x02\x01", 8));
+	CHECK(!memcmp(buf + 80, "vm1\0", 4));
+	CHECK(!memcmp(buf + 144, "\0\0\x80\0\0\0\0\0" "\0\0\x01\0" "\0\x10\0\0", 16));
+	CHECK(!memcmp(buf + 168, "\x02\0\0\0" "\x01\0\0\0" "\0\x01\0\0" "\x40\0\0\0", 16));
+	CHECK(!memcmp(buf + 1024, "vda\0", 4));
+	CHECK(!memcmp(buf + 1024 + 256, "vdb\0", 4));
+	CHECK(!memcmp(buf + 1024 + 512, "\x02\0\0\0" "\x01\0\0\0" "\x01\0\0\0\0\0\0\0", 16));
+	CHECK(!memcmp(buf + 1024 + 512 + 24, "before upgrade\0", 15));
+}
+
+TEST(sb_round_trip)
+{
+	u8 *buf = unit_alloc(DMR_SB_AREA), *again = unit_alloc(DMR_SB_AREA);
+	struct dmr_sb *out = unit_alloc(sizeof(*out));
+	const char *why;
+	struct rng r;
+	u32 seed;
+
+	for (seed = 0; seed < 300; seed++) {
+		struct dmr_sb *sb;
+		u32 len;
+
+		rng_init(&r, seed);
+		sb = unit_random_sb(&r);
+		memset(buf, 0xa5, DMR_SB_AREA);
+		len = dmr_sb_encode(sb, buf);
+		CHECK(len == dmr_sb_length(sb) && len % 4096 == 0 && len <= DMR_SB_AREA);
+		CHECK(!memchr_inv(buf + len, 0, DMR_SB_AREA - len));
+		/* What lies behind is not looked at: a longer one was there before. */
+		memset(buf + len, 0x5a, DMR_SB_AREA - len);
+		CHECK(dmr_sb_decode(buf, sb->copy, out, &why) == DMR_OK, "seed %u: %s", seed, why);
+		CHECK(!why);
+		CHECK(!memcmp(sb, out, sizeof(*sb)), "seed %u", seed);
+		dmr_sb_encode(out, again);
+		CHECK(!memcmp(buf, again, len), "seed %u", seed);
+		CHECK(dmr_sb_same_identity(sb, out));
+	}
+}
+
+/* What lies about in host form behind a NUL or in unused places does not get out. */
+TEST(sb_encode_is_canonical)
+{
+	u8 *buf = unit_alloc(DMR_SB_AREA), *clean = unit_alloc(DMR_SB_AREA);
+	struct dmr_sb *sb = unit_sb();
+	const char *why;
+
+	dmr_sb_encode(sb, clean);
+	strcpy(sb->name + 10, "secret");
+	strcpy(sb->disks[0].identity + 20, "old");
+	strcpy(sb->points[0].name + 20, "older point");
+	sb->live.base = 2;
+	sb->live.time = 99;
+	sb->ring[3].first = 1234;
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+	dmr_sb_encode(sb, buf);
+	CHECK(!memcmp(buf, clean, DMR_SB_AREA));
+	CHECK(dmr_sb_decode(buf, 0, sb, &why) == DMR_OK, "%s", why);
+}
+
+TEST(sb_every_bit_flip_is_found)
+{
+	struct dmr_sb *out = unit_alloc(sizeof(*out));
+	u8 *buf = unit_alloc(DMR_SB_AREA);
+	struct dmr_sb *sb = unit_sb();
+	u32 len = dmr_sb_encode(sb, buf), bit;
+
+	CHECK(dmr_sb_decode(buf, 0, out, NULL) == DMR_OK);
+	for (bit = 0; bit < len * 8; bit++) {
+		enum dmr_verdict v;
+
+		buf[bit / 8] ^= 1 << bit % 8;
+		v = dmr_sb_decode(buf, 0, out, NULL);
+		CHECK(v == (bit < 64 ? DMR_NOT_OURS : DMR_TORN), "bit %u: %d", bit, v);
+		buf[bit / 8] ^= 1 << bit % 8;
+	}
+}
+
+TEST(sb_torn_is_found)
+{
+	u8 *old = unit_alloc(DMR_SB_AREA), *new = unit_alloc(DMR_SB_AREA);
+	struct dmr_sb *out = unit_alloc(sizeof(*out));
+	u8 *buf = unit_alloc(DMR_SB_AREA);
+	struct rng r;
+	u32 seed;
+
+	for (seed = 0; seed < 200; seed++) {
+		struct dmr_sb *a, *b;
+		u32 sectors, i;
+		u64 mask;
+
+		rng_init(&r, seed);
+		a = unit_random_sb(&r);
+		b = unit_random_sb(&r);
+		a->copy = b->copy = 0;
+		sectors = max(dmr_sb_encode(a, old), dmr_sb_encode(b, new)) / 512;
+		do {
+			mask = rng_u64(&r);
+		} while (sectors < 64 && !(mask & ((1ULL << sectors) - 1)));
+		for (i = 0; i < sectors; i++)
+			memcpy(buf + i * 512, (mask >> i % 64 & 1 ? new : old) + i * 512, 512);
+		if (!memcmp(buf, old, dmr_sb_length(a)) || !memcmp(buf, new, dmr_sb_length(b)))
+			continue;
+		CHECK(dmr_sb_decode(buf, 0, out, NULL) == DMR_TORN, "seed %u", seed);
+	}
+}
+
+/* Each makes a valid superblock impossible: what, a part of the reason given, how. */
+#define WRONGS(X)									\
+	X("seq 0", "sequence", sb->seq = 0)						\
+	X("seq huge", "sequence", sb->seq = ~0ULL)					\
+	X("no store uuid", "store has no UUID", memset(sb->store_uuid, 0, 16))		\
+	X("no system uuid", "system has no UUID", memset(sb->system_uuid, 0, 16))	\
+	X("no name", "system's name", sb->name[0] = 0)					\
+	X("name without end", "system's name", memset(sb->name, 'a', 64))		\
+	X("name with slash", "system's name", strcpy(sb->name, "a/b"))			\
+	X("name with newline", "system's name", strcpy(sb->name, "a\nb"))		\
+	X("name with escape", "system's name", strcpy(sb->name, "a\x1b[2J"))		\
+	X("name with DEL", "system's name", strcpy(sb->name, "a\x7f"))			\
+	X("name with C1", "system's name", strcpy(sb->name, "a\xc2\x9b" "2J"))		\
+	X("name in Latin-1", "system's name", strcpy(sb->name, "caf\xe9"))		\
+	X("name overlong slash", "system's name", strcpy(sb->name, "a\xc0\xaf" "b"))	\
+	X("name surrogate", "system's name", strcpy(sb->name, "\xed\xa0\x80"))		\
+	X("name above Unicode", "system's name", strcpy(sb->name, "\xf4\x90\x80\x80"))	\
+	X("flags", "flag", sb->flags = 4)						\
+	X("state number", "state or job", sb->state_number = 1ULL << 63)		\
+	X("job number", "state or job", sb->job_number = ~0ULL)				\
+	X("chunk 8K", "chunk size", sb->chunk_bytes = 8192)				\
+	X("chunk 512K", "chunk size", sb->chunk_bytes = 512 << 10)			\
+	X("chunk 48K", "chunk size", sb->chunk_bytes = 48 << 10)			\
+	X("chunk 0", "chunk size", sb->chunk_bytes = 0)					\
+	X("slots beyond", "beyond the store", sb->slot_end++)				\
+	X("slots beyond u32", "beyond the store",					\
+	  sb->slot_end = 1ULL << 32; sb->store_bytes = 1ULL << 60)			\
+	X("no slots", "first slot", sb->slot_first = sb->slot_end)			\
+	X("slots on superblocks", "first slot", sb->slot_first = 1)			\
+	X("no extent", "ring extents", sb->ring_extents = 0)				\
+	X("nine extents", "ring extents", sb->ring_extents = 9)				\
+	X("old extents", "ring extents", sb->ring_old_extents = 2)			\
+	X("empty extent", "empty", sb->ring[0].count = 0)				\
+	X("extent on superblocks", "on the superblocks", sb->ring[0].first = 16)	\
+	X("extent beyond", "lies beyond", sb->ring[0].first = sb->store_bytes >> 12)	\
+	X("extent far beyond", "lies beyond", sb->ring[0].first = ~0ULL << 4)		\
+	X("extent without bound", "lies beyond", sb->ring[0].count = ~0ULL << 4)		\
+	X("extent askew", "whole chunks", sb->ring[0].first += 1)			\
+	X("extent part chunk", "whole chunks", sb->ring[0].count -= 1)			\
+	X("extents overlap", "overlap", sb->ring_extents = 2;				\
+	  sb->ring[1] = sb->ring[0]; sb->ring[1].first += 16)				\
+	X("ring too small", "too small", sb->ring[0].count -= 16)			\
+	X("ring giant", "impossibly large", sb->store_bytes = 1ULL << 60;		\
+	  sb->ring[0].count = 1ULL << 30)						\
+	X("tail 0", "tail is impossible", sb->log_tail = 0)				\
+	X("tail huge", "tail is impossible", sb->log_tail = ~0ULL)			\
+	X("tail past durable", "past its last durable",					\
+	  sb->log_tail = 5; sb->log_durable = 4)					\
+	X("tail 1 durable below", "past its last durable",				\
+	  sb->log_tail = 2; sb->log_durable = 0)					\
+	X("durable too many", "more log blocks",					\
+	  sb->log_durable = sb->log_tail + sb->ring[0].count)				\
+	X("ring_from 0", "ring's beginning", sb->ring_from = 0)				\
+	X("ring_start", "ring's beginning", sb->ring_start = sb->ring[0].count)		\
+	X("ring_from above tail", "before the ring's",					\
+	  sb->ring_from = 5; sb->log_tail = 4; sb->log_durable = 4)			\
+	X("old ring unasked", "no older ring", sb->ring_old_from = 1)			\
+	X("old ring unasked start", "no older ring", sb->ring_old_start = 1)		\
+	X("no disks", "number of disks", sb->nr_disks = 0)				\
+	X("65 disks", "number of disks", sb->nr_disks = 65)				\
+	X("disk number", "disk's number", sb->disks[1].number = 2)			\
+	X("disk no name", "disk's name", sb->disks[1].name[0] = 0)			\
+	X("disk hyphen", "disk's name", strcpy(sb->disks[1].name, "a-b"))		\
+	X("disk slash", "disk's name", strcpy(sb->disks[1].name, "a/b"))		\
+	X("disk space", "disk's name", strcpy(sb->disks[1].name, "a b"))		\
+	X("disk name endless", "disk's name", memset(sb->disks[1].name, 'a', 32))	\
+	X("disk name twice", "same name", strcpy(sb->disks[1].name, "vda"))		\
+	X("disk no uuid", "disk has no UUID", memset(sb->disks[1].uuid, 0, 16))		\
+	X("disk size 0", "disk's size", sb->disks[1].sectors = 0)			\
+	X("disk too large", "disk's size", sb->disks[1].sectors = (1ULL << 47) + 1)	\
+	X("disk huge", "disk's size", sb->disks[1].sectors = ~0ULL)			\
+	X("disk part block", "disk's size", sb->disks[1].logical_block = 4096)		\
+	X("disk block 0", "logical block", sb->disks[0].logical_block = 0)		\
+	X("disk block 256", "logical block", sb->disks[0].logical_block = 256)		\
+	X("disk block 8192", "logical block", sb->disks[0].logical_block = 8192)	\
+	X("disk block 1536", "logical block", sb->disks[0].logical_block = 1536)	\
+	X("identity type", "identity", sb->disks[0].identity_type = 7)			\
+	X("identity none", "identity", sb->disks[0].identity_type = 0)			\
+	X("identity empty", "identity", sb->disks[0].identity[0] = 0)			\
+	X("identity control", "identity", strcpy(sb->disks[0].identity, "a\tb"))	\
+	X("last epoch", "last epoch", sb->last_epoch = ~0U)				\
+	X("promoted even", "promoted", sb->promoted = 2)				\
+	X("promoted 1", "promoted", sb->promoted = 1)					\
+	X("promoted beyond", "promoted", sb->promoted = 7)				\
+	X("dead half", "dead epochs", sb->dead_first = 2)				\
+	X("dead half 2", "dead epochs", sb->dead_last = 2)				\
+	X("dead backwards", "dead epochs", sb->dead_first = 4; sb->dead_last = 2)	\
+	X("dead odd", "dead epochs", sb->dead_first = 3; sb->dead_last = 3)		\
+	X("dead beyond", "dead epochs", sb->dead_first = 2; sb->dead_last = 8)		\
+	X("cur 0", "current epoch", sb->cur_epoch = 0; sb->nr_points = 0)		\
+	X("cur odd", "current epoch", sb->cur_epoch = 5; sb->next_epoch = 6)		\
+	X("cur dead", "current epoch", sb->dead_first = 4; sb->dead_last = 4)		\
+	X("next odd", "next epoch", sb->next_epoch = 5)					\
+	X("next not above", "next epoch", sb->next_epoch = 4)				\
+	X("next beyond", "next epoch", sb->next_epoch = 8)				\
+	X("next dead", "next epoch", sb->dead_first = 6; sb->dead_last = 6)		\
+	X("513 points", "number of points", sb->nr_points = 513)			\
+	X("next point 0", "next point", sb->next_point = 0)				\
+	X("next point huge", "next point", sb->next_point = ~0ULL)			\
+	X("point epoch 0", "not in order", sb->points[0].epoch = 0)			\
+	X("point epoch 1", "not in order", sb->points[0].epoch = 1)			\
+	X("point number 0", "not in order", sb->points[0].number = 0)			\
+	X("points same epoch", "not in order",						\
+	  sb->nr_points = 2; sb->points[1] = sb->points[0]; sb->points[1].number = 2;	\
+	  sb->next_point = 3)								\
+	X("points same number", "not in order", sb->nr_points = 2;			\
+	  sb->points[1] = sb->points[0]; sb->points[1].epoch = 4; sb->cur_epoch = 6;	\
+	  sb->next_epoch = 8; sb->last_epoch = 8)					\
+	X("point not past", "of an epoch", sb->points[0].epoch = 4)			\
+	X("point overlay", "of an epoch", sb->points[0].epoch = 3)			\
+	X("point dead", "of an epoch", sb->dead_first = 2; sb->dead_last = 2)		\
+	X("point number ahead", "not been given", sb->points[0].number = 2)		\
+	X("point kind 0", "kind", sb->points[0].kind = 0)				\
+	X("point kind 4", "kind", sb->points[0].kind = 4)				\
+	X("point name slash", "point's name", strcpy(sb->points[0].name, "a/b"))	\
+	X("point name endless", "point's name", memset(sb->points[0].name, 'a', 40))	\
+	X("live even", "live failover", sb->state = 5; sb->last_epoch = 9;		\
+	  sb->live.epoch = 8; sb->live.base = 2)					\
+	X("live beyond", "live failover", sb->state = 5;				\
+	  sb->live.epoch = 7; sb->live.base = 2)					\
+	X("live no point", "live failover", sb->state = 5; sb->last_epoch = 9;		\
+	  sb->live.epoch = 7; sb->live.base = 4)					\
+	X("live promoted", "live failover", sb->state = 5; sb->last_epoch = 9;		\
+	  sb->live.epoch = 7; sb->live.base = 2; sb->promoted = 7)			\
+	X("live not above base", "live failover", sb->state = 5; sb->last_epoch = 9;	\
+	  sb->points[0].epoch = 4; sb->cur_epoch = 6; sb->next_epoch = 8;		\
+	  sb->live.epoch = 3; sb->live.base = 4)					\
+	X("test no point", "test failover", sb->last_epoch = 9;				\
+	  sb->test.epoch = 7; sb->test.base = 4)					\
+	X("test is live", "test failover", sb->state = 5; sb->last_epoch = 9;		\
+	  sb->live.epoch = 7; sb->live.base = 2; sb->test = sb->live)			\
+	X("state 0", "state is impossible", sb->state = 0)				\
+	X("state 1", "state is impossible", sb->state = 1)				\
+	X("state 7", "state is impossible", sb->state = 7)				\
+	X("state 8", "state is impossible", sb->state = 8)				\
+	X("state 2 with point", "state does not go with", sb->state = 2)		\
+	X("state 6 with point", "state does not go with", sb->state = 6)		\
+	X("state 3 with live", "with a live", sb->last_epoch = 9;			\
+	  sb->live.epoch = 7; sb->live.base = 2)					\
+	X("state 5 without", "without a live", sb->state = 5)
+
+TEST(sb_impossible_fields)
+{
+	struct dmr_sb *out = unit_alloc(sizeof(*out));
+	u8 *buf = unit_alloc(DMR_SB_AREA);
+	u32 n = 0;
+
+#define X(text, reason, ...)								\
+	do {										\
+		struct dmr_sb *sb = unit_sb();						\
+		const char *why;							\
+											\
+		CHECK(!dmr_sb_validate(sb));						\
+		__VA_ARGS__;								\
+		why = dmr_sb_validate(sb);						\
+		CHECK(why && strstr(why, reason), "%s: %s", text, why ?: "accepted");	\
+		n++;									\
+		if (sb->nr_disks > DMR_MAX_DISKS || sb->nr_points > DMR_MAX_POINTS ||	\
+		    sb->ring_extents > DMR_RING_EXTENTS)				\
+			break;		/* cannot be encoded; see below */		\
+		dmr_sb_encode(sb, buf);							\
+		/* Where encoding mends it (text without end), decoding may be content. */ \
+		if (dmr_sb_decode(buf, 0, out, &why) != DMR_BAD)			\
+			CHECK(strstr(text, "end"), "%s", text);				\
+	} while (0);
+	WRONGS(X)
+#undef X
+	unit_note("%u impossible superblocks", n);
+}
+
+/* Bytes with a good checksum that no encoder writes. */
+TEST(sb_impossible_bytes)
+{
+	struct dmr_sb *sb = unit_sb(), *out = unit_alloc(sizeof(*out));
+	u8 *clean = unit_alloc(DMR_SB_AREA), *buf = unit_alloc(DMR_SB_AREA);
+	static const struct {
+		u32 at;
+		u8 byte;
+		enum dmr_verdict verdict;
+		const char *why;
+	} t[] = {
+		{ 12, 1, DMR_TORN, "checksum" },		/* length: not whole blocks */
+		{ 13, 0, DMR_TORN, "checksum" },		/* 0 */
+		{ 13, 0x20, DMR_BAD, "length" },
+		{ 14, 0x01, DMR_TORN, "checksum" },		/* more than the area */
+		{ 15, 0xff, DMR_TORN, "checksum" },
+		{ 16, 0, DMR_BAD, "version" },
+		{ 16, 2, DMR_NEWER, "version" },
+		{ 19, 0x80, DMR_NEWER, "version" },
+		{ 20, 1, DMR_BAD, "other copy" },
+		{ 32, 1, DMR_NEWER, "feature" },
+		{ 39, 0x80, DMR_NEWER, "feature" },
+		{ 80 + 5, 'x', DMR_BAD, "system's name" },	/* behind the NUL */
+		{ 156, 1, DMR_BAD, "block size" },
+		{ 168, 65, DMR_BAD, "number of disks" },
+		{ 168, 3, DMR_BAD, "disk" },			/* one of zeroes only */
+		{ 171, 0xff, DMR_BAD, "number of disks" },
+		{ 173, 0x03, DMR_BAD, "number of points" },
+		{ 175, 0xff, DMR_BAD, "number of points" },
+		{ 172, 2, DMR_BAD, "order" },			/* one of zeroes only */
+		{ 172, 60, DMR_BAD, "length" },
+		{ 177, 0, DMR_BAD, "entry size" },
+		{ 180, 0x41, DMR_BAD, "entry size" },
+		{ 200, 9, DMR_BAD, "ring extents" },
+		{ 256 + 16, 1, DMR_BAD, "unused ring extent" },
+		{ 256 + 7 * 16 + 15, 1, DMR_BAD, "unused ring extent" },
+		{ 428, 1, DMR_BAD, "failover that is not there" },
+		{ 432, 1, DMR_BAD, "failover that is not there" },
+		{ 444, 1, DMR_BAD, "failover that is not there" },
+		{ 504, 1, DMR_BAD, "reserved" },
+		{ 511, 1, DMR_BAD, "reserved" },
+		{ 1024 + 10, 1, DMR_BAD, "disk's name" },
+		{ 1024 + 68, 1, DMR_BAD, "reserved" },
+		{ 1024 + 200, 1, DMR_BAD, "reserved" },
+		{ 1024 + 255, 1, DMR_BAD, "reserved" },
+		{ 1024 + 72 + 100, 'x', DMR_BAD, "identity" },
+		{ 1024 + 512 + 24 + 30, 'x', DMR_BAD, "point's name" },
+		{ 1024 + 512 + 64, 1, DMR_BAD, "after the last point" },
+		{ 4095, 1, DMR_BAD, "after the last point" },
+	};
+	const char *why;
+	u32 i;
+
+	dmr_sb_encode(sb, clean);
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		enum dmr_verdict v;
+
+		memcpy(buf, clean, DMR_SB_AREA);
+		CHECK(buf[t[i].at] != t[i].byte, "at %u", t[i].at);
+		buf[t[i].at] = t[i].byte;
+		unit_sb_crc(buf);
+		v = dmr_sb_decode(buf, 0, out, &why);
+		CHECK(v == t[i].verdict, "at %u: %d, %s", t[i].at, v, why);
+		CHECK(strstr(why, t[i].why), "at %u: %s", t[i].at, why);
+	}
+	/* What may be anything. */
+	memcpy(buf, clean, DMR_SB_AREA);
+	buf[24] = 1;			/* compat */
+	buf[512] = 1;			/* settings */
+	buf[470] = 1;			/* active_host */
+	unit_sb_crc(buf);
+	CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_OK, "%s", why);
+}
+
+TEST(sb_states)
+{
+	struct dmr_sb *sb = unit_sb();
+
+	/* The last point may be dropped, and the state stays 3. */
+	sb->nr_points = 0;
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+	sb->state = DM_REPLICA_STATE_WAITING_FOR_INITIAL_REPLICATION;
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+
+	/* Failed over, and a test beside it. */
+	sb = unit_sb();
+	sb->state = DM_REPLICA_STATE_RECOVERED;
+	sb->last_epoch = 9;
+	sb->live.epoch = 7;
+	sb->live.base = 2;
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+	sb->test.epoch = 9;
+	sb->test.base = 2;
+	sb->flags = DMR_SB_SUSPENDED | DMR_SB_ACTIVE;
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+	/* An overlay may be older than the current epoch: points go on being made. */
+	sb->cur_epoch = 10;
+	sb->next_epoch = 12;
+	sb->last_epoch = 12;
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+
+	/* Committed: live 7 became main, main 4..12 died. */
+	sb->state = DM_REPLICA_STATE_COMMITTED;
+	sb->nr_points = 0;
+	memset(&sb->live, 0, sizeof(sb->live));
+	memset(&sb->test, 0, sizeof(sb->test));
+	sb->promoted = 7;
+	sb->dead_first = 4;
+	sb->dead_last = 12;
+	sb->cur_epoch = 7;
+	sb->next_epoch = 14;
+	sb->last_epoch = 14;
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+	/* A new relationship's first point lies in the promoted epoch. */
+	sb->state = DM_REPLICA_STATE_REPLICATING;
+	sb->nr_points = 1;
+	sb->points[0].epoch = 7;
+	sb->cur_epoch = 14;
+	sb->next_epoch = 16;
+	sb->last_epoch = 16;
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+}
+
+TEST(sb_good_names)
+{
+	static const char *const good[] = {
+		"a", "web-01", "Mail Server", "b\xc3\xbc" "cher", "\xe2\x82\xac", "\xf0\x9f\x90\xa7",
+		"..", "x y\"z'", "\xc2\xa0",
+		"0123456789012345678901234567890123456789012345678901234567890ab",
+	};
+	struct dmr_sb *sb = unit_sb();
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(good); i++) {
+		memset(sb->name, 0, sizeof(sb->name));
+		strcpy(sb->name, good[i]);
+		CHECK(!dmr_sb_validate(sb), "%s", good[i]);
+	}
+	strcpy(sb->disks[0].name, "Az_09.+");
+	sb->points[0].name[0] = 0;
+	sb->disks[0].identity_type = DMR_IDENTITY_NONE;
+	sb->disks[0].identity[0] = 0;
+	sb->disks[1].sectors = 1ULL << 47;	/* 2^40 chunks of 64 KiB */
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+}
+
+TEST(sb_identity)
+{
+	struct dmr_sb *a = unit_sb(), *b = unit_sb();
+
+	CHECK(dmr_sb_same_identity(a, b));
+	b->seq++;
+	b->state_number++;
+	CHECK(dmr_sb_same_identity(a, b));
+#define DIFFERS(change)							\
+	do {								\
+		struct dmr_sb *c = unit_sb();				\
+									\
+		change;							\
+		CHECK(!dmr_sb_same_identity(a, c), #change);		\
+	} while (0)
+	DIFFERS(c->store_uuid[15]++);
+	DIFFERS(c->system_uuid[0]++);
+	DIFFERS(c->name[2]++);
+	DIFFERS(c->chunk_bytes *= 2);
+	DIFFERS(c->create_time++);
+#undef DIFFERS
+}
+
+/* Anything with a good checksum is refused, or is the canonical form of what it says. */
+TEST(sb_hostile_mutations)
+{
+	struct dmr_sb *out = unit_alloc(sizeof(*out)), *sb = NULL;
+	u8 *buf = unit_alloc(DMR_SB_AREA), *again = unit_alloc(DMR_SB_AREA);
+	u8 *clean = unit_alloc(DMR_SB_AREA);
+	u32 i, len = 0, taken = 0, n;
+	struct rng r;
+
+	for (i = 0; i < 60000; i++) {
+		if (i % 200 == 0) {
+			rng_init(&r, i);
+			do {
+				sb = unit_random_sb(&r);
+			} while (dmr_sb_length(sb) > 8192);
+			len = dmr_sb_encode(sb, clean);
+		}
+		memcpy(buf, clean, DMR_SB_AREA);
+		for (n = rng_range(&r, 1, 3); n; n--) {
+			u32 at = rng_chance(&r, 70) ? rng_range(&r, 8, 511) : rng_below(&r, len);
+
+			if (rng_chance(&r, 50))
+				buf[at] ^= 1 << rng_below(&r, 8);
+			else
+				buf[at] = rng_chance(&r, 50) ? rng_u64(&r) : rng_below(&r, 3) - 1;
+		}
+		unit_sb_crc(buf);
+		if (dmr_sb_decode(buf, sb->copy, out, NULL) != DMR_OK)
+			continue;
+		taken++;
+		CHECK(!dmr_sb_validate(out));
+		CHECK_EQ(dmr_sb_encode(out, again), (u32)le32_to_cpu(((struct dmr_disk_sb *)buf)->length));
+		CHECK(!memcmp(buf, again, dmr_sb_length(out)), "seed %u", i);
+	}
+	unit_note("%u of %u are possible", taken, i);
+	CHECK(taken > 100 && taken < i / 2, "the mutations are of one kind only");
+}
+
+TEST(geometry)
+{
+	struct dmr_sb *sb = unit_sb();
+	u64 bytes, least = 0, n;
+	u32 chunk;
+
+	for (chunk = DMR_MIN_CHUNK; chunk <= DMR_MAX_CHUNK; chunk *= 2) {
+		/* The least store there is, to the chunk. */
+		for (bytes = 0;; bytes += chunk) {
+			sb->chunk_bytes = chunk;
+			sb->store_bytes = bytes;
+			if (!dmr_geometry(sb))
+				break;
+		}
+		least = bytes;
+		unit_note("chunks of %u KiB: least store %llu KiB", chunk >> 10, least >> 10);
+		CHECK(sb->slot_end - sb->slot_first >= 16 && sb->slot_end - sb->slot_first <= 17);
+		sb->store_bytes = least - 1;
+		CHECK(dmr_geometry(sb) && strstr(dmr_geometry(sb), "too small"));
+
+		for (n = 0; n < 400; n++) {
+			struct rng r;
+			u64 max_slots;
+
+			rng_init(&r, n * chunk);
+			/* Sizes of all magnitudes, aligned and not. */
+			bytes = least + rng_u64(&r) % (1ULL << rng_range(&r, 1, 45));
+			if (bytes / chunk >= U32_MAX)
+				continue;
+			sb->chunk_bytes = chunk;
+			sb->store_bytes = bytes;
+			CHECK(!dmr_geometry(sb), "%llu: %s", bytes, dmr_geometry(sb));
+			sb->state = DM_REPLICA_STATE_WAITING_FOR_INITIAL_REPLICATION;
+			sb->nr_points = 0;
+			CHECK(!dmr_sb_validate(sb), "%llu: %s", bytes, dmr_sb_validate(sb));
+			CHECK_EQ(sb->ring[0].first, 256);
+			CHECK_EQ(sb->slot_first * chunk,
+				 (sb->ring[0].first + sb->ring[0].count) * 4096);
+			CHECK_EQ(sb->slot_end, bytes / chunk);
+			CHECK_EQ(dmr_usable_slots(sb), sb->slot_end - sb->slot_first);
+			/* R7: twice the records of slots, and of a quarter without slots. */
+			max_slots = dmr_usable_slots(sb);
+			CHECK(dmr_ring_blocks(sb) * DMR_LOG_RECORDS >=
+			      2 * (max_slots + max_slots / 4 + 1024), "%llu", bytes);
+			/* And it does not eat more than a hundredth, beside a minimum. */
+			CHECK(dmr_ring_blocks(sb) * 4096 <= bytes / 100 + (4 << 20), "%llu", bytes);
+			CHECK_EQ(sb->cur_epoch, 2);
+			CHECK_EQ(sb->next_epoch, 4);
+			CHECK_EQ(sb->last_epoch, 4);
+			CHECK_EQ(sb->log_tail, 1);
+			CHECK_EQ(sb->log_durable, 0);
+			CHECK_EQ(sb->next_point, 1);
+		}
+		sb->chunk_bytes = chunk;
+		sb->store_bytes = (u64)chunk << 32;
+		CHECK(dmr_geometry(sb) && strstr(dmr_geometry(sb), "too large"));
+		sb->store_bytes -= chunk;
+		CHECK(!dmr_geometry(sb), "%s", dmr_geometry(sb));
+	}
+	sb->chunk_bytes = 20000;
+	CHECK(dmr_geometry(sb) && strstr(dmr_geometry(sb), "chunk size"));
+	sb->chunk_bytes = 0;
+	CHECK(dmr_geometry(sb));
+}
+
+/* The place of a number, the slow way. */
+static u64 slow_place(const struct dmr_sb *sb, u64 number)
+{
+	bool old = number < sb->ring_from;
+	u32 e = 0, extents = old ? sb->ring_old_extents : sb->ring_extents;
+	u64 n = old ? sb->ring_old_from : sb->ring_from;
+	u64 at = old ? sb->ring_old_start : sb->ring_start;
+
+	while (at >= sb->ring[e].count)
+		at -= sb->ring[e++].count;
+	for (; n < number; n++) {
+		if (++at < sb->ring[e].count)
+			continue;
+		at = 0;
+		e = (e + 1) % extents;
+	}
+	return sb->ring[e].first + at;
+}
+
+TEST(ring_places)
+{
+	struct rng r;
+	u32 seed, i;
+
+	for (seed = 0; seed < 60; seed++) {
+		struct dmr_sb *sb;
+		u64 n, usable = 0;
+
+		rng_init(&r, seed);
+		sb = unit_sb();
+		sb->log_tail = rng_range(&r, 1, 1000);
+		sb->log_durable = sb->log_tail + rng_below(&r, dmr_ring_blocks(sb));
+		for (i = rng_below(&r, 4); i; i--) {
+			unit_grow(sb, rng_range(&r, 16, 300));
+			CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+			for (n = sb->log_tail; n < sb->log_tail + dmr_ring_blocks(sb);
+			     n += rng_range(&r, 1, 20))
+				CHECK(dmr_ring_place(sb, n) == slow_place(sb, n), "number %llu", n);
+			sb->log_tail = sb->log_durable = sb->ring_from + rng_below(&r, 5000);
+		}
+		for (n = 0; n < sb->slot_end + 100; n++) {
+			bool in_ring = false;
+
+			for (i = 0; i < sb->ring_extents; i++)
+				if (n * 16 < sb->ring[i].first + sb->ring[i].count &&
+				    n * 16 + 16 > sb->ring[i].first)
+					in_ring = true;
+			CHECK(dmr_slot_usable(sb, n) ==
+			      (n >= sb->slot_first && n < sb->slot_end && !in_ring), "%llu", n);
+			usable += dmr_slot_usable(sb, n);
+		}
+		CHECK_EQ(dmr_usable_slots(sb), usable);
+		CHECK(!dmr_slot_usable(sb, ~0ULL));
+	}
+}
+
+/* Two parts of the log in the old and in the new ring must not meet. */
+TEST(ring_parts_apart)
+{
+	struct rng r;
+	u32 seed, met = 0;
+
+	for (seed = 0; seed < 1000; seed++) {
+		struct dmr_sb *sb = unit_sb();
+		u64 n, old = dmr_ring_blocks(sb), blocks, from;
+		u8 used[4096] = { 0 };
+		const char *why;
+		bool twice = false;
+
+		rng_init(&r, seed);
+		sb->ring_start = rng_below(&r, old);
+		sb->log_tail = rng_range(&r, 1, 2000);
+		sb->log_durable = sb->log_tail + rng_below(&r, old);
+		unit_grow(sb, 100);
+		blocks = dmr_ring_blocks(sb);
+		sb->ring_start = rng_below(&r, blocks);
+		sb->log_durable += rng_below(&r, blocks);
+		from = sb->log_tail;
+		CHECK(blocks < sizeof(used));
+		/* Numbers below ring_from are spoken for, durable or not. */
+		for (n = from; n < sb->ring_from || n <= sb->log_durable; n++) {
+			u8 *u = &used[dmr_ring_index(sb, n)];
+
+			twice |= *u;
+			*u = 1;
+		}
+		why = dmr_sb_validate(sb);
+		CHECK(!why == !twice, "seed %u: %s", seed, why ?: "accepted");
+		met += twice;
+	}
+	CHECK(met > 100 && met < 900, "%u", met);
+}
+
+TEST(record_round_trip)
+{
+	struct rng r;
+	u32 i;
+
+	rng_init(&r, 1);
+	for (i = 0; i < 1000; i++) {
+		struct dmr_record rec = {
+			.type = rng_u64(&r),
+			.disk = rng_u64(&r),
+			.epoch = rng_u64(&r),
+			.chunk = rng_u64(&r) & 0xffffffffff,
+			.slot = rng_u64(&r) & 0xffffffffff,
+			.data = rng_u64(&r),
+			.zero = rng_u64(&r),
+		}, out;
+		struct dmr_disk_record disk;
+
+		memset(&disk, 0xa5, sizeof(disk));
+		dmr_record_encode(&rec, &disk);
+		dmr_record_decode(&disk, &out);
+		CHECK(rec.type == out.type && rec.disk == out.disk && rec.epoch == out.epoch &&
+		      rec.chunk == out.chunk && rec.slot == out.slot && rec.data == out.data &&
+		      rec.zero == out.zero);
+	}
+	{
+		struct dmr_record rec = { DMR_RECORD_DROP, 3, 0x01020304, 0x0a0b0c0d0eULL,
+					  DMR_SLOT_NONE_40, 0x1122334455667788ULL, 1 };
+		struct dmr_disk_record disk;
+
+		dmr_record_encode(&rec, &disk);
+		CHECK(!memcmp(&disk, "\x88\x77\x66\x55\x44\x33\x22\x11" "\1\0\0\0\0\0\0\0"
+			      "\4\3\2\1" "\2" "\3" "\x0e\x0d\x0c\x0b\x0a" "\xff\xff\xff\xff\xff", 32));
+	}
+}
+
+TEST(record_validate)
+{
+	struct dmr_sb *sb = unit_sb();
+	/* vdb has 204801 sectors: 25601 blocks, 1600 chunks of 16 and one block more. */
+	const struct dmr_record good = {
+		.type = DMR_RECORD_VERSION, .disk = 1, .epoch = 6, .chunk = 1600,
+		.slot = sb->slot_first, .data = 1,
+	};
+	struct dmr_record rec;
+
+#define GOOD(...)									\
+	do {										\
+		rec = good;								\
+		__VA_ARGS__;								\
+		CHECK(!dmr_record_validate(sb, &rec), #__VA_ARGS__ ": %s",		\
+		      dmr_record_validate(sb, &rec));					\
+	} while (0)
+#define BAD(reason, ...)								\
+	do {										\
+		const char *why;							\
+											\
+		rec = good;								\
+		__VA_ARGS__;								\
+		why = dmr_record_validate(sb, &rec);					\
+		CHECK(why && strstr(why, reason), #__VA_ARGS__ ": %s", why ?: "accepted"); \
+	} while (0)
+	GOOD();
+	GOOD(rec.epoch = 2);
+	GOOD(rec.epoch = 3);
+	GOOD(rec.slot = sb->slot_end - 1);
+	GOOD(rec.data = 0; rec.zero = 1);
+	GOOD(rec.data = 0; rec.zero = 1; rec.slot = DMR_SLOT_NONE_40);
+	GOOD(rec.data = 0);
+	GOOD(rec.chunk = 1599; rec.data = 0xff00; rec.zero = 0x00ff);
+	GOOD(rec.disk = 0; rec.chunk = 1599; rec.data = 0xffff);
+	GOOD(rec.type = DMR_RECORD_DROP; rec.slot = DMR_SLOT_NONE_40);
+	BAD("unknown type", rec.type = 0);
+	BAD("unknown type", rec.type = 3);
+	BAD("disk that", rec.disk = 2);
+	BAD("never opened", rec.epoch = 0);
+	BAD("never opened", rec.epoch = 1);
+	BAD("never opened", rec.epoch = 7);
+	BAD("at once", rec.zero = 1);
+	BAD("beyond its disk", rec.chunk = 1601);
+	BAD("beyond its disk", rec.disk = 0; rec.chunk = 1600);
+	BAD("beyond its disk", rec.chunk = 0xffffffffff);
+	BAD("beyond its chunk", rec.data = 2);
+	BAD("beyond its chunk", rec.data = 0; rec.zero = 2);
+	BAD("beyond its chunk", rec.chunk = 0; rec.data = 0x10000);
+	BAD("beyond its chunk", rec.chunk = 0; rec.data = 1ULL << 63);
+	BAD("data but no slot", rec.slot = DMR_SLOT_NONE_40);
+	BAD("cannot be one", rec.slot = sb->slot_first - 1);
+	BAD("cannot be one", rec.slot = sb->slot_end);
+	BAD("cannot be one", rec.slot = 0);
+	BAD("move home has a slot", rec.type = DMR_RECORD_DROP);
+#undef GOOD
+#undef BAD
+}
+
+static struct dmr_disk_log_block *log_block(const struct dmr_sb *sb, struct dmr_log_header *hdr)
+{
+	struct dmr_disk_log_block *blk = unit_alloc(sizeof(*blk));
+
+	/* What was in the rest of the buffer before does not get out. */
+	memset(blk, 0x77, sizeof(*blk));
+	dmr_log_seal(blk, sb->store_uuid, hdr);
+	return blk;
+}
+
+TEST(log_block)
+{
+	struct dmr_log_header hdr = { 1000, 77, 998, 5 }, out;
+	struct dmr_sb *sb = unit_sb();
+	struct dmr_disk_log_block *blk = log_block(sb, &hdr);
+	u8 other[16] = { 1 };
+	u32 bit;
+
+	CHECK_EQ(dmr_log_check(blk, sb->store_uuid, &out), DMR_OK);
+	CHECK(out.number == 1000 && out.sb_seq == 77 && out.durable == 998 && out.nr_records == 5);
+	CHECK(!memchr_inv(&blk->records[5], 0, 121 * 32));
+	CHECK(((u8 *)blk)[64] == 0x77);
+	CHECK(!memcmp(blk, "DRLG", 4));
+	CHECK_EQ(dmr_log_check(blk, other, &out), DMR_FOREIGN);
+	for (bit = 0; bit < 8 * sizeof(*blk); bit++) {
+		((u8 *)blk)[bit / 8] ^= 1 << bit % 8;
+		CHECK_EQ(dmr_log_check(blk, sb->store_uuid, &out),
+			 bit < 32 ? DMR_NOT_OURS : bit < 64 ? DMR_TORN :
+			 bit < 192 ? DMR_FOREIGN : DMR_TORN);
+		((u8 *)blk)[bit / 8] ^= 1 << bit % 8;
+	}
+	memset(blk, 0, sizeof(*blk));
+	CHECK_EQ(dmr_log_check(blk, sb->store_uuid, &out), DMR_NOT_OURS);
+}
+
+TEST(log_block_impossible_head)
+{
+	struct dmr_log_header good = { 1000, 77, 998, 5 }, out;
+	struct dmr_sb *sb = unit_sb();
+	struct dmr_disk_log_block *blk;
+
+#define BAD(change)								\
+	do {									\
+		blk = log_block(sb, &good);					\
+		change;								\
+		unit_log_crc(blk);						\
+		CHECK(dmr_log_check(blk, sb->store_uuid, &out) == DMR_BAD, #change); \
+	} while (0)
+	BAD(blk->number = 0);
+	BAD(blk->number = cpu_to_le64(~0ULL));
+	BAD(blk->sb_seq = 0);
+	BAD(blk->durable = cpu_to_le64(1000));
+	BAD(blk->durable = cpu_to_le64(~0ULL));
+	BAD(blk->nr_records = cpu_to_le32(127));
+	BAD(blk->nr_records = cpu_to_le32(~0U));
+	BAD(blk->nr_records = cpu_to_le32(4));
+	BAD(blk->reserved0[0] = 1);
+	BAD(blk->reserved0[11] = 1);
+	BAD(blk->records[5].type = 1);
+	BAD(blk->records[125].slot[4] = 1);
+#undef BAD
+	blk = log_block(sb, &good);
+	blk->nr_records = cpu_to_le32(126);
+	unit_log_crc(blk);
+	CHECK_EQ(dmr_log_check(blk, sb->store_uuid, &out), DMR_OK);
+}
+
+TEST(epoch_is_main)
+{
+	static const struct {
+		u32 promoted, first, last, epoch;
+		bool main;
+	} t[] = {
+		{ 0, 0, 0, 2, true },	{ 0, 0, 0, 3, false },	{ 0, 0, 0, 0xfffffff0, true },
+		{ 0, 0, 0, 1, false },	{ 7, 0, 0, 7, true },	{ 7, 0, 0, 5, false },
+		{ 7, 0, 0, 9, false },	{ 7, 4, 8, 2, true },	{ 7, 4, 8, 4, false },
+		{ 7, 4, 8, 6, false },	{ 7, 4, 8, 8, false },	{ 7, 4, 8, 10, true },
+		{ 7, 4, 8, 7, true },	{ 7, 4, 8, 5, false },	{ 7, 4, 4, 4, false },
+		{ 7, 4, 4, 6, true },
+	};
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(t); i++)
+		CHECK(dmr_epoch_is_main(t[i].promoted, t[i].first, t[i].last, t[i].epoch) ==
+		      t[i].main, "row %u", i);
+}
+
+TEST(block_mask)
+{
+	u32 first, count, i;
+
+	for (first = 0; first < 64; first++) {
+		for (count = 1; first + count <= 64; count++) {
+			u64 want = 0;
+
+			for (i = first; i < first + count; i++)
+				want |= 1ULL << i;
+			CHECK(dmr_block_mask(first, count) == want, "%u %u", first, count);
+		}
+	}
+	CHECK_EQ(dmr_block_mask(5, 0), 0);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Unit tests in user space: registration, checks, and what the tests share.
+ *
+ * A test is TEST(name) { ... }; the first CHECK() that does not hold ends it.
+ * Everything random comes from a seed, so that a failure can be had again.
+ */
+#ifndef UNIT_H
+#define UNIT_H
+
+#include "codec.h"
+#include "replay.h"
+#include "../../uapi/dm-replica.h"
+
+struct unit_test {
+	const char *name;
+	void (*run)(void);
+	struct unit_test *next;
+};
+
+void unit_register(struct unit_test *test);
+void unit_fail(const char *file, int line, const char *what, const char *fmt, ...)
+	__attribute__((__format__(__printf__, 4, 5), __noreturn__));
+void unit_note(const char *fmt, ...) __attribute__((__format__(__printf__, 1, 2)));
+
+#define TEST(id)								\
+	static void test_##id(void);						\
+	static struct unit_test unit_##id = { #id, test_##id, NULL };		\
+	static void __attribute__((__constructor__)) register_##id(void)	\
+	{									\
+		unit_register(&unit_##id);					\
+	}									\
+	static void test_##id(void)
+
+#define CHECK(cond, ...)							\
+	do {									\
+		if (!(cond))							\
+			unit_fail(__FILE__, __LINE__, #cond, " " __VA_ARGS__);	\
+	} while (0)
+
+#define CHECK_EQ(a, b)								\
+	do {									\
+		long long __x = (a), __y = (b);					\
+										\
+		if (__x != __y)							\
+			unit_fail(__FILE__, __LINE__, #a " == " #b, " %lld, %lld", __x, __y); \
+	} while (0)
+
+/* Random numbers */
+
+struct rng {
+	u64 s;
+};
+
+void rng_init(struct rng *r, u64 seed);
+u64 rng_u64(struct rng *r);
+void rng_bytes(struct rng *r, void *buf, size_t len);
+
+/* 0 .. n-1 */
+static inline u64 rng_below(struct rng *r, u64 n)
+{
+	return rng_u64(r) % n;
+}
+
+/* lo .. hi */
+static inline u64 rng_range(struct rng *r, u64 lo, u64 hi)
+{
+	return lo + rng_below(r, hi - lo + 1);
+}
+
+static inline bool rng_chance(struct rng *r, u32 percent)
+{
+	return rng_below(r, 100) < percent;
+}
+
+/* DMR_UNIT_SCALE: do so many times more. */
+u32 unit_scale(void);
+
+/* Memory that a failed CHECK() gives back: freed when the test ends. */
+void *unit_alloc(size_t size);
+
+/* Superblocks */
+
+struct dmr_sb *unit_sb(void);			/* a plain valid one: 8 MiB, two disks, a point */
+struct dmr_sb *unit_random_sb(struct rng *r);	/* any valid one */
+void unit_sb_crc(void *buf);			/* recompute the checksum of altered bytes */
+void unit_log_crc(struct dmr_disk_log_block *blk);
+void unit_grow(struct dmr_sb *sb, u64 chunks);	/* a longer ring in a longer store */
+
+/* A store in memory */
+
+struct store {
+	struct dmr_reader rd;
+	u8 *mem;
+	u64 blocks;
+	u64 bad;		/* this block cannot be read; ~0: all can be */
+	u64 reads;		/* blocks read */
+};
+
+struct store *unit_store(u64 blocks);
+void unit_put_sb(struct store *st, struct dmr_sb *sb, u32 copy, u64 seq);
+struct dmr_disk_log_block *unit_block_at(struct store *st, u64 where);
+void unit_put_log(struct store *st, const struct dmr_sb *sb, u64 number, u64 sb_seq,
+		  u64 durable, u32 nr_records, u64 mark);
+
+/* What replay handed over: marks by log number */
+struct gather {
+	struct dmr_replay_ops ops;
+	u64 from;		/* number of marks[0] */
+	u64 count;		/* records */
+	u64 last;		/* number of the last record */
+	u64 *marks;		/* first record's mark of each block, by number - from */
+	u64 max;
+	int fail;		/* errno to answer with */
+};
+
+void unit_gather(struct gather *g, const struct dmr_sb *sb);
+
+#endif /* UNIT_H */
