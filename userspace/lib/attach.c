@@ -219,7 +219,7 @@ static int make_device(struct attach *a, unsigned int number, enum kind kind, u3
 	char name[128], uuid[132], params[256], hex[40] = "";
 	struct dmreplica *ctx = a->ctx;
 	dev_t home = a->homes[number].dev, store = a->store->bdev.dev;
-	unsigned int i, args = 0;
+	unsigned int i, n, args = 0;
 	u64 since;
 	u32 minor;
 	int err;
@@ -231,9 +231,9 @@ static int make_device(struct attach *a, unsigned int number, enum kind kind, u3
 	if (kind == REPLICA) {
 		if (a->has_host) {
 			args += 2;
-			strcpy(hex, " host ");
+			n = sprintf(hex, " host ");
 			for (i = 0; i < 16; i++)
-				sprintf(hex + 6 + 2 * i, "%02x", a->host[i]);
+				n += sprintf(hex + n, "%02x", a->host[i]);
 		}
 		args += a->take_over;
 		snprintf(params, sizeof(params), "%u:%u %u %u:%u %u%s%s", major(store),

@@ -30,6 +30,9 @@
 /* libdevmapper's log function has no argument. */
 static struct dmreplica *log_ctx;
 
+/* Once it has not answered in this process, it is not waited for again. */
+static bool udev_dead;
+
 static void DMRL_PRINTF(5, 6) keep_log(int level, const char *file, int line, int err,
 				       const char *fmt, ...)
 {
@@ -51,7 +54,7 @@ void dmrl_dm_begin(struct dmreplica *ctx)
 	log_ctx = ctx;
 	ctx->dm_log[0] = 0;
 	dm_log_with_errno_init(keep_log);
-	dm_udev_set_sync_support(1);
+	dm_udev_set_sync_support(!udev_dead);
 }
 
 static int compare(const void *a, const void *b)
@@ -251,6 +254,7 @@ void dmrl_dm_settle(struct dmreplica *ctx, u32 *cookie)
 	*cookie = 0;
 	dmrl_warn(ctx, "udevd did not answer within %d s; device nodes are made without it",
 		  UDEV_WAIT_MS / 1000);
+	udev_dead = true;
 	dm_udev_set_sync_support(0);
 	dm_task_update_nodes();
 	dm_mknodes(NULL);

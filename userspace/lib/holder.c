@@ -93,7 +93,7 @@ static void scan_fds(struct scan *scan, pid_t pid)
 		h->writes = writes;
 		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
 		if (dmrl_sysfs_read(path, command, sizeof(command)))
-			strcpy(command, "?");
+			snprintf(command, sizeof(command), "?");
 		snprintf(h->command, sizeof(h->command), "%.31s", command);
 	}
 	closedir(dir);
@@ -195,7 +195,7 @@ static bool new_namespace(struct scan *scan, pid_t pid)
 	for (i = 0; i < scan->nr_ns; i++)
 		if (scan->seen_ns[i] == st.st_ino)
 			return false;
-	if (scan->nr_ns < sizeof(scan->seen_ns) / sizeof(scan->seen_ns[0]))
+	if (scan->nr_ns < ARRAY_SIZE(scan->seen_ns))
 		scan->seen_ns[scan->nr_ns++] = st.st_ino;
 	return true;
 }

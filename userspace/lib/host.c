@@ -39,7 +39,7 @@ bool dmrl_host_id(u8 id[16])
 
 	if (env)
 		return parse_id(env, id);
-	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(files); i++)
 		if (!dmrl_sysfs_read(files[i], buf, sizeof(buf)) && parse_id(buf, id))
 			return true;
 	return false;
