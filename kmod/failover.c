@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Failovers, live and test: an overlay begins at a recovery point and ends by
+ * being thrown away.  Both kinds are the same edit of the superblock.
+ */
+#include "operate.h"
+
+static struct dmr_overlay *dmr_overlay_of(struct dmr_sb *sb, enum dmr_kind kind)
+{
+	return kind == DMR_TEST ? &sb->test : &sb->live;
+}
+
+static void dmr_may_begin(struct dmr_op *op, enum dmr_kind kind)
+{
+	const struct dmr_sb *sb = op->sys->sb;
+
+	if (sb->state == DM_REPLICA_STATE_WAITING_FOR_INITIAL_REPLICATION)
+		return dmr_refuse_state(op, "there is no recovery point yet; make one first");
+	if (kind == DMR_TEST && sb->test.epoch)
+		return dmr_refuse_state(op, "a test failover exists already; stop it first");
+	if (kind == DMR_LIVE && sb->state == DM_REPLICA_STATE_RECOVERED)
+		return dmr_refuse_state(op, "failed over already; revert or commit first");
+	if (sb->state != DM_REPLICA_STATE_REPLICATING &&
+	    !(kind == DMR_TEST && sb->state == DM_REPLICA_STATE_RECOVERED))
+		return dmr_refuse_state(op, "no failover can begin in this state");
+	if (!sb->nr_points)
+		return dmr_refuse_state(op, "there is no recovery point; make one first");
+}
+
+/**
+ * dmr_op_begin() - a failover begins: InitiateFailover, TestReplicaSystem
+ * @op: point says where, 0 for the newest; it is set to the one used.
+ * @kind: DMR_LIVE or DMR_TEST.
+ */
+void dmr_op_begin(struct dmr_op *op, enum dmr_kind kind)
+{
+	struct dmr_system *sys = op->sys;
+	struct dmr_overlay *overlay;
+	struct dmr_table *after;
+	struct dmr_point *point;
+	struct dmr_sb *draft;
+	u32 i;
+	int r;
+
+	dmr_may_begin(op, kind);
+	if (op->err)
+		return;
+	draft = dmr_draft(sys);
+	point = op->point ? dmr_point_by_number(draft, op->point) :
+			    &draft->points[draft->nr_points - 1];
+	if (!point)
+		return dmr_refuse_point(op);
+
+	overlay = dmr_overlay_of(draft, kind);
+	overlay->epoch = dmr_draft_overlay(draft);
+	if (!overlay->epoch)
+		return dmr_refuse_epochs(op);
+	overlay->base = point->epoch;
+	overlay->time = ktime_get_real_ns();
+	if (kind == DMR_LIVE)
+		dmr_draft_state(draft, DM_REPLICA_STATE_RECOVERED);
+	after = dmr_table_make(sys, draft, DMR_EPOCH_NONE);
+	if (!after)
+		return dmr_refuse_memory(op);
+
+	/* R10: with an opener, pages dirtied while offline would land in the new view. */
+	if (!dmr_disks_lock(sys, kind)) {
+		kvfree(after);
+		return dmr_refuse_timeout(op, "a failover device was being opened or closed for too long");
+	}
+	if (dmr_disks_open(sys, kind)) {
+		r = -EBUSY;
+		dmr_refuse_busy(op, "a failover device is open; close it first");
+	} else {
+		r = dmr_super_commit(sys, draft, dmr_op_text(op->type));
+		if (r)
+			dmr_refuse_super(op, r);
+	}
+	if (!r) {
+		for (i = 0; i < sys->sb->nr_disks; i++)
+			atomic64_set(&sys->disks[i].overlay_blocks[kind], 0);
+		atomic64_set(&sys->overlay_versions[kind], 0);
+		dmr_table_publish(sys, after);
+		op->point = point->number;
+	} else {
+		kvfree(after);
+	}
+	dmr_disks_unlock(sys, kind);
+	if (!r)
+		dmr_disks_announce(sys, kind, true);
+}
+
+/*
+ * R10: the devices are locked and not open; fence, drain, look, write.  On any
+ * error the view is back as it was.
+ */
+static int dmr_end_locked(struct dmr_op *op, enum dmr_kind kind, struct dmr_sb *draft,
+			  struct dmr_table *fence, struct dmr_table *after)
+{
+	struct dmr_system *sys = op->sys;
+	int r;
+
+	/* Offline for its devices; the vacuum must still keep it: nothing is decided yet. */
+	fence->view[kind].write = DMR_EPOCH_NONE;
+	dmr_table_publish(sys, fence);
+	r = dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout));
+	if (r) {
+		dmr_refuse_timeout(op, "I/O did not end in time; nothing was thrown away");
+		goto bad;
+	}
+	dmr_table_reap(sys);
+	/* R11: what was shown is what is done. */
+	if (op->expect_writes != ~0ULL && op->expect_writes != dmr_view_writes(sys, kind)) {
+		dmr_refuse(op, -ESTALE, DM_REPLICA_CODE_INVALID_STATE,
+			   "the guest has written since you looked; look again");
+		goto bad;
+	}
+	r = dmr_super_commit(sys, draft, dmr_op_text(op->type));
+	if (r) {
+		dmr_refuse_super(op, r);
+		goto bad;
+	}
+	dmr_table_publish(sys, after);
+	return 0;
+bad:
+	kvfree(after);
+	/* R12: the fence is lifted. */
+	if (dmr_publish(sys))
+		dmr_critical(sys, "no memory to bring a view back; detach and attach");
+	return op->err;
+}
+
+/**
+ * dmr_op_end() - a failover is thrown away: RevertFailover, end of a test
+ * @op: expect_writes is looked at once nothing writes any more (R11).
+ * @kind: DMR_LIVE or DMR_TEST.
+ * @job: told what is left to reclaim; may be NULL.
+ */
+void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *job)
+{
+	struct dmr_system *sys = op->sys;
+	struct dmr_table *fence, *after;
+	struct dmr_overlay *overlay;
+	struct dmr_sb *draft;
+	u32 epoch;
+	u64 left;
+	int r;
+
+	if (kind == DMR_TEST && !sys->sb->test.epoch)
+		return dmr_refuse_state(op, "there is no test failover; there is nothing to stop");
+	if (kind == DMR_LIVE && sys->sb->state == DM_REPLICA_STATE_COMMITTED)
+		return dmr_refuse_state(op,
+					"the failover was committed; there is nothing to go back to");
+	if (kind == DMR_LIVE && sys->sb->state != DM_REPLICA_STATE_RECOVERED)
+		return dmr_refuse_state(op, "not failed over; there is nothing to revert");
+
+	draft = dmr_draft(sys);
+	overlay = dmr_overlay_of(draft, kind);
+	epoch = overlay->epoch;
+	memset(overlay, 0, sizeof(*overlay));
+	if (kind == DMR_LIVE)
+		dmr_draft_state(draft, DM_REPLICA_STATE_REPLICATING);
+	fence = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
+	after = dmr_table_make(sys, draft, DMR_EPOCH_NONE);
+	if (!fence || !after) {
+		dmr_refuse_memory(op);
+	} else if (!dmr_disks_lock(sys, kind)) {
+		dmr_refuse_timeout(op, "a failover device was being opened or closed for too long");
+	} else if (dmr_disks_open(sys, kind)) {
+		dmr_disks_unlock(sys, kind);
+		dmr_refuse_busy(op,
+				"a failover device is in use; stop the guest or unmount it first");
+	}
+	if (op->err) {
+		kvfree(fence);
+		kvfree(after);
+		return;
+	}
+	r = dmr_end_locked(op, kind, draft, fence, after);
+	dmr_disks_unlock(sys, kind);
+	if (r)
+		return;
+
+	left = atomic64_xchg(&sys->overlay_versions[kind], 0);
+	if (left) {
+		op->code = DM_REPLICA_CODE_JOB_STARTED;
+		atomic64_add(left, &sys->vacuum_pending);
+		if (job) {
+			mutex_lock(&sys->job_mutex);
+			job->total = left;
+			job->epoch = epoch;
+			mutex_unlock(&sys->job_mutex);
+		}
+	}
+	dmr_disks_announce(sys, kind, false);
+	dmr_vacuum_kick(sys);
+}

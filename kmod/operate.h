@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the operations share: refusals, drafts of the next superblock, and the
+ * locks of the devices.  All of it under the system's op_mutex.
+ */
+#ifndef DMR_OPERATE_H
+#define DMR_OPERATE_H
+
+#include "dmr.h"
+
+/*
+ * Refusals.  @msg is constant text that says why, and what to do; the code is
+ * the CIM one, the errno is what fits best.
+ */
+void dmr_refuse(struct dmr_op *op, int err, u32 code, const char *msg);
+void dmr_refuse_super(struct dmr_op *op, int r);
+
+#define dmr_refuse_state(op, msg) \
+	dmr_refuse(op, -EBADE, DM_REPLICA_CODE_INVALID_STATE, msg)
+#define dmr_refuse_busy(op, msg) \
+	dmr_refuse(op, -EBUSY, DM_REPLICA_CODE_IN_USE, msg)
+#define dmr_refuse_timeout(op, msg) \
+	dmr_refuse(op, -ETIMEDOUT, DM_REPLICA_CODE_TIMEOUT, msg)
+#define dmr_refuse_memory(op) \
+	dmr_refuse(op, -ENOMEM, DM_REPLICA_CODE_NO_MEMORY, "out of memory; nothing was changed")
+#define dmr_refuse_epochs(op) \
+	dmr_refuse(op, -ENOSPC, DM_REPLICA_CODE_FAILED, "the store has used up its epoch numbers")
+#define dmr_refuse_point(op) \
+	dmr_refuse(op, -ENOENT, DM_REPLICA_CODE_NOT_FOUND, "there is no such recovery point")
+
+/* Drafts of the next superblock */
+struct dmr_sb *dmr_draft(struct dmr_system *sys);
+void dmr_draft_state(struct dmr_sb *draft, u32 state);
+bool dmr_draft_next(struct dmr_sb *draft);
+u32 dmr_draft_overlay(struct dmr_sb *draft);
+struct dmr_point *dmr_point_by_number(struct dmr_sb *sb, u64 number);
+int dmr_publish(struct dmr_system *sys);
+
+/* The devices of one kind of view */
+bool dmr_disks_lock(struct dmr_system *sys, enum dmr_kind kind);
+void dmr_disks_unlock(struct dmr_system *sys, enum dmr_kind kind);
+bool dmr_disks_open(struct dmr_system *sys, enum dmr_kind kind);
+void dmr_disks_announce(struct dmr_system *sys, enum dmr_kind kind, bool online);
+
+const char *dmr_op_text(u32 type);
+
+/* point.c */
+void dmr_op_point(struct dmr_op *op);
+void dmr_op_drop(struct dmr_op *op);
+
+/* failover.c */
+void dmr_op_begin(struct dmr_op *op, enum dmr_kind kind);
+void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *job);
+
+#endif /* DMR_OPERATE_H */
