@@ -7,6 +7,8 @@
  * their bits set, R1), flushes the store, and writes log blocks.  It must wait
  * for nothing that waits for it: it takes no op_mutex and no grace period.
  */
+#include <linux/delay.h>
+
 #include "dmr.h"
 #include "trace.h"
 
@@ -85,6 +87,34 @@ bool dmr_commit_room(struct dmr_system *sys, u32 records)
 	u64 due = atomic64_read(&sys->nr_dirty) / DMR_LOG_RECORDS + 1;
 
 	return first + due + dmr_log_reserve(sys) <= dmr_log_free(sys);
+}
+
+/**
+ * dmr_commit_make_room() - wait for log space
+ * @sys: the system.
+ * @records: chunks about to be written.
+ *
+ * A commit moves the tail; first writes in flight give back the block that each
+ * may need when they end.  Only if neither is left to wait for is the log full.
+ *
+ * Context: a worker that deferred bios run in; sleeps.
+ * Return: false if there is no space (R8).
+ */
+bool dmr_commit_make_room(struct dmr_system *sys, u32 records)
+{
+	bool last;
+
+	while (!dmr_commit_room(sys, records)) {
+		last = !atomic64_read(&sys->nr_first);
+		if (dmr_commit_sync(sys, false))
+			return false;
+		if (dmr_commit_room(sys, records))
+			break;
+		if (last)
+			return false;
+		usleep_range(200, 1000);
+	}
+	return true;
 }
 
 /**
@@ -415,25 +445,18 @@ static int dmr_commit_tail(struct dmr_system *sys, struct dmr_batch *b, u64 writ
 	if (!press && (used <= half || !(written + b->blocks)))
 		return 0;
 	upto = sys->log_tail + 2 * (written + b->blocks) + 1;
-	if (press)
-		upto = sys->log_durable;
-	if (press || used > half + half / 2) {
-		/* Whole blocks of old records, until there is room again. */
-		for (;;) {
-			r = dmr_tail_move(sys, b, upto, false);
-			if (r)
-				return r;
-			if (sys->log_tail >= upto ||
-			    (press && sys->log_next + b->blocks - sys->log_tail <= half))
-				return 0;
-			if (!dmr_batch_room(b)) {
-				r = dmr_batch_flush(sys, b);
-				if (r)
-					return r;
-			}
-		}
+	if (!press && used <= half + half / 2)
+		return dmr_tail_move(sys, b, upto, true);
+	/* Blocks of old records alone, until there is room again. */
+	while (sys->log_next + b->blocks - sys->log_tail > half &&
+	       sys->log_tail < sys->log_durable) {
+		r = dmr_tail_move(sys, b, sys->log_tail + DMR_TAIL_BATCH, false);
+		if (!r && !dmr_batch_room(b))
+			r = dmr_batch_flush(sys, b);
+		if (r)
+			return r;
 	}
-	return dmr_tail_move(sys, b, upto, true);
+	return 0;
 }
 
 static int dmr_commit(struct dmr_system *sys, bool press)

@@ -366,6 +366,7 @@ int dmr_commit_sync(struct dmr_system *sys, bool homes);
 void dmr_commit_dirty(struct dmr_system *sys, struct dmr_version *v);
 void dmr_commit_drop(struct dmr_system *sys, struct dmr_drop *drop);
 bool dmr_commit_room(struct dmr_system *sys, u32 records);
+bool dmr_commit_make_room(struct dmr_system *sys, u32 records);
 bool dmr_commit_settled(struct dmr_system *sys, struct dmr_version *v);
 
 /* vacuum.c */

@@ -465,18 +465,10 @@ void dmr_io_first_done(struct dmr_io *io, bool ok)
 		dmr_io_wake(sys);
 }
 
-/*
- * R7: log space for what is about to be due.  A worker may make room with a
- * commit; if that does not help the store is too small for what is going on.
- */
+/* R7: log space for what is about to be due; a worker may wait for it. */
 static bool dmr_first_room(struct dmr_system *sys, u32 chunks, bool inline_)
 {
-	if (likely(dmr_commit_room(sys, chunks)))
-		return true;
-	if (inline_)
-		return false;
-	dmr_commit_sync(sys, false);
-	return dmr_commit_room(sys, chunks);
+	return inline_ ? dmr_commit_room(sys, chunks) : dmr_commit_make_room(sys, chunks);
 }
 
 static int dmr_io_first(struct dmr_io *io, struct bio *bio, u32 epoch, bool inline_)

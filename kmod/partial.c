@@ -187,11 +187,8 @@ int dmr_partial_write(struct dmr_io *io, struct bio *bio, struct dmr_table *tab)
 	struct page *page;
 	int r = 0;
 
-	if (!dmr_commit_room(sys, 1)) {
-		dmr_commit_sync(sys, false);
-		if (!dmr_commit_room(sys, 1))
-			return dmr_partial_end(io, bio, -ENOSPC);
-	}
+	if (!dmr_commit_make_room(sys, 1))
+		return dmr_partial_end(io, bio, -ENOSPC);	/* R8 */
 
 	v = dmr_partial_take(io, bio, key, view->write, &r);
 	if (!v)
