@@ -238,6 +238,7 @@ struct dmr_system {
 	bool ahead;			/* head writes go to sb->next_epoch already; op_mutex */
 	atomic64_t overlay_versions[DMR_KINDS];	/* versions of the live and test overlay */
 	bool draining;			/* an epoch switch waits for the old epoch's writes */
+	struct work_struct drain_work;	/* point.c */
 
 	struct workqueue_struct *io_wq;		/* deferred bios */
 	struct workqueue_struct *commit_wq;	/* ordered */
@@ -429,6 +430,9 @@ struct dmr_op {
 struct dmr_op *dmr_op_new(struct dmr_system *sys, u32 type);
 int dmr_op_run(struct dmr_op *op);
 void dmr_op_put(struct dmr_op *op);
+
+/* point.c */
+void dmr_point_drain_work(struct work_struct *work);
 
 /* netlink.c */
 int dmr_netlink_init(void);

@@ -8,6 +8,8 @@
  * since a bio ends in another context than it began in, and 6.1 has no
  * srcu_down_read().
  */
+#include <linux/delay.h>
+
 #include "dmr.h"
 
 int dmr_grace_init(struct dmr_grace *g)
@@ -72,7 +74,14 @@ int dmr_grace_wait(struct dmr_grace *g, unsigned long timeout)
 	int r = -ETIMEDOUT;
 	u32 side;
 
-	mutex_lock(&g->mutex);
+	/* R12: whoever waits without a limit must not make a bounded wait endless. */
+	if (!bounded)
+		mutex_lock(&g->mutex);
+	while (bounded && !mutex_trylock(&g->mutex)) {
+		if (time_after_eq(jiffies, deadline))
+			return r;
+		usleep_range(200, 1000);
+	}
 	WRITE_ONCE(g->waiting, true);
 	smp_mb();
 	/*

@@ -23,12 +23,28 @@ static int dmr_catch_up(struct dmr_system *sys)
 	return r;
 }
 
+/* The old epoch's writes have ended: merges of the new one may read what they wrote. */
 static void dmr_switch_over(struct dmr_system *sys)
 {
 	spin_lock_irq(&sys->park_lock);
 	sys->draining = false;
 	spin_unlock_irq(&sys->park_lock);
 	dmr_io_wake(sys);
+}
+
+/**
+ * dmr_point_drain_work() - end a switch of epochs that an operation gave up on
+ * @work: the system's drain_work.
+ *
+ * R12: the operation has been answered; what waits for the old epoch's writes
+ * goes on waiting for them here.
+ */
+void dmr_point_drain_work(struct work_struct *work)
+{
+	struct dmr_system *sys = container_of(work, struct dmr_system, drain_work);
+
+	dmr_grace_wait(&sys->grace, 0);
+	dmr_switch_over(sys);
 }
 
 /**
@@ -56,6 +72,8 @@ void dmr_op_point(struct dmr_op *op)
 	if (sys->sb->nr_points >= DMR_MAX_POINTS)
 		return dmr_refuse(op, -ENOSPC, DM_REPLICA_CODE_FAILED,
 				  "the system has as many points as it can; drop one first");
+	if (READ_ONCE(sys->draining))
+		return dmr_refuse_timeout(op, "writes from before the last point still have not ended");
 	r = dmr_catch_up(sys);
 	if (r)
 		return dmr_refuse_super(op, r);
@@ -106,10 +124,8 @@ void dmr_op_point(struct dmr_op *op)
 		kvfree(after);
 		/* Without memory the pending table stays: it keeps more than it must. */
 		dmr_publish(sys);
-		if (sys->draining) {
-			dmr_grace_wait(&sys->grace, 0);
-			dmr_switch_over(sys);
-		}
+		if (sys->draining)
+			queue_work(sys->ops_wq, &sys->drain_work);
 		return;
 	}
 	dmr_table_publish(sys, after);

@@ -72,6 +72,7 @@ static struct dmr_system *dmr_system_new(struct block_device *store)
 	init_llist_head(&sys->dirty);
 	INIT_DELAYED_WORK(&sys->job_reaper, dmr_job_reap);
 	INIT_DELAYED_WORK(&sys->vacuum_work, dmr_vacuum_work);
+	INIT_WORK(&sys->drain_work, dmr_point_drain_work);
 	sys->vacuum_stop = true;
 	sys->job_next = 1;
 
@@ -511,6 +512,7 @@ static void dmr_system_stop(struct dmr_system *sys)
 	struct dmr_sb *draft = sys->draft;
 
 	dmr_vacuum_stop(sys);
+	flush_work(&sys->drain_work);
 	dmr_commit_stop(sys);
 	sys->running = false;
 	dmr_job_forget_all(sys, "the system was detached; reclaiming goes on at the next attach");
