@@ -1,0 +1,308 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What replicactl does without the module and without root: arguments, create,
+# check, dump and scan on plain files, every refusal that can be had there, and
+# stores damaged byte by byte.  KTAP on standard output.
+#
+# usage: replicactl.sh [REPLICACTL]
+
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+R=$(realpath "${1:-build/userspace/replicactl}")
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+export DM_REPLICA_TEST_FILES=1 DM_REPLICA_CONFDIR=$dir/conf LC_ALL=C
+n=0 bad=0
+
+result() {
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $n - $2"
+	else
+		echo "not ok $n - $2"
+		sed 's/^/# /' "$dir/out"
+		bad=1
+	fi
+}
+
+# expect STATUS TEXT NAME ARGUMENT...: exit status, and an extended regular
+# expression that the output must match.
+expect() {
+	local status=$1 text=$2 name=$3 rc
+	shift 3
+	"$R" "$@" >"$dir/out" 2>&1 </dev/null
+	rc=$?
+	[ $rc = "$status" ] || echo "# exit status $rc, not $status" >>"$dir/out"
+	[ $rc = "$status" ] && grep -qE -- "$text" "$dir/out"
+	result $? "$name"
+}
+
+image() { rm -f "$dir/$1"; truncate -s "$2" "$dir/$1"; }
+
+# poke FILE OFFSET HEX: one byte in place
+poke() { printf '%b' "\\x$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
+
+json() { python3 -c "import json,sys; d=json.load(open('$dir/out')); sys.exit(not ($1))"; }
+
+# json_of NAME EXPRESSION ARGUMENT...: the output is JSON, d, of which EXPRESSION holds
+json_of() {
+	local name=$1 expression=$2
+	shift 2
+	"$R" "$@" >"$dir/out" 2>"$dir/err" </dev/null && json "$expression"
+	result $? "$name"
+}
+
+echo "TAP version 13"
+
+# --- arguments ---
+
+expect 0 'recovery-point create' "help" --help
+expect 0 'Usage: replicactl revert' "help of a command" revert --help
+expect 0 'Usage: replicactl job wait' "help of two words" job wait --help
+expect 0 'Usage: replicactl failover' "help COMMAND" help failover
+expect 0 'job list' "help of a group" job --help
+expect 0 '^replicactl [0-9]' "version" --version
+expect 64 'Usage: replicactl COMMAND' "no command"
+expect 64 'unknown command frob' "unknown command" frob
+expect 64 'unknown command job frob' "unknown command of a group" job frob
+expect 64 'needs one more word' "half a command" recovery-point
+expect 64 'unknown option --frob' "unknown option" list --frob
+expect 64 'unknown option --frob' "unknown option before the command" --frob list
+expect 64 'unknown option -x' "unknown short option" list -x
+expect 64 'Try: replicactl status --help' "a hint" status --frob
+expect 64 'option --timeout needs a value' "option without its value" failover a --timeout
+expect 64 'is no time' "a time that is none" failover a --timeout soon
+expect 64 'not the number of a point' "a number that is none" recovery-point drop a 1x
+expect 64 'not the number of a point' "a negative number" failover a --point -1
+expect 64 'give one system' "too few arguments" failover
+expect 64 'give one system' "too many arguments" failover a b
+expect 64 'or --all' "attach what" attach
+expect 64 'or --all' "detach both" detach a --all
+expect 64 'chunk-size' "chunk size of 48K" create a --store s --disk d=e --chunk-size 48K
+expect 64 'chunk-size' "chunk size of 8K" create a --store s --disk d=e --chunk-size 8K
+expect 64 'chunk-size' "chunk size that overflows" create a --store s --disk d=e --chunk-size 18446744073709551615G
+expect 64 'DISK=DEVICE' "disk without device" create a --store s --disk d
+expect 64 'not a UUID' "UUID that is none" create a --store s --disk d=e --uuid 123
+expect 64 'store is missing' "no store" create a --disk d=e
+expect 64 'disk is missing' "no disk" create a --store s
+expect 64 'hold or --release' "vacuum what" vacuum a
+expect 64 'say no' "repair is not there" check a --repair yes
+expect 64 'kind' "kind that is none" recovery-point create a --kind perfect
+expect 64 'longer than 39' "label too long" recovery-point create a --label 1234567890123456789012345678901234567890
+"$R" list >/dev/full 2>"$dir/out"
+[ $? = 1 ]
+result $? "output that cannot be written is no success"
+
+# --- nothing there ---
+
+expect 0 'no system is known' "list of nothing" list
+expect 0 'no job' "no jobs" job list
+json_of "list of nothing as JSON" 'd == []' list --json
+expect 12 '32779 File not found' "unknown system" status web1
+expect 12 '32779 File not found' "unknown UUID" revert 0f0e0d0c-0b0a-0908-0706-050403020100
+expect 12 'No such file' "check of no file" check "$dir/none"
+
+# --- create ---
+
+image s 32M; image h1 16M; image h2 $((16 * 1024 * 1024 + 512)); image odd 1000000
+cp --sparse=always "$dir/s" "$dir/s.before"
+for name in '' - .a -a a/b 'a b' 'a=b' aé "$(printf 'a%.0s' {1..64})"; do
+	expect 6 '32773 Invalid parameter' "system name '$name'" create --store "$dir/s" --disk vda="$dir/h1" -- "$name"
+done
+for name in a-b .a 'a b' aé "$(printf 'a%.0s' {1..32})"; do
+	expect 6 '32773 Invalid parameter' "disk name '$name'" create w --store "$dir/s" --disk "$name=$dir/h1"
+done
+expect 6 '127 characters' "device names too long" create "$(printf -- 'a-%.0s' {1..31})a" --store "$dir/s" \
+	--disk "$(printf 'a%.0s' {1..31})=$dir/h1"
+expect 6 'two disks are named' "one disk name twice" create w --store "$dir/s" --disk a="$dir/h1" --disk a="$dir/h2"
+expect 6 'two disks' "one home twice" create w --store "$dir/s" --disk a="$dir/h1" --disk b="$dir/h1"
+ln -s h1 "$dir/link"
+expect 6 'two disks' "one home twice, by a link" create w --store "$dir/s" --disk a="$dir/h1" --disk b="$dir/link"
+expect 6 'as the store and as the home' "store as home" create w --store "$dir/s" --disk a="$dir/s"
+expect 6 'multiple of 512' "odd size" create w --store "$dir/s" --disk a="$dir/odd"
+expect 6 'not a block device' "a directory" create w --store "$dir" --disk a="$dir/h1"
+expect 12 'No such file' "no such home" create w --store "$dir/s" --disk a="$dir/none"
+image tiny 256K
+expect 6 'too small' "store too small" create w --store "$dir/tiny" --disk a="$dir/h1"
+DM_REPLICA_TEST_FILES=0 expect 6 'losetup' "a plain file" create w --store "$dir/s" --disk a="$dir/h1"
+truncate -s 4M "$dir/fs" && mkfs.ext4 -q "$dir/fs" 2>/dev/null &&
+	expect 6 'signature of ext4' "a file system on the store" create w --store "$dir/fs" --disk a="$dir/h1"
+cmp -s "$dir/s" "$dir/s.before"
+result $? "nothing was written by any of them"
+[ ! -e "$dir/conf/w.conf" ]
+result $? "no file either"
+
+expect 0 'system web-1 made' "create" create web-1 --store "$dir/s" --disk vda="$dir/h1" --disk vdb="$dir/h2"
+grep -qx "disk.vdb=$dir/h2" "$dir/conf/web-1.conf" && grep -qx "store=$dir/s" "$dir/conf/web-1.conf"
+result $? "its file"
+cp --sparse=always "$dir/s" "$dir/s.good"
+expect 6 'known already' "create it again" create web-1 --store "$dir/s" --disk vda="$dir/h1"
+expect 6 'the store of system web-1' "its store for another system" create web2 --store "$dir/s" --disk vda="$dir/h1"
+image s2 64M
+expect 6 'home .* is the store of system web-1' "its store as a home" create web2 --store "$dir/s2" --disk vda="$dir/s"
+uuid=$(sed -n 's/^uuid=//p' "$dir/conf/web-1.conf")
+expect 6 'known already' "its UUID for another system" create web2 --uuid "$uuid" --store "$dir/s2" --disk vda="$dir/h1"
+cmp -s "$dir/s" "$dir/s.good"
+result $? "its store is untouched by all that"
+if [ -e "$dir/fs" ]; then
+	truncate -s 64M "$dir/fs"
+	expect 0 'system web3 made' "create by force" create web3 --force --store "$dir/fs" --disk vda="$dir/h1" --chunk-size 16K
+	[ -z "$(blkid -p -o value -s TYPE "$dir/fs" 2>/dev/null)" ]
+	result $? "the signature is gone"
+	expect 0 '^good' "and the store is good" check web3
+fi
+args=()
+for i in $(seq 64); do image "m$i" 1M; args+=(--disk "d$i=$dir/m$i"); done
+expect 0 'system many made' "64 disks" create many --store "$dir/s2" "${args[@]}"
+image m65 1M
+image s3 64M
+expect 64 'at most 64' "65 disks" create many2 --store "$dir/s3" "${args[@]}" --disk "d65=$dir/m65"
+
+# --- reading ---
+
+json_of "list as JSON" 'len(d) == 2 + len([x for x in d if x["name"] == "web3"]) and not d[0]["attached"]' list --json
+json_of "status as JSON" 'd[0]["state"] == 2 and d[0]["state_name"] == "WaitingForInitialReplication" and
+	[x["name"] for x in d[0]["disk_list"]] == ["vda", "vdb"] and d[0]["disk_list"][1]["bytes"] == 16777728' status web-1 --json
+json_of "status by UUID" 'd[0]["name"] == "web-1"' status "$uuid" --json
+json_of "dump as JSON" 'd["in_force"] == "B" and [x["seq"] for x in d["superblocks"]] == [1, 2] and
+	d["records"] == [] and d["log_next"] == 1' dump --log --json web-1
+json_of "check as JSON" 'd["damage"] == 0 and d["doubts"] == 0 and d["slots_used"] == 0' check "$dir/s" --json
+json_of "scan of one" 'd[0]["name"] == "web-1" and d[0]["configured"]' scan --json "$dir/s"
+expect 10 'is not attached' "revert what is not attached" revert web-1 --yes
+expect 10 'is not attached' "failover of what is not attached" failover web-1
+expect 10 'is not attached' "a point of what is not attached" recovery-point create web-1
+expect 10 'is not attached' "a job of what is not attached" job show web-1 1
+expect 10 'is not attached' "detach what is not attached" detach web-1
+expect 0 'no recovery point' "points of what is not attached" recovery-point list web-1
+printf 'frob\n' >"$dir/conf/bad.conf"
+expect 0 'line 1 is not of the form' "a bad file is told" list
+expect 0 '^web-1 ' "and left out" list
+rm "$dir/conf/bad.conf"
+
+# --- damage ---
+
+restore() { cp --sparse=always "$dir/s.good" "$dir/s"; }
+restore; poke "$dir/s" 65600 ff
+expect 0 'superblock B is torn' "superblock B torn" check "$dir/s"
+restore; poke "$dir/s" 50 ff
+expect 0 'superblock A is torn' "superblock A torn" check "$dir/s"
+poke "$dir/s" 65600 ff
+expect 1 '32768 Failed' "both torn" check "$dir/s"
+restore; dd if=/dev/zero of="$dir/s" bs=64K count=2 conv=notrunc status=none
+expect 6 'not a dm-replica store' "both gone" check "$dir/s"
+expect 6 'not a dm-replica store' "an empty image" check "$dir/h1"
+image empty 0
+expect 6 'not a dm-replica store' "a file of nothing" check "$dir/empty"
+restore; truncate -s 16M "$dir/s"
+expect 1 'truncated' "truncated" check "$dir/s"
+restore; truncate -s 100K "$dir/s"
+expect 6 'not a dm-replica store' "truncated to one superblock and a half" check "$dir/s"
+
+# --- the log, written here ---
+
+# log.py IMAGE FIRST_RING_BLOCK STORE_UUID RECORDS...: a log of one block for
+# each argument, records as type,disk,epoch,chunk,slot,data,zero separated by ';'
+cat >"$dir/crc.py" <<'PY'
+table = []
+for i in range(256):
+    for _ in range(8):
+        i = i >> 1 ^ 0x82f63b78 if i & 1 else i >> 1
+    table.append(i)
+def crc32c(data):
+    crc = 0xffffffff
+    for b in data:
+        crc = table[(crc ^ b) & 255] ^ crc >> 8
+    return crc ^ 0xffffffff
+PY
+cat >"$dir/log.py" <<'PY'
+import struct, sys, uuid
+from crc import crc32c
+image, ring, store = sys.argv[1], int(sys.argv[2]), uuid.UUID(sys.argv[3]).bytes
+with open(image, 'r+b') as f:
+    for n, arg in enumerate(sys.argv[4:], 1):
+        records = [list(map(int, r.split(','))) for r in arg.split(';')]
+        block = bytearray(struct.pack('<II16sQQQI12x', 0x474c5244, 0, store, n, 2, n - 1, len(records)))
+        for kind, disk, epoch, chunk, slot, data, zero in records:
+            block += struct.pack('<QQIBB', data, zero, epoch, kind, disk)
+            block += chunk.to_bytes(5, 'little') + (slot & 0xffffffffff).to_bytes(5, 'little')
+        block += bytes(4096 - len(block))
+        block[4:8] = struct.pack('<I', crc32c(block))
+        f.seek((ring + n - 1) * 4096)
+        f.write(block)
+PY
+log() { restore && python3 "$dir/log.py" "$dir/s" "$ring" "$store" "$@"; }
+"$R" dump --json "$dir/s.good" >"$dir/out"
+ring=$(python3 -c "import json; print(json.load(open('$dir/out'))['superblocks'][1]['ring'][0]['first'])")
+store=$(python3 -c "import json; print(json.load(open('$dir/out'))['superblocks'][1]['store_uuid'])")
+slot=$(python3 -c "import json; print(json.load(open('$dir/out'))['superblocks'][1]['slot_end'] - 10)")
+
+log "1,0,2,0,$slot,15,0;1,0,2,1,$((slot + 1)),1,0" "1,0,2,0,$slot,31,0"
+json_of "two versions in three records" 'd["records"] == 3 and d["versions"] == 2 and d["slots_used"] == 2 and
+	d["duplicates"] == 0 and d["epochs"][0]["data_blocks"] == 6 and d["log_next"] == 3' check --json "$dir/s"
+json_of "dump of three records" 'len(d["records"]) == 3 and d["records"][2]["data"] == "000000000000001f" and
+	d["records"][2]["log"] == 2' dump --log --json "$dir/s"
+log "1,0,2,0,$slot,15,0" "1,1,2,0,$slot,1,0"
+expect 1 "slot $slot belongs to disk 1 chunk 0 epoch 2, and disk 0 chunk 0 epoch 2 still needs it" \
+	"one slot for two versions" check "$dir/s"
+log "1,0,2,0,$slot,15,0" "2,0,2,0,-1,15,0" "1,1,2,0,$slot,1,0"
+json_of "moved home, then the slot is another's" 'd["duplicates"] == 0 and d["versions"] == 1 and
+	d["drop_records"] == 1' check --json "$dir/s"
+log "1,0,2,0,$slot,15,0" "2,0,2,0,-1,7,0" "1,1,2,0,$slot,1,0"
+expect 1 'still needs it' "moved home but for one block" check "$dir/s"
+log "1,0,2,0,$slot,15,0" "1,0,4,0,$((slot + 1)),15,0" "1,1,2,0,$slot,1,0"
+expect 0 '^good' "superseded, then the slot is another's" check "$dir/s"
+log "1,0,2,0,$slot,15,0" "1,0,4,0,$((slot + 1)),14,0" "1,1,2,0,$slot,1,0"
+expect 1 'still needs it' "superseded but for one block" check "$dir/s"
+log "1,0,3,0,$slot,15,0;1,0,2,3,$((slot + 1)),0,1"
+json_of "a version of a dead overlay" 'd["versions"] == 1 and d["dead_records"] == 1 and
+	[e["role"] for e in d["epochs"]] == ["main", "dead"]' check --json "$dir/s"
+log "1,7,2,0,$slot,15,0"
+expect 1 '(log block 1)' "a disk that is not there" check "$dir/s"
+log "1,0,2,0,0,15,0"
+expect 1 '(log block 1)' "a slot on the superblock" check "$dir/s"
+log "1,0,2,0,$slot,15,0" "1,0,2,1,$((slot + 1)),15,0" "1,0,2,2,$((slot + 2)),15,0"
+poke "$dir/s" $(((ring + 1) * 4096 + 100)) ff
+expect 1 'DAMAGE' "a torn block that a later one calls durable" check "$dir/s"
+log "1,0,2,0,$slot,15,0" "1,0,2,1,$((slot + 1)),15,0"
+poke "$dir/s" $(((ring + 1) * 4096 + 100)) ff
+json_of "a torn block at the end is the end" 'd["log_next"] == 2 and d["versions"] == 1 and not d["damage"]' check --json "$dir/s"
+
+# Wrong fields under right checksums: every answer is allowed but a crash.
+cat >"$dir/fuzz.py" <<'PY'
+import random, struct, subprocess, sys
+from crc import crc32c
+tool, good, image = sys.argv[1:4]
+with open(good, 'rb') as f:
+    head = f.read(131072)
+random.seed(1)
+for n in range(150):
+    data = bytearray(head)
+    for _ in range(random.randint(1, 4)):
+        at = random.randrange(12, 1600)
+        value = random.choice([0, 1, 2, 127, 128, 255, random.randrange(256)])
+        for copy in 0, 1:
+            if at < 20 or at >= 24:
+                data[copy * 65536 + at] = value
+    for copy in 0, 65536:
+        length = struct.unpack_from('<I', data, copy + 12)[0]
+        if 12 <= length <= 65536:
+            data[copy + 8:copy + 12] = bytes(4)
+            data[copy + 8:copy + 12] = struct.pack('<I', crc32c(data[copy:copy + length]))
+    with open(image, 'r+b') as f:
+        f.write(data)
+    for args in (['check', image], ['dump', '--log', image], ['scan', image]):
+        p = subprocess.run([tool] + args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, timeout=60)
+        if p.returncode < 0 or p.returncode > 12 or b'runtime error' in p.stdout or \
+                b'Sanitizer' in p.stdout:
+            print('number', n, args, 'status', p.returncode)
+            print(p.stdout.decode(errors='replace'))
+            sys.exit(1)
+PY
+restore
+python3 "$dir/fuzz.py" "$R" "$dir/s.good" "$dir/s" >"$dir/out" 2>&1
+result $? "150 superblocks with wrong fields and right checksums"
+
+echo "1..$n"
+exit $bad
