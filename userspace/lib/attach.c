@@ -246,10 +246,10 @@ static int make_device(struct attach *a, unsigned int number, enum kind kind, u3
 	since = dmrl_kernel_log_now();
 	if (dmrl_dm_create(ctx, name, uuid, disk->sectors, kind == REPLICA ? "replica" : "failover",
 			   params, cookie, &minor, &err)) {
-		dmrl_fail(ctx, dmreplica_code_of_errno(err), "cannot make device %s: %s", name,
+		dmrl_fail(ctx, dmrl_code_of_local_errno(err), "cannot make device %s: %s", name,
 			  strerror(err));
-		if (err == EINVAL)
-			ctx->code = DM_REPLICA_CODE_INVALID_PARAMETER;
+		if (*ctx->dm_log)
+			dmrl_append(ctx, "\n  libdevmapper: %s", ctx->dm_log);
 		dmrl_append_kernel_log(ctx, since);
 		return dmrl_hint(ctx, "every device made so far is removed again; replicactl check %s looks at the store",
 				 a->conf.name);
@@ -257,6 +257,31 @@ static int make_device(struct attach *a, unsigned int number, enum kind kind, u3
 	memcpy(a->made[a->nr_made++], name, sizeof(name));
 	if (kind == REPLICA)
 		a->replica_minor[number] = minor;
+	return 0;
+}
+
+/* Somebody else's device may have one of our names. */
+static int check_device_names(struct attach *a)
+{
+	enum kind kind;
+	unsigned int i;
+	char name[128];
+
+	for (i = 0; i < a->sb->nr_disks; i++) {
+		for (kind = REPLICA; kind < KINDS; kind++) {
+			if (dmrl_device_name(name, sizeof(name), a->conf.name, a->sb->disks[i].name,
+					     name_kinds[kind]))
+				return dmrl_fail(a->ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+						 "device name of disk %s is too long",
+						 a->sb->disks[i].name);
+			if (!dmrl_dm_exists(a->ctx, name))
+				continue;
+			dmrl_fail(a->ctx, DM_REPLICA_CODE_IN_USE,
+				  "there is a device /dev/mapper/%s already, and it is not of this system",
+				  name);
+			return dmrl_hint(a->ctx, "dmsetup info %s tells what it is", name);
+		}
+	}
 	return 0;
 }
 
@@ -301,6 +326,8 @@ static int do_attach(struct attach *a, unsigned int flags)
 		code = check_home(a, i, flags & DMREPLICA_ATTACH_ACCEPT_HOMES);
 	if (!code)
 		code = check_writers(a);
+	if (!code)
+		code = check_device_names(a);
 	if (code)
 		return code;
 	/* our own claim on the store goes before device mapper takes it */

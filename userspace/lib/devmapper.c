@@ -25,6 +25,7 @@
 			 DM_UDEV_DISABLE_SUBSYSTEM_RULES_FLAG | \
 			 DM_UDEV_DISABLE_OTHER_RULES_FLAG)
 
+/* How long udevd may go without handling any event of ours. */
 #define UDEV_WAIT_MS	10000
 
 /* libdevmapper's log function has no argument. */
@@ -122,6 +123,7 @@ static int run_task(struct dm_task *task, u32 *cookie, int *err)
 	}
 	if (dm_task_run(task))
 		return 0;
+	/* libdevmapper loses the errno of the first of the steps of a create */
 	*err = dm_task_get_errno(task);
 	if (!*err)
 		*err = EIO;
@@ -167,6 +169,25 @@ int dmrl_dm_remove(struct dmreplica *ctx, const char *name, u32 *cookie, int *er
 		ret = run_task(task, cookie, err);
 	dm_task_destroy(task);
 	return ret;
+}
+
+/* Is there a device of this name, whoever made it? */
+bool dmrl_dm_exists(struct dmreplica *ctx, const char *name)
+{
+	struct dm_task *task;
+	struct dm_info info;
+	bool exists = false;
+	int err;
+
+	dmrl_dm_begin(ctx);
+	task = dm_task_create(DM_DEVICE_INFO);
+	if (!task)
+		return false;
+	if (dm_task_set_name(task, name) && !run_task(task, NULL, &err) &&
+	    dm_task_get_info(task, &info))
+		exists = info.exists;
+	dm_task_destroy(task);
+	return exists;
 }
 
 int dmrl_dm_open_count(struct dmreplica *ctx, const char *name, int *count, int *err)
@@ -225,30 +246,35 @@ static void sleep_ms(unsigned int ms)
 }
 
 /*
- * Wait until udev has handled the events of all tasks with this cookie.  With
- * a udevd that died and left its socket behind that would last for ever: after
- * a while the cookie is taken away and the nodes are made here.
+ * Wait until udev has handled the events of all tasks with this cookie: its
+ * semaphore counts those that are left.  With a udevd that died and left its
+ * socket behind that would last for ever: when nothing moves any more the
+ * cookie is taken away and the nodes are made here.
  */
 void dmrl_dm_settle(struct dmreplica *ctx, u32 *cookie)
 {
+	int ready, semid, left, last = -1;
 	unsigned int waited, step = 5;
-	int ready, semid;
 
 	if (!*cookie) {
 		dm_task_update_nodes();
 		return;
 	}
+	semid = semget(*cookie, 1, 0);
 	for (waited = 0; waited < UDEV_WAIT_MS; waited += step) {
 		ready = 0;
 		if (!dm_udev_wait_immediate(*cookie, &ready) || ready) {
 			*cookie = 0;
 			return;
 		}
+		left = semid >= 0 ? semctl(semid, 0, GETVAL) : -1;
+		if (left != last)
+			waited = 0;
+		last = left;
 		sleep_ms(step);
 		if (step < 100)
 			step += 5;
 	}
-	semid = semget(*cookie, 1, 0);
 	if (semid >= 0)
 		semctl(semid, 0, IPC_RMID, 0);
 	*cookie = 0;

@@ -406,7 +406,7 @@ int dmreplica_job_find(struct dmreplica *ctx, const struct dmreplica_system *sys
  * @sys: its system.
  * @id: its number.
  * @timeout_ms: longest time to wait, 0 for ever.
- * @progress: called whenever the job has changed, may be NULL.
+ * @progress: called at every look at the job, the last one too; may be NULL.
  * @arg: handed to @progress.
  * @job: set to the job as it was last seen.
  *

@@ -141,7 +141,6 @@ int dmreplica_job_wait(struct dmreplica *ctx, const struct dmreplica_system *sys
 		       void (*progress)(void *arg, const struct dmreplica_job *job), void *arg,
 		       struct dmreplica_job *job)
 {
-	struct dmreplica_job last = { 0 };
 	u64 begin = now_ms();
 	unsigned int pause = POLL_MIN_MS;
 	struct timespec ts;
@@ -151,9 +150,8 @@ int dmreplica_job_wait(struct dmreplica *ctx, const struct dmreplica_system *sys
 		code = dmreplica_job_find(ctx, sys, id, job);
 		if (code)
 			return code;
-		if (progress && (job->percent != last.percent || job->state != last.state))
+		if (progress)
 			progress(arg, job);
-		last = *job;
 		if (dmreplica_job_ended(job->state))
 			break;
 		if (timeout_ms && now_ms() - begin >= timeout_ms) {
