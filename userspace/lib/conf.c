@@ -78,7 +78,7 @@ static const char *parse_line(struct dmreplica_conf *conf, char *line)
 static int conf_read(struct dmreplica *ctx, const char *file, struct dmreplica_conf *conf)
 {
 	static const u8 no_uuid[16];
-	const char *fault = NULL;
+	const char *fault = NULL, *base = strrchr(file, '/') + 1;
 	unsigned int nr = 0;
 	char *line = NULL;
 	size_t room = 0;
@@ -102,6 +102,11 @@ static int conf_read(struct dmreplica *ctx, const char *file, struct dmreplica_c
 		   !memcmp(conf->uuid, no_uuid, sizeof(no_uuid))) {
 		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 			  "%s: name, uuid, store or disks are missing", file);
+	} else if (strncmp(base, conf->name, strlen(conf->name)) ||
+		   strcmp(base + strlen(conf->name), SUFFIX)) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+			  "%s: it names system %s, whose file would be %s%s", file, conf->name,
+			  conf->name, SUFFIX);
 	} else {
 		return 0;
 	}

@@ -5,6 +5,7 @@
 #include "shim.h"
 
 bool dmr_shim_quiet;
+int dmr_shim_fail_alloc = -1;
 unsigned int dmr_shim_warnings;
 
 bool dmr_shim_warn(bool cond, const char *what, const char *file, int line)

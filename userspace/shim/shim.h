@@ -383,8 +383,13 @@ static inline void spin_unlock(spinlock_t *lock)
 #define __GFP_NORETRY	0x400u
 #define __GFP_RETRY_MAYFAIL	0x800u
 
+/* For tests: that many allocations succeed, the next one fails, all others succeed. */
+extern int dmr_shim_fail_alloc;		/* negative: none fails */
+
 static inline void *kmalloc(size_t size, gfp_t gfp)
 {
+	if (dmr_shim_fail_alloc >= 0 && dmr_shim_fail_alloc-- == 0)
+		return NULL;
 	return gfp & __GFP_ZERO ? calloc(1, size) : malloc(size);
 }
 
