@@ -600,6 +600,33 @@ TEST(map_rebuild_full)
 	model_free(m);
 }
 
+TEST(map_no_memory)
+{
+	struct dmr_record rec = { .type = DMR_RECORD_VERSION, .epoch = 2, .zero = 1,
+				  .slot = DMR_SLOT_NONE_40 };
+	struct model *m = model_new(3);
+	struct dmr_sb *sb = unit_sb();
+	struct dmr_rebuild rb;
+	struct dmr_map map;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		dmr_shim_fail_alloc = i;
+		CHECK_EQ(dmr_map_init(&map, 10, m->pool), -ENOMEM);
+	}
+	dmr_shim_fail_alloc = 0;
+	CHECK_EQ(dmr_rebuild_init(&rb, &m->map, sb), -ENOMEM);
+	CHECK_EQ(dmr_rebuild_init(&rb, &m->map, sb), 0);
+	dmr_shim_fail_alloc = 0;
+	CHECK_EQ(dmr_rebuild_record(&rb, &rec, 1), -ENOMEM);
+	CHECK_EQ(dmr_rebuild_record(&rb, &rec, 1), 0);
+	dmr_rebuild_exit(&rb);
+	CHECK(!rb.owners);
+	model_free(m);
+	/* Nothing to free twice. */
+	dmr_map_exit(&m->map);
+}
+
 /*
  * R1: "A block is data, zero or absent in one version object; a lock-free
  * reader never falls between two updates of it."

@@ -594,3 +594,44 @@ TEST(log_large_reads_fail)
 	CHECK_EQ(err, 0);
 	CHECK_EQ(s.next, 6);
 }
+
+TEST(replay_no_memory)
+{
+	u64 seq, state;
+	struct set s;
+	int i;
+
+	set_up(&s);
+	put(&s, 1, 5, 7);
+	for (i = 0; i < 2; i++) {
+		dmr_shim_fail_alloc = i;
+		CHECK_EQ(super(&s, &seq, &state), -ENOMEM);
+		CHECK(strstr(s.dmg.reason, "memory") && s.dmg.where == ~0ULL, "%s", s.dmg.reason);
+		dmr_shim_fail_alloc = i;
+		DAMAGED(&s, -ENOMEM, "memory", 0);
+	}
+	CHECK_EQ(super(&s, &seq, &state), 0);
+	ENDS(&s, 6);
+}
+
+/* A reader that itself has no memory is no bad block. */
+static int poor_read(struct dmr_reader *rd, u64 first, u32 count, void *buf)
+{
+	(void)rd;
+	(void)first;
+	(void)count;
+	(void)buf;
+	return -ENOMEM;
+}
+
+TEST(replay_reader_no_memory)
+{
+	struct dmr_reader rd = { .read = poor_read };
+	u64 seq, state;
+	struct set s;
+
+	set_up(&s);
+	CHECK_EQ(dmr_replay_super(&rd, s.sb, &seq, &state, &s.dmg), -ENOMEM);
+	unit_gather(&s.g, s.sb);
+	CHECK_EQ(dmr_replay_log(&rd, s.sb, &s.g.ops, &s.next, &s.dmg), -ENOMEM);
+}

@@ -79,6 +79,28 @@ TEST(slots_claim)
 	dmr_slots_exit(&s);
 }
 
+/* The next one is looked for behind the last one, so that what follows lies behind. */
+TEST(slots_go_round)
+{
+	struct dmr_sb *sb = unit_sb();
+	struct dmr_slots s;
+	u32 n, first;
+
+	CHECK_EQ(dmr_slots_init(&s, sb), 0);
+	for (n = sb->slot_first; n < sb->slot_end; n++) {
+		CHECK_EQ(dmr_slots_alloc(&s, 1, &first), 1);
+		CHECK_EQ(first, n);
+		if (n % 2)
+			dmr_slots_free(&s, n);
+	}
+	CHECK_EQ(dmr_slots_alloc(&s, 1, &first), 1);
+	CHECK_EQ(first, sb->slot_first | 1);
+	dmr_slots_exit(&s);
+	CHECK(!s.taken);
+	dmr_shim_fail_alloc = 0;
+	CHECK_EQ(dmr_slots_init(&s, sb), -ENOMEM);
+}
+
 /* What the module would be told of in its log: to free twice, or what is none. */
 TEST(slots_free_wrong)
 {

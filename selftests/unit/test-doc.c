@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The example in Documentation/on-disk-format.md is what the codec makes of
+ * what it says: its lines of hex are held against the bytes.  To get them anew:
+ * DMR_UNIT_PRINT=1 build/unit/unit doc_
+ */
+#include "unit.h"
+
+#define DOC	"../../Documentation/on-disk-format.md"
+
+static void fill(u8 *uuid, u8 first)
+{
+	u32 i;
+
+	for (i = 0; i < 16; i++)
+		uuid[i] = first + i;
+}
+
+static struct dmr_sb *example_sb(void)
+{
+	struct dmr_sb *sb = unit_alloc(sizeof(*sb));
+	struct dmr_disk_info *d = &sb->disks[0];
+	struct dmr_point *p = &sb->points[0];
+
+	sb->chunk_bytes = 65536;
+	sb->store_bytes = 1ULL << 30;
+	CHECK(!dmr_geometry(sb));
+	sb->seq = 42;
+	fill(sb->store_uuid, 0x10);
+	fill(sb->system_uuid, 0x20);
+	strcpy(sb->name, "web-01");
+	sb->create_time = 1700000000000000000ULL;
+	sb->log_tail = 3;
+	sb->log_durable = 17;
+	sb->state = DM_REPLICA_STATE_RECOVERED;
+	sb->flags = DMR_SB_ACTIVE;
+	sb->state_number = 5;
+	sb->cur_epoch = 6;
+	sb->next_epoch = 10;
+	sb->last_epoch = 10;
+	sb->live.epoch = 9;
+	sb->live.base = 4;
+	sb->live.time = 1700000600000000000ULL;
+	sb->state_time = 1700000600000000000ULL;
+	fill(sb->active_host, 0x50);
+	sb->active_time = 1700000000000000000ULL;
+	sb->next_point = 3;
+	sb->job_number = 12;
+	sb->nr_disks = 1;
+	strcpy(d->name, "vda");
+	fill(d->uuid, 0x60);
+	d->sectors = 20971520;
+	d->logical_block = 512;
+	d->identity_type = DMR_IDENTITY_DM_UUID;
+	strcpy(d->identity, "LVM-kM1vdW");
+	sb->nr_points = 1;
+	p->epoch = 4;
+	p->kind = DM_REPLICA_POINT_KIND_STANDARD;
+	p->number = 2;
+	p->time = 1700000500000000000ULL;
+	strcpy(p->name, "before upgrade");
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+	return sb;
+}
+
+static struct dmr_disk_log_block *example_log(const struct dmr_sb *sb)
+{
+	struct dmr_disk_log_block *blk = unit_alloc(sizeof(*blk));
+	static const struct dmr_record recs[] = {
+		{ DMR_RECORD_VERSION, 0, 9, 0x123, 0x146, 0x00f3, 0x0100 },
+		{ DMR_RECORD_DROP, 0, 4, 0x77, DMR_SLOT_NONE_40, 0xffff, 0 },
+	};
+	struct dmr_log_header hdr = { 17, 42, 16, ARRAY_SIZE(recs) };
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(recs); i++) {
+		CHECK(!dmr_record_validate(sb, &recs[i]), "%s", dmr_record_validate(sb, &recs[i]));
+		dmr_record_encode(&recs[i], &blk->records[i]);
+	}
+	dmr_log_seal(blk, sb->store_uuid, &hdr);
+	return blk;
+}
+
+static void print(const u8 *buf, u32 len)
+{
+	u32 at, i;
+
+	for (at = 0; at < len; at += 16) {
+		if (!memchr_inv(buf + at, 0, 16))
+			continue;
+		printf("    %05x ", at);
+		for (i = 0; i < 16; i++)
+			printf(" %02x", buf[at + i]);
+		printf("\n");
+	}
+	printf("\n");
+}
+
+/* Lines "    00000  44 4d ..." after @mark; every byte of @buf that is not 0 is in one. */
+static void compare(const char *mark, const u8 *buf, u32 len)
+{
+	u32 at, i, lines = 0, shown = 0, all = 0;
+	bool begun = false;
+	char line[400];
+	FILE *f;
+
+	f = fopen(DOC, "r");
+	CHECK(f, DOC);
+	while (fgets(line, sizeof(line), f)) {
+		char *p = line + 9;
+		int n;
+
+		if (!begun) {
+			begun = strstr(line, mark);
+			continue;
+		}
+		if (!strncmp(line, "#", 1))
+			break;
+		if (strncmp(line, "    0", 5) || sscanf(line, "%x", &at) != 1 || line[9] != ' ')
+			continue;
+		lines++;
+		for (i = 0; i < 16; i++, p += n) {
+			u32 byte = 256;
+
+			if (sscanf(p, "%2x%n", &byte, &n) != 1 || at + i >= len || buf[at + i] != byte) {
+				fclose(f);
+				unit_fail(__FILE__, __LINE__, DOC, ": %s at %#x: %02x, is %02x", mark,
+					  at + i, byte, buf[at + i]);
+			}
+			shown += byte != 0;
+		}
+	}
+	fclose(f);
+	for (at = 0; at < len; at++)
+		all += buf[at] != 0;
+	CHECK(lines && shown == all, "%s: %u bytes shown, %u are not 0", mark, shown, all);
+}
+
+TEST(doc_example)
+{
+	u8 *buf = unit_alloc(DMR_SB_AREA);
+	struct dmr_sb *sb = example_sb();
+	struct dmr_disk_log_block *blk = example_log(sb);
+	u32 len = dmr_sb_encode(sb, buf);
+
+	if (getenv("DMR_UNIT_PRINT")) {
+		print(buf, len);
+		print((u8 *)blk, sizeof(*blk));
+	}
+	compare("## A superblock, byte by byte", buf, len);
+	compare("## A log block, byte by byte", (u8 *)blk, sizeof(*blk));
+}
