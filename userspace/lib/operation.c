@@ -101,7 +101,9 @@ static int operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system
 		return dmrl_no_memory(ctx);
 	}
 	code = dmrl_nl_call(ctx, msg, op_reply, &answer);
-	if (code == DM_REPLICA_CODE_IN_USE)
+	if (code == DM_REPLICA_CODE_IN_USE && cmd == DM_REPLICA_CMD_POINT_DEL)
+		dmrl_hint(ctx, "replicactl status %s shows what uses it", sys->name);
+	else if (code == DM_REPLICA_CODE_IN_USE)
 		append_openers(ctx, sys);
 	if (code)
 		return code;

@@ -25,7 +25,7 @@ static void show_progress(void *arg, const struct dmreplica_job *job)
 		printf("\r  [");
 		for (i = 0; i < BAR; i++)
 			putchar(i < full ? '#' : '.');
-		printf("] %3u %%  %s", percent, text_duration(job->elapsed));
+		printf("] %3u %%  %-12s", percent, text_duration(job->elapsed));
 		fflush(stdout);
 		p->shown = true;
 		return;

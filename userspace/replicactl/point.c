@@ -131,7 +131,7 @@ int cmd_point_drop(struct dmreplica *ctx, int argc, char **argv)
 		return refused(ctx, code);
 	printf("%d %s: recovery point %llu of %s dropped\n", code, dmreplica_code_name(code),
 	       (unsigned long long)op.point, sys.name);
-	if (op.job)
+	if (code == DM_REPLICA_CODE_JOB_STARTED)
 		printf("  job %llu reclaims its space\n", (unsigned long long)op.job);
 	return 0;
 }
