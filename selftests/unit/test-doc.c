@@ -6,7 +6,7 @@
  */
 #include "unit.h"
 
-#define DOC	"../../Documentation/on-disk-format.md"
+#define DOC	UNIT_TOP "/Documentation/on-disk-format.md"
 
 static void fill(u8 *uuid, u8 first)
 {

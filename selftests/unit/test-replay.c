@@ -132,7 +132,12 @@ TEST(super_both_torn)
 	CHECK(strstr(s.dmg.reason, "neither"), "%s", s.dmg.reason);
 	memset(s.st->mem, 0, DMR_SB_AREA);
 	CHECK_EQ(super(&s, &seq, &state), -EUCLEAN);
+	/* The other way round. */
+	set_up(&s);
+	s.st->mem[100] ^= 1;
 	memset(s.st->mem + DMR_SB_AREA, 0, DMR_SB_AREA);
+	CHECK_EQ(super(&s, &seq, &state), -EUCLEAN);
+	memset(s.st->mem, 0, DMR_SB_AREA);
 	CHECK_EQ(super(&s, &seq, &state), -ENODATA);
 	CHECK(strstr(s.dmg.reason, "no dm-replica store"), "%s", s.dmg.reason);
 }
@@ -328,6 +333,27 @@ TEST(log_grown_ring)
 	ENDS(&s, end + dmr_ring_blocks(s.sb));
 }
 
+TEST(log_ring_of_eight_extents)
+{
+	struct set s;
+	u64 end;
+	u32 i;
+
+	set_up(&s);
+	for (i = 1; i < DMR_RING_EXTENTS; i++) {
+		unit_grow(s.sb, 40);
+		s.sb->log_tail = s.sb->log_durable = s.sb->ring_from;
+	}
+	CHECK(!dmr_sb_validate(s.sb), "%s", dmr_sb_validate(s.sb));
+	s.st = unit_store(s.sb->store_bytes / DMR_BLOCK_SIZE);
+	end = s.sb->log_tail + dmr_ring_blocks(s.sb);
+	put(&s, s.sb->log_tail, end - 1, 7);
+	s.st->reads = 0;
+	ENDS(&s, end);
+	/* All of it, once to find the end, once for the records. */
+	CHECK_EQ(s.st->reads, 2 * dmr_ring_blocks(s.sb));
+}
+
 TEST(log_torn_end)
 {
 	struct set s;
@@ -470,6 +496,10 @@ TEST(log_number_beyond_ring)
 	ENDS(&s, 6);
 	unit_put_log(s.st, s.sb, ring + 1 + 200, 7, 0, 3, 1);
 	DAMAGED(&s, -EUCLEAN, "beyond what the ring", ring + 201);
+	/* The first one too many lies where the tail does. */
+	set_up(&s);
+	unit_put_log(s.st, s.sb, ring + 1, 7, 0, 3, 1);
+	DAMAGED(&s, -EUCLEAN, "beyond what the ring", ring + 1);
 }
 
 TEST(log_impossible_head)
