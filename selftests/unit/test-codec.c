@@ -210,6 +210,12 @@ TEST(sb_torn_is_found)
 	X("name with C1", "system's name", strcpy(sb->name, "a\xc2\x9b" "2J"))		\
 	X("name in Latin-1", "system's name", strcpy(sb->name, "caf\xe9"))		\
 	X("name overlong slash", "system's name", strcpy(sb->name, "a\xc0\xaf" "b"))	\
+	X("name bare continuation", "system's name", strcpy(sb->name, "a\x80"))		\
+	X("name overlong in three", "system's name", strcpy(sb->name, "\xe0\x80\xaf"))	\
+	X("name overlong in four", "system's name", strcpy(sb->name, "\xf0\x80\x80\xaf"))	\
+	X("name of five bytes", "system's name", strcpy(sb->name, "\xf8\x88\x80\x80\x80"))	\
+	X("name 0xff", "system's name", strcpy(sb->name, "\xff\x80\x80\x80"))		\
+	X("name cut off", "system's name", strcpy(sb->name, "\xe2\x82"))			\
 	X("name surrogate", "system's name", strcpy(sb->name, "\xed\xa0\x80"))		\
 	X("name above Unicode", "system's name", strcpy(sb->name, "\xf4\x90\x80\x80"))	\
 	X("flags", "flag", sb->flags = 4)						\
@@ -492,7 +498,8 @@ TEST(sb_good_names)
 {
 	static const char *const good[] = {
 		"a", "web-01", "Mail Server", "b\xc3\xbc" "cher", "\xe2\x82\xac", "\xf0\x9f\x90\xa7",
-		"..", "x y\"z'", "\xc2\xa0",
+		"..", "x y\"z'", "\xc2\xa0", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
+		"\xef\xbf\xbd", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", " ", "~",
 		"0123456789012345678901234567890123456789012345678901234567890ab",
 	};
 	struct dmr_sb *sb = unit_sb();

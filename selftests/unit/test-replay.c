@@ -577,6 +577,7 @@ struct fickle {
 	struct set *s;
 	u64 where;
 	u32 asked;
+	const void *other;	/* what it says the second time; NULL: a bit is wrong */
 	bool fail_large;
 };
 
@@ -588,26 +589,45 @@ static int fickle_read(struct dmr_reader *rd, u64 first, u32 count, void *buf)
 	if (f->fail_large && count > 1)
 		return -EIO;
 	err = f->s->st->rd.read(&f->s->st->rd, first, count, buf);
-	if (!err && f->where >= first && f->where < first + count && f->asked++)
-		((u8 *)buf)[(f->where - first) * DMR_BLOCK_SIZE + 100] ^= 1;
+	if (!err && f->where >= first && f->where < first + count && f->asked++) {
+		u8 *at = (u8 *)buf + (f->where - first) * DMR_BLOCK_SIZE;
+
+		if (f->other)
+			memcpy(at, f->other, DMR_BLOCK_SIZE);
+		else
+			at[100] ^= 1;
+	}
 	return err;
 }
 
 TEST(log_changes_between_reads)
 {
-	struct fickle f = { .rd.read = fickle_read };
+	struct dmr_disk_log_block *other = unit_alloc(sizeof(*other));
 	struct set s;
-	int err;
+	int err, i;
 
-	set_up(&s);
-	put(&s, 1, 5, 7);
-	f.s = &s;
-	f.where = dmr_ring_place(s.sb, 4);
-	unit_gather(&s.g, s.sb);
-	err = dmr_replay_log(&f.rd, s.sb, &s.g.ops, &s.next, &s.dmg);
-	CHECK_EQ(err, -EUCLEAN);
-	CHECK(strstr(s.dmg.reason, "changed between"), "%s", s.dmg.reason);
-	CHECK_EQ(s.dmg.number, 4);
+	for (i = 0; i < 3; i++) {
+		struct fickle f = { .rd.read = fickle_read };
+
+		set_up(&s);
+		put(&s, 1, 5, 6);
+		f.s = &s;
+		f.where = dmr_ring_place(s.sb, 4);
+		/* Torn; or whole, but another number; or the number, but written later. */
+		if (i)
+			f.other = other;
+		memcpy(other, block(&s, 4), sizeof(*other));
+		if (i == 1)
+			other->number = cpu_to_le64(5);
+		else
+			other->sb_seq = cpu_to_le64(7);
+		unit_log_crc(other);
+		unit_gather(&s.g, s.sb);
+		err = dmr_replay_log(&f.rd, s.sb, &s.g.ops, &s.next, &s.dmg);
+		CHECK(err == -EUCLEAN, "case %d: %d", i, err);
+		CHECK(strstr(s.dmg.reason, "changed between"), "%s", s.dmg.reason);
+		CHECK_EQ(s.dmg.number, 4);
+	}
 }
 
 TEST(log_large_reads_fail)
