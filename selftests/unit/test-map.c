@@ -266,6 +266,20 @@ TEST(map_dropped)
 	model_free(m);
 }
 
+/* A version that is not there: said, and nothing else. */
+TEST(map_unlink_wrong)
+{
+	struct dmr_version v = { .key = 5 };
+	struct model *m = model_new(64);
+
+	dmr_shim_quiet = true;
+	dmr_map_unlink(&m->map, &v);
+	dmr_shim_quiet = false;
+	CHECK(dmr_shim_warnings == 1 && atomic64_read(&m->map.versions) == 0);
+	dmr_shim_warnings = 0;
+	model_free(m);
+}
+
 TEST(map_record)
 {
 	struct dmr_version v = { .key = dmr_key(3, 0x1234567890), .epoch = 9, .slot = 5,
