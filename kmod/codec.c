@@ -335,15 +335,16 @@ static const char *dmr_check_geometry(const struct dmr_sb *sb)
 	return NULL;
 }
 
-/* Do two runs of blocks in a ring, each of which may wrap at the end of its own, meet? */
+/*
+ * Do two runs of blocks in a ring, neither of them empty, meet?  Each may wrap, at
+ * the end of its own geometry, and go on at 0.
+ */
 static bool dmr_runs_meet(u64 at, u64 len, u64 wrap, u64 at2, u64 len2, u64 wrap2)
 {
 	u64 part = min(len, wrap - at), part2 = min(len2, wrap2 - at2);
 	u64 rest = len - part, rest2 = len2 - part2;
 
-	return (part && part2 && at < at2 + part2 && at2 < at + part) ||
-	       (rest && part2 && at2 < rest) ||
-	       (rest2 && part && at < rest2) ||
+	return (at < at2 + part2 && at2 < at + part) || at2 < rest || at < rest2 ||
 	       (rest && rest2);
 }
 
@@ -359,11 +360,11 @@ static const char *dmr_check_log(const struct dmr_sb *sb)
 	 * block replay takes is one that is known to be there.  A tail one past
 	 * it would leave nothing to compare a leftover of an earlier life with.
 	 */
-	if (sb->log_durable < sb->log_tail && (sb->log_tail != 1 || sb->log_durable))
+	if (sb->log_durable < sb->log_tail && sb->log_tail != 1)
 		return "the log's tail is past its last durable block";
 	if (sb->log_durable >= sb->log_tail && sb->log_durable - sb->log_tail >= blocks)
 		return "more log blocks are durable than the ring can hold";
-	if (!sb->ring_from || sb->ring_from >= DMR_NUMBER_LIMIT || sb->ring_start >= blocks)
+	if (!sb->ring_from || sb->ring_start >= blocks)
 		return "the ring's beginning is impossible";
 	if (!sb->ring_old_extents) {
 		if (sb->ring_old_from || sb->ring_old_start)
@@ -382,8 +383,8 @@ static const char *dmr_check_log(const struct dmr_sb *sb)
 	if (below > old)
 		return "the older ring cannot hold its part of the log";
 	above = sb->log_durable >= sb->ring_from ? sb->log_durable - sb->ring_from + 1 : 0;
-	if (dmr_runs_meet(dmr_ring_index(sb, sb->log_tail), below, old,
-			  sb->ring_start, above, blocks))
+	if (above && dmr_runs_meet(dmr_ring_index(sb, sb->log_tail), below, old,
+				   sb->ring_start, above, blocks))
 		return "two durable log blocks share a place in the ring";
 	return NULL;
 }
@@ -491,7 +492,7 @@ static const char *dmr_check_epochs(const struct dmr_sb *sb)
 
 static const char *dmr_check_state(const struct dmr_sb *sb)
 {
-	bool live = sb->live.epoch, test = sb->test.epoch, points = sb->nr_points;
+	bool live = sb->live.epoch, test = sb->test.epoch;
 
 	if (!dmr_overlay_ok(sb, &sb->live))
 		return "the live failover is impossible";
@@ -500,8 +501,8 @@ static const char *dmr_check_state(const struct dmr_sb *sb)
 	switch (sb->state) {
 	case DM_REPLICA_STATE_WAITING_FOR_INITIAL_REPLICATION:	/* left by the first point */
 	case DM_REPLICA_STATE_COMMITTED:			/* all points have gone */
-		if (points || live || test)
-			return "the state does not go with points or a failover";
+		if (sb->nr_points)	/* and so no failover, which would need one */
+			return "the state does not go with points";
 		break;
 	case DM_REPLICA_STATE_REPLICATING:	/* Suspended is this and a flag */
 		if (live)
@@ -942,9 +943,12 @@ enum dmr_verdict dmr_log_check(const struct dmr_disk_log_block *blk, const u8 *s
 	hdr->durable = le64_to_cpu(blk->durable);
 	nr = le32_to_cpu(blk->nr_records);
 	hdr->nr_records = nr;
-	/* Nothing is durable before it is issued, and none is issued under no superblock. */
-	if (!hdr->number || hdr->number >= DMR_NUMBER_LIMIT || !hdr->sb_seq ||
-	    hdr->durable >= hdr->number || nr > DMR_LOG_RECORDS ||
+	/*
+	 * Nothing is durable before it is issued (and so there is no number 0), and
+	 * none is issued under no superblock.
+	 */
+	if (hdr->durable >= hdr->number || hdr->number >= DMR_NUMBER_LIMIT ||
+	    !hdr->sb_seq || nr > DMR_LOG_RECORDS ||
 	    !dmr_is_zero(blk->reserved0, sizeof(blk->reserved0)) ||
 	    !dmr_is_zero(&blk->records[nr], (DMR_LOG_RECORDS - nr) * sizeof(blk->records[0])))
 		return DMR_BAD;
