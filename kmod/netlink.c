@@ -881,32 +881,76 @@ static int dmr_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info)
  * Notifications
  *----------------------------------------------------------------*/
 
+static bool dmr_listeners(u32 group)
+{
+	return READ_ONCE(dmr_family_up) && genl_has_listeners(&dmr_family, &init_net, group);
+}
+
+/* Sends @msg, or frees it; sb_mutex is held. */
+static void dmr_notify_system(struct dmr_system *sys, struct sk_buff *msg)
+{
+	void *hdr = genlmsg_put(msg, 0, 0, &dmr_family, 0, DM_REPLICA_CMD_SYSTEM_NTF);
+
+	if (!READ_ONCE(sys->active) || !hdr || dmr_put_system(msg, sys)) {
+		nlmsg_free(msg);
+		return;
+	}
+	genlmsg_end(msg, hdr);
+	genlmsg_multicast(&dmr_family, msg, 0, DMR_GROUP_SYSTEMS, GFP_NOIO);
+}
+
+/* A notification that waits for sb_mutex. */
+struct dmr_notice {
+	struct work_struct work;
+	struct dmr_system *sys;
+	struct sk_buff *msg;
+};
+
+static void dmr_notice_work(struct work_struct *work)
+{
+	struct dmr_notice *n = container_of(work, struct dmr_notice, work);
+
+	mutex_lock(&n->sys->sb_mutex);
+	dmr_notify_system(n->sys, n->msg);
+	mutex_unlock(&n->sys->sb_mutex);
+	dmr_system_put(n->sys);
+	kfree(n);
+}
+
 /**
  * dmr_netlink_system() - tell who listens what a system is like now
- * @sys: the system; may be in any phase of its life.
+ * @sys: the system, referenced; may be in any phase of its life.
  *
- * Context: may sleep; takes sb_mutex.
+ * Whoever finds that a superblock cannot be written holds sb_mutex and has to
+ * say so (R9).  So while somebody holds it the telling is left to a worker.
+ *
+ * Context: may sleep; any lock may be held but job_mutex.
  */
 void dmr_netlink_system(struct dmr_system *sys)
 {
+	struct dmr_notice *n;
 	struct sk_buff *msg;
-	void *hdr;
 
-	if (!READ_ONCE(dmr_family_up) ||
-	    !genl_has_listeners(&dmr_family, &init_net, DMR_GROUP_SYSTEMS))
+	if (!dmr_listeners(DMR_GROUP_SYSTEMS))
 		return;
 	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_NOIO);
 	if (!msg)
 		return;
-	mutex_lock(&sys->sb_mutex);
-	hdr = genlmsg_put(msg, 0, 0, &dmr_family, 0, DM_REPLICA_CMD_SYSTEM_NTF);
-	if (READ_ONCE(sys->active) && hdr && !dmr_put_system(msg, sys)) {
-		genlmsg_end(msg, hdr);
-		genlmsg_multicast(&dmr_family, msg, 0, DMR_GROUP_SYSTEMS, GFP_NOIO);
-		msg = NULL;
+	if (mutex_trylock(&sys->sb_mutex)) {
+		dmr_notify_system(sys, msg);
+		mutex_unlock(&sys->sb_mutex);
+		return;
 	}
-	mutex_unlock(&sys->sb_mutex);
-	nlmsg_free(msg);
+	n = kmalloc(sizeof(*n), GFP_NOIO);
+	if (!n) {
+		nlmsg_free(msg);
+		return;
+	}
+	kref_get(&sys->ref);
+	n->sys = sys;
+	n->msg = msg;
+	INIT_WORK(&n->work, dmr_notice_work);
+	queue_work(dmr_ops_wq, &n->work);
 }
 
 /**
@@ -922,26 +966,23 @@ void dmr_netlink_job(struct dmr_job *job)
 	void *hdr;
 	int r;
 
-	if (!READ_ONCE(dmr_family_up) ||
-	    !genl_has_listeners(&dmr_family, &init_net, DMR_GROUP_JOBS))
+	if (!dmr_listeners(DMR_GROUP_JOBS))
 		return;
 	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_NOIO);
 	if (!msg)
 		return;
 	mutex_lock(&sys->sb_mutex);
 	hdr = genlmsg_put(msg, 0, 0, &dmr_family, 0, DM_REPLICA_CMD_JOB_NTF);
-	if (hdr) {
-		mutex_lock(&sys->job_mutex);
-		r = dmr_put_job(msg, job);
-		mutex_unlock(&sys->job_mutex);
-		if (!r) {
-			genlmsg_end(msg, hdr);
-			genlmsg_multicast(&dmr_family, msg, 0, DMR_GROUP_JOBS, GFP_NOIO);
-			msg = NULL;
-		}
+	mutex_lock(&sys->job_mutex);
+	r = hdr ? dmr_put_job(msg, job) : -EMSGSIZE;
+	mutex_unlock(&sys->job_mutex);
+	if (r) {
+		nlmsg_free(msg);
+	} else {
+		genlmsg_end(msg, hdr);
+		genlmsg_multicast(&dmr_family, msg, 0, DMR_GROUP_JOBS, GFP_NOIO);
 	}
 	mutex_unlock(&sys->sb_mutex);
-	nlmsg_free(msg);
 }
 
 /*----------------------------------------------------------------
@@ -1043,7 +1084,7 @@ static struct genl_family dmr_family __ro_after_init = {
 /**
  * dmr_netlink_init() - from here on the family answers
  *
- * Context: module initialisation, with the registry ready.
+ * Context: module initialisation, with the registry and dmr_ops_wq ready.
  * Return: 0 or a negative errno.
  */
 int __init dmr_netlink_init(void)
@@ -1065,6 +1106,7 @@ int __init dmr_netlink_init(void)
 void dmr_netlink_exit(void)
 {
 	WRITE_ONCE(dmr_family_up, false);
+	flush_workqueue(dmr_ops_wq);	/* notifications on their way */
 	genl_unregister_family(&dmr_family);
 }
 
