@@ -82,11 +82,10 @@ deps:
 	@scripts/deps
 
 KERNEL ?= 6.1
-DEMO_VM ?= --disk store=1G --disk home0=256M --disk home1=256M
 demo:
-	@scripts/deps build vm
+	@scripts/deps build vm demo
 	@$(MAKE) --no-print-directory modules-$(KERNEL) tools
-	@scripts/vm --kernel $(KERNEL) --timeout 600 $(DEMO_VM) -- scripts/demo-in-vm
+	@KERNEL=$(KERNEL) scripts/demo
 
 check:
 	@scripts/deps
