@@ -21,6 +21,7 @@ r failover u >/dev/null || die "cannot fail over"
 "$io" $live w:1M:64K:7 f || die "cannot write"
 "$io" $rep w:1M:64K:8 f || die "cannot write"
 
+# shellcheck disable=SC2034 # refused reads it
 watched=s0
 holder $live
 check "rmmod while a device is open is refused" not_removed
