@@ -81,7 +81,7 @@ live_seed=$seed
 
 seed=$head_seed
 write_and_verify "the replica holds its own data" jobs_direct $rep --verify_only
-r detach v >/dev/null && r attach v >/dev/null || die "cannot detach and attach"
+{ r detach v && r attach v; } >/dev/null || die "cannot detach and attach"
 write_and_verify "so it does after detach and attach" jobs_direct $rep --verify_only
 seed=$live_seed
 write_and_verify "and the failover device its own" jobs_direct $live --verify_only

@@ -23,10 +23,9 @@ run() {
 		--store /dev/mapper/model-store --disk a=/dev/mapper/model-home0 \
 		--disk b=/dev/mapper/model-home1 >/dev/null || die "cannot create"
 	r attach model >/dev/null || die "cannot attach"
-	said=$("$model" --tool "$REPLICACTL" --system model --uuid "$uuid" --bare \
+	if said=$("$model" --tool "$REPLICACTL" --system model --uuid "$uuid" --bare \
 		--disk a=/dev/mapper/model-home0 --disk b=/dev/mapper/model-home1 \
-		--seed "$seed" "$@" 2>&1)
-	if [ $? = 0 ]; then
+		--seed "$seed" "$@" 2>&1); then
 		diag "$(grep '^#' <<<"$said" | sed 's/^# //')"
 		ok "$name"
 	else
@@ -35,8 +34,9 @@ run() {
 		exit 1		# what is left would be in the way of the next
 	fi
 	rm -f /etc/dm-replica/systems.d/model.conf
-	dmsetup remove model-home0 && dmsetup remove model-home1 && dmsetup remove model-store ||
-		die "something is still in use"
+	for said in home0 home1 store; do
+		dmsetup remove "model-$said" || die "model-$said is still in use"
+	done
 	seed=$((seed + 1))
 }
 
@@ -44,7 +44,7 @@ ktap_plan 5
 load_module
 diag "MODEL_SEED=$seed"
 # No single run of these can take the time of all of them.
-run "one after the other, chunks of 64 KiB" 1000 16 6 64K --ops "${MODEL_OPS:-300}" $limit
+run "one after the other, chunks of 64 KiB" 1000 16 6 64K --ops "${MODEL_OPS:-300}" --seconds 20
 run "the same in too small a store, chunks of 16 KiB" 24 8 4 16K --ops "${MODEL_OPS:-300}" --seconds 20
 run "threads beside each other, chunks of 64 KiB" 100 4 2 64K --mode threads --ops "${MODEL_OPS:-40}" --seconds 20
 run "the same in too small a store, chunks of 256 KiB" 16 4 2 256K --mode threads --ops "${MODEL_OPS:-40}" --seconds 20
