@@ -103,6 +103,11 @@ static bool dmr_text_ok(const char *s, size_t size)
 	return true;
 }
 
+bool dmr_point_name_ok(const char *name)
+{
+	return dmr_text_ok(name, DMR_POINT_NAME_LEN) && !strchr(name, '/');
+}
+
 static bool dmr_disk_name_ok(const char *s, size_t size)
 {
 	if (!*s || !memchr(s, 0, size))
@@ -448,7 +453,7 @@ static const char *dmr_check_points(const struct dmr_sb *sb)
 		if (p->kind < DM_REPLICA_POINT_KIND_STANDARD ||
 		    p->kind > DM_REPLICA_POINT_KIND_PLANNED)
 			return "a point's kind is unknown";
-		if (!dmr_text_ok(p->name, sizeof(p->name)) || strchr(p->name, '/'))
+		if (!dmr_point_name_ok(p->name))
 			return "a point's name is impossible";
 		epoch = p->epoch;
 		number = p->number;

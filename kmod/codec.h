@@ -141,6 +141,15 @@ enum dmr_verdict dmr_sb_decode(const void *buf, u32 copy, struct dmr_sb *sb,
 const char *dmr_sb_validate(const struct dmr_sb *sb);
 
 /**
+ * dmr_point_name_ok() - may a recovery point be called that?
+ * @name: DMR_POINT_NAME_LEN bytes.
+ *
+ * Return: true if it ends in time, is UTF-8 without control characters, and has
+ * no slash; "" is the name of a point without one.
+ */
+bool dmr_point_name_ok(const char *name);
+
+/**
  * dmr_sb_same_identity() - do two superblocks describe the same store?
  * @a: one copy
  * @b: the other

@@ -11,7 +11,6 @@
  * reclaim would like to write to.
  */
 #include <linux/capability.h>
-#include <linux/ctype.h>
 #include <linux/module.h>
 #include <net/genetlink.h>
 
@@ -226,7 +225,7 @@ static int dmr_put_live(struct sk_buff *skb, struct dmr_system *sys)
 static int dmr_put_store(struct sk_buff *skb, struct dmr_system *sys)
 {
 	u32 slots = sys->slots.total, used = slots - READ_ONCE(sys->slots.free);
-	u64 tail = READ_ONCE(sys->log_tail), next = READ_ONCE(sys->log_next);
+	u64 tail = READ_ONCE(sys->sb_tail), next = READ_ONCE(sys->log_next);
 
 	if (nla_put(skb, DM_REPLICA_A_SYSTEM_STORE_UUID, 16, sys->sb->store_uuid) ||
 	    dmr_put_dev(skb, DM_REPLICA_A_SYSTEM_STORE_MAJOR, sys->store_dev) ||
@@ -360,7 +359,7 @@ static int dmr_reply_object(struct genl_info *info, struct dmr_system *sys, stru
 	r = mutex_lock_killable(&sys->sb_mutex);
 	if (r)
 		goto bad;
-	if (!READ_ONCE(sys->active)) {
+	if (!smp_load_acquire(&sys->active)) {
 		r = dmr_refuse_unknown(info, attr);
 	} else if (job) {
 		mutex_lock(&sys->job_mutex);
@@ -587,7 +586,7 @@ static int dmr_dump_systems(struct sk_buff *skb, struct netlink_callback *cb, dm
 		r = mutex_lock_killable(&sys->sb_mutex);
 		if (r)
 			break;
-		if (READ_ONCE(sys->active))
+		if (smp_load_acquire(&sys->active))
 			r = list(skb, cb, sys);
 		mutex_unlock(&sys->sb_mutex);
 		if (r)
@@ -703,17 +702,14 @@ static void dmr_timeout(struct genl_info *info, struct dmr_op *op)
 static int dmr_point_name(struct genl_info *info, struct dmr_op *op)
 {
 	struct nlattr *attr = info->attrs[DM_REPLICA_A_OP_POINT_NAME];
-	const char *p;
 
 	if (!attr)
 		return 0;
 	nla_strscpy(op->name, attr, sizeof(op->name));
-	for (p = op->name; *p; p++)
-		if (!isascii(*p) || !isprint(*p) || *p == '/')
-			return dmr_refuse_request(info, attr, -EINVAL,
-						  DM_REPLICA_CODE_INVALID_PARAMETER,
-						  "a point's name is printable and has no slash");
-	return 0;
+	if (dmr_point_name_ok(op->name))
+		return 0;
+	return dmr_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
+				  "a point's name is printable UTF-8 and has no slash");
 }
 
 static int dmr_point_new_fill(struct genl_info *info, struct dmr_op *op)
@@ -891,7 +887,7 @@ static void dmr_notify_system(struct dmr_system *sys, struct sk_buff *msg)
 {
 	void *hdr = genlmsg_put(msg, 0, 0, &dmr_family, 0, DM_REPLICA_CMD_SYSTEM_NTF);
 
-	if (!READ_ONCE(sys->active) || !hdr || dmr_put_system(msg, sys)) {
+	if (!smp_load_acquire(&sys->active) || !hdr || dmr_put_system(msg, sys)) {
 		nlmsg_free(msg);
 		return;
 	}
