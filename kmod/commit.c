@@ -214,6 +214,9 @@ static void dmr_batch_seal(struct dmr_system *sys, struct dmr_batch *b)
 		struct dmr_disk_log_block *blk = page_address(sys->log_pages[i]);
 
 		hdr.number = b->first + i;
+		/* The last one's flush makes those before it durable (R6). */
+		if (i && i + 1 == b->blocks)
+			hdr.durable = hdr.number - 1;
 		hdr.nr_records = i + 1 < b->blocks ? DMR_LOG_RECORDS : b->in_block;
 		memset(&blk->records[hdr.nr_records], 0,
 		       (DMR_LOG_RECORDS - hdr.nr_records) * sizeof(blk->records[0]));
