@@ -279,10 +279,10 @@ static void dmr_op_work(struct work_struct *work)
 	trace_dmr_op_end(sys->sb->name, op->type, op->code, op->job);
 	mutex_unlock(&sys->op_mutex);
 
-	/* The answer first: who waits for it need not wait for events. */
-	complete(&op->done);
+	/* Who has the answer finds its job ended. */
 	if (op->code != DM_REPLICA_CODE_JOB_STARTED)
 		dmr_job_end(job, op->code, op->err ? op->msg : NULL);
+	complete(&op->done);
 	if (job)
 		dmr_job_put(job);
 	if (changed)
@@ -336,7 +336,8 @@ void dmr_op_put(struct dmr_op *op)
  *
  * Context: may sleep; not with any of the system's locks held.
  * Return: 0 and op->code is 0 or 4096; a negative errno with op->code and
- * op->msg; -EINTR if the caller was killed: the operation goes on.
+ * op->msg; -EINTR if the caller was killed: the operation goes on, and nothing
+ * of @op but its reference is the caller's any more.
  */
 int dmr_op_run(struct dmr_op *op)
 {
@@ -344,9 +345,7 @@ int dmr_op_run(struct dmr_op *op)
 		op->timeout = DMR_DRAIN_MS;
 	kref_get(&op->ref);
 	queue_work(op->sys->ops_wq, &op->work);
-	if (wait_for_completion_killable(&op->done)) {
-		op->code = DM_REPLICA_CODE_UNKNOWN;
-		return -EINTR;
-	}
+	if (wait_for_completion_killable(&op->done))
+		return -EINTR;	/* the worker may be writing to @op */
 	return op->err;
 }
