@@ -142,7 +142,7 @@ void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *job)
 	struct dmr_table *fence, *after;
 	struct dmr_overlay *overlay;
 	struct dmr_sb *draft;
-	u32 epoch;
+	u32 epoch, i;
 	u64 left;
 	int r;
 
@@ -181,6 +181,8 @@ void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *job)
 	if (r)
 		return;
 
+	for (i = 0; i < sys->sb->nr_disks; i++)
+		atomic64_set(&sys->disks[i].overlay_blocks[kind], 0);
 	left = atomic64_xchg(&sys->overlay_versions[kind], 0);
 	if (left) {
 		op->code = DM_REPLICA_CODE_JOB_STARTED;
