@@ -12,6 +12,7 @@
 #include "trace.h"
 
 #define DMR_SWEEP_BATCH		512	/* versions freed per grace period */
+#define DMR_PASS_JOBS		8	/* running jobs that versions are counted for */
 #define DMR_SWEEP_BUCKETS	4096	/* buckets looked at between two looks at the table */
 
 /* What a pass was told by the table it began under. */
@@ -89,17 +90,22 @@ static u32 dmr_pass_sweep(struct dmr_system *sys, struct dmr_pass *pass, u32 fro
 static void dmr_pass_free(struct dmr_system *sys, struct dmr_pass *pass,
 			  struct dmr_version *garbage)
 {
+	struct dmr_job *job, *jobs[DMR_PASS_JOBS];
 	struct dmr_version *v;
-	struct dmr_job *job;
+	u32 nr = 0, i;
 
 	/* R4: nobody who could have seen them is left. */
 	dmr_grace_wait(&sys->grace, 0);
 	mutex_lock(&sys->job_mutex);
+	/* Few reclaim at a time; one that is not counted only shows less progress. */
+	list_for_each_entry(job, &sys->jobs, list)
+		if (job->state == DM_REPLICA_JOB_STATE_RUNNING && job->epoch && nr < DMR_PASS_JOBS)
+			jobs[nr++] = job;
 	while ((v = garbage)) {
 		garbage = dmr_garbage_next(v);
-		list_for_each_entry(job, &sys->jobs, list)
-			if (job->state == DM_REPLICA_JOB_STATE_RUNNING && job->epoch == v->epoch)
-				job->reclaimed++;
+		for (i = 0; i < nr; i++)
+			if (jobs[i]->epoch == v->epoch)
+				jobs[i]->reclaimed++;
 		if (v->slot != DMR_SLOT_NONE)
 			dmr_slots_free(&sys->slots, v->slot);
 		mempool_free(v, sys->versions);
