@@ -181,7 +181,7 @@ struct dmr_system *dmr_system_find(const u8 *uuid)
 
 	mutex_lock(&dmr_registry_mutex);
 	list_for_each_entry(sys, &dmr_systems, list) {
-		if (READ_ONCE(sys->active) && !memcmp(sys->sb->system_uuid, uuid, 16)) {
+		if (smp_load_acquire(&sys->active) && !memcmp(sys->sb->system_uuid, uuid, 16)) {
 			kref_get(&sys->ref);
 			goto out;
 		}
@@ -205,7 +205,7 @@ struct dmr_system *dmr_system_find_name(const char *name)
 
 	mutex_lock(&dmr_registry_mutex);
 	list_for_each_entry(sys, &dmr_systems, list) {
-		if (READ_ONCE(sys->active) && !strcmp(sys->sb->name, name)) {
+		if (smp_load_acquire(&sys->active) && !strcmp(sys->sb->name, name)) {
 			kref_get(&sys->ref);
 			goto out;
 		}
@@ -338,7 +338,7 @@ static bool dmr_system_twin(struct dmr_system *sys)
 
 	mutex_lock(&dmr_registry_mutex);
 	list_for_each_entry(other, &dmr_systems, list)
-		if (other != sys && READ_ONCE(other->active) &&
+		if (other != sys && smp_load_acquire(&other->active) &&
 		    (!memcmp(other->sb->store_uuid, sys->sb->store_uuid, 16) ||
 		     !memcmp(other->sb->system_uuid, sys->sb->system_uuid, 16)))
 			twin = true;
@@ -437,7 +437,8 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 	}
 	dmr_table_publish(sys, tab);
 	kvfree(load);
-	WRITE_ONCE(sys->active, true);
+	/* Whoever finds it active finds the superblock and the disks. */
+	smp_store_release(&sys->active, true);
 	mutex_lock(&dmr_registry_mutex);
 	dmr_registry_seq++;
 	mutex_unlock(&dmr_registry_mutex);

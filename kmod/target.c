@@ -258,7 +258,7 @@ static void dmr_target_status(struct dm_target *ti, status_type_t type, unsigned
 {
 	struct dmr_target *t = ti->private;
 	struct dmr_system *sys = t->sys;
-	bool up = READ_ONCE(sys->active) && READ_ONCE(t->bound);
+	bool up = smp_load_acquire(&sys->active) && READ_ONCE(t->bound);
 	unsigned int sz = 0;
 	u32 state;
 	u64 blocks;
