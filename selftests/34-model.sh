@@ -11,14 +11,16 @@ uuid=6d6f6465-6c00-4000-8000-000000000001
 
 # The ends of the homes are not at the end of a block.
 linear() { dmsetup create "$1" --table "0 $3 linear $(dev "$2") ${4:-0}"; }
+# The model begins with zeroes; what an earlier run left there is gone.
+home() { linear "$@" && blkdiscard -z "/dev/mapper/$1"; }
 
 # run NAME STORE_MIB HOME_MIB HOME_MIB CHUNK ARGUMENT...
 run() {
 	local name=$1 store=$2 h0=$3 h1=$4 chunk=$5 said
 	shift 5
 	linear model-store s0 $((store * 2048)) || die "no store"
-	linear model-home0 d0 $((h0 * 2048 + 7)) 8 || die "no home"
-	linear model-home1 d1 $((h1 * 2048 + 1)) 8 || die "no home"
+	home model-home0 d0 $((h0 * 2048 + 7)) 8 || die "no home"
+	home model-home1 d1 $((h1 * 2048 + 1)) 8 || die "no home"
 	r create model --uuid "$uuid" --chunk-size "$chunk" --force \
 		--store /dev/mapper/model-store --disk a=/dev/mapper/model-home0 \
 		--disk b=/dev/mapper/model-home1 >/dev/null || die "cannot create"
