@@ -692,10 +692,18 @@ static int dmr_point_number(struct genl_info *info, struct dmr_op *op)
 				  "points are numbered from 1");
 }
 
-static void dmr_timeout(struct genl_info *info, struct dmr_op *op)
+/* Genetlink lets no family come or go while somebody waits here: not for ever. */
+static int dmr_timeout(struct genl_info *info, struct dmr_op *op)
 {
-	if (info->attrs[DM_REPLICA_A_OP_TIMEOUT])
-		op->timeout = nla_get_u32(info->attrs[DM_REPLICA_A_OP_TIMEOUT]);
+	struct nlattr *attr = info->attrs[DM_REPLICA_A_OP_TIMEOUT];
+
+	if (!attr)
+		return 0;
+	op->timeout = nla_get_u32(attr);
+	if (op->timeout <= DM_REPLICA_TIMEOUT_MAX)
+		return 0;
+	return dmr_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
+				  "a drain may take ten minutes at most");
 }
 
 /* The name goes into the superblock, which takes only what can be shown. */
@@ -717,8 +725,7 @@ static int dmr_point_new_fill(struct genl_info *info, struct dmr_op *op)
 	struct nlattr *kind = info->attrs[DM_REPLICA_A_OP_POINT_KIND];
 
 	op->kind = kind ? nla_get_u32(kind) : DM_REPLICA_POINT_KIND_STANDARD;
-	dmr_timeout(info, op);
-	return dmr_point_name(info, op);
+	return dmr_timeout(info, op) ?: dmr_point_name(info, op);
 }
 
 static int dmr_point_del_fill(struct genl_info *info, struct dmr_op *op)
@@ -731,16 +738,17 @@ static int dmr_point_del_fill(struct genl_info *info, struct dmr_op *op)
 
 static int dmr_failover_initiate_fill(struct genl_info *info, struct dmr_op *op)
 {
-	dmr_timeout(info, op);
-	if (!info->attrs[DM_REPLICA_A_OP_POINT])
-		return 0;	/* the newest */
+	int r = dmr_timeout(info, op);
+
+	if (r || !info->attrs[DM_REPLICA_A_OP_POINT])
+		return r;	/* without a point: the newest */
 	return dmr_point_number(info, op);
 }
 
 static int dmr_failover_revert_fill(struct genl_info *info, struct dmr_op *op)
 {
-	dmr_timeout(info, op);
-	return dmr_expect(info, DM_REPLICA_A_OP_EXPECT_WRITES, &op->expect_writes);
+	return dmr_timeout(info, op) ?:
+	       dmr_expect(info, DM_REPLICA_A_OP_EXPECT_WRITES, &op->expect_writes);
 }
 
 /* The attribute that a refusal is about, where the code leaves no doubt. */

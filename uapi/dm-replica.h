@@ -12,6 +12,8 @@
 #define DM_REPLICA_FAMILY_NAME		"dm_replica"
 #define DM_REPLICA_FAMILY_VERSION	1
 
+#define DM_REPLICA_TIMEOUT_MAX		600000	/* ms */
+
 #define DM_REPLICA_MCGRP_SYSTEMS	"systems"
 #define DM_REPLICA_MCGRP_JOBS		"jobs"
 

@@ -37,7 +37,8 @@ static const struct command commands[] = {
 	  "make a recovery point of all disks",
 	  "  --kind KIND   standard (default), application-consistent or planned\n"
 	  "  --label TEXT  a name to know it by, at most 39 bytes\n"
-	  "  --timeout S   give up if the disks cannot be drained in S seconds\n" },
+	  "  --timeout S   give up if the disks cannot be drained in S seconds,\n"
+	  "                10 by default, 600 at most\n" },
 	{ "recovery-point list", cmd_point_list, "NAME [--json]", "the recovery points of a system",
 	  "  --json  as JSON\n" },
 	{ "recovery-point drop", cmd_point_drop, "NAME NUMBER", "drop a recovery point", NULL },
@@ -45,12 +46,14 @@ static const struct command commands[] = {
 	  "bring the failover devices online at a recovery point",
 	  "  --point N    number of the recovery point (default: the newest)\n"
 	  "  --no-wait    do not wait for the job, if there is one\n"
-	  "  --timeout S  give up if the disks cannot be drained in S seconds\n" },
+	  "  --timeout S  give up if the disks cannot be drained in S seconds,\n"
+	  "               10 by default, 600 at most\n" },
 	{ "revert", cmd_revert, "NAME [--yes] [--no-wait] [--timeout S]",
 	  "throw away what was written since the failover",
 	  "  --yes        do not ask\n"
 	  "  --no-wait    do not wait for the space to be reclaimed\n"
-	  "  --timeout S  give up if the disks cannot be drained in S seconds\n" },
+	  "  --timeout S  give up if the disks cannot be drained in S seconds,\n"
+	  "               10 by default, 600 at most\n" },
 	{ "job list", cmd_job_list, "[NAME] [--json]", "jobs, until five minutes after their end",
 	  "  --json  as JSON\n" },
 	{ "job show", cmd_job_show, "NAME ID [--json]", "one job", "  --json  as JSON\n" },
