@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Disks with a volatile cache, and the cut that loses what is in it.
+ *
+ * usage: helper-nbd [OPTION]... /dev/nbdN=BACKING[,lie]...
+ *
+ *	--seed N	for everything that is random here
+ *	--granule N	what survives a cut as a whole: 512 (default) or 4096
+ *	--lose all	nothing unflushed survives the cut (default: of each disk
+ *			a share of its own, by the seed, from none to all)
+ *	--no-reset	go on living after the cut, for a test of this program
+ *
+ * One process serves all disks to the kernel's nbd driver, by a socket pair each,
+ * under one lock.  A write is kept in memory; a flush takes all of that disk's to
+ * its backing device, a write with FUA takes itself there, and only then they are
+ * answered.  Unlike virtio-blk, nbd has real FUA: the kernel does not make a
+ * write and a flush of it, so that a FUA write makes nothing else durable.
+ *
+ * SIGUSR1 is the cut, some requests later: from then on nothing is answered any
+ * more; a random part of what was never flushed reaches the backing devices,
+ * granule by granule as if written in any order, the rest is lost; what is left is
+ * told; then the machine resets.  The backing devices must be written through by
+ * whoever is below (--disk of scripts/vm survives a reset).
+ *
+ * SIGUSR2: from now on disks marked with ",lie" answer flushes and FUA writes at
+ * once and lose all when cut.  What is built on them cannot keep its promises; a
+ * test that is content all the same is no test.
+ *
+ * SIGHUP: tell how many requests of which kind there were.
+ */
+#define _GNU_SOURCE
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/nbd.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define SECTOR	512
+#define MAX_DEV	8
+#define MAX_LEN	(32 << 20)
+
+#ifndef PR_SET_IO_FLUSHER
+#define PR_SET_IO_FLUSHER 57
+#endif
+
+static struct disk {
+	const char *path;
+	bool liar;
+	int nbd, back, sock[2];
+	uint64_t sectors;
+	uint8_t *now;		/* what reads see */
+	uint8_t *dirty;		/* per sector: in memory only */
+	unsigned long reads, writes, fuas, flushes;
+} disks[MAX_DEV];
+static int nr_disks;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool lying, all_lost, reset = true;
+static unsigned int cut_after;		/* requests; 0: no cut yet */
+static uint64_t rng = 1;
+static unsigned int granule = 1;	/* sectors */
+
+static void __attribute__((noreturn)) die(const char *what)
+{
+	fprintf(stderr, "helper-nbd: %s: %s\n", what, strerror(errno));
+	_exit(1);
+}
+
+static uint64_t rnd(uint64_t below)
+{
+	rng ^= rng >> 12;
+	rng ^= rng << 25;
+	rng ^= rng >> 27;
+	return (rng * 0x2545f4914f6cdd1dULL >> 11) % below;
+}
+
+/* Take sectors to where they survive. */
+static void settle(struct disk *d, uint64_t first, uint64_t nr)
+{
+	uint8_t *at = d->now + first * SECTOR;
+	size_t left = nr * SECTOR;
+	off_t to = first * SECTOR;
+
+	memset(d->dirty + first, 0, nr);
+	while (left) {
+		ssize_t n = pwrite(d->back, at, left, to);
+
+		if (n <= 0)
+			die("write to the backing device");
+		at += n;
+		to += n;
+		left -= n;
+	}
+}
+
+/* The next run of unflushed sectors from @from on; its length, 0 at the end. */
+static uint64_t next_run(struct disk *d, uint64_t *from)
+{
+	uint8_t *p = memchr(d->dirty + *from, 1, d->sectors - *from), *end;
+
+	if (!p)
+		return 0;
+	*from = p - d->dirty;
+	end = memchr(p, 0, d->sectors - *from);
+	return (end ? end : d->dirty + d->sectors) - p;
+}
+
+static void settle_all(struct disk *d)
+{
+	uint64_t first = 0, nr;
+
+	for (; (nr = next_run(d, &first)); first += nr)
+		settle(d, first, nr);
+}
+
+/*
+ * A write over one that is unflushed: a cache may have written the older one
+ * out before, so now and then it has.
+ */
+static void evict_older(struct disk *d, uint64_t first, uint64_t nr)
+{
+	uint64_t at, end = first + nr, i;
+
+	for (at = first / granule * granule; at < end; at += granule) {
+		if (rnd(4))
+			continue;
+		for (i = at; i < at + granule && i < d->sectors; i++)
+			if (d->dirty[i])
+				settle(d, i, 1);
+	}
+}
+
+static void transfer(int fd, void *buf, size_t len, bool out)
+{
+	while (len) {
+		ssize_t n = out ? write(fd, buf, len) : read(fd, buf, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			die("connection");
+		buf = (char *)buf + n;
+		len -= n;
+	}
+}
+
+static void __attribute__((noreturn)) cut(void);
+
+static void *serve(void *arg)
+{
+	struct disk *d = arg;
+	int fd = d->sock[0];
+	uint8_t *buf = malloc(MAX_LEN);
+
+	if (!buf)
+		die("memory");
+	for (;;) {
+		struct nbd_request rq;
+		struct nbd_reply reply;
+		uint32_t type, len;
+		uint64_t first, nr;
+
+		transfer(fd, &rq, sizeof(rq), false);
+		type = be32toh(rq.type);
+		len = be32toh(rq.len);
+		first = be64toh(rq.from) / SECTOR;
+		nr = len / SECTOR;
+		errno = EPROTO;
+		if (be32toh(rq.magic) != NBD_REQUEST_MAGIC || len > MAX_LEN ||
+		    len % SECTOR || first + nr > d->sectors)
+			die("impossible request");
+		if ((type & 0xffff) == NBD_CMD_WRITE)
+			transfer(fd, buf, len, false);
+		memset(&reply, 0, sizeof(reply));
+		reply.magic = htobe32(NBD_REPLY_MAGIC);
+		memcpy(reply.handle, rq.handle, sizeof(reply.handle));
+
+		pthread_mutex_lock(&lock);
+		if (cut_after && !--cut_after)
+			cut();
+		switch (type & 0xffff) {
+		case NBD_CMD_READ:
+			d->reads++;
+			memcpy(buf, d->now + first * SECTOR, len);
+			break;
+		case NBD_CMD_WRITE:
+			d->writes++;
+			if (!(type & NBD_CMD_FLAG_FUA))
+				evict_older(d, first, nr);
+			memcpy(d->now + first * SECTOR, buf, len);
+			memset(d->dirty + first, 1, nr);
+			if (type & NBD_CMD_FLAG_FUA) {
+				d->fuas++;
+				if (!(d->liar && lying))
+					settle(d, first, nr);
+			}
+			break;
+		case NBD_CMD_FLUSH:
+			d->flushes++;
+			if (!(d->liar && lying))
+				settle_all(d);
+			break;
+		case NBD_CMD_DISC:
+			settle_all(d);
+			pthread_mutex_unlock(&lock);
+			return NULL;
+		default:
+			reply.error = htobe32(EINVAL);
+		}
+		pthread_mutex_unlock(&lock);
+
+		transfer(fd, &reply, sizeof(reply), true);
+		if ((type & 0xffff) == NBD_CMD_READ)
+			transfer(fd, buf, len, true);
+	}
+}
+
+static void *hold(void *arg)
+{
+	struct disk *d = arg;
+
+	ioctl(d->nbd, NBD_DO_IT);
+	return NULL;
+}
+
+static void *load(int fd, uint64_t bytes)
+{
+	uint8_t *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t at;
+	ssize_t n;
+
+	if (p == MAP_FAILED)
+		die("memory");
+	for (at = 0; at < bytes; at += n) {
+		n = pread(fd, p + at, bytes - at, at);
+		if (n <= 0)
+			die("read of the backing device");
+	}
+	return p;
+}
+
+static void start(struct disk *d, char *arg)
+{
+	static const uint64_t flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_FUA;
+	char *back = strchr(arg, '='), *opt;
+	pthread_t thread;
+	uint64_t bytes = 0;
+	int i;
+
+	errno = EINVAL;
+	if (!back)
+		die(arg);
+	*back++ = 0;
+	opt = strchr(back, ',');
+	if (opt) {
+		*opt++ = 0;
+		d->liar = !strcmp(opt, "lie");
+	}
+	d->path = arg;
+	d->nbd = open(arg, O_RDONLY | O_CLOEXEC);	/* in use, but not for writing */
+	if (d->nbd < 0)
+		die(arg);
+	d->back = open(back, O_RDWR | O_DIRECT | O_CLOEXEC);
+	if (d->back < 0 || ioctl(d->back, BLKGETSIZE64, &bytes))
+		die(back);
+	d->sectors = bytes / SECTOR;
+	d->now = load(d->back, bytes);
+	d->dirty = calloc(1, d->sectors);
+	if (!d->dirty)
+		die("memory");
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, d->sock))
+		die("socketpair");
+	if (ioctl(d->nbd, NBD_SET_BLKSIZE, 512UL) ||
+	    ioctl(d->nbd, NBD_SET_SIZE_BLOCKS, d->sectors) ||
+	    ioctl(d->nbd, NBD_SET_FLAGS, flags) || ioctl(d->nbd, NBD_SET_SOCK, d->sock[1]))
+		die("setting up nbd");
+	if (pthread_create(&thread, NULL, serve, d) || pthread_create(&thread, NULL, hold, d))
+		die("thread");
+	/* It has its size when NBD_DO_IT has begun. */
+	for (i = 0; i < 500; i++) {
+		int fd = open(arg, O_RDONLY | O_CLOEXEC);
+
+		bytes = 0;
+		if (fd >= 0) {
+			ioctl(fd, BLKGETSIZE64, &bytes);
+			close(fd);
+		}
+		if (bytes == d->sectors * SECTOR)
+			return;
+		usleep(10000);
+	}
+	die("the device does not come");
+}
+
+/* Nothing is answered from here on: the lock, which is held, stays. */
+static void cut(void)
+{
+	uint64_t first, nr, n, total, kept;
+	unsigned int share;
+	struct disk *d;
+	int fd;
+
+	for (d = disks; d < disks + nr_disks; d++) {
+		share = all_lost || (d->liar && lying) ? 0 : 25 * rnd(5);
+		total = 0;
+		kept = 0;
+		for (first = 0; (nr = next_run(d, &first)); first += n) {
+			/* Not over the end of a granule. */
+			n = granule - first % granule;
+			if (n > nr)
+				n = nr;
+			total += n;
+			if (rnd(100) < share) {
+				kept += n;
+				settle(d, first, n);
+			}
+		}
+		printf("cut: %s: %llu sectors were not flushed, %llu of them survive\n", d->path,
+		       (unsigned long long)total, (unsigned long long)kept);
+	}
+	fflush(stdout);
+	while (!reset)
+		pause();
+	/* For what was said to get out. */
+	usleep(300000);
+	fd = open("/proc/sysrq-trigger", O_WRONLY);
+	if (fd < 0 || write(fd, "b", 1) != 1)
+		die("/proc/sysrq-trigger");
+	for (;;)
+		pause();
+}
+
+static void tell(void)
+{
+	struct disk *d;
+
+	pthread_mutex_lock(&lock);
+	for (d = disks; d < disks + nr_disks; d++)
+		printf("%s: %lu reads, %lu writes, %lu of them FUA, %lu flushes\n", d->path,
+		       d->reads, d->writes, d->fuas, d->flushes);
+	fflush(stdout);
+	pthread_mutex_unlock(&lock);
+}
+
+int main(int argc, char **argv)
+{
+	sigset_t set;
+	int i, sig;
+
+	for (i = 1; i < argc && !strncmp(argv[i], "--", 2); i++) {
+		if (!strcmp(argv[i], "--no-reset")) {
+			reset = false;
+			continue;
+		}
+		errno = EINVAL;
+		if (i + 1 == argc)
+			die(argv[i]);
+		if (!strcmp(argv[i], "--seed"))
+			rng = strtoull(argv[++i], NULL, 0) * 0x9e3779b97f4a7c15ULL + 12345;
+		else if (!strcmp(argv[i], "--granule"))
+			granule = strtoul(argv[++i], NULL, 0) / SECTOR;
+		else if (!strcmp(argv[i], "--lose"))
+			all_lost = !strcmp(argv[++i], "all");
+		else
+			die(argv[i]);
+	}
+	errno = EINVAL;
+	if (i == argc || argc - i > MAX_DEV || !granule)
+		die("usage: helper-nbd [OPTION]... /dev/nbdN=BACKING[,lie]...");
+	/* Nothing below may wait for what it serves itself. */
+	mlockall(MCL_CURRENT | MCL_FUTURE);
+	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGUSR2);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	for (; i < argc; i++)
+		start(&disks[nr_disks++], argv[i]);
+	puts("ready");
+	fflush(stdout);
+	for (;;) {
+		if (sigwait(&set, &sig))
+			continue;
+		if (sig == SIGUSR2) {
+			pthread_mutex_lock(&lock);
+			lying = true;
+			pthread_mutex_unlock(&lock);
+			puts("lying");
+			fflush(stdout);
+		} else if (sig == SIGHUP) {
+			tell();
+		} else {
+			break;
+		}
+	}
+	/* The lock comes most easily after a flush: so not here, if there is any request. */
+	pthread_mutex_lock(&lock);
+	cut_after = 1 + rnd(100);
+	pthread_mutex_unlock(&lock);
+	usleep(300000);
+	pthread_mutex_lock(&lock);
+	cut();
+}

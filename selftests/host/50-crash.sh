@@ -1,0 +1,207 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Machines cut off in the midst of work, over disks with a volatile cache that is
+# lost with them: whatever was flushed is there, whatever was answered has
+# happened, and nothing is a third thing.
+#
+# Each chain of boots goes on with the same system: a boot looks at what the cut
+# before left (helper-crash verify), goes on working, writes and operations at the
+# same time, and is cut at some moment (helper-crash work).  The disks are
+# helper-nbd's: what they were not told to flush is lost, or some of it is not.
+# The kernels change, so that each finds what it and the other left.
+#
+# And the test of the test: disks that lie about flushes must be found out.
+#
+# SEED, ROUNDS (cuts per chain, default 6) choose others.
+# The virtual machine runs this file, too: crash.sh --guest DIR KERNEL ROUND...
+. "$(dirname "$0")/../lib.sh"
+
+# --- in the virtual machine -----------------------------------------------
+
+r() { "$REPLICACTL" "$@"; }
+
+# guest DIR SEED WHOLE GRANULE PLAN LIAR CHUNK CUT_MS [homes]
+# WHOLE: the disks before had granules of 4096.
+# Says "result ok" or "result not ok: REASON" and cuts itself off.
+guest() {
+	local dir=$1 seed=$2 whole=$3 granule=$4 plan=$5 liar=$6 chunk=$7 ms=$8 last=${9-}
+	local nbd d disks=() fua wb said words=() rc
+	# shellcheck disable=SC2034 # load_module reads it
+	REPLICACTL=$dir/replicactl MODULE=$dir/dm-replica.ko.$VM_KERNEL
+	local crash=("$dir/helper-crash" "$(dev journal)" "$REPLICACTL" crash "$seed")
+
+	failed() {
+		echo "result not ok: $*"
+		finish
+		exit 1
+	}
+	finish() {
+		kill -USR1 "$nbd"
+		sleep 20
+	}
+	modprobe nbd nbds_max=4 max_part=0 || die "no nbd"
+	for d in 0 1 2; do
+		disks+=("/dev/nbd$d=$(dev "b$d")")
+		case $liar in
+		store) [ $d != 0 ] || disks[0]="${disks[0]},lie" ;;
+		homes) [ $d = 0 ] || disks[d]="${disks[d]},lie" ;;
+		esac
+	done
+	"$dir/helper-nbd" --seed "$seed" --granule "$granule" "${disks[@]}" >/run/nbd 2>&1 &
+	nbd=$!
+	tail -n +1 -f --pid=$nbd /run/nbd | sed -u 's/^/# /' &
+	wait_for 20 grep -q ready /run/nbd || die "helper-nbd does not come: $(cat /run/nbd)"
+	for d in 0 1 2; do
+		wb=$(cat /sys/block/nbd$d/queue/write_cache)
+		fua=$(cat /sys/block/nbd$d/queue/fua)
+		[ "$wb:$fua" = "write back:1" ] || failed "nbd$d: write_cache '$wb', fua '$fua'"
+	done
+	load_module >/dev/null
+
+	if [ -e "$dir/made" ]; then
+		said=$(r scan --write /dev/nbd0 /dev/nbd1 /dev/nbd2 2>&1) ||
+			failed "scan: status $?: $said"
+		said=$(r check /dev/nbd0 2>&1)
+		rc=$?
+		echo "# check: ${said//$'\n'/$'\n'# check: }"
+		[ $rc = 0 ] || failed "check of the store: status $rc"
+	else
+		said=$(r create crash --store /dev/nbd0 --chunk-size "$chunk" \
+			--disk vda=/dev/nbd1 --disk vdb=/dev/nbd2 2>&1) || failed "create: $said"
+	fi
+	said=$(r attach crash 2>&1)
+	rc=$?
+	echo "$said" | head -n 1 | sed 's/^/# /'
+	[ $rc = 0 ] || failed "attach: status $rc: $said"
+	[ "$whole" != 4096 ] || words+=(whole)
+	# Half of the time go on with what there is.
+	[ "$last" != homes ] && [ $((seed % 2)) = 0 ] || words+=(points)
+	"${crash[@]}" verify "${words[@]}" || failed "verify"
+	if [ "$last" = homes ]; then
+		"${crash[@]}" homes /dev/nbd1 /dev/nbd2 || failed "homes"
+		echo "result ok"
+		finish
+		exit 1
+	fi
+	# They begin to lie when the work begins.
+	[ "$liar" = - ] || kill -USR2 $nbd
+	"${crash[@]}" work "$plan" >/run/work 2>&1 &
+	wait_for 20 grep -q 'at work' /run/work
+	printf -v ms '%d.%03d' $((ms / 1000)) $((ms % 1000))
+	sleep "$ms"
+	kill -0 $! 2>/dev/null || failed "work: $(cat /run/work)"
+	[ "$(r status crash --json | sed -n 's/^ *"state": *\([0-9]*\).*/\1/p' | head -n 1)" != 8 ] ||
+		failed "critical"
+	kill -HUP $nbd
+	echo "result ok"
+	finish
+}
+
+if [ "${1-}" = --guest ]; then
+	shift
+	guest "$@"
+	exit 1
+fi
+
+# --- on the host ----------------------------------------------------------
+
+read -ra kernels <<<"${KERNELS:-6.1 6.12}"
+rounds=${ROUNDS:-6}
+seed=${SEED:-$(date +%s)}
+for k in "${kernels[@]}"; do
+	[ -e "$VM_SRC/build/$k/dm-replica.ko" ] || skip_all "build/$k/dm-replica.ko is not built"
+done
+[ -x "$REPLICACTL" ] || skip_all "replicactl is not built"
+# What is tested stays the same all the time, whoever builds meanwhile.
+dir=$(workdir)
+cp "$REPLICACTL" "$dir/" || exit 1
+for k in "${kernels[@]}"; do
+	cp "$VM_SRC/build/$k/dm-replica.ko" "$dir/dm-replica.ko.$k" || exit 1
+done
+for h in helper-nbd helper-crash; do
+	"${CC:-cc}" -O2 -g -Wall -Wextra -pthread -o "$dir/$h" "$VM_SRC/selftests/$h.c" ||
+		die "cannot build $h"
+done
+leave() {
+	if [ "$ktap_failed" = 0 ]; then rm -rf "$dir"; else diag "the disks are left in $dir"; fi
+}
+at_exit leave
+
+ktap_plan $((${#kernels[@]} * (rounds + 2)))
+diag "SEED=$seed ROUNDS=$rounds"
+
+# boot CHAIN KERNEL SEED WHOLE GRANULE PLAN LIAR CHUNK CUT_MS [homes]: what it said in
+# $said, 0 if all of it was well.
+boot() {
+	local c=$dir/$1 rc
+	mkdir -p "$c"
+	ln -f "$dir"/helper-* "$dir"/replicactl "$dir"/dm-replica.ko.* "$c/"
+	said=$(vm --kernel "$2" --timeout 120 --mem 1024 --cut \
+		--disk b0=40M,file="$c/b0" --disk b1=4M,file="$c/b1" --disk b2=4M,file="$c/b2" \
+		--disk journal=16M,file="$c/journal" \
+		"$VM_SRC/selftests/host/50-crash.sh" --guest "$c" "${@:3}" 2>&1)
+	rc=$?
+	: >"$c/made"
+	[ $rc = 0 ] || said="$said
+the machine ended with $rc"
+	[ $rc = 0 ] && grep -q '^result ok' <<<"$said"
+}
+
+# A number from 0 to $1 - 1; the same for the same SEED.
+RANDOM=$((seed % 32768))
+pick() { picked=$((RANDOM % $1)); }
+
+plans=(mixed home storm live mixed storm)
+chunks=(64K 16K)
+for i in "${!kernels[@]}"; do
+	k=${kernels[i]} was=- granule=4096
+	n=${#kernels[@]}
+	chunk=${chunks[i % 2]}
+	for ((round = 0; round <= rounds; round++)); do
+		# 6.1, 6.1, 6.12, 6.12, 6.1...: each after itself and after the other.
+		k=${kernels[(i + round / 2) % n]}
+		whole=$granule granule=512
+		[ $((round % 2)) = 0 ] || granule=4096
+		pick 2500
+		ms=$((300 + picked))
+		pick 30000
+		t=$(date +%s)
+		last=''
+		[ $round != "$rounds" ] || last=homes
+		plan=${plans[round % 6]}
+		name="chain $i, chunks of $chunk: $k"
+		[ "$was" = - ] || name="$name after $was was cut at $cut"
+		[ -z "$last" ] || name="$name; then all goes home"
+		if boot "chain$i" "$k" $picked $whole $granule "$plan" - "$chunk" $ms $last; then
+			ok "$name"
+		else
+			not_ok "$name"
+		fi
+		diag "$said" "$(($(date +%s) - t)) s"
+		[ "$ktap_failed" = 0 ] || die "what follows would be of no use"
+		was=$k cut="'$plan'"
+	done
+done
+
+# Disks that answer flushes without flushing: of these somebody must notice that
+# what was promised is not there.  Lost are the state and the map, or the plain
+# content of homes.
+for i in "${!kernels[@]}"; do
+	k=${kernels[i]}
+	who=store plan=mixed
+	[ $((i % 2)) = 0 ] || who=homes plan=home
+	name="$k: a $who that lies about flushes is found out"
+	if ! boot "liar$i" "$k" $((seed + 1)) 512 512 $plan $who 64K 1500; then
+		diag "$said"
+		not_ok "$name"
+	elif boot "liar$i" "$k" $((seed + 1)) 512 512 $plan - 64K 100; then
+		diag "$said"
+		not_ok "$name"
+	elif grep -q '^result not ok: \(verify\|attach\|check\)' <<<"$said"; then
+		diag "$(grep '^result not ok\|^helper-crash' <<<"$said")"
+		ok "$name"
+	else
+		diag "$said"
+		not_ok "$name"
+	fi
+done
