@@ -108,6 +108,7 @@ point w
 r failover w >/dev/null || die "cannot fail over"
 state=$(field w-x state_number)
 "$io" $x w:64M:64K:6 || die "cannot write"
+hold w	# nothing commits it by itself
 "$io" $w w:64M:64K:7 || die "cannot write"
 expect_log 'device-mapper: replica: w: critical: '
 dmsetup suspend --noflush --nolockfs ws || die "dmsetup"
