@@ -300,8 +300,7 @@ struct dmr_drop {
 struct dmr_system *dmr_system_get(struct block_device *store);
 void dmr_system_leave(struct dmr_system *sys);
 void dmr_system_put(struct dmr_system *sys);
-struct dmr_system *dmr_system_find(const u8 *uuid);
-struct dmr_system *dmr_system_find_name(const char *name);
+struct dmr_system *dmr_system_find(const u8 *uuid, const char *name);
 struct dmr_system *dmr_system_next(struct dmr_system *prev);
 int dmr_system_activate(struct dmr_system *sys, struct dmr_target *t);
 void dmr_system_stop_idle(struct dmr_system *sys);

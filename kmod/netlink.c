@@ -140,7 +140,7 @@ static struct dmr_system *dmr_request_system(struct genl_info *info)
 
 	if (!attr)
 		return ERR_PTR(dmr_refuse_missing(info, DMR_A_SYSTEM, "say which system, by UUID"));
-	sys = dmr_system_find(nla_data(attr));
+	sys = dmr_system_find(nla_data(attr), NULL);
 	if (!sys)
 		return ERR_PTR(dmr_refuse_unknown(info, attr));
 	return sys;
@@ -395,7 +395,7 @@ static int dmr_system_get_doit(struct sk_buff *skb, struct genl_info *info)
 	if (!uuid && !name)
 		return dmr_refuse_missing(info, DM_REPLICA_A_SYSTEM_UUID,
 					  "say which system, by UUID or by name");
-	sys = uuid ? dmr_system_find(nla_data(uuid)) : dmr_system_find_name(nla_data(name));
+	sys = dmr_system_find(uuid ? nla_data(uuid) : NULL, name ? nla_data(name) : NULL);
 	if (!sys)
 		return dmr_refuse_unknown(info, uuid ?: name);
 	r = dmr_reply_object(info, sys, NULL, uuid ?: name);
@@ -651,7 +651,7 @@ static int dmr_dump_filtered_start(struct netlink_callback *cb)
 	r = dmr_dump_parse(cb, tb, DMR_A_SYSTEM, dmr_disk_get_policy);
 	if (r || !tb[DMR_A_SYSTEM])
 		return r;
-	sys = dmr_system_find(nla_data(tb[DMR_A_SYSTEM]));
+	sys = dmr_system_find(nla_data(tb[DMR_A_SYSTEM]), NULL);
 	if (!sys)
 		return dmr_refuse(cb->extack, tb[DMR_A_SYSTEM], -ENOENT,
 				  DM_REPLICA_CODE_NOT_FOUND,

@@ -169,51 +169,29 @@ void dmr_system_put(struct dmr_system *sys)
 }
 
 /**
- * dmr_system_find() - an attached system by its UUID
- * @uuid: 16 bytes.
+ * dmr_system_find() - an attached system
+ * @uuid: its UUID, 16 bytes, or NULL.
+ * @name: its name; asked if there is no UUID.
  *
  * Context: may sleep.
  * Return: a referenced system, or NULL.
  */
-struct dmr_system *dmr_system_find(const u8 *uuid)
+struct dmr_system *dmr_system_find(const u8 *uuid, const char *name)
 {
-	struct dmr_system *sys;
+	struct dmr_system *sys, *found = NULL;
 
 	mutex_lock(&dmr_registry_mutex);
 	list_for_each_entry(sys, &dmr_systems, list) {
-		if (smp_load_acquire(&sys->active) && !memcmp(sys->sb->system_uuid, uuid, 16)) {
+		if (!smp_load_acquire(&sys->active))
+			continue;
+		if (uuid ? !memcmp(sys->sb->system_uuid, uuid, 16) : !strcmp(sys->sb->name, name)) {
 			kref_get(&sys->ref);
-			goto out;
+			found = sys;
+			break;
 		}
 	}
-	sys = NULL;
-out:
 	mutex_unlock(&dmr_registry_mutex);
-	return sys;
-}
-
-/**
- * dmr_system_find_name() - an attached system by its name
- * @name: the name.
- *
- * Context: may sleep.
- * Return: a referenced system, or NULL.
- */
-struct dmr_system *dmr_system_find_name(const char *name)
-{
-	struct dmr_system *sys;
-
-	mutex_lock(&dmr_registry_mutex);
-	list_for_each_entry(sys, &dmr_systems, list) {
-		if (smp_load_acquire(&sys->active) && !strcmp(sys->sb->name, name)) {
-			kref_get(&sys->ref);
-			goto out;
-		}
-	}
-	sys = NULL;
-out:
-	mutex_unlock(&dmr_registry_mutex);
-	return sys;
+	return found;
 }
 
 /**
