@@ -11,10 +11,10 @@
  * beginning.  Before a write is made, it is told there; so is every answer.
  *
  * work: four threads write to the head of two disks, two to the failover, in
- *	sizes from a sector to 128 KiB; each writes sectors of its own, side by
- *	side with others' in blocks' neighbours and chunks.  Some writes are
- *	O_DSYNC, some zeroes; now and then there is an fsync.  One more thread
- *	makes and drops points, fails over and reverts.  PLAN:
+ *	sizes from a sector to 128 KiB; each writes sectors of its own, but in
+ *	chunks where others write, too.  Some writes are O_DSYNC, some are zeroes
+ *	or discards; now and then there is an fsync.  One more thread makes and
+ *	drops points, fails over and reverts.  PLAN:
  *	mixed	all of that
  *	storm	operations without a pause
  *	home	no points at first, so that writes go straight home; later one
@@ -29,8 +29,8 @@
  *	on it alone is right.
  *	whole	blocks of 4 KiB are old or new as a whole, where they were
  *		written so (else: sectors)
- *	points	revert if failed over; then look at every point through a failover,
- *		twice
+ *	points	revert if failed over; then look at every point through a failover
+ *		that is reverted, and at one again
  *
  * homes: revert, drop all points, wait for the vacuum, detach; then the plain
  *	homes must hold what the head held.
@@ -100,6 +100,7 @@ static uint64_t below(uint64_t *rng, uint64_t n)
 /* --- what a sector holds ---------------------------------------------------- */
 
 #define ZERO	0x80000000U		/* a write of zeroes has a number, too */
+#define DISCARD	0x40000000U		/* so has a discard, after which nothing is sure */
 #define TORN	0xffffffffU
 
 static uint64_t mix(uint64_t x)
@@ -129,7 +130,7 @@ static uint32_t stamp_read(const void *from, int disk, uint32_t sector)
 	if (!memcmp(from, zero, SECTOR))
 		return 0;
 	stamp(want, w[1], disk, sector);
-	return memcmp(from, want, SECTOR) || w[1] >= ZERO ? TORN : w[1];
+	return memcmp(from, want, SECTOR) || w[1] >= DISCARD ? TORN : w[1];
 }
 
 /* --- what a view may hold --------------------------------------------------- */
@@ -191,6 +192,8 @@ static void image_write(struct image *img, int disk, uint32_t sector, uint32_t c
 /* This write is durable: what is older is not there any more. */
 static void image_durable(struct image *img, int disk, uint32_t sector, uint32_t count, uint32_t v)
 {
+	if (v & DISCARD)
+		return;
 	for (uint32_t i = sector; i < sector + count; i++) {
 		struct cell *c = &img->c[disk][i];
 		uint32_t j;
@@ -331,7 +334,7 @@ static void apply(const struct rec *r)
 		if (nr_pending == sizeof(pending) / sizeof(*pending))
 			die("too much pending");
 		pending[nr_pending++] = (struct pending) { .r = *r };
-		m.seq = r->seq & ~ZERO;
+		m.seq = r->seq & ~(ZERO | DISCARD);
 		image_write(image_of(r), r->disk, r->sector, r->count, r->seq);
 		if (m.op == OP_POINT && r->view == HEAD)
 			image_write(m.op_img, r->disk, r->sector, r->count, r->seq);
@@ -619,11 +622,12 @@ static void one_write(int thread, int view, int disk, int part, const int *fd, u
 	int how = below(rng, 16), sync;
 
 	choose(rng, part, &sector, &count);
-	seq = note(R_WRITE, thread, view, disk, sector, count, how == 0 ? ZERO : 0);
-	if (how == 0) {
+	seq = note(R_WRITE, thread, view, disk, sector, count,
+		   how == 15 ? ZERO : how == 14 ? DISCARD : 0);
+	if (how >= 14) {
 		range[0] = (uint64_t)(BASE + sector) * SECTOR;
 		range[1] = (uint64_t)count * SECTOR;
-		if (ioctl(fd[0], BLKZEROOUT, range))
+		if (ioctl(fd[0], how == 15 ? BLKZEROOUT : BLKDISCARD, range))
 			die("zeroes to view %d: %m", view);
 		return;
 	}
@@ -789,7 +793,8 @@ static void tell_cell(const struct cell *c)
 {
 	printf("#   may hold:");
 	for (uint32_t i = 0; i < c->n; i++)
-		printf(" %u%s", c->v[i] & ~ZERO, c->v[i] & ZERO ? "(zeroes)" : "");
+		printf(" %u%s", c->v[i] & ~(ZERO | DISCARD), c->v[i] & DISCARD ? "(discard)" :
+		       c->v[i] & ZERO ? "(zeroes)" : "");
 	printf("\n");
 }
 
@@ -809,7 +814,7 @@ static void look(int fd, struct image *img, int view, uint64_t number, bool whol
 		c = &img->c[disk][i];
 		v[i] = stamp_read(buf + i * SECTOR, disk, i);
 		for (j = 0; j < c->n; j++)
-			if (c->v[j] == v[i] || (!v[i] && c->v[j] & ZERO))
+			if (c->v[j] == v[i] || (!v[i] && c->v[j] & (ZERO | DISCARD)))
 				break;
 		if (j == c->n) {
 			if (++bad <= 10) {
@@ -929,7 +934,8 @@ static void state_check(void)
 
 static void verify(bool whole, bool points)
 {
-	int i, again;
+	struct point *p;
+	int i;
 
 	state_check();
 	look_view(HEAD, m.head, whole, "head", 0);
@@ -938,14 +944,12 @@ static void verify(bool whole, bool points)
 	if (points) {
 		if (m.state == 5)
 			op(OP_REVERT, 0);
-		for (again = 0; again < 2; again++)
-			for (i = 0; i < m.nr_points; i++) {
-				uint64_t n = m.points[i].number;
-
-				op(OP_FAILOVER, n);
-				look_view(POINT, m.points[i].img, whole, "point", n);
-				op(OP_REVERT, 0);
-			}
+		for (i = 0; m.nr_points && i <= m.nr_points; i++) {
+			p = &m.points[i % m.nr_points];
+			op(OP_FAILOVER, p->number);
+			look_view(POINT, p->img, whole, "point", p->number);
+			op(OP_REVERT, 0);
+		}
 		look_view(HEAD, m.head, whole, "head", 0);
 	}
 	printf("# %ld sectors looked at, %ld could hold several things, %ld held a newer one than flushed\n",

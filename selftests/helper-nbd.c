@@ -16,11 +16,16 @@
  * answered.  Unlike virtio-blk, nbd has real FUA: the kernel does not make a
  * write and a flush of it, so that a FUA write makes nothing else durable.
  *
- * SIGUSR1 is the cut, some requests later: from then on nothing is answered any
- * more; a random part of what was never flushed reaches the backing devices,
- * granule by granule as if written in any order, the rest is lost; what is left is
- * told; then the machine resets.  The backing devices must be written through by
- * whoever is below (--disk of scripts/vm survives a reset).
+ * SIGTERM is the cut: from that instant nothing is answered any more; a random
+ * part of what was never flushed reaches the backing devices, granule by granule
+ * as if written in any order, the rest is lost; what is left is told; then the
+ * machine resets.  The backing devices must be written through by whoever is
+ * below (--disk of scripts/vm survives a reset).
+ *
+ * SIGUSR1 is the cut at one of the next requests, or, as the seed has it, at one
+ * of the next writes with FUA to the first disk, or to the first 128 KiB of it,
+ * where a store has its superblocks; that write is then lost, torn or whole, and
+ * in any case not answered.
  *
  * SIGUSR2: from now on disks marked with ",lie" answer flushes and FUA writes at
  * once and lose all when cut.  What is built on them cannot keep its promises; a
@@ -68,7 +73,9 @@ static int nr_disks;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool lying, all_lost, reset = true;
+static bool torn;			/* the first disk survives in part */
 static unsigned int cut_after;		/* requests; 0: no cut yet */
+static enum { ANY, FUA, SUPERBLOCK } cut_at;
 static uint64_t rng = 1;
 static unsigned int granule = 1;	/* sectors */
 
@@ -156,7 +163,37 @@ static void transfer(int fd, void *buf, size_t len, bool out)
 	}
 }
 
-static void __attribute__((noreturn)) cut(void);
+static void __attribute__((noreturn)) cut(const char *where);
+
+/* Is this the write at which to cut? */
+static void maybe_cut(struct disk *d, uint64_t first, uint64_t nr, const void *data, uint32_t type)
+{
+	static const char * const text[][3] = {
+		{ "one of any requests", "one of any requests", "one of any requests" },
+		{ "a FUA write, which is lost", "a FUA write, which is torn", "a FUA write, which is whole" },
+		{ "a superblock, which is lost", "a superblock, which is torn", "a superblock, which is whole" },
+	};
+	int how = 0;
+
+	if (!cut_after)
+		return;
+	if (cut_at != ANY && (d != disks || type != (NBD_CMD_WRITE | NBD_CMD_FLAG_FUA) ||
+			      (cut_at == SUPERBLOCK && first >= (128 << 10) / SECTOR)))
+		return;
+	if (--cut_after)
+		return;
+	if (cut_at != ANY) {
+		how = rnd(3);
+		torn = how == 1;
+		if (how) {
+			memcpy(d->now + first * SECTOR, data, nr * SECTOR);
+			memset(d->dirty + first, 1, nr);
+		}
+		if (how == 2 && !(d->liar && lying))
+			settle(d, first, nr);
+	}
+	cut(text[cut_at][how]);
+}
 
 static void *serve(void *arg)
 {
@@ -188,8 +225,7 @@ static void *serve(void *arg)
 		memcpy(reply.handle, rq.handle, sizeof(reply.handle));
 
 		pthread_mutex_lock(&lock);
-		if (cut_after && !--cut_after)
-			cut();
+		maybe_cut(d, first, nr, buf, type);
 		switch (type & 0xffff) {
 		case NBD_CMD_READ:
 			d->reads++;
@@ -305,15 +341,20 @@ static void start(struct disk *d, char *arg)
 }
 
 /* Nothing is answered from here on: the lock, which is held, stays. */
-static void cut(void)
+static void cut(const char *where)
 {
 	uint64_t first, nr, n, total, kept;
 	unsigned int share;
 	struct disk *d;
 	int fd;
 
+	printf("cut: at %s\n", where);
 	for (d = disks; d < disks + nr_disks; d++) {
-		share = all_lost || (d->liar && lying) ? 0 : 25 * rnd(5);
+		share = 25 * rnd(5);
+		if (all_lost || (d->liar && lying))
+			share = 0;
+		else if (torn && d == disks)
+			share = 50;
 		total = 0;
 		kept = 0;
 		for (first = 0; (nr = next_run(d, &first)); first += n) {
@@ -386,6 +427,7 @@ int main(int argc, char **argv)
 	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGUSR2);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	for (; i < argc; i++)
 		start(&disks[nr_disks++], argv[i]);
@@ -406,11 +448,14 @@ int main(int argc, char **argv)
 			break;
 		}
 	}
-	/* The lock comes most easily after a flush: so not here, if there is any request. */
+	if (sig == SIGUSR1) {
+		/* The lock comes most easily after a flush: so not here, if there is any request. */
+		pthread_mutex_lock(&lock);
+		cut_at = rnd(3);
+		cut_after = 1 + rnd(cut_at == ANY ? 100 : cut_at == FUA ? 10 : 3);
+		pthread_mutex_unlock(&lock);
+		usleep(cut_at == ANY ? 500000 : 3000000);
+	}
 	pthread_mutex_lock(&lock);
-	cut_after = 1 + rnd(100);
-	pthread_mutex_unlock(&lock);
-	usleep(300000);
-	pthread_mutex_lock(&lock);
-	cut();
+	cut("no request");
 }
