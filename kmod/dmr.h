@@ -304,6 +304,7 @@ struct dmr_system *dmr_system_find(const u8 *uuid, const char *name);
 struct dmr_system *dmr_system_next(struct dmr_system *prev);
 int dmr_system_activate(struct dmr_system *sys, struct dmr_target *t);
 void dmr_system_stop_idle(struct dmr_system *sys);
+bool dmr_system_may_reload(const struct dmr_target *t);
 int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t);
 void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t);
 void dmr_critical(struct dmr_system *sys, const char *why);

@@ -544,6 +544,44 @@ int dmr_system_activate(struct dmr_system *sys, struct dmr_target *t)
 }
 
 /**
+ * dmr_system_may_reload() - may this table follow the one that its device has?
+ * @t: the new target, its devices open.
+ *
+ * dm has thrown the old table away when a resume fails, and the device stays
+ * suspended with a guest's I/O in it.  So what can be known is looked at when
+ * the table is loaded: a device that does I/O for a disk keeps to it.
+ *
+ * Context: constructor; may sleep.
+ * Return: false if its device does another disk's I/O, or that of other devices.
+ */
+bool dmr_system_may_reload(const struct dmr_target *t)
+{
+	struct dmr_system *sys = NULL;
+	bool may = true, found = false;
+	u32 i, kind;
+
+	while (!found && (sys = dmr_system_next(sys))) {
+		mutex_lock(&sys->sb_mutex);
+		for (i = 0; smp_load_acquire(&sys->active) && i < sys->sb->nr_disks; i++) {
+			const struct dmr_disk *disk = &sys->disks[i];
+
+			for (kind = 0; kind < DMR_KINDS; kind++) {
+				if (disk->dev[kind] != t->own_dev)
+					continue;
+				found = true;
+				may = sys == t->sys && i == t->disk_number && kind == t->kind &&
+				      disk->home_dev == t->home->bdev->bd_dev &&
+				      disk->info->sectors == t->ti->len;
+			}
+		}
+		mutex_unlock(&sys->sb_mutex);
+	}
+	if (sys)
+		dmr_system_put(sys);
+	return may;
+}
+
+/**
  * dmr_system_bind() - a target is resumed: it does its disk's I/O from now
  * @sys: the system, activated.
  * @t: the target.

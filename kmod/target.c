@@ -66,6 +66,21 @@ static void dmr_target_ready(struct dm_target *ti)
 	ti->per_io_data_size = sizeof(struct dmr_io);
 }
 
+/* Which system; what its device does already must be the same. */
+static int dmr_target_join(struct dm_target *ti, struct dmr_target *t)
+{
+	t->sys = dmr_system_get(t->store->bdev);
+	if (!t->sys) {
+		ti->error = "Out of memory";
+		return -ENOMEM;
+	}
+	if (!dmr_system_may_reload(t)) {
+		ti->error = "The device serves another disk, view, home or size; detach first";
+		return -EBUSY;
+	}
+	return 0;
+}
+
 static int dmr_parse_features(struct dm_target *ti, struct dmr_target *t, unsigned int argc,
 			      char **argv)
 {
@@ -142,12 +157,9 @@ static int replica_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		r = -EINVAL;
 		goto bad;
 	}
-	t->sys = dmr_system_get(t->store->bdev);
-	if (!t->sys) {
-		ti->error = "Out of memory";
-		r = -ENOMEM;
+	r = dmr_target_join(ti, t);
+	if (r)
 		goto bad;
-	}
 	mutex_lock(&dmr_registry_mutex);
 	list_add(&t->replicas, &dmr_replica_targets);
 	mutex_unlock(&dmr_registry_mutex);
@@ -214,12 +226,9 @@ static int failover_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		ti->error = "Cannot get the store or the home device";
 		goto bad;
 	}
-	t->sys = dmr_system_get(t->store->bdev);
-	if (!t->sys) {
-		ti->error = "Out of memory";
-		r = -ENOMEM;
+	r = dmr_target_join(ti, t);
+	if (r)
 		goto bad;
-	}
 	dmr_target_ready(ti);
 	return 0;
 bad:
