@@ -434,30 +434,62 @@ static int dmr_commit_records(struct dmr_system *sys, struct dmr_batch *b, u64 *
 	return r;
 }
 
+/* Has the tail moved on so far that its old place is worth a superblock write? */
+static bool dmr_tail_lags(struct dmr_system *sys)
+{
+	return sys->log_tail - sys->sb_tail > sys->ring_blocks / 16;
+}
+
 /*
- * Each commit moves on at least as much tail as it uses once half of the ring
- * is taken: live records fill at most half of it, so it always gets ahead.
+ * R7: what the tail has left behind is durable at the head: no batch is open.
+ * One that is taken back cleanly leaves the ring a little shorter until the
+ * next try.
+ */
+static int dmr_tail_release(struct dmr_system *sys)
+{
+	int r = dmr_super_move_tail(sys, sys->log_tail);
+
+	return r == -EIO ? 0 : r;
+}
+
+/*
+ * Half of the ring may be taken for nothing; live records fill less than that.
+ * Beyond it each commit moves the tail on: first by what fits into the gap of
+ * the block that it writes anyway, from three quarters on by several times the
+ * blocks it writes, so that a long run of blocks that still live is behind it
+ * before the reserve is touched, and under pressure as far as it takes.  What
+ * is written again takes space, too, so the superblock follows in strides that
+ * the reserve has room for.
  */
 static int dmr_commit_tail(struct dmr_system *sys, struct dmr_batch *b, u64 written, bool press)
 {
 	u64 half = sys->ring_blocks / 2;
 	u64 used = sys->log_next + b->blocks - sys->log_tail;
-	u64 upto;
+	u64 upto = ~0ULL;
 	int r;
 
-	if (!press && (used <= half || !(written + b->blocks)))
-		return 0;
-	upto = sys->log_tail + 2 * (written + b->blocks) + 1;
-	if (!press && used <= half + half / 2)
-		return dmr_tail_move(sys, b, upto, true);
-	/* Blocks of old records alone, until there is room again. */
+	written += b->blocks;
+	if (!press) {
+		if (used <= half || !written)
+			return 0;
+		if (used <= half + half / 2)
+			return dmr_tail_move(sys, b, sys->log_tail + 2 * written + 1, true);
+		upto = sys->log_tail + 8 * written + DMR_TAIL_BATCH;
+	}
 	while (sys->log_next + b->blocks - sys->log_tail > half &&
-	       sys->log_tail < sys->log_durable) {
-		r = dmr_tail_move(sys, b, sys->log_tail + DMR_TAIL_BATCH, false);
-		if (!r && !dmr_batch_room(b))
-			r = dmr_batch_flush(sys, b);
+	       sys->log_tail < min(upto, sys->log_durable)) {
+		r = dmr_tail_move(sys, b, min(upto, sys->log_tail + DMR_TAIL_BATCH), false);
 		if (r)
 			return r;
+		if (dmr_batch_room(b) && !dmr_tail_lags(sys))
+			continue;
+		r = b->blocks ? dmr_batch_flush(sys, b) : 0;
+		if (!r && dmr_tail_lags(sys))
+			r = dmr_tail_release(sys);
+		if (r)
+			return r;
+		if (dmr_tail_lags(sys))
+			return 0;	/* no superblock, no more: the reserve is not endless */
 	}
 	return 0;
 }
@@ -477,14 +509,8 @@ static int dmr_commit(struct dmr_system *sys, bool press)
 	if (r)
 		return r;
 
-	/* R7: what the tail leaves behind is durable at the head by now. */
-	if (sys->log_tail - sys->sb_tail > sys->ring_blocks / 16 ||
-	    (press && sys->log_tail != sys->sb_tail)) {
-		r = dmr_super_move_tail(sys, sys->log_tail);
-		/* Taken back cleanly: the ring is a little shorter until the next try. */
-		if (r == -EIO)
-			r = 0;
-	}
+	if (dmr_tail_lags(sys) || (press && sys->log_tail != sys->sb_tail))
+		r = dmr_tail_release(sys);
 	return r;
 }
 
