@@ -219,6 +219,7 @@ struct rec {
 };
 
 #define PER_SECTOR (SECTOR / (int)sizeof(struct rec))
+#define PART	(256 << 10)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int jfd;
@@ -394,7 +395,7 @@ static void apply(const struct rec *r)
 
 static void journal_open(const char *path)
 {
-	struct rec *all;
+	struct rec *part, *r;
 	uint64_t bytes, i;
 
 	jfd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
@@ -408,13 +409,20 @@ static void journal_open(const char *path)
 		m.head->c[i / SPAN][i % SPAN].n = 1;
 	m.state = 2;
 	jbuf = buffer(SECTOR);
-	all = buffer(bytes);
-	if (pread(jfd, all, bytes, 0) != (ssize_t)bytes)
-		die("cannot read the journal");
-	for (; jnr < jsize && all[jnr].sum && all[jnr].sum == rec_sum(&all[jnr]); jnr++)
-		apply(&all[jnr]);
-	memcpy(jbuf, all + jnr / PER_SECTOR * PER_SECTOR, jnr % PER_SECTOR * sizeof(*all));
-	free(all);
+	part = buffer(PART);
+	for (;; jnr++) {
+		if (jnr == jsize)
+			die("the journal is full");
+		i = jnr * sizeof(*r) % PART;
+		if (!i && pread(jfd, part, PART, jnr * sizeof(*r)) != PART)
+			die("cannot read the journal");
+		r = (void *)part + i;
+		if (!r->sum || r->sum != rec_sum(r))
+			break;
+		apply(r);
+	}
+	memcpy(jbuf, (void *)part + i / SECTOR * SECTOR, i % SECTOR);
+	free(part);
 }
 
 /* Tell; under the lock. */

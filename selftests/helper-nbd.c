@@ -54,7 +54,7 @@
 
 #define SECTOR	512
 #define MAX_DEV	8
-#define MAX_LEN	(32 << 20)
+#define MAX_LEN	(4 << 20)	/* the kernel's default limit is 1280 KiB */
 
 #ifndef PR_SET_IO_FLUSHER
 #define PR_SET_IO_FLUSHER 57

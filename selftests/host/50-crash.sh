@@ -13,12 +13,32 @@
 # And the test of the test: disks that lie about flushes must be found out.
 #
 # SEED, ROUNDS (cuts per chain, default 4) choose others.
-# The virtual machine runs this file, too: crash.sh --guest DIR KERNEL ROUND...
+# The virtual machine runs this file, too: crash.sh --guest DIR SEED...
 . "$(dirname "$0")/../lib.sh"
 
 # --- in the virtual machine -----------------------------------------------
 
 r() { "$REPLICACTL" "$@"; }
+
+# An fsync while the vacuum's own flush of that home is under way: when it is
+# answered, home was flushed since the write, by whomsoever.  A flush takes 1.5 s.
+slow_flush() {
+	local before after rep=/dev/mapper/slow-vda-replica
+	flushes() { stat_of /dev/nbd1 | cut -d' ' -f5; }
+
+	rm -f /etc/dm-replica/systems.d/crash.conf
+	modprobe dm-delay && dmsetup create slow --table \
+		"0 8192 delay /dev/nbd1 0 0 /dev/nbd1 0 0 /dev/nbd1 0 1500" &&
+		r create slow --force --store /dev/nbd0 --disk vda=/dev/mapper/slow &&
+		r attach slow && r vacuum slow --hold && r recovery-point create slow &&
+		"$1" $rep w:0:64K:1 && r recovery-point drop slow 1 && "$1" $rep w:2M:64K:2 ||
+		return 1
+	before=$(flushes)
+	r vacuum slow --release && sleep 0.5 && "$1" $rep f || return 1
+	after=$(flushes)
+	echo "flushes of the home: $before before, $after after the fsync"
+	[ "$after" -gt "$before" ]
+}
 
 # guest DIR SEED WHOLE GRANULE PLAN LIAR CHUNK CUT_MS [homes]
 # WHOLE: the disks before had granules of 4096.
@@ -40,6 +60,7 @@ guest() {
 		finish TERM
 	}
 	stage() { echo "# $(cut -d' ' -f1 /proc/uptime) s: $*"; }
+	stage "up"
 	modprobe nbd nbds_max=4 max_part=0 || die "no nbd"
 	for d in 0 1 2; do
 		disks+=("/dev/nbd$d=$(dev "b$d")")
@@ -83,6 +104,13 @@ guest() {
 	stage "verified"
 	if [ "$last" = homes ]; then
 		"${crash[@]}" homes /dev/nbd1 /dev/nbd2 || failed "homes"
+		stage "all is home"
+		if said=$(slow_flush "$dir/helper-io" 2>&1); then
+			echo "flush ok"
+		else
+			echo "# ${said//$'\n'/$'\n'# }"
+		fi
+		stage "flush"
 		echo "result ok"
 		finish TERM
 	fi
@@ -121,16 +149,17 @@ cp "$REPLICACTL" "$dir/" || exit 1
 for k in "${kernels[@]}"; do
 	cp "$VM_SRC/build/$k/dm-replica.ko" "$dir/dm-replica.ko.$k" || exit 1
 done
-for h in helper-nbd helper-crash; do
+for h in helper-nbd helper-crash helper-io; do
 	"${CC:-cc}" -O2 -g -Wall -Wextra -pthread -o "$dir/$h" "$VM_SRC/selftests/$h.c" ||
 		die "cannot build $h"
 done
+broken=''
 leave() {
-	if [ "$ktap_failed" = 0 ]; then rm -rf "$dir"; else diag "the disks are left in $dir"; fi
+	if [ -z "$broken" ]; then rm -rf "$dir"; else diag "the disks are left in $dir"; fi
 }
 at_exit leave
 
-ktap_plan $((${#kernels[@]} * (rounds + 2)))
+ktap_plan $((${#kernels[@]} * (rounds + 3)))
 diag "SEED=$seed ROUNDS=$rounds"
 
 # boot CHAIN KERNEL SEED WHOLE GRANULE PLAN LIAR CHUNK CUT_MS [homes]: what it said in
@@ -179,9 +208,14 @@ for i in "${!kernels[@]}"; do
 			ok "$name"
 		else
 			not_ok "$name"
+			broken=1
 		fi
 		diag "$said" "$(($(date +%s) - t)) s"
-		[ "$ktap_failed" = 0 ] || die "what follows would be of no use"
+		[ -z "$broken" ] || die "what follows would be of no use"
+		if [ -n "$last" ]; then
+			grep -q '^flush ok' <<<"$said"
+			is "$k: an fsync waits though the vacuum's flush is under way" $? 0
+		fi
 		was=$k cut="'$plan'"
 	done
 done
@@ -194,7 +228,7 @@ for i in "${!kernels[@]}"; do
 	who=store plan=mixed
 	[ $((i % 2)) = 0 ] || who=homes plan=home
 	name="$k: a $who that lies about flushes is found out"
-	if ! boot "liar$i" "$k" $((seed + 1)) 512 512 $plan $who 64K 1500; then
+	if ! boot "liar$i" "$k" $((seed + 1)) 512 512 $plan $who 64K 800; then
 		diag "$said"
 		not_ok "$name"
 	elif boot "liar$i" "$k" $((seed + 1)) 512 512 $plan - 64K 100; then
