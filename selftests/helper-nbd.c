@@ -7,7 +7,7 @@
  *	--seed N	for everything that is random here
  *	--granule N	what survives a cut as a whole: 512 (default) or 4096
  *	--lose all	nothing unflushed survives the cut (default: of each disk
- *			a share of its own, by the seed, from none to all)
+ *			a share of its own, by the seed, from none to 3/4)
  *	--no-reset	go on living after the cut, for a test of this program
  *
  * One process serves all disks to the kernel's nbd driver, by a socket pair each,
@@ -24,8 +24,9 @@
  *
  * SIGUSR1 is the cut at one of the next requests, or, as the seed has it, at one
  * of the next writes with FUA to the first disk, or to the first 128 KiB of it,
- * where a store has its superblocks; that write is then lost, torn or whole, and
- * in any case not answered.
+ * where a store has its superblocks; that write is then lost, torn or whole and
+ * not answered; or it is answered, and nothing comes after it for so long that who
+ * waited for it may tell others before all is cut.
  *
  * SIGUSR2: from now on disks marked with ",lie" answer flushes and FUA writes at
  * once and lose all when cut.  What is built on them cannot keep its promises; a
@@ -164,14 +165,17 @@ static void transfer(int fd, void *buf, size_t len, bool out)
 }
 
 static void __attribute__((noreturn)) cut(const char *where);
+static bool last_answer;
 
 /* Is this the write at which to cut? */
 static void maybe_cut(struct disk *d, uint64_t first, uint64_t nr, const void *data, uint32_t type)
 {
 	static const char * const text[][3] = {
-		{ "one of any requests", "one of any requests", "one of any requests" },
-		{ "a FUA write, which is lost", "a FUA write, which is torn", "a FUA write, which is whole" },
-		{ "a superblock, which is lost", "a superblock, which is torn", "a superblock, which is whole" },
+		{ "one of any requests" },
+		{ "a FUA write, which is lost", "a FUA write, which is torn",
+		  "a FUA write, which is whole" },
+		{ "a superblock, which is lost", "a superblock, which is torn",
+		  "a superblock, which is whole" },
 	};
 	int how = 0;
 
@@ -183,7 +187,11 @@ static void maybe_cut(struct disk *d, uint64_t first, uint64_t nr, const void *d
 	if (--cut_after)
 		return;
 	if (cut_at != ANY) {
-		how = rnd(3);
+		how = rnd(6);
+		if (how >= 3) {
+			last_answer = true;
+			return;
+		}
 		torn = how == 1;
 		if (how) {
 			memcpy(d->now + first * SECTOR, data, nr * SECTOR);
@@ -254,6 +262,11 @@ static void *serve(void *arg)
 			return NULL;
 		default:
 			reply.error = htobe32(EINVAL);
+		}
+		if (last_answer) {
+			transfer(fd, &reply, sizeof(reply), true);
+			usleep(cut_at == FUA ? 100000 : 700000);
+			cut(cut_at == FUA ? "the answer to a FUA write" : "the answer to a superblock");
 		}
 		pthread_mutex_unlock(&lock);
 
@@ -350,7 +363,7 @@ static void cut(const char *where)
 
 	printf("cut: at %s\n", where);
 	for (d = disks; d < disks + nr_disks; d++) {
-		share = 25 * rnd(5);
+		share = 25 * rnd(4);
 		if (all_lost || (d->liar && lying))
 			share = 0;
 		else if (torn && d == disks)
