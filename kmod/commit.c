@@ -514,26 +514,6 @@ static int dmr_commit(struct dmr_system *sys, bool press)
 	return r;
 }
 
-/* R2: homes written directly are flushed too. */
-static int dmr_home_flush(struct dmr_system *sys, struct dmr_disk *disk)
-{
-	struct block_device *home = READ_ONCE(disk->home);
-	int r;
-
-	if (!READ_ONCE(disk->home_dirty) || !home)
-		return 0;
-	WRITE_ONCE(disk->home_dirty, 0);
-	smp_mb();	/* as in dmr_store_flush() */
-	r = blkdev_issue_flush(home);
-	if (r) {
-		WRITE_ONCE(disk->home_dirty, 1);
-		atomic64_inc(&disk->errors);
-		DMERR_LIMIT("%s: flush of the home of disk %u failed (%d)", sys->sb->name,
-			    disk->number, r);
-	}
-	return r;
-}
-
 static void dmr_commit_answer(struct bio_list *bios, int r)
 {
 	struct bio *bio;
@@ -577,7 +557,7 @@ static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
 		w->r = r;
 		if (!r && w->homes) {
 			for (i = 0; i < sys->sb->nr_disks; i++) {
-				hr = dmr_home_flush(sys, &sys->disks[i]);
+				hr = dmr_home_flush(&sys->disks[i]);
 				if (!w->r)
 					w->r = hr;
 			}
@@ -588,7 +568,7 @@ static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
 	while ((bio = bio_list_pop(flushes))) {
 		struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
 
-		hr = r ?: dmr_home_flush(sys, io->t->disk);
+		hr = r ?: dmr_home_flush(io->t->disk);
 		bio_list_init(&one);
 		bio_list_add(&one, bio);
 		dmr_commit_answer(&one, hr);

@@ -65,6 +65,38 @@ int dmr_rw_sectors(struct dmr_system *sys, struct block_device *bdev, u64 sector
 	return r;
 }
 
+/**
+ * dmr_home_flush() - make what was written directly to a home durable
+ * @disk: the disk.
+ *
+ * R2, R5: the commit worker, the vacuum and the last suspend all come here.
+ * Whoever finds nothing to flush must know that the flush which covers it has
+ * succeeded, not that somebody has begun one.
+ *
+ * Context: may sleep; the home is bound.
+ * Return: 0 or a negative errno; what was written stays due then.
+ */
+int dmr_home_flush(struct dmr_disk *disk)
+{
+	struct block_device *home = READ_ONCE(disk->home);
+	int r = 0;
+
+	mutex_lock(&disk->flush_mutex);
+	if (home && READ_ONCE(disk->home_dirty)) {
+		WRITE_ONCE(disk->home_dirty, 0);
+		smp_mb();	/* cleared before the flush: what is written later sets it again */
+		r = blkdev_issue_flush(home);
+	}
+	if (r) {
+		WRITE_ONCE(disk->home_dirty, 1);
+		atomic64_inc(&disk->errors);
+		DMERR_LIMIT("%s: flush of the home of disk %s failed (%d)", disk->sys->sb->name,
+			    disk->info->name, r);
+	}
+	mutex_unlock(&disk->flush_mutex);
+	return r;
+}
+
 /* Replay reads large pieces into vmalloc memory, page by page of it. */
 static int dmr_reader_read(struct dmr_reader *rd, u64 first, u32 count, void *buf)
 {

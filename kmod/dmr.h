@@ -121,7 +121,8 @@ struct dmr_disk {
 	bool movable;			/* the replica target is bound; home_mutex */
 	dev_t dev[DMR_KINDS];		/* their devices, 0 if not bound; sb_mutex */
 	struct gendisk *gd[DMR_KINDS];	/* the same */
-	unsigned int home_dirty;	/* written directly since its last flush */
+	unsigned int home_dirty;	/* written directly since its last flush was issued */
+	struct mutex flush_mutex;	/* until that flush has ended; a leaf */
 	atomic64_t overlay_blocks[DMR_KINDS];	/* blocks in the live and the test overlay */
 	atomic64_t errors;		/* I/O errors met at home and in slots */
 };
@@ -339,6 +340,8 @@ int dmr_rw_pages(struct dmr_system *sys, struct block_device *bdev, u64 sector,
 		 struct page **pages, u32 nr, blk_opf_t opf);
 int dmr_rw_sectors(struct dmr_system *sys, struct block_device *bdev, u64 sector,
 		   struct page *page, u32 offset, u32 bytes, blk_opf_t opf);
+int dmr_home_flush(struct dmr_disk *disk);
+
 struct dmr_reader_bdev {
 	struct dmr_reader rd;
 	struct dmr_system *sys;

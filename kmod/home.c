@@ -242,18 +242,9 @@ static int dmr_move_flush(struct dmr_mover *m)
 	int r;
 
 	for (i = 0; i < sys->sb->nr_disks; i++) {
-		struct dmr_disk *disk = &sys->disks[i];
-
-		if (!READ_ONCE(disk->home_dirty) || !disk->home)
-			continue;
-		WRITE_ONCE(disk->home_dirty, 0);
-		smp_mb();	/* cleared before the flush, as in commit.c */
-		r = blkdev_issue_flush(disk->home);
-		if (r) {
-			WRITE_ONCE(disk->home_dirty, 1);
-			atomic64_inc(&disk->errors);
+		r = dmr_home_flush(&sys->disks[i]);
+		if (r)
 			return r;
-		}
 	}
 	return 0;
 }

@@ -364,6 +364,7 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 		sys->disks[i].sys = sys;
 		sys->disks[i].info = &sb->disks[i];
 		sys->disks[i].number = i;
+		mutex_init(&sys->disks[i].flush_mutex);
 	}
 	for (i = 0; i < DMR_KINDS; i++)
 		atomic64_set(&sys->overlay_versions[i], 0);
@@ -657,12 +658,7 @@ void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t)
 			break;
 	if (i == DMR_KINDS) {
 		/* Its home may go: what was written there directly is flushed first. */
-		if (READ_ONCE(disk->home_dirty)) {
-			WRITE_ONCE(disk->home_dirty, 0);
-			if (blkdev_issue_flush(t->home->bdev))
-				DMERR("%s: flush of the home of disk %s failed", sys->sb->name,
-				      disk->info->name);
-		}
+		dmr_home_flush(disk);
 		disk->home = NULL;
 		disk->home_dev = 0;
 	} else {
