@@ -81,6 +81,20 @@ static const struct nla_policy dmr_failover_revert_policy[DM_REPLICA_A_OP_TIMEOU
 	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
 };
 
+static const struct nla_policy dmr_test_start_policy[DM_REPLICA_A_OP_TIMEOUT + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_POINT] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+};
+
+static const struct nla_policy dmr_test_stop_policy[DM_REPLICA_A_OP_TIMEOUT + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_EXPECT_WRITES] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+};
+
 static const struct nla_policy dmr_vacuum_set_policy[DM_REPLICA_A_OP_HOLD + 1] = {
 	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_OP_HOLD] = NLA_POLICY_MAX(NLA_U32, 1),
@@ -162,9 +176,9 @@ static int dmr_put_dev(struct sk_buff *skb, int major_attr, dev_t dev)
 	       nla_put_u32(skb, major_attr + 1, MINOR(dev));
 }
 
-static u64 dmr_overlay_bytes(struct dmr_disk *disk)
+static u64 dmr_overlay_bytes(struct dmr_disk *disk, enum dmr_kind kind)
 {
-	return (u64)atomic64_read(&disk->overlay_blocks[DMR_LIVE]) << DMR_BLOCK_SHIFT;
+	return (u64)atomic64_read(&disk->overlay_blocks[kind]) << DMR_BLOCK_SHIFT;
 }
 
 /* All three of its devices, as dmr_system_complete() asks of every disk. */
@@ -200,24 +214,28 @@ static u32 dmr_system_flags(struct dmr_system *sys)
 	return flags;
 }
 
-/* What there is to say only while the live overlay exists. */
-static int dmr_put_live(struct sk_buff *skb, struct dmr_system *sys)
+/* The attributes of an overlay follow each other: @first is the point's. */
+static_assert(DM_REPLICA_A_SYSTEM_LIVE_WRITES == DM_REPLICA_A_SYSTEM_LIVE_POINT + 3 &&
+	      DM_REPLICA_A_SYSTEM_TEST_WRITES == DM_REPLICA_A_SYSTEM_TEST_POINT + 3);
+
+/* What there is to say only while an overlay exists. */
+static int dmr_put_overlay(struct sk_buff *skb, struct dmr_system *sys, enum dmr_kind kind,
+			   const struct dmr_overlay *overlay, int first)
 {
 	const struct dmr_sb *sb = sys->sb;
 	u64 bytes = 0;
 	u32 i;
 
-	if (!sb->live.epoch)
+	if (!overlay->epoch)
 		return 0;
 	for (i = 0; i < sb->nr_disks; i++)
-		bytes += dmr_overlay_bytes(&sys->disks[i]);
+		bytes += dmr_overlay_bytes(&sys->disks[i], kind);
 	for (i = 0; i < sb->nr_points; i++)
-		if (sb->points[i].epoch == sb->live.base &&
-		    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LIVE_POINT, sb->points[i].number))
+		if (sb->points[i].epoch == overlay->base &&
+		    dmr_put_u64(skb, first, sb->points[i].number))
 			return -EMSGSIZE;
-	if (dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LIVE_TIME, sb->live.time) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LIVE_BYTES, bytes) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LIVE_WRITES, dmr_view_writes(sys, DMR_LIVE)))
+	if (dmr_put_u64(skb, first + 1, overlay->time) || dmr_put_u64(skb, first + 2, bytes) ||
+	    dmr_put_u64(skb, first + 3, dmr_view_writes(sys, kind)))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -260,7 +278,9 @@ static int dmr_put_system(struct sk_buff *skb, struct dmr_system *sys)
 	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_DISKS_ATTACHED, dmr_disks_attached(sys)) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_POINTS, sb->nr_points))
 		return -EMSGSIZE;
-	return dmr_put_store(skb, sys) ?: dmr_put_live(skb, sys);
+	return dmr_put_store(skb, sys) ?:
+	       dmr_put_overlay(skb, sys, DMR_LIVE, &sb->live, DM_REPLICA_A_SYSTEM_LIVE_POINT) ?:
+	       dmr_put_overlay(skb, sys, DMR_TEST, &sb->test, DM_REPLICA_A_SYSTEM_TEST_POINT);
 }
 
 static int dmr_put_disk(struct sk_buff *skb, struct dmr_system *sys, u32 number)
@@ -274,7 +294,8 @@ static int dmr_put_disk(struct sk_buff *skb, struct dmr_system *sys, u32 number)
 	    nla_put_string(skb, DM_REPLICA_A_DISK_NAME, info->name) ||
 	    nla_put(skb, DM_REPLICA_A_DISK_UUID, 16, info->uuid) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_DISK_BYTES, info->sectors << SECTOR_SHIFT) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_DISK_LIVE_BYTES, dmr_overlay_bytes(disk)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_DISK_LIVE_BYTES, dmr_overlay_bytes(disk, DMR_LIVE)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_DISK_TEST_BYTES, dmr_overlay_bytes(disk, DMR_TEST)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_DISK_ERRORS, atomic64_read(&disk->errors)))
 		return -EMSGSIZE;
 	if (disk->home_dev && dmr_put_dev(skb, DM_REPLICA_A_DISK_HOME_MAJOR, disk->home_dev))
@@ -736,7 +757,7 @@ static int dmr_point_del_fill(struct genl_info *info, struct dmr_op *op)
 	return dmr_point_number(info, op);
 }
 
-static int dmr_failover_initiate_fill(struct genl_info *info, struct dmr_op *op)
+static int dmr_begin_fill(struct genl_info *info, struct dmr_op *op)
 {
 	int r = dmr_timeout(info, op);
 
@@ -745,7 +766,7 @@ static int dmr_failover_initiate_fill(struct genl_info *info, struct dmr_op *op)
 	return dmr_point_number(info, op);
 }
 
-static int dmr_failover_revert_fill(struct genl_info *info, struct dmr_op *op)
+static int dmr_end_fill(struct genl_info *info, struct dmr_op *op)
 {
 	return dmr_timeout(info, op) ?:
 	       dmr_expect(info, DM_REPLICA_A_OP_EXPECT_WRITES, &op->expect_writes);
@@ -766,7 +787,8 @@ static void dmr_reply_op(struct sk_buff *msg, void *hdr, struct genl_info *info,
 			 const struct dmr_op *op)
 {
 	bool point = op->type == DM_REPLICA_JOB_TYPE_SNAPSHOT ||
-		     op->type == DM_REPLICA_JOB_TYPE_INITIATE_FAILOVER;
+		     op->type == DM_REPLICA_JOB_TYPE_INITIATE_FAILOVER ||
+		     op->type == DM_REPLICA_JOB_TYPE_TEST_START;
 
 	/* A new message has room for these. */
 	nla_put_u32(msg, DM_REPLICA_A_OP_CODE, op->code);
@@ -849,14 +871,22 @@ static int dmr_point_del_doit(struct sk_buff *skb, struct genl_info *info)
 
 static int dmr_failover_initiate_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DM_REPLICA_JOB_TYPE_INITIATE_FAILOVER,
-			   dmr_failover_initiate_fill);
+	return dmr_operate(skb, info, DM_REPLICA_JOB_TYPE_INITIATE_FAILOVER, dmr_begin_fill);
 }
 
 static int dmr_failover_revert_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DM_REPLICA_JOB_TYPE_REVERT_FAILOVER,
-			   dmr_failover_revert_fill);
+	return dmr_operate(skb, info, DM_REPLICA_JOB_TYPE_REVERT_FAILOVER, dmr_end_fill);
+}
+
+static int dmr_test_start_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return dmr_operate(skb, info, DM_REPLICA_JOB_TYPE_TEST_START, dmr_begin_fill);
+}
+
+static int dmr_test_stop_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return dmr_operate(skb, info, DM_REPLICA_JOB_TYPE_TEST_STOP, dmr_end_fill);
 }
 
 static int dmr_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info)
@@ -1050,6 +1080,20 @@ static const struct genl_ops dmr_ops[] = {
 		.doit = dmr_failover_revert_doit,
 		.policy = dmr_failover_revert_policy,
 		.maxattr = ARRAY_SIZE(dmr_failover_revert_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_TEST_START,
+		.doit = dmr_test_start_doit,
+		.policy = dmr_test_start_policy,
+		.maxattr = ARRAY_SIZE(dmr_test_start_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_TEST_STOP,
+		.doit = dmr_test_stop_doit,
+		.policy = dmr_test_stop_policy,
+		.maxattr = ARRAY_SIZE(dmr_test_stop_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 	{

@@ -138,6 +138,10 @@ enum {
 	DM_REPLICA_A_SYSTEM_LIVE_WRITES,	/* u64: the view's count of writes (R11) */
 	DM_REPLICA_A_SYSTEM_VACUUM_PENDING,	/* u64: versions known to wait for the vacuum */
 	DM_REPLICA_A_SYSTEM_VACUUM_HELD,	/* u32: 1 while the vacuum is held still */
+	DM_REPLICA_A_SYSTEM_TEST_POINT,		/* u64: number of the point a test runs from */
+	DM_REPLICA_A_SYSTEM_TEST_TIME,		/* u64: since when */
+	DM_REPLICA_A_SYSTEM_TEST_BYTES,		/* u64: written there since */
+	DM_REPLICA_A_SYSTEM_TEST_WRITES,	/* u64: the view's count of writes (R11) */
 
 	__DM_REPLICA_A_SYSTEM_MAX,
 	DM_REPLICA_A_SYSTEM_MAX = (__DM_REPLICA_A_SYSTEM_MAX - 1)
@@ -163,6 +167,7 @@ enum {
 	DM_REPLICA_A_DISK_TEST_OPENERS,		/* u32: non-zero while in use */
 	DM_REPLICA_A_DISK_LIVE_BYTES,		/* u64: written to the failover device */
 	DM_REPLICA_A_DISK_ERRORS,		/* u64: I/O errors of home and slots met */
+	DM_REPLICA_A_DISK_TEST_BYTES,		/* u64: written to the test failover device */
 
 	__DM_REPLICA_A_DISK_MAX,
 	DM_REPLICA_A_DISK_MAX = (__DM_REPLICA_A_DISK_MAX - 1)
@@ -232,6 +237,8 @@ enum {
 	DM_REPLICA_CMD_FAILOVER_INITIATE,
 	DM_REPLICA_CMD_FAILOVER_REVERT,
 	DM_REPLICA_CMD_VACUUM_SET,		/* hold the vacuum and the one-second commit */
+	DM_REPLICA_CMD_TEST_START,		/* start a test failover */
+	DM_REPLICA_CMD_TEST_STOP,		/* throw it away */
 
 	__DM_REPLICA_CMD_MAX,
 	DM_REPLICA_CMD_MAX = (__DM_REPLICA_CMD_MAX - 1)

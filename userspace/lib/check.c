@@ -345,6 +345,8 @@ static void check_versions(struct check *c)
 			report->slots_used++;
 		if (c->sb->live.epoch && v->epoch == c->sb->live.epoch)
 			report->live_bytes += (u64)hweight64(v->data | v->zero) * DMR_BLOCK_SIZE;
+		if (c->sb->test.epoch && v->epoch == c->sb->test.epoch)
+			report->test_bytes += (u64)hweight64(v->data | v->zero) * DMR_BLOCK_SIZE;
 	}
 	if (report->duplicates > MAX_DUPLICATES)
 		finding(c, DMREPLICA_DAMAGE, ~0ULL, 0, "%llu slots in all are needed by two versions",

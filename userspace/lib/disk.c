@@ -34,6 +34,7 @@ static int disk_reply(void *arg, int cmd, struct nlattr **attrs)
 	one.test_minor = dmrl_nl_u32(A(TEST_MINOR));
 	one.test_openers = dmrl_nl_u32(A(TEST_OPENERS));
 	one.live_bytes = dmrl_nl_u64(A(LIVE_BYTES));
+	one.test_bytes = dmrl_nl_u64(A(TEST_BYTES));
 	one.errors = dmrl_nl_u64(A(ERRORS));
 	if (A(HOME_MAJOR))
 		dmreplica_device_path(one.home_major, one.home_minor, one.home, sizeof(one.home));

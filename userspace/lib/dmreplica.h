@@ -317,6 +317,10 @@ struct dmreplica_system {
 	uint64_t live_time;
 	uint64_t live_bytes;
 	uint64_t live_writes;
+	uint64_t test_point;		/* 0 without a test failover */
+	uint64_t test_time;
+	uint64_t test_bytes;
+	uint64_t test_writes;
 	uint64_t vacuum_pending;
 	bool vacuum_held;
 };
@@ -335,6 +339,7 @@ struct dmreplica_disk {
 	uint32_t test_major, test_minor;
 	uint32_t test_openers;
 	uint64_t live_bytes;
+	uint64_t test_bytes;
 	uint64_t errors;
 	char home[256];			/* path, also when not attached */
 };
@@ -452,6 +457,15 @@ int dmreplica_failover(struct dmreplica *ctx, const struct dmreplica_system *sys
 		       struct dmreplica_op *op);
 int dmreplica_revert(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		     struct dmreplica_op *op);
+
+/*
+ * The same for a test failover: it runs on devices of its own, beside replication
+ * and a live failover, and is thrown away by its stop.
+ */
+int dmreplica_test_start(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			 struct dmreplica_op *op);
+int dmreplica_test_stop(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			struct dmreplica_op *op);
 
 /** dmreplica_vacuum_hold() - hold the vacuum and the one-second commit, or let them go on. */
 int dmreplica_vacuum_hold(struct dmreplica *ctx, const struct dmreplica_system *sys, bool hold);
@@ -591,6 +605,7 @@ struct dmreplica_report {
 	uint64_t slots;			/* that may be given out */
 	uint64_t slots_used;
 	uint64_t live_bytes;		/* written to the live failover */
+	uint64_t test_bytes;		/* and to the test failover */
 	uint64_t duplicates;		/* slots that two versions need */
 	unsigned int damage;		/* findings of each severity */
 	unsigned int doubts;

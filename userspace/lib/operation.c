@@ -136,6 +136,18 @@ int dmreplica_revert(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	return operate(ctx, DM_REPLICA_CMD_FAILOVER_REVERT, sys, op);
 }
 
+int dmreplica_test_start(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			 struct dmreplica_op *op)
+{
+	return operate(ctx, DM_REPLICA_CMD_TEST_START, sys, op);
+}
+
+int dmreplica_test_stop(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			struct dmreplica_op *op)
+{
+	return operate(ctx, DM_REPLICA_CMD_TEST_STOP, sys, op);
+}
+
 int dmreplica_vacuum_hold(struct dmreplica *ctx, const struct dmreplica_system *sys, bool hold)
 {
 	struct nl_msg *msg;

@@ -40,6 +40,10 @@ void dmrl_system_parse(struct dmreplica_system *sys, struct nlattr **attrs)
 	sys->live_time = dmrl_nl_u64(A(LIVE_TIME));
 	sys->live_bytes = dmrl_nl_u64(A(LIVE_BYTES));
 	sys->live_writes = dmrl_nl_u64(A(LIVE_WRITES));
+	sys->test_point = dmrl_nl_u64(A(TEST_POINT));
+	sys->test_time = dmrl_nl_u64(A(TEST_TIME));
+	sys->test_bytes = dmrl_nl_u64(A(TEST_BYTES));
+	sys->test_writes = dmrl_nl_u64(A(TEST_WRITES));
 	sys->vacuum_pending = dmrl_nl_u64(A(VACUUM_PENDING));
 	sys->vacuum_held = dmrl_nl_u32(A(VACUUM_HELD));
 	dmreplica_device_path(sys->store_major, sys->store_minor, sys->store, sizeof(sys->store));
@@ -217,9 +221,12 @@ int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *
 		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_FAILED_OVER;
 	if (sb->test.epoch)
 		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_TEST;
-	for (i = 0; i < sb->nr_points; i++)
+	for (i = 0; i < sb->nr_points; i++) {
 		if (sb->live.epoch && sb->points[i].epoch == sb->live.base)
 			sys->live_point = sb->points[i].number;
+		if (sb->test.epoch && sb->points[i].epoch == sb->test.base)
+			sys->test_point = sb->points[i].number;
+	}
 	code = dmreplica_store_check(ctx, store, &report);
 	if (report.checked_log) {
 		sys->slots = report.slots;
@@ -228,6 +235,7 @@ int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *
 		sys->log_blocks = report.log_blocks;
 		sys->log_used = report.log_next - report.log_tail;
 		sys->live_bytes = report.live_bytes;
+		sys->test_bytes = report.test_bytes;
 	}
 	if (code)
 		snprintf(sys->reason, sizeof(sys->reason), "%.255s", ctx->message);

@@ -30,6 +30,7 @@ static struct json_object *json_report(const char *path, const struct dmreplica_
 		json_add_u64(obj, "slots_used", r->slots_used);
 		json_add_u64(obj, "duplicates", r->duplicates);
 		json_add_u64(obj, "live_bytes", r->live_bytes);
+		json_add_u64(obj, "test_bytes", r->test_bytes);
 	}
 	array = json_object_new_array();
 	for (i = 0; i < r->nr_epochs; i++) {

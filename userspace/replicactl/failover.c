@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* replicactl failover, revert */
+/*
+ * replicactl failover, revert and test-failover start, stop: the same for the live
+ * and for the test view.
+ */
 #include <getopt.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,6 +30,26 @@ static int follow(struct dmreplica *ctx, const struct dmreplica_system *sys, int
 	return 0;
 }
 
+/* What differs between the two views. */
+struct view {
+	bool test;
+	int (*begin)(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		     struct dmreplica_op *op);
+	int (*end)(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		   struct dmreplica_op *op);
+};
+
+static const struct view live_view = {
+	.begin = dmreplica_failover,
+	.end = dmreplica_revert,
+};
+
+static const struct view test_view = {
+	.test = true,
+	.begin = dmreplica_test_start,
+	.end = dmreplica_test_stop,
+};
+
 static void print_answer(int code, const struct dmreplica_op *op)
 {
 	printf("%d %s", code, dmreplica_code_name(code));
@@ -34,20 +57,28 @@ static void print_answer(int code, const struct dmreplica_op *op)
 		printf(", job %llu", (unsigned long long)op->job);
 }
 
-static void print_devices(struct dmreplica *ctx, const struct dmreplica_system *sys)
+/* The devices of a view, with what was written there if that is wanted. */
+static void print_devices(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			  const struct view *view, bool bytes)
 {
 	struct dmreplica_disk *disks;
 	size_t nr, i;
 
 	if (dmreplica_disk_list(ctx, sys, &disks, &nr))
 		return;
-	for (i = 0; i < nr; i++)
-		printf("  %s  %s\n", disks[i].name,
-		       text_device(disks[i].live_major, disks[i].live_minor));
+	for (i = 0; i < nr; i++) {
+		const struct dmreplica_disk *d = &disks[i];
+
+		printf("  %s  %s", d->name, view->test ? text_device(d->test_major, d->test_minor) :
+		       text_device(d->live_major, d->live_minor));
+		if (bytes)
+			printf("  %s", text_size(view->test ? d->test_bytes : d->live_bytes));
+		printf("\n");
+	}
 	dmreplica_list_free(disks);
 }
 
-int cmd_failover(struct dmreplica *ctx, int argc, char **argv)
+static int begin(struct dmreplica *ctx, int argc, char **argv, const struct view *view)
 {
 	static const struct option options[] = {
 		{ "point", required_argument, NULL, 'p' },
@@ -84,34 +115,38 @@ int cmd_failover(struct dmreplica *ctx, int argc, char **argv)
 		return usage_error("give one system");
 	code = dmreplica_system_attached(ctx, argv[optind], &sys);
 	if (!code)
-		code = dmreplica_failover(ctx, &sys, &op);
+		code = view->begin(ctx, &sys, &op);
 	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
 		return refused(ctx, code);
 	print_answer(code, &op);
-	if (!dmreplica_system_attached(ctx, argv[optind], &sys))
-		printf(": %s is %s at point %llu", sys.name, text_state(sys.state),
-		       (unsigned long long)sys.live_point);
+	if (!dmreplica_system_attached(ctx, argv[optind], &sys)) {
+		if (view->test)
+			printf(": a test of %s runs at point %llu", sys.name,
+			       (unsigned long long)sys.test_point);
+		else
+			printf(": %s is %s at point %llu", sys.name, text_state(sys.state),
+			       (unsigned long long)sys.live_point);
+	}
 	printf("\n");
-	print_devices(ctx, &sys);
+	print_devices(ctx, &sys, view, false);
 	return follow(ctx, &sys, code, &op, wait);
 }
 
-static void print_loss(struct dmreplica *ctx, const struct dmreplica_system *sys)
+static void print_loss(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		       const struct view *view)
 {
-	struct dmreplica_disk *disks;
-	size_t nr, i;
+	uint64_t time = view->test ? sys->test_time : sys->live_time;
 
-	printf("revert of %s throws away what was written since the failover to point %llu:\n",
-	       sys->name, (unsigned long long)sys->live_point);
-	printf("  %s, written in %s since %s\n", text_size(sys->live_bytes),
-	       text_age(sys->live_time), text_time(sys->live_time));
-	if (dmreplica_disk_list(ctx, sys, &disks, &nr))
-		return;
-	for (i = 0; i < nr; i++)
-		printf("  %s  %s  %s\n", disks[i].name,
-		       text_device(disks[i].live_major, disks[i].live_minor),
-		       text_size(disks[i].live_bytes));
-	dmreplica_list_free(disks);
+	if (view->test)
+		printf("stop of the test of %s throws away what was written since it began at point %llu:\n",
+		       sys->name, (unsigned long long)sys->test_point);
+	else
+		printf("revert of %s throws away what was written since the failover to point %llu:\n",
+		       sys->name, (unsigned long long)sys->live_point);
+	printf("  %s, written in %s since %s\n",
+	       text_size(view->test ? sys->test_bytes : sys->live_bytes),
+	       text_age(time), text_time(time));
+	print_devices(ctx, sys, view, true);
 }
 
 static bool ask(void)
@@ -123,7 +158,7 @@ static bool ask(void)
 	return fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y');
 }
 
-int cmd_revert(struct dmreplica *ctx, int argc, char **argv)
+static int end(struct dmreplica *ctx, int argc, char **argv, const struct view *view)
 {
 	static const struct option options[] = {
 		{ "yes", no_argument, NULL, 'y' },
@@ -134,8 +169,8 @@ int cmd_revert(struct dmreplica *ctx, int argc, char **argv)
 	struct dmreplica_op op = {
 		.given = DMREPLICA_OP_EXPECT_STATE | DMREPLICA_OP_EXPECT_WRITES,
 	};
-	bool wait = true, yes = false, failed_over;
 	struct dmreplica_system sys;
+	bool wait = true, yes = false;
 	int c, code, status;
 
 	while ((c = next_option(argc, argv, "ynt:", options, &status)) != -1) {
@@ -160,12 +195,11 @@ int cmd_revert(struct dmreplica *ctx, int argc, char **argv)
 	code = dmreplica_system_attached(ctx, argv[optind], &sys);
 	if (code)
 		return refused(ctx, code);
-	/* a revert that must be refused anyway is for the kernel to refuse: nothing to ask */
-	failed_over = sys.live_time != 0;
-	if (failed_over) {
-		print_loss(ctx, &sys);
+	/* what must be refused anyway is for the kernel to refuse: nothing to ask */
+	if (view->test ? sys.test_time : sys.live_time) {
+		print_loss(ctx, &sys, view);
 		if (!yes && !isatty(STDIN_FILENO))
-			return usage_error("standard input is no terminal to ask on; --yes reverts without asking");
+			return usage_error("standard input is no terminal to ask on; --yes goes on without asking");
 		if (!yes && !ask()) {
 			printf("nothing was changed\n");
 			return 1;
@@ -173,8 +207,8 @@ int cmd_revert(struct dmreplica *ctx, int argc, char **argv)
 	}
 	/* R11: what was shown is what is done, or nothing */
 	op.expect_state = sys.state_number;
-	op.expect_writes = sys.live_writes;
-	code = dmreplica_revert(ctx, &sys, &op);
+	op.expect_writes = view->test ? sys.test_writes : sys.live_writes;
+	code = view->end(ctx, &sys, &op);
 	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
 		return refused(ctx, code);
 	print_answer(code, &op);
@@ -186,4 +220,24 @@ int cmd_revert(struct dmreplica *ctx, int argc, char **argv)
 		return 0;
 	}
 	return follow(ctx, &sys, code, &op, wait);
+}
+
+int cmd_failover(struct dmreplica *ctx, int argc, char **argv)
+{
+	return begin(ctx, argc, argv, &live_view);
+}
+
+int cmd_revert(struct dmreplica *ctx, int argc, char **argv)
+{
+	return end(ctx, argc, argv, &live_view);
+}
+
+int cmd_test_start(struct dmreplica *ctx, int argc, char **argv)
+{
+	return begin(ctx, argc, argv, &test_view);
+}
+
+int cmd_test_stop(struct dmreplica *ctx, int argc, char **argv)
+{
+	return end(ctx, argc, argv, &test_view);
 }

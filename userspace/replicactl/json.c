@@ -92,6 +92,10 @@ struct json_object *json_system(const struct dmreplica_system *sys)
 	json_add_u64(obj, "live_time", sys->live_time);
 	json_add_u64(obj, "live_bytes", sys->live_bytes);
 	json_add_u64(obj, "live_writes", sys->live_writes);
+	json_add_u64(obj, "test_point", sys->test_point);
+	json_add_u64(obj, "test_time", sys->test_time);
+	json_add_u64(obj, "test_bytes", sys->test_bytes);
+	json_add_u64(obj, "test_writes", sys->test_writes);
 	json_add_u64(obj, "vacuum_pending", sys->vacuum_pending);
 	json_add_bool(obj, "vacuum_held", sys->vacuum_held);
 	return obj;
@@ -113,6 +117,7 @@ struct json_object *json_disk(const struct dmreplica_disk *disk)
 	json_add_u64(obj, "live_bytes", disk->live_bytes);
 	json_add_device(obj, "test", disk->test_major, disk->test_minor);
 	json_add_u64(obj, "test_openers", disk->test_openers);
+	json_add_u64(obj, "test_bytes", disk->test_bytes);
 	json_add_u64(obj, "errors", disk->errors);
 	return obj;
 }

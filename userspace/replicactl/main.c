@@ -54,6 +54,18 @@ static const struct command commands[] = {
 	  "  --no-wait    do not wait for the space to be reclaimed\n"
 	  "  --timeout S  give up if the disks cannot be drained in S seconds,\n"
 	  "               10 by default, 600 at most\n" },
+	{ "test-failover start", cmd_test_start, "NAME [--point N] [--no-wait] [--timeout S]",
+	  "bring the test devices online, beside all else",
+	  "  --point N    number of the recovery point (default: the newest)\n"
+	  "  --no-wait    do not wait for the job, if there is one\n"
+	  "  --timeout S  give up if the disks cannot be drained in S seconds,\n"
+	  "               10 by default, 600 at most\n" },
+	{ "test-failover stop", cmd_test_stop, "NAME [--yes] [--no-wait] [--timeout S]",
+	  "throw away what was written in the test",
+	  "  --yes        do not ask\n"
+	  "  --no-wait    do not wait for the space to be reclaimed\n"
+	  "  --timeout S  give up if the disks cannot be drained in S seconds,\n"
+	  "               10 by default, 600 at most\n" },
 	{ "job list", cmd_job_list, "[NAME] [--json]", "jobs, until five minutes after their end",
 	  "  --json  as JSON\n" },
 	{ "job show", cmd_job_show, "NAME ID [--json]", "one job", "  --json  as JSON\n" },

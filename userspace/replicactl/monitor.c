@@ -57,7 +57,7 @@ static void print_system(const struct dmreplica_system *sys)
 		printf(", failed over to point %llu, %s written",
 		       (unsigned long long)sys->live_point, text_size(sys->live_bytes));
 	if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_TEST)
-		printf(", test failover");
+		printf(", test failover at point %llu", (unsigned long long)sys->test_point);
 	if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_SUSPENDED)
 		printf(", suspended");
 	if (*sys->reason)

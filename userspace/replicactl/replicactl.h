@@ -52,6 +52,8 @@ int cmd_point_list(struct dmreplica *ctx, int argc, char **argv);
 int cmd_point_drop(struct dmreplica *ctx, int argc, char **argv);
 int cmd_failover(struct dmreplica *ctx, int argc, char **argv);
 int cmd_revert(struct dmreplica *ctx, int argc, char **argv);
+int cmd_test_start(struct dmreplica *ctx, int argc, char **argv);
+int cmd_test_stop(struct dmreplica *ctx, int argc, char **argv);
 int cmd_job_list(struct dmreplica *ctx, int argc, char **argv);
 int cmd_job_show(struct dmreplica *ctx, int argc, char **argv);
 int cmd_job_wait(struct dmreplica *ctx, int argc, char **argv);

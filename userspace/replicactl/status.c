@@ -67,25 +67,36 @@ struct status {
 	const char *why;	/* why the store could not be read */
 };
 
-static void print_live(const struct status *st)
+static void print_origin(const struct status *st, const char *what, uint64_t number, uint64_t time)
 {
-	const struct dmreplica_system *sys = st->sys;
 	size_t i;
 
-	/* committed systems are failed over as well, with nothing to revert */
-	if (!sys->live_time)
-		return;
 	for (i = 0; i < st->nr_points; i++)
-		if (st->points[i].number == sys->live_point)
+		if (st->points[i].number == number)
 			break;
-	printf("  Failed over to   point %llu", (unsigned long long)sys->live_point);
+	printf("  %-16s point %llu", what, (unsigned long long)number);
 	if (i < st->nr_points)
 		printf(" of %s%s%s%s", text_time(st->points[i].time),
 		       *st->points[i].name ? " \"" : "", st->points[i].name,
 		       *st->points[i].name ? "\"" : "");
-	printf(", at %s\n", text_time(sys->live_time));
-	printf("  Revert discards  %s, written in %s\n", text_size(sys->live_bytes),
-	       text_age(sys->live_time));
+	printf(", at %s\n", text_time(time));
+}
+
+static void print_overlays(const struct status *st)
+{
+	const struct dmreplica_system *sys = st->sys;
+
+	/* committed systems are failed over as well, with nothing to revert */
+	if (sys->live_time) {
+		print_origin(st, "Failed over to", sys->live_point, sys->live_time);
+		printf("  Revert discards  %s, written in %s\n", text_size(sys->live_bytes),
+		       text_age(sys->live_time));
+	}
+	if (sys->test_time) {
+		print_origin(st, "Test failover", sys->test_point, sys->test_time);
+		printf("  Stop discards    %s, written in %s\n", text_size(sys->test_bytes),
+		       text_age(sys->test_time));
+	}
 }
 
 static void print_disk(const struct dmreplica_disk *disk, const struct dmreplica_system *sys)
@@ -101,6 +112,8 @@ static void print_disk(const struct dmreplica_disk *disk, const struct dmreplica
 		printf("                   %s written there\n", text_size(disk->live_bytes));
 	printf("      test         %s%s\n", text_device(disk->test_major, disk->test_minor),
 	       disk->test_openers ? ", in use" : "");
+	if (sys->test_time && disk->test_bytes)
+		printf("                   %s written there\n", text_size(disk->test_bytes));
 	if (disk->errors)
 		printf("      errors       %llu\n", (unsigned long long)disk->errors);
 }
@@ -127,7 +140,7 @@ static void print_status(const struct status *st)
 	if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_INCOMPLETE)
 		printf("  Incomplete       %u of %u disks are attached\n", sys->disks_attached,
 		       sys->disks);
-	print_live(st);
+	print_overlays(st);
 	if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_TEST)
 		printf("  Test             a test failover is online\n");
 	if (st->nr_points)
