@@ -27,7 +27,8 @@ mkfs.ext4 -q -U $home_uuid -L guestroot "$d0" || die "mkfs.ext4"
 	head -c 48 /dev/zero
 	printf '\x55\xaa'
 } | dd of="$d1" bs=1 seek=440 conv=notrunc,fsync status=none || die "cannot write"
-blockdev --rereadpt "$d1" || die "no partitions"
+# udevd may have it open: it was written to.
+wait_for 20 blockdev --rereadpt "$d1" || die "no partitions"
 settle
 mkswap -q -U $swap_uuid -L guestswap "${d1}1" || die "mkswap"
 udevadm trigger -s block
