@@ -12,6 +12,7 @@ rep=/dev/mapper/t-vda-replica
 live=/dev/mapper/t-vda
 tst=/dev/mapper/t-vda-test
 no_merges /dev/vm/*
+# shellcheck disable=SC2034 # refused reads it
 watched=s0
 
 refused "without a point there is no test" 32775 'no recovery point' r test-failover start t
