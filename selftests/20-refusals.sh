@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 load_module "$@"
-ktap_plan 84
+ktap_plan 91
 
 conf=/etc/dm-replica/systems.d
 live=/dev/mapper/w-vda
