@@ -13,7 +13,7 @@
 
 #define DMR_RING_FIRST_BYTE	(1024 * 1024)	/* where a new store's ring begins */
 #define DMR_MIN_SLOTS		16
-#define DMR_SLOT_LIMIT		0xffffffffULL	/* slot numbers are u32, one says none */
+#define DMR_SLOT_LIMIT		0x0fffffffULL	/* an array of as many pointers can be had at attach */
 #define DMR_CHUNK_LIMIT		(1ULL << 40)	/* chunk numbers are below: what a record holds */
 #define DMR_RING_MAX_BLOCKS	(1ULL << 28)	/* beyond what any number of slots asks for */
 /* Numbers that only grow start low: what is near the end is no number of ours. */

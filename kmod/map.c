@@ -9,6 +9,7 @@
 #include "map.h"
 
 #define DMR_MAP_MIN_BITS	8
+#define DMR_MAP_MAX_BITS	27	/* kvmalloc() gives no 2 GiB */
 #define DMR_MAP_MAX_LOCKS	1024
 
 /**
@@ -25,12 +26,12 @@ int dmr_map_init(struct dmr_map *map, u64 max_versions, mempool_t *pool)
 	u64 want = max_versions / 2;
 	u32 bits = DMR_MAP_MIN_BITS, locks, i;
 
-	while (bits < 31 && (1ULL << bits) < want)
+	while (bits < DMR_MAP_MAX_BITS && (1ULL << bits) < want)
 		bits++;
 	locks = min_t(u64, 1ULL << bits, DMR_MAP_MAX_LOCKS);
 
 	memset(map, 0, sizeof(*map));
-	map->buckets = kvcalloc(1ULL << bits, sizeof(*map->buckets), GFP_KERNEL);
+	map->buckets = kvcalloc(1ULL << bits, sizeof(*map->buckets), GFP_KERNEL | __GFP_NOWARN);
 	map->locks = kvcalloc(locks, sizeof(*map->locks), GFP_KERNEL);
 	if (!map->buckets || !map->locks) {
 		kvfree(map->buckets);
@@ -362,7 +363,13 @@ int dmr_rebuild_init(struct dmr_rebuild *rb, struct dmr_map *map, const struct d
 	memset(rb, 0, sizeof(*rb));
 	rb->map = map;
 	rb->sb = sb;
-	rb->owners = kvcalloc(sb->slot_end, sizeof(*rb->owners), GFP_KERNEL);
+	/*
+	 * R13: a version that was superseded is taken out of memory, not out of
+	 * the log, so until the tail has passed there may be more of them here,
+	 * those of zeroes above all, which no slot limits.  The vacuum sorts it out.
+	 */
+	rb->max_versions = max_t(u64, map->max_versions, dmr_ring_blocks(sb) * DMR_LOG_RECORDS);
+	rb->owners = kvcalloc(sb->slot_end, sizeof(*rb->owners), GFP_KERNEL | __GFP_NOWARN);
 	return rb->owners ? 0 : -ENOMEM;
 }
 
@@ -407,7 +414,7 @@ static void dmr_rebuild_drop(struct dmr_rebuild *rb, const struct dmr_record *re
  * R13: a slot belongs to the last record that names it, also when that record
  * is of a dead epoch; a moved-home record kills what is older in its blocks.
  *
- * Return: 0, -ENOMEM, or -ENOSPC if there are more versions than the map may hold.
+ * Return: 0, -ENOMEM, or -ENOSPC if there are more versions than the ring has records.
  */
 int dmr_rebuild_record(struct dmr_rebuild *rb, const struct dmr_record *rec, u64 number)
 {
@@ -433,9 +440,10 @@ int dmr_rebuild_record(struct dmr_rebuild *rb, const struct dmr_record *rec, u64
 		return 0;
 	}
 	if (!v) {
-		if (atomic64_read(&rb->map->versions) >= (s64)rb->map->max_versions)
+		if (atomic64_read(&rb->map->versions) >= (s64)rb->max_versions)
 			return -ENOSPC;
-		v = mempool_alloc(rb->map->pool, GFP_KERNEL);
+		/* Not from the reserve, which waits for what nobody gives back. */
+		v = dmr_pool_alloc(rb->map->pool);
 		if (!v)
 			return -ENOMEM;
 		memset(v, 0, sizeof(*v));

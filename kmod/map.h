@@ -128,6 +128,7 @@ static inline struct dmr_version *dmr_map_next(const struct dmr_version *v)
  */
 static inline void dmr_version_set(struct dmr_version *v, u64 mask)
 {
+	smp_wmb();	/* a slot that was given to it first; pairs with dmr_version_masks() */
 	/* R1: data before the end of zero, so that a reader sees the one or the other. */
 	WRITE_ONCE(v->data, v->data | mask);
 	smp_wmb();
@@ -153,6 +154,7 @@ static inline void dmr_version_masks(const struct dmr_version *v, u64 *data, u64
 	smp_rmb();	/* pairs with dmr_version_set() */
 	*zero = z;
 	*data = READ_ONCE(v->data) & ~z;
+	smp_rmb();	/* and the slot after the bits */
 }
 
 void dmr_version_record(const struct dmr_version *v, struct dmr_record *rec);
@@ -205,6 +207,7 @@ static inline struct dmr_version *dmr_garbage_next(struct dmr_version *v)
  * struct dmr_rebuild - state of a replay into a map
  * @map: the map, empty at first.
  * @sb: superblock in force.
+ * @max_versions: versions there may be meanwhile.
  * @owners: slot -> version, slot_end entries.
  * @records: records seen.
  * @skipped: of those, records of dead epochs.
@@ -212,6 +215,7 @@ static inline struct dmr_version *dmr_garbage_next(struct dmr_version *v)
 struct dmr_rebuild {
 	struct dmr_map *map;
 	const struct dmr_sb *sb;
+	u64 max_versions;
 	struct dmr_version **owners;
 	u64 records;
 	u64 skipped;

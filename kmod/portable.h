@@ -26,6 +26,12 @@
 #include <asm/byteorder.h>
 #include <asm/barrier.h>
 
+/* An element of a pool, by the allocator below it: NULL without memory. */
+static inline void *dmr_pool_alloc(mempool_t *pool)
+{
+	return pool->alloc(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN, pool->pool_data);
+}
+
 /* CRC-32C as the format wants it; crc32c() leaves the inversions to us. */
 static inline u32 dmr_crc32c(u32 seed, const void *data, size_t len)
 {

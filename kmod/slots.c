@@ -19,7 +19,7 @@ int dmr_slots_init(struct dmr_slots *slots, const struct dmr_sb *sb)
 	memset(slots, 0, sizeof(*slots));
 	spin_lock_init(&slots->lock);
 	slots->end = sb->slot_end;
-	slots->taken = kvcalloc(BITS_TO_LONGS(sb->slot_end), sizeof(long), GFP_KERNEL);
+	slots->taken = kvcalloc(BITS_TO_LONGS(sb->slot_end), sizeof(long), GFP_KERNEL | __GFP_NOWARN);
 	if (!slots->taken)
 		return -ENOMEM;
 	for (n = 0; n < sb->slot_end; n++) {
@@ -27,6 +27,8 @@ int dmr_slots_init(struct dmr_slots *slots, const struct dmr_sb *sb)
 			slots->total++;
 		else
 			__set_bit(n, slots->taken);
+		if (!(n & 0xffff))
+			cond_resched();
 	}
 	slots->free = slots->total;
 	slots->rotor = sb->slot_first;

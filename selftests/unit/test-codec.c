@@ -703,7 +703,7 @@ TEST(geometry)
 			rng_init(&r, n * chunk);
 			/* Sizes of all magnitudes, aligned and not. */
 			bytes = least + rng_u64(&r) % (1ULL << rng_range(&r, 1, 45));
-			if (bytes / chunk >= U32_MAX)
+			if (bytes / chunk > 0x0fffffff)
 				continue;
 			sb->chunk_bytes = chunk;
 			sb->store_bytes = bytes;
@@ -730,7 +730,7 @@ TEST(geometry)
 			CHECK_EQ(sb->next_point, 1);
 		}
 		sb->chunk_bytes = chunk;
-		sb->store_bytes = (u64)chunk << 32;
+		sb->store_bytes = (u64)chunk << 28;
 		CHECK(dmr_geometry(sb) && strstr(dmr_geometry(sb), "too large"));
 		sb->store_bytes -= chunk;
 		CHECK(!dmr_geometry(sb), "%s", dmr_geometry(sb));

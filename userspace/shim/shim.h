@@ -500,6 +500,11 @@ static inline void *mempool_alloc(mempool_t *p, gfp_t gfp)
 	return kmalloc(p->cache ? p->cache->size : p->size, gfp);
 }
 
+static inline void *dmr_pool_alloc(mempool_t *p)
+{
+	return mempool_alloc(p, GFP_KERNEL);
+}
+
 static inline void mempool_free(void *elem, mempool_t *p)
 {
 	(void)p;
