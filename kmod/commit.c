@@ -27,23 +27,6 @@ struct dmr_batch {
 	u32 records;
 };
 
-int dmr_commit_alloc(struct dmr_system *sys)
-{
-	u32 i;
-
-	for (i = 0; i < DMR_LOG_BATCH; i++) {
-		sys->log_pages[i] = alloc_page(GFP_KERNEL);
-		if (!sys->log_pages[i])
-			return -ENOMEM;
-	}
-	for (i = 0; i < DMR_TAIL_BATCH; i++) {
-		sys->tail_pages[i] = alloc_page(GFP_KERNEL);
-		if (!sys->tail_pages[i])
-			return -ENOMEM;
-	}
-	return 0;
-}
-
 void dmr_commit_free(struct dmr_system *sys)
 {
 	struct dmr_drop *drop, *next;
@@ -120,26 +103,34 @@ bool dmr_commit_make_room(struct dmr_system *sys, u32 records)
 /**
  * dmr_commit_settled() - is everything about a version durable?
  * @sys: the system.
- * @v: a version.
+ * @v: a version, whose masks have been looked at before.
  *
  * Return: true if no record of it is due or in flight.
  */
 bool dmr_commit_settled(struct dmr_system *sys, struct dmr_version *v)
 {
-	return !(atomic_read(&v->state) & DMR_V_DIRTY) &&
+	bool dirty;
+
+	smp_rmb();	/* the bits before the mark, the mark before the log's number */
+	dirty = atomic_read(&v->state) & DMR_V_DIRTY;
+	smp_rmb();
+	return !dirty &&
 	       (s32)(READ_ONCE(v->log) - (u32)READ_ONCE(sys->log_durable)) <= 0;
 }
 
 /**
  * dmr_commit_dirty() - a version's record is due
  * @sys: the system.
- * @v: its masks have changed; the chunk's lock is held.
+ * @v: its masks are about to change; the chunk's lock is held until they have.
+ *
+ * R2: a FUA write that finds a new bit must find that its record is not durable.
  */
 void dmr_commit_dirty(struct dmr_system *sys, struct dmr_version *v)
 {
 	if (atomic_read(&v->state) & DMR_V_DIRTY)
 		return;
 	atomic_or(DMR_V_DIRTY, &v->state);
+	smp_mb__after_atomic();		/* pairs with dmr_commit_settled() */
 	atomic64_inc(&sys->nr_dirty);
 	llist_add(&v->dirty, &sys->dirty);
 }
@@ -178,6 +169,8 @@ static void dmr_batch_add(struct dmr_system *sys, struct dmr_batch *b,
 {
 	struct dmr_disk_log_block *blk;
 
+	if (WARN_ON_ONCE(!dmr_batch_room(b)))
+		return;
 	if (!b->blocks || b->in_block == DMR_LOG_RECORDS) {
 		b->blocks++;
 		b->in_block = 0;
@@ -291,6 +284,45 @@ static int dmr_batch_write(struct dmr_system *sys, struct dmr_batch *b)
 	return 0;
 }
 
+static void dmr_batch_begin(struct dmr_system *sys, struct dmr_batch *b)
+{
+	memset(b, 0, sizeof(*b));
+	b->first = sys->log_next;
+}
+
+/* Write the batch and begin the next one. */
+static int dmr_batch_flush(struct dmr_system *sys, struct dmr_batch *b)
+{
+	int r = dmr_batch_write(sys, b);
+
+	dmr_batch_begin(sys, b);
+	return r;
+}
+
+/* Moved-home records that are due; one that cannot be written makes the system critical. */
+static int dmr_commit_drops(struct dmr_system *sys, struct dmr_batch *b, u64 *written)
+{
+	struct dmr_drop *drop, *next;
+	unsigned long flags;
+	LIST_HEAD(drops);
+	int r = 0;
+
+	spin_lock_irqsave(&sys->commit_lock, flags);
+	list_splice_init(&sys->drops, &drops);
+	spin_unlock_irqrestore(&sys->commit_lock, flags);
+	list_for_each_entry_safe(drop, next, &drops, list) {
+		list_del(&drop->list);
+		if (!r && !dmr_batch_room(b)) {
+			*written += b->blocks;
+			r = dmr_batch_flush(sys, b);
+		}
+		if (!r)
+			dmr_batch_add(sys, b, &drop->rec);
+		kfree(drop);
+	}
+	return r;
+}
+
 /*----------------------------------------------------------------
  * The tail (R7)
  *----------------------------------------------------------------*/
@@ -372,21 +404,6 @@ static int dmr_tail_move(struct dmr_system *sys, struct dmr_batch *b, u64 upto, 
  * One commit
  *----------------------------------------------------------------*/
 
-static void dmr_batch_begin(struct dmr_system *sys, struct dmr_batch *b)
-{
-	memset(b, 0, sizeof(*b));
-	b->first = sys->log_next;
-}
-
-/* Write the batch and begin the next one. */
-static int dmr_batch_flush(struct dmr_system *sys, struct dmr_batch *b)
-{
-	int r = dmr_batch_write(sys, b);
-
-	dmr_batch_begin(sys, b);
-	return r;
-}
-
 /*
  * Records that are due.  The list of versions is taken before the list of
  * drops: a version that replaces a dropped one is made dirty after the drop was
@@ -396,42 +413,32 @@ static int dmr_commit_records(struct dmr_system *sys, struct dmr_batch *b, u64 *
 {
 	struct llist_node *list = llist_del_all(&sys->dirty);
 	struct dmr_version *v, *next;
-	struct dmr_drop *drop, *dnext;
 	unsigned long flags;
-	LIST_HEAD(drops);
-	int r = 0;
+	int r;
 
-	spin_lock_irqsave(&sys->commit_lock, flags);
-	list_splice_init(&sys->drops, &drops);
-	spin_unlock_irqrestore(&sys->commit_lock, flags);
-	list_for_each_entry_safe(drop, dnext, &drops, list) {
-		list_del(&drop->list);
-		if (!r) {
-			dmr_batch_add(sys, b, &drop->rec);
-			if (!dmr_batch_room(b)) {
-				*written += b->blocks;
-				r = dmr_batch_flush(sys, b);
-			}
-		}
-		kfree(drop);
-	}
+	r = dmr_commit_drops(sys, b, written);
+	if (r)
+		return r;
 
 	llist_for_each_entry_safe(v, next, list, dirty) {
 		spinlock_t *lock = dmr_map_lock(&sys->map, v->key);
 
+		if (!dmr_batch_room(b)) {
+			*written += b->blocks;
+			r = dmr_batch_flush(sys, b);
+			if (r)
+				return r;	/* what is still due stays so: nothing of it is durable */
+		}
 		spin_lock_irqsave(lock, flags);
 		/* From here on it may be made dirty again, or freed by the vacuum. */
-		if (!r && !(atomic_read(&v->state) & DMR_V_DROPPED) && (v->data | v->zero))
+		if (!(atomic_read(&v->state) & DMR_V_DROPPED) && (v->data | v->zero))
 			dmr_batch_version(sys, b, v);
+		smp_mb__before_atomic();	/* its number first: dmr_commit_settled() */
 		atomic_andnot(DMR_V_DIRTY, &v->state);
 		atomic64_dec(&sys->nr_dirty);
 		spin_unlock_irqrestore(lock, flags);
-		if (!r && !dmr_batch_room(b)) {
-			*written += b->blocks;
-			r = dmr_batch_flush(sys, b);
-		}
 	}
-	return r;
+	return 0;
 }
 
 /* Has the tail moved on so far that its old place is worth a superblock write? */
@@ -441,14 +448,22 @@ static bool dmr_tail_lags(struct dmr_system *sys)
 }
 
 /*
- * R7: what the tail has left behind is durable at the head: no batch is open.
- * One that is taken back cleanly leaves the ring a little shorter until the
- * next try.
+ * R7, R13: before the superblock follows the tail, what the tail has left behind
+ * is durable at the head.  A version that was dropped meanwhile has been passed
+ * over; its drop was queued under the same lock, so it is written here at the
+ * latest.  A superblock that is taken back cleanly leaves the ring a little
+ * shorter until the next try.
  */
-static int dmr_tail_release(struct dmr_system *sys)
+static int dmr_tail_release(struct dmr_system *sys, struct dmr_batch *b)
 {
-	int r = dmr_super_move_tail(sys, sys->log_tail);
+	u64 written = 0;
+	int r = dmr_commit_drops(sys, b, &written);
 
+	if (!r && b->blocks)
+		r = dmr_batch_flush(sys, b);
+	if (r)
+		return r;
+	r = dmr_super_move_tail(sys, sys->log_tail);
 	return r == -EIO ? 0 : r;
 }
 
@@ -483,9 +498,10 @@ static int dmr_commit_tail(struct dmr_system *sys, struct dmr_batch *b, u64 writ
 			return r;
 		if (dmr_batch_room(b) && !dmr_tail_lags(sys))
 			continue;
-		r = b->blocks ? dmr_batch_flush(sys, b) : 0;
-		if (!r && dmr_tail_lags(sys))
-			r = dmr_tail_release(sys);
+		if (dmr_tail_lags(sys))
+			r = dmr_tail_release(sys, b);
+		else
+			r = dmr_batch_flush(sys, b);
 		if (r)
 			return r;
 		if (dmr_tail_lags(sys))
@@ -504,13 +520,13 @@ static int dmr_commit(struct dmr_system *sys, bool press)
 	r = dmr_commit_records(sys, &b, &written);
 	if (!r)
 		r = dmr_commit_tail(sys, &b, written, press);
-	if (!r && b.blocks)
+	if (!r && (dmr_tail_lags(sys) || (press && sys->log_tail != sys->sb_tail)))
+		r = dmr_tail_release(sys, &b);
+	else if (!r && b.blocks)
 		r = dmr_batch_flush(sys, &b);
+	/* At once: nobody may take what has failed for settled. */
 	if (r)
-		return r;
-
-	if (dmr_tail_lags(sys) || (press && sys->log_tail != sys->sb_tail))
-		r = dmr_tail_release(sys);
+		dmr_critical(sys, "the store's log could not be written");
 	return r;
 }
 
@@ -661,11 +677,28 @@ int dmr_commit_sync(struct dmr_system *sys, bool homes)
 	return w.r;
 }
 
+int dmr_commit_alloc(struct dmr_system *sys)
+{
+	u32 i;
+
+	INIT_WORK(&sys->commit_work, dmr_commit_work);
+	INIT_DELAYED_WORK(&sys->commit_timer, dmr_commit_timer);
+	for (i = 0; i < DMR_LOG_BATCH; i++) {
+		sys->log_pages[i] = alloc_page(GFP_KERNEL);
+		if (!sys->log_pages[i])
+			return -ENOMEM;
+	}
+	for (i = 0; i < DMR_TAIL_BATCH; i++) {
+		sys->tail_pages[i] = alloc_page(GFP_KERNEL);
+		if (!sys->tail_pages[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 /** dmr_commit_start() - begin the one-second commits; op_mutex is held */
 void dmr_commit_start(struct dmr_system *sys)
 {
-	INIT_WORK(&sys->commit_work, dmr_commit_work);
-	INIT_DELAYED_WORK(&sys->commit_timer, dmr_commit_timer);
 	queue_delayed_work(sys->commit_wq, &sys->commit_timer, DMR_COMMIT_PERIOD);
 }
 

@@ -73,15 +73,16 @@ int dmr_rw_sectors(struct dmr_system *sys, struct block_device *bdev, u64 sector
  * Whoever finds nothing to flush must know that the flush which covers it has
  * succeeded, not that somebody has begun one.
  *
- * Context: may sleep; the home is bound.
+ * Context: may sleep; the home may be unbound, and has been flushed then.
  * Return: 0 or a negative errno; what was written stays due then.
  */
 int dmr_home_flush(struct dmr_disk *disk)
 {
-	struct block_device *home = READ_ONCE(disk->home);
+	struct block_device *home;
 	int r = 0;
 
 	mutex_lock(&disk->flush_mutex);
+	home = disk->home;
 	if (home && READ_ONCE(disk->home_dirty)) {
 		WRITE_ONCE(disk->home_dirty, 0);
 		smp_mb();	/* cleared before the flush: what is written later sets it again */

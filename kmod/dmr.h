@@ -116,7 +116,7 @@ struct dmr_disk {
 	const struct dmr_disk_info *info;	/* in sys->sb, fixed while active */
 	u32 number;
 	struct block_device *home;	/* valid while any target of the disk is bound */
-	dev_t home_dev;
+	dev_t home_dev;			/* dmr_registry_mutex */
 	struct dmr_target *target[DMR_KINDS];	/* bound ones; op_mutex */
 	bool movable;			/* the replica target is bound; home_mutex */
 	dev_t dev[DMR_KINDS];		/* their devices, 0 if not bound; sb_mutex */
@@ -212,6 +212,7 @@ struct dmr_system {
 
 	struct mutex op_mutex;		/* operations, binding, activation */
 	bool active;			/* superblock read, log replayed */
+	bool claimed;			/* its UUIDs are taken; dmr_registry_mutex */
 	bool running;			/* some target is bound */
 	u32 nr_bound;
 	u8 host[16];
@@ -303,8 +304,6 @@ void dmr_system_leave(struct dmr_system *sys);
 void dmr_system_put(struct dmr_system *sys);
 struct dmr_system *dmr_system_find(const u8 *uuid, const char *name);
 struct dmr_system *dmr_system_next(struct dmr_system *prev);
-int dmr_system_activate(struct dmr_system *sys, struct dmr_target *t);
-void dmr_system_stop_idle(struct dmr_system *sys);
 bool dmr_system_may_reload(const struct dmr_target *t);
 int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t);
 void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t);
@@ -354,6 +353,8 @@ int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error);
 void dmr_io_wake(struct dmr_system *sys);
 void dmr_io_defer(struct dmr_io *io, struct bio *bio);
 void dmr_io_first_done(struct dmr_io *io, bool ok);
+int dmr_io_again(struct dmr_io *io, struct bio *bio, bool inline_);
+bool dmr_stays_bare(struct dmr_io *io, const struct dmr_table *tab, u64 key);
 u64 dmr_view_writes(struct dmr_system *sys, enum dmr_kind kind);
 
 /* partial.c: writes of less than a block */
@@ -375,6 +376,7 @@ bool dmr_commit_settled(struct dmr_system *sys, struct dmr_version *v);
 
 /* vacuum.c */
 void dmr_vacuum_kick(struct dmr_system *sys);
+void dmr_vacuum_first(struct dmr_system *sys);
 void dmr_vacuum_start(struct dmr_system *sys);
 void dmr_vacuum_stop(struct dmr_system *sys);
 void dmr_vacuum_hold(struct dmr_system *sys, bool hold);
@@ -382,7 +384,7 @@ void dmr_vacuum_work(struct work_struct *work);
 
 /* home.c */
 s64 dmr_home_move(struct dmr_system *sys, const struct dmr_need *need, u64 serial,
-		  bool (*more)(struct dmr_system *sys));
+		  bool (*more)(struct dmr_system *sys), bool *again);
 
 /* job.c */
 struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text);

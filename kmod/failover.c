@@ -95,7 +95,7 @@ void dmr_op_begin(struct dmr_op *op, enum dmr_kind kind)
  * error the view is back as it was.
  */
 static int dmr_end_locked(struct dmr_op *op, enum dmr_kind kind, struct dmr_sb *draft,
-			  struct dmr_table *fence, struct dmr_table *after)
+			  struct dmr_table *fence, struct dmr_table *after, struct dmr_table *back)
 {
 	struct dmr_system *sys = op->sys;
 	int r;
@@ -120,13 +120,13 @@ static int dmr_end_locked(struct dmr_op *op, enum dmr_kind kind, struct dmr_sb *
 		dmr_refuse_super(op, r);
 		goto bad;
 	}
+	kvfree(back);
 	dmr_table_publish(sys, after);
 	return 0;
 bad:
 	kvfree(after);
-	/* R12: the fence is lifted. */
-	if (dmr_publish(sys))
-		dmr_critical(sys, "no memory to bring a view back; detach and attach");
+	/* R12: the fence is lifted, whatever has failed. */
+	dmr_table_publish(sys, back);
 	return op->err;
 }
 
@@ -139,7 +139,7 @@ bad:
 void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *job)
 {
 	struct dmr_system *sys = op->sys;
-	struct dmr_table *fence, *after;
+	struct dmr_table *fence, *after, *back;
 	struct dmr_overlay *overlay;
 	struct dmr_sb *draft;
 	u32 epoch, i;
@@ -161,8 +161,9 @@ void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *job)
 	if (kind == DMR_LIVE)
 		dmr_draft_state(draft, DM_REPLICA_STATE_REPLICATING);
 	fence = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
+	back = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
 	after = dmr_table_make(sys, draft, DMR_EPOCH_NONE);
-	if (!fence || !after) {
+	if (!fence || !back || !after) {
 		dmr_refuse_memory(op);
 	} else if (!dmr_disks_lock(sys, kind)) {
 		dmr_refuse_timeout(op, "a failover device was being opened or closed for too long");
@@ -173,10 +174,11 @@ void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *job)
 	}
 	if (op->err) {
 		kvfree(fence);
+		kvfree(back);
 		kvfree(after);
 		return;
 	}
-	r = dmr_end_locked(op, kind, draft, fence, after);
+	r = dmr_end_locked(op, kind, draft, fence, after, back);
 	dmr_disks_unlock(sys, kind);
 	if (r)
 		return;

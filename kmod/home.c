@@ -35,6 +35,7 @@ struct dmr_mover {
 	struct dmr_version *chain[DMR_MOVE_CHAIN];
 	u64 keys[DMR_MOVE_KEYS];
 	u64 moved;			/* versions gone */
+	bool skipped;			/* something was busy: worth another pass */
 };
 
 static bool dmr_move_group(struct dmr_mover *m, const struct dmr_version *v)
@@ -53,9 +54,13 @@ static u32 dmr_move_chain(struct dmr_mover *m, u64 key, u32 with, u32 without)
 	for (v = dmr_map_first(&m->sys->map, key); v; v = dmr_map_next(v)) {
 		if (!dmr_move_group(m, v))
 			continue;
-		state = atomic_read(&v->state);
-		if ((state & without) || (state & with) != with || nr == DMR_MOVE_CHAIN)
+		if (nr == DMR_MOVE_CHAIN)
 			return 0;
+		state = atomic_read(&v->state);
+		if ((state & without) || (state & with) != with) {
+			m->skipped = true;
+			return 0;
+		}
 		m->chain[nr++] = v;
 	}
 	return nr;
@@ -280,6 +285,7 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count)
 		}
 		kfree(drop);
 		dmr_move_unmark(m, &m->moves[i]);
+		m->skipped |= !r;
 	}
 	if (!dropped)
 		return r;
@@ -339,12 +345,13 @@ out:
  * @need: who needs what, as durable in both superblocks.
  * @serial: of the table that @need was taken from.
  * @more: may it go on?  Asked between batches.
+ * @again: set if a chunk was in use and should be looked at again.
  *
  * Context: the vacuum's worker; may sleep.
  * Return: versions that are gone, or a negative errno.
  */
 s64 dmr_home_move(struct dmr_system *sys, const struct dmr_need *need, u64 serial,
-		  bool (*more)(struct dmr_system *sys))
+		  bool (*more)(struct dmr_system *sys), bool *again)
 {
 	struct dmr_mover *m = kvzalloc(sizeof(*m), GFP_KERNEL);
 	u32 b = 0, nr, i, blocks = sys->chunk_sectors / DMR_BLOCK_SECTORS;
@@ -373,6 +380,7 @@ s64 dmr_home_move(struct dmr_system *sys, const struct dmr_need *need, u64 seria
 			cond_resched();
 		}
 	}
+	*again = m->skipped;
 	if (!r)
 		r = m->moved;
 out:

@@ -299,13 +299,10 @@ static void dmr_io_count(struct dmr_io *io)
 	this_cpu_inc(*io->t->sys->writes[io->t->kind]);
 }
 
-static struct dmr_version *dmr_version_new(struct dmr_io *io, u64 key, u32 epoch, u32 slot,
-					   bool inline_)
+static struct dmr_version *dmr_version_new(struct dmr_io *io, u64 key, u32 epoch, u32 slot)
 {
-	struct dmr_system *sys = io->t->sys;
-	struct dmr_version *v;
+	struct dmr_version *v = mempool_alloc(io->t->sys->versions, GFP_NOWAIT | __GFP_NOWARN);
 
-	v = mempool_alloc(sys->versions, inline_ ? GFP_NOWAIT | __GFP_NOWARN : GFP_NOIO);
 	if (!v)
 		return NULL;
 	memset(v, 0, sizeof(*v));
@@ -315,9 +312,52 @@ static struct dmr_version *dmr_version_new(struct dmr_io *io, u64 key, u32 epoch
 	return v;
 }
 
-static bool dmr_map_full(struct dmr_system *sys, u32 more)
+/* How many more versions the map may hold (R8). */
+static u32 dmr_map_room(struct dmr_system *sys)
 {
-	return atomic64_read(&sys->map.versions) + more > (s64)sys->map.max_versions;
+	s64 room = sys->map.max_versions - atomic64_read(&sys->map.versions);
+
+	return clamp_t(s64, room, 0, U32_MAX);
+}
+
+/**
+ * dmr_io_again() - there was no memory for a version: begin again when there is
+ * @io: the bio's own data; it has entered.
+ * @bio: the bio, cut to what a worker can do in one piece.
+ * @inline_: not in a worker: do not wait here.
+ *
+ * The wait is outside of the grace section: the vacuum, which gives versions
+ * back, waits for those inside.  What it is given goes back into the reserve,
+ * for the next try.
+ *
+ * Context: a worker, unless @inline_.
+ * Return: DMR_TAKEN.
+ */
+int dmr_io_again(struct dmr_io *io, struct bio *bio, bool inline_)
+{
+	struct dmr_system *sys = io->t->sys;
+
+	dmr_io_leave(io);
+	if (!inline_)
+		mempool_free(mempool_alloc(sys->versions, GFP_NOIO), sys->versions);
+	dmr_io_defer(io, bio);
+	return DMR_TAKEN;
+}
+
+/**
+ * dmr_stays_bare() - must this chunk get no version?
+ * @io: the bio's own data.
+ * @tab: the table it entered under.
+ * @key: of the chunk, whose lock is held.
+ *
+ * While writes may go straight home, a chunk without a version gets none: a
+ * write that is on its way home would not be seen by who reads home to merge.
+ *
+ * Return: true if the bio has to begin again, and will go straight, too.
+ */
+bool dmr_stays_bare(struct dmr_io *io, const struct dmr_table *tab, u64 key)
+{
+	return tab->straight == io->t->kind && !dmr_map_first(&io->t->sys->map, key);
 }
 
 /*
@@ -325,16 +365,18 @@ static bool dmr_map_full(struct dmr_system *sys, u32 more)
  * each with this write counted in it.
  *
  * Return: how many; 0 with *status set: OK means somebody else was first, look
- * again; BLK_STS_RESOURCE means no memory without sleeping.
+ * again; BLK_STS_AGAIN that the chunk has become bare, BLK_STS_RESOURCE that there
+ * is no memory without sleeping.
  */
-static u32 dmr_first_open(struct dmr_io *io, u32 epoch, u64 sector, u32 want, u32 *slot,
-			  bool inline_, blk_status_t *status)
+static u32 dmr_first_open(struct dmr_io *io, const struct dmr_table *tab, u64 sector, u32 want,
+			  u32 *slot, blk_status_t *status)
 {
 	struct dmr_system *sys = io->t->sys;
-	u32 got, i;
+	u32 epoch = tab->view[io->t->kind].write, got, i;
 
 	*status = BLK_STS_NOSPC;
-	if (dmr_map_full(sys, want))
+	want = min(want, dmr_map_room(sys));
+	if (!want)
 		return 0;
 	got = dmr_slots_alloc(&sys->slots, want, slot);
 	if (!got)
@@ -343,7 +385,7 @@ static u32 dmr_first_open(struct dmr_io *io, u32 epoch, u64 sector, u32 want, u3
 	for (i = 0; i < got; i++) {
 		u64 key = dmr_io_key(io, sector) + i;
 		spinlock_t *lock = dmr_map_lock(&sys->map, key);
-		struct dmr_version *v = dmr_version_new(io, key, epoch, *slot + i, inline_);
+		struct dmr_version *v = dmr_version_new(io, key, epoch, *slot + i);
 		unsigned long flags;
 
 		if (!v) {
@@ -352,7 +394,9 @@ static u32 dmr_first_open(struct dmr_io *io, u32 epoch, u64 sector, u32 want, u3
 		}
 		atomic_set(&v->state, DMR_V_WRITER);
 		spin_lock_irqsave(lock, flags);
-		if (dmr_map_find(&sys->map, key, epoch)) {
+		if (dmr_stays_bare(io, tab, key))
+			*status = BLK_STS_AGAIN;
+		if (*status || dmr_map_find(&sys->map, key, epoch)) {
 			spin_unlock_irqrestore(lock, flags);
 			mempool_free(v, sys->versions);
 			break;
@@ -444,8 +488,8 @@ void dmr_io_first_done(struct dmr_io *io, bool ok)
 				had = v->data | v->zero;
 				/* Another write may have set them: then its record is due. */
 				if (mask & ~(v->data & ~v->zero)) {
-					dmr_version_set(v, mask);
 					dmr_commit_dirty(sys, v);
+					dmr_version_set(v, mask);
 				}
 				if (io->epoch & DMR_EPOCH_OVERLAY)
 					atomic64_add(hweight64(mask & ~had),
@@ -465,19 +509,27 @@ void dmr_io_first_done(struct dmr_io *io, bool ok)
 		dmr_io_wake(sys);
 }
 
+/* R8, R9: full is one thing, broken another. */
+static blk_status_t dmr_no_room(struct dmr_system *sys)
+{
+	return READ_ONCE(sys->critical) ? BLK_STS_IOERR : BLK_STS_NOSPC;
+}
+
 /* R7: log space for what is about to be due; a worker may wait for it. */
 static bool dmr_first_room(struct dmr_system *sys, u32 chunks, bool inline_)
 {
 	return inline_ ? dmr_commit_room(sys, chunks) : dmr_commit_make_room(sys, chunks);
 }
 
-static int dmr_io_first(struct dmr_io *io, struct bio *bio, u32 epoch, bool inline_)
+static int dmr_io_first(struct dmr_io *io, struct bio *bio, const struct dmr_table *tab,
+			bool inline_)
 {
 	struct dmr_target *t = io->t;
 	struct dmr_system *sys = t->sys;
 	u64 sector = bio->bi_iter.bi_sector, key = dmr_io_key(io, sector);
 	u32 offset = dmr_chunk_offset(sys, sector);
 	u32 sectors = bio_sectors(bio), want = 1, slot = 0, got;
+	u32 epoch = tab->view[t->kind].write;
 	blk_status_t status;
 	int r;
 
@@ -487,7 +539,7 @@ static int dmr_io_first(struct dmr_io *io, struct bio *bio, u32 epoch, bool inli
 
 	if (!dmr_first_room(sys, DMR_FIRST_MAX, inline_)) {
 		if (!inline_)
-			return dmr_io_finish(io, bio, BLK_STS_NOSPC);
+			return dmr_io_finish(io, bio, dmr_no_room(sys));
 		goto defer;
 	}
 	for (;;) {
@@ -510,15 +562,19 @@ static int dmr_io_first(struct dmr_io *io, struct bio *bio, u32 epoch, bool inli
 			for (got = 1; got < want; got++)
 				if (dmr_map_find(&sys->map, key + got, epoch))
 					break;
-			got = dmr_first_open(io, epoch, sector, got, &slot, inline_, &status);
+			got = dmr_first_open(io, tab, sector, got, &slot, &status);
 			if (got) {
 				sectors = min(sectors, got * sys->chunk_sectors - offset);
 				/* A worker's bio lies in one chunk: it is never cut here. */
 				dmr_io_cut(bio, sectors, inline_);
 				break;
 			}
-			if (status == BLK_STS_RESOURCE)
+			if (status == BLK_STS_AGAIN)
 				goto defer;
+			if (status == BLK_STS_RESOURCE) {
+				dmr_io_cut(bio, min(sectors, sys->chunk_sectors - offset), inline_);
+				return dmr_io_again(io, bio, inline_);
+			}
 		}
 		if (status != BLK_STS_OK)
 			return dmr_io_finish(io, bio, status);
@@ -581,7 +637,7 @@ static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_table *ta
 		dmr_io_defer(io, bio);
 		return DMR_TAKEN;
 	}
-	return dmr_io_first(io, bio, epoch, inline_);
+	return dmr_io_first(io, bio, tab, inline_);
 }
 
 /*----------------------------------------------------------------
@@ -593,8 +649,8 @@ static void dmr_zero_blocks(struct dmr_io *io, struct dmr_version *v, u64 mask)
 {
 	u64 had = v->data | v->zero;
 
-	dmr_version_zero(v, mask);
 	dmr_commit_dirty(io->t->sys, v);
+	dmr_version_zero(v, mask);
 	if (v->epoch & DMR_EPOCH_OVERLAY)
 		atomic64_add(hweight64(mask & ~had), &io->t->disk->overlay_blocks[io->t->kind]);
 }
@@ -644,18 +700,21 @@ static int dmr_io_discard(struct dmr_io *io, struct bio *bio, struct dmr_table *
 }
 
 /* Exact: blocks become zero in this epoch, with a version of no slot if need be. */
-static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, u32 epoch, bool inline_)
+static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_table *tab,
+			     bool inline_)
 {
 	struct dmr_system *sys = io->t->sys;
+	u32 epoch = tab->view[io->t->kind].write;
 	u64 sector = bio->bi_iter.bi_sector, key = dmr_io_key(io, sector);
 	u64 mask = dmr_whole_blocks(io, sector, bio_sectors(bio));
 	spinlock_t *lock = dmr_map_lock(&sys->map, key);
 	struct dmr_version *v, *new = NULL;
 	unsigned long flags;
+	bool bare;
 
 	if (!dmr_first_room(sys, 1, inline_)) {
 		if (!inline_)
-			return dmr_io_finish(io, bio, BLK_STS_NOSPC);
+			return dmr_io_finish(io, bio, dmr_no_room(sys));
 		dmr_io_defer(io, bio);
 		return DMR_TAKEN;
 	}
@@ -664,16 +723,22 @@ static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, u32 epoch, bool
 		v = dmr_map_find(&sys->map, key, epoch);
 		if (v && !dmr_version_hold(v))
 			v = NULL;
-		if (v || new)
+		bare = !v && dmr_stays_bare(io, tab, key);
+		if (v || new || bare)
 			break;
 		spin_unlock_irqrestore(lock, flags);
-		if (dmr_map_full(sys, 1))
+		if (!dmr_map_room(sys))
 			return dmr_io_finish(io, bio, BLK_STS_NOSPC);
-		new = dmr_version_new(io, key, epoch, DMR_SLOT_NONE, inline_);
-		if (!new) {
-			dmr_io_defer(io, bio);
-			return DMR_TAKEN;
-		}
+		new = dmr_version_new(io, key, epoch, DMR_SLOT_NONE);
+		if (!new)
+			return dmr_io_again(io, bio, inline_);
+	}
+	if (bare) {
+		spin_unlock_irqrestore(lock, flags);
+		if (new)
+			mempool_free(new, sys->versions);
+		dmr_io_defer(io, bio);
+		return DMR_TAKEN;
 	}
 	if (!v) {
 		dmr_map_insert(&sys->map, new);
@@ -708,20 +773,13 @@ static int dmr_io_zeroes(struct dmr_io *io, struct bio *bio, struct dmr_table *t
 	struct dmr_system *sys = t->sys;
 	u64 sector = bio->bi_iter.bi_sector;
 	u32 sectors = bio_sectors(bio), run;
-	int r;
 
 	if (tab->straight == t->kind) {
 		run = dmr_run_bare(io, sector, sectors);
+		/* Our limit is the smaller of store and home: home takes it if we were asked. */
 		if (run && dmr_io_cut(bio, run, inline_)) {
-			if (inline_) {
-				dmr_io_defer(io, bio);
-				return DMR_TAKEN;
-			}
-			r = blkdev_issue_zeroout(t->home->bdev, sector, run, GFP_NOIO, 0);
-			WRITE_ONCE(t->disk->home_dirty, 1);
-			if (!r && (bio->bi_opf & REQ_FUA))
-				r = blkdev_issue_flush(t->home->bdev);
-			return dmr_io_finish(io, bio, errno_to_blk_status(r));
+			io->kind = DMR_IO_STRAIGHT;
+			return dmr_remap(bio, t->home->bdev, sector);
 		}
 	}
 
@@ -737,8 +795,10 @@ static int dmr_io_zeroes(struct dmr_io *io, struct bio *bio, struct dmr_table *t
 	if (sector + sectors != t->disk->info->sectors)
 		sectors = round_down(sectors, DMR_BLOCK_SECTORS);
 	run = min(sectors, sys->chunk_sectors - dmr_chunk_offset(sys, sector));
-	dmr_io_cut(bio, run, inline_);
-	return dmr_io_zero_chunk(io, bio, tab->view[t->kind].write, inline_);
+	/* A worker's bio lies in one chunk. */
+	if (!dmr_io_cut(bio, run, inline_))
+		return dmr_io_finish(io, bio, BLK_STS_IOERR);
+	return dmr_io_zero_chunk(io, bio, tab, inline_);
 }
 
 /*----------------------------------------------------------------

@@ -6,6 +6,7 @@
  * (R12): who asked waits for it, and may leave.  One at a time per system.
  */
 #include <linux/delay.h>
+#include <linux/sched/mm.h>
 
 #include "operate.h"
 #include "trace.h"
@@ -190,13 +191,34 @@ u32 dmr_draft_overlay(struct dmr_sb *draft)
 	return draft->last_epoch;
 }
 
-/** dmr_publish() - the table of the state in force.  Return: 0 or -ENOMEM. */
-int dmr_publish(struct dmr_system *sys)
+/**
+ * dmr_publish() - put the table of the state in force, in force
+ * @sys: the system.
+ * @wait: ms that I/O under way may take to end, if writes may go straight home
+ *	from now and could not before.
+ *
+ * A bio of the old table may still give a bare chunk a version, which those of
+ * the new one rely upon to be bare: first they are let end.  If that takes too
+ * long writes go to slots until the next change, which is right as well.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int dmr_publish(struct dmr_system *sys, u32 wait)
 {
 	struct dmr_table *tab = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
 
 	if (!tab)
 		return -ENOMEM;
+	if (tab->straight >= 0 && tab->straight != sys->table->straight) {
+		tab->straight = -1;
+		dmr_table_publish(sys, tab);
+		if (!wait || dmr_grace_wait(&sys->grace, msecs_to_jiffies(wait)))
+			return 0;
+		dmr_table_reap(sys);
+		tab = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
+		if (!tab)
+			return 0;
+	}
 	dmr_table_publish(sys, tab);
 	return 0;
 }
@@ -243,7 +265,10 @@ static void dmr_op_work(struct work_struct *work)
 	struct dmr_system *sys = op->sys;
 	struct dmr_job *job = NULL;
 	bool changed = false;
+	unsigned int noio;
 
+	/* Reclaim must not wait for writes that wait for this operation. */
+	noio = memalloc_noio_save();
 	mutex_lock(&sys->op_mutex);
 	trace_dmr_op_begin(sys->sb->name, op->type);
 	if (dmr_op_allowed(op)) {
@@ -277,16 +302,16 @@ static void dmr_op_work(struct work_struct *work)
 	if (job)
 		op->job = job->id;
 	trace_dmr_op_end(sys->sb->name, op->type, op->code, op->job);
-	mutex_unlock(&sys->op_mutex);
-
-	/* Who has the answer finds its job ended. */
+	/* Who has the answer finds its job ended, and no detach ends it otherwise. */
 	if (op->code != DM_REPLICA_CODE_JOB_STARTED)
 		dmr_job_end(job, op->code, op->err ? op->msg : NULL);
+	mutex_unlock(&sys->op_mutex);
 	complete(&op->done);
 	if (job)
 		dmr_job_put(job);
 	if (changed)
 		dmr_netlink_system(sys);
+	memalloc_noio_restore(noio);
 	dmr_op_put(op);
 }
 

@@ -34,7 +34,7 @@ void dmr_draft_state(struct dmr_sb *draft, u32 state);
 bool dmr_draft_next(struct dmr_sb *draft);
 u32 dmr_draft_overlay(struct dmr_sb *draft);
 struct dmr_point *dmr_point_by_number(struct dmr_sb *sb, u64 number);
-int dmr_publish(struct dmr_system *sys);
+int dmr_publish(struct dmr_system *sys, u32 wait);
 
 /* The devices of one kind of view */
 bool dmr_disks_lock(struct dmr_system *sys, enum dmr_kind kind);

@@ -68,22 +68,29 @@ static int dmr_partial_read(struct dmr_io *io, const struct dmr_view *view, u64 
 /*
  * Take the chunk's version for ourselves, making one if there is none.
  *
- * Return: the version, or NULL with *r set: 0 means the bio was parked.
+ * Return: the version, or NULL with *r set: 0 means the bio was parked or deferred.
  */
-static struct dmr_version *dmr_partial_take(struct dmr_io *io, struct bio *bio, u64 key, u32 epoch,
-					    int *r)
+static struct dmr_version *dmr_partial_take(struct dmr_io *io, struct bio *bio, u64 key,
+					    const struct dmr_table *tab, int *r)
 {
 	struct dmr_system *sys = io->t->sys;
+	u32 epoch = tab->view[io->t->kind].write;
 	spinlock_t *lock = dmr_map_lock(&sys->map, key);
 	struct dmr_version *v, *new = NULL;
 	u32 slot = DMR_SLOT_NONE;
 	unsigned long flags;
+	bool bare = false;
 	int state;
 
-	/* Before the lock: either may be needed, and memory may have to be waited for. */
+	/* Before the lock: either may be needed. */
+	*r = 0;
+	new = mempool_alloc(sys->versions, GFP_NOWAIT | __GFP_NOWARN);
+	if (!new) {
+		dmr_io_again(io, bio, false);
+		return NULL;
+	}
 	if (!dmr_slots_alloc(&sys->slots, 1, &slot))
 		slot = DMR_SLOT_NONE;
-	new = mempool_alloc(sys->versions, GFP_NOIO);
 	memset(new, 0, sizeof(*new));
 	new->key = key;
 	new->epoch = epoch;
@@ -114,6 +121,9 @@ static struct dmr_version *dmr_partial_take(struct dmr_io *io, struct bio *bio, 
 		atomic_or(DMR_V_BUSY, &v->state);
 		goto out;
 	}
+	bare = dmr_stays_bare(io, tab, key);
+	if (bare)
+		goto out;
 	if (slot == DMR_SLOT_NONE ||
 	    atomic64_read(&sys->map.versions) >= (s64)sys->map.max_versions)
 		goto full;
@@ -135,6 +145,8 @@ out:
 		mempool_free(new, sys->versions);
 	if (slot != DMR_SLOT_NONE)
 		dmr_slots_free(&sys->slots, slot);
+	if (bare)
+		dmr_io_defer(io, bio);
 	return v;
 }
 
@@ -150,8 +162,8 @@ static void dmr_partial_give(struct dmr_io *io, struct dmr_version *v, u64 mask)
 	if (mask) {
 		u64 had = v->data | v->zero;
 
-		dmr_version_set(v, mask);
 		dmr_commit_dirty(sys, v);
+		dmr_version_set(v, mask);
 		if (v->epoch & DMR_EPOCH_OVERLAY)
 			atomic64_add(hweight64(mask & ~had),
 				     &io->t->disk->overlay_blocks[io->t->kind]);
@@ -176,7 +188,7 @@ int dmr_partial_write(struct dmr_io *io, struct bio *bio, struct dmr_table *tab)
 {
 	struct dmr_target *t = io->t;
 	struct dmr_system *sys = t->sys;
-	const struct dmr_view *view = &tab->view[t->kind];
+	struct dmr_view view = tab->view[t->kind];
 	u64 sector = bio->bi_iter.bi_sector, block = round_down(sector, DMR_BLOCK_SECTORS);
 	u64 key = dmr_key(t->disk_number, sector >> sys->chunk_shift), data, zero, mask;
 	u32 offset = block & (sys->chunk_sectors - 1);
@@ -188,9 +200,12 @@ int dmr_partial_write(struct dmr_io *io, struct bio *bio, struct dmr_table *tab)
 	int r = 0;
 
 	if (!dmr_commit_make_room(sys, 1))
-		return dmr_partial_end(io, bio, -ENOSPC);	/* R8 */
+		return dmr_partial_end(io, bio, READ_ONCE(sys->critical) ? -EIO : -ENOSPC);	/* R8, R9 */
+	/* R15: a merge of this epoch takes nothing from the next one, begun meanwhile. */
+	if (!view.overlay)
+		view.base = view.write;
 
-	v = dmr_partial_take(io, bio, key, view->write, &r);
+	v = dmr_partial_take(io, bio, key, tab, &r);
 	if (!v)
 		return r ? dmr_partial_end(io, bio, r) : DMR_TAKEN;
 
@@ -205,7 +220,7 @@ int dmr_partial_write(struct dmr_io *io, struct bio *bio, struct dmr_table *tab)
 				   (at >> SECTOR_SHIFT), page, at, bio->bi_iter.bi_size,
 				   REQ_OP_WRITE);
 	} else {
-		r = dmr_partial_read(io, view, block, sectors, page);
+		r = dmr_partial_read(io, &view, block, sectors, page);
 		if (!r) {
 			dmr_partial_merge(bio, page, at);
 			r = dmr_rw_sectors(sys, t->store->bdev,

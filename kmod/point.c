@@ -122,10 +122,10 @@ void dmr_op_point(struct dmr_op *op)
 	if (r) {
 		sys->ahead = true;
 		kvfree(after);
-		/* Without memory the pending table stays: it keeps more than it must. */
-		dmr_publish(sys);
 		if (sys->draining)
-			queue_work(sys->ops_wq, &sys->drain_work);
+			queue_work(sys->io_wq, &sys->drain_work);
+		/* Without memory the pending table stays: it keeps more than it must. */
+		dmr_publish(sys, 0);
 		return;
 	}
 	dmr_table_publish(sys, after);
@@ -140,7 +140,6 @@ void dmr_op_drop(struct dmr_op *op)
 {
 	struct dmr_system *sys = op->sys;
 	struct dmr_point *point;
-	struct dmr_table *after;
 	struct dmr_sb *draft;
 	u32 at;
 	int r;
@@ -161,14 +160,10 @@ void dmr_op_drop(struct dmr_op *op)
 	memmove(point, point + 1, (draft->nr_points - at - 1) * sizeof(*point));
 	draft->nr_points--;
 	memset(&draft->points[draft->nr_points], 0, sizeof(*point));
-	after = dmr_table_make(sys, draft, DMR_EPOCH_NONE);
-	if (!after)
-		return dmr_refuse_memory(op);
 	r = dmr_super_commit(sys, draft, "drop point");
-	if (r) {
-		kvfree(after);
+	if (r)
 		return dmr_refuse_super(op, r);
-	}
-	dmr_table_publish(sys, after);
+	/* Without memory the old table stays: it keeps more than it must. */
+	dmr_publish(sys, DMR_DRAIN_MS);
 	dmr_vacuum_kick(sys);
 }

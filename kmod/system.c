@@ -7,6 +7,8 @@
  * finds or makes the object; the store is read at the first resume, and what is
  * mutable belongs to the targets that are resumed (bound).
  */
+#include <linux/sched/signal.h>
+
 #include "dmr.h"
 #include "trace.h"
 
@@ -233,6 +235,7 @@ void dmr_critical(struct dmr_system *sys, const char *why)
 	if (cmpxchg(&sys->critical, NULL, why))
 		return;
 	DMERR("%s: critical: %s; detach, mend the device, check, attach", sys->sb->name, why);
+	dmr_vacuum_kick(sys);
 	dmr_netlink_system(sys);
 }
 
@@ -276,10 +279,13 @@ struct dmr_load {
 
 static int dmr_load_record(struct dmr_replay_ops *ops, const struct dmr_record *rec, u64 number)
 {
+	cond_resched();
+	if (fatal_signal_pending(current))
+		return -EINTR;
 	return dmr_rebuild_record(&container_of(ops, struct dmr_load, ops)->rb, rec, number);
 }
 
-/* What follows from the versions: slots in use, sizes of overlays. */
+/* What follows from the versions: slots in use, sizes of overlays, the epoch of writes. */
 static int dmr_load_account(struct dmr_system *sys)
 {
 	const struct dmr_sb *sb = sys->sb;
@@ -294,6 +300,12 @@ static int dmr_load_account(struct dmr_system *sys)
 				if (r)
 					return r;
 			}
+			/*
+			 * Writes had gone on to the next epoch when a point came to
+			 * nothing: they never go back under what they wrote there.
+			 */
+			if (v->epoch == sb->next_epoch)
+				sys->ahead = true;
 			if (v->epoch == sb->live.epoch)
 				kind = DMR_LIVE;
 			else if (v->epoch == sb->test.epoch)
@@ -304,24 +316,37 @@ static int dmr_load_account(struct dmr_system *sys)
 			atomic64_add(hweight64(v->data | v->zero),
 				     &sys->disks[dmr_key_disk(v->key)].overlay_blocks[kind]);
 		}
+		if (!(i & 0xffff))
+			cond_resched();
 	}
 	return 0;
 }
 
-/* One store UUID and one system UUID are active once (a copy of a store is refused). */
-static bool dmr_system_twin(struct dmr_system *sys)
+/*
+ * One store UUID and one system UUID are active once (a copy of a store is
+ * refused).  Of two that come at the same time the first here has it.
+ */
+static bool dmr_system_claim(struct dmr_system *sys)
 {
 	struct dmr_system *other;
 	bool twin = false;
 
 	mutex_lock(&dmr_registry_mutex);
 	list_for_each_entry(other, &dmr_systems, list)
-		if (other != sys && smp_load_acquire(&other->active) &&
+		if (other != sys && other->claimed &&
 		    (!memcmp(other->sb->store_uuid, sys->sb->store_uuid, 16) ||
 		     !memcmp(other->sb->system_uuid, sys->sb->system_uuid, 16)))
 			twin = true;
+	sys->claimed = !twin;
 	mutex_unlock(&dmr_registry_mutex);
-	return twin;
+	return !twin;
+}
+
+static void dmr_system_disclaim(struct dmr_system *sys)
+{
+	mutex_lock(&dmr_registry_mutex);
+	sys->claimed = false;
+	mutex_unlock(&dmr_registry_mutex);
 }
 
 static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
@@ -345,13 +370,15 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 		DMERR("%s: the store is shorter than its superblock says", sys->store_name);
 		return -EUCLEAN;
 	}
-	if (dmr_system_twin(sys)) {
-		DMERR("%s: a store or a system of this UUID is attached already", sys->store_name);
-		return -EEXIST;
-	}
-	if ((sb->flags & DMR_SB_ACTIVE) && memcmp(sb->active_host, t->host, 16) && !t->takeover) {
+	/* A host without an id is nobody in particular. */
+	if ((sb->flags & DMR_SB_ACTIVE) && memchr_inv(sb->active_host, 0, 16) &&
+	    memcmp(sb->active_host, t->host, 16) && !t->takeover) {
 		DMERR("%s: another host has it attached", sys->store_name);
 		return -EBUSY;
+	}
+	if (!dmr_system_claim(sys)) {
+		DMERR("%s: a store or a system of this UUID is attached already", sys->store_name);
+		return -EEXIST;
 	}
 
 	load = kvzalloc(sizeof(*load), GFP_KERNEL);
@@ -368,6 +395,7 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 	}
 	for (i = 0; i < DMR_KINDS; i++)
 		atomic64_set(&sys->overlay_versions[i], 0);
+	sys->ahead = false;
 
 	/* Slots, and versions of zeroes only beside them: as dmr_geometry() sized the ring. */
 	r = dmr_map_init(&sys->map, dmr_usable_slots(sb) + dmr_usable_slots(sb) / 4 + 1024,
@@ -408,7 +436,6 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 	sys->job_next = sb->job_number + 1;
 	memcpy(sys->host, t->host, 16);
 
-	sys->ahead = false;
 	tab = dmr_table_make(sys, sb, DMR_EPOCH_NONE);
 	if (!tab) {
 		r = -ENOMEM;
@@ -428,10 +455,32 @@ bad_rebuild:
 bad_slots:
 	dmr_map_exit(&sys->map);
 bad_load:
+	dmr_system_disclaim(sys);
 	kvfree(sys->disks);
 	sys->disks = NULL;
 	kvfree(load);
 	return r;
+}
+
+/*
+ * A home belongs to one disk of one system.  Claims of dm are shared, so nobody
+ * else sees to that.
+ */
+static bool dmr_home_taken(struct dmr_system *sys, struct dmr_disk *disk, dev_t home)
+{
+	struct dmr_system *other;
+	bool taken = false;
+	u32 i;
+
+	mutex_lock(&dmr_registry_mutex);
+	list_for_each_entry(other, &dmr_systems, list)
+		for (i = 0; smp_load_acquire(&other->active) && i < other->sb->nr_disks; i++)
+			if (&other->disks[i] != disk && other->disks[i].home_dev == home)
+				taken = true;
+	if (!taken)
+		disk->home_dev = home;
+	mutex_unlock(&dmr_registry_mutex);
+	return taken;
 }
 
 static int dmr_system_fits(struct dmr_system *sys, struct dmr_target *t)
@@ -445,13 +494,17 @@ static int dmr_system_fits(struct dmr_system *sys, struct dmr_target *t)
 	}
 	disk = &sys->disks[t->disk_number];
 	info = disk->info;
+	if (disk->target[t->kind]) {
+		DMERR("%s: disk %s has such a device already", sys->sb->name, info->name);
+		return -EBUSY;
+	}
 	if (t->ti->len != info->sectors || bdev_nr_sectors(t->home->bdev) != info->sectors) {
 		DMERR("%s: disk %s has %llu sectors, the table %llu, its home %llu",
 		      sys->sb->name, info->name, info->sectors, (u64)t->ti->len,
 		      (u64)bdev_nr_sectors(t->home->bdev));
 		return -EINVAL;
 	}
-	if (disk->home_dev && disk->home_dev != t->home->bdev->bd_dev) {
+	if (disk->home && disk->home != t->home->bdev) {
 		DMERR("%s: disk %s is bound to another home", sys->sb->name, info->name);
 		return -EBUSY;
 	}
@@ -463,12 +516,45 @@ static int dmr_system_fits(struct dmr_system *sys, struct dmr_target *t)
 	return 0;
 }
 
+/*
+ * Suspended and resumed without a new table: what memory knows is in force only
+ * if nobody has had the store meanwhile.
+ */
+static int dmr_system_same(struct dmr_system *sys)
+{
+	struct dmr_damage dmg = { .reason = "no reason given" };
+	struct dmr_sb *sb = kvzalloc(sizeof(*sb), GFP_NOIO);
+	struct dmr_reader_bdev reader;
+	u64 other_seq, other_state;
+	int r;
+
+	if (!sb)
+		return -ENOMEM;
+	dmr_reader_init(&reader, sys);
+	r = dmr_replay_super(&reader.rd, sb, &other_seq, &other_state, &dmg);
+	if (r) {
+		DMERR("%s: %s; see replicactl check", sys->store_name, dmg.reason);
+	} else if (sb->seq != sys->sb->seq || sb->copy != sys->sb->copy ||
+		   memcmp(sb->store_uuid, sys->sb->store_uuid, 16)) {
+		DMERR("%s: the store was changed while it was suspended; detach and attach",
+		      sys->store_name);
+		r = -ESTALE;
+	}
+	kvfree(sb);
+	return r;
+}
+
 /* The first target: this host has it now, durable before any log block or slot write. */
-static int dmr_system_start(struct dmr_system *sys)
+static int dmr_system_start(struct dmr_system *sys, bool loaded)
 {
 	struct dmr_sb *draft = sys->draft;
 	int r;
 
+	if (!loaded) {
+		r = dmr_system_same(sys);
+		if (r)
+			return r;
+	}
 	/* R6: what replay took may still be in the device's cache; nothing builds on that. */
 	r = blkdev_issue_flush(sys->store);
 	if (r)
@@ -481,6 +567,8 @@ static int dmr_system_start(struct dmr_system *sys)
 	r = dmr_super_commit(sys, draft, "attach");
 	if (r)
 		return r;
+	if (loaded)
+		dmr_vacuum_first(sys);
 	dmr_commit_start(sys);
 	dmr_vacuum_start(sys);
 	sys->running = true;
@@ -505,46 +593,6 @@ static void dmr_system_stop(struct dmr_system *sys)
 }
 
 /**
- * dmr_system_stop_idle() - stop a system that no target is bound to
- * @sys: the system; its store is still held by the caller.
- *
- * For a table that was made ready to resume and then thrown away.
- * Context: may sleep.
- */
-void dmr_system_stop_idle(struct dmr_system *sys)
-{
-	mutex_lock(&sys->op_mutex);
-	if (sys->running && !sys->nr_bound)
-		dmr_system_stop(sys);
-	mutex_unlock(&sys->op_mutex);
-}
-
-/**
- * dmr_system_activate() - make ready for a target's resume
- * @sys: the system.
- * @t: the target.
- *
- * The first one reads the store and replays the log; later ones only check.
- *
- * Context: preresume; may sleep.
- * Return: 0 or a negative errno; the reason is in the kernel log.
- */
-int dmr_system_activate(struct dmr_system *sys, struct dmr_target *t)
-{
-	int r = 0;
-
-	mutex_lock(&sys->op_mutex);
-	if (!sys->active)
-		r = dmr_system_load(sys, t);
-	if (!r)
-		r = dmr_system_fits(sys, t);
-	if (!r && !sys->running)
-		r = dmr_system_start(sys);
-	mutex_unlock(&sys->op_mutex);
-	return r;
-}
-
-/**
  * dmr_system_may_reload() - may this table follow the one that its device has?
  * @t: the new target, its devices open.
  *
@@ -562,20 +610,19 @@ bool dmr_system_may_reload(const struct dmr_target *t)
 	u32 i, kind;
 
 	while (!found && (sys = dmr_system_next(sys))) {
-		mutex_lock(&sys->sb_mutex);
+		/* No mutex: a system that hangs must not hold up the others' tables. */
 		for (i = 0; smp_load_acquire(&sys->active) && i < sys->sb->nr_disks; i++) {
 			const struct dmr_disk *disk = &sys->disks[i];
 
 			for (kind = 0; kind < DMR_KINDS; kind++) {
-				if (disk->dev[kind] != t->own_dev)
+				if (READ_ONCE(disk->dev[kind]) != t->own_dev)
 					continue;
 				found = true;
 				may = sys == t->sys && i == t->disk_number && kind == t->kind &&
-				      disk->home_dev == t->home->bdev->bd_dev &&
+				      READ_ONCE(disk->home_dev) == t->home->bdev->bd_dev &&
 				      disk->info->sectors == t->ti->len;
 			}
 		}
-		mutex_unlock(&sys->sb_mutex);
 	}
 	if (sys)
 		dmr_system_put(sys);
@@ -583,23 +630,41 @@ bool dmr_system_may_reload(const struct dmr_target *t)
 }
 
 /**
- * dmr_system_bind() - a target is resumed: it does its disk's I/O from now
- * @sys: the system, activated.
+ * dmr_system_bind() - a target is about to be resumed: it does its disk's I/O from now
+ * @sys: the system.
  * @t: the target.
  *
- * Context: resume; may sleep.
- * Return: 0; -EBUSY if the disk has such a device already.
+ * The first one reads the store, replays the log and notes this host in the
+ * store; later ones only check.
+ *
+ * Context: preresume; may sleep.
+ * Return: 0 or a negative errno; the reason is in the kernel log.
  */
 int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t)
 {
-	struct dmr_disk *disk = &sys->disks[t->disk_number];
 	struct gendisk *gd = dm_disk(dm_table_get_md(t->ti->table));
+	bool loaded = false;
+	struct dmr_disk *disk;
 	int r = 0;
 
 	mutex_lock(&sys->op_mutex);
-	if (disk->target[t->kind]) {
-		DMERR("%s: disk %s has such a device already", sys->sb->name, disk->info->name);
+	if (!sys->active) {
+		r = dmr_system_load(sys, t);
+		loaded = true;
+	}
+	if (!r)
+		r = dmr_system_fits(sys, t);
+	if (!r && !sys->running)
+		r = dmr_system_start(sys, loaded);
+	if (r)
+		goto out;
+	disk = &sys->disks[t->disk_number];
+	if (dmr_home_taken(sys, disk, t->home->bdev->bd_dev)) {
+		DMERR("%s: the home of disk %s is that of another disk", sys->sb->name,
+		      disk->info->name);
 		r = -EBUSY;
+		if (!sys->nr_bound)
+			dmr_system_stop(sys);
 		goto out;
 	}
 	t->disk = disk;
@@ -610,12 +675,12 @@ int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t)
 	disk->gd[t->kind] = gd;
 	disk->dev[t->kind] = disk_devt(gd);
 	disk->home = t->home->bdev;
-	disk->home_dev = t->home->bdev->bd_dev;
 	mutex_unlock(&sys->sb_mutex);
 	if (t->kind == DMR_REPLICA) {
 		mutex_lock(&sys->home_mutex);
 		disk->movable = true;
 		mutex_unlock(&sys->home_mutex);
+		dmr_vacuum_kick(sys);	/* now it can be moved home */
 	}
 out:
 	mutex_unlock(&sys->op_mutex);
@@ -659,12 +724,18 @@ void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t)
 	if (i == DMR_KINDS) {
 		/* Its home may go: what was written there directly is flushed first. */
 		dmr_home_flush(disk);
+		mutex_lock(&disk->flush_mutex);	/* nobody flushes it for the vacuum any more */
 		disk->home = NULL;
-		disk->home_dev = 0;
+		mutex_unlock(&disk->flush_mutex);
 	} else {
 		disk->home = disk->target[i]->home->bdev;
 	}
 	mutex_unlock(&sys->sb_mutex);
+	if (!disk->home) {
+		mutex_lock(&dmr_registry_mutex);
+		disk->home_dev = 0;
+		mutex_unlock(&dmr_registry_mutex);
+	}
 out:
 	mutex_unlock(&sys->op_mutex);
 	dmr_netlink_system(sys);

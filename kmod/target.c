@@ -23,7 +23,9 @@ static void dmr_target_free(struct dm_target *ti)
 		list_del(&t->replicas);
 	mutex_unlock(&dmr_registry_mutex);
 	if (t->sys) {
-		dmr_system_stop_idle(t->sys);
+		/* dm suspends nothing that a failed resume has left suspended. */
+		if (t->bound)
+			dmr_system_unbind(t->sys, t);
 		dmr_system_leave(t->sys);
 	}
 	if (t->home)
@@ -249,10 +251,9 @@ static int dmr_target_end_io(struct dm_target *ti, struct bio *bio, blk_status_t
 static int dmr_target_preresume(struct dm_target *ti)
 {
 	struct dmr_target *t = ti->private;
-	int r = dmr_system_activate(t->sys, t);
 
 	/* Bios need it as soon as the device runs; resume() cannot fail. */
-	return r ?: dmr_system_bind(t->sys, t);
+	return dmr_system_bind(t->sys, t);
 }
 
 static void dmr_target_postsuspend(struct dm_target *ti)
@@ -340,6 +341,7 @@ static void dmr_target_io_hints(struct dm_target *ti, struct queue_limits *limit
 static struct target_type replica_target = {
 	.name = "replica",
 	.version = { 1, 0, 0 },
+	.features = DM_TARGET_SINGLETON,
 	.module = THIS_MODULE,
 	.ctr = replica_ctr,
 	.dtr = dmr_target_free,
@@ -355,6 +357,7 @@ static struct target_type replica_target = {
 static struct target_type failover_target = {
 	.name = "failover",
 	.version = { 1, 0, 0 },
+	.features = DM_TARGET_SINGLETON,
 	.module = THIS_MODULE,
 	.ctr = failover_ctr,
 	.dtr = dmr_target_free,

@@ -12,6 +12,7 @@
 #include "trace.h"
 
 #define DMR_SWEEP_BATCH		512	/* versions freed per grace period */
+#define DMR_PASS_AGAIN		(5 * HZ)	/* until what was in use is looked at again */
 #define DMR_PASS_JOBS		8	/* running jobs that versions are counted for */
 #define DMR_SWEEP_BUCKETS	4096	/* buckets looked at between two looks at the table */
 
@@ -147,6 +148,28 @@ static void dmr_pass_jobs(struct dmr_system *sys, bool ended)
 	} while (found);
 }
 
+/* R9: nothing is reclaimed any more; who waits for it is told. */
+static void dmr_pass_give_up(struct dmr_system *sys)
+{
+	struct dmr_job *job, *found;
+
+	do {
+		found = NULL;
+		mutex_lock(&sys->job_mutex);
+		list_for_each_entry(job, &sys->jobs, list) {
+			if (job->state == DM_REPLICA_JOB_STATE_RUNNING && job->epoch) {
+				kref_get(&job->ref);
+				found = job;
+				break;
+			}
+		}
+		mutex_unlock(&sys->job_mutex);
+		dmr_job_end(found, DM_REPLICA_CODE_UNKNOWN,
+			    "the system is critical; reclaiming goes on after the next attach");
+		dmr_job_put(found);
+	} while (found);
+}
+
 static void dmr_pass_mark_jobs(struct dmr_system *sys)
 {
 	struct dmr_job *job;
@@ -178,15 +201,18 @@ void dmr_vacuum_work(struct work_struct *work)
 	struct dmr_version *garbage = NULL;
 	struct dmr_pass pass;
 	u32 b = 0, end, count = 0;
+	bool again = false;
 	int r;
 
+	if (READ_ONCE(sys->critical))
+		dmr_pass_give_up(sys);
 	if (!dmr_vacuum_may_run(sys))
 		return;
 	dmr_pass_mark_jobs(sys);
 	r = dmr_pass_begin(sys, &pass);
 	if (r) {
-		if (r == -ENOMEM)
-			queue_delayed_work(sys->ops_wq, &sys->vacuum_work, HZ);
+		/* No memory, or a superblock that was taken back; critical ends it. */
+		queue_delayed_work(sys->ops_wq, &sys->vacuum_work, HZ);
 		return;
 	}
 	end = 1U << sys->map.bucket_bits;
@@ -204,7 +230,8 @@ void dmr_vacuum_work(struct work_struct *work)
 	if (garbage)
 		dmr_pass_free(sys, &pass, garbage);
 	if (b == end && !pass.moved_on) {
-		s64 moved = dmr_home_move(sys, &pass.need, pass.serial, dmr_vacuum_may_run);
+		s64 moved = dmr_home_move(sys, &pass.need, pass.serial, dmr_vacuum_may_run,
+					  &again);
 
 		if (moved > 0)
 			pass.freed += moved;
@@ -218,14 +245,51 @@ void dmr_vacuum_work(struct work_struct *work)
 	if (b < end)
 		return;		/* held or stopped: begin again when let go */
 	dmr_pass_jobs(sys, true);
+	if (again)
+		queue_delayed_work(sys->ops_wq, &sys->vacuum_work, DMR_PASS_AGAIN);
 	if (pass.freed)
 		dmr_netlink_system(sys);
+}
+
+/**
+ * dmr_vacuum_first() - reclaim what replay brought back, before any I/O
+ * @sys: the system, just loaded, its first superblock written; no target is bound.
+ *
+ * A version that was superseded is taken out of memory, not out of the log: its
+ * record brings it back, and with it a slot that was free.  Without this a store
+ * could be full of the dead when the first write comes.
+ *
+ * Context: may sleep; op_mutex is held.
+ */
+void dmr_vacuum_first(struct dmr_system *sys)
+{
+	struct dmr_version *garbage, *v;
+	struct dmr_table *tab = sys->table;
+	struct dmr_need need = tab->need;
+	u32 b, count = 0;
+
+	/* R3; if it cannot be written now the vacuum tries again. */
+	if (dmr_super_sync_copies(sys))
+		return;
+	need.durable = sys->log_durable;	/* all of it was read from the store */
+	for (b = 0; b < 1U << sys->map.bucket_bits; b++) {
+		garbage = dmr_map_sweep(&sys->map, b, &need, NULL, &count);
+		while ((v = garbage)) {
+			garbage = dmr_garbage_next(v);
+			if (v->slot != DMR_SLOT_NONE)
+				dmr_slots_free(&sys->slots, v->slot);
+			mempool_free(v, sys->versions);
+		}
+		if (!(b & 0xfff))
+			cond_resched();
+	}
 }
 
 /** dmr_vacuum_kick() - there may be something to reclaim; any context */
 void dmr_vacuum_kick(struct dmr_system *sys)
 {
-	if (dmr_vacuum_may_run(sys))
+	/* When critical it has jobs to end. */
+	if (dmr_vacuum_may_run(sys) || (READ_ONCE(sys->critical) && !READ_ONCE(sys->vacuum_stop)))
 		mod_delayed_work(sys->ops_wq, &sys->vacuum_work, 0);
 }
 
