@@ -270,6 +270,7 @@ struct dmreplica_found {
 	bool known;			/* a configuration file names this system */
 	bool attached;
 	bool twin;			/* another device holds a store of the same system */
+	bool name_taken;		/* another system has this name, or it is none */
 };
 
 /**

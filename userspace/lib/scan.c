@@ -186,6 +186,28 @@ static void mark_twins(struct dmreplica_found *found, size_t nr)
 				found[i].twin = true;
 }
 
+/*
+ * A file is found by its name: what a store says about itself must not replace
+ * the file of another system.
+ */
+static void mark_names(struct dmreplica_found *found, size_t nr,
+		       const struct dmreplica_system *known, size_t nr_known)
+{
+	size_t i, j;
+
+	for (i = 0; i < nr; i++) {
+		found[i].name_taken = dmrl_system_name_fault(found[i].conf.name) != NULL;
+		for (j = 0; j < nr_known; j++)
+			if (!strcmp(found[i].conf.name, known[j].name) &&
+			    memcmp(found[i].conf.uuid, known[j].uuid, 16))
+				found[i].name_taken = true;
+		for (j = 0; j < nr; j++)
+			if (!strcmp(found[i].conf.name, found[j].conf.name) &&
+			    memcmp(found[i].conf.uuid, found[j].conf.uuid, 16))
+				found[i].name_taken = true;
+	}
+}
+
 static int add_known(struct dmreplica *ctx, struct dmreplica_found *found, size_t nr)
 {
 	struct dmreplica_system *list;
@@ -206,8 +228,21 @@ static int add_known(struct dmreplica *ctx, struct dmreplica_found *found, size_
 			keep_paths(ctx, &found[i]);
 	}
 	mark_twins(found, nr);
+	mark_names(found, nr, list, nr_known);
 	free(list);
 	return 0;
+}
+
+static bool is_known_home(const struct dmreplica_conf *known, size_t nr, dev_t dev)
+{
+	unsigned int d;
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		for (d = 0; d < known[i].nr_disks; d++)
+			if (dmrl_is_device(known[i].disks[d].path, major(dev), minor(dev)))
+				return true;
+	return false;
 }
 
 int dmreplica_scan(struct dmreplica *ctx, const char *const *paths, unsigned int nr_paths,
@@ -216,17 +251,23 @@ int dmreplica_scan(struct dmreplica *ctx, const char *const *paths, unsigned int
 	struct dmrl_list devices = { .size = sizeof(struct dmreplica_blockdev) };
 	struct dmrl_list result = { .size = sizeof(struct dmreplica_found) };
 	const struct dmreplica_blockdev *bdev;
+	struct dmreplica_conf *known = NULL;
 	struct dmreplica_found *found;
-	size_t i, count;
+	size_t i, count, nr_known = 0;
 	int code;
 
 	*list = NULL;
 	*nr = 0;
 	dmrl_clear(ctx);
 	code = all_devices(ctx, &devices);
+	if (!code)
+		code = dmreplica_conf_list(ctx, &known, &nr_known);
 	bdev = devices.items;
 	count = paths ? nr_paths : devices.nr;
 	for (i = 0; !code && i < count; i++) {
+		/* what a guest has written to its disk is nobody's store, unless one says so */
+		if (!paths && is_known_home(known, nr_known, bdev[i].dev))
+			continue;
 		found = dmrl_list_add(&result);
 		if (!found) {
 			code = dmrl_no_memory(ctx);
@@ -239,6 +280,7 @@ int dmreplica_scan(struct dmreplica *ctx, const char *const *paths, unsigned int
 		}
 	}
 	free(devices.items);
+	free(known);
 	if (!code)
 		code = add_known(ctx, result.items, result.nr);
 	if (code) {

@@ -217,6 +217,12 @@ int cmd_scan(struct dmreplica *ctx, int argc, char **argv)
 			status = dmreplica_exit_status(DM_REPLICA_CODE_FAILED);
 			continue;
 		}
+		if (list[i].name_taken) {
+			fprintf(stderr, "replicactl: warning: another system is called %s, or that is no name: the file of %s is not written\n",
+				list[i].conf.name, text_uuid(list[i].conf.uuid));
+			status = dmreplica_exit_status(DM_REPLICA_CODE_FAILED);
+			continue;
+		}
 		if (list[i].missing) {
 			fprintf(stderr, "replicactl: warning: homes of %s were not found: its file is not written\n",
 				list[i].conf.name);
