@@ -197,5 +197,4 @@ void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *job)
 		}
 	}
 	dmr_disks_announce(sys, kind, false);
-	dmr_vacuum_kick(sys);
 }

@@ -307,6 +307,9 @@ static void dmr_op_work(struct work_struct *work)
 		dmr_job_end(job, op->code, op->err ? op->msg : NULL);
 	mutex_unlock(&sys->op_mutex);
 	complete(&op->done);
+	/* Its I/O is not to be in the way of the answer. */
+	if (changed)
+		dmr_vacuum_kick(sys);
 	if (job)
 		dmr_job_put(job);
 	if (changed)

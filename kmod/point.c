@@ -165,5 +165,4 @@ void dmr_op_drop(struct dmr_op *op)
 		return dmr_refuse_super(op, r);
 	/* Without memory the old table stays: it keeps more than it must. */
 	dmr_publish(sys, DMR_DRAIN_MS);
-	dmr_vacuum_kick(sys);
 }
