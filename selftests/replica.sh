@@ -156,12 +156,16 @@ replicactl: $code $want: "*) ;;
 }
 
 watched_sums() {
-	local w n
+	local w d n first='' steps=()
 	for w in $watched; do
 		n=128K
 		case $w in *:*) n=${w#*:} ;; esac
-		"$io" "$(device "${w%:*}")" h:0:"$n"
+		d=${w%:*}
+		case $d in /*) ;; *) d=/dev/vm/$d ;; esac
+		if [ -z "$first" ]; then first=$d; else steps+=("o:$d"); fi
+		steps+=("h:0:$n")
 	done
+	[ -z "$first" ] || "$io" "$first" "${steps[@]}"
 }
 
 # holder DEVICE...: a process that has them open for writing; its number in
