@@ -18,7 +18,6 @@ swap() { dmsetup load home --table "$1" && dmsetup suspend home && dmsetup resum
 
 make_system e s0 vda=/dev/mapper/home vdb=d1
 rep=/dev/mapper/e-vda-replica
-watched=''
 
 "$io" $rep w:0:1M:1 f || die "cannot write"
 for first in 1 ''; do
