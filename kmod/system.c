@@ -466,7 +466,7 @@ bad_load:
  * A home belongs to one disk of one system.  Claims of dm are shared, so nobody
  * else sees to that.
  */
-static bool dmr_home_taken(struct dmr_system *sys, struct dmr_disk *disk, dev_t home)
+static bool dmr_home_taken(struct dmr_disk *disk, dev_t home)
 {
 	struct dmr_system *other;
 	bool taken = false;
@@ -659,7 +659,7 @@ int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t)
 	if (r)
 		goto out;
 	disk = &sys->disks[t->disk_number];
-	if (dmr_home_taken(sys, disk, t->home->bdev->bd_dev)) {
+	if (dmr_home_taken(disk, t->home->bdev->bd_dev)) {
 		DMERR("%s: the home of disk %s is that of another disk", sys->sb->name,
 		      disk->info->name);
 		r = -EBUSY;
