@@ -53,9 +53,50 @@ struct dmr_point {
 };
 
 /**
+ * struct dmr_settings - settings and counters in host form
+ *
+ * Field meanings are those of struct dmr_disk_settings, with each number as it
+ * applies: what is stored plus one on disk is not so here.  Never zeroed but by
+ * dmr_settings_init().
+ */
+struct dmr_settings {
+	u32 keep_last;
+	u32 keep_hourly;
+	u32 keep_daily;
+	u32 keep_weekly;
+	u64 keep_within;
+	u32 space_low;
+	u32 space_critical;
+	u32 full_policy;
+	u64 live_reserve;
+	u64 point_interval;
+	u64 decide_within;
+	u64 vacuum_rate;
+	u64 points_made;
+	u64 points_dropped;
+	u64 last_point_time;
+	u64 last_test_time;
+};
+
+struct dmr_ip {
+	u8 family;		/* 4 or 6; 0: there is none */
+	u8 prefix;
+	u8 ip[16];
+};
+
+/** struct dmr_adapter - a network adapter's settings; lists end at the first without family */
+struct dmr_adapter {
+	u8 mac[6];
+	u8 dhcp;
+	struct dmr_ip addresses[DMR_MAX_ADDRESSES];
+	struct dmr_ip gateways[DMR_MAX_GATEWAYS];
+	struct dmr_ip dns[DMR_MAX_DNS];
+};
+
+/**
  * struct dmr_sb - a superblock in host form
  *
- * Field meanings are those of struct dmr_disk_sb.  Some 50 KiB: allocate it
+ * Field meanings are those of struct dmr_disk_sb.  Some 60 KiB: allocate it
  * with kvzalloc(), never on the stack.
  */
 struct dmr_sb {
@@ -98,9 +139,11 @@ struct dmr_sb {
 	u64 active_time;
 	u64 next_point;
 	u64 job_number;
-	u8 settings[512];
+	u32 nr_adapters;
+	struct dmr_settings settings;
 	struct dmr_disk_info disks[DMR_MAX_DISKS];
 	struct dmr_point points[DMR_MAX_POINTS];	/* by rising epoch */
+	struct dmr_adapter adapters[DMR_MAX_ADAPTERS];	/* by rising address */
 };
 
 /**
@@ -139,6 +182,27 @@ enum dmr_verdict dmr_sb_decode(const void *buf, u32 copy, struct dmr_sb *sb,
  * Return: NULL if it is, otherwise a constant text naming the first that is not.
  */
 const char *dmr_sb_validate(const struct dmr_sb *sb);
+
+/** dmr_settings_init() - the settings of a new store: the default of each */
+void dmr_settings_init(struct dmr_settings *set);
+
+/**
+ * dmr_settings_check() - are these settings possible?
+ * @set: settings.
+ *
+ * Return: NULL if they are, otherwise a constant text that says what is wrong
+ * and what is allowed.
+ */
+const char *dmr_settings_check(const struct dmr_settings *set);
+
+/**
+ * dmr_adapter_check() - are these settings of a network adapter possible?
+ * @adapter: settings.
+ *
+ * Return: NULL if they are, otherwise a constant text that says what is wrong
+ * and what is allowed.
+ */
+const char *dmr_adapter_check(const struct dmr_adapter *adapter);
 
 /**
  * dmr_point_name_ok() - may a recovery point be called that?

@@ -54,7 +54,9 @@
 /* dmr_disk_sb.flags */
 #define DMR_SB_SUSPENDED	(1u << 0)	/* replication is suspended */
 #define DMR_SB_ACTIVE		(1u << 1)	/* a host has it attached, see active_host */
-#define DMR_SB_FLAGS_KNOWN	(DMR_SB_SUSPENDED | DMR_SB_ACTIVE)
+#define DMR_SB_REMOVING		(1u << 2)	/* all goes home, then the store is given up */
+#define DMR_SB_STAY		(1u << 3)	/* the move home was terminated: nothing moves */
+#define DMR_SB_FLAGS_KNOWN	(DMR_SB_SUSPENDED | DMR_SB_ACTIVE | DMR_SB_REMOVING | DMR_SB_STAY)
 
 struct dmr_disk_extent {
 	__le64 first;			/* in 4 KiB blocks from the start of the store */
@@ -67,11 +69,66 @@ struct dmr_disk_overlay {
 	__le64 time;			/* when it began, ns since 1970 UTC */
 };
 
+/*
+ * Settings.  A number whose default is not 0 is stored plus one, and the default
+ * itself as 0, so that what has never been set is zero in all of it.
+ */
+#define DMR_DEFAULT_SPACE_LOW		80u	/* percent */
+#define DMR_DEFAULT_SPACE_CRITICAL	95u	/* percent */
+#define DMR_DEFAULT_DECIDE_WITHIN	86400u	/* s */
+#define DMR_UNLIMITED			(~0ULL)	/* the default vacuum_rate */
+
+struct dmr_disk_settings {		/* 512 bytes */
+	__le32 keep_last;		/* rules of retention; 0: there is no such rule */
+	__le32 keep_hourly;
+	__le32 keep_daily;
+	__le32 keep_weekly;
+	__le64 keep_within;		/* 16: s */
+	__le32 space_low;		/* 24: percent, plus one */
+	__le32 space_critical;		/* percent, plus one */
+	__le32 full_policy;		/* 32: enum dm_replica_full_policy of dm-replica.h */
+	__u8   reserved0[4];
+	__le64 live_reserve;		/* 40: bytes of slots */
+	__le64 point_interval;		/* s; 0: never warn */
+	__le64 decide_within;		/* 56: s, plus one */
+	__le64 vacuum_rate;		/* bytes per second, plus one */
+	__u8   reserved1[184];
+	__le64 points_made;		/* 256: counters, moved by operations */
+	__le64 points_dropped;
+	__le64 last_point_time;		/* 272: ns since 1970 UTC, 0: never */
+	__le64 last_test_time;
+	__u8   reserved2[224];
+};
+
+/* What a network adapter of the guest gets after a failover. */
+#define DMR_MAX_ADAPTERS	16
+#define DMR_MAX_ADDRESSES	8
+#define DMR_MAX_GATEWAYS	5
+#define DMR_MAX_DNS		8
+
+struct dmr_disk_ip {			/* 20 bytes; all zero: there is none */
+	__u8   family;			/* 4 or 6 */
+	__u8   prefix;			/* length in bits; 0 where it says nothing */
+	__u8   reserved0[2];
+	__u8   ip[16];			/* network byte order; four bytes are used of IPv4 */
+};
+
+struct dmr_disk_adapter {		/* 512 bytes */
+	__u8   mac[6];
+	__u8   dhcp;			/* 1: IPv4 by DHCP */
+	__u8   reserved0;
+	struct dmr_disk_ip addresses[DMR_MAX_ADDRESSES];	/* 8; those in use come first */
+	struct dmr_disk_ip gateways[DMR_MAX_GATEWAYS];		/* 168 */
+	struct dmr_disk_ip dns[DMR_MAX_DNS];			/* 268 */
+	__u8   reserved1[84];
+};
+
 /**
  * struct dmr_disk_sb - the fixed part of a superblock, 1024 bytes
  *
- * It is followed by nr_disks entries of struct dmr_disk_disk and nr_points
- * entries of struct dmr_disk_point, sorted by epoch.  @crc is CRC-32C
+ * It is followed by nr_disks entries of struct dmr_disk_disk, nr_points entries
+ * of struct dmr_disk_point, sorted by epoch, and nr_adapters entries of struct
+ * dmr_disk_adapter, sorted by address.  @crc is CRC-32C
  * (Castagnoli, reflected, initial value and final xor ~0) over @length bytes
  * with the @crc field taken as zero.  Reserved bytes are zero and a reader of
  * this version refuses anything else.
@@ -123,8 +180,9 @@ struct dmr_disk_sb {
 	__le64 active_time;		/* 480: when it was activated */
 	__le64 next_point;		/* 488: number the next point gets, from 1 */
 	__le64 job_number;		/* 496: highest job number given out before activation */
-	__u8   reserved0[8];		/* 504 */
-	__u8   settings[512];		/* 512: policies; zero is the default of each */
+	__le32 nr_adapters;		/* 504 */
+	__u8   reserved0[4];
+	struct dmr_disk_settings settings;	/* 512 */
 };
 
 /* dmr_disk_disk.identity_type */

@@ -13,6 +13,10 @@
 #define DM_REPLICA_FAMILY_VERSION	1
 
 #define DM_REPLICA_TIMEOUT_MAX		600000	/* ms */
+#define DM_REPLICA_GATEWAYS_MAX		5	/* per adapter, as Hyper-V has it */
+#define DM_REPLICA_ADDRESSES_MAX	8	/* per adapter */
+#define DM_REPLICA_DNS_MAX		8	/* per adapter */
+#define DM_REPLICA_ADAPTERS_MAX		16	/* per system */
 
 #define DM_REPLICA_MCGRP_SYSTEMS	"systems"
 #define DM_REPLICA_MCGRP_JOBS		"jobs"
@@ -77,6 +81,7 @@ enum dm_replica_job_type {
 	DM_REPLICA_JOB_TYPE_MERGE = 50,
 	DM_REPLICA_JOB_TYPE_SNAPSHOT = 70,
 	DM_REPLICA_JOB_TYPE_DELETE_SNAPSHOT = 72,
+	DM_REPLICA_JOB_TYPE_MODIFY_SETTINGS = 92,
 	DM_REPLICA_JOB_TYPE_REMOVE_RELATIONSHIP = 93,
 	DM_REPLICA_JOB_TYPE_STATE_CHANGE = 96,
 	DM_REPLICA_JOB_TYPE_INITIATE_FAILOVER = 97,
@@ -97,6 +102,41 @@ enum dm_replica_job_state {
 	DM_REPLICA_JOB_STATE_TERMINATED = 8,
 	DM_REPLICA_JOB_STATE_KILLED = 9,
 	DM_REPLICA_JOB_STATE_EXCEPTION = 10,
+};
+
+/* Msvm_ConcreteJob.RequestStateChange: what may be asked of a job. */
+enum dm_replica_job_request {
+	DM_REPLICA_JOB_REQUEST_START = 2,		/* go on */
+	DM_REPLICA_JOB_REQUEST_SUSPEND = 3,
+	DM_REPLICA_JOB_REQUEST_TERMINATE = 4,
+};
+
+/* Msvm_ReplicationRelationship.ReplicationHealth */
+enum dm_replica_health {
+	DM_REPLICA_HEALTH_OK = 1,
+	DM_REPLICA_HEALTH_WARNING = 2,
+	DM_REPLICA_HEALTH_CRITICAL = 3,
+};
+
+/* Why it is not OK; the first four make it Critical, the others Warning. */
+enum dm_replica_health_reasons {
+	DM_REPLICA_HEALTH_REASONS_STORE = 1,		/* the state is Critical */
+	DM_REPLICA_HEALTH_REASONS_INCOMPLETE = 2,	/* a disk is not attached */
+	DM_REPLICA_HEALTH_REASONS_FULL = 4,		/* slots in use are past the critical mark */
+	DM_REPLICA_HEALTH_REASONS_SUSPENDED = 8,	/* replication is suspended */
+	DM_REPLICA_HEALTH_REASONS_LOW_SPACE = 16,	/* slots in use are past the low mark */
+	DM_REPLICA_HEALTH_REASONS_DEVICE_ERRORS = 32,	/* home or a slot gave an I/O error */
+	DM_REPLICA_HEALTH_REASONS_UNDECIDED = 64,	/* failed over for long, not decided */
+	DM_REPLICA_HEALTH_REASONS_COMMITTED = 128,	/* nothing protects this machine */
+	DM_REPLICA_HEALTH_REASONS_NO_POINT = 256,	/* there is no recovery point */
+	DM_REPLICA_HEALTH_REASONS_OLD_POINT = 512,	/* none made within the interval set */
+	DM_REPLICA_HEALTH_REASONS_HELD = 1024,		/* the vacuum or a move home is held still */
+};
+
+/* What happens when replication needs room and there is none. */
+enum dm_replica_full_policy {
+	DM_REPLICA_FULL_POLICY_FAIL = 0,		/* the write fails */
+	DM_REPLICA_FULL_POLICY_DROP_OLDEST = 1,		/* unused points go, oldest first */
 };
 
 /* Bits of DM_REPLICA_A_SYSTEM_FLAGS */
@@ -142,6 +182,19 @@ enum {
 	DM_REPLICA_A_SYSTEM_TEST_TIME,		/* u64: since when */
 	DM_REPLICA_A_SYSTEM_TEST_BYTES,		/* u64: written there since */
 	DM_REPLICA_A_SYSTEM_TEST_WRITES,	/* u64: the view's count of writes (R11) */
+	DM_REPLICA_A_SYSTEM_HEALTH,		/* u32, enum dm_replica_health */
+	DM_REPLICA_A_SYSTEM_HEALTH_REASONS,	/* u32, enum dm_replica_health_reasons */
+	DM_REPLICA_A_SYSTEM_REPLICATED_BYTES,	/* u64: since the last point, or the attach */
+	DM_REPLICA_A_SYSTEM_REPLICATED_WRITES,	/* u64: the same, in writes */
+	DM_REPLICA_A_SYSTEM_POINTS_MADE,	/* u64: since the store was made */
+	DM_REPLICA_A_SYSTEM_POINTS_DROPPED,	/* u64: the same, by whatever cause */
+	DM_REPLICA_A_SYSTEM_LAST_POINT_TIME,	/* u64: 0 if there has been none */
+	DM_REPLICA_A_SYSTEM_LAST_TEST_TIME,	/* u64: 0 if there has been none */
+	DM_REPLICA_A_SYSTEM_HOME_BYTES,		/* u64: left to move home, while a job does */
+	DM_REPLICA_A_SYSTEM_SLOTS_RESERVED,	/* u64: free, but for the live failover alone */
+	DM_REPLICA_A_SYSTEM_VACUUM_RATE,	/* u64: bytes per second, ~0 if not limited */
+	DM_REPLICA_A_SYSTEM_STORE_BYTES,	/* u64: of the store device, those in use */
+	DM_REPLICA_A_SYSTEM_STORE_DEVICE_BYTES,	/* u64: its size now */
 
 	__DM_REPLICA_A_SYSTEM_MAX,
 	DM_REPLICA_A_SYSTEM_MAX = (__DM_REPLICA_A_SYSTEM_MAX - 1)
@@ -182,6 +235,8 @@ enum {
 	DM_REPLICA_A_POINT_KIND,		/* u32, enum dm_replica_point_kind */
 	DM_REPLICA_A_POINT_NAME,		/* string, may be absent */
 	DM_REPLICA_A_POINT_IN_USE,		/* u32: 1 if an overlay branches off it */
+	DM_REPLICA_A_POINT_SIZES,		/* flag, in the request: tell the sizes, too */
+	DM_REPLICA_A_POINT_BYTES,		/* u64: in slots, what only this point needs */
 
 	__DM_REPLICA_A_POINT_MAX,
 	DM_REPLICA_A_POINT_MAX = (__DM_REPLICA_A_POINT_MAX - 1)
@@ -202,6 +257,9 @@ enum {
 	DM_REPLICA_A_JOB_TEXT,			/* string: what it does, or why it failed */
 	DM_REPLICA_A_JOB_CANCELLABLE,		/* u32: 0 or 1 */
 	DM_REPLICA_A_JOB_SYSTEM_NAME,		/* string */
+	DM_REPLICA_A_JOB_REQUEST,		/* u32, enum dm_replica_job_request: asked for */
+	DM_REPLICA_A_JOB_BYTES,			/* u64: moved home so far */
+	DM_REPLICA_A_JOB_BYTES_TOTAL,		/* u64: of these */
 
 	__DM_REPLICA_A_JOB_MAX,
 	DM_REPLICA_A_JOB_MAX = (__DM_REPLICA_A_JOB_MAX - 1)
@@ -220,9 +278,56 @@ enum {
 	DM_REPLICA_A_OP_CODE,			/* u32: 0 or 4096, in the answer */
 	DM_REPLICA_A_OP_JOB,			/* u64: id of the job, in the answer */
 	DM_REPLICA_A_OP_HOLD,			/* u32: 1 holds the vacuum still, 0 lets it go on */
+	DM_REPLICA_A_OP_WAIT,			/* u32: ms to wait for openers to let go */
+	DM_REPLICA_A_OP_FLATTEN,		/* flag: give up the points, move all home first */
 
 	__DM_REPLICA_A_OP_MAX,
 	DM_REPLICA_A_OP_MAX = (__DM_REPLICA_A_OP_MAX - 1)
+};
+
+/*
+ * A system's settings, kept in its store.  What a request leaves out stays as it
+ * is.  The five rules of retention are looked at together when a point is made:
+ * a point that any of them keeps stays, the newest stays, one in use stays.
+ */
+enum {
+	DM_REPLICA_A_SETTINGS_PAD = 1,
+	DM_REPLICA_A_SETTINGS_SYSTEM,		/* binary, 16 bytes */
+	DM_REPLICA_A_SETTINGS_EXPECT_STATE_NUMBER, /* u64: as in an operation */
+	DM_REPLICA_A_SETTINGS_KEEP_LAST,	/* u32: the newest this many points; 0: no rule */
+	DM_REPLICA_A_SETTINGS_KEEP_WITHIN,	/* u64: those not older, in s; 0: no rule */
+	DM_REPLICA_A_SETTINGS_KEEP_HOURLY,	/* u32: the newest of this many hours (UTC) */
+	DM_REPLICA_A_SETTINGS_KEEP_DAILY,	/* u32: the same for days */
+	DM_REPLICA_A_SETTINGS_KEEP_WEEKLY,	/* u32: the same for weeks from Monday */
+	DM_REPLICA_A_SETTINGS_SPACE_LOW,	/* u32: mark in percent of the slots */
+	DM_REPLICA_A_SETTINGS_SPACE_CRITICAL,	/* u32: the same, not below the low mark */
+	DM_REPLICA_A_SETTINGS_FULL_POLICY,	/* u32, enum dm_replica_full_policy */
+	DM_REPLICA_A_SETTINGS_LIVE_RESERVE,	/* u64: bytes of slots kept for the live failover */
+	DM_REPLICA_A_SETTINGS_POINT_INTERVAL,	/* u64: s, then health warns; 0: never */
+	DM_REPLICA_A_SETTINGS_DECIDE_WITHIN,	/* u64: s, then health warns; 0: never */
+	DM_REPLICA_A_SETTINGS_VACUUM_RATE,	/* u64: bytes per second, 0: none, ~0: no limit */
+
+	__DM_REPLICA_A_SETTINGS_MAX,
+	DM_REPLICA_A_SETTINGS_MAX = (__DM_REPLICA_A_SETTINGS_MAX - 1)
+};
+
+/*
+ * What a network adapter of the guest gets after a failover:
+ * Msvm_FailoverNetworkAdapterSettingData.  Addresses in network byte order.
+ */
+enum {
+	DM_REPLICA_A_ADAPTER_PAD = 1,
+	DM_REPLICA_A_ADAPTER_SYSTEM,		/* binary, 16 bytes */
+	DM_REPLICA_A_ADAPTER_EXPECT_STATE_NUMBER, /* u64: as in an operation */
+	DM_REPLICA_A_ADAPTER_MAC,		/* binary, 6 bytes: which adapter */
+	DM_REPLICA_A_ADAPTER_DHCP,		/* u32: 1 if IPv4 comes by DHCP */
+	DM_REPLICA_A_ADAPTER_ADDRESS,		/* binary, several: 4 or 16 bytes, prefix length */
+	DM_REPLICA_A_ADAPTER_GATEWAY,		/* binary, up to 5: 4 or 16 bytes */
+	DM_REPLICA_A_ADAPTER_DNS,		/* binary, several: 4 or 16 bytes */
+	DM_REPLICA_A_ADAPTER_PROTOCOL,		/* u32, in the answer: ProtocolIFType */
+
+	__DM_REPLICA_A_ADAPTER_MAX,
+	DM_REPLICA_A_ADAPTER_MAX = (__DM_REPLICA_A_ADAPTER_MAX - 1)
 };
 
 enum {
@@ -239,6 +344,18 @@ enum {
 	DM_REPLICA_CMD_VACUUM_SET,		/* hold the vacuum and the one-second commit */
 	DM_REPLICA_CMD_TEST_START,		/* start a test failover */
 	DM_REPLICA_CMD_TEST_STOP,		/* throw it away */
+	DM_REPLICA_CMD_FAILOVER_COMMIT,		/* the failover becomes the machine */
+	DM_REPLICA_CMD_REPLICATION_SUSPEND,
+	DM_REPLICA_CMD_REPLICATION_RESUME,
+	DM_REPLICA_CMD_RELATIONSHIP_REMOVE,	/* give the plain homes back */
+	DM_REPLICA_CMD_STORE_GROW,		/* use what the store's device has grown by */
+	DM_REPLICA_CMD_HOME_MOVE,		/* begin a move home anew that was terminated */
+	DM_REPLICA_CMD_JOB_SET,			/* suspend, resume or terminate a job */
+	DM_REPLICA_CMD_SETTINGS_GET,		/* do, dump */
+	DM_REPLICA_CMD_SETTINGS_SET,
+	DM_REPLICA_CMD_ADAPTER_GET,		/* dump */
+	DM_REPLICA_CMD_ADAPTER_SET,		/* replace one adapter's settings */
+	DM_REPLICA_CMD_ADAPTER_DEL,		/* forget one adapter's settings, or all */
 
 	__DM_REPLICA_CMD_MAX,
 	DM_REPLICA_CMD_MAX = (__DM_REPLICA_CMD_MAX - 1)
