@@ -8,7 +8,7 @@
  * form of something possible.  So whatever passes dmr_sb_validate() can be read
  * back, and whatever is read back is written again byte for byte.
  */
-#include "codec.h"
+#include "settings.h"
 #include "../uapi/dm-replica.h"
 
 #define DMR_RING_FIRST_BYTE	(1024 * 1024)	/* where a new store's ring begins */
@@ -16,8 +16,6 @@
 #define DMR_SLOT_LIMIT		0x0fffffffULL	/* an array of as many pointers can be had at attach */
 #define DMR_CHUNK_LIMIT		(1ULL << 40)	/* chunk numbers are below: what a record holds */
 #define DMR_RING_MAX_BLOCKS	(1ULL << 28)	/* beyond what any number of slots asks for */
-/* Numbers that only grow start low: what is near the end is no number of ours. */
-#define DMR_NUMBER_LIMIT	(1ULL << 62)
 #define DMR_SB_BLOCKS		(DMR_SB_COPIES * DMR_SB_AREA / DMR_BLOCK_SIZE)
 
 /* The format is these sizes; the header's offsets are comments on them. */
@@ -27,11 +25,13 @@ static_assert(sizeof(struct dmr_disk_point) == 64);
 static_assert(sizeof(struct dmr_disk_record) == 32);
 static_assert(sizeof(struct dmr_disk_log_block) == DMR_BLOCK_SIZE);
 static_assert(offsetof(struct dmr_disk_sb, crc) == DMR_SB_CRC_OFFSET);
+static_assert(offsetof(struct dmr_disk_sb, nr_adapters) == 504);
 static_assert(offsetof(struct dmr_disk_sb, settings) == 512);
 static_assert(offsetof(struct dmr_disk_log_block, crc) == DMR_LOG_CRC_OFFSET);
 static_assert(offsetof(struct dmr_disk_log_block, records) == 64);
 static_assert(DMR_SB_FIXED + DMR_MAX_DISKS * sizeof(struct dmr_disk_disk) +
-	      DMR_MAX_POINTS * sizeof(struct dmr_disk_point) <= DMR_SB_AREA);
+	      DMR_MAX_POINTS * sizeof(struct dmr_disk_point) +
+	      DMR_MAX_ADAPTERS * sizeof(struct dmr_disk_adapter) <= DMR_SB_AREA);
 
 /* CRC-32C of a block whose own checksum at @at is taken as zero. */
 static u32 dmr_block_crc(const void *buf, u32 length, u32 at)
@@ -43,11 +43,6 @@ static u32 dmr_block_crc(const void *buf, u32 length, u32 at)
 	crc = dmr_crc32c(crc, zero, sizeof(zero));
 	at += sizeof(zero);
 	return dmr_crc32c(crc, (const u8 *)buf + at, length - at);
-}
-
-static bool dmr_is_zero(const void *p, size_t len)
-{
-	return !memchr_inv(p, 0, len);
 }
 
 /* Text */
@@ -266,6 +261,7 @@ const char *dmr_geometry(struct dmr_sb *sb)
 	memset(&sb->test, 0, sizeof(sb->test));
 	sb->state = DM_REPLICA_STATE_WAITING_FOR_INITIAL_REPLICATION;
 	sb->next_point = 1;
+	dmr_settings_init(&sb->settings);
 	return NULL;
 }
 
@@ -503,7 +499,13 @@ static const char *dmr_check_state(const struct dmr_sb *sb)
 		return "the live failover is impossible";
 	if (!dmr_overlay_ok(sb, &sb->test) || (test && sb->test.epoch == sb->live.epoch))
 		return "the test failover is impossible";
+	/* R5: what is on its way home has no view that needs anything older. */
+	if (sb->flags & DMR_SB_REMOVING && sb->nr_points)
+		return "the relationship is being removed, but there are points";
+	if (sb->flags & DMR_SB_STAY && sb->state != DM_REPLICA_STATE_COMMITTED)
+		return "the move home is terminated, but the state is not Committed";
 	switch (sb->state) {
+	case DM_REPLICA_STATE_DISABLED:				/* the relationship was removed */
 	case DM_REPLICA_STATE_WAITING_FOR_INITIAL_REPLICATION:	/* left by the first point */
 	case DM_REPLICA_STATE_COMMITTED:			/* all points have gone */
 		if (sb->nr_points)	/* and so no failover, which would need one */
@@ -540,6 +542,10 @@ const char *dmr_sb_validate(const struct dmr_sb *sb)
 		why = dmr_check_points(sb);
 	if (!why)
 		why = dmr_check_state(sb);
+	if (!why)
+		why = dmr_settings_check(&sb->settings);
+	if (!why)
+		why = dmr_adapters_check(sb);
 	return why;
 }
 
@@ -553,17 +559,13 @@ bool dmr_sb_same_identity(const struct dmr_sb *a, const struct dmr_sb *b)
 
 /* Bytes */
 
-static u32 dmr_sb_bytes(u32 nr_disks, u32 nr_points)
-{
-	u32 bytes = DMR_SB_FIXED + nr_disks * sizeof(struct dmr_disk_disk) +
-		    nr_points * sizeof(struct dmr_disk_point);
-
-	return round_up(bytes, (u32)DMR_BLOCK_SIZE);
-}
-
 u32 dmr_sb_length(const struct dmr_sb *sb)
 {
-	return dmr_sb_bytes(sb->nr_disks, sb->nr_points);
+	u32 bytes = DMR_SB_FIXED + sb->nr_disks * sizeof(struct dmr_disk_disk) +
+		    sb->nr_points * sizeof(struct dmr_disk_point) +
+		    sb->nr_adapters * sizeof(struct dmr_disk_adapter);
+
+	return round_up(bytes, (u32)DMR_BLOCK_SIZE);
 }
 
 static void dmr_put_overlay(struct dmr_disk_overlay *out, const struct dmr_overlay *ov)
@@ -635,7 +637,8 @@ static void dmr_put_fixed(const struct dmr_sb *sb, struct dmr_disk_sb *d, u32 le
 	d->active_time = cpu_to_le64(sb->active_time);
 	d->next_point = cpu_to_le64(sb->next_point);
 	d->job_number = cpu_to_le64(sb->job_number);
-	memcpy(d->settings, sb->settings, sizeof(d->settings));
+	d->nr_adapters = cpu_to_le32(sb->nr_adapters);
+	dmr_settings_put(&sb->settings, &d->settings);
 }
 
 u32 dmr_sb_encode(const struct dmr_sb *sb, void *buf)
@@ -647,6 +650,7 @@ u32 dmr_sb_encode(const struct dmr_sb *sb, void *buf)
 
 	/* What does not validate must not make us write past the buffer either. */
 	if (WARN_ON_ONCE(sb->nr_disks > DMR_MAX_DISKS || sb->nr_points > DMR_MAX_POINTS ||
+			 sb->nr_adapters > DMR_MAX_ADAPTERS ||
 			 sb->ring_extents > DMR_RING_EXTENTS)) {
 		memset(buf, 0, DMR_SB_AREA);
 		return DMR_BLOCK_SIZE;
@@ -673,6 +677,7 @@ u32 dmr_sb_encode(const struct dmr_sb *sb, void *buf)
 		point->time = cpu_to_le64(in->time);
 		dmr_put_text(point->name, in->name, sizeof(point->name));
 	}
+	dmr_adapters_put(sb, (struct dmr_disk_adapter *)point);
 	d->crc = cpu_to_le32(dmr_block_crc(buf, length, DMR_SB_CRC_OFFSET));
 	return length;
 }
@@ -723,14 +728,15 @@ static const char *dmr_get_fixed(const struct dmr_disk_sb *d, struct dmr_sb *sb)
 	sb->job_number = le64_to_cpu(d->job_number);
 	if (!dmr_is_zero(d->reserved0, sizeof(d->reserved0)))
 		return "reserved bytes are in use";
-	memcpy(sb->settings, d->settings, sizeof(sb->settings));
-	return NULL;
+	return dmr_settings_get(&d->settings, &sb->settings);
 }
 
 static const char *dmr_get_lists(const struct dmr_disk_sb *d, struct dmr_sb *sb, u32 length)
 {
 	const struct dmr_disk_disk *disk = (const struct dmr_disk_disk *)(d + 1);
+	const struct dmr_disk_adapter *adapter;
 	const struct dmr_disk_point *point;
+	const char *why;
 	u32 i;
 
 	for (i = 0; i < sb->nr_disks; i++, disk++) {
@@ -760,8 +766,13 @@ static const char *dmr_get_lists(const struct dmr_disk_sb *d, struct dmr_sb *sb,
 		if (!dmr_get_text(out->name, point->name, sizeof(out->name)))
 			return "a point's name is impossible";
 	}
-	if (!dmr_is_zero(point, (const u8 *)d + length - (const u8 *)point))
-		return "bytes after the last point are in use";
+	adapter = (const struct dmr_disk_adapter *)point;
+	why = dmr_adapters_get(adapter, sb);
+	if (why)
+		return why;
+	adapter += sb->nr_adapters;
+	if (!dmr_is_zero(adapter, (const u8 *)d + length - (const u8 *)adapter))
+		return "bytes after the last list are in use";
 	return NULL;
 }
 
@@ -782,6 +793,7 @@ static enum dmr_verdict dmr_get_sb(const struct dmr_disk_sb *d, u32 length, u32 
 	sb->compat = le64_to_cpu(d->compat);
 	sb->nr_disks = le32_to_cpu(d->nr_disks);
 	sb->nr_points = le32_to_cpu(d->nr_points);
+	sb->nr_adapters = le32_to_cpu(d->nr_adapters);
 	if (le32_to_cpu(d->version) != DMR_SB_VERSION)
 		*why = "the format's version is impossible";
 	else if (le32_to_cpu(d->copy) != copy)
@@ -795,6 +807,8 @@ static enum dmr_verdict dmr_get_sb(const struct dmr_disk_sb *d, u32 length, u32 
 		*why = "the number of disks is impossible";
 	else if (sb->nr_points > DMR_MAX_POINTS)
 		*why = "the number of points is impossible";
+	else if (sb->nr_adapters > DMR_MAX_ADAPTERS)
+		*why = "the number of network adapters is impossible";
 	else if (length != dmr_sb_length(sb))
 		*why = "the superblock's length does not go with its lists";
 	else

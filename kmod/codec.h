@@ -183,6 +183,15 @@ enum dmr_verdict dmr_sb_decode(const void *buf, u32 copy, struct dmr_sb *sb,
  */
 const char *dmr_sb_validate(const struct dmr_sb *sb);
 
+/* Numbers that only grow start low: what is near the end is no number of ours. */
+#define DMR_NUMBER_LIMIT	(1ULL << 62)
+
+/** dmr_is_zero() - are all of these bytes zero?  Return: true if so. */
+static inline bool dmr_is_zero(const void *p, size_t len)
+{
+	return !memchr_inv(p, 0, len);
+}
+
 /** dmr_settings_init() - the settings of a new store: the default of each */
 void dmr_settings_init(struct dmr_settings *set);
 
@@ -346,7 +355,8 @@ static inline bool dmr_epoch_is_main(u32 promoted, u32 dead_first, u32 dead_last
 
 /**
  * dmr_geometry() - lay out a new store
- * @sb: chunk_bytes and store_bytes are set; ring, slots, log and epochs are filled in.
+ * @sb: chunk_bytes and store_bytes are set; ring, slots, log, epochs and settings
+ *	are filled in.
  *
  * Return: NULL, or a constant text saying why such a store cannot be made.
  */
