@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* replicactl dump: what the bytes of a store say */
+#include <arpa/inet.h>
 #include <getopt.h>
 #include <string.h>
 
@@ -8,6 +9,11 @@
 #include "../../kmod/codec.h"
 
 #define LL(x)	((unsigned long long)(x))
+
+static const char *full_policy_name(uint32_t policy)
+{
+	return policy == DM_REPLICA_FULL_POLICY_DROP_OLDEST ? "drop-oldest" : "fail";
+}
 
 static void print_overlay(const char *what, const struct dmr_overlay *o)
 {
@@ -28,12 +34,78 @@ static void print_hex(const char *what, const uint8_t *bytes, size_t nr)
 	printf("\n");
 }
 
-static bool all_zero(const uint8_t *bytes, size_t nr)
+/* A number with the word for one that says nothing, where there is such. */
+static void print_setting(const char *what, uint64_t value, uint64_t odd, const char *word,
+			  const char *unit)
 {
-	while (nr--)
-		if (*bytes++)
-			return false;
-	return true;
+	if (word && value == odd)
+		printf("  %-18s %s\n", what, word);
+	else
+		printf("  %-18s %llu%s\n", what, LL(value), unit);
+}
+
+static void print_settings(const struct dmr_settings *set)
+{
+	print_setting("keep last", set->keep_last, 0, "no rule", "");
+	print_setting("keep within", set->keep_within, 0, "no rule", " s");
+	print_setting("keep hourly", set->keep_hourly, 0, "no rule", "");
+	print_setting("keep daily", set->keep_daily, 0, "no rule", "");
+	print_setting("keep weekly", set->keep_weekly, 0, "no rule", "");
+	printf("  %-18s low at %u %%, critical at %u %%\n", "space", set->space_low,
+	       set->space_critical);
+	printf("  %-18s %s\n", "when full", full_policy_name(set->full_policy));
+	printf("  %-18s %llu (%s)\n", "live reserve", LL(set->live_reserve),
+	       text_size(set->live_reserve));
+	print_setting("point interval", set->point_interval, 0, "none", " s");
+	print_setting("decide within", set->decide_within, 0, "any time", " s");
+	print_setting("vacuum rate", set->vacuum_rate, DMR_UNLIMITED, "unlimited",
+		      " bytes per second");
+	printf("  %-18s %llu made, %llu gone\n", "points", LL(set->points_made),
+	       LL(set->points_dropped));
+	printf("  %-18s %s\n", "last point", text_time(set->last_point_time));
+	printf("  %-18s %s\n", "last test", text_time(set->last_test_time));
+}
+
+static const char *ip_text(const struct dmr_ip *ip, char *text, size_t size)
+{
+	char bare[INET6_ADDRSTRLEN];
+
+	inet_ntop(ip->family == 4 ? AF_INET : AF_INET6, ip->ip, bare, sizeof(bare));
+	if (ip->prefix)
+		snprintf(text, size, "%s/%u", bare, ip->prefix);
+	else
+		snprintf(text, size, "%s", bare);
+	return text;
+}
+
+static void print_ips(const char *what, const struct dmr_ip *list, unsigned int max)
+{
+	char text[INET6_ADDRSTRLEN + 8];
+	unsigned int i;
+
+	if (!list[0].family)
+		return;
+	printf("    %-16s", what);
+	for (i = 0; i < max && list[i].family; i++)
+		printf(" %s", ip_text(&list[i], text, sizeof(text)));
+	printf("\n");
+}
+
+static const char *mac_text(const struct dmr_adapter *a, char *text, size_t size)
+{
+	snprintf(text, size, "%02x:%02x:%02x:%02x:%02x:%02x", a->mac[0], a->mac[1], a->mac[2],
+		 a->mac[3], a->mac[4], a->mac[5]);
+	return text;
+}
+
+static void print_adapter(const struct dmr_adapter *a)
+{
+	char mac[20];
+
+	printf("  adapter %s%s\n", mac_text(a, mac, sizeof(mac)), a->dhcp ? ", DHCP" : "");
+	print_ips("addresses", a->addresses, DMR_MAX_ADDRESSES);
+	print_ips("gateways", a->gateways, DMR_MAX_GATEWAYS);
+	print_ips("DNS servers", a->dns, DMR_MAX_DNS);
 }
 
 static void print_super(const struct dmr_sb *sb)
@@ -64,9 +136,11 @@ static void print_super(const struct dmr_sb *sb)
 	printf("  %-18s %llu\n", "log durable", LL(sb->log_durable));
 	printf("  %-18s %s since %s\n", "state", text_state(sb->state), text_time(sb->state_time));
 	printf("  %-18s %llu\n", "state number", LL(sb->state_number));
-	printf("  %-18s %#x%s%s\n", "flags", sb->flags,
+	printf("  %-18s %#x%s%s%s%s\n", "flags", sb->flags,
 	       sb->flags & DMR_SB_SUSPENDED ? " suspended" : "",
-	       sb->flags & DMR_SB_ACTIVE ? " active" : "");
+	       sb->flags & DMR_SB_ACTIVE ? " active" : "",
+	       sb->flags & DMR_SB_REMOVING ? " removing" : "",
+	       sb->flags & DMR_SB_STAY ? " stay" : "");
 	print_hex("active host", sb->active_host, sizeof(sb->active_host));
 	printf("  %-18s %s\n", "active since", text_time(sb->active_time));
 	printf("  %-18s current %u, next %u, last opened %u\n", "epochs", sb->cur_epoch,
@@ -77,8 +151,7 @@ static void print_super(const struct dmr_sb *sb)
 	print_overlay("test overlay", &sb->test);
 	printf("  %-18s %llu\n", "next point", LL(sb->next_point));
 	printf("  %-18s %llu\n", "job number", LL(sb->job_number));
-	if (!all_zero(sb->settings, sizeof(sb->settings)))
-		print_hex("settings", sb->settings, sizeof(sb->settings));
+	print_settings(&sb->settings);
 	for (i = 0; i < sb->nr_disks; i++)
 		printf("  disk %-13u %s, %s, %llu sectors (%s), logical block %u, %s \"%s\"\n",
 		       sb->disks[i].number, sb->disks[i].name, text_uuid(sb->disks[i].uuid),
@@ -90,6 +163,8 @@ static void print_super(const struct dmr_sb *sb)
 		printf("  point %-12llu epoch %u, %s, %s, \"%s\"\n", LL(sb->points[i].number),
 		       sb->points[i].epoch, text_time(sb->points[i].time),
 		       dmreplica_point_kind_name(sb->points[i].kind), sb->points[i].name);
+	for (i = 0; i < sb->nr_adapters; i++)
+		print_adapter(&sb->adapters[i]);
 }
 
 static struct json_object *json_overlay(const struct dmr_overlay *o)
@@ -102,6 +177,55 @@ static struct json_object *json_overlay(const struct dmr_overlay *o)
 	json_add_u64(obj, "epoch", o->epoch);
 	json_add_u64(obj, "base", o->base);
 	json_add_u64(obj, "time", o->time);
+	return obj;
+}
+
+static struct json_object *json_settings(const struct dmr_settings *set)
+{
+	struct json_object *obj = json_object_new_object();
+
+	json_add_u64(obj, "keep_last", set->keep_last);
+	json_add_u64(obj, "keep_within", set->keep_within);
+	json_add_u64(obj, "keep_hourly", set->keep_hourly);
+	json_add_u64(obj, "keep_daily", set->keep_daily);
+	json_add_u64(obj, "keep_weekly", set->keep_weekly);
+	json_add_u64(obj, "space_low", set->space_low);
+	json_add_u64(obj, "space_critical", set->space_critical);
+	json_add_u64(obj, "full_policy", set->full_policy);
+	json_add_string(obj, "full_policy_name", full_policy_name(set->full_policy));
+	json_add_u64(obj, "live_reserve", set->live_reserve);
+	json_add_u64(obj, "point_interval", set->point_interval);
+	json_add_u64(obj, "decide_within", set->decide_within);
+	/* Null: no limit. */
+	if (set->vacuum_rate == DMR_UNLIMITED)
+		json_object_object_add(obj, "vacuum_rate", NULL);
+	else
+		json_add_u64(obj, "vacuum_rate", set->vacuum_rate);
+	return obj;
+}
+
+static struct json_object *json_ips(const struct dmr_ip *list, unsigned int max)
+{
+	struct json_object *array = json_object_new_array();
+	char text[INET6_ADDRSTRLEN + 8];
+	unsigned int i;
+
+	for (i = 0; i < max && list[i].family; i++)
+		json_object_array_add(array, json_object_new_string(ip_text(&list[i], text,
+									    sizeof(text))));
+	return array;
+}
+
+static struct json_object *json_adapter(const struct dmr_adapter *a)
+{
+	struct json_object *obj = json_object_new_object();
+	char mac[20];
+
+	json_add_string(obj, "mac", mac_text(a, mac, sizeof(mac)));
+	json_add_bool(obj, "dhcp", a->dhcp);
+	json_object_object_add(obj, "addresses", json_ips(a->addresses, DMR_MAX_ADDRESSES));
+	json_object_object_add(obj, "gateways", json_ips(a->gateways, DMR_MAX_GATEWAYS));
+	json_object_object_add(obj, "dns", json_ips(a->dns, DMR_MAX_DNS));
 	return obj;
 }
 
@@ -146,6 +270,8 @@ static struct json_object *json_super(const struct dmr_sb *sb)
 	json_add_u64(obj, "flags", sb->flags);
 	json_add_bool(obj, "suspended", sb->flags & DMR_SB_SUSPENDED);
 	json_add_bool(obj, "active", sb->flags & DMR_SB_ACTIVE);
+	json_add_bool(obj, "removing", sb->flags & DMR_SB_REMOVING);
+	json_add_bool(obj, "stay", sb->flags & DMR_SB_STAY);
 	json_add_uuid(obj, "active_host", sb->active_host);
 	json_add_u64(obj, "active_time", sb->active_time);
 	json_add_u64(obj, "cur_epoch", sb->cur_epoch);
@@ -184,6 +310,15 @@ static struct json_object *json_super(const struct dmr_sb *sb)
 		json_object_array_add(array, one);
 	}
 	json_object_object_add(obj, "points", array);
+	json_object_object_add(obj, "settings", json_settings(&sb->settings));
+	json_add_u64(obj, "points_made", sb->settings.points_made);
+	json_add_u64(obj, "points_dropped", sb->settings.points_dropped);
+	json_add_u64(obj, "last_point_time", sb->settings.last_point_time);
+	json_add_u64(obj, "last_test_time", sb->settings.last_test_time);
+	array = json_object_new_array();
+	for (i = 0; i < sb->nr_adapters; i++)
+		json_object_array_add(array, json_adapter(&sb->adapters[i]));
+	json_object_object_add(obj, "adapters", array);
 	return obj;
 }
 
