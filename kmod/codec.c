@@ -11,12 +11,7 @@
 #include "settings.h"
 #include "../uapi/dm-replica.h"
 
-#define DMR_RING_FIRST_BYTE	(1024 * 1024)	/* where a new store's ring begins */
-#define DMR_MIN_SLOTS		16
-#define DMR_SLOT_LIMIT		0x0fffffffULL	/* an array of as many pointers can be had at attach */
 #define DMR_CHUNK_LIMIT		(1ULL << 40)	/* chunk numbers are below: what a record holds */
-#define DMR_RING_MAX_BLOCKS	(1ULL << 28)	/* beyond what any number of slots asks for */
-#define DMR_SB_BLOCKS		(DMR_SB_COPIES * DMR_SB_AREA / DMR_BLOCK_SIZE)
 
 /* The format is these sizes; the header's offsets are comments on them. */
 static_assert(sizeof(struct dmr_disk_sb) == DMR_SB_FIXED);
@@ -128,143 +123,6 @@ static bool dmr_get_text(char *s, const u8 *in, size_t size)
 	return end && dmr_is_zero(end, in + size - end);
 }
 
-/* Geometry */
-
-static u64 dmr_ring_sum(const struct dmr_sb *sb, u32 extents)
-{
-	u64 sum = 0;
-	u32 i;
-
-	for (i = 0; i < extents; i++)
-		sum += sb->ring[i].count;
-	return sum;
-}
-
-u64 dmr_ring_blocks(const struct dmr_sb *sb)
-{
-	return dmr_ring_sum(sb, sb->ring_extents);
-}
-
-/* Place of a number in a ring of @blocks in which number @from lies at @start. */
-static u64 dmr_ring_mod(u64 number, u64 from, u64 start, u64 blocks)
-{
-	u64 place;
-
-	div64_u64_rem(number - from + start, blocks, &place);
-	return place;
-}
-
-u64 dmr_ring_index(const struct dmr_sb *sb, u64 number)
-{
-	if (number < sb->ring_from)
-		return dmr_ring_mod(number, sb->ring_old_from, sb->ring_old_start,
-				    dmr_ring_sum(sb, sb->ring_old_extents));
-	return dmr_ring_mod(number, sb->ring_from, sb->ring_start, dmr_ring_blocks(sb));
-}
-
-u64 dmr_ring_block(const struct dmr_sb *sb, u64 index)
-{
-	u32 i;
-
-	for (i = 0; i + 1 < sb->ring_extents && index >= sb->ring[i].count; i++)
-		index -= sb->ring[i].count;
-	return sb->ring[i].first + index;
-}
-
-u64 dmr_ring_place(const struct dmr_sb *sb, u64 number)
-{
-	return dmr_ring_block(sb, dmr_ring_index(sb, number));
-}
-
-bool dmr_slot_usable(const struct dmr_sb *sb, u64 slot)
-{
-	u64 first = slot * dmr_chunk_blocks(sb);
-	u32 i;
-
-	if (slot < sb->slot_first || slot >= sb->slot_end)
-		return false;
-	/* Extents are whole chunks: a slot is in one or outside. */
-	for (i = 0; i < sb->ring_extents; i++)
-		if (first >= sb->ring[i].first && first - sb->ring[i].first < sb->ring[i].count)
-			return false;
-	return true;
-}
-
-u64 dmr_usable_slots(const struct dmr_sb *sb)
-{
-	u32 blocks = dmr_chunk_blocks(sb), i;
-	u64 slots = sb->slot_end - sb->slot_first;
-
-	for (i = 0; i < sb->ring_extents; i++) {
-		u64 first = div_u64(sb->ring[i].first, blocks);
-		u64 end = first + div_u64(sb->ring[i].count, blocks);
-
-		first = max(first, sb->slot_first);
-		end = min(end, sb->slot_end);
-		if (first < end)
-			slots -= end - first;
-	}
-	return slots;
-}
-
-/*
- * R7: twice the records that can live at a time: one for each slot, and a
- * quarter more and some for versions of zeroes, which have none.
- */
-u64 dmr_ring_need(u64 slots)
-{
-	u64 records = slots + slots / 4 + 1024;
-
-	return 2 * div_u64(records + DMR_LOG_RECORDS - 1, DMR_LOG_RECORDS) + DMR_RING_MIN_BLOCKS;
-}
-
-const char *dmr_geometry(struct dmr_sb *sb)
-{
-	u64 chunks, first, ring;
-	u32 blocks;
-
-	if (!is_power_of_2(sb->chunk_bytes) || sb->chunk_bytes < DMR_MIN_CHUNK ||
-	    sb->chunk_bytes > DMR_MAX_CHUNK)
-		return "the chunk size is not a power of two from 16 KiB to 256 KiB";
-	blocks = dmr_chunk_blocks(sb);
-	chunks = div_u64(sb->store_bytes, sb->chunk_bytes);
-	if (chunks > DMR_SLOT_LIMIT)
-		return "the store is too large for this chunk size";
-	first = DMR_RING_FIRST_BYTE / sb->chunk_bytes;
-	if (chunks <= first)
-		return "the store is too small";
-	/* As if the ring took nothing: a little too long, never too short. */
-	ring = round_up(dmr_ring_need(chunks - first), (u64)blocks);
-	if (chunks - first < div_u64(ring, blocks) + DMR_MIN_SLOTS)
-		return "the store is too small";
-
-	memset(sb->ring, 0, sizeof(sb->ring));
-	sb->ring[0].first = DMR_RING_FIRST_BYTE / DMR_BLOCK_SIZE;
-	sb->ring[0].count = ring;
-	sb->ring_extents = 1;
-	sb->ring_old_extents = 0;
-	sb->ring_from = 1;
-	sb->ring_start = 0;
-	sb->ring_old_from = 0;
-	sb->ring_old_start = 0;
-	sb->slot_first = first + div_u64(ring, blocks);
-	sb->slot_end = chunks;
-	sb->log_tail = 1;
-	sb->log_durable = 0;
-	sb->cur_epoch = DMR_EPOCH_FIRST;
-	sb->next_epoch = DMR_EPOCH_FIRST + 2;
-	sb->last_epoch = sb->next_epoch;
-	sb->promoted = DMR_EPOCH_NONE;
-	sb->dead_first = DMR_EPOCH_NONE;
-	sb->dead_last = DMR_EPOCH_NONE;
-	memset(&sb->live, 0, sizeof(sb->live));
-	memset(&sb->test, 0, sizeof(sb->test));
-	sb->state = DM_REPLICA_STATE_WAITING_FOR_INITIAL_REPLICATION;
-	sb->next_point = 1;
-	dmr_settings_init(&sb->settings);
-	return NULL;
-}
-
 /* Is every field possible? */
 
 static const char *dmr_check_identity(const struct dmr_sb *sb)
@@ -285,108 +143,6 @@ static const char *dmr_check_identity(const struct dmr_sb *sb)
 		return "an unknown flag";
 	if (sb->state_number >= DMR_NUMBER_LIMIT || sb->job_number >= DMR_NUMBER_LIMIT)
 		return "a state or job number is impossible";
-	return NULL;
-}
-
-static const char *dmr_check_extents(const struct dmr_sb *sb)
-{
-	u64 end = sb->store_bytes >> DMR_BLOCK_SHIFT;
-	u32 mask = dmr_chunk_blocks(sb) - 1, i, j;
-
-	if (!sb->ring_extents || sb->ring_extents > DMR_RING_EXTENTS ||
-	    sb->ring_old_extents > sb->ring_extents)
-		return "the number of ring extents is impossible";
-	for (i = 0; i < sb->ring_extents; i++) {
-		const struct dmr_extent *e = &sb->ring[i];
-
-		if (!e->count || e->first < DMR_SB_BLOCKS)
-			return "a ring extent is empty or lies on the superblocks";
-		if (e->first > end || e->count > end - e->first)
-			return "a ring extent lies beyond the store";
-		if ((e->first | e->count) & mask)
-			return "a ring extent is not made of whole chunks";
-		for (j = 0; j < i; j++)
-			if (e->first < sb->ring[j].first + sb->ring[j].count &&
-			    sb->ring[j].first < e->first + e->count)
-				return "two ring extents overlap";
-	}
-	if (dmr_ring_blocks(sb) > DMR_RING_MAX_BLOCKS)
-		return "the ring is impossibly large";
-	return NULL;
-}
-
-static const char *dmr_check_geometry(const struct dmr_sb *sb)
-{
-	const char *why;
-
-	if (!is_power_of_2(sb->chunk_bytes) || sb->chunk_bytes < DMR_MIN_CHUNK ||
-	    sb->chunk_bytes > DMR_MAX_CHUNK)
-		return "the chunk size is impossible";
-	if (sb->slot_end > DMR_SLOT_LIMIT ||
-	    sb->slot_end > div_u64(sb->store_bytes, sb->chunk_bytes))
-		return "slots lie beyond the store";
-	if (sb->slot_first >= sb->slot_end ||
-	    sb->slot_first * dmr_chunk_blocks(sb) < DMR_SB_BLOCKS)
-		return "the first slot is impossible";
-	why = dmr_check_extents(sb);
-	if (why)
-		return why;
-	if (dmr_ring_blocks(sb) < dmr_ring_need(dmr_usable_slots(sb)))
-		return "the ring is too small for the slots";	/* R7 */
-	return NULL;
-}
-
-/*
- * Do two runs of blocks in a ring, neither of them empty, meet?  Each may wrap, at
- * the end of its own geometry, and go on at 0.
- */
-static bool dmr_runs_meet(u64 at, u64 len, u64 wrap, u64 at2, u64 len2, u64 wrap2)
-{
-	u64 part = min(len, wrap - at), part2 = min(len2, wrap2 - at2);
-	u64 rest = len - part, rest2 = len2 - part2;
-
-	return (at < at2 + part2 && at2 < at + part) || at2 < rest || at < rest2 ||
-	       (rest && rest2);
-}
-
-static const char *dmr_check_log(const struct dmr_sb *sb)
-{
-	u64 blocks = dmr_ring_blocks(sb), old = dmr_ring_sum(sb, sb->ring_old_extents);
-	u64 below, above;
-
-	if (!sb->log_tail || sb->log_tail >= DMR_NUMBER_LIMIT)
-		return "the log's tail is impossible";
-	/*
-	 * R6, R7: the tail stops at the last durable block, so that the first
-	 * block replay takes is one that is known to be there.  A tail one past
-	 * it would leave nothing to compare a leftover of an earlier life with.
-	 */
-	if (sb->log_durable < sb->log_tail && sb->log_tail != 1)
-		return "the log's tail is past its last durable block";
-	if (sb->log_durable >= sb->log_tail && sb->log_durable - sb->log_tail >= blocks)
-		return "more log blocks are durable than the ring can hold";
-	if (!sb->ring_from || sb->ring_start >= blocks)
-		return "the ring's beginning is impossible";
-	if (!sb->ring_old_extents) {
-		if (sb->ring_old_from || sb->ring_old_start)
-			return "there is a beginning of an older ring but no older ring";
-		if (sb->log_tail < sb->ring_from)
-			return "the log's tail is before the ring's beginning";
-		return NULL;
-	}
-	if (!sb->ring_old_from || sb->ring_old_from > sb->ring_from || sb->ring_old_start >= old)
-		return "the older ring's beginning is impossible";
-	if (sb->log_tail >= sb->ring_from)
-		return NULL;
-	if (sb->log_tail < sb->ring_old_from)
-		return "the log's tail is before the older ring's beginning";
-	below = sb->ring_from - sb->log_tail;
-	if (below > old)
-		return "the older ring cannot hold its part of the log";
-	above = sb->log_durable >= sb->ring_from ? sb->log_durable - sb->ring_from + 1 : 0;
-	if (above && dmr_runs_meet(dmr_ring_index(sb, sb->log_tail), below, old,
-				   sb->ring_start, above, blocks))
-		return "two durable log blocks share a place in the ring";
 	return NULL;
 }
 
@@ -531,9 +287,9 @@ const char *dmr_sb_validate(const struct dmr_sb *sb)
 
 	why = dmr_check_identity(sb);
 	if (!why)
-		why = dmr_check_geometry(sb);
+		why = dmr_geometry_check(sb);
 	if (!why)
-		why = dmr_check_log(sb);
+		why = dmr_log_range_check(sb);
 	if (!why)
 		why = dmr_check_disks(sb);
 	if (!why)

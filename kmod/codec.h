@@ -354,6 +354,22 @@ static inline bool dmr_epoch_is_main(u32 promoted, u32 dead_first, u32 dead_last
 }
 
 /**
+ * dmr_geometry_check() - are the places of ring and slots possible?
+ * @sb: superblock in host form.
+ *
+ * Return: NULL if they are, otherwise a constant text naming the first that is not.
+ */
+const char *dmr_geometry_check(const struct dmr_sb *sb);
+
+/**
+ * dmr_log_range_check() - can the log lie in the ring, from its tail to what is durable?
+ * @sb: superblock in host form that dmr_geometry_check() has nothing against.
+ *
+ * Return: NULL if it can, otherwise a constant text that says why not.
+ */
+const char *dmr_log_range_check(const struct dmr_sb *sb);
+
+/**
  * dmr_geometry() - lay out a new store
  * @sb: chunk_bytes and store_bytes are set; ring, slots, log, epochs and settings
  *	are filled in.
