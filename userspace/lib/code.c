@@ -51,6 +51,7 @@ static const struct number_name job_types[] = {
 	{ DM_REPLICA_JOB_TYPE_MERGE, "merge" },
 	{ DM_REPLICA_JOB_TYPE_SNAPSHOT, "make recovery point" },
 	{ DM_REPLICA_JOB_TYPE_DELETE_SNAPSHOT, "drop recovery point" },
+	{ DM_REPLICA_JOB_TYPE_MODIFY_SETTINGS, "modify settings" },
 	{ DM_REPLICA_JOB_TYPE_REMOVE_RELATIONSHIP, "remove relationship" },
 	{ DM_REPLICA_JOB_TYPE_STATE_CHANGE, "change state" },
 	{ DM_REPLICA_JOB_TYPE_INITIATE_FAILOVER, "initiate failover" },
@@ -82,6 +83,50 @@ static const struct number_name identity_types[] = {
 	{ DMR_IDENTITY_LOOP_FILE, "loop-file" },
 	{ DMR_IDENTITY_SERIAL, "serial" },
 	{ DMR_IDENTITY_PATH, "path" },
+	{ 0, NULL }
+};
+
+static const struct number_name job_requests[] = {
+	{ DM_REPLICA_JOB_REQUEST_START, "start" },
+	{ DM_REPLICA_JOB_REQUEST_SUSPEND, "suspend" },
+	{ DM_REPLICA_JOB_REQUEST_TERMINATE, "terminate" },
+	{ 0, NULL }
+};
+
+static const struct number_name healths[] = {
+	{ DM_REPLICA_HEALTH_OK, "Ok" },
+	{ DM_REPLICA_HEALTH_WARNING, "Warning" },
+	{ DM_REPLICA_HEALTH_CRITICAL, "Critical" },
+	{ 0, NULL }
+};
+
+static const struct number_name health_reasons[] = {
+	{ DM_REPLICA_HEALTH_REASONS_STORE, "store" },
+	{ DM_REPLICA_HEALTH_REASONS_INCOMPLETE, "incomplete" },
+	{ DM_REPLICA_HEALTH_REASONS_FULL, "full" },
+	{ DM_REPLICA_HEALTH_REASONS_SUSPENDED, "suspended" },
+	{ DM_REPLICA_HEALTH_REASONS_LOW_SPACE, "low-space" },
+	{ DM_REPLICA_HEALTH_REASONS_DEVICE_ERRORS, "device-errors" },
+	{ DM_REPLICA_HEALTH_REASONS_UNDECIDED, "undecided" },
+	{ DM_REPLICA_HEALTH_REASONS_COMMITTED, "committed" },
+	{ DM_REPLICA_HEALTH_REASONS_NO_POINT, "no-point" },
+	{ DM_REPLICA_HEALTH_REASONS_OLD_POINT, "old-point" },
+	{ DM_REPLICA_HEALTH_REASONS_HELD, "held" },
+	{ 0, NULL }
+};
+
+static const struct number_name full_policies[] = {
+	{ DM_REPLICA_FULL_POLICY_FAIL, "fail" },
+	{ DM_REPLICA_FULL_POLICY_DROP_OLDEST, "drop-oldest" },
+	{ 0, NULL }
+};
+
+/* ProtocolIFType of Msvm_FailoverNetworkAdapterSettingData */
+static const struct number_name protocols[] = {
+	{ 0, "none" },
+	{ 4096, "IPv4" },
+	{ 4097, "IPv6" },
+	{ 4098, "IPv4 and IPv6" },
 	{ 0, NULL }
 };
 
@@ -121,6 +166,31 @@ const char *dmreplica_job_state_name(uint32_t state)
 const char *dmreplica_identity_type_name(uint32_t type)
 {
 	return name_of(identity_types, type);
+}
+
+const char *dmreplica_job_request_name(uint32_t request)
+{
+	return name_of(job_requests, request);
+}
+
+const char *dmreplica_health_name(uint32_t health)
+{
+	return name_of(healths, health);
+}
+
+const char *dmreplica_health_reason_name(uint32_t reason)
+{
+	return name_of(health_reasons, reason);
+}
+
+const char *dmreplica_full_policy_name(uint32_t policy)
+{
+	return name_of(full_policies, policy);
+}
+
+const char *dmreplica_protocol_name(uint32_t protocol)
+{
+	return name_of(protocols, protocol);
 }
 
 bool dmreplica_job_ended(uint32_t job_state)

@@ -360,6 +360,7 @@ static int build_super(struct maker *m)
 	sb->state_number = 1;
 	sb->state_time = sb->create_time;
 	sb->next_point = 1;
+	dmr_settings_init(&sb->settings);
 	for (i = 0; i < DMR_SB_COPIES; i++) {
 		sb->copy = i;
 		sb->seq = i + 1;

@@ -125,8 +125,8 @@ int dmreplica_disk_list(struct dmreplica *ctx, const struct dmreplica_system *sy
 	*nr = 0;
 	dmrl_clear(ctx);
 	if (sys->attached)
-		code = dmrl_nl_dump_of(ctx, DM_REPLICA_CMD_DISK_GET, DM_REPLICA_A_DISK_SYSTEM, sys->uuid,
-				       disk_reply, disk_restart, &dump);
+		code = dmrl_nl_dump_of(ctx, DM_REPLICA_CMD_DISK_GET, DM_REPLICA_A_DISK_SYSTEM,
+				       sys->uuid, 0, disk_reply, disk_restart, &dump);
 	else
 		code = from_store(ctx, sys, &dump.list);
 	if (code) {

@@ -36,8 +36,15 @@ extern "C" {
 #define DMREPLICA_DISK_NAME_MAX	32
 #define DMREPLICA_POINT_NAME_MAX 40
 #define DMREPLICA_MAX_DISKS	64
+#define DMREPLICA_MAX_ADDRESSES	8	/* per network adapter */
+#define DMREPLICA_MAX_GATEWAYS	5
+#define DMREPLICA_MAX_DNS	8
+#define DMREPLICA_IP_TEXT	52	/* bytes an address with its prefix takes as text */
+#define DMREPLICA_MAC_TEXT	18
+#define DMREPLICA_UNLIMITED	UINT64_MAX	/* the rate of a vacuum without a limit */
 
 struct dmreplica;
+struct dmreplica_system;
 
 /* Context ---------------------------------------------------------------- */
 
@@ -92,7 +99,14 @@ const char *dmreplica_state_name(uint32_t state);
 const char *dmreplica_point_kind_name(uint32_t kind);
 const char *dmreplica_job_type_name(uint32_t type);
 const char *dmreplica_job_state_name(uint32_t state);
+const char *dmreplica_job_request_name(uint32_t request);
 const char *dmreplica_identity_type_name(uint32_t type);
+const char *dmreplica_health_name(uint32_t health);
+/* One bit of dmreplica_system.health_reasons, as the specification calls it. */
+const char *dmreplica_health_reason_name(uint32_t reason);
+const char *dmreplica_full_policy_name(uint32_t policy);
+/* ProtocolIFType of a network adapter's settings */
+const char *dmreplica_protocol_name(uint32_t protocol);
 
 /** dmreplica_job_ended() - has a job come to its end, good or bad? */
 bool dmreplica_job_ended(uint32_t job_state);
@@ -260,6 +274,39 @@ int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags
 /** dmreplica_detach() - remove the devices of a system.  Return: 32774 if one is in use. */
 int dmreplica_detach(struct dmreplica *ctx, const char *name);
 
+/** enum dmreplica_removal - how far the removal of a system has come */
+enum dmreplica_removal {
+	DMREPLICA_REMOVAL_NONE,		/* it is a system like any other */
+	DMREPLICA_REMOVAL_DECIDED,	/* Disabled (0): all is home, the store is left */
+	DMREPLICA_REMOVAL_WIPED,	/* the store is blank, the file is left */
+};
+
+/**
+ * dmreplica_removal() - how far has the removal of a system come?
+ * @ctx: the context.
+ * @sys: the system, as dmreplica_system_find() gave it.
+ * @stage: set.
+ *
+ * Of a system that is not attached the store is read.
+ *
+ * Return: 0, or why the store cannot be read.
+ */
+int dmreplica_removal(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		      enum dmreplica_removal *stage);
+
+/**
+ * dmreplica_removal_finish() - do what the kernel leaves to do of a removal
+ * @ctx: the context.
+ * @sys: the system.
+ *
+ * Removes the devices, overwrites both superblocks of the store and deletes the
+ * configuration file.  May be called again until it succeeds.
+ *
+ * Return: 0; 32774 if a device is in use; 32775 if the removal has not been
+ * decided, or the store is not the system's.
+ */
+int dmreplica_removal_finish(struct dmreplica *ctx, const struct dmreplica_system *sys);
+
 /** struct dmreplica_found - a store that a scan came upon */
 struct dmreplica_found {
 	struct dmreplica_conf conf;	/* as it would be written; a home not found is "" */
@@ -302,7 +349,8 @@ struct dmreplica_system {
 	char store[256];		/* path */
 	uint32_t store_major;
 	uint32_t store_minor;
-	uint64_t store_bytes;
+	uint64_t store_bytes;		/* in use */
+	uint64_t store_device_bytes;	/* size of its device now */
 	uint32_t chunk_bytes;
 	uint32_t disks;
 	uint32_t disks_attached;
@@ -324,6 +372,17 @@ struct dmreplica_system {
 	uint64_t test_writes;
 	uint64_t vacuum_pending;
 	bool vacuum_held;
+	uint64_t vacuum_rate;		/* bytes per second, DMREPLICA_UNLIMITED */
+	uint64_t home_bytes;		/* left to move home, while a job does */
+	uint64_t slots_reserved;	/* free, but for the live failover alone */
+	uint32_t health;		/* enum dm_replica_health, 0 if not known */
+	uint32_t health_reasons;	/* enum dm_replica_health_reasons */
+	uint64_t replicated_bytes;	/* since the last point, or the attach */
+	uint64_t replicated_writes;
+	uint64_t points_made;		/* since the store was made */
+	uint64_t points_dropped;
+	uint64_t last_point_time;	/* 0: never */
+	uint64_t last_test_time;
 };
 
 /** struct dmreplica_disk - one disk of a system; device numbers are 0:0 where there is none */
@@ -353,6 +412,8 @@ struct dmreplica_point {
 	uint32_t kind;			/* enum dm_replica_point_kind */
 	bool in_use;
 	char name[DMREPLICA_POINT_NAME_MAX];
+	bool sized;			/* @bytes is told */
+	uint64_t bytes;			/* in slots, what only this point needs */
 };
 
 /** struct dmreplica_job - one job */
@@ -369,6 +430,9 @@ struct dmreplica_job {
 	uint32_t code;
 	bool cancellable;
 	char text[256];
+	uint32_t request;		/* enum dm_replica_job_request, 0 if none */
+	uint64_t bytes;			/* moved home so far */
+	uint64_t bytes_total;		/* of these, 0 where it is no matter of bytes */
 };
 
 /**
@@ -398,6 +462,28 @@ int dmreplica_disk_list(struct dmreplica *ctx, const struct dmreplica_system *sy
 int dmreplica_point_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			 struct dmreplica_point **list, size_t *nr);
 
+/**
+ * dmreplica_point_list_sized() - the same, with the size of each
+ *
+ * The kernel walks over its map for that.  Sizes are not told for a system that
+ * is not attached, or by a module that does not know them (dmreplica_point.sized).
+ */
+int dmreplica_point_list_sized(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			       struct dmreplica_point **list, size_t *nr);
+
+/**
+ * dmreplica_point_find() - one point of a system, by number or by name
+ * @ctx: the context.
+ * @sys: the system.
+ * @text: what a person calls it: a number goes before a name.
+ * @number: set.
+ *
+ * Return: 0; 32779 if there is none; 32773 if several have that name, which
+ * dmreplica_message() lists.
+ */
+int dmreplica_point_find(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			 const char *text, uint64_t *number);
+
 /** dmreplica_job_list() - jobs of one system, or of all if @sys is NULL. */
 int dmreplica_job_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		       struct dmreplica_job **list, size_t *nr);
@@ -423,6 +509,18 @@ int dmreplica_job_wait(struct dmreplica *ctx, const struct dmreplica_system *sys
 		       void (*progress)(void *arg, const struct dmreplica_job *job), void *arg,
 		       struct dmreplica_job *job);
 
+/**
+ * dmreplica_job_request() - have a job suspended, go on, or ended
+ * @ctx: the context.
+ * @sys: its system.
+ * @id: its number.
+ * @request: enum dm_replica_job_request.
+ *
+ * Return: 0 or a refusal: only jobs that move home take requests.
+ */
+int dmreplica_job_request(struct dmreplica *ctx, const struct dmreplica_system *sys, uint64_t id,
+			  uint32_t request);
+
 /* Operations ------------------------------------------------------------- */
 
 #define DMREPLICA_OP_POINT		(1u << 0)	/* @point is given, else the newest */
@@ -431,6 +529,8 @@ int dmreplica_job_wait(struct dmreplica *ctx, const struct dmreplica_system *sys
 #define DMREPLICA_OP_EXPECT_STATE	(1u << 3)	/* refuse if the state has moved on */
 #define DMREPLICA_OP_EXPECT_WRITES	(1u << 4)	/* refuse if more was written */
 #define DMREPLICA_OP_TIMEOUT		(1u << 5)
+#define DMREPLICA_OP_WAIT		(1u << 6)	/* wait for openers to let go */
+#define DMREPLICA_OP_FLATTEN		(1u << 7)	/* give up the points */
 
 /** struct dmreplica_op - what an operation is told, and its answer */
 struct dmreplica_op {
@@ -440,7 +540,8 @@ struct dmreplica_op {
 	const char *label;
 	uint64_t expect_state;
 	uint64_t expect_writes;
-	uint32_t timeout_ms;		/* for draining */
+	uint32_t timeout_ms;		/* for draining, at most DM_REPLICA_TIMEOUT_MAX */
+	uint32_t wait_ms;		/* for openers, the same */
 	uint64_t job;			/* answer: number of its job, 0 if none */
 	uint64_t point_made;		/* answer: number of the point made, 0 if unknown */
 };
@@ -468,8 +569,139 @@ int dmreplica_test_start(struct dmreplica *ctx, const struct dmreplica_system *s
 int dmreplica_test_stop(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			struct dmreplica_op *op);
 
+/*
+ * The failover becomes the machine: the points and what replication brought are
+ * gone, and its job moves everything home.  There is no way back.
+ */
+int dmreplica_commit(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		     struct dmreplica_op *op);
+
+/* Replication rests and goes on: the replica devices refuse writes meanwhile. */
+int dmreplica_suspend(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		      struct dmreplica_op *op);
+int dmreplica_resume(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		     struct dmreplica_op *op);
+
+/*
+ * Give the homes back as plain disks.  When its job has ended well the state is
+ * Disabled (0), and dmreplica_removal_finish() does the rest.
+ */
+int dmreplica_remove(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		     struct dmreplica_op *op);
+
+/* Use what the store's device has grown by. */
+int dmreplica_grow(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		   struct dmreplica_op *op);
+
+/* Begin a move home anew whose job was terminated. */
+int dmreplica_move_home(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			struct dmreplica_op *op);
+
 /** dmreplica_vacuum_hold() - hold the vacuum and the one-second commit, or let them go on. */
 int dmreplica_vacuum_hold(struct dmreplica *ctx, const struct dmreplica_system *sys, bool hold);
+
+/* Settings --------------------------------------------------------------- */
+
+#define DMREPLICA_SET_KEEP_LAST		(1u << 0)
+#define DMREPLICA_SET_KEEP_WITHIN	(1u << 1)
+#define DMREPLICA_SET_KEEP_HOURLY	(1u << 2)
+#define DMREPLICA_SET_KEEP_DAILY	(1u << 3)
+#define DMREPLICA_SET_KEEP_WEEKLY	(1u << 4)
+#define DMREPLICA_SET_SPACE_LOW		(1u << 5)
+#define DMREPLICA_SET_SPACE_CRITICAL	(1u << 6)
+#define DMREPLICA_SET_FULL_POLICY	(1u << 7)
+#define DMREPLICA_SET_LIVE_RESERVE	(1u << 8)
+#define DMREPLICA_SET_POINT_INTERVAL	(1u << 9)
+#define DMREPLICA_SET_DECIDE_WITHIN	(1u << 10)
+#define DMREPLICA_SET_VACUUM_RATE	(1u << 11)
+#define DMREPLICA_SET_EXPECT_STATE	(1u << 12)	/* refuse if the state has moved on */
+
+/** struct dmreplica_settings - settings of a system, kept in its store */
+struct dmreplica_settings {
+	unsigned int given;		/* DMREPLICA_SET_*: what is to be changed */
+	uint64_t expect_state;
+	uint32_t keep_last;		/* rules of retention; 0: there is no such rule */
+	uint32_t keep_hourly;
+	uint32_t keep_daily;
+	uint32_t keep_weekly;
+	uint64_t keep_within;		/* s */
+	uint32_t space_low;		/* marks, in percent of the slots */
+	uint32_t space_critical;
+	uint32_t full_policy;		/* enum dm_replica_full_policy */
+	uint64_t live_reserve;		/* bytes of slots */
+	uint64_t point_interval;	/* s; 0: never warn */
+	uint64_t decide_within;		/* s; 0: never warn */
+	uint64_t vacuum_rate;		/* bytes per second, DMREPLICA_UNLIMITED */
+};
+
+/**
+ * dmreplica_settings_get() - the settings of a system, attached or not
+ *
+ * Return: 0; 32770 if the module does not know them.
+ */
+int dmreplica_settings_get(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			   struct dmreplica_settings *settings);
+
+/** dmreplica_settings_set() - change those that @settings->given names. */
+int dmreplica_settings_set(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			   const struct dmreplica_settings *settings);
+
+/** struct dmreplica_ip - an address, with the length of its prefix where it has one */
+struct dmreplica_ip {
+	uint8_t family;			/* 4 or 6 */
+	uint8_t prefix;
+	uint8_t bytes[16];		/* network byte order; IPv4 takes the first four */
+};
+
+/** struct dmreplica_adapter - what a network adapter of the guest gets after a failover */
+struct dmreplica_adapter {
+	uint8_t system[16];
+	uint8_t mac[6];
+	bool dhcp;			/* IPv4 comes by DHCP */
+	uint32_t protocol;		/* ProtocolIFType, told by the kernel */
+	unsigned int nr_addresses;
+	unsigned int nr_gateways;
+	unsigned int nr_dns;
+	struct dmreplica_ip addresses[DMREPLICA_MAX_ADDRESSES];
+	struct dmreplica_ip gateways[DMREPLICA_MAX_GATEWAYS];
+	struct dmreplica_ip dns[DMREPLICA_MAX_DNS];
+};
+
+/**
+ * dmreplica_ip_parse() - an address from text
+ * @text: as 192.0.2.5 or 2001:db8::5; with a prefix 192.0.2.5/24,
+ *	192.0.2.5/255.255.255.0 or 2001:db8::5/64.
+ * @prefix: must there be a prefix?  If not there may be none.
+ * @ip: filled in.
+ *
+ * Return: NULL, or what is wrong with it: constant text to follow it.
+ */
+const char *dmreplica_ip_parse(const char *text, bool prefix, struct dmreplica_ip *ip);
+
+/** dmreplica_ip_text() - an address as text.  Return: @text. */
+char *dmreplica_ip_text(const struct dmreplica_ip *ip, bool prefix, char text[DMREPLICA_IP_TEXT]);
+
+/** dmreplica_mac_parse() - a hardware address from text, as 52:54:00:12:34:56, or with '-'. */
+bool dmreplica_mac_parse(const char *text, uint8_t mac[6]);
+
+/** dmreplica_mac_text() - a hardware address as text.  Return: @text. */
+char *dmreplica_mac_text(const uint8_t mac[6], char text[DMREPLICA_MAC_TEXT]);
+
+/**
+ * dmreplica_adapter_list() - settings of the network adapters of a system, attached or not
+ *
+ * Return: 0; 32770 if the module does not know them.
+ */
+int dmreplica_adapter_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			   struct dmreplica_adapter **list, size_t *nr);
+
+/** dmreplica_adapter_set() - replace the settings of the adapter that @adapter->mac names. */
+int dmreplica_adapter_set(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			  const struct dmreplica_adapter *adapter);
+
+/** dmreplica_adapter_clear() - forget the settings of one adapter, or of all if @mac is NULL. */
+int dmreplica_adapter_clear(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			    const uint8_t *mac);
 
 /* Events ----------------------------------------------------------------- */
 

@@ -29,6 +29,9 @@ void dmrl_job_parse(struct dmreplica_job *job, struct nlattr **attrs)
 	job->code = dmrl_nl_u32(A(CODE));
 	job->cancellable = dmrl_nl_u32(A(CANCELLABLE));
 	dmrl_nl_string(A(TEXT), job->text, sizeof(job->text));
+	job->request = dmrl_nl_u32(A(REQUEST));
+	job->bytes = dmrl_nl_u64(A(BYTES));
+	job->bytes_total = dmrl_nl_u64(A(BYTES_TOTAL));
 }
 
 struct dump {
@@ -172,4 +175,29 @@ int dmreplica_job_wait(struct dmreplica *ctx, const struct dmreplica_system *sys
 		  "job %llu of system %s ended with %s%s%s", (unsigned long long)id, sys->name,
 		  dmreplica_job_state_name(job->state), *job->text ? ": " : "", job->text);
 	return dmrl_hint(ctx, "replicactl status %s shows what state that leaves", sys->name);
+}
+
+int dmreplica_job_request(struct dmreplica *ctx, const struct dmreplica_system *sys, uint64_t id,
+			  uint32_t request)
+{
+	struct nl_msg *msg;
+	int code;
+
+	dmrl_clear(ctx);
+	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_JOB_SET, 0);
+	if (!msg)
+		return ctx->code;
+	if (nla_put(msg, DM_REPLICA_A_JOB_SYSTEM, 16, sys->uuid) ||
+	    nla_put_u64(msg, DM_REPLICA_A_JOB_ID, id) ||
+	    nla_put_u32(msg, DM_REPLICA_A_JOB_REQUEST, request)) {
+		nlmsg_free(msg);
+		return dmrl_no_memory(ctx);
+	}
+	code = dmrl_nl_call(ctx, msg, NULL, NULL);
+	if (code == DM_REPLICA_CODE_NOT_FOUND)
+		dmrl_hint(ctx, "replicactl job list %s shows what there is", sys->name);
+	else if (code == DM_REPLICA_CODE_INVALID_STATE)
+		dmrl_hint(ctx, "replicactl job show %s %llu shows its state", sys->name,
+			  (unsigned long long)id);
+	return code;
 }

@@ -234,7 +234,11 @@ static int on_valid(struct nl_msg *msg, void *arg)
 	if (nla_parse(attrs, DMRL_NL_ATTRS - 1, genlmsg_attrdata(head, 0), genlmsg_attrlen(head, 0),
 		      NULL))
 		return NL_OK;
+	/* of an attribute that is there several times @attrs has the last only */
+	call->ctx->reply = genlmsg_attrdata(head, 0);
+	call->ctx->reply_bytes = genlmsg_attrlen(head, 0);
 	call->result = call->fn(call->arg, head->cmd, attrs);
+	call->ctx->reply = NULL;
 	return NL_OK;
 }
 
@@ -276,8 +280,8 @@ int dmrl_nl_call(struct dmreplica *ctx, struct nl_msg *msg, dmrl_reply_fn fn, vo
 	return code;
 }
 
-int dmrl_nl_dump_of(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid, dmrl_reply_fn fn,
-		    void (*restart)(void *arg), void *arg)
+int dmrl_nl_dump_of(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid, int flag,
+		    dmrl_reply_fn fn, void (*restart)(void *arg), void *arg)
 {
 	unsigned int tries;
 	struct nl_msg *msg;
@@ -289,7 +293,7 @@ int dmrl_nl_dump_of(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid, dm
 		msg = dmrl_nl_message(ctx, cmd, NLM_F_REQUEST | NLM_F_DUMP);
 		if (!msg)
 			return ctx->code;
-		if (uuid && nla_put(msg, attr, 16, uuid)) {
+		if ((uuid && nla_put(msg, attr, 16, uuid)) || (flag && nla_put_flag(msg, flag))) {
 			nlmsg_free(msg);
 			return dmrl_no_memory(ctx);
 		}
@@ -308,7 +312,7 @@ int dmrl_nl_dump_of(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid, dm
 int dmrl_nl_dump(struct dmreplica *ctx, int cmd, dmrl_reply_fn fn, void (*restart)(void *arg),
 		 void *arg)
 {
-	return dmrl_nl_dump_of(ctx, cmd, 0, NULL, fn, restart, arg);
+	return dmrl_nl_dump_of(ctx, cmd, 0, NULL, 0, fn, restart, arg);
 }
 
 void dmrl_nl_string(struct nlattr *attr, char *out, size_t size)

@@ -44,12 +44,16 @@ static bool put_op(struct nl_msg *msg, const struct dmreplica_op *op)
 	if ((given & DMREPLICA_OP_EXPECT_WRITES) &&
 	    nla_put_u64(msg, DM_REPLICA_A_OP_EXPECT_WRITES, op->expect_writes))
 		return true;
-	return (given & DMREPLICA_OP_TIMEOUT) &&
-	       nla_put_u32(msg, DM_REPLICA_A_OP_TIMEOUT, op->timeout_ms);
+	if ((given & DMREPLICA_OP_TIMEOUT) &&
+	    nla_put_u32(msg, DM_REPLICA_A_OP_TIMEOUT, op->timeout_ms))
+		return true;
+	if ((given & DMREPLICA_OP_WAIT) && nla_put_u32(msg, DM_REPLICA_A_OP_WAIT, op->wait_ms))
+		return true;
+	return (given & DMREPLICA_OP_FLATTEN) && nla_put_flag(msg, DM_REPLICA_A_OP_FLATTEN);
 }
 
 /* Name who has a failover device open, after the kernel said that somebody has. */
-static void append_openers(struct dmreplica *ctx, const struct dmreplica_system *sys)
+static void append_openers(struct dmreplica *ctx, const struct dmreplica_system *sys, int code)
 {
 	char message[sizeof(ctx->message)], hint[sizeof(ctx->hint)];
 	dev_t devs[2 * DMREPLICA_MAX_DISKS];
@@ -63,7 +67,7 @@ static void append_openers(struct dmreplica *ctx, const struct dmreplica_system 
 		disks = NULL;
 		nr = 0;
 	}
-	dmrl_fail(ctx, DM_REPLICA_CODE_IN_USE, "%s", message);
+	dmrl_fail(ctx, code, "%s", message);
 	if (*hint)
 		dmrl_hint(ctx, "%s", hint);
 	for (i = 0; i < nr && i < DMREPLICA_MAX_DISKS; i++) {
@@ -103,8 +107,12 @@ static int operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system
 	code = dmrl_nl_call(ctx, msg, op_reply, &answer);
 	if (code == DM_REPLICA_CODE_IN_USE && cmd == DM_REPLICA_CMD_POINT_DEL)
 		dmrl_hint(ctx, "replicactl status %s shows what uses it", sys->name);
-	else if (code == DM_REPLICA_CODE_IN_USE)
-		append_openers(ctx, sys);
+	else if (code == DM_REPLICA_CODE_IN_USE && cmd == DM_REPLICA_CMD_FAILOVER_COMMIT)
+		dmrl_hint(ctx, "a test failover has to end first: replicactl test-failover stop %s",
+			  sys->name);
+	else if (code == DM_REPLICA_CODE_IN_USE || (code == DM_REPLICA_CODE_TIMEOUT &&
+						    (op->given & DMREPLICA_OP_WAIT)))
+		append_openers(ctx, sys, code);
 	if (code)
 		return code;
 	op->job = answer.job;
@@ -146,6 +154,42 @@ int dmreplica_test_stop(struct dmreplica *ctx, const struct dmreplica_system *sy
 			struct dmreplica_op *op)
 {
 	return operate(ctx, DM_REPLICA_CMD_TEST_STOP, sys, op);
+}
+
+int dmreplica_commit(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		     struct dmreplica_op *op)
+{
+	return operate(ctx, DM_REPLICA_CMD_FAILOVER_COMMIT, sys, op);
+}
+
+int dmreplica_suspend(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		      struct dmreplica_op *op)
+{
+	return operate(ctx, DM_REPLICA_CMD_REPLICATION_SUSPEND, sys, op);
+}
+
+int dmreplica_resume(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		     struct dmreplica_op *op)
+{
+	return operate(ctx, DM_REPLICA_CMD_REPLICATION_RESUME, sys, op);
+}
+
+int dmreplica_remove(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		     struct dmreplica_op *op)
+{
+	return operate(ctx, DM_REPLICA_CMD_RELATIONSHIP_REMOVE, sys, op);
+}
+
+int dmreplica_grow(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		   struct dmreplica_op *op)
+{
+	return operate(ctx, DM_REPLICA_CMD_STORE_GROW, sys, op);
+}
+
+int dmreplica_move_home(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			struct dmreplica_op *op)
+{
+	return operate(ctx, DM_REPLICA_CMD_HOME_MOVE, sys, op);
 }
 
 int dmreplica_vacuum_hold(struct dmreplica *ctx, const struct dmreplica_system *sys, bool hold)

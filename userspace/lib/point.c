@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Recovery points of a system. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "private.h"
 
@@ -24,6 +26,8 @@ static int point_reply(void *arg, int cmd, struct nlattr **attrs)
 	one.kind = dmrl_nl_u32(A(KIND));
 	dmrl_nl_string(A(NAME), one.name, sizeof(one.name));
 	one.in_use = dmrl_nl_u32(A(IN_USE));
+	one.sized = A(BYTES);
+	one.bytes = dmrl_nl_u64(A(BYTES));
 	point = dmrl_list_add(&dump->list);
 	if (!point)
 		return dmrl_no_memory(dump->ctx);
@@ -75,8 +79,8 @@ static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	return code;
 }
 
-int dmreplica_point_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
-			 struct dmreplica_point **list, size_t *nr)
+static int list_points(struct dmreplica *ctx, const struct dmreplica_system *sys, int flag,
+		       struct dmreplica_point **list, size_t *nr)
 {
 	struct dump dump = {
 		.ctx = ctx,
@@ -89,7 +93,7 @@ int dmreplica_point_list(struct dmreplica *ctx, const struct dmreplica_system *s
 	dmrl_clear(ctx);
 	if (sys->attached)
 		code = dmrl_nl_dump_of(ctx, DM_REPLICA_CMD_POINT_GET, DM_REPLICA_A_POINT_SYSTEM,
-				       sys->uuid, point_reply, point_restart, &dump);
+				       sys->uuid, flag, point_reply, point_restart, &dump);
 	else
 		code = from_store(ctx, sys, &dump.list);
 	if (code) {
@@ -101,4 +105,94 @@ int dmreplica_point_list(struct dmreplica *ctx, const struct dmreplica_system *s
 	*list = dump.list.items;
 	*nr = dump.list.nr;
 	return 0;
+}
+
+int dmreplica_point_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			 struct dmreplica_point **list, size_t *nr)
+{
+	return list_points(ctx, sys, 0, list, nr);
+}
+
+int dmreplica_point_list_sized(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			       struct dmreplica_point **list, size_t *nr)
+{
+	int code = list_points(ctx, sys, DM_REPLICA_A_POINT_SIZES, list, nr);
+
+	/* validation is strict: a module that does not know the flag refuses it */
+	if (code == DM_REPLICA_CODE_INVALID_TYPE || code == DM_REPLICA_CODE_NOT_SUPPORTED)
+		code = list_points(ctx, sys, 0, list, nr);
+	return code;
+}
+
+static bool is_number(const char *text, u64 *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoull(text, &end, 10);
+	return *text >= '0' && *text <= '9' && !errno && !*end;
+}
+
+static int several(struct dmreplica *ctx, const struct dmreplica_system *sys, const char *text,
+		   const struct dmreplica_point *list, size_t nr)
+{
+	char time[32];
+	struct tm tm;
+	time_t t;
+	size_t i;
+
+	dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+		  "several recovery points of %s are called %s:", sys->name, text);
+	for (i = 0; i < nr; i++) {
+		if (strcmp(list[i].name, text))
+			continue;
+		t = list[i].time / 1000000000ULL;
+		*time = 0;
+		if (localtime_r(&t, &tm))
+			strftime(time, sizeof(time), "%Y-%m-%d %H:%M:%S", &tm);
+		dmrl_append(ctx, "\n  %llu of %s, %s", (unsigned long long)list[i].number, time,
+			    dmreplica_point_kind_name(list[i].kind));
+	}
+	return dmrl_hint(ctx, "give the number of the one that is meant");
+}
+
+int dmreplica_point_find(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			 const char *text, uint64_t *number)
+{
+	size_t nr, i, found = 0, last = 0;
+	struct dmreplica_point *list;
+	bool numeric;
+	u64 n;
+	int code;
+
+	code = dmreplica_point_list(ctx, sys, &list, &nr);
+	if (code)
+		return code;
+	numeric = is_number(text, &n);
+	for (i = 0; numeric && i < nr; i++) {
+		if (list[i].number == n) {
+			*number = n;
+			free(list);
+			return 0;
+		}
+	}
+	for (i = 0; i < nr; i++) {
+		if (*text && !strcmp(list[i].name, text)) {
+			found++;
+			last = i;
+		}
+	}
+	if (found == 1) {
+		*number = list[last].number;
+	} else if (found) {
+		code = several(ctx, sys, text, list, nr);
+	} else {
+		dmrl_fail(ctx, DM_REPLICA_CODE_NOT_FOUND,
+			  numeric ? "system %s has no recovery point %s" :
+				    "no recovery point of system %s is called %s", sys->name, text);
+		code = dmrl_hint(ctx, "replicactl recovery-point list %s shows what there is",
+				 sys->name);
+	}
+	free(list);
+	return code;
 }

@@ -14,6 +14,7 @@
 #define DMRL_PRINTF(f, a)	__attribute__((format(printf, f, a)))
 
 struct nl_sock;
+struct nlattr;
 
 struct dmreplica {
 	int code;
@@ -25,6 +26,8 @@ struct dmreplica {
 	struct nl_sock *sock;		/* NULL until the family has been found */
 	int family;
 	uint32_t family_version;
+	struct nlattr *reply;		/* while a reply is handed out: all its attributes */
+	int reply_bytes;
 	char dm_log[512];		/* last error that libdevmapper told */
 	bool test_files;		/* take plain files for devices: tests only */
 };
@@ -142,8 +145,9 @@ int dmrl_nl_call(struct dmreplica *ctx, struct nl_msg *msg, dmrl_reply_fn fn, vo
  */
 int dmrl_nl_dump(struct dmreplica *ctx, int cmd, dmrl_reply_fn fn, void (*restart)(void *arg),
 		 void *arg);
-int dmrl_nl_dump_of(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid, dmrl_reply_fn fn,
-		    void (*restart)(void *arg), void *arg);
+/* Of one system, with @attr for its UUID, and with @flag unless that is 0. */
+int dmrl_nl_dump_of(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid, int flag,
+		    dmrl_reply_fn fn, void (*restart)(void *arg), void *arg);
 #define DMRL_NL_ATTRS	64
 
 void dmrl_nl_string(struct nlattr *attr, char *out, size_t size);

@@ -46,6 +46,19 @@ void dmrl_system_parse(struct dmreplica_system *sys, struct nlattr **attrs)
 	sys->test_writes = dmrl_nl_u64(A(TEST_WRITES));
 	sys->vacuum_pending = dmrl_nl_u64(A(VACUUM_PENDING));
 	sys->vacuum_held = dmrl_nl_u32(A(VACUUM_HELD));
+	sys->vacuum_rate = A(VACUUM_RATE) ? dmrl_nl_u64(A(VACUUM_RATE)) : DMREPLICA_UNLIMITED;
+	sys->home_bytes = dmrl_nl_u64(A(HOME_BYTES));
+	sys->slots_reserved = dmrl_nl_u64(A(SLOTS_RESERVED));
+	sys->health = dmrl_nl_u32(A(HEALTH));
+	sys->health_reasons = dmrl_nl_u32(A(HEALTH_REASONS));
+	sys->replicated_bytes = dmrl_nl_u64(A(REPLICATED_BYTES));
+	sys->replicated_writes = dmrl_nl_u64(A(REPLICATED_WRITES));
+	sys->points_made = dmrl_nl_u64(A(POINTS_MADE));
+	sys->points_dropped = dmrl_nl_u64(A(POINTS_DROPPED));
+	sys->last_point_time = dmrl_nl_u64(A(LAST_POINT_TIME));
+	sys->last_test_time = dmrl_nl_u64(A(LAST_TEST_TIME));
+	sys->store_bytes = dmrl_nl_u64(A(STORE_BYTES));
+	sys->store_device_bytes = dmrl_nl_u64(A(STORE_DEVICE_BYTES));
 	dmreplica_device_path(sys->store_major, sys->store_minor, sys->store, sizeof(sys->store));
 }
 
@@ -65,9 +78,13 @@ static int system_reply(void *arg, int cmd, struct nlattr **attrs)
 	if (!sys)
 		return dmrl_no_memory(dump->ctx);
 	dmrl_system_parse(sys, attrs);
-	if (!dmrl_sysfs_read_dev(makedev(sys->store_major, sys->store_minor), "size", bytes,
+	/* a module that does not tell the sizes uses all that there is */
+	if (!sys->store_device_bytes &&
+	    !dmrl_sysfs_read_dev(makedev(sys->store_major, sys->store_minor), "size", bytes,
 				 sizeof(bytes)))
-		sys->store_bytes = strtoull(bytes, NULL, 10) * 512;
+		sys->store_device_bytes = strtoull(bytes, NULL, 10) * 512;
+	if (!sys->store_bytes)
+		sys->store_bytes = sys->store_device_bytes;
 	return 0;
 }
 
@@ -209,13 +226,23 @@ int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *
 	memcpy(sys->store_uuid, sb->store_uuid, 16);
 	sys->store_major = major(store->bdev.dev);
 	sys->store_minor = minor(store->bdev.dev);
-	sys->store_bytes = store->bdev.bytes;
+	sys->store_bytes = sb->store_bytes;
+	sys->store_device_bytes = store->bdev.bytes;
+	sys->vacuum_rate = sb->settings.vacuum_rate;
+	sys->points_made = sb->settings.points_made;
+	sys->points_dropped = sb->settings.points_dropped;
+	sys->last_point_time = sb->settings.last_point_time;
+	sys->last_test_time = sb->settings.last_test_time;
 	sys->chunk_bytes = sb->chunk_bytes;
 	sys->disks = sb->nr_disks;
 	sys->points = sb->nr_points;
 	sys->live_time = sb->live.time;
 	if (sb->flags & DMR_SB_SUSPENDED)
 		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_SUSPENDED;
+	if (sb->flags & DMR_SB_REMOVING)
+		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_REMOVING;
+	if (sb->flags & DMR_SB_STAY)
+		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_STAY;
 	/* as the module says it: once committed, the failover devices show the head */
 	if (sb->live.epoch || sb->state == DM_REPLICA_STATE_COMMITTED)
 		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_FAILED_OVER;

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The end of a system: what is left to do when the kernel has brought everything
+ * home and has said so in the store (state Disabled).  Devices, store and file go
+ * in this order, and each step finds what an interrupted one has left: the copy
+ * of the superblock in force is overwritten last, so that the store says Disabled
+ * until it says nothing at all; without a file nobody would come to finish it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "private.h"
+
+static bool is_decided(u32 state, bool removing)
+{
+	return state == DM_REPLICA_STATE_DISABLED && !removing;
+}
+
+static bool is_blank(const struct dmreplica_store *store)
+{
+	static const u8 zero[DMR_SB_AREA];
+	unsigned int i;
+
+	for (i = 0; i < DMR_SB_COPIES; i++)
+		if (!store->copy[i].readable || memcmp(store->raw[i], zero, sizeof(zero)))
+			return false;
+	return true;
+}
+
+static int stage_of_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			  struct dmreplica_store *store, enum dmreplica_removal *stage)
+{
+	const struct dmr_sb *sb;
+	int code;
+
+	*stage = DMREPLICA_REMOVAL_NONE;
+	if (is_blank(store)) {
+		*stage = DMREPLICA_REMOVAL_WIPED;
+		return 0;
+	}
+	code = dmreplica_store_super(ctx, store, &sb);
+	if (code)
+		return code;
+	if (memcmp(sb->system_uuid, sys->uuid, 16))
+		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+				 "store %s belongs to another system, %s", sys->store, sb->name);
+	if (is_decided(sb->state, sb->flags & DMR_SB_REMOVING))
+		*stage = DMREPLICA_REMOVAL_DECIDED;
+	return 0;
+}
+
+int dmreplica_removal(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		      enum dmreplica_removal *stage)
+{
+	struct dmreplica_store *store;
+	int code;
+
+	dmrl_clear(ctx);
+	*stage = DMREPLICA_REMOVAL_NONE;
+	if (sys->attached) {
+		if (is_decided(sys->state, sys->flags & DM_REPLICA_SYSTEM_FLAGS_REMOVING))
+			*stage = DMREPLICA_REMOVAL_DECIDED;
+		return 0;
+	}
+	code = dmreplica_store_open(ctx, sys->store, &store);
+	if (code)
+		return code;
+	code = stage_of_store(ctx, sys, store, stage);
+	dmreplica_store_close(store);
+	return code;
+}
+
+static int wipe_copy(struct dmreplica *ctx, struct dmreplica_store *store, unsigned int copy)
+{
+	off_t offset = (off_t)copy * DMR_SB_AREA;
+	size_t left = DMR_SB_AREA;
+	ssize_t n;
+
+	/* the store's buffer is aligned, as direct I/O wants it */
+	memset(store->bounce, 0, DMR_SB_AREA);
+	while (left) {
+		n = pwrite(store->fd, store->bounce, left, offset);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return dmrl_fail_errno(ctx, n ? errno : EIO, "cannot write store %s",
+					       store->bdev.path);
+		offset += n;
+		left -= n;
+	}
+	if (fsync(store->fd))
+		return dmrl_fail_errno(ctx, errno, "cannot write store %s", store->bdev.path);
+	return 0;
+}
+
+static int wipe(struct dmreplica *ctx, const struct dmreplica_system *sys)
+{
+	enum dmreplica_removal stage;
+	struct dmreplica_store *store;
+	unsigned int last;
+	int code;
+
+	/* exclusively: nobody has it attached, or mounts what somebody put there */
+	code = dmrl_store_open_flags(ctx, sys->store, O_RDWR | O_EXCL, &store);
+	if (code)
+		return code;
+	if (store->bdev.file && !ctx->test_files)
+		code = dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+				 "store %s is a plain file, not a block device", sys->store);
+	if (!code)
+		code = stage_of_store(ctx, sys, store, &stage);
+	if (!code && stage == DMREPLICA_REMOVAL_NONE)
+		code = dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_STATE,
+				 "store %s does not say that system %s is removed", sys->store,
+				 sys->name);
+	if (!code && stage == DMREPLICA_REMOVAL_DECIDED) {
+		/* the older copy may say something else: never leave it as the only one */
+		last = store->copy[1].valid &&
+		       (!store->copy[0].valid || store->sb[1]->seq > store->sb[0]->seq);
+		code = wipe_copy(ctx, store, !last);
+		if (!code)
+			code = wipe_copy(ctx, store, last);
+	}
+	dmreplica_store_close(store);
+	return code;
+}
+
+static int forget_file(struct dmreplica *ctx, const struct dmreplica_system *sys)
+{
+	char uuid[DMREPLICA_UUID_TEXT];
+	struct dmreplica_conf *conf;
+	int code, fd;
+
+	conf = malloc(sizeof(*conf));
+	if (!conf)
+		return dmrl_no_memory(ctx);
+	code = dmreplica_conf_find(ctx, dmreplica_uuid_text(sys->uuid, uuid), conf);
+	if (code == DM_REPLICA_CODE_NOT_FOUND) {
+		dmrl_clear(ctx);
+		code = 0;
+	} else if (!code && unlink(conf->file) && errno != ENOENT) {
+		code = dmrl_fail_errno(ctx, errno, "cannot delete %s", conf->file);
+	}
+	free(conf);
+	if (code)
+		return code;
+	fd = open(ctx->conf_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		fsync(fd);
+		close(fd);
+	}
+	return 0;
+}
+
+int dmreplica_removal_finish(struct dmreplica *ctx, const struct dmreplica_system *sys)
+{
+	char uuid[DMREPLICA_UUID_TEXT];
+	enum dmreplica_removal stage;
+	struct dmrl_dm_device *list;
+	size_t nr;
+	int code;
+
+	code = dmreplica_removal(ctx, sys, &stage);
+	if (code)
+		return code;
+	if (stage == DMREPLICA_REMOVAL_NONE)
+		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_STATE,
+				 "the removal of system %s has not been decided", sys->name);
+	/* better known before the store is gone than after */
+	if (access(ctx->conf_dir, W_OK) && errno != ENOENT)
+		return dmrl_fail_errno(ctx, errno, "cannot write to %s", ctx->conf_dir);
+	/* a detach that was cut short leaves devices of a system that is not attached */
+	code = dmrl_dm_list(ctx, sys->uuid, &list, &nr);
+	if (code)
+		return code;
+	free(list);
+	if (nr) {
+		code = dmreplica_detach(ctx, dmreplica_uuid_text(sys->uuid, uuid));
+		if (code)
+			return code;
+	}
+	code = wipe(ctx, sys);
+	if (!code)
+		code = forget_file(ctx, sys);
+	return code;
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Settings of a system: retention, space, when to warn, how fast to move. */
+#include <string.h>
+
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+
+#include "private.h"
+
+#define A(name)	attrs[DM_REPLICA_A_SETTINGS_##name]
+
+static int settings_reply(void *arg, int cmd, struct nlattr **attrs)
+{
+	struct dmreplica_settings *set = arg;
+
+	(void)cmd;
+	set->keep_last = dmrl_nl_u32(A(KEEP_LAST));
+	set->keep_within = dmrl_nl_u64(A(KEEP_WITHIN));
+	set->keep_hourly = dmrl_nl_u32(A(KEEP_HOURLY));
+	set->keep_daily = dmrl_nl_u32(A(KEEP_DAILY));
+	set->keep_weekly = dmrl_nl_u32(A(KEEP_WEEKLY));
+	set->space_low = dmrl_nl_u32(A(SPACE_LOW));
+	set->space_critical = dmrl_nl_u32(A(SPACE_CRITICAL));
+	set->full_policy = dmrl_nl_u32(A(FULL_POLICY));
+	set->live_reserve = dmrl_nl_u64(A(LIVE_RESERVE));
+	set->point_interval = dmrl_nl_u64(A(POINT_INTERVAL));
+	set->decide_within = dmrl_nl_u64(A(DECIDE_WITHIN));
+	set->vacuum_rate = A(VACUUM_RATE) ? dmrl_nl_u64(A(VACUUM_RATE)) : DMREPLICA_UNLIMITED;
+	return 0;
+}
+
+static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		      struct dmreplica_settings *set)
+{
+	const struct dmr_settings *from;
+	struct dmreplica_store *store;
+	const struct dmr_sb *sb;
+	int code;
+
+	code = dmreplica_store_open(ctx, sys->store, &store);
+	if (code)
+		return code;
+	code = dmreplica_store_super(ctx, store, &sb);
+	if (!code) {
+		from = &sb->settings;
+		set->keep_last = from->keep_last;
+		set->keep_within = from->keep_within;
+		set->keep_hourly = from->keep_hourly;
+		set->keep_daily = from->keep_daily;
+		set->keep_weekly = from->keep_weekly;
+		set->space_low = from->space_low;
+		set->space_critical = from->space_critical;
+		set->full_policy = from->full_policy;
+		set->live_reserve = from->live_reserve;
+		set->point_interval = from->point_interval;
+		set->decide_within = from->decide_within;
+		set->vacuum_rate = from->vacuum_rate;
+	}
+	dmreplica_store_close(store);
+	return code;
+}
+
+int dmreplica_settings_get(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			   struct dmreplica_settings *set)
+{
+	struct nl_msg *msg;
+
+	dmrl_clear(ctx);
+	memset(set, 0, sizeof(*set));
+	if (!sys->attached)
+		return from_store(ctx, sys, set);
+	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_SETTINGS_GET, 0);
+	if (!msg)
+		return ctx->code;
+	if (nla_put(msg, DM_REPLICA_A_SETTINGS_SYSTEM, 16, sys->uuid)) {
+		nlmsg_free(msg);
+		return dmrl_no_memory(ctx);
+	}
+	return dmrl_nl_call(ctx, msg, settings_reply, set);
+}
+
+/* Each stands for one attribute; true if there is no room for it. */
+static bool put_settings(struct nl_msg *msg, const struct dmreplica_settings *set)
+{
+	const struct {
+		unsigned int given;
+		int attr;
+		u32 value;
+	} numbers[] = {
+		{ DMREPLICA_SET_KEEP_LAST, DM_REPLICA_A_SETTINGS_KEEP_LAST, set->keep_last },
+		{ DMREPLICA_SET_KEEP_HOURLY, DM_REPLICA_A_SETTINGS_KEEP_HOURLY, set->keep_hourly },
+		{ DMREPLICA_SET_KEEP_DAILY, DM_REPLICA_A_SETTINGS_KEEP_DAILY, set->keep_daily },
+		{ DMREPLICA_SET_KEEP_WEEKLY, DM_REPLICA_A_SETTINGS_KEEP_WEEKLY, set->keep_weekly },
+		{ DMREPLICA_SET_SPACE_LOW, DM_REPLICA_A_SETTINGS_SPACE_LOW, set->space_low },
+		{ DMREPLICA_SET_SPACE_CRITICAL, DM_REPLICA_A_SETTINGS_SPACE_CRITICAL,
+		  set->space_critical },
+		{ DMREPLICA_SET_FULL_POLICY, DM_REPLICA_A_SETTINGS_FULL_POLICY, set->full_policy },
+	};
+	const struct {
+		unsigned int given;
+		int attr;
+		u64 value;
+	} amounts[] = {
+		{ DMREPLICA_SET_EXPECT_STATE, DM_REPLICA_A_SETTINGS_EXPECT_STATE_NUMBER,
+		  set->expect_state },
+		{ DMREPLICA_SET_KEEP_WITHIN, DM_REPLICA_A_SETTINGS_KEEP_WITHIN, set->keep_within },
+		{ DMREPLICA_SET_LIVE_RESERVE, DM_REPLICA_A_SETTINGS_LIVE_RESERVE,
+		  set->live_reserve },
+		{ DMREPLICA_SET_POINT_INTERVAL, DM_REPLICA_A_SETTINGS_POINT_INTERVAL,
+		  set->point_interval },
+		{ DMREPLICA_SET_DECIDE_WITHIN, DM_REPLICA_A_SETTINGS_DECIDE_WITHIN,
+		  set->decide_within },
+		{ DMREPLICA_SET_VACUUM_RATE, DM_REPLICA_A_SETTINGS_VACUUM_RATE, set->vacuum_rate },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(numbers); i++)
+		if ((set->given & numbers[i].given) &&
+		    nla_put_u32(msg, numbers[i].attr, numbers[i].value))
+			return true;
+	for (i = 0; i < ARRAY_SIZE(amounts); i++)
+		if ((set->given & amounts[i].given) &&
+		    nla_put_u64(msg, amounts[i].attr, amounts[i].value))
+			return true;
+	return false;
+}
+
+int dmreplica_settings_set(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			   const struct dmreplica_settings *set)
+{
+	struct nl_msg *msg;
+
+	dmrl_clear(ctx);
+	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_SETTINGS_SET, 0);
+	if (!msg)
+		return ctx->code;
+	if (nla_put(msg, DM_REPLICA_A_SETTINGS_SYSTEM, 16, sys->uuid) || put_settings(msg, set)) {
+		nlmsg_free(msg);
+		return dmrl_no_memory(ctx);
+	}
+	return dmrl_nl_call(ctx, msg, NULL, NULL);
+}
