@@ -67,8 +67,29 @@ TEST(format_offsets)
 	AT(dmr_disk_sb, active_time, 480);
 	AT(dmr_disk_sb, next_point, 488);
 	AT(dmr_disk_sb, job_number, 496);
-	AT(dmr_disk_sb, reserved0, 504);
+	AT(dmr_disk_sb, nr_adapters, 504);
 	AT(dmr_disk_sb, settings, 512);
+	AT(dmr_disk_settings, keep_within, 16);
+	AT(dmr_disk_settings, space_low, 24);
+	AT(dmr_disk_settings, space_critical, 28);
+	AT(dmr_disk_settings, full_policy, 32);
+	AT(dmr_disk_settings, reserved0, 36);
+	AT(dmr_disk_settings, live_reserve, 40);
+	AT(dmr_disk_settings, point_interval, 48);
+	AT(dmr_disk_settings, decide_within, 56);
+	AT(dmr_disk_settings, vacuum_rate, 64);
+	AT(dmr_disk_settings, reserved1, 72);
+	AT(dmr_disk_settings, points_made, 256);
+	AT(dmr_disk_settings, points_dropped, 264);
+	AT(dmr_disk_settings, last_point_time, 272);
+	AT(dmr_disk_settings, last_test_time, 280);
+	AT(dmr_disk_settings, reserved2, 288);
+	AT(dmr_disk_adapter, dhcp, 6);
+	AT(dmr_disk_adapter, addresses, 8);
+	AT(dmr_disk_adapter, gateways, 168);
+	AT(dmr_disk_adapter, dns, 268);
+	AT(dmr_disk_adapter, reserved1, 428);
+	AT(dmr_disk_ip, ip, 4);
 	AT(dmr_disk_disk, identity, 72);
 	AT(dmr_disk_point, name, 24);
 	AT(dmr_disk_log_block, number, 24);
@@ -224,7 +245,16 @@ TEST(sb_torn_is_found)
 	X("name cut off", "system's name", strcpy(sb->name, "\xe2\x82"))			\
 	X("name surrogate", "system's name", strcpy(sb->name, "\xed\xa0\x80"))		\
 	X("name above Unicode", "system's name", strcpy(sb->name, "\xf4\x90\x80\x80"))	\
-	X("flags", "flag", sb->flags = 4)						\
+	X("flags", "flag", sb->flags = 16)						\
+	X("all flags", "flag", sb->flags = ~0U)						\
+	X("removing with point", "removed", sb->flags = DMR_SB_REMOVING)		\
+	X("stay in 3", "terminated", sb->flags = DMR_SB_STAY)				\
+	X("stay in 0", "terminated", sb->flags = DMR_SB_STAY; sb->nr_points = 0;	\
+	  sb->state = 0)								\
+	X("adapters", "number of network adapters", sb->nr_adapters = 17)		\
+	X("many adapters", "number of network adapters", sb->nr_adapters = ~0U)		\
+	X("adapter of zeroes", "hardware address", sb->nr_adapters = 1)			\
+	X("settings", "mark of space", sb->settings.space_low = 101)			\
 	X("state number", "state or job", sb->state_number = 1ULL << 63)		\
 	X("job number", "state or job", sb->job_number = ~0ULL)				\
 	X("chunk 8K", "chunk size", sb->chunk_bytes = 8192)				\
@@ -338,7 +368,7 @@ TEST(sb_torn_is_found)
 	  sb->test.epoch = 7; sb->test.base = 4)					\
 	X("test is live", "test failover", sb->state = 5; sb->last_epoch = 9;		\
 	  sb->live.epoch = 7; sb->live.base = 2; sb->test = sb->live)			\
-	X("state 0", "state is impossible", sb->state = 0)				\
+	X("state 0 with point", "state does not go with", sb->state = 0)		\
 	X("state 1", "state is impossible", sb->state = 1)				\
 	X("state 7", "state is impossible", sb->state = 7)				\
 	X("state 8", "state is impossible", sb->state = 8)				\
@@ -369,7 +399,8 @@ TEST(sb_impossible_fields)
 		CHECK(why && strstr(why, reason), "%s: %s", text, why ?: "accepted");	\
 		n++;									\
 		if (sb->nr_disks > DMR_MAX_DISKS || sb->nr_points > DMR_MAX_POINTS ||	\
-		    sb->ring_extents > DMR_RING_EXTENTS)				\
+		    sb->ring_extents > DMR_RING_EXTENTS ||				\
+		    sb->nr_adapters > DMR_MAX_ADAPTERS)					\
 			break;		/* cannot be encoded; see below */		\
 		dmr_sb_encode(sb, buf);							\
 		/* Where encoding mends it (text without end), decoding may be content. */ \
@@ -439,10 +470,12 @@ TEST(sb_encode_too_much)
 	u32 i;
 
 	dmr_shim_quiet = true;
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 4; i++) {
 		struct dmr_sb *sb = unit_sb();
 
-		if (i == 0)
+		if (i == 3)
+			sb->nr_adapters = DMR_MAX_ADAPTERS + 1;
+		else if (i == 0)
 			sb->nr_disks = DMR_MAX_DISKS + 1;
 		else if (i == 1)
 			sb->nr_points = ~0U;
@@ -496,16 +529,26 @@ TEST(sb_impossible_bytes)
 		{ 428, 1, DMR_BAD, "failover that is not there" },
 		{ 432, 1, DMR_BAD, "failover that is not there" },
 		{ 444, 1, DMR_BAD, "failover that is not there" },
-		{ 504, 1, DMR_BAD, "reserved" },
+		{ 504, 1, DMR_BAD, "network adapter" },		/* one of zeroes only */
+		{ 504, 17, DMR_BAD, "number of network adapters" },
+		{ 507, 0xff, DMR_BAD, "number of network adapters" },
+		{ 504, 16, DMR_BAD, "length" },
+		{ 508, 1, DMR_BAD, "reserved" },
 		{ 511, 1, DMR_BAD, "reserved" },
+		{ 512 + 24, 81, DMR_BAD, "default" },
+		{ 512 + 36, 1, DMR_BAD, "reserved" },
+		{ 512 + 72, 1, DMR_BAD, "reserved" },
+		{ 512 + 255, 1, DMR_BAD, "reserved" },
+		{ 512 + 288, 1, DMR_BAD, "reserved" },
+		{ 1023, 1, DMR_BAD, "reserved" },
 		{ 1024 + 10, 1, DMR_BAD, "disk's name" },
 		{ 1024 + 68, 1, DMR_BAD, "reserved" },
 		{ 1024 + 200, 1, DMR_BAD, "reserved" },
 		{ 1024 + 255, 1, DMR_BAD, "reserved" },
 		{ 1024 + 72 + 100, 'x', DMR_BAD, "identity" },
 		{ 1024 + 512 + 24 + 30, 'x', DMR_BAD, "point's name" },
-		{ 1024 + 512 + 64, 1, DMR_BAD, "after the last point" },
-		{ 4095, 1, DMR_BAD, "after the last point" },
+		{ 1024 + 512 + 64, 1, DMR_BAD, "after the last list" },
+		{ 4095, 1, DMR_BAD, "after the last list" },
 	};
 	const char *why;
 	u32 i;
@@ -536,7 +579,7 @@ TEST(sb_impossible_bytes)
 	/* What may be anything. */
 	memcpy(buf, clean, DMR_SB_AREA);
 	buf[24] = 1;			/* compat */
-	buf[512] = 1;			/* settings */
+	buf[512] = 1;			/* keep_last */
 	buf[470] = 1;			/* active_host */
 	unit_sb_crc(buf);
 	CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_OK, "%s", why);
@@ -544,7 +587,12 @@ TEST(sb_impossible_bytes)
 
 TEST(sb_states)
 {
+	static const u32 bare[] = {	/* may be without points */
+		DM_REPLICA_STATE_DISABLED, DM_REPLICA_STATE_WAITING_FOR_INITIAL_REPLICATION,
+		DM_REPLICA_STATE_REPLICATING, DM_REPLICA_STATE_COMMITTED,
+	};
 	struct dmr_sb *sb = unit_sb();
+	u32 i;
 
 	/* The last point may be dropped, and the state stays 3. */
 	sb->nr_points = 0;
@@ -581,6 +629,19 @@ TEST(sb_states)
 	sb->next_epoch = 14;
 	sb->last_epoch = 14;
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+	/* On its way home, terminated, or given up; then it is, with nothing left to know. */
+	sb->flags = DMR_SB_STAY;
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+	for (i = 0; i < ARRAY_SIZE(bare); i++) {
+		sb->state = bare[i];
+		sb->flags = DMR_SB_REMOVING | DMR_SB_SUSPENDED | DMR_SB_ACTIVE;
+		CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+		sb->flags = 0;
+		CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+		sb->flags = DMR_SB_STAY;
+		CHECK(!dmr_sb_validate(sb) == (bare[i] == DM_REPLICA_STATE_COMMITTED));
+	}
+	sb->flags = 0;
 	/* A new relationship's first point lies in the promoted epoch. */
 	sb->state = DM_REPLICA_STATE_REPLICATING;
 	sb->nr_points = 1;

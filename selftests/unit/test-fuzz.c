@@ -101,6 +101,9 @@ TEST(fuzz_attach)
 	u64 first = dmr_ring_place(sb, 1);
 	struct rng r;
 
+	rng_init(&r, 1);
+	unit_random_adapters(&r, sb, 2);
+	sb->settings.keep_last = 24;
 	unit_put_sb(st, sb, 0, 6);
 	unit_put_sb(st, sb, 1, 7);
 	for (n = 1; n <= 10; n++)

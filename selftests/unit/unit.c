@@ -164,6 +164,70 @@ void unit_grow(struct dmr_sb *sb, u64 chunks)
 	sb->ring_start = old;
 }
 
+/* Any valid ones; each limit is reached now and then. */
+void unit_random_settings(struct rng *r, struct dmr_settings *set)
+{
+#define ONE_OF(field, max)								\
+	do {										\
+		u64 __most = (max);							\
+											\
+		if (rng_chance(r, 50))							\
+			set->field = rng_chance(r, 20) ? __most : rng_u64(r) % __most;	\
+	} while (0)
+	dmr_settings_init(set);
+	ONE_OF(keep_last, DMR_MAX_POINTS);
+	ONE_OF(keep_hourly, DMR_MAX_KEEP);
+	ONE_OF(keep_daily, DMR_MAX_KEEP);
+	ONE_OF(keep_weekly, DMR_MAX_KEEP);
+	ONE_OF(keep_within, DMR_MAX_SPAN);
+	ONE_OF(full_policy, DM_REPLICA_FULL_POLICY_DROP_OLDEST);
+	ONE_OF(live_reserve, DMR_MAX_RESERVE);
+	ONE_OF(point_interval, DMR_MAX_SPAN);
+	ONE_OF(decide_within, DMR_MAX_SPAN);
+	ONE_OF(vacuum_rate, DMR_UNLIMITED);
+	ONE_OF(points_made, DMR_NUMBER_LIMIT - 1);
+	ONE_OF(points_dropped, DMR_NUMBER_LIMIT - 1);
+	ONE_OF(last_point_time, ~0ULL);
+	ONE_OF(last_test_time, ~0ULL);
+#undef ONE_OF
+	if (rng_chance(r, 50)) {
+		set->space_critical = rng_range(r, 1, 100);
+		set->space_low = rng_range(r, 1, set->space_critical);
+	}
+}
+
+/* @place makes it differ from the others of the list. */
+static void random_ip(struct rng *r, struct dmr_ip *ip, u32 place, bool prefix)
+{
+	ip->family = rng_chance(r, 50) ? 4 : 6;
+	if (prefix)
+		ip->prefix = rng_range(r, 1, ip->family == 4 ? 32 : 128);
+	rng_bytes(r, ip->ip, ip->family == 4 ? 4 : 16);
+	ip->ip[0] = rng_range(r, 1, 0xdf);
+	ip->ip[3] = place;
+}
+
+void unit_random_adapters(struct rng *r, struct dmr_sb *sb, u32 nr)
+{
+	u32 i, j, n;
+
+	memset(sb->adapters, 0, sizeof(sb->adapters));
+	sb->nr_adapters = nr;
+	for (i = 0; i < nr; i++) {
+		struct dmr_adapter *a = &sb->adapters[i];
+
+		rng_bytes(r, a->mac, sizeof(a->mac));
+		a->mac[0] = 2 * i + 2;
+		a->dhcp = rng_below(r, 2);
+		for (j = 0, n = rng_range(r, !a->dhcp, DMR_MAX_ADDRESSES); j < n; j++)
+			random_ip(r, &a->addresses[j], j, true);
+		for (j = 0, n = rng_below(r, DMR_MAX_GATEWAYS + 1); j < n; j++)
+			random_ip(r, &a->gateways[j], j, false);
+		for (j = 0, n = rng_below(r, DMR_MAX_DNS + 1); j < n; j++)
+			random_ip(r, &a->dns[j], j, false);
+	}
+}
+
 struct dmr_sb *unit_random_sb(struct rng *r)
 {
 	struct dmr_sb *sb = unit_sb();
@@ -176,7 +240,11 @@ struct dmr_sb *unit_random_sb(struct rng *r)
 	sb->copy = rng_below(r, 2);
 	sb->compat = rng_chance(r, 10) ? rng_u64(r) : 0;
 	rng_bytes(r, sb->store_uuid, 16);
-	rng_bytes(r, sb->settings, 512);
+	if (rng_chance(r, 70))
+		unit_random_settings(r, &sb->settings);
+	if (rng_chance(r, 50))
+		unit_random_adapters(r, sb, rng_chance(r, 20) ? DMR_MAX_ADAPTERS :
+				     rng_range(r, 1, 3));
 	rng_bytes(r, sb->active_host, 16);
 	sb->flags = rng_below(r, 4);
 	sb->state_number = rng_below(r, 1ULL << 40);
@@ -250,6 +318,8 @@ struct dmr_sb *unit_random_sb(struct rng *r)
 			sb->cur_epoch = sb->promoted;
 			sb->next_epoch += 2;
 			sb->last_epoch = sb->next_epoch + rng_below(r, 20);
+			if (rng_chance(r, 50))
+				sb->flags |= DMR_SB_STAY;
 		}
 	} else if (sb->nr_points && rng_chance(r, 60)) {
 		sb->last_epoch = (sb->last_epoch | 1) + 4;
@@ -264,6 +334,11 @@ struct dmr_sb *unit_random_sb(struct rng *r)
 			sb->test.base = sb->points[rng_below(r, sb->nr_points)].epoch;
 			sb->test.time = rng_u64(r);
 		}
+	}
+	if (!sb->nr_points && rng_chance(r, 30)) {
+		sb->flags |= DMR_SB_REMOVING;
+		if (!(sb->flags & DMR_SB_STAY) && rng_chance(r, 50))
+			sb->state = DM_REPLICA_STATE_DISABLED;
 	}
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
 	return sb;

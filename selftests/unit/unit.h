@@ -10,6 +10,7 @@
 
 #include "codec.h"
 #include "replay.h"
+#include "settings.h"
 #include "../../uapi/dm-replica.h"
 
 struct unit_test {
@@ -83,6 +84,8 @@ void *unit_alloc(size_t size);
 
 struct dmr_sb *unit_sb(void);			/* a plain valid one: 8 MiB, two disks, a point */
 struct dmr_sb *unit_random_sb(struct rng *r);	/* any valid one */
+void unit_random_settings(struct rng *r, struct dmr_settings *set);
+void unit_random_adapters(struct rng *r, struct dmr_sb *sb, u32 nr);
 void unit_sb_crc(void *buf);			/* recompute the checksum of altered bytes */
 void unit_log_crc(struct dmr_disk_log_block *blk);
 void unit_grow(struct dmr_sb *sb, u64 chunks);	/* a longer ring in a longer store */
