@@ -75,7 +75,11 @@ const char *dmreplica_ip_parse(const char *text, bool prefix, struct dmreplica_i
 	else
 		return "is not an IPv4 or IPv6 address";
 	if (!memcmp(ip->bytes, nobody, ip_bytes(ip)))
-		return "is the address of nobody";
+		return "is nobody's address";
+	if (ip->family == 4 ? ip->bytes[0] >> 4 == 14 : ip->bytes[0] == 0xff)
+		return "is a multicast address";
+	if (ip->family == 4 && !memcmp(ip->bytes, "\377\377\377\377", 4))
+		return "is the broadcast address";
 	if (prefix && !slash)
 		return "has no prefix: write it as 192.0.2.5/24 or 2001:db8::5/64";
 	if (!prefix && slash)
@@ -282,12 +286,40 @@ static bool put_ips(struct nl_msg *msg, int attr, const struct dmreplica_ip *lis
 	return false;
 }
 
+static void to_codec(struct dmr_ip *to, const struct dmreplica_ip *from, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		to[i].family = from[i].family;
+		to[i].prefix = from[i].prefix;
+		memcpy(to[i].ip, from[i].bytes, ip_bytes(&from[i]));
+	}
+}
+
+const char *dmreplica_adapter_fault(const struct dmreplica_adapter *adapter)
+{
+	struct dmr_adapter codec = { .dhcp = adapter->dhcp };
+
+	if (adapter->nr_addresses > DMREPLICA_MAX_ADDRESSES ||
+	    adapter->nr_gateways > DMREPLICA_MAX_GATEWAYS || adapter->nr_dns > DMREPLICA_MAX_DNS)
+		return "a network adapter has too many addresses";
+	memcpy(codec.mac, adapter->mac, 6);
+	to_codec(codec.addresses, adapter->addresses, adapter->nr_addresses);
+	to_codec(codec.gateways, adapter->gateways, adapter->nr_gateways);
+	to_codec(codec.dns, adapter->dns, adapter->nr_dns);
+	return dmr_adapter_check(&codec);
+}
+
 int dmreplica_adapter_set(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			  const struct dmreplica_adapter *adapter)
 {
+	const char *fault = dmreplica_adapter_fault(adapter);
 	struct nl_msg *msg;
 
 	dmrl_clear(ctx);
+	if (fault)
+		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER, "%s", fault);
 	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_ADAPTER_SET, 0);
 	if (!msg)
 		return ctx->code;

@@ -695,6 +695,9 @@ char *dmreplica_mac_text(const uint8_t mac[6], char text[DMREPLICA_MAC_TEXT]);
 int dmreplica_adapter_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			   struct dmreplica_adapter **list, size_t *nr);
 
+/** dmreplica_adapter_fault() - what is wrong with an adapter's settings?  Return: text or NULL. */
+const char *dmreplica_adapter_fault(const struct dmreplica_adapter *adapter);
+
 /** dmreplica_adapter_set() - replace the settings of the adapter that @adapter->mac names. */
 int dmreplica_adapter_set(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			  const struct dmreplica_adapter *adapter);

@@ -84,6 +84,17 @@ static void append_openers(struct dmreplica *ctx, const struct dmreplica_system 
 	free(disks);
 }
 
+static void hint_remove(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			const struct dmreplica_op *op)
+{
+	if (sys->state == DM_REPLICA_STATE_RECOVERED)
+		dmrl_hint(ctx, "end the failover first: replicactl revert %s, or commit %s", sys->name,
+			  sys->name);
+	else if (!(op->given & DMREPLICA_OP_FLATTEN))
+		dmrl_hint(ctx, "replicactl remove %s --flatten gives up the points and moves all home first",
+			  sys->name);
+}
+
 static int operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system *sys,
 		   struct dmreplica_op *op)
 {
@@ -113,6 +124,8 @@ static int operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system
 	else if (code == DM_REPLICA_CODE_IN_USE || (code == DM_REPLICA_CODE_TIMEOUT &&
 						    (op->given & DMREPLICA_OP_WAIT)))
 		append_openers(ctx, sys, code);
+	else if (code == DM_REPLICA_CODE_INVALID_STATE && cmd == DM_REPLICA_CMD_RELATIONSHIP_REMOVE)
+		hint_remove(ctx, sys, op);
 	if (code)
 		return code;
 	op->job = answer.job;

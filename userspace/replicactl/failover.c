@@ -9,27 +9,6 @@
 
 #include "replicactl.h"
 
-/* The reply of an operation that has a job behind it: say so, and wait. */
-static int follow(struct dmreplica *ctx, const struct dmreplica_system *sys, int code,
-		  const struct dmreplica_op *op, bool wait)
-{
-	struct dmreplica_job job;
-
-	if (code != DM_REPLICA_CODE_JOB_STARTED)
-		return 0;
-	if (!wait) {
-		printf("  replicactl job wait %s %llu waits for it\n", sys->name,
-		       (unsigned long long)op->job);
-		return 0;
-	}
-	fflush(stdout);
-	code = wait_for_job(ctx, sys, op->job, 0, false, &job);
-	if (code)
-		return refused(ctx, code);
-	printf("done in %s\n", text_duration(job.elapsed));
-	return 0;
-}
-
 /* What differs between the two views. */
 struct view {
 	bool test;
@@ -49,13 +28,6 @@ static const struct view test_view = {
 	.begin = dmreplica_test_start,
 	.end = dmreplica_test_stop,
 };
-
-static void print_answer(int code, const struct dmreplica_op *op)
-{
-	printf("%d %s", code, dmreplica_code_name(code));
-	if (op->job && code == DM_REPLICA_CODE_JOB_STARTED)
-		printf(", job %llu", (unsigned long long)op->job);
-}
 
 /* The devices of a view, with what was written there if that is wanted. */
 static void print_devices(struct dmreplica *ctx, const struct dmreplica_system *sys,
@@ -88,23 +60,25 @@ static int begin(struct dmreplica *ctx, int argc, char **argv, const struct view
 	};
 	struct dmreplica_op op = { .given = 0 };
 	struct dmreplica_system sys;
+	const char *point = NULL;
 	bool wait = true;
 	int c, code, status;
 
 	while ((c = next_option(argc, argv, "p:nt:", options, &status)) != -1) {
 		switch (c) {
 		case 'p':
-			if (!parse_number(optarg, &op.point))
-				return usage_error("--point %s is not the number of a point",
+			if (!parse_point(optarg))
+				return usage_error("--point %s is not the number of a point, and no name of one",
 						   optarg);
+			point = optarg;
 			op.given |= DMREPLICA_OP_POINT;
 			break;
 		case 'n':
 			wait = false;
 			break;
 		case 't':
-			if (!parse_seconds(optarg, &op.timeout_ms))
-				return usage_error("--timeout %s is no time in seconds", optarg);
+			if (!parse_wait("--timeout", optarg, &op.timeout_ms, &status))
+				return status;
 			op.given |= DMREPLICA_OP_TIMEOUT;
 			break;
 		default:
@@ -114,6 +88,8 @@ static int begin(struct dmreplica *ctx, int argc, char **argv, const struct view
 	if (optind != argc - 1)
 		return usage_error("give one system");
 	code = dmreplica_system_attached(ctx, argv[optind], &sys);
+	if (!code && point)
+		code = find_point(ctx, &sys, point, &op.point);
 	if (!code)
 		code = view->begin(ctx, &sys, &op);
 	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
@@ -129,7 +105,7 @@ static int begin(struct dmreplica *ctx, int argc, char **argv, const struct view
 	}
 	printf("\n");
 	print_devices(ctx, &sys, view, false);
-	return follow(ctx, &sys, code, &op, wait);
+	return follow_job(ctx, &sys, code, &op, wait);
 }
 
 static void print_loss(struct dmreplica *ctx, const struct dmreplica_system *sys,
@@ -149,31 +125,25 @@ static void print_loss(struct dmreplica *ctx, const struct dmreplica_system *sys
 	print_devices(ctx, sys, view, true);
 }
 
-static bool ask(void)
-{
-	char line[16];
-
-	printf("Throw it away? [y/N] ");
-	fflush(stdout);
-	return fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y');
-}
-
 static int end(struct dmreplica *ctx, int argc, char **argv, const struct view *view)
 {
 	static const struct option options[] = {
 		{ "yes", no_argument, NULL, 'y' },
 		{ "no-wait", no_argument, NULL, 'n' },
 		{ "timeout", required_argument, NULL, 't' },
+		{ "wait", required_argument, NULL, 'w' },
+		{ "expect-state", required_argument, NULL, 's' },
+		{ "expect-writes", required_argument, NULL, 'e' },
 		{ NULL, 0, NULL, 0 }
 	};
 	struct dmreplica_op op = {
 		.given = DMREPLICA_OP_EXPECT_STATE | DMREPLICA_OP_EXPECT_WRITES,
 	};
 	struct dmreplica_system sys;
-	bool wait = true, yes = false;
+	bool wait = true, yes = false, state_given = false, writes_given = false;
 	int c, code, status;
 
-	while ((c = next_option(argc, argv, "ynt:", options, &status)) != -1) {
+	while ((c = next_option(argc, argv, "ynt:w:", options, &status)) != -1) {
 		switch (c) {
 		case 'y':
 			yes = true;
@@ -182,9 +152,24 @@ static int end(struct dmreplica *ctx, int argc, char **argv, const struct view *
 			wait = false;
 			break;
 		case 't':
-			if (!parse_seconds(optarg, &op.timeout_ms))
-				return usage_error("--timeout %s is no time in seconds", optarg);
+			if (!parse_wait("--timeout", optarg, &op.timeout_ms, &status))
+				return status;
 			op.given |= DMREPLICA_OP_TIMEOUT;
+			break;
+		case 'w':
+			if (!parse_wait("--wait", optarg, &op.wait_ms, &status))
+				return status;
+			op.given |= DMREPLICA_OP_WAIT;
+			break;
+		case 's':
+			if (!parse_number(optarg, &op.expect_state))
+				return usage_error("--expect-state %s is not a number", optarg);
+			state_given = true;
+			break;
+		case 'e':
+			if (!parse_number(optarg, &op.expect_writes))
+				return usage_error("--expect-writes %s is not a number", optarg);
+			writes_given = true;
 			break;
 		default:
 			return status;
@@ -195,31 +180,32 @@ static int end(struct dmreplica *ctx, int argc, char **argv, const struct view *
 	code = dmreplica_system_attached(ctx, argv[optind], &sys);
 	if (code)
 		return refused(ctx, code);
+	status = expect_shown(&sys, view->test ? sys.test_writes : sys.live_writes, state_given,
+			      writes_given, &op);
+	if (status)
+		return status;
 	/* what must be refused anyway is for the kernel to refuse: nothing to ask */
-	if (view->test ? sys.test_time : sys.live_time) {
+	if (view->test ? sys.test_time : sys.live_time && sys.state != DM_REPLICA_STATE_COMMITTED) {
 		print_loss(ctx, &sys, view);
-		if (!yes && !isatty(STDIN_FILENO))
-			return usage_error("standard input is no terminal to ask on; --yes goes on without asking");
-		if (!yes && !ask()) {
-			printf("nothing was changed\n");
-			return 1;
-		}
+		if (!confirm(yes, "Throw it away?", &status))
+			return status;
 	}
-	/* R11: what was shown is what is done, or nothing */
-	op.expect_state = sys.state_number;
-	op.expect_writes = view->test ? sys.test_writes : sys.live_writes;
+	/* whoever is waited for may go on writing, which is what --wait allows */
+	if (op.given & DMREPLICA_OP_WAIT && !writes_given) {
+		op.given &= ~DMREPLICA_OP_EXPECT_WRITES;
+		printf("what is written until the devices are closed is thrown away, too\n");
+	}
+	print_waiting(&op);
 	code = view->end(ctx, &sys, &op);
 	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
 		return refused(ctx, code);
 	print_answer(code, &op);
-	if (!dmreplica_system_attached(ctx, argv[optind], &sys))
-		printf(": %s is %s", sys.name, text_state(sys.state));
-	printf("\n");
+	print_state(ctx, &sys);
 	if (code == DM_REPLICA_CODE_COMPLETED) {
 		printf("done\n");
 		return 0;
 	}
-	return follow(ctx, &sys, code, &op, wait);
+	return follow_job(ctx, &sys, code, &op, wait);
 }
 
 int cmd_failover(struct dmreplica *ctx, int argc, char **argv)

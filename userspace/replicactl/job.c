@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* replicactl job list, show, wait */
+/* replicactl job list, show, wait, cancel, pause, resume */
 #include <getopt.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,32 +11,98 @@
 struct progress {
 	bool terminal;
 	bool shown;		/* a bar is on the line */
+	unsigned int width;	/* of what is on the line */
 	uint32_t told;		/* percent of the last line */
+	uint32_t state;		/* and the state it told */
 	uint64_t told_at;
+	uint64_t begin_at;	/* of our watching, and how far it was then */
+	uint64_t begin_bytes;
+	uint32_t begin_percent;
 };
+
+/*
+ * How long it may go on, from what was done while we watched: a job that went on
+ * from before, or was suspended, says little by its own age.  Return: 0 if that
+ * cannot be told.
+ */
+static uint64_t time_left(const struct progress *p, const struct dmreplica_job *job)
+{
+	uint64_t watched = now_ns() - p->begin_at, done, left;
+
+	if (job->bytes_total) {
+		done = job->bytes - p->begin_bytes;
+		left = job->bytes_total - job->bytes;
+		if (job->bytes < p->begin_bytes || job->bytes > job->bytes_total)
+			return 0;
+	} else {
+		done = job->percent - p->begin_percent;
+		left = 100 - job->percent;
+		if (job->percent < p->begin_percent || job->percent > 100)
+			return 0;
+	}
+	/* the first moments say nothing */
+	if (!done || watched < 2000000000ULL)
+		return 0;
+	return (uint64_t)((double)watched / done * left);
+}
+
+static const char *text_progress(const struct progress *p, const struct dmreplica_job *job)
+{
+	static char out[256];
+	uint64_t left;
+	int n;
+
+	n = snprintf(out, sizeof(out), "%3u %%", job->percent > 100 ? 100 : job->percent);
+	if (job->bytes_total)
+		n += snprintf(out + n, sizeof(out) - n, "  %s of %s", text_size(job->bytes),
+			      text_size(job->bytes_total));
+	n += snprintf(out + n, sizeof(out) - n, "  after %s", text_duration(job->elapsed));
+	if (dmreplica_job_ended(job->state))
+		return out;
+	left = time_left(p, job);
+	if (job->state != DM_REPLICA_JOB_STATE_RUNNING &&
+	    job->state != DM_REPLICA_JOB_STATE_STARTING && job->state != DM_REPLICA_JOB_STATE_NEW)
+		snprintf(out + n, sizeof(out) - n, "  %s", dmreplica_job_state_name(job->state));
+	else if (left)
+		snprintf(out + n, sizeof(out) - n, "  about %s left", text_duration(left));
+	return out;
+}
 
 static void show_progress(void *arg, const struct dmreplica_job *job)
 {
 	uint32_t percent = job->percent > 100 ? 100 : job->percent;
 	struct progress *p = arg;
-	unsigned int full = percent * BAR / 100, i;
+	unsigned int full = percent * BAR / 100, i, width;
+	const char *text;
 
+	if (!p->begin_at) {
+		p->begin_at = now_ns();
+		p->begin_bytes = job->bytes;
+		p->begin_percent = percent;
+		p->state = job->state;
+	}
 	if (p->terminal) {
 		printf("\r  [");
 		for (i = 0; i < BAR; i++)
 			putchar(i < full ? '#' : '.');
-		printf("] %3u %%  %-12s", percent, text_duration(job->elapsed));
+		text = text_progress(p, job);
+		width = strlen(text);
+		/* what was longer is still there */
+		printf("] %-*s", p->width > width ? p->width : width, text);
 		fflush(stdout);
+		p->width = width;
 		p->shown = true;
 		return;
 	}
 	/* where lines stay, a few will do */
 	if (dmreplica_job_ended(job->state) ||
-	    (percent < p->told + 25 && now_ns() - p->told_at < 10000000000ULL))
+	    (job->state == p->state && percent < p->told + 25 &&
+	     now_ns() - p->told_at < 10000000000ULL))
 		return;
-	printf("  %3u %% after %s\n", percent, text_duration(job->elapsed));
+	printf("  %s\n", text_progress(p, job));
 	fflush(stdout);
 	p->told = percent;
+	p->state = job->state;
 	p->told_at = now_ns();
 }
 
@@ -77,10 +143,15 @@ static void print_job(const struct dmreplica_job *job)
 	printf("  Type         %s (%u)\n", dmreplica_job_type_name(job->type), job->type);
 	printf("  State        %s (%u)\n", dmreplica_job_state_name(job->state), job->state);
 	printf("  Percent      %u\n", job->percent);
+	if (job->bytes_total)
+		printf("  Moved home   %s of %s\n", text_size(job->bytes),
+		       text_size(job->bytes_total));
 	printf("  Started      %s\n", text_time(job->start_time));
 	printf("  Took         %s\n", text_duration(job->elapsed));
 	if (dmreplica_job_ended(job->state))
 		printf("  Code         %u %s\n", job->code, dmreplica_code_name(job->code));
+	if (job->request)
+		printf("  Asked to     %s\n", dmreplica_job_request_name(job->request));
 	printf("  Cancellable  %s\n", job->cancellable ? "yes" : "no");
 	if (*job->text)
 		printf("  Text         %s\n", job->text);
@@ -191,4 +262,52 @@ int cmd_job_wait(struct dmreplica *ctx, int argc, char **argv)
 		return refused(ctx, code);
 	printf("done in %s\n", text_duration(job.elapsed));
 	return 0;
+}
+
+/* What is asked of a job; @done: what to say when it has been. */
+static int ask_job(struct dmreplica *ctx, int argc, char **argv, uint32_t request,
+		   const char *done, const char *next)
+{
+	struct dmreplica_system sys;
+	struct dmreplica_job job;
+	int c, code, status;
+	uint64_t id;
+
+	while ((c = next_option(argc, argv, "", NULL, &status)) != -1)
+		return status;
+	if (optind != argc - 2)
+		return usage_error("give a system and the number of a job");
+	if (!parse_number(argv[optind + 1], &id))
+		return usage_error("%s is not the number of a job", argv[optind + 1]);
+	code = dmreplica_system_attached(ctx, argv[optind], &sys);
+	if (!code)
+		code = dmreplica_job_request(ctx, &sys, id, request);
+	if (code)
+		return refused(ctx, code);
+	printf("job %llu of %s is told to %s", (unsigned long long)id, sys.name, done);
+	if (!dmreplica_job_find(ctx, &sys, id, &job))
+		printf(": %s (%u), at %u %%", dmreplica_job_state_name(job.state), job.state,
+		       job.percent);
+	printf("\n  ");
+	printf(next, sys.name, (unsigned long long)id);
+	printf("\n");
+	return 0;
+}
+
+int cmd_job_cancel(struct dmreplica *ctx, int argc, char **argv)
+{
+	return ask_job(ctx, argc, argv, DM_REPLICA_JOB_REQUEST_TERMINATE, "end",
+		       "what is home stays there; replicactl move-home %s moves the rest");
+}
+
+int cmd_job_pause(struct dmreplica *ctx, int argc, char **argv)
+{
+	return ask_job(ctx, argc, argv, DM_REPLICA_JOB_REQUEST_SUSPEND, "rest",
+		       "replicactl job resume %s %llu lets it go on");
+}
+
+int cmd_job_resume(struct dmreplica *ctx, int argc, char **argv)
+{
+	return ask_job(ctx, argc, argv, DM_REPLICA_JOB_REQUEST_START, "go on",
+		       "replicactl job wait %s %llu waits for it");
 }

@@ -37,6 +37,13 @@ void json_add_bool(struct json_object *obj, const char *key, bool value)
 	json_object_object_add(obj, key, json_object_new_boolean(value));
 }
 
+/* A rate that is not limited is null: no JSON number says that. */
+void json_add_rate(struct json_object *obj, const char *key, uint64_t rate)
+{
+	json_object_object_add(obj, key, rate == DMREPLICA_UNLIMITED ? NULL :
+			       json_object_new_uint64(rate));
+}
+
 /* A device that is not there is null. */
 void json_add_device(struct json_object *obj, const char *key, uint32_t major, uint32_t minor)
 {
@@ -54,7 +61,7 @@ void json_add_device(struct json_object *obj, const char *key, uint32_t major, u
 
 struct json_object *json_system(const struct dmreplica_system *sys)
 {
-	struct json_object *obj = json_object_new_object();
+	struct json_object *obj = json_object_new_object(), *stats;
 
 	json_add_string(obj, "name", sys->name);
 	json_add_uuid(obj, "uuid", sys->uuid);
@@ -73,11 +80,14 @@ struct json_object *json_system(const struct dmreplica_system *sys)
 	json_add_bool(obj, "test", sys->flags & DM_REPLICA_SYSTEM_FLAGS_TEST);
 	json_add_bool(obj, "incomplete", sys->flags & DM_REPLICA_SYSTEM_FLAGS_INCOMPLETE);
 	json_add_bool(obj, "critical", sys->flags & DM_REPLICA_SYSTEM_FLAGS_CRITICAL);
+	json_add_bool(obj, "removing", sys->flags & DM_REPLICA_SYSTEM_FLAGS_REMOVING);
+	json_add_bool(obj, "stay", sys->flags & DM_REPLICA_SYSTEM_FLAGS_STAY);
 	if (*sys->reason)
 		json_add_string(obj, "reason", sys->reason);
 	json_add_uuid(obj, "store_uuid", sys->store_uuid);
 	json_add_device(obj, "store_device", sys->store_major, sys->store_minor);
 	json_add_u64(obj, "store_bytes", sys->store_bytes);
+	json_add_u64(obj, "store_device_bytes", sys->store_device_bytes);
 	json_add_u64(obj, "chunk_bytes", sys->chunk_bytes);
 	json_add_u64(obj, "disks_attached", sys->disks_attached);
 	json_add_u64(obj, "points", sys->points);
@@ -98,6 +108,23 @@ struct json_object *json_system(const struct dmreplica_system *sys)
 	json_add_u64(obj, "test_writes", sys->test_writes);
 	json_add_u64(obj, "vacuum_pending", sys->vacuum_pending);
 	json_add_bool(obj, "vacuum_held", sys->vacuum_held);
+	json_add_rate(obj, "vacuum_rate", sys->vacuum_rate);
+	json_add_u64(obj, "home_bytes", sys->home_bytes);
+	json_add_u64(obj, "slots_reserved", sys->slots_reserved);
+	if (sys->health) {
+		json_add_u64(obj, "health", sys->health);
+		json_add_string(obj, "health_name", dmreplica_health_name(sys->health));
+		json_object_object_add(obj, "health_reasons",
+				       json_reasons(sys, sys->health_reasons));
+	}
+	stats = json_object_new_object();
+	json_add_u64(stats, "replicated_bytes", sys->replicated_bytes);
+	json_add_u64(stats, "replicated_writes", sys->replicated_writes);
+	json_add_u64(stats, "points_made", sys->points_made);
+	json_add_u64(stats, "points_dropped", sys->points_dropped);
+	json_add_u64(stats, "last_point_time", sys->last_point_time);
+	json_add_u64(stats, "last_test_time", sys->last_test_time);
+	json_object_object_add(obj, "statistics", stats);
 	return obj;
 }
 
@@ -132,6 +159,8 @@ struct json_object *json_point(const struct dmreplica_point *point)
 	json_add_string(obj, "kind_name", dmreplica_point_kind_name(point->kind));
 	json_add_string(obj, "label", point->name);
 	json_add_bool(obj, "in_use", point->in_use);
+	if (point->sized)
+		json_add_u64(obj, "bytes", point->bytes);
 	return obj;
 }
 
@@ -155,6 +184,14 @@ struct json_object *json_job(const struct dmreplica_job *job)
 		json_add_string(obj, "code_name", dmreplica_code_name(job->code));
 	}
 	json_add_bool(obj, "cancellable", job->cancellable);
+	if (job->request) {
+		json_add_u64(obj, "request", job->request);
+		json_add_string(obj, "request_name", dmreplica_job_request_name(job->request));
+	}
+	if (job->bytes_total) {
+		json_add_u64(obj, "bytes", job->bytes);
+		json_add_u64(obj, "bytes_total", job->bytes_total);
+	}
 	json_add_string(obj, "text", job->text);
 	return obj;
 }

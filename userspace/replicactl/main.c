@@ -11,86 +11,6 @@
 
 #define OPT_HELP	1000
 
-static const struct command commands[] = {
-	{ "create", cmd_create,
-	  "NAME --store DEVICE --disk DISK=DEVICE [--disk ...] [OPTION...]",
-	  "make a system: format its store and write its file",
-	  "  --store DEVICE      the block device that becomes the store; what is on it is lost\n"
-	  "  --disk DISK=DEVICE  name and home of a disk; its content stays as it is\n"
-	  "  --chunk-size SIZE   16K to 256K, a power of two (default 64K)\n"
-	  "  --uuid UUID         of the system (default: a random one)\n"
-	  "  --force             overwrite a store that has something on it\n" },
-	{ "attach", cmd_attach, "NAME|--all [--take-over] [--accept-homes]",
-	  "check store and homes, make the devices",
-	  "  --all           every system that is known and not attached\n"
-	  "  --take-over     although another host has it active; be sure that host is dead\n"
-	  "  --accept-homes  although homes are other devices than the store names\n" },
-	{ "detach", cmd_detach, "NAME|--all", "remove the devices; state and content stay",
-	  "  --all  every system that is attached\n" },
-	{ "scan", cmd_scan, "[--write] [--json] [DEVICE...]", "look for stores on block devices",
-	  "  --write  write the file of each system found whose homes are all there\n"
-	  "  --json   as JSON\n" },
-	{ "list", cmd_list, "[--json]", "all systems, attached or not", "  --json  as JSON\n" },
-	{ "status", cmd_status, "[NAME...] [--json]", "everything about a system",
-	  "  --json  as JSON\n" },
-	{ "recovery-point create", cmd_point_create, "NAME [--kind KIND] [--label TEXT]",
-	  "make a recovery point of all disks",
-	  "  --kind KIND   standard (default), application-consistent or planned\n"
-	  "  --label TEXT  a name to know it by, at most 39 bytes\n"
-	  "  --timeout S   give up if the disks cannot be drained in S seconds,\n"
-	  "                10 by default, 600 at most\n" },
-	{ "recovery-point list", cmd_point_list, "NAME [--json]", "the recovery points of a system",
-	  "  --json  as JSON\n" },
-	{ "recovery-point drop", cmd_point_drop, "NAME NUMBER", "drop a recovery point", NULL },
-	{ "failover", cmd_failover, "NAME [--point N] [--no-wait] [--timeout S]",
-	  "bring the failover devices online at a recovery point",
-	  "  --point N    number of the recovery point (default: the newest)\n"
-	  "  --no-wait    do not wait for the job, if there is one\n"
-	  "  --timeout S  give up if the disks cannot be drained in S seconds,\n"
-	  "               10 by default, 600 at most\n" },
-	{ "revert", cmd_revert, "NAME [--yes] [--no-wait] [--timeout S]",
-	  "throw away what was written since the failover",
-	  "  --yes        do not ask\n"
-	  "  --no-wait    do not wait for the space to be reclaimed\n"
-	  "  --timeout S  give up if the disks cannot be drained in S seconds,\n"
-	  "               10 by default, 600 at most\n" },
-	{ "test-failover start", cmd_test_start, "NAME [--point N] [--no-wait] [--timeout S]",
-	  "bring the test devices online, beside all else",
-	  "  --point N    number of the recovery point (default: the newest)\n"
-	  "  --no-wait    do not wait for the job, if there is one\n"
-	  "  --timeout S  give up if the disks cannot be drained in S seconds,\n"
-	  "               10 by default, 600 at most\n" },
-	{ "test-failover stop", cmd_test_stop, "NAME [--yes] [--no-wait] [--timeout S]",
-	  "throw away what was written in the test",
-	  "  --yes        do not ask\n"
-	  "  --no-wait    do not wait for the space to be reclaimed\n"
-	  "  --timeout S  give up if the disks cannot be drained in S seconds,\n"
-	  "               10 by default, 600 at most\n" },
-	{ "job list", cmd_job_list, "[NAME] [--json]", "jobs, until five minutes after their end",
-	  "  --json  as JSON\n" },
-	{ "job show", cmd_job_show, "NAME ID [--json]", "one job", "  --json  as JSON\n" },
-	{ "job wait", cmd_job_wait, "NAME ID [--timeout S]",
-	  "wait for a job, end with the code it ended with",
-	  "  --timeout S  wait at most S seconds\n" },
-	{ "monitor", cmd_monitor, "[--json]", "what there is, then every change as it comes",
-	  "  --json  one JSON object on each line\n" },
-	{ "check", cmd_check, "STORE|NAME [--repair no] [--json]",
-	  "check a store, without the module and changing nothing",
-	  "  --repair no  change nothing, which is also the default\n"
-	  "  --json       as JSON\n" },
-	{ "dump", cmd_dump, "STORE|NAME [--log] [--json]", "the superblocks of a store, field by field",
-	  "  --log   the records of the log as well\n"
-	  "  --json  as JSON\n" },
-	{ "vacuum", cmd_vacuum, "NAME --hold|--release",
-	  "hold the vacuum and the one-second commit still, for tests",
-	  "  --hold     hold them\n"
-	  "  --release  let them go on\n" },
-	{ "version", cmd_version, "[--json]", "versions of tool, format, netlink family and module",
-	  "  --json  as JSON\n" },
-};
-
-#define NR_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
-
 const struct command *current_command;
 
 static void print_help(FILE *f)
@@ -99,7 +19,7 @@ static void print_help(FILE *f)
 
 	fprintf(f, "Usage: replicactl COMMAND [ARGUMENT...]\n\n"
 		   "Replicas of virtual machines: fail over, revert, fail over again.\n\n");
-	for (i = 0; i < NR_COMMANDS; i++)
+	for (i = 0; i < nr_commands; i++)
 		fprintf(f, "  %-22s %s\n", commands[i].name, commands[i].summary);
 	fprintf(f, "\nreplicactl COMMAND --help tells about a command, replicactl(8) about all.\n"
 		   "Systems are named by name or UUID.  Exit status: 0 done, 1 to 12 refused (the\n"
@@ -145,12 +65,12 @@ int refused(struct dmreplica *ctx, int code)
 int next_option(int argc, char **argv, const char *shorts, const struct option *longs,
 		int *status)
 {
-	struct option all[16];
+	struct option all[32];
 	unsigned int n = 0;
 	char spec[32];
 	int c;
 
-	while (longs && longs->name && n < 14)
+	while (longs && longs->name && n < 30)
 		all[n++] = *longs++;
 	all[n++] = (struct option){ "help", no_argument, NULL, OPT_HELP };
 	memset(&all[n], 0, sizeof(all[n]));
@@ -177,60 +97,6 @@ int next_option(int argc, char **argv, const char *shorts, const struct option *
 	return c;
 }
 
-bool parse_number(const char *text, uint64_t *number)
-{
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	*number = strtoull(text, &end, 10);
-	return !errno && !*end;
-}
-
-bool parse_size(const char *text, uint64_t *bytes)
-{
-	unsigned int shift = 0;
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	*bytes = strtoull(text, &end, 10);
-	if (errno)
-		return false;
-	if (*end == 'K' || *end == 'k')
-		shift = 10;
-	else if (*end == 'M' || *end == 'm')
-		shift = 20;
-	else if (*end == 'G' || *end == 'g')
-		shift = 30;
-	if (shift)
-		end++;
-	if (shift && end[0] == 'i')
-		end++;
-	if (shift && end[0] == 'B')
-		end++;
-	if (*end || *bytes > UINT64_MAX >> shift)
-		return false;
-	*bytes <<= shift;
-	return true;
-}
-
-bool parse_seconds(const char *text, uint32_t *ms)
-{
-	char *end;
-	double s;
-
-	if (!((*text >= '0' && *text <= '9') || *text == '.'))
-		return false;
-	s = strtod(text, &end);
-	if (*end || s < 0.001 || s > 4000000)
-		return false;
-	*ms = s * 1000;
-	return true;
-}
-
 static void warn(void *arg, const char *text)
 {
 	(void)arg;
@@ -245,7 +111,7 @@ static const struct command *find_command(int argc, char **argv, int *words)
 	unsigned int i;
 	size_t len;
 
-	for (i = 0; i < NR_COMMANDS; i++) {
+	for (i = 0; i < nr_commands; i++) {
 		second = strchr(commands[i].name, ' ');
 		len = second ? (size_t)(second - commands[i].name) : strlen(commands[i].name);
 		if (strlen(argv[0]) != len || strncmp(argv[0], commands[i].name, len))
@@ -266,7 +132,7 @@ static int half_command(int argc, char **argv)
 	bool group = false;
 	unsigned int i;
 
-	for (i = 0; i < NR_COMMANDS; i++)
+	for (i = 0; i < nr_commands; i++)
 		group |= !strncmp(commands[i].name, argv[0], len) && commands[i].name[len] == ' ';
 	if (!group)
 		return usage_error("unknown command %s", argv[0]);
@@ -274,7 +140,7 @@ static int half_command(int argc, char **argv)
 		fprintf(f, argc > 1 ? "replicactl: unknown command %s %s\n" :
 				      "replicactl: %s needs one more word\n", argv[0],
 			argc > 1 ? argv[1] : "");
-	for (i = 0; i < NR_COMMANDS; i++)
+	for (i = 0; i < nr_commands; i++)
 		if (!strncmp(commands[i].name, argv[0], len) && commands[i].name[len] == ' ')
 			fprintf(f, "  replicactl %s %s\n", commands[i].name, commands[i].usage);
 	return help ? 0 : EXIT_USAGE;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* replicactl vacuum, version */
+/* replicactl vacuum, grow, version */
 #include <getopt.h>
 
 #include "replicactl.h"
@@ -7,33 +7,80 @@
 int cmd_vacuum(struct dmreplica *ctx, int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "rate", required_argument, NULL, 'v' },
 		{ "hold", no_argument, NULL, 'o' },
 		{ "release", no_argument, NULL, 'r' },
 		{ NULL, 0, NULL, 0 }
 	};
-	bool hold = false, release = false;
+	struct dmreplica_settings set = { .given = 0 };
+	bool hold = false, release = false, rate = false;
 	struct dmreplica_system sys;
 	int c, code, status;
 
 	while ((c = next_option(argc, argv, "", options, &status)) != -1) {
-		if (c == 'o')
+		switch (c) {
+		case 'v':
+			if (!parse_rate(optarg, &set.vacuum_rate))
+				return usage_error("--rate %s is no rate: write bytes per second as 50M, or unlimited, or 0",
+						   optarg);
+			set.given = DMREPLICA_SET_VACUUM_RATE;
+			rate = true;
+			break;
+		case 'o':
 			hold = true;
-		else if (c == 'r')
+			break;
+		case 'r':
 			release = true;
-		else
+			break;
+		default:
 			return status;
+		}
 	}
 	if (optind != argc - 1)
 		return usage_error("give one system");
-	if (hold == release)
-		return usage_error("give --hold or --release");
+	if (hold + release + rate != 1)
+		return usage_error("give --rate, --hold or --release, one of them");
 	code = dmreplica_system_attached(ctx, argv[optind], &sys);
 	if (!code)
-		code = dmreplica_vacuum_hold(ctx, &sys, hold);
+		code = rate ? dmreplica_settings_set(ctx, &sys, &set) :
+			      dmreplica_vacuum_hold(ctx, &sys, hold);
 	if (code)
 		return refused(ctx, code);
-	printf("the vacuum of %s %s\n", sys.name, hold ? "is held still" : "goes on");
+	if (rate)
+		printf("the vacuum of %s copies %s\n", sys.name, text_rate(set.vacuum_rate));
+	else
+		printf("the vacuum of %s %s\n", sys.name, hold ? "is held still" : "goes on");
 	return 0;
+}
+
+int cmd_grow(struct dmreplica *ctx, int argc, char **argv)
+{
+	struct dmreplica_op op = { .given = DMREPLICA_OP_EXPECT_STATE };
+	struct dmreplica_system sys, now;
+	int c, code, status;
+
+	while ((c = next_option(argc, argv, "", NULL, &status)) != -1)
+		return status;
+	if (optind != argc - 1)
+		return usage_error("give one system");
+	code = dmreplica_system_attached(ctx, argv[optind], &sys);
+	if (!code) {
+		op.expect_state = sys.state_number;
+		code = dmreplica_grow(ctx, &sys, &op);
+	}
+	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
+		return refused(ctx, code);
+	print_answer(code, &op);
+	if (dmreplica_system_attached(ctx, text_uuid(sys.uuid), &now)) {
+		printf("\n");
+		return 0;
+	}
+	printf(": store %s of %s\n", now.store, now.name);
+	printf("  before  %s (%llu bytes), %s\n", text_size(sys.store_bytes),
+	       (unsigned long long)sys.store_bytes, text_count(sys.slots, "slot"));
+	printf("  now     %s (%llu bytes), %s\n", text_size(now.store_bytes),
+	       (unsigned long long)now.store_bytes, text_count(now.slots, "slot"));
+	return follow_job(ctx, &sys, code, &op, true);
 }
 
 int cmd_version(struct dmreplica *ctx, int argc, char **argv)

@@ -2,6 +2,8 @@
 /* replicactl monitor */
 #include <getopt.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "replicactl.h"
@@ -12,6 +14,141 @@ static void on_signal(int sig)
 {
 	(void)sig;
 	stop = 1;
+}
+
+/* The system as it was last seen: its health is compared with what comes. */
+struct seen {
+	struct seen *next;
+	uint8_t uuid[16];
+	uint32_t health;
+	uint32_t reasons;
+};
+
+static struct seen *seen;
+
+static struct seen *find_seen(const uint8_t uuid[16])
+{
+	struct seen *s;
+
+	for (s = seen; s; s = s->next)
+		if (!memcmp(s->uuid, uuid, 16))
+			return s;
+	return NULL;
+}
+
+static void forget_seen(void)
+{
+	struct seen *s;
+
+	while ((s = seen)) {
+		seen = s->next;
+		free(s);
+	}
+}
+
+#define SPACE	(DM_REPLICA_HEALTH_REASONS_LOW_SPACE | DM_REPLICA_HEALTH_REASONS_FULL)
+
+/* What a system's event says beside the system itself. */
+struct change {
+	bool health;
+	bool space;
+	uint32_t old_health;
+	uint32_t old_reasons;
+};
+
+static struct change compare(const struct dmreplica_system *sys)
+{
+	struct change change = { .health = false };
+	struct seen *s = find_seen(sys->uuid);
+
+	if (!sys->health)
+		return change;
+	if (s) {
+		change.old_health = s->health;
+		change.old_reasons = s->reasons;
+		change.health = s->health != sys->health || s->reasons != sys->health_reasons;
+		change.space = (s->reasons ^ sys->health_reasons) & SPACE;
+	} else {
+		s = calloc(1, sizeof(*s));
+		if (!s)
+			return change;
+		memcpy(s->uuid, sys->uuid, 16);
+		s->next = seen;
+		seen = s;
+		/* what is wrong from the start is said, too */
+		change.space = sys->health_reasons & SPACE;
+	}
+	s->health = sys->health;
+	s->reasons = sys->health_reasons;
+	return change;
+}
+
+static struct json_object *change_head(const char *event, const struct dmreplica_system *sys)
+{
+	struct json_object *obj = json_object_new_object();
+
+	json_add_string(obj, "event", event);
+	json_add_u64(obj, "time", now_ns());
+	json_add_string(obj, "system_name", sys->name);
+	json_add_uuid(obj, "system_uuid", sys->uuid);
+	return obj;
+}
+
+static void print_change_json(const struct dmreplica_system *sys, const struct change *change)
+{
+	struct json_object *obj;
+
+	if (change->health) {
+		obj = change_head("health", sys);
+		json_add_u64(obj, "health", sys->health);
+		json_add_string(obj, "health_name", dmreplica_health_name(sys->health));
+		json_add_u64(obj, "was", change->old_health);
+		json_add_string(obj, "was_name", dmreplica_health_name(change->old_health));
+		json_object_object_add(obj, "begun", json_reasons(sys, sys->health_reasons &
+							 ~change->old_reasons));
+		json_object_object_add(obj, "ended", json_reasons(sys, change->old_reasons &
+							 ~sys->health_reasons));
+		json_print_line(obj);
+	}
+	if (change->space) {
+		obj = change_head("space", sys);
+		json_add_bool(obj, "low", sys->health_reasons & SPACE);
+		json_add_bool(obj, "critical",
+			      sys->health_reasons & DM_REPLICA_HEALTH_REASONS_FULL);
+		json_add_u64(obj, "slots", sys->slots);
+		json_add_u64(obj, "slots_used", sys->slots_used);
+		json_add_u64(obj, "slots_reserved", sys->slots_reserved);
+		json_print_line(obj);
+	}
+}
+
+static void print_change(const char *stamp, const struct dmreplica_system *sys,
+			 const struct change *change)
+{
+	uint32_t begun = sys->health_reasons & ~change->old_reasons;
+	uint32_t ended = change->old_reasons & ~sys->health_reasons;
+
+	if (change->health) {
+		printf("%s health %s %s, was %s", stamp, sys->name,
+		       dmreplica_health_name(sys->health),
+		       dmreplica_health_name(change->old_health));
+		if (begun) {
+			printf("; now: ");
+			print_reasons(begun);
+		}
+		if (ended) {
+			printf("; no more: ");
+			print_reasons(ended);
+		}
+		printf("\n");
+	}
+	if (change->space)
+		printf("%s space %s %s: %llu of %llu slots used, %llu kept for the failover\n", stamp,
+		       sys->name,
+		       sys->health_reasons & DM_REPLICA_HEALTH_REASONS_FULL ? "critical" :
+		       sys->health_reasons & SPACE ? "low" : "enough again",
+		       (unsigned long long)sys->slots_used, (unsigned long long)sys->slots,
+		       (unsigned long long)sys->slots_reserved);
 }
 
 static const char *event_name(enum dmreplica_event_type type)
@@ -32,6 +169,7 @@ static const char *event_name(enum dmreplica_event_type type)
 static void print_json(const struct dmreplica_event *event)
 {
 	struct json_object *obj = json_object_new_object(), *sys;
+	struct change change;
 
 	json_add_string(obj, "event", event_name(event->type));
 	json_add_u64(obj, "time", now_ns());
@@ -44,6 +182,10 @@ static void print_json(const struct dmreplica_event *event)
 	if (event->type == DMREPLICA_EVENT_JOB)
 		json_object_object_add(obj, "job", json_job(&event->job));
 	json_print_line(obj);
+	if (event->type == DMREPLICA_EVENT_SYSTEM) {
+		change = compare(&event->system);
+		print_change_json(&event->system, &change);
+	}
 }
 
 static void print_system(const struct dmreplica_system *sys)
@@ -60,6 +202,8 @@ static void print_system(const struct dmreplica_system *sys)
 		printf(", test failover at point %llu", (unsigned long long)sys->test_point);
 	if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_SUSPENDED)
 		printf(", suspended");
+	if (sys->health)
+		printf(", health %s", dmreplica_health_name(sys->health));
 	if (*sys->reason)
 		printf(", %s", sys->reason);
 	printf("\n");
@@ -81,6 +225,7 @@ static void print_event(const struct dmreplica_event *event)
 {
 	char stamp[32];
 	time_t t = time(NULL);
+	struct change change;
 	struct tm tm;
 
 	localtime_r(&t, &tm);
@@ -89,6 +234,8 @@ static void print_event(const struct dmreplica_event *event)
 	switch (event->type) {
 	case DMREPLICA_EVENT_SYSTEM:
 		print_system(&event->system);
+		change = compare(&event->system);
+		print_change(stamp, &event->system, &change);
 		break;
 	case DMREPLICA_EVENT_JOB:
 		print_job(&event->job);
@@ -139,5 +286,6 @@ int cmd_monitor(struct dmreplica *ctx, int argc, char **argv)
 			print_event(&event);
 	}
 	dmreplica_monitor_close(mon);
+	forget_seen();
 	return code && code != DM_REPLICA_CODE_TIMEOUT ? refused(ctx, code) : 0;
 }

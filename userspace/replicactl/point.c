@@ -44,8 +44,8 @@ int cmd_point_create(struct dmreplica *ctx, int argc, char **argv)
 			op.given |= DMREPLICA_OP_LABEL;
 			break;
 		case 't':
-			if (!parse_seconds(optarg, &op.timeout_ms))
-				return usage_error("--timeout %s is no time in seconds", optarg);
+			if (!parse_wait("--timeout", optarg, &op.timeout_ms, &status))
+				return status;
 			op.given |= DMREPLICA_OP_TIMEOUT;
 			break;
 		default:
@@ -91,7 +91,7 @@ int cmd_point_list(struct dmreplica *ctx, int argc, char **argv)
 		return usage_error("give one system");
 	code = dmreplica_system_find(ctx, argv[optind], &sys);
 	if (!code)
-		code = dmreplica_point_list(ctx, &sys, &list, &nr);
+		code = dmreplica_point_list_sized(ctx, &sys, &list, &nr);
 	if (code)
 		return refused(ctx, code);
 	if (json) {
@@ -102,11 +102,14 @@ int cmd_point_list(struct dmreplica *ctx, int argc, char **argv)
 	} else if (!nr) {
 		printf("system %s has no recovery point\n", sys.name);
 	} else {
-		printf("%6s  %-19s  %-22s  %s\n", "NUMBER", "TIME", "KIND", "LABEL");
+		printf("%6s  %-19s  %-22s  %10s  %s\n", "NUMBER", "TIME", "KIND", "ONLY HERE",
+		       "LABEL");
 		for (i = 0; i < nr; i++)
-			printf("%6llu  %-19s  %-22s  %s%s\n", (unsigned long long)list[i].number,
-			       text_time(list[i].time), dmreplica_point_kind_name(list[i].kind),
-			       list[i].name, list[i].in_use ? "  (in use)" : "");
+			printf("%6llu  %-19s  %-22s  %10s  %s%s\n",
+			       (unsigned long long)list[i].number, text_time(list[i].time),
+			       dmreplica_point_kind_name(list[i].kind),
+			       list[i].sized ? text_size(list[i].bytes) : "-", list[i].name,
+			       list[i].in_use ? "  (in use)" : "");
 	}
 	dmreplica_list_free(list);
 	return 0;
@@ -121,10 +124,13 @@ int cmd_point_drop(struct dmreplica *ctx, int argc, char **argv)
 	while ((c = next_option(argc, argv, "", NULL, &status)) != -1)
 		return status;
 	if (optind != argc - 2)
-		return usage_error("give a system and the number of a point");
-	if (!parse_number(argv[optind + 1], &op.point))
-		return usage_error("%s is not the number of a point", argv[optind + 1]);
+		return usage_error("give a system and the number or the name of a point");
+	if (!parse_point(argv[optind + 1]))
+		return usage_error("%s is not the number of a point, and no name of one",
+				   argv[optind + 1]);
 	code = dmreplica_system_attached(ctx, argv[optind], &sys);
+	if (!code)
+		code = find_point(ctx, &sys, argv[optind + 1], &op.point);
 	if (!code)
 		code = dmreplica_point_drop(ctx, &sys, &op);
 	if (code && code != DM_REPLICA_CODE_JOB_STARTED)

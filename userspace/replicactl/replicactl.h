@@ -37,9 +37,38 @@ int next_option(int argc, char **argv, const char *shorts, const struct option *
 int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Print a refusal with its code, its name and what to do; returns the exit status. */
 int refused(struct dmreplica *ctx, int code);
+
+/* commands.c */
+extern const struct command commands[];
+extern const unsigned int nr_commands;
+
+/* parse.c: false if the text says no such thing */
 bool parse_number(const char *text, uint64_t *number);
 bool parse_size(const char *text, uint64_t *bytes);
+bool parse_rate(const char *text, uint64_t *rate);
 bool parse_seconds(const char *text, uint32_t *ms);
+bool parse_span(const char *text, uint64_t *seconds);
+bool parse_percent(const char *text, uint32_t *percent);
+bool parse_count(const char *text, uint32_t most, uint32_t *count);
+bool parse_point(const char *text);
+/* As parse_seconds(), up to what the kernel waits; says itself what is wrong. */
+bool parse_wait(const char *option, const char *text, uint32_t *ms, int *status);
+/* A point by its number or its name; returns a code. */
+int find_point(struct dmreplica *ctx, const struct dmreplica_system *sys, const char *text,
+	       uint64_t *number);
+
+/* answer.c: what commands that change something have in common */
+bool confirm(bool yes, const char *question, int *status);
+int expect_shown(const struct dmreplica_system *sys, uint64_t writes, bool state_given,
+		 bool writes_given, struct dmreplica_op *op);
+void print_answer(int code, const struct dmreplica_op *op);
+void print_state(struct dmreplica *ctx, const struct dmreplica_system *sys);
+void print_waiting(const struct dmreplica_op *op);
+int follow_job(struct dmreplica *ctx, const struct dmreplica_system *sys, int code,
+	       const struct dmreplica_op *op, bool wait);
+int plain_operation(struct dmreplica *ctx, const char *name, struct dmreplica_op *op, bool wait,
+		    int (*run)(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			       struct dmreplica_op *op));
 
 int cmd_create(struct dmreplica *ctx, int argc, char **argv);
 int cmd_attach(struct dmreplica *ctx, int argc, char **argv);
@@ -52,11 +81,24 @@ int cmd_point_list(struct dmreplica *ctx, int argc, char **argv);
 int cmd_point_drop(struct dmreplica *ctx, int argc, char **argv);
 int cmd_failover(struct dmreplica *ctx, int argc, char **argv);
 int cmd_revert(struct dmreplica *ctx, int argc, char **argv);
+int cmd_commit(struct dmreplica *ctx, int argc, char **argv);
+int cmd_move_home(struct dmreplica *ctx, int argc, char **argv);
 int cmd_test_start(struct dmreplica *ctx, int argc, char **argv);
 int cmd_test_stop(struct dmreplica *ctx, int argc, char **argv);
+int cmd_suspend(struct dmreplica *ctx, int argc, char **argv);
+int cmd_resume(struct dmreplica *ctx, int argc, char **argv);
+int cmd_remove(struct dmreplica *ctx, int argc, char **argv);
+int cmd_settings(struct dmreplica *ctx, int argc, char **argv);
+int cmd_network_list(struct dmreplica *ctx, int argc, char **argv);
+int cmd_network_set(struct dmreplica *ctx, int argc, char **argv);
+int cmd_network_clear(struct dmreplica *ctx, int argc, char **argv);
+int cmd_grow(struct dmreplica *ctx, int argc, char **argv);
 int cmd_job_list(struct dmreplica *ctx, int argc, char **argv);
 int cmd_job_show(struct dmreplica *ctx, int argc, char **argv);
 int cmd_job_wait(struct dmreplica *ctx, int argc, char **argv);
+int cmd_job_cancel(struct dmreplica *ctx, int argc, char **argv);
+int cmd_job_pause(struct dmreplica *ctx, int argc, char **argv);
+int cmd_job_resume(struct dmreplica *ctx, int argc, char **argv);
 int cmd_monitor(struct dmreplica *ctx, int argc, char **argv);
 int cmd_check(struct dmreplica *ctx, int argc, char **argv);
 int cmd_dump(struct dmreplica *ctx, int argc, char **argv);
@@ -67,6 +109,8 @@ int cmd_version(struct dmreplica *ctx, int argc, char **argv);
 const char *text_size(uint64_t bytes);
 const char *text_time(uint64_t ns);
 const char *text_duration(uint64_t ns);
+const char *text_span(uint64_t seconds);
+const char *text_rate(uint64_t rate);
 const char *text_age(uint64_t since_ns);
 const char *text_uuid(const uint8_t uuid[16]);
 const char *text_device(uint32_t major, uint32_t minor);
@@ -82,11 +126,23 @@ void json_add_uuid(struct json_object *obj, const char *key, const uint8_t uuid[
 void json_add_u64(struct json_object *obj, const char *key, uint64_t n);
 void json_add_string(struct json_object *obj, const char *key, const char *text);
 void json_add_bool(struct json_object *obj, const char *key, bool value);
+void json_add_rate(struct json_object *obj, const char *key, uint64_t rate);
 void json_add_device(struct json_object *obj, const char *key, uint32_t major, uint32_t minor);
 struct json_object *json_system(const struct dmreplica_system *sys);
 struct json_object *json_disk(const struct dmreplica_disk *disk);
 struct json_object *json_point(const struct dmreplica_point *point);
 struct json_object *json_job(const struct dmreplica_job *job);
+
+/* health.c */
+void print_health(const struct dmreplica_system *sys);
+void print_reasons(uint32_t set);
+struct json_object *json_reasons(const struct dmreplica_system *sys, uint32_t set);
+
+/* settings.c, network.c */
+void show_settings(const struct dmreplica_settings *set);
+struct json_object *json_of_settings(const struct dmreplica_settings *set);
+void show_adapter(const struct dmreplica_adapter *adapter);
+struct json_object *json_of_adapter(const struct dmreplica_adapter *adapter);
 
 /* job.c: wait for a job and show how far it is */
 int wait_for_job(struct dmreplica *ctx, const struct dmreplica_system *sys, uint64_t id,

@@ -61,6 +61,9 @@ struct status {
 	struct dmreplica_disk *disks;
 	struct dmreplica_point *points;
 	struct dmreplica_job *jobs;
+	struct dmreplica_settings *settings;	/* NULL if the module does not know them */
+	struct dmreplica_adapter *adapters;
+	size_t nr_adapters;
 	size_t nr_disks;
 	size_t nr_points;
 	size_t nr_jobs;
@@ -118,6 +121,90 @@ static void print_disk(const struct dmreplica_disk *disk, const struct dmreplica
 		printf("      errors       %llu\n", (unsigned long long)disk->errors);
 }
 
+static void print_space(const struct status *st)
+{
+	const struct dmreplica_system *sys = st->sys;
+
+	printf("  Store            %s, %s, chunks of %s\n", sys->store,
+	       text_size(sys->store_bytes), text_size(sys->chunk_bytes));
+	if (sys->store_device_bytes >= sys->store_bytes + (1 << 20))
+		printf("                   its device has %s: replicactl grow %s uses them\n",
+		       text_size(sys->store_device_bytes), sys->name);
+	printf("      slots        %llu of %llu in use, %.1f %%",
+	       (unsigned long long)sys->slots_used, (unsigned long long)sys->slots,
+	       percent(sys->slots_used, sys->slots));
+	if (st->settings)
+		printf("; low from %u %%, critical from %u %%", st->settings->space_low,
+		       st->settings->space_critical);
+	printf("\n");
+	if (sys->slots_reserved)
+		printf("                   %llu more are kept for the failover, %s\n",
+		       (unsigned long long)sys->slots_reserved,
+		       text_size(sys->slots_reserved * sys->chunk_bytes));
+	printf("      log          %llu of %llu blocks in use, %.1f %%\n",
+	       (unsigned long long)sys->log_used, (unsigned long long)sys->log_blocks,
+	       percent(sys->log_used, sys->log_blocks));
+}
+
+static void print_statistics(const struct dmreplica_system *sys)
+{
+	/* counted while attached, by a module that tells its health as well */
+	if (sys->health)
+		printf("  Replicated       %s in %s since the last point or the attach\n",
+		       text_size(sys->replicated_bytes),
+		       text_count(sys->replicated_writes, "write"));
+	if (sys->health || sys->points_made)
+		printf("  Points so far    %llu made, %llu dropped, the last was made %s\n",
+		       (unsigned long long)sys->points_made,
+		       (unsigned long long)sys->points_dropped,
+		       sys->last_point_time ? text_time(sys->last_point_time) : "never");
+	if (sys->health || sys->last_test_time)
+		printf("  Last test        %s\n", text_time(sys->last_test_time));
+}
+
+static void print_vacuum(const struct dmreplica_system *sys)
+{
+	if (sys->vacuum_pending || sys->vacuum_held || sys->home_bytes ||
+	    sys->vacuum_rate != DMREPLICA_UNLIMITED)
+		printf("  Vacuum           %s to do, %s%s\n",
+		       text_count(sys->vacuum_pending, "version"), text_rate(sys->vacuum_rate),
+		       sys->vacuum_held ? ", held still" : "");
+	if (sys->home_bytes)
+		printf("      left         %s to move home\n", text_size(sys->home_bytes));
+	if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_STAY)
+		printf("      cancelled    nothing moves home; replicactl move-home %s begins anew\n",
+		       sys->name);
+}
+
+static void print_points(const struct status *st)
+{
+	const struct dmreplica_system *sys = st->sys;
+
+	if (st->nr_points)
+		printf("  Recovery points  %u, the newest is %llu of %s\n", sys->points,
+		       (unsigned long long)st->points[st->nr_points - 1].number,
+		       text_time(st->points[st->nr_points - 1].time));
+	else
+		printf("  Recovery points  %u\n", sys->points);
+}
+
+static void print_flags(const struct dmreplica_system *sys)
+{
+	if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_SUSPENDED)
+		printf("  Suspended        replication is suspended\n");
+	if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_REMOVING)
+		printf("  Removed          everything moves home; then replicactl remove %s does the rest\n",
+		       sys->name);
+	else if (sys->state == DM_REPLICA_STATE_DISABLED)
+		printf("  Removed          the homes are plain disks; replicactl remove %s does the rest\n",
+		       sys->name);
+	if (*sys->reason)
+		printf("  Reason           %s\n", sys->reason);
+	if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_INCOMPLETE)
+		printf("  Incomplete       %u of %u disks are attached\n", sys->disks_attached,
+		       sys->disks);
+}
+
 static void print_status(const struct status *st)
 {
 	const struct dmreplica_system *sys = st->sys;
@@ -133,36 +220,19 @@ static void print_status(const struct status *st)
 	}
 	printf("  State            %s since %s, state number %llu\n", text_state(sys->state),
 	       text_time(sys->state_time), (unsigned long long)sys->state_number);
-	if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_SUSPENDED)
-		printf("  Suspended        replication is suspended\n");
-	if (*sys->reason)
-		printf("  Reason           %s\n", sys->reason);
-	if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_INCOMPLETE)
-		printf("  Incomplete       %u of %u disks are attached\n", sys->disks_attached,
-		       sys->disks);
+	print_health(sys);
+	print_flags(sys);
 	print_overlays(st);
 	if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_TEST)
 		printf("  Test             a test failover is online\n");
-	if (st->nr_points)
-		printf("  Recovery points  %u, the newest is %llu of %s\n", sys->points,
-		       (unsigned long long)st->points[st->nr_points - 1].number,
-		       text_time(st->points[st->nr_points - 1].time));
-	else
-		printf("  Recovery points  %u\n", sys->points);
-	printf("  Store            %s, %s, chunks of %s\n", sys->store,
-	       text_size(sys->store_bytes), text_size(sys->chunk_bytes));
-	printf("      slots        %llu of %llu in use, %.1f %%\n",
-	       (unsigned long long)sys->slots_used, (unsigned long long)sys->slots,
-	       percent(sys->slots_used, sys->slots));
-	printf("      log          %llu of %llu blocks in use, %.1f %%\n",
-	       (unsigned long long)sys->log_used, (unsigned long long)sys->log_blocks,
-	       percent(sys->log_used, sys->log_blocks));
-	if (sys->vacuum_pending || sys->vacuum_held)
-		printf("  Vacuum           %s to do%s\n",
-		       text_count(sys->vacuum_pending, "version"),
-		       sys->vacuum_held ? ", held still" : "");
+	print_points(st);
+	print_statistics(sys);
+	print_space(st);
+	print_vacuum(sys);
 	for (i = 0; i < st->nr_disks; i++)
 		print_disk(&st->disks[i], sys);
+	for (i = 0; i < st->nr_adapters; i++)
+		show_adapter(&st->adapters[i]);
 	for (i = 0; i < st->nr_jobs; i++) {
 		if (dmreplica_job_ended(st->jobs[i].state))
 			continue;
@@ -196,7 +266,28 @@ static struct json_object *json_status(const struct status *st)
 	for (i = 0; i < st->nr_jobs; i++)
 		json_object_array_add(array, json_job(&st->jobs[i]));
 	json_object_object_add(obj, "job_list", array);
+	json_object_object_add(obj, "settings",
+			       st->settings ? json_of_settings(st->settings) : NULL);
+	array = json_object_new_array();
+	for (i = 0; i < st->nr_adapters; i++)
+		json_object_array_add(array, json_of_adapter(&st->adapters[i]));
+	json_object_object_add(obj, "adapter_list", array);
 	return obj;
+}
+
+/* What an older module does not know is left out: the rest can be shown. */
+static int look_further(struct dmreplica *ctx, struct status *st,
+			struct dmreplica_settings *settings)
+{
+	int code;
+
+	code = dmreplica_settings_get(ctx, st->sys, settings);
+	if (!code)
+		st->settings = settings;
+	else if (code != DM_REPLICA_CODE_NOT_SUPPORTED)
+		return code;
+	code = dmreplica_adapter_list(ctx, st->sys, &st->adapters, &st->nr_adapters);
+	return code == DM_REPLICA_CODE_NOT_SUPPORTED ? 0 : code;
 }
 
 /*
@@ -205,6 +296,7 @@ static struct json_object *json_status(const struct status *st)
  */
 static int show(struct dmreplica *ctx, struct dmreplica_system *sys, struct json_object *array)
 {
+	struct dmreplica_settings settings;
 	struct status st = { .sys = sys };
 	char why[512];
 	int code = 0;
@@ -218,6 +310,8 @@ static int show(struct dmreplica *ctx, struct dmreplica_system *sys, struct json
 			code = dmreplica_point_list(ctx, sys, &st.points, &st.nr_points);
 		if (!code && sys->attached)
 			code = dmreplica_job_list(ctx, sys, &st.jobs, &st.nr_jobs);
+		if (!code)
+			code = look_further(ctx, &st, &settings);
 	}
 	if (!code && array)
 		json_object_array_add(array, json_status(&st));
@@ -226,6 +320,7 @@ static int show(struct dmreplica *ctx, struct dmreplica_system *sys, struct json
 	dmreplica_list_free(st.disks);
 	dmreplica_list_free(st.points);
 	dmreplica_list_free(st.jobs);
+	dmreplica_list_free(st.adapters);
 	return code;
 }
 

@@ -70,6 +70,44 @@ const char *text_duration(uint64_t ns)
 	return out;
 }
 
+/* A time that somebody has set, exactly. */
+const char *text_span(uint64_t seconds)
+{
+	static const struct {
+		uint32_t seconds;
+		const char *unit;
+	} units[] = {
+		{ 86400, "d" }, { 3600, "h" }, { 60, "min" }, { 1, "s" },
+	};
+	size_t size, n = 0;
+	char *out = buffer(&size);
+	unsigned int i;
+
+	snprintf(out, size, "0 s");
+	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (seconds < units[i].seconds)
+			continue;
+		n += snprintf(out + n, size - n, "%s%llu %s", n ? " " : "",
+			      (unsigned long long)seconds / units[i].seconds, units[i].unit);
+		seconds %= units[i].seconds;
+	}
+	return out;
+}
+
+const char *text_rate(uint64_t rate)
+{
+	size_t size;
+	char *out = buffer(&size);
+
+	if (rate == DMREPLICA_UNLIMITED)
+		snprintf(out, size, "without a limit");
+	else if (!rate)
+		snprintf(out, size, "0: nothing is copied");
+	else
+		snprintf(out, size, "at most %s a second", text_size(rate));
+	return out;
+}
+
 uint64_t now_ns(void)
 {
 	struct timespec ts;

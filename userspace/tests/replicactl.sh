@@ -73,7 +73,7 @@ expect 64 'unknown option -x' "unknown short option" list -x
 expect 64 'Try: replicactl status --help' "a hint" status --frob
 expect 64 'option --timeout needs a value' "option without its value" failover a --timeout
 expect 64 'is no time' "a time that is none" failover a --timeout soon
-expect 64 'not the number of a point' "a number that is none" recovery-point drop a 1x
+expect 64 'not the number of a point, and no name' "a point that cannot be" recovery-point drop a 1/x
 expect 64 'not the number of a point' "a negative number" failover a --point -1
 expect 64 'give one system' "too few arguments" failover
 expect 64 'give one system' "too many arguments" failover a b

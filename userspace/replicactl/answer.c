@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What commands that change something have in common: the question, the answer, the job. */
+#include <unistd.h>
+
+#include "replicactl.h"
+
+/* Return: true to go on; otherwise the command ends with *@status. */
+bool confirm(bool yes, const char *question, int *status)
+{
+	char line[16];
+
+	if (yes)
+		return true;
+	if (!isatty(STDIN_FILENO)) {
+		*status = usage_error("standard input is no terminal to ask on; --yes goes on without asking");
+		return false;
+	}
+	printf("%s [y/N] ", question);
+	fflush(stdout);
+	if (fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y'))
+		return true;
+	printf("nothing was changed\n");
+	*status = 1;
+	return false;
+}
+
+void print_answer(int code, const struct dmreplica_op *op)
+{
+	printf("%d %s", code, dmreplica_code_name(code));
+	if (op->job && code == DM_REPLICA_CODE_JOB_STARTED)
+		printf(", job %llu", (unsigned long long)op->job);
+}
+
+/* Before a request that may last: what it waits for, and what ending it does. */
+void print_waiting(const struct dmreplica_op *op)
+{
+	if (!(op->given & DMREPLICA_OP_WAIT))
+		return;
+	printf("waiting for its devices to be closed, %s at most; Ctrl-C ends that and changes nothing\n",
+	       text_duration(op->wait_ms * 1000000ULL));
+	fflush(stdout);
+}
+
+void print_state(struct dmreplica *ctx, const struct dmreplica_system *sys)
+{
+	struct dmreplica_system now;
+
+	if (!dmreplica_system_attached(ctx, text_uuid(sys->uuid), &now))
+		printf(": %s is %s", now.name, text_state(now.state));
+	printf("\n");
+}
+
+int follow_job(struct dmreplica *ctx, const struct dmreplica_system *sys, int code,
+	       const struct dmreplica_op *op, bool wait)
+{
+	struct dmreplica_job job;
+
+	if (code != DM_REPLICA_CODE_JOB_STARTED)
+		return 0;
+	if (!wait) {
+		printf("  replicactl job wait %s %llu waits for it\n", sys->name,
+		       (unsigned long long)op->job);
+		return 0;
+	}
+	fflush(stdout);
+	code = wait_for_job(ctx, sys, op->job, 0, false, &job);
+	if (code)
+		return refused(ctx, code);
+	printf("done in %s\n", text_duration(job.elapsed));
+	return 0;
+}
+
+/* An operation with nothing to ask before it. */
+int plain_operation(struct dmreplica *ctx, const char *name, struct dmreplica_op *op, bool wait,
+		    int (*run)(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			       struct dmreplica_op *op))
+{
+	struct dmreplica_system sys;
+	int code;
+
+	code = dmreplica_system_attached(ctx, name, &sys);
+	if (!code)
+		code = run(ctx, &sys, op);
+	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
+		return refused(ctx, code);
+	print_answer(code, op);
+	print_state(ctx, &sys);
+	return follow_job(ctx, &sys, code, op, wait);
+}
+
+/*
+ * R11: what was shown is what is done, or nothing.  A caller that has looked before
+ * us says what it saw, and is refused here rather than asked about something else.
+ */
+int expect_shown(const struct dmreplica_system *sys, uint64_t writes, bool state_given,
+		 bool writes_given, struct dmreplica_op *op)
+{
+	if (state_given && op->expect_state != sys->state_number) {
+		fprintf(stderr, "replicactl: %d %s: the state number of %s is %llu, not %llu: it has changed since\n  replicactl status %s shows it as it is now\n",
+			DM_REPLICA_CODE_INVALID_STATE,
+			dmreplica_code_name(DM_REPLICA_CODE_INVALID_STATE), sys->name,
+			(unsigned long long)sys->state_number,
+			(unsigned long long)op->expect_state, sys->name);
+		return dmreplica_exit_status(DM_REPLICA_CODE_INVALID_STATE);
+	}
+	if (writes_given && op->expect_writes != writes) {
+		fprintf(stderr, "replicactl: %d %s: %llu writes were made to the failover of %s, not %llu: it was written to since\n  replicactl status %s shows it as it is now\n",
+			DM_REPLICA_CODE_INVALID_STATE,
+			dmreplica_code_name(DM_REPLICA_CODE_INVALID_STATE),
+			(unsigned long long)writes, sys->name,
+			(unsigned long long)op->expect_writes, sys->name);
+		return dmreplica_exit_status(DM_REPLICA_CODE_INVALID_STATE);
+	}
+	op->expect_state = sys->state_number;
+	op->expect_writes = writes;
+	return 0;
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The commands, and what --help says of each. */
+#include "replicactl.h"
+
+#define HELP_JSON	"  --json  as JSON\n"
+#define HELP_TIMEOUT	"  --timeout S  give up if the disks cannot be drained in S seconds,\n" \
+			"               10 by default, 600 at most\n"
+#define HELP_WAIT	"  --wait S     wait up to S seconds, 600 at most, for the devices to be\n" \
+			"               closed; Ctrl-C ends the waiting, and nothing happens\n"
+#define HELP_EXPECT_STATE \
+			"  --expect-state N   only if the state number is N still, as status showed it\n"
+#define HELP_EXPECT_WRITES \
+			"  --expect-writes N  only if it was written to N times, as status --json says\n"
+
+const struct command commands[] = {
+	{ "create", cmd_create,
+	  "NAME --store DEVICE --disk DISK=DEVICE [--disk ...] [OPTION...]",
+	  "make a system: format its store and write its file",
+	  "  --store DEVICE      the block device that becomes the store; what is on it is lost\n"
+	  "  --disk DISK=DEVICE  name and home of a disk; its content stays as it is\n"
+	  "  --chunk-size SIZE   16K to 256K, a power of two (default 64K)\n"
+	  "  --uuid UUID         of the system (default: a random one)\n"
+	  "  --force             overwrite a store that has something on it\n" },
+	{ "attach", cmd_attach, "NAME|--all [--take-over] [--accept-homes]",
+	  "check store and homes, make the devices",
+	  "  --all           every system that is known and not attached\n"
+	  "  --take-over     although another host has it active; be sure that host is dead\n"
+	  "  --accept-homes  although homes are other devices than the store names\n" },
+	{ "detach", cmd_detach, "NAME|--all", "remove the devices; state and content stay",
+	  "  --all  every system that is attached\n" },
+	{ "scan", cmd_scan, "[--write] [--json] [DEVICE...]", "look for stores on block devices",
+	  "  --write  write the file of each system found whose homes are all there\n"
+	  "  --json   as JSON\n" },
+	{ "list", cmd_list, "[--json]", "all systems, attached or not", HELP_JSON },
+	{ "status", cmd_status, "[NAME...] [--json]", "everything about a system", HELP_JSON },
+	{ "recovery-point create", cmd_point_create, "NAME [--kind KIND] [--label TEXT]",
+	  "make a recovery point of all disks",
+	  "  --kind KIND   standard (default), application-consistent or planned\n"
+	  "  --label TEXT  a name to know it by, at most 39 bytes\n"
+	  HELP_TIMEOUT },
+	{ "recovery-point list", cmd_point_list, "NAME [--json]", "the recovery points of a system",
+	  HELP_JSON
+	  "\nONLY HERE is what the store would get back if this point alone were dropped.\n" },
+	{ "recovery-point drop", cmd_point_drop, "NAME POINT", "drop a recovery point",
+	  "POINT is the number or the label of a recovery point; a number goes before a\n"
+	  "label, and a label that several points have is refused.\n"
+	  "\nExamples:\n"
+	  "  replicactl recovery-point drop web1 12\n"
+	  "  replicactl recovery-point drop web1 \"before upgrade\"\n" },
+	{ "failover", cmd_failover, "NAME [--point POINT] [--no-wait] [--timeout S]",
+	  "bring the failover devices online at a recovery point",
+	  "  --point P    number or label of the recovery point (default: the newest)\n"
+	  "  --no-wait    do not wait for the job, if there is one\n"
+	  HELP_TIMEOUT },
+	{ "revert", cmd_revert, "NAME [--yes] [--wait S] [--no-wait] [--timeout S]",
+	  "throw away what was written since the failover",
+	  "  --yes        do not ask\n"
+	  HELP_WAIT
+	  "  --no-wait    do not wait for the space to be reclaimed\n"
+	  HELP_TIMEOUT HELP_EXPECT_STATE HELP_EXPECT_WRITES
+	  "\nExamples:\n"
+	  "  replicactl revert web1\n"
+	  "  replicactl revert web1 --yes --wait 60     the guest is being shut down\n" },
+	{ "commit", cmd_commit, "NAME [--yes] [--no-wait] [--timeout S]",
+	  "make the failover the machine, for good",
+	  "  --yes        do not ask\n"
+	  "  --no-wait    do not wait until everything has moved home\n"
+	  HELP_TIMEOUT HELP_EXPECT_STATE
+	  "\nAll recovery points are lost, and what replication brought after the point that\n"
+	  "was failed over to.  The guest may run on.  There is no way back.\n"
+	  "\nExamples:\n"
+	  "  replicactl commit web1\n"
+	  "  replicactl commit web1 --yes --no-wait\n" },
+	{ "move-home", cmd_move_home, "NAME [--no-wait]",
+	  "begin the move home anew that was cancelled",
+	  "  --no-wait    do not wait until everything has moved home\n"
+	  "\nA commit moves everything home as a job; after replicactl job cancel nothing\n"
+	  "moves, also after a reboot, until this is asked for.\n" },
+	{ "test-failover start", cmd_test_start, "NAME [--point POINT] [--no-wait] [--timeout S]",
+	  "bring the test devices online, beside all else",
+	  "  --point P    number or label of the recovery point (default: the newest)\n"
+	  "  --no-wait    do not wait for the job, if there is one\n"
+	  HELP_TIMEOUT },
+	{ "test-failover stop", cmd_test_stop, "NAME [--yes] [--wait S] [--no-wait] [--timeout S]",
+	  "throw away what was written in the test",
+	  "  --yes        do not ask\n"
+	  HELP_WAIT
+	  "  --no-wait    do not wait for the space to be reclaimed\n"
+	  HELP_TIMEOUT HELP_EXPECT_STATE HELP_EXPECT_WRITES },
+	{ "suspend", cmd_suspend, "NAME [--timeout S]", "suspend replication",
+	  HELP_TIMEOUT
+	  "\nThe replica devices refuse writes until replicactl resume.\n" },
+	{ "resume", cmd_resume, "NAME", "let suspended replication go on", NULL },
+	{ "remove", cmd_remove, "NAME [--flatten] [--wait S] [--yes] [--no-wait]",
+	  "give up the replica: its homes become plain disks",
+	  "  --flatten    give up the recovery points, and move all home first\n"
+	  HELP_WAIT
+	  "  --yes        do not ask\n"
+	  "  --no-wait    do not wait for the move home; run remove again to finish\n"
+	  HELP_TIMEOUT HELP_EXPECT_STATE
+	  "\nWhen all is home the devices are removed, the store is wiped and the system's\n"
+	  "file is deleted.  A removal that was interrupted goes on when run again.\n"
+	  "\nExamples:\n"
+	  "  replicactl remove web1\n"
+	  "  replicactl remove web1 --flatten --yes\n" },
+	{ "settings", cmd_settings, "NAME [OPTION...] [--json]", "show settings, or change them",
+	  "  --keep-last N        keep the newest N recovery points\n"
+	  "  --keep-within T      keep those not older than T\n"
+	  "  --keep-hourly N      keep the newest of each of N hours, in UTC\n"
+	  "  --keep-daily N       the same for days\n"
+	  "  --keep-weekly N      the same for weeks, from Monday\n"
+	  "  --space-low P        warn from P percent of the slots on\n"
+	  "  --space-critical P   and be critical from here\n"
+	  "  --when-full WHAT     fail: writes fail; drop-oldest: unused points go\n"
+	  "  --live-reserve SIZE  slots kept for the live failover alone\n"
+	  "  --point-interval T   warn if no point was made for so long\n"
+	  "  --decide-within T    warn if failed over for so long\n"
+	  "  --vacuum-rate RATE   what the vacuum may copy a second, unlimited, or 0\n"
+	  "  --json               as JSON\n"
+	  "\nT is as 90s, 15m, 24h, 7d, 2w or 1d12h, SIZE and RATE as 512M or 10G.  0 or none\n"
+	  "switches a rule off.  A point stays if any rule keeps it; without a rule all do.\n"
+	  "\nExamples:\n"
+	  "  replicactl settings web1\n"
+	  "  replicactl settings web1 --keep-last 10 --keep-daily 7 --point-interval 15m\n"
+	  "  replicactl settings web1 --keep-last none\n" },
+	{ "network list", cmd_network_list, "NAME [--json]",
+	  "what the guest's network adapters get after a failover", HELP_JSON },
+	{ "network set", cmd_network_set, "NAME --mac MAC [--dhcp] [--address IP/PREFIX]... [OPTION...]",
+	  "replace the settings of a network adapter",
+	  "  --mac MAC            which adapter, as 52:54:00:12:34:56\n"
+	  "  --dhcp               IPv4 comes by DHCP\n"
+	  "  --address IP/PREFIX  an address, up to 8; or IPv4 as IP/NETMASK\n"
+	  "  --gateway IP         a gateway, up to 5\n"
+	  "  --dns IP             a DNS server, up to 8\n"
+	  "\nIPv4 and IPv6.  What is not given is not set.\n"
+	  "\nExamples:\n"
+	  "  replicactl network set web1 --mac 52:54:00:12:34:56 --dhcp\n"
+	  "  replicactl network set web1 --mac 52:54:00:12:34:56 --address 192.0.2.5/24 \\\n"
+	  "          --address 2001:db8::5/64 --gateway 192.0.2.1 --dns 192.0.2.53\n" },
+	{ "network clear", cmd_network_clear, "NAME (--mac MAC | --all)",
+	  "forget the settings of a network adapter",
+	  "  --mac MAC  of this one\n"
+	  "  --all      of all\n" },
+	{ "grow", cmd_grow, "NAME", "use what the store's device has grown by",
+	  "Grow the device below first, then this; the system stays attached.\n"
+	  "\nExample:\n"
+	  "  lvextend -L +20G /dev/vg0/web1-store\n"
+	  "  replicactl grow web1\n" },
+	{ "job list", cmd_job_list, "[NAME] [--json]", "jobs, until five minutes after their end",
+	  HELP_JSON },
+	{ "job show", cmd_job_show, "NAME ID [--json]", "one job", HELP_JSON },
+	{ "job wait", cmd_job_wait, "NAME ID [--timeout S]",
+	  "wait for a job, end with the code it ended with",
+	  "  --timeout S  wait at most S seconds\n" },
+	{ "job cancel", cmd_job_cancel, "NAME ID", "end a job that moves home",
+	  "What is home stays there, what is not stays in the store, also after a reboot,\n"
+	  "until replicactl move-home.\n" },
+	{ "job pause", cmd_job_pause, "NAME ID", "let a job that moves home rest",
+	  "It rests until replicactl job resume, or until the system is attached anew.\n" },
+	{ "job resume", cmd_job_resume, "NAME ID", "let a job go on that rests", NULL },
+	{ "monitor", cmd_monitor, "[--json]", "what there is, then every change as it comes",
+	  "  --json  one JSON object on each line\n"
+	  "\nBeside systems and jobs: health, when it changes, and space, when the store runs\n"
+	  "low or has enough again.\n" },
+	{ "check", cmd_check, "STORE|NAME [--repair no] [--json]",
+	  "check a store, without the module and changing nothing",
+	  "  --repair no  change nothing, which is also the default\n"
+	  "  --json       as JSON\n" },
+	{ "dump", cmd_dump, "STORE|NAME [--log] [--json]", "the superblocks of a store, field by field",
+	  "  --log   the records of the log as well\n"
+	  "  --json  as JSON\n" },
+	{ "vacuum", cmd_vacuum, "NAME --rate RATE|--hold|--release",
+	  "how fast the vacuum may copy; or hold it still, for tests",
+	  "  --rate RATE  bytes per second as 50M, or unlimited, or 0: nothing is copied\n"
+	  "  --hold       hold it and the one-second commit still\n"
+	  "  --release    let them go on\n"
+	  "\nThe rate is a setting and stays; what is held is held until the detach.\n" },
+	{ "version", cmd_version, "[--json]", "versions of tool, format, netlink family and module",
+	  HELP_JSON },
+};
+
+const unsigned int nr_commands = sizeof(commands) / sizeof(commands[0]);

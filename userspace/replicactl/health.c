@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* How a system is, in words, and what to do about it: for status and monitor. */
+#include "replicactl.h"
+
+static const struct {
+	uint32_t reason;
+	const char *text;
+	const char *advice;		/* a format that takes the system's name */
+} reasons[] = {
+	{ DM_REPLICA_HEALTH_REASONS_STORE, "a device is broken, see the reason",
+	  "replicactl detach %s, repair the device, replicactl attach" },
+	{ DM_REPLICA_HEALTH_REASONS_INCOMPLETE, "a disk is not attached",
+	  "replicactl detach %s, bring the device back, replicactl attach" },
+	{ DM_REPLICA_HEALTH_REASONS_FULL, "the store is nearly full, past the critical mark",
+	  "drop recovery points, decide the failover, or give the store more: replicactl grow %s" },
+	{ DM_REPLICA_HEALTH_REASONS_SUSPENDED, "replication is suspended",
+	  "replicactl resume %s" },
+	{ DM_REPLICA_HEALTH_REASONS_LOW_SPACE, "the store fills up, past the low mark",
+	  "drop recovery points, decide the failover, or give the store more: replicactl grow %s" },
+	{ DM_REPLICA_HEALTH_REASONS_DEVICE_ERRORS, "a home or the store gave I/O errors",
+	  "look at the disks' errors in replicactl status %s, and at the kernel's log" },
+	{ DM_REPLICA_HEALTH_REASONS_UNDECIDED, "failed over for long, and not decided",
+	  "replicactl revert %s, or commit" },
+	{ DM_REPLICA_HEALTH_REASONS_COMMITTED, "the failover was committed: nothing protects this machine",
+	  "replicate it again; when all is home replicactl remove %s gives the plain disks" },
+	{ DM_REPLICA_HEALTH_REASONS_NO_POINT, "there is no recovery point",
+	  "replicactl recovery-point create %s" },
+	{ DM_REPLICA_HEALTH_REASONS_OLD_POINT, "the newest recovery point is older than it should be",
+	  "look at what replicates; replicactl recovery-point create %s makes one now" },
+	{ DM_REPLICA_HEALTH_REASONS_HELD, "the vacuum or a move home is held still",
+	  "replicactl vacuum %s --release, or job resume, or move-home" },
+};
+
+#define NR_REASONS	(sizeof(reasons) / sizeof(reasons[0]))
+
+void print_health(const struct dmreplica_system *sys)
+{
+	uint32_t left = sys->health_reasons;
+	unsigned int i;
+
+	if (!sys->health)
+		return;
+	printf("  Health           %s\n", dmreplica_health_name(sys->health));
+	for (i = 0; i < NR_REASONS; i++) {
+		if (!(left & reasons[i].reason))
+			continue;
+		printf("      %s: ", reasons[i].text);
+		printf(reasons[i].advice, sys->name);
+		printf("\n");
+		left &= ~reasons[i].reason;
+	}
+	if (left)
+		printf("      for reasons that this version does not know: %#x\n", left);
+}
+
+/* The words alone, one after the other. */
+void print_reasons(uint32_t set)
+{
+	const char *between = "";
+	unsigned int i;
+
+	for (i = 0; i < NR_REASONS; i++) {
+		if (!(set & reasons[i].reason))
+			continue;
+		printf("%s%s", between, reasons[i].text);
+		between = "; ";
+	}
+}
+
+struct json_object *json_reasons(const struct dmreplica_system *sys, uint32_t set)
+{
+	struct json_object *array = json_object_new_array(), *one;
+	char advice[256];
+	uint32_t bit;
+	unsigned int i;
+
+	for (bit = 1; bit; bit <<= 1) {
+		if (!(set & bit))
+			continue;
+		one = json_object_new_object();
+		json_add_u64(one, "reason", bit);
+		json_add_string(one, "reason_name", dmreplica_health_reason_name(bit));
+		for (i = 0; i < NR_REASONS && reasons[i].reason != bit; i++)
+			;
+		if (i < NR_REASONS) {
+			snprintf(advice, sizeof(advice), reasons[i].advice, sys->name);
+			json_add_string(one, "text", reasons[i].text);
+			json_add_string(one, "advice", advice);
+		}
+		json_object_array_add(array, one);
+	}
+	return array;
+}

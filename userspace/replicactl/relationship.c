@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* replicactl suspend, resume, remove: replication rests, goes on, is given up. */
+#include <getopt.h>
+
+#include "replicactl.h"
+
+int cmd_suspend(struct dmreplica *ctx, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "timeout", required_argument, NULL, 't' },
+		{ NULL, 0, NULL, 0 }
+	};
+	struct dmreplica_op op = { .given = 0 };
+	int c, status;
+
+	while ((c = next_option(argc, argv, "t:", options, &status)) != -1) {
+		if (c != 't')
+			return status;
+		if (!parse_wait("--timeout", optarg, &op.timeout_ms, &status))
+			return status;
+		op.given |= DMREPLICA_OP_TIMEOUT;
+	}
+	if (optind != argc - 1)
+		return usage_error("give one system");
+	return plain_operation(ctx, argv[optind], &op, true, dmreplica_suspend);
+}
+
+int cmd_resume(struct dmreplica *ctx, int argc, char **argv)
+{
+	struct dmreplica_op op = { .given = 0 };
+	int c, status;
+
+	while ((c = next_option(argc, argv, "", NULL, &status)) != -1)
+		return status;
+	if (optind != argc - 1)
+		return usage_error("give one system");
+	return plain_operation(ctx, argv[optind], &op, true, dmreplica_resume);
+}
+
+/* Where the content is afterwards; to be asked for while there is a store. */
+struct homes {
+	struct dmreplica_disk *list;
+	size_t nr;
+};
+
+static void look_at_homes(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			  struct homes *homes)
+{
+	if (dmreplica_disk_list(ctx, sys, &homes->list, &homes->nr)) {
+		homes->list = NULL;
+		homes->nr = 0;
+	}
+}
+
+static void print_homes(const struct homes *homes)
+{
+	size_t i;
+
+	for (i = 0; i < homes->nr; i++)
+		printf("  %s  %s  %s\n", homes->list[i].name,
+		       *homes->list[i].home ? homes->list[i].home : "home not known",
+		       text_size(homes->list[i].bytes));
+}
+
+static void print_loss(const struct dmreplica_system *sys, const struct homes *homes,
+		       bool flatten)
+{
+	printf("remove of %s ends its replication; its homes become plain disks:\n", sys->name);
+	print_homes(homes);
+	if (flatten) {
+		printf("  first      everything that is in the store moves there\n");
+		printf("  lost       all recovery points: %u\n", sys->points);
+	} else if (sys->points) {
+		printf("  lost       all recovery points: %u, if all is home already; if not it is refused\n",
+		       sys->points);
+	}
+	printf("  lost       store %s is wiped, and the system is forgotten here\n", sys->store);
+}
+
+/* What the kernel leaves to do; the homes are plain disks already. */
+static int finish(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		  const struct homes *homes)
+{
+	int code = dmreplica_removal_finish(ctx, sys);
+
+	if (code) {
+		refused(ctx, code);
+		fprintf(stderr, "  the homes are plain disks already; replicactl remove %s does the rest when that is mended\n",
+			sys->name);
+		return dmreplica_exit_status(code);
+	}
+	printf("%s is removed: store %s is wiped, the homes are plain disks\n", sys->name, sys->store);
+	print_homes(homes);
+	return 0;
+}
+
+/* A removal that goes on already, begun without waiting or before a reboot. */
+static uint64_t job_of_removal(struct dmreplica *ctx, const struct dmreplica_system *sys)
+{
+	struct dmreplica_job *list;
+	uint64_t id = 0;
+	size_t nr, i;
+
+	if (!(sys->flags & DM_REPLICA_SYSTEM_FLAGS_REMOVING) ||
+	    dmreplica_job_list(ctx, sys, &list, &nr))
+		return 0;
+	for (i = 0; i < nr; i++)
+		if (!dmreplica_job_ended(list[i].state) &&
+		    (list[i].type == DM_REPLICA_JOB_TYPE_REMOVE_RELATIONSHIP ||
+		     list[i].type == DM_REPLICA_JOB_TYPE_MERGE))
+			id = list[i].id;
+	dmreplica_list_free(list);
+	return id;
+}
+
+/* From the kernel's answer to the end. */
+static int complete(struct dmreplica *ctx, struct dmreplica_system *sys, int code, uint64_t job,
+		    const struct homes *homes, bool wait)
+{
+	struct dmreplica_op op = { .job = job };
+	int status;
+
+	if (code == DM_REPLICA_CODE_JOB_STARTED) {
+		status = follow_job(ctx, sys, code, &op, wait);
+		if (!wait)
+			printf("  then replicactl remove %s has to be run again, to detach it and to wipe its store\n",
+			       sys->name);
+		if (status || !wait)
+			return status;
+	}
+	code = dmreplica_system_attached(ctx, text_uuid(sys->uuid), sys);
+	if (code)
+		return refused(ctx, code);
+	return finish(ctx, sys, homes);
+}
+
+static int go_on(struct dmreplica *ctx, struct dmreplica_system *sys, const struct homes *homes,
+		 bool wait)
+{
+	uint64_t job = job_of_removal(ctx, sys);
+	struct dmreplica_op op = { .given = 0 };
+	int code = DM_REPLICA_CODE_JOB_STARTED;
+
+	if (job) {
+		printf("%s is being removed already, by job %llu\n", sys->name,
+		       (unsigned long long)job);
+	} else {
+		/* its job has ended before its time */
+		code = dmreplica_move_home(ctx, sys, &op);
+		if (code && code != DM_REPLICA_CODE_JOB_STARTED)
+			return refused(ctx, code);
+		job = op.job;
+		print_answer(code, &op);
+		printf(": the removal of %s goes on\n", sys->name);
+	}
+	return complete(ctx, sys, code, job, homes, wait);
+}
+
+static int begin(struct dmreplica *ctx, struct dmreplica_system *sys, struct dmreplica_op *op,
+		 const struct homes *homes, bool yes, bool wait)
+{
+	int code, status;
+
+	/* failed over it is refused anyway, and the kernel says how */
+	if (sys->state != DM_REPLICA_STATE_RECOVERED) {
+		print_loss(sys, homes, op->given & DMREPLICA_OP_FLATTEN);
+		if (!confirm(yes, "Remove it?", &status))
+			return status;
+	}
+	print_waiting(op);
+	code = dmreplica_remove(ctx, sys, op);
+	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
+		return refused(ctx, code);
+	print_answer(code, op);
+	print_state(ctx, sys);
+	return complete(ctx, sys, code, op->job, homes, wait);
+}
+
+static int remove_attached(struct dmreplica *ctx, struct dmreplica_system *sys,
+			   struct dmreplica_op *op, bool yes, bool wait)
+{
+	struct homes homes;
+	int status;
+
+	look_at_homes(ctx, sys, &homes);
+	if (sys->state != DM_REPLICA_STATE_DISABLED)
+		status = begin(ctx, sys, op, &homes, yes, wait);
+	else if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_REMOVING)
+		status = go_on(ctx, sys, &homes, wait);
+	else
+		status = finish(ctx, sys, &homes);
+	dmreplica_list_free(homes.list);
+	return status;
+}
+
+/* A removal that was interrupted after the kernel's part of it, or nothing. */
+static int remove_detached(struct dmreplica *ctx, struct dmreplica_system *sys, bool yes)
+{
+	enum dmreplica_removal stage;
+	struct homes homes = { .list = NULL };
+	int code, status = 0;
+
+	code = dmreplica_removal(ctx, sys, &stage);
+	if (code)
+		return refused(ctx, code);
+	if (stage == DMREPLICA_REMOVAL_NONE) {
+		code = dmreplica_system_attached(ctx, text_uuid(sys->uuid), sys);
+		if (code)
+			return refused(ctx, code);
+		return usage_error("%s was attached just now; try again", sys->name);
+	}
+	if (stage == DMREPLICA_REMOVAL_WIPED) {
+		printf("store %s of %s is blank, as a removal leaves it; only its file is left\n",
+		       sys->store, sys->name);
+		if (!confirm(yes, "Delete the file?", &status))
+			return status;
+	} else {
+		printf("the removal of %s was interrupted; what is left is done now\n", sys->name);
+		look_at_homes(ctx, sys, &homes);
+	}
+	status = finish(ctx, sys, &homes);
+	dmreplica_list_free(homes.list);
+	return status;
+}
+
+int cmd_remove(struct dmreplica *ctx, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "yes", no_argument, NULL, 'y' },
+		{ "flatten", no_argument, NULL, 'f' },
+		{ "no-wait", no_argument, NULL, 'n' },
+		{ "wait", required_argument, NULL, 'w' },
+		{ "timeout", required_argument, NULL, 't' },
+		{ "expect-state", required_argument, NULL, 's' },
+		{ NULL, 0, NULL, 0 }
+	};
+	struct dmreplica_op op = { .given = DMREPLICA_OP_EXPECT_STATE };
+	bool wait = true, yes = false, state_given = false;
+	struct dmreplica_system sys;
+	int c, code, status;
+
+	while ((c = next_option(argc, argv, "yfnw:t:", options, &status)) != -1) {
+		switch (c) {
+		case 'y':
+			yes = true;
+			break;
+		case 'f':
+			op.given |= DMREPLICA_OP_FLATTEN;
+			break;
+		case 'n':
+			wait = false;
+			break;
+		case 'w':
+			if (!parse_wait("--wait", optarg, &op.wait_ms, &status))
+				return status;
+			op.given |= DMREPLICA_OP_WAIT;
+			break;
+		case 't':
+			if (!parse_wait("--timeout", optarg, &op.timeout_ms, &status))
+				return status;
+			op.given |= DMREPLICA_OP_TIMEOUT;
+			break;
+		case 's':
+			if (!parse_number(optarg, &op.expect_state))
+				return usage_error("--expect-state %s is not a number", optarg);
+			state_given = true;
+			break;
+		default:
+			return status;
+		}
+	}
+	if (optind != argc - 1)
+		return usage_error("give one system");
+	code = dmreplica_system_find(ctx, argv[optind], &sys);
+	if (code)
+		return refused(ctx, code);
+	if (!sys.attached)
+		return remove_detached(ctx, &sys, yes);
+	status = expect_shown(&sys, 0, state_given, false, &op);
+	return status ? status : remove_attached(ctx, &sys, &op, yes, wait);
+}
