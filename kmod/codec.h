@@ -378,4 +378,7 @@ const char *dmr_log_range_check(const struct dmr_sb *sb);
  */
 const char *dmr_geometry(struct dmr_sb *sb);
 
+const char *dmr_geometry_grow(struct dmr_sb *sb, u64 bytes);
+u64 dmr_map_versions(u64 slots);
+
 #endif /* DMR_CODEC_H */

@@ -16,6 +16,7 @@ struct dmr_commit_wait {
 	struct list_head list;
 	struct completion done;
 	bool homes;		/* flush the homes that were written directly, too */
+	struct dmr_sb *grow;	/* a larger store, to be in force from the next block on */
 	int r;
 };
 
@@ -42,9 +43,26 @@ void dmr_commit_free(struct dmr_system *sys)
 			__free_page(sys->tail_pages[i]);
 }
 
+/**
+ * dmr_ring_turning() - is the log's tail still in the ring that was before it grew?
+ * @sys: the system.
+ *
+ * Context: any.
+ * Return: true if so.
+ */
+bool dmr_ring_turning(struct dmr_system *sys)
+{
+	return READ_ONCE(sys->sb_tail) < READ_ONCE(sys->ring_from);
+}
+
+/* While it is, no number goes beyond what the ring has grown by: see grow.c. */
 static u64 dmr_log_free(struct dmr_system *sys)
 {
-	return sys->ring_blocks - (READ_ONCE(sys->log_next) - READ_ONCE(sys->sb_tail));
+	u64 next = READ_ONCE(sys->log_next);
+
+	if (unlikely(dmr_ring_turning(sys)))
+		return sys->ring_fresh - (next - min(next, READ_ONCE(sys->ring_from)));
+	return sys->ring_blocks - (next - READ_ONCE(sys->sb_tail));
 }
 
 /* Kept for tail moves and drops: no write may use it (R7). */
@@ -254,7 +272,7 @@ static int dmr_batch_write(struct dmr_system *sys, struct dmr_batch *b)
 	u64 durable;
 	int r = 0;
 
-	if (b->first + b->blocks - READ_ONCE(sys->sb_tail) > sys->ring_blocks) {
+	if (b->blocks > dmr_log_free(sys)) {
 		DMERR("%s: the log has no room, which its reserve should have kept",
 		      sys->sb->name);
 		return -ENOSPC;
@@ -444,7 +462,8 @@ static int dmr_commit_records(struct dmr_system *sys, struct dmr_batch *b, u64 *
 /* Has the tail moved on so far that its old place is worth a superblock write? */
 static bool dmr_tail_lags(struct dmr_system *sys)
 {
-	return sys->log_tail - sys->sb_tail > sys->ring_blocks / 16;
+	return sys->log_tail - sys->sb_tail > sys->ring_blocks / 16 ||
+	       (sys->log_tail >= sys->ring_from && sys->sb_tail < sys->ring_from);
 }
 
 /*
@@ -480,18 +499,21 @@ static int dmr_commit_tail(struct dmr_system *sys, struct dmr_batch *b, u64 writ
 {
 	u64 half = sys->ring_blocks / 2;
 	u64 used = sys->log_next + b->blocks - sys->log_tail;
+	/* A ring that has grown is left as if it were nearly full. */
+	bool turning = sys->log_tail < sys->ring_from;
 	u64 upto = ~0ULL;
 	int r;
 
 	written += b->blocks;
 	if (!press) {
-		if (used <= half || !written)
+		if (!turning && (used <= half || !written))
 			return 0;
-		if (used <= half + half / 2)
+		if (!turning && used <= half + half / 2)
 			return dmr_tail_move(sys, b, sys->log_tail + 2 * written + 1, true);
-		upto = sys->log_tail + 8 * written + DMR_TAIL_BATCH;
+		upto = sys->log_tail + 8 * written + 4 * DMR_TAIL_BATCH;
 	}
-	while (sys->log_next + b->blocks - sys->log_tail > half &&
+	while ((sys->log_tail < sys->ring_from ||
+		sys->log_next + b->blocks - sys->log_tail > half) &&
 	       sys->log_tail < min(upto, sys->log_durable)) {
 		r = dmr_tail_move(sys, b, min(upto, sys->log_tail + DMR_TAIL_BATCH), false);
 		if (r)
@@ -518,6 +540,12 @@ static int dmr_commit(struct dmr_system *sys, bool press)
 
 	dmr_batch_begin(sys, &b);
 	r = dmr_commit_records(sys, &b, &written);
+	/* R6: the tail stops at the last durable block; an empty one lets it into the new ring. */
+	if (!r && READ_ONCE(sys->ring_hurry) && !written && !b.blocks &&
+	    sys->log_durable < sys->ring_from) {
+		b.blocks = 1;
+		r = dmr_batch_flush(sys, &b);
+	}
 	if (!r)
 		r = dmr_commit_tail(sys, &b, written, press);
 	if (!r && (dmr_tail_lags(sys) || (press && sys->log_tail != sys->sb_tail)))
@@ -541,11 +569,38 @@ static void dmr_commit_answer(struct bio_list *bios, int r)
 	}
 }
 
+/*
+ * Between two commits nobody asks where a log block lies, so that the ring may
+ * change.  What is durable has been placed by the old one.
+ */
+static int dmr_commit_turn(struct dmr_system *sys, struct dmr_sb *draft)
+{
+	u32 extents = sys->sb->ring_extents;
+	u64 from = sys->log_next, before = sys->ring_blocks;
+	int r;
+
+	mutex_lock(&sys->sb_mutex);
+	if (draft->ring_extents != extents)
+		draft->ring_from = from;
+	r = dmr_super_write(sys, draft, "grow");
+	mutex_unlock(&sys->sb_mutex);
+	if (r || draft->ring_extents == extents)
+		return r;
+	/* Room is looked for without a lock: never too much of it in between. */
+	sys->ring_fresh = dmr_ring_blocks(draft) - before;
+	smp_wmb();
+	WRITE_ONCE(sys->ring_from, from);
+	smp_wmb();
+	WRITE_ONCE(sys->ring_blocks, before + sys->ring_fresh);
+	return 0;
+}
+
 static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
 			     struct bio_list *fuas, struct list_head *waiters)
 {
 	struct dmr_commit_wait *w, *next;
-	bool need = !bio_list_empty(flushes), press = !dmr_commit_room(sys, 1);
+	bool need = !bio_list_empty(flushes);
+	bool press = !dmr_commit_room(sys, 1) || READ_ONCE(sys->ring_hurry);
 	struct bio_list one;
 	u64 before = sys->log_durable;
 	struct bio *bio;
@@ -571,6 +626,8 @@ static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
 	dmr_commit_answer(fuas, r);
 	list_for_each_entry_safe(w, next, waiters, list) {
 		w->r = r;
+		if (!r && w->grow)
+			w->r = dmr_commit_turn(sys, w->grow);
 		if (!r && w->homes) {
 			for (i = 0; i < sys->sb->nr_disks; i++) {
 				hr = dmr_home_flush(&sys->disks[i]);
@@ -616,7 +673,8 @@ static void dmr_commit_timer(struct work_struct *work)
 	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system,
 					      commit_timer);
 
-	if (!READ_ONCE(sys->vacuum_held) && !llist_empty(&sys->dirty))
+	dmr_health_check(sys);
+	if (!READ_ONCE(sys->vacuum_held) && (!llist_empty(&sys->dirty) || dmr_ring_turning(sys)))
 		queue_work(sys->commit_wq, &sys->commit_work);
 	queue_delayed_work(sys->commit_wq, &sys->commit_timer, DMR_COMMIT_PERIOD);
 }
@@ -655,6 +713,19 @@ void dmr_commit_fua(struct dmr_system *sys, struct bio *bio)
 	queue_work(sys->commit_wq, &sys->commit_work);
 }
 
+static int dmr_commit_await(struct dmr_system *sys, struct dmr_commit_wait *w)
+{
+	unsigned long flags;
+
+	init_completion(&w->done);
+	spin_lock_irqsave(&sys->commit_lock, flags);
+	list_add_tail(&w->list, &sys->waiters);
+	spin_unlock_irqrestore(&sys->commit_lock, flags);
+	queue_work(sys->commit_wq, &sys->commit_work);
+	wait_for_completion(&w->done);
+	return w->r;
+}
+
 /**
  * dmr_commit_sync() - make everything that has completed durable
  * @sys: the system.
@@ -666,15 +737,23 @@ void dmr_commit_fua(struct dmr_system *sys, struct bio *bio)
 int dmr_commit_sync(struct dmr_system *sys, bool homes)
 {
 	struct dmr_commit_wait w = { .homes = homes };
-	unsigned long flags;
 
-	init_completion(&w.done);
-	spin_lock_irqsave(&sys->commit_lock, flags);
-	list_add_tail(&w.list, &sys->waiters);
-	spin_unlock_irqrestore(&sys->commit_lock, flags);
-	queue_work(sys->commit_wq, &sys->commit_work);
-	wait_for_completion(&w.done);
-	return w.r;
+	return dmr_commit_await(sys, &w);
+}
+
+/**
+ * dmr_commit_grow() - a commit, and then the superblock of a larger store
+ * @sys: the system; op_mutex is held.
+ * @draft: its state; the ring's beginning is filled in.
+ *
+ * Context: may sleep; as dmr_commit_sync().
+ * Return: as dmr_super_write(), or another negative errno if the commit failed.
+ */
+int dmr_commit_grow(struct dmr_system *sys, struct dmr_sb *draft)
+{
+	struct dmr_commit_wait w = { .grow = draft };
+
+	return dmr_commit_await(sys, &w);
 }
 
 int dmr_commit_alloc(struct dmr_system *sys)

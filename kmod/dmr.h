@@ -14,6 +14,7 @@
 #include <linux/bio.h>
 #include <linux/blkdev.h>
 #include <linux/device-mapper.h>
+#include <linux/dm-kcopyd.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mempool.h>
@@ -38,7 +39,9 @@
 #define DMR_COMMIT_PERIOD	HZ
 #define DMR_DRAIN_MS		10000		/* default time limit of an operation's drain */
 #define DMR_LOCK_MS		5000		/* and of taking every disk's open_mutex */
+#define DMR_WAIT_MS		500		/* for openers, unless the caller says how long */
 #define DMR_JOB_KEEP		(300 * HZ)	/* Msvm_ConcreteJob.TimeBeforeRemoval */
+#define DMR_CANCEL_SLOTS	1024		/* counters of cancelled moves, by hash */
 
 struct dmr_system;
 
@@ -174,6 +177,7 @@ struct dmr_io {
 	u8 side;		/* of the grace counters */
 	bool entered;
 	bool commit;		/* answered when its record is durable (FUA) */
+	u32 bytes;		/* of the bio, as cut */
 };
 
 /* jobs, see job.c */
@@ -196,6 +200,10 @@ struct dmr_job {
 	u64 total;		/* versions to reclaim when it began */
 	u64 reclaimed;		/* of those, done */
 	bool seen;		/* the vacuum's pass began after it */
+	bool home;		/* it moves home: its progress is in bytes */
+	u64 bytes;		/* moved home */
+	u64 bytes_total;	/* 0 until the first pass has counted */
+	u64 errors;		/* chunks that could not be moved, in the last pass */
 	char text[128];
 };
 
@@ -266,6 +274,9 @@ struct dmr_system {
 	u64 log_durable;		/* last durable block */
 	u64 sb_tail;			/* tail as durable in the superblock */
 	u64 ring_blocks;
+	u64 ring_from;			/* first number in the present ring, see dmr_ring_turning() */
+	u64 ring_fresh;			/* blocks that the last growth added to it */
+	bool ring_hurry;		/* another growth waits for the tail */
 	unsigned int store_dirty;	/* slots written since the store's last flush */
 	struct page *log_pages[DMR_LOG_BATCH];
 	struct page *tail_pages[DMR_TAIL_BATCH];
@@ -281,10 +292,26 @@ struct dmr_system {
 	struct mutex home_mutex;	/* a batch is being moved home; before it: op_mutex */
 	bool vacuum_held;
 	bool vacuum_stop;
+	bool move_paused;		/* a job that moves home is suspended */
 	atomic64_t vacuum_pending;	/* versions known to be dead */
+	u64 passes;			/* of the vacuum, over the whole map */
+	u64 home_left;			/* bytes that were left to move home at the last count */
+	wait_queue_head_t throttle;	/* woken when the rate changes, or to stop */
+	u64 vacuum_rate;		/* bytes per second, 0 nothing, ~0 no limit */
+	u8 cancels[DMR_CANCEL_SLOTS];	/* moves that writes took away, by hash of the chunk */
+	struct dm_kcopyd_client *kcopyd;
+
+	/* space and health: health.c */
+	u64 reserve;			/* slots for the live failover alone */
+	u32 health;			/* reasons as last told */
+	bool full_asked;		/* a point is being dropped to make room */
+	u64 full_pass;			/* sys->passes when one was last dropped */
 
 	/* statistics */
 	u64 __percpu *writes[DMR_KINDS];
+	u64 __percpu *bytes;		/* of writes to the replica devices */
+	u64 point_writes;		/* the counts when the last point was made */
+	u64 point_bytes;
 
 	/* jobs: job.c */
 	struct mutex job_mutex;
@@ -347,6 +374,15 @@ struct dmr_reader_bdev {
 };
 void dmr_reader_init(struct dmr_reader_bdev *rb, struct dmr_system *sys);
 
+/* health.c */
+u32 dmr_health_reasons(struct dmr_system *sys);
+u32 dmr_health_of(u32 reasons);
+void dmr_health_check(struct dmr_system *sys);
+void dmr_space_settings(struct dmr_system *sys);
+void dmr_space_full(struct dmr_system *sys);
+u64 dmr_space_reserved(struct dmr_system *sys);
+u64 dmr_replicated_bytes(struct dmr_system *sys);
+
 /* io.c: the I/O path */
 int dmr_io_map(struct dmr_target *t, struct bio *bio);
 int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error);
@@ -356,6 +392,14 @@ void dmr_io_first_done(struct dmr_io *io, bool ok);
 int dmr_io_again(struct dmr_io *io, struct bio *bio, bool inline_);
 bool dmr_stays_bare(struct dmr_io *io, const struct dmr_table *tab, u64 key);
 u64 dmr_view_writes(struct dmr_system *sys, enum dmr_kind kind);
+
+/** dmr_io_spare() - slots that this write must leave alone (R8).  Return: how many. */
+static inline u64 dmr_io_spare(const struct dmr_io *io)
+{
+	if (likely(!READ_ONCE(io->t->sys->reserve)) || io->t->kind == DMR_LIVE)
+		return 0;
+	return dmr_space_reserved(io->t->sys);
+}
 
 /* partial.c: writes of less than a block */
 int dmr_partial_write(struct dmr_io *io, struct bio *bio, struct dmr_table *tab);
@@ -370,11 +414,15 @@ void dmr_commit_fua(struct dmr_system *sys, struct bio *bio);
 int dmr_commit_sync(struct dmr_system *sys, bool homes);
 void dmr_commit_dirty(struct dmr_system *sys, struct dmr_version *v);
 void dmr_commit_drop(struct dmr_system *sys, struct dmr_drop *drop);
+int dmr_commit_grow(struct dmr_system *sys, struct dmr_sb *draft);
+bool dmr_ring_turning(struct dmr_system *sys);
 bool dmr_commit_room(struct dmr_system *sys, u32 records);
 bool dmr_commit_make_room(struct dmr_system *sys, u32 records);
 bool dmr_commit_settled(struct dmr_system *sys, struct dmr_version *v);
 
 /* vacuum.c */
+bool dmr_vacuum_may_run(struct dmr_system *sys);
+bool dmr_vacuum_may_move(struct dmr_system *sys);
 void dmr_vacuum_kick(struct dmr_system *sys);
 void dmr_vacuum_first(struct dmr_system *sys);
 void dmr_vacuum_start(struct dmr_system *sys);
@@ -383,14 +431,24 @@ void dmr_vacuum_hold(struct dmr_system *sys, bool hold);
 void dmr_vacuum_work(struct work_struct *work);
 
 /* home.c */
-s64 dmr_home_move(struct dmr_system *sys, const struct dmr_need *need, u64 serial,
-		  bool (*more)(struct dmr_system *sys), bool *again);
+s64 dmr_home_move(struct dmr_system *sys, const struct dmr_need *need, u64 serial, bool *again);
+
+/* move.c: jobs that move home */
+void dmr_move_begin(struct dmr_system *sys, struct dmr_job *job);
+void dmr_move_resume(struct dmr_system *sys);
+void dmr_move_progress(struct dmr_system *sys, u64 bytes, u64 errors);
+void dmr_move_counted(struct dmr_system *sys, u64 left);
+bool dmr_move_pass_done(struct dmr_system *sys, bool skipped);
+int dmr_move_request(struct dmr_system *sys, struct dmr_job *job, u32 request, const char **msg);
+bool dmr_move_running(struct dmr_system *sys);
+void dmr_move_finish(struct dmr_system *sys);
 
 /* job.c */
 struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text);
 void dmr_job_run(struct dmr_job *job);
 void dmr_job_progress(struct dmr_job *job, u32 percent);
 void dmr_job_end(struct dmr_job *job, u32 code, const char *text);
+void dmr_job_terminate(struct dmr_job *job, const char *text);
 struct dmr_job *dmr_job_find(struct dmr_system *sys, u64 id);
 void dmr_job_put(struct dmr_job *job);
 void dmr_job_reap(struct work_struct *work);
@@ -399,16 +457,45 @@ void dmr_job_expire(struct dmr_system *sys, bool all);
 
 /* operate.c: the operations */
 
+enum dmr_verb {
+	DMR_VERB_POINT_NEW,
+	DMR_VERB_POINT_DEL,
+	DMR_VERB_INITIATE,
+	DMR_VERB_REVERT,
+	DMR_VERB_COMMIT,
+	DMR_VERB_TEST_START,
+	DMR_VERB_TEST_STOP,
+	DMR_VERB_SUSPEND,
+	DMR_VERB_RESUME,
+	DMR_VERB_REMOVE,
+	DMR_VERB_GROW,
+	DMR_VERB_MOVE_HOME,
+	DMR_VERB_JOB_CANCEL,
+	DMR_VERB_SETTINGS,
+	DMR_VERB_ADAPTERS,
+	/* What the module asks of itself. */
+	DMR_VERB_MAKE_ROOM,
+	DMR_VERB_REMOVED,
+	DMR_VERBS
+};
+
 /**
  * struct dmr_op - one operation asked for
  * @sys: the system, referenced.
- * @type: DM_REPLICA_JOB_TYPE_*.
+ * @verb: which.
  * @expect_state: state number the caller saw, ~0 if it does not care (R11).
  * @expect_writes: the view's count of writes it saw, ~0 likewise.
  * @point: number of a point, 0 for the newest; set to the one made or used.
  * @kind: kind of a point to make.
  * @name: its name.
  * @timeout: ms the drain may take.
+ * @wait: ms to wait for openers to let go.
+ * @wait_asked: the caller said how long: it is told so when time runs out.
+ * @flatten: REMOVE: give up the points, move all home first.
+ * @target: JOB_CANCEL: id of the job.
+ * @change: SETTINGS and ADAPTERS: what to change; ours to free.
+ * @open: refused because a device is open.
+ * @left: the caller has gone: do not wait for openers any more.
  * @code: the CIM code it ended with.
  * @err: the errno that goes with it.
  * @msg: constant text: why, and what to do.
@@ -419,27 +506,51 @@ struct dmr_op {
 	struct work_struct work;
 	struct completion done;
 	struct dmr_system *sys;
-	u32 type;
+	enum dmr_verb verb;
 	u64 expect_state;
 	u64 expect_writes;
 	u64 point;
 	u32 kind;
 	char name[DMR_POINT_NAME_LEN];
 	u32 timeout;
+	u32 wait;
+	bool wait_asked;
+	bool flatten;
+	u64 target;
+	struct dmr_change *change;
+	bool open;
+	bool left;
 	u32 code;
 	int err;
 	const char *msg;
 	u64 job;
 };
 
-struct dmr_op *dmr_op_new(struct dmr_system *sys, u32 type);
+/**
+ * struct dmr_change - what SETTINGS and ADAPTERS ask for
+ * @has: DM_REPLICA_A_SETTINGS_* that are given, a bit each.
+ * @set: their values.
+ * @adapter: the one to set; its address alone says which one to forget.
+ * @forget: forget it rather than set it.
+ * @all: forget all.
+ */
+struct dmr_change {
+	u32 has;
+	struct dmr_settings set;
+	struct dmr_adapter adapter;
+	bool forget;
+	bool all;
+};
+
+struct dmr_op *dmr_op_new(struct dmr_system *sys, enum dmr_verb verb);
 int dmr_op_run(struct dmr_op *op);
+void dmr_op_queue(struct dmr_op *op);
 void dmr_op_put(struct dmr_op *op);
 
 /* point.c */
 void dmr_point_drain_work(struct work_struct *work);
 
-/* netlink.c */
+/* netlink.c, netlink-object.c */
 int dmr_netlink_init(void);
 void dmr_netlink_exit(void);
 void dmr_netlink_system(struct dmr_system *sys);

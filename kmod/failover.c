@@ -14,25 +14,17 @@ static void dmr_may_begin(struct dmr_op *op, enum dmr_kind kind)
 {
 	const struct dmr_sb *sb = op->sys->sb;
 
-	if (sb->state == DM_REPLICA_STATE_WAITING_FOR_INITIAL_REPLICATION)
-		return dmr_refuse_state(op, "there is no recovery point yet; make one first");
 	if (kind == DMR_TEST && sb->test.epoch)
 		return dmr_refuse_state(op, "a test failover exists already; stop it first");
-	if (kind == DMR_LIVE && sb->state == DM_REPLICA_STATE_RECOVERED)
-		return dmr_refuse_state(op, "failed over already; revert or commit first");
-	if (sb->state != DM_REPLICA_STATE_REPLICATING &&
-	    !(kind == DMR_TEST && sb->state == DM_REPLICA_STATE_RECOVERED))
-		return dmr_refuse_state(op, "no failover can begin in this state");
 	if (!sb->nr_points)
 		return dmr_refuse_state(op, "there is no recovery point; make one first");
 }
 
-/**
- * dmr_op_begin() - a failover begins: InitiateFailover, TestReplicaSystem
- * @op: point says where, 0 for the newest; it is set to the one used.
- * @kind: DMR_LIVE or DMR_TEST.
+/*
+ * A failover begins: InitiateFailover, TestReplicaSystem.  op->point says where,
+ * 0 for the newest; it is set to the one used.
  */
-void dmr_op_begin(struct dmr_op *op, enum dmr_kind kind)
+static void dmr_op_begin(struct dmr_op *op, enum dmr_kind kind)
 {
 	struct dmr_system *sys = op->sys;
 	struct dmr_overlay *overlay;
@@ -59,6 +51,8 @@ void dmr_op_begin(struct dmr_op *op, enum dmr_kind kind)
 	overlay->time = ktime_get_real_ns();
 	if (kind == DMR_LIVE)
 		dmr_draft_state(draft, DM_REPLICA_STATE_RECOVERED);
+	else
+		draft->settings.last_test_time = overlay->time;
 	after = dmr_table_make(sys, draft, DMR_EPOCH_NONE);
 	if (!after)
 		return dmr_refuse_memory(op);
@@ -70,9 +64,9 @@ void dmr_op_begin(struct dmr_op *op, enum dmr_kind kind)
 	}
 	if (dmr_disks_open(sys, kind)) {
 		r = -EBUSY;
-		dmr_refuse_busy(op, "a failover device is open; close it first");
+		dmr_refuse_open(op, "a failover device is open; close it first");
 	} else {
-		r = dmr_super_commit(sys, draft, dmr_op_text(op->type));
+		r = dmr_super_commit(sys, draft, dmr_op_text(op->verb));
 		if (r)
 			dmr_refuse_super(op, r);
 	}
@@ -115,7 +109,7 @@ static int dmr_end_locked(struct dmr_op *op, enum dmr_kind kind, struct dmr_sb *
 			   "the guest has written since you looked; look again");
 		goto bad;
 	}
-	r = dmr_super_commit(sys, draft, dmr_op_text(op->type));
+	r = dmr_super_commit(sys, draft, dmr_op_text(op->verb));
 	if (r) {
 		dmr_refuse_super(op, r);
 		goto bad;
@@ -130,13 +124,12 @@ bad:
 	return op->err;
 }
 
-/**
- * dmr_op_end() - a failover is thrown away: RevertFailover, end of a test
- * @op: expect_writes is looked at once nothing writes any more (R11).
- * @kind: DMR_LIVE or DMR_TEST.
- * @job: told what is left to reclaim; may be NULL.
+/*
+ * A failover is thrown away: RevertFailover, end of a test.  op->expect_writes is
+ * looked at once nothing writes any more (R11); @job, if there is one, is told
+ * what is left to reclaim.
  */
-void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *job)
+static void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *job)
 {
 	struct dmr_system *sys = op->sys;
 	struct dmr_table *fence, *after, *back;
@@ -148,11 +141,6 @@ void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *job)
 
 	if (kind == DMR_TEST && !sys->sb->test.epoch)
 		return dmr_refuse_state(op, "there is no test failover; there is nothing to stop");
-	if (kind == DMR_LIVE && sys->sb->state == DM_REPLICA_STATE_COMMITTED)
-		return dmr_refuse_state(op,
-					"the failover was committed; there is nothing to go back to");
-	if (kind == DMR_LIVE && sys->sb->state != DM_REPLICA_STATE_RECOVERED)
-		return dmr_refuse_state(op, "not failed over; there is nothing to revert");
 
 	draft = dmr_draft(sys);
 	overlay = dmr_overlay_of(draft, kind);
@@ -169,7 +157,7 @@ void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *job)
 		dmr_refuse_timeout(op, "a failover device was being opened or closed for too long");
 	} else if (dmr_disks_open(sys, kind)) {
 		dmr_disks_unlock(sys, kind);
-		dmr_refuse_busy(op,
+		dmr_refuse_open(op,
 				"a failover device is in use; stop the guest or unmount it first");
 	}
 	if (op->err) {
@@ -197,4 +185,44 @@ void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *job)
 		}
 	}
 	dmr_disks_announce(sys, kind, false);
+}
+
+/**
+ * dmr_op_initiate() - InitiateFailover
+ * @op: point says where, 0 for the newest; it is set to the one used.
+ * @job: its job; not used.
+ */
+void dmr_op_initiate(struct dmr_op *op, struct dmr_job *job)
+{
+	dmr_op_begin(op, DMR_LIVE);
+}
+
+/**
+ * dmr_op_revert() - RevertFailover
+ * @op: expect_writes is looked at once nothing writes any more (R11).
+ * @job: told what is left to reclaim; may be NULL.
+ */
+void dmr_op_revert(struct dmr_op *op, struct dmr_job *job)
+{
+	dmr_op_end(op, DMR_LIVE, job);
+}
+
+/**
+ * dmr_op_test_start() - TestReplicaSystem
+ * @op: as with dmr_op_initiate().
+ * @job: its job; not used.
+ */
+void dmr_op_test_start(struct dmr_op *op, struct dmr_job *job)
+{
+	dmr_op_begin(op, DMR_TEST);
+}
+
+/**
+ * dmr_op_test_stop() - a test failover is thrown away
+ * @op: as with dmr_op_revert().
+ * @job: told what is left to reclaim; may be NULL.
+ */
+void dmr_op_test_stop(struct dmr_op *op, struct dmr_job *job)
+{
+	dmr_op_end(op, DMR_TEST, job);
 }

@@ -252,3 +252,57 @@ const char *dmr_log_range_check(const struct dmr_sb *sb)
 		return "two durable log blocks share a place in the ring";
 	return NULL;
 }
+
+/**
+ * dmr_geometry_grow() - lay out what a store's device has grown by
+ * @sb: the present state; store_bytes, slot_end and the ring are changed.
+ *	Of the ring, ring_from is left to who knows the next log number.
+ * @bytes: the new size of the device.
+ *
+ * The ring stays as it is while it is long enough for all slots.  A new extent
+ * is as long as a whole ring for them has to be, so with each one the ring more
+ * than doubles, and DMR_RING_EXTENTS of them do for any growth there is.
+ *
+ * Return: NULL, or a constant text saying why it cannot grow; @sb is of no use then.
+ */
+const char *dmr_geometry_grow(struct dmr_sb *sb, u64 bytes)
+{
+	u64 old = dmr_ring_blocks(sb), need;
+	u32 blocks = dmr_chunk_blocks(sb), i;
+	struct dmr_extent *e;
+
+	if (div_u64(bytes, sb->chunk_bytes) > DMR_SLOT_LIMIT)
+		return "the store is too large for this chunk size";
+	sb->store_bytes = bytes;
+	i = sb->slot_end;
+	sb->slot_end = div_u64(bytes, sb->chunk_bytes);
+	need = dmr_ring_need(dmr_usable_slots(sb));
+	if (need > old) {
+		if (sb->ring_extents == DMR_RING_EXTENTS)
+			return "the store has grown too often; make a larger one";
+		e = &sb->ring[sb->ring_extents];
+		e->first = (u64)i * blocks;
+		e->count = round_up(need, (u64)blocks);
+		if (e->count >= (sb->slot_end - i) * blocks)
+			return "the store's device has grown too little to be of use";
+		/* The older geometry is the present one; see dmr_ring_index(). */
+		sb->ring_old_extents = sb->ring_extents;
+		sb->ring_old_from = sb->ring_from;
+		sb->ring_old_start = sb->ring_start;
+		sb->ring_extents++;
+		sb->ring_start = old;
+	}
+	return NULL;
+}
+
+/**
+ * dmr_map_versions() - versions that a store of so many slots may have
+ * @slots: usable ones.
+ *
+ * Slots, and versions of zeroes only beside them: as dmr_ring_need() counts.
+ * Return: how many.
+ */
+u64 dmr_map_versions(u64 slots)
+{
+	return slots + slots / 4 + 1024;
+}

@@ -7,22 +7,44 @@
  * mark is left, copy, flush the homes, record the drops, and only when those
  * are durable take the versions out.  No write is held: one to a chunk being
  * copied goes to its slot and takes the mark away, one after the drop takes a
- * new slot.
+ * new slot.  Only a chunk that writes have taken away several times is held,
+ * alone, for as long as its own copy takes: otherwise a busy guest would never
+ * let a job come to its end.
+ *
+ * The copying itself is dm-kcopyd's.
  */
+#include <linux/hash.h>
 #include <linux/sort.h>
 
 #include "dmr.h"
 #include "trace.h"
 
 #define DMR_MOVE_KEYS		4096	/* chunks looked up and sorted at a time */
-#define DMR_MOVE_BATCH		64	/* chunks that share two barriers */
+#define DMR_MOVE_BATCH		256	/* chunks that share two barriers */
+#define DMR_MOVE_PATIENCE	3	/* times a move may be taken away before its chunk is held */
+#define DMR_MOVE_RUN		2048	/* sectors of one copy */
 #define DMR_MOVE_CHAIN		(DMR_MAX_POINTS + 4)
 
+struct dmr_mover;
+
 struct dmr_move {
+	struct dmr_mover *m;
 	u64 key;
 	u64 mask;		/* blocks that go home */
 	u32 top;		/* newest epoch of the group */
+	u32 span;		/* moves whose blocks are copied together with its own */
+	int error;		/* set by whatever copies them */
 	bool ok;
+};
+
+/* A copy that grows as long as source and destination go on side by side. */
+struct dmr_copy {
+	struct dmr_disk *disk;	/* NULL: there is none */
+	sector_t from;
+	sector_t to;
+	sector_t count;
+	u32 move;		/* the first it is for, and the last */
+	u32 last;
 };
 
 struct dmr_mover {
@@ -30,12 +52,19 @@ struct dmr_mover {
 	const struct dmr_need *need;
 	u64 serial;			/* of the table it works under */
 	u32 base;			/* main epochs up to here go home */
-	struct page *pages[DMR_MAX_CHUNK / DMR_BLOCK_SIZE];
+	u32 busy;			/* what keeps a chunk from moving: not for one that we hold */
+	atomic_t copies;		/* under way, and one for who starts them */
+	struct completion copied;
+	struct dmr_copy copy;
+	u64 errors;
 	struct dmr_move moves[DMR_MOVE_BATCH];
 	struct dmr_version *chain[DMR_MOVE_CHAIN];
 	u64 keys[DMR_MOVE_KEYS];
+	u64 bytes;			/* moved since the last pause for the rate */
 	u64 moved;			/* versions gone */
 	bool skipped;			/* something was busy: worth another pass */
+	bool stale;			/* the table has changed: begin again */
+	bool hold;			/* a job waits for the end: hold a chunk that will not go */
 };
 
 static bool dmr_move_group(struct dmr_mover *m, const struct dmr_version *v)
@@ -66,6 +95,65 @@ static u32 dmr_move_chain(struct dmr_mover *m, u64 key, u32 with, u32 without)
 	return nr;
 }
 
+static u8 *dmr_move_cancels(struct dmr_system *sys, u64 key)
+{
+	return &sys->cancels[hash_64(key, ilog2(DMR_CANCEL_SLOTS))];
+}
+
+/* A write was faster; two chunks of one counter only lose patience sooner. */
+static void dmr_move_cancelled(struct dmr_mover *m, u64 key)
+{
+	u8 *cancels = dmr_move_cancels(m->sys, key);
+
+	m->skipped = true;
+	if (*cancels < DMR_MOVE_PATIENCE && !m->stale)
+		(*cancels)++;
+}
+
+/*
+ * Let no new write begin in a chunk, see those end that have, and their record
+ * durable.  Who comes now is parked until dmr_move_release().
+ */
+static bool dmr_move_hold(struct dmr_mover *m, u64 key)
+{
+	struct dmr_system *sys = m->sys;
+	spinlock_t *lock = dmr_map_lock(&sys->map, key);
+	u32 nr, i;
+	unsigned long flags;
+
+	spin_lock_irqsave(lock, flags);
+	nr = dmr_move_chain(m, key, 0, DMR_V_BUSY | DMR_V_MOVING | DMR_V_DROPPED);
+	for (i = 0; i < nr; i++)
+		atomic_or(DMR_V_BUSY | DMR_V_HELD, &m->chain[i]->state);
+	spin_unlock_irqrestore(lock, flags);
+	if (!nr)
+		return false;
+	m->busy = 0;
+	dmr_grace_wait(&sys->grace, 0);
+	dmr_commit_sync(sys, false);	/* if that fails nothing will be marked */
+	return true;
+}
+
+static void dmr_move_release(struct dmr_mover *m, u64 key, bool waited)
+{
+	struct dmr_system *sys = m->sys;
+	spinlock_t *lock = dmr_map_lock(&sys->map, key);
+	struct dmr_version *v;
+	unsigned long flags;
+
+	spin_lock_irqsave(lock, flags);
+	for (v = dmr_map_first(&sys->map, key); v; v = dmr_map_next(v)) {
+		if (!(atomic_read(&v->state) & DMR_V_HELD))
+			continue;
+		waited |= atomic_read(&v->state) & DMR_V_WAITED;
+		atomic_andnot(DMR_V_HELD | DMR_V_BUSY | DMR_V_WAITED, &v->state);
+	}
+	spin_unlock_irqrestore(lock, flags);
+	m->busy = DMR_V_BUSY;
+	if (waited)
+		dmr_io_wake(sys);
+}
+
 static bool dmr_move_mark(struct dmr_mover *m, struct dmr_move *mv)
 {
 	struct dmr_system *sys = m->sys;
@@ -75,8 +163,9 @@ static bool dmr_move_mark(struct dmr_mover *m, struct dmr_move *mv)
 
 	spin_lock_irqsave(lock, flags);
 	/* What a newer table needs is not known here: see dmr_pass_sweep(). */
-	if (dmr_table_get(sys)->serial == m->serial)
-		nr = dmr_move_chain(m, mv->key, 0, DMR_V_DIRTY | DMR_V_BUSY | DMR_V_WRITERS |
+	m->stale |= dmr_table_get(sys)->serial != m->serial;
+	if (!m->stale)
+		nr = dmr_move_chain(m, mv->key, 0, DMR_V_DIRTY | m->busy | DMR_V_WRITERS |
 				    DMR_V_MOVING | DMR_V_DROPPED);
 	mv->mask = 0;
 	for (i = 0; i < nr; i++) {
@@ -104,41 +193,78 @@ static void dmr_move_unmark(struct dmr_mover *m, struct dmr_move *mv)
 	mv->ok = false;
 }
 
-/* One run of blocks with one source. */
-static int dmr_move_run(struct dmr_mover *m, struct dmr_disk *disk, u64 sector, u32 blocks,
-			const struct dmr_source *src, u32 offset)
+static void dmr_copy_done(struct dmr_mover *m)
 {
-	struct dmr_system *sys = m->sys;
-	u64 end = sector + blocks * DMR_BLOCK_SECTORS, size = disk->info->sectors;
-	u32 whole = blocks, i;
-	int r = 0;
-
-	if (src->kind == DMR_SRC_ZERO)
-		return blkdev_issue_zeroout(disk->home, sector, min(end, size) - sector,
-					    GFP_NOIO, 0);
-	if (end > size)
-		whole--;		/* the last block of a disk may be short */
-	if (whole) {
-		r = dmr_rw_pages(sys, sys->store, ((u64)src->slot << sys->chunk_shift) + offset,
-				 m->pages, whole, REQ_OP_READ);
-		if (!r)
-			r = dmr_rw_pages(sys, disk->home, sector, m->pages, whole, REQ_OP_WRITE);
-	}
-	if (!r && whole < blocks) {
-		i = whole * DMR_BLOCK_SECTORS;
-		r = dmr_rw_sectors(sys, sys->store,
-				   ((u64)src->slot << sys->chunk_shift) + offset + i, m->pages[0],
-				   0, (size - sector - i) << SECTOR_SHIFT, REQ_OP_READ);
-		if (!r)
-			r = dmr_rw_sectors(sys, disk->home, sector + i, m->pages[0], 0,
-					   (size - sector - i) << SECTOR_SHIFT, REQ_OP_WRITE);
-	}
-	return r;
+	if (atomic_dec_and_test(&m->copies))
+		complete(&m->copied);
 }
 
-static int dmr_move_copy(struct dmr_mover *m, struct dmr_move *mv)
+static void dmr_copy_ended(int read_err, unsigned long write_err, void *context)
+{
+	struct dmr_move *mv = context;
+	u32 i;
+
+	/* Some of those may have had no part in it: they are tried again all the same. */
+	if (unlikely(read_err || write_err))
+		for (i = 0; i < READ_ONCE(mv->span); i++)
+			WRITE_ONCE(mv[i].error, -EIO);
+	dmr_copy_done(mv->m);
+}
+
+static void dmr_copy_start(struct dmr_mover *m)
+{
+	struct dmr_copy *c = &m->copy;
+	struct dmr_move *mv = &m->moves[c->move];
+	struct dm_io_region from, to;
+
+	if (!c->disk)
+		return;
+	from.bdev = m->sys->store;
+	from.sector = c->from;
+	from.count = c->count;
+	to.bdev = c->disk->home;
+	to.sector = c->to;
+	to.count = c->count;
+	WRITE_ONCE(mv->span, max(mv->span, c->last - c->move + 1));
+	WRITE_ONCE(c->disk->home_dirty, 1);
+	atomic_inc(&m->copies);
+	dm_kcopyd_copy(m->sys->kcopyd, &from, 1, &to, 0, dmr_copy_ended, mv);
+	c->disk = NULL;
+}
+
+/* One run of blocks with one source. */
+static int dmr_move_run(struct dmr_mover *m, u32 move, struct dmr_disk *disk, u64 sector,
+			u32 blocks, const struct dmr_source *src, u32 offset)
 {
 	struct dmr_system *sys = m->sys;
+	/* The last block of a disk may be short. */
+	u64 end = min(sector + blocks * DMR_BLOCK_SECTORS, disk->info->sectors);
+	sector_t from = ((u64)src->slot << sys->chunk_shift) + offset;
+	struct dmr_copy *c = &m->copy;
+
+	if (src->kind == DMR_SRC_ZERO) {
+		WRITE_ONCE(disk->home_dirty, 1);
+		return blkdev_issue_zeroout(disk->home, sector, end - sector, GFP_NOIO, 0);
+	}
+	if (c->disk != disk || c->to + c->count != sector || c->from + c->count != from ||
+	    c->count + end - sector > DMR_MOVE_RUN) {
+		dmr_copy_start(m);
+		c->disk = disk;
+		c->from = from;
+		c->to = sector;
+		c->count = 0;
+		c->move = move;
+	}
+	c->count += end - sector;
+	c->last = move;
+	return 0;
+}
+
+/* Start the copies of one chunk. */
+static void dmr_move_copy(struct dmr_mover *m, u32 move)
+{
+	struct dmr_system *sys = m->sys;
+	struct dmr_move *mv = &m->moves[move];
 	struct dmr_disk *disk = &sys->disks[dmr_key_disk(mv->key)];
 	const struct dmr_view view = {
 		.base = m->base,
@@ -151,26 +277,54 @@ static int dmr_move_copy(struct dmr_mover *m, struct dmr_move *mv)
 	u32 b, run;
 	int r = 0;
 
-	if (!READ_ONCE(disk->movable))
-		return -EBUSY;
 	/* The versions cannot go: only we free what is marked. */
 	while (left && !r) {
 		b = __ffs64(left);
 		run = ~(left >> b) ? __ffs64(~(left >> b)) : 64 - b;
 		run = dmr_map_resolve(&sys->map, &view, mv->key, b, run, &src);
 		if (src.kind == DMR_SRC_HOME)
-			return -EAGAIN;
-		r = dmr_move_run(m, disk, sector + b * DMR_BLOCK_SECTORS, run, &src,
-				 b * DMR_BLOCK_SECTORS);
+			r = -EAGAIN;
+		else
+			r = dmr_move_run(m, move, disk, sector + b * DMR_BLOCK_SECTORS, run, &src,
+					 b * DMR_BLOCK_SECTORS);
 		left &= ~dmr_block_mask(b, run);
-		WRITE_ONCE(disk->home_dirty, 1);
 	}
-	if (r) {
-		atomic64_inc(&disk->errors);
-		DMERR_LIMIT("%s: disk %s: chunk %llu could not be moved home (%d)", sys->sb->name,
-			    disk->info->name, dmr_key_chunk(mv->key), r);
+	if (r)
+		WRITE_ONCE(mv->error, r);
+}
+
+static void dmr_move_failed(struct dmr_mover *m, const struct dmr_move *mv)
+{
+	struct dmr_disk *disk = &m->sys->disks[dmr_key_disk(mv->key)];
+
+	m->errors++;
+	atomic64_inc(&disk->errors);
+	DMERR_LIMIT("%s: disk %s: chunk %llu could not be moved home (%d)", m->sys->sb->name,
+		    disk->info->name, dmr_key_chunk(mv->key), mv->error);
+}
+
+/* Copy all that is marked, and wait for it. */
+static void dmr_move_copies(struct dmr_mover *m, u32 nr)
+{
+	struct blk_plug plug;
+	u32 i;
+
+	atomic_set(&m->copies, 1);
+	reinit_completion(&m->copied);
+	m->copy.disk = NULL;
+	blk_start_plug(&plug);
+	for (i = 0; i < nr; i++)
+		dmr_move_copy(m, i);
+	dmr_copy_start(m);
+	blk_finish_plug(&plug);
+	dmr_copy_done(m);
+	wait_for_completion(&m->copied);
+	for (i = 0; i < nr; i++) {
+		if (!m->moves[i].error)
+			continue;
+		dmr_move_failed(m, &m->moves[i]);
+		dmr_move_unmark(m, &m->moves[i]);
 	}
-	return r;
 }
 
 /*
@@ -187,7 +341,7 @@ static bool dmr_move_drop(struct dmr_mover *m, struct dmr_move *mv, struct dmr_d
 	bool ok = false;
 
 	spin_lock_irqsave(lock, flags);
-	nr = dmr_move_chain(m, mv->key, DMR_V_MOVING, DMR_V_DIRTY | DMR_V_BUSY | DMR_V_WRITERS |
+	nr = dmr_move_chain(m, mv->key, DMR_V_MOVING, DMR_V_DIRTY | m->busy | DMR_V_WRITERS |
 			    DMR_V_DROPPED);
 	if (!nr || m->chain[0]->epoch != mv->top)
 		goto out;
@@ -215,9 +369,12 @@ out:
 	return ok;
 }
 
-/* Oldest first, so that nobody meets an older block where a newer one was. */
+/*
+ * Oldest first, so that nobody meets an older block where a newer one was.
+ * *@waited is set if somebody was parked because of one of them.
+ */
 static struct dmr_version *dmr_move_unlink(struct dmr_mover *m, struct dmr_move *mv,
-					   struct dmr_version *garbage)
+					   struct dmr_version *garbage, bool *waited)
 {
 	struct dmr_system *sys = m->sys;
 	spinlock_t *lock = dmr_map_lock(&sys->map, mv->key);
@@ -231,6 +388,7 @@ static struct dmr_version *dmr_move_unlink(struct dmr_mover *m, struct dmr_move 
 			m->chain[nr++] = v;
 	while (nr--) {
 		v = m->chain[nr];
+		*waited |= atomic_read(&v->state) & DMR_V_WAITED;
 		dmr_map_unlink(&sys->map, v);
 		v->dirty.next = garbage ? &garbage->dirty : NULL;
 		garbage = v;
@@ -254,25 +412,33 @@ static int dmr_move_flush(struct dmr_mover *m)
 	return 0;
 }
 
-static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count)
+static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool *waited)
 {
 	struct dmr_system *sys = m->sys;
 	struct dmr_version *garbage = NULL, *v;
+	u64 bytes = 0, errors = m->errors;
 	u32 nr = 0, dropped = 0, i;
 	struct dmr_drop *drop;
 	int r;
 
 	for (i = 0; i < count; i++) {
-		m->moves[nr].key = keys[i];
-		m->moves[nr].ok = dmr_move_mark(m, &m->moves[nr]);
-		nr += m->moves[nr].ok;
+		struct dmr_move *mv = &m->moves[nr];
+
+		memset(mv, 0, sizeof(*mv));
+		mv->m = m;
+		mv->key = keys[i];
+		if (!READ_ONCE(sys->disks[dmr_key_disk(mv->key)].movable))
+			continue;
+		mv->ok = dmr_move_mark(m, mv);
+		if (mv->ok)
+			nr++;
+		else
+			dmr_move_cancelled(m, mv->key);
 	}
 	if (!nr)
 		return 0;
 	dmr_grace_wait(&sys->grace, 0);
-	for (i = 0; i < nr; i++)
-		if (dmr_move_copy(m, &m->moves[i]))
-			dmr_move_unmark(m, &m->moves[i]);
+	dmr_move_copies(m, nr);
 	/* A failed flush of a home voids the whole batch. */
 	r = dmr_move_flush(m);
 	for (i = 0; i < nr; i++) {
@@ -280,21 +446,27 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count)
 			continue;
 		drop = r ? NULL : kmalloc(sizeof(*drop), GFP_NOIO);
 		if (drop && dmr_move_drop(m, &m->moves[i], drop)) {
+			*dmr_move_cancels(sys, m->moves[i].key) = 0;
+			bytes += (u64)hweight64(m->moves[i].mask) << DMR_BLOCK_SHIFT;
 			dropped++;
 			continue;
 		}
 		kfree(drop);
+		if (!r)
+			dmr_move_cancelled(m, m->moves[i].key);
+		else
+			m->errors++;
 		dmr_move_unmark(m, &m->moves[i]);
-		m->skipped |= !r;
 	}
-	if (!dropped)
-		return r;
-	r = dmr_commit_sync(sys, false);
-	if (r)
-		return r;	/* critical: nothing is freed any more */
+	if (dropped)
+		r = dmr_commit_sync(sys, false);
+	if (!dropped || r) {
+		dmr_move_progress(sys, 0, m->errors - errors);
+		return dropped ? r : 0;		/* critical: nothing is freed any more */
+	}
 	for (i = 0; i < nr; i++)
 		if (m->moves[i].ok)
-			garbage = dmr_move_unlink(m, &m->moves[i], garbage);
+			garbage = dmr_move_unlink(m, &m->moves[i], garbage, waited);
 	dmr_grace_wait(&sys->grace, 0);		/* R4 */
 	while ((v = garbage)) {
 		garbage = dmr_garbage_next(v);
@@ -302,7 +474,52 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count)
 			dmr_slots_free(&sys->slots, v->slot);
 		mempool_free(v, sys->versions);
 	}
+	dmr_move_progress(sys, bytes, m->errors - errors);
+	m->bytes += bytes;
 	return 0;
+}
+
+/* As many of the keys as can go together; one that writes keep taking away goes alone. */
+static s64 dmr_move_some(struct dmr_mover *m, const u64 *keys, u32 count)
+{
+	struct dmr_system *sys = m->sys;
+	bool waited = false;
+	u64 rate = READ_ONCE(sys->vacuum_rate);
+	/* Four times a second is smooth enough. */
+	u32 most = clamp_t(u64, rate >> 2 >> (sys->chunk_shift + SECTOR_SHIFT), 1, DMR_MOVE_BATCH);
+	u32 n = 0;
+	int r;
+
+	while (n < count && n < most &&
+	       (!m->hold || *dmr_move_cancels(sys, keys[n]) < DMR_MOVE_PATIENCE))
+		n++;
+	if (n) {
+		r = dmr_move_batch(m, keys, n, &waited);
+		return r ?: n;
+	}
+	if (!dmr_move_hold(m, *keys)) {
+		m->skipped = true;
+		return 1;
+	}
+	r = dmr_move_batch(m, keys, 1, &waited);
+	dmr_move_release(m, *keys, waited);
+	return r ?: 1;
+}
+
+/* What was copied takes its time at the rate that was set. */
+static void dmr_move_throttle(struct dmr_mover *m)
+{
+	struct dmr_system *sys = m->sys;
+	u64 rate = READ_ONCE(sys->vacuum_rate);
+	unsigned long wait;
+
+	if (rate == DMR_UNLIMITED || !rate || !m->bytes)
+		return;
+	wait = min_t(u64, div64_u64(m->bytes * HZ, rate), 60 * HZ);
+	m->bytes = 0;
+	if (wait)
+		wait_event_timeout(sys->throttle, !dmr_vacuum_may_move(sys) ||
+				   READ_ONCE(sys->vacuum_rate) != rate, wait);
 }
 
 static int dmr_key_compare(const void *a, const void *b)
@@ -339,54 +556,81 @@ out:
 	return nr;
 }
 
+/* Bytes that are still to go home; each block counts once, however many versions have it. */
+static u64 dmr_move_left(struct dmr_mover *m)
+{
+	struct dmr_system *sys = m->sys;
+	u64 blocks = 0, mask = 0, key = ~0ULL;
+	struct dmr_version *v;
+	u32 b, side;
+
+	for (b = 0; b < 1U << sys->map.bucket_bits; b++) {
+		if (!READ_ONCE(sys->map.buckets[b]))
+			continue;
+		side = dmr_grace_enter(&sys->grace);
+		for (v = smp_load_acquire(&sys->map.buckets[b]); v; v = READ_ONCE(v->next)) {
+			if (!dmr_move_group(m, v))
+				continue;
+			if (v->key != key) {
+				blocks += hweight64(mask);
+				mask = 0;
+				key = v->key;
+			}
+			mask |= READ_ONCE(v->data) | READ_ONCE(v->zero);
+		}
+		dmr_grace_leave(&sys->grace, side);
+		if (!(b & 0xfff))
+			cond_resched();
+	}
+	return (blocks + hweight64(mask)) << DMR_BLOCK_SHIFT;
+}
+
 /**
  * dmr_home_move() - move home all that can go now
  * @sys: the system.
  * @need: who needs what, as durable in both superblocks.
  * @serial: of the table that @need was taken from.
- * @more: may it go on?  Asked between batches.
  * @again: set if a chunk was in use and should be looked at again.
  *
  * Context: the vacuum's worker; may sleep.
  * Return: versions that are gone, or a negative errno.
  */
-s64 dmr_home_move(struct dmr_system *sys, const struct dmr_need *need, u64 serial,
-		  bool (*more)(struct dmr_system *sys), bool *again)
+s64 dmr_home_move(struct dmr_system *sys, const struct dmr_need *need, u64 serial, bool *again)
 {
-	struct dmr_mover *m = kvzalloc(sizeof(*m), GFP_KERNEL);
-	u32 b = 0, nr, i, blocks = sys->chunk_sectors / DMR_BLOCK_SECTORS;
+	struct dmr_mover *m;
+	u32 b = 0, nr, i;
 	s64 r = 0;
 
+	if (!dmr_vacuum_may_move(sys))
+		return 0;
+	m = kvzalloc(sizeof(*m), GFP_KERNEL);
 	if (!m)
 		return -ENOMEM;
 	m->sys = sys;
 	m->need = need;
 	m->serial = serial;
+	m->busy = DMR_V_BUSY;
+	init_completion(&m->copied);
 	/* The oldest point sees all that may go; with none the head does. */
 	m->base = need->nr ? need->epochs[0] : U32_MAX;
-	for (i = 0; i < blocks; i++) {
-		m->pages[i] = alloc_page(GFP_KERNEL);
-		if (!m->pages[i]) {
-			r = -ENOMEM;
-			goto out;
-		}
-	}
-	while (b < 1U << sys->map.bucket_bits && !r && more(sys)) {
+	m->hold = dmr_move_running(sys);
+	if (m->hold)
+		dmr_move_counted(sys, dmr_move_left(m));
+	while (b < 1U << sys->map.bucket_bits && r >= 0 && !m->stale && dmr_vacuum_may_move(sys)) {
 		nr = dmr_move_collect(m, &b);
-		for (i = 0; i < nr && !r && more(sys); i += DMR_MOVE_BATCH) {
+		for (i = 0; i < nr && !m->stale && dmr_vacuum_may_move(sys); i += r) {
 			mutex_lock(&sys->home_mutex);
-			r = dmr_move_batch(m, m->keys + i, min_t(u32, nr - i, DMR_MOVE_BATCH));
+			r = dmr_move_some(m, m->keys + i, nr - i);
 			mutex_unlock(&sys->home_mutex);
+			if (r < 0)
+				break;
+			dmr_move_throttle(m);
 			cond_resched();
 		}
 	}
 	*again = m->skipped;
-	if (!r)
+	if (r >= 0)
 		r = m->moved;
-out:
-	for (i = 0; i < blocks; i++)
-		if (m->pages[i])
-			__free_page(m->pages[i]);
 	kvfree(m);
 	return r;
 }

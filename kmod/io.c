@@ -41,6 +41,7 @@ static bool dmr_io_cut(struct bio *bio, u32 sectors, bool inline_)
 	if (!inline_)
 		return false;
 	dm_accept_partial_bio(bio, sectors);
+	dmr_io_of(bio)->bytes = sectors << SECTOR_SHIFT;
 	return true;
 }
 
@@ -242,17 +243,22 @@ static int dmr_io_read(struct dmr_io *io, struct bio *bio, struct dmr_table *tab
  * R5: a write cancels the move of its chunk.  Lock-free: the vacuum sets
  * MOVING, waits a grace period, and only then may turn MOVING into DROPPED.
  *
- * Return: false if the version has been dropped and takes no more writes.
+ * Return: false if the version has been dropped and takes no more writes, or is
+ * held and takes none for now.
  */
 static bool dmr_version_hold(struct dmr_version *v)
 {
 	int state = atomic_read(&v->state);
 
+	if (unlikely(state & DMR_V_HELD))
+		return false;
 	while (state & DMR_V_MOVING) {
 		if (atomic_try_cmpxchg(&v->state, &state, state & ~DMR_V_MOVING))
 			return true;
+		if (state & DMR_V_HELD)
+			return false;
 	}
-	return !(state & DMR_V_DROPPED);
+	return !(state & (DMR_V_DROPPED | DMR_V_HELD));
 }
 
 /* Sectors of a write, at most @max, that hit blocks already in this epoch's slots. */
@@ -365,11 +371,12 @@ bool dmr_stays_bare(struct dmr_io *io, const struct dmr_table *tab, u64 key)
  * each with this write counted in it.
  *
  * Return: how many; 0 with *status set: OK means somebody else was first, look
- * again; BLK_STS_AGAIN that the chunk has become bare, BLK_STS_RESOURCE that there
- * is no memory without sleeping.
+ * again; BLK_STS_AGAIN that the chunk has become bare or, @inline_, is held;
+ * BLK_STS_DM_REQUEUE that it is held and the bio, which lies in one chunk, has
+ * been parked; BLK_STS_RESOURCE that there is no memory without sleeping.
  */
-static u32 dmr_first_open(struct dmr_io *io, const struct dmr_table *tab, u64 sector, u32 want,
-			  u32 *slot, blk_status_t *status)
+static u32 dmr_first_open(struct dmr_io *io, struct bio *bio, const struct dmr_table *tab,
+			  u64 sector, u32 want, bool inline_, u32 *slot, blk_status_t *status)
 {
 	struct dmr_system *sys = io->t->sys;
 	u32 epoch = tab->view[io->t->kind].write, got, i;
@@ -378,14 +385,14 @@ static u32 dmr_first_open(struct dmr_io *io, const struct dmr_table *tab, u64 se
 	want = min(want, dmr_map_room(sys));
 	if (!want)
 		return 0;
-	got = dmr_slots_alloc(&sys->slots, want, slot);
+	got = dmr_slots_alloc(&sys->slots, want, dmr_io_spare(io), slot);
 	if (!got)
 		return 0;		/* R8 */
 	*status = BLK_STS_OK;
 	for (i = 0; i < got; i++) {
 		u64 key = dmr_io_key(io, sector) + i;
 		spinlock_t *lock = dmr_map_lock(&sys->map, key);
-		struct dmr_version *v = dmr_version_new(io, key, epoch, *slot + i);
+		struct dmr_version *v = dmr_version_new(io, key, epoch, *slot + i), *held;
 		unsigned long flags;
 
 		if (!v) {
@@ -394,8 +401,13 @@ static u32 dmr_first_open(struct dmr_io *io, const struct dmr_table *tab, u64 se
 		}
 		atomic_set(&v->state, DMR_V_WRITER);
 		spin_lock_irqsave(lock, flags);
-		if (dmr_stays_bare(io, tab, key))
+		held = dmr_map_held(&sys->map, key);
+		if (held && !inline_) {
+			*status = BLK_STS_DM_REQUEUE;
+			dmr_io_wait_version(io, bio, held);
+		} else if (held || dmr_stays_bare(io, tab, key)) {
 			*status = BLK_STS_AGAIN;
+		}
 		if (*status || dmr_map_find(&sys->map, key, epoch)) {
 			spin_unlock_irqrestore(lock, flags);
 			mempool_free(v, sys->versions);
@@ -432,18 +444,20 @@ static int dmr_first_join(struct dmr_io *io, struct bio *bio, u64 key, u32 epoch
 	*status = BLK_STS_OK;
 	spin_lock_irqsave(lock, flags);
 	v = dmr_map_find(&sys->map, key, epoch);
-	if (!v || !dmr_version_hold(v))
+	if (!v)
 		goto out;
 	if (atomic_read(&v->state) & DMR_V_BUSY) {
 		dmr_io_wait_version(io, bio, v);
 		r = DMR_TAKEN;
 		goto out;
 	}
+	if (!dmr_version_hold(v))
+		goto out;
 	if (v->slot == DMR_SLOT_NONE) {
 		u32 got;
 
 		/* It was made of zeroes only; the slot counts once a data bit does. */
-		if (!dmr_slots_alloc(&sys->slots, 1, &got)) {
+		if (!dmr_slots_alloc(&sys->slots, 1, dmr_io_spare(io), &got)) {
 			*status = BLK_STS_NOSPC;
 			goto out;
 		}
@@ -509,6 +523,13 @@ void dmr_io_first_done(struct dmr_io *io, bool ok)
 		dmr_io_wake(sys);
 }
 
+/* R8: full; whoever can make room is told. */
+static int dmr_io_full(struct dmr_io *io, struct bio *bio)
+{
+	dmr_space_full(io->t->sys);
+	return dmr_io_finish(io, bio, BLK_STS_NOSPC);
+}
+
 /* R8, R9: full is one thing, broken another. */
 static blk_status_t dmr_no_room(struct dmr_system *sys)
 {
@@ -562,7 +583,9 @@ static int dmr_io_first(struct dmr_io *io, struct bio *bio, const struct dmr_tab
 			for (got = 1; got < want; got++)
 				if (dmr_map_find(&sys->map, key + got, epoch))
 					break;
-			got = dmr_first_open(io, tab, sector, got, &slot, &status);
+			got = dmr_first_open(io, bio, tab, sector, got, inline_, &slot, &status);
+			if (status == BLK_STS_DM_REQUEUE)
+				return DMR_TAKEN;
 			if (got) {
 				sectors = min(sectors, got * sys->chunk_sectors - offset);
 				/* A worker's bio lies in one chunk: it is never cut here. */
@@ -576,6 +599,8 @@ static int dmr_io_first(struct dmr_io *io, struct bio *bio, const struct dmr_tab
 				return dmr_io_again(io, bio, inline_);
 			}
 		}
+		if (status == BLK_STS_NOSPC)
+			return dmr_io_full(io, bio);
 		if (status != BLK_STS_OK)
 			return dmr_io_finish(io, bio, status);
 	}
@@ -710,7 +735,7 @@ static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_tabl
 	spinlock_t *lock = dmr_map_lock(&sys->map, key);
 	struct dmr_version *v, *new = NULL;
 	unsigned long flags;
-	bool bare;
+	bool bare = false;
 
 	if (!dmr_first_room(sys, 1, inline_)) {
 		if (!inline_)
@@ -720,6 +745,9 @@ static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_tabl
 	}
 	for (;;) {
 		spin_lock_irqsave(lock, flags);
+		v = dmr_map_held(&sys->map, key);
+		if (v)
+			break;		/* BUSY: see below */
 		v = dmr_map_find(&sys->map, key, epoch);
 		if (v && !dmr_version_hold(v))
 			v = NULL;
@@ -728,7 +756,7 @@ static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_tabl
 			break;
 		spin_unlock_irqrestore(lock, flags);
 		if (!dmr_map_room(sys))
-			return dmr_io_finish(io, bio, BLK_STS_NOSPC);
+			return dmr_io_full(io, bio);
 		new = dmr_version_new(io, key, epoch, DMR_SLOT_NONE);
 		if (!new)
 			return dmr_io_again(io, bio, inline_);
@@ -869,6 +897,7 @@ int dmr_io_map(struct dmr_target *t, struct bio *bio)
 	io->kind = DMR_IO_NONE;
 	io->entered = false;
 	io->commit = false;
+	io->bytes = bio->bi_iter.bi_size;
 	if (bio->bi_opf & REQ_PREFLUSH) {
 		/* dm hands us flushes empty.  Nobody can have written to what is offline. */
 		dmr_commit_flush(t->sys, bio);
@@ -893,6 +922,10 @@ int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error)
 	struct dmr_system *sys = t->sys;
 	u8 kind = io->kind;
 
+	if (t->kind == DMR_REPLICA && bio_op(bio) == REQ_OP_WRITE && !*error && io->bytes) {
+		this_cpu_add(*sys->bytes, io->bytes);
+		io->bytes = 0;		/* a FUA write ends twice */
+	}
 	if (kind == DMR_IO_NONE)
 		return DM_ENDIO_DONE;
 	io->kind = DMR_IO_NONE;

@@ -202,6 +202,30 @@ void dmr_job_end(struct dmr_job *job, u32 code, const char *text)
 }
 
 /**
+ * dmr_job_terminate() - a job has been ended on request
+ * @job: the job; the caller still has to put it.
+ * @text: replaces the job's text.
+ *
+ * Context: may sleep; sb_mutex is not held.
+ */
+void dmr_job_terminate(struct dmr_job *job, const char *text)
+{
+	struct dmr_system *sys = job->sys;
+	bool changed;
+
+	mutex_lock(&sys->job_mutex);
+	changed = dmr_job_finish(job, DM_REPLICA_JOB_STATE_TERMINATED,
+				 DM_REPLICA_CODE_COMPLETED, text);
+	if (changed && !list_empty(&job->list)) {
+		schedule_delayed_work(&sys->job_reaper, DMR_JOB_KEEP + 1);
+		dmr_job_limit(sys);
+	}
+	mutex_unlock(&sys->job_mutex);
+	if (changed)
+		dmr_job_changed(job);
+}
+
+/**
  * dmr_job_find() - the job with a number
  * @sys: the system.
  * @id: the job's number.

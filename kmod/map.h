@@ -24,6 +24,7 @@
 #define DMR_V_WAITED		(1u << 2)	/* somebody waits for writers or BUSY */
 #define DMR_V_MOVING		(1u << 3)	/* being copied home; any write clears it (R5) */
 #define DMR_V_DROPPED		(1u << 4)	/* copied home, the record is on its way (R5) */
+#define DMR_V_HELD		(1u << 5)	/* with BUSY: a copy home that no write cancels (R5) */
 #define DMR_V_WRITER		(1u << 16)
 #define DMR_V_WRITERS		(~(DMR_V_WRITER - 1))
 
@@ -119,6 +120,23 @@ static inline struct dmr_version *dmr_map_next(const struct dmr_version *v)
 	struct dmr_version *n = READ_ONCE(v->next);
 
 	return n && n->key == v->key ? n : NULL;
+}
+
+/**
+ * dmr_map_held() - is a chunk held for its copy home?
+ * @map: the map
+ * @key: dmr_key() of the chunk, whose lock is held.
+ *
+ * Return: a version that says so, on which to wait, or NULL.
+ */
+static inline struct dmr_version *dmr_map_held(struct dmr_map *map, u64 key)
+{
+	struct dmr_version *v;
+
+	for (v = dmr_map_first(map, key); v; v = dmr_map_next(v))
+		if (atomic_read(&v->state) & DMR_V_HELD)
+			return v;
+	return NULL;
 }
 
 /**

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The generic netlink family: requests, dumps and notifications.
- *
- * Reading takes a system's sb_mutex, never op_mutex: it does not wait for an
- * operation that drains.  What op_mutex alone protects is not looked at here.
+ * The generic netlink family: policies, requests that change something, and
+ * notifications.  Objects and reading are in netlink-object.c.
  *
  * A notification is built and sent with sb_mutex held, so that the last one
  * that arrives tells the newest state.  Memory for it is asked for with
@@ -12,24 +10,21 @@
  */
 #include <linux/capability.h>
 #include <linux/module.h>
-#include <net/genetlink.h>
 
-#include "dmr.h"
+#include "netlink.h"
 #include "trace.h"
 
 enum { DMR_GROUP_SYSTEMS, DMR_GROUP_JOBS };
 
-static struct genl_family dmr_family;
 static bool dmr_family_up;
 
-/* Each set of attributes has its padding and its system's UUID in one place. */
-#define DMR_A_PAD	((int)DM_REPLICA_A_SYSTEM_PAD)
-#define DMR_A_SYSTEM	((int)DM_REPLICA_A_DISK_SYSTEM)
-
 static_assert(DM_REPLICA_A_DISK_PAD == DMR_A_PAD && DM_REPLICA_A_POINT_PAD == DMR_A_PAD &&
-	      DM_REPLICA_A_JOB_PAD == DMR_A_PAD && DM_REPLICA_A_OP_PAD == DMR_A_PAD);
+	      DM_REPLICA_A_JOB_PAD == DMR_A_PAD && DM_REPLICA_A_OP_PAD == DMR_A_PAD &&
+	      DM_REPLICA_A_SETTINGS_PAD == DMR_A_PAD && DM_REPLICA_A_ADAPTER_PAD == DMR_A_PAD);
 static_assert(DM_REPLICA_A_POINT_SYSTEM == DMR_A_SYSTEM &&
-	      DM_REPLICA_A_JOB_SYSTEM == DMR_A_SYSTEM && DM_REPLICA_A_OP_SYSTEM == DMR_A_SYSTEM);
+	      DM_REPLICA_A_JOB_SYSTEM == DMR_A_SYSTEM && DM_REPLICA_A_OP_SYSTEM == DMR_A_SYSTEM &&
+	      DM_REPLICA_A_SETTINGS_SYSTEM == DMR_A_SYSTEM &&
+	      DM_REPLICA_A_ADAPTER_SYSTEM == DMR_A_SYSTEM);
 
 /*----------------------------------------------------------------
  * Policies, one per command
@@ -40,12 +35,13 @@ static const struct nla_policy dmr_system_get_policy[DM_REPLICA_A_SYSTEM_NAME + 
 	[DM_REPLICA_A_SYSTEM_NAME] = { .type = NLA_NUL_STRING, .len = DMR_NAME_LEN - 1, },
 };
 
-static const struct nla_policy dmr_disk_get_policy[DM_REPLICA_A_DISK_SYSTEM + 1] = {
+const struct nla_policy dmr_disk_get_policy[DM_REPLICA_A_DISK_SYSTEM + 1] = {
 	[DM_REPLICA_A_DISK_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 };
 
-static const struct nla_policy dmr_point_get_policy[DM_REPLICA_A_POINT_SYSTEM + 1] = {
+const struct nla_policy dmr_point_get_policy[DM_REPLICA_A_POINT_SIZES + 1] = {
 	[DM_REPLICA_A_POINT_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_POINT_SIZES] = { .type = NLA_FLAG, },
 };
 
 static const struct nla_policy dmr_point_new_policy[DM_REPLICA_A_OP_TIMEOUT + 1] = {
@@ -74,11 +70,12 @@ static const struct nla_policy dmr_failover_initiate_policy[DM_REPLICA_A_OP_TIME
 	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
 };
 
-static const struct nla_policy dmr_failover_revert_policy[DM_REPLICA_A_OP_TIMEOUT + 1] = {
+static const struct nla_policy dmr_failover_revert_policy[DM_REPLICA_A_OP_WAIT + 1] = {
 	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
 	[DM_REPLICA_A_OP_EXPECT_WRITES] = { .type = NLA_U64, },
 	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_WAIT] = { .type = NLA_U32, },
 };
 
 static const struct nla_policy dmr_test_start_policy[DM_REPLICA_A_OP_TIMEOUT + 1] = {
@@ -88,11 +85,12 @@ static const struct nla_policy dmr_test_start_policy[DM_REPLICA_A_OP_TIMEOUT + 1
 	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
 };
 
-static const struct nla_policy dmr_test_stop_policy[DM_REPLICA_A_OP_TIMEOUT + 1] = {
+static const struct nla_policy dmr_test_stop_policy[DM_REPLICA_A_OP_WAIT + 1] = {
 	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
 	[DM_REPLICA_A_OP_EXPECT_WRITES] = { .type = NLA_U64, },
 	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_WAIT] = { .type = NLA_U32, },
 };
 
 static const struct nla_policy dmr_vacuum_set_policy[DM_REPLICA_A_OP_HOLD + 1] = {
@@ -100,12 +98,95 @@ static const struct nla_policy dmr_vacuum_set_policy[DM_REPLICA_A_OP_HOLD + 1] =
 	[DM_REPLICA_A_OP_HOLD] = NLA_POLICY_MAX(NLA_U32, 1),
 };
 
+static const struct nla_policy dmr_failover_commit_policy[DM_REPLICA_A_OP_TIMEOUT + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+};
+
+static const struct nla_policy dmr_replication_suspend_policy[DM_REPLICA_A_OP_TIMEOUT + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+};
+
+static const struct nla_policy
+dmr_replication_resume_policy[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+};
+
+static const struct nla_policy dmr_relationship_remove_policy[DM_REPLICA_A_OP_FLATTEN + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_WAIT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_FLATTEN] = { .type = NLA_FLAG, },
+};
+
+static const struct nla_policy dmr_store_grow_policy[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+};
+
+static const struct nla_policy dmr_home_move_policy[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+};
+
+static const struct nla_policy dmr_job_set_policy[DM_REPLICA_A_JOB_REQUEST + 1] = {
+	[DM_REPLICA_A_JOB_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_JOB_ID] = { .type = NLA_U64, },
+	[DM_REPLICA_A_JOB_REQUEST] = NLA_POLICY_RANGE(NLA_U32, 2, 4),
+};
+
+static const struct nla_policy dmr_settings_get_policy[DM_REPLICA_A_SETTINGS_SYSTEM + 1] = {
+	[DM_REPLICA_A_SETTINGS_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+};
+
+static const struct nla_policy dmr_settings_set_policy[DM_REPLICA_A_SETTINGS_VACUUM_RATE + 1] = {
+	[DM_REPLICA_A_SETTINGS_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_SETTINGS_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_SETTINGS_KEEP_LAST] = { .type = NLA_U32, },
+	[DM_REPLICA_A_SETTINGS_KEEP_WITHIN] = { .type = NLA_U64, },
+	[DM_REPLICA_A_SETTINGS_KEEP_HOURLY] = { .type = NLA_U32, },
+	[DM_REPLICA_A_SETTINGS_KEEP_DAILY] = { .type = NLA_U32, },
+	[DM_REPLICA_A_SETTINGS_KEEP_WEEKLY] = { .type = NLA_U32, },
+	[DM_REPLICA_A_SETTINGS_SPACE_LOW] = { .type = NLA_U32, },
+	[DM_REPLICA_A_SETTINGS_SPACE_CRITICAL] = { .type = NLA_U32, },
+	[DM_REPLICA_A_SETTINGS_FULL_POLICY] = NLA_POLICY_MAX(NLA_U32, 1),
+	[DM_REPLICA_A_SETTINGS_LIVE_RESERVE] = { .type = NLA_U64, },
+	[DM_REPLICA_A_SETTINGS_POINT_INTERVAL] = { .type = NLA_U64, },
+	[DM_REPLICA_A_SETTINGS_DECIDE_WITHIN] = { .type = NLA_U64, },
+	[DM_REPLICA_A_SETTINGS_VACUUM_RATE] = { .type = NLA_U64, },
+};
+
+static const struct nla_policy dmr_adapter_get_policy[DM_REPLICA_A_ADAPTER_SYSTEM + 1] = {
+	[DM_REPLICA_A_ADAPTER_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+};
+
+static const struct nla_policy dmr_adapter_set_policy[DM_REPLICA_A_ADAPTER_DNS + 1] = {
+	[DM_REPLICA_A_ADAPTER_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_ADAPTER_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_ADAPTER_MAC] = NLA_POLICY_EXACT_LEN(6),
+	[DM_REPLICA_A_ADAPTER_DHCP] = NLA_POLICY_MAX(NLA_U32, 1),
+	[DM_REPLICA_A_ADAPTER_ADDRESS] = { .type = NLA_BINARY, },
+	[DM_REPLICA_A_ADAPTER_GATEWAY] = { .type = NLA_BINARY, },
+	[DM_REPLICA_A_ADAPTER_DNS] = { .type = NLA_BINARY, },
+};
+
+static const struct nla_policy dmr_adapter_del_policy[DM_REPLICA_A_ADAPTER_MAC + 1] = {
+	[DM_REPLICA_A_ADAPTER_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_ADAPTER_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_ADAPTER_MAC] = NLA_POLICY_EXACT_LEN(6),
+};
+
 /*----------------------------------------------------------------
  * Refusals
  *----------------------------------------------------------------*/
 
 /* The text is constant and stays: it is read after the handler has returned. */
-static int dmr_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr, int err,
+int dmr_nl_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr, int err,
 		      u32 code, const char *text)
 {
 	do_trace_netlink_extack(text);
@@ -118,22 +199,22 @@ static int dmr_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr,
 }
 
 /* A request, as opposed to a dump, ends with it. */
-static int dmr_refuse_request(struct genl_info *info, const struct nlattr *attr, int err,
+int dmr_nl_refuse_request(struct genl_info *info, const struct nlattr *attr, int err,
 			      u32 code, const char *text)
 {
 	trace_dmr_reply(info->genlhdr->cmd, code);
-	return dmr_refuse(info->extack, attr, err, code, text);
+	return dmr_nl_refuse(info->extack, attr, err, code, text);
 }
 
-static int dmr_refuse_missing(struct genl_info *info, u32 attr, const char *text)
+int dmr_nl_refuse_missing(struct genl_info *info, u32 attr, const char *text)
 {
 	NL_SET_ERR_ATTR_MISS(info->extack, NULL, attr);
-	return dmr_refuse_request(info, NULL, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER, text);
+	return dmr_nl_refuse_request(info, NULL, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER, text);
 }
 
-static int dmr_refuse_unknown(struct genl_info *info, const struct nlattr *attr)
+int dmr_nl_refuse_unknown(struct genl_info *info, const struct nlattr *attr)
 {
-	return dmr_refuse_request(info, attr, -ENOENT, DM_REPLICA_CODE_NOT_FOUND,
+	return dmr_nl_refuse_request(info, attr, -ENOENT, DM_REPLICA_CODE_NOT_FOUND,
 				  "no such system is attached: attach it first");
 }
 
@@ -142,545 +223,22 @@ static int dmr_refuse_unprivileged(struct sk_buff *skb, struct genl_info *info)
 {
 	if (netlink_capable(skb, CAP_SYS_ADMIN))
 		return 0;
-	return dmr_refuse_request(info, NULL, -EPERM, DM_REPLICA_CODE_ACCESS_DENIED,
+	return dmr_nl_refuse_request(info, NULL, -EPERM, DM_REPLICA_CODE_ACCESS_DENIED,
 				  "this needs CAP_SYS_ADMIN: run it as root");
 }
 
 /* Return: the system that a request is about, referenced, or an ERR_PTR. */
-static struct dmr_system *dmr_request_system(struct genl_info *info)
+struct dmr_system *dmr_request_system(struct genl_info *info)
 {
 	struct nlattr *attr = info->attrs[DMR_A_SYSTEM];
 	struct dmr_system *sys;
 
 	if (!attr)
-		return ERR_PTR(dmr_refuse_missing(info, DMR_A_SYSTEM, "say which system, by UUID"));
+		return ERR_PTR(dmr_nl_refuse_missing(info, DMR_A_SYSTEM, "say which system, by UUID"));
 	sys = dmr_system_find(nla_data(attr), NULL);
 	if (!sys)
-		return ERR_PTR(dmr_refuse_unknown(info, attr));
+		return ERR_PTR(dmr_nl_refuse_unknown(info, attr));
 	return sys;
-}
-
-/*----------------------------------------------------------------
- * Objects.  All of this runs with sb_mutex held, on an active system.
- *----------------------------------------------------------------*/
-
-static int dmr_put_u64(struct sk_buff *skb, int attr, u64 value)
-{
-	return nla_put_u64_64bit(skb, attr, value, DMR_A_PAD);
-}
-
-/* The minor's attribute follows the major's everywhere. */
-static int dmr_put_dev(struct sk_buff *skb, int major_attr, dev_t dev)
-{
-	return nla_put_u32(skb, major_attr, MAJOR(dev)) ?:
-	       nla_put_u32(skb, major_attr + 1, MINOR(dev));
-}
-
-static u64 dmr_overlay_bytes(struct dmr_disk *disk, enum dmr_kind kind)
-{
-	return (u64)atomic64_read(&disk->overlay_blocks[kind]) << DMR_BLOCK_SHIFT;
-}
-
-/* All three of its devices, as dmr_system_complete() asks of every disk. */
-static bool dmr_disk_attached(const struct dmr_disk *disk)
-{
-	return disk->gd[DMR_REPLICA] && disk->gd[DMR_LIVE] && disk->gd[DMR_TEST];
-}
-
-static u32 dmr_disks_attached(const struct dmr_system *sys)
-{
-	u32 i, n = 0;
-
-	for (i = 0; i < sys->sb->nr_disks; i++)
-		n += dmr_disk_attached(&sys->disks[i]);
-	return n;
-}
-
-static u32 dmr_system_flags(struct dmr_system *sys)
-{
-	const struct dmr_sb *sb = sys->sb;
-	u32 flags = 0;
-
-	if (sb->flags & DMR_SB_SUSPENDED)
-		flags |= DM_REPLICA_SYSTEM_FLAGS_SUSPENDED;
-	if (sb->live.epoch || sb->state == DM_REPLICA_STATE_COMMITTED)
-		flags |= DM_REPLICA_SYSTEM_FLAGS_FAILED_OVER;
-	if (sb->test.epoch)
-		flags |= DM_REPLICA_SYSTEM_FLAGS_TEST;
-	if (!dmr_system_complete(sys))
-		flags |= DM_REPLICA_SYSTEM_FLAGS_INCOMPLETE;
-	if (READ_ONCE(sys->critical))
-		flags |= DM_REPLICA_SYSTEM_FLAGS_CRITICAL;
-	return flags;
-}
-
-/* The attributes of an overlay follow each other: @first is the point's. */
-static_assert(DM_REPLICA_A_SYSTEM_LIVE_WRITES == DM_REPLICA_A_SYSTEM_LIVE_POINT + 3 &&
-	      DM_REPLICA_A_SYSTEM_TEST_WRITES == DM_REPLICA_A_SYSTEM_TEST_POINT + 3);
-
-/* What there is to say only while an overlay exists. */
-static int dmr_put_overlay(struct sk_buff *skb, struct dmr_system *sys, enum dmr_kind kind,
-			   const struct dmr_overlay *overlay, int first)
-{
-	const struct dmr_sb *sb = sys->sb;
-	u64 bytes = 0;
-	u32 i;
-
-	if (!overlay->epoch)
-		return 0;
-	for (i = 0; i < sb->nr_disks; i++)
-		bytes += dmr_overlay_bytes(&sys->disks[i], kind);
-	for (i = 0; i < sb->nr_points; i++)
-		if (sb->points[i].epoch == overlay->base &&
-		    dmr_put_u64(skb, first, sb->points[i].number))
-			return -EMSGSIZE;
-	if (dmr_put_u64(skb, first + 1, overlay->time) || dmr_put_u64(skb, first + 2, bytes) ||
-	    dmr_put_u64(skb, first + 3, dmr_view_writes(sys, kind)))
-		return -EMSGSIZE;
-	return 0;
-}
-
-static int dmr_put_store(struct sk_buff *skb, struct dmr_system *sys)
-{
-	u32 slots = sys->slots.total, used = slots - READ_ONCE(sys->slots.free);
-	u64 tail = READ_ONCE(sys->sb_tail), next = READ_ONCE(sys->log_next);
-
-	if (nla_put(skb, DM_REPLICA_A_SYSTEM_STORE_UUID, 16, sys->sb->store_uuid) ||
-	    dmr_put_dev(skb, DM_REPLICA_A_SYSTEM_STORE_MAJOR, sys->store_dev) ||
-	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_CHUNK_BYTES, sys->sb->chunk_bytes) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS, slots) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS_USED, used) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VERSIONS, atomic64_read(&sys->map.versions)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LOG_BLOCKS, sys->ring_blocks) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LOG_USED, next - min(tail, next)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_COMMITS, atomic64_read(&sys->commits)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SUPERBLOCKS, atomic64_read(&sys->sb_writes)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VACUUM_PENDING,
-			atomic64_read(&sys->vacuum_pending)) ||
-	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_VACUUM_HELD, READ_ONCE(sys->vacuum_held)))
-		return -EMSGSIZE;
-	return 0;
-}
-
-static int dmr_put_system(struct sk_buff *skb, struct dmr_system *sys)
-{
-	const char *critical = READ_ONCE(sys->critical);
-	const struct dmr_sb *sb = sys->sb;
-
-	if (nla_put(skb, DM_REPLICA_A_SYSTEM_UUID, 16, sb->system_uuid) ||
-	    nla_put_string(skb, DM_REPLICA_A_SYSTEM_NAME, sb->name) ||
-	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_STATE, dmr_system_state(sys)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STATE_NUMBER, sb->state_number) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STATE_TIME, sb->state_time) ||
-	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_FLAGS, dmr_system_flags(sys)) ||
-	    (critical && nla_put_string(skb, DM_REPLICA_A_SYSTEM_REASON, critical)) ||
-	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_DISKS, sb->nr_disks) ||
-	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_DISKS_ATTACHED, dmr_disks_attached(sys)) ||
-	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_POINTS, sb->nr_points))
-		return -EMSGSIZE;
-	return dmr_put_store(skb, sys) ?:
-	       dmr_put_overlay(skb, sys, DMR_LIVE, &sb->live, DM_REPLICA_A_SYSTEM_LIVE_POINT) ?:
-	       dmr_put_overlay(skb, sys, DMR_TEST, &sb->test, DM_REPLICA_A_SYSTEM_TEST_POINT);
-}
-
-static int dmr_put_disk(struct sk_buff *skb, struct dmr_system *sys, u32 number)
-{
-	const struct dmr_disk_info *info = &sys->sb->disks[number];
-	struct dmr_disk *disk = &sys->disks[number];
-	struct gendisk *live = disk->gd[DMR_LIVE], *test = disk->gd[DMR_TEST];
-
-	if (nla_put(skb, DM_REPLICA_A_DISK_SYSTEM, 16, sys->sb->system_uuid) ||
-	    nla_put_u32(skb, DM_REPLICA_A_DISK_NUMBER, number) ||
-	    nla_put_string(skb, DM_REPLICA_A_DISK_NAME, info->name) ||
-	    nla_put(skb, DM_REPLICA_A_DISK_UUID, 16, info->uuid) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_DISK_BYTES, info->sectors << SECTOR_SHIFT) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_DISK_LIVE_BYTES, dmr_overlay_bytes(disk, DMR_LIVE)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_DISK_TEST_BYTES, dmr_overlay_bytes(disk, DMR_TEST)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_DISK_ERRORS, atomic64_read(&disk->errors)))
-		return -EMSGSIZE;
-	if (disk->home_dev && dmr_put_dev(skb, DM_REPLICA_A_DISK_HOME_MAJOR, disk->home_dev))
-		return -EMSGSIZE;
-	if (disk->gd[DMR_REPLICA] &&
-	    dmr_put_dev(skb, DM_REPLICA_A_DISK_REPLICA_MAJOR, disk->dev[DMR_REPLICA]))
-		return -EMSGSIZE;
-	if (live &&
-	    (dmr_put_dev(skb, DM_REPLICA_A_DISK_LIVE_MAJOR, disk->dev[DMR_LIVE]) ||
-	     nla_put_u32(skb, DM_REPLICA_A_DISK_LIVE_OPENERS, disk_openers(live))))
-		return -EMSGSIZE;
-	if (test &&
-	    (dmr_put_dev(skb, DM_REPLICA_A_DISK_TEST_MAJOR, disk->dev[DMR_TEST]) ||
-	     nla_put_u32(skb, DM_REPLICA_A_DISK_TEST_OPENERS, disk_openers(test))))
-		return -EMSGSIZE;
-	return 0;
-}
-
-static int dmr_put_point(struct sk_buff *skb, struct dmr_system *sys, u32 i)
-{
-	const struct dmr_sb *sb = sys->sb;
-	const struct dmr_point *p = &sb->points[i];
-	bool in_use = (sb->live.epoch && sb->live.base == p->epoch) ||
-		      (sb->test.epoch && sb->test.base == p->epoch);
-
-	if (nla_put(skb, DM_REPLICA_A_POINT_SYSTEM, 16, sb->system_uuid) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_POINT_NUMBER, p->number) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_POINT_TIME, p->time) ||
-	    nla_put_u32(skb, DM_REPLICA_A_POINT_KIND, p->kind) ||
-	    (p->name[0] && nla_put_string(skb, DM_REPLICA_A_POINT_NAME, p->name)) ||
-	    nla_put_u32(skb, DM_REPLICA_A_POINT_IN_USE, in_use))
-		return -EMSGSIZE;
-	return 0;
-}
-
-/* With job_mutex held as well. */
-static int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job)
-{
-	const struct dmr_sb *sb = job->sys->sb;
-	bool ended = job->state >= DM_REPLICA_JOB_STATE_COMPLETED;
-	u64 elapsed = ktime_to_ns(ktime_sub(ended ? job->ended : ktime_get(), job->begun));
-
-	if (nla_put(skb, DM_REPLICA_A_JOB_SYSTEM, 16, sb->system_uuid) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_JOB_ID, job->id) ||
-	    nla_put(skb, DM_REPLICA_A_JOB_UUID, 16, job->uuid) ||
-	    nla_put_u32(skb, DM_REPLICA_A_JOB_TYPE, job->type) ||
-	    nla_put_u32(skb, DM_REPLICA_A_JOB_STATE, job->state) ||
-	    nla_put_u32(skb, DM_REPLICA_A_JOB_PERCENT, job->percent) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_JOB_START_TIME, job->start) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_JOB_ELAPSED, elapsed) ||
-	    (ended && nla_put_u32(skb, DM_REPLICA_A_JOB_CODE, job->code)) ||
-	    nla_put_string(skb, DM_REPLICA_A_JOB_TEXT, job->text) ||
-	    nla_put_u32(skb, DM_REPLICA_A_JOB_CANCELLABLE, 0) ||
-	    nla_put_string(skb, DM_REPLICA_A_JOB_SYSTEM_NAME, sb->name))
-		return -EMSGSIZE;
-	return 0;
-}
-
-/*----------------------------------------------------------------
- * Reading one object
- *----------------------------------------------------------------*/
-
-/*
- * Send one system, or one of its jobs if @job is not NULL, as the answer.
- * sb_mutex may be held over I/O to a store that hangs: wait so that the caller
- * can be killed.
- */
-static int dmr_reply_object(struct genl_info *info, struct dmr_system *sys, struct dmr_job *job,
-			    const struct nlattr *attr)
-{
-	struct sk_buff *msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
-	void *hdr;
-	int r;
-
-	if (!msg)
-		return -ENOMEM;
-	hdr = genlmsg_put_reply(msg, info, &dmr_family, 0, info->genlhdr->cmd);
-	if (!hdr) {
-		r = -EMSGSIZE;
-		goto bad;
-	}
-	r = mutex_lock_killable(&sys->sb_mutex);
-	if (r)
-		goto bad;
-	if (!smp_load_acquire(&sys->active)) {
-		r = dmr_refuse_unknown(info, attr);
-	} else if (job) {
-		mutex_lock(&sys->job_mutex);
-		r = dmr_put_job(msg, job);
-		mutex_unlock(&sys->job_mutex);
-	} else {
-		r = dmr_put_system(msg, sys);
-	}
-	mutex_unlock(&sys->sb_mutex);
-	if (r)
-		goto bad;
-	genlmsg_end(msg, hdr);
-	r = genlmsg_reply(msg, info);
-	trace_dmr_reply(info->genlhdr->cmd, r ? DM_REPLICA_CODE_FAILED :
-					       DM_REPLICA_CODE_COMPLETED);
-	return r;
-bad:
-	nlmsg_free(msg);
-	return r;
-}
-
-static int dmr_system_get_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	struct nlattr *uuid = info->attrs[DM_REPLICA_A_SYSTEM_UUID];
-	struct nlattr *name = info->attrs[DM_REPLICA_A_SYSTEM_NAME];
-	struct dmr_system *sys;
-	int r;
-
-	trace_dmr_request(info->genlhdr->cmd);
-	if (uuid && name)
-		return dmr_refuse_request(info, name, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
-					  "give the system's UUID or its name, not both");
-	if (!uuid && !name)
-		return dmr_refuse_missing(info, DM_REPLICA_A_SYSTEM_UUID,
-					  "say which system, by UUID or by name");
-	sys = dmr_system_find(uuid ? nla_data(uuid) : NULL, name ? nla_data(name) : NULL);
-	if (!sys)
-		return dmr_refuse_unknown(info, uuid ?: name);
-	r = dmr_reply_object(info, sys, NULL, uuid ?: name);
-	dmr_system_put(sys);
-	return r;
-}
-
-static int dmr_job_get_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	struct nlattr *id = info->attrs[DM_REPLICA_A_JOB_ID];
-	struct dmr_system *sys;
-	struct dmr_job *job;
-	int r;
-
-	trace_dmr_request(info->genlhdr->cmd);
-	if (!id)
-		return dmr_refuse_missing(info, DM_REPLICA_A_JOB_ID, "say which job, by its id");
-	sys = dmr_request_system(info);
-	if (IS_ERR(sys))
-		return PTR_ERR(sys);
-	job = dmr_job_find(sys, nla_get_u64(id));
-	if (job)
-		r = dmr_reply_object(info, sys, job, info->attrs[DM_REPLICA_A_JOB_SYSTEM]);
-	else
-		r = dmr_refuse_request(info, id, -ENOENT, DM_REPLICA_CODE_NOT_FOUND,
-				       "no such job: ended jobs are listed for five minutes");
-	dmr_job_put(job);
-	dmr_system_put(sys);
-	return r;
-}
-
-/*----------------------------------------------------------------
- * Dumps
- *----------------------------------------------------------------*/
-
-/**
- * struct dmr_dump - where a dump stands, between two of its messages
- * @only: serial of the one system asked for, 0 for all of them.
- * @serial: of the system to go on with; those before it are done.
- * @key: where to go on within that system: the first disk number, point number
- *	or job id that is not done.
- * @state_number: the system's, when its first points were listed.
- * @torn: how often a list changed while it was being read.
- */
-struct dmr_dump {
-	u64 only;
-	u64 serial;
-	u64 key;
-	u64 state_number;
-	u32 torn;
-};
-
-static_assert(sizeof(struct dmr_dump) <= sizeof_field(struct netlink_callback, ctx));
-
-static struct dmr_dump *dmr_dump(struct netlink_callback *cb)
-{
-	return (struct dmr_dump *)cb->ctx;
-}
-
-/* Never 0, which would mean that there is no earlier message to agree with. */
-static void dmr_dump_seq(struct netlink_callback *cb)
-{
-	cb->seq = READ_ONCE(dmr_registry_seq) + dmr_dump(cb)->torn + 1;
-}
-
-/* Begin an entry. */
-static void *dmr_entry(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
-{
-	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &dmr_family,
-				NLM_F_MULTI, cmd);
-
-	if (hdr)
-		genl_dump_check_consistent(cb, hdr);
-	return hdr;
-}
-
-/* End it, or take it back if it did not fit. */
-static int dmr_entry_end(struct sk_buff *skb, struct netlink_callback *cb, void *hdr, int r,
-			 u64 key)
-{
-	if (r) {
-		genlmsg_cancel(skb, hdr);
-		return r;
-	}
-	genlmsg_end(skb, hdr);
-	dmr_dump(cb)->key = key + 1;
-	return 0;
-}
-
-/* Lists what a system has, from the key on; sb_mutex is held.  -EMSGSIZE: full. */
-typedef int (*dmr_list_fn)(struct sk_buff *skb, struct netlink_callback *cb,
-			   struct dmr_system *sys);
-
-static int dmr_list_system(struct sk_buff *skb, struct netlink_callback *cb,
-			   struct dmr_system *sys)
-{
-	void *hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_SYSTEM_GET);
-
-	if (!hdr)
-		return -EMSGSIZE;
-	return dmr_entry_end(skb, cb, hdr, dmr_put_system(skb, sys), 0);
-}
-
-static int dmr_list_disks(struct sk_buff *skb, struct netlink_callback *cb,
-			  struct dmr_system *sys)
-{
-	void *hdr;
-	u32 i;
-	int r;
-
-	for (i = dmr_dump(cb)->key; i < sys->sb->nr_disks; i++) {
-		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_DISK_GET);
-		if (!hdr)
-			return -EMSGSIZE;
-		r = dmr_entry_end(skb, cb, hdr, dmr_put_disk(skb, sys, i), i);
-		if (r)
-			return r;
-	}
-	return 0;
-}
-
-static int dmr_list_points(struct sk_buff *skb, struct netlink_callback *cb,
-			   struct dmr_system *sys)
-{
-	struct dmr_dump *d = dmr_dump(cb);
-	void *hdr;
-	u32 i;
-	int r;
-
-	if (d->key && d->state_number != sys->sb->state_number) {
-		d->torn++;
-		dmr_dump_seq(cb);
-	}
-	d->state_number = sys->sb->state_number;
-	for (i = 0; i < sys->sb->nr_points; i++) {
-		u64 number = sys->sb->points[i].number;
-
-		if (number < d->key)
-			continue;
-		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_POINT_GET);
-		if (!hdr)
-			return -EMSGSIZE;
-		r = dmr_entry_end(skb, cb, hdr, dmr_put_point(skb, sys, i), number);
-		if (r)
-			return r;
-	}
-	return 0;
-}
-
-static int dmr_list_jobs(struct sk_buff *skb, struct netlink_callback *cb,
-			 struct dmr_system *sys)
-{
-	struct dmr_job *job;
-	void *hdr;
-	int r = 0;
-
-	mutex_lock(&sys->job_mutex);
-	list_for_each_entry(job, &sys->jobs, list) {	/* by rising id */
-		if (job->id < dmr_dump(cb)->key)
-			continue;
-		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_JOB_GET);
-		r = hdr ? dmr_entry_end(skb, cb, hdr, dmr_put_job(skb, job), job->id) : -EMSGSIZE;
-		if (r)
-			break;
-	}
-	mutex_unlock(&sys->job_mutex);
-	return r;
-}
-
-/*
- * Resumed by keys, not by places in a list: systems, points and jobs come and
- * go between two messages.  The registry lists systems by rising serial.
- */
-static int dmr_dump_systems(struct sk_buff *skb, struct netlink_callback *cb, dmr_list_fn list)
-{
-	struct dmr_dump *d = dmr_dump(cb);
-	struct dmr_system *sys = NULL;
-	int r = 0;
-
-	dmr_dump_seq(cb);
-	while ((sys = dmr_system_next(sys))) {
-		if (sys->serial < d->serial || (d->only && sys->serial != d->only))
-			continue;
-		if (sys->serial != d->serial) {
-			d->serial = sys->serial;
-			d->key = 0;
-		}
-		r = mutex_lock_killable(&sys->sb_mutex);
-		if (r)
-			break;
-		if (smp_load_acquire(&sys->active))
-			r = list(skb, cb, sys);
-		mutex_unlock(&sys->sb_mutex);
-		if (r)
-			break;
-		d->serial = sys->serial + 1;
-		d->key = 0;
-	}
-	if (sys)
-		dmr_system_put(sys);
-	if (r && !(r == -EMSGSIZE && skb->len))
-		return r;
-	return skb->len;
-}
-
-static int dmr_system_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
-{
-	return dmr_dump_systems(skb, cb, dmr_list_system);
-}
-
-static int dmr_disk_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
-{
-	return dmr_dump_systems(skb, cb, dmr_list_disks);
-}
-
-static int dmr_point_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
-{
-	return dmr_dump_systems(skb, cb, dmr_list_points);
-}
-
-static int dmr_job_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
-{
-	return dmr_dump_systems(skb, cb, dmr_list_jobs);
-}
-
-/*
- * A command has one policy for do and dump, and its parsed attributes are in
- * different places in different kernels.  So the dump looks for itself, as
- * strictly as genetlink has before it, at what a dump takes: @max attributes.
- * Kernels before 6.7 have no extack here: such refusals are an errno alone.
- */
-static int dmr_dump_parse(struct netlink_callback *cb, struct nlattr **tb, int max,
-			  const struct nla_policy *policy)
-{
-	return nlmsg_parse(cb->nlh, GENL_HDRLEN, tb, max, policy, cb->extack);
-}
-
-/* Everything, nothing to choose from. */
-static int dmr_dump_all_start(struct netlink_callback *cb)
-{
-	struct nlattr *tb[1];
-
-	return dmr_dump_parse(cb, tb, 0, NULL);
-}
-
-/* Of all systems or of one. */
-static int dmr_dump_filtered_start(struct netlink_callback *cb)
-{
-	struct nlattr *tb[DMR_A_SYSTEM + 1];
-	struct dmr_system *sys;
-	int r;
-
-	r = dmr_dump_parse(cb, tb, DMR_A_SYSTEM, dmr_disk_get_policy);
-	if (r || !tb[DMR_A_SYSTEM])
-		return r;
-	sys = dmr_system_find(nla_data(tb[DMR_A_SYSTEM]), NULL);
-	if (!sys)
-		return dmr_refuse(cb->extack, tb[DMR_A_SYSTEM], -ENOENT,
-				  DM_REPLICA_CODE_NOT_FOUND,
-				  "no such system is attached: attach it first");
-	/* Not a reference: a dump that nobody reads on must not pin a store. */
-	dmr_dump(cb)->only = sys->serial;
-	dmr_system_put(sys);
-	return 0;
 }
 
 /*----------------------------------------------------------------
@@ -698,7 +256,7 @@ static int dmr_expect(struct genl_info *info, int type, u64 *value)
 	*value = nla_get_u64(attr);
 	if (*value != ~0ULL)
 		return 0;
-	return dmr_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
+	return dmr_nl_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
 				  "no state has this number: ask for the present one");
 }
 
@@ -709,7 +267,7 @@ static int dmr_point_number(struct genl_info *info, struct dmr_op *op)
 	op->point = nla_get_u64(attr);
 	if (op->point)
 		return 0;
-	return dmr_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
+	return dmr_nl_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
 				  "points are numbered from 1");
 }
 
@@ -723,7 +281,7 @@ static int dmr_timeout(struct genl_info *info, struct dmr_op *op)
 	op->timeout = nla_get_u32(attr);
 	if (op->timeout <= DM_REPLICA_TIMEOUT_MAX)
 		return 0;
-	return dmr_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
+	return dmr_nl_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
 				  "a drain may take ten minutes at most");
 }
 
@@ -737,7 +295,7 @@ static int dmr_point_name(struct genl_info *info, struct dmr_op *op)
 	nla_strscpy(op->name, attr, sizeof(op->name));
 	if (dmr_point_name_ok(op->name))
 		return 0;
-	return dmr_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
+	return dmr_nl_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
 				  "a point's name is printable UTF-8 and has no slash");
 }
 
@@ -752,7 +310,7 @@ static int dmr_point_new_fill(struct genl_info *info, struct dmr_op *op)
 static int dmr_point_del_fill(struct genl_info *info, struct dmr_op *op)
 {
 	if (!info->attrs[DM_REPLICA_A_OP_POINT])
-		return dmr_refuse_missing(info, DM_REPLICA_A_OP_POINT,
+		return dmr_nl_refuse_missing(info, DM_REPLICA_A_OP_POINT,
 					  "say which point, by its number");
 	return dmr_point_number(info, op);
 }
@@ -766,29 +324,179 @@ static int dmr_begin_fill(struct genl_info *info, struct dmr_op *op)
 	return dmr_point_number(info, op);
 }
 
+/* How long to wait for openers; R12: not for ever. */
+static int dmr_wait(struct genl_info *info, struct dmr_op *op)
+{
+	struct nlattr *attr = info->attrs[DM_REPLICA_A_OP_WAIT];
+
+	if (!attr)
+		return 0;
+	op->wait = nla_get_u32(attr);
+	op->wait_asked = op->wait;
+	if (op->wait <= DM_REPLICA_TIMEOUT_MAX)
+		return 0;
+	return dmr_nl_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
+				     "waiting for openers may take ten minutes at most");
+}
+
 static int dmr_end_fill(struct genl_info *info, struct dmr_op *op)
 {
-	return dmr_timeout(info, op) ?:
+	return dmr_timeout(info, op) ?: dmr_wait(info, op) ?:
 	       dmr_expect(info, DM_REPLICA_A_OP_EXPECT_WRITES, &op->expect_writes);
+}
+
+static int dmr_remove_fill(struct genl_info *info, struct dmr_op *op)
+{
+	op->flatten = nla_get_flag(info->attrs[DM_REPLICA_A_OP_FLATTEN]);
+	return dmr_timeout(info, op) ?: dmr_wait(info, op);
+}
+
+static int dmr_plain_fill(struct genl_info *info, struct dmr_op *op)
+{
+	return 0;
+}
+
+static int dmr_job_cancel_fill(struct genl_info *info, struct dmr_op *op)
+{
+	op->target = nla_get_u64(info->attrs[DM_REPLICA_A_JOB_ID]);
+	return 0;
+}
+
+static int dmr_settings_fill(struct genl_info *info, struct dmr_op *op)
+{
+	struct dmr_settings *set = &op->change->set;
+	u32 attr, has = 0;
+
+	for (attr = DM_REPLICA_A_SETTINGS_KEEP_LAST; attr <= DM_REPLICA_A_SETTINGS_VACUUM_RATE;
+	     attr++)
+		if (info->attrs[attr])
+			has |= 1u << attr;
+	if (!has)
+		return dmr_nl_refuse_missing(info, DM_REPLICA_A_SETTINGS_KEEP_LAST,
+					     "say which setting to change");
+	op->change->has = has;
+#define TAKE(bits, field, attr)							\
+	do {									\
+		if (info->attrs[DM_REPLICA_A_SETTINGS_##attr])			\
+			set->field = nla_get_u##bits(info->attrs[DM_REPLICA_A_SETTINGS_##attr]); \
+	} while (0)
+	TAKE(32, keep_last, KEEP_LAST);
+	TAKE(64, keep_within, KEEP_WITHIN);
+	TAKE(32, keep_hourly, KEEP_HOURLY);
+	TAKE(32, keep_daily, KEEP_DAILY);
+	TAKE(32, keep_weekly, KEEP_WEEKLY);
+	TAKE(32, space_low, SPACE_LOW);
+	TAKE(32, space_critical, SPACE_CRITICAL);
+	TAKE(32, full_policy, FULL_POLICY);
+	TAKE(64, live_reserve, LIVE_RESERVE);
+	TAKE(64, point_interval, POINT_INTERVAL);
+	TAKE(64, decide_within, DECIDE_WITHIN);
+	TAKE(64, vacuum_rate, VACUUM_RATE);
+#undef TAKE
+	return 0;
+}
+
+/* The addresses of one list; @prefix: each is followed by the length of its prefix. */
+static int dmr_adapter_list(struct genl_info *info, int type, struct dmr_ip *list, u32 max,
+			    bool prefix, const char *too_many)
+{
+	struct nlattr *attr;
+	u32 nr = 0, len;
+	int rem;
+
+	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, rem) {
+		if (nla_type(attr) != type)
+			continue;
+		len = nla_len(attr);
+		if (prefix ? len != 5 && len != 17 : len != 4 && len != 16)
+			return dmr_nl_refuse_request(info, attr, -EINVAL,
+						     DM_REPLICA_CODE_INVALID_PARAMETER,
+						     "an address has 4 or 16 bytes, and its prefix one more");
+		if (nr == max)
+			return dmr_nl_refuse_request(info, attr, -EINVAL,
+						     DM_REPLICA_CODE_INVALID_PARAMETER, too_many);
+		len -= prefix;
+		list[nr].family = len == 4 ? 4 : 6;
+		memcpy(list[nr].ip, nla_data(attr), len);
+		if (prefix)
+			list[nr].prefix = ((u8 *)nla_data(attr))[len];
+		nr++;
+	}
+	return 0;
+}
+
+static int dmr_adapter_set_fill(struct genl_info *info, struct dmr_op *op)
+{
+	struct dmr_adapter *a = &op->change->adapter;
+	const char *why;
+	int r;
+
+	if (!info->attrs[DM_REPLICA_A_ADAPTER_MAC])
+		return dmr_nl_refuse_missing(info, DM_REPLICA_A_ADAPTER_MAC,
+					     "say which network adapter, by its address");
+	if (!info->attrs[DM_REPLICA_A_ADAPTER_DHCP])
+		return dmr_nl_refuse_missing(info, DM_REPLICA_A_ADAPTER_DHCP,
+					     "say whether it uses DHCP, 0 or 1");
+	nla_memcpy(a->mac, info->attrs[DM_REPLICA_A_ADAPTER_MAC], sizeof(a->mac));
+	a->dhcp = nla_get_u32(info->attrs[DM_REPLICA_A_ADAPTER_DHCP]);
+	r = dmr_adapter_list(info, DM_REPLICA_A_ADAPTER_ADDRESS, a->addresses, DMR_MAX_ADDRESSES,
+			     true, "a network adapter has at most 8 addresses") ?:
+	    dmr_adapter_list(info, DM_REPLICA_A_ADAPTER_GATEWAY, a->gateways, DMR_MAX_GATEWAYS,
+			     false, "a network adapter has at most 5 gateways") ?:
+	    dmr_adapter_list(info, DM_REPLICA_A_ADAPTER_DNS, a->dns, DMR_MAX_DNS,
+			     false, "a network adapter has at most 8 DNS servers");
+	if (r)
+		return r;
+	why = dmr_adapter_check(a);
+	if (!why)
+		return 0;
+	return dmr_nl_refuse_request(info, info->attrs[DM_REPLICA_A_ADAPTER_MAC], -EINVAL,
+				     DM_REPLICA_CODE_INVALID_PARAMETER, why);
+}
+
+static int dmr_adapter_del_fill(struct genl_info *info, struct dmr_op *op)
+{
+	struct nlattr *mac = info->attrs[DM_REPLICA_A_ADAPTER_MAC];
+
+	op->change->forget = true;
+	op->change->all = !mac;
+	if (mac)
+		nla_memcpy(op->change->adapter.mac, mac, sizeof(op->change->adapter.mac));
+	return 0;
+}
+
+/* The attributes that operations have in common, by the set that a command uses. */
+static int dmr_expect_attr(enum dmr_verb verb)
+{
+	switch (verb) {
+	case DMR_VERB_SETTINGS:
+		return DM_REPLICA_A_SETTINGS_EXPECT_STATE_NUMBER;
+	case DMR_VERB_ADAPTERS:
+		return DM_REPLICA_A_ADAPTER_EXPECT_STATE_NUMBER;
+	case DMR_VERB_JOB_CANCEL:
+		return 0;
+	default:
+		return DM_REPLICA_A_OP_EXPECT_STATE_NUMBER;
+	}
 }
 
 /* The attribute that a refusal is about, where the code leaves no doubt. */
 static struct nlattr *dmr_blame(struct genl_info *info, const struct dmr_op *op, int r)
 {
-	/* Every operation's policy goes at least as far as these two. */
-	if (r == -ENOENT)
+	int expect = dmr_expect_attr(op->verb);
+
+	if (r == -ENOENT && expect == DM_REPLICA_A_OP_EXPECT_STATE_NUMBER)
 		return info->attrs[DM_REPLICA_A_OP_POINT];
-	if (r == -ESTALE && op->expect_writes == ~0ULL)
-		return info->attrs[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER];
+	if (r == -ESTALE && op->expect_writes == ~0ULL && expect)
+		return info->attrs[expect];
 	return NULL;
 }
 
 static void dmr_reply_op(struct sk_buff *msg, void *hdr, struct genl_info *info,
 			 const struct dmr_op *op)
 {
-	bool point = op->type == DM_REPLICA_JOB_TYPE_SNAPSHOT ||
-		     op->type == DM_REPLICA_JOB_TYPE_INITIATE_FAILOVER ||
-		     op->type == DM_REPLICA_JOB_TYPE_TEST_START;
+	bool point = op->verb == DMR_VERB_POINT_NEW || op->verb == DMR_VERB_INITIATE ||
+		     op->verb == DMR_VERB_TEST_START;
 
 	/* A new message has room for these. */
 	nla_put_u32(msg, DM_REPLICA_A_OP_CODE, op->code);
@@ -803,9 +511,12 @@ static void dmr_reply_op(struct sk_buff *msg, void *hdr, struct genl_info *info,
 }
 
 /* Ask for an operation and wait for its end. */
-static int dmr_operate(struct sk_buff *skb, struct genl_info *info, u32 type,
+static int dmr_operate(struct sk_buff *skb, struct genl_info *info, enum dmr_verb verb,
 		       int (*fill)(struct genl_info *info, struct dmr_op *op))
 {
+	bool plain = verb == DMR_VERB_SETTINGS || verb == DMR_VERB_ADAPTERS ||
+		     verb == DMR_VERB_JOB_CANCEL;	/* the answer is that it is done */
+	int expect = dmr_expect_attr(verb);
 	struct dmr_system *sys;
 	struct sk_buff *msg;
 	struct dmr_op *op;
@@ -819,12 +530,17 @@ static int dmr_operate(struct sk_buff *skb, struct genl_info *info, u32 type,
 	sys = dmr_request_system(info);
 	if (IS_ERR(sys))
 		return PTR_ERR(sys);
-	op = dmr_op_new(sys, type);
+	op = dmr_op_new(sys, verb);
 	dmr_system_put(sys);
 	if (!op)
 		return -ENOMEM;
-	op->expect_writes = ~0ULL;
-	r = dmr_expect(info, DM_REPLICA_A_OP_EXPECT_STATE_NUMBER, &op->expect_state);
+	r = -ENOMEM;
+	if (plain) {
+		op->change = kzalloc(sizeof(*op->change), GFP_KERNEL);
+		if (!op->change)
+			goto out_op;
+	}
+	r = expect ? dmr_expect(info, expect, &op->expect_state) : 0;
 	if (!r)
 		r = fill(info, op);
 	if (r)
@@ -845,10 +561,15 @@ static int dmr_operate(struct sk_buff *skb, struct genl_info *info, u32 type,
 		goto out_msg;
 	}
 	if (r) {
-		dmr_refuse_request(info, dmr_blame(info, op, r), r, op->code, op->msg);
+		dmr_nl_refuse_request(info, dmr_blame(info, op, r), r, op->code, op->msg);
 		goto out_msg;
 	}
-	dmr_reply_op(msg, hdr, info, op);
+	if (plain) {
+		nlmsg_free(msg);
+		trace_dmr_reply(info->genlhdr->cmd, op->code);
+	} else {
+		dmr_reply_op(msg, hdr, info, op);
+	}
 	dmr_op_put(op);
 	return 0;
 
@@ -861,32 +582,120 @@ out_op:
 
 static int dmr_point_new_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DM_REPLICA_JOB_TYPE_SNAPSHOT, dmr_point_new_fill);
+	return dmr_operate(skb, info, DMR_VERB_POINT_NEW, dmr_point_new_fill);
 }
 
 static int dmr_point_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DM_REPLICA_JOB_TYPE_DELETE_SNAPSHOT, dmr_point_del_fill);
+	return dmr_operate(skb, info, DMR_VERB_POINT_DEL, dmr_point_del_fill);
 }
 
 static int dmr_failover_initiate_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DM_REPLICA_JOB_TYPE_INITIATE_FAILOVER, dmr_begin_fill);
+	return dmr_operate(skb, info, DMR_VERB_INITIATE, dmr_begin_fill);
 }
 
 static int dmr_failover_revert_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DM_REPLICA_JOB_TYPE_REVERT_FAILOVER, dmr_end_fill);
+	return dmr_operate(skb, info, DMR_VERB_REVERT, dmr_end_fill);
 }
 
 static int dmr_test_start_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DM_REPLICA_JOB_TYPE_TEST_START, dmr_begin_fill);
+	return dmr_operate(skb, info, DMR_VERB_TEST_START, dmr_begin_fill);
 }
 
 static int dmr_test_stop_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DM_REPLICA_JOB_TYPE_TEST_STOP, dmr_end_fill);
+	return dmr_operate(skb, info, DMR_VERB_TEST_STOP, dmr_end_fill);
+}
+
+static int dmr_failover_commit_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return dmr_operate(skb, info, DMR_VERB_COMMIT, dmr_timeout);
+}
+
+static int dmr_replication_suspend_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return dmr_operate(skb, info, DMR_VERB_SUSPEND, dmr_timeout);
+}
+
+static int dmr_replication_resume_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return dmr_operate(skb, info, DMR_VERB_RESUME, dmr_plain_fill);
+}
+
+static int dmr_relationship_remove_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return dmr_operate(skb, info, DMR_VERB_REMOVE, dmr_remove_fill);
+}
+
+static int dmr_store_grow_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return dmr_operate(skb, info, DMR_VERB_GROW, dmr_plain_fill);
+}
+
+static int dmr_home_move_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return dmr_operate(skb, info, DMR_VERB_MOVE_HOME, dmr_plain_fill);
+}
+
+static int dmr_settings_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return dmr_operate(skb, info, DMR_VERB_SETTINGS, dmr_settings_fill);
+}
+
+static int dmr_adapter_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return dmr_operate(skb, info, DMR_VERB_ADAPTERS, dmr_adapter_set_fill);
+}
+
+static int dmr_adapter_del_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return dmr_operate(skb, info, DMR_VERB_ADAPTERS, dmr_adapter_del_fill);
+}
+
+/* Suspend and resume touch memory only; terminate is an operation. */
+static int dmr_job_set_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *id = info->attrs[DM_REPLICA_A_JOB_ID];
+	struct nlattr *request = info->attrs[DM_REPLICA_A_JOB_REQUEST];
+	struct dmr_system *sys;
+	struct dmr_job *job;
+	const char *msg;
+	int r;
+
+	r = dmr_refuse_unprivileged(skb, info);
+	if (r)
+		return r;
+	if (!id)
+		return dmr_nl_refuse_missing(info, DM_REPLICA_A_JOB_ID,
+					     "say which job, by its id");
+	if (!request)
+		return dmr_nl_refuse_missing(info, DM_REPLICA_A_JOB_REQUEST,
+					     "say what to do: 2 start, 3 suspend, 4 terminate");
+	if (nla_get_u32(request) == DM_REPLICA_JOB_REQUEST_TERMINATE)
+		return dmr_operate(skb, info, DMR_VERB_JOB_CANCEL, dmr_job_cancel_fill);
+
+	trace_dmr_request(info->genlhdr->cmd);
+	sys = dmr_request_system(info);
+	if (IS_ERR(sys))
+		return PTR_ERR(sys);
+	job = dmr_job_find(sys, nla_get_u64(id));
+	if (!job) {
+		r = dmr_nl_refuse_request(info, id, -ENOENT, DM_REPLICA_CODE_NOT_FOUND,
+					  "no such job: ended jobs are listed for five minutes");
+		goto out;
+	}
+	r = dmr_move_request(sys, job, nla_get_u32(request), &msg);
+	if (r)
+		dmr_nl_refuse_request(info, request, -EBADE, DM_REPLICA_CODE_INVALID_STATE, msg);
+	else
+		trace_dmr_reply(info->genlhdr->cmd, DM_REPLICA_CODE_COMPLETED);
+	dmr_job_put(job);
+out:
+	dmr_system_put(sys);
+	return r;
 }
 
 static int dmr_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info)
@@ -900,7 +709,7 @@ static int dmr_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info)
 	if (r)
 		return r;
 	if (!hold)
-		return dmr_refuse_missing(info, DM_REPLICA_A_OP_HOLD,
+		return dmr_nl_refuse_missing(info, DM_REPLICA_A_OP_HOLD,
 					  "say 1 to hold the vacuum still, 0 to let it go on");
 	sys = dmr_request_system(info);
 	if (IS_ERR(sys))
@@ -1041,8 +850,9 @@ static const struct genl_ops dmr_ops[] = {
 	},
 	{
 		.cmd = DM_REPLICA_CMD_POINT_GET,
-		.start = dmr_dump_filtered_start,
+		.start = dmr_point_get_start,
 		.dumpit = dmr_point_get_dumpit,
+		.done = dmr_point_get_done,
 		.policy = dmr_point_get_policy,
 		.maxattr = ARRAY_SIZE(dmr_point_get_policy) - 1,
 	},
@@ -1103,6 +913,91 @@ static const struct genl_ops dmr_ops[] = {
 		.maxattr = ARRAY_SIZE(dmr_vacuum_set_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
+	{
+		.cmd = DM_REPLICA_CMD_FAILOVER_COMMIT,
+		.doit = dmr_failover_commit_doit,
+		.policy = dmr_failover_commit_policy,
+		.maxattr = ARRAY_SIZE(dmr_failover_commit_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_REPLICATION_SUSPEND,
+		.doit = dmr_replication_suspend_doit,
+		.policy = dmr_replication_suspend_policy,
+		.maxattr = ARRAY_SIZE(dmr_replication_suspend_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_REPLICATION_RESUME,
+		.doit = dmr_replication_resume_doit,
+		.policy = dmr_replication_resume_policy,
+		.maxattr = ARRAY_SIZE(dmr_replication_resume_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_RELATIONSHIP_REMOVE,
+		.doit = dmr_relationship_remove_doit,
+		.policy = dmr_relationship_remove_policy,
+		.maxattr = ARRAY_SIZE(dmr_relationship_remove_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_STORE_GROW,
+		.doit = dmr_store_grow_doit,
+		.policy = dmr_store_grow_policy,
+		.maxattr = ARRAY_SIZE(dmr_store_grow_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_HOME_MOVE,
+		.doit = dmr_home_move_doit,
+		.policy = dmr_home_move_policy,
+		.maxattr = ARRAY_SIZE(dmr_home_move_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_JOB_SET,
+		.doit = dmr_job_set_doit,
+		.policy = dmr_job_set_policy,
+		.maxattr = ARRAY_SIZE(dmr_job_set_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_SETTINGS_GET,
+		.doit = dmr_settings_get_doit,
+		.start = dmr_dump_filtered_start,
+		.dumpit = dmr_settings_get_dumpit,
+		.policy = dmr_settings_get_policy,
+		.maxattr = ARRAY_SIZE(dmr_settings_get_policy) - 1,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_SETTINGS_SET,
+		.doit = dmr_settings_set_doit,
+		.policy = dmr_settings_set_policy,
+		.maxattr = ARRAY_SIZE(dmr_settings_set_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_ADAPTER_GET,
+		.start = dmr_dump_filtered_start,
+		.dumpit = dmr_adapter_get_dumpit,
+		.policy = dmr_adapter_get_policy,
+		.maxattr = ARRAY_SIZE(dmr_adapter_get_policy) - 1,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_ADAPTER_SET,
+		.doit = dmr_adapter_set_doit,
+		.policy = dmr_adapter_set_policy,
+		.maxattr = ARRAY_SIZE(dmr_adapter_set_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_ADAPTER_DEL,
+		.doit = dmr_adapter_del_doit,
+		.policy = dmr_adapter_del_policy,
+		.maxattr = ARRAY_SIZE(dmr_adapter_del_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
 };
 
 static const struct genl_multicast_group dmr_groups[] = {
@@ -1117,7 +1012,7 @@ static const struct genl_multicast_group dmr_groups[] = {
 };
 
 /* Block devices are not in network namespaces, and operations may take long. */
-static struct genl_family dmr_family __ro_after_init = {
+struct genl_family dmr_family __ro_after_init = {
 	.name = DM_REPLICA_FAMILY_NAME,
 	.version = DM_REPLICA_FAMILY_VERSION,
 	.netnsok = false,

@@ -137,7 +137,8 @@ void dmr_disks_announce(struct dmr_system *sys, enum dmr_kind kind, bool online)
 	char *envp[] = { online ? "DM_REPLICA_VIEW=online" : "DM_REPLICA_VIEW=offline", NULL };
 	u32 i;
 
-	trace_dmr_view(sys->sb->name, kind == DMR_TEST ? "test" : "live", online,
+	trace_dmr_view(sys->sb->name, kind == DMR_TEST ? "test" :
+		       kind == DMR_LIVE ? "live" : "replica", online,
 		       kind == DMR_TEST ? sys->sb->test.base : sys->sb->live.base);
 	for (i = 0; i < sys->sb->nr_disks; i++) {
 		struct gendisk *gd = sys->disks[i].gd[kind];
@@ -238,70 +239,279 @@ struct dmr_point *dmr_point_by_number(struct dmr_sb *sb, u64 number)
  * Running them
  *----------------------------------------------------------------*/
 
-/** dmr_op_text() - what a type of operation does.  Return: constant text. */
-const char *dmr_op_text(u32 type)
+#define IN(state)	(1u << (state))
+#define IN_ANY		(IN(2) | IN(3) | IN(5) | IN(6) | IN(7))
+
+/**
+ * struct dmr_verb_info - one operation
+ * @name: as replicactl has it.
+ * @legal: states in which it may be asked for, as dmr_system_state() shows them.
+ * @unsuspended: not while replication is suspended, whatever the state.
+ * @inward: the module asks it of itself: no job, and no state forbids it.
+ * @job: DM_REPLICA_JOB_TYPE_*.
+ * @text: what it does, for its job.
+ * @run: does it, with op_mutex held.
+ *
+ * Which operation is legal in which state is decided here and nowhere else;
+ * Documentation/states-and-codes.md is held against it by scripts/check-states.
+ */
+struct dmr_verb_info {
+	const char *name;
+	u32 legal;
+	bool unsuspended;
+	bool inward;
+	u32 job;
+	const char *text;
+	void (*run)(struct dmr_op *op, struct dmr_job *job);
+};
+
+static const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
+	[DMR_VERB_POINT_NEW] = {
+		.name = "recovery-point create",
+		.legal = IN(2) | IN(3) | IN(5),
+		.unsuspended = true,
+		.job = DM_REPLICA_JOB_TYPE_SNAPSHOT,
+		.text = "make a recovery point",
+		.run = dmr_op_point,
+	},
+	[DMR_VERB_POINT_DEL] = {
+		.name = "recovery-point drop",
+		.legal = IN(3) | IN(5) | IN(7),
+		.job = DM_REPLICA_JOB_TYPE_DELETE_SNAPSHOT,
+		.text = "drop a recovery point",
+		.run = dmr_op_drop,
+	},
+	[DMR_VERB_INITIATE] = {
+		.name = "failover",
+		.legal = IN(3) | IN(7),
+		.job = DM_REPLICA_JOB_TYPE_INITIATE_FAILOVER,
+		.text = "initiate failover",
+		.run = dmr_op_initiate,
+	},
+	[DMR_VERB_REVERT] = {
+		.name = "revert",
+		.legal = IN(5),
+		.job = DM_REPLICA_JOB_TYPE_REVERT_FAILOVER,
+		.text = "revert failover",
+		.run = dmr_op_revert,
+	},
+	[DMR_VERB_COMMIT] = {
+		.name = "commit",
+		.legal = IN(5),
+		.job = DM_REPLICA_JOB_TYPE_COMMIT_FAILOVER,
+		.text = "commit failover",
+		.run = dmr_op_commit,
+	},
+	[DMR_VERB_TEST_START] = {
+		.name = "test-failover start",
+		.legal = IN(3) | IN(5) | IN(7),
+		.job = DM_REPLICA_JOB_TYPE_TEST_START,
+		.text = "start test failover",
+		.run = dmr_op_test_start,
+	},
+	[DMR_VERB_TEST_STOP] = {
+		.name = "test-failover stop",
+		.legal = IN(3) | IN(5) | IN(7),
+		.job = DM_REPLICA_JOB_TYPE_TEST_STOP,
+		.text = "stop test failover",
+		.run = dmr_op_test_stop,
+	},
+	[DMR_VERB_SUSPEND] = {
+		.name = "suspend",
+		.legal = IN(3) | IN(5) | IN(7),
+		.job = DM_REPLICA_JOB_TYPE_STATE_CHANGE,
+		.text = "suspend replication",
+		.run = dmr_op_suspend,
+	},
+	[DMR_VERB_RESUME] = {
+		.name = "resume",
+		.legal = IN(3) | IN(5) | IN(7),
+		.job = DM_REPLICA_JOB_TYPE_STATE_CHANGE,
+		.text = "resume replication",
+		.run = dmr_op_resume,
+	},
+	[DMR_VERB_REMOVE] = {
+		.name = "remove",
+		.legal = IN(2) | IN(3) | IN(6) | IN(7),
+		.job = DM_REPLICA_JOB_TYPE_REMOVE_RELATIONSHIP,
+		.text = "remove the relationship",
+		.run = dmr_op_remove,
+	},
+	[DMR_VERB_GROW] = {
+		.name = "grow",
+		.legal = IN_ANY,
+		.job = DM_REPLICA_JOB_TYPE_MODIFY_SETTINGS,
+		.text = "grow the store",
+		.run = dmr_op_grow,
+	},
+	[DMR_VERB_MOVE_HOME] = {
+		.name = "move-home",
+		.legal = IN(0) | IN(6),
+		.job = DM_REPLICA_JOB_TYPE_MERGE,
+		.text = "move home",
+		.run = dmr_op_move_home,
+	},
+	[DMR_VERB_JOB_CANCEL] = {
+		.name = "job cancel",
+		.legal = IN(6),
+		.job = DM_REPLICA_JOB_TYPE_STATE_CHANGE,
+		.text = "terminate a move home",
+		.run = dmr_op_job_cancel,
+	},
+	[DMR_VERB_SETTINGS] = {
+		.name = "settings",
+		.legal = IN_ANY,
+		.job = DM_REPLICA_JOB_TYPE_MODIFY_SETTINGS,
+		.text = "change settings",
+		.run = dmr_op_settings,
+	},
+	[DMR_VERB_ADAPTERS] = {
+		.name = "network",
+		.legal = IN_ANY,
+		.job = DM_REPLICA_JOB_TYPE_MODIFY_SETTINGS,
+		.text = "change network adapter settings",
+		.run = dmr_op_adapters,
+	},
+	[DMR_VERB_MAKE_ROOM] = {
+		.name = "make room",
+		.legal = IN(3) | IN(5) | IN(7),
+		.job = DM_REPLICA_JOB_TYPE_DELETE_SNAPSHOT,
+		.text = "drop the oldest recovery point: the store is full",
+		.run = dmr_op_make_room,
+	},
+	[DMR_VERB_REMOVED] = {
+		.name = "removed",
+		.inward = true,
+		.run = dmr_op_removed,
+	},
+};
+
+/** dmr_op_text() - what an operation does.  Return: constant text. */
+const char *dmr_op_text(enum dmr_verb verb)
 {
-	switch (type) {
-	case DM_REPLICA_JOB_TYPE_SNAPSHOT:
-		return "make a recovery point";
-	case DM_REPLICA_JOB_TYPE_DELETE_SNAPSHOT:
-		return "drop a recovery point";
-	case DM_REPLICA_JOB_TYPE_INITIATE_FAILOVER:
-		return "initiate failover";
-	case DM_REPLICA_JOB_TYPE_REVERT_FAILOVER:
-		return "revert failover";
-	case DM_REPLICA_JOB_TYPE_TEST_START:
-		return "start test failover";
-	case DM_REPLICA_JOB_TYPE_TEST_STOP:
-		return "stop test failover";
-	default:
-		return "operation";
+	return dmr_verbs[verb].text ?: dmr_verbs[verb].name;
+}
+
+/* Why it is not legal now, in the words of who asked. */
+static const char *dmr_why_not(enum dmr_verb verb, u32 state)
+{
+	switch (state) {
+	case DM_REPLICA_STATE_DISABLED:
+		return "the relationship was removed; detach, and make a new one";
+	case DM_REPLICA_STATE_COMMITTED:
+		if (verb == DMR_VERB_REVERT)
+			return "the failover was committed; there is nothing to go back to";
+		if (verb == DMR_VERB_COMMIT)
+			return "the failover was committed already";
+		return "the failover was committed; this is a replica no more";
+	case DM_REPLICA_STATE_RECOVERED:
+		if (verb == DMR_VERB_INITIATE)
+			return "failed over already; revert or commit first";
+		return "failed over; revert or commit first";
+	case DM_REPLICA_STATE_SUSPENDED:
+		if (verb == DMR_VERB_POINT_NEW)
+			return "replication is suspended; resume it first";
+		break;
+	case DM_REPLICA_STATE_WAITING_FOR_INITIAL_REPLICATION:
+		return verb == DMR_VERB_MOVE_HOME || verb == DMR_VERB_JOB_CANCEL ?
+		       "nothing moves home before a commit" :
+		       "there is no recovery point yet; make one first";
 	}
+	switch (verb) {
+	case DMR_VERB_REVERT:
+		return "not failed over; there is nothing to revert";
+	case DMR_VERB_COMMIT:
+		return "not failed over; there is nothing to commit";
+	case DMR_VERB_MOVE_HOME:
+	case DMR_VERB_JOB_CANCEL:
+		return "nothing moves home before a commit";
+	default:
+		return "not possible in this state";
+	}
+}
+
+static bool dmr_op_legal(struct dmr_op *op)
+{
+	const struct dmr_verb_info *info = &dmr_verbs[op->verb];
+	u32 state = dmr_system_state(op->sys);
+
+	if (info->inward)
+		return true;
+	if (!(info->legal & IN(state))) {
+		dmr_refuse_state(op, dmr_why_not(op->verb, state));
+		return false;
+	}
+	if (info->unsuspended && (op->sys->sb->flags & DMR_SB_SUSPENDED)) {
+		dmr_refuse_state(op, "replication is suspended; resume it first");
+		return false;
+	}
+	return true;
+}
+
+/* One try, with op_mutex held.  *@job is made with the first that may begin. */
+static void dmr_op_try(struct dmr_op *op, struct dmr_job **job)
+{
+	const struct dmr_verb_info *info = &dmr_verbs[op->verb];
+
+	op->open = false;
+	op->err = 0;
+	op->code = DM_REPLICA_CODE_COMPLETED;
+	op->msg = NULL;
+	if (!dmr_op_allowed(op))
+		return;
+	if (!*job && !info->inward) {
+		*job = dmr_job_new(op->sys, info->job, info->text);
+		dmr_job_run(*job);
+	}
+	if (dmr_op_legal(op))
+		info->run(op, *job);
+}
+
+/* Who asked may have gone; dm says nothing when a device is closed. */
+static bool dmr_op_wait_open(struct dmr_op *op, unsigned long deadline, unsigned int *ms)
+{
+	if (!op->open || !time_before(jiffies, deadline))
+		return false;
+	if (READ_ONCE(op->left))
+		return false;
+	msleep(*ms);
+	*ms = min(*ms * 2, 100U);
+	return true;
 }
 
 static void dmr_op_work(struct work_struct *work)
 {
 	struct dmr_op *op = container_of(work, struct dmr_op, work);
 	struct dmr_system *sys = op->sys;
+	unsigned long deadline = jiffies + msecs_to_jiffies(op->wait);
 	struct dmr_job *job = NULL;
-	bool changed = false;
-	unsigned int noio;
+	unsigned int noio, ms = 1;
+	bool changed;
 
 	/* Reclaim must not wait for writes that wait for this operation. */
 	noio = memalloc_noio_save();
 	mutex_lock(&sys->op_mutex);
-	trace_dmr_op_begin(sys->sb->name, op->type);
-	if (dmr_op_allowed(op)) {
-		job = dmr_job_new(sys, op->type, dmr_op_text(op->type));
-		dmr_job_run(job);
-		switch (op->type) {
-		case DM_REPLICA_JOB_TYPE_SNAPSHOT:
-			dmr_op_point(op);
+	trace_dmr_op_begin(sys->sb->name, dmr_verbs[op->verb].job);
+	for (;;) {
+		dmr_op_try(op, &job);
+		if (!op->open)
 			break;
-		case DM_REPLICA_JOB_TYPE_DELETE_SNAPSHOT:
-			dmr_op_drop(op);
+		/* R12: whatever waits for openers holds up no other operation. */
+		mutex_unlock(&sys->op_mutex);
+		if (!dmr_op_wait_open(op, deadline, &ms)) {
+			mutex_lock(&sys->op_mutex);
 			break;
-		case DM_REPLICA_JOB_TYPE_INITIATE_FAILOVER:
-			dmr_op_begin(op, DMR_LIVE);
-			break;
-		case DM_REPLICA_JOB_TYPE_REVERT_FAILOVER:
-			dmr_op_end(op, DMR_LIVE, job);
-			break;
-		case DM_REPLICA_JOB_TYPE_TEST_START:
-			dmr_op_begin(op, DMR_TEST);
-			break;
-		case DM_REPLICA_JOB_TYPE_TEST_STOP:
-			dmr_op_end(op, DMR_TEST, job);
-			break;
-		default:
-			dmr_refuse(op, -EOPNOTSUPP, DM_REPLICA_CODE_NOT_SUPPORTED,
-				   "this module does not know that operation");
 		}
-		changed = !op->err;
+		mutex_lock(&sys->op_mutex);
 	}
+	if (op->open && READ_ONCE(op->left))
+		dmr_refuse_timeout(op, "who asked has gone; nothing was changed");
+	else if (op->open && op->wait_asked)
+		dmr_refuse_timeout(op, "a device was still open when the time ran out; nothing was changed");
+	changed = !op->err;
 	if (job)
 		op->job = job->id;
-	trace_dmr_op_end(sys->sb->name, op->type, op->code, op->job);
+	trace_dmr_op_end(sys->sb->name, dmr_verbs[op->verb].job, op->code, op->job);
 	/* Who has the answer finds its job ended, and no detach ends it otherwise. */
 	if (op->code != DM_REPLICA_CODE_JOB_STARTED)
 		dmr_job_end(job, op->code, op->err ? op->msg : NULL);
@@ -321,24 +531,25 @@ static void dmr_op_work(struct work_struct *work)
 /**
  * dmr_op_new() - an operation to be filled in and run
  * @sys: the system; a reference of its own is taken.
- * @type: DM_REPLICA_JOB_TYPE_*.
+ * @verb: which.
  *
  * Context: may sleep.
  * Return: it, or NULL without memory.
  */
-struct dmr_op *dmr_op_new(struct dmr_system *sys, u32 type)
+struct dmr_op *dmr_op_new(struct dmr_system *sys, enum dmr_verb verb)
 {
-	struct dmr_op *op = kzalloc(sizeof(*op), GFP_KERNEL);
+	struct dmr_op *op = kzalloc(sizeof(*op), GFP_NOIO);
 
 	if (!op)
 		return NULL;
 	kref_init(&op->ref);
 	kref_get(&sys->ref);
 	op->sys = sys;
-	op->type = type;
+	op->verb = verb;
 	op->expect_state = ~0ULL;
 	op->expect_writes = ~0ULL;
 	op->timeout = DMR_DRAIN_MS;
+	op->wait = DMR_WAIT_MS;
 	init_completion(&op->done);
 	INIT_WORK(&op->work, dmr_op_work);
 	return op;
@@ -349,6 +560,7 @@ static void dmr_op_release(struct kref *ref)
 	struct dmr_op *op = container_of(ref, struct dmr_op, ref);
 
 	dmr_system_put(op->sys);
+	kfree(op->change);
 	kfree(op);
 }
 
@@ -359,13 +571,25 @@ void dmr_op_put(struct dmr_op *op)
 }
 
 /**
+ * dmr_op_queue() - run an operation that nobody waits for
+ * @op: filled in; the caller's reference goes with it.
+ *
+ * Context: any that may take the workqueue's lock.
+ */
+void dmr_op_queue(struct dmr_op *op)
+{
+	queue_work(op->sys->ops_wq, &op->work);
+}
+
+/**
  * dmr_op_run() - run an operation and wait for it
  * @op: filled in.
  *
  * Context: may sleep; not with any of the system's locks held.
  * Return: 0 and op->code is 0 or 4096; a negative errno with op->code and
- * op->msg; -EINTR if the caller was killed: the operation goes on, and nothing
- * of @op but its reference is the caller's any more.
+ * op->msg; -EINTR if the caller was killed: the operation goes on, unless it
+ * waits for openers, and nothing of @op but its reference is the caller's any
+ * more.
  */
 int dmr_op_run(struct dmr_op *op)
 {
@@ -373,7 +597,9 @@ int dmr_op_run(struct dmr_op *op)
 		op->timeout = DMR_DRAIN_MS;
 	kref_get(&op->ref);
 	queue_work(op->sys->ops_wq, &op->work);
-	if (wait_for_completion_killable(&op->done))
+	if (wait_for_completion_killable(&op->done)) {
+		WRITE_ONCE(op->left, true);
 		return -EINTR;	/* the worker may be writing to @op */
+	}
 	return op->err;
 }

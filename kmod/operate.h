@@ -19,6 +19,12 @@ void dmr_refuse_super(struct dmr_op *op, int r);
 	dmr_refuse(op, -EBADE, DM_REPLICA_CODE_INVALID_STATE, msg)
 #define dmr_refuse_busy(op, msg) \
 	dmr_refuse(op, -EBUSY, DM_REPLICA_CODE_IN_USE, msg)
+/* The only refusal that waiting may mend: see dmr_op_work(). */
+#define dmr_refuse_open(op, msg) \
+	do { \
+		(op)->open = true; \
+		dmr_refuse_busy(op, msg); \
+	} while (0)
 #define dmr_refuse_timeout(op, msg) \
 	dmr_refuse(op, -ETIMEDOUT, DM_REPLICA_CODE_TIMEOUT, msg)
 #define dmr_refuse_memory(op) \
@@ -42,14 +48,30 @@ void dmr_disks_unlock(struct dmr_system *sys, enum dmr_kind kind);
 bool dmr_disks_open(struct dmr_system *sys, enum dmr_kind kind);
 void dmr_disks_announce(struct dmr_system *sys, enum dmr_kind kind, bool online);
 
-const char *dmr_op_text(u32 type);
+const char *dmr_op_text(enum dmr_verb verb);
 
-/* point.c */
-void dmr_op_point(struct dmr_op *op);
-void dmr_op_drop(struct dmr_op *op);
+/* The operations, by file */
+void dmr_op_point(struct dmr_op *op, struct dmr_job *job);
+void dmr_op_drop(struct dmr_op *op, struct dmr_job *job);
+void dmr_op_make_room(struct dmr_op *op, struct dmr_job *job);
 
-/* failover.c */
-void dmr_op_begin(struct dmr_op *op, enum dmr_kind kind);
-void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *job);
+void dmr_op_initiate(struct dmr_op *op, struct dmr_job *job);
+void dmr_op_revert(struct dmr_op *op, struct dmr_job *job);
+void dmr_op_test_start(struct dmr_op *op, struct dmr_job *job);
+void dmr_op_test_stop(struct dmr_op *op, struct dmr_job *job);
+
+void dmr_op_commit(struct dmr_op *op, struct dmr_job *job);
+void dmr_op_remove(struct dmr_op *op, struct dmr_job *job);
+void dmr_op_removed(struct dmr_op *op, struct dmr_job *job);
+
+void dmr_op_suspend(struct dmr_op *op, struct dmr_job *job);
+void dmr_op_resume(struct dmr_op *op, struct dmr_job *job);
+void dmr_op_settings(struct dmr_op *op, struct dmr_job *job);
+void dmr_op_adapters(struct dmr_op *op, struct dmr_job *job);
+
+void dmr_op_grow(struct dmr_op *op, struct dmr_job *job);
+
+void dmr_op_move_home(struct dmr_op *op, struct dmr_job *job);
+void dmr_op_job_cancel(struct dmr_op *op, struct dmr_job *job);
 
 #endif /* DMR_OPERATE_H */

@@ -89,14 +89,16 @@ static struct dmr_version *dmr_partial_take(struct dmr_io *io, struct bio *bio, 
 		dmr_io_again(io, bio, false);
 		return NULL;
 	}
-	if (!dmr_slots_alloc(&sys->slots, 1, &slot))
+	if (!dmr_slots_alloc(&sys->slots, 1, dmr_io_spare(io), &slot))
 		slot = DMR_SLOT_NONE;
 	memset(new, 0, sizeof(*new));
 	new->key = key;
 	new->epoch = epoch;
 
 	spin_lock_irqsave(lock, flags);
-	v = dmr_map_find(&sys->map, key, epoch);
+	v = dmr_map_held(&sys->map, key);	/* BUSY, too */
+	if (!v)
+		v = dmr_map_find(&sys->map, key, epoch);
 	if (v) {
 		state = atomic_read(&v->state);
 		if (state & (DMR_V_BUSY | DMR_V_WRITERS)) {
@@ -138,6 +140,7 @@ static struct dmr_version *dmr_partial_take(struct dmr_io *io, struct bio *bio, 
 	goto out;
 full:
 	v = NULL;
+	dmr_space_full(sys);
 	*r = -ENOSPC;		/* R8 */
 out:
 	spin_unlock_irqrestore(lock, flags);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Recovery points: making and dropping them. */
 #include "operate.h"
+#include "retention.h"
 
 /*
  * A point that came to nothing leaves head writes in the next epoch: they never
@@ -47,31 +48,51 @@ void dmr_point_drain_work(struct work_struct *work)
 	dmr_switch_over(sys);
 }
 
+/*
+ * Points leave the draft; @drop has a bit for each that goes.  The epochs that
+ * remain are in order as before.
+ */
+static u32 dmr_draft_drop(struct dmr_sb *draft, const unsigned long *drop)
+{
+	u32 from, to = 0, gone;
+
+	for (from = 0; from < draft->nr_points; from++)
+		if (!test_bit(from, drop))
+			draft->points[to++] = draft->points[from];
+	gone = draft->nr_points - to;
+	memset(&draft->points[to], 0, gone * sizeof(draft->points[0]));
+	draft->nr_points = to;
+	draft->settings.points_dropped += gone;
+	return gone;
+}
+
+/* The rules of retention, as part of the same edit that makes the point. */
+static void dmr_draft_retain(struct dmr_sb *draft, u64 now)
+{
+	const u32 held[] = { draft->live.epoch ? draft->live.base : DMR_EPOCH_NONE,
+			     draft->test.epoch ? draft->test.base : DMR_EPOCH_NONE };
+	DECLARE_BITMAP(drop, DMR_MAX_POINTS);
+
+	bitmap_zero(drop, DMR_MAX_POINTS);
+	if (dmr_retention(&draft->settings, draft->points, draft->nr_points, now, held,
+			  ARRAY_SIZE(held), drop))
+		dmr_draft_drop(draft, drop);
+}
+
 /**
  * dmr_op_point() - make a recovery point of all disks (R15)
  * @op: kind and name; point is set.
+ * @job: its job; not used.
  */
-void dmr_op_point(struct dmr_op *op)
+void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 {
 	struct dmr_system *sys = op->sys;
 	struct dmr_table *pending, *after = NULL;
+	u64 now = ktime_get_real_ns();
 	struct dmr_point *point;
 	struct dmr_sb *draft;
 	int r;
 
-	switch (sys->sb->state) {
-	case DM_REPLICA_STATE_WAITING_FOR_INITIAL_REPLICATION:
-	case DM_REPLICA_STATE_REPLICATING:
-	case DM_REPLICA_STATE_RECOVERED:
-		break;
-	default:
-		return dmr_refuse_state(op, "no recovery point can be made in this state");
-	}
-	if (sys->sb->flags & DMR_SB_SUSPENDED)
-		return dmr_refuse_state(op, "replication is suspended; resume it first");
-	if (sys->sb->nr_points >= DMR_MAX_POINTS)
-		return dmr_refuse(op, -ENOSPC, DM_REPLICA_CODE_FAILED,
-				  "the system has as many points as it can; drop one first");
 	if (READ_ONCE(sys->draining))
 		return dmr_refuse_timeout(op, "writes from before the last point still have not ended");
 	r = dmr_catch_up(sys);
@@ -79,6 +100,10 @@ void dmr_op_point(struct dmr_op *op)
 		return dmr_refuse_super(op, r);
 
 	draft = dmr_draft(sys);
+	dmr_draft_retain(draft, now);
+	if (draft->nr_points >= DMR_MAX_POINTS)
+		return dmr_refuse(op, -ENOSPC, DM_REPLICA_CODE_FAILED,
+				  "the system has as many points as it can; drop one first");
 	point = &draft->points[draft->nr_points];
 	memset(point, 0, sizeof(*point));
 	point->epoch = draft->cur_epoch;
@@ -102,6 +127,8 @@ void dmr_op_point(struct dmr_op *op)
 	WRITE_ONCE(sys->draining, true);
 	dmr_table_publish(sys, pending);
 	point->time = ktime_get_real_ns();
+	draft->settings.points_made++;
+	draft->settings.last_point_time = point->time;
 	r = dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout));
 	if (!r) {
 		/* The table in force is the pending one, all before it can go. */
@@ -130,39 +157,70 @@ void dmr_op_point(struct dmr_op *op)
 	}
 	dmr_table_publish(sys, after);
 	op->point = point->number;
+	WRITE_ONCE(sys->point_writes, dmr_view_writes(sys, DMR_REPLICA));
+	WRITE_ONCE(sys->point_bytes, dmr_replicated_bytes(sys));
+}
+
+/* R14: points and overlays hold each other. */
+static bool dmr_point_held(const struct dmr_sb *sb, const struct dmr_point *point)
+{
+	return (sb->live.epoch && sb->live.base == point->epoch) ||
+	       (sb->test.epoch && sb->test.base == point->epoch);
+}
+
+static void dmr_drop_one(struct dmr_op *op, struct dmr_sb *draft, struct dmr_point *point)
+{
+	DECLARE_BITMAP(drop, DMR_MAX_POINTS);
+	int r;
+
+	bitmap_zero(drop, DMR_MAX_POINTS);
+	__set_bit(point - draft->points, drop);
+	dmr_draft_drop(draft, drop);
+	r = dmr_super_commit(op->sys, draft, "drop point");
+	if (r)
+		return dmr_refuse_super(op, r);
+	/* Without memory the old table stays: it keeps more than it must. */
+	dmr_publish(op->sys, DMR_DRAIN_MS);
 }
 
 /**
  * dmr_op_drop() - drop a recovery point
  * @op: point says which.
+ * @job: its job; not used.
  */
-void dmr_op_drop(struct dmr_op *op)
+void dmr_op_drop(struct dmr_op *op, struct dmr_job *job)
 {
-	struct dmr_system *sys = op->sys;
-	struct dmr_point *point;
-	struct dmr_sb *draft;
-	u32 at;
-	int r;
+	struct dmr_sb *draft = dmr_draft(op->sys);
+	struct dmr_point *point = dmr_point_by_number(draft, op->point);
 
-	if (sys->sb->state != DM_REPLICA_STATE_REPLICATING &&
-	    sys->sb->state != DM_REPLICA_STATE_RECOVERED)
-		return dmr_refuse_state(op, "no recovery point can be dropped in this state");
-	draft = dmr_draft(sys);
-	point = dmr_point_by_number(draft, op->point);
 	if (!point)
 		return dmr_refuse_point(op);
-	/* R14: points and overlays hold each other. */
-	if ((draft->live.epoch && draft->live.base == point->epoch) ||
-	    (draft->test.epoch && draft->test.base == point->epoch))
+	if (dmr_point_held(draft, point))
 		return dmr_refuse_busy(op, "a failover runs from this point; end it first");
+	dmr_drop_one(op, draft, point);
+}
 
-	at = point - draft->points;
-	memmove(point, point + 1, (draft->nr_points - at - 1) * sizeof(*point));
-	draft->nr_points--;
-	memset(&draft->points[draft->nr_points], 0, sizeof(*point));
-	r = dmr_super_commit(sys, draft, "drop point");
-	if (r)
-		return dmr_refuse_super(op, r);
-	/* Without memory the old table stays: it keeps more than it must. */
-	dmr_publish(sys, DMR_DRAIN_MS);
+/**
+ * dmr_op_make_room() - R8: the store is full, and its policy gives up old points
+ * @op: nothing is asked for.
+ * @job: its job; not used.
+ *
+ * The oldest that no failover runs from; never the last one there is, since
+ * without a point nothing could be failed over to.
+ */
+void dmr_op_make_room(struct dmr_op *op, struct dmr_job *job)
+{
+	struct dmr_system *sys = op->sys;
+	struct dmr_sb *draft = dmr_draft(sys);
+	u32 i;
+
+	WRITE_ONCE(sys->full_asked, false);
+	for (i = 0; i + 1 < draft->nr_points; i++) {
+		if (dmr_point_held(draft, &draft->points[i]))
+			continue;
+		DMWARN("%s: the store is full: dropping recovery point %llu", draft->name,
+		       draft->points[i].number);
+		return dmr_drop_one(op, draft, &draft->points[i]);
+	}
+	dmr_refuse_state(op, "the store is full, and no recovery point can be given up; grow it");
 }

@@ -66,8 +66,8 @@ u32 dmr_retention(const struct dmr_settings *set, const struct dmr_point *points
 		/* Among the last so many, of which the new one is one. */
 		bool keep = nr - i < set->keep_last;
 
-		/* What the clock says is still to come is not older than anything. */
-		if (within && (time >= now || now - time <= within))
+		/* What the clock says is still to come is not too old either. */
+		if (within && time >= now - min(now, within))
 			keep = true;
 		for (r = 0; r < ARRAY_SIZE(rules); r++)
 			if (dmr_rule_keeps(&rules[r], time))

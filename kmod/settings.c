@@ -35,7 +35,6 @@ void dmr_settings_init(struct dmr_settings *set)
 	memset(set, 0, sizeof(*set));
 	set->space_low = DMR_DEFAULT_SPACE_LOW;
 	set->space_critical = DMR_DEFAULT_SPACE_CRITICAL;
-	set->full_policy = DM_REPLICA_FULL_POLICY_FAIL;
 	set->decide_within = DMR_DEFAULT_DECIDE_WITHIN;
 	set->vacuum_rate = DMR_UNLIMITED;
 }

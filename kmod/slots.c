@@ -42,9 +42,54 @@ void dmr_slots_exit(struct dmr_slots *slots)
 }
 
 /**
+ * dmr_slots_grow() - there are more slots now
+ * @slots: the allocator
+ * @sb: the new geometry, which only adds to the old one
+ *
+ * Slots are given out and given back meanwhile; the bitmap is copied under the
+ * lock, a bit a slot.
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int dmr_slots_grow(struct dmr_slots *slots, const struct dmr_sb *sb)
+{
+	unsigned long *taken, *old, flags;
+	u64 n, more = 0;
+
+	taken = kvcalloc(BITS_TO_LONGS(sb->slot_end), sizeof(long), GFP_KERNEL | __GFP_NOWARN);
+	if (!taken)
+		return -ENOMEM;
+	for (n = slots->end; n < sb->slot_end; n++) {
+		if (dmr_slot_usable(sb, n))
+			more++;
+		else
+			__set_bit(n, taken);
+		if (!(n & 0xffff))
+			cond_resched();
+	}
+	spin_lock_irqsave(&slots->lock, flags);
+	for (n = 0; n < slots->end / BITS_PER_LONG; n++)
+		taken[n] |= slots->taken[n];
+	/* The last word has bits of both. */
+	for (n *= BITS_PER_LONG; n < slots->end; n++)
+		if (test_bit(n, slots->taken))
+			__set_bit(n, taken);
+	old = slots->taken;
+	slots->taken = taken;
+	slots->end = sb->slot_end;
+	slots->total += more;
+	slots->free += more;
+	spin_unlock_irqrestore(&slots->lock, flags);
+	kvfree(old);
+	return 0;
+}
+
+/**
  * dmr_slots_alloc() - take a run of adjacent slots
  * @slots: the allocator
  * @want: how many would be good, at least 1
+ * @spare: free ones that are not for the caller
  * @first: set to the first one
  *
  * Any context.  Takes the first free place after the last one given out, as
@@ -52,14 +97,15 @@ void dmr_slots_exit(struct dmr_slots *slots)
  *
  * Return: how many were taken, 0 if none is free (R8).
  */
-u32 dmr_slots_alloc(struct dmr_slots *slots, u32 want, u32 *first)
+u32 dmr_slots_alloc(struct dmr_slots *slots, u32 want, u64 spare, u32 *first)
 {
 	unsigned long flags;
 	u32 at, got = 0;
 
 	spin_lock_irqsave(&slots->lock, flags);
-	if (!slots->free)
+	if (slots->free <= spare)
 		goto out;
+	want = min_t(u64, want, slots->free - spare);
 	at = find_next_zero_bit(slots->taken, slots->end, slots->rotor);
 	if (at >= slots->end)
 		at = find_next_zero_bit(slots->taken, slots->end, 0);

@@ -16,7 +16,8 @@ struct dmr_slots {
 
 int dmr_slots_init(struct dmr_slots *slots, const struct dmr_sb *sb);
 void dmr_slots_exit(struct dmr_slots *slots);
-u32 dmr_slots_alloc(struct dmr_slots *slots, u32 want, u32 *first);
+int dmr_slots_grow(struct dmr_slots *slots, const struct dmr_sb *sb);
+u32 dmr_slots_alloc(struct dmr_slots *slots, u32 want, u64 spare, u32 *first);
 int dmr_slots_claim(struct dmr_slots *slots, u32 slot);
 void dmr_slots_free(struct dmr_slots *slots, u32 slot);
 

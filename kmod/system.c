@@ -39,6 +39,9 @@ static void dmr_system_free(struct dmr_system *sys)
 	dmr_super_free(sys);
 	for (i = 0; i < DMR_KINDS; i++)
 		free_percpu(sys->writes[i]);
+	free_percpu(sys->bytes);
+	if (!IS_ERR_OR_NULL(sys->kcopyd))
+		dm_kcopyd_client_destroy(sys->kcopyd);
 	mempool_destroy(sys->versions);
 	mempool_destroy(sys->pages);
 	bioset_exit(&sys->bios);
@@ -72,6 +75,7 @@ static struct dmr_system *dmr_system_new(struct block_device *store)
 	bio_list_init(&sys->flushes);
 	bio_list_init(&sys->fuas);
 	init_llist_head(&sys->dirty);
+	init_waitqueue_head(&sys->throttle);
 	INIT_DELAYED_WORK(&sys->job_reaper, dmr_job_reap);
 	INIT_DELAYED_WORK(&sys->vacuum_work, dmr_vacuum_work);
 	INIT_WORK(&sys->drain_work, dmr_point_drain_work);
@@ -89,7 +93,10 @@ static struct dmr_system *dmr_system_new(struct block_device *store)
 		if (!sys->writes[i])
 			goto bad;
 	}
-	if (!sys->io_wq || !sys->commit_wq || !sys->versions || !sys->pages)
+	sys->bytes = alloc_percpu(u64);
+	sys->kcopyd = dm_kcopyd_client_create(NULL);
+	if (!sys->io_wq || !sys->commit_wq || !sys->versions || !sys->pages || !sys->bytes ||
+	    IS_ERR(sys->kcopyd))
 		goto bad;
 	if (bioset_init(&sys->bios, 64, 0, BIOSET_NEED_BVECS) || dmr_grace_init(&sys->grace) ||
 	    dmr_super_alloc(sys) || dmr_commit_alloc(sys))
@@ -370,6 +377,11 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 		DMERR("%s: the store is shorter than its superblock says", sys->store_name);
 		return -EUCLEAN;
 	}
+	if (sb->state == DM_REPLICA_STATE_DISABLED && !(sb->flags & DMR_SB_REMOVING)) {
+		DMERR("%s: the relationship was removed; the homes are plain disks",
+		      sys->store_name);
+		return -EUNATCH;
+	}
 	/* A host without an id is nobody in particular. */
 	if ((sb->flags & DMR_SB_ACTIVE) && memchr_inv(sb->active_host, 0, 16) &&
 	    memcmp(sb->active_host, t->host, 16) && !t->takeover) {
@@ -397,9 +409,7 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 		atomic64_set(&sys->overlay_versions[i], 0);
 	sys->ahead = false;
 
-	/* Slots, and versions of zeroes only beside them: as dmr_geometry() sized the ring. */
-	r = dmr_map_init(&sys->map, dmr_usable_slots(sb) + dmr_usable_slots(sb) / 4 + 1024,
-			 sys->versions);
+	r = dmr_map_init(&sys->map, dmr_map_versions(dmr_usable_slots(sb)), sys->versions);
 	if (r)
 		goto bad_load;
 	r = dmr_slots_init(&sys->slots, sb);
@@ -429,12 +439,17 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 	sys->tail_record = 0;
 	sys->tail_count = 0;
 	sys->ring_blocks = dmr_ring_blocks(sb);
+	sys->ring_from = sb->ring_from;
+	sys->ring_fresh = sys->ring_blocks - sb->ring_start;
 	sys->copy_state[sb->copy] = sb->state_number;
 	sys->copy_state[!sb->copy] = other_state;
 	sys->chunk_sectors = sb->chunk_bytes >> SECTOR_SHIFT;
 	sys->chunk_shift = ilog2(sys->chunk_sectors);
 	sys->job_next = sb->job_number + 1;
 	memcpy(sys->host, t->host, 16);
+	sys->move_paused = false;
+	sys->full_pass = 0;
+	dmr_space_settings(sys);
 
 	tab = dmr_table_make(sys, sb, DMR_EPOCH_NONE);
 	if (!tab) {
@@ -570,8 +585,10 @@ static int dmr_system_start(struct dmr_system *sys, bool loaded)
 	if (loaded)
 		dmr_vacuum_first(sys);
 	dmr_commit_start(sys);
-	dmr_vacuum_start(sys);
 	sys->running = true;
+	if (loaded)
+		dmr_move_resume(sys);
+	dmr_vacuum_start(sys);
 	return 0;
 }
 

@@ -39,10 +39,12 @@ struct dmr_table *dmr_table_make(struct dmr_system *sys, const struct dmr_sb *sb
 		view->dead_last = sb->dead_last;
 	}
 
-	/* R14: once committed, the failover devices alone show the head. */
-	view = &tab->view[sb->state == DM_REPLICA_STATE_COMMITTED ? DMR_LIVE : DMR_REPLICA];
-	view->base = U32_MAX;
-	view->write = cur;
+	/* R14: once committed, the failover devices alone show the head; once removed, none. */
+	if (sb->state != DM_REPLICA_STATE_DISABLED) {
+		view = &tab->view[sb->state == DM_REPLICA_STATE_COMMITTED ? DMR_LIVE : DMR_REPLICA];
+		view->base = U32_MAX;
+		view->write = cur;
+	}
 
 	if (sb->live.epoch) {
 		view = &tab->view[DMR_LIVE];
@@ -59,7 +61,7 @@ struct dmr_table *dmr_table_make(struct dmr_system *sys, const struct dmr_sb *sb
 
 	/* Straight home only while nothing may need what home holds now. */
 	tab->straight = -1;
-	if (!nr && !sb->live.epoch && !sb->test.epoch)
+	if (!nr && !sb->live.epoch && !sb->test.epoch && sb->state != DM_REPLICA_STATE_DISABLED)
 		tab->straight = sb->state == DM_REPLICA_STATE_COMMITTED ? DMR_LIVE : DMR_REPLICA;
 	tab->suspended = sb->flags & DMR_SB_SUSPENDED;
 

@@ -263,6 +263,13 @@ static void dmr_target_postsuspend(struct dm_target *ti)
 	dmr_system_unbind(t->sys, t);
 }
 
+static bool dmr_view_online(struct dmr_system *sys, enum dmr_kind kind)
+{
+	if (kind == DMR_TEST)
+		return sys->sb->test.epoch;
+	return sys->sb->live.epoch || sys->sb->state == DM_REPLICA_STATE_COMMITTED;
+}
+
 static void dmr_target_status(struct dm_target *ti, status_type_t type, unsigned int flags,
 			      char *result, unsigned int maxlen)
 {
@@ -287,8 +294,8 @@ static void dmr_target_status(struct dm_target *ti, status_type_t type, unsigned
 		} else {
 			blocks = atomic64_read(&t->disk->overlay_blocks[t->kind]);
 			DMEMIT("%u %s %llu", state,
-			       (t->kind == DMR_LIVE ? sys->sb->live.epoch : sys->sb->test.epoch) ?
-			       "online" : "offline", blocks * DMR_BLOCK_SECTORS);
+			       dmr_view_online(sys, t->kind) ? "online" : "offline",
+			       blocks * DMR_BLOCK_SECTORS);
 		}
 		break;
 	case STATUSTYPE_TABLE:

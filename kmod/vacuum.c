@@ -13,6 +13,7 @@
 
 #define DMR_SWEEP_BATCH		512	/* versions freed per grace period */
 #define DMR_PASS_AGAIN		(5 * HZ)	/* until what was in use is looked at again */
+#define DMR_MOVE_AGAIN		(HZ / 10)	/* the same while a job moves home */
 #define DMR_PASS_JOBS		8	/* running jobs that versions are counted for */
 #define DMR_SWEEP_BUCKETS	4096	/* buckets looked at between two looks at the table */
 
@@ -157,7 +158,8 @@ static void dmr_pass_give_up(struct dmr_system *sys)
 		found = NULL;
 		mutex_lock(&sys->job_mutex);
 		list_for_each_entry(job, &sys->jobs, list) {
-			if (job->state == DM_REPLICA_JOB_STATE_RUNNING && job->epoch) {
+			if (job->state < DM_REPLICA_JOB_STATE_COMPLETED &&
+			    (job->epoch || job->home)) {
 				kref_get(&job->ref);
 				found = job;
 				break;
@@ -165,7 +167,7 @@ static void dmr_pass_give_up(struct dmr_system *sys)
 		}
 		mutex_unlock(&sys->job_mutex);
 		dmr_job_end(found, DM_REPLICA_CODE_UNKNOWN,
-			    "the system is critical; reclaiming goes on after the next attach");
+			    "the system is critical; the work goes on after the next attach");
 		dmr_job_put(found);
 	} while (found);
 }
@@ -181,10 +183,18 @@ static void dmr_pass_mark_jobs(struct dmr_system *sys)
 	mutex_unlock(&sys->job_mutex);
 }
 
-static bool dmr_vacuum_may_run(struct dmr_system *sys)
+/** dmr_vacuum_may_run() - is nothing against the vacuum's work?  Return: true if so. */
+bool dmr_vacuum_may_run(struct dmr_system *sys)
 {
 	return !READ_ONCE(sys->vacuum_stop) && !READ_ONCE(sys->vacuum_held) &&
-	       !READ_ONCE(sys->critical);
+	       !READ_ONCE(sys->critical) && READ_ONCE(sys->vacuum_rate);
+}
+
+/** dmr_vacuum_may_move() - the same of moving home.  Return: true if so. */
+bool dmr_vacuum_may_move(struct dmr_system *sys)
+{
+	return dmr_vacuum_may_run(sys) && !READ_ONCE(sys->move_paused) &&
+	       !(READ_ONCE(sys->sb->flags) & DMR_SB_STAY);
 }
 
 /**
@@ -201,7 +211,7 @@ void dmr_vacuum_work(struct work_struct *work)
 	struct dmr_version *garbage = NULL;
 	struct dmr_pass pass;
 	u32 b = 0, end, count = 0;
-	bool again = false;
+	bool again = false, whole;
 	int r;
 
 	if (READ_ONCE(sys->critical))
@@ -229,9 +239,9 @@ void dmr_vacuum_work(struct work_struct *work)
 	}
 	if (garbage)
 		dmr_pass_free(sys, &pass, garbage);
-	if (b == end && !pass.moved_on) {
-		s64 moved = dmr_home_move(sys, &pass.need, pass.serial, dmr_vacuum_may_run,
-					  &again);
+	whole = b == end && !pass.moved_on;
+	if (whole) {
+		s64 moved = dmr_home_move(sys, &pass.need, pass.serial, &again);
 
 		if (moved > 0)
 			pass.freed += moved;
@@ -245,7 +255,11 @@ void dmr_vacuum_work(struct work_struct *work)
 	if (b < end)
 		return;		/* held or stopped: begin again when let go */
 	dmr_pass_jobs(sys, true);
-	if (again)
+	WRITE_ONCE(sys->passes, sys->passes + 1);
+	/* Who waits for home is not kept waiting for long. */
+	if (dmr_vacuum_may_move(sys) && dmr_move_pass_done(sys, again))
+		queue_delayed_work(sys->ops_wq, &sys->vacuum_work, DMR_MOVE_AGAIN);
+	else if (again)
 		queue_delayed_work(sys->ops_wq, &sys->vacuum_work, DMR_PASS_AGAIN);
 	if (pass.freed)
 		dmr_netlink_system(sys);
@@ -304,6 +318,7 @@ void dmr_vacuum_start(struct dmr_system *sys)
 void dmr_vacuum_stop(struct dmr_system *sys)
 {
 	WRITE_ONCE(sys->vacuum_stop, true);
+	wake_up(&sys->throttle);
 	cancel_delayed_work_sync(&sys->vacuum_work);
 }
 
@@ -317,6 +332,7 @@ void dmr_vacuum_stop(struct dmr_system *sys)
 void dmr_vacuum_hold(struct dmr_system *sys, bool hold)
 {
 	WRITE_ONCE(sys->vacuum_held, hold);
+	wake_up(&sys->throttle);
 	if (hold)
 		flush_delayed_work(&sys->vacuum_work);
 	else

@@ -146,6 +146,8 @@ enum dm_replica_system_flags {
 	DM_REPLICA_SYSTEM_FLAGS_TEST = 4,		/* the test failover view is online */
 	DM_REPLICA_SYSTEM_FLAGS_INCOMPLETE = 8,		/* a disk is not attached */
 	DM_REPLICA_SYSTEM_FLAGS_CRITICAL = 16,		/* see DM_REPLICA_A_SYSTEM_REASON */
+	DM_REPLICA_SYSTEM_FLAGS_REMOVING = 32,		/* Disabled, but home is not current yet */
+	DM_REPLICA_SYSTEM_FLAGS_STAY = 64,		/* the move home was terminated */
 };
 
 /* One system. Sizes in bytes, times in ns since 1970 UTC. */

@@ -28,7 +28,7 @@ TEST(slots_random)
 			if (rng_below(&r, 1000) < (ops / 500 % 2 ? 350 : 650)) {
 				want = rng_range(&r, 1, 20);
 				first = ~0U;
-				got = dmr_slots_alloc(&s, want, &first);
+				got = dmr_slots_alloc(&s, want, 0, &first);
 				CHECK(got <= want);
 				CHECK(!got == (taken == most), "%u with %u of %u taken", got, taken, most);
 				for (run = 0; run < got; run++) {
@@ -72,10 +72,10 @@ TEST(slots_claim)
 	CHECK_EQ(dmr_slots_claim(&s, sb->slot_end), -EUCLEAN);
 	/* What replay claimed is not given out. */
 	for (left = s.free; left; left--) {
-		CHECK_EQ(dmr_slots_alloc(&s, 8, &first), 1);
+		CHECK_EQ(dmr_slots_alloc(&s, 8, 0, &first), 1);
 		CHECK((first - (u32)sb->slot_first) % 2 == 1, "%u", first);
 	}
-	CHECK_EQ(dmr_slots_alloc(&s, 8, &first), 0);
+	CHECK_EQ(dmr_slots_alloc(&s, 8, 0, &first), 0);
 	dmr_slots_exit(&s);
 }
 
@@ -88,12 +88,12 @@ TEST(slots_go_round)
 
 	CHECK_EQ(dmr_slots_init(&s, sb), 0);
 	for (n = sb->slot_first; n < sb->slot_end; n++) {
-		CHECK_EQ(dmr_slots_alloc(&s, 1, &first), 1);
+		CHECK_EQ(dmr_slots_alloc(&s, 1, 0, &first), 1);
 		CHECK_EQ(first, n);
 		if (n % 2)
 			dmr_slots_free(&s, n);
 	}
-	CHECK_EQ(dmr_slots_alloc(&s, 1, &first), 1);
+	CHECK_EQ(dmr_slots_alloc(&s, 1, 0, &first), 1);
 	CHECK_EQ(first, sb->slot_first | 1);
 	dmr_slots_exit(&s);
 	CHECK(!s.taken);
@@ -109,7 +109,7 @@ TEST(slots_free_wrong)
 	u32 first;
 
 	CHECK_EQ(dmr_slots_init(&s, sb), 0);
-	CHECK_EQ(dmr_slots_alloc(&s, 1, &first), 1);
+	CHECK_EQ(dmr_slots_alloc(&s, 1, 0, &first), 1);
 	dmr_slots_free(&s, first);
 	dmr_shim_quiet = true;
 	dmr_slots_free(&s, first);

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Growing the store, online and under I/O: the device below has grown, and what
+ * it has grown by becomes slots, and where the ring would be too short for them
+ * (R7), a ring extent.
+ *
+ * Log numbers are placed by the new ring from the next one on, and that one lies
+ * at the beginning of the new extent.  None goes beyond it before the tail has
+ * left the old ring behind, so no place is that of two numbers at a time, and
+ * replay can tell from a number alone where it lies.
+ */
+#include <linux/delay.h>
+
+#include "operate.h"
+
+/* A second growth that needs another ring waits until the first is through. */
+static bool dmr_grow_wait_turn(struct dmr_op *op)
+{
+	struct dmr_system *sys = op->sys;
+	unsigned long deadline = jiffies + msecs_to_jiffies(op->timeout);
+
+	WRITE_ONCE(sys->ring_hurry, true);
+	while (dmr_ring_turning(sys) && time_before(jiffies, deadline))
+		if (dmr_commit_sync(sys, false))
+			break;
+	WRITE_ONCE(sys->ring_hurry, false);
+	if (!dmr_ring_turning(sys))
+		return true;
+	dmr_refuse_timeout(op, "the log has not left its old ring yet; try again in a moment");
+	return false;
+}
+
+/*
+ * What lies in the new ring may be anything, also blocks of this very store from
+ * before it was shrunk.
+ */
+static int dmr_grow_blank(struct dmr_system *sys, const struct dmr_sb *draft)
+{
+	const struct dmr_extent *e;
+
+	if (draft->ring_extents == sys->sb->ring_extents)
+		return 0;
+	e = &draft->ring[draft->ring_extents - 1];
+	return blkdev_issue_zeroout(sys->store, e->first * DMR_BLOCK_SECTORS,
+				    e->count * DMR_BLOCK_SECTORS, GFP_NOIO, 0) ?:
+	       blkdev_issue_flush(sys->store);
+}
+
+/**
+ * dmr_op_grow() - use what the store's device has grown by
+ * @op: timeout is for an earlier growth to be through.
+ * @job: its job; not used.
+ */
+void dmr_op_grow(struct dmr_op *op, struct dmr_job *job)
+{
+	struct dmr_system *sys = op->sys;
+	u64 bytes = bdev_nr_bytes(sys->store), slots;
+	struct dmr_sb *draft = dmr_draft(sys);
+	const char *why;
+	int r;
+
+	if (bytes < draft->store_bytes)
+		return dmr_refuse(op, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
+				  "the store's device has become smaller; a store cannot shrink");
+	if (bytes >> SECTOR_SHIFT >> sys->chunk_shift <= draft->slot_end)
+		return dmr_refuse_state(op, "the store uses all of its device; grow that first");
+	why = dmr_geometry_grow(draft, bytes);
+	if (why)
+		return dmr_refuse(op, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER, why);
+	if (draft->ring_extents != sys->sb->ring_extents && dmr_ring_turning(sys)) {
+		if (!dmr_grow_wait_turn(op))
+			return;
+		/* The tail has moved on, and with it what there is to grow from. */
+		draft = dmr_draft(sys);
+		why = dmr_geometry_grow(draft, bytes);
+		if (why)
+			return dmr_refuse(op, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER, why);
+	}
+	r = dmr_grow_blank(sys, draft);
+	if (r)
+		return dmr_refuse(op, -EIO, DM_REPLICA_CODE_FAILED,
+				  "the new part of the store could not be written; nothing was changed");
+	slots = dmr_usable_slots(draft);
+	r = dmr_commit_grow(sys, draft);
+	if (r)
+		return dmr_refuse_super(op, r);
+	/* Durable: from here on a slot may be named that an older geometry had not. */
+	if (dmr_slots_grow(&sys->slots, sys->sb))
+		DMWARN("%s: no memory for the new slots; they are there after the next attach",
+		       sys->sb->name);
+	else
+		WRITE_ONCE(sys->map.max_versions, dmr_map_versions(slots));
+	dmr_space_settings(sys);
+	dmr_commit_sync(sys, false);
+}

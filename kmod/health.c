@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Health, as Msvm_ReplicationRelationship.ReplicationHealth has it, space, and
+ * the statistics beside them.  Computed when asked for; looked at every second,
+ * so that listeners hear of a change that no operation made.
+ */
+#include "operate.h"
+
+#define DMR_HEALTH_CRITICAL	(DM_REPLICA_HEALTH_REASONS_STORE | \
+				 DM_REPLICA_HEALTH_REASONS_INCOMPLETE | \
+				 DM_REPLICA_HEALTH_REASONS_FULL | \
+				 DM_REPLICA_HEALTH_REASONS_SUSPENDED)
+
+/** dmr_health_of() - how bad are these reasons?  Return: enum dm_replica_health. */
+u32 dmr_health_of(u32 reasons)
+{
+	if (reasons & DMR_HEALTH_CRITICAL)
+		return DM_REPLICA_HEALTH_CRITICAL;
+	return reasons ? DM_REPLICA_HEALTH_WARNING : DM_REPLICA_HEALTH_OK;
+}
+
+static u32 dmr_health_space(struct dmr_system *sys)
+{
+	const struct dmr_settings *set = &sys->sb->settings;
+	u64 total = READ_ONCE(sys->slots.total), used = total - READ_ONCE(sys->slots.free);
+
+	/* What is kept for the live failover is not there for replication. */
+	used += dmr_space_reserved(sys);
+	if (used * 100 >= total * set->space_critical)
+		return DM_REPLICA_HEALTH_REASONS_FULL;
+	if (used * 100 >= total * set->space_low)
+		return DM_REPLICA_HEALTH_REASONS_LOW_SPACE;
+	return 0;
+}
+
+/* Is @time more than @span seconds ago?  A span of 0 is never over. */
+static bool dmr_health_over(u64 time, u64 span, u64 now)
+{
+	return span && now > time && div_u64(now - time, NSEC_PER_SEC) >= span;
+}
+
+static u32 dmr_health_points(const struct dmr_sb *sb, u64 now)
+{
+	const struct dmr_settings *set = &sb->settings;
+	u32 reasons = 0;
+
+	switch (sb->state) {
+	case DM_REPLICA_STATE_COMMITTED:
+		return DM_REPLICA_HEALTH_REASONS_COMMITTED;
+	case DM_REPLICA_STATE_DISABLED:
+		return 0;
+	case DM_REPLICA_STATE_RECOVERED:
+		if (dmr_health_over(sb->state_time, set->decide_within, now))
+			reasons |= DM_REPLICA_HEALTH_REASONS_UNDECIDED;
+	}
+	if (!sb->nr_points)
+		reasons |= DM_REPLICA_HEALTH_REASONS_NO_POINT;
+	if (dmr_health_over(set->last_point_time ?: sb->active_time, set->point_interval, now))
+		reasons |= DM_REPLICA_HEALTH_REASONS_OLD_POINT;
+	return reasons;
+}
+
+/**
+ * dmr_health_reasons() - what is not as it should be
+ * @sys: the system, active; sb_mutex is held.
+ *
+ * Return: DM_REPLICA_HEALTH_REASONS_*.
+ */
+u32 dmr_health_reasons(struct dmr_system *sys)
+{
+	const struct dmr_sb *sb = sys->sb;
+	u32 reasons = dmr_health_points(sb, ktime_get_real_ns()) | dmr_health_space(sys), i;
+
+	if (READ_ONCE(sys->critical))
+		reasons |= DM_REPLICA_HEALTH_REASONS_STORE;
+	if (!dmr_system_complete(sys))
+		reasons |= DM_REPLICA_HEALTH_REASONS_INCOMPLETE;
+	if (sb->flags & DMR_SB_SUSPENDED)
+		reasons |= DM_REPLICA_HEALTH_REASONS_SUSPENDED;
+	for (i = 0; i < sb->nr_disks; i++)
+		if (atomic64_read(&sys->disks[i].errors))
+			reasons |= DM_REPLICA_HEALTH_REASONS_DEVICE_ERRORS;
+	if (READ_ONCE(sys->vacuum_held) || !READ_ONCE(sys->vacuum_rate) ||
+	    READ_ONCE(sys->move_paused) || (sb->flags & DMR_SB_STAY))
+		reasons |= DM_REPLICA_HEALTH_REASONS_HELD;
+	return reasons;
+}
+
+/* R8: where its policy says so, a full system gives up its oldest points. */
+static void dmr_space_policy(struct dmr_system *sys)
+{
+	struct dmr_op *op;
+
+	if (READ_ONCE(sys->sb->settings.full_policy) != DM_REPLICA_FULL_POLICY_DROP_OLDEST ||
+	    READ_ONCE(sys->full_asked) || READ_ONCE(sys->sb->nr_points) < 2)
+		return;
+	/* What the last one freed has to be seen first. */
+	if (sys->full_pass && READ_ONCE(sys->passes) - sys->full_pass < 2) {
+		dmr_vacuum_kick(sys);
+		return;
+	}
+	op = dmr_op_new(sys, DMR_VERB_MAKE_ROOM);
+	if (!op)
+		return;
+	sys->full_pass = READ_ONCE(sys->passes);
+	WRITE_ONCE(sys->full_asked, true);
+	dmr_op_queue(op);
+}
+
+/**
+ * dmr_health_check() - has anything changed that no operation said?
+ * @sys: the system, running.
+ *
+ * Low space is an event long before the store is full (R8).
+ *
+ * Context: the commit worker, once a second; takes sb_mutex.
+ */
+void dmr_health_check(struct dmr_system *sys)
+{
+	const u32 space = DM_REPLICA_HEALTH_REASONS_FULL | DM_REPLICA_HEALTH_REASONS_LOW_SPACE;
+	u32 reasons, old = sys->health;
+
+	mutex_lock(&sys->sb_mutex);
+	reasons = dmr_health_reasons(sys);
+	mutex_unlock(&sys->sb_mutex);
+	sys->health = reasons;
+	if ((reasons & space) && (reasons & space) != (old & space))
+		DMWARN("%s: %u of %u slots of the store are in use%s", sys->sb->name,
+		       sys->slots.total - READ_ONCE(sys->slots.free), sys->slots.total,
+		       reasons & DM_REPLICA_HEALTH_REASONS_FULL ? ": grow it now" : "");
+	if (reasons != old)
+		dmr_netlink_system(sys);
+	if (reasons & DM_REPLICA_HEALTH_REASONS_FULL)
+		dmr_space_policy(sys);
+}
+
+/**
+ * dmr_space_full() - a write found no room
+ * @sys: the system.
+ *
+ * Context: any.
+ */
+void dmr_space_full(struct dmr_system *sys)
+{
+	mod_delayed_work(sys->commit_wq, &sys->commit_timer, 0);
+}
+
+/**
+ * dmr_space_settings() - settings have changed, or been read
+ * @sys: the system; op_mutex is held.
+ */
+void dmr_space_settings(struct dmr_system *sys)
+{
+	const struct dmr_settings *set = &sys->sb->settings;
+
+	WRITE_ONCE(sys->reserve, DIV_ROUND_UP_ULL(set->live_reserve, sys->sb->chunk_bytes));
+	WRITE_ONCE(sys->vacuum_rate, set->vacuum_rate);
+	wake_up(&sys->throttle);
+}
+
+/**
+ * dmr_space_reserved() - free slots that only the live failover may take (R8)
+ * @sys: the system.
+ *
+ * What it has already counts.  Context: any.
+ * Return: how many.
+ */
+u64 dmr_space_reserved(struct dmr_system *sys)
+{
+	u64 reserve = READ_ONCE(sys->reserve), used;
+
+	if (!reserve || READ_ONCE(sys->sb->state) == DM_REPLICA_STATE_COMMITTED)
+		return 0;
+	used = atomic64_read(&sys->overlay_versions[DMR_LIVE]);
+	return min_t(u64, reserve - min(reserve, used), READ_ONCE(sys->slots.free));
+}
+
+/**
+ * dmr_replicated_bytes() - written to the replica devices
+ * @sys: the system.
+ *
+ * Return: bytes since the system was attached.
+ */
+u64 dmr_replicated_bytes(struct dmr_system *sys)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += *per_cpu_ptr(sys->bytes, cpu);
+	return sum;
+}

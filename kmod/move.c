@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Jobs that move home: behind a commit, a removal, or asked for anew.
+ *
+ * The vacuum does the work (home.c) whether there is a job or not; a job says
+ * how far it has come, and through it the work can be held still or given up.
+ * It survives nothing: after the next attach the same work has a new job, made
+ * from what the superblock says (dmr_move_resume()).
+ */
+#include <linux/ktime.h>
+
+#include "operate.h"
+
+/* The job that moves home, referenced, or NULL; there is one at most. */
+static struct dmr_job *dmr_move_job(struct dmr_system *sys)
+{
+	struct dmr_job *job, *found = NULL;
+
+	mutex_lock(&sys->job_mutex);
+	list_for_each_entry(job, &sys->jobs, list) {
+		if (job->home && job->state < DM_REPLICA_JOB_STATE_COMPLETED) {
+			kref_get(&job->ref);
+			found = job;
+			break;
+		}
+	}
+	mutex_unlock(&sys->job_mutex);
+	return found;
+}
+
+/** dmr_move_running() - is there a job that moves home?  Return: true if so. */
+bool dmr_move_running(struct dmr_system *sys)
+{
+	struct dmr_job *job = dmr_move_job(sys);
+
+	dmr_job_put(job);
+	return job;
+}
+
+/**
+ * dmr_move_begin() - this job moves home from here on
+ * @sys: the system; op_mutex is held.
+ * @job: the job, or NULL.
+ */
+void dmr_move_begin(struct dmr_system *sys, struct dmr_job *job)
+{
+	WRITE_ONCE(sys->move_paused, false);
+	memset(sys->cancels, 0, sizeof(sys->cancels));
+	if (!job)
+		return;
+	mutex_lock(&sys->job_mutex);
+	job->home = true;
+	mutex_unlock(&sys->job_mutex);
+}
+
+/**
+ * dmr_move_resume() - after an attach: what an earlier life left goes on
+ * @sys: the system, just started; op_mutex is held.
+ *
+ * Context: may sleep.
+ */
+void dmr_move_resume(struct dmr_system *sys)
+{
+	const struct dmr_sb *sb = sys->sb;
+	bool removing = sb->flags & DMR_SB_REMOVING;
+	struct dmr_job *job;
+	char text[sizeof(job->text)];
+	struct tm tm;
+
+	if (!removing && (sb->state != DM_REPLICA_STATE_COMMITTED || (sb->flags & DMR_SB_STAY) ||
+			  !atomic64_read(&sys->map.versions)))
+		return;
+	time64_to_tm(div_u64(sb->state_time, NSEC_PER_SEC), 0, &tm);
+	snprintf(text, sizeof(text), "%s of %04ld-%02d-%02d %02d:%02d:%02d UTC: goes on moving home",
+		 removing ? "removal" : "commit", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+		 tm.tm_hour, tm.tm_min, tm.tm_sec);
+	job = dmr_job_new(sys, removing ? DM_REPLICA_JOB_TYPE_REMOVE_RELATIONSHIP :
+			  DM_REPLICA_JOB_TYPE_COMMIT_FAILOVER, text);
+	dmr_job_run(job);
+	dmr_move_begin(sys, job);
+	dmr_job_put(job);
+}
+
+/**
+ * dmr_move_counted() - how much there is left to move
+ * @sys: the system.
+ * @left: bytes.
+ *
+ * What is written meanwhile may make it more.
+ * Context: may sleep.
+ */
+void dmr_move_counted(struct dmr_system *sys, u64 left)
+{
+	struct dmr_job *job = dmr_move_job(sys);
+
+	WRITE_ONCE(sys->home_left, left);
+	if (!job)
+		return;
+	mutex_lock(&sys->job_mutex);
+	job->bytes_total = max(job->bytes_total, job->bytes + left);
+	job->errors = 0;
+	mutex_unlock(&sys->job_mutex);
+	dmr_job_put(job);
+}
+
+/**
+ * dmr_move_progress() - some of it has been moved
+ * @sys: the system.
+ * @bytes: that are at home now.
+ * @errors: chunks that could not be moved.
+ *
+ * Context: may sleep.
+ */
+void dmr_move_progress(struct dmr_system *sys, u64 bytes, u64 errors)
+{
+	struct dmr_job *job = dmr_move_job(sys);
+	u32 percent;
+
+	WRITE_ONCE(sys->home_left, sys->home_left - min(sys->home_left, bytes));
+	if (!job)
+		return;
+	mutex_lock(&sys->job_mutex);
+	job->bytes += bytes;
+	job->errors += errors;
+	job->bytes_total = max(job->bytes_total, job->bytes);
+	percent = job->bytes_total ?
+		  min_t(u64, 99, div64_u64(job->bytes * 100, job->bytes_total)) : 0;
+	mutex_unlock(&sys->job_mutex);
+	dmr_job_progress(job, percent);
+	dmr_job_put(job);
+}
+
+/**
+ * dmr_move_finish() - home alone holds the disk
+ * @sys: the system.
+ *
+ * Context: may sleep.
+ */
+void dmr_move_finish(struct dmr_system *sys)
+{
+	struct dmr_job *job = dmr_move_job(sys);
+
+	WRITE_ONCE(sys->home_left, 0);
+	dmr_job_end(job, DM_REPLICA_CODE_COMPLETED, NULL);
+	dmr_job_put(job);
+}
+
+/* Home alone holds the disk; a removal has one more write to do. */
+static void dmr_move_complete(struct dmr_system *sys)
+{
+	struct dmr_op *op;
+
+	if (!(READ_ONCE(sys->sb->flags) & DMR_SB_REMOVING))
+		return dmr_move_finish(sys);
+	op = dmr_op_new(sys, DMR_VERB_REMOVED);
+	if (op)
+		dmr_op_queue(op);
+}
+
+/**
+ * dmr_move_pass_done() - the vacuum has been over the whole map
+ * @sys: the system.
+ * @skipped: something was busy, and is worth another look.
+ *
+ * R9: what can be read nowhere stays where it is, and the job says so.
+ *
+ * Context: the vacuum; may sleep.
+ * Return: true if the next pass should begin at once.
+ */
+bool dmr_move_pass_done(struct dmr_system *sys, bool skipped)
+{
+	struct dmr_job *job = dmr_move_job(sys);
+	bool removing = READ_ONCE(sys->sb->flags) & DMR_SB_REMOVING, again = false;
+	char text[sizeof(job->text)];
+	u64 errors;
+
+	if (!job && !removing)
+		return false;
+	errors = job ? READ_ONCE(job->errors) : 0;
+	if (!atomic64_read(&sys->map.versions)) {
+		dmr_move_complete(sys);
+	} else if (errors && !skipped) {
+		snprintf(text, sizeof(text),
+			 "%llu chunks could not be moved home; see the kernel log, mend the device, move-home",
+			 errors);
+		dmr_job_end(job, DM_REPLICA_CODE_FAILED, text);
+	} else {
+		again = true;
+	}
+	dmr_job_put(job);
+	return again;
+}
+
+/**
+ * dmr_move_request() - Msvm_ConcreteJob.RequestStateChange
+ * @sys: the system.
+ * @job: the job.
+ * @request: DM_REPLICA_JOB_REQUEST_START or _SUSPEND.
+ * @msg: set to why not.
+ *
+ * Neither is remembered over a detach: the next attach goes on.
+ *
+ * Context: may sleep.
+ * Return: 0 or -EBADE.
+ */
+int dmr_move_request(struct dmr_system *sys, struct dmr_job *job, u32 request, const char **msg)
+{
+	bool pause = request == DM_REPLICA_JOB_REQUEST_SUSPEND;
+
+	*msg = NULL;
+	mutex_lock(&sys->job_mutex);
+	if (job->state >= DM_REPLICA_JOB_STATE_COMPLETED) {
+		*msg = "the job has ended";
+	} else if (!job->home) {
+		*msg = "only a job that moves home can be suspended";
+	} else {
+		job->state = pause ? DM_REPLICA_JOB_STATE_SUSPENDED : DM_REPLICA_JOB_STATE_RUNNING;
+		WRITE_ONCE(sys->move_paused, pause);
+	}
+	mutex_unlock(&sys->job_mutex);
+	if (*msg)
+		return -EBADE;
+	wake_up(&sys->throttle);
+	if (!pause)
+		dmr_vacuum_kick(sys);
+	dmr_netlink_job(job);
+	dmr_netlink_system(sys);
+	return 0;
+}
+
+/**
+ * dmr_op_job_cancel() - a move home is given up: what moved stays moved
+ * @op: target is the job's id.
+ * @job: its own job, for the list.
+ *
+ * The superblock remembers, so that no attach takes the work up again.
+ */
+void dmr_op_job_cancel(struct dmr_op *op, struct dmr_job *job)
+{
+	struct dmr_system *sys = op->sys;
+	struct dmr_job *target = dmr_job_find(sys, op->target);
+	struct dmr_sb *draft;
+	int r;
+
+	if (!target)
+		return dmr_refuse(op, -ENOENT, DM_REPLICA_CODE_NOT_FOUND,
+				  "no such job: ended jobs are listed for five minutes");
+	if (!target->home || READ_ONCE(target->state) >= DM_REPLICA_JOB_STATE_COMPLETED) {
+		dmr_refuse_state(op, "only a job that moves home can be terminated");
+		goto out;
+	}
+	draft = dmr_draft(sys);
+	draft->flags |= DMR_SB_STAY;
+	r = dmr_super_commit(sys, draft, dmr_op_text(op->verb));
+	if (r) {
+		dmr_refuse_super(op, r);
+		goto out;
+	}
+	WRITE_ONCE(sys->move_paused, false);
+	wake_up(&sys->throttle);
+	dmr_job_terminate(target, "terminated on request; what was moved home stays there");
+out:
+	dmr_job_put(target);
+}
+
+/**
+ * dmr_op_move_home() - begin a move home anew that was terminated or failed
+ * @op: nothing else is asked for.
+ * @job: moves home from here on; may be NULL.
+ */
+void dmr_op_move_home(struct dmr_op *op, struct dmr_job *job)
+{
+	struct dmr_system *sys = op->sys;
+	struct dmr_sb *draft;
+	int r;
+
+	if (dmr_move_running(sys))
+		return dmr_refuse_state(op, "a move home is under way already");
+	if (!(sys->sb->flags & DMR_SB_REMOVING) && !atomic64_read(&sys->map.versions))
+		return dmr_refuse_state(op, "home holds all there is; nothing is left to move");
+	if (sys->sb->flags & DMR_SB_STAY) {
+		draft = dmr_draft(sys);
+		draft->flags &= ~DMR_SB_STAY;
+		r = dmr_super_commit(sys, draft, dmr_op_text(op->verb));
+		if (r)
+			return dmr_refuse_super(op, r);
+	}
+	op->code = DM_REPLICA_CODE_JOB_STARTED;
+	dmr_move_begin(sys, job);
+}

@@ -1,0 +1,811 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Objects as netlink attributes, and reading them: requests for one, and dumps.
+ *
+ * Reading takes a system's sb_mutex, never op_mutex: it does not wait for an
+ * operation that drains.  What op_mutex alone protects is not looked at here.
+ */
+#include "netlink.h"
+#include "trace.h"
+
+/*----------------------------------------------------------------
+ * Objects.  All of this runs with sb_mutex held, on an active system.
+ *----------------------------------------------------------------*/
+
+int dmr_put_u64(struct sk_buff *skb, int attr, u64 value)
+{
+	return nla_put_u64_64bit(skb, attr, value, DMR_A_PAD);
+}
+
+/* The minor's attribute follows the major's everywhere. */
+static int dmr_put_dev(struct sk_buff *skb, int major_attr, dev_t dev)
+{
+	return nla_put_u32(skb, major_attr, MAJOR(dev)) ?:
+	       nla_put_u32(skb, major_attr + 1, MINOR(dev));
+}
+
+static u64 dmr_overlay_bytes(struct dmr_disk *disk, enum dmr_kind kind)
+{
+	const struct dmr_sb *sb = disk->sys->sb;
+
+	/* What a commit made the history is no overlay any more, though it grows. */
+	if (!(kind == DMR_TEST ? sb->test.epoch : sb->live.epoch))
+		return 0;
+	return (u64)atomic64_read(&disk->overlay_blocks[kind]) << DMR_BLOCK_SHIFT;
+}
+
+/* All three of its devices, as dmr_system_complete() asks of every disk. */
+static bool dmr_disk_attached(const struct dmr_disk *disk)
+{
+	return disk->gd[DMR_REPLICA] && disk->gd[DMR_LIVE] && disk->gd[DMR_TEST];
+}
+
+static u32 dmr_disks_attached(const struct dmr_system *sys)
+{
+	u32 i, n = 0;
+
+	for (i = 0; i < sys->sb->nr_disks; i++)
+		n += dmr_disk_attached(&sys->disks[i]);
+	return n;
+}
+
+static u32 dmr_system_flags(struct dmr_system *sys)
+{
+	const struct dmr_sb *sb = sys->sb;
+	u32 flags = 0;
+
+	if (sb->flags & DMR_SB_SUSPENDED)
+		flags |= DM_REPLICA_SYSTEM_FLAGS_SUSPENDED;
+	if (sb->live.epoch || sb->state == DM_REPLICA_STATE_COMMITTED)
+		flags |= DM_REPLICA_SYSTEM_FLAGS_FAILED_OVER;
+	if (sb->test.epoch)
+		flags |= DM_REPLICA_SYSTEM_FLAGS_TEST;
+	if (sb->flags & DMR_SB_REMOVING)
+		flags |= DM_REPLICA_SYSTEM_FLAGS_REMOVING;
+	if (sb->flags & DMR_SB_STAY)
+		flags |= DM_REPLICA_SYSTEM_FLAGS_STAY;
+	if (!dmr_system_complete(sys))
+		flags |= DM_REPLICA_SYSTEM_FLAGS_INCOMPLETE;
+	if (READ_ONCE(sys->critical))
+		flags |= DM_REPLICA_SYSTEM_FLAGS_CRITICAL;
+	return flags;
+}
+
+/* The attributes of an overlay follow each other: @first is the point's. */
+static_assert(DM_REPLICA_A_SYSTEM_LIVE_WRITES == DM_REPLICA_A_SYSTEM_LIVE_POINT + 3 &&
+	      DM_REPLICA_A_SYSTEM_TEST_WRITES == DM_REPLICA_A_SYSTEM_TEST_POINT + 3);
+
+/* What there is to say only while an overlay exists. */
+static int dmr_put_overlay(struct sk_buff *skb, struct dmr_system *sys, enum dmr_kind kind,
+			   const struct dmr_overlay *overlay, int first)
+{
+	const struct dmr_sb *sb = sys->sb;
+	u64 bytes = 0;
+	u32 i;
+
+	if (!overlay->epoch)
+		return 0;
+	for (i = 0; i < sb->nr_disks; i++)
+		bytes += dmr_overlay_bytes(&sys->disks[i], kind);
+	for (i = 0; i < sb->nr_points; i++)
+		if (sb->points[i].epoch == overlay->base &&
+		    dmr_put_u64(skb, first, sb->points[i].number))
+			return -EMSGSIZE;
+	if (dmr_put_u64(skb, first + 1, overlay->time) || dmr_put_u64(skb, first + 2, bytes) ||
+	    dmr_put_u64(skb, first + 3, dmr_view_writes(sys, kind)))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int dmr_put_store(struct sk_buff *skb, struct dmr_system *sys)
+{
+	u32 slots = sys->slots.total, used = slots - READ_ONCE(sys->slots.free);
+	u64 tail = READ_ONCE(sys->sb_tail), next = READ_ONCE(sys->log_next);
+
+	if (nla_put(skb, DM_REPLICA_A_SYSTEM_STORE_UUID, 16, sys->sb->store_uuid) ||
+	    dmr_put_dev(skb, DM_REPLICA_A_SYSTEM_STORE_MAJOR, sys->store_dev) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_CHUNK_BYTES, sys->sb->chunk_bytes) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS, slots) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS_USED, used) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VERSIONS, atomic64_read(&sys->map.versions)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LOG_BLOCKS, sys->ring_blocks) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LOG_USED, next - min(tail, next)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_COMMITS, atomic64_read(&sys->commits)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SUPERBLOCKS, atomic64_read(&sys->sb_writes)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VACUUM_PENDING,
+			atomic64_read(&sys->vacuum_pending)) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_VACUUM_HELD, READ_ONCE(sys->vacuum_held)))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int dmr_put_health(struct sk_buff *skb, struct dmr_system *sys)
+{
+	const struct dmr_settings *set = &sys->sb->settings;
+	u32 reasons = dmr_health_reasons(sys);
+	u64 bytes = dmr_replicated_bytes(sys) - READ_ONCE(sys->point_bytes);
+	u64 writes = dmr_view_writes(sys, DMR_REPLICA) - READ_ONCE(sys->point_writes);
+
+	if (nla_put_u32(skb, DM_REPLICA_A_SYSTEM_HEALTH, dmr_health_of(reasons)) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_HEALTH_REASONS, reasons) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_REPLICATED_BYTES, bytes) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_REPLICATED_WRITES, writes) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_POINTS_MADE, set->points_made) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_POINTS_DROPPED, set->points_dropped) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LAST_POINT_TIME, set->last_point_time) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LAST_TEST_TIME, set->last_test_time) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_HOME_BYTES, READ_ONCE(sys->home_left)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS_RESERVED, dmr_space_reserved(sys)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VACUUM_RATE, READ_ONCE(sys->vacuum_rate)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STORE_BYTES, sys->sb->store_bytes))
+		return -EMSGSIZE;
+	/* The device may go while this is told, but only after its targets. */
+	return sys->running ? dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STORE_DEVICE_BYTES,
+					  bdev_nr_bytes(sys->store)) : 0;
+}
+
+int dmr_put_system(struct sk_buff *skb, struct dmr_system *sys)
+{
+	const char *critical = READ_ONCE(sys->critical);
+	const struct dmr_sb *sb = sys->sb;
+
+	if (nla_put(skb, DM_REPLICA_A_SYSTEM_UUID, 16, sb->system_uuid) ||
+	    nla_put_string(skb, DM_REPLICA_A_SYSTEM_NAME, sb->name) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_STATE, dmr_system_state(sys)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STATE_NUMBER, sb->state_number) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STATE_TIME, sb->state_time) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_FLAGS, dmr_system_flags(sys)) ||
+	    (critical && nla_put_string(skb, DM_REPLICA_A_SYSTEM_REASON, critical)) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_DISKS, sb->nr_disks) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_DISKS_ATTACHED, dmr_disks_attached(sys)) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_POINTS, sb->nr_points))
+		return -EMSGSIZE;
+	return dmr_put_store(skb, sys) ?: dmr_put_health(skb, sys) ?:
+	       dmr_put_overlay(skb, sys, DMR_LIVE, &sb->live, DM_REPLICA_A_SYSTEM_LIVE_POINT) ?:
+	       dmr_put_overlay(skb, sys, DMR_TEST, &sb->test, DM_REPLICA_A_SYSTEM_TEST_POINT);
+}
+
+static int dmr_put_disk(struct sk_buff *skb, struct dmr_system *sys, u32 number)
+{
+	const struct dmr_disk_info *info = &sys->sb->disks[number];
+	struct dmr_disk *disk = &sys->disks[number];
+	struct gendisk *live = disk->gd[DMR_LIVE], *test = disk->gd[DMR_TEST];
+
+	if (nla_put(skb, DM_REPLICA_A_DISK_SYSTEM, 16, sys->sb->system_uuid) ||
+	    nla_put_u32(skb, DM_REPLICA_A_DISK_NUMBER, number) ||
+	    nla_put_string(skb, DM_REPLICA_A_DISK_NAME, info->name) ||
+	    nla_put(skb, DM_REPLICA_A_DISK_UUID, 16, info->uuid) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_DISK_BYTES, info->sectors << SECTOR_SHIFT) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_DISK_LIVE_BYTES, dmr_overlay_bytes(disk, DMR_LIVE)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_DISK_TEST_BYTES, dmr_overlay_bytes(disk, DMR_TEST)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_DISK_ERRORS, atomic64_read(&disk->errors)))
+		return -EMSGSIZE;
+	if (disk->home_dev && dmr_put_dev(skb, DM_REPLICA_A_DISK_HOME_MAJOR, disk->home_dev))
+		return -EMSGSIZE;
+	if (disk->gd[DMR_REPLICA] &&
+	    dmr_put_dev(skb, DM_REPLICA_A_DISK_REPLICA_MAJOR, disk->dev[DMR_REPLICA]))
+		return -EMSGSIZE;
+	if (live &&
+	    (dmr_put_dev(skb, DM_REPLICA_A_DISK_LIVE_MAJOR, disk->dev[DMR_LIVE]) ||
+	     nla_put_u32(skb, DM_REPLICA_A_DISK_LIVE_OPENERS, disk_openers(live))))
+		return -EMSGSIZE;
+	if (test &&
+	    (dmr_put_dev(skb, DM_REPLICA_A_DISK_TEST_MAJOR, disk->dev[DMR_TEST]) ||
+	     nla_put_u32(skb, DM_REPLICA_A_DISK_TEST_OPENERS, disk_openers(test))))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/**
+ * struct dmr_point_sizes - what only one point needs of the slots
+ * @serial: of the system it is about.
+ * @nr: points.
+ * @epochs: theirs, rising.
+ * @bytes: of each.
+ */
+struct dmr_point_sizes {
+	u64 serial;
+	u32 nr;
+	u32 epochs[DMR_MAX_POINTS];
+	u64 bytes[DMR_MAX_POINTS];
+};
+
+static int dmr_put_point(struct sk_buff *skb, struct dmr_system *sys, u32 i,
+			 const struct dmr_point_sizes *sizes)
+{
+	const struct dmr_sb *sb = sys->sb;
+	const struct dmr_point *p = &sb->points[i];
+	bool in_use = (sb->live.epoch && sb->live.base == p->epoch) ||
+		      (sb->test.epoch && sb->test.base == p->epoch);
+
+	if (nla_put(skb, DM_REPLICA_A_POINT_SYSTEM, 16, sb->system_uuid) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_POINT_NUMBER, p->number) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_POINT_TIME, p->time) ||
+	    nla_put_u32(skb, DM_REPLICA_A_POINT_KIND, p->kind) ||
+	    (p->name[0] && nla_put_string(skb, DM_REPLICA_A_POINT_NAME, p->name)) ||
+	    nla_put_u32(skb, DM_REPLICA_A_POINT_IN_USE, in_use))
+		return -EMSGSIZE;
+	for (i = 0; sizes && i < sizes->nr; i++)
+		if (sizes->epochs[i] == p->epoch)
+			return dmr_put_u64(skb, DM_REPLICA_A_POINT_BYTES, sizes->bytes[i]);
+	return 0;
+}
+
+/* With job_mutex held as well. */
+int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job)
+{
+	const struct dmr_sb *sb = job->sys->sb;
+	bool ended = job->state >= DM_REPLICA_JOB_STATE_COMPLETED;
+	u64 elapsed = ktime_to_ns(ktime_sub(ended ? job->ended : ktime_get(), job->begun));
+	/* What a removal has given up cannot be had back. */
+	bool cancellable = job->home && !ended && sb->state == DM_REPLICA_STATE_COMMITTED;
+
+	if (nla_put(skb, DM_REPLICA_A_JOB_SYSTEM, 16, sb->system_uuid) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_JOB_ID, job->id) ||
+	    nla_put(skb, DM_REPLICA_A_JOB_UUID, 16, job->uuid) ||
+	    nla_put_u32(skb, DM_REPLICA_A_JOB_TYPE, job->type) ||
+	    nla_put_u32(skb, DM_REPLICA_A_JOB_STATE, job->state) ||
+	    nla_put_u32(skb, DM_REPLICA_A_JOB_PERCENT, job->percent) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_JOB_START_TIME, job->start) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_JOB_ELAPSED, elapsed) ||
+	    (ended && nla_put_u32(skb, DM_REPLICA_A_JOB_CODE, job->code)) ||
+	    nla_put_string(skb, DM_REPLICA_A_JOB_TEXT, job->text) ||
+	    nla_put_u32(skb, DM_REPLICA_A_JOB_CANCELLABLE, cancellable) ||
+	    nla_put_string(skb, DM_REPLICA_A_JOB_SYSTEM_NAME, sb->name))
+		return -EMSGSIZE;
+	if (job->home && (dmr_put_u64(skb, DM_REPLICA_A_JOB_BYTES, job->bytes) ||
+			  dmr_put_u64(skb, DM_REPLICA_A_JOB_BYTES_TOTAL, job->bytes_total)))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int dmr_put_settings(struct sk_buff *skb, struct dmr_system *sys)
+{
+	const struct dmr_settings *set = &sys->sb->settings;
+
+	if (nla_put(skb, DM_REPLICA_A_SETTINGS_SYSTEM, 16, sys->sb->system_uuid) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_KEEP_LAST, set->keep_last) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_KEEP_WITHIN, set->keep_within) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_KEEP_HOURLY, set->keep_hourly) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_KEEP_DAILY, set->keep_daily) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_KEEP_WEEKLY, set->keep_weekly) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_SPACE_LOW, set->space_low) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_SPACE_CRITICAL, set->space_critical) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_FULL_POLICY, set->full_policy) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_LIVE_RESERVE, set->live_reserve) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_POINT_INTERVAL, set->point_interval) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_DECIDE_WITHIN, set->decide_within) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_VACUUM_RATE, set->vacuum_rate))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/* Addresses of one list; @prefix: each with the length of its prefix behind it. */
+static int dmr_put_ips(struct sk_buff *skb, int attr, const struct dmr_ip *list, u32 max,
+		       bool prefix, u32 *families)
+{
+	u8 buf[sizeof(list->ip) + 1];
+	u32 i, len;
+
+	for (i = 0; i < max && list[i].family; i++) {
+		len = list[i].family == 4 ? 4 : 16;
+		memcpy(buf, list[i].ip, len);
+		buf[len] = list[i].prefix;
+		*families |= list[i].family == 4 ? 1 : 2;
+		if (nla_put(skb, attr, len + prefix, buf))
+			return -EMSGSIZE;
+	}
+	return 0;
+}
+
+static int dmr_put_adapter(struct sk_buff *skb, struct dmr_system *sys, u32 number)
+{
+	/* Msvm_FailoverNetworkAdapterSettingData.ProtocolIFType */
+	static const u32 protocols[] = { 0, 4096, 4097, 4098 };
+	const struct dmr_adapter *a = &sys->sb->adapters[number];
+	u32 families = a->dhcp, other = 0;
+
+	if (nla_put(skb, DM_REPLICA_A_ADAPTER_SYSTEM, 16, sys->sb->system_uuid) ||
+	    nla_put(skb, DM_REPLICA_A_ADAPTER_MAC, sizeof(a->mac), a->mac) ||
+	    nla_put_u32(skb, DM_REPLICA_A_ADAPTER_DHCP, a->dhcp) ||
+	    dmr_put_ips(skb, DM_REPLICA_A_ADAPTER_ADDRESS, a->addresses, DMR_MAX_ADDRESSES, true,
+			&families) ||
+	    dmr_put_ips(skb, DM_REPLICA_A_ADAPTER_GATEWAY, a->gateways, DMR_MAX_GATEWAYS, false,
+			&other) ||
+	    dmr_put_ips(skb, DM_REPLICA_A_ADAPTER_DNS, a->dns, DMR_MAX_DNS, false, &other) ||
+	    nla_put_u32(skb, DM_REPLICA_A_ADAPTER_PROTOCOL, protocols[families]))
+		return -EMSGSIZE;
+	return 0;
+}
+
+/*----------------------------------------------------------------
+ * Reading one object
+ *----------------------------------------------------------------*/
+
+/*
+ * Send one system, its settings, or one of its jobs if @job is not NULL, as the answer.
+ * sb_mutex may be held over I/O to a store that hangs: wait so that the caller
+ * can be killed.
+ */
+static int dmr_reply_object(struct genl_info *info, struct dmr_system *sys, struct dmr_job *job,
+			    int (*put)(struct sk_buff *skb, struct dmr_system *sys),
+			    const struct nlattr *attr)
+{
+	struct sk_buff *msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	void *hdr;
+	int r;
+
+	if (!msg)
+		return -ENOMEM;
+	hdr = genlmsg_put_reply(msg, info, &dmr_family, 0, info->genlhdr->cmd);
+	if (!hdr) {
+		r = -EMSGSIZE;
+		goto bad;
+	}
+	r = mutex_lock_killable(&sys->sb_mutex);
+	if (r)
+		goto bad;
+	if (!smp_load_acquire(&sys->active)) {
+		r = dmr_nl_refuse_unknown(info, attr);
+	} else if (job) {
+		mutex_lock(&sys->job_mutex);
+		r = dmr_put_job(msg, job);
+		mutex_unlock(&sys->job_mutex);
+	} else {
+		r = put(msg, sys);
+	}
+	mutex_unlock(&sys->sb_mutex);
+	if (r)
+		goto bad;
+	genlmsg_end(msg, hdr);
+	r = genlmsg_reply(msg, info);
+	trace_dmr_reply(info->genlhdr->cmd, r ? DM_REPLICA_CODE_FAILED :
+					       DM_REPLICA_CODE_COMPLETED);
+	return r;
+bad:
+	nlmsg_free(msg);
+	return r;
+}
+
+int dmr_system_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *uuid = info->attrs[DM_REPLICA_A_SYSTEM_UUID];
+	struct nlattr *name = info->attrs[DM_REPLICA_A_SYSTEM_NAME];
+	struct dmr_system *sys;
+	int r;
+
+	trace_dmr_request(info->genlhdr->cmd);
+	if (uuid && name)
+		return dmr_nl_refuse_request(info, name, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
+					  "give the system's UUID or its name, not both");
+	if (!uuid && !name)
+		return dmr_nl_refuse_missing(info, DM_REPLICA_A_SYSTEM_UUID,
+					  "say which system, by UUID or by name");
+	sys = dmr_system_find(uuid ? nla_data(uuid) : NULL, name ? nla_data(name) : NULL);
+	if (!sys)
+		return dmr_nl_refuse_unknown(info, uuid ?: name);
+	r = dmr_reply_object(info, sys, NULL, dmr_put_system, uuid ?: name);
+	dmr_system_put(sys);
+	return r;
+}
+
+int dmr_job_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *id = info->attrs[DM_REPLICA_A_JOB_ID];
+	struct dmr_system *sys;
+	struct dmr_job *job;
+	int r;
+
+	trace_dmr_request(info->genlhdr->cmd);
+	if (!id)
+		return dmr_nl_refuse_missing(info, DM_REPLICA_A_JOB_ID, "say which job, by its id");
+	sys = dmr_request_system(info);
+	if (IS_ERR(sys))
+		return PTR_ERR(sys);
+	job = dmr_job_find(sys, nla_get_u64(id));
+	if (job)
+		r = dmr_reply_object(info, sys, job, NULL, info->attrs[DM_REPLICA_A_JOB_SYSTEM]);
+	else
+		r = dmr_nl_refuse_request(info, id, -ENOENT, DM_REPLICA_CODE_NOT_FOUND,
+				       "no such job: ended jobs are listed for five minutes");
+	dmr_job_put(job);
+	dmr_system_put(sys);
+	return r;
+}
+
+int dmr_settings_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct dmr_system *sys;
+	int r;
+
+	trace_dmr_request(info->genlhdr->cmd);
+	sys = dmr_request_system(info);
+	if (IS_ERR(sys))
+		return PTR_ERR(sys);
+	r = dmr_reply_object(info, sys, NULL, dmr_put_settings,
+			     info->attrs[DM_REPLICA_A_SETTINGS_SYSTEM]);
+	dmr_system_put(sys);
+	return r;
+}
+
+/*----------------------------------------------------------------
+ * Dumps
+ *----------------------------------------------------------------*/
+
+/**
+ * struct dmr_dump - where a dump stands, between two of its messages
+ * @only: serial of the one system asked for, 0 for all of them.
+ * @serial: of the system to go on with; those before it are done.
+ * @key: where to go on within that system: the first disk number, point number
+ *	or job id that is not done.
+ * @state_number: the system's, when its first points were listed.
+ * @sizes: of points; NULL if they were not asked for.
+ * @torn: how often a list changed while it was being read.
+ */
+struct dmr_dump {
+	u64 only;
+	u64 serial;
+	u64 key;
+	u64 state_number;
+	struct dmr_point_sizes *sizes;
+	u32 torn;
+};
+
+static_assert(sizeof(struct dmr_dump) <= sizeof_field(struct netlink_callback, ctx));
+
+static struct dmr_dump *dmr_dump(struct netlink_callback *cb)
+{
+	return (struct dmr_dump *)cb->ctx;
+}
+
+/* Never 0, which would mean that there is no earlier message to agree with. */
+static void dmr_dump_seq(struct netlink_callback *cb)
+{
+	cb->seq = READ_ONCE(dmr_registry_seq) + dmr_dump(cb)->torn + 1;
+}
+
+/* Begin an entry. */
+static void *dmr_entry(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
+{
+	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &dmr_family,
+				NLM_F_MULTI, cmd);
+
+	if (hdr)
+		genl_dump_check_consistent(cb, hdr);
+	return hdr;
+}
+
+/* End it, or take it back if it did not fit. */
+static int dmr_entry_end(struct sk_buff *skb, struct netlink_callback *cb, void *hdr, int r,
+			 u64 key)
+{
+	if (r) {
+		genlmsg_cancel(skb, hdr);
+		return r;
+	}
+	genlmsg_end(skb, hdr);
+	dmr_dump(cb)->key = key + 1;
+	return 0;
+}
+
+/* Lists what a system has, from the key on; sb_mutex is held.  -EMSGSIZE: full. */
+typedef int (*dmr_list_fn)(struct sk_buff *skb, struct netlink_callback *cb,
+			   struct dmr_system *sys);
+
+static int dmr_list_system(struct sk_buff *skb, struct netlink_callback *cb,
+			   struct dmr_system *sys)
+{
+	void *hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_SYSTEM_GET);
+
+	if (!hdr)
+		return -EMSGSIZE;
+	return dmr_entry_end(skb, cb, hdr, dmr_put_system(skb, sys), 0);
+}
+
+static int dmr_list_disks(struct sk_buff *skb, struct netlink_callback *cb,
+			  struct dmr_system *sys)
+{
+	void *hdr;
+	u32 i;
+	int r;
+
+	for (i = dmr_dump(cb)->key; i < sys->sb->nr_disks; i++) {
+		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_DISK_GET);
+		if (!hdr)
+			return -EMSGSIZE;
+		r = dmr_entry_end(skb, cb, hdr, dmr_put_disk(skb, sys, i), i);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/*
+ * One chunk's share: a block in a version is needed by the points from its epoch
+ * on, up to the next newer version that has the block.  If that is one point and
+ * not the head, that point alone holds it.
+ */
+static void dmr_point_count_chunk(struct dmr_system *sys, struct dmr_version *v,
+				  const struct dmr_need *need, u64 *bytes)
+{
+	u32 newer[64], b, i;
+	u64 mask, key = v->key;
+
+	memset(newer, 0, sizeof(newer));	/* none: the head needs it */
+	for (; v && v->key == key; v = READ_ONCE(v->next)) {
+		if (!dmr_epoch_is_main(need->promoted, need->dead_first, need->dead_last,
+				       v->epoch))
+			continue;
+		mask = READ_ONCE(v->data) & ~READ_ONCE(v->zero);
+		for (b = 0; b < 64; b++) {
+			if (!(mask & 1ULL << b) || !newer[b])
+				continue;
+			for (i = 0; i < need->nr && need->epochs[i] < v->epoch; i++)
+				;
+			if (i < need->nr && need->epochs[i] < newer[b] &&
+			    (i + 1 == need->nr || need->epochs[i + 1] >= newer[b]))
+				bytes[i] += DMR_BLOCK_SIZE;
+		}
+		mask = READ_ONCE(v->data) | READ_ONCE(v->zero);
+		for (b = 0; b < 64; b++)
+			if (mask & 1ULL << b)
+				newer[b] = v->epoch;
+	}
+}
+
+/* A walk over the whole map; sb_mutex is held, so that the points stay. */
+static void dmr_point_count(struct dmr_system *sys, struct dmr_point_sizes *sizes)
+{
+	const struct dmr_sb *sb = sys->sb;
+	const struct dmr_need need = {
+		.epochs = sizes->epochs,
+		.nr = sb->nr_points,
+		.promoted = sb->promoted,
+		.dead_first = sb->dead_first,
+		.dead_last = sb->dead_last,
+	};
+	struct dmr_version *v;
+	u64 last;
+	u32 b, side;
+
+	sizes->serial = sys->serial;
+	sizes->nr = sb->nr_points;
+	memset(sizes->bytes, 0, sizeof(sizes->bytes));
+	for (b = 0; b < sb->nr_points; b++)
+		sizes->epochs[b] = sb->points[b].epoch;
+	for (b = 0; sb->nr_points && b < 1U << sys->map.bucket_bits; b++) {
+		if (!READ_ONCE(sys->map.buckets[b]))
+			continue;
+		side = dmr_grace_enter(&sys->grace);
+		last = ~0ULL;
+		for (v = smp_load_acquire(&sys->map.buckets[b]); v; v = READ_ONCE(v->next)) {
+			if (v->key != last)
+				dmr_point_count_chunk(sys, v, &need, sizes->bytes);
+			last = v->key;
+		}
+		dmr_grace_leave(&sys->grace, side);
+		if (!(b & 0xfff))
+			cond_resched();
+	}
+}
+
+static int dmr_list_points(struct sk_buff *skb, struct netlink_callback *cb,
+			   struct dmr_system *sys)
+{
+	struct dmr_dump *d = dmr_dump(cb);
+	void *hdr;
+	u32 i;
+	int r;
+
+	/* They are taken once per system; a point made meanwhile has none. */
+	if (d->sizes && d->sizes->serial != sys->serial)
+		dmr_point_count(sys, d->sizes);
+	if (d->key && d->state_number != sys->sb->state_number) {
+		d->torn++;
+		dmr_dump_seq(cb);
+	}
+	d->state_number = sys->sb->state_number;
+	for (i = 0; i < sys->sb->nr_points; i++) {
+		u64 number = sys->sb->points[i].number;
+
+		if (number < d->key)
+			continue;
+		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_POINT_GET);
+		if (!hdr)
+			return -EMSGSIZE;
+		r = dmr_entry_end(skb, cb, hdr, dmr_put_point(skb, sys, i, d->sizes), number);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int dmr_list_jobs(struct sk_buff *skb, struct netlink_callback *cb,
+			 struct dmr_system *sys)
+{
+	struct dmr_job *job;
+	void *hdr;
+	int r = 0;
+
+	mutex_lock(&sys->job_mutex);
+	list_for_each_entry(job, &sys->jobs, list) {	/* by rising id */
+		if (job->id < dmr_dump(cb)->key)
+			continue;
+		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_JOB_GET);
+		r = hdr ? dmr_entry_end(skb, cb, hdr, dmr_put_job(skb, job), job->id) : -EMSGSIZE;
+		if (r)
+			break;
+	}
+	mutex_unlock(&sys->job_mutex);
+	return r;
+}
+
+/*
+ * Resumed by keys, not by places in a list: systems, points and jobs come and
+ * go between two messages.  The registry lists systems by rising serial.
+ */
+static int dmr_dump_systems(struct sk_buff *skb, struct netlink_callback *cb, dmr_list_fn list)
+{
+	struct dmr_dump *d = dmr_dump(cb);
+	struct dmr_system *sys = NULL;
+	int r = 0;
+
+	dmr_dump_seq(cb);
+	while ((sys = dmr_system_next(sys))) {
+		if (sys->serial < d->serial || (d->only && sys->serial != d->only))
+			continue;
+		if (sys->serial != d->serial) {
+			d->serial = sys->serial;
+			d->key = 0;
+		}
+		r = mutex_lock_killable(&sys->sb_mutex);
+		if (r)
+			break;
+		if (smp_load_acquire(&sys->active))
+			r = list(skb, cb, sys);
+		mutex_unlock(&sys->sb_mutex);
+		if (r)
+			break;
+		d->serial = sys->serial + 1;
+		d->key = 0;
+	}
+	if (sys)
+		dmr_system_put(sys);
+	if (r && !(r == -EMSGSIZE && skb->len))
+		return r;
+	return skb->len;
+}
+
+static int dmr_list_settings(struct sk_buff *skb, struct netlink_callback *cb,
+			     struct dmr_system *sys)
+{
+	void *hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_SETTINGS_GET);
+
+	if (!hdr)
+		return -EMSGSIZE;
+	return dmr_entry_end(skb, cb, hdr, dmr_put_settings(skb, sys), 0);
+}
+
+static int dmr_list_adapters(struct sk_buff *skb, struct netlink_callback *cb,
+			     struct dmr_system *sys)
+{
+	struct dmr_dump *d = dmr_dump(cb);
+	void *hdr;
+	u32 i;
+	int r;
+
+	/* By place: one that comes or goes in between is told by the flag. */
+	if (d->key && d->state_number != sys->sb->state_number) {
+		d->torn++;
+		dmr_dump_seq(cb);
+	}
+	d->state_number = sys->sb->state_number;
+	for (i = d->key; i < sys->sb->nr_adapters; i++) {
+		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_ADAPTER_GET);
+		if (!hdr)
+			return -EMSGSIZE;
+		r = dmr_entry_end(skb, cb, hdr, dmr_put_adapter(skb, sys, i), i);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+int dmr_system_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return dmr_dump_systems(skb, cb, dmr_list_system);
+}
+
+int dmr_disk_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return dmr_dump_systems(skb, cb, dmr_list_disks);
+}
+
+int dmr_point_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return dmr_dump_systems(skb, cb, dmr_list_points);
+}
+
+int dmr_job_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return dmr_dump_systems(skb, cb, dmr_list_jobs);
+}
+
+int dmr_settings_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return dmr_dump_systems(skb, cb, dmr_list_settings);
+}
+
+int dmr_adapter_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return dmr_dump_systems(skb, cb, dmr_list_adapters);
+}
+
+/*
+ * A command has one policy for do and dump, and its parsed attributes are in
+ * different places in different kernels.  So the dump looks for itself, as
+ * strictly as genetlink has before it, at what a dump takes: @max attributes.
+ * Kernels before 6.7 have no extack here: such refusals are an errno alone.
+ */
+static int dmr_dump_parse(struct netlink_callback *cb, struct nlattr **tb, int max,
+			  const struct nla_policy *policy)
+{
+	return nlmsg_parse(cb->nlh, GENL_HDRLEN, tb, max, policy, cb->extack);
+}
+
+/* Everything, nothing to choose from. */
+int dmr_dump_all_start(struct netlink_callback *cb)
+{
+	struct nlattr *tb[1];
+
+	return dmr_dump_parse(cb, tb, 0, NULL);
+}
+
+/* Of the one system that is named, if one is. */
+static int dmr_dump_only(struct netlink_callback *cb, struct nlattr *attr)
+{
+	struct dmr_system *sys;
+
+	if (!attr)
+		return 0;
+	sys = dmr_system_find(nla_data(attr), NULL);
+	if (!sys)
+		return dmr_nl_refuse(cb->extack, attr, -ENOENT, DM_REPLICA_CODE_NOT_FOUND,
+				     "no such system is attached: attach it first");
+	/* Not a reference: a dump that nobody reads on must not pin a store. */
+	dmr_dump(cb)->only = sys->serial;
+	dmr_system_put(sys);
+	return 0;
+}
+
+/* Of all systems or of one. */
+int dmr_dump_filtered_start(struct netlink_callback *cb)
+{
+	struct nlattr *tb[DMR_A_SYSTEM + 1];
+	int r;
+
+	r = dmr_dump_parse(cb, tb, DMR_A_SYSTEM, dmr_disk_get_policy);
+	return r ?: dmr_dump_only(cb, tb[DMR_A_SYSTEM]);
+}
+
+/* The same, and perhaps with sizes. */
+int dmr_point_get_start(struct netlink_callback *cb)
+{
+	struct nlattr *tb[DM_REPLICA_A_POINT_SIZES + 1];
+	int r;
+
+	r = dmr_dump_parse(cb, tb, DM_REPLICA_A_POINT_SIZES, dmr_point_get_policy);
+	if (r)
+		return r;
+	r = dmr_dump_only(cb, tb[DM_REPLICA_A_POINT_SYSTEM]);
+	if (r || !nla_get_flag(tb[DM_REPLICA_A_POINT_SIZES]))
+		return r;
+	dmr_dump(cb)->sizes = kvzalloc(sizeof(struct dmr_point_sizes), GFP_KERNEL);
+	return dmr_dump(cb)->sizes ? 0 : -ENOMEM;
+}
+
+int dmr_point_get_done(struct netlink_callback *cb)
+{
+	kvfree(dmr_dump(cb)->sizes);
+	return 0;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the two halves of the netlink family share: requests, and what they are answered with. */
+#ifndef DMR_NETLINK_H
+#define DMR_NETLINK_H
+
+#include <net/genetlink.h>
+
+#include "dmr.h"
+
+extern struct genl_family dmr_family;
+
+/* Each set of attributes has its padding and its system's UUID in one place. */
+#define DMR_A_PAD	((int)DM_REPLICA_A_SYSTEM_PAD)
+#define DMR_A_SYSTEM	((int)DM_REPLICA_A_DISK_SYSTEM)
+
+/* netlink.c: refusals; the texts are constant */
+int dmr_nl_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr, int err,
+		  u32 code, const char *text);
+int dmr_nl_refuse_request(struct genl_info *info, const struct nlattr *attr, int err,
+			  u32 code, const char *text);
+int dmr_nl_refuse_missing(struct genl_info *info, u32 attr, const char *text);
+int dmr_nl_refuse_unknown(struct genl_info *info, const struct nlattr *attr);
+struct dmr_system *dmr_request_system(struct genl_info *info);
+extern const struct nla_policy dmr_disk_get_policy[];
+extern const struct nla_policy dmr_point_get_policy[];
+
+/* netlink-object.c: objects; sb_mutex is held, the system is active */
+int dmr_put_u64(struct sk_buff *skb, int attr, u64 value);
+int dmr_put_system(struct sk_buff *skb, struct dmr_system *sys);
+int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job);
+
+/* netlink-object.c: reading */
+int dmr_system_get_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_job_get_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_settings_get_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_dump_all_start(struct netlink_callback *cb);
+int dmr_dump_filtered_start(struct netlink_callback *cb);
+int dmr_point_get_start(struct netlink_callback *cb);
+int dmr_point_get_done(struct netlink_callback *cb);
+int dmr_system_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int dmr_disk_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int dmr_point_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int dmr_job_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int dmr_settings_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int dmr_adapter_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+
+#endif /* DMR_NETLINK_H */

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * CommitFailover: the failover becomes the machine.  One superblock write; the
+ * guest writes on to the device it has, and home catches up behind it (move.c).
+ */
+#include "operate.h"
+
+/* The superblock after a commit; the overlay is the history now. */
+static bool dmr_draft_promote(struct dmr_sb *draft)
+{
+	if (draft->last_epoch >= DMR_EPOCH_MAX - 2)
+		return false;
+	draft->promoted = draft->live.epoch;
+	/* All main epochs after the point are dead, the one opened ahead included. */
+	draft->dead_first = draft->live.base + 2;
+	draft->dead_last = draft->next_epoch;
+	draft->cur_epoch = draft->promoted;
+	draft->next_epoch = (draft->last_epoch + 2) & ~DMR_EPOCH_OVERLAY;
+	draft->last_epoch = draft->next_epoch;
+	memset(&draft->live, 0, sizeof(draft->live));
+	draft->settings.points_dropped += draft->nr_points;
+	memset(draft->points, 0, draft->nr_points * sizeof(draft->points[0]));
+	draft->nr_points = 0;
+	draft->flags &= ~(DMR_SB_SUSPENDED | DMR_SB_STAY);
+	dmr_draft_state(draft, DM_REPLICA_STATE_COMMITTED);
+	return true;
+}
+
+/* R14: the replica devices go first; on any error they are back as they were. */
+static int dmr_promote(struct dmr_op *op, struct dmr_table *fence, struct dmr_table *back,
+		       struct dmr_table **after)
+{
+	struct dmr_system *sys = op->sys;
+	struct dmr_sb *draft;
+	bool ahead = sys->ahead;
+	int r;
+
+	fence->view[DMR_REPLICA].write = DMR_EPOCH_NONE;
+	dmr_table_publish(sys, fence);
+	r = dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout));
+	if (r) {
+		dmr_refuse_timeout(op, "I/O did not end in time; nothing was committed");
+		goto bad;
+	}
+	dmr_table_reap(sys);
+
+	draft = dmr_draft(sys);
+	if (!dmr_draft_promote(draft)) {
+		dmr_refuse_epochs(op);
+		goto bad;
+	}
+	/* Where replication had got to is of no account any more. */
+	sys->ahead = false;
+	*after = dmr_table_make(sys, draft, DMR_EPOCH_NONE);
+	if (!*after) {
+		dmr_refuse_memory(op);
+		goto bad_ahead;
+	}
+	r = dmr_super_commit(sys, draft, dmr_op_text(op->verb));
+	if (r) {
+		dmr_refuse_super(op, r);
+		goto bad_ahead;
+	}
+	kvfree(back);
+	return 0;
+
+bad_ahead:
+	kvfree(*after);
+	sys->ahead = ahead;
+bad:
+	/* R12: the fence is lifted, whatever has failed. */
+	dmr_table_publish(sys, back);
+	return op->err;
+}
+
+/**
+ * dmr_op_commit() - commit a failover
+ * @op: timeout is for the replica devices' I/O.
+ * @job: moves home from here on; may be NULL.
+ *
+ * The guest may run: no failover device is fenced, and none has to be closed.
+ */
+void dmr_op_commit(struct dmr_op *op, struct dmr_job *job)
+{
+	struct dmr_system *sys = op->sys;
+	struct dmr_table *fence, *back, *after = NULL;
+	enum dmr_kind kind;
+	u32 i;
+
+	if (sys->sb->test.epoch)
+		return dmr_refuse_busy(op, "a test failover exists; stop it first");
+	fence = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
+	back = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
+	if (!fence || !back) {
+		kvfree(fence);
+		kvfree(back);
+		return dmr_refuse_memory(op);
+	}
+	if (dmr_promote(op, fence, back, &after))
+		return;
+
+	/* Writes may go straight home only when the old table's have ended. */
+	after->straight = -1;
+	dmr_table_publish(sys, after);
+	for (kind = 0; kind < DMR_KINDS; kind++) {
+		atomic64_set(&sys->overlay_versions[kind], 0);
+		for (i = 0; i < sys->sb->nr_disks; i++)
+			atomic64_set(&sys->disks[i].overlay_blocks[kind], 0);
+	}
+	dmr_publish(sys, DMR_DRAIN_MS);
+	if (atomic64_read(&sys->map.versions)) {
+		op->code = DM_REPLICA_CODE_JOB_STARTED;
+		dmr_move_begin(sys, job);
+	}
+	dmr_disks_announce(sys, DMR_REPLICA, false);
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * RemoveReplicationRelationship: points and overlays are forgotten, and the
+ * homes are plain disks again.
+ *
+ * One superblock write decides, as everywhere: the state is Disabled, with
+ * DMR_SB_REMOVING as long as home is not the newest state.  A job moves it there
+ * (move.c) and ends with the write that takes the flag away; from then on the
+ * store is of no use, and the tools wipe it.
+ */
+#include "operate.h"
+
+/* Is there a version that a reader of the head may need? */
+static bool dmr_home_current(struct dmr_system *sys)
+{
+	const struct dmr_sb *sb = sys->sb;
+	struct dmr_version *v;
+	bool current_ = true;
+	u32 b, side;
+
+	for (b = 0; current_ && b < 1U << sys->map.bucket_bits; b++) {
+		if (!READ_ONCE(sys->map.buckets[b]))
+			continue;
+		side = dmr_grace_enter(&sys->grace);
+		for (v = smp_load_acquire(&sys->map.buckets[b]); v; v = READ_ONCE(v->next))
+			if (dmr_epoch_is_main(sb->promoted, sb->dead_first, sb->dead_last,
+					      v->epoch))
+				current_ = false;
+		dmr_grace_leave(&sys->grace, side);
+		if (!(b & 0xfff))
+			cond_resched();
+	}
+	return current_;
+}
+
+/* All of one kind's devices are closed, and offline from now; or an error. */
+static bool dmr_fence_closed(struct dmr_op *op, enum dmr_kind kind, struct dmr_table *fence)
+{
+	struct dmr_system *sys = op->sys;
+	bool open;
+
+	if (!dmr_disks_lock(sys, kind)) {
+		dmr_refuse_timeout(op, "a device was being opened or closed for too long");
+		return false;
+	}
+	open = dmr_disks_open(sys, kind);
+	if (!open && fence)
+		dmr_table_publish(sys, fence);
+	dmr_disks_unlock(sys, kind);
+	if (open)
+		dmr_refuse_open(op, "a device of the system is in use; close it first");
+	return !open;
+}
+
+struct dmr_removal {
+	struct dmr_table *fence[DMR_KINDS];	/* each one kind more is offline */
+	struct dmr_table *back;
+	struct dmr_table *after;
+};
+
+static void dmr_removal_free(struct dmr_removal *rm)
+{
+	enum dmr_kind kind;
+
+	for (kind = 0; kind < DMR_KINDS; kind++)
+		kvfree(rm->fence[kind]);
+	kvfree(rm->back);
+	kvfree(rm->after);
+}
+
+static bool dmr_removal_prepare(struct dmr_system *sys, struct dmr_removal *rm)
+{
+	enum dmr_kind kind, k;
+
+	memset(rm, 0, sizeof(*rm));
+	for (kind = 0; kind < DMR_KINDS; kind++) {
+		rm->fence[kind] = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
+		if (!rm->fence[kind])
+			return false;
+		for (k = 0; k <= kind; k++)
+			rm->fence[kind]->view[k].write = DMR_EPOCH_NONE;
+	}
+	rm->back = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
+	return rm->back;
+}
+
+static void dmr_removal_decide(struct dmr_op *op, struct dmr_removal *rm)
+{
+	struct dmr_system *sys = op->sys;
+	struct dmr_sb *draft;
+	bool current_;
+	int r;
+
+	r = dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout));
+	if (r)
+		return dmr_refuse_timeout(op, "I/O did not end in time; nothing was removed");
+	dmr_table_reap(sys);
+	r = dmr_commit_sync(sys, true);
+	if (r)
+		return dmr_refuse(op, -EIO, DM_REPLICA_CODE_FAILED,
+				  "the system could not be flushed; nothing was removed");
+	current_ = dmr_home_current(sys);
+	if (!current_ && !op->flatten)
+		return dmr_refuse_state(op,
+					"home is not the newest state; have it moved there first (flatten)");
+
+	draft = dmr_draft(sys);
+	draft->settings.points_dropped += draft->nr_points;
+	memset(draft->points, 0, draft->nr_points * sizeof(draft->points[0]));
+	draft->nr_points = 0;
+	draft->flags &= ~(DMR_SB_SUSPENDED | DMR_SB_STAY);
+	if (!current_)
+		draft->flags |= DMR_SB_REMOVING;
+	dmr_draft_state(draft, DM_REPLICA_STATE_DISABLED);
+	rm->after = dmr_table_make(sys, draft, DMR_EPOCH_NONE);
+	if (!rm->after)
+		return dmr_refuse_memory(op);
+	r = dmr_super_commit(sys, draft, dmr_op_text(op->verb));
+	if (r)
+		return dmr_refuse_super(op, r);
+	if (!current_)
+		op->code = DM_REPLICA_CODE_JOB_STARTED;
+}
+
+/**
+ * dmr_op_remove() - remove the relationship
+ * @op: flatten says that the points may go and all is to be moved home.
+ * @job: moves home from here on, if there is something to move; may be NULL.
+ */
+void dmr_op_remove(struct dmr_op *op, struct dmr_job *job)
+{
+	struct dmr_system *sys = op->sys;
+	struct dmr_removal rm;
+	enum dmr_kind kind;
+
+	if (sys->sb->test.epoch)
+		return dmr_refuse_busy(op, "a test failover exists; stop it first");
+	/* First a look: who is refused has noticed nothing. */
+	for (kind = 0; kind < DMR_KINDS; kind++)
+		if (!dmr_fence_closed(op, kind, NULL))
+			return;
+	if (!dmr_removal_prepare(sys, &rm)) {
+		dmr_removal_free(&rm);
+		return dmr_refuse_memory(op);
+	}
+	for (kind = 0; kind < DMR_KINDS; kind++) {
+		if (!dmr_fence_closed(op, kind, rm.fence[kind]))
+			break;
+		rm.fence[kind] = NULL;		/* in force now */
+	}
+	if (!op->err)
+		dmr_removal_decide(op, &rm);
+	/* R12: on any error the devices are back as they were. */
+	if (op->err) {
+		dmr_table_publish(sys, rm.back);
+		rm.back = NULL;
+	} else {
+		dmr_table_publish(sys, rm.after);
+		rm.after = NULL;
+	}
+	dmr_removal_free(&rm);
+	if (op->err)
+		return;
+	if (op->code == DM_REPLICA_CODE_JOB_STARTED)
+		dmr_move_begin(sys, job);
+	dmr_disks_announce(sys, DMR_REPLICA, false);
+	dmr_disks_announce(sys, DMR_LIVE, false);
+}
+
+/**
+ * dmr_op_removed() - home is the newest state: the removal is over
+ * @op: asked for by the vacuum.
+ * @job: none.
+ */
+void dmr_op_removed(struct dmr_op *op, struct dmr_job *job)
+{
+	struct dmr_system *sys = op->sys;
+	struct dmr_sb *draft;
+	int r;
+
+	if (!(sys->sb->flags & DMR_SB_REMOVING) || atomic64_read(&sys->map.versions))
+		return;
+	draft = dmr_draft(sys);
+	draft->flags &= ~DMR_SB_REMOVING;
+	r = dmr_super_commit(sys, draft, "removed");
+	if (r)
+		return dmr_refuse_super(op, r);
+	dmr_move_finish(sys);
+}
