@@ -368,6 +368,8 @@ TEST(adapter_check)
 	GOOD(fill(a.addresses, 8, 8));
 	WRONG("twice", fill(a.addresses, 8, 8); a.addresses[7] = a.addresses[0]);
 	GOOD(fill(a.gateways, 5, 0));
+	/* A list ends with itself, not with the one behind it. */
+	GOOD(fill(a.addresses, 8, 8); fill(a.gateways, 5, 0); fill(a.dns, 8, 0));
 	GOOD(fill(a.dns, 8, 0));
 	WRONG("multicast", fill(a.dns, 8, 0); a.dns[7].ip[0] = 224);
 	WRONG("prefix length", fill(a.addresses, 8, 8); a.addresses[7].prefix = 33);
