@@ -412,10 +412,6 @@ static const char *dmr_why_not(enum dmr_verb verb, u32 state)
 		if (verb == DMR_VERB_POINT_NEW)
 			return "replication is suspended; resume it first";
 		break;
-	case DM_REPLICA_STATE_WAITING_FOR_INITIAL_REPLICATION:
-		return verb == DMR_VERB_MOVE_HOME || verb == DMR_VERB_JOB_CANCEL ?
-		       "nothing moves home before a commit" :
-		       "there is no recovery point yet; make one first";
 	}
 	switch (verb) {
 	case DMR_VERB_REVERT:
@@ -426,7 +422,9 @@ static const char *dmr_why_not(enum dmr_verb verb, u32 state)
 	case DMR_VERB_JOB_CANCEL:
 		return "nothing moves home before a commit";
 	default:
-		return "not possible in this state";
+		return state == DM_REPLICA_STATE_WAITING_FOR_INITIAL_REPLICATION ?
+		       "there is no recovery point yet; make one first" :
+		       "not possible in this state";
 	}
 }
 
