@@ -55,6 +55,8 @@ json_of() {
 
 echo "TAP version 13"
 
+"${CC:-gcc}" -shared -fPIC -D_GNU_SOURCE -o "$dir/fake.so" userspace/tests/fake-netlink.c -ldl 2>"$dir/cc"
+
 # --- arguments ---
 
 expect 0 'recovery-point create' "help" --help
@@ -87,6 +89,92 @@ expect 64 'not a UUID' "UUID that is none" create a --store s --disk d=e --uuid 
 expect 64 'store is missing' "no store" create a --disk d=e
 expect 64 'disk is missing' "no disk" create a --store s
 expect 64 'hold or --release' "vacuum what" vacuum a
+expect 64 'one of them' "vacuum two things" vacuum a --hold --rate 5M
+expect 64 'is no rate' "a rate that is none" vacuum a --rate fast
+expect 64 'is no rate' "a rate that overflows" vacuum a --rate 18446744073709551615
+expect 64 'longer than 600 seconds' "a timeout that is too long" commit a --timeout 601
+expect 64 'longer than 600 seconds' "waiting that is too long" revert a --wait 600.1
+expect 64 '--wait soon is no time' "waiting for no time" test-failover stop a --wait soon
+expect 64 'expect-state x is not a number' "no state number" commit a --expect-state x
+expect 64 'give one system' "remove what" remove
+expect 64 'unknown option --wait' "commit waits for nobody" commit a --wait 5
+for command in revert commit move-home suspend resume remove settings 'network list' 'network set' 'network clear' grow \
+		'job cancel' 'job pause' 'job resume' vacuum 'recovery-point drop'; do
+	# shellcheck disable=SC2086
+	expect 0 "^Usage: replicactl $command " "help of $command" $command --help
+done
+expect 0 '^Examples:' "help with examples" settings --help
+expect 0 'network clear' "help of a new group" network --help
+expect 64 'give a system and the number of a job' "cancel what" job cancel a
+expect 64 'x is not the number of a job' "cancel no job" job cancel a x
+
+# --- settings ---
+
+for span in 5 5x d 7dd -1d 1.5h '' 1h30 99999999999999999999s; do
+	expect 64 "keep-within $span is no time" "no span: '$span'" settings a "--keep-within=$span"
+done
+expect 64 'longer than 100 years' "a span too long" settings a --point-interval 36501d
+expect 12 32779 "a span of 100 years" settings a --decide-within 36500d
+for percent in 0 101 80.5 % 5%% -1 ''; do
+	expect 64 "space-low $percent is not from 1% to 100%" "no percentage: '$percent'" settings a "--space-low=$percent"
+done
+expect 64 'space-low 90% is above --space-critical 80%' "marks the wrong way round" settings a --space-low 90% --space-critical 80%
+expect 12 32779 "marks at one place" settings a --space-low 80% --space-critical 80
+for count in 513 x -1 1k ''; do
+	expect 64 "keep-last $count is not a number from 0 to 512" "no count: '$count'" settings a "--keep-last=$count"
+done
+expect 12 32779 "the highest count" settings a --keep-last 512 --keep-daily 100000
+expect 64 'from 0 to 100000' "too many weeks" settings a --keep-weekly 100001
+expect 64 'is not fail or drop-oldest' "no policy" settings a --when-full drop
+expect 64 'is no size' "no reserve" settings a --live-reserve 10X
+expect 64 'more than 1 EiB' "too much of a reserve" settings a --live-reserve 1025P
+expect 12 32779 "a reserve in words" settings a --live-reserve 1024P --vacuum-rate 50MiB/s --keep-hourly none
+expect 64 'is no rate' "no rate" settings a --vacuum-rate 50M/h
+
+# --- network adapters ---
+
+m=52:54:00:12:34:56
+for mac in 52:54:00:12:34 52:54:00:12:34:5g 525400123456 52:54:00:12:34-56 52:54:00:12:34:567 ''; do
+	expect 64 "mac $mac is no hardware address" "no MAC: '$mac'" network set a --dhcp "--mac=$mac"
+done
+expect 64 'zero or multicast' "MAC of zeroes" network set a --dhcp --mac 00:00:00:00:00:00
+expect 64 'zero or multicast' "MAC of a group" network clear a --mac 01:00:5e:00:00:01
+expect 64 '--mac is given twice' "two adapters" network set a --dhcp --mac $m --mac $m
+expect 64 '--mac is missing' "no adapter" network set a --dhcp
+expect 64 'give --dhcp or an --address' "no address" network set a --mac $m --dns 192.0.2.1
+expect 64 'give --mac or --all' "clear what" network clear a
+expect 64 'give --mac or --all' "clear both" network clear a --all --mac $m
+for ip in 192.0.2 192.0.2.256/24 fe80::1%eth0/64 2001:db8:::1/64 web1/24 /24 ''; do
+	expect 64 "address $ip is not an IPv4 or IPv6 address" "no address: '$ip'" network set a --mac $m "--address=$ip"
+done
+for ip in 192.0.2.5/33 192.0.2.5/0 192.0.2.5/999; do
+	expect 64 "address $ip has a prefix that is not from 1 to 32" "prefix of $ip" network set a --mac $m --address $ip
+done
+expect 64 'prefix that is not from 1 to 128' "prefix of 129" network set a --mac $m --address 2001:db8::5/129
+for ip in 192.0.2.5/ 192.0.2.5/x 192.0.2.5/2x 192.0.2.5/-1 2001:db8::5/255.255.255.0; do
+	expect 64 "address $ip has no number behind the slash" "slash of $ip" network set a --mac $m --address $ip
+done
+for mask in 255.255.0.255 255.0.255.0 255.255.255 1.2.3.4; do
+	expect 64 'no valid netmask' "netmask $mask" network set a --mac $m --address 192.0.2.5/$mask
+done
+expect 64 'prefix that is not from 1 to 32' "netmask of zeroes" network set a --mac $m --address 192.0.2.5/0.0.0.0
+expect 64 'has no prefix' "no prefix" network set a --mac $m --address 192.0.2.5
+expect 64 'none belongs here' "prefix of a gateway" network set a --mac $m --dhcp --gateway 192.0.2.1/24
+expect 64 "nobody's address" "address of zeroes" network set a --mac $m --address 0.0.0.0/8
+expect 64 'multicast' "an IPv4 group" network set a --mac $m --dhcp --dns 224.0.0.1
+expect 64 'multicast' "an IPv6 group" network set a --mac $m --address ff02::1/64
+expect 64 'broadcast' "broadcast" network set a --mac $m --dhcp --gateway 255.255.255.255
+expect 64 'given twice' "one address twice" network set a --mac $m --address 2001:db8::5/64 --address 2001:db8:0::5/48
+ips() { local i; for i in $(seq "$2"); do echo "--$1 192.0.2.$i$3"; done; }
+# shellcheck disable=SC2046
+expect 64 'more than 8 times' "9 addresses" network set a --mac $m $(ips address 9 /24)
+# shellcheck disable=SC2046
+expect 64 'more than 5 times' "6 gateways" network set a --mac $m --dhcp $(ips gateway 6 '')
+# shellcheck disable=SC2046
+expect 64 'more than 8 times' "9 DNS servers" network set a --mac $m --dhcp $(ips dns 9 '')
+# shellcheck disable=SC2046
+expect 12 32779 "all that an adapter can have" network set a --mac $m --dhcp $(ips address 8 /255.255.255.128) \
+	$(ips gateway 5 '') $(ips dns 8 '')
 expect 64 'say no' "repair is not there" check a --repair yes
 expect 64 'kind' "kind that is none" recovery-point create a --kind perfect
 expect 64 'longer than 39' "label too long" recovery-point create a --label 1234567890123456789012345678901234567890
@@ -100,6 +188,13 @@ expect 0 'no system is known' "list of nothing" list
 expect 0 'no job' "no jobs" job list
 json_of "list of nothing as JSON" 'd == []' list --json
 expect 12 '32779 File not found' "unknown system" status web1
+for command in commit suspend resume move-home remove grow settings 'network list' 'vacuum --hold'; do
+	# shellcheck disable=SC2086
+	expect 12 '32779 File not found' "$command of an unknown system" $command web1
+done
+"$R" settings web1 --json >"$dir/out" 2>"$dir/err"
+[ $? = 12 ] && [ ! -s "$dir/out" ] && grep -q 32779 "$dir/err"
+result $? "a refusal is no JSON, and goes where refusals go"
 expect 12 '32779 File not found' "unknown UUID" revert 0f0e0d0c-0b0a-0908-0706-050403020100
 expect 12 'No such file' "check of no file" check "$dir/none"
 
@@ -175,6 +270,21 @@ expect 10 'is not attached' "a point of what is not attached" recovery-point cre
 expect 10 'is not attached' "a job of what is not attached" job show web-1 1
 expect 10 'is not attached' "detach what is not attached" detach web-1
 expect 0 'no recovery point' "points of what is not attached" recovery-point list web-1
+for command in commit suspend resume move-home grow 'vacuum --rate 5M' 'settings --keep-last 3' 'network clear --all' \
+		'network set --dhcp --mac 52:54:00:12:34:56' 'job cancel' remove; do
+	id=()
+	[ "$command" != 'job cancel' ] || id=(1)
+	# shellcheck disable=SC2086
+	expect 10 'is not attached' "$command of what is not attached" $command web-1 "${id[@]}"
+	grep -q 'replicactl attach web-1' "$dir/out"
+	result $? "with what to do"
+done
+expect 0 'all: there is no rule' "settings of what is not attached" settings web-1
+expect 0 'keeps those of the primary' "adapters of what is not attached" network list web-1
+json_of "its settings as JSON" 'd["space_low"] == 80 and d["space_critical"] == 95 and d["decide_within"] == 86400 and
+	d["when_full_name"] == "fail" and d["vacuum_rate"] is None and d["system"] == "web-1"' settings web-1 --json
+json_of "and in its status" 'd[0]["settings"]["space_low"] == 80 and d[0]["adapter_list"] == [] and
+	d[0]["statistics"]["points_made"] == 0 and d[0]["store_device_bytes"] == 33554432' status web-1 --json
 printf 'frob\n' >"$dir/conf/bad.conf"
 expect 0 'line 1 is not of the form' "a bad file is told" list
 expect 0 '^web-1 ' "and left out" list
@@ -268,6 +378,91 @@ log "1,0,2,0,$slot,15,0" "1,0,2,1,$((slot + 1)),15,0"
 poke "$dir/s" $(((ring + 1) * 4096 + 100)) ff
 json_of "a torn block at the end is the end" 'd["log_next"] == 2 and d["versions"] == 1 and not d["damage"]' check --json "$dir/s"
 
+# --- the end of a removal ---
+
+# super.py IMAGE COPY=OFFSET:VALUE...: 32 bits of a superblock, under a right checksum
+cat >"$dir/super.py" <<'PY'
+import struct, sys
+from crc import crc32c
+with open(sys.argv[1], 'r+b') as f:
+    for arg in sys.argv[2:]:
+        copy, rest = arg.split('=')
+        offset, value = map(int, rest.split(':'))
+        f.seek(int(copy) * 65536)
+        data = bytearray(f.read(65536))
+        struct.pack_into('<I', data, offset, value)
+        length = struct.unpack_from('<I', data, 12)[0]
+        data[8:12] = bytes(4)
+        data[8:12] = struct.pack('<I', crc32c(data[:length]))
+        f.seek(int(copy) * 65536)
+        f.write(data)
+PY
+super() { python3 "$dir/super.py" "$@"; }
+state=384 flags=388
+zeroes() { cmp -s -n 131072 "$dir/s" /dev/zero; }
+restore; super "$dir/s" 0=$state:0 1=$state:0 1=$flags:4 0=$flags:4
+expect 10 'replicactl attach web-1' "a removal that has not come to its end goes on attached" remove web-1 --yes
+json_of "and status says so" 'd[0]["state"] == 0 and d[0]["removing"]' status web-1 --json
+restore; super "$dir/s" 1=$state:0
+cp --sparse=always "$dir/s" "$dir/s.removed"
+expect 0 'the homes are plain disks; replicactl remove web-1' "status of what is to be finished" status web-1
+chmod 500 "$dir/conf"
+if [ "$(id -u)" != 0 ]; then
+	expect 2 'cannot write to' "remove that could not delete the file" remove web-1
+	cmp -s "$dir/s" "$dir/s.removed"
+	result $? "wipes nothing"
+fi
+chmod 700 "$dir/conf"
+DM_REPLICA_TEST_FILES=0 expect 6 'plain file' "nor does it wipe a plain file" remove web-1
+cp "$dir/conf/web-1.conf" "$dir/web-1.conf"
+sed -i "s|^store=.*|store=$dir/s2|" "$dir/conf/web-1.conf"
+cp --sparse=always "$dir/s2" "$dir/s2.before"
+expect 6 'belongs to another system, many' "nor another system's store" remove web-1 --yes
+cmp -s "$dir/s2" "$dir/s2.before"
+result $? "which is untouched"
+cp "$dir/web-1.conf" "$dir/conf/web-1.conf"
+tail -c +131073 "$dir/s" | md5sum >"$dir/rest"
+expect 0 'web-1 is removed: store .* is wiped, the homes are plain disks' "a removal is finished" remove web-1
+grep -q "vdb  $dir/h2" "$dir/out"
+result $? "and says where the homes are"
+zeroes
+result $? "both superblocks are zeroes"
+tail -c +131073 "$dir/s" | md5sum | cmp -s - "$dir/rest"
+result $? "and nothing else was written"
+[ ! -e "$dir/conf/web-1.conf" ]
+result $? "the file is gone"
+expect 12 'no system is known as web-1' "then there is no such system" remove web-1
+cp "$dir/web-1.conf" "$dir/conf/web-1.conf"
+expect 64 'yes goes on without asking' "of a blank store only the file is left, which is asked about" remove web-1
+expect 0 'only its file is left' "and deleted" remove web-1 --yes
+[ ! -e "$dir/conf/web-1.conf" ]
+result $? "that it is gone"
+# the copy that says it is overwritten last: what is interrupted between the two goes on
+cp "$dir/web-1.conf" "$dir/conf/web-1.conf"
+for copy in 0 1; do
+	cp --sparse=always "$dir/s.good" "$dir/s"
+	# the sequence number of this copy is made the higher one
+	super "$dir/s" 0=40:2 1=40:2
+	super "$dir/s" $copy=40:3 $copy=$state:0
+	cp --sparse=always "$dir/s" "$dir/s.removed"
+	"$R" remove web-1 >"$dir/out" 2>&1 </dev/null && zeroes
+	result $? "copy $copy says that it is removed"
+	cp "$dir/web-1.conf" "$dir/conf/web-1.conf"
+	if [ -e "$dir/fake.so" ]; then
+		cp --sparse=always "$dir/s.removed" "$dir/s"
+		LD_PRELOAD=$dir/fake.so ASAN_OPTIONS=verify_asan_link_order=0 FAKE_WRITES=1 \
+			"$R" remove web-1 >"$dir/out" 2>&1 </dev/null
+		[ $? != 0 ] && [ -e "$dir/conf/web-1.conf" ] && grep -q 'does the rest when that is mended' "$dir/out"
+		result $? "a write that fails is told"
+		expect 0 'web-1 is removed' "and what is left then is done by another" remove web-1
+		cp "$dir/web-1.conf" "$dir/conf/web-1.conf"
+	fi
+	cp --sparse=always "$dir/s.removed" "$dir/s"
+	dd if=/dev/zero of="$dir/s" bs=64K count=1 seek=$((1 - copy)) conv=notrunc status=none
+	expect 0 'web-1 is removed' "and alone as well, with the other one blank" remove web-1
+	cp "$dir/web-1.conf" "$dir/conf/web-1.conf"
+done
+
 # Wrong fields under right checksums: every answer is allowed but a crash.
 cat >"$dir/fuzz.py" <<'PY'
 import random, struct, subprocess, sys
@@ -303,6 +498,15 @@ PY
 restore
 python3 "$dir/fuzz.py" "$R" "$dir/s.good" "$dir/s" >"$dir/out" 2>&1
 result $? "150 superblocks with wrong fields and right checksums"
+
+# --- with a kernel that is played ---
+
+if [ -e "$dir/fake.so" ]; then
+	. userspace/tests/netlink.sh
+else
+	n=$((n + 1))
+	echo "ok $n - what is asked of the kernel # SKIP there is no compiler"
+fi
 
 echo "1..$n"
 exit $bad

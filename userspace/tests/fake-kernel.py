@@ -1,0 +1,285 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Runs replicactl against a kernel that is played here.
+
+usage: fake-kernel.py [--tty INPUT] SCENARIO LIBRARY COMMAND...
+
+SCENARIO is JSON: "system", "disks", "points", "jobs", "settings", "adapters" are
+what the dumps give, attributes by their names; "answers" says for an operation
+what is answered ("code", "job", or "errno" with "cim" and "text") and what is
+"set" in the system then; "unknown" lists commands that this kernel does not have;
+"events" are systems that a listener is told of.  A list for a job is its states,
+one for each look at it.  Every request that asks for a change is printed behind
+the command's own output, as "request NAME {attributes}".
+
+Names and types of attributes are taken from the header.  With --tty standard
+input and output of the command are a terminal on which INPUT is typed.
+"""
+
+import errno
+import json
+import os
+import pty
+import re
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+
+HEADER = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../uapi/dm-replica.h')
+FAMILY = 0x123
+CTRL = 0x10
+GROUPS = {'systems': 7, 'jobs': 8}
+
+
+def read_header():
+    """({set: {name: (number, type)}}, {number: command})"""
+    with open(HEADER, encoding='utf-8') as f:
+        text = f.read()
+    sets, commands = {}, {}
+    for body in re.findall(r'^enum \{(.*?)^\};', text, re.S | re.M):
+        number = 0
+        for name, value, comment in re.findall(
+                r'^\t(DM_REPLICA_\w+)(?: = (\d+))?,[ \t]*(?:/\*(.*?)\*/)?', body, re.S | re.M):
+            number = int(value) if value else number + 1
+            if name.startswith('DM_REPLICA_CMD_'):
+                commands[number] = name[15:].lower().replace('_', '-')
+            elif name.startswith('DM_REPLICA_A_'):
+                group, attr = name[13:].lower().split('_', 1)
+                kind = re.match(r'\s*(u32|u64|string|binary|flag)', comment)
+                sets.setdefault(group, {})[attr.replace('_', '-')] = (
+                    number, kind.group(1) if kind else 'pad')
+    return sets, commands
+
+
+SETS, COMMANDS = read_header()
+
+
+def attr(number, data):
+    return struct.pack('<HH', 4 + len(data), number) + data + bytes(-len(data) % 4)
+
+
+def to_bytes(group, name, value):
+    kind = SETS[group][name][1]
+    if kind == 'u32':
+        return struct.pack('<I', value)
+    if kind == 'u64':
+        return struct.pack('<Q', value)
+    if kind == 'string':
+        return value.encode() + b'\0'
+    return bytes.fromhex(value)
+
+
+def encode(group, obj):
+    out = b''
+    for name, value in obj.items():
+        for one in value if isinstance(value, list) else [value]:
+            out += attr(SETS[group][name][0], to_bytes(group, name, one))
+    return out
+
+
+def decode(group, data):
+    names = {n: (name, kind) for name, (n, kind) in SETS[group].items()}
+    out, at = {}, 0
+    while at + 4 <= len(data):
+        length, number = struct.unpack_from('<HH', data, at)
+        name, kind = names[number & 0x3fff]
+        value = data[at + 4:at + length]
+        at += (length + 3) & ~3
+        if kind == 'u32':
+            value = struct.unpack('<I', value)[0]
+        elif kind == 'u64':
+            value = struct.unpack('<Q', value)[0]
+        elif kind == 'string':
+            value = value.rstrip(b'\0').decode()
+        elif kind == 'flag':
+            assert not value
+            value = True
+        else:
+            value = value.hex()
+        if name in out:
+            out[name] = (out[name] if isinstance(out[name], list) else [out[name]]) + [value]
+        else:
+            out[name] = value
+    return out
+
+
+def message(kind, flags, seq, body):
+    return struct.pack('<IHHII', 16 + len(body), kind, flags, seq, 4711) + body
+
+
+def group_of(command):
+    head = command.split('-')[0]
+    return head if head in ('system', 'disk', 'point', 'job', 'settings', 'adapter') and \
+        command not in ('point-new', 'point-del') else 'op'
+
+
+class Kernel:
+    def __init__(self, scenario):
+        self.world = scenario
+        self.requests = []
+        self.looks = {}
+
+    def ack(self, seq, err=0, text=None, cim=None):
+        body = struct.pack('<i', -err) + struct.pack('<IHHII', 16, 0, 0, seq, 0)
+        flags = 0x100                   # NLM_F_CAPPED
+        if text:
+            body += attr(1, text.encode() + b'\0')
+            flags |= 0x200
+        if cim:
+            body += attr(3, struct.pack('<Q', cim))
+            flags |= 0x200
+        return message(2, flags, seq, body)
+
+    def job(self, job_id):
+        states = self.world.get('jobs', {}).get(str(job_id))
+        if not states:
+            return None
+        look = self.looks[job_id] = self.looks.get(job_id, -1) + 1
+        return states[min(look, len(states) - 1)]
+
+    def dump(self, command, asked):
+        world = self.world
+        if command == 'system-get':
+            return [world['system']] if 'system' in world else []
+        if command == 'disk-get':
+            return world.get('disks', [])
+        if command == 'point-get':
+            points = [dict(p) for p in world.get('points', [])]
+            for p in points:
+                if 'sizes' not in asked:
+                    p.pop('bytes', None)
+            return points
+        if command == 'job-get':
+            return [self.job(int(j)) for j in world.get('jobs', {})]
+        if command == 'settings-get':
+            return [world['settings']]
+        return world.get('adapters', [])
+
+    def control(self, seq):
+        body = attr(1, struct.pack('<H', FAMILY)) + attr(2, b'dm_replica\0') + \
+            attr(3, struct.pack('<I', 1))
+        groups = b''.join(attr(i, attr(1, name.encode() + b'\0') +
+                               attr(2, struct.pack('<I', number)))
+                          for i, (name, number) in enumerate(GROUPS.items(), 1))
+        body += attr(7, groups)
+        return [message(CTRL, 0, seq, struct.pack('<BBH', 1, 2, 0) + body), self.ack(seq)]
+
+    def answer(self, data):
+        kind, flags, seq = struct.unpack_from('<HHI', data, 4)
+        if kind == CTRL:
+            return self.control(seq)
+        command = COMMANDS[data[16]]
+        group = group_of(command)
+        asked = decode(group, data[20:])
+
+        def reply(obj, flags=0):
+            return message(FAMILY, flags, seq, struct.pack('<BBH', data[16], 1, 0) +
+                           encode(group, obj))
+
+        if command in self.world.get('unknown', []):
+            return [self.ack(seq, errno.EOPNOTSUPP)]
+        if command == 'point-get' and 'sizes' in asked and 'sizes' in self.world.get('unknown', []):
+            return [self.ack(seq, errno.EINVAL, 'Unknown attribute type')]
+        if flags & 0x300:
+            return [reply(o, 2) for o in self.dump(command, asked)] + \
+                [message(3, 2, seq, struct.pack('<i', 0))]
+        if command == 'job-get':
+            job = self.job(asked['id'])
+            if not job:
+                return [self.ack(seq, errno.ENOENT, 'there is no such job', 32779)]
+            return [reply(job), self.ack(seq)]
+        if command == 'settings-get':
+            return [reply(self.world['settings']), self.ack(seq)]
+        self.requests.append((command, asked))
+        how = self.world.get('answers', {}).get(command, {})
+        if 'errno' in how:
+            return [self.ack(seq, getattr(errno, how['errno']), how.get('text'), how.get('cim'))]
+        expected = asked.get('expect-state-number')
+        if expected is not None and expected != self.world['system']['state-number']:
+            return [self.ack(seq, errno.ESTALE, 'the system has changed', 32775)]
+        self.world['system'].update(how.get('set', {}))
+        if command == 'settings-set':
+            self.world['settings'].update(
+                {k: v for k, v in asked.items() if k in self.world['settings']})
+        if group != 'op':
+            return [self.ack(seq)]
+        return [reply({'code': how.get('code', 0), 'job': how.get('job', 1)}), self.ack(seq)]
+
+    def serve(self, conn):
+        told = False
+        while True:
+            events = self.world.get('events', [])
+            if events and not told and conn.fileno() != self.first:
+                # the second socket is the one that listens
+                told = True
+                for event in events:
+                    self.world['system'].update(event)
+                    conn.send(message(FAMILY, 0, 0, struct.pack('<BBH', 2, 1, 0) +
+                                      encode('system', self.world['system'])))
+            data = conn.recv(65536)
+            if not data:
+                return
+            for one in self.answer(data):
+                conn.send(one)
+
+    def listen(self, sock):
+        self.first = None
+        while True:
+            conn = sock.accept()[0]
+            if self.first is None:
+                self.first = conn.fileno()
+            threading.Thread(target=self.serve, args=(conn,), daemon=True).start()
+
+
+def on_terminal(command, typed, env):
+    main, side = pty.openpty()
+    with subprocess.Popen(command, stdin=side, stdout=side, stderr=side, env=env) as p:
+        os.close(side)
+        out = b''
+        while True:
+            try:
+                data = os.read(main, 4096)
+            except OSError:
+                break
+            if not data:
+                break
+            out += data
+            if typed and out.endswith(b'[y/N] '):
+                os.write(main, typed.encode() + b'\n')
+                typed = None
+        status = p.wait(timeout=60)
+    os.close(main)
+    sys.stdout.write(out.decode().replace('\r\n', '\n'))
+    return status
+
+
+def main():
+    args = sys.argv[1:]
+    typed = None
+    if args[0] == '--tty':
+        typed, args = args[1], args[2:]
+    with open(args[0], encoding='utf-8') as f:
+        kernel = Kernel(json.load(f))
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, 'socket')
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+            sock.bind(path)
+            sock.listen()
+            threading.Thread(target=kernel.listen, args=(sock,), daemon=True).start()
+            env = dict(os.environ, FAKE_NETLINK=path, LD_PRELOAD=args[1],
+                       ASAN_OPTIONS='verify_asan_link_order=0')
+            if typed is not None:
+                status = on_terminal(args[2:], typed, env)
+            else:
+                status = subprocess.run(args[2:], env=env, stdin=subprocess.DEVNULL, timeout=60,
+                                        check=False).returncode
+    for command, asked in kernel.requests:
+        print('request', command, json.dumps(asked))
+    sys.stdout.flush()
+    os._exit(status if status >= 0 else 128 - status)
+
+
+main()

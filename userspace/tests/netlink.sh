@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What replicactl asks of the kernel and makes of its answers, with a kernel that
+# is played by fake-kernel.py.  Sourced by replicactl.sh, whose functions and
+# variables it uses.
+
+# played NAME STATUS TEXT SCENARIO ARGUMENT...: SCENARIO is a change to the world
+# below, in Python; TEXT an extended regular expression, or !TEXT.
+played() {
+	local name=$1 status=$2 text=$3 rc not=''
+	python3 - "$dir/world.json" "$dir/scenario.json" "$4" <<'PY' || { result 1 "$name"; return; }
+import json, sys
+with open(sys.argv[1]) as f:
+    w = json.load(f)
+s = w['system']
+exec(sys.argv[3])
+with open(sys.argv[2], 'w') as f:
+    json.dump(w, f)
+PY
+	shift 4
+	timeout 100 python3 userspace/tests/fake-kernel.py "${tty[@]}" "$dir/scenario.json" "$dir/fake.so" \
+		"$R" "$@" >"$dir/out" 2>&1 </dev/null
+	rc=$?
+	if [ "${text:0:1}" = '!' ]; then
+		not='!'
+		text=${text:1}
+	fi
+	[ $rc = "$status" ] || echo "# exit status $rc, not $status" >>"$dir/out"
+	if [ $rc != "$status" ]; then
+		result 1 "$name"
+	elif [ -n "$not" ]; then
+		! grep -qE -- "$text" "$dir/out"
+		result $? "$name"
+	else
+		grep -qE -- "$text" "$dir/out"
+		result $? "$name"
+	fi
+}
+
+# also NAME TEXT: the same output says this, too; also_not: it does not.
+also() { grep -qE -- "$2" "$dir/out"; result $? "$1"; }
+also_not() { ! grep -qE -- "$2" "$dir/out"; result $? "$1"; }
+
+# played_json NAME EXPRESSION SCENARIO ARGUMENT...
+played_json() {
+	local name=$1 expression=$2 n_before=$n bad_before=$bad
+	shift 2
+	played "$name" 0 . "$@" >/dev/null
+	n=$n_before bad=$bad_before
+	json "$expression" 2>>"$dir/out"
+	result $? "$name"
+}
+
+tty=()
+cat >"$dir/world.json" <<'EOW'
+{"system": {"uuid": "000102030405060708090a0b0c0d0e0f", "name": "web1", "state": 5, "state-number": 7,
+ "state-time": 1700000000000000000, "flags": 2, "chunk-bytes": 65536, "store-major": 4000, "store-minor": 3,
+ "disks": 1, "disks-attached": 1, "points": 3, "slots": 1000, "slots-used": 900, "live-point": 2,
+ "live-time": 1700000000000000000, "live-bytes": 1048576, "live-writes": 33, "test-writes": 44,
+ "health": 2, "health-reasons": 80, "replicated-bytes": 65536, "replicated-writes": 4, "points-made": 5,
+ "points-dropped": 2, "last-point-time": 1700000000000000000, "last-test-time": 0, "slots-reserved": 10,
+ "vacuum-rate": 52428800, "home-bytes": 3145728, "store-bytes": 1073741824, "store-device-bytes": 2147483648},
+"disks": [{"number": 0, "name": "vda", "bytes": 1073741824, "system": "000102030405060708090a0b0c0d0e0f"}],
+"points": [{"number": 1, "time": 1700000000000000000, "kind": 1, "name": "twin", "in-use": 0, "bytes": 4096},
+ {"number": 2, "time": 1700000001000000000, "kind": 1, "name": "before upgrade", "in-use": 1, "bytes": 0},
+ {"number": 3, "time": 1700000002000000000, "kind": 2, "name": "twin", "in-use": 0, "bytes": 8192},
+ {"number": 9, "time": 1700000003000000000, "kind": 1, "name": "3", "in-use": 0, "bytes": 1},
+ {"number": 10, "time": 1700000003000000000, "kind": 1, "name": "77", "in-use": 0, "bytes": 1}],
+"settings": {"keep-last": 3, "keep-within": 604800, "keep-hourly": 0, "keep-daily": 7, "keep-weekly": 0,
+ "space-low": 80, "space-critical": 95, "full-policy": 0, "live-reserve": 655360, "point-interval": 900,
+ "decide-within": 86400, "vacuum-rate": 18446744073709551615},
+"adapters": [{"mac": "525400123456", "dhcp": 0, "address": ["c000020518", "20010db800000000000000000000000540"],
+ "gateway": ["c0000201"], "dns": ["c0000235", "20010db8000000000000000000000035"], "protocol": 4098}],
+"jobs": {"5": [{"system": "000102030405060708090a0b0c0d0e0f", "id": 5, "type": 99, "state": 4, "percent": 50,
+  "bytes": 524288, "bytes-total": 1048576, "elapsed": 2000000000, "system-name": "web1", "cancellable": 1},
+ {"system": "000102030405060708090a0b0c0d0e0f", "id": 5, "type": 99, "state": 7, "percent": 100,
+  "bytes": 1048576, "bytes-total": 1048576, "elapsed": 3000000000, "system-name": "web1", "code": 0}]},
+"answers": {"failover-commit": {"code": 4096, "job": 5, "set": {"state": 6, "state-number": 8}},
+ "failover-revert": {"code": 0, "set": {"state": 3, "state-number": 8}},
+ "relationship-remove": {"code": 4096, "job": 5, "set": {"state": 0, "state-number": 8, "flags": 0}},
+ "store-grow": {"set": {"store-bytes": 2147483648, "slots": 2000, "state-number": 8}}}}
+EOW
+
+# --- commit, revert ---
+
+played "commit does not ask where it cannot" 64 'yes goes on without asking' '' commit web1
+also "commit says how many points" 'lost +all recovery points: 3'
+also "commit says what of replication is lost" '3 younger points, and 64 KiB in 4 writes'
+also "commit says that there is no way back" 'revert will be refused'
+also_not "commit has asked for nothing" '^request'
+played "commit with --yes waits for its job" 0 '^done in 3.0 s' '' commit web1 --yes
+also "commit tells the answer" '^4096 Job Started, job 5: web1 is Committed \(6\)'
+also "commit shows bytes" ' 50 %  512 KiB of 1 MiB  after 2.0 s'
+also "commit is of what was shown" '^request failover-commit .*"expect-state-number": 7}'
+played "commit without waiting" 0 'replicactl job wait web1 5 waits' '' commit web1 --yes --no-wait
+played "commit of what nobody has seen" 8 '32775.*is 7, not 6' '' commit web1 --yes --expect-state 6
+also_not "is not asked for" '^request'
+played "commit of what somebody has seen" 0 . '' commit web1 --yes --no-wait --expect-state 7
+played "commit that the kernel refuses" 7 'replicactl test-failover stop web1' \
+	'w["answers"]["failover-commit"] = {"errno": "EBUSY", "cim": 32774, "text": "a test failover exists"}' commit web1 --yes
+played "commit where it makes no sense is not asked about" 8 '32775.*not failed over' \
+	's["state"] = 3; w["answers"]["failover-commit"] = {"errno": "EBADE", "cim": 32775, "text": "not failed over"}' commit web1
+also "but left to the kernel" '^request failover-commit'
+played "a module that does not know it" 3 '32770.*does not know that operation' 'w["unknown"] = ["failover-commit"]' \
+	commit web1 --yes
+tty=(--tty y)
+played "commit on a terminal asks" 0 'Commit it\? \[y/N\] y' '' commit web1
+also "and shows a bar" '\[#{30}\] 100 %  1 MiB of 1 MiB'
+tty=(--tty n)
+played "commit, the answer is no" 1 'nothing was changed' '' commit web1
+also_not "then nothing is asked for" '^request'
+tty=()
+played "revert is of what was shown" 0 '"expect-state-number": 7, "expect-writes": 33' '' revert web1 --yes
+played "revert that waits lets the guest write" 0 '"wait": 1500' '' revert web1 --yes --wait 1.5
+also_not "with no count of writes" 'expect-writes'
+played "unless that is given" 0 '"expect-writes": 33.*"wait": 2000' '' revert web1 --yes --wait 2 --expect-writes 33
+played "revert after more writes" 8 '33 writes.*not 32' '' revert web1 --yes --expect-writes 32
+played "waiting ran out" 5 '32772 Timeout: a device is open' \
+	'w["answers"]["failover-revert"] = {"errno": "ETIMEDOUT", "cim": 32772, "text": "a device is open"}' revert web1 --yes --wait 1
+played "stop of a test waits, too" 0 'test-stop .*"wait": 60000' 's["test-time"] = 5' test-failover stop web1 --yes --wait 60
+
+# --- points ---
+
+played "a point by its label" 0 'request failover-initiate .*"point": 2' '' failover web1 --point 'before upgrade'
+played "a point by its number" 0 'request failover-initiate .*"point": 3[,}]' '' failover web1 --point 3
+played "a label that is a number" 0 'request test-start .*"point": 10' '' test-failover start web1 --point 77
+played "a number that is none is for the kernel" 0 'request failover-initiate .*"point": 4' '' failover web1 --point 4
+played "a label that two have" 6 '1 of 2023.*standard' '' recovery-point drop web1 twin
+also "both are shown" '3 of 2023.*application-consistent'
+also_not "and none is dropped" '^request'
+played "a label that none has" 12 'no recovery point of system web1 is called nothing' '' recovery-point drop web1 nothing
+played "sizes of points" 0 '^ +3 .*8 KiB  twin' '' recovery-point list web1
+played "points of a module that knows no sizes" 0 '^ +3 .* -  twin' 'w["unknown"] = ["sizes"]' recovery-point list web1
+played_json "sizes as JSON" '[p["bytes"] for p in d][:3] == [4096, 0, 8192] and d[1]["in_use"]' '' recovery-point list web1 --json
+
+# --- suspend, resume, grow, move-home, jobs, vacuum ---
+
+played "suspend" 0 'request replication-suspend .*"timeout": 20000' '' suspend web1 --timeout 20
+played "resume" 0 'request replication-resume' '' resume web1
+played "grow" 0 'before  1 GiB \(1073741824 bytes\), 1000 slots' '' grow web1
+also "and what there is then" 'now     2 GiB \(2147483648 bytes\), 2000 slots'
+played "grow of what has not grown" 6 '32773.*has not grown' \
+	'w["answers"]["store-grow"] = {"errno": "EINVAL", "cim": 32773, "text": "the device has not grown"}' grow web1
+played "move-home" 0 'request home-move' '' move-home web1 --no-wait
+played "job cancel" 0 'request job-set .*"id": 5, "request": 4' '' job cancel web1 5
+also "says how it goes on" 'replicactl move-home web1'
+played "job pause" 0 'request job-set .*"id": 5, "request": 3' '' job pause web1 5
+played "job resume" 0 'request job-set .*"id": 5, "request": 2' '' job resume web1 5
+played "job wait" 0 '^done in 3.0 s' '' job wait web1 5
+played "job wait of a suspended job says so" 5 'Suspended' 'w["jobs"]["5"][0]["state"] = 5; del w["jobs"]["5"][1]' \
+	job wait web1 5 --timeout 11
+played "a job that was terminated" 1 'ended with Terminated' 'w["jobs"]["5"][1].update({"state": 8, "code": 32768})' job wait web1 5
+played_json "job as JSON" 'd["bytes"] == 524288 and d["bytes_total"] == 1048576' '' job show web1 5 --json
+played "vacuum --rate" 0 'settings-set .*"vacuum-rate": 52428800}' '' vacuum web1 --rate 50M
+played "vacuum --rate unlimited" 0 '"vacuum-rate": 18446744073709551615' '' vacuum web1 --rate unlimited
+played "vacuum --hold" 0 'request vacuum-set .*"hold": 1' '' vacuum web1 --hold
+
+# --- settings ---
+
+played "settings in words" 0 'Points kept +the last 3' '' settings web1
+also "spans" 'all of the last 7 d'
+also "days" 'the last of a day, of 7 days'
+also_not "no rule for hours" 'hour'
+also "interval" 'Point interval +15 min'
+also "no limit" 'Vacuum rate +without a limit'
+played "without rules" 0 'all: there is no rule' \
+	'w["settings"].update({"keep-last": 0, "keep-within": 0, "keep-daily": 0})' settings web1
+played "settings all at once" 0 '"keep-last": 10, "keep-hourly": 24, "keep-daily": 0, "keep-weekly": 4, "space-low": 70, "space-critical": 90, "full-policy": 1, "keep-within": 172800, "live-reserve": 10737418240, "point-interval": 0, "decide-within": 129600, "vacuum-rate": 0}' \
+	'' settings web1 --keep-last 10 --keep-within 2d --keep-hourly 24 --keep-daily none --keep-weekly 4 --space-low 70% \
+	--space-critical 90 --when-full drop-oldest --live-reserve 10G --point-interval none --decide-within 1d12h --vacuum-rate 0
+also "and what they are then" 'Points kept +the last 10'
+played "one setting is one attribute" 0 '"system": "[0-9a-f]*", "keep-last": 1}' '' settings web1 --keep-last 1
+played_json "settings as JSON" 'd["keep_within"] == 604800 and d["vacuum_rate"] is None and d["system"] == "web1"' '' \
+	settings web1 --json
+played "settings that the kernel refuses" 6 'the low mark of space is above' \
+	'w["answers"]["settings-set"] = {"errno": "EINVAL", "cim": 32773, "text": "the low mark of space is above the critical one"}' \
+	settings web1 --space-low 99
+played "settings of an older module" 3 32770 'w["unknown"] = ["settings-get"]' settings web1
+
+# --- network ---
+
+played "network list" 0 '192.0.2.5/24, 2001:db8::5/64' '' network list web1
+also "all DNS servers" 'DNS +192.0.2.53, 2001:db8::35'
+played_json "network list as JSON" 'd[0]["mac"] == "52:54:00:12:34:56" and d[0]["dns"] == ["192.0.2.53", "2001:db8::35"]
+	and d[0]["addresses"][0] == "192.0.2.5/24" and d[0]["protocol_name"] == "IPv4 and IPv6"' '' network list web1 --json
+played "network list of nothing" 0 'keeps those of the primary' 'w["adapters"] = []' network list web1
+played "network set" 0 '"mac": "525400abcdef", "dhcp": 0, "address": \["c000020518", "20010db80000000000000000000000053c"\], "gateway": "c0000201", "dns": "20010db8000000000000000000000001"}' \
+	'' network set web1 --mac 52:54:00:AB:cd:ef --address 192.0.2.5/255.255.255.0 --address 2001:db8::5/60 --gateway 192.0.2.1 --dns 2001:db8::1
+played "network set --dhcp" 0 '"dhcp": 1}' '' network set web1 --mac 52-54-00-12-34-56 --dhcp
+played "network clear one" 0 'adapter-del .*"mac": "525400123456"}' '' network clear web1 --mac 52:54:00:12:34:56
+played "network clear all" 0 'adapter-del {"system": "[0-9a-f]*"}' '' network clear web1 --all
+played "network clear of none" 12 'network list web1 shows' \
+	'w["answers"]["adapter-del"] = {"errno": "ENOENT", "cim": 32779, "text": "no such adapter"}' network clear web1 --all
+
+# --- status, monitor ---
+
+played "status: health" 0 'Health +Warning' '' status web1
+also "status: reasons and advice" 'failed over for long, and not decided: replicactl revert web1, or commit'
+also "status: a larger device" 'its device has 2 GiB: replicactl grow web1 uses them'
+also "status: marks" '900 of 1000 in use, 90.0 %; low from 80 %, critical from 95 %'
+also "status: reserve" '10 more are kept for the failover, 640 KiB'
+also "status: statistics" 'Replicated +64 KiB in 4 writes'
+also "status: never" 'Last test +never'
+also "status: left" '3 MiB to move home'
+also "status: adapters" 'addresses +192.0.2.5/24'
+played "status: the device has grown by less than a MiB" 0 '!replicactl grow web1 uses' \
+	's["store-device-bytes"] = s["store-bytes"] + (1 << 20) - 1' status web1
+played "status of an older module" 0 '900 of 1000 in use, 90.0 %$' 'w["unknown"] = ["settings-get", "adapter-get"]
+for k in [k for k in s if k.startswith(("health", "replicated", "points-", "last-", "slots-r", "vacuum", "home", "store-b", "store-d"))]: del s[k]' status web1
+also_not "says nothing of health" Health
+played_json "its status as JSON" 'd[0]["settings"] is None and d[0]["adapter_list"] == [] and "health" not in d[0]' \
+	'w["unknown"] = ["settings-get", "adapter-get"]; del s["health"]' status web1 --json
+played_json "status as JSON" 'd[0]["health"] == 2 and [r["reason_name"] for r in d[0]["health_reasons"]] == ["low-space", "undecided"]
+	and d[0]["statistics"]["replicated_bytes"] == 65536 and d[0]["vacuum_rate"] == 52428800 and d[0]["slots_reserved"] == 10
+	and d[0]["settings"]["keep_daily"] == 7 and d[0]["adapter_list"][0]["addresses"][1] == "2001:db8::5/64"
+	and d[0]["store_device_bytes"] == 2147483648 and d[0]["home_bytes"] == 3145728' '' status web1 --json
+played "a reason that is not known yet" 0 'does not know: 0x800' 's["health-reasons"] = 2048' status web1
