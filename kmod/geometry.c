@@ -157,7 +157,7 @@ static const char *dmr_check_extents(const struct dmr_sb *sb)
 	u32 mask = dmr_chunk_blocks(sb) - 1, i, j;
 
 	if (!sb->ring_extents || sb->ring_extents > DMR_RING_EXTENTS ||
-	    sb->ring_old_extents > sb->ring_extents)
+	    sb->ring_old_extents >= sb->ring_extents)
 		return "the number of ring extents is impossible";
 	for (i = 0; i < sb->ring_extents; i++) {
 		const struct dmr_extent *e = &sb->ring[i];
@@ -199,23 +199,9 @@ const char *dmr_geometry_check(const struct dmr_sb *sb)
 	return NULL;
 }
 
-/*
- * Do two runs of blocks in a ring, neither of them empty, meet?  Each may wrap, at
- * the end of its own geometry, and go on at 0.
- */
-static bool dmr_runs_meet(u64 at, u64 len, u64 wrap, u64 at2, u64 len2, u64 wrap2)
-{
-	u64 part = min(len, wrap - at), part2 = min(len2, wrap2 - at2);
-	u64 rest = len - part, rest2 = len2 - part2;
-
-	return (at < at2 + part2 && at2 < at + part) || at2 < rest || at < rest2 ||
-	       (rest && rest2);
-}
-
 const char *dmr_log_range_check(const struct dmr_sb *sb)
 {
 	u64 blocks = dmr_ring_blocks(sb), old = dmr_ring_sum(sb, sb->ring_old_extents);
-	u64 below, above;
 
 	if (!sb->log_tail || sb->log_tail >= DMR_NUMBER_LIMIT)
 		return "the log's tail is impossible";
@@ -239,17 +225,19 @@ const char *dmr_log_range_check(const struct dmr_sb *sb)
 	}
 	if (!sb->ring_old_from || sb->ring_old_from > sb->ring_from || sb->ring_old_start >= old)
 		return "the older ring's beginning is impossible";
+	if (sb->ring_start != old)
+		return "the ring does not go on where it has grown";
+	if (sb->ring_from > sb->log_durable + 1)
+		return "the ring has grown beyond the end of the log";
 	if (sb->log_tail >= sb->ring_from)
 		return NULL;
 	if (sb->log_tail < sb->ring_old_from)
 		return "the log's tail is before the older ring's beginning";
-	below = sb->ring_from - sb->log_tail;
-	if (below > old)
+	if (sb->ring_from - sb->log_tail > old)
 		return "the older ring cannot hold its part of the log";
-	above = sb->log_durable >= sb->ring_from ? sb->log_durable - sb->ring_from + 1 : 0;
-	if (above && dmr_runs_meet(dmr_ring_index(sb, sb->log_tail), below, old,
-				   sb->ring_start, above, blocks))
-		return "two durable log blocks share a place in the ring";
+	/* R7: the older ring is spoken for; it is free when the tail has left it. */
+	if (sb->log_durable >= sb->ring_from && sb->log_durable - sb->ring_from >= blocks - old)
+		return "the log has gone beyond the new part of the ring too early";
 	return NULL;
 }
 

@@ -418,11 +418,12 @@ TEST(sb_impossible_older_ring)
 {
 	u32 i;
 
-	for (i = 0; i < 7; i++) {
+	for (i = 0; i < 12; i++) {
 		static const char *const reasons[] = {
 			NULL, "older ring's beginning", "older ring's beginning",
 			"older ring's beginning", "before the older ring's", "cannot hold its part",
-			"older ring's beginning is",
+			"older ring's beginning is", "beyond the end", NULL, "too early",
+			"number of ring extents", "where it has grown",
 		};
 		struct dmr_sb *sb = unit_sb();
 		u64 old = dmr_ring_blocks(sb);
@@ -448,11 +449,28 @@ TEST(sb_impossible_older_ring)
 		case 5:
 			/* One number more than it has places, none of them durable twice. */
 			sb->ring_from++;
-			sb->log_durable = 200;
+			sb->log_durable++;
 			break;
 		case 6:
 			/* Where nobody asks for it any more, too. */
 			sb->ring_old_from = sb->ring_from + 1;
+			sb->log_tail = sb->log_durable = sb->ring_from + 5;
+			break;
+		case 7:
+			sb->log_durable--;
+			break;
+		case 8:
+			/* All of the new part, and one block more. */
+		case 9:
+			sb->log_durable += dmr_ring_blocks(sb) - old + (i == 9);
+			sb->log_tail += 100;
+			break;
+		case 10:
+			sb->ring_old_extents = 2;
+			break;
+		case 11:
+			/* Where nobody asks for it any more, too. */
+			sb->ring_start--;
 			sb->log_tail = sb->log_durable = sb->ring_from + 5;
 			break;
 		}
@@ -740,7 +758,7 @@ TEST(sb_hostile_mutations)
 TEST(geometry)
 {
 	struct dmr_sb *sb = unit_sb();
-	u64 bytes, least = 0, n;
+	u64 bytes, least = 0, n, fewest = ~0ULL;
 	u32 chunk;
 
 	for (chunk = DMR_MIN_CHUNK; chunk <= DMR_MAX_CHUNK; chunk *= 2) {
@@ -754,6 +772,7 @@ TEST(geometry)
 		least = bytes;
 		unit_note("chunks of %u KiB: least store %llu KiB", chunk >> 10, least >> 10);
 		CHECK(sb->slot_end - sb->slot_first >= 16 && sb->slot_end - sb->slot_first <= 17);
+		fewest = min(fewest, sb->slot_end - sb->slot_first);
 		sb->store_bytes = least - 1;
 		CHECK(dmr_geometry(sb) && strstr(dmr_geometry(sb), "too small"));
 
@@ -796,6 +815,7 @@ TEST(geometry)
 		sb->store_bytes -= chunk;
 		CHECK(!dmr_geometry(sb), "%s", dmr_geometry(sb));
 	}
+	CHECK_EQ(fewest, 16);
 	for (n = 0; n < 4; n++) {
 		static const u32 wrong[] = { 0, 8192, 20000, 512 << 10 };
 
@@ -813,6 +833,107 @@ TEST(geometry)
 	}
 }
 
+/* Whatever was there before, a new store's layout is that of a new store. */
+TEST(geometry_of_garbage)
+{
+	struct dmr_sb *sb = unit_alloc(sizeof(*sb)), *clean = unit_alloc(sizeof(*clean));
+
+	memset(sb, 0xa5, sizeof(*sb));
+	sb->chunk_bytes = clean->chunk_bytes = 65536;
+	sb->store_bytes = clean->store_bytes = 1ULL << 30;
+	CHECK(!dmr_geometry(sb) && !dmr_geometry(clean));
+#define SAME(field) CHECK(!memcmp(&sb->field, &clean->field, sizeof(sb->field)), #field)
+	SAME(ring);
+	SAME(ring_extents);
+	SAME(ring_old_extents);
+	SAME(ring_from);
+	SAME(ring_start);
+	SAME(ring_old_from);
+	SAME(ring_old_start);
+	SAME(slot_first);
+	SAME(slot_end);
+	SAME(log_tail);
+	SAME(log_durable);
+	SAME(cur_epoch);
+	SAME(next_epoch);
+	SAME(last_epoch);
+	SAME(promoted);
+	SAME(dead_first);
+	SAME(dead_last);
+	SAME(live);
+	SAME(test);
+	SAME(state);
+	SAME(next_point);
+	SAME(settings);
+#undef SAME
+	CHECK_EQ(sb->state, DM_REPLICA_STATE_WAITING_FOR_INITIAL_REPLICATION);
+	CHECK(sb->ring_extents == 1 && sb->ring_from == 1 && sb->log_tail == 1 &&
+	      !sb->log_durable && !sb->ring_old_extents && !sb->ring_start && !sb->promoted);
+}
+
+/* The last of what is possible; one further is in sb_impossible_fields. */
+TEST(geometry_limits)
+{
+	struct dmr_sb *sb = unit_sb();
+	u64 blocks;
+
+#define GOOD() CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb))
+	sb->log_tail = sb->log_durable = (1ULL << 62) - 1;
+	GOOD();
+	/* An extent behind another, with nothing between, to the end of the store. */
+	sb = unit_sb();
+	sb->ring[1].first = sb->ring[0].first + sb->ring[0].count;
+	sb->ring[1].count = sb->store_bytes / DMR_BLOCK_SIZE - sb->ring[1].first;
+	sb->ring_extents = 2;
+	GOOD();
+	sb->ring[1].count += 16;
+	CHECK(strstr(dmr_sb_validate(sb), "beyond the store"));
+	/* In front of another; nothing from its end on, but not on the superblocks. */
+	sb->ring[1].first = sb->ring[0].first - 16;
+	sb->ring[1].count = 16;
+	GOOD();
+	sb->ring[1].count = 32;
+	CHECK(strstr(dmr_sb_validate(sb), "overlap"));
+	sb->ring[1].first = 32;
+	sb->ring[1].count = 16;
+	GOOD();
+	sb->ring[1].first = 16;
+	CHECK(strstr(dmr_sb_validate(sb), "superblocks"));
+	/* One of no blocks at the end is one of no blocks. */
+	sb->ring[1].first = sb->store_bytes / DMR_BLOCK_SIZE;
+	CHECK(strstr(dmr_sb_validate(sb), "beyond the store"));
+	/* Slots from behind the superblocks on, if the ring is elsewhere. */
+	sb = unit_sb();
+	sb->slot_first = 2;
+	GOOD();
+	sb->slot_first = 1;
+	CHECK(strstr(dmr_sb_validate(sb), "first slot"));
+	/* As many slots as there may be, and as long a ring. */
+	sb = unit_sb();
+	sb->store_bytes = 1ULL << 46;
+	sb->ring[0].count = 1ULL << 28;
+	sb->slot_first = (sb->ring[0].first + sb->ring[0].count) / 16;
+	sb->slot_end = 0x0fffffff;
+	GOOD();
+	sb->slot_end++;
+	CHECK(strstr(dmr_sb_validate(sb), "slots lie beyond"));
+	sb->slot_end--;
+	sb->ring[0].count += 16;
+	CHECK(strstr(dmr_sb_validate(sb), "impossibly large"));
+	/* A ring of just what the slots ask for. */
+	sb = unit_sb();
+	sb->chunk_bytes = DMR_MIN_CHUNK;
+	sb->slot_first = (sb->ring[0].first + sb->ring[0].count) / 4;
+	sb->slot_end = sb->slot_first + 16;
+	blocks = dmr_ring_need(16);
+	sb->ring[0].count = round_up(blocks, 4ULL);
+	GOOD();
+	CHECK(sb->ring[0].count < blocks + 4);
+	sb->ring[0].count -= 4;
+	CHECK(strstr(dmr_sb_validate(sb), "too small for the slots"));
+#undef GOOD
+}
+
 /* Extents need not lie in order. */
 TEST(ring_extent_before)
 {
@@ -822,6 +943,8 @@ TEST(ring_extent_before)
 	sb->ring[1].count = 16;
 	sb->ring_extents = 2;
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+	/* No slot is lost to it. */
+	CHECK_EQ(dmr_usable_slots(sb), sb->slot_end - sb->slot_first);
 	CHECK_EQ(dmr_ring_place(sb, dmr_ring_blocks(sb)), 32 + 15);
 	CHECK_EQ(dmr_ring_place(sb, dmr_ring_blocks(sb) + 1), 256);
 }
@@ -901,13 +1024,14 @@ TEST(ring_parts_apart)
 		sb->log_durable = sb->log_tail + rng_below(&r, old);
 		unit_grow(sb, 100);
 		blocks = dmr_ring_blocks(sb);
-		sb->ring_start = rng_below(&r, blocks);
 		if (rng_chance(&r, 80))
-			sb->log_durable += rng_below(&r, blocks);
+			sb->log_durable += rng_below(&r, 2 * (blocks - old));
 		from = sb->log_tail;
 		CHECK(blocks < sizeof(used));
-		/* Numbers below ring_from are spoken for, durable or not. */
-		for (n = from; n < sb->ring_from || n <= sb->log_durable; n++) {
+		/* Of the older ring all is spoken for, of the new part what is durable. */
+		for (n = 0; n < old; n++)
+			used[n] = 1;
+		for (n = sb->ring_from; n <= sb->log_durable; n++) {
 			u8 *u = &used[dmr_ring_index(sb, n)];
 
 			twice |= *u;
@@ -915,7 +1039,18 @@ TEST(ring_parts_apart)
 		}
 		why = dmr_sb_validate(sb);
 		CHECK(!why == !twice, "seed %u: %s", seed, why ?: "accepted");
+		CHECK(!why || strstr(why, sb->log_durable - from < blocks ? "too early" :
+				     "than the ring can hold"), "seed %u: %s", seed, why);
 		met += twice;
+		/* Nothing of that counts any more when the tail has left it behind. */
+		sb->log_tail = sb->ring_from;
+		sb->log_durable = max(sb->log_durable, sb->log_tail);
+		CHECK(!dmr_sb_validate(sb), "seed %u: %s", seed, dmr_sb_validate(sb));
+		/* It begins where it has grown, and nowhere else. */
+		sb->ring_start = rng_below(&r, blocks);
+		why = dmr_sb_validate(sb);
+		CHECK(!why == (sb->ring_start == old), "seed %u", seed);
+		CHECK(!why || strstr(why, "where it has grown"), "seed %u: %s", seed, why);
 	}
 	CHECK(met > 100 && met < 900, "%u", met);
 }
