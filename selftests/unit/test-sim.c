@@ -7,6 +7,16 @@
  * damage; and where a durable block that something vouches for is spoiled, it
  * must.
  *
+ * One rule more is about a ring that grows, where W5 alone leaves open which
+ * superblock says what a number's place is:
+ *
+ *  W7 While a superblock with a larger ring is on its way no log block is.  Before
+ *     it is issued the new extent is blank: what lay there before may be blocks
+ *     of this very store.  And both copies know of the new extent before a log
+ *     block is issued to it: else, with the newer one lost, the older would not
+ *     look where the log goes on, and find no block that was written under a
+ *     newer superblock (R6), but an end.
+ *
  * The rules can be broken one at a time: then the simulator has to find a
  * history that goes wrong.  That shows that it would notice, and that the rule
  * is needed.
@@ -29,6 +39,9 @@ enum broken {
 	BREAK_TAIL,		/* W6: the tail goes one past the last durable block */
 	BREAK_LAST,		/* R2: the last block of a commit does not flush the others */
 	BREAK_GOOD_COPY,	/* W1: superblocks all go to the same copy */
+	BREAK_TURN,		/* W7: log blocks while the superblock of a larger ring is on its way */
+	BREAK_BLANK,		/* W7: what lies in the ring's new extent stays there */
+	BREAK_ONE_COPY,		/* W7: log blocks in a new extent that one superblock alone knows */
 	BREAK_END,
 };
 
@@ -64,9 +77,12 @@ struct sim {
 	u64 all_durable;	/* log number */
 	u64 ids;
 	u64 expect[MAX_NUMBER];
+	struct {
+		u64 sb_seq, durable;
+	} issued[MAX_NUMBER];	/* how it was issued last; 0: never */
 	u64 got[MAX_NUMBER];
 	u64 got_from, got_last;
-	u64 attaches, damages;
+	u64 attaches, damages, losses, losses_found;
 };
 
 static void fail(struct sim *s, const char *fmt, ...)
@@ -211,21 +227,15 @@ static void sb_store(struct sim *s, const struct dmr_sb *sb, bool durable)
 	free(buf);
 }
 
-static bool sb_load(struct sim *s, struct dmr_sb *sb)
+static int sb_choose(struct sim *s, struct dmr_sb *sb, struct dmr_damage *dmg)
 {
 	u64 other_seq, other_state;
-	struct dmr_damage dmg;
 	u32 copy, best = 2;
 	struct tiny t;
 	u64 seq = 0;
-	int err;
 
-	if (s->real) {
-		err = dmr_replay_super(&s->rd, sb, &other_seq, &other_state, &dmg);
-		if (err)
-			fail(s, "superblocks: %d, %s", err, dmg.reason);
-		return !err;
-	}
+	if (s->real)
+		return dmr_replay_super(&s->rd, sb, &other_seq, &other_state, dmg);
 	for (copy = 0; copy < 2; copy++) {
 		dev_read(&s->rd, copy * SB_BLOCKS, 1, &t);
 		if (t.magic == TINY_MAGIC && t.seq > seq &&
@@ -235,9 +245,18 @@ static bool sb_load(struct sim *s, struct dmr_sb *sb)
 			memcpy(sb, t.sb, sizeof(t.sb));
 		}
 	}
-	if (best == 2)
-		fail(s, "no superblock");
-	return best < 2;
+	dmg->reason = "no superblock";
+	return best == 2 ? -EUCLEAN : 0;
+}
+
+static bool sb_load(struct sim *s, struct dmr_sb *sb)
+{
+	struct dmr_damage dmg;
+	int err = sb_choose(s, sb, &dmg);
+
+	if (err)
+		fail(s, "superblocks: %d, %s", err, dmg.reason);
+	return !err;
 }
 
 /* Issue one; W1: over the older copy, with a number above all. */
@@ -311,29 +330,38 @@ static void sb_draft(struct sim *s)
 
 /* The log */
 
-static void log_issue(struct sim *s, u64 durable)
+/* A log block as it was issued last. */
+static void log_block(struct sim *s, u64 number, struct dmr_disk_log_block *blk)
 {
-	struct dmr_disk_log_block *blk = calloc(1, sizeof(*blk));
 	struct dmr_record rec = {
 		.type = DMR_RECORD_VERSION,
 		.epoch = 2,
 		.slot = s->sb->slot_first,
-		.data = ++s->ids,
+		.data = s->expect[number],
 	};
 	struct dmr_log_header hdr = {
-		.number = s->next,
-		.sb_seq = s->sb->seq,
-		.durable = durable,
+		.number = number,
+		.sb_seq = s->issued[number].sb_seq,
+		.durable = s->issued[number].durable,
 		.nr_records = 1,
 	};
 
-	if (s->broken == BREAK_SB_SEQ && s->sb_busy)
-		hdr.sb_seq = s->draft->seq;
 	dmr_record_encode(&rec, &blk->records[0]);
 	dmr_log_seal(blk, s->sb->store_uuid, &hdr);
-	dev_write(s, dmr_ring_place(s->sb, s->next), blk);
+}
+
+static void log_issue(struct sim *s, u64 durable)
+{
+	struct dmr_disk_log_block *blk = calloc(1, sizeof(*blk));
+	u64 number = s->next++;
+
+	s->expect[number] = ++s->ids;
+	s->issued[number].sb_seq = s->broken == BREAK_SB_SEQ && s->sb_busy ? s->draft->seq :
+				   s->sb->seq;
+	s->issued[number].durable = durable;
+	log_block(s, number, blk);
+	dev_write(s, dmr_ring_place(s->sb, number), blk);
 	free(blk);
-	s->expect[s->next++] = s->ids;
 }
 
 /* W5: is the place of the next number free of all that may still be asked for? */
@@ -363,6 +391,35 @@ static void tail_move(struct sim *s)
 	sb_begin(s, true);
 }
 
+/*
+ * What the device has grown by is not blank: it was part of it before, or of a
+ * copy of it, and may hold log blocks of this very store.
+ */
+static void ring_leftovers(struct sim *s, const struct dmr_sb *d)
+{
+	u64 n, first = dmr_ring_blocks(s->sb), at, number;
+	bool ahead = rng_chance(&s->r, 50);
+
+	for (n = 0; n < dmr_ring_blocks(d); n++) {
+		at = dmr_ring_index(d, s->next + n);
+		number = ahead ? s->next + n : rng_below(&s->r, s->next + n);
+		if (at >= first && number < MAX_NUMBER && s->issued[number].sb_seq &&
+		    rng_chance(&s->r, 80))
+			log_block(s, number, (void *)medium_at(s, dmr_ring_block(d, at)));
+	}
+}
+
+static void ring_blank(struct sim *s, const struct dmr_sb *d)
+{
+	const struct dmr_extent *e = &d->ring[d->ring_extents - 1];
+	u8 *zero = calloc(1, DMR_BLOCK_SIZE);
+	u64 at;
+
+	for (at = e->first; at < e->first + e->count; at++)
+		dev_write(s, at, zero)->completed = true;
+	free(zero);
+}
+
 static void ring_grow(struct sim *s)
 {
 	struct dmr_sb *d = s->draft;
@@ -384,7 +441,20 @@ static void ring_grow(struct sim *s)
 	d->ring_from = s->next;
 	d->ring_start = rng_chance(&s->r, 70) ? dmr_ring_blocks(s->sb) :
 			rng_below(&s->r, dmr_ring_blocks(d));
+	ring_leftovers(s, d);
+	if (s->broken != BREAK_BLANK)
+		ring_blank(s, d);
+	if (crash(s, 4))
+		return;
 	sb_begin(s, true);
+	if (s->broken == BREAK_TURN)
+		return;
+	sb_end(s);
+	if (!s->power || s->broken == BREAK_ONE_COPY)
+		return;
+	/* W7: both copies, before anything lies where one of them does not look. */
+	sb_draft(s);
+	sb_begin(s, false);
 	sb_end(s);
 }
 
@@ -512,6 +582,40 @@ static void spoil(struct sim *s, const struct dmr_sb *sb)
 	s->damages++;
 }
 
+/*
+ * Lose the newer superblock when all is quiet: what was durable must not just be
+ * gone.  It is there under the older one as well, or damage is found.
+ */
+static void lose_super(struct sim *s)
+{
+	struct dmr_sb *older;
+	struct dmr_damage dmg;
+	u8 *keep, *block;
+	u64 end;
+
+	if (s->pending || s->sb_busy)
+		return;
+	older = calloc(1, sizeof(*older));
+	memcpy(older, s->sb, sizeof(*older));
+	keep = malloc(DMR_BLOCK_SIZE);
+	block = medium_at(s, s->sb->copy * SB_BLOCKS);
+	memcpy(keep, block, DMR_BLOCK_SIZE);
+	memset(block + 512, 0xa5, 512);
+	if (!sb_choose(s, older, &dmg)) {
+		s->losses++;
+		if (older->seq >= s->sb->seq)
+			fail(s, "superblock %llu lost, and %llu found", s->sb->seq, older->seq);
+		else if (log_replay(s, older, &end, &dmg))
+			s->losses_found++;
+		else if (end <= s->all_durable)
+			fail(s, "superblock %llu lost, end %llu, %llu was durable", s->sb->seq, end,
+			     s->all_durable);
+	}
+	memcpy(block, keep, DMR_BLOCK_SIZE);
+	free(keep);
+	free(older);
+}
+
 static bool attach(struct sim *s)
 {
 	struct dmr_damage dmg;
@@ -570,7 +674,7 @@ static void live(struct sim *s)
 			tail_move(s);
 			break;
 		case 2:
-			if (rng_chance(&s->r, 30))
+			if (rng_chance(&s->r, s->broken < BREAK_TURN ? 30 : 100))
 				ring_grow(s);
 			break;
 		case 3:
@@ -586,6 +690,8 @@ static void live(struct sim *s)
 				tail_move(s);
 			sb_end(s);
 		}
+		if (s->power && rng_chance(&s->r, 10))
+			lose_super(s);
 		crash(s, 2);
 	}
 	if (s->power && rng_chance(&s->r, 30)) {
@@ -690,17 +796,21 @@ static bool history(struct sim *s, u64 seed, enum broken broken, bool real)
 static void histories(u64 from, u64 count, bool real)
 {
 	struct sim *s = unit_alloc(sizeof(*s));
-	u64 seed, attaches = 0, damages = 0, numbers = 0;
+	u64 seed, attaches = 0, damages = 0, losses = 0, found = 0, numbers = 0;
 
 	for (seed = from; seed < from + count; seed++) {
 		CHECK(history(s, seed, KEEP_ALL, real), "seed %llu: %s", seed, s->why);
 		attaches += s->attaches;
 		damages += s->damages;
+		losses += s->losses;
+		found += s->losses_found;
 		numbers += s->next;
 	}
 	unit_note("%llu histories, %llu attaches, %llu log blocks, %llu spoiled ones found",
 		  count, attaches, numbers, damages);
+	unit_note("%llu superblocks lost, %llu times that was damage", losses, found);
 	CHECK(damages > count / 20, "nothing was spoiled");
+	CHECK(found > losses / 10 && found < losses, "superblocks are lost in one way only");
 }
 
 TEST(sim_log)
@@ -721,7 +831,8 @@ TEST(sim_rules_are_needed)
 		"log blocks ahead of their superblock", "log block claims its own commit",
 		"superblock claims a commit on its way", "ring eats itself",
 		"tail past the last durable block", "last block does not flush the others",
-		"superblock over the good copy",
+		"superblock over the good copy", "log goes on while the ring grows",
+		"leftovers in a new part of the ring", "one superblock alone knows a larger ring",
 	};
 	struct sim *s = unit_alloc(sizeof(*s));
 	u32 broken;
