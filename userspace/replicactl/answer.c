@@ -34,7 +34,7 @@ void print_answer(int code, const struct dmreplica_op *op)
 /* Before a request that may last: what it waits for, and what ending it does. */
 void print_waiting(const struct dmreplica_op *op)
 {
-	if (!(op->given & DMREPLICA_OP_WAIT))
+	if (!(op->given & DMREPLICA_OP_WAIT) || !op->wait_ms)
 		return;
 	printf("waiting for its devices to be closed, %s at most; Ctrl-C ends that and changes nothing\n",
 	       text_duration(op->wait_ms * 1000000ULL));

@@ -6,7 +6,8 @@
 #define HELP_TIMEOUT	"  --timeout S  give up if the disks cannot be drained in S seconds,\n" \
 			"               10 by default, 600 at most\n"
 #define HELP_WAIT	"  --wait S     wait up to S seconds, 600 at most, for the devices to be\n" \
-			"               closed; Ctrl-C ends the waiting, and nothing happens\n"
+			"               closed; Ctrl-C ends the waiting, and nothing happens;\n" \
+			"               half a second by default, 0 is not at all\n"
 #define HELP_EXPECT_STATE \
 			"  --expect-state N   only if the state number is N still, as status showed it\n"
 #define HELP_EXPECT_WRITES \
@@ -40,7 +41,8 @@ const struct command commands[] = {
 	  HELP_TIMEOUT },
 	{ "recovery-point list", cmd_point_list, "NAME [--json]", "the recovery points of a system",
 	  HELP_JSON
-	  "\nONLY HERE is what the store would get back if this point alone were dropped.\n" },
+	  "\nONLY HERE is what no other state needs.  It is not exactly what a drop frees: space\n"
+	  "comes back in whole chunks, and what two points share is counted for neither.\n" },
 	{ "recovery-point drop", cmd_point_drop, "NAME POINT", "drop a recovery point",
 	  "POINT is the number or the label of a recovery point; a number goes before a\n"
 	  "label, and a label that several points have is refused.\n"

@@ -191,7 +191,7 @@ static int end(struct dmreplica *ctx, int argc, char **argv, const struct view *
 			return status;
 	}
 	/* whoever is waited for may go on writing, which is what --wait allows */
-	if (op.given & DMREPLICA_OP_WAIT && !writes_given) {
+	if ((op.given & DMREPLICA_OP_WAIT) && op.wait_ms && !writes_given) {
 		op.given &= ~DMREPLICA_OP_EXPECT_WRITES;
 		printf("what is written until the devices are closed is thrown away, too\n");
 	}

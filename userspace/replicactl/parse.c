@@ -80,17 +80,22 @@ bool parse_seconds(const char *text, uint32_t *ms)
 	return true;
 }
 
-/* The same for what the kernel waits for, which has its limit. */
+/* The same for what the kernel waits for, which has its limit; --wait may be 0. */
 bool parse_wait(const char *option, const char *text, uint32_t *ms, int *status)
 {
-	if (!parse_seconds(text, ms))
+	*ms = 0;
+	if (!strcmp(option, "--wait") && !strcmp(text, "0"))
+		return true;
+	if (!parse_seconds(text, ms)) {
 		*status = usage_error("%s %s is no time in seconds", option, text);
-	else if (*ms > DM_REPLICA_TIMEOUT_MAX)
+		return false;
+	}
+	if (*ms > DM_REPLICA_TIMEOUT_MAX) {
 		*status = usage_error("%s %s is longer than %u seconds", option, text,
 				      DM_REPLICA_TIMEOUT_MAX / 1000);
-	else
-		return true;
-	return false;
+		return false;
+	}
+	return true;
 }
 
 bool parse_span(const char *text, uint64_t *seconds)

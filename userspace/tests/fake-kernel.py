@@ -27,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 HEADER = os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../uapi/dm-replica.h')
 FAMILY = 0x123
@@ -215,10 +216,11 @@ class Kernel:
             if events and not told and conn.fileno() != self.first:
                 # the second socket is the one that listens
                 told = True
+                time.sleep(1)           # what there is comes first
                 for event in events:
-                    self.world['system'].update(event)
+                    now = dict(self.world['system'], **event)
                     conn.send(message(FAMILY, 0, 0, struct.pack('<BBH', 2, 1, 0) +
-                                      encode('system', self.world['system'])))
+                                      encode('system', now)))
             data = conn.recv(65536)
             if not data:
                 return

@@ -20,7 +20,7 @@ with open(sys.argv[2], 'w') as f:
 PY
 	shift 4
 	timeout 100 python3 userspace/tests/fake-kernel.py "${tty[@]}" "$dir/scenario.json" "$dir/fake.so" \
-		"$R" "$@" >"$dir/out" 2>&1 </dev/null
+		"${before[@]}" "$R" "$@" >"$dir/out" 2>&1 </dev/null
 	rc=$?
 	if [ "${text:0:1}" = '!' ]; then
 		not='!'
@@ -52,7 +52,7 @@ played_json() {
 	result $? "$name"
 }
 
-tty=()
+tty=() before=()
 cat >"$dir/world.json" <<'EOW'
 {"system": {"uuid": "000102030405060708090a0b0c0d0e0f", "name": "web1", "state": 5, "state-number": 7,
  "state-time": 1700000000000000000, "flags": 2, "chunk-bytes": 65536, "store-major": 4000, "store-minor": 3,
@@ -115,6 +115,7 @@ played "revert is of what was shown" 0 '"expect-state-number": 7, "expect-writes
 played "revert that waits lets the guest write" 0 '"wait": 1500' '' revert web1 --yes --wait 1.5
 also_not "with no count of writes" 'expect-writes'
 played "unless that is given" 0 '"expect-writes": 33.*"wait": 2000' '' revert web1 --yes --wait 2 --expect-writes 33
+played "not waiting at all" 0 '"expect-writes": 33, "wait": 0}' '' revert web1 --yes --wait 0
 played "revert after more writes" 8 '33 writes.*not 32' '' revert web1 --yes --expect-writes 32
 played "waiting ran out" 5 '32772 Timeout: a device is open' \
 	'w["answers"]["failover-revert"] = {"errno": "ETIMEDOUT", "cim": 32772, "text": "a device is open"}' revert web1 --yes --wait 1
@@ -193,6 +194,30 @@ played "network clear all" 0 'adapter-del {"system": "[0-9a-f]*"}' '' network cl
 played "network clear of none" 12 'network list web1 shows' \
 	'w["answers"]["adapter-del"] = {"errno": "ENOENT", "cim": 32779, "text": "no such adapter"}' network clear web1 --all
 
+# --- removal ---
+
+s3='s["state"] = 3; s["live-time"] = 0'
+played "remove does not ask where it cannot" 64 'yes goes on without asking' "$s3" remove web1
+also_not "and has asked for nothing" '^request'
+played "remove says what is lost" 64 'lost +all recovery points: 3' "$s3" remove web1
+also "and what of the store" 'lost +store .* is wiped'
+also "and where the homes are" 'vda .* 1 GiB'
+played "remove --flatten says that, too" 64 'everything that is in the store moves there' "$s3" remove web1 --flatten
+played "remove while failed over" 8 'end the failover first: replicactl revert web1, or commit' \
+	'w["answers"]["relationship-remove"] = {"errno": "EBADE", "cim": 32775, "text": "failed over"}' remove web1 --yes
+played "remove while home is not the newest state" 8 'replicactl remove web1 --flatten' \
+	"$s3"'; w["answers"]["relationship-remove"] = {"errno": "EBADE", "cim": 32775, "text": "home is old"}' remove web1 --yes
+played "remove asks for what was shown" 0 'relationship-remove .*"expect-state-number": 7, "wait": 5000, "flatten": true}' \
+	"$s3" remove web1 --yes --flatten --no-wait --wait 5
+also "without waiting it has to be run again" 'replicactl remove web1 has to be run again'
+# the store that the played kernel names does not exist: the end is tested above
+played "remove waits for its job, then wipes" 12 '^done in 3.0 s' "$s3" remove web1 --yes
+also "or says that the homes are plain disks already" 'the homes are plain disks already; replicactl remove web1 does the rest'
+going='s["state"] = 0; s["flags"] = 32; w["jobs"]["5"][0]["type"] = 93; w["jobs"]["5"].insert(0, w["jobs"]["5"][0])'
+played "a removal that goes on is waited for" 8 'is being removed already, by job 5' "$going" remove web1
+also_not "and not begun again" '^request'
+played "one without a job is begun again" 8 'request home-move' 's["state"] = 0; s["flags"] = 32' remove web1
+
 # --- status, monitor ---
 
 played "status: health" 0 'Health +Warning' '' status web1
@@ -216,3 +241,16 @@ played_json "status as JSON" 'd[0]["health"] == 2 and [r["reason_name"] for r in
 	and d[0]["settings"]["keep_daily"] == 7 and d[0]["adapter_list"][0]["addresses"][1] == "2001:db8::5/64"
 	and d[0]["store_device_bytes"] == 2147483648 and d[0]["home_bytes"] == 3145728' '' status web1 --json
 played "a reason that is not known yet" 0 'does not know: 0x800' 's["health-reasons"] = 2048' status web1
+
+before=(timeout --preserve-status -s INT 4)
+played "monitor says when health changes" 0 'health web1 Critical, was Warning; now: the store is nearly full, past the critical mark$' \
+	'w["events"] = [{"health-reasons": 84, "health": 3, "slots-used": 960}, {"health-reasons": 64, "health": 2, "slots-used": 500}]' \
+	monitor
+also "and when it is over" 'health web1 Warning, was Critical; no more: .*critical mark; the store fills up'
+also "monitor says that space is low from the start" 'space web1 low: 900 of 1000 slots used, 10 kept'
+also "and critical" 'space web1 critical: 960 of 1000'
+also "and enough again" 'space web1 enough again: 500 of 1000'
+played "monitor as JSON" 0 '"event":"health",.*"health":3,"health_name":"Critical","was":2,.*"begun":\[\{"reason":4,"reason_name":"full"' \
+	'w["events"] = [{"health-reasons": 84, "health": 3, "slots-used": 960}]' monitor --json
+also "and space" '"event":"space",.*"low":true,"critical":true,"slots":1000,"slots_used":960'
+before=()
