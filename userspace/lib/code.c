@@ -94,7 +94,7 @@ static const struct number_name job_requests[] = {
 };
 
 static const struct number_name healths[] = {
-	{ DM_REPLICA_HEALTH_OK, "Ok" },
+	{ DM_REPLICA_HEALTH_OK, "Normal" },
 	{ DM_REPLICA_HEALTH_WARNING, "Warning" },
 	{ DM_REPLICA_HEALTH_CRITICAL, "Critical" },
 	{ 0, NULL }

@@ -47,6 +47,10 @@ static int stage_of_store(struct dmreplica *ctx, const struct dmreplica_system *
 	if (memcmp(sb->system_uuid, sys->uuid, 16))
 		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 				 "store %s belongs to another system, %s", sys->store, sb->name);
+	/* what the kernel has shown, or a copy of it? */
+	if (sys->read && memcmp(sb->store_uuid, sys->store_uuid, 16))
+		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+				 "store %s is another one than system %s had", sys->store, sys->name);
 	if (is_decided(sb->state, sb->flags & DMR_SB_REMOVING))
 		*stage = DMREPLICA_REMOVAL_DECIDED;
 	return 0;

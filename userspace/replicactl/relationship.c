@@ -214,10 +214,14 @@ static int remove_detached(struct dmreplica *ctx, struct dmreplica_system *sys, 
 		       sys->store, sys->name);
 		if (!confirm(yes, "Delete the file?", &status))
 			return status;
-	} else {
-		printf("the removal of %s was interrupted; what is left is done now\n", sys->name);
-		look_at_homes(ctx, sys, &homes);
+		code = dmreplica_removal_finish(ctx, sys);
+		if (code)
+			return refused(ctx, code);
+		printf("the file of %s is deleted\n", sys->name);
+		return 0;
 	}
+	printf("the removal of %s was interrupted; what is left is done now\n", sys->name);
+	look_at_homes(ctx, sys, &homes);
 	status = finish(ctx, sys, &homes);
 	dmreplica_list_free(homes.list);
 	return status;

@@ -434,7 +434,7 @@ result $? "the file is gone"
 expect 12 'no system is known as web-1' "then there is no such system" remove web-1
 cp "$dir/web-1.conf" "$dir/conf/web-1.conf"
 expect 64 'yes goes on without asking' "of a blank store only the file is left, which is asked about" remove web-1
-expect 0 'only its file is left' "and deleted" remove web-1 --yes
+expect 0 'the file of web-1 is deleted' "and deleted" remove web-1 --yes
 [ ! -e "$dir/conf/web-1.conf" ]
 result $? "that it is gone"
 # the copy that says it is overwritten last: what is interrupted between the two goes on
