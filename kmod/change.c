@@ -24,7 +24,7 @@ void dmr_op_suspend(struct dmr_op *op, struct dmr_job *job)
 	draft = dmr_draft(sys);
 	draft->flags |= DMR_SB_SUSPENDED;
 	fence = dmr_table_make(sys, draft, DMR_EPOCH_NONE);
-	back = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
+	back = dmr_table_back(sys);
 	if (!fence || !back) {
 		kvfree(fence);
 		kvfree(back);

@@ -442,6 +442,7 @@ bool dmr_move_pass_done(struct dmr_system *sys, bool skipped);
 int dmr_move_request(struct dmr_system *sys, struct dmr_job *job, u32 request, const char **msg);
 bool dmr_move_running(struct dmr_system *sys);
 void dmr_move_finish(struct dmr_system *sys);
+void dmr_move_terminate(struct dmr_system *sys, const char *why);
 
 /* job.c */
 struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text);

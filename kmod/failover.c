@@ -148,8 +148,8 @@ static void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *jo
 	memset(overlay, 0, sizeof(*overlay));
 	if (kind == DMR_LIVE)
 		dmr_draft_state(draft, DM_REPLICA_STATE_REPLICATING);
-	fence = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
-	back = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
+	fence = dmr_table_back(sys);
+	back = dmr_table_back(sys);
 	after = dmr_table_make(sys, draft, DMR_EPOCH_NONE);
 	if (!fence || !back || !after) {
 		dmr_refuse_memory(op);

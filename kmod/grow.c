@@ -82,8 +82,9 @@ void dmr_op_grow(struct dmr_op *op, struct dmr_job *job)
 				  "the new part of the store could not be written; nothing was changed");
 	slots = dmr_usable_slots(draft);
 	r = dmr_commit_grow(sys, draft);
+	/* The commit before it may have failed: then the system is critical. */
 	if (r)
-		return dmr_refuse_super(op, r);
+		return dmr_refuse_super(op, READ_ONCE(sys->critical) ? -EREMOTEIO : r);
 	/* Durable: from here on a slot may be named that an older geometry had not. */
 	if (dmr_slots_grow(&sys->slots, sys->sb))
 		DMWARN("%s: no memory for the new slots; they are there after the next attach",

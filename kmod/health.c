@@ -92,17 +92,17 @@ static void dmr_space_policy(struct dmr_system *sys)
 	struct dmr_op *op;
 
 	if (READ_ONCE(sys->sb->settings.full_policy) != DM_REPLICA_FULL_POLICY_DROP_OLDEST ||
-	    READ_ONCE(sys->full_asked) || READ_ONCE(sys->sb->nr_points) < 2)
+	    READ_ONCE(sys->full_asked))
 		return;
 	/* What the last one freed has to be seen first. */
-	if (sys->full_pass && READ_ONCE(sys->passes) - sys->full_pass < 2) {
+	if (sys->full_pass && READ_ONCE(sys->passes) + 1 - sys->full_pass < 2) {
 		dmr_vacuum_kick(sys);
 		return;
 	}
 	op = dmr_op_new(sys, DMR_VERB_MAKE_ROOM);
 	if (!op)
 		return;
-	sys->full_pass = READ_ONCE(sys->passes);
+	sys->full_pass = READ_ONCE(sys->passes) + 1;
 	WRITE_ONCE(sys->full_asked, true);
 	dmr_op_queue(op);
 }
@@ -119,9 +119,11 @@ void dmr_health_check(struct dmr_system *sys)
 {
 	const u32 space = DM_REPLICA_HEALTH_REASONS_FULL | DM_REPLICA_HEALTH_REASONS_LOW_SPACE;
 	u32 reasons, old = sys->health;
+	bool spare;
 
 	mutex_lock(&sys->sb_mutex);
 	reasons = dmr_health_reasons(sys);
+	spare = dmr_point_spare(sys->sb);
 	mutex_unlock(&sys->sb_mutex);
 	sys->health = reasons;
 	if ((reasons & space) && (reasons & space) != (old & space))
@@ -130,7 +132,7 @@ void dmr_health_check(struct dmr_system *sys)
 		       reasons & DM_REPLICA_HEALTH_REASONS_FULL ? ": grow it now" : "");
 	if (reasons != old)
 		dmr_netlink_system(sys);
-	if (reasons & DM_REPLICA_HEALTH_REASONS_FULL)
+	if ((reasons & DM_REPLICA_HEALTH_REASONS_FULL) && spare)
 		dmr_space_policy(sys);
 }
 

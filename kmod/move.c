@@ -67,6 +67,7 @@ void dmr_move_resume(struct dmr_system *sys)
 	char text[sizeof(job->text)];
 	struct tm tm;
 
+	WRITE_ONCE(sys->move_paused, false);
 	if (!removing && (sb->state != DM_REPLICA_STATE_COMMITTED || (sb->flags & DMR_SB_STAY) ||
 			  !atomic64_read(&sys->map.versions)))
 		return;
@@ -145,6 +146,20 @@ void dmr_move_finish(struct dmr_system *sys)
 	dmr_job_put(job);
 }
 
+/**
+ * dmr_move_terminate() - no job moves home any more
+ * @sys: the system; op_mutex is held.
+ * @why: replaces the text of the one that did.
+ */
+void dmr_move_terminate(struct dmr_system *sys, const char *why)
+{
+	struct dmr_job *job = dmr_move_job(sys);
+
+	if (job)
+		dmr_job_terminate(job, why);
+	dmr_job_put(job);
+}
+
 /* Home alone holds the disk; a removal has one more write to do. */
 static void dmr_move_complete(struct dmr_system *sys)
 {
@@ -179,6 +194,7 @@ bool dmr_move_pass_done(struct dmr_system *sys, bool skipped)
 	errors = job ? READ_ONCE(job->errors) : 0;
 	if (!atomic64_read(&sys->map.versions)) {
 		dmr_move_complete(sys);
+		again = removing;	/* until the last write has been done */
 	} else if (errors && !skipped) {
 		snprintf(text, sizeof(text),
 			 "%llu chunks could not be moved home; see the kernel log, mend the device, move-home",
@@ -276,7 +292,8 @@ void dmr_op_move_home(struct dmr_op *op, struct dmr_job *job)
 
 	if (dmr_move_running(sys))
 		return dmr_refuse_state(op, "a move home is under way already");
-	if (!(sys->sb->flags & DMR_SB_REMOVING) && !atomic64_read(&sys->map.versions))
+	if (!(sys->sb->flags & (DMR_SB_REMOVING | DMR_SB_STAY)) &&
+	    !atomic64_read(&sys->map.versions))
 		return dmr_refuse_state(op, "home holds all there is; nothing is left to move");
 	if (sys->sb->flags & DMR_SB_STAY) {
 		draft = dmr_draft(sys);
@@ -285,6 +302,8 @@ void dmr_op_move_home(struct dmr_op *op, struct dmr_job *job)
 		if (r)
 			return dmr_refuse_super(op, r);
 	}
+	if (!(sys->sb->flags & DMR_SB_REMOVING) && !atomic64_read(&sys->map.versions))
+		return;
 	op->code = DM_REPLICA_CODE_JOB_STARTED;
 	dmr_move_begin(sys, job);
 }

@@ -553,27 +553,32 @@ static void dmr_point_count_chunk(struct dmr_system *sys, struct dmr_version *v,
 	}
 }
 
-/* A walk over the whole map; sb_mutex is held, so that the points stay. */
+/*
+ * A walk over the whole map, once per system and with no lock held: a commit may
+ * want sb_mutex.  A point made or dropped meanwhile makes it less exact.
+ */
 static void dmr_point_count(struct dmr_system *sys, struct dmr_point_sizes *sizes)
 {
 	const struct dmr_sb *sb = sys->sb;
-	const struct dmr_need need = {
-		.epochs = sizes->epochs,
-		.nr = sb->nr_points,
-		.promoted = sb->promoted,
-		.dead_first = sb->dead_first,
-		.dead_last = sb->dead_last,
-	};
+	struct dmr_need need = { .epochs = sizes->epochs };
 	struct dmr_version *v;
 	u64 last;
 	u32 b, side;
 
 	sizes->serial = sys->serial;
-	sizes->nr = sb->nr_points;
-	memset(sizes->bytes, 0, sizeof(sizes->bytes));
+	sizes->nr = 0;
+	if (!smp_load_acquire(&sys->active) || mutex_lock_killable(&sys->sb_mutex))
+		return;
+	need.nr = sb->nr_points;
+	need.promoted = sb->promoted;
+	need.dead_first = sb->dead_first;
+	need.dead_last = sb->dead_last;
 	for (b = 0; b < sb->nr_points; b++)
 		sizes->epochs[b] = sb->points[b].epoch;
-	for (b = 0; sb->nr_points && b < 1U << sys->map.bucket_bits; b++) {
+	mutex_unlock(&sys->sb_mutex);
+	sizes->nr = need.nr;
+	memset(sizes->bytes, 0, sizeof(sizes->bytes));
+	for (b = 0; need.nr && b < 1U << sys->map.bucket_bits; b++) {
 		if (!READ_ONCE(sys->map.buckets[b]))
 			continue;
 		side = dmr_grace_enter(&sys->grace);
@@ -597,9 +602,6 @@ static int dmr_list_points(struct sk_buff *skb, struct netlink_callback *cb,
 	u32 i;
 	int r;
 
-	/* They are taken once per system; a point made meanwhile has none. */
-	if (d->sizes && d->sizes->serial != sys->serial)
-		dmr_point_count(sys, d->sizes);
 	if (d->key && d->state_number != sys->sb->state_number) {
 		d->torn++;
 		dmr_dump_seq(cb);
@@ -658,6 +660,8 @@ static int dmr_dump_systems(struct sk_buff *skb, struct netlink_callback *cb, dm
 			d->serial = sys->serial;
 			d->key = 0;
 		}
+		if (d->sizes && d->sizes->serial != sys->serial)
+			dmr_point_count(sys, d->sizes);
 		r = mutex_lock_killable(&sys->sb_mutex);
 		if (r)
 			break;

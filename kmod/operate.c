@@ -40,203 +40,8 @@ void dmr_refuse_super(struct dmr_op *op, int r)
 			   "the superblock is in doubt: detach, mend the store, attach, look");
 }
 
-/* What every change asks first. */
-static bool dmr_op_allowed(struct dmr_op *op)
-{
-	struct dmr_system *sys = op->sys;
-
-	if (!sys->running) {
-		dmr_refuse(op, -ENODEV, DM_REPLICA_CODE_NOT_AVAILABLE,
-			   "the system is not attached; use replicactl attach");
-		return false;
-	}
-	if (READ_ONCE(sys->critical)) {
-		dmr_refuse(op, -EREMOTEIO, DM_REPLICA_CODE_UNKNOWN,
-			   "the system is critical: detach, mend the store, check, attach");
-		return false;
-	}
-	if (!dmr_system_complete(sys)) {
-		dmr_refuse(op, -ENODEV, DM_REPLICA_CODE_NOT_AVAILABLE,
-			   "a disk of the system is not attached; detach and attach again");
-		return false;
-	}
-	/* R11: what was shown is what is done. */
-	if (op->expect_state != ~0ULL && op->expect_state != sys->sb->state_number) {
-		dmr_refuse(op, -ESTALE, DM_REPLICA_CODE_INVALID_STATE,
-			   "the system has moved on since you looked; look again");
-		return false;
-	}
-	return true;
-}
-
 /*----------------------------------------------------------------
- * Every disk's open_mutex (R10)
- *----------------------------------------------------------------*/
-
-static void dmr_disks_unlock_some(struct dmr_system *sys, enum dmr_kind kind, u32 nr)
-{
-	while (nr--)
-		mutex_unlock(&sys->disks[nr].gd[kind]->open_mutex);
-}
-
-/** dmr_disks_unlock() - let openers of every disk go on */
-void dmr_disks_unlock(struct dmr_system *sys, enum dmr_kind kind)
-{
-	dmr_disks_unlock_some(sys, kind, sys->sb->nr_disks);
-}
-
-/**
- * dmr_disks_lock() - keep openers and last closers away from every disk
- * @sys: the system, complete.
- * @kind: of view.
- *
- * A trylock loop with a deadline: the kernel has no mutex_lock() with a time
- * limit, blocking on the second of one lock class is a lockdep report, and
- * somebody may hold one for as long as a slow device takes to write back.
- *
- * Return: false if time ran out; nothing is held then.
- */
-bool dmr_disks_lock(struct dmr_system *sys, enum dmr_kind kind)
-{
-	unsigned long deadline = jiffies + msecs_to_jiffies(DMR_LOCK_MS);
-	u32 i;
-
-	for (i = 0; i < sys->sb->nr_disks; i++) {
-		while (!mutex_trylock(&sys->disks[i].gd[kind]->open_mutex)) {
-			if (time_after(jiffies, deadline)) {
-				dmr_disks_unlock_some(sys, kind, i);
-				return false;
-			}
-			usleep_range(200, 1000);
-		}
-	}
-	return true;
-}
-
-/** dmr_disks_open() - is any disk open?  Under dmr_disks_lock().  Return: true if so. */
-bool dmr_disks_open(struct dmr_system *sys, enum dmr_kind kind)
-{
-	u32 i;
-
-	for (i = 0; i < sys->sb->nr_disks; i++)
-		if (disk_openers(sys->disks[i].gd[kind]))
-			return true;
-	return false;
-}
-
-/**
- * dmr_disks_announce() - tell udev and whoever listens
- * @sys: the system.
- * @kind: of view.
- * @online: has it come, or gone?
- *
- * Not under any lock that an opener needs.
- */
-void dmr_disks_announce(struct dmr_system *sys, enum dmr_kind kind, bool online)
-{
-	char *envp[] = { online ? "DM_REPLICA_VIEW=online" : "DM_REPLICA_VIEW=offline", NULL };
-	u32 i;
-
-	trace_dmr_view(sys->sb->name, kind == DMR_TEST ? "test" :
-		       kind == DMR_LIVE ? "live" : "replica", online,
-		       kind == DMR_TEST ? sys->sb->test.base : sys->sb->live.base);
-	for (i = 0; i < sys->sb->nr_disks; i++) {
-		struct gendisk *gd = sys->disks[i].gd[kind];
-
-		if (gd)
-			kobject_uevent_env(&disk_to_dev(gd)->kobj, KOBJ_CHANGE, envp);
-	}
-}
-
-/*----------------------------------------------------------------
- * Epochs
- *----------------------------------------------------------------*/
-
-/** dmr_draft() - a copy of the state in force, one state number on.  Return: it. */
-struct dmr_sb *dmr_draft(struct dmr_system *sys)
-{
-	memcpy(sys->draft, sys->sb, sizeof(*sys->draft));
-	sys->draft->state_number++;
-	return sys->draft;
-}
-
-/** dmr_draft_state() - enter a state now */
-void dmr_draft_state(struct dmr_sb *draft, u32 state)
-{
-	draft->state = state;
-	draft->state_time = ktime_get_real_ns();
-}
-
-/**
- * dmr_draft_next() - head writes move on to the epoch opened ahead
- * @draft: the draft; the next epoch is opened in it.
- *
- * Return: false if the numbers are used up.
- */
-bool dmr_draft_next(struct dmr_sb *draft)
-{
-	if (draft->last_epoch >= DMR_EPOCH_MAX - 2)
-		return false;
-	draft->cur_epoch = draft->next_epoch;
-	draft->next_epoch = (draft->last_epoch + 2) & ~DMR_EPOCH_OVERLAY;
-	draft->last_epoch = draft->next_epoch;
-	return true;
-}
-
-/** dmr_draft_overlay() - open an overlay's epoch.  Return: it, or none if used up. */
-u32 dmr_draft_overlay(struct dmr_sb *draft)
-{
-	if (draft->last_epoch >= DMR_EPOCH_MAX - 2)
-		return DMR_EPOCH_NONE;
-	draft->last_epoch = (draft->last_epoch + 1) | DMR_EPOCH_OVERLAY;
-	return draft->last_epoch;
-}
-
-/**
- * dmr_publish() - put the table of the state in force, in force
- * @sys: the system.
- * @wait: ms that I/O under way may take to end, if writes may go straight home
- *	from now and could not before.
- *
- * A bio of the old table may still give a bare chunk a version, which those of
- * the new one rely upon to be bare: first they are let end.  If that takes too
- * long writes go to slots until the next change, which is right as well.
- *
- * Return: 0 or -ENOMEM.
- */
-int dmr_publish(struct dmr_system *sys, u32 wait)
-{
-	struct dmr_table *tab = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
-
-	if (!tab)
-		return -ENOMEM;
-	if (tab->straight >= 0 && tab->straight != sys->table->straight) {
-		tab->straight = -1;
-		dmr_table_publish(sys, tab);
-		if (!wait || dmr_grace_wait(&sys->grace, msecs_to_jiffies(wait)))
-			return 0;
-		dmr_table_reap(sys);
-		tab = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
-		if (!tab)
-			return 0;
-	}
-	dmr_table_publish(sys, tab);
-	return 0;
-}
-
-/** dmr_point_by_number() - find a point.  Return: it, or NULL. */
-struct dmr_point *dmr_point_by_number(struct dmr_sb *sb, u64 number)
-{
-	u32 i;
-
-	for (i = 0; i < sb->nr_points; i++)
-		if (sb->points[i].number == number)
-			return &sb->points[i];
-	return NULL;
-}
-
-/*----------------------------------------------------------------
- * Running them
+ * The operations
  *----------------------------------------------------------------*/
 
 #define IN(state)	(1u << (state))
@@ -360,7 +165,7 @@ static const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 	},
 	[DMR_VERB_SETTINGS] = {
 		.name = "settings",
-		.legal = IN_ANY,
+		.legal = IN(0) | IN_ANY,
 		.job = DM_REPLICA_JOB_TYPE_MODIFY_SETTINGS,
 		.text = "change settings",
 		.run = dmr_op_settings,
@@ -386,6 +191,232 @@ static const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 	},
 };
 
+/* What every change asks first. */
+static bool dmr_op_allowed(struct dmr_op *op)
+{
+	struct dmr_system *sys = op->sys;
+
+	if (!sys->running) {
+		dmr_refuse(op, -ENODEV, DM_REPLICA_CODE_NOT_AVAILABLE,
+			   "the system is not attached; use replicactl attach");
+		return false;
+	}
+	if (READ_ONCE(sys->critical)) {
+		dmr_refuse(op, -EREMOTEIO, DM_REPLICA_CODE_UNKNOWN,
+			   "the system is critical: detach, mend the store, check, attach");
+		return false;
+	}
+	if (!dmr_verbs[op->verb].inward && !dmr_system_complete(sys)) {
+		dmr_refuse(op, -ENODEV, DM_REPLICA_CODE_NOT_AVAILABLE,
+			   "a disk of the system is not attached; detach and attach again");
+		return false;
+	}
+	/* R11: what was shown is what is done. */
+	if (op->expect_state != ~0ULL && op->expect_state != sys->sb->state_number) {
+		dmr_refuse(op, -ESTALE, DM_REPLICA_CODE_INVALID_STATE,
+			   "the system has moved on since you looked; look again");
+		return false;
+	}
+	return true;
+}
+
+/*----------------------------------------------------------------
+ * Every disk's open_mutex (R10)
+ *----------------------------------------------------------------*/
+
+static void dmr_disks_unlock_some(struct dmr_system *sys, enum dmr_kind kind, u32 nr)
+{
+	while (nr--)
+		mutex_unlock(&sys->disks[nr].gd[kind]->open_mutex);
+}
+
+/** dmr_disks_unlock() - let openers of every disk go on */
+void dmr_disks_unlock(struct dmr_system *sys, enum dmr_kind kind)
+{
+	dmr_disks_unlock_some(sys, kind, sys->sb->nr_disks);
+}
+
+/**
+ * dmr_disks_lock() - keep openers and last closers away from every disk
+ * @sys: the system, complete.
+ * @kind: of view.
+ *
+ * A trylock loop with a deadline: the kernel has no mutex_lock() with a time
+ * limit, blocking on the second of one lock class is a lockdep report, and
+ * somebody may hold one for as long as a slow device takes to write back.
+ *
+ * Return: false if time ran out; nothing is held then.
+ */
+bool dmr_disks_lock(struct dmr_system *sys, enum dmr_kind kind)
+{
+	unsigned long deadline = jiffies + msecs_to_jiffies(DMR_LOCK_MS);
+	u32 i;
+
+	for (i = 0; i < sys->sb->nr_disks; i++) {
+		while (!mutex_trylock(&sys->disks[i].gd[kind]->open_mutex)) {
+			if (time_after(jiffies, deadline)) {
+				dmr_disks_unlock_some(sys, kind, i);
+				return false;
+			}
+			usleep_range(200, 1000);
+		}
+	}
+	return true;
+}
+
+/* The failover devices of a disk hang on its replica device, and have it open. */
+static unsigned int dmr_disk_own_openers(const struct dmr_disk *disk, enum dmr_kind kind)
+{
+	return kind == DMR_REPLICA ? !!disk->target[DMR_LIVE] + !!disk->target[DMR_TEST] : 0;
+}
+
+/** dmr_disks_open() - is any disk open?  Under dmr_disks_lock().  Return: true if so. */
+bool dmr_disks_open(struct dmr_system *sys, enum dmr_kind kind)
+{
+	u32 i;
+
+	for (i = 0; i < sys->sb->nr_disks; i++) {
+		const struct dmr_disk *disk = &sys->disks[i];
+
+		if (disk_openers(disk->gd[kind]) > dmr_disk_own_openers(disk, kind))
+			return true;
+	}
+	return false;
+}
+
+/**
+ * dmr_disks_announce() - tell udev and whoever listens
+ * @sys: the system.
+ * @kind: of view.
+ * @online: has it come, or gone?
+ *
+ * Not under any lock that an opener needs.
+ */
+void dmr_disks_announce(struct dmr_system *sys, enum dmr_kind kind, bool online)
+{
+	char *envp[] = { online ? "DM_REPLICA_VIEW=online" : "DM_REPLICA_VIEW=offline", NULL };
+	u32 i;
+
+	trace_dmr_view(sys->sb->name, kind == DMR_TEST ? "test" :
+		       kind == DMR_LIVE ? "live" : "replica", online,
+		       kind == DMR_TEST ? sys->sb->test.base : sys->sb->live.base);
+	for (i = 0; i < sys->sb->nr_disks; i++) {
+		struct gendisk *gd = sys->disks[i].gd[kind];
+
+		if (gd)
+			kobject_uevent_env(&disk_to_dev(gd)->kobj, KOBJ_CHANGE, envp);
+	}
+}
+
+/*----------------------------------------------------------------
+ * Epochs
+ *----------------------------------------------------------------*/
+
+/** dmr_draft() - a copy of the state in force, one state number on.  Return: it. */
+struct dmr_sb *dmr_draft(struct dmr_system *sys)
+{
+	memcpy(sys->draft, sys->sb, sizeof(*sys->draft));
+	sys->draft->state_number++;
+	return sys->draft;
+}
+
+/** dmr_draft_state() - enter a state now */
+void dmr_draft_state(struct dmr_sb *draft, u32 state)
+{
+	draft->state = state;
+	draft->state_time = ktime_get_real_ns();
+}
+
+/**
+ * dmr_draft_next() - head writes move on to the epoch opened ahead
+ * @draft: the draft; the next epoch is opened in it.
+ *
+ * Return: false if the numbers are used up.
+ */
+bool dmr_draft_next(struct dmr_sb *draft)
+{
+	if (draft->last_epoch >= DMR_EPOCH_MAX - 2)
+		return false;
+	draft->cur_epoch = draft->next_epoch;
+	draft->next_epoch = (draft->last_epoch + 2) & ~DMR_EPOCH_OVERLAY;
+	draft->last_epoch = draft->next_epoch;
+	return true;
+}
+
+/** dmr_draft_overlay() - open an overlay's epoch.  Return: it, or none if used up. */
+u32 dmr_draft_overlay(struct dmr_sb *draft)
+{
+	if (draft->last_epoch >= DMR_EPOCH_MAX - 2)
+		return DMR_EPOCH_NONE;
+	draft->last_epoch = (draft->last_epoch + 1) | DMR_EPOCH_OVERLAY;
+	return draft->last_epoch;
+}
+
+/**
+ * dmr_publish() - put the table of the state in force, in force
+ * @sys: the system.
+ * @wait: ms that I/O under way may take to end, if writes may go straight home
+ *	from now and could not before.
+ *
+ * A bio of the old table may still give a bare chunk a version, which those of
+ * the new one rely upon to be bare: first they are let end.  If that takes too
+ * long writes go to slots until the next change, which is right as well.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int dmr_publish(struct dmr_system *sys, u32 wait)
+{
+	struct dmr_table *tab = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
+
+	if (!tab)
+		return -ENOMEM;
+	if (tab->straight >= 0 && tab->straight != sys->table->straight) {
+		tab->straight = -1;
+		dmr_table_publish(sys, tab);
+		if (!wait || dmr_grace_wait(&sys->grace, msecs_to_jiffies(wait)))
+			return 0;
+		dmr_table_reap(sys);
+		tab = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
+		if (!tab)
+			return 0;
+	}
+	dmr_table_publish(sys, tab);
+	return 0;
+}
+
+/**
+ * dmr_table_back() - a table to go back to, should an operation come to nothing
+ * @sys: the system.
+ *
+ * What is not straight now does not become so behind anybody's back: see
+ * dmr_publish().
+ *
+ * Return: it, or NULL without memory.
+ */
+struct dmr_table *dmr_table_back(struct dmr_system *sys)
+{
+	struct dmr_table *tab = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
+
+	if (tab)
+		tab->straight = sys->table->straight;
+	return tab;
+}
+
+/** dmr_point_by_number() - find a point.  Return: it, or NULL. */
+struct dmr_point *dmr_point_by_number(struct dmr_sb *sb, u64 number)
+{
+	u32 i;
+
+	for (i = 0; i < sb->nr_points; i++)
+		if (sb->points[i].number == number)
+			return &sb->points[i];
+	return NULL;
+}
+
+/*----------------------------------------------------------------
+ * Running them
+ *----------------------------------------------------------------*/
+
 /** dmr_op_text() - what an operation does.  Return: constant text. */
 const char *dmr_op_text(enum dmr_verb verb)
 {
@@ -393,10 +424,12 @@ const char *dmr_op_text(enum dmr_verb verb)
 }
 
 /* Why it is not legal now, in the words of who asked. */
-static const char *dmr_why_not(enum dmr_verb verb, u32 state)
+static const char *dmr_why_not(enum dmr_verb verb, u32 state, u32 flags)
 {
 	switch (state) {
 	case DM_REPLICA_STATE_DISABLED:
+		if (flags & DMR_SB_REMOVING)
+			return "the relationship is being removed; that cannot be stopped";
 		return "the relationship was removed; detach, and make a new one";
 	case DM_REPLICA_STATE_COMMITTED:
 		if (verb == DMR_VERB_REVERT)
@@ -436,7 +469,7 @@ static bool dmr_op_legal(struct dmr_op *op)
 	if (info->inward)
 		return true;
 	if (!(info->legal & IN(state))) {
-		dmr_refuse_state(op, dmr_why_not(op->verb, state));
+		dmr_refuse_state(op, dmr_why_not(op->verb, state, op->sys->sb->flags));
 		return false;
 	}
 	if (info->unsuspended && (op->sys->sb->flags & DMR_SB_SUSPENDED)) {
@@ -506,6 +539,8 @@ static void dmr_op_work(struct work_struct *work)
 		dmr_refuse_timeout(op, "who asked has gone; nothing was changed");
 	else if (op->open && op->wait_asked)
 		dmr_refuse_timeout(op, "a device was still open when the time ran out; nothing was changed");
+	if (op->verb == DMR_VERB_MAKE_ROOM)
+		WRITE_ONCE(sys->full_asked, false);
 	changed = !op->err;
 	if (job)
 		op->job = job->id;

@@ -41,6 +41,7 @@ bool dmr_draft_next(struct dmr_sb *draft);
 u32 dmr_draft_overlay(struct dmr_sb *draft);
 struct dmr_point *dmr_point_by_number(struct dmr_sb *sb, u64 number);
 int dmr_publish(struct dmr_system *sys, u32 wait);
+struct dmr_table *dmr_table_back(struct dmr_system *sys);
 
 /* The devices of one kind of view */
 bool dmr_disks_lock(struct dmr_system *sys, enum dmr_kind kind);
@@ -54,6 +55,7 @@ const char *dmr_op_text(enum dmr_verb verb);
 void dmr_op_point(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_drop(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_make_room(struct dmr_op *op, struct dmr_job *job);
+struct dmr_point *dmr_point_spare(struct dmr_sb *sb);
 
 void dmr_op_initiate(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_revert(struct dmr_op *op, struct dmr_job *job);

@@ -201,26 +201,36 @@ void dmr_op_drop(struct dmr_op *op, struct dmr_job *job)
 }
 
 /**
- * dmr_op_make_room() - R8: the store is full, and its policy gives up old points
- * @op: nothing is asked for.
- * @job: its job; not used.
+ * dmr_point_spare() - the point to give up first
+ * @sb: the state.
  *
  * The oldest that no failover runs from; never the last one there is, since
  * without a point nothing could be failed over to.
+ *
+ * Return: it, or NULL if there is none.
+ */
+struct dmr_point *dmr_point_spare(struct dmr_sb *sb)
+{
+	u32 i;
+
+	for (i = 0; i + 1 < sb->nr_points; i++)
+		if (!dmr_point_held(sb, &sb->points[i]))
+			return &sb->points[i];
+	return NULL;
+}
+
+/**
+ * dmr_op_make_room() - R8: the store is full, and its policy gives up old points
+ * @op: nothing is asked for.
+ * @job: its job; not used.
  */
 void dmr_op_make_room(struct dmr_op *op, struct dmr_job *job)
 {
-	struct dmr_system *sys = op->sys;
-	struct dmr_sb *draft = dmr_draft(sys);
-	u32 i;
+	struct dmr_sb *draft = dmr_draft(op->sys);
+	struct dmr_point *point = dmr_point_spare(draft);
 
-	WRITE_ONCE(sys->full_asked, false);
-	for (i = 0; i + 1 < draft->nr_points; i++) {
-		if (dmr_point_held(draft, &draft->points[i]))
-			continue;
-		DMWARN("%s: the store is full: dropping recovery point %llu", draft->name,
-		       draft->points[i].number);
-		return dmr_drop_one(op, draft, &draft->points[i]);
-	}
-	dmr_refuse_state(op, "the store is full, and no recovery point can be given up; grow it");
+	if (!point)
+		return dmr_refuse_state(op, "no recovery point can be given up; grow the store");
+	DMWARN("%s: the store is full: dropping recovery point %llu", draft->name, point->number);
+	dmr_drop_one(op, draft, point);
 }

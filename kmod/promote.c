@@ -89,8 +89,8 @@ void dmr_op_commit(struct dmr_op *op, struct dmr_job *job)
 
 	if (sys->sb->test.epoch)
 		return dmr_refuse_busy(op, "a test failover exists; stop it first");
-	fence = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
-	back = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
+	fence = dmr_table_back(sys);
+	back = dmr_table_back(sys);
 	if (!fence || !back) {
 		kvfree(fence);
 		kvfree(back);

@@ -74,13 +74,13 @@ static bool dmr_removal_prepare(struct dmr_system *sys, struct dmr_removal *rm)
 
 	memset(rm, 0, sizeof(*rm));
 	for (kind = 0; kind < DMR_KINDS; kind++) {
-		rm->fence[kind] = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
+		rm->fence[kind] = dmr_table_back(sys);
 		if (!rm->fence[kind])
 			return false;
 		for (k = 0; k <= kind; k++)
 			rm->fence[kind]->view[k].write = DMR_EPOCH_NONE;
 	}
-	rm->back = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
+	rm->back = dmr_table_back(sys);
 	return rm->back;
 }
 
@@ -161,6 +161,8 @@ void dmr_op_remove(struct dmr_op *op, struct dmr_job *job)
 	dmr_removal_free(&rm);
 	if (op->err)
 		return;
+	/* It takes over from the move that a commit had begun. */
+	dmr_move_terminate(sys, "the removal of the relationship goes on with it");
 	if (op->code == DM_REPLICA_CODE_JOB_STARTED)
 		dmr_move_begin(sys, job);
 	dmr_disks_announce(sys, DMR_REPLICA, false);

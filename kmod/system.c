@@ -447,7 +447,6 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 	sys->chunk_shift = ilog2(sys->chunk_sectors);
 	sys->job_next = sb->job_number + 1;
 	memcpy(sys->host, t->host, 16);
-	sys->move_paused = false;
 	sys->full_pass = 0;
 	dmr_space_settings(sys);
 
@@ -586,8 +585,7 @@ static int dmr_system_start(struct dmr_system *sys, bool loaded)
 		dmr_vacuum_first(sys);
 	dmr_commit_start(sys);
 	sys->running = true;
-	if (loaded)
-		dmr_move_resume(sys);
+	dmr_move_resume(sys);
 	dmr_vacuum_start(sys);
 	return 0;
 }

@@ -292,7 +292,9 @@ static void dmr_target_status(struct dm_target *ti, status_type_t type, unsigned
 			       sys->slots.total, (u64)atomic64_read(&sys->map.versions),
 			       sys->sb->nr_points, READ_ONCE(sys->critical) ? "critical" : "ok");
 		} else {
-			blocks = atomic64_read(&t->disk->overlay_blocks[t->kind]);
+			/* What a commit made the history is no overlay any more. */
+			blocks = sys->sb->state == DM_REPLICA_STATE_COMMITTED ? 0 :
+				 atomic64_read(&t->disk->overlay_blocks[t->kind]);
 			DMEMIT("%u %s %llu", state,
 			       dmr_view_online(sys, t->kind) ? "online" : "offline",
 			       blocks * DMR_BLOCK_SECTORS);
