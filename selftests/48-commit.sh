@@ -8,7 +8,7 @@
 
 ktap_plan 44
 load_module
-versions() { [ "$(field c versions)" "$@" ]; }
+versions() { test "$(field c versions)" "$@"; }
 job_state() { json state job show c "$1"; }
 # The newest job of a type.
 job_of() {
