@@ -92,9 +92,11 @@ static int check_store(struct attach *a)
 			  a->conf.file, a->conf.name);
 		return dmrl_hint(ctx, "have the file written anew: replicactl scan --write");
 	}
-	if (a->sb->state == DM_REPLICA_STATE_DISABLED && !(a->sb->flags & DMR_SB_REMOVING))
-		dmrl_warn(ctx, "system %s is removed and its homes are plain disks: replicactl remove %s does the rest",
-			  a->sb->name, a->sb->name);
+	if (a->sb->state == DM_REPLICA_STATE_DISABLED && !(a->sb->flags & DMR_SB_REMOVING)) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_STATE,
+			  "system %s is removed and its homes are plain disks", a->sb->name);
+		return dmrl_hint(ctx, "replicactl remove %s does the rest", a->sb->name);
+	}
 	/* everything the module will read is read and checked here first */
 	return dmreplica_store_replay(ctx, a->store, NULL, NULL, NULL);
 }

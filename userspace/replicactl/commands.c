@@ -43,7 +43,8 @@ const struct command commands[] = {
 	  HELP_JSON
 	  "\nONLY HERE is what no other state needs.  It is not exactly what a drop frees: space\n"
 	  "comes back in whole chunks, and what two points share is counted for neither.\n" },
-	{ "recovery-point drop", cmd_point_drop, "NAME POINT", "drop a recovery point",
+	{ "recovery-point drop", cmd_point_drop, "NAME POINT [--yes]", "drop a recovery point",
+	  "  --yes        do not ask, which is done on a terminal only\n\n"
 	  "POINT is the number or the label of a recovery point; a number goes before a\n"
 	  "label, and a label that several points have is refused.\n"
 	  "\nExamples:\n"
@@ -173,7 +174,7 @@ const struct command commands[] = {
 	  "  --json  as JSON\n" },
 	{ "vacuum", cmd_vacuum, "NAME --rate RATE|--hold|--release",
 	  "how fast the vacuum may copy; or hold it still, for tests",
-	  "  --rate RATE  bytes per second as 50M, or unlimited, or 0: nothing is copied\n"
+	  "  --rate RATE  bytes per second as 50M, or unlimited, or 0: held still\n"
 	  "  --hold       hold it and the one-second commit still\n"
 	  "  --release    let them go on\n"
 	  "\nThe rate is a setting and stays; what is held is held until the detach.\n" },

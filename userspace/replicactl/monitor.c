@@ -195,7 +195,7 @@ static void print_system(const struct dmreplica_system *sys)
 	       (unsigned long long)sys->state_number, sys->disks_attached, sys->disks,
 	       text_count(sys->points, "point"), (unsigned long long)sys->slots_used,
 	       (unsigned long long)sys->slots);
-	if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_FAILED_OVER)
+	if (sys->live_point)
 		printf(", failed over to point %llu, %s written",
 		       (unsigned long long)sys->live_point, text_size(sys->live_bytes));
 	if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_TEST)

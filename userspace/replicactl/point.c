@@ -2,6 +2,7 @@
 /* replicactl recovery-point create, list, drop */
 #include <getopt.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "replicactl.h"
 
@@ -118,11 +119,21 @@ int cmd_point_list(struct dmreplica *ctx, int argc, char **argv)
 int cmd_point_drop(struct dmreplica *ctx, int argc, char **argv)
 {
 	struct dmreplica_op op = { .given = DMREPLICA_OP_POINT };
+	static const struct option options[] = {
+		{ "yes", no_argument, NULL, 'y' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 }
+	};
 	struct dmreplica_system sys;
+	bool yes = false;
+	char question[80];
 	int c, code, status;
 
-	while ((c = next_option(argc, argv, "", NULL, &status)) != -1)
-		return status;
+	while ((c = next_option(argc, argv, "", options, &status)) != -1) {
+		if (c != 'y')
+			return status;
+		yes = true;
+	}
 	if (optind != argc - 2)
 		return usage_error("give a system and the number or the name of a point");
 	if (!parse_point(argv[optind + 1]))
@@ -131,6 +142,13 @@ int cmd_point_drop(struct dmreplica *ctx, int argc, char **argv)
 	code = dmreplica_system_attached(ctx, argv[optind], &sys);
 	if (!code)
 		code = find_point(ctx, &sys, argv[optind + 1], &op.point);
+	/* Who names it in a script knows; a finger on a terminal may slip. */
+	if (!code && isatty(STDIN_FILENO)) {
+		snprintf(question, sizeof(question), "Drop recovery point %llu for good?",
+			 (unsigned long long)op.point);
+		if (!confirm(yes, question, &status))
+			return status;
+	}
 	if (!code)
 		code = dmreplica_point_drop(ctx, &sys, &op);
 	if (code && code != DM_REPLICA_CODE_JOB_STARTED)

@@ -102,7 +102,7 @@ const char *text_rate(uint64_t rate)
 	if (rate == DMREPLICA_UNLIMITED)
 		snprintf(out, size, "without a limit");
 	else if (!rate)
-		snprintf(out, size, "0: nothing is copied");
+		snprintf(out, size, "0: held still");
 	else
 		snprintf(out, size, "at most %s a second", text_size(rate));
 	return out;
