@@ -519,6 +519,7 @@ TEST(sb_impossible_bytes)
 		enum dmr_verdict verdict;
 		const char *why;
 	} t[] = {
+		{ 0, 'd', DMR_NOT_OURS, "no superblock" },
 		{ 12, 1, DMR_TORN, "checksum" },		/* length: not whole blocks */
 		{ 13, 0, DMR_TORN, "checksum" },		/* 0 */
 		{ 13, 0x20, DMR_BAD, "length" },
@@ -880,6 +881,8 @@ TEST(geometry_limits)
 #define GOOD() CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb))
 	sb->log_tail = sb->log_durable = (1ULL << 62) - 1;
 	GOOD();
+	sb->log_tail = ++sb->log_durable;
+	CHECK(strstr(dmr_sb_validate(sb), "tail is impossible"));
 	/* An extent behind another, with nothing between, to the end of the store. */
 	sb = unit_sb();
 	sb->ring[1].first = sb->ring[0].first + sb->ring[0].count;
