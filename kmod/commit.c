@@ -583,6 +583,15 @@ static int dmr_commit_turn(struct dmr_system *sys, struct dmr_sb *draft)
 	if (draft->ring_extents != extents)
 		draft->ring_from = from;
 	r = dmr_super_write(sys, draft, "grow");
+	/*
+	 * R6: a copy that does not know the new extent would not look there, and
+	 * take ring_from for the end of the log.  Both know before it is used.
+	 */
+	if (!r && draft->ring_extents != extents) {
+		r = dmr_super_write(sys, sys->sb, "grow, the other copy");
+		if (r == -EIO)
+			r = 0;		/* taken back to the same state */
+	}
 	mutex_unlock(&sys->sb_mutex);
 	if (r || draft->ring_extents == extents)
 		return r;

@@ -249,7 +249,8 @@ const char *dmr_log_range_check(const struct dmr_sb *sb)
  *
  * The ring stays as it is while it is long enough for all slots.  A new extent
  * is as long as a whole ring for them has to be, so with each one the ring more
- * than doubles, and DMR_RING_EXTENTS of them do for any growth there is.
+ * than doubles: DMR_RING_EXTENTS of them last for a store some hundred times as
+ * large as it was made.
  *
  * Return: NULL, or a constant text saying why it cannot grow; @sb is of no use then.
  */

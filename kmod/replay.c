@@ -28,6 +28,12 @@
  *  W6 The tail a superblock carries is not above the durable number it
  *     carries, except in a store whose log is still empty (tail 1, durable 0).
  *
+ *  W7 The ring grows between two commits: no log block is on its way.  What the
+ *     new extent held before is blank and durable as such, and both superblocks
+ *     carry the new geometry, before a number is placed by it; until the tail
+ *     has left the older ring no number is placed beyond the new extent.  So a
+ *     number has one place at any time, whichever copy is found.
+ *
  * By W2 and W3 the sequence numbers in the blocks of a life are all higher
  * than in those of any earlier life: they tell lives apart.
  *
