@@ -3,6 +3,7 @@
 # How fast a commit moves home, against dd of the same bytes between the same
 # devices and against dm-snapshot merging the same blocks, in one run: compare
 # the ratios, not the times.
+# kernel: 6.12
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

@@ -93,10 +93,14 @@ check_fails "and no more" "$io" $live w:80M:8M:5
 r revert g --yes >/dev/null || die "cannot revert"
 
 # Old points go where the policy says so, the oldest first, and never the last.
-check "policy" r settings g --live-reserve 0 --when-full drop-oldest
+r detach g >/dev/null || die "cannot detach"
+rm -f /etc/dm-replica/systems.d/g.conf
+r create g --store $store --disk vda=/dev/vm/d0 --force >/dev/null || die "cannot create"
+r attach g >/dev/null || die "cannot attach"
+check "policy" r settings g --when-full drop-oldest
 for i in 1 2 3 4; do
 	point g
-	"$io" $rep w:0:6M:$i f || die "cannot write"
+	"$io" $rep w:0:4M:$i f || die "cannot write"
 done
 point g
 points=$(field g points)
