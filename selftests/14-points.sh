@@ -14,7 +14,10 @@ load_module
 no_merges /dev/vm/*
 
 # length DISKS POINTS: sectors of a superblock.
-length() { echo $(((1024 + 256 * $1 + 64 * $2 + 4095) / 4096 * 8)); }
+length() {
+	local blocks=$(((1024 + 256 * $1 + 64 * $2 + 4095) / 4096))
+	echo $((blocks * 8))
+}
 
 # all DISK...: the operations of a system of these disks.
 all() {

@@ -41,7 +41,10 @@ rounds() {
 		point h
 	done
 }
-take() { read -r _ sw[$1] ss[$1] <<<"$(sectors_of s0)"; read -r _ hw[$1] hs[$1] <<<"$(sectors_of h)"; }
+take() {
+	read -r _ "sw[$1]" "ss[$1]" <<<"$(sectors_of s0)"
+	read -r _ "hw[$1]" "hs[$1]" <<<"$(sectors_of h)"
+}
 declare -a sw ss hw hs
 
 # In the foreground alone: the vacuum is held still.

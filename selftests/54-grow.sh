@@ -98,7 +98,7 @@ rm -f /etc/dm-replica/systems.d/g.conf
 r create g --store $store --disk vda=/dev/vm/d0 --force >/dev/null || die "cannot create"
 r attach g >/dev/null || die "cannot attach"
 check "policy" r settings g --when-full drop-oldest
-for i in 1 2 3 4; do
+for i in 1 2 3 4 5 6; do
 	point g
 	"$io" $rep w:0:4M:$i f || die "cannot write"
 done

@@ -106,7 +106,7 @@ holder $live
 refused "not while a device is open" 32774 "$held" r remove e --flatten --yes
 let_go
 holder $rep
-refused "also the replica device" 32774 "in use" r remove e --flatten --yes
+refused "also the replica device" 32774 "$held" r remove e --flatten --yes
 let_go
 check "slowly" r settings e --vacuum-rate 512K
 check "remove, moving all home first" r remove e --flatten --yes --no-wait

@@ -369,8 +369,8 @@ static void append_holder(struct dmreplica *ctx, const struct dmreplica_holder *
 	}
 }
 
-size_t dmrl_append_holders(struct dmreplica *ctx, const dev_t *devs, unsigned int nr,
-			   bool writers_only)
+static size_t append(struct dmreplica *ctx, const dev_t *devs, unsigned int nr,
+		     bool writers_only, bool devices)
 {
 	struct dmreplica_holder *list;
 	size_t n, i, named = 0;
@@ -380,9 +380,23 @@ size_t dmrl_append_holders(struct dmreplica *ctx, const dev_t *devs, unsigned in
 	for (i = 0; i < n; i++) {
 		if (writers_only && !list[i].writes)
 			continue;
+		if (!devices && list[i].kind == DMREPLICA_HOLDER_DEVICE)
+			continue;
 		append_holder(ctx, &list[i]);
 		named++;
 	}
 	dmreplica_list_free(list);
 	return named;
+}
+
+size_t dmrl_append_holders(struct dmreplica *ctx, const dev_t *devs, unsigned int nr,
+			   bool writers_only)
+{
+	return append(ctx, devs, nr, writers_only, true);
+}
+
+/* The failover devices are stacked on the replica devices, which is no use of them. */
+size_t dmrl_append_users(struct dmreplica *ctx, const dev_t *devs, unsigned int nr)
+{
+	return append(ctx, devs, nr, false, false);
 }

@@ -53,13 +53,14 @@ static bool put_op(struct nl_msg *msg, const struct dmreplica_op *op)
 }
 
 /* Name who has a failover device open, after the kernel said that somebody has. */
-static void append_openers(struct dmreplica *ctx, const struct dmreplica_system *sys, int code)
+static void append_openers(struct dmreplica *ctx, const struct dmreplica_system *sys, int code,
+			   bool replica)
 {
 	char message[sizeof(ctx->message)], hint[sizeof(ctx->hint)];
-	dev_t devs[2 * DMREPLICA_MAX_DISKS];
+	dev_t devs[2 * DMREPLICA_MAX_DISKS], replicas[DMREPLICA_MAX_DISKS];
 	struct dmreplica_disk *disks;
-	unsigned int n = 0, unseen = 0;
-	size_t nr, i;
+	unsigned int n = 0, r = 0, unseen = 0;
+	size_t nr, i, named;
 
 	memcpy(message, ctx->message, sizeof(message));
 	memcpy(hint, ctx->hint, sizeof(hint));
@@ -75,9 +76,13 @@ static void append_openers(struct dmreplica *ctx, const struct dmreplica_system 
 			devs[n++] = makedev(disks[i].live_major, disks[i].live_minor);
 		if (disks[i].test_major)
 			devs[n++] = makedev(disks[i].test_major, disks[i].test_minor);
+		if (replica && disks[i].replica_major)
+			replicas[r++] = makedev(disks[i].replica_major, disks[i].replica_minor);
 		unseen += disks[i].live_openers || disks[i].test_openers;
 	}
-	if (!dmrl_append_holders(ctx, devs, n, false) && unseen)
+	named = dmrl_append_holders(ctx, devs, n, false);
+	named += dmrl_append_users(ctx, replicas, r);
+	if (!named && unseen)
 		dmrl_append(ctx, "\n  who has it open cannot be seen from here");
 	if (!*ctx->hint)
 		dmrl_hint(ctx, "unmount it or stop what uses it, then try again");
@@ -123,7 +128,7 @@ static int operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system
 			  sys->name);
 	else if (code == DM_REPLICA_CODE_IN_USE || (code == DM_REPLICA_CODE_TIMEOUT &&
 						    (op->given & DMREPLICA_OP_WAIT)))
-		append_openers(ctx, sys, code);
+		append_openers(ctx, sys, code, cmd == DM_REPLICA_CMD_RELATIONSHIP_REMOVE);
 	else if (code == DM_REPLICA_CODE_INVALID_STATE && cmd == DM_REPLICA_CMD_RELATIONSHIP_REMOVE)
 		hint_remove(ctx, sys, op);
 	if (code)

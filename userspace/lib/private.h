@@ -75,6 +75,7 @@ bool dmrl_same_identity(const struct dmreplica_blockdev *bdev, u32 type, const c
 /* holder.c: append to the message who holds these.  Return: how many were named. */
 size_t dmrl_append_holders(struct dmreplica *ctx, const dev_t *devs, unsigned int nr,
 			   bool writers_only);
+size_t dmrl_append_users(struct dmreplica *ctx, const dev_t *devs, unsigned int nr);
 
 /* store.c */
 struct dmreplica_store {
