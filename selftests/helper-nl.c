@@ -3,13 +3,17 @@
  * Ask the netlink family without libdmreplica, also for what it never asks.
  *
  * usage: helper-nl COMMAND UUID [NAME=NUMBER]...
+ *	  helper-nl -		the same from standard input, a request per line
  *
- * COMMAND: point-new, point-del, initiate, revert, vacuum.  UUID: 32 hex digits,
- * with or without hyphens, or fewer to send a UUID that is too short.  NAME:
- * state, writes, point, timeout, hold.
+ * COMMAND: as in the list below, or a number.  UUID: 32 hex digits, with or without
+ * hyphens, or fewer to send a UUID that is too short.
+ * NAME: state, writes, point, timeout, hold; or NUMBER:TYPE, any attribute, where
+ * TYPE is u8, u32, u64, flag (of whatever value), or hex for bytes as they are; or
+ * fail, and this allocation of memory in the kernel fails, on a kernel that can.
  *
  * Prints "errno 0 code CODE job JOB" or "errno ERRNO code COOKIE TEXT"; without
- * a cookie its place is "-".  Exit status 0 if there was an answer of any kind.
+ * a cookie its place is "-".  For get: "state STATE number NUMBER flags FLAGS".
+ * Exit status 0 if there was an answer of any kind.
  */
 #include <errno.h>
 #include <linux/genetlink.h>
@@ -58,7 +62,8 @@ static void put(uint16_t type, const void *data, uint16_t bytes)
 
 	a->nla_type = type;
 	a->nla_len = NLA_HDRLEN + bytes;
-	memcpy((char *)a + NLA_HDRLEN, data, bytes);
+	if (bytes)
+		memcpy((char *)a + NLA_HDRLEN, data, bytes);
 	out.hdr.nlmsg_len = NLMSG_ALIGN(out.hdr.nlmsg_len) + NLA_ALIGN(a->nla_len);
 }
 
@@ -115,6 +120,19 @@ static unsigned int command(const char *name)
 		{ "initiate", DM_REPLICA_CMD_FAILOVER_INITIATE },
 		{ "revert", DM_REPLICA_CMD_FAILOVER_REVERT },
 		{ "vacuum", DM_REPLICA_CMD_VACUUM_SET },
+		{ "get", DM_REPLICA_CMD_SYSTEM_GET },
+		{ "test-start", DM_REPLICA_CMD_TEST_START },
+		{ "test-stop", DM_REPLICA_CMD_TEST_STOP },
+		{ "commit", DM_REPLICA_CMD_FAILOVER_COMMIT },
+		{ "suspend", DM_REPLICA_CMD_REPLICATION_SUSPEND },
+		{ "resume", DM_REPLICA_CMD_REPLICATION_RESUME },
+		{ "remove", DM_REPLICA_CMD_RELATIONSHIP_REMOVE },
+		{ "grow", DM_REPLICA_CMD_STORE_GROW },
+		{ "move-home", DM_REPLICA_CMD_HOME_MOVE },
+		{ "job-set", DM_REPLICA_CMD_JOB_SET },
+		{ "settings-set", DM_REPLICA_CMD_SETTINGS_SET },
+		{ "adapter-set", DM_REPLICA_CMD_ADAPTER_SET },
+		{ "adapter-del", DM_REPLICA_CMD_ADAPTER_DEL },
 	};
 	unsigned int i;
 
@@ -122,6 +140,57 @@ static unsigned int command(const char *name)
 		if (!strcmp(list[i].name, name))
 			return list[i].cmd;
 	return atoi(name);
+}
+
+static unsigned int bytes_of_hex(const char *text, unsigned char *bytes, unsigned int max)
+{
+	unsigned int n = 0, byte;
+
+	for (; *text && n < max; text++) {
+		if (*text == '-')
+			continue;
+		if (sscanf(text++, "%2x", &byte) != 1)
+			exit(2);
+		bytes[n++] = byte;
+	}
+	return n;
+}
+
+/* NUMBER:TYPE=VALUE */
+static void put_raw(const char *arg)
+{
+	const char *value = strchr(arg, '=');
+	unsigned char bytes[64];
+	char type[5] = "";
+	unsigned int attr;
+	uint64_t n;
+	uint32_t n32;
+
+	if (sscanf(arg, "%u:%4[^=]", &attr, type) != 2 || !value)
+		exit(2);
+	n = strtoull(++value, NULL, 0);
+	n32 = n;
+	if (!strcmp(type, "u8"))
+		put(attr, &n, 1);
+	else if (!strcmp(type, "u32"))
+		put(attr, &n32, 4);
+	else if (!strcmp(type, "u64"))
+		put(attr, &n, 8);
+	else if (!strcmp(type, "flag"))
+		put(attr, NULL, 0);
+	else if (!strcmp(type, "hex"))
+		put(attr, bytes, bytes_of_hex(value, bytes, sizeof(bytes)));
+	else
+		exit(2);
+}
+
+/* Counted from here on in this thread. */
+static void fail_nth(const char *n)
+{
+	FILE *f = fopen("/proc/thread-self/fail-nth", "w");
+
+	if (!f || fputs(n, f) < 0 || fclose(f))
+		die("fail-nth");
 }
 
 static void put_named(const char *arg)
@@ -141,7 +210,7 @@ static void put_named(const char *arg)
 	else if (!strncmp(arg, "hold=", 5))
 		put(DM_REPLICA_A_OP_HOLD, &n32, 4);
 	else
-		exit(2);
+		put_raw(arg);
 }
 
 static void print_error(void)
@@ -166,47 +235,92 @@ static void print_error(void)
 	printf(" %s\n", text ? text : "");
 }
 
+static uint32_t u32_of(const void *at, int bytes, uint16_t type)
+{
+	const uint32_t *n = find(at, bytes, type, 4);
+
+	return n ? *n : 0;
+}
+
+static unsigned long long u64_of(const void *at, int bytes, uint16_t type)
+{
+	const uint64_t *n = find(at, bytes, type, 8);
+
+	return n ? *n : 0;
+}
+
+static void print_answer(int cmd)
+{
+	char *p = (char *)NLMSG_DATA(&in.hdr) + GENL_HDRLEN;
+	int n = in.hdr.nlmsg_len - NLMSG_LENGTH(GENL_HDRLEN);
+
+	if (cmd == DM_REPLICA_CMD_SYSTEM_GET)
+		printf("state %u number %llu flags %u\n",
+		       u32_of(p, n, DM_REPLICA_A_SYSTEM_STATE),
+		       u64_of(p, n, DM_REPLICA_A_SYSTEM_STATE_NUMBER),
+		       u32_of(p, n, DM_REPLICA_A_SYSTEM_FLAGS));
+	else
+		printf("errno 0 code %u job %llu\n", u32_of(p, n, DM_REPLICA_A_OP_CODE),
+		       u64_of(p, n, DM_REPLICA_A_OP_JOB));
+}
+
+static void request(uint16_t id, int argc, char **argv)
+{
+	int cmd = command(argv[0]), i;
+	unsigned char uuid[16];
+	unsigned int n;
+
+	begin(id, cmd, DM_REPLICA_FAMILY_VERSION);
+	n = bytes_of_hex(argv[1], uuid, sizeof(uuid));
+	if (n)
+		put(DM_REPLICA_A_OP_SYSTEM, uuid, n);
+	for (i = 2; i < argc; i++)
+		if (strncmp(argv[i], "fail=", 5))
+			put_named(argv[i]);
+	for (i = 2; i < argc; i++)
+		if (!strncmp(argv[i], "fail=", 5))
+			fail_nth(argv[i] + 5);
+	talk();
+	hear();
+	if (in.hdr.nlmsg_type == NLMSG_ERROR) {
+		print_error();
+		return;
+	}
+	print_answer(cmd);
+	hear();		/* the ack */
+}
+
+static void requests(uint16_t id)
+{
+	static char line[1024];
+	char *argv[64];
+	int argc;
+
+	while (fgets(line, sizeof(line), stdin)) {
+		argc = 0;
+		for (char *p = strtok(line, " \n"); p && argc < 64; p = strtok(NULL, " \n"))
+			argv[argc++] = p;
+		if (argc < 2)
+			exit(2);
+		request(id, argc, argv);
+		fflush(stdout);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_nl local = { .nl_family = AF_NETLINK };
-	unsigned char uuid[16];
-	const uint32_t *code;
-	const uint64_t *job;
-	unsigned int n = 0, byte;
-	uint16_t id;
-	int i, one = 1;
-	char *p;
+	int one = 1, lines = argc == 2 && !strcmp(argv[1], "-");
 
-	if (argc < 3)
+	if (argc < 3 && !lines)
 		return 2;
 	sock = socket(AF_NETLINK, SOCK_RAW, NETLINK_GENERIC);
 	if (sock < 0 || bind(sock, (struct sockaddr *)&local, sizeof(local)))
 		die("socket");
 	setsockopt(sock, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one));
-	id = family();
-	begin(id, command(argv[1]), DM_REPLICA_FAMILY_VERSION);
-	for (p = argv[2]; *p && n < 16; p++) {
-		if (*p == '-')
-			continue;
-		if (sscanf(p, "%2x", &byte) != 1)
-			return 2;
-		uuid[n++] = byte;
-		p++;
-	}
-	if (n)
-		put(DM_REPLICA_A_OP_SYSTEM, uuid, n);
-	for (i = 3; i < argc; i++)
-		put_named(argv[i]);
-	talk();
-	hear();
-	if (in.hdr.nlmsg_type == NLMSG_ERROR) {
-		print_error();
-		return 0;
-	}
-	p = (char *)NLMSG_DATA(&in.hdr) + GENL_HDRLEN;
-	n = in.hdr.nlmsg_len - NLMSG_LENGTH(GENL_HDRLEN);
-	code = find(p, n, DM_REPLICA_A_OP_CODE, 4);
-	job = find(p, n, DM_REPLICA_A_OP_JOB, 8);
-	printf("errno 0 code %u job %llu\n", code ? *code : 0, job ? (unsigned long long)*job : 0);
+	if (lines)
+		requests(family());
+	else
+		request(family(), argc - 1, argv + 1);
 	return 0;
 }
