@@ -70,7 +70,7 @@ void dmr_op_resume(struct dmr_op *op, struct dmr_job *job)
 		kvfree(after);
 		return dmr_refuse_super(op, r);
 	}
-	/* Straight home is for dmr_publish() to decide; no table may bring it back here. */
+	/* Straight home is for dmr_op_settle() to say. */
 	after->straight = sys->table->straight;
 	dmr_table_publish(sys, after);
 }

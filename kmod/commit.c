@@ -85,7 +85,7 @@ static u64 dmr_log_reserve(struct dmr_system *sys)
 bool dmr_commit_room(struct dmr_system *sys, u32 records)
 {
 	u64 first = atomic64_read(&sys->nr_first) + records;
-	u64 due = atomic64_read(&sys->nr_dirty) / DMR_LOG_RECORDS + 1;
+	u64 due = div_u64(atomic64_read(&sys->nr_dirty), DMR_LOG_RECORDS) + 1;
 
 	return first + due + dmr_log_reserve(sys) <= dmr_log_free(sys);
 }
@@ -595,7 +595,7 @@ static int dmr_commit_turn(struct dmr_system *sys, struct dmr_sb *draft)
 	mutex_unlock(&sys->sb_mutex);
 	if (r || draft->ring_extents == extents)
 		return r;
-	/* Room is looked for without a lock: never too much of it in between. */
+	/* Room is looked for without a lock; one look that mixes the two the reserve can bear. */
 	sys->ring_fresh = dmr_ring_blocks(draft) - before;
 	smp_wmb();
 	WRITE_ONCE(sys->ring_from, from);

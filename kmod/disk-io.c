@@ -90,6 +90,7 @@ int dmr_home_flush(struct dmr_disk *disk)
 	}
 	if (r) {
 		WRITE_ONCE(disk->home_dirty, 1);
+		WRITE_ONCE(disk->flush_errors, disk->flush_errors + 1);
 		atomic64_inc(&disk->errors);
 		DMERR_LIMIT("%s: flush of the home of disk %s failed (%d)", disk->sys->sb->name,
 			    disk->info->name, r);

@@ -97,6 +97,8 @@ enum dmr_kind { DMR_REPLICA, DMR_LIVE, DMR_TEST, DMR_KINDS };
  * struct dmr_table - one published state; never changed, replaced as a whole
  * @view: what each kind of device shows.
  * @straight: the kind whose writes may go straight home, or -1.
+ * @bare: the kind whose writes are about to, or -1: a chunk without a version
+ *	gets none, and who would give it one waits (dmr_op_settle()).
  * @suspended: replication is suspended: the replica devices refuse writes.
  * @need: for the vacuum; its epochs array is @points.
  * @stale: on the system's list of tables to free.
@@ -105,6 +107,7 @@ enum dmr_kind { DMR_REPLICA, DMR_LIVE, DMR_TEST, DMR_KINDS };
 struct dmr_table {
 	struct dmr_view view[DMR_KINDS];
 	int straight;
+	int bare;
 	bool suspended;
 	struct dmr_need need;
 	u64 serial;		/* of publication */
@@ -126,6 +129,7 @@ struct dmr_disk {
 	struct gendisk *gd[DMR_KINDS];	/* the same */
 	unsigned int home_dirty;	/* written directly since its last flush was issued */
 	struct mutex flush_mutex;	/* until that flush has ended; a leaf */
+	unsigned int flush_errors;	/* flushes that failed, whoever asked for them */
 	atomic64_t overlay_blocks[DMR_KINDS];	/* blocks in the live and the test overlay */
 	atomic64_t errors;		/* I/O errors met at home and in slots */
 };
@@ -248,6 +252,8 @@ struct dmr_system {
 	bool ahead;			/* head writes go to sb->next_epoch already; op_mutex */
 	atomic64_t overlay_versions[DMR_KINDS];	/* versions of the live and test overlay */
 	bool draining;			/* an epoch switch waits for the old epoch's writes */
+	bool settling;			/* writes to bare chunks wait: park_lock */
+	bool settle_asked;		/* an operation to settle is on its way */
 	struct work_struct drain_work;	/* point.c */
 
 	struct workqueue_struct *io_wq;		/* deferred bios */
@@ -346,6 +352,7 @@ struct dmr_table *dmr_table_make(struct dmr_system *sys, const struct dmr_sb *sb
 				 u32 pending_point);
 void dmr_table_publish(struct dmr_system *sys, struct dmr_table *tab);
 void dmr_table_reap(struct dmr_system *sys);
+void dmr_settle_kick(struct dmr_system *sys);
 
 /** dmr_table_get() - the table in force; between dmr_grace_enter() and _leave() */
 static inline struct dmr_table *dmr_table_get(struct dmr_system *sys)
@@ -391,6 +398,7 @@ void dmr_io_defer(struct dmr_io *io, struct bio *bio);
 void dmr_io_first_done(struct dmr_io *io, bool ok);
 int dmr_io_again(struct dmr_io *io, struct bio *bio, bool inline_);
 bool dmr_stays_bare(struct dmr_io *io, const struct dmr_table *tab, u64 key);
+void dmr_io_bare(struct dmr_io *io, struct bio *bio);
 u64 dmr_view_writes(struct dmr_system *sys, enum dmr_kind kind);
 
 /** dmr_io_spare() - slots that this write must leave alone (R8).  Return: how many. */
@@ -431,14 +439,15 @@ void dmr_vacuum_hold(struct dmr_system *sys, bool hold);
 void dmr_vacuum_work(struct work_struct *work);
 
 /* home.c */
-s64 dmr_home_move(struct dmr_system *sys, const struct dmr_need *need, u64 serial, bool *again);
+s64 dmr_home_move(struct dmr_system *sys, const struct dmr_need *need, u64 serial, bool *again,
+		  u64 *errors);
 
 /* move.c: jobs that move home */
 void dmr_move_begin(struct dmr_system *sys, struct dmr_job *job);
 void dmr_move_resume(struct dmr_system *sys);
 void dmr_move_progress(struct dmr_system *sys, u64 bytes, u64 errors);
 void dmr_move_counted(struct dmr_system *sys, u64 left);
-bool dmr_move_pass_done(struct dmr_system *sys, bool skipped);
+bool dmr_move_pass_done(struct dmr_system *sys, bool skipped, u64 errors, s64 moved);
 int dmr_move_request(struct dmr_system *sys, struct dmr_job *job, u32 request, const char **msg);
 bool dmr_move_running(struct dmr_system *sys);
 void dmr_move_finish(struct dmr_system *sys);
@@ -477,6 +486,7 @@ enum dmr_verb {
 	/* What the module asks of itself. */
 	DMR_VERB_MAKE_ROOM,
 	DMR_VERB_REMOVED,
+	DMR_VERB_SETTLE,
 	DMR_VERBS
 };
 

@@ -24,6 +24,7 @@
 #define DMR_MOVE_PATIENCE	3	/* times a move may be taken away before its chunk is held */
 #define DMR_MOVE_RUN		2048	/* sectors of one copy */
 #define DMR_MOVE_CHAIN		(DMR_MAX_POINTS + 4)
+#define DMR_MOVE_HOLD		(HZ / 2)	/* what a chunk is held for before its copy begins */
 
 struct dmr_mover;
 
@@ -53,6 +54,7 @@ struct dmr_mover {
 	u64 serial;			/* of the table it works under */
 	u32 base;			/* main epochs up to here go home */
 	u32 busy;			/* what keeps a chunk from moving: not for one that we hold */
+	unsigned int flushed[DMR_MAX_DISKS];	/* dmr_disk.flush_errors before the copies */
 	atomic_t copies;		/* under way, and one for who starts them */
 	struct completion copied;
 	struct dmr_copy copy;
@@ -129,7 +131,9 @@ static bool dmr_move_hold(struct dmr_mover *m, u64 key)
 	if (!nr)
 		return false;
 	m->busy = 0;
-	dmr_grace_wait(&sys->grace, 0);
+	/* Somebody else's slow I/O must not hold this chunk up for long. */
+	if (dmr_grace_wait(&sys->grace, DMR_MOVE_HOLD))
+		return false;
 	dmr_commit_sync(sys, false);	/* if that fails nothing will be marked */
 	return true;
 }
@@ -204,7 +208,7 @@ static void dmr_copy_ended(int read_err, unsigned long write_err, void *context)
 	struct dmr_move *mv = context;
 	u32 i;
 
-	/* Some of those may have had no part in it: they are tried again all the same. */
+	/* Some of those may have had no part in it: they are tried again, each alone. */
 	if (unlikely(read_err || write_err))
 		for (i = 0; i < READ_ONCE(mv->span); i++)
 			WRITE_ONCE(mv[i].error, -EIO);
@@ -226,7 +230,6 @@ static void dmr_copy_start(struct dmr_mover *m)
 	to.sector = c->to;
 	to.count = c->count;
 	WRITE_ONCE(mv->span, max(mv->span, c->last - c->move + 1));
-	WRITE_ONCE(c->disk->home_dirty, 1);
 	atomic_inc(&m->copies);
 	dm_kcopyd_copy(m->sys->kcopyd, &from, 1, &to, 0, dmr_copy_ended, mv);
 	c->disk = NULL;
@@ -242,10 +245,8 @@ static int dmr_move_run(struct dmr_mover *m, u32 move, struct dmr_disk *disk, u6
 	sector_t from = ((u64)src->slot << sys->chunk_shift) + offset;
 	struct dmr_copy *c = &m->copy;
 
-	if (src->kind == DMR_SRC_ZERO) {
-		WRITE_ONCE(disk->home_dirty, 1);
+	if (src->kind == DMR_SRC_ZERO)
 		return blkdev_issue_zeroout(disk->home, sector, end - sector, GFP_NOIO, 0);
-	}
 	if (c->disk != disk || c->to + c->count != sector || c->from + c->count != from ||
 	    c->count + end - sector > DMR_MOVE_RUN) {
 		dmr_copy_start(m);
@@ -303,8 +304,8 @@ static void dmr_move_failed(struct dmr_mover *m, const struct dmr_move *mv)
 		    disk->info->name, dmr_key_chunk(mv->key), mv->error);
 }
 
-/* Copy all that is marked, and wait for it. */
-static void dmr_move_copies(struct dmr_mover *m, u32 nr)
+/* Copy moves @from to @end, and wait for it. */
+static void dmr_move_copy_range(struct dmr_mover *m, u32 from, u32 end)
 {
 	struct blk_plug plug;
 	u32 i;
@@ -313,17 +314,37 @@ static void dmr_move_copies(struct dmr_mover *m, u32 nr)
 	reinit_completion(&m->copied);
 	m->copy.disk = NULL;
 	blk_start_plug(&plug);
-	for (i = 0; i < nr; i++)
+	for (i = from; i < end; i++)
 		dmr_move_copy(m, i);
 	dmr_copy_start(m);
 	blk_finish_plug(&plug);
 	dmr_copy_done(m);
 	wait_for_completion(&m->copied);
+	/* Only now: a flush that somebody issued meanwhile has not covered it (R5). */
+	for (i = from; i < end; i++)
+		WRITE_ONCE(m->sys->disks[dmr_key_disk(m->moves[i].key)].home_dirty, 1);
+}
+
+static void dmr_move_copies(struct dmr_mover *m, u32 nr)
+{
+	u32 i;
+
+	dmr_move_copy_range(m, 0, nr);
 	for (i = 0; i < nr; i++) {
-		if (!m->moves[i].error)
+		struct dmr_move *mv = &m->moves[i];
+
+		if (!mv->error)
 			continue;
-		dmr_move_failed(m, &m->moves[i]);
-		dmr_move_unmark(m, &m->moves[i]);
+		/* R9: a bad sector keeps its own chunk in the store, not its neighbours. */
+		if (nr > 1) {
+			mv->error = 0;
+			mv->span = 0;
+			dmr_move_copy_range(m, i, i + 1);
+		}
+		if (mv->error) {
+			dmr_move_failed(m, mv);
+			dmr_move_unmark(m, mv);
+		}
 	}
 }
 
@@ -398,29 +419,40 @@ static struct dmr_version *dmr_move_unlink(struct dmr_mover *m, struct dmr_move 
 	return garbage;
 }
 
-static int dmr_move_flush(struct dmr_mover *m)
+/*
+ * R5: of the homes that were copied to.  A flush that failed for somebody else
+ * may have lost what was copied: the device tells it once.
+ */
+static int dmr_move_flush(struct dmr_mover *m, u32 nr)
 {
 	struct dmr_system *sys = m->sys;
-	u32 i;
-	int r;
+	u32 i, d, last = U32_MAX;
+	int r = 0;
 
-	for (i = 0; i < sys->sb->nr_disks; i++) {
-		r = dmr_home_flush(&sys->disks[i]);
-		if (r)
-			return r;
+	for (i = 0; i < nr && !r; i++) {
+		d = dmr_key_disk(m->moves[i].key);
+		if (d == last)
+			continue;		/* sorted by disk */
+		last = d;
+		r = dmr_home_flush(&sys->disks[d]);
+		if (!r && READ_ONCE(sys->disks[d].flush_errors) != m->flushed[d])
+			r = -EIO;
 	}
-	return 0;
+	return r;
 }
 
-static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool *waited)
+static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool held)
 {
 	struct dmr_system *sys = m->sys;
 	struct dmr_version *garbage = NULL, *v;
 	u64 bytes = 0, errors = m->errors;
 	u32 nr = 0, dropped = 0, i;
 	struct dmr_drop *drop;
+	bool waited = false;
 	int r;
 
+	for (i = 0; i < sys->sb->nr_disks; i++)
+		m->flushed[i] = READ_ONCE(sys->disks[i].flush_errors);
 	for (i = 0; i < count; i++) {
 		struct dmr_move *mv = &m->moves[nr];
 
@@ -437,10 +469,12 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 	}
 	if (!nr)
 		return 0;
-	dmr_grace_wait(&sys->grace, 0);
+	/* Into a chunk that is held nobody writes who could have missed the mark. */
+	if (!held)
+		dmr_grace_wait(&sys->grace, 0);
 	dmr_move_copies(m, nr);
 	/* A failed flush of a home voids the whole batch. */
-	r = dmr_move_flush(m);
+	r = dmr_move_flush(m, nr);
 	for (i = 0; i < nr; i++) {
 		if (!m->moves[i].ok)
 			continue;
@@ -466,7 +500,9 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 	}
 	for (i = 0; i < nr; i++)
 		if (m->moves[i].ok)
-			garbage = dmr_move_unlink(m, &m->moves[i], garbage, waited);
+			garbage = dmr_move_unlink(m, &m->moves[i], garbage, &waited);
+	if (held)
+		dmr_move_release(m, *keys, waited);
 	dmr_grace_wait(&sys->grace, 0);		/* R4 */
 	while ((v = garbage)) {
 		garbage = dmr_garbage_next(v);
@@ -483,7 +519,6 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 static s64 dmr_move_some(struct dmr_mover *m, const u64 *keys, u32 count)
 {
 	struct dmr_system *sys = m->sys;
-	bool waited = false;
 	u64 rate = READ_ONCE(sys->vacuum_rate);
 	/* Four times a second is smooth enough. */
 	u32 most = clamp_t(u64, rate >> 2 >> (sys->chunk_shift + SECTOR_SHIFT), 1, DMR_MOVE_BATCH);
@@ -494,15 +529,15 @@ static s64 dmr_move_some(struct dmr_mover *m, const u64 *keys, u32 count)
 	       (!m->hold || *dmr_move_cancels(sys, keys[n]) < DMR_MOVE_PATIENCE))
 		n++;
 	if (n) {
-		r = dmr_move_batch(m, keys, n, &waited);
+		r = dmr_move_batch(m, keys, n, false);
 		return r ?: n;
 	}
-	if (!dmr_move_hold(m, *keys)) {
+	r = 0;
+	if (dmr_move_hold(m, *keys))
+		r = dmr_move_batch(m, keys, 1, true);
+	else
 		m->skipped = true;
-		return 1;
-	}
-	r = dmr_move_batch(m, keys, 1, &waited);
-	dmr_move_release(m, *keys, waited);
+	dmr_move_release(m, *keys, false);
 	return r ?: 1;
 }
 
@@ -519,7 +554,8 @@ static void dmr_move_throttle(struct dmr_mover *m)
 	m->bytes = 0;
 	if (wait)
 		wait_event_timeout(sys->throttle, !dmr_vacuum_may_move(sys) ||
-				   READ_ONCE(sys->vacuum_rate) != rate, wait);
+				   READ_ONCE(sys->vacuum_rate) != rate ||
+				   READ_ONCE(sys->table_serial) != m->serial, wait);
 }
 
 static int dmr_key_compare(const void *a, const void *b)
@@ -565,6 +601,8 @@ static u64 dmr_move_left(struct dmr_mover *m)
 	u32 b, side;
 
 	for (b = 0; b < 1U << sys->map.bucket_bits; b++) {
+		if (!(b & 0xfff))
+			cond_resched();
 		if (!READ_ONCE(sys->map.buckets[b]))
 			continue;
 		side = dmr_grace_enter(&sys->grace);
@@ -579,8 +617,6 @@ static u64 dmr_move_left(struct dmr_mover *m)
 			mask |= READ_ONCE(v->data) | READ_ONCE(v->zero);
 		}
 		dmr_grace_leave(&sys->grace, side);
-		if (!(b & 0xfff))
-			cond_resched();
 	}
 	return (blocks + hweight64(mask)) << DMR_BLOCK_SHIFT;
 }
@@ -591,11 +627,13 @@ static u64 dmr_move_left(struct dmr_mover *m)
  * @need: who needs what, as durable in both superblocks.
  * @serial: of the table that @need was taken from.
  * @again: set if a chunk was in use and should be looked at again.
+ * @errors: set to the number of chunks that could not be read or written.
  *
  * Context: the vacuum's worker; may sleep.
  * Return: versions that are gone, or a negative errno.
  */
-s64 dmr_home_move(struct dmr_system *sys, const struct dmr_need *need, u64 serial, bool *again)
+s64 dmr_home_move(struct dmr_system *sys, const struct dmr_need *need, u64 serial, bool *again,
+		  u64 *errors)
 {
 	struct dmr_mover *m;
 	u32 b = 0, nr, i;
@@ -629,6 +667,7 @@ s64 dmr_home_move(struct dmr_system *sys, const struct dmr_need *need, u64 seria
 		}
 	}
 	*again = m->skipped;
+	*errors = m->errors;
 	if (r >= 0)
 		r = m->moved;
 	kvfree(m);

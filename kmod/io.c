@@ -77,6 +77,29 @@ static void dmr_io_park(struct dmr_io *io, struct bio *bio)
 }
 
 /**
+ * dmr_io_bare() - a chunk stays bare: begin again when that is settled
+ * @io: the bio's own data; it has entered.
+ * @bio: the bio, cut to its chunk.
+ *
+ * Context: any.
+ */
+void dmr_io_bare(struct dmr_io *io, struct bio *bio)
+{
+	struct dmr_system *sys = io->t->sys;
+	unsigned long flags;
+	bool park;
+
+	dmr_io_leave(io);
+	spin_lock_irqsave(&sys->park_lock, flags);
+	park = sys->settling;
+	if (park)
+		dmr_io_park(io, bio);
+	spin_unlock_irqrestore(&sys->park_lock, flags);
+	if (!park)
+		dmr_io_defer(io, bio);
+}
+
+/**
  * dmr_io_wake() - what parked bios waited for may have happened
  * @sys: the system.
  *
@@ -356,14 +379,16 @@ int dmr_io_again(struct dmr_io *io, struct bio *bio, bool inline_)
  * @tab: the table it entered under.
  * @key: of the chunk, whose lock is held.
  *
- * While writes may go straight home, a chunk without a version gets none: a
- * write that is on its way home would not be seen by who reads home to merge.
+ * While writes may go straight home, or are about to, a chunk without a version
+ * gets none: a write that is on its way home would not be seen by who reads home
+ * to merge.
  *
  * Return: true if the bio has to begin again, and will go straight, too.
  */
 bool dmr_stays_bare(struct dmr_io *io, const struct dmr_table *tab, u64 key)
 {
-	return tab->straight == io->t->kind && !dmr_map_first(&io->t->sys->map, key);
+	return (tab->straight == io->t->kind || tab->bare == io->t->kind) &&
+	       !dmr_map_first(&io->t->sys->map, key);
 }
 
 /*
@@ -592,8 +617,11 @@ static int dmr_io_first(struct dmr_io *io, struct bio *bio, const struct dmr_tab
 				dmr_io_cut(bio, sectors, inline_);
 				break;
 			}
-			if (status == BLK_STS_AGAIN)
-				goto defer;
+			if (status == BLK_STS_AGAIN) {
+				dmr_io_cut(bio, min(sectors, sys->chunk_sectors - offset), inline_);
+				dmr_io_bare(io, bio);
+				return DMR_TAKEN;
+			}
 			if (status == BLK_STS_RESOURCE) {
 				dmr_io_cut(bio, min(sectors, sys->chunk_sectors - offset), inline_);
 				return dmr_io_again(io, bio, inline_);
@@ -765,7 +793,7 @@ static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_tabl
 		spin_unlock_irqrestore(lock, flags);
 		if (new)
 			mempool_free(new, sys->versions);
-		dmr_io_defer(io, bio);
+		dmr_io_bare(io, bio);
 		return DMR_TAKEN;
 	}
 	if (!v) {

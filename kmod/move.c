@@ -176,32 +176,33 @@ static void dmr_move_complete(struct dmr_system *sys)
  * dmr_move_pass_done() - the vacuum has been over the whole map
  * @sys: the system.
  * @skipped: something was busy, and is worth another look.
+ * @errors: chunks that could not be moved.
+ * @moved: versions that are gone.
  *
  * R9: what can be read nowhere stays where it is, and the job says so.
  *
  * Context: the vacuum; may sleep.
  * Return: true if the next pass should begin at once.
  */
-bool dmr_move_pass_done(struct dmr_system *sys, bool skipped)
+bool dmr_move_pass_done(struct dmr_system *sys, bool skipped, u64 errors, s64 moved)
 {
 	struct dmr_job *job = dmr_move_job(sys);
 	bool removing = READ_ONCE(sys->sb->flags) & DMR_SB_REMOVING, again = false;
 	char text[sizeof(job->text)];
-	u64 errors;
 
 	if (!job && !removing)
 		return false;
-	errors = job ? READ_ONCE(job->errors) : 0;
 	if (!atomic64_read(&sys->map.versions)) {
 		dmr_move_complete(sys);
 		again = removing;	/* until the last write has been done */
-	} else if (errors && !skipped) {
+	} else if (job && errors && !skipped && moved <= 0) {
 		snprintf(text, sizeof(text),
 			 "%llu chunks could not be moved home; see the kernel log, mend the device, move-home",
 			 errors);
 		dmr_job_end(job, DM_REPLICA_CODE_FAILED, text);
 	} else {
-		again = true;
+		/* With nothing gained it is not worth hurrying. */
+		again = job && (skipped || moved > 0);
 	}
 	dmr_job_put(job);
 	return again;

@@ -5,6 +5,8 @@
  * Reading takes a system's sb_mutex, never op_mutex: it does not wait for an
  * operation that drains.  What op_mutex alone protects is not looked at here.
  */
+#include <linux/sched/signal.h>
+
 #include "netlink.h"
 #include "trace.h"
 
@@ -197,7 +199,7 @@ static int dmr_put_disk(struct sk_buff *skb, struct dmr_system *sys, u32 number)
 }
 
 /**
- * struct dmr_point_sizes - what only one point needs of the slots
+ * struct dmr_point_sizes - what only one point holds
  * @serial: of the system it is about.
  * @nr: points.
  * @epochs: theirs, rising.
@@ -520,15 +522,39 @@ static int dmr_list_disks(struct sk_buff *skb, struct netlink_callback *cb,
 	return 0;
 }
 
+/* The first point from epoch @from on.  Return: its place, or how many there are. */
+static u32 dmr_point_from(const struct dmr_need *need, u32 from)
+{
+	u32 lo = 0, hi = need->nr, mid;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (need->epochs[mid] < from)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* If point @i is the only one of those from there on that is before @before. */
+static void dmr_point_count_block(const struct dmr_need *need, u32 i, u32 before, u64 *bytes)
+{
+	if (i < need->nr && need->epochs[i] < before &&
+	    (i + 1 == need->nr || need->epochs[i + 1] >= before))
+		bytes[i] += DMR_BLOCK_SIZE;
+}
+
 /*
  * One chunk's share: a block in a version is needed by the points from its epoch
- * on, up to the next newer version that has the block.  If that is one point and
- * not the head, that point alone holds it.
+ * on, up to the next newer version that has the block; one at home by those
+ * before the oldest.  If that is one point and not the head, that point alone
+ * holds it: without it, the block or a newer one's slot could go.
  */
 static void dmr_point_count_chunk(struct dmr_system *sys, struct dmr_version *v,
 				  const struct dmr_need *need, u64 *bytes)
 {
-	u32 newer[64], b, i;
+	u32 newer[64], b, first;
 	u64 mask, key = v->key;
 
 	memset(newer, 0, sizeof(newer));	/* none: the head needs it */
@@ -537,20 +563,19 @@ static void dmr_point_count_chunk(struct dmr_system *sys, struct dmr_version *v,
 				       v->epoch))
 			continue;
 		mask = READ_ONCE(v->data) & ~READ_ONCE(v->zero);
+		first = dmr_point_from(need, v->epoch);
 		for (b = 0; b < 64; b++) {
-			if (!(mask & 1ULL << b) || !newer[b])
-				continue;
-			for (i = 0; i < need->nr && need->epochs[i] < v->epoch; i++)
-				;
-			if (i < need->nr && need->epochs[i] < newer[b] &&
-			    (i + 1 == need->nr || need->epochs[i + 1] >= newer[b]))
-				bytes[i] += DMR_BLOCK_SIZE;
+			if (mask & 1ULL << b && newer[b])
+				dmr_point_count_block(need, first, newer[b], bytes);
 		}
 		mask = READ_ONCE(v->data) | READ_ONCE(v->zero);
 		for (b = 0; b < 64; b++)
 			if (mask & 1ULL << b)
 				newer[b] = v->epoch;
 	}
+	for (b = 0; b < 64; b++)
+		if (newer[b])
+			dmr_point_count_block(need, 0, newer[b], bytes);
 }
 
 /*
@@ -579,6 +604,11 @@ static void dmr_point_count(struct dmr_system *sys, struct dmr_point_sizes *size
 	sizes->nr = need.nr;
 	memset(sizes->bytes, 0, sizeof(sizes->bytes));
 	for (b = 0; need.nr && b < 1U << sys->map.bucket_bits; b++) {
+		if (!(b & 0xfff)) {
+			cond_resched();
+			if (fatal_signal_pending(current))
+				return;
+		}
 		if (!READ_ONCE(sys->map.buckets[b]))
 			continue;
 		side = dmr_grace_enter(&sys->grace);
@@ -589,8 +619,6 @@ static void dmr_point_count(struct dmr_system *sys, struct dmr_point_sizes *size
 			last = v->key;
 		}
 		dmr_grace_leave(&sys->grace, side);
-		if (!(b & 0xfff))
-			cond_resched();
 	}
 }
 
@@ -804,6 +832,11 @@ int dmr_point_get_start(struct netlink_callback *cb)
 	r = dmr_dump_only(cb, tb[DM_REPLICA_A_POINT_SYSTEM]);
 	if (r || !nla_get_flag(tb[DM_REPLICA_A_POINT_SIZES]))
 		return r;
+	/* A walk over all there is, which not everybody may ask for all the time. */
+	if (!netlink_capable(cb->skb, CAP_SYS_ADMIN))
+		return dmr_nl_refuse(cb->extack, tb[DM_REPLICA_A_POINT_SIZES], -EPERM,
+				     DM_REPLICA_CODE_ACCESS_DENIED,
+				     "sizes need CAP_SYS_ADMIN: run it as root");
 	dmr_dump(cb)->sizes = kvzalloc(sizeof(struct dmr_point_sizes), GFP_KERNEL);
 	return dmr_dump(cb)->sizes ? 0 : -ENOMEM;
 }

@@ -189,6 +189,11 @@ static const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 		.inward = true,
 		.run = dmr_op_removed,
 	},
+	[DMR_VERB_SETTLE] = {
+		.name = "settle",
+		.inward = true,
+		.run = dmr_op_settle,
+	},
 };
 
 /* What every change asks first. */
@@ -355,33 +360,95 @@ u32 dmr_draft_overlay(struct dmr_sb *draft)
 /**
  * dmr_publish() - put the table of the state in force, in force
  * @sys: the system.
- * @wait: ms that I/O under way may take to end, if writes may go straight home
- *	from now and could not before.
  *
- * A bio of the old table may still give a bare chunk a version, which those of
- * the new one rely upon to be bare: first they are let end.  If that takes too
- * long writes go to slots until the next change, which is right as well.
+ * If writes may go straight home from now and could not before, that is not for
+ * this table to say: see dmr_op_settle().
  *
  * Return: 0 or -ENOMEM.
  */
-int dmr_publish(struct dmr_system *sys, u32 wait)
+int dmr_publish(struct dmr_system *sys)
 {
 	struct dmr_table *tab = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
 
 	if (!tab)
 		return -ENOMEM;
-	if (tab->straight >= 0 && tab->straight != sys->table->straight) {
+	if (tab->straight != sys->table->straight)
 		tab->straight = -1;
-		dmr_table_publish(sys, tab);
-		if (!wait || dmr_grace_wait(&sys->grace, msecs_to_jiffies(wait)))
-			return 0;
-		dmr_table_reap(sys);
-		tab = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
-		if (!tab)
-			return 0;
-	}
 	dmr_table_publish(sys, tab);
 	return 0;
+}
+
+static void dmr_settling(struct dmr_system *sys, bool settling)
+{
+	spin_lock_irq(&sys->park_lock);
+	sys->settling = settling;
+	spin_unlock_irq(&sys->park_lock);
+	if (!settling)
+		dmr_io_wake(sys);
+}
+
+/**
+ * dmr_op_settle() - nothing needs old content any more: writes go straight home
+ * @op: asked for by the vacuum.
+ * @job: none.
+ *
+ * R3: from then on home is written over, so both superblocks say first that
+ * nobody needs what was there.
+ *
+ * A bio may be about to give a bare chunk a version, having read home for it;
+ * one that goes straight to that chunk at the same time would be lost under it.
+ * So there is a table in between, under which a bare chunk gets no version and no
+ * write goes straight: writes that would need either wait until all that entered
+ * before has ended.  If that takes too long all is as it was, and the vacuum asks
+ * again.
+ */
+void dmr_op_settle(struct dmr_op *op, struct dmr_job *job)
+{
+	struct dmr_system *sys = op->sys;
+	struct dmr_table *want, *between;
+
+	want = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
+	between = dmr_table_back(sys);
+	if (!want || !between || want->straight < 0 || sys->table->straight >= 0 ||
+	    dmr_super_sync_copies(sys)) {
+		kvfree(want);
+		kvfree(between);
+		return;
+	}
+	between->bare = want->straight;
+	dmr_settling(sys, true);
+	dmr_table_publish(sys, between);
+	if (dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout)))
+		want->straight = -1;
+	else
+		dmr_table_reap(sys);
+	dmr_table_publish(sys, want);
+	dmr_settling(sys, false);
+}
+
+/**
+ * dmr_settle_kick() - may writes go straight home that do not yet?
+ * @sys: the system, running.
+ *
+ * Context: the vacuum, after a pass.
+ */
+void dmr_settle_kick(struct dmr_system *sys)
+{
+	u32 side = dmr_grace_enter(&sys->grace);
+	const struct dmr_table *tab = dmr_table_get(sys);
+	u32 state = READ_ONCE(sys->sb->state);
+	/* Without a point there is no overlay either. */
+	bool ask = tab->straight < 0 && !tab->need.nr && state != DM_REPLICA_STATE_DISABLED;
+	struct dmr_op *op;
+
+	dmr_grace_leave(&sys->grace, side);
+	if (!ask || READ_ONCE(sys->settle_asked))
+		return;
+	op = dmr_op_new(sys, DMR_VERB_SETTLE);
+	if (!op)
+		return;
+	WRITE_ONCE(sys->settle_asked, true);
+	dmr_op_queue(op);
 }
 
 /**
@@ -389,7 +456,7 @@ int dmr_publish(struct dmr_system *sys, u32 wait)
  * @sys: the system.
  *
  * What is not straight now does not become so behind anybody's back: see
- * dmr_publish().
+ * dmr_op_settle().
  *
  * Return: it, or NULL without memory.
  */
@@ -541,7 +608,9 @@ static void dmr_op_work(struct work_struct *work)
 		dmr_refuse_timeout(op, "a device was still open when the time ran out; nothing was changed");
 	if (op->verb == DMR_VERB_MAKE_ROOM)
 		WRITE_ONCE(sys->full_asked, false);
-	changed = !op->err;
+	if (op->verb == DMR_VERB_SETTLE)
+		WRITE_ONCE(sys->settle_asked, false);
+	changed = !op->err && op->verb != DMR_VERB_SETTLE;
 	if (job)
 		op->job = job->id;
 	trace_dmr_op_end(sys->sb->name, dmr_verbs[op->verb].job, op->code, op->job);

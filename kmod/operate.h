@@ -40,7 +40,7 @@ void dmr_draft_state(struct dmr_sb *draft, u32 state);
 bool dmr_draft_next(struct dmr_sb *draft);
 u32 dmr_draft_overlay(struct dmr_sb *draft);
 struct dmr_point *dmr_point_by_number(struct dmr_sb *sb, u64 number);
-int dmr_publish(struct dmr_system *sys, u32 wait);
+int dmr_publish(struct dmr_system *sys);
 struct dmr_table *dmr_table_back(struct dmr_system *sys);
 
 /* The devices of one kind of view */
@@ -72,6 +72,8 @@ void dmr_op_settings(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_adapters(struct dmr_op *op, struct dmr_job *job);
 
 void dmr_op_grow(struct dmr_op *op, struct dmr_job *job);
+
+void dmr_op_settle(struct dmr_op *op, struct dmr_job *job);
 
 void dmr_op_move_home(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_job_cancel(struct dmr_op *op, struct dmr_job *job);

@@ -149,7 +149,7 @@ out:
 	if (slot != DMR_SLOT_NONE)
 		dmr_slots_free(&sys->slots, slot);
 	if (bare)
-		dmr_io_defer(io, bio);
+		dmr_io_bare(io, bio);
 	return v;
 }
 

@@ -152,7 +152,7 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 		if (sys->draining)
 			queue_work(sys->io_wq, &sys->drain_work);
 		/* Without memory the pending table stays: it keeps more than it must. */
-		dmr_publish(sys, 0);
+		dmr_publish(sys);
 		return;
 	}
 	dmr_table_publish(sys, after);
@@ -180,7 +180,7 @@ static void dmr_drop_one(struct dmr_op *op, struct dmr_sb *draft, struct dmr_poi
 	if (r)
 		return dmr_refuse_super(op, r);
 	/* Without memory the old table stays: it keeps more than it must. */
-	dmr_publish(op->sys, DMR_DRAIN_MS);
+	dmr_publish(op->sys);
 }
 
 /**

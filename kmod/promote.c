@@ -99,15 +99,13 @@ void dmr_op_commit(struct dmr_op *op, struct dmr_job *job)
 	if (dmr_promote(op, fence, back, &after))
 		return;
 
-	/* Writes may go straight home only when the old table's have ended. */
-	after->straight = -1;
+	after->straight = -1;		/* see dmr_op_settle() */
 	dmr_table_publish(sys, after);
 	for (kind = 0; kind < DMR_KINDS; kind++) {
 		atomic64_set(&sys->overlay_versions[kind], 0);
 		for (i = 0; i < sys->sb->nr_disks; i++)
 			atomic64_set(&sys->disks[i].overlay_blocks[kind], 0);
 	}
-	dmr_publish(sys, DMR_DRAIN_MS);
 	if (atomic64_read(&sys->map.versions)) {
 		op->code = DM_REPLICA_CODE_JOB_STARTED;
 		dmr_move_begin(sys, job);

@@ -19,6 +19,8 @@ static bool dmr_home_current(struct dmr_system *sys)
 	u32 b, side;
 
 	for (b = 0; current_ && b < 1U << sys->map.bucket_bits; b++) {
+		if (!(b & 0xfff))
+			cond_resched();
 		if (!READ_ONCE(sys->map.buckets[b]))
 			continue;
 		side = dmr_grace_enter(&sys->grace);
@@ -27,8 +29,6 @@ static bool dmr_home_current(struct dmr_system *sys)
 					      v->epoch))
 				current_ = false;
 		dmr_grace_leave(&sys->grace, side);
-		if (!(b & 0xfff))
-			cond_resched();
 	}
 	return current_;
 }

@@ -60,6 +60,7 @@ struct dmr_table *dmr_table_make(struct dmr_system *sys, const struct dmr_sb *sb
 	}
 
 	/* Straight home only while nothing may need what home holds now. */
+	tab->bare = -1;
 	tab->straight = -1;
 	if (!nr && !sb->live.epoch && !sb->test.epoch && sb->state != DM_REPLICA_STATE_DISABLED)
 		tab->straight = sb->state == DM_REPLICA_STATE_COMMITTED ? DMR_LIVE : DMR_REPLICA;

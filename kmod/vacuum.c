@@ -131,7 +131,8 @@ static void dmr_pass_jobs(struct dmr_system *sys, bool ended)
 		list_for_each_entry(job, &sys->jobs, list) {
 			if (job->state != DM_REPLICA_JOB_STATE_RUNNING || !job->epoch)
 				continue;
-			percent = job->total ? min_t(u64, 99, job->reclaimed * 100 / job->total) : 99;
+			percent = job->total ?
+				  min_t(u64, 99, div64_u64(job->reclaimed * 100, job->total)) : 99;
 			if ((ended && job->seen) || percent > job->percent) {
 				kref_get(&job->ref);
 				found = job;
@@ -212,6 +213,8 @@ void dmr_vacuum_work(struct work_struct *work)
 	struct dmr_pass pass;
 	u32 b = 0, end, count = 0;
 	bool again = false, whole;
+	u64 errors = 0;
+	s64 moved = 0;
 	int r;
 
 	if (READ_ONCE(sys->critical))
@@ -241,8 +244,7 @@ void dmr_vacuum_work(struct work_struct *work)
 		dmr_pass_free(sys, &pass, garbage);
 	whole = b == end && !pass.moved_on;
 	if (whole) {
-		s64 moved = dmr_home_move(sys, &pass.need, pass.serial, &again);
-
+		moved = dmr_home_move(sys, &pass.need, pass.serial, &again, &errors);
 		if (moved > 0)
 			pass.freed += moved;
 	}
@@ -255,9 +257,10 @@ void dmr_vacuum_work(struct work_struct *work)
 	if (b < end)
 		return;		/* held or stopped: begin again when let go */
 	dmr_pass_jobs(sys, true);
+	dmr_settle_kick(sys);
 	WRITE_ONCE(sys->passes, sys->passes + 1);
 	/* Who waits for home is not kept waiting for long. */
-	if (dmr_vacuum_may_move(sys) && dmr_move_pass_done(sys, again))
+	if (dmr_vacuum_may_move(sys) && dmr_move_pass_done(sys, again, errors, moved))
 		queue_delayed_work(sys->ops_wq, &sys->vacuum_work, DMR_MOVE_AGAIN);
 	else if (again)
 		queue_delayed_work(sys->ops_wq, &sys->vacuum_work, DMR_PASS_AGAIN);
@@ -302,6 +305,7 @@ void dmr_vacuum_first(struct dmr_system *sys)
 /** dmr_vacuum_kick() - there may be something to reclaim; any context */
 void dmr_vacuum_kick(struct dmr_system *sys)
 {
+	wake_up(&sys->throttle);
 	/* When critical it has jobs to end. */
 	if (dmr_vacuum_may_run(sys) || (READ_ONCE(sys->critical) && !READ_ONCE(sys->vacuum_stop)))
 		mod_delayed_work(sys->ops_wq, &sys->vacuum_work, 0);

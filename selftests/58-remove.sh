@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 66
+ktap_plan 68
 load_module
 make_system e s0 vda=d0 vdb=d1
 rep=/dev/mapper/e-vda-replica
@@ -47,6 +47,12 @@ is "bytes since the point" "$(field e replicated_bytes)" 65536
 point e
 is "which a point begins anew" "$(field e replicated_bytes)" 0
 is "points made" "$(field e points_made)" 2
+
+# --- sizes: 64 KiB of home are under what the second point has in a slot ---
+sizes() { r recovery-point list e --json | tr -d ' ,' | sed -n 's/^"bytes":\([0-9]*\)$/\1/p' | xargs; }
+is "what only the first point holds" "$(sizes)" "65536 0"
+"$io" $rep w:0:32K:3 w:2M:4K:3 f || die "cannot write"
+is "and what only the second one does" "$(sizes)" "65536 32768"
 
 # --- settings, retention ---
 check "keep the last 3" r settings e --keep-last 3

@@ -238,7 +238,7 @@ enum {
 	DM_REPLICA_A_POINT_NAME,		/* string, may be absent */
 	DM_REPLICA_A_POINT_IN_USE,		/* u32: 1 if an overlay branches off it */
 	DM_REPLICA_A_POINT_SIZES,		/* flag, in the request: tell the sizes, too */
-	DM_REPLICA_A_POINT_BYTES,		/* u64: in slots, what only this point needs */
+	DM_REPLICA_A_POINT_BYTES,		/* u64: what only this point holds, at home or in slots */
 
 	__DM_REPLICA_A_POINT_MAX,
 	DM_REPLICA_A_POINT_MAX = (__DM_REPLICA_A_POINT_MAX - 1)

@@ -413,7 +413,7 @@ struct dmreplica_point {
 	bool in_use;
 	char name[DMREPLICA_POINT_NAME_MAX];
 	bool sized;			/* @bytes is told */
-	uint64_t bytes;			/* in slots, what only this point needs */
+	uint64_t bytes;			/* what only this point holds */
 };
 
 /** struct dmreplica_job - one job */
