@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 44
+ktap_plan 46
 load_module
 versions() { test "$(field c versions)" "$@"; }
 job_state() { json state job show c "$1"; }
@@ -117,4 +117,32 @@ kill $writer
 wait $writer 2>/dev/null
 r detach c >/dev/null || die "cannot detach"
 check "home alone holds the disk" "$io" /dev/vm/d0 c:0:3M:2 c:3M:64K:3 c:3136K:13248K:2
+
+# R5: what is copied home is flushed there after it has arrived, whoever else
+# flushes while it is on its way.  The home takes its time for writes.
+modprobe dm-delay || die "no dm-delay"
+dmsetup create slow --table \
+	"0 $(blockdev --getsz /dev/vm/d2) delay /dev/vm/d2 0 0 /dev/vm/d2 0 700 /dev/vm/d2 0 0" ||
+	die "no slow home"
+r create f --store /dev/vm/s1 --disk vda=/dev/mapper/slow >/dev/null || die "cannot create"
+r attach f >/dev/null || die "cannot attach"
+point f
+r failover f >/dev/null || die "cannot fail over"
+"$io" /dev/mapper/f-vda w:0:64K:1 f || die "cannot write"
+hold f
+r commit f --yes --no-wait >/dev/null || die "cannot commit"
+flushes() {
+	# shellcheck disable=SC2046
+	set -- $(cat "/sys/block/$(basename "$(dev d2)")/stat")
+	echo "${16}"
+}
+release f
+sleep 0.3
+"$io" /dev/mapper/f-vda f || die "cannot flush"
+before=$(flushes)
+arrived() { [ "$(field f versions)" = 0 ]; }
+check "a slow home gets it in the end" wait_for 20 arrived
+check "and is flushed after that" [ "$(flushes)" -gt "$before" ]
+r detach f >/dev/null || die "cannot detach"
+dmsetup remove slow || die "slow is in use"
 check "the module unloads" unload_module
