@@ -145,6 +145,7 @@ extern uint64_t base[VIEWS];
 extern uint32_t keep_last;
 
 void refused(const char *what, int code) __attribute__((noreturn));
+void must(const char *what, int code, int want);
 bool in_use(uint64_t number);
 bool retained(int i, int nr, uint64_t number);
 void view_begin(int view, uint64_t number);

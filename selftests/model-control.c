@@ -11,6 +11,12 @@ void refused(const char *what, int code)
 	die("%s refused with %d: %s", what, code, refusal);
 }
 
+void must(const char *what, int code, int want)
+{
+	if (code != want)
+		die("%s: %d (%s), not %d", what, code, code ? refusal : "done", want);
+}
+
 /* R14 */
 bool in_use(uint64_t number)
 {

@@ -42,12 +42,6 @@ static void guest_rest(bool on)
 	}
 }
 
-static void must(const char *what, int code, int want)
-{
-	if (code != want)
-		die("%s: %d, not %d", what, code, want);
-}
-
 /* It may have come to its end before it was asked. */
 static bool asked_job(uint64_t id, uint32_t what)
 {
@@ -147,6 +141,7 @@ void end_commit(void (*resting_io)(bool on))
 	note(COMMIT, base[LIVE]);
 	online[HEAD] = suspended = false;
 	wait_home(resting_io);
+	unhindered();
 	/*
 	 * I/O goes on and nothing comes back to the store; but a write may hold a
 	 * slot for the moment that it takes to see that it needs none.

@@ -40,12 +40,6 @@ void points_compare(void)
 		die("there are %d points, not %d", nr, nr_points);
 }
 
-static void expect(const char *what, int code, int want)
-{
-	if (code != want)
-		die("%s that cannot be: %d, not %d", what, code, want);
-}
-
 void do_point(bool busy)
 {
 	struct point p = { 0 };
@@ -57,7 +51,7 @@ void do_point(bool busy)
 		burst_submit(&rng, ALL_VIEWS);
 	code = operation(DM_REPLICA_CMD_POINT_NEW, &p.number);
 	if (suspended) {
-		expect("point", code, DM_REPLICA_CODE_INVALID_STATE);
+		must("point while suspended", code, DM_REPLICA_CODE_INVALID_STATE);
 		goto out;
 	}
 	if (code)
@@ -87,7 +81,7 @@ void do_drop(bool busy)
 		burst_submit(&rng, ALL_VIEWS);
 	code = operation(DM_REPLICA_CMD_POINT_DEL, &points[i].number);
 	if (in_use(points[i].number)) {
-		expect("drop", code, DM_REPLICA_CODE_IN_USE);
+		must("drop of a point in use", code, DM_REPLICA_CODE_IN_USE);
 	} else {
 		if (code)
 			refused("drop", code);
@@ -162,8 +156,8 @@ void do_begin(int view, bool busy)
 	uint64_t number = nr_points ? points[i].number : 0;
 
 	if (!nr_points || online[view]) {
-		expect("failover", operation(begin_cmd(view), &number),
-		       DM_REPLICA_CODE_INVALID_STATE);
+		must("failover that cannot be", operation(begin_cmd(view), &number),
+		     DM_REPLICA_CODE_INVALID_STATE);
 		return;
 	}
 	if (busy)
@@ -182,18 +176,18 @@ void do_begin(int view, bool busy)
 void do_end(int view, bool busy)
 {
 	if (!online[view]) {
-		expect("end of a failover", view_end(view), DM_REPLICA_CODE_INVALID_STATE);
+		must("end of a failover that is not", view_end(view), DM_REPLICA_CODE_INVALID_STATE);
 		return;
 	}
 	if (below(&rng, 40) == 0)
-		expect("end of a failover while it is open", view_end(view),
-		       DM_REPLICA_CODE_IN_USE);
+		must("end of a failover while it is open", view_end(view),
+		     DM_REPLICA_CODE_IN_USE);
 	if (below(&rng, 6) == 0)
 		check_all(view);
 	view_close(view);
 	if (busy)
 		burst_submit(&rng, ALL_VIEWS & ~ONLY(view));
-	expect("end of a failover", view_end(view), 0);
+	must("end of a failover", view_end(view), 0);
 	if (busy)
 		burst_wait(&rng);
 	if (below(&rng, 8) == 0)
@@ -210,6 +204,6 @@ void points_check(void)
 		view_begin(view, points[i].number);
 		check_point(&points[i], view, true);
 		view_close(view);
-		expect("end of a failover", view_end(view), 0);
+		must("end of a failover", view_end(view), 0);
 	}
 }

@@ -316,8 +316,7 @@ static void t_drop(void)
 	i = below(&rng, nr_rpoints);
 	code = operation(DM_REPLICA_CMD_POINT_DEL, &rpoints[i].number);
 	if (in_use(rpoints[i].number)) {
-		if (code != DM_REPLICA_CODE_IN_USE)
-			die("drop of a point in use: %d", code);
+		must("drop of a point in use", code, DM_REPLICA_CODE_IN_USE);
 		return;
 	}
 	if (code)
