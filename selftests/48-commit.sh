@@ -101,7 +101,7 @@ r detach c >/dev/null || die "cannot detach"
 r attach c >/dev/null || die "cannot attach"
 sleep 1
 is "after an attach, too" "$(field c versions)" "$left"
-check "slowly again" r vacuum c --rate 1M
+check "slowly again" r vacuum c --rate 128K
 check "begin anew" r move-home c --no-wait
 refused "once" 32775 'under way' r move-home c
 check "detach in the middle" r detach c
@@ -122,7 +122,7 @@ check "home alone holds the disk" "$io" /dev/vm/d0 c:0:3M:2 c:3M:64K:3 c:3136K:1
 # flushes while it is on its way.  The home takes its time for writes.
 modprobe dm-delay || die "no dm-delay"
 dmsetup create slow --table \
-	"0 $(blockdev --getsz /dev/vm/d2) delay /dev/vm/d2 0 0 /dev/vm/d2 0 700 /dev/vm/d2 0 0" ||
+	"0 $(blockdev --getsz /dev/vm/d2) delay /dev/vm/d2 0 0 /dev/vm/d2 0 4000 /dev/vm/d2 0 0" ||
 	die "no slow home"
 r create f --store /dev/vm/s1 --disk vda=/dev/mapper/slow >/dev/null || die "cannot create"
 r attach f >/dev/null || die "cannot attach"
