@@ -506,6 +506,7 @@ enum dmr_verb {
  * @target: JOB_CANCEL: id of the job.
  * @change: SETTINGS and ADAPTERS: what to change; ours to free.
  * @open: refused because a device is open.
+ * @overlay: the failover it waits to throw away.
  * @left: the caller has gone: do not wait for openers any more.
  * @code: the CIM code it ended with.
  * @err: the errno that goes with it.
@@ -530,6 +531,7 @@ struct dmr_op {
 	u64 target;
 	struct dmr_change *change;
 	bool open;
+	u32 overlay;
 	bool left;
 	u32 code;
 	int err;

@@ -196,6 +196,25 @@ static const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 	},
 };
 
+/* The overlay that an operation would throw away, or none. */
+static u32 dmr_op_overlay(const struct dmr_op *op)
+{
+	if (op->verb == DMR_VERB_REVERT)
+		return op->sys->sb->live.epoch;
+	return op->verb == DMR_VERB_TEST_STOP ? op->sys->sb->test.epoch : DMR_EPOCH_NONE;
+}
+
+/*
+ * R11: what was shown is what is done.  Who waits for openers does so for this
+ * very failover: points that are made meanwhile are no news to it.
+ */
+static bool dmr_op_moved_on(const struct dmr_op *op)
+{
+	if (op->expect_state == ~0ULL || op->expect_state == op->sys->sb->state_number)
+		return false;
+	return !op->overlay || op->overlay != dmr_op_overlay(op);
+}
+
 /* What every change asks first. */
 static bool dmr_op_allowed(struct dmr_op *op)
 {
@@ -216,8 +235,7 @@ static bool dmr_op_allowed(struct dmr_op *op)
 			   "a disk of the system is not attached; detach and attach again");
 		return false;
 	}
-	/* R11: what was shown is what is done. */
-	if (op->expect_state != ~0ULL && op->expect_state != sys->sb->state_number) {
+	if (dmr_op_moved_on(op)) {
 		dmr_refuse(op, -ESTALE, DM_REPLICA_CODE_INVALID_STATE,
 			   "the system has moved on since you looked; look again");
 		return false;
@@ -594,6 +612,7 @@ static void dmr_op_work(struct work_struct *work)
 		dmr_op_try(op, &job);
 		if (!op->open)
 			break;
+		op->overlay = dmr_op_overlay(op);
 		/* R12: whatever waits for openers holds up no other operation. */
 		mutex_unlock(&sys->op_mutex);
 		if (!dmr_op_wait_open(op, deadline, &ms)) {

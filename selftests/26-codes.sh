@@ -170,9 +170,7 @@ waits
 recalled INT
 waits
 recalled TERM
-env --default-signal=INT "$nl" revert "$uuid" 12:u32=60000 >/tmp/said 2>&1 &
-asked=$!
-sleep 0.5
+waits
 check "while a revert waits a point is made" r recovery-point create c
 check "and dropped" r recovery-point drop c 1
 sleep 0.5
