@@ -9,7 +9,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 39
+ktap_plan 46
 load_module
 no_merges /dev/vm/*
 
@@ -82,6 +82,28 @@ all() {
 }
 gone() { [ "$(field p versions)" = 0 ]; }
 
+# As many points as a store can have, and one more.
+full() {
+	local i uuid
+	make_system p s0 vh00=h00 -- --force
+	hold p
+	uuid=$(field p uuid)
+	for ((i = 0; i < 512; i++)); do
+		"$nl" point-new "$uuid" >/tmp/made || die "no answer"
+	done
+	is "there are 512 points" "$(field p points)" 512
+	refused "and no more" 32768 'as many points as it can' r recovery-point create p
+	check "the oldest can be failed over to" r failover p --point 1
+	r revert p --yes >/dev/null || die "cannot revert"
+	check "a rule makes room" r settings p --keep-last 500
+	check "as the next one is made" r recovery-point create p
+	is "500 are left" "$(field p points)" 500
+	r detach p >/dev/null || die "cannot detach"
+	check "check finds nothing wrong" r check p
+	rm -f /etc/dm-replica/systems.d/p.conf
+}
+
+full
 all h00
 all h00 h01 h02 h03 h04 h05 h06 h07 h08 h09 h10 h11 h12 h13 h14 h15
 check "the module unloads" unload_module

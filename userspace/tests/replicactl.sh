@@ -293,11 +293,11 @@ rm "$dir/conf/bad.conf"
 # --- damage ---
 
 restore() { cp --sparse=always "$dir/s.good" "$dir/s"; }
-restore; poke "$dir/s" 65600 ff
+restore; poke "$dir/s" 65616 ff
 expect 0 'superblock B is torn' "superblock B torn" check "$dir/s"
-restore; poke "$dir/s" 50 ff
+restore; poke "$dir/s" 80 ff
 expect 0 'superblock A is torn' "superblock A torn" check "$dir/s"
-poke "$dir/s" 65600 ff
+poke "$dir/s" 65616 ff
 expect 1 '32768 Failed' "both torn" check "$dir/s"
 restore; dd if=/dev/zero of="$dir/s" bs=64K count=2 conv=notrunc status=none
 expect 6 'not a dm-replica store' "both gone" check "$dir/s"
