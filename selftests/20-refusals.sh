@@ -189,7 +189,7 @@ refused "revert of an unknown system" 32779 "no system is known as nobody" r rev
 refused "revert of an unknown UUID" 32779 "no system" r revert 00000000-1111-2222-3333-444444444444 --yes
 point w
 refused "failover to a point that does not exist" 32779 "no such recovery point" r failover w --point 99
-usage "failover to a point that is no number" r failover w --point newest
+refused "failover to a point of no such name" 32779 'is called newest' r failover w --point newest
 holder $live
 refused "failover while the device is open" 32774 "open.*$live is open for writing in process $held" r failover w
 let_go
