@@ -207,7 +207,6 @@ struct dmr_job {
 	bool home;		/* it moves home: its progress is in bytes */
 	u64 bytes;		/* moved home */
 	u64 bytes_total;	/* 0 until the first pass has counted */
-	u64 errors;		/* chunks that could not be moved, in the last pass */
 	char text[128];
 };
 
@@ -445,7 +444,7 @@ s64 dmr_home_move(struct dmr_system *sys, const struct dmr_need *need, u64 seria
 /* move.c: jobs that move home */
 void dmr_move_begin(struct dmr_system *sys, struct dmr_job *job);
 void dmr_move_resume(struct dmr_system *sys);
-void dmr_move_progress(struct dmr_system *sys, u64 bytes, u64 errors);
+void dmr_move_progress(struct dmr_system *sys, u64 bytes);
 void dmr_move_counted(struct dmr_system *sys, u64 left);
 bool dmr_move_pass_done(struct dmr_system *sys, bool skipped, u64 errors, s64 moved);
 int dmr_move_request(struct dmr_system *sys, struct dmr_job *job, u32 request, const char **msg);

@@ -445,7 +445,7 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 {
 	struct dmr_system *sys = m->sys;
 	struct dmr_version *garbage = NULL, *v;
-	u64 bytes = 0, errors = m->errors;
+	u64 bytes = 0;
 	u32 nr = 0, dropped = 0, i;
 	struct dmr_drop *drop;
 	bool waited = false;
@@ -494,10 +494,8 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 	}
 	if (dropped)
 		r = dmr_commit_sync(sys, false);
-	if (!dropped || r) {
-		dmr_move_progress(sys, 0, m->errors - errors);
+	if (!dropped || r)
 		return dropped ? r : 0;		/* critical: nothing is freed any more */
-	}
 	for (i = 0; i < nr; i++)
 		if (m->moves[i].ok)
 			garbage = dmr_move_unlink(m, &m->moves[i], garbage, &waited);
@@ -510,7 +508,7 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 			dmr_slots_free(&sys->slots, v->slot);
 		mempool_free(v, sys->versions);
 	}
-	dmr_move_progress(sys, bytes, m->errors - errors);
+	dmr_move_progress(sys, bytes);
 	m->bytes += bytes;
 	return 0;
 }

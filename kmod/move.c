@@ -99,7 +99,6 @@ void dmr_move_counted(struct dmr_system *sys, u64 left)
 		return;
 	mutex_lock(&sys->job_mutex);
 	job->bytes_total = max(job->bytes_total, job->bytes + left);
-	job->errors = 0;
 	mutex_unlock(&sys->job_mutex);
 	dmr_job_put(job);
 }
@@ -108,11 +107,10 @@ void dmr_move_counted(struct dmr_system *sys, u64 left)
  * dmr_move_progress() - some of it has been moved
  * @sys: the system.
  * @bytes: that are at home now.
- * @errors: chunks that could not be moved.
  *
  * Context: may sleep.
  */
-void dmr_move_progress(struct dmr_system *sys, u64 bytes, u64 errors)
+void dmr_move_progress(struct dmr_system *sys, u64 bytes)
 {
 	struct dmr_job *job = dmr_move_job(sys);
 	u32 percent;
@@ -122,7 +120,6 @@ void dmr_move_progress(struct dmr_system *sys, u64 bytes, u64 errors)
 		return;
 	mutex_lock(&sys->job_mutex);
 	job->bytes += bytes;
-	job->errors += errors;
 	job->bytes_total = max(job->bytes_total, job->bytes);
 	percent = job->bytes_total ?
 		  min_t(u64, 99, div64_u64(job->bytes * 100, job->bytes_total)) : 0;

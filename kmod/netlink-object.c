@@ -466,6 +466,18 @@ static void dmr_dump_seq(struct netlink_callback *cb)
 	cb->seq = READ_ONCE(dmr_registry_seq) + dmr_dump(cb)->torn + 1;
 }
 
+/* A list that only operations change is torn if one did since its first entries. */
+static void dmr_dump_same(struct netlink_callback *cb, const struct dmr_system *sys)
+{
+	struct dmr_dump *d = dmr_dump(cb);
+
+	if (d->key && d->state_number != sys->sb->state_number) {
+		d->torn++;
+		dmr_dump_seq(cb);
+	}
+	d->state_number = sys->sb->state_number;
+}
+
 /* Begin an entry. */
 static void *dmr_entry(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
 {
@@ -625,25 +637,21 @@ static void dmr_point_count(struct dmr_system *sys, struct dmr_point_sizes *size
 static int dmr_list_points(struct sk_buff *skb, struct netlink_callback *cb,
 			   struct dmr_system *sys)
 {
-	struct dmr_dump *d = dmr_dump(cb);
+	const struct dmr_point_sizes *sizes = dmr_dump(cb)->sizes;
 	void *hdr;
 	u32 i;
 	int r;
 
-	if (d->key && d->state_number != sys->sb->state_number) {
-		d->torn++;
-		dmr_dump_seq(cb);
-	}
-	d->state_number = sys->sb->state_number;
+	dmr_dump_same(cb, sys);
 	for (i = 0; i < sys->sb->nr_points; i++) {
 		u64 number = sys->sb->points[i].number;
 
-		if (number < d->key)
+		if (number < dmr_dump(cb)->key)
 			continue;
 		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_POINT_GET);
 		if (!hdr)
 			return -EMSGSIZE;
-		r = dmr_entry_end(skb, cb, hdr, dmr_put_point(skb, sys, i, d->sizes), number);
+		r = dmr_entry_end(skb, cb, hdr, dmr_put_point(skb, sys, i, sizes), number);
 		if (r)
 			return r;
 	}
@@ -721,18 +729,13 @@ static int dmr_list_settings(struct sk_buff *skb, struct netlink_callback *cb,
 static int dmr_list_adapters(struct sk_buff *skb, struct netlink_callback *cb,
 			     struct dmr_system *sys)
 {
-	struct dmr_dump *d = dmr_dump(cb);
 	void *hdr;
 	u32 i;
 	int r;
 
 	/* By place: one that comes or goes in between is told by the flag. */
-	if (d->key && d->state_number != sys->sb->state_number) {
-		d->torn++;
-		dmr_dump_seq(cb);
-	}
-	d->state_number = sys->sb->state_number;
-	for (i = d->key; i < sys->sb->nr_adapters; i++) {
+	dmr_dump_same(cb, sys);
+	for (i = dmr_dump(cb)->key; i < sys->sb->nr_adapters; i++) {
 		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_ADAPTER_GET);
 		if (!hdr)
 			return -EMSGSIZE;

@@ -212,7 +212,7 @@ void dmr_vacuum_work(struct work_struct *work)
 	struct dmr_version *garbage = NULL;
 	struct dmr_pass pass;
 	u32 b = 0, end, count = 0;
-	bool again = false, whole;
+	bool again = false;
 	u64 errors = 0;
 	s64 moved = 0;
 	int r;
@@ -242,8 +242,7 @@ void dmr_vacuum_work(struct work_struct *work)
 	}
 	if (garbage)
 		dmr_pass_free(sys, &pass, garbage);
-	whole = b == end && !pass.moved_on;
-	if (whole) {
+	if (b == end && !pass.moved_on) {
 		moved = dmr_home_move(sys, &pass.need, pass.serial, &again, &errors);
 		if (moved > 0)
 			pass.freed += moved;
