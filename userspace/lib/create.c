@@ -323,6 +323,60 @@ static int check_known(struct maker *m)
 	return code;
 }
 
+/* A path that leads nowhere any more takes nothing. */
+static bool names_device(struct maker *m, const char *path, const struct dmreplica_blockdev *bdev)
+{
+	struct dmreplica_blockdev known;
+
+	if (dmreplica_blockdev_probe(m->ctx, path, &known)) {
+		dmrl_clear(m->ctx);
+		return false;
+	}
+	return same_device(&known, bdev);
+}
+
+/*
+ * Nothing on a home says whose it is, and a system that is detached holds nothing
+ * open: its file alone knows.
+ */
+static int check_taken(struct maker *m)
+{
+	struct dmreplica_conf *list;
+	unsigned int i, j;
+	int code;
+	size_t nr;
+
+	code = dmreplica_conf_list(m->ctx, &list, &nr);
+	for (size_t n = 0; n < nr && !code; n++) {
+		const struct dmreplica_blockdev *bdev = NULL;
+		const char *as = "store";
+
+		if (!strcmp(list[n].name, m->in->name))
+			continue;
+		for (i = 0; i <= m->in->nr_disks && !bdev; i++) {
+			bdev = i ? &m->homes[i - 1] : &m->store;
+			if (names_device(m, list[n].store, bdev))
+				break;
+			for (j = 0; j < list[n].nr_disks; j++)
+				if (names_device(m, list[n].disks[j].path, bdev))
+					break;
+			if (j < list[n].nr_disks)
+				as = "home";
+			else
+				bdev = NULL;
+		}
+		if (!bdev)
+			continue;
+		dmrl_fail(m->ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+			  "%s is a %s of system %s already, see %s", bdev->path, as, list[n].name,
+			  list[n].file);
+		code = dmrl_hint(m->ctx, "replicactl remove %s first; if it is no more, --force takes its device",
+				 list[n].name);
+	}
+	free(list);
+	return code;
+}
+
 static int build_super(struct maker *m)
 {
 	struct dmreplica_create *in = m->in;
@@ -507,6 +561,8 @@ static int make(struct maker *m)
 		code = check_foreign_store(m, &m->store, true);
 	for (i = 0; i < m->in->nr_disks && !code; i++)
 		code = check_foreign_store(m, &m->homes[i], false);
+	if (!code && !m->in->force)
+		code = check_taken(m);
 	if (!code && !m->in->force)
 		code = check_signatures(m);
 	if (!code)

@@ -21,7 +21,8 @@ const struct command commands[] = {
 	  "  --disk DISK=DEVICE  name and home of a disk; its content stays as it is\n"
 	  "  --chunk-size SIZE   16K to 256K, a power of two (default 64K)\n"
 	  "  --uuid UUID         of the system (default: a random one)\n"
-	  "  --force             overwrite a store that has something on it\n" },
+	  "  --force             overwrite a store that has something on it, take devices\n"
+	  "                      that another system's file names\n" },
 	{ "attach", cmd_attach, "NAME|--all [--take-over] [--accept-homes]",
 	  "check store and homes, make the devices",
 	  "  --all           every system that is known and not attached\n"

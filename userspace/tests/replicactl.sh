@@ -235,9 +235,14 @@ cp --sparse=always "$dir/s" "$dir/s.good"
 expect 6 'known already' "create it again" create web-1 --store "$dir/s" --disk vda="$dir/h1"
 expect 6 'the store of system web-1' "its store for another system" create web2 --store "$dir/s" --disk vda="$dir/h1"
 image s2 64M
+image m0 1M
 expect 6 'home .* is the store of system web-1' "its store as a home" create web2 --store "$dir/s2" --disk vda="$dir/s"
 uuid=$(sed -n 's/^uuid=//p' "$dir/conf/web-1.conf")
 expect 6 'known already' "its UUID for another system" create web2 --uuid "$uuid" --store "$dir/s2" --disk vda="$dir/h1"
+expect 6 'h2 is a home of system web-1 already, see .*web-1.conf' "its home for another system" create web2 --store "$dir/s2" --disk vda="$dir/h2"
+ln -s h2 "$dir/h2.link"
+expect 6 'is a home of system web-1 already' "its home by another name" create web2 --store "$dir/s2" --disk vda="$dir/h2.link"
+expect 6 'h2 is a home of system web-1 already' "its home as a store" create web2 --store "$dir/h2" --disk vda="$dir/m0"
 cmp -s "$dir/s" "$dir/s.good"
 result $? "its store is untouched by all that"
 if [ -e "$dir/fs" ]; then
