@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The generic netlink family: policies, requests that change something, and
- * notifications.  Objects and reading are in netlink-object.c.
+ * The generic netlink family: policies, operations, and notifications.  What the
+ * attributes of an operation say is read in netlink-request.c; objects and reading
+ * are in netlink-object.c.
  *
  * A notification is built and sent with sb_mutex held, so that the last one
  * that arrives tells the newest state.  Memory for it is asked for with
  * GFP_NOIO: it may be sent while an operation holds a device fenced that
  * reclaim would like to write to.
  */
-#include <linux/capability.h>
 #include <linux/module.h>
 
 #include "netlink.h"
@@ -182,288 +182,8 @@ static const struct nla_policy dmr_adapter_del_policy[DM_REPLICA_A_ADAPTER_MAC +
 };
 
 /*----------------------------------------------------------------
- * Refusals
- *----------------------------------------------------------------*/
-
-/* The text is constant and stays: it is read after the handler has returned. */
-int dmr_nl_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr, int err,
-		      u32 code, const char *text)
-{
-	do_trace_netlink_extack(text);
-	if (extack) {
-		extack->_msg = text;
-		extack->bad_attr = attr;
-		nl_set_extack_cookie_u64(extack, code);
-	}
-	return err;
-}
-
-/* A request, as opposed to a dump, ends with it. */
-int dmr_nl_refuse_request(struct genl_info *info, const struct nlattr *attr, int err,
-			      u32 code, const char *text)
-{
-	trace_dmr_reply(info->genlhdr->cmd, code);
-	return dmr_nl_refuse(info->extack, attr, err, code, text);
-}
-
-int dmr_nl_refuse_missing(struct genl_info *info, u32 attr, const char *text)
-{
-	NL_SET_ERR_ATTR_MISS(info->extack, NULL, attr);
-	return dmr_nl_refuse_request(info, NULL, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER, text);
-}
-
-int dmr_nl_refuse_unknown(struct genl_info *info, const struct nlattr *attr)
-{
-	return dmr_nl_refuse_request(info, attr, -ENOENT, DM_REPLICA_CODE_NOT_FOUND,
-				  "no such system is attached: attach it first");
-}
-
-/* GENL_ADMIN_PERM asks for CAP_NET_ADMIN, which says nothing about disks. */
-static int dmr_refuse_unprivileged(struct sk_buff *skb, struct genl_info *info)
-{
-	if (netlink_capable(skb, CAP_SYS_ADMIN))
-		return 0;
-	return dmr_nl_refuse_request(info, NULL, -EPERM, DM_REPLICA_CODE_ACCESS_DENIED,
-				  "this needs CAP_SYS_ADMIN: run it as root");
-}
-
-/* Return: the system that a request is about, referenced, or an ERR_PTR. */
-struct dmr_system *dmr_request_system(struct genl_info *info)
-{
-	struct nlattr *attr = info->attrs[DMR_A_SYSTEM];
-	struct dmr_system *sys;
-
-	if (!attr)
-		return ERR_PTR(dmr_nl_refuse_missing(info, DMR_A_SYSTEM, "say which system, by UUID"));
-	sys = dmr_system_find(nla_data(attr), NULL);
-	if (!sys)
-		return ERR_PTR(dmr_nl_refuse_unknown(info, attr));
-	return sys;
-}
-
-/*----------------------------------------------------------------
  * Operations
  *----------------------------------------------------------------*/
-
-/* R11.  The value that stands for "does not care" inside is none to expect. */
-static int dmr_expect(struct genl_info *info, int type, u64 *value)
-{
-	struct nlattr *attr = info->attrs[type];
-
-	*value = ~0ULL;
-	if (!attr)
-		return 0;
-	*value = nla_get_u64(attr);
-	if (*value != ~0ULL)
-		return 0;
-	return dmr_nl_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
-				  "no state has this number: ask for the present one");
-}
-
-static int dmr_point_number(struct genl_info *info, struct dmr_op *op)
-{
-	struct nlattr *attr = info->attrs[DM_REPLICA_A_OP_POINT];
-
-	op->point = nla_get_u64(attr);
-	if (op->point)
-		return 0;
-	return dmr_nl_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
-				  "points are numbered from 1");
-}
-
-/* Genetlink lets no family come or go while somebody waits here: not for ever. */
-static int dmr_timeout(struct genl_info *info, struct dmr_op *op)
-{
-	struct nlattr *attr = info->attrs[DM_REPLICA_A_OP_TIMEOUT];
-
-	if (!attr)
-		return 0;
-	op->timeout = nla_get_u32(attr);
-	if (op->timeout <= DM_REPLICA_TIMEOUT_MAX)
-		return 0;
-	return dmr_nl_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
-				  "a drain may take ten minutes at most");
-}
-
-/* The name goes into the superblock, which takes only what can be shown. */
-static int dmr_point_name(struct genl_info *info, struct dmr_op *op)
-{
-	struct nlattr *attr = info->attrs[DM_REPLICA_A_OP_POINT_NAME];
-
-	if (!attr)
-		return 0;
-	nla_strscpy(op->name, attr, sizeof(op->name));
-	if (dmr_point_name_ok(op->name))
-		return 0;
-	return dmr_nl_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
-				  "a point's name is printable UTF-8 and has no slash");
-}
-
-static int dmr_point_new_fill(struct genl_info *info, struct dmr_op *op)
-{
-	struct nlattr *kind = info->attrs[DM_REPLICA_A_OP_POINT_KIND];
-
-	op->kind = kind ? nla_get_u32(kind) : DM_REPLICA_POINT_KIND_STANDARD;
-	return dmr_timeout(info, op) ?: dmr_point_name(info, op);
-}
-
-static int dmr_point_del_fill(struct genl_info *info, struct dmr_op *op)
-{
-	if (!info->attrs[DM_REPLICA_A_OP_POINT])
-		return dmr_nl_refuse_missing(info, DM_REPLICA_A_OP_POINT,
-					  "say which point, by its number");
-	return dmr_point_number(info, op);
-}
-
-static int dmr_begin_fill(struct genl_info *info, struct dmr_op *op)
-{
-	int r = dmr_timeout(info, op);
-
-	if (r || !info->attrs[DM_REPLICA_A_OP_POINT])
-		return r;	/* without a point: the newest */
-	return dmr_point_number(info, op);
-}
-
-/* How long to wait for openers; R12: not for ever. */
-static int dmr_wait(struct genl_info *info, struct dmr_op *op)
-{
-	struct nlattr *attr = info->attrs[DM_REPLICA_A_OP_WAIT];
-
-	if (!attr)
-		return 0;
-	op->wait = nla_get_u32(attr);
-	op->wait_asked = op->wait;
-	if (op->wait <= DM_REPLICA_TIMEOUT_MAX)
-		return 0;
-	return dmr_nl_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
-				     "waiting for openers may take ten minutes at most");
-}
-
-static int dmr_end_fill(struct genl_info *info, struct dmr_op *op)
-{
-	return dmr_timeout(info, op) ?: dmr_wait(info, op) ?:
-	       dmr_expect(info, DM_REPLICA_A_OP_EXPECT_WRITES, &op->expect_writes);
-}
-
-static int dmr_remove_fill(struct genl_info *info, struct dmr_op *op)
-{
-	op->flatten = nla_get_flag(info->attrs[DM_REPLICA_A_OP_FLATTEN]);
-	return dmr_timeout(info, op) ?: dmr_wait(info, op);
-}
-
-static int dmr_plain_fill(struct genl_info *info, struct dmr_op *op)
-{
-	return 0;
-}
-
-static int dmr_job_cancel_fill(struct genl_info *info, struct dmr_op *op)
-{
-	op->target = nla_get_u64(info->attrs[DM_REPLICA_A_JOB_ID]);
-	return 0;
-}
-
-static int dmr_settings_fill(struct genl_info *info, struct dmr_op *op)
-{
-	struct dmr_settings *set = &op->change->set;
-	u32 attr, has = 0;
-
-	for (attr = DM_REPLICA_A_SETTINGS_KEEP_LAST; attr <= DM_REPLICA_A_SETTINGS_VACUUM_RATE;
-	     attr++)
-		if (info->attrs[attr])
-			has |= 1u << attr;
-	if (!has)
-		return dmr_nl_refuse_missing(info, DM_REPLICA_A_SETTINGS_KEEP_LAST,
-					     "say which setting to change");
-	op->change->has = has;
-#define TAKE(bits, field, attr)							\
-	do {									\
-		if (info->attrs[DM_REPLICA_A_SETTINGS_##attr])			\
-			set->field = nla_get_u##bits(info->attrs[DM_REPLICA_A_SETTINGS_##attr]); \
-	} while (0)
-	TAKE(32, keep_last, KEEP_LAST);
-	TAKE(64, keep_within, KEEP_WITHIN);
-	TAKE(32, keep_hourly, KEEP_HOURLY);
-	TAKE(32, keep_daily, KEEP_DAILY);
-	TAKE(32, keep_weekly, KEEP_WEEKLY);
-	TAKE(32, space_low, SPACE_LOW);
-	TAKE(32, space_critical, SPACE_CRITICAL);
-	TAKE(32, full_policy, FULL_POLICY);
-	TAKE(64, live_reserve, LIVE_RESERVE);
-	TAKE(64, point_interval, POINT_INTERVAL);
-	TAKE(64, decide_within, DECIDE_WITHIN);
-	TAKE(64, vacuum_rate, VACUUM_RATE);
-#undef TAKE
-	return 0;
-}
-
-/* The addresses of one list; @prefix: each is followed by the length of its prefix. */
-static int dmr_adapter_list(struct genl_info *info, int type, struct dmr_ip *list, u32 max,
-			    bool prefix, const char *too_many)
-{
-	struct nlattr *attr;
-	u32 nr = 0, len;
-	int rem;
-
-	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, rem) {
-		if (nla_type(attr) != type)
-			continue;
-		len = nla_len(attr);
-		if (prefix ? len != 5 && len != 17 : len != 4 && len != 16)
-			return dmr_nl_refuse_request(info, attr, -EINVAL,
-						     DM_REPLICA_CODE_INVALID_PARAMETER,
-						     "an address has 4 or 16 bytes, and its prefix one more");
-		if (nr == max)
-			return dmr_nl_refuse_request(info, attr, -EINVAL,
-						     DM_REPLICA_CODE_INVALID_PARAMETER, too_many);
-		len -= prefix;
-		list[nr].family = len == 4 ? 4 : 6;
-		memcpy(list[nr].ip, nla_data(attr), len);
-		if (prefix)
-			list[nr].prefix = ((u8 *)nla_data(attr))[len];
-		nr++;
-	}
-	return 0;
-}
-
-static int dmr_adapter_set_fill(struct genl_info *info, struct dmr_op *op)
-{
-	struct dmr_adapter *a = &op->change->adapter;
-	const char *why;
-	int r;
-
-	if (!info->attrs[DM_REPLICA_A_ADAPTER_MAC])
-		return dmr_nl_refuse_missing(info, DM_REPLICA_A_ADAPTER_MAC,
-					     "say which network adapter, by its address");
-	if (!info->attrs[DM_REPLICA_A_ADAPTER_DHCP])
-		return dmr_nl_refuse_missing(info, DM_REPLICA_A_ADAPTER_DHCP,
-					     "say whether it uses DHCP, 0 or 1");
-	nla_memcpy(a->mac, info->attrs[DM_REPLICA_A_ADAPTER_MAC], sizeof(a->mac));
-	a->dhcp = nla_get_u32(info->attrs[DM_REPLICA_A_ADAPTER_DHCP]);
-	r = dmr_adapter_list(info, DM_REPLICA_A_ADAPTER_ADDRESS, a->addresses, DMR_MAX_ADDRESSES,
-			     true, "a network adapter has at most 8 addresses") ?:
-	    dmr_adapter_list(info, DM_REPLICA_A_ADAPTER_GATEWAY, a->gateways, DMR_MAX_GATEWAYS,
-			     false, "a network adapter has at most 5 gateways") ?:
-	    dmr_adapter_list(info, DM_REPLICA_A_ADAPTER_DNS, a->dns, DMR_MAX_DNS,
-			     false, "a network adapter has at most 8 DNS servers");
-	if (r)
-		return r;
-	why = dmr_adapter_check(a);
-	if (!why)
-		return 0;
-	return dmr_nl_refuse_request(info, info->attrs[DM_REPLICA_A_ADAPTER_MAC], -EINVAL,
-				     DM_REPLICA_CODE_INVALID_PARAMETER, why);
-}
-
-static int dmr_adapter_del_fill(struct genl_info *info, struct dmr_op *op)
-{
-	struct nlattr *mac = info->attrs[DM_REPLICA_A_ADAPTER_MAC];
-
-	op->change->forget = true;
-	op->change->all = !mac;
-	if (mac)
-		nla_memcpy(op->change->adapter.mac, mac, sizeof(op->change->adapter.mac));
-	return 0;
-}
 
 /* The attributes that operations have in common, by the set that a command uses. */
 static int dmr_expect_attr(enum dmr_verb verb)
@@ -524,7 +244,7 @@ static int dmr_operate(struct sk_buff *skb, struct genl_info *info, enum dmr_ver
 	int r;
 
 	trace_dmr_request(info->genlhdr->cmd);
-	r = dmr_refuse_unprivileged(skb, info);
+	r = dmr_nl_refuse_unprivileged(skb, info);
 	if (r)
 		return r;
 	sys = dmr_request_system(info);
@@ -540,7 +260,7 @@ static int dmr_operate(struct sk_buff *skb, struct genl_info *info, enum dmr_ver
 		if (!op->change)
 			goto out_op;
 	}
-	r = expect ? dmr_expect(info, expect, &op->expect_state) : 0;
+	r = expect ? dmr_nl_expect(info, expect, &op->expect_state) : 0;
 	if (!r)
 		r = fill(info, op);
 	if (r)
@@ -612,12 +332,12 @@ static int dmr_test_stop_doit(struct sk_buff *skb, struct genl_info *info)
 
 static int dmr_failover_commit_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DMR_VERB_COMMIT, dmr_timeout);
+	return dmr_operate(skb, info, DMR_VERB_COMMIT, dmr_timeout_fill);
 }
 
 static int dmr_replication_suspend_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DMR_VERB_SUSPEND, dmr_timeout);
+	return dmr_operate(skb, info, DMR_VERB_SUSPEND, dmr_timeout_fill);
 }
 
 static int dmr_replication_resume_doit(struct sk_buff *skb, struct genl_info *info)
@@ -665,7 +385,7 @@ static int dmr_job_set_doit(struct sk_buff *skb, struct genl_info *info)
 	const char *msg;
 	int r;
 
-	r = dmr_refuse_unprivileged(skb, info);
+	r = dmr_nl_refuse_unprivileged(skb, info);
 	if (r)
 		return r;
 	if (!id)
@@ -705,7 +425,7 @@ static int dmr_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info)
 	int r;
 
 	trace_dmr_request(info->genlhdr->cmd);
-	r = dmr_refuse_unprivileged(skb, info);
+	r = dmr_nl_refuse_unprivileged(skb, info);
 	if (r)
 		return r;
 	if (!hold)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the two halves of the netlink family share: requests, and what they are answered with. */
+/* What the parts of the netlink family share: requests, and what they are answered with. */
 #ifndef DMR_NETLINK_H
 #define DMR_NETLINK_H
 
@@ -13,14 +13,31 @@ extern struct genl_family dmr_family;
 #define DMR_A_PAD	((int)DM_REPLICA_A_SYSTEM_PAD)
 #define DMR_A_SYSTEM	((int)DM_REPLICA_A_DISK_SYSTEM)
 
-/* netlink.c: refusals; the texts are constant */
+/* netlink-request.c: refusals; the texts are constant */
 int dmr_nl_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr, int err,
 		  u32 code, const char *text);
 int dmr_nl_refuse_request(struct genl_info *info, const struct nlattr *attr, int err,
 			  u32 code, const char *text);
 int dmr_nl_refuse_missing(struct genl_info *info, u32 attr, const char *text);
 int dmr_nl_refuse_unknown(struct genl_info *info, const struct nlattr *attr);
+int dmr_nl_refuse_unprivileged(struct sk_buff *skb, struct genl_info *info);
 struct dmr_system *dmr_request_system(struct genl_info *info);
+
+/* netlink-request.c: 0, or the request is refused; each fills in what its verb has */
+int dmr_nl_expect(struct genl_info *info, int type, u64 *value);
+int dmr_point_new_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_point_del_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_timeout_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_begin_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_end_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_remove_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_plain_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_job_cancel_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_settings_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_adapter_set_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_adapter_del_fill(struct genl_info *info, struct dmr_op *op);
+
+/* netlink.c */
 extern const struct nla_policy dmr_disk_get_policy[];
 extern const struct nla_policy dmr_point_get_policy[];
 

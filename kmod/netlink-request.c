@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a netlink request asks for: its system, the attributes of its operation,
+ * and how a request is refused.  Nothing here changes a system; a value that no
+ * policy can judge is refused before the operation exists for anybody else.
+ */
+#include <linux/capability.h>
+
+#include "netlink.h"
+#include "trace.h"
+
+/*----------------------------------------------------------------
+ * Refusals
+ *----------------------------------------------------------------*/
+
+/**
+ * dmr_nl_refuse() - say why a request or a dump is refused
+ * @extack: takes it, may be NULL
+ * @attr: the attribute that is to blame, or NULL
+ * @err: the errno, negative
+ * @code: the CIM code, for the cookie
+ * @text: constant: it is read after the handler has returned
+ *
+ * Context: any.
+ * Return: @err.
+ */
+int dmr_nl_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr, int err,
+		  u32 code, const char *text)
+{
+	do_trace_netlink_extack(text);
+	if (extack) {
+		extack->_msg = text;
+		extack->bad_attr = attr;
+		nl_set_extack_cookie_u64(extack, code);
+	}
+	return err;
+}
+
+/**
+ * dmr_nl_refuse_request() - refuse a request, which ends with it (a dump does not)
+ * @info: the request
+ * @attr: the attribute that is to blame, or NULL
+ * @err: the errno, negative
+ * @code: the CIM code, for the cookie
+ * @text: constant
+ *
+ * Context: any.
+ * Return: @err.
+ */
+int dmr_nl_refuse_request(struct genl_info *info, const struct nlattr *attr, int err,
+			  u32 code, const char *text)
+{
+	trace_dmr_reply(info->genlhdr->cmd, code);
+	return dmr_nl_refuse(info->extack, attr, err, code, text);
+}
+
+/**
+ * dmr_nl_refuse_missing() - refuse a request that lacks an attribute
+ * @info: the request
+ * @attr: number of what is missing
+ * @text: constant, says what to give
+ *
+ * Context: any.
+ * Return: -EINVAL.
+ */
+int dmr_nl_refuse_missing(struct genl_info *info, u32 attr, const char *text)
+{
+	NL_SET_ERR_ATTR_MISS(info->extack, NULL, attr);
+	return dmr_nl_refuse_request(info, NULL, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER, text);
+}
+
+/**
+ * dmr_nl_refuse_unknown() - refuse a request about a system that is not attached
+ * @info: the request
+ * @attr: the UUID it gives
+ *
+ * Context: any.
+ * Return: -ENOENT.
+ */
+int dmr_nl_refuse_unknown(struct genl_info *info, const struct nlattr *attr)
+{
+	return dmr_nl_refuse_request(info, attr, -ENOENT, DM_REPLICA_CODE_NOT_FOUND,
+				     "no such system is attached: attach it first");
+}
+
+/**
+ * dmr_nl_refuse_unprivileged() - refuse a request that changes something, but not root's
+ * @skb: the message
+ * @info: the request
+ *
+ * GENL_ADMIN_PERM asks for CAP_NET_ADMIN, which says nothing about disks.
+ *
+ * Context: any.
+ * Return: 0, or -EPERM and the request is refused.
+ */
+int dmr_nl_refuse_unprivileged(struct sk_buff *skb, struct genl_info *info)
+{
+	if (netlink_capable(skb, CAP_SYS_ADMIN))
+		return 0;
+	return dmr_nl_refuse_request(info, NULL, -EPERM, DM_REPLICA_CODE_ACCESS_DENIED,
+				     "this needs CAP_SYS_ADMIN: run it as root");
+}
+
+/**
+ * dmr_request_system() - the system that a request is about
+ * @info: the request
+ *
+ * Context: may sleep.
+ * Return: the system, to be put, or an ERR_PTR and the request is refused.
+ */
+struct dmr_system *dmr_request_system(struct genl_info *info)
+{
+	struct nlattr *attr = info->attrs[DMR_A_SYSTEM];
+	struct dmr_system *sys;
+
+	if (!attr)
+		return ERR_PTR(dmr_nl_refuse_missing(info, DMR_A_SYSTEM, "say which system, by UUID"));
+	sys = dmr_system_find(nla_data(attr), NULL);
+	if (!sys)
+		return ERR_PTR(dmr_nl_refuse_unknown(info, attr));
+	return sys;
+}
+
+/*----------------------------------------------------------------
+ * Operations: what their attributes say
+ *----------------------------------------------------------------*/
+
+/**
+ * dmr_nl_expect() - what the caller has seen and wants to be so still (R11)
+ * @info: the request
+ * @type: the attribute
+ * @value: set to it, or to ~0, which stands for "does not care" and nobody may ask for
+ *
+ * Context: any.
+ * Return: 0, or -EINVAL and the request is refused.
+ */
+int dmr_nl_expect(struct genl_info *info, int type, u64 *value)
+{
+	struct nlattr *attr = info->attrs[type];
+
+	*value = ~0ULL;
+	if (!attr)
+		return 0;
+	*value = nla_get_u64(attr);
+	if (*value != ~0ULL)
+		return 0;
+	return dmr_nl_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
+				     "no state has this number: ask for the present one");
+}
+
+static int dmr_point_number(struct genl_info *info, struct dmr_op *op)
+{
+	struct nlattr *attr = info->attrs[DM_REPLICA_A_OP_POINT];
+
+	op->point = nla_get_u64(attr);
+	if (op->point)
+		return 0;
+	return dmr_nl_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
+				     "points are numbered from 1");
+}
+
+/**
+ * dmr_timeout_fill() - how long the operation may take to drain, in seconds
+ * @info: the request
+ * @op: the operation
+ *
+ * Genetlink lets no family come or go while somebody waits here: not for ever.
+ *
+ * Context: any.
+ * Return: 0, or -EINVAL and the request is refused.
+ */
+int dmr_timeout_fill(struct genl_info *info, struct dmr_op *op)
+{
+	struct nlattr *attr = info->attrs[DM_REPLICA_A_OP_TIMEOUT];
+
+	if (!attr)
+		return 0;
+	op->timeout = nla_get_u32(attr);
+	if (op->timeout <= DM_REPLICA_TIMEOUT_MAX)
+		return 0;
+	return dmr_nl_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
+				     "a drain may take ten minutes at most");
+}
+
+/* The name goes into the superblock, which takes only what can be shown. */
+static int dmr_point_name(struct genl_info *info, struct dmr_op *op)
+{
+	struct nlattr *attr = info->attrs[DM_REPLICA_A_OP_POINT_NAME];
+
+	if (!attr)
+		return 0;
+	nla_strscpy(op->name, attr, sizeof(op->name));
+	if (dmr_point_name_ok(op->name))
+		return 0;
+	return dmr_nl_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
+				     "a point's name is printable UTF-8 and has no slash");
+}
+
+int dmr_point_new_fill(struct genl_info *info, struct dmr_op *op)
+{
+	struct nlattr *kind = info->attrs[DM_REPLICA_A_OP_POINT_KIND];
+
+	op->kind = kind ? nla_get_u32(kind) : DM_REPLICA_POINT_KIND_STANDARD;
+	return dmr_timeout_fill(info, op) ?: dmr_point_name(info, op);
+}
+
+int dmr_point_del_fill(struct genl_info *info, struct dmr_op *op)
+{
+	if (!info->attrs[DM_REPLICA_A_OP_POINT])
+		return dmr_nl_refuse_missing(info, DM_REPLICA_A_OP_POINT,
+					  "say which point, by its number");
+	return dmr_point_number(info, op);
+}
+
+int dmr_begin_fill(struct genl_info *info, struct dmr_op *op)
+{
+	int r = dmr_timeout_fill(info, op);
+
+	if (r || !info->attrs[DM_REPLICA_A_OP_POINT])
+		return r;	/* without a point: the newest */
+	return dmr_point_number(info, op);
+}
+
+/* How long to wait for openers; R12: not for ever. */
+static int dmr_wait(struct genl_info *info, struct dmr_op *op)
+{
+	struct nlattr *attr = info->attrs[DM_REPLICA_A_OP_WAIT];
+
+	if (!attr)
+		return 0;
+	op->wait = nla_get_u32(attr);
+	op->wait_asked = op->wait;
+	if (op->wait <= DM_REPLICA_TIMEOUT_MAX)
+		return 0;
+	return dmr_nl_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
+				     "waiting for openers may take ten minutes at most");
+}
+
+int dmr_end_fill(struct genl_info *info, struct dmr_op *op)
+{
+	return dmr_timeout_fill(info, op) ?: dmr_wait(info, op) ?:
+	       dmr_nl_expect(info, DM_REPLICA_A_OP_EXPECT_WRITES, &op->expect_writes);
+}
+
+int dmr_remove_fill(struct genl_info *info, struct dmr_op *op)
+{
+	op->flatten = nla_get_flag(info->attrs[DM_REPLICA_A_OP_FLATTEN]);
+	return dmr_timeout_fill(info, op) ?: dmr_wait(info, op);
+}
+
+int dmr_plain_fill(struct genl_info *info, struct dmr_op *op)
+{
+	return 0;
+}
+
+int dmr_job_cancel_fill(struct genl_info *info, struct dmr_op *op)
+{
+	op->target = nla_get_u64(info->attrs[DM_REPLICA_A_JOB_ID]);
+	return 0;
+}
+
+int dmr_settings_fill(struct genl_info *info, struct dmr_op *op)
+{
+	struct dmr_settings *set = &op->change->set;
+	u32 attr, has = 0;
+
+	for (attr = DM_REPLICA_A_SETTINGS_KEEP_LAST; attr <= DM_REPLICA_A_SETTINGS_VACUUM_RATE;
+	     attr++)
+		if (info->attrs[attr])
+			has |= 1u << attr;
+	if (!has)
+		return dmr_nl_refuse_missing(info, DM_REPLICA_A_SETTINGS_KEEP_LAST,
+					     "say which setting to change");
+	op->change->has = has;
+#define TAKE(bits, field, attr)							\
+	do {									\
+		if (info->attrs[DM_REPLICA_A_SETTINGS_##attr])			\
+			set->field = nla_get_u##bits(info->attrs[DM_REPLICA_A_SETTINGS_##attr]); \
+	} while (0)
+	TAKE(32, keep_last, KEEP_LAST);
+	TAKE(64, keep_within, KEEP_WITHIN);
+	TAKE(32, keep_hourly, KEEP_HOURLY);
+	TAKE(32, keep_daily, KEEP_DAILY);
+	TAKE(32, keep_weekly, KEEP_WEEKLY);
+	TAKE(32, space_low, SPACE_LOW);
+	TAKE(32, space_critical, SPACE_CRITICAL);
+	TAKE(32, full_policy, FULL_POLICY);
+	TAKE(64, live_reserve, LIVE_RESERVE);
+	TAKE(64, point_interval, POINT_INTERVAL);
+	TAKE(64, decide_within, DECIDE_WITHIN);
+	TAKE(64, vacuum_rate, VACUUM_RATE);
+#undef TAKE
+	return 0;
+}
+
+/* The addresses of one list; @prefix: each is followed by the length of its prefix. */
+static int dmr_adapter_list(struct genl_info *info, int type, struct dmr_ip *list, u32 max,
+			    bool prefix, const char *too_many)
+{
+	struct nlattr *attr;
+	u32 nr = 0, len;
+	int rem;
+
+	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, rem) {
+		if (nla_type(attr) != type)
+			continue;
+		len = nla_len(attr);
+		if (prefix ? len != 5 && len != 17 : len != 4 && len != 16)
+			return dmr_nl_refuse_request(info, attr, -EINVAL,
+						     DM_REPLICA_CODE_INVALID_PARAMETER,
+						     "an address has 4 or 16 bytes, and its prefix one more");
+		if (nr == max)
+			return dmr_nl_refuse_request(info, attr, -EINVAL,
+						     DM_REPLICA_CODE_INVALID_PARAMETER, too_many);
+		len -= prefix;
+		list[nr].family = len == 4 ? 4 : 6;
+		memcpy(list[nr].ip, nla_data(attr), len);
+		if (prefix)
+			list[nr].prefix = ((u8 *)nla_data(attr))[len];
+		nr++;
+	}
+	return 0;
+}
+
+int dmr_adapter_set_fill(struct genl_info *info, struct dmr_op *op)
+{
+	struct dmr_adapter *a = &op->change->adapter;
+	const char *why;
+	int r;
+
+	if (!info->attrs[DM_REPLICA_A_ADAPTER_MAC])
+		return dmr_nl_refuse_missing(info, DM_REPLICA_A_ADAPTER_MAC,
+					     "say which network adapter, by its address");
+	if (!info->attrs[DM_REPLICA_A_ADAPTER_DHCP])
+		return dmr_nl_refuse_missing(info, DM_REPLICA_A_ADAPTER_DHCP,
+					     "say whether it uses DHCP, 0 or 1");
+	nla_memcpy(a->mac, info->attrs[DM_REPLICA_A_ADAPTER_MAC], sizeof(a->mac));
+	a->dhcp = nla_get_u32(info->attrs[DM_REPLICA_A_ADAPTER_DHCP]);
+	r = dmr_adapter_list(info, DM_REPLICA_A_ADAPTER_ADDRESS, a->addresses, DMR_MAX_ADDRESSES,
+			     true, "a network adapter has at most 8 addresses") ?:
+	    dmr_adapter_list(info, DM_REPLICA_A_ADAPTER_GATEWAY, a->gateways, DMR_MAX_GATEWAYS,
+			     false, "a network adapter has at most 5 gateways") ?:
+	    dmr_adapter_list(info, DM_REPLICA_A_ADAPTER_DNS, a->dns, DMR_MAX_DNS,
+			     false, "a network adapter has at most 8 DNS servers");
+	if (r)
+		return r;
+	why = dmr_adapter_check(a);
+	if (!why)
+		return 0;
+	return dmr_nl_refuse_request(info, info->attrs[DM_REPLICA_A_ADAPTER_MAC], -EINVAL,
+				     DM_REPLICA_CODE_INVALID_PARAMETER, why);
+}
+
+int dmr_adapter_del_fill(struct genl_info *info, struct dmr_op *op)
+{
+	struct nlattr *mac = info->attrs[DM_REPLICA_A_ADAPTER_MAC];
+
+	op->change->forget = true;
+	op->change->all = !mac;
+	if (mac)
+		nla_memcpy(op->change->adapter.mac, mac, sizeof(op->change->adapter.mac));
+	return 0;
+}
