@@ -185,13 +185,15 @@ wait $asked
 is "and when it is closed the revert is done" $? 0
 is "the state is Replicating" "$(field c state_name)" Replicating
 
-# Somebody looks at the device now and then, as udev does.
+# Somebody looks at the device now and then, as udev does.  The pauses are the shell's
+# own: on a busy machine it takes longer to start a program than they last.
 scan() {
+	exec 8<> <(:)
 	while :; do
 		exec 9<>$live
-		sleep 0.2
+		read -r -t 0.2 -u 8
 		exec 9>&-
-		sleep 0.3
+		read -r -t 0.3 -u 8
 	done
 }
 scan &
