@@ -9,6 +9,10 @@
  *	--lose all	nothing unflushed survives the cut (default: of each disk
  *			a share of its own, by the seed, from none to 3/4)
  *	--no-reset	go on living after the cut, for a test of this program
+ *	--record FILE	append to FILE all that reaches the disks, as record.h has it,
+ *			disks numbered as they are given.  The backing devices are
+ *			only read then; there is no cut: what a crash might have
+ *			left is made of the record afterwards.  SIGTERM ends it.
  *
  * One process serves all disks to the kernel's nbd driver, by a socket pair each,
  * under one lock.  A write is kept in memory; a flush takes all of that disk's to
@@ -51,11 +55,18 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
+
+#include "record.h"
 
 #define SECTOR	512
 #define MAX_DEV	8
 #define MAX_LEN	(4 << 20)	/* the kernel's default limit is 1280 KiB */
+
+/* In linux/nbd.h since 6.12 only. */
+#define CMD_WRITE_ZEROES	6
+#define FLAG_SEND_WRITE_ZEROES	(1 << 6)
 
 #ifndef PR_SET_IO_FLUSHER
 #define PR_SET_IO_FLUSHER 57
@@ -65,12 +76,14 @@ static struct disk {
 	const char *path;
 	bool liar;
 	int nbd, back, sock[2];
+	pthread_t held;		/* until the kernel lets go of the device */
 	uint64_t sectors;
 	uint8_t *now;		/* what reads see */
 	uint8_t *dirty;		/* per sector: in memory only */
-	unsigned long reads, writes, fuas, flushes;
+	unsigned long reads, writes, zeroes, discards, fuas, flushes;
 } disks[MAX_DEV];
 static int nr_disks;
+static int record = -1;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool lying, all_lost, reset = true;
@@ -94,6 +107,20 @@ static uint64_t rnd(uint64_t below)
 	return (rng * 0x2545f4914f6cdd1dULL >> 11) % below;
 }
 
+/* One writev(), so that it is one place in the record, whoever else appends to it. */
+static void tell_record(struct disk *d, int type, uint64_t first, uint64_t nr, bool fua,
+			const void *data)
+{
+	struct rec rec = {
+		.magic = REC_MAGIC, .type = type, .dev = d - disks, .flags = fua ? REC_FUA : 0,
+		.sector = first, .sectors = nr, .bytes = data ? nr * SECTOR : 0,
+	};
+	struct iovec v[2] = { { &rec, sizeof(rec) }, { (void *)data, rec.bytes } };
+
+	if (record >= 0 && writev(record, v, 2) != (ssize_t)(sizeof(rec) + rec.bytes))
+		die("record");
+}
+
 /* Take sectors to where they survive. */
 static void settle(struct disk *d, uint64_t first, uint64_t nr)
 {
@@ -101,6 +128,8 @@ static void settle(struct disk *d, uint64_t first, uint64_t nr)
 	size_t left = nr * SECTOR;
 	off_t to = first * SECTOR;
 
+	if (record >= 0)
+		return;
 	memset(d->dirty + first, 0, nr);
 	while (left) {
 		ssize_t n = pwrite(d->back, at, left, to);
@@ -141,6 +170,8 @@ static void evict_older(struct disk *d, uint64_t first, uint64_t nr)
 {
 	uint64_t at, end = first + nr, i;
 
+	if (record >= 0)
+		return;
 	for (at = first / granule * granule; at < end; at += granule) {
 		if (rnd(4))
 			continue;
@@ -203,6 +234,26 @@ static void maybe_cut(struct disk *d, uint64_t first, uint64_t nr, const void *d
 	cut(text[cut_at][how]);
 }
 
+/*
+ * A write of any kind.  Without @data it is zeroes; a discard is the same: what it
+ * leaves may be anything, zeroes too.
+ */
+static void take(struct disk *d, int type, uint64_t first, uint64_t nr, bool fua, const void *data)
+{
+	tell_record(d, type, first, nr, fua, data);
+	if (!fua)
+		evict_older(d, first, nr);
+	if (data)
+		memcpy(d->now + first * SECTOR, data, nr * SECTOR);
+	else
+		memset(d->now + first * SECTOR, 0, nr * SECTOR);
+	if (record >= 0)
+		return;
+	memset(d->dirty + first, 1, nr);
+	if (fua && !(d->liar && lying))
+		settle(d, first, nr);
+}
+
 static void *serve(void *arg)
 {
 	struct disk *d = arg;
@@ -216,15 +267,18 @@ static void *serve(void *arg)
 		struct nbd_reply reply;
 		uint32_t type, len;
 		uint64_t first, nr;
+		bool fua;
 
 		transfer(fd, &rq, sizeof(rq), false);
 		type = be32toh(rq.type);
 		len = be32toh(rq.len);
 		first = be64toh(rq.from) / SECTOR;
 		nr = len / SECTOR;
+		fua = type & NBD_CMD_FLAG_FUA;
 		errno = EPROTO;
-		if (be32toh(rq.magic) != NBD_REQUEST_MAGIC || len > MAX_LEN ||
-		    len % SECTOR || first + nr > d->sectors)
+		if (be32toh(rq.magic) != NBD_REQUEST_MAGIC || len % SECTOR ||
+		    first + nr > d->sectors ||
+		    ((type & 0xffff) <= NBD_CMD_WRITE && len > MAX_LEN))
 			die("impossible request");
 		if ((type & 0xffff) == NBD_CMD_WRITE)
 			transfer(fd, buf, len, false);
@@ -241,24 +295,28 @@ static void *serve(void *arg)
 			break;
 		case NBD_CMD_WRITE:
 			d->writes++;
-			if (!(type & NBD_CMD_FLAG_FUA))
-				evict_older(d, first, nr);
-			memcpy(d->now + first * SECTOR, buf, len);
-			memset(d->dirty + first, 1, nr);
-			if (type & NBD_CMD_FLAG_FUA) {
-				d->fuas++;
-				if (!(d->liar && lying))
-					settle(d, first, nr);
-			}
+			d->fuas += fua;
+			take(d, REC_WRITE, first, nr, fua, buf);
+			break;
+		case CMD_WRITE_ZEROES:
+			d->zeroes++;
+			d->fuas += fua;
+			take(d, REC_ZERO, first, nr, fua, NULL);
+			break;
+		case NBD_CMD_TRIM:
+			d->discards++;
+			take(d, REC_DISCARD, first, nr, false, NULL);
 			break;
 		case NBD_CMD_FLUSH:
 			d->flushes++;
+			tell_record(d, REC_FLUSH, 0, 0, false, NULL);
 			if (!(d->liar && lying))
 				settle_all(d);
 			break;
 		case NBD_CMD_DISC:
 			settle_all(d);
 			pthread_mutex_unlock(&lock);
+			shutdown(fd, SHUT_RDWR);
 			return NULL;
 		default:
 			reply.error = htobe32(EINVAL);
@@ -302,7 +360,8 @@ static void *load(int fd, uint64_t bytes)
 
 static void start(struct disk *d, char *arg)
 {
-	static const uint64_t flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_FUA;
+	static const uint64_t flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_FUA |
+				      NBD_FLAG_SEND_TRIM | FLAG_SEND_WRITE_ZEROES;
 	char *back = strchr(arg, '='), *opt;
 	pthread_t thread;
 	uint64_t bytes = 0;
@@ -329,13 +388,14 @@ static void start(struct disk *d, char *arg)
 	d->dirty = calloc(1, d->sectors);
 	if (!d->dirty)
 		die("memory");
+	tell_record(d, REC_DEVICE, 0, d->sectors, false, NULL);
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, d->sock))
 		die("socketpair");
 	if (ioctl(d->nbd, NBD_SET_BLKSIZE, 512UL) ||
 	    ioctl(d->nbd, NBD_SET_SIZE_BLOCKS, d->sectors) ||
 	    ioctl(d->nbd, NBD_SET_FLAGS, flags) || ioctl(d->nbd, NBD_SET_SOCK, d->sock[1]))
 		die("setting up nbd");
-	if (pthread_create(&thread, NULL, serve, d) || pthread_create(&thread, NULL, hold, d))
+	if (pthread_create(&thread, NULL, serve, d) || pthread_create(&d->held, NULL, hold, d))
 		die("thread");
 	/* It has its size when NBD_DO_IT has begun. */
 	for (i = 0; i < 500; i++) {
@@ -396,20 +456,34 @@ static void cut(const char *where)
 		pause();
 }
 
+/* With nothing lost, nor anything to be found on the backing devices. */
+static void __attribute__((noreturn)) leave(void)
+{
+	struct disk *d;
+
+	for (d = disks; d < disks + nr_disks; d++) {
+		if (ioctl(d->nbd, NBD_DISCONNECT))
+			die("disconnect");
+		pthread_join(d->held, NULL);
+	}
+	exit(0);
+}
+
 static void tell(void)
 {
 	struct disk *d;
 
 	pthread_mutex_lock(&lock);
 	for (d = disks; d < disks + nr_disks; d++)
-		printf("%s: %lu reads, %lu writes, %lu of them FUA, %lu flushes\n", d->path,
-		       d->reads, d->writes, d->fuas, d->flushes);
+		printf("%s: %lu reads, %lu writes, %lu zeroes, %lu of these FUA, %lu discards, %lu flushes\n",
+		       d->path, d->reads, d->writes, d->zeroes, d->fuas, d->discards, d->flushes);
 	fflush(stdout);
 	pthread_mutex_unlock(&lock);
 }
 
 int main(int argc, char **argv)
 {
+	const char *record_path = NULL;
 	sigset_t set;
 	int i, sig;
 
@@ -427,12 +501,19 @@ int main(int argc, char **argv)
 			granule = strtoul(argv[++i], NULL, 0) / SECTOR;
 		else if (!strcmp(argv[i], "--lose"))
 			all_lost = !strcmp(argv[++i], "all");
+		else if (!strcmp(argv[i], "--record"))
+			record_path = argv[++i];
 		else
 			die(argv[i]);
 	}
 	errno = EINVAL;
 	if (i == argc || argc - i > MAX_DEV || !granule)
 		die("usage: helper-nbd [OPTION]... /dev/nbdN=BACKING[,lie]...");
+	if (record_path) {
+		record = open(record_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+		if (record < 0)
+			die(record_path);
+	}
 	/* Nothing below may wait for what it serves itself. */
 	mlockall(MCL_CURRENT | MCL_FUTURE);
 	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
@@ -460,6 +541,10 @@ int main(int argc, char **argv)
 		} else {
 			break;
 		}
+	}
+	if (record >= 0) {
+		tell();
+		leave();
 	}
 	if (sig == SIGUSR1) {
 		/* The lock comes most easily after a flush: so not here, if there is any request. */
