@@ -7,6 +7,8 @@
  *	w:OFFSET:LENGTH[:STAMP]	write sectors that say their stamp and place
  *	r:OFFSET:LENGTH		read
  *	c:OFFSET:LENGTH:STAMP	read and see that w with this stamp wrote it
+ *	e:OFFSET:LENGTH:STAMP:STAMP
+ *				the same of each sector, with either stamp
  *	n:OFFSET:LENGTH		read and see that all of it is zeroes
  *	m:OFFSET:STRIDE:LENGTH:COUNT[:STAMP]
  *				many writes, up to 64 in flight
@@ -181,6 +183,22 @@ static void check(uint64_t offset, uint64_t bytes, uint64_t mark, int zero)
 	}
 }
 
+/* Each sector whole. */
+static void either(uint64_t offset, uint64_t bytes, const uint64_t *marks)
+{
+	uint64_t i;
+
+	for (i = 0; i < bytes; i += 512) {
+		stamp(buf + ROOM / 2, offset + i, 512, marks[memcmp(buf + i, marks, 8) != 0]);
+		if (memcmp(buf + i, buf + ROOM / 2, 512)) {
+			fprintf(stderr, "helper-io: %s: at byte %llu: %llu\n", step,
+				(unsigned long long)(offset + i),
+				(unsigned long long)*(uint64_t *)(buf + i));
+			exit(1);
+		}
+	}
+}
+
 static void checksum(uint64_t offset, uint64_t bytes)
 {
 	uint64_t sum = 0xcbf29ce484222325ULL, n, i;
@@ -213,7 +231,7 @@ static void run(char *arg)
 	unsigned int i;
 
 	rest = rest ? rest + 1 : arg + strlen(arg);
-	if (strchr("wrcnmhzts", *arg))
+	if (strchr("wrcenmhzts", *arg))
 		for (i = 0; i < 5 && *rest; i++)
 			n[i] = number(&rest);
 	switch (*arg) {
@@ -231,6 +249,12 @@ static void run(char *arg)
 	case 'n':
 		read_all(n[0], n[1]);
 		check(n[0], n[1], n[2], *arg == 'n');
+		break;
+	case 'e':
+		if (n[1] > ROOM / 2)
+			wrong("too long");
+		read_all(n[0], n[1]);
+		either(n[0], n[1], n + 2);
 		break;
 	case 'm':
 		many(n[0], n[1], n[2], n[3], n[4]);
