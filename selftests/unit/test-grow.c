@@ -395,6 +395,9 @@ TEST(grow_geometry)
 			if (sb->ring_extents != before->ring_extents)
 				sb->ring_from = sb->log_durable + 1;
 			CHECK(!dmr_sb_validate(sb), "seed %u: %s", seed, dmr_sb_validate(sb));
+			/* R7: room for two records of each slot, whatever else there is. */
+			CHECK(dmr_ring_blocks(sb) * DMR_LOG_RECORDS >= 2ULL * dmr_usable_slots(sb),
+			      "seed %u", seed);
 			CHECK_EQ(sb->store_bytes, bytes);
 			CHECK_EQ(sb->slot_end, bytes / sb->chunk_bytes);
 			CHECK_EQ(sb->slot_first, before->slot_first);

@@ -4,6 +4,7 @@
  * rules of who needs what, of replay and of lock-free readers.
  */
 #include <pthread.h>
+#include <sched.h>
 
 #include "map.h"
 #include "unit.h"
@@ -684,4 +685,67 @@ TEST(map_reader_between_updates)
 	WRITE_ONCE(race.stop, true);
 	pthread_join(reader, NULL);
 	CHECK(!race.lost && !race.both, "%llu lost, %llu both", race.lost, race.both);
+}
+
+/*
+ * The same of blocks that were zero when their version was made and get their first
+ * data: nothing but the order of the two updates keeps a reader from finding neither.
+ */
+#define FRESH	(1u << 14)
+
+struct fresh {
+	struct dmr_version v[FRESH];
+	u32 at;			/* the one that is about to be set */
+	u32 round;		/* even: set up anew, odd: the reader may look */
+	u32 idle;		/* the round that the reader has seen the end of */
+	bool stop;
+	u64 lost;
+};
+
+static void *fresh_reader(void *arg)
+{
+	struct fresh *f = arg;
+	u64 data, zero;
+	u32 round;
+
+	while (!__atomic_load_n(&f->stop, __ATOMIC_ACQUIRE)) {
+		round = __atomic_load_n(&f->round, __ATOMIC_ACQUIRE);
+		if (!(round & 1)) {
+			__atomic_store_n(&f->idle, round, __ATOMIC_RELEASE);
+			continue;
+		}
+		dmr_version_masks(&f->v[READ_ONCE(f->at)], &data, &zero);
+		f->lost += !((data | zero) & 1);
+	}
+	return NULL;
+}
+
+TEST(map_reader_at_first_data)
+{
+	struct fresh *f = calloc(1, sizeof(*f));
+	pthread_t reader;
+	u32 round, i;
+	u64 lost;
+
+	CHECK(f && !pthread_create(&reader, NULL, fresh_reader, f));
+	for (round = 0; round < 400; round += 2) {
+		__atomic_store_n(&f->round, round, __ATOMIC_RELEASE);
+		while (round && __atomic_load_n(&f->idle, __ATOMIC_ACQUIRE) != round)
+			sched_yield();
+		for (i = 0; i < FRESH; i++) {
+			f->v[i].data = 0;
+			f->v[i].zero = 1;
+		}
+		f->at = 0;
+		__atomic_store_n(&f->round, round + 1, __ATOMIC_RELEASE);
+		for (i = 0; i < FRESH; i++) {
+			WRITE_ONCE(f->at, i);
+			dmr_version_set(&f->v[i], 1);
+		}
+	}
+	__atomic_store_n(&f->stop, true, __ATOMIC_RELEASE);
+	pthread_join(reader, NULL);
+	lost = f->lost;
+	free(f);
+	CHECK(!lost, "%llu times neither", lost);
 }
