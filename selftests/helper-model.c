@@ -5,13 +5,15 @@
  * The model knows bytes and nothing else: for the head, for each recovery point,
  * for the live failover and for the test it keeps what every sector must hold.
  * Random operations are done to both, and whatever is read is compared.  Every
- * sector carries a stamp (number of the write, disk, sector, and a filling that
- * follows from them), so that a wrong one says where it came from.
+ * sector carries a stamp (run, number of the write, thread, disk, sector, CRC and
+ * a filling that follows from it), so that a wrong one says where it came from.
  *
- * --mode single	one operation after the other, some of them bursts of
- *			asynchronous I/O to ranges that do not overlap, also
- *			while points are made, failovers begin and end, and the
- *			store grows
+ * --mode single	one operation after the other, much of the I/O still
+ *			under way while points are made, failovers begin and
+ *			end, the store grows, and all else.  The operations
+ *			follow from the seed alone; --script-out writes them
+ *			down, --script follows such a script (see model-script.c)
+ * --mode shrink	--script fails: the shortest that still does (--seconds)
  * --mode threads	threads that write without pause, each to sectors of its
  *			own, side by side in the same blocks and chunks, while
  *			all of that goes on; one more writes a rising number to
@@ -30,7 +32,8 @@
 uint64_t seed = 1, span;
 long ops = 400;
 int seconds;
-const char *tool = "replicactl", *name;
+const char *tool = "replicactl", *name, *uuid_text, *chunk = "64K", *script_in, *script_out;
+char **arguments;
 uint8_t uuid[16];
 
 static const char *mode = "single";
@@ -39,10 +42,12 @@ static void __attribute__((noreturn)) usage(void)
 {
 	fprintf(stderr,
 		"usage: helper-model --system NAME --uuid UUID --disk NAME=HOME...\n"
-		"       [--tool REPLICACTL] [--mode single|threads|order] [--seed N] [--ops N]\n"
-		"       [--seconds N] [--span SECTORS] [--end plain|commit|flatten]\n"
-		"       [--store DM_NAME:DEVICE_BELOW:MIB:MAX_MIB]\n"
-		"The system is attached and new.  --store: a dm-linear that may be made longer.\n");
+		"       --store DM_NAME:DEVICE_BELOW:MIB:MAX_MIB [--chunk SIZE] [--tool REPLICACTL]\n"
+		"       [--mode single|shrink|threads|order] [--seed N] [--ops N] [--seconds N]\n"
+		"       [--span SECTORS] [--end plain|commit|flatten] [--script FILE]\n"
+		"       [--script-out FILE]\n"
+		"The store is a dm-linear that may be made longer.  What is on it and on the homes is\n"
+		"lost: the system is made anew.\n");
 	exit(64);
 }
 
@@ -86,7 +91,13 @@ static void option(const char *a, const char *v)
 	else if (!strcmp(a, "--span"))
 		span = strtoull(v, NULL, 0);
 	else if (!strcmp(a, "--uuid"))
-		uuid_parse(v);
+		uuid_parse(uuid_text = v);
+	else if (!strcmp(a, "--chunk"))
+		chunk = v;
+	else if (!strcmp(a, "--script"))
+		script_in = v;
+	else if (!strcmp(a, "--script-out"))
+		script_out = v;
 	else if (!strcmp(a, "--end"))
 		end_parse(v);
 	else if (!strcmp(a, "--disk"))
@@ -102,17 +113,19 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*run)(void);
-	} modes[] = { { "single", single }, { "threads", threads }, { "order", order } };
+	} modes[] = { { "single", single }, { "threads", threads }, { "order", order },
+		      { "shrink", shrink } };
 	unsigned int m;
 
+	arguments = argv;
 	for (int i = 1; i < argc; i += 2) {
 		if (i + 1 == argc)
 			usage();
 		option(argv[i], argv[i + 1]);
 	}
-	for (m = 0; m < 3 && strcmp(mode, modes[m].name); m++)
+	for (m = 0; m < 4 && strcmp(mode, modes[m].name); m++)
 		;
-	if (!name || !nr_disks || m == 3)
+	if (!name || !uuid_text || !nr_disks || m == 4 || (m == 3 && !script_in))
 		usage();
 	if (end == ENDS)
 		end = seed % ENDS;
@@ -121,10 +134,16 @@ int main(int argc, char **argv)
 	rng_init(&rng, seed);
 	io_buf = buffer(MAX_SECTORS * SECTOR);
 	cmp_buf = buffer(MAX_SECTORS * SECTOR);
-	family_find();
 	disks_name();
+	begin_anew();
+	family_find();
 	view_open(HEAD);
 	disks_measure();
+	if (m == 3) {
+		view_close(HEAD);
+		shrink();
+		return 1;
+	}
 	modes[m].run();
 	say("# model: as it should be\n");
 	return 0;

@@ -24,7 +24,7 @@
 #define SECTOR		512
 #define MAX_DISKS	16
 #define MAX_POINTS	12
-#define MAX_SECTORS	512		/* of one I/O */
+#define MAX_SECTORS	2048		/* of one I/O: several of the largest chunks */
 #define BURST		24
 
 /* What can be read and written: the replica, the failover and the rehearsal. */
@@ -39,32 +39,63 @@ enum end { END_PLAIN, END_COMMIT, END_FLATTEN, ENDS };
 extern uint64_t seed, span;
 extern long ops;
 extern int seconds;
-extern const char *tool, *name;
+extern const char *tool, *name, *uuid_text, *chunk, *script_in, *script_out;
 extern uint8_t uuid[16];
+extern char **arguments;
+
+/* model-script.c: operations, and scripts of them */
+enum what { FILL, WRITE, FUA, STORM, ZEROES, PUNCH, DISCARD, START_WRITE, START_FUA,
+	    LAST_WRITING = START_FUA,
+	    READ, START_READ, FLUSH, LAST_IO = FLUSH,
+	    CHECK, WAIT, POINT, DROP, FAILOVER, REVERT, REVERT_OPEN, TEST_START, TEST_STOP,
+	    TEST_STOP_OPEN, SUSPEND, RESUME, HOLD, RELEASE, RATE, KEEP_LAST, KEEP_WITHIN,
+	    KEEP_HOURLY, POLICY, RESERVE, GROW, ATTACH, POINTS, SLEEP, COMMIT, COMMIT_AMID,
+	    RECREATE, PLAIN, FLATTEN, LAST_OP = FLATTEN,
+	    /* Only in histories. */
+	    REMOVE, PAUSE, GO_ON, WHATS };
+
+struct op {
+	uint8_t what, view, disk;
+	uint32_t sectors;
+	uint64_t sector;		/* or a number */
+};
+
+struct script {
+	struct op *op;
+	long nr, max;
+};
+
+extern const char * const what_name[WHATS];
+
+void script_add(struct script *s, struct op op);
+void script_write(const struct script *s, const char *path);
+void script_read(struct script *s, const char *path);
+const char *op_text(const struct op *op, char *to, size_t size);
 
 /* model-history.c: what was said and done */
-enum what { WRITE, DSYNC_WRITE, BURST_WRITE, DISCARD, ZERO, FLUSH, POINT, DROP, FAILOVER, REVERT,
-	    TEST_START, TEST_STOP, SUSPEND, RESUME, COMMIT, REMOVE, HOLD, RELEASE, RATE, KEEP,
-	    GROW, PAUSE, GO_ON, ATTACH };
-
 struct event {
 	long op;
-	uint8_t what, view, disk;
+	uint8_t what, view, disk, writer;
+	bool ended;
 	int err;
 	uint64_t sector;
 	uint32_t sectors, seq;
 	uint64_t number;
+	double begun, end;
 };
 
 extern long at_op;
 extern pthread_mutex_t say_lock;
+extern __thread uint8_t writer;		/* which thread it is; 0 is the main one */
 
 void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 void note(enum what what, uint64_t number);
-void note_io(enum what what, int view, int disk, uint64_t sector, uint32_t sectors, uint32_t seq,
-	     int err);
+long note_begun(enum what what, int view, int disk, uint64_t sector, uint32_t sectors,
+		uint32_t seq);
+void note_ended(long event, int err);
 void history(int disk, uint64_t sector);
+void tell_write(const char *label, uint32_t seq, int disk, uint64_t sector);
 double now(void);
 
 /* model-stamp.c: chance, stamps, and images of what sectors hold */
@@ -84,7 +115,7 @@ uint64_t below(struct rng *r, uint64_t n);
 void *buffer(size_t bytes);
 void stamp_make(void *to, uint32_t seq, uint32_t disk, uint64_t sector);
 uint32_t stamp_read(const void *from, uint32_t disk, uint64_t sector);
-void stamp_tell(const void *from);
+void stamp_tell(const void *from, int disk, uint64_t sector);
 void stamp_fill(char *buf, uint32_t seq, int disk, uint64_t sector, uint32_t sectors);
 void image_new(struct image *im);
 void image_copy(struct image *to, const struct image *from);
@@ -96,6 +127,10 @@ void mismatch(const char *where, int disk, uint64_t sector, uint32_t want, const
 	__attribute__((noreturn));
 
 /* model-netlink.c: what is asked of the module */
+struct known {				/* a point */
+	uint64_t number, time;
+};
+
 extern char refusal[256];
 
 void family_find(void);
@@ -106,7 +141,7 @@ int setting(int type, uint64_t value, int bytes);
 int job_request(uint64_t id, uint32_t request);
 uint64_t job_moving(void);
 uint64_t system_number(int type);
-int points_list(uint64_t *numbers, int max);
+int points_list(struct known *points, int max);
 
 /* model-device.c: the devices above and below */
 struct disk {
@@ -131,6 +166,8 @@ void view_offline(int view);
 void command(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void detach(void);
 void attach(void);
+void create(void);
+void begin_anew(void);
 uint32_t part(int disk, uint64_t sector);
 void read_exact(int fd, void *buf, uint64_t sector, uint32_t sectors, const char *where);
 void store_add(const char *text);
@@ -140,23 +177,29 @@ void homes_compare(const struct image *want);
 void homes_plain(void);
 
 /* model-control.c: what can be asked for whatever I/O there is */
-extern bool online[VIEWS], held, suspended;
+extern bool online[VIEWS], held, suspended, committed, had_point;
 extern uint64_t base[VIEWS];
-extern uint32_t keep_last;
+extern long suspensions;
 
 void refused(const char *what, int code) __attribute__((noreturn));
 void must(const char *what, int code, int want);
 bool in_use(uint64_t number);
-bool retained(int i, int nr, uint64_t number);
-void view_begin(int view, uint64_t number);
+int view_begin(int view, uint64_t number);
 int view_end(int view);
-void do_hold(void);
-void do_rate(void);
-void do_keep(void);
+void set_hold(bool on);
+void set_rate(uint64_t rate);
+void set_suspended(bool on);
 void do_grow(void);
-void do_suspend(void);
 void unhindered(void);
 void settle(void);
+void control_anew(void);
+
+/* model-retain.c: settings, and the points that go by themselves */
+bool is_setting(enum what what);
+void set_setting(enum what what, uint64_t value);
+uint64_t now_real(void);
+void retain(const struct known *mine, int nr, uint64_t asked, bool *gone);
+void retain_anew(void);
 
 /* model-burst.c: asynchronous I/O */
 struct write {
@@ -165,19 +208,26 @@ struct write {
 	uint32_t sectors, seq;
 };
 
-void burst_init(void);
-void burst_submit(struct rng *r, unsigned int views);
-int burst_writes(int view, struct write *to);
-void burst_wait(struct rng *r);
+void async_init(void);
+void async_start(enum what what, int view, int disk, uint64_t sector, uint32_t sectors,
+		 uint32_t seq);
+int async_writes(int view, struct write *to);
+void async_wait(void);
+void async_wait_view(int view);
+void async_wait_place(int view, int disk, uint64_t sector, uint32_t sectors);
+
+/* model-choose.c: operations from the seed alone */
+uint32_t place(struct rng *r, int disk, uint64_t *sector);
+uint64_t choose_rate(struct rng *r);
+struct op choose_setting(struct rng *r);
+void choose(struct script *s);
+void choose_burst(struct script *s, struct rng *r, unsigned int views, int want);
+void choose_end(struct script *s);
 
 /* model-single.c: one operation after the other */
 extern struct image model[VIEWS];
-extern uint32_t last_seq;
 extern long nr_nospc, nr_refused, nr_written;
 
-void first_content(void);
-uint32_t place(struct rng *r, int disk, uint64_t *sector);
-int pick_view(struct rng *r, unsigned int views);
 void check_range(int view, int disk, uint64_t sector, uint32_t sectors);
 void check_all(int view);
 void learn(int view, int disk, uint64_t sector, uint32_t sectors, uint32_t seq, const char *what);
@@ -186,21 +236,29 @@ void single(void);
 /* model-point.c: recovery points and what each must show */
 extern int nr_points;
 
-void do_point(bool busy);
-void do_drop(bool busy);
-void do_begin(int view, bool busy);
-void do_end(int view, bool busy);
+void do_point(uint64_t label);
+void do_drop(uint64_t label);
+void do_begin(int view, uint64_t label);
+void do_end(int view, bool open);
 void points_compare(void);
 void points_check(void);
 void points_forget(void);
 
 /* model-end.c: how a run ends */
 extern enum end end;
+extern bool gone;
 
-void end_commit(void (*rest)(bool));
+void end_commit(struct rng *r, void (*rest)(bool));
 void end_committed(void);
-void end_flatten(void);
-void end_single(void);
+void end_flatten(struct rng *r);
+void do_commit(void);
+void do_commit_amid(void);
+void do_recreate(void);
+void do_plain(void);
+void do_flatten(void);
+
+/* model-shrink.c: the shortest script that still fails */
+void shrink(void);
 
 /* model-threads.c, model-order.c */
 void threads(void);

@@ -2,9 +2,18 @@
 /* Control: what can be asked of a system whatever I/O goes on. */
 #include "helper-model.h"
 
-bool online[VIEWS] = { [HEAD] = true }, held, suspended;
+bool online[VIEWS] = { [HEAD] = true }, held, suspended, committed, had_point;
+long suspensions;			/* and resumptions, so far */
 uint64_t base[VIEWS];			/* number of the point that a view shows */
-uint32_t keep_last;
+
+/* A new system: nothing of the old one is in force. */
+void control_anew(void)
+{
+	online[HEAD] = true;
+	online[LIVE] = online[TEST] = false;
+	held = suspended = committed = had_point = false;
+	retain_anew();
+}
 
 void refused(const char *what, int code)
 {
@@ -23,24 +32,22 @@ bool in_use(uint64_t number)
 	return (online[LIVE] && base[LIVE] == number) || (online[TEST] && base[TEST] == number);
 }
 
-/* When a point was made, does number @i of @nr older ones stay? */
-bool retained(int i, int nr, uint64_t number)
-{
-	return !keep_last || nr - i < (int)keep_last || in_use(number);
-}
-
-/* A view comes online at a point. */
-void view_begin(int view, uint64_t number)
+/*
+ * A view comes online at a point, the newest if @number is 0.  Return: the code
+ * of a refusal, or 0.
+ */
+int view_begin(int view, uint64_t number)
 {
 	int code = operation(view == LIVE ? DM_REPLICA_CMD_FAILOVER_INITIATE :
 			     DM_REPLICA_CMD_TEST_START, &number);
 
 	if (code)
-		refused(view == LIVE ? "failover" : "test failover", code);
+		return code;
 	note(view == LIVE ? FAILOVER : TEST_START, number);
 	online[view] = true;
 	base[view] = number;
 	view_open(view);
+	return 0;
 }
 
 /* Throw away what a view has written.  Return: the code of a refusal, or 0. */
@@ -56,43 +63,24 @@ int view_end(int view)
 	return code;
 }
 
-void do_hold(void)
+void set_hold(bool on)
 {
-	int code = vacuum_hold(!held);
+	int code = vacuum_hold(on);
 
 	if (code)
 		refused("vacuum", code);
-	held = !held;
-	note(held ? HOLD : RELEASE, 0);
+	held = on;
+	note(on ? HOLD : RELEASE, 0);
 }
 
-static void rate_set(uint64_t rate)
+/* None at all is 0, no limit ~0. */
+void set_rate(uint64_t rate)
 {
 	int code = setting(DM_REPLICA_A_SETTINGS_VACUUM_RATE, rate, 8);
 
 	if (code)
 		refused("rate of the vacuum", code);
 	note(RATE, rate);
-}
-
-/* None at all is rare: a store that is full stays so. */
-void do_rate(void)
-{
-	static const uint64_t rates[] = { 256 << 10, 1 << 20, 4 << 20, 16 << 20 };
-	int i = below(&rng, 10);
-
-	rate_set(i == 9 ? 0 : i < 4 ? rates[i] : ~0ULL);
-}
-
-void do_keep(void)
-{
-	uint32_t keep = below(&rng, 2) ? 0 : 1 + below(&rng, 6);
-	int code = setting(DM_REPLICA_A_SETTINGS_KEEP_LAST, keep, 4);
-
-	if (code)
-		refused("keep-last", code);
-	keep_last = keep;
-	note(KEEP, keep);
 }
 
 void do_grow(void)
@@ -113,23 +101,28 @@ void do_grow(void)
 	note(GROW, after);
 }
 
-void do_suspend(void)
+void set_suspended(bool on)
 {
-	int code = operation(suspended ? DM_REPLICA_CMD_REPLICATION_RESUME :
-			     DM_REPLICA_CMD_REPLICATION_SUSPEND, NULL);
+	int code = operation(on ? DM_REPLICA_CMD_REPLICATION_SUSPEND :
+			     DM_REPLICA_CMD_REPLICATION_RESUME, NULL);
 
+	if (committed || !had_point) {
+		must("suspend or resume that cannot be", code, DM_REPLICA_CODE_INVALID_STATE);
+		return;
+	}
 	if (code)
-		refused(suspended ? "resume" : "suspend", code);
-	note(suspended ? RESUME : SUSPEND, 0);
-	suspended = !suspended;
+		refused(on ? "suspend" : "resume", code);
+	note(on ? SUSPEND : RESUME, 0);
+	suspended = on;
+	suspensions++;
 }
 
 /* Nothing keeps the vacuum from its work any more. */
 void unhindered(void)
 {
 	if (held)
-		do_hold();
-	rate_set(~0ULL);
+		set_hold(false);
+	set_rate(~0ULL);
 }
 
 /* Wait until nothing is left in the store. */

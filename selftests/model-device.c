@@ -18,7 +18,7 @@ atomic_long nr_read, nr_compared;
 
 static struct {
 	const char *dm, *below;		/* a dm-linear device, and what it lies on */
-	uint64_t mib, max;
+	uint64_t mib, max, first;
 } store;
 
 /* NAME=HOME */
@@ -104,13 +104,14 @@ void disks_measure(void)
 
 void command(const char *fmt, ...)
 {
-	char line[512];
+	char line[2048];
 	va_list args;
 	int n;
 
 	va_start(args, fmt);
 	vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
+	fflush(stdout);
 	n = system(line);
 	if (n)
 		die("%s: status %d", line, n);
@@ -120,13 +121,62 @@ void command(const char *fmt, ...)
 void detach(void)
 {
 	command("%s detach %s", tool, name);
-	command("%s check %s >/tmp/model-check 2>&1 || { cat /tmp/model-check; false; }", tool,
-		name);
+	command("%s check %s >/tmp/%s-check 2>&1 || { cat /tmp/%s-check; false; }", tool, name,
+		name, name);
 }
 
 void attach(void)
 {
 	command("%s attach %s", tool, name);
+}
+
+static void store_length(void)
+{
+	command("dmsetup load %s --table '0 %llu linear %s 0' && dmsetup suspend %s && dmsetup resume %s",
+		store.dm, (unsigned long long)store.mib * 2048, store.below, store.dm, store.dm);
+}
+
+/* A new system over the same devices; the homes keep what they have. */
+void create(void)
+{
+	char list[1024] = "";
+	size_t len = 0;
+
+	for (int d = 0; d < nr_disks; d++)
+		len += snprintf(list + len, sizeof(list) - len, " --disk %s=%s", disks[d].disk,
+				disks[d].home);
+	command("%s create %s --uuid %s --chunk-size %s --force --store /dev/mapper/%s%s >/dev/null",
+		tool, name, uuid_text, chunk, store.dm, list);
+}
+
+static void home_zero(const char *home)
+{
+	uint64_t range[2] = { 0 };
+	int fd = open(home, O_RDWR | O_EXCL | O_CLOEXEC);
+
+	if (fd < 0 || ioctl(fd, BLKGETSIZE64, &range[1]) || ioctl(fd, BLKZEROOUT, range))
+		die("cannot zero %s: %m", home);
+	close(fd);
+}
+
+/*
+ * Whatever an earlier run has left is gone: the homes are zero, the store is as
+ * small as at first, the system is new and attached.
+ */
+void begin_anew(void)
+{
+	char path[256];
+
+	if (!access(disks[0].path[HEAD], F_OK))
+		command("%s detach %s", tool, name);
+	snprintf(path, sizeof(path), "/etc/dm-replica/systems.d/%s.conf", name);
+	unlink(path);
+	store.mib = store.first;
+	store_length();
+	for (int d = 0; d < nr_disks; d++)
+		home_zero(disks[d].home);
+	create();
+	attach();
 }
 
 /* How many sectors there are from this one on, for one I/O. */
@@ -154,7 +204,7 @@ void store_add(const char *text)
 
 	store.dm = strsep(&at, ":");
 	store.below = strsep(&at, ":");
-	store.mib = at ? strtoull(at, &at, 0) : 0;
+	store.mib = store.first = at ? strtoull(at, &at, 0) : 0;
 	store.max = at && *at == ':' ? strtoull(at + 1, NULL, 0) : 0;
 	if (store.max < store.mib || !store.mib)
 		die("not a store: %s", text);
@@ -169,8 +219,7 @@ bool store_ends(void)
 void store_lengthen(void)
 {
 	store.mib += GROWTH;
-	command("dmsetup load %s --table '0 %llu linear %s 0' && dmsetup suspend %s && dmsetup resume %s",
-		store.dm, (unsigned long long)store.mib * 2048, store.below, store.dm, store.dm);
+	store_length();
 }
 
 /* Without the module, byte for byte. */
@@ -202,8 +251,6 @@ void homes_plain(void)
 	snprintf(path, sizeof(path), "/etc/dm-replica/systems.d/%s.conf", name);
 	if (!access(path, F_OK))
 		die("%s is still there", path);
-	if (!store.dm)
-		return;
 	snprintf(path, sizeof(path), "/dev/mapper/%s", store.dm);
 	fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
 	if (fd < 0)

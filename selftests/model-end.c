@@ -6,16 +6,20 @@
 #include "helper-model.h"
 
 enum end end = ENDS;
+bool gone;				/* no system is attached any more */
 
 static atomic_bool stop, rest, resting;
 
 /* The guest: writes and reads without pause, whatever happens. */
 static void *guest(void *arg)
 {
+	struct script s = { 0 };
+	uint32_t seq = 0x40000000;
 	struct rng r;
 
 	(void)arg;
 	rng_init(&r, seed * 100 + 7);
+	writer = 1;
 	while (!stop) {
 		if (rest) {
 			resting = true;
@@ -23,9 +27,14 @@ static void *guest(void *arg)
 			continue;
 		}
 		resting = false;
-		burst_submit(&r, ONLY(LIVE));
-		burst_wait(&r);
+		s.nr = 0;
+		choose_burst(&s, &r, ONLY(LIVE), 2 + below(&r, BURST - 2));
+		for (long i = 0; i < s.nr; i++)
+			async_start(s.op[i].what, LIVE, s.op[i].disk, s.op[i].sector,
+				    s.op[i].sectors, ++seq);
+		async_wait();
 	}
+	free(s.op);
 	return NULL;
 }
 
@@ -52,16 +61,16 @@ static bool asked_job(uint64_t id, uint32_t what)
 	return !code;
 }
 
-static void pause_job(uint64_t id)
+static void pause_job(struct rng *r, uint64_t id)
 {
 	uint64_t before, after;
 
 	if (!asked_job(id, DM_REPLICA_JOB_REQUEST_SUSPEND))
 		return;
 	note(PAUSE, id);
-	usleep(1000 * below(&rng, 200));
+	usleep(1000 * below(r, 200));
 	before = system_number(DM_REPLICA_A_SYSTEM_VERSIONS);
-	usleep(1000 * below(&rng, 100));
+	usleep(1000 * below(r, 100));
 	after = system_number(DM_REPLICA_A_SYSTEM_VERSIONS);
 	if (asked_job(id, DM_REPLICA_JOB_REQUEST_START))
 		note(GO_ON, before - after);
@@ -90,7 +99,7 @@ static void reattach(void (*resting_io)(bool on))
 	resting_io(false);
 }
 
-static void wait_home(void (*resting_io)(bool on))
+static void wait_home(struct rng *r, void (*resting_io)(bool on))
 {
 	double until = now() + 60;
 	uint64_t id;
@@ -100,23 +109,23 @@ static void wait_home(void (*resting_io)(bool on))
 		if (now() > until)
 			die("job %llu does not end: %llu versions are left", (unsigned long long)id,
 			    (unsigned long long)system_number(DM_REPLICA_A_SYSTEM_VERSIONS));
-		usleep(1000 * below(&rng, 60));
+		usleep(1000 * below(r, 60));
 		if (++nr == 12)
 			unhindered();
 		if (nr >= 12)
 			continue;
-		switch (below(&rng, 10)) {
+		switch (below(r, 10)) {
 		case 0 ... 2:
-			pause_job(id);
+			pause_job(r, id);
 			break;
 		case 3:
 			cancel_job(id);
 			break;
 		case 4 ... 5:
-			do_rate();
+			set_rate(choose_rate(r));
 			break;
 		case 6:
-			do_hold();
+			set_hold(!held);
 			break;
 		case 7:
 			if (nr < 9)
@@ -126,21 +135,28 @@ static void wait_home(void (*resting_io)(bool on))
 	}
 }
 
-/*
- * The live view becomes the disk while its I/O goes on in other threads, which
- * @resting_io keeps off the devices; in the end home holds all.
- */
-void end_commit(void (*resting_io)(bool on))
+/* From now on the live view is the disk. */
+static void commit(void)
 {
-	int code;
+	int code = operation(DM_REPLICA_CMD_FAILOVER_COMMIT, NULL);
 
-	do_rate();
-	code = operation(DM_REPLICA_CMD_FAILOVER_COMMIT, NULL);
 	if (code)
 		refused("commit", code);
 	note(COMMIT, base[LIVE]);
 	online[HEAD] = suspended = false;
-	wait_home(resting_io);
+	suspensions++;
+	committed = true;
+}
+
+/*
+ * The live view becomes the disk while its I/O goes on in other threads, which
+ * @resting_io keeps off the devices; in the end home holds all.
+ */
+void end_commit(struct rng *r, void (*resting_io)(bool on))
+{
+	set_rate(choose_rate(r));
+	commit();
+	wait_home(r, resting_io);
 	unhindered();
 	/*
 	 * I/O goes on and nothing comes back to the store; but a write may hold a
@@ -159,7 +175,8 @@ void end_commit(void (*resting_io)(bool on))
 /* What is not possible any more. */
 void end_committed(void)
 {
-	uint64_t none[1], number = 0;
+	struct known none[1];
+	uint64_t number = 0;
 
 	if (points_list(none, 1))
 		die("there are points after a commit");
@@ -172,49 +189,65 @@ void end_committed(void)
 	     DM_REPLICA_CODE_INVALID_STATE);
 }
 
-static void commit_single(void)
+/* Return: true if a commit was refused, as it had to be. */
+static bool cannot_commit(void)
 {
+	if (!committed && online[LIVE] && !online[TEST])
+		return false;
+	must("commit that cannot be", operation(DM_REPLICA_CMD_FAILOVER_COMMIT, NULL),
+	     committed || !online[LIVE] ? DM_REPLICA_CODE_INVALID_STATE :
+	     DM_REPLICA_CODE_IN_USE);
+	return true;
+}
+
+/* And nothing more: life goes on while it moves home. */
+void do_commit(void)
+{
+	if (cannot_commit())
+		return;
+	async_wait_view(HEAD);
+	commit();
+	view_close(HEAD);
+	points_forget();
+}
+
+/* And wait, with I/O, until all is at home. */
+void do_commit_amid(void)
+{
+	struct rng r;
 	pthread_t tid;
 
-	if (online[LIVE] && online[TEST])
-		must("commit beside a test", operation(DM_REPLICA_CMD_FAILOVER_COMMIT, NULL),
-		     DM_REPLICA_CODE_IN_USE);
-	if (online[TEST])
-		do_end(TEST, true);
-	if (!online[LIVE]) {
-		if (!nr_points)
-			do_point(true);
-		do_begin(LIVE, true);
-	}
+	if (cannot_commit())
+		return;
+	async_wait();
+	rng_init(&r, seed * 100 + 8);
 	if (pthread_create(&tid, NULL, guest, NULL))
 		die("no thread");
-	end_commit(guest_rest);
+	end_commit(&r, guest_rest);
 	stop = true;
 	pthread_join(tid, NULL);
+	stop = false;
 	settle();
 	view_close(HEAD);
 	points_forget();
 	end_committed();
 	check_all(LIVE);
-	view_close(LIVE);
-	detach();
-	homes_compare(&model[LIVE]);
 }
 
 /* The relationship ends, and what the head shows is to be at home. */
-void end_flatten(void)
+void end_flatten(struct rng *r)
 {
-	bool again = below(&rng, 2);
+	bool again = below(r, 2);
 
 	must("removal while a device is open", remove_flatten(), DM_REPLICA_CODE_IN_USE);
 	view_close(HEAD);
 	unhindered();
 	if (again)
-		must("rate", setting(DM_REPLICA_A_SETTINGS_VACUUM_RATE, 2 << 20, 8), 0);
+		set_rate(2 << 20);
 	note(REMOVE, 0);
 	if (again) {
 		command("%s remove %s --flatten --yes --no-wait >/dev/null", tool, name);
-		if (below(&rng, 2)) {
+		if (below(r, 2)) {
 			detach();
 			/* 8: all is at home already, there is nothing to attach. */
 			command("%s attach %s || [ $? = 8 ]", tool, name);
@@ -224,30 +257,76 @@ void end_flatten(void)
 	homes_plain();
 }
 
-static void drop_all(void)
+static void failovers_end(void)
 {
-	while (nr_points)
-		do_drop(true);
-	unhindered();
-	settle();
-	check_all(HEAD);
-	view_close(HEAD);
-	detach();
+	async_wait();
+	if (suspended)
+		set_suspended(false);
+	for (int v = LIVE; v <= TEST; v++)
+		if (online[v])
+			do_end(v, false);
 }
 
-void end_single(void)
+/* Nothing is left but the homes; they hold what was shown last. */
+static void take_apart(void)
 {
-	if (end == END_COMMIT)
-		return commit_single();
-	if (online[TEST])
-		do_end(TEST, true);
-	if (online[LIVE])
-		do_end(LIVE, true);
-	points_check();
-	check_all(HEAD);
-	if (end == END_FLATTEN)
-		end_flatten();
-	else
-		drop_all();
+	struct rng r;
+
+	rng_init(&r, seed * 100 + 9);
+	if (committed) {
+		async_wait();
+		unhindered();
+		settle();
+		end_committed();
+		check_all(LIVE);
+		view_close(LIVE);
+		note(REMOVE, 0);
+		command("%s remove %s --yes >/dev/null", tool, name);
+		homes_plain();
+		image_copy(&model[HEAD], &model[LIVE]);
+	} else {
+		failovers_end();
+		points_check();
+		points_forget();
+		check_all(HEAD);
+		end_flatten(&r);
+	}
 	homes_compare(&model[HEAD]);
+}
+
+void do_flatten(void)
+{
+	take_apart();
+	gone = true;
+}
+
+void do_recreate(void)
+{
+	take_apart();
+	create();
+	attach();
+	note(RECREATE, 0);
+	control_anew();
+	view_open(HEAD);
+}
+
+/* All is at home in the end, and the module can go. */
+void do_plain(void)
+{
+	int view = committed ? LIVE : HEAD;
+
+	if (!committed) {
+		failovers_end();
+		points_check();
+		while (nr_points)
+			do_drop(0);
+	}
+	async_wait();
+	unhindered();
+	settle();
+	check_all(view);
+	view_close(view);
+	detach();
+	homes_compare(&model[view]);
+	gone = true;
 }

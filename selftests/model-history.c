@@ -5,16 +5,10 @@
 #include <stdarg.h>
 #include <time.h>
 
-static const char * const what_name[] = {
-	"write", "dsync write", "burst write", "discard", "zeroes", "fsync", "point", "drop",
-	"failover", "revert", "test failover", "stop test", "suspend", "resume", "commit",
-	"remove", "hold", "release", "rate", "keep last", "grow", "pause", "go on",
-	"detach+attach",
-};
-
 static struct event *events;
 static long nr_events, max_events;
 pthread_mutex_t say_lock = PTHREAD_MUTEX_INITIALIZER;
+__thread uint8_t writer;
 long at_op;
 
 double now(void)
@@ -35,6 +29,7 @@ void say(const char *fmt, ...)
 	fflush(stdout);
 }
 
+/* The first to find something wrong tells it; say_lock is never let go again. */
 void die(const char *fmt, ...)
 {
 	va_list args;
@@ -49,9 +44,10 @@ void die(const char *fmt, ...)
 	_exit(1);
 }
 
-static void event_add(const struct event *what)
+static long event_add(const struct event *what)
 {
 	struct event *e;
+	long at;
 
 	pthread_mutex_lock(&say_lock);
 	if (nr_events == max_events) {
@@ -60,10 +56,13 @@ static void event_add(const struct event *what)
 		if (!events)
 			abort();
 	}
-	e = &events[nr_events++];
+	at = nr_events++;
+	e = &events[at];
 	*e = *what;
 	e->op = at_op;
+	e->begun = now();
 	pthread_mutex_unlock(&say_lock);
+	return at;
 }
 
 void note(enum what what, uint64_t number)
@@ -71,20 +70,56 @@ void note(enum what what, uint64_t number)
 	event_add(&(struct event){ .what = what, .number = number });
 }
 
-void note_io(enum what what, int view, int disk, uint64_t sector, uint32_t sectors, uint32_t seq,
-	     int err)
+/* I/O is asked for.  Return: what note_ended() wants to know. */
+long note_begun(enum what what, int view, int disk, uint64_t sector, uint32_t sectors,
+		uint32_t seq)
 {
-	event_add(&(struct event){ .what = what, .view = view, .disk = disk, .sector = sector,
-				   .sectors = sectors, .seq = seq, .err = err });
+	return event_add(&(struct event){ .what = what, .view = view, .disk = disk,
+					  .sector = sector, .sectors = sectors, .seq = seq,
+					  .writer = writer });
 }
 
-static void tell_io(const struct event *e, uint64_t sector)
+void note_ended(long event, int err)
 {
-	say("#   op %ld: %s %s disk %u, sectors %llu..%llu, number %u%s%s%s\n", e->op,
-	    what_name[e->what], view_name[e->view], e->disk, (unsigned long long)e->sector,
-	    (unsigned long long)(e->sector + e->sectors - 1), e->seq, e->err ? ", " : "",
-	    e->err ? strerror(e->err) : "",
-	    e->sector <= sector && sector < e->sector + e->sectors ? "" : " (not this sector)");
+	pthread_mutex_lock(&say_lock);
+	events[event].err = err;
+	events[event].end = now();
+	events[event].ended = true;
+	pthread_mutex_unlock(&say_lock);
+}
+
+static void tell_io(const struct event *e, const char *more)
+{
+	double t = now();
+
+	say("op %ld, %s %s %s %llu+%u, number %u, thread %u, begun %.3f s ago, ", e->op,
+	    what_name[e->what], view_name[e->view], disks[e->disk].disk,
+	    (unsigned long long)e->sector, e->sectors, e->seq, e->writer, t - e->begun);
+	if (e->ended)
+		say("ended %.3f s ago%s%s%s\n", t - e->end, e->err ? " with: " : "",
+		    e->err ? strerror(e->err) : "", more);
+	else
+		say("still under way%s\n", more);
+}
+
+/* The write that has this number; @label says what it is here. */
+void tell_write(const char *label, uint32_t seq, int disk, uint64_t sector)
+{
+	const struct event *e;
+
+	if (!seq) {
+		say("#   %s: zeroes\n", label);
+		return;
+	}
+	for (e = events + nr_events; e-- > events;) {
+		if (e->what > LAST_WRITING || e->seq != seq || e->disk != disk ||
+		    sector < e->sector || sector >= e->sector + e->sectors)
+			continue;
+		say("#   %s: ", label);
+		tell_io(e, "");
+		return;
+	}
+	say("#   %s: write %u, which this run has not made there\n", label, seq);
 }
 
 /* say_lock is held where there are threads. */
@@ -94,18 +129,20 @@ void history(int disk, uint64_t sector)
 	long i, shown = 0;
 
 	say("# what happened to its block, and to all, newest first:\n");
-	for (i = nr_events - 1; i >= 0 && shown < 80; i--) {
+	for (i = nr_events - 1; i >= 0 && shown < 60; i--) {
 		const struct event *e = &events[i];
 
-		if (e->what == FLUSH)
-			continue;
-		if (e->what > FLUSH)
+		if (e->what > LAST_IO) {
 			say("#   op %ld: %s %llu\n", e->op, what_name[e->what],
 			    (unsigned long long)e->number);
-		else if (e->disk == disk && e->sector < block + 8 && e->sector + e->sectors > block)
-			tell_io(e, sector);
-		else
+		} else if (e->what <= LAST_WRITING && e->disk == disk &&
+			   e->sector < block + 8 && e->sector + e->sectors > block) {
+			say("#   ");
+			tell_io(e, e->sector <= sector && sector < e->sector + e->sectors ? "" :
+				   " (not this sector)");
+		} else {
 			continue;
+		}
 		shown++;
 	}
 }

@@ -248,7 +248,7 @@ uint64_t system_number(int type)
 }
 
 struct list {
-	uint64_t *numbers;
+	struct known *points;
 	int nr, max;
 };
 
@@ -256,14 +256,16 @@ static void take_point(void *at, int len, void *arg)
 {
 	struct list *l = arg;
 
-	if (l->nr < l->max)
-		l->numbers[l->nr++] = number(attr(at, len, DM_REPLICA_A_POINT_NUMBER));
+	if (l->nr == l->max)
+		return;
+	l->points[l->nr].number = number(attr(at, len, DM_REPLICA_A_POINT_NUMBER));
+	l->points[l->nr++].time = number(attr(at, len, DM_REPLICA_A_POINT_TIME));
 }
 
-/* The numbers of all points, oldest first.  Return: how many. */
-int points_list(uint64_t *numbers, int max)
+/* All points, oldest first.  Return: how many. */
+int points_list(struct known *points, int max)
 {
-	struct list l = { numbers, 0, max };
+	struct list l = { points, 0, max };
 	struct request r;
 	int code;
 

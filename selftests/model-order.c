@@ -37,6 +37,7 @@ static void *lane_main(void *arg)
 	char *buf = buffer(8 * SECTOR);
 	struct rng r;
 
+	writer = lane + 1;
 	rng_init(&r, seed * 100 + lane);
 	for (uint32_t seq = 1; !stop; seq++) {
 		uint64_t s = lane_sector(lane, seq);
@@ -67,7 +68,7 @@ static uint32_t shown(int view, int d, int lane)
 		read_exact(disks[d].fd[view], cmp_buf, s, 1, disks[d].path[view]);
 		seq = stamp_read(cmp_buf, d, s);
 		if (seq == SEQ_BAD || (seq && seq % PLACES != i)) {
-			stamp_tell(cmp_buf);
+			stamp_tell(cmp_buf, d, s);
 			die("no number of lane %d in sector %llu of %s", lane,
 			    (unsigned long long)s, disks[d].path[view]);
 		}
@@ -79,7 +80,8 @@ static uint32_t shown(int view, int d, int lane)
 
 static void check_instant(const struct instant *p, int view)
 {
-	view_begin(view, p->number);
+	if (view_begin(view, p->number))
+		die("point %llu: %s", (unsigned long long)p->number, refusal);
 	for (int lane = 0; lane < LANES; lane++) {
 		uint32_t before = p->hi[lane];
 
@@ -145,7 +147,7 @@ void order(void)
 			break;
 		usleep(1000 * below(&rng, 20));
 		if (below(&rng, 20) == 0)
-			do_hold();
+			set_hold(!held);
 		instant_make();
 		if (below(&rng, CHECKED) == 0)
 			check_instant(&instants[below(&rng, nr_instants)],

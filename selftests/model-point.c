@@ -3,7 +3,8 @@
 #include "helper-model.h"
 
 struct point {
-	uint64_t number;
+	uint64_t label;			/* the script's number of it */
+	struct known known;
 	struct image image;
 	/* What a sector may hold also: a write was on its way when it was made. */
 	struct write maybe[BURST];
@@ -26,70 +27,94 @@ void points_forget(void)
 		point_gone(0);
 }
 
-/* Are there the points that there should be? */
-void points_compare(void)
+/* Are there the points that there should be?  @asked: when the last was, if it is new. */
+static void compare(uint64_t asked)
 {
-	uint64_t numbers[2 * MAX_POINTS];
-	int nr = points_list(numbers, 2 * MAX_POINTS), i;
+	struct known mine[MAX_POINTS + 1];
+	bool lost[MAX_POINTS + 1];
 
-	for (i = 0; i < nr && i < nr_points; i++)
-		if (numbers[i] != points[i].number)
-			die("point %d of the list is %llu, not %llu", i,
-			    (unsigned long long)numbers[i], (unsigned long long)points[i].number);
-	if (nr != nr_points)
-		die("there are %d points, not %d", nr, nr_points);
+	for (int i = 0; i < nr_points; i++)
+		mine[i] = points[i].known;
+	retain(mine, nr_points, asked, lost);
+	for (int i = nr_points; i--;)
+		if (lost[i])
+			point_gone(i);
 }
 
-void do_point(bool busy)
+void points_compare(void)
 {
-	struct point p = { 0 };
-	int code, i;
+	compare(0);
+}
 
-	if (nr_points == MAX_POINTS)
+/* The point that is called so, NULL if it is gone; 0 is the newest. */
+static struct point *point_find(uint64_t label)
+{
+	compare(0);
+	if (!label && nr_points)
+		return &points[nr_points - 1];
+	for (int i = 0; i < nr_points; i++)
+		if (points[i].label == label)
+			return &points[i];
+	return NULL;
+}
+
+void do_point(uint64_t label)
+{
+	struct point p = { .label = label };
+	struct known list[2 * MAX_POINTS];
+	uint64_t asked;
+	int code;
+
+	/* As many as are remembered: the oldest goes that no failover runs from. */
+	for (int i = 0; nr_points == MAX_POINTS; i++)
+		do_drop(points[i].label);
+	compare(0);
+	p.nr_maybe = async_writes(HEAD, p.maybe);
+	asked = now_real();
+	code = operation(DM_REPLICA_CMD_POINT_NEW, &p.known.number);
+	if (suspended || committed) {
+		must("point that cannot be", code, DM_REPLICA_CODE_INVALID_STATE);
 		return;
-	if (busy)
-		burst_submit(&rng, ALL_VIEWS);
-	code = operation(DM_REPLICA_CMD_POINT_NEW, &p.number);
-	if (suspended) {
-		must("point while suspended", code, DM_REPLICA_CODE_INVALID_STATE);
-		goto out;
 	}
 	if (code)
 		refused("point", code);
-	note(POINT, p.number);
+	note(POINT, p.known.number);
+	had_point = true;
+	code = points_list(list, 2 * MAX_POINTS);
+	if (!code || list[code - 1].number != p.known.number)
+		die("the point just made is not the last of the list");
+	p.known.time = list[code - 1].time;
 	image_new(&p.image);
 	image_copy(&p.image, &model[HEAD]);
-	if (busy)
-		p.nr_maybe = burst_writes(HEAD, p.maybe);
-	for (i = nr_points, code = nr_points; i--;)
-		if (!retained(i, code, points[i].number))
-			point_gone(i);
 	points[nr_points++] = p;
-out:
-	if (busy)
-		burst_wait(&rng);
+	compare(asked);
 }
 
-void do_drop(bool busy)
+void do_drop(uint64_t label)
 {
-	int i, code;
+	struct point *p = point_find(label);
+	uint64_t number;
+	int code;
 
-	if (!nr_points)
+	if (!p)
 		return;
-	i = below(&rng, nr_points);
-	if (busy)
-		burst_submit(&rng, ALL_VIEWS);
-	code = operation(DM_REPLICA_CMD_POINT_DEL, &points[i].number);
-	if (in_use(points[i].number)) {
+	number = p->known.number;
+	code = operation(DM_REPLICA_CMD_POINT_DEL, &number);
+	if (in_use(number)) {
 		must("drop of a point in use", code, DM_REPLICA_CODE_IN_USE);
-	} else {
-		if (code)
-			refused("drop", code);
-		note(DROP, points[i].number);
-		point_gone(i);
+		return;
 	}
-	if (busy)
-		burst_wait(&rng);
+	/* It may have been given up this moment. */
+	if (code == DM_REPLICA_CODE_NOT_FOUND) {
+		compare(0);
+		if (p < points + nr_points && p->known.number == number)
+			refused("drop", code);
+		return;
+	}
+	if (code)
+		refused("drop", code);
+	note(DROP, number);
+	point_gone(p - points);
 }
 
 static bool may_be(const struct point *p, int disk, uint64_t sector, uint32_t seq)
@@ -120,90 +145,89 @@ static void check_part(struct point *p, int view, int d, uint64_t s, uint32_t n)
 	}
 }
 
-/* The view has just come online, at this point: all of it, or here and there. */
+/* The view has just come online, at this point. */
 static void check_point(struct point *p, int view, bool whole)
 {
-	uint64_t s;
-	uint32_t n;
-	int i, d;
-
-	for (i = 0; i < p->nr_maybe; i++)
+	for (int i = 0; i < p->nr_maybe; i++)
 		check_part(p, view, p->maybe[i].disk, p->maybe[i].sector, p->maybe[i].sectors);
 	p->nr_maybe = 0;
-	if (whole) {
-		for (d = 0; d < nr_disks; d++)
-			for (s = 0; s < disks[d].sectors; s += MAX_SECTORS)
-				check_part(p, view, d, s, part(d, s));
-		atomic_fetch_add(&nr_compared, 1);
+	if (!whole)
 		return;
-	}
-	for (i = 0; i < 8; i++) {
-		d = below(&rng, nr_disks);
-		n = place(&rng, d, &s);
-		check_part(p, view, d, s, n);
-	}
+	for (int d = 0; d < nr_disks; d++)
+		for (uint64_t s = 0; s < disks[d].sectors; s += MAX_SECTORS)
+			check_part(p, view, d, s, part(d, s));
+	atomic_fetch_add(&nr_compared, 1);
 }
 
-static int begin_cmd(int view)
+static void cannot_begin(int view)
 {
-	return view == LIVE ? DM_REPLICA_CMD_FAILOVER_INITIATE : DM_REPLICA_CMD_TEST_START;
+	uint64_t none = 0;
+
+	must("failover that cannot be",
+	     operation(view == LIVE ? DM_REPLICA_CMD_FAILOVER_INITIATE :
+		       DM_REPLICA_CMD_TEST_START, &none), DM_REPLICA_CODE_INVALID_STATE);
 }
 
 /* A failover or a test, at any point. */
-void do_begin(int view, bool busy)
+void do_begin(int view, uint64_t label)
 {
-	int i = nr_points ? below(&rng, nr_points) : 0;
-	uint64_t number = nr_points ? points[i].number : 0;
+	struct point *p = point_find(label);
+	uint64_t number;
+	int code;
 
-	if (!nr_points || online[view]) {
-		must("failover that cannot be", operation(begin_cmd(view), &number),
-		     DM_REPLICA_CODE_INVALID_STATE);
+	if (!nr_points || online[view] || committed)
+		return cannot_begin(view);
+	if (!p)
 		return;
+	number = p->known.number;
+	code = view_begin(view, label ? number : 0);
+	if (code == DM_REPLICA_CODE_NOT_FOUND) {
+		compare(0);
+		if (p >= points + nr_points || p->known.number != number)
+			return;
 	}
-	if (busy)
-		burst_submit(&rng, ALL_VIEWS & ~ONLY(view));
-	view_begin(view, number);
-	/* Half of the time while the others are written. */
-	if (busy && below(&rng, 2))
-		burst_wait(&rng), busy = false;
-	check_point(&points[i], view, below(&rng, 12) == 0);
-	image_copy(&model[view], &points[i].image);
-	if (busy)
-		burst_wait(&rng);
+	if (code)
+		refused(view == LIVE ? "failover" : "test failover", code);
+	if (base[view] != number)
+		die("the failover is to point %llu, not %llu", (unsigned long long)base[view],
+		    (unsigned long long)number);
+	check_point(p, view, false);
+	image_copy(&model[view], &p->image);
 }
 
-/* The end of a failover or a test. */
-void do_end(int view, bool busy)
+/* The end of a failover or a test; @open: it is tried with the devices open. */
+void do_end(int view, bool open)
 {
-	if (!online[view]) {
+	if (!online[view] || (committed && view == LIVE)) {
 		must("end of a failover that is not", view_end(view), DM_REPLICA_CODE_INVALID_STATE);
 		return;
 	}
-	if (below(&rng, 40) == 0)
+	if (open) {
 		must("end of a failover while it is open", view_end(view),
 		     DM_REPLICA_CODE_IN_USE);
-	if (below(&rng, 6) == 0)
-		check_all(view);
+		return;
+	}
+	async_wait_view(view);
 	view_close(view);
-	if (busy)
-		burst_submit(&rng, ALL_VIEWS & ~ONLY(view));
 	must("end of a failover", view_end(view), 0);
-	if (busy)
-		burst_wait(&rng);
-	if (below(&rng, 8) == 0)
-		view_offline(view);
+	view_offline(view);
 }
 
 /* Each of them, whole, by the way of one view or the other. */
 void points_check(void)
 {
-	points_compare();
+	compare(0);
 	for (int i = 0; i < nr_points; i++) {
-		int view = i & 1 ? LIVE : TEST;
+		int view = i & 1 ? LIVE : TEST, code;
+		uint64_t number = points[i].known.number;
 
-		view_begin(view, points[i].number);
+		code = view_begin(view, number);
+		if (code)
+			refused("failover to each point", code);
 		check_point(&points[i], view, true);
 		view_close(view);
 		must("end of a failover", view_end(view), 0);
+		if (points[i].known.number != number)
+			die("a point has gone while it was in use");
 	}
 }

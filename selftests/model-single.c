@@ -1,52 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The single mode: one operation after the other, some of them amid a burst. */
+/*
+ * The single mode: one operation after the other, some of them amid I/O that is
+ * under way.  Which ones is a script, written down or from the seed; what each
+ * does to the model is here.
+ */
 #include "helper-model.h"
 
+#include <fcntl.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 
 struct image model[VIEWS];
-uint32_t last_seq = 1;
 long nr_nospc, nr_refused, nr_written;
 
-int pick_view(struct rng *r, unsigned int views)
-{
-	int of[VIEWS], nr = 0;
-
-	for (int v = 0; v < VIEWS; v++)
-		if (online[v] && (views & ONLY(v)))
-			of[nr++] = v;
-	return nr ? of[below(r, nr)] : -1;
-}
-
-/* A place: mostly where others have been. */
-uint32_t place(struct rng *r, int disk, uint64_t *sector)
-{
-	uint64_t size = disks[disk].sectors, at;
-	uint32_t n = 1 + below(r, 1U << below(r, 8));
-
-	if (below(r, 40) == 0)
-		n = 1 + below(r, MAX_SECTORS);
-	if (below(r, 10) < 7)
-		at = (below(r, 3) * size / 3) + below(r, 1024);
-	else if (below(r, 8))
-		at = below(r, size);
-	else
-		at = size - 1 - below(r, 12);
-	if (below(r, 3) == 0) {
-		at &= ~7ULL;
-		n = (n + 7) & ~7U;
-	}
-	if (at >= size)
-		at = size - 1;
-	if (at + n > size)
-		n = size - at;
-	*sector = at;
-	return n;
-}
+static long nr_skipped;
 
 void check_range(int view, int disk, uint64_t sector, uint32_t sectors)
 {
+	async_wait_place(view, disk, sector, sectors);
 	read_exact(disks[disk].fd[view], cmp_buf, sector, sectors, disks[disk].path[view]);
 	image_compare(&model[view], view_name[view], disk, sector, sectors, cmp_buf);
 }
@@ -59,8 +31,8 @@ void check_all(int view)
 	atomic_fetch_add(&nr_compared, 1);
 }
 
-/* After something that may have been done or not, in every sector for itself. */
-void learn(int view, int disk, uint64_t sector, uint32_t sectors, uint32_t seq, const char *what)
+static void learn_part(int view, int disk, uint64_t sector, uint32_t sectors, uint32_t seq,
+		       const char *what)
 {
 	uint32_t *want = model[view].seq[disk], got, i;
 
@@ -76,254 +48,283 @@ void learn(int view, int disk, uint64_t sector, uint32_t sectors, uint32_t seq, 
 	}
 }
 
-/* Of a write, @err being why it failed, or 0.  Return: true if it is done. */
-static bool verdict(int view, int disk, uint64_t s, uint32_t n, uint32_t seq, int err,
-		    const char *what)
+/* After something that may have been done or not, in every sector for itself. */
+void learn(int view, int disk, uint64_t sector, uint32_t sectors, uint32_t seq, const char *what)
 {
-	bool off = view == HEAD && suspended;
-	uint32_t i, len;
+	for (uint32_t i = 0, n; i < sectors; i += n) {
+		n = sectors - i < MAX_SECTORS ? sectors - i : MAX_SECTORS;
+		learn_part(view, disk, sector + i, n, seq, what);
+	}
+}
+
+/* Of a write, @err being why it failed, or 0.  Return: true if it is done. */
+static bool verdict(const struct op *o, int err)
+{
+	bool off = o->view == HEAD && suspended;
 
 	if (!err && off)
-		die("a %s while replication is suspended went through", what);
-	if (!err || (err == ENODEV && off)) {
-		if (err)
-			nr_refused++;
-		return !err;
+		die("a %s while replication is suspended went through", what_name[o->what]);
+	if (!err)
+		return true;
+	if (err == ENODEV && off) {
+		nr_refused++;
+		return false;
 	}
 	if (err != ENOSPC)
-		die("%s of %u sectors at %llu of %s: %s", what, n, (unsigned long long)s,
-		    disks[disk].path[view], strerror(err));
+		die("%s of %u sectors at %llu of %s: %s", what_name[o->what], o->sectors,
+		    (unsigned long long)o->sector, disks[o->disk].path[o->view], strerror(err));
 	nr_nospc++;
-	for (i = 0; i < n; i += len) {
-		len = n - i < MAX_SECTORS ? n - i : MAX_SECTORS;
-		learn(view, disk, s + i, len, seq, what);
-	}
+	learn(o->view, o->disk, o->sector, o->sectors,
+	      o->what == ZEROES || o->what == PUNCH || o->what == DISCARD ? 0 : at_op,
+	      what_name[o->what]);
 	return false;
 }
 
-static bool write_at(int view, int d, uint64_t s, uint32_t n, bool sync)
+static bool do_write(const struct op *o)
 {
-	uint32_t seq = ++last_seq;
+	long event = note_begun(o->what, o->view, o->disk, o->sector, o->sectors, at_op);
+	bool sync = o->what == FUA || o->what == STORM;
+	const struct disk *d = &disks[o->disk];
 	ssize_t r;
 	int err;
 
-	stamp_fill(io_buf, seq, d, s, n);
-	r = pwrite(sync ? disks[d].sync[view] : disks[d].fd[view], io_buf, n * SECTOR, s * SECTOR);
+	stamp_fill(io_buf, at_op, o->disk, o->sector, o->sectors);
+	r = pwrite(sync ? d->sync[o->view] : d->fd[o->view], io_buf, o->sectors * SECTOR,
+		   o->sector * SECTOR);
 	/* Short: the rest had no room. */
-	err = r < 0 ? errno : r == (ssize_t)n * SECTOR ? 0 : ENOSPC;
-	note_io(sync ? DSYNC_WRITE : WRITE, view, d, s, n, seq, err);
-	if (!verdict(view, d, s, n, seq, err, "write"))
+	err = r < 0 ? errno : r == (ssize_t)o->sectors * SECTOR ? 0 : ENOSPC;
+	note_ended(event, err);
+	if (!verdict(o, err))
 		return false;
-	image_set(&model[view], d, s, n, seq);
-	nr_written += n;
+	image_set(&model[o->view], o->disk, o->sector, o->sectors, at_op);
+	nr_written += o->sectors;
 	return true;
 }
 
-static void do_write(void)
+/* In pieces of so many sectors. */
+static void do_pieces(struct op o, uint32_t piece)
 {
-	int view = pick_view(&rng, ALL_VIEWS), d = below(&rng, nr_disks);
-	uint64_t s;
-	uint32_t n = place(&rng, d, &s);
+	uint64_t end_at = o.sector + o.sectors;
 
-	write_at(view, d, s, n, below(&rng, 8) == 0);
-	if (below(&rng, 4) == 0)
-		check_range(view, d, s, n);
-}
-
-/* A log block each: the ring goes round. */
-static void do_storm(void)
-{
-	int view = pick_view(&rng, ALL_VIEWS), d = below(&rng, nr_disks);
-	uint64_t blocks = disks[d].sectors / 8, from = below(&rng, blocks), i;
-
-	if (blocks - from > 50)
-		blocks = from + 50;
-	for (i = from; i < blocks; i++)
-		if (!write_at(view, d, i * 8, 8, true))
+	for (; o.sector < end_at; o.sector += piece) {
+		o.sectors = end_at - o.sector < piece ? end_at - o.sector : piece;
+		async_wait_place(o.view, o.disk, o.sector, o.sectors);
+		if (!do_write(&o))
 			break;
-	check_range(view, d, from * 8, (i < blocks ? i : blocks - 1) * 8 + 8 - from * 8);
-}
-
-static void do_zero(void)
-{
-	int view = pick_view(&rng, ALL_VIEWS), d = below(&rng, nr_disks), err;
-	bool discard = below(&rng, 2);
-	uint64_t s, range[2];
-	uint32_t n, i;
-
-	n = place(&rng, d, &s);
-	if (below(&rng, 8) == 0)
-		n = disks[d].sectors - s < 4096 ? disks[d].sectors - s : 4096;
-	range[0] = s * SECTOR;
-	range[1] = (uint64_t)n * SECTOR;
-	err = ioctl(disks[d].fd[view], discard ? BLKDISCARD : BLKZEROOUT, range) ? errno : 0;
-	note_io(discard ? DISCARD : ZERO, view, d, s, n, 0, err);
-	if (!verdict(view, d, s, n, 0, err, discard ? "discard" : "write of zeroes"))
-		return;
-	if (!discard)
-		image_set(&model[view], d, s, n, 0);
-	else
-		for (i = 0; i < n; i += MAX_SECTORS)
-			learn(view, d, s + i, n - i < MAX_SECTORS ? n - i : MAX_SECTORS, 0,
-			      "discard");
-}
-
-static void do_flush(void)
-{
-	int view = pick_view(&rng, ALL_VIEWS), d = below(&rng, nr_disks);
-
-	note_io(FLUSH, view, d, 0, 0, 0, 0);
-	if (fsync(disks[d].fd[view]))
-		die("fsync of %s: %m", disks[d].path[view]);
-}
-
-/* Also while there is I/O to the other views. */
-static void do_read(void)
-{
-	int view = pick_view(&rng, ALL_VIEWS), d = below(&rng, nr_disks);
-	unsigned int others = ALL_VIEWS & ~ONLY(view);
-	bool busy = (online[LIVE] || online[TEST]) && below(&rng, 2);
-	uint64_t s;
-	uint32_t n;
-
-	if (busy)
-		burst_submit(&rng, others);
-	for (int i = 0; i < (busy ? 4 : 1); i++) {
-		n = place(&rng, d, &s);
-		check_range(view, d, s, n);
 	}
-	if (busy)
-		burst_wait(&rng);
+}
+
+/* Most of each disk, as a first replication would. */
+static void do_fill(void)
+{
+	for (int d = 0; online[HEAD] && d < nr_disks; d++)
+		do_pieces((struct op){ .what = FILL, .disk = d,
+				       .sectors = disks[d].sectors * 3 / 4 }, MAX_SECTORS);
+}
+
+static void do_zero(const struct op *o)
+{
+	uint64_t range[2] = { o->sector * SECTOR, (uint64_t)o->sectors * SECTOR };
+	long event = note_begun(o->what, o->view, o->disk, o->sector, o->sectors, 0);
+	int fd = disks[o->disk].fd[o->view], r;
+
+	if (o->what == PUNCH)		/* zeroes that may be unmapped */
+		r = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, range[0], range[1]);
+	else
+		r = ioctl(fd, o->what == ZEROES ? BLKZEROOUT : BLKDISCARD, range);
+	r = r ? errno : 0;
+	note_ended(event, r);
+	if (!verdict(o, r))
+		return;
+	if (o->what == DISCARD)		/* advice only */
+		learn(o->view, o->disk, o->sector, o->sectors, 0, "discard");
+	else
+		image_set(&model[o->view], o->disk, o->sector, o->sectors, 0);
+}
+
+static void do_flush(const struct op *o)
+{
+	long event = note_begun(FLUSH, o->view, o->disk, 0, 0, 0);
+
+	if (fsync(disks[o->disk].fd[o->view]))
+		die("fsync of %s: %m", disks[o->disk].path[o->view]);
+	note_ended(event, 0);
 }
 
 static void do_attach(void)
 {
+	async_wait();
 	note(ATTACH, 0);
 	for (int v = 0; v < VIEWS; v++)
-		if (online[v])
-			view_close(v);
+		view_close(v);
 	detach();
 	attach();
 	held = false;
 	for (int v = 0; v < VIEWS; v++)
 		if (online[v])
 			view_open(v);
-	if (below(&rng, 2))
-		for (int v = 0; v < VIEWS; v++)
-			if (online[v])
-				check_all(v);
 }
 
-/* Something that has nothing to do with I/O, half the time in the middle of it. */
-static void amid(void (*what)(void))
+static void run_io(const struct op *o)
 {
-	bool busy = below(&rng, 2);
-
-	if (busy)
-		burst_submit(&rng, ALL_VIEWS);
-	what();
-	if (busy)
-		burst_wait(&rng);
-}
-
-/* Suspending makes no sense before there is a point, and is not for long. */
-static void do_suspending(void)
-{
-	if (nr_points && !suspended)
-		amid(do_suspend);
-}
-
-void first_content(void)
-{
-	for (int d = 0; d < nr_disks; d++) {
-		uint64_t used = disks[d].sectors * 3 / 4, s;
-
-		for (s = 0; s < used; s += MAX_SECTORS) {
-			uint32_t n = used - s < MAX_SECTORS ? used - s : MAX_SECTORS;
-
-			stamp_fill(io_buf, 1, d, s, n);
-			if (pwrite(disks[d].fd[HEAD], io_buf, n * SECTOR, s * SECTOR) !=
-			    (ssize_t)n * SECTOR)
-				die("first write: %m");
-			image_set(&model[HEAD], d, s, n, 1);
-		}
+	if (!online[o->view]) {
+		nr_skipped++;
+		return;
+	}
+	if (o->what != FLUSH && o->what != CHECK)
+		async_wait_place(o->view, o->disk, o->sector, o->sectors);
+	switch (o->what) {
+	case WRITE ... FUA:
+		do_write(o);
+		break;
+	case STORM:
+		do_pieces(*o, 8);
+		break;
+	case ZEROES ... DISCARD:
+		do_zero(o);
+		break;
+	case START_WRITE ... START_FUA:
+	case START_READ:
+		async_start(o->what, o->view, o->disk, o->sector, o->sectors, at_op);
+		break;
+	case READ:
+		check_range(o->view, o->disk, o->sector, o->sectors);
+		break;
+	case FLUSH:
+		do_flush(o);
+		break;
+	case CHECK:
+		check_all(o->view);
+		break;
 	}
 }
 
-static void do_burst(void)
+static void run_point_op(const struct op *o)
 {
-	burst_submit(&rng, ALL_VIEWS);
-	burst_wait(&rng);
+	switch (o->what) {
+	case POINT:
+		do_point(o->sector);
+		break;
+	case DROP:
+		do_drop(o->sector);
+		break;
+	case FAILOVER:
+		do_begin(LIVE, o->sector);
+		break;
+	case TEST_START:
+		do_begin(TEST, o->sector);
+		break;
+	case REVERT ... REVERT_OPEN:
+		do_end(LIVE, o->what == REVERT_OPEN);
+		break;
+	default:
+		do_end(TEST, o->what == TEST_STOP_OPEN);
+	}
 }
 
-static void do_check(void)
+static void run_control(const struct op *o)
 {
-	check_all(pick_view(&rng, ALL_VIEWS));
+	switch (o->what) {
+	case SUSPEND ... RESUME:
+		if (suspended != (o->what == SUSPEND))
+			set_suspended(o->what == SUSPEND);
+		break;
+	case HOLD ... RELEASE:
+		set_hold(o->what == HOLD);
+		break;
+	case RATE:
+		set_rate(o->sector);
+		break;
+	case KEEP_LAST ... RESERVE:
+		set_setting(o->what, o->sector);
+		break;
+	case GROW:
+		do_grow();
+		break;
+	case ATTACH:
+		do_attach();
+		break;
+	case POINTS:
+		points_compare();
+		break;
+	case SLEEP:
+		usleep(1000 * o->sector);
+		break;
+	case COMMIT:
+		do_commit();
+		break;
+	case COMMIT_AMID:
+		do_commit_amid();
+		break;
+	case RECREATE:
+		do_recreate();
+		break;
+	case PLAIN:
+		do_plain();
+		break;
+	case FLATTEN:
+		do_flatten();
+		break;
+	}
 }
 
-static void plain_point(void) { do_point(false); }
-static void busy_point(void) { do_point(true); }
-static void do_drops(void) { do_drop(below(&rng, 2)); }
-static void do_failover(void) { do_begin(LIVE, below(&rng, 2)); }
-static void do_revert(void) { do_end(LIVE, below(&rng, 2)); }
-static void do_test(void) { do_begin(TEST, below(&rng, 2)); }
-static void do_stop(void) { do_end(TEST, below(&rng, 2)); }
-static void do_holding(void) { amid(do_hold); }
-static void do_rating(void) { amid(do_rate); }
-static void do_growing(void) { amid(do_grow); }
-
-/* Of 1000. */
-static const struct {
-	int share;
-	void (*what)(void);
-} kinds[] = {
-	{ 4, do_storm }, { 328, do_write }, { 170, do_burst }, { 130, do_read },
-	{ 60, do_zero }, { 40, do_flush }, { 30, plain_point }, { 30, busy_point },
-	{ 45, do_drops }, { 26, do_failover }, { 22, do_revert }, { 36, do_test },
-	{ 30, do_stop }, { 12, do_holding }, { 12, do_rating }, { 8, do_suspending },
-	{ 5, do_keep }, { 1, do_growing }, { 1, do_attach }, { 2, do_check },
-	{ 8, points_compare },
-};
-
-static void do_something(void)
+static void run_op(const struct op *o)
 {
-	int dice = below(&rng, 1000), i = 0;
+	if (gone)
+		nr_skipped++;
+	else if (o->what == FILL)
+		do_fill();
+	else if (o->what <= CHECK)
+		run_io(o);
+	else if (o->what == WAIT)
+		async_wait();
+	else if (o->what <= TEST_STOP_OPEN)
+		run_point_op(o);
+	else
+		run_control(o);
+}
 
-	while (dice >= kinds[i].share)
-		dice -= kinds[i++].share;
-	kinds[i].what();
+/* Its end is not cut off; the numbers of what is left are those of a script of it. */
+static void cut(struct script *s, long from, long tail)
+{
+	memmove(s->op + from, s->op + tail, (s->nr - tail) * sizeof(*s->op));
+	s->nr -= tail - from;
+	if (script_out)
+		script_write(s, script_out);
 }
 
 void single(void)
 {
-	double began = now(), ended;
-	long full = 0;
+	struct script script = { 0 };
+	double began = now();
+	bool late = false;
+	long tail;
 
-	burst_init();
+	if (script_in) {
+		script_read(&script, script_in);
+		tail = script.nr;
+	} else {
+		for (long i = 0; i < ops; i++)
+			choose(&script);
+		tail = script.nr;
+		choose_end(&script);
+	}
+	if (script_out)
+		script_write(&script, script_out);
+	async_init();
 	for (int v = 0; v < VIEWS; v++)
 		image_new(&model[v]);
-	first_content();
-	for (at_op = 1; at_op <= ops; at_op++) {
-		if (seconds && now() - began > seconds)
-			break;
-		do_something();
-		if (suspended && below(&rng, 12) == 0)
-			amid(do_suspend);
-		/* Full for a while, and then not any more. */
-		if (nr_nospc > full && below(&rng, 100) == 0) {
-			amid(do_grow);
-			full = nr_nospc;
+	for (long i = 0; i < script.nr; i++) {
+		if (seconds && !late && i < tail && now() - began > seconds) {
+			say("# no time for operations %ld to %ld\n", i + 1, tail);
+			cut(&script, i, tail);
+			late = true;
 		}
+		at_op = i + 1;
+		run_op(&script.op[i]);
 	}
-	say("# %ld operations, %.0f s: wrote %ld KiB, read %ld KiB, %ld errors for want of space, %ld refused while suspended, %ld whole compares, %d points are left\n",
-	    at_op - 1, now() - began, nr_written / 2, (long)nr_read / 2, nr_nospc, nr_refused,
-	    (long)nr_compared, nr_points);
-	ended = now();
-	if (suspended)
-		do_suspend();
-	for (int v = 0; v < VIEWS; v++)
-		if (online[v])
-			check_all(v);
-	end_single();
-	say("# the end took %.1f s\n", now() - ended);
+	async_wait();
+	say("# %ld operations, %ld of them left out, %.0f s: wrote %ld KiB, read %ld KiB, %ld errors for want of space, %ld refused while suspended, %ld whole compares\n",
+	    script.nr, nr_skipped, now() - began, nr_written / 2, (long)nr_read / 2, nr_nospc,
+	    nr_refused, (long)nr_compared);
 }

@@ -5,6 +5,8 @@
  */
 #include "helper-model.h"
 
+#include <stddef.h>
+
 struct rng rng;
 char *io_buf, *cmp_buf;
 
@@ -39,19 +41,54 @@ void *buffer(size_t bytes)
 
 struct stamp {
 	char magic[8];
+	uint32_t run;		/* seed and system: another one's are not ours */
 	uint32_t seq;		/* number of the write, never 0 */
 	uint32_t disk;
+	uint32_t writer;	/* the thread */
 	uint64_t sector;
-	uint64_t sum;		/* of all above; the filling follows from it */
-	uint64_t fill[60];
+	uint32_t crc;		/* CRC-32C of all above; the filling follows from it */
+	uint32_t zero;
+	uint64_t fill[59];
 };
 
-static uint64_t stamp_sum(uint32_t seq, uint32_t disk, uint64_t sector)
-{
-	uint64_t x = seq * 0x9e3779b97f4a7c15ULL ^ sector * 0xbf58476d1ce4e5b9ULL ^
-		     (disk + 1) * 0x94d049bb133111ebULL;
+static uint32_t crc_table[256];
 
-	return x ^ x >> 29;
+static void crc_init(void)
+{
+	for (uint32_t i = 0; i < 256; i++) {
+		uint32_t c = i;
+
+		for (int k = 0; k < 8; k++)
+			c = c & 1 ? c >> 1 ^ 0x82f63b78 : c >> 1;
+		crc_table[i] = c;
+	}
+}
+
+static uint32_t stamp_crc(const struct stamp *s)
+{
+	const uint8_t *at = (const void *)s;
+	uint32_t c = ~0U;
+
+	for (size_t i = 0; i < offsetof(struct stamp, crc); i++)
+		c = c >> 8 ^ crc_table[(c ^ at[i]) & 0xff];
+	return ~c;
+}
+
+static uint32_t run_number(void)
+{
+	static uint32_t run;
+
+	if (!run) {
+		crc_init();
+		memcpy(&run, uuid + 12, 4);
+		run = (run ^ (uint32_t)seed * 0x9e3779b1U) | 1;
+	}
+	return run;
+}
+
+static uint64_t filling(const struct stamp *s, int i)
+{
+	return (s->crc | (uint64_t)s->seq << 32) + i * 0x9e3779b97f4a7c15ULL;
 }
 
 void stamp_make(void *to, uint32_t seq, uint32_t disk, uint64_t sector)
@@ -59,12 +96,15 @@ void stamp_make(void *to, uint32_t seq, uint32_t disk, uint64_t sector)
 	struct stamp *s = to;
 
 	memcpy(s->magic, "dmrmodel", 8);
+	s->run = run_number();
 	s->seq = seq;
 	s->disk = disk;
+	s->writer = writer;
 	s->sector = sector;
-	s->sum = stamp_sum(seq, disk, sector);
-	for (int i = 0; i < 60; i++)
-		s->fill[i] = s->sum + i;
+	s->crc = stamp_crc(s);
+	s->zero = 0;
+	for (int i = 0; i < 59; i++)
+		s->fill[i] = filling(s, i);
 }
 
 /* The number in a sector: 0 if it is all zero, SEQ_BAD if it is nothing whole of ours. */
@@ -75,32 +115,52 @@ uint32_t stamp_read(const void *from, uint32_t disk, uint64_t sector)
 
 	if (memcmp(s->magic, "dmrmodel", 8))
 		return memcmp(from, zero, SECTOR) ? SEQ_BAD : 0;
-	if (s->disk != disk || s->sector != sector || s->sum != stamp_sum(s->seq, disk, sector))
+	if (s->disk != disk || s->sector != sector || s->run != run_number() || s->zero ||
+	    s->crc != stamp_crc(s))
 		return SEQ_BAD;
-	for (int i = 0; i < 60; i++)
-		if (s->fill[i] != s->sum + i)
+	for (int i = 0; i < 59; i++)
+		if (s->fill[i] != filling(s, i))
 			return SEQ_BAD;
 	return s->seq;
 }
 
-void stamp_tell(const void *from)
+/* What a wrong sector is, in words; it was read as @sector of @disk. */
+void stamp_tell(const void *from, int disk, uint64_t sector)
 {
 	const struct stamp *s = from;
 	int i, torn = 0;
 
 	if (memcmp(s->magic, "dmrmodel", 8)) {
-		say("#   read: no stamp:");
+		if (!stamp_read(from, disk, sector)) {
+			tell_write("found", 0, disk, sector);
+			return;
+		}
+		say("#   found: no stamp:");
 		for (i = 0; i < 32; i++)
 			say(" %02x", ((const uint8_t *)from)[i]);
 		say("\n");
 		return;
 	}
-	for (i = 0; i < 60; i++)
-		torn += s->fill[i] != s->sum + i;
-	say("#   read: write %u of disk %u sector %llu%s%s\n", s->seq, s->disk,
-	    (unsigned long long)s->sector,
-	    s->sum != stamp_sum(s->seq, s->disk, s->sector) ? ", bad sum" : "",
-	    torn ? ", torn" : "");
+	if (s->crc != stamp_crc(s)) {
+		say("#   found: a stamp with a bad CRC, as if of write %u\n", s->seq);
+		return;
+	}
+	for (i = 0; i < 59; i++)
+		torn += s->fill[i] != filling(s, i);
+	if (s->run != run_number()) {
+		say("#   found: write %u of another system or run, disk %u, sector %llu\n", s->seq,
+		    s->disk, (unsigned long long)s->sector);
+		return;
+	}
+	tell_write("found", s->seq, s->disk, s->sector);
+	if (s->disk != (uint32_t)disk)
+		say("#          it is disk %u's, sector %llu\n", s->disk,
+		    (unsigned long long)s->sector);
+	else if (s->sector != sector)
+		say("#          it belongs to sector %llu, which is %+lld from here\n",
+		    (unsigned long long)s->sector, (long long)(s->sector - sector));
+	if (torn || s->zero)
+		say("#          it is torn: %d of its words are others\n", torn);
 }
 
 void stamp_fill(char *buf, uint32_t seq, int disk, uint64_t sector, uint32_t sectors)
@@ -141,11 +201,8 @@ void mismatch(const char *where, int disk, uint64_t sector, uint32_t want, const
 	say("# op %ld: %s, disk %d, sector %llu (block %llu, sector %llu of it)\n", at_op, where,
 	    disk, (unsigned long long)sector, (unsigned long long)sector / 8,
 	    (unsigned long long)sector % 8);
-	if (want)
-		say("#   wanted: write %u\n", want);
-	else
-		say("#   wanted: zeroes\n");
-	stamp_tell(got);
+	tell_write("wanted", want, disk, sector);
+	stamp_tell(got, disk, sector);
 	history(disk, sector);
 	die("wrong data in %s", where);
 }

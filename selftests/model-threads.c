@@ -13,16 +13,17 @@
 #define THREADS		4
 
 struct range_point {
-	uint64_t number;
+	struct known known;
 	uint32_t *lo[MAX_DISKS], *hi[MAX_DISKS];
 };
 
 static _Atomic uint32_t *done[VIEWS][MAX_DISKS], *begun[VIEWS][MAX_DISKS];
 static _Atomic uint32_t next_seq = 1;
 static atomic_bool stop, committing, paused[VIEWS];
+static atomic_int lives;		/* systems made anew */
 static atomic_long inflight[VIEWS], writes, reads, nospc, off;
 /* Odd while replication is suspended, or may be. */
-static atomic_uint suspensions;
+static atomic_uint flips;
 static struct range_point rpoints[MAX_POINTS + 1];
 static int nr_rpoints;
 
@@ -72,8 +73,10 @@ static void t_mismatch(const char *where, int d, uint64_t s, uint32_t lo, uint32
 	say("# %s, disk %d, sector %llu (block %llu, sector %llu of it, thread %d's)\n", where, d,
 	    (unsigned long long)s, (unsigned long long)s / 8, (unsigned long long)s % 8,
 	    owner(d, s));
-	say("#   wanted: write %u to %u\n", lo, hi);
-	stamp_tell(got);
+	tell_write(lo == hi ? "wanted" : "wanted at least", lo, d, s);
+	if (lo != hi)
+		tell_write("wanted at most", hi, d, s);
+	stamp_tell(got, d, s);
 	history(d, s);
 	pthread_mutex_unlock(&say_lock);
 	die("wrong data in %s", where);
@@ -108,11 +111,11 @@ static uint32_t t_place(struct rng *r, int me, int *disk, uint64_t *sector)
 /* Replication was suspended at some time while a write was under way. */
 static bool refusable(int view, unsigned int before)
 {
-	return view == HEAD && ((before & 1) || atomic_load(&suspensions) != before);
+	return view == HEAD && ((before & 1) || atomic_load(&flips) != before);
 }
 
 /* Committed, or about to be: what replication does is of no account any more. */
-static bool gone(int view)
+static bool lost(int view)
 {
 	return view == HEAD && atomic_load(&committing);
 }
@@ -120,7 +123,8 @@ static bool gone(int view)
 static void t_write(struct rng *r, int view, int d, uint64_t s, uint32_t n, char *buf)
 {
 	uint32_t seq = atomic_fetch_add(&next_seq, 1) + 1, i;
-	unsigned int before = atomic_load(&suspensions);
+	unsigned int before = atomic_load(&flips);
+	long event = note_begun(WRITE, view, d, s, n, seq);
 	ssize_t res;
 	int err;
 
@@ -130,7 +134,7 @@ static void t_write(struct rng *r, int view, int d, uint64_t s, uint32_t n, char
 	res = pwrite(below(r, 16) ? disks[d].fd[view] : disks[d].sync[view], buf, n * SECTOR,
 		     s * SECTOR);
 	err = res < 0 ? errno : res == (ssize_t)n * SECTOR ? 0 : ENOSPC;
-	note_io(WRITE, view, d, s, n, seq, err);
+	note_ended(event, err);
 	if (!err) {
 		for (i = 0; i < n; i++)
 			atomic_store(&done[view][d][s + i], seq);
@@ -141,7 +145,7 @@ static void t_write(struct rng *r, int view, int d, uint64_t s, uint32_t n, char
 		die("write of %u sectors at %llu of %s: %s", n, (unsigned long long)s,
 		    disks[d].path[view], strerror(err));
 	atomic_fetch_add(err == ENOSPC ? &nospc : &off, 1);
-	if (gone(view))
+	if (lost(view))
 		return;
 	read_exact(disks[d].fd[view], buf, s, n, disks[d].path[view]);
 	for (i = 0; i < n; i++) {
@@ -169,10 +173,10 @@ static void t_read(int me, int view, int d, uint64_t s, uint32_t n, char *buf, u
 		n = disks[d].sectors - s;
 	for (i = 0; i < n; i++)
 		lo[i] = atomic_load(&done[view][d][s + i]);
-	if (gone(view))
+	if (lost(view))
 		return;
 	if (pread(disks[d].fd[view], buf, n * SECTOR, s * SECTOR) != n * SECTOR) {
-		if (gone(view) && errno == ENODEV)
+		if (lost(view) && errno == ENODEV)
 			return;
 		die("read of %u sectors at %llu of %s: %m", n, (unsigned long long)s,
 		    disks[d].path[view]);
@@ -197,6 +201,7 @@ static void *t_main(void *arg)
 	struct rng r;
 	uint64_t s;
 
+	writer = me + 1;
 	rng_init(&r, seed * 100 + me + 1);
 	while (!atomic_load(&stop)) {
 		int view = of[below(&r, 6)];
@@ -211,7 +216,7 @@ static void *t_main(void *arg)
 			t_read(me, view, d, s, n, buf, lo);
 			break;
 		case 5:
-			if (fsync(disks[d].fd[view]) && !gone(view))
+			if (fsync(disks[d].fd[view]) && !lost(view))
 				die("fsync of %s: %m", disks[d].path[view]);
 			break;
 		default:
@@ -230,13 +235,16 @@ static void *t_order(void *arg)
 	struct rng r;
 
 	(void)arg;
+	writer = THREADS + 1;
 	rng_init(&r, seed * 100 + 99);
 	while (!atomic_load(&stop)) {
 		uint32_t seq = atomic_fetch_add(&next_seq, 1) + 1;
+		int life = atomic_load(&lives);
 
 		for (int d = 0; d < nr_disks; d++) {
 			unsigned int before;
 			ssize_t res;
+			long event;
 
 			stamp_make(buf, seq, d, 0);
 			do {
@@ -245,7 +253,13 @@ static void *t_order(void *arg)
 						goto out;
 					usleep(500);
 				}
-				before = atomic_load(&suspensions);
+				/* What the first disks were given may be lost. */
+				if (life != atomic_load(&lives)) {
+					leave(HEAD);
+					goto anew;
+				}
+				before = atomic_load(&flips);
+				event = note_begun(WRITE, HEAD, d, 0, 1, seq);
 				atomic_store(&begun[HEAD][d][0], seq);
 				res = pwrite(below(&r, 8) ? disks[d].fd[HEAD] :
 					     disks[d].sync[HEAD], buf, SECTOR, 0);
@@ -254,7 +268,7 @@ static void *t_order(void *arg)
 				else if (errno != ENOSPC &&
 					 !(errno == ENODEV && refusable(HEAD, before)))
 					die("write of the rising number to disk %d: %m", d);
-				note_io(WRITE, HEAD, d, 0, 1, seq, res < 0 ? errno : 0);
+				note_ended(event, res < 0 ? errno : 0);
 				leave(HEAD);
 				if (res != SECTOR)
 					usleep(10000);
@@ -262,6 +276,8 @@ static void *t_order(void *arg)
 			if (res != SECTOR)
 				goto out;
 		}
+anew:
+		;
 	}
 out:
 	free(buf);
@@ -278,14 +294,32 @@ static void t_point_gone(int i)
 	nr_rpoints--;
 }
 
+/* Points that are gone by themselves; @asked: when the last was, if it is new. */
+static void t_retain(uint64_t asked)
+{
+	struct known mine[MAX_POINTS + 1];
+	bool is_lost[MAX_POINTS + 1];
+
+	for (int i = 0; i < nr_rpoints; i++)
+		mine[i] = rpoints[i].known;
+	retain(mine, nr_rpoints, asked, is_lost);
+	for (int i = nr_rpoints; i--;)
+		if (is_lost[i])
+			t_point_gone(i);
+}
+
 static void t_point(void)
 {
 	struct range_point *p = &rpoints[nr_rpoints];
+	struct known list[2 * MAX_POINTS];
+	uint64_t asked;
 	int code;
 
+	t_retain(0);
+	p = &rpoints[nr_rpoints];
 	if (nr_rpoints == MAX_POINTS || suspended)
 		return;
-	p->number = 0;
+	p->known.number = 0;
 	for (int d = 0; d < nr_disks; d++) {
 		size_t bytes = disks[d].sectors * sizeof(uint32_t);
 
@@ -294,34 +328,55 @@ static void t_point(void)
 		for (uint64_t s = 0; s < disks[d].sectors; s++)
 			p->lo[d][s] = atomic_load(&done[HEAD][d][s]);
 	}
-	code = operation(DM_REPLICA_CMD_POINT_NEW, &p->number);
+	asked = now_real();
+	code = operation(DM_REPLICA_CMD_POINT_NEW, &p->known.number);
 	if (code)
 		refused("point", code);
-	note(POINT, p->number);
+	note(POINT, p->known.number);
+	had_point = true;
 	for (int d = 0; d < nr_disks; d++)
 		for (uint64_t s = 0; s < disks[d].sectors; s++)
 			p->hi[d][s] = atomic_load(&begun[HEAD][d][s]);
+	code = points_list(list, 2 * MAX_POINTS);
+	if (!code || list[code - 1].number != p->known.number)
+		die("the point just made is not the last of the list");
+	p->known.time = list[code - 1].time;
 	nr_rpoints++;
-	for (int i = nr_rpoints - 1, nr = i; i--;)
-		if (!retained(i, nr, rpoints[i].number))
-			t_point_gone(i);
+	t_retain(asked);
+}
+
+/* Whether it has just been given up; then it is gone from the list, too. */
+static bool t_given_up(uint64_t number, int code)
+{
+	if (code != DM_REPLICA_CODE_NOT_FOUND)
+		return false;
+	t_retain(0);
+	for (int i = 0; i < nr_rpoints; i++)
+		if (rpoints[i].known.number == number)
+			return false;
+	return true;
 }
 
 static void t_drop(void)
 {
+	uint64_t number;
 	int i, code;
 
+	t_retain(0);
 	if (!nr_rpoints)
 		return;
 	i = below(&rng, nr_rpoints);
-	code = operation(DM_REPLICA_CMD_POINT_DEL, &rpoints[i].number);
-	if (in_use(rpoints[i].number)) {
+	number = rpoints[i].known.number;
+	code = operation(DM_REPLICA_CMD_POINT_DEL, &number);
+	if (in_use(number)) {
 		must("drop of a point in use", code, DM_REPLICA_CODE_IN_USE);
 		return;
 	}
+	if (t_given_up(number, code))
+		return;
 	if (code)
 		refused("drop", code);
-	note(DROP, rpoints[i].number);
+	note(DROP, number);
 	t_point_gone(i);
 }
 
@@ -353,20 +408,28 @@ static void t_resolve(struct range_point *p, int view)
 	for (int d = 1; d < nr_disks; d++)
 		if (number[d - 1] < number[d])
 			die("point %llu shows number %u on disk %d and the later %u on the next",
-			    (unsigned long long)p->number, number[d - 1], d - 1, number[d]);
+			    (unsigned long long)p->known.number, number[d - 1], d - 1, number[d]);
 	atomic_fetch_add(&nr_compared, 1);
+}
+
+static void t_begin_at(int view, int i)
+{
+	uint64_t number = rpoints[i].known.number;
+	int code = view_begin(view, number);
+
+	if (t_given_up(number, code))
+		return;
+	if (code)
+		refused("failover", code);
+	t_resolve(&rpoints[i], view);
+	atomic_store(&paused[view], false);
 }
 
 static void t_begin(int view)
 {
-	int i;
-
-	if (!nr_rpoints || online[view])
-		return;
-	i = below(&rng, nr_rpoints);
-	view_begin(view, rpoints[i].number);
-	t_resolve(&rpoints[i], view);
-	atomic_store(&paused[view], false);
+	t_retain(0);
+	if (nr_rpoints && !online[view])
+		t_begin_at(view, below(&rng, nr_rpoints));
 }
 
 static void t_exact(int view)
@@ -426,18 +489,18 @@ static void t_suspend(void)
 {
 	char *buf;
 
-	if (!suspended && !nr_rpoints)
+	if (!suspended && !had_point)
 		return;
 	if (!suspended) {
-		atomic_fetch_add(&suspensions, 1);
-		do_suspend();
+		atomic_fetch_add(&flips, 1);
+		set_suspended(true);
 		buf = buffer(SECTOR);
 		if (pwrite(disks[0].fd[HEAD], buf, SECTOR, 0) >= 0 || errno != ENODEV)
 			die("a write while replication is suspended went through");
 		free(buf);
 	} else {
-		do_suspend();
-		atomic_fetch_add(&suspensions, 1);
+		set_suspended(false);
+		atomic_fetch_add(&flips, 1);
 	}
 }
 
@@ -467,48 +530,116 @@ static void t_commit(void)
 			t_point();
 		t_begin(LIVE);
 	}
-	atomic_fetch_add(&suspensions, 1);
+	atomic_fetch_add(&flips, 1);
 	atomic_store(&committing, true);
 	paused[HEAD] = below(&rng, 2);
-	end_commit(t_rest);
+	end_commit(&rng, t_rest);
 	pause_view(HEAD);
 	view_close(HEAD);
 }
 
+/* Compare the homes with what a view has shown last. */
+static void t_homes(int view)
+{
+	for (int d = 0; d < nr_disks; d++)
+		for (uint64_t s = 0; s < disks[d].sectors; s++)
+			model[HEAD].seq[d][s] = done[view][d][s];
+	homes_compare(&model[HEAD]);
+}
+
+/* A commit, all goes home, and the homes become those of a new system. */
+static void t_life(void)
+{
+	t_commit();
+	settle();
+	end_committed();
+	pause_view(LIVE);
+	t_exact(LIVE);
+	view_close(LIVE);
+	note(REMOVE, 0);
+	command("%s remove %s --yes >/dev/null", tool, name);
+	homes_plain();
+	t_homes(LIVE);
+	while (nr_rpoints)
+		t_point_gone(0);
+	create();
+	attach();
+	note(RECREATE, 0);
+	control_anew();
+	for (int d = 0; d < nr_disks; d++)
+		for (uint64_t s = 0; s < disks[d].sectors; s++) {
+			done[HEAD][d][s] = model[HEAD].seq[d][s];
+			begun[HEAD][d][s] = model[HEAD].seq[d][s];
+		}
+	view_open(HEAD);
+	atomic_fetch_add(&lives, 1);
+	atomic_store(&committing, false);
+	atomic_fetch_add(&flips, 1);
+	atomic_store(&paused[HEAD], false);
+}
+
+static void t_setting(void)
+{
+	struct op o = choose_setting(&rng);
+
+	set_setting(o.what, o.sector);
+}
+
 static void do_something(void)
 {
-	unsigned int dice = below(&rng, 100);
+	unsigned int dice = below(&rng, 200);
 
-	if (dice < 28)
+	if (dice < 54)
 		t_point();
-	else if (dice < 44)
+	else if (dice < 86)
 		t_drop();
-	else if (dice < 53)
+	else if (dice < 104)
 		t_begin(LIVE);
-	else if (dice < 59)
+	else if (dice < 116)
 		t_end(LIVE);
-	else if (dice < 70)
+	else if (dice < 138)
 		t_begin(TEST);
-	else if (dice < 78)
+	else if (dice < 154)
 		t_end(TEST);
-	else if (dice < 83)
-		do_hold();
-	else if (dice < 88)
-		do_rate();
-	else if (dice < 90)
-		do_keep();
-	else if (dice < 93)
+	else if (dice < 164)
+		set_hold(!held);
+	else if (dice < 173)
+		set_rate(choose_rate(&rng));
+	else if (dice < 180)
+		t_setting();
+	else if (dice < 186)
 		do_grow();
-	else if (dice < 99 || suspended)
+	else if (dice < 197 || suspended)
 		t_suspend();
-	else
+	else if (dice < 199)
 		t_attach();
+	else
+		t_life();
+}
+
+static void t_fill(void)
+{
+	for (int d = 0; d < nr_disks; d++) {
+		uint64_t used = disks[d].sectors * 3 / 4, s;
+
+		for (s = 0; s < used; s += MAX_SECTORS) {
+			uint32_t n = used - s < MAX_SECTORS ? used - s : MAX_SECTORS;
+			long event = note_begun(FILL, HEAD, d, s, n, 1);
+
+			stamp_fill(io_buf, 1, d, s, n);
+			if (pwrite(disks[d].fd[HEAD], io_buf, n * SECTOR, s * SECTOR) !=
+			    (ssize_t)n * SECTOR)
+				die("first write: %m");
+			note_ended(event, 0);
+			image_set(&model[HEAD], d, s, n, 1);
+		}
+	}
 }
 
 static void t_start(pthread_t *tid)
 {
 	image_new(&model[HEAD]);
-	first_content();
+	t_fill();
 	for (int v = 0; v < VIEWS; v++)
 		for (int d = 0; d < nr_disks; d++) {
 			done[v][d] = calloc(disks[d].sectors, sizeof(*done[v][d]));
@@ -527,15 +658,6 @@ static void t_stop(pthread_t *tid)
 	atomic_store(&stop, true);
 	for (int i = 0; i <= THREADS; i++)
 		pthread_join(tid[i], NULL);
-}
-
-/* Compare the homes with what a view has shown last. */
-static void t_homes(int view)
-{
-	for (int d = 0; d < nr_disks; d++)
-		for (uint64_t s = 0; s < disks[d].sectors; s++)
-			model[HEAD].seq[d][s] = done[view][d][s];
-	homes_compare(&model[HEAD]);
 }
 
 void threads(void)
@@ -568,18 +690,16 @@ void threads(void)
 	t_exact(HEAD);
 	t_end(LIVE);
 	t_end(TEST);
-	while (nr_rpoints) {
-		t_begin(nr_rpoints & 1 ? LIVE : TEST);
-		t_end(LIVE);
-		t_end(TEST);
-		if (end == END_FLATTEN)
-			t_point_gone(0);
-		else
-			t_drop();
+	t_retain(0);
+	for (int i = 0; i < nr_rpoints; i++) {
+		t_begin_at(i & 1 ? LIVE : TEST, i);
+		t_end(i & 1 ? LIVE : TEST);
 	}
+	while (nr_rpoints && end != END_FLATTEN)
+		t_drop();
 	t_exact(HEAD);
 	if (end == END_FLATTEN) {
-		end_flatten();
+		end_flatten(&rng);
 	} else {
 		unhindered();
 		settle();

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Shrinking: of a script that fails, the shortest that can be found in the time
+ * given which fails in the same way.  Each try is a run of its own, on a system
+ * made anew over the same devices.
+ *
+ * First what most likely has nothing to do with it goes, in large pieces: what
+ * comes after the failure, I/O to other places, all of a kind.  Then halves,
+ * quarters and so on down to single operations (delta debugging).
+ */
+#include "helper-model.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#define NEAR	2048		/* sectors: so far around the wrong one I/O is kept */
+#define TRY	40		/* s that a try may take */
+
+static char script_path[64], said_path[64], kind[200];
+static struct script best;
+static double until;
+static int tries;
+static bool hung;
+
+/* What a failure says of itself, without the numbers. */
+static void kind_of(const char *line, char *to, size_t size)
+{
+	const char *at = strstr(line, "): ");
+	size_t n = 0;
+
+	for (at = at ? at + 3 : line; *at && *at != '\n' && n + 1 < size; at++)
+		if (*at < '0' || *at > '9')
+			to[n++] = *at;
+	to[n] = 0;
+}
+
+struct outcome {
+	bool failed;
+	char kind[200];
+	long op;			/* where */
+	int disk;			/* and the wrong sector, or -1 */
+	long long sector;
+};
+
+static void outcome_read(struct outcome *o)
+{
+	FILE *f = fopen(said_path, "r");
+	char line[1024];
+
+	*o = (struct outcome){ .disk = -1 };
+	while (f && fgets(line, sizeof(line), f)) {
+		const char *at = strstr(line, ", disk ");
+
+		if (at && o->disk < 0 && !strncmp(line, "# op ", 5))
+			sscanf(at, ", disk %d, sector %lld", &o->disk, &o->sector);
+		if (strncmp(line, "FAILED ", 7))
+			continue;
+		o->failed = true;
+		kind_of(line, o->kind, sizeof(o->kind));
+		at = strstr(line, ", op ");
+		o->op = at ? atol(at + 5) : 0;
+	}
+	if (f)
+		fclose(f);
+}
+
+/* This program, with the script instead of what it was asked for. */
+static void run_child(void)
+{
+	static const char * const without[] = { "--mode", "--script", "--script-out", "--seconds",
+						"--ops" };
+	char *argv[64];
+	int n = 0;
+
+	setpgid(0, 0);
+	argv[n++] = arguments[0];
+	for (int i = 1; arguments[i] && arguments[i + 1] && n < 60; i += 2) {
+		bool take = true;
+
+		for (unsigned int k = 0; k < 5; k++)
+			if (!strcmp(arguments[i], without[k]))
+				take = false;
+		if (!take)
+			continue;
+		argv[n++] = arguments[i];
+		argv[n++] = arguments[i + 1];
+	}
+	argv[n++] = (char *)"--script";
+	argv[n++] = script_path;
+	argv[n] = NULL;
+	if (!freopen(said_path, "w", stdout) || dup2(1, 2) < 0)
+		_exit(70);
+	execv("/proc/self/exe", argv);
+	_exit(70);
+}
+
+/* Wait until @pid ends or it is too late.  Return: false if it does not even die. */
+static bool child_ends(pid_t pid)
+{
+	double late = now() + TRY, dead = late + 30;
+	bool killed = false;
+
+	while (!waitpid(pid, NULL, WNOHANG)) {
+		if (!killed && now() > late) {
+			kill(-pid, SIGKILL);
+			killed = true;
+		}
+		if (now() > dead)
+			return false;
+		usleep(5000);
+	}
+	return true;
+}
+
+static void try_script(const struct script *s, struct outcome *o)
+{
+	pid_t pid;
+
+	*o = (struct outcome){ .disk = -1 };
+	script_write(s, script_path);
+	unlink(said_path);
+	fflush(stdout);
+	tries++;
+	pid = fork();
+	if (!pid)
+		run_child();
+	if (pid < 0 || !child_ends(pid))
+		hung = true;
+	else
+		outcome_read(o);
+}
+
+static void cut_after(struct script *s, const struct outcome *o)
+{
+	if (o->op > 0 && o->op < s->nr)
+		s->nr = o->op;
+}
+
+static bool time_left(void)
+{
+	return !hung && now() < until;
+}
+
+/* The script without what @out says.  Return: true if it fails still; then it is the best. */
+static bool try_without(bool (*out)(const struct op *op, long at, const long *arg),
+			const long *arg, struct outcome *o)
+{
+	struct script s = { 0 };
+	bool same = false;
+
+	for (long i = 0; i < best.nr; i++)
+		if (!out(&best.op[i], i, arg))
+			script_add(&s, best.op[i]);
+	if (s.nr && s.nr < best.nr && time_left()) {
+		struct outcome got;
+
+		try_script(&s, &got);
+		same = got.failed && !strcmp(got.kind, kind);
+		if (same) {
+			cut_after(&s, &got);
+			*o = got;
+		}
+	}
+	if (!same) {
+		free(s.op);
+		return false;
+	}
+	free(best.op);
+	best = s;
+	return true;
+}
+
+static bool is_io(const struct op *op)
+{
+	return op->what >= WRITE && op->what <= START_READ;
+}
+
+/* The last one is where it fails: it stays. */
+static bool elsewhere(const struct op *op, long at, const long *arg)
+{
+	return is_io(op) && at < best.nr - 1 &&
+	       (op->disk != arg[0] || (long)(op->sector + op->sectors) < arg[1] - arg[2] ||
+		(long)op->sector > arg[1] + arg[2]);
+}
+
+static bool of_kind(const struct op *op, long at, const long *arg)
+{
+	return op->what == arg[0] && at < best.nr - 1;
+}
+
+static bool of_view(const struct op *op, long at, const long *arg)
+{
+	return op->what <= CHECK && op->what != FILL && op->view == arg[0] && at < best.nr - 1;
+}
+
+static bool in_part(const struct op *op, long at, const long *arg)
+{
+	(void)op;
+	return at >= arg[0] && at < arg[0] + arg[1];
+}
+
+static void large_pieces(struct outcome *o)
+{
+	static const enum what order[] = {
+		FLUSH, POINTS, READ, START_READ, DISCARD, STORM, ATTACH, GROW, SLEEP, KEEP_LAST,
+		KEEP_WITHIN, KEEP_HOURLY, POLICY, RESERVE, HOLD, RELEASE, RATE, SUSPEND, RESUME,
+		WAIT, START_FUA, FUA, PUNCH, ZEROES, START_WRITE, WRITE, DROP, RECREATE, CHECK,
+		TEST_START, TEST_STOP, FILL, COMMIT, REVERT_OPEN, TEST_STOP_OPEN,
+	};
+
+	if (o->disk >= 0) {
+		for (long far = NEAR; far >= 8; far /= 16) {
+			long arg[] = { o->disk, o->sector, far };
+
+			try_without(elsewhere, arg, o);
+		}
+	}
+	for (long view = TEST; view >= HEAD; view--)
+		try_without(of_view, &view, o);
+	for (unsigned int i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		long what = order[i];
+
+		try_without(of_kind, &what, o);
+	}
+}
+
+static void delta_debug(struct outcome *o)
+{
+	long size = (best.nr + 1) / 2;
+
+	while (size && time_left()) {
+		bool any = false;
+
+		/* From the end, where it fails. */
+		for (long at = best.nr - size; at > -size && time_left(); at -= size) {
+			long part[] = { at < 0 ? 0 : at, at < 0 ? at + size : size };
+
+			if (try_without(in_part, part, o)) {
+				any = true;
+				if (at > best.nr)
+					at = best.nr;
+			}
+		}
+		if (size == 1 && !any)
+			break;
+		if (size > 1)
+			size = size > best.nr ? (best.nr + 1) / 2 : (size + 1) / 2;
+	}
+}
+
+static void tell(const char *path)
+{
+	char line[1024];
+	FILE *f = fopen(path, "r");
+
+	while (f && fgets(line, sizeof(line), f))
+		say("# %s", line[0] == '#' ? line + 2 : line);
+	if (f)
+		fclose(f);
+}
+
+void shrink(void)
+{
+	struct outcome o;
+	double began = now();
+	long all;
+
+	until = began + (seconds ? seconds : 120);
+	snprintf(script_path, sizeof(script_path), "/tmp/%s-try", name);
+	snprintf(said_path, sizeof(said_path), "/tmp/%s-said", name);
+	script_read(&best, script_in);
+	all = best.nr;
+	for (int i = 0; i < 3; i++) {
+		try_script(&best, &o);
+		if (o.failed || !time_left())
+			break;
+	}
+	if (!o.failed) {
+		say("# not shrunk: the script does not fail again in %d tries%s\n", tries,
+		    hung ? "; one cannot be killed" : "");
+		return;
+	}
+	snprintf(kind, sizeof(kind), "%s", o.kind);
+	cut_after(&best, &o);
+	large_pieces(&o);
+	delta_debug(&o);
+	say("# shrunk from %ld operations to %ld, in %d tries and %.0f s%s:\n", all, best.nr, tries,
+	    now() - began, hung ? ", until one could not be killed" : "");
+	script_write(&best, script_path);
+	say("# ---\n");
+	tell(script_path);
+	say("# ---\n");
+	if (hung)
+		return;
+	try_script(&best, &o);
+	say("# what it says:\n");
+	tell(said_path);
+}
