@@ -66,7 +66,6 @@ struct content {
 
 #define ALIEN		(~0ULL)
 #define CONTENT_ZERO	0u
-#define CONTENT_ANY	1u		/* what a discard left */
 
 struct entry {
 	struct rec rec;
@@ -182,6 +181,7 @@ void model_pin(struct model *m, u64 number, u32 disk, u64 sector, u64 value);
 
 /* From the views of a base: a life begins there. */
 struct picture *model_base(struct model *m);
+void model_removed(struct model *m);
 struct lineage *lineage_new(struct model *m);
 void lineage_set(struct lineage *l, u32 disk, u64 sector, u64 value);
 

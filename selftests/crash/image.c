@@ -79,16 +79,14 @@ void image_free(struct image *img)
 	free(img);
 }
 
+/*
+ * A discard may leave anything, what was there or zeroes.  Here it leaves zeroes
+ * where it arrives: so do the devices below the recorded system, which went on
+ * with what it read there.
+ */
 static u32 entry_content(const struct entry *e, u64 i)
 {
-	switch (e->rec.type) {
-	case REC_WRITE:
-		return e->first + i;
-	case REC_ZERO:
-		return CONTENT_ZERO;
-	default:
-		return CONTENT_ANY;
-	}
+	return e->rec.type == REC_WRITE ? e->first + i : CONTENT_ZERO;
 }
 
 static void device_settle(struct image *img, struct device *d, u32 entry)

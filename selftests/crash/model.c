@@ -442,6 +442,12 @@ struct picture *model_base(struct model *m)
 	return &m->now;
 }
 
+/** model_removed() - the base's store was given up, or will be */
+void model_removed(struct model *m)
+{
+	m->removal = true;
+}
+
 /* The content that a view's I/O is about: of the present, or of what is just coming. */
 static struct lineage *model_view(struct model *m, u32 view)
 {
@@ -550,10 +556,13 @@ static void next_picture(struct model *m, const struct rec *r)
 
 	switch (r->op) {
 	case REC_CREATE:
-		picture_put(n);
+		/* Where there was one before, the homes hold what it was in the end. */
+		if (!n->head)
+			n->head = n->live ? n->live : lineage_new(m);
+		n->live = NULL;
 		n->made = true;
+		n->removing = false;
 		n->state = DM_REPLICA_STATE_WAITING_FOR_INITIAL_REPLICATION;
-		n->head = lineage_new(m);
 		break;
 	case REC_POINT:
 		if (!n->head || n->nr_points == DMR_MAX_POINTS)
@@ -668,6 +677,8 @@ static const char *step_op_done(struct model *m, const struct rec *r)
 		memset(&m->next, 0, sizeof(m->next));
 		if (op == REC_REMOVE && !r->result)
 			m->now.removing = false;
+		if (op == REC_CREATE)
+			m->removal = false;
 		if (op == REC_POINT || op == REC_DETACH || op == REC_REMOVE)
 			op_promote(m);
 	}

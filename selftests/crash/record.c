@@ -11,7 +11,6 @@
 #include "crash.h"
 
 static const u8 zero_sector[DMR_BLOCK_SIZE];
-static u8 any_sector[REC_SECTOR];
 
 void die(const char *fmt, ...)
 {
@@ -91,9 +90,7 @@ static struct record *record_new(void)
 {
 	struct record *rec = need(calloc(1, sizeof(*rec)));
 
-	memset(any_sector, 0xd1, sizeof(any_sector));
 	record_content(rec, zero_sector);
-	record_content(rec, any_sector);
 	return rec;
 }
 

@@ -293,7 +293,8 @@ static struct lineage *take_view(struct look *k, u32 base, u32 overlay, const ch
 	struct dmr_view view;
 
 	strcpy(k->name, name);
-	attached_view(k->att, &view, base, overlay);
+	if (k->att)
+		attached_view(k->att, &view, base, overlay);
 	walk(k, &view, l, sector_take);
 	return l;
 }
@@ -326,11 +327,23 @@ void verify_base(struct image *img, struct model *m, struct verdict *v)
 	memset(v, 0, sizeof(*v));
 	attach(&att, img);
 	sb = att.sb;
-	if (att.err) {
+	if (att.err && !att.no_super) {
 		say(v, "  base: attach fails: %d, %s\n", att.err, att.why);
 		detach(&att);
 		return;
 	}
+	/* No system, or none any more: plain disks, of which one may be made. */
+	if (att.err || (sb->state == DM_REPLICA_STATE_DISABLED && !(sb->flags & DMR_SB_REMOVING))) {
+		p->made = !att.err;
+		p->state = DM_REPLICA_STATE_DISABLED;
+		model_removed(m);
+		k.att = NULL;
+		p->head = take_view(&k, U32_MAX, DMR_EPOCH_NONE, "homes alone");
+		detach(&att);
+		return;
+	}
+	if (sb->state == DM_REPLICA_STATE_DISABLED)
+		model_removed(m);
 	p->made = true;
 	p->state = sb->state;
 	p->suspended = sb->flags & DMR_SB_SUSPENDED;
