@@ -10,7 +10,7 @@
  *
  *	--plan PLAN	one of those below
  *	--seed N	for everything that is random here
- *	--seconds N	how long it lasts (12)
+ *	--seconds N	how long it lasts (12); 0: only what --again does
  *	--mib N		or how long the record gets (150), before what is told at
  *			its end
  *	--first N	the number that is the first to be given (1)
@@ -31,43 +31,43 @@
 
 static const struct plan plans[] = {
 	{
-		.name = "mixed", .chunk = "64K", .store_mib = 16, .grown_mib = 28, .points = 5,
-		.pause_ms = 150,
+		.name = "mixed", .chunk = "64K", .store_mib = 24, .grown_mib = 36, .points = 5,
+		.pause_ms = 60, .parts = 2,
 		.large = 6, .unaligned = 35, .wide = 30, .fua = 8, .sync = 6, .zeroes = 8,
 		.idle = 30,
-		.point = 30, .drop = 12, .failover = 14, .revert = 12, .commit = 3, .test = 8,
+		.point = 30, .drop = 12, .failover = 14, .revert = 12, .commit = 1, .test = 8,
 		.stop = 8, .suspend = 3, .resume = 20, .grow = 2, .hold = 4, .rate = 4,
 		.reattach = 3, .wrong = 2,
 	}, {
-		.name = "ring", .chunk = "16K", .store_mib = 8, .grown_mib = 12, .points = 3,
-		.pause_ms = 200,
-		.large = 0, .unaligned = 70, .wide = 60, .fua = 60, .sync = 8, .zeroes = 4,
-		.idle = 3,
-		.point = 30, .drop = 20, .failover = 14, .revert = 14, .commit = 2, .test = 6,
-		.stop = 8, .suspend = 1, .resume = 20, .grow = 1, .hold = 2, .rate = 2,
+		.name = "ring", .chunk = "16K", .store_mib = 12, .grown_mib = 16, .points = 3,
+		.pause_ms = 60, .parts = 1,
+		.large = 0, .unaligned = 50, .wide = 100, .fua = 90, .sync = 15, .zeroes = 25,
+		.idle = 1,
+		.point = 30, .drop = 25, .failover = 14, .revert = 14, .commit = 0, .test = 5,
+		.stop = 20, .suspend = 1, .resume = 30, .grow = 1, .hold = 1, .rate = 2,
 		.reattach = 3, .wrong = 1,
 	}, {
 		.name = "full", .chunk = "64K", .store_mib = 8, .grown_mib = 12, .points = 4,
-		.pause_ms = 150,
+		.pause_ms = 60, .parts = 2,
 		.large = 10, .unaligned = 35, .wide = 80, .fua = 8, .sync = 6, .zeroes = 10,
 		.idle = 30,
-		.point = 30, .drop = 20, .failover = 12, .revert = 14, .commit = 2, .test = 8,
+		.point = 30, .drop = 20, .failover = 12, .revert = 14, .commit = 1, .test = 8,
 		.stop = 8, .suspend = 2, .resume = 20, .grow = 1, .hold = 3, .rate = 3,
 		.reattach = 3, .wrong = 2,
 	}, {
 		.name = "vacuum", .chunk = "32K", .store_mib = 16, .grown_mib = 20, .points = 3,
-		.pause_ms = 120,
+		.pause_ms = 60, .parts = 2,
 		.large = 6, .unaligned = 35, .wide = 50, .fua = 6, .sync = 8, .zeroes = 8,
 		.idle = 30,
-		.point = 30, .drop = 40, .failover = 12, .revert = 10, .commit = 8, .test = 2,
+		.point = 30, .drop = 40, .failover = 12, .revert = 10, .commit = 3, .test = 2,
 		.stop = 10, .suspend = 1, .resume = 20, .grow = 1, .hold = 10, .rate = 10,
 		.reattach = 2, .wrong = 1,
 	}, {
-		.name = "home", .chunk = "64K", .store_mib = 16, .grown_mib = 20, .points = 1,
-		.pause_ms = 300,
+		.name = "home", .chunk = "64K", .store_mib = 20, .grown_mib = 28, .points = 1,
+		.pause_ms = 120, .parts = 2,
 		.large = 8, .unaligned = 40, .wide = 40, .fua = 10, .sync = 10, .zeroes = 12,
 		.idle = 30,
-		.point = 12, .drop = 40, .failover = 6, .revert = 20, .commit = 3, .test = 2,
+		.point = 4, .drop = 60, .failover = 6, .revert = 30, .commit = 3, .test = 2,
 		.stop = 10, .suspend = 2, .resume = 20, .grow = 1, .hold = 3, .rate = 4,
 		.reattach = 6, .wrong = 1,
 	},
@@ -199,7 +199,8 @@ int main(int argc, char **argv)
 		begin_again();
 	else
 		begin();
-	live(seconds, (uint64_t)mib << 20);
-	end();
+	if (seconds)
+		live(seconds, (uint64_t)mib << 20);
+	end(seconds);
 	return 0;
 }

@@ -455,6 +455,8 @@ void live(unsigned int seconds, uint64_t bytes)
 	rng = mix(seed + CONTROL + 1) | 1;
 	writers_start();
 	gates_open();
+	if (now.state == 6)
+		life_after();
 	while (seconds_now() < until && record_bytes() < bytes) {
 		if (!below(&rng, 4))
 			atomic_store(&calm, below(&rng, 2));
@@ -607,19 +609,17 @@ void begin_again(void)
 	take_state();
 	deny(now.suspended || now.state == 6);
 	look_all();
-	if (now.state == 6) {
-		gate_open(REC_LIVE);
-		life_after();
-	}
 }
 
-/* A clean end: what there is is told, and the system detached. */
-void end(void)
+/* A clean end: what there is is told, if anything was done, and the system detached. */
+void end(bool lived)
 {
 	if (now.held)
 		do_hold();
-	mark_note("end");
-	look_all();
+	if (lived) {
+		mark_note("end");
+		look_all();
+	}
 	op(REC_DETACH, 0);
 	command("dmsetup remove %s", store.dm);
 	printf("# %ld operations, %ld refused, %ld commits; %ld writes, %ld denied, %ld found no room; %llu MiB\n",

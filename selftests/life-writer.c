@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Those who write to the devices, each to sectors of its own, but in blocks and
- * chunks where others write, too: two threads for each disk of the head and of
- * the failover, one for each of the test failover.
+ * chunks where others write, too: one or two threads for each disk of the head and
+ * of the failover, one for each of the test failover.
  *
  * The sectors of a disk: in its first quarter the two halves (parts) of each block
  * belong to the one and to the other thread; in the second they take turns of
@@ -16,7 +16,7 @@
 
 struct writer {
 	pthread_t thread;
-	int nr, view, disk, part;	/* part -1: both */
+	int nr, view, disk, part;	/* part -1: both, all of it is its own */
 	uint64_t rng;
 	int fd;
 	uint8_t *buf;
@@ -207,9 +207,9 @@ static void writer_start(int view, int disk, int part)
 void writers_start(void)
 {
 	for (int d = 0; d < nr_disks; d++) {
-		for (int part = 0; part < 2; part++) {
-			writer_start(REC_HEAD, d, part);
-			writer_start(REC_LIVE, d, part);
+		for (int part = 0; part < (int)plan->parts; part++) {
+			writer_start(REC_HEAD, d, plan->parts == 1 ? -1 : part);
+			writer_start(REC_LIVE, d, plan->parts == 1 ? -1 : part);
 		}
 		writer_start(REC_TEST, d, -1);
 	}

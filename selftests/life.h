@@ -35,6 +35,7 @@ struct plan {
 	unsigned int store_mib, grown_mib;
 	unsigned int points;		/* that there are at most */
 	unsigned int pause_ms;		/* between operations, at most */
+	unsigned int parts;		/* writers to each disk of the head and of the failover */
 	unsigned int large, unaligned, wide, fua, sync, zeroes;
 	unsigned int idle;		/* of a thousand: a longer pause of a writer */
 	/* How often each operation is tried, among all that are possible. */
@@ -87,7 +88,7 @@ void store_add(const char *text);
 void begin(void);
 void begin_again(void);
 void live(unsigned int seconds, uint64_t bytes);
-void end(void);
+void end(bool lived);
 
 /* model-netlink.c: what is asked of the module */
 extern char refusal[256];
