@@ -13,7 +13,9 @@ KERNELS ?= 6.1 6.12
 TESTS ?=
 PARTS ?=
 JOBS ?=
-export KERNELS TESTS PARTS JOBS
+SEED ?=
+PLANS ?=
+export KERNELS TESTS PARTS JOBS SEED PLANS
 
 series := 6.1 6.12
 
@@ -36,6 +38,7 @@ help:
 	@echo "                    TESTS='io-budget'   selftests whose name contains a word"
 	@echo '                    PARTS="style build tools unit spec vm host"'
 	@echo '                    JOBS=1              virtual machines at a time'
+	@echo '  check-crash     the crash replay at length, on both kernels (SEED=, PLANS=, KERNELS=)'
 	@echo '  deps            install what all of it needs (check and demo do so themselves)'
 	@echo 'Other:'
 	@echo '  clean           remove what was built; keeps the kernels downloaded'
@@ -91,6 +94,12 @@ check:
 	@scripts/deps
 	+@MAKEFLAGS= scripts/check
 
+# Takes long: every plan is lived, replayed and lived on, on each kernel.
+check-crash:
+	@scripts/deps
+	+@MAKEFLAGS= CRASH=all HOST_TIMEOUT=7200 PARTS='build tools host' TESTS=60-crash-replay \
+		scripts/check
+
 clean:
 	@for d in build/*; do case $$d in build/vm|build/kselftest) ;; *) rm -rf "$$d" ;; esac; done
 	@for d in userspace selftests/unit; do \
@@ -99,4 +108,4 @@ clean:
 distclean: clean
 	rm -rf build
 
-.PHONY: all help module modules tools install install-module install-tools uninstall deps demo check clean distclean
+.PHONY: all help module modules tools install install-module install-tools uninstall deps demo check check-crash clean distclean

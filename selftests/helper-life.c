@@ -11,6 +11,7 @@
  *	--plan PLAN	one of those below
  *	--seed N	for everything that is random here
  *	--seconds N	how long it lasts (12); 0: only what --again does
+ *	--ops N		longer, up to four times so long, if there were fewer operations (30)
  *	--mib N		or how long the record gets (150), before what is told at
  *			its end
  *	--first N	the number that is the first to be given (1)
@@ -151,7 +152,7 @@ static void disk_add(char *text)
 
 int main(int argc, char **argv)
 {
-	unsigned int seconds = 12, mib = 150;
+	unsigned int seconds = 12, ops = 30, mib = 150;
 	const char *record = NULL;
 	bool again = false, store = false;
 	int i;
@@ -183,6 +184,8 @@ int main(int argc, char **argv)
 			seed = strtoull(argv[i], NULL, 0);
 		} else if (!strcmp(a, "--seconds")) {
 			seconds = strtoul(argv[i], NULL, 0);
+		} else if (!strcmp(a, "--ops")) {
+			ops = strtoul(argv[i], NULL, 0);
 		} else if (!strcmp(a, "--mib")) {
 			mib = strtoul(argv[i], NULL, 0);
 		} else if (!strcmp(a, "--first")) {
@@ -200,7 +203,7 @@ int main(int argc, char **argv)
 	else
 		begin();
 	if (seconds)
-		live(seconds, (uint64_t)mib << 20);
+		live(seconds, ops, (uint64_t)mib << 20);
 	end(seconds);
 	return 0;
 }

@@ -448,16 +448,20 @@ static double seconds_now(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-void live(unsigned int seconds, uint64_t bytes)
+/* On a machine that is busy with other things, longer, until something has happened. */
+void live(unsigned int seconds, long ops, uint64_t bytes)
 {
-	double until = seconds_now() + seconds;
+	double from = seconds_now(), t;
+
+	ops += nr_ops;
 
 	rng = mix(seed + CONTROL + 1) | 1;
 	writers_start();
 	gates_open();
 	if (now.state == 6)
 		life_after();
-	while (seconds_now() < until && record_bytes() < bytes) {
+	while (t = seconds_now() - from, t < 4 * seconds && (t < seconds || nr_ops < ops) &&
+	       record_bytes() < bytes) {
 		if (!below(&rng, 4))
 			atomic_store(&calm, below(&rng, 2));
 		usleep(below(&rng, plan->pause_ms * 1000));

@@ -87,7 +87,7 @@ void command(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void store_add(const char *text);
 void begin(void);
 void begin_again(void);
-void live(unsigned int seconds, uint64_t bytes);
+void live(unsigned int seconds, long ops, uint64_t bytes);
 void end(bool lived);
 
 /* model-netlink.c: what is asked of the module */

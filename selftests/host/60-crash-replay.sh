@@ -21,6 +21,7 @@
 one_life() {
 	local dir=$1 i=$2 nbd d wb run=/run/life
 	shift 2
+	# Of a life before this one.
 	rm -f $run/record /etc/dm-replica/systems.d/life.conf
 	"$dir/helper-nbd" --record $run/record "/dev/nbd0=$(dev "s$i")" "/dev/nbd1=$(dev "a$i")" \
 		"/dev/nbd2=$(dev "b$i")" >/run/nbd 2>&1 &
