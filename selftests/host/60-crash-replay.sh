@@ -36,7 +36,8 @@ one_life() {
 		--store life-store:/dev/nbd0 --disk vda=/dev/nbd1 --disk vdb=/dev/nbd2 "$@" ||
 		die "life $i has failed: $?"
 	rmmod dm_replica || die "the module does not go"
-	kill $nbd && wait $nbd || die "helper-nbd: status $?: $(cat /run/nbd)"
+	kill $nbd
+	wait $nbd || die "helper-nbd: status $?: $(cat /run/nbd)"
 	sed 's/^/# /' /run/nbd
 	cp $run/record "$dir/record$i" || die "cannot copy the record"
 	echo "# $(cut -d' ' -f1 /proc/uptime) s: life $i is recorded"
@@ -48,7 +49,8 @@ guest() {
 	shift 3
 	# shellcheck disable=SC2034 # load_module reads it
 	MODULE=$dir/dm-replica.ko.$VM_KERNEL
-	mkdir -p /run/life && mount -t tmpfs -o size=700M tmpfs /run/life || die "no tmpfs"
+	mkdir -p /run/life
+	mount -t tmpfs -o size=700M tmpfs /run/life || die "no tmpfs"
 	modprobe nbd nbds_max=4 max_part=0 || die "no nbd"
 	for ((i = 0; i < n; i++)); do
 		[ $((i + 1)) != "$n" ] || s=$seconds
