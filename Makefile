@@ -39,6 +39,9 @@ help:
 	@echo '                    PARTS="style build tools unit spec vm host"'
 	@echo '                    JOBS=1              virtual machines at a time'
 	@echo '  check-crash     the crash replay at length, on both kernels (SEED=, PLANS=, KERNELS=)'
+	@echo '  check-rules     break each safety rule on purpose and see that a test fails (long);'
+	@echo "                    RULES='R5. 03-'      patches of these rules, or with a word in the name"
+	@echo '                    LEVELS=unit         those that need no virtual machine'
 	@echo '  deps            install what all of it needs (check and demo do so themselves)'
 	@echo 'Other:'
 	@echo '  clean           remove what was built; keeps the kernels downloaded'
@@ -100,6 +103,11 @@ check-crash:
 	+@MAKEFLAGS= CRASH=all HOST_TIMEOUT=7200 PARTS='build tools host' TESTS=60-crash-replay \
 		scripts/check
 
+check-rules:
+	@scripts/deps
+	@selftests/run --prepare
+	@MAKEFLAGS= selftests/rules/run --only '$(RULES)' --levels '$(LEVELS)' $(RULES_OPTIONS)
+
 clean:
 	@for d in build/*; do case $$d in build/vm|build/kselftest) ;; *) rm -rf "$$d" ;; esac; done
 	@for d in userspace selftests/unit; do \
@@ -108,4 +116,4 @@ clean:
 distclean: clean
 	rm -rf build
 
-.PHONY: all help module modules tools install install-module install-tools uninstall deps demo check check-crash clean distclean
+.PHONY: all help module modules tools install install-module install-tools uninstall deps demo check check-crash check-rules clean distclean
