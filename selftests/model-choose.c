@@ -399,12 +399,12 @@ static const struct {
 	int share;
 	void (*choose)(struct script *s, struct rng *r);
 } kinds[] = {
-	{ 4, c_storm }, { 315, c_write }, { 170, c_burst }, { 130, c_read },
+	{ 4, c_storm }, { 313, c_write }, { 170, c_burst }, { 130, c_read },
 	{ 60, c_zero }, { 40, c_flush }, { 60, c_point }, { 45, c_drop },
 	{ 26, c_failover }, { 22, c_revert }, { 36, c_test }, { 30, c_stop },
 	{ 12, c_hold }, { 12, c_rate }, { 8, c_suspend }, { 12, c_setting },
 	{ 2, c_grow }, { 2, c_attach }, { 2, c_check }, { 8, c_points },
-	{ 3, c_sleep }, { 1, c_life },
+	{ 3, c_sleep }, { 3, c_life },
 };
 
 /* One thing more. */
