@@ -12,7 +12,7 @@ static const char usage[] =
 "usage: crash [OPTION...] RECORD\n"
 "       crash --synth RECORD [--seed N] [--ops N] [--bug NAME]\n"
 "Make the states that a crash may leave, and compare what they show with the model.\n"
-"  --random N        random states at each place, beside two fixed ones (3)\n"
+"  --random N        random states at each place, beside the fixed ones (3)\n"
 "  --states N        at most about so many states; places are chosen by the seed\n"
 "  --seed N          of the choice of places and states (1)\n"
 "  --failures N      stop after so many states that fail (3)\n"

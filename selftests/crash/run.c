@@ -23,7 +23,17 @@ void options_init(struct options *opt)
 	opt->place = NOWHERE;
 }
 
-/* The seed of the k-th random state of a place; 0 and 1 have a meaning of their own. */
+/* States of a place that are no matter of chance; the last one where a write is torn. */
+#define FIXED	3
+
+static bool run_tears(const struct run *run, u32 place)
+{
+	const struct entry *e = &run->rec->entries[place - 1];
+
+	return entry_changes(e) && e->rec.sectors > 1;
+}
+
+/* The seed of the k-th random state of a place; the first few have a meaning of their own. */
 static u64 seed_of(u64 seed, u32 place, u32 k)
 {
 	struct rng r = { seed ^ (u64)place << 32 ^ k };
@@ -144,8 +154,12 @@ static void run_place(struct run *run, u32 place, bool stop)
 	if (!stop || !created(run))
 		return;
 	run->out->places++;
-	for (k = 0; k < opt->random + 2 && !run->over; k++)
-		run_state(run, place, k < 2 ? k : seed_of(opt->seed, place, k));
+	for (k = 0; k < opt->random + FIXED && !run->over; k++) {
+		if (k < FIXED - 1 || (k == FIXED - 1 && run_tears(run, place)))
+			run_state(run, place, k);
+		else if (k >= FIXED)
+			run_state(run, place, seed_of(opt->seed, place, k));
+	}
 }
 
 /* Has the point that was just made a content, and which? */
@@ -175,7 +189,7 @@ static u32 run_share(struct run *run, struct rng r)
 		return 1000;
 	for (place = 1; place <= run->rec->nr; place++)
 		places += run_stops(run, place, &r);
-	want = run->opt->states / (run->opt->random + 2);
+	want = run->opt->states / (run->opt->random + FIXED);
 	return want >= places ? 1000 : want * 1000 / places + 1;
 }
 
@@ -212,7 +226,7 @@ int run(const struct options *opt, struct record *rec, struct outcome *out)
 	run->rec = rec;
 	run->out = out;
 	attach_init();
-	run->img = image_new(rec, opt->broken, opt->base);
+	run->img = image_new(rec, 0, opt->base);
 	run->m = model_new(rec);
 	if (opt->base)
 		run_base(run);
@@ -220,6 +234,9 @@ int run(const struct options *opt, struct record *rec, struct outcome *out)
 	for (place = 1; place <= rec->nr && !run->over; place++) {
 		bool stop = run_stops(run, place, &where);
 
+		/* Broken from when there is a system to lose something of. */
+		if (created(run))
+			run->img->broken = opt->broken;
 		/* Each place draws its lot, so that one state alone finds the same. */
 		stop &= rng_below(&which, 1000) < share;
 		why = model_step(run->m);

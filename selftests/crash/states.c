@@ -9,6 +9,7 @@
  *
  *	0	all of it
  *	1	nothing; the last entry, if with FUA or a flush, is done
+ *	2	all of it, but of the last entry, a write, a first part only
  *	else	random: a share of the writes of each device, or all but one or two,
  *		or only one; torn at any sector or at blocks, in any order
  */
@@ -55,7 +56,7 @@ static void item_tear(struct item *it, struct record *rec, struct rng *r)
 }
 
 /* Which of a device's writes arrive: items @from.. of the state. */
-static void state_choose(struct state *st, struct record *rec, u32 from, struct rng *r)
+static void state_choose(struct state *st, struct record *rec, u32 from, u32 hand, struct rng *r)
 {
 	static const u32 shares[] = { 0, 10, 50, 50, 90, 100 };
 	u32 nr = st->nr - from, percent = shares[rng_below(r, ARRAY_SIZE(shares))], i;
@@ -74,7 +75,8 @@ static void state_choose(struct state *st, struct record *rec, u32 from, struct 
 			keep = i == one;
 		else
 			keep = rng_chance(r, percent);
-		if (rng_chance(r, tear))
+		/* What was on its way is torn more often than what has arrived in a cache. */
+		if (rng_chance(r, it->entry == hand ? 60 : tear))
 			item_tear(it, rec, r);
 		else if (!keep)
 			item_mask(it, rec);
@@ -108,7 +110,7 @@ void state_make(struct state *st, struct image *img, u64 seed)
 	memset(st, 0, sizeof(*st));
 	st->seed = seed;
 	rng_u64(&r);
-	done = seed < 2 || rng_chance(&r, 50);
+	done = seed < 2 || (seed > 2 && rng_chance(&r, 50));
 	for (dev = 0; dev < img->rec->nr_devices; dev++) {
 		const struct device *d = &img->dev[dev];
 		bool mine = entry_of_device(hand) && hand->rec.dev == dev, flushed;
@@ -125,8 +127,12 @@ void state_make(struct state *st, struct image *img, u64 seed)
 			for (i = from; i < st->nr; i++)
 				if (!st->items[i].sure)
 					item_mask(&st->items[i], img->rec);
+		} else if (seed == 2) {
+			if (mine && entry_changes(hand) && hand->rec.sectors > 1)
+				memset(item_mask(&st->items[st->nr - 1], img->rec), 1,
+				       1 + rng_below(&r, hand->rec.sectors - 1));
 		} else if (seed) {
-			state_choose(st, img->rec, from, &r);
+			state_choose(st, img->rec, from, img->place, &r);
 		}
 	}
 }
@@ -206,6 +212,10 @@ void state_shrink(struct state *st, struct image *img, struct model *m, struct v
 	struct item *order;
 	u8 **keep;
 
+	if (!st->nr) {
+		state_fails(st, img, m, v);
+		return;
+	}
 	/* First in the order they were written. */
 	order = need(malloc((st->nr + 1) * sizeof(*order)));
 	memcpy(order, st->items, st->nr * sizeof(*order));
