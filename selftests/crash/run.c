@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A run through a record: at which places, which states, and what is said of those that fail. */
-#include <time.h>
 
 #include "crash.h"
 
