@@ -387,6 +387,14 @@ static void image_states(void)
 	state_free(&st);
 	image_free(img);
 	record_close(rec);
+
+	/* A flush brings nothing older over it either. */
+	dev(REC_FLUSH, 0, 0, 0, 0);
+	rec = record_parse(hand, hand_bytes);
+	img = image_at(rec, rec->nr + 1, 0);
+	CHECK(shows(img, 8) == 4 && shows(img, 10) == 3 && shows(img, 0) == 5);
+	image_free(img);
+	record_close(rec);
 }
 
 /* A record that synth.c made, and what comes of it */
