@@ -50,8 +50,9 @@ clear() {
 
 # failed SYSTEM: tell what a run said, and a shorter way to the same.
 failed() {
-	diag "$(head -n 250 "/tmp/$1.said")" "$(r status "$1" 2>&1)"
-	[ ! -s "/tmp/$1.script" ] || diag "$("$model" "${@:2}" --mode shrink --seconds 120 \
+	diag "$(head -n 250 "/tmp/$1.said")"
+	diag "$(r status "$1" 2>&1)"
+	[ ! -s "/tmp/$1.script" ] || diag "$("$model" "${@:2}" --mode shrink --seconds 180 \
 		--script "/tmp/$1.script" 2>&1 | head -n 250)"
 }
 

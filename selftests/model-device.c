@@ -132,6 +132,17 @@ void attach(void)
 
 static void store_length(void)
 {
+	char path[128];
+	uint64_t bytes;
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/mapper/%s", store.dm);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || ioctl(fd, BLKGETSIZE64, &bytes))
+		die("size of %s: %m", path);
+	close(fd);
+	if (bytes == store.mib << 20)
+		return;
 	command("dmsetup load %s --table '0 %llu linear %s 0' && dmsetup suspend %s && dmsetup resume %s",
 		store.dm, (unsigned long long)store.mib * 2048, store.below, store.dm, store.dm);
 }

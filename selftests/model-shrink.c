@@ -13,7 +13,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#define NEAR	2048		/* sectors: so far around the wrong one I/O is kept */
+#define NEAR	2048		/* sectors: so far around the wrong one I/O may matter */
 #define TRY	40		/* s that a try may take */
 
 static char script_path[64], said_path[64], kind[200];
@@ -175,17 +175,16 @@ static bool is_io(const struct op *op)
 	return op->what >= WRITE && op->what <= START_READ;
 }
 
-/* The last one is where it fails: it stays. */
-static bool elsewhere(const struct op *op, long at, const long *arg)
+/* The last one is where it fails: it stays.  Kinds, disk, place, how far around it. */
+static bool noise(const struct op *op, long at, const long *arg)
 {
-	return is_io(op) && at < best.nr - 1 &&
-	       (op->disk != arg[0] || (long)(op->sector + op->sectors) < arg[1] - arg[2] ||
-		(long)op->sector > arg[1] + arg[2]);
-}
-
-static bool of_kind(const struct op *op, long at, const long *arg)
-{
-	return op->what == arg[0] && at < best.nr - 1;
+	if (at == best.nr - 1)
+		return false;
+	if (arg[0] >> op->what & 1)
+		return true;
+	return arg[1] >= 0 && is_io(op) &&
+	       (op->disk != arg[1] || (long)(op->sector + op->sectors) < arg[2] - arg[3] ||
+		(long)op->sector > arg[2] + arg[3]);
 }
 
 static bool of_view(const struct op *op, long at, const long *arg)
@@ -199,31 +198,50 @@ static bool in_part(const struct op *op, long at, const long *arg)
 	return at >= arg[0] && at < arg[0] + arg[1];
 }
 
+#define KIND(what)	(1L << (what))
+
+/* All at once, or else one group after the other: a try costs seconds. */
 static void large_pieces(struct outcome *o)
 {
-	static const enum what order[] = {
-		FLUSH, POINTS, READ, START_READ, DISCARD, STORM, ATTACH, GROW, SLEEP, KEEP_LAST,
-		KEEP_WITHIN, KEEP_HOURLY, POLICY, RESERVE, HOLD, RELEASE, RATE, SUSPEND, RESUME,
-		WAIT, START_FUA, FUA, PUNCH, ZEROES, START_WRITE, WRITE, DROP, RECREATE, CHECK,
-		TEST_START, TEST_STOP, FILL, COMMIT, REVERT_OPEN, TEST_STOP_OPEN,
+	static const long groups[] = {
+		KIND(FLUSH) | KIND(POINTS) | KIND(READ) | KIND(START_READ) | KIND(CHECK) |
+		KIND(GROW) | KIND(REVERT_OPEN) | KIND(TEST_STOP_OPEN) | KIND(WAIT) | KIND(SLEEP),
+		KIND(SUSPEND) | KIND(RESUME) | KIND(KEEP_LAST) | KIND(KEEP_WITHIN) |
+		KIND(KEEP_HOURLY) | KIND(POLICY) | KIND(RESERVE),
+		KIND(RECREATE) | KIND(COMMIT) | KIND(ATTACH),
+		KIND(STORM) | KIND(DISCARD) | KIND(PUNCH) | KIND(ZEROES),
+		KIND(TEST_START) | KIND(TEST_STOP),
+		KIND(HOLD) | KIND(RELEASE) | KIND(RATE),
+		KIND(DROP), KIND(FILL),
 	};
+	const int nr = sizeof(groups) / sizeof(groups[0]);
+	long arg[] = { 0, o->disk, o->sector, 64 };
+	int i;
 
-	if (o->disk >= 0) {
-		for (long far = NEAR; far >= 8; far /= 16) {
-			long arg[] = { o->disk, o->sector, far };
-
-			try_without(elsewhere, arg, o);
+	for (i = 0; i < 4; i++)
+		arg[0] |= groups[i];
+	if (!try_without(noise, arg, o)) {
+		arg[0] = 0;
+		if (o->disk >= 0 && !try_without(noise, arg, o)) {
+			arg[3] = NEAR;
+			try_without(noise, arg, o);
 		}
+		arg[1] = -1;
+		for (i = 0; i < 4; i++) {
+			arg[0] = groups[i];
+			try_without(noise, arg, o);
+		}
+	}
+	arg[1] = -1;
+	for (i = 4; i < nr; i++) {
+		arg[0] = groups[i];
+		try_without(noise, arg, o);
 	}
 	for (long view = TEST; view >= HEAD; view--)
 		try_without(of_view, &view, o);
-	for (unsigned int i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		long what = order[i];
-
-		try_without(of_kind, &what, o);
-	}
 }
 
+/* What is old goes first: what a failure needs is mostly near its end. */
 static void delta_debug(struct outcome *o)
 {
 	long size = (best.nr + 1) / 2;
@@ -231,15 +249,13 @@ static void delta_debug(struct outcome *o)
 	while (size && time_left()) {
 		bool any = false;
 
-		/* From the end, where it fails. */
-		for (long at = best.nr - size; at > -size && time_left(); at -= size) {
-			long part[] = { at < 0 ? 0 : at, at < 0 ? at + size : size };
+		for (long at = 0; at < best.nr && time_left();) {
+			long piece[] = { at, size };
 
-			if (try_without(in_part, part, o)) {
+			if (try_without(in_part, piece, o))
 				any = true;
-				if (at > best.nr)
-					at = best.nr;
-			}
+			else
+				at += size;
 		}
 		if (size == 1 && !any)
 			break;
@@ -265,7 +281,7 @@ void shrink(void)
 	double began = now();
 	long all;
 
-	until = began + (seconds ? seconds : 120);
+	until = began + (seconds ? seconds : 180);
 	snprintf(script_path, sizeof(script_path), "/tmp/%s-try", name);
 	snprintf(said_path, sizeof(said_path), "/tmp/%s-said", name);
 	script_read(&best, script_in);
