@@ -41,7 +41,7 @@ void *buffer(size_t bytes)
 
 struct stamp {
 	char magic[8];
-	uint32_t run;		/* seed and system: another one's are not ours */
+	uint32_t run;		/* system, seed, process: another one's are not ours */
 	uint32_t seq;		/* number of the write, never 0 */
 	uint32_t disk;
 	uint32_t writer;	/* the thread */
@@ -81,7 +81,7 @@ static uint32_t run_number(void)
 	if (!run) {
 		crc_init();
 		memcpy(&run, uuid + 12, 4);
-		run = (run ^ (uint32_t)seed * 0x9e3779b1U) | 1;
+		run = (run ^ ((uint32_t)seed + ((uint32_t)getpid() << 16)) * 0x9e3779b1U) | 1;
 	}
 	return run;
 }
