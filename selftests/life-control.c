@@ -77,7 +77,7 @@ static int __attribute__((format(printf, 1, 2))) replicactl(const char *fmt, ...
 	return rc ? rc + DM_REPLICA_CODE_FAILED - 1 : 0;
 }
 
-static int create(bool force)
+static int create(void)
 {
 	char homes[512] = "";
 	uint64_t half = mix(seed + ++now.created);
@@ -89,10 +89,10 @@ static int create(bool force)
 		n += snprintf(homes + n, sizeof(homes) - n, " --disk %s=%s", disks[d].disk,
 			      disks[d].home);
 	half = __builtin_bswap64(half);
-	return replicactl("create %s --uuid 6c696665-0000-0000-%04llx-%012llx --store %s%s --chunk-size %s%s",
+	return replicactl("create %s --uuid 6c696665-0000-0000-%04llx-%012llx --store %s%s --chunk-size %s",
 			  name, (unsigned long long)half >> 48,
 			  (unsigned long long)half & 0xffffffffffffULL, store.path, homes,
-			  plan->chunk, force ? " --force" : "");
+			  plan->chunk);
 }
 
 static int ask(int op, uint64_t *number)
@@ -112,7 +112,7 @@ static int ask(int op, uint64_t *number)
 
 	switch (op) {
 	case REC_CREATE:
-		return create(*number);
+		return create();
 	case REC_ATTACH:
 		return replicactl("attach %s", name);
 	case REC_DETACH:
@@ -574,10 +574,7 @@ static void take_state(void)
 		die("failed over to a point that is not there");
 }
 
-/*
- * Go on with what a crash has left: first tell what it shows.  The crash may have
- * been before there was a system, or when it was gone; then a new one is made.
- */
+/* Go on with what a crash has left: first tell what it shows. */
 void begin_again(void)
 {
 	char line[512];
@@ -591,22 +588,8 @@ void begin_again(void)
 	for (int d = 0; d < nr_disks; d++)
 		n += snprintf(line + n, sizeof(line) - n, " %s", disks[d].home);
 	code = replicactl("%s", line);
-	snprintf(line, sizeof(line), "/etc/dm-replica/systems.d/%s.conf", name);
-	if (!code && !access(line, F_OK)) {
-		snprintf(line, sizeof(line), "%s status %s --json | grep -q '\"state\": 0'", tool,
-			 name);
-		if (!system(line)) {
-			op(REC_REMOVE, 0);
-			code = -1;
-		}
-	} else {
-		code = -1;
-	}
-	if (code) {
-		mark_note("no system");
-		printf("# found: no system\n");
-		op(REC_CREATE, 1);
-	}
+	if (code)
+		die("scan: %d: %s", code, refusal);
 	op(REC_ATTACH, 0);
 	take_uuid();
 	family_find();

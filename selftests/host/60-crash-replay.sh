@@ -164,7 +164,7 @@ RANDOM=$((seed % 32768))
 pick() { picked=$(((RANDOM * 32768 + RANDOM) % $1)); }
 
 # sample RECORD DIR I N: a state from the Ith of N parts of the record, as images
-# in DIR.  Where there is no system another place is taken.
+# in DIR.  Where there is no system, or one that is removed, another place is taken.
 sample() {
 	local record=$1 to=$2 entries i
 	entries=$(sed -n 's/.*: \([0-9]*\) entries,.*/\1/p' <<<"$said" | head -n 1)
@@ -173,9 +173,14 @@ sample() {
 		pick $((entries / $4))
 		place=$((entries * $3 / $4 + picked + 1))
 		pick 1000000000
-		chosen=$("$dir/crash" --place $place --state-seed $picked --write-state "$to" \
-			"$record" 2>&1) && return
-		grep -q 'before the system was made' <<<"$chosen" || break
+		if ! chosen=$("$dir/crash" --place $place --state-seed $picked --write-state "$to" \
+			"$record" 2>&1); then
+			grep -q 'before the system was made' <<<"$chosen" || break
+			continue
+		fi
+		"$dir/replicactl" check "$to/store.img" >"$to/check" 2>&1
+		# 6: no store.  Anything else is for the module to say.
+		[ $? = 6 ] || grep -q 'is valid, .* state 0,' "$to/check" || return 0
 	done
 	diag "$chosen"
 	return 1
