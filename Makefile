@@ -40,7 +40,7 @@ help:
 	@echo '                    JOBS=1              virtual machines at a time'
 	@echo '  check-crash     the crash replay at length, on both kernels (SEED=, PLANS=, KERNELS=)'
 	@echo '  check-rules     break each safety rule on purpose and see that a test fails (long);'
-	@echo "                    RULES='R5. 03-'      patches of these rules, or with a word in the name"
+	@echo "                    ONLY='R5. 03-'       patches of these rules, or with a word in the name"
 	@echo '                    LEVELS=unit         those that need no virtual machine'
 	@echo '  deps            install what all of it needs (check and demo do so themselves)'
 	@echo 'Other:'
@@ -106,7 +106,7 @@ check-crash:
 check-rules:
 	@scripts/deps
 	@selftests/run --prepare
-	@MAKEFLAGS= selftests/rules/run --only '$(RULES)' --levels '$(LEVELS)' $(RULES_OPTIONS)
+	@MAKEFLAGS= selftests/rules/run --only '$(ONLY)' --levels '$(LEVELS)' $(OPTIONS)
 
 clean:
 	@for d in build/*; do case $$d in build/vm|build/kselftest) ;; *) rm -rf "$$d" ;; esac; done
