@@ -169,6 +169,16 @@ static void dmr_move_complete(struct dmr_system *sys)
 		dmr_op_queue(op);
 }
 
+/* Do writes of the disk go straight home?  Until then each of them may bring a version. */
+static bool dmr_move_settled(struct dmr_system *sys)
+{
+	u32 side = dmr_grace_enter(&sys->grace);
+	bool settled = dmr_table_get(sys)->straight >= 0;
+
+	dmr_grace_leave(&sys->grace, side);
+	return settled;
+}
+
 /**
  * dmr_move_pass_done() - the vacuum has been over the whole map
  * @sys: the system.
@@ -189,7 +199,10 @@ bool dmr_move_pass_done(struct dmr_system *sys, bool skipped, u64 errors, s64 mo
 
 	if (!job && !removing)
 		return false;
-	if (!atomic64_read(&sys->map.versions)) {
+	if (!atomic64_read(&sys->map.versions) && !removing && !dmr_move_settled(sys)) {
+		/* Asked for by now; and then another pass has the last word. */
+		again = true;
+	} else if (!atomic64_read(&sys->map.versions)) {
 		dmr_move_complete(sys);
 		again = removing;	/* until the last write has been done */
 	} else if (job && errors && !skipped && moved <= 0) {
