@@ -99,13 +99,16 @@ static void reattach(void (*resting_io)(bool on))
 	resting_io(false);
 }
 
-static void wait_home(struct rng *r, void (*resting_io)(bool on))
+/* Return: false if there was no job, because there was nothing to move. */
+static bool wait_home(struct rng *r, void (*resting_io)(bool on))
 {
 	double until = now() + 60;
+	bool seen = false;
 	uint64_t id;
 	int nr = 0;
 
 	while ((id = job_moving())) {
+		seen = true;
 		if (now() > until)
 			die("job %llu does not end: %llu versions are left", (unsigned long long)id,
 			    (unsigned long long)system_number(DM_REPLICA_A_SYSTEM_VERSIONS));
@@ -133,6 +136,7 @@ static void wait_home(struct rng *r, void (*resting_io)(bool on))
 			break;
 		}
 	}
+	return seen;
 }
 
 /* From now on the live view is the disk. */
@@ -154,9 +158,17 @@ static void commit(void)
  */
 void end_commit(struct rng *r, void (*resting_io)(bool on))
 {
+	double until;
+
 	set_rate(choose_rate(r));
 	commit();
-	wait_home(r, resting_io);
+	if (!wait_home(r, resting_io)) {
+		/* What was written before the first write went straight home. */
+		until = now() + 60;
+		unhindered();
+		while (system_number(DM_REPLICA_A_SYSTEM_VERSIONS) && now() < until)
+			usleep(20000);
+	}
 	unhindered();
 	/*
 	 * I/O goes on and nothing comes back to the store; but a write may hold a
@@ -238,6 +250,7 @@ void do_commit_amid(void)
 void end_flatten(struct rng *r)
 {
 	bool again = below(r, 2);
+	char conf[128];
 
 	must("removal while a device is open", remove_flatten(), DM_REPLICA_CODE_IN_USE);
 	view_close(HEAD);
@@ -247,6 +260,12 @@ void end_flatten(struct rng *r)
 	note(REMOVE, 0);
 	if (again) {
 		command("%s remove %s --flatten --yes --no-wait >/dev/null", tool, name);
+		snprintf(conf, sizeof(conf), "/etc/dm-replica/systems.d/%s.conf", name);
+		if (access(conf, F_OK)) {
+			/* There was nothing to move: it has ended. */
+			homes_plain();
+			return;
+		}
 		if (below(r, 2)) {
 			detach();
 			/* 8: all is at home already, there is nothing to attach. */
