@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "../uapi/dm-replica.h"
+#include "model-netlink.h"
 
 #define SECTOR		512
 #define MAX_DISKS	16
@@ -125,23 +126,6 @@ void image_compare(const struct image *im, const char *where, int disk, uint64_t
 		   uint32_t sectors, const char *got);
 void mismatch(const char *where, int disk, uint64_t sector, uint32_t want, const void *got)
 	__attribute__((noreturn));
-
-/* model-netlink.c: what is asked of the module */
-struct known {				/* a point */
-	uint64_t number, time;
-};
-
-extern char refusal[256];
-
-void family_find(void);
-int operation(int cmd, uint64_t *point);
-int vacuum_hold(bool hold);
-int remove_flatten(void);
-int setting(int type, uint64_t value, int bytes);
-int job_request(uint64_t id, uint32_t request);
-uint64_t job_moving(void);
-uint64_t system_number(int type);
-int points_list(struct known *points, int max);
 
 /* model-device.c: the devices above and below */
 struct disk {

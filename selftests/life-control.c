@@ -545,6 +545,7 @@ static void take_uuid(void)
 static void take_state(void)
 {
 	uint32_t flags = system_number(DM_REPLICA_A_SYSTEM_FLAGS);
+	struct known there[MAX_POINTS + 1];
 	char list[256] = "";
 	size_t n = 0;
 
@@ -554,16 +555,18 @@ static void take_state(void)
 	if (now.state == 7)
 		now.state = 3;
 	now.suspended = flags & DM_REPLICA_SYSTEM_FLAGS_SUSPENDED;
-	now.nr_points = points_list(now.points, MAX_POINTS + 1);
+	now.nr_points = points_list(there, MAX_POINTS + 1);
 	if (now.nr_points > MAX_POINTS)
 		die("more points than were made");
 	if (now.state == 5)
 		now.live_point = system_number(DM_REPLICA_A_SYSTEM_LIVE_POINT);
 	if (flags & DM_REPLICA_SYSTEM_FLAGS_TEST)
 		now.test_point = system_number(DM_REPLICA_A_SYSTEM_TEST_POINT);
-	for (int i = 0; i < now.nr_points; i++)
+	for (int i = 0; i < now.nr_points; i++) {
+		now.points[i] = there[i].number;
 		n += snprintf(list + n, sizeof(list) - n, " %llu",
 			      (unsigned long long)now.points[i]);
+	}
 	mark_note("found state %d suspended %d live %llu test %llu points%s", now.state,
 		  now.suspended, (unsigned long long)now.live_point,
 		  (unsigned long long)now.test_point, list);

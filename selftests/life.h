@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "../uapi/dm-replica.h"
+#include "model-netlink.h"
 #include "record.h"
 
 #define MAX_DISKS	4
@@ -89,16 +90,5 @@ void begin(void);
 void begin_again(void);
 void live(unsigned int seconds, long ops, uint64_t bytes);
 void end(bool lived);
-
-/* model-netlink.c: what is asked of the module */
-extern char refusal[256];
-
-void family_find(void);
-int operation(int cmd, uint64_t *point);
-int vacuum_hold(bool hold);
-int setting(int type, uint64_t value, int bytes);
-uint64_t job_moving(void);
-uint64_t system_number(int type);
-int points_list(uint64_t *numbers, int max);
 
 #endif /* LIFE_H */

@@ -234,7 +234,7 @@ for chain in "${chains[@]}"; do
 		--plan "$plan" --seed $((life + 1)) --first 1000000; then
 		diag "$said"
 		not_ok "$name: the module attaches them and lives on"
-		not_ok "$name: what it found"
+		not_ok "$name: the other samples show what they may"
 		not_ok "$name: states of the second life"
 		broken=1
 		continue
