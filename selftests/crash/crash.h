@@ -221,6 +221,8 @@ struct verdict {
 	u32 views;		/* compared */
 	u64 compared;		/* sectors */
 	u64 versions;
+	u64 log_next;		/* number of the next log block; 0: not attached */
+	u64 log_ring;		/* log blocks for which there is room */
 	char text[2000];
 };
 
@@ -267,6 +269,8 @@ struct options {
 struct outcome {
 	u64 states, places, sectors, views;
 	u64 attach_failures, failures;
+	u64 log_first, log_last;	/* next log block in the states: the least, the most */
+	u64 log_ring;		/* the largest ring, in blocks */
 	u32 entries;
 	u32 first_place;	/* of the first failure */
 	u64 first_seed;

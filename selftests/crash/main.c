@@ -156,6 +156,8 @@ int main(int argc, char **argv)
 	r = run(&opt, rec, &out);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
 	s = to.tv_sec - from.tv_sec + (to.tv_nsec - from.tv_nsec) / 1e9;
+	printf("log: blocks %llu to %llu, %llu times round a ring of %llu\n", out.log_first,
+	       out.log_last, (out.log_last - out.log_first) / max(out.log_ring, 1ULL), out.log_ring);
 	printf("%llu states at %llu places, %llu views, %llu sectors compared: %llu not allowed (%.1f s of CPU, %.0f states/s)\n",
 	       out.states, out.places, out.views, out.sectors, out.failures, s, out.states / s);
 	record_close(rec);

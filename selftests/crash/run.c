@@ -109,6 +109,12 @@ static void run_state(struct run *run, u32 place, u64 seed)
 	run->out->states++;
 	run->out->sectors += run->v.compared;
 	run->out->views += run->v.views;
+	if (run->v.log_next) {
+		if (!run->out->log_first || run->v.log_next < run->out->log_first)
+			run->out->log_first = run->v.log_next;
+		run->out->log_last = max(run->out->log_last, run->v.log_next);
+		run->out->log_ring = max(run->out->log_ring, run->v.log_ring);
+	}
 	if (run->v.bad)
 		run_failed(run, &st, place);
 	state_free(&st);

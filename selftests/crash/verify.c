@@ -206,6 +206,7 @@ void verify(struct image *img, struct model *m, struct verdict *v)
 	v->bad = false;
 	v->sectors = v->views = 0;
 	v->compared = v->versions = 0;
+	v->log_next = v->log_ring = 0;
 	v->text[0] = 0;
 	if (!now->made)
 		return;		/* being created: nobody has been told that there is a system */
@@ -219,6 +220,8 @@ void verify(struct image *img, struct model *m, struct verdict *v)
 		detach(&att);
 		return;
 	}
+	v->log_next = att.next;
+	v->log_ring = dmr_ring_blocks(att.sb);
 	why = differs(now, att.sb, before);
 	if (!why) {
 		compare_picture(&k, now);

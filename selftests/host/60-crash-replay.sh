@@ -112,7 +112,8 @@ for i in "${!plans[@]}"; do
 		chains+=("${kernels[i % ${#kernels[@]}]} ${plans[i]}")
 	fi
 done
-ktap_plan $((${#chains[@]} * 8))
+rings=$(printf '%s\n' "${chains[@]}" | grep -c ' ring$')
+ktap_plan $((${#chains[@]} * 8 + rings))
 diag "SEED=$seed"
 
 # boot DIR KERNEL N DISK... -- SECONDS OPTION...: N lives; what was said in $said.
@@ -197,10 +198,11 @@ for chain in "${chains[@]}"; do
 	life=$((seed % 1000000 * 100 + number))
 	mkdir -p "$c/1" "$c/2"
 	seconds=$first
-	# It takes time to go round the log.
-	[ "$plan" != ring ] || seconds=$((first * 2))
+	size=()
+	# It takes time, and a long record, to go round the log.
+	[ "$plan" != ring ] || { seconds=$((first * 5)); size=(--mib 450); }
 	if ! boot "$c/1" "$k" 1 s0=40M a0=4M b0=2060K -- "$seconds" --plan "$plan" \
-		--seed $life; then
+		--seed $life "${size[@]}"; then
 		diag "$said"
 		not_ok "$name: a life"
 		broken=1
@@ -211,6 +213,11 @@ for chain in "${chains[@]}"; do
 	[ -z "${KEEP-}" ] || cp "$c/1/record0" "$KEEP/$plan-$k-$life.rec"
 	replay "$name: states that a crash may leave" "$c/1/record0" --states "$states"
 	last=$said
+	if [ "$plan" = ring ]; then
+		rounds=$(sed -n 's/^log: .*, \([0-9]*\) times round.*/\1/p' <<<"$said")
+		diag "$(grep '^log: ' <<<"$said")"
+		check "$name: the log went round more than twice" [ "${rounds:-0}" -gt 2 ]
+	fi
 	# The test of the test: devices that lie must be found out, by one state or another.
 	for lie in flush fua home-flush; do
 		"$dir/crash" --seed "$seed" --states 5000 --failures 1 --break $lie \
