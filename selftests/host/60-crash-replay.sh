@@ -70,7 +70,7 @@ read -ra kernels <<<"${KERNELS:-6.1 6.12}"
 seed=${SEED:-$(date +%s)}
 if [ "${CRASH-}" = all ]; then
 	read -ra plans <<<"${PLANS:-mixed ring full vacuum home}"
-	states=${STATES:-800} samples=${SAMPLES:-3}
+	states=${STATES:-2000} samples=${SAMPLES:-3}
 	first=${SECONDS_1:-15} second=${SECONDS_2:-8}
 else
 	read -ra plans <<<"${PLANS:-mixed vacuum}"
