@@ -87,7 +87,7 @@ refused "more than there is" 32773 'more is to be kept' r settings g --live-rese
 check "reserve" r settings g --live-reserve 8M
 check "it is shown" [ "$(field g slots_reserved)" = 128 ]
 r failover g >/dev/null || die "cannot fail over"
-"$io" $rep w:0:16M:1 w:16M:8M:1 2>/dev/null && die "a store that cannot be filled"
+"$io" $rep w:0:16M:1 w:16M:16M:1 2>/dev/null && die "a store that cannot be filled"
 check "the guest has what was kept for it" "$io" $live w:64M:8M:5 f c:64M:8M:5
 check_fails "and no more" "$io" $live w:80M:8M:5
 r revert g --yes >/dev/null || die "cannot revert"
