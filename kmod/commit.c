@@ -639,7 +639,7 @@ static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
 			w->r = dmr_commit_turn(sys, w->grow);
 		if (!r && w->homes) {
 			for (i = 0; i < sys->sb->nr_disks; i++) {
-				hr = dmr_home_flush(&sys->disks[i]);
+				hr = dmr_home_flush(&sys->disks[i], DMR_FLUSH_OP);
 				if (!w->r)
 					w->r = hr;
 			}
@@ -650,7 +650,7 @@ static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
 	while ((bio = bio_list_pop(flushes))) {
 		struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
 
-		hr = r ?: dmr_home_flush(io->t->disk);
+		hr = r ?: dmr_home_flush(io->t->disk, DMR_FLUSH_USER);
 		bio_list_init(&one);
 		bio_list_add(&one, bio);
 		dmr_commit_answer(&one, hr);

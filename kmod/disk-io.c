@@ -68,33 +68,48 @@ int dmr_rw_sectors(struct dmr_system *sys, struct block_device *bdev, u64 sector
 /**
  * dmr_home_flush() - make what was written directly to a home durable
  * @disk: the disk.
+ * @who: DMR_FLUSH_*, for whom.
  *
  * R2, R5: the commit worker, the vacuum and the last suspend all come here.
  * Whoever finds nothing to flush must know that the flush which covers it has
  * succeeded, not that somebody has begun one.
  *
+ * A device that has lost its cache tells so once.  If that was a flush for
+ * somebody else, the next one for a user, and for an operation, fails in its
+ * place (R2, R15).
+ *
  * Context: may sleep; the home may be unbound, and has been flushed then.
  * Return: 0 or a negative errno; what was written stays due then.
  */
-int dmr_home_flush(struct dmr_disk *disk)
+int dmr_home_flush(struct dmr_disk *disk, unsigned int who)
 {
 	struct block_device *home;
+	unsigned int direct = 0;
 	int r = 0;
 
 	mutex_lock(&disk->flush_mutex);
 	home = disk->home;
 	if (home && READ_ONCE(disk->home_dirty)) {
+		direct = READ_ONCE(disk->home_direct);
+		WRITE_ONCE(disk->home_direct, 0);
 		WRITE_ONCE(disk->home_dirty, 0);
 		smp_mb();	/* cleared before the flush: what is written later sets it again */
 		r = blkdev_issue_flush(home);
 	}
 	if (r) {
+		if (direct) {
+			WRITE_ONCE(disk->home_direct, 1);
+			disk->home_lost = DMR_FLUSH_USER | DMR_FLUSH_OP;
+		}
 		WRITE_ONCE(disk->home_dirty, 1);
 		WRITE_ONCE(disk->flush_errors, disk->flush_errors + 1);
 		atomic64_inc(&disk->errors);
 		DMERR_LIMIT("%s: flush of the home of disk %s failed (%d)", disk->sys->sb->name,
 			    disk->info->name, r);
+	} else if (disk->home_lost & who) {
+		r = -EIO;
 	}
+	disk->home_lost &= ~who;
 	mutex_unlock(&disk->flush_mutex);
 	return r;
 }

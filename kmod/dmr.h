@@ -128,6 +128,8 @@ struct dmr_disk {
 	dev_t dev[DMR_KINDS];		/* their devices, 0 if not bound; sb_mutex */
 	struct gendisk *gd[DMR_KINDS];	/* the same */
 	unsigned int home_dirty;	/* written directly since its last flush was issued */
+	unsigned int home_direct;	/* the same, but only by users of our devices */
+	unsigned int home_lost;		/* DMR_FLUSH_*: who is still to be told; flush_mutex */
 	struct mutex flush_mutex;	/* until that flush has ended; a leaf */
 	unsigned int flush_errors;	/* flushes that failed, whoever asked for them */
 	atomic64_t overlay_blocks[DMR_KINDS];	/* blocks in the live and the test overlay */
@@ -372,7 +374,10 @@ int dmr_rw_pages(struct dmr_system *sys, struct block_device *bdev, u64 sector,
 		 struct page **pages, u32 nr, blk_opf_t opf);
 int dmr_rw_sectors(struct dmr_system *sys, struct block_device *bdev, u64 sector,
 		   struct page *page, u32 offset, u32 bytes, blk_opf_t opf);
-int dmr_home_flush(struct dmr_disk *disk);
+#define DMR_FLUSH_OWN	0		/* the vacuum, or a detach */
+#define DMR_FLUSH_USER	1		/* a flush of one of our devices */
+#define DMR_FLUSH_OP	2		/* an operation that needs all of it durable */
+int dmr_home_flush(struct dmr_disk *disk, unsigned int who);
 
 struct dmr_reader_bdev {
 	struct dmr_reader rd;

@@ -434,7 +434,7 @@ static int dmr_move_flush(struct dmr_mover *m, u32 nr)
 		if (d == last)
 			continue;		/* sorted by disk */
 		last = d;
-		r = dmr_home_flush(&sys->disks[d]);
+		r = dmr_home_flush(&sys->disks[d], DMR_FLUSH_OWN);
 		if (!r && READ_ONCE(sys->disks[d].flush_errors) != m->flushed[d])
 			r = -EIO;
 	}

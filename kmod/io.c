@@ -970,6 +970,8 @@ int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error)
 			dmr_io_first_done(io, !*error);
 		break;
 	case DMR_IO_STRAIGHT:
+		if (!READ_ONCE(t->disk->home_direct))
+			WRITE_ONCE(t->disk->home_direct, 1);
 		if (!READ_ONCE(t->disk->home_dirty))
 			WRITE_ONCE(t->disk->home_dirty, 1);
 		break;

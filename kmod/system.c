@@ -738,7 +738,7 @@ void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t)
 			break;
 	if (i == DMR_KINDS) {
 		/* Its home may go: what was written there directly is flushed first. */
-		dmr_home_flush(disk);
+		dmr_home_flush(disk, DMR_FLUSH_OWN);
 		mutex_lock(&disk->flush_mutex);	/* nobody flushes it for the vacuum any more */
 		disk->home = NULL;
 		mutex_unlock(&disk->flush_mutex);
