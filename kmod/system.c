@@ -571,8 +571,11 @@ static int dmr_system_start(struct dmr_system *sys, bool loaded)
 	}
 	/* R6: what replay took may still be in the device's cache; nothing builds on that. */
 	r = blkdev_issue_flush(sys->store);
-	if (r)
+	if (r) {
+		/* It may be lost, and memory has it: another resume must not go on with that. */
+		dmr_critical(sys, "the store could not be flushed");
 		return r;
+	}
 	memcpy(draft, sys->sb, sizeof(*draft));
 	draft->flags |= DMR_SB_ACTIVE;
 	memcpy(draft->active_host, sys->host, 16);
