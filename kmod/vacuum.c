@@ -246,6 +246,8 @@ void dmr_vacuum_work(struct work_struct *work)
 		moved = dmr_home_move(sys, &pass.need, pass.serial, &again, &errors);
 		if (moved > 0)
 			pass.freed += moved;
+		else if (moved < 0)
+			again = true;		/* no memory: nobody else would ask for another pass */
 	}
 	kvfree(pass.points);
 
