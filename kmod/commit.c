@@ -264,6 +264,25 @@ static int dmr_batch_write_run(struct dmr_system *sys, struct dmr_batch *b, u32 
 }
 
 /*
+ * R2, R9: the last block, behind a flush.  dm reissues a write whose flush in front has
+ * failed as if it had not, and the error is lost; so to a device that takes bios itself
+ * and is no queue, the flush goes alone.  Below it is the same.
+ */
+static int dmr_batch_write_last(struct dmr_system *sys, struct dmr_batch *b)
+{
+	blk_opf_t flags = REQ_PREFLUSH | REQ_FUA;
+
+	if (sys->store->bd_disk->fops->submit_bio) {
+		int r = blkdev_issue_flush(sys->store);
+
+		if (r)
+			return r;
+		flags = REQ_FUA;
+	}
+	return dmr_batch_write_run(sys, b, b->blocks - 1, 1, flags);
+}
+
+/*
  * R2: what the blocks describe is durable before any of them is issued, and
  * the last one's flush makes the earlier ones durable: its FUA alone would not.
  */
@@ -290,7 +309,7 @@ static int dmr_batch_write(struct dmr_system *sys, struct dmr_batch *b)
 		smp_mb();	/* as in dmr_store_flush() */
 	}
 	if (!r)
-		r = dmr_batch_write_run(sys, b, b->blocks - 1, 1, REQ_PREFLUSH | REQ_FUA);
+		r = dmr_batch_write_last(sys, b);
 
 	durable = b->first + b->blocks - 1;
 	trace_dmr_commit(sys->sb->name, b->first, b->blocks, b->records, r);
