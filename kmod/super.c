@@ -53,6 +53,16 @@ static void dmr_super_log(struct dmr_system *sys, struct dmr_sb *sb)
 	sb->log_tail = sys->sb_tail;
 }
 
+/*
+ * Is there anything that a flush of the store might lose?  Where a device has no FUA the
+ * kernel flushes it behind the write, and it may have been the flush that failed.
+ */
+static bool dmr_super_may_lose(struct dmr_system *sys)
+{
+	return READ_ONCE(sys->store_dirty) && bdev_write_cache(sys->store) &&
+	       !bdev_fua(sys->store);
+}
+
 /**
  * dmr_super_write() - make a superblock durable
  * @sys: the system; sb_mutex is held.
@@ -61,7 +71,8 @@ static void dmr_super_log(struct dmr_system *sys, struct dmr_sb *sb)
  *
  * On success sys->sb is the new state.  On failure the old state has been
  * written to the same copy under a higher number, so that the failed write can
- * never come back (R3); if that fails too the system is critical.
+ * never come back (R3); if that fails too the system is critical, and also if what
+ * failed may have been a flush that had something to lose (R9).
  *
  * Context: may sleep.
  * Return: 0; -EIO: nothing has changed; -EREMOTEIO: the outcome is unknown.
@@ -69,6 +80,7 @@ static void dmr_super_log(struct dmr_system *sys, struct dmr_sb *sb)
 int dmr_super_write(struct dmr_system *sys, const struct dmr_sb *next, const char *why)
 {
 	struct dmr_sb *sb = sys->scratch;
+	bool lost = dmr_super_may_lose(sys);
 	u32 copy = !sys->sb->copy;
 	int r;
 
@@ -89,6 +101,7 @@ int dmr_super_write(struct dmr_system *sys, const struct dmr_sb *next, const cha
 
 	/* R3: in doubt.  Over the same copy, never the good one, the old state. */
 	DMERR("%s: superblock write failed (%d), taking it back", sys->sb->name, r);
+	lost |= dmr_super_may_lose(sys);
 	memcpy(sb, sys->sb, sizeof(*sb));
 	sb->seq = sys->sb->seq + 2;
 	sb->copy = copy;
@@ -97,7 +110,10 @@ int dmr_super_write(struct dmr_system *sys, const struct dmr_sb *next, const cha
 	if (!r) {
 		sys->copy_state[copy] = sb->state_number;
 		memcpy(sys->sb, sb, sizeof(*sb));
-		return -EIO;
+		if (!lost)
+			return -EIO;
+		dmr_critical(sys, "the flush behind a superblock may have failed");
+		return -EREMOTEIO;
 	}
 	sys->copy_state[copy] = ~0ULL;
 	dmr_critical(sys, "a superblock could not be written");
