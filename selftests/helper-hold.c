@@ -3,10 +3,10 @@
  * Disks with a volatile cache that keep requests back, fail them, or lose what
  * was not flushed, on command.
  *
- * usage: helper-hold /dev/nbdN=MIB...
+ * usage: helper-hold /dev/nbdN=MIB[,nofua]...
  *
  * They are empty, in memory, and served to the kernel's nbd driver, which has real
- * FUA.  Commands come on standard input, one per line, and each is answered by
+ * FUA; without, it flushes behind such a write.  Commands come on standard input, one per line, and each is answered by
  * one line, "ok" if there is nothing else to say.  Disks are counted from 0.
  *
  *	on DISK KINDS FROM TO WHAT [COUNT]
@@ -17,6 +17,14 @@
  *				mute	do it, durably, and do not answer
  *				fail	do not do it, and answer with an error
  *				land	do it, durably, and answer with an error
+ *				lose	answer with an error, and lose what was not flushed
+ *				drop	answer, and do not do it
+ *	arm N KINDS WHAT [COUNT]
+ *			the same with the N-th request of KINDS from now on, of any
+ *			disk, and those behind it, COUNT in all (1 unless said, -1: all);
+ *			it goes before the rules
+ *	armed		how often that has been done so far, and the first of them: its
+ *			disk, its kind, and its KiB
  *	off		no rule any more
  *	held		how many requests are kept back
  *	go		do and answer what is kept back, in the order it came
@@ -24,6 +32,8 @@
  *	freeze		remember what the disks would hold if the power failed now, and
  *			nothing that was not flushed survived
  *	thaw		that is what they hold: for when nobody uses them
+ *	vanish DISK	its connection breaks, and what was not flushed is lost
+ *	return DISK /dev/nbdN	it is there again, by another name
  *
  * It ends with standard input.
  */
@@ -54,7 +64,9 @@
 #define PR_SET_IO_FLUSHER 57
 #endif
 
-enum what { DO, HOLD, MUTE, FAIL, LAND };
+enum what { DO, HOLD, MUTE, FAIL, LAND, LOSE, DROP };
+
+static const char * const names[] = { "", "hold", "mute", "fail", "land", "lose", "drop" };
 enum { READ = 1, WRITE = 2, FLUSH = 4 };
 
 static struct disk {
@@ -65,7 +77,8 @@ static struct disk {
 	uint8_t *frozen;
 	uint8_t *dirty;		/* per sector: in @now only */
 	unsigned long counts[3];
-	pthread_t holder;
+	pthread_t server, holder;
+	bool gone, no_fua;
 } disks[MAX_DEV];
 static int nr_disks;
 
@@ -87,6 +100,15 @@ static struct rule {
 	long left;		/* -1: for ever */
 } rules[MAX_RULES];
 static int nr_rules;
+
+static struct {
+	unsigned int kinds;
+	long wait;		/* requests until it begins */
+	long left;		/* -1: for ever */
+	enum what what;
+	unsigned long hits;
+	char first[40];
+} armed;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct request *held, **held_end = &held;
@@ -157,10 +179,36 @@ static void answer(struct request *q, int error)
 	free(q);
 }
 
+/* As in a power failure; not for when a request is kept back. */
+static void lose(struct disk *d)
+{
+	memcpy(d->now, d->durable, d->sectors * SECTOR);
+	memset(d->dirty, 0, d->sectors);
+}
+
+static bool due(const struct request *q)
+{
+	if (!(armed.kinds & q->kind) || !armed.left)
+		return false;
+	if (armed.wait) {
+		armed.wait--;
+		return false;
+	}
+	if (armed.left > 0)
+		armed.left--;
+	if (!armed.hits++)
+		snprintf(armed.first, sizeof(armed.first), "%d %s %llu", (int)(q->d - disks),
+			 q->kind == READ ? "r" : q->kind == FLUSH ? "f" : q->fua ? "wF" : "w",
+			 (unsigned long long)q->first / 2);
+	return true;
+}
+
 static enum what ruled(const struct request *q)
 {
 	struct rule *r;
 
+	if (due(q))
+		return armed.what;
 	for (r = rules; r < rules + nr_rules; r++) {
 		if (r->d != q->d || !(r->kinds & q->kind) || !r->left)
 			continue;
@@ -194,6 +242,15 @@ static void handle(struct request *q)
 		/* fallthrough */
 	case FAIL:
 		answer(q, EIO);
+		break;
+	case LOSE:
+		lose(q->d);
+		answer(q, EIO);
+		break;
+	case DROP:
+		if (q->kind == READ)
+			perform(q, false);
+		answer(q, 0);
 		break;
 	}
 }
@@ -243,7 +300,10 @@ static void *serve(void *arg)
 			die("unknown request");
 		}
 		pthread_mutex_lock(&lock);
-		handle(q);
+		if (d->gone)
+			free(q);
+		else
+			handle(q);
 		pthread_mutex_unlock(&lock);
 	}
 }
@@ -265,24 +325,13 @@ static uint8_t *memory(uint64_t bytes)
 	return p;
 }
 
-static void start(struct disk *d, char *arg)
+static void connect_to(struct disk *d, const char *arg)
 {
-	static const uint64_t flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH | NBD_FLAG_SEND_FUA;
-	char *size = strchr(arg, '=');
-	pthread_t thread;
-	uint64_t bytes;
+	uint64_t flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH, bytes;
 	int i;
 
-	errno = EINVAL;
-	if (!size)
-		die(arg);
-	*size++ = 0;
-	bytes = strtoull(size, NULL, 0) << 20;
-	d->sectors = bytes / SECTOR;
-	d->now = memory(bytes);
-	d->durable = memory(bytes);
-	d->frozen = memory(bytes);
-	d->dirty = memory(d->sectors);
+	if (!d->no_fua)
+		flags |= NBD_FLAG_SEND_FUA;
 	d->nbd = open(arg, O_RDONLY | O_CLOEXEC);	/* in use, but not for writing */
 	if (d->nbd < 0)
 		die(arg);
@@ -292,7 +341,7 @@ static void start(struct disk *d, char *arg)
 	    ioctl(d->nbd, NBD_SET_SIZE_BLOCKS, d->sectors) ||
 	    ioctl(d->nbd, NBD_SET_FLAGS, flags) || ioctl(d->nbd, NBD_SET_SOCK, d->sock[1]))
 		die("setting up nbd");
-	if (pthread_create(&thread, NULL, serve, d) ||
+	if (pthread_create(&d->server, NULL, serve, d) ||
 	    pthread_create(&d->holder, NULL, hold, d))
 		die("thread");
 	/* It has its size when NBD_DO_IT has begun. */
@@ -311,32 +360,92 @@ static void start(struct disk *d, char *arg)
 	die("the device does not come");
 }
 
+static void start(struct disk *d, char *arg)
+{
+	char *size = strchr(arg, '=');
+	uint64_t bytes;
+
+	errno = EINVAL;
+	if (!size)
+		die(arg);
+	*size++ = 0;
+	bytes = strtoull(size, &size, 0) << 20;
+	d->no_fua = !strcmp(size, ",nofua");
+	d->sectors = bytes / SECTOR;
+	d->now = memory(bytes);
+	d->durable = memory(bytes);
+	d->frozen = memory(bytes);
+	d->dirty = memory(d->sectors);
+	connect_to(d, arg);
+}
+
+/* Who uses the device still has it open; it only fails from now on.  @lock is held. */
+static void vanish(struct disk *d)
+{
+	lose(d);
+	d->gone = true;
+	shutdown(d->sock[0], SHUT_RDWR);
+	pthread_mutex_unlock(&lock);
+	pthread_join(d->server, NULL);
+	pthread_join(d->holder, NULL);
+	pthread_mutex_lock(&lock);
+	ioctl(d->nbd, NBD_CLEAR_SOCK);
+	close(d->nbd);
+	close(d->sock[0]);
+	close(d->sock[1]);
+}
+
+static unsigned int kinds_of(const char *s)
+{
+	return (strchr(s, 'r') ? READ : 0) | (strchr(s, 'w') ? WRITE : 0) |
+	       (strchr(s, 'f') ? FLUSH : 0);
+}
+
+static enum what what_of(const char *s)
+{
+	unsigned int i;
+
+	for (i = HOLD; i <= DROP; i++)
+		if (!strcmp(s, names[i]))
+			return i;
+	return DO;
+}
+
+static const char *arm(const char *line)
+{
+	char kinds[8], what[8];
+	long count = 1, n;
+
+	if (sscanf(line, "arm %ld %7s %7s %ld", &n, kinds, what, &count) < 3 || n < 1 ||
+	    what_of(what) == DO)
+		return "what?";
+	memset(&armed, 0, sizeof(armed));
+	armed.kinds = kinds_of(kinds);
+	armed.wait = n - 1;
+	armed.left = count;
+	armed.what = what_of(what);
+	return "ok";
+}
+
 static const char *rule(const char *line)
 {
-	static const char * const names[] = { "", "hold", "mute", "fail", "land" };
 	struct rule *r = &rules[nr_rules];
 	unsigned long long from, to;
 	char kinds[8], what[8];
-	unsigned int disk, i;
+	unsigned int disk;
 
 	r->left = -1;
 	if (nr_rules == MAX_RULES ||
 	    sscanf(line, "on %u %7s %llu %llu %7s %ld", &disk, kinds, &from, &to, what,
-		   &r->left) < 5 || disk >= (unsigned int)nr_disks)
+		   &r->left) < 5 || disk >= (unsigned int)nr_disks || what_of(what) == DO)
 		return "what?";
 	r->d = &disks[disk];
-	r->kinds = (strchr(kinds, 'r') ? READ : 0) | (strchr(kinds, 'w') ? WRITE : 0) |
-		   (strchr(kinds, 'f') ? FLUSH : 0);
+	r->kinds = kinds_of(kinds);
 	r->first = from * 2;
 	r->end = to * 2;
-	for (i = HOLD; i <= LAND; i++) {
-		if (strcmp(what, names[i]))
-			continue;
-		r->what = i;
-		nr_rules++;
-		return "ok";
-	}
-	return "what?";
+	r->what = what_of(what);
+	nr_rules++;
+	return "ok";
 }
 
 static void release(void)
@@ -376,8 +485,14 @@ static void command(const char *line)
 
 	if (!strncmp(line, "on ", 3)) {
 		said = rule(line);
+	} else if (!strncmp(line, "arm ", 4)) {
+		said = arm(line);
+	} else if (!strcmp(line, "armed")) {
+		snprintf(text, sizeof(text), "%lu %s", armed.hits, armed.first);
+		said = text;
 	} else if (!strcmp(line, "off")) {
 		nr_rules = 0;
+		armed.left = 0;
 	} else if (!strcmp(line, "held")) {
 		snprintf(text, sizeof(text), "%u", nr_held);
 		said = text;
@@ -387,6 +502,15 @@ static void command(const char *line)
 		snprintf(text, sizeof(text), "%lu %lu %lu", disks[disk].counts[0],
 			 disks[disk].counts[1], disks[disk].counts[2]);
 		said = text;
+	} else if (sscanf(line, "vanish %u", &disk) == 1 && disk < (unsigned int)nr_disks &&
+		   !disks[disk].gone) {
+		vanish(&disks[disk]);
+	} else if (sscanf(line, "return %u %63s", &disk, text) == 2 &&
+		   disk < (unsigned int)nr_disks && disks[disk].gone) {
+		disks[disk].gone = false;
+		pthread_mutex_unlock(&lock);	/* the kernel reads it already */
+		connect_to(&disks[disk], text);
+		pthread_mutex_lock(&lock);
 	} else if (!strcmp(line, "freeze")) {
 		copies(false);
 	} else if (!strcmp(line, "thaw")) {
@@ -420,6 +544,8 @@ int main(int argc, char **argv)
 		pthread_mutex_unlock(&lock);
 	}
 	for (i = 0; i < nr_disks; i++) {
+		if (disks[i].gone)
+			continue;
 		ioctl(disks[i].nbd, NBD_DISCONNECT);
 		pthread_join(disks[i].holder, NULL);
 		ioctl(disks[i].nbd, NBD_CLEAR_SOCK);

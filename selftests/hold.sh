@@ -4,10 +4,10 @@
 # Disks of helper-hold, which keep requests back, fail them, or lose their cache, for
 # tests that force an interleaving: to be read after replica.sh.
 
-# hold_disks MIB...: /dev/nbd0 and so on, of these sizes.
+# hold_disks MIB[,nofua]...: /dev/nbd0 and so on, of these sizes.
 hold_disks() {
 	local n args=()
-	modprobe nbd nbds_max=4 max_part=0 || die "no nbd"
+	modprobe nbd nbds_max=8 max_part=0 || die "no nbd"
 	for n; do args+=("/dev/nbd${#args[@]}=$n"); done
 	coproc DISKS { exec "$here/helper-hold" "${args[@]}"; }
 	read -r n <&"${DISKS[0]}"
