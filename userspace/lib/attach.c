@@ -4,11 +4,15 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "private.h"
+
+/* How long an attach or detach waits for another one of the same system. */
+#define LOCK_WAIT_MS	10000
 
 enum kind { REPLICA, LIVE, TEST, KINDS };
 
@@ -30,27 +34,96 @@ struct attach {
 	unsigned int nr_made;
 };
 
+static int find_busy(struct dmreplica *ctx, const struct dmrl_dm_device *list, size_t nr,
+		     bool *busy, bool *any);
+static int remove_all(struct dmreplica *ctx, const char *name, const struct dmrl_dm_device *list,
+		      size_t nr);
+
+/*
+ * One attach or detach of a system at a time, so that one that was cut short is
+ * told from one that is going on.  The lock is on its file and dies with us (R12);
+ * without a file nobody attaches it.
+ */
+static int lock_system(struct dmreplica *ctx, const char *name, const char *file, int *fd)
+{
+	struct timespec pause = { .tv_nsec = 50 * 1000000L };
+	unsigned int waited;
+
+	*fd = open(file, O_RDONLY | O_CLOEXEC);
+	if (*fd < 0)
+		return 0;
+	for (waited = 0; flock(*fd, LOCK_EX | LOCK_NB); waited += 50) {
+		if (waited >= LOCK_WAIT_MS) {
+			close(*fd);
+			*fd = -1;
+			dmrl_fail(ctx, DM_REPLICA_CODE_IN_USE,
+				  "system %s is being attached or detached by another process",
+				  name);
+			return dmrl_hint(ctx, "try again when that has ended");
+		}
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
+static void unlock_system(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+/* R12: what an attach that was killed has left is nobody's, and goes if it is not open. */
+static int clear_rest(struct attach *a, const struct dmrl_dm_device *list, size_t nr)
+{
+	bool *busy = calloc(nr, sizeof(*busy)), any;
+	struct dmreplica *ctx = a->ctx;
+	int code;
+
+	if (!busy)
+		return dmrl_no_memory(ctx);
+	code = find_busy(ctx, list, nr, busy, &any);
+	free(busy);
+	if (code)
+		return code;
+	if (any) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_IN_USE,
+			  "system %s is attached in part, and in use: %zu of %u devices are there",
+			  a->conf.name, nr, a->conf.nr_disks * KINDS);
+		return dmrl_hint(ctx, "stop what uses it, then attach it again");
+	}
+	return remove_all(ctx, a->conf.name, list, nr);
+}
+
+/* How many of these have a table?  One that was made and no more has no size. */
+static unsigned int count_made(const struct dmrl_dm_device *list, size_t nr)
+{
+	unsigned int made = 0;
+	char size[32];
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		made += !dmrl_sysfs_read_dev(makedev(list[i].major, list[i].minor), "size", size,
+					     sizeof(size)) && strcmp(size, "0");
+	return made;
+}
+
 static int check_not_attached(struct attach *a)
 {
 	struct dmreplica *ctx = a->ctx;
 	struct dmrl_dm_device *list;
-	size_t nr, want;
+	size_t nr;
 	int code;
 
 	code = dmrl_dm_list(ctx, a->conf.uuid, &list, &nr);
-	free(list);
-	if (code || !nr)
-		return code;
-	want = a->conf.nr_disks * KINDS;
-	if (nr < want) {
-		dmrl_fail(ctx, DM_REPLICA_CODE_IN_USE,
-			  "system %s is attached in part: %zu of %zu devices are there",
-			  a->conf.name, nr, want);
-		return dmrl_hint(ctx, "replicactl detach %s first, then attach it again",
-				 a->conf.name);
+	if (!code && nr && count_made(list, nr) < a->conf.nr_disks * KINDS) {
+		code = clear_rest(a, list, nr);
+	} else if (!code && nr) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_IN_USE, "system %s is attached already",
+			  a->conf.name);
+		code = dmrl_hint(ctx, "replicactl status %s shows it", a->conf.name);
 	}
-	dmrl_fail(ctx, DM_REPLICA_CODE_IN_USE, "system %s is attached already", a->conf.name);
-	return dmrl_hint(ctx, "replicactl status %s shows it", a->conf.name);
+	free(list);
+	return code;
 }
 
 static int check_store(struct attach *a)
@@ -265,29 +338,46 @@ static int make_device(struct attach *a, unsigned int number, enum kind kind, u3
 	return 0;
 }
 
-/* Somebody else's device may have one of our names. */
+/*
+ * Somebody else's device may have one of our names.  One of ours has no table, or it
+ * had been found in sysfs: whoever made it was killed then (R12).
+ */
+static int check_device_name(struct attach *a, unsigned int number, enum kind kind)
+{
+	const char *disk = a->sb->disks[number].name;
+	char name[128], uuid[132], has[132];
+	struct dmreplica *ctx = a->ctx;
+	u32 cookie = 0;
+	int err = 0, code = 0;
+
+	if (dmrl_device_name(name, sizeof(name), a->conf.name, disk, name_kinds[kind]) ||
+	    dmrl_device_uuid(uuid, sizeof(uuid), a->conf.uuid, disk, uuid_kinds[kind]))
+		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+				 "device name of disk %s is too long", disk);
+	if (dmrl_dm_uuid(ctx, name, has, sizeof(has)))
+		return 0;
+	if (!strcmp(uuid, has)) {
+		if (dmrl_dm_remove(ctx, name, &cookie, &err) && err != ENXIO)
+			code = dmrl_fail_errno(ctx, err, "cannot remove what is left of device %s",
+					       name);
+		dmrl_dm_settle(ctx, &cookie);
+		return code;
+	}
+	dmrl_fail(ctx, DM_REPLICA_CODE_IN_USE,
+		  "there is a device /dev/mapper/%s already, and it is not of this system", name);
+	return dmrl_hint(ctx, "dmsetup info %s tells what it is", name);
+}
+
 static int check_device_names(struct attach *a)
 {
 	enum kind kind;
 	unsigned int i;
-	char name[128];
+	int code = 0;
 
-	for (i = 0; i < a->sb->nr_disks; i++) {
-		for (kind = REPLICA; kind < KINDS; kind++) {
-			if (dmrl_device_name(name, sizeof(name), a->conf.name, a->sb->disks[i].name,
-					     name_kinds[kind]))
-				return dmrl_fail(a->ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-						 "device name of disk %s is too long",
-						 a->sb->disks[i].name);
-			if (!dmrl_dm_exists(a->ctx, name))
-				continue;
-			dmrl_fail(a->ctx, DM_REPLICA_CODE_IN_USE,
-				  "there is a device /dev/mapper/%s already, and it is not of this system",
-				  name);
-			return dmrl_hint(a->ctx, "dmsetup info %s tells what it is", name);
-		}
-	}
-	return 0;
+	for (i = 0; i < a->sb->nr_disks; i++)
+		for (kind = REPLICA; kind < KINDS && !code; kind++)
+			code = check_device_name(a, i, kind);
+	return code;
 }
 
 static int make_devices(struct attach *a)
@@ -344,7 +434,7 @@ static int do_attach(struct attach *a, unsigned int flags)
 int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags)
 {
 	struct attach *a = calloc(1, sizeof(*a));
-	int code;
+	int code, lock = -1;
 
 	dmrl_clear(ctx);
 	if (!a)
@@ -353,7 +443,10 @@ int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags
 	a->take_over = flags & DMREPLICA_ATTACH_TAKE_OVER;
 	code = dmreplica_conf_find(ctx, name, &a->conf);
 	if (!code)
+		code = lock_system(ctx, a->conf.name, a->conf.file, &lock);
+	if (!code)
 		code = do_attach(a, flags);
+	unlock_system(lock);
 	dmreplica_store_close(a->store);
 	free(a);
 	return code;
@@ -461,12 +554,35 @@ static int remove_all(struct dmreplica *ctx, const char *name, const struct dmrl
 	return code;
 }
 
-int dmreplica_detach(struct dmreplica *ctx, const char *name)
+static int do_detach(struct dmreplica *ctx, const struct dmreplica_system *sys)
 {
-	struct dmreplica_system sys;
 	struct dmrl_dm_device *list;
 	size_t nr;
 	int code;
+
+	code = dmrl_dm_list(ctx, sys->uuid, &list, &nr);
+	if (code)
+		return code;
+	if (!nr) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_NOT_AVAILABLE, "system %s is not attached",
+			  sys->name);
+		free(list);
+		return dmrl_hint(ctx, "there is nothing to do; replicactl attach %s attaches it",
+				 sys->name);
+	}
+	code = check_closed(ctx, sys->name, list, nr);
+	if (!code)
+		code = remove_all(ctx, sys->name, list, nr);
+	free(list);
+	return code;
+}
+
+int dmreplica_detach(struct dmreplica *ctx, const char *name)
+{
+	char uuid[DMREPLICA_UUID_TEXT];
+	struct dmreplica_system sys;
+	struct dmreplica_conf *conf;
+	int code, lock = -1;
 
 	code = dmreplica_system_find(ctx, name, &sys);
 	if (code)
@@ -476,19 +592,17 @@ int dmreplica_detach(struct dmreplica *ctx, const char *name)
 			  "devices are made and removed by root only");
 		return dmrl_hint(ctx, "only root (CAP_SYS_ADMIN) may do this; try again with sudo");
 	}
-	code = dmrl_dm_list(ctx, sys.uuid, &list, &nr);
-	if (code)
-		return code;
-	if (!nr) {
-		dmrl_fail(ctx, DM_REPLICA_CODE_NOT_AVAILABLE, "system %s is not attached",
-			  sys.name);
-		free(list);
-		return dmrl_hint(ctx, "there is nothing to do; replicactl attach %s attaches it",
-				 sys.name);
-	}
-	code = check_closed(ctx, sys.name, list, nr);
+	conf = malloc(sizeof(*conf));
+	if (!conf)
+		return dmrl_no_memory(ctx);
+	/* its file may be gone, or a bad one: that keeps nobody from detaching it */
+	if (!dmreplica_conf_find(ctx, dmreplica_uuid_text(sys.uuid, uuid), conf))
+		code = lock_system(ctx, sys.name, conf->file, &lock);
+	else
+		dmrl_clear(ctx);
+	free(conf);
 	if (!code)
-		code = remove_all(ctx, sys.name, list, nr);
-	free(list);
+		code = do_detach(ctx, &sys);
+	unlock_system(lock);
 	return code;
 }

@@ -171,23 +171,27 @@ int dmrl_dm_remove(struct dmreplica *ctx, const char *name, u32 *cookie, int *er
 	return ret;
 }
 
-/* Is there a device of this name, whoever made it? */
-bool dmrl_dm_exists(struct dmreplica *ctx, const char *name)
+/*
+ * The UUID of a device that has a name, also of one that was made and never got a
+ * table: sysfs does not show those.  Return: 0, or -1 if there is none.
+ */
+int dmrl_dm_uuid(struct dmreplica *ctx, const char *name, char *uuid, size_t size)
 {
 	struct dm_task *task;
 	struct dm_info info;
-	bool exists = false;
-	int err;
+	int ret = -1, err;
 
 	dmrl_dm_begin(ctx);
 	task = dm_task_create(DM_DEVICE_INFO);
 	if (!task)
-		return false;
+		return -1;
 	if (dm_task_set_name(task, name) && !run_task(task, NULL, &err) &&
-	    dm_task_get_info(task, &info))
-		exists = info.exists;
+	    dm_task_get_info(task, &info) && info.exists && dm_task_get_uuid(task)) {
+		snprintf(uuid, size, "%s", dm_task_get_uuid(task));
+		ret = 0;
+	}
 	dm_task_destroy(task);
-	return exists;
+	return ret;
 }
 
 int dmrl_dm_open_count(struct dmreplica *ctx, const char *name, int *count, int *err)

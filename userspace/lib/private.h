@@ -120,7 +120,7 @@ int dmrl_dm_list(struct dmreplica *ctx, const u8 *uuid, struct dmrl_dm_device **
 int dmrl_dm_create(struct dmreplica *ctx, const char *name, const char *uuid, u64 sectors,
 		   const char *target, const char *params, u32 *cookie, u32 *minor, int *err);
 int dmrl_dm_remove(struct dmreplica *ctx, const char *name, u32 *cookie, int *err);
-bool dmrl_dm_exists(struct dmreplica *ctx, const char *name);
+int dmrl_dm_uuid(struct dmreplica *ctx, const char *name, char *uuid, size_t size);
 int dmrl_dm_open_count(struct dmreplica *ctx, const char *name, int *count, int *err);
 bool dmrl_dm_has_target(struct dmreplica *ctx, const char *target, char *version,
 			size_t size);
