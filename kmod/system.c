@@ -216,7 +216,9 @@ struct dmr_system *dmr_system_next(struct dmr_system *prev)
 	struct dmr_system *sys, *found = NULL;
 
 	mutex_lock(&dmr_registry_mutex);
-	list_for_each_entry(sys, &dmr_systems, list) {
+	/* From its place on, if it has one still: a walk is to be no longer than the list. */
+	sys = prev && !list_empty(&prev->list) ? prev : list_entry(&dmr_systems, typeof(*sys), list);
+	list_for_each_entry_continue(sys, &dmr_systems, list) {
 		if (sys->serial > after) {
 			kref_get(&sys->ref);
 			found = sys;
