@@ -8,6 +8,8 @@
  * written; a slot is used again only a grace period after its version left the
  * map (R4).
  */
+#include <linux/sched/mm.h>
+
 #include "dmr.h"
 #include "trace.h"
 
@@ -198,17 +200,9 @@ bool dmr_vacuum_may_move(struct dmr_system *sys)
 	       !(READ_ONCE(sys->sb->flags) & DMR_SB_STAY);
 }
 
-/**
- * dmr_vacuum_work() - a pass over the whole map
- * @work: the system's vacuum_work.
- *
- * Context: worker; takes sb_mutex and waits for commits and grace periods, so
- * it must hold nothing that they may wait for.
- */
-void dmr_vacuum_work(struct work_struct *work)
+/* A pass over the whole map, unless something is against it. */
+static void dmr_vacuum_pass(struct dmr_system *sys)
 {
-	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system,
-					      vacuum_work);
 	struct dmr_version *garbage = NULL;
 	struct dmr_pass pass;
 	u32 b = 0, end, count = 0;
@@ -267,6 +261,24 @@ void dmr_vacuum_work(struct work_struct *work)
 		queue_delayed_work(sys->ops_wq, &sys->vacuum_work, DMR_PASS_AGAIN);
 	if (pass.freed)
 		dmr_netlink_system(sys);
+}
+
+/**
+ * dmr_vacuum_work() - a pass over the whole map
+ * @work: the system's vacuum_work.
+ *
+ * Context: worker; takes sb_mutex and waits for commits and grace periods, so
+ * it must hold nothing that they may wait for.
+ */
+void dmr_vacuum_work(struct work_struct *work)
+{
+	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system,
+					      vacuum_work);
+	/* Reclaim must not wait for writes to our own devices: space for them is made here. */
+	unsigned int noio = memalloc_noio_save();
+
+	dmr_vacuum_pass(sys);
+	memalloc_noio_restore(noio);
 }
 
 /**
