@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include <netlink/genl/ctrl.h>
@@ -158,8 +159,25 @@ int dmreplica_monitor_fd(const struct dmreplica_monitor *mon)
 	return nl_socket_get_fd(mon->sock);
 }
 
+/*
+ * What is queued still is older than what is asked for now: told behind it, it
+ * would be taken for the news.
+ */
+static void forget_queued(struct dmreplica_monitor *mon)
+{
+	int fd = nl_socket_get_fd(mon->sock);
+	unsigned int n = 0;
+	char byte;
+
+	/* a limit, since there may be somebody who is faster */
+	while (n++ < 100000 && (recv(fd, &byte, 1, MSG_DONTWAIT) >= 0 || errno == ENOBUFS ||
+				errno == EINTR))
+		;
+}
+
 static int lost(struct dmreplica_monitor *mon)
 {
+	forget_queued(mon);
 	mon->queue.nr = 0;
 	mon->taken = 0;
 	add(mon, DMREPLICA_EVENT_LOST);
