@@ -423,6 +423,11 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 	load->ops.record = dmr_load_record;
 	r = dmr_replay_log(&reader.rd, sb, &load->ops, &next, &dmg);
 	dmr_rebuild_exit(&load->rb);
+	if (r == -EINTR) {
+		/* Who attaches was killed: nothing is wrong with the store. */
+		DMINFO("%s: attach was interrupted", sys->store_name);
+		goto bad_rebuild;
+	}
 	if (r) {
 		DMERR("%s: log: %s (block %llu); see replicactl check", sys->store_name,
 		      dmg.reason, dmg.number);
