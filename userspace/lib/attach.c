@@ -579,7 +579,6 @@ static int do_detach(struct dmreplica *ctx, const struct dmreplica_system *sys)
 
 int dmreplica_detach(struct dmreplica *ctx, const char *name)
 {
-	char uuid[DMREPLICA_UUID_TEXT];
 	struct dmreplica_system sys;
 	struct dmreplica_conf *conf;
 	int code, lock = -1;
@@ -596,7 +595,7 @@ int dmreplica_detach(struct dmreplica *ctx, const char *name)
 	if (!conf)
 		return dmrl_no_memory(ctx);
 	/* its file may be gone, or a bad one: that keeps nobody from detaching it */
-	if (!dmreplica_conf_find(ctx, dmreplica_uuid_text(sys.uuid, uuid), conf))
+	if (!dmreplica_conf_find(ctx, sys.name, conf))
 		code = lock_system(ctx, sys.name, conf->file, &lock);
 	else
 		dmrl_clear(ctx);

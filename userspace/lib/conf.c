@@ -163,6 +163,24 @@ int dmreplica_conf_list(struct dmreplica *ctx, struct dmreplica_conf **list, siz
 	return 0;
 }
 
+/* A system's file is named after it, so that not all of them have to be read. */
+static bool find_file(struct dmreplica *ctx, const char *name, struct dmreplica_conf *conf)
+{
+	char file[512];
+
+	dmrl_clear(ctx);
+	if (!*name || *name == '.' || strchr(name, '/') || strlen(name) >= DMR_NAME_LEN)
+		return false;
+	snprintf(file, sizeof(file), "%s/%s%s", ctx->conf_dir, name, SUFFIX);
+	if (access(file, R_OK))
+		return false;
+	if (!conf_read(ctx, file, conf))
+		return true;
+	/* whoever reads all of them says what is wrong with it */
+	dmrl_clear(ctx);
+	return false;
+}
+
 int dmreplica_conf_find(struct dmreplica *ctx, const char *name, struct dmreplica_conf *conf)
 {
 	struct dmreplica_conf *list;
@@ -171,6 +189,8 @@ int dmreplica_conf_find(struct dmreplica *ctx, const char *name, struct dmreplic
 	size_t nr, i;
 	int code;
 
+	if (find_file(ctx, name, conf))
+		return 0;
 	code = dmreplica_conf_list(ctx, &list, &nr);
 	if (code)
 		return code;
