@@ -42,6 +42,9 @@ help:
 	@echo '  check-rules     break each safety rule on purpose and see that a test fails (long);'
 	@echo "                    ONLY='R5. 03-'       patches of these rules, or with a word in the name"
 	@echo '                    LEVELS=unit         those that need no virtual machine'
+	@echo '  check-debug     selftests on a kernel with KASAN, lockdep, kmemleak and more, which is'
+	@echo '                    built first (once, about 22 minutes of CPU time); TESTS=, JOBS=;'
+	@echo '                    KERNELS=kcsan for one that finds data races'
 	@echo '  deps            install what all of it needs (check and demo do so themselves)'
 	@echo 'Other:'
 	@echo '  clean           remove what was built; keeps the kernels downloaded'
@@ -57,6 +60,11 @@ module:
 modules-%:
 	@case '$*' in 6.1|6.12) ;; *) echo 'no kernel series $*; there are: $(series)' >&2; exit 1 ;; esac
 	@scripts/build-module --strict --dir build/$* --series $* W=$(or $(W),1) C=$(or $(C),1) $(if $(V),V=$(V))
+
+# For the kernels of scripts/debug-kernel: their own headers are not free of warnings.
+modules-debug modules-kcsan: modules-%:
+	@scripts/debug-kernel $(if $(filter kcsan,$*),--kcsan)
+	@scripts/build-module --strict --dir build/$* --series $* $(if $(V),V=$(V))
 
 modules: $(addprefix modules-,$(series))
 
@@ -103,17 +111,24 @@ check-crash:
 	+@MAKEFLAGS= CRASH=all HOST_TIMEOUT=7200 PARTS='build tools host' TESTS=60-crash-replay \
 		scripts/check
 
+# Takes up to an hour.  What does not run there says so and counts as skipped.
+check-debug: debug := $(if $(filter kcsan,$(KERNELS)),kcsan,debug)
+check-debug:
+	@scripts/deps build vm test debug
+	@scripts/debug-kernel $(if $(filter kcsan,$(debug)),--kcsan)
+	+@MAKEFLAGS= KERNELS=$(debug) PARTS='$(or $(PARTS),build tools vm host)' scripts/check
+
 check-rules:
 	@scripts/deps
 	@selftests/run --prepare
 	@MAKEFLAGS= selftests/rules/run --only '$(ONLY)' --levels '$(LEVELS)' $(OPTIONS)
 
 clean:
-	@for d in build/*; do case $$d in build/vm|build/kselftest) ;; *) rm -rf "$$d" ;; esac; done
+	@for d in build/*; do case $$d in build/vm|build/kselftest|build/debug-kernel) ;; *) rm -rf "$$d" ;; esac; done
 	@for d in userspace selftests/unit; do \
 		if [ -e $$d/Makefile ]; then $(MAKE) --no-print-directory -C $$d clean; fi; done
 
 distclean: clean
 	rm -rf build
 
-.PHONY: all help module modules tools install install-module install-tools uninstall deps demo check check-crash check-rules clean distclean
+.PHONY: all help module modules tools install install-module install-tools uninstall deps demo check check-crash check-debug check-rules clean distclean

@@ -217,15 +217,23 @@ load_module() {
 
 # unload_module: and see that it goes.
 unload_module() {
+	# A report of a leak has only addresses of what is gone.
+	[ ! -e /sys/kernel/debug/kmemleak ] ||
+		mark "dm_replica was at $(cat /sys/module/dm_replica/sections/.text)"
 	rmmod dm_replica
 }
 
 # load_brd N MIB: N RAM disks /dev/ram*, write-through.
 load_brd() { modprobe brd rd_nr="$1" rd_size="$(($2 * 1024))"; }
 
-# wait_for SECONDS COMMAND...: until COMMAND succeeds.
+# scaled SECONDS: that limit on this kernel; fewer N [LEAST]: that many there, so that it
+# takes no longer.  (VM_SLOW is from scripts/vm: 1 on Debian's kernels.)
+scaled() { echo $(($1 * ${VM_SLOW:-1})); }
+fewer() { echo $(($1 / ${VM_SLOW:-1} > ${2:-1} ? $1 / ${VM_SLOW:-1} : ${2:-1})); }
+
+# wait_for SECONDS COMMAND...: until COMMAND succeeds; the limit is scaled.
 wait_for() {
-	ktap_until=$(($(date +%s) + $1))
+	ktap_until=$(($(date +%s) + $(scaled "$1")))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "$(date +%s)" -lt $ktap_until ] || return 1
@@ -235,8 +243,8 @@ wait_for() {
 
 # --- on the host (selftests/host) -----------------------------------------
 
-# vm ARGUMENT...: run in a virtual machine.
-vm() { "$VM_SRC/scripts/vm" "$@"; }
+# vm ARGUMENT...: run in a virtual machine; with a debug kernel it may take longer.
+vm() { VM_STRETCH=${VM_STRETCH:-5} "$VM_SRC/scripts/vm" "$@"; }
 
 # workdir: a temporary directory for disk images, removed at exit.
 workdir() {
