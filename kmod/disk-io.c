@@ -90,14 +90,14 @@ int dmr_home_flush(struct dmr_disk *disk, unsigned int who)
 	mutex_lock(&disk->flush_mutex);
 	home = disk->home;
 	if (home && READ_ONCE(disk->home_dirty)) {
-		direct = READ_ONCE(disk->home_direct);
-		WRITE_ONCE(disk->home_direct, 0);
+		direct = xchg(&disk->home_direct, 0);
 		WRITE_ONCE(disk->home_dirty, 0);
 		smp_mb();	/* cleared before the flush: what is written later sets it again */
 		r = blkdev_issue_flush(home);
 	}
 	if (r) {
-		if (direct) {
+		/* Or ended meanwhile: nobody knows whether the device had it then. */
+		if (direct || READ_ONCE(disk->home_direct)) {
 			WRITE_ONCE(disk->home_direct, 1);
 			disk->home_lost = DMR_FLUSH_USER | DMR_FLUSH_OP;
 		}
