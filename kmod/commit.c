@@ -670,6 +670,8 @@ static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
 		struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
 
 		hr = r ?: dmr_home_flush(io->t->disk, DMR_FLUSH_USER);
+		if (READ_ONCE(io->t->flush_failed) != !!hr)
+			WRITE_ONCE(io->t->flush_failed, !!hr);
 		bio_list_init(&one);
 		bio_list_add(&one, bio);
 		dmr_commit_answer(&one, hr);

@@ -149,6 +149,7 @@ struct dmr_target {
 	struct dm_dev *replica;		/* failover targets: the device they hang on */
 	bool bound;
 	bool takeover;
+	bool flush_failed;		/* and none has succeeded since */
 	u8 host[16];
 	struct list_head replicas;	/* registry: replica targets by their own devt */
 	dev_t own_dev;

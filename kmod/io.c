@@ -882,6 +882,12 @@ static int dmr_io_run(struct dmr_io *io, struct bio *bio, bool inline_)
 		return dmr_io_finish(io, bio, BLK_STS_IOERR);	/* R9 */
 	if (t->kind == DMR_REPLICA && tab->suspended)
 		return dmr_io_finish(io, bio, BLK_STS_OFFLINE);
+	/*
+	 * R2: when the flush in front of a write fails, dm forgets that and sends the
+	 * write, which as a journal's commit would vouch for what is lost.
+	 */
+	if (inline_ && (bio->bi_opf & REQ_FUA) && unlikely(READ_ONCE(t->flush_failed)))
+		return dmr_io_finish(io, bio, BLK_STS_IOERR);
 	/* A merge in the new epoch waits for the old epoch's writes. */
 	if (!inline_ && bio_sectors(bio) < DMR_BLOCK_SECTORS && dmr_io_wait_drain(io, bio))
 		return DMR_TAKEN;
