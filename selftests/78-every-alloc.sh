@@ -1,0 +1,182 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Allocations of memory that the module makes for an operation fail, one at a time, in
+# whatever thread they are made.  The answer is 32778, or the operation did without it;
+# a refused one has changed nothing, the next try works, and nothing is left over.
+# Needs a kernel with failslab and its filter by stack trace.  ALLOCS: how far it goes,
+# 25 unless set.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/replica.sh"
+
+mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug
+lab=/sys/kernel/debug/failslab
+[ -e $lab ] || skip_all "the kernel has no failslab"
+[ -e $lab/require-start ] || skip_all "failslab has no filter by stack trace"
+ktap_plan 18
+load_module
+make_system m s0 vda=d0 vdb=d1 -- --chunk-size 16K
+uuid=$(field m uuid)
+repa=/dev/mapper/m-vda-replica a=/dev/mapper/m-vda testa=/dev/mapper/m-vda-test
+hold m
+"$io" $repa w:0:128K:1 f || die "cannot write"
+
+# Allocations with the module's text in their stack; also those that may sleep.
+begin=$(sed -n 's/^dm_replica .* \(0x[0-9a-f]*\)\( .*\)\{0,1\}$/\1/p' /proc/modules)
+bytes=$(sed -n 's/^dm_replica \([0-9]*\) .*/\1/p' /proc/modules)
+[ $((begin)) != 0 ] || begin=0x$(cut -c3- /sys/module/dm_replica/sections/.text)
+printf '0x%x' $((begin)) >$lab/require-start
+printf '0x%x' $((begin + bytes)) >$lab/require-end
+echo 32 >$lab/stacktrace-depth
+echo N >$lab/ignore-gfp-wait
+echo N >$lab/task-filter
+echo 0 >$lab/verbose
+echo 100 >$lab/probability
+
+# nth N: one of the first N allocations from now on fails, once; hit: has one?  failslab
+# goes on counting from where it was, so which one is left to chance: with each N from 1
+# on few are left out.
+nth() {
+	echo 0 >$lab/times
+	echo "$1" >$lab/interval
+	echo 1 >$lab/times
+}
+hit() { [ "$(cat $lab/times)" = 0 ]; }
+stop() {
+	echo 0 >$lab/times
+	echo 1 >$lab/interval
+}
+stop
+numbers() { "$nl" get "$uuid"; }
+
+# every NAME REQUEST UNDO [PREPARE]
+most=${ALLOCS:-25}
+every() {
+	local n before bad='' refused=0 failed=0 missed=0 code
+	for ((n = 1; n <= most; n++)); do
+		[ -z "${4-}" ] || $4
+		before=$(numbers)
+		nth $n
+		# shellcheck disable=SC2086
+		said=$("$nl" $2 2>&1)
+		hit=''
+		! hit || hit=1
+		stop
+		[ -z "$hit" ] || failed=$((failed + 1))
+		case $said in
+		'errno 0 '*) code=0 ;;
+		'errno 12 '*) code=32778 ;;
+		*) code=$said ;;
+		esac
+		if [ "$code" = 0 ]; then
+			$3
+			[ -n "$hit" ] || missed=$((missed + 1))
+			[ $missed -lt 3 ] || break
+		elif [ "$code" = 32778 ]; then
+			refused=$((refused + 1))
+			[ "$before" = "$(numbers)" ] || bad="$bad; allocation $n: it changed from $before to $(numbers)"
+		else
+			bad="$bad; allocation $n: $said"
+		fi
+	done
+	if [ "$code" != 0 ]; then
+		# shellcheck disable=SC2086
+		said=$("$nl" $2 2>&1)
+		case $said in
+		'errno 0 '*) [ "$3" = break ] || $3 ;;
+		*) bad="$bad; and then: $said" ;;
+		esac
+	fi
+	[ $failed -gt 0 ] || bad="$bad; no allocation failed"
+	diag "$1: $failed allocations failed, $refused times it was refused"
+	is "$1" "$bad" ''
+}
+do_ask() {
+	local said
+	said=$("$nl" "$@")
+	case $said in 'errno 0 '*) ;; *) die "$*: $said" ;; esac
+}
+undo_failover() { do_ask revert "$uuid"; }
+undo_test() { do_ask test-stop "$uuid"; }
+undo_suspend() { do_ask resume "$uuid"; }
+undo_resume() { do_ask suspend "$uuid"; }
+prepare_revert() {
+	[ "$(field m state)" = 5 ] || do_ask initiate "$uuid"
+	"$io" $a w:64K:16K:3 f || die "cannot write"
+}
+prepare_test() {
+	[ $(($(numbers | cut -d' ' -f 6) & 4)) != 0 ] || do_ask test-start "$uuid"
+	"$io" $testa w:64K:16K:3 f || die "cannot write"
+}
+every "a point" "point-new $uuid" :
+"$io" $repa w:0:64K:2 f || die "cannot write"
+every "settings" "settings-set $uuid 4:u32=400" :
+every "failover" "initiate $uuid" undo_failover
+every "test failover" "test-start $uuid" undo_test
+every "suspend" "suspend $uuid" undo_suspend
+do_ask suspend "$uuid"
+every "resume" "resume $uuid" undo_resume
+do_ask resume "$uuid"
+every "revert" "revert $uuid" : prepare_revert
+every "the end of a test" "test-stop $uuid" : prepare_test
+check "all is there" "$io" $repa c:0:64K:2 c:64K:64K:1
+
+# Writes and flushes: memory for them is kept back; none may fail.
+bad=''
+for ((n = 1; n <= 12; n++)); do
+	nth $n
+	"$io" $repa w:$((256 + 16 * n))K:16K:4 w:$((256 + 16 * n))K:512:5 f || bad="$bad $n"
+	hit || n=12
+	stop
+done
+is "writes and flushes" "$bad" ''
+
+# A commit, and what it moves home: an allocation that fails there holds it up, no more.
+do_ask initiate "$uuid"
+"$io" $a w:32K:64K:3 f || die "cannot write"
+every "commit" "commit $uuid" break	# it is done once
+gone() { [ "$(field m versions)" = 0 ]; }
+bad=''
+release m
+for ((n = 1; n <= 10; n++)); do
+	hold m
+	"$io" $a w:$((1024 + 16 * n))K:16K:3 f || die "cannot write"
+	nth $n
+	release m
+	wait_for 3 gone || :
+	stop
+	wait_for 30 gone || { bad="$bad $n: $(r job list m)"; break; }
+done
+is "a move home goes on after it" "$bad" ''
+check "home holds it" "$io" /dev/vm/d0 c:0:32K:1 c:32K:64K:3
+
+# Attach and detach.
+bad='' missed=0
+for ((n = 1; n <= most; n++)); do
+	r detach m >/dev/null || die "cannot detach"
+	nth $n
+	said=$(r attach m 2>&1)
+	rc=$?
+	hit=''
+	! hit || hit=1
+	stop
+	case $rc in
+	0 | 11) ;;
+	*) bad="$bad; $n: status $rc: $said" ;;
+	esac
+	[ $rc = 0 ] || r attach m >/dev/null || die "cannot attach after allocation $n failed"
+	[ -n "$hit" ] || missed=$((missed + 1))
+	[ $missed -lt 3 ] || break
+done
+diag "attach: $n allocations"
+is "attach" "$bad" ''
+check "all is there" "$io" $a c:0:32K:1 c:32K:64K:3
+r detach m >/dev/null || die "cannot detach"
+check "check finds nothing wrong" r check m
+check "the module unloads" unload_module
+if [ -e /sys/kernel/debug/kmemleak ]; then
+	echo scan >/sys/kernel/debug/kmemleak
+	echo scan >/sys/kernel/debug/kmemleak
+	is "nothing is left" "$(grep -A12 dm_replica /sys/kernel/debug/kmemleak)" ''
+else
+	skip "nothing is left" "the kernel has no kmemleak"
+fi
