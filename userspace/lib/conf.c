@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -225,6 +226,37 @@ static int make_dir(const char *dir)
 	return mkdir(path, 0755) && errno != EEXIST ? -errno : 0;
 }
 
+/*
+ * The file that is renamed when it is written.  It has one name for all who write
+ * this system's, so that what a killed one has left is used again (R12); they keep
+ * each other away by a lock on it.  Return: a descriptor, or -1 with errno.
+ */
+static int open_temp(const char *temp)
+{
+	struct stat mine, now;
+	int fd, tries;
+
+	for (tries = 0; tries < 100; tries++) {
+		fd = open(temp, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+		if (fd < 0)
+			return -1;
+		if (flock(fd, LOCK_EX) || fstat(fd, &mine))
+			break;
+		/* whoever had it may have renamed it meanwhile */
+		if (!stat(temp, &now) && now.st_ino == mine.st_ino) {
+			if (ftruncate(fd, 0))
+				break;
+			return fd;
+		}
+		close(fd);
+		fd = -1;
+		errno = EBUSY;
+	}
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
 int dmreplica_conf_write(struct dmreplica *ctx, struct dmreplica_conf *conf)
 {
 	char temp[600], uuid[DMREPLICA_UUID_TEXT];
@@ -237,8 +269,8 @@ int dmreplica_conf_write(struct dmreplica *ctx, struct dmreplica_conf *conf)
 	err = make_dir(ctx->conf_dir);
 	if (err)
 		return dmrl_fail_errno(ctx, -err, "cannot make directory %s", ctx->conf_dir);
-	snprintf(temp, sizeof(temp), "%s/.%s%s.%d", ctx->conf_dir, conf->name, SUFFIX, getpid());
-	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	snprintf(temp, sizeof(temp), "%s/.%s%s.new", ctx->conf_dir, conf->name, SUFFIX);
+	fd = open_temp(temp);
 	if (fd < 0)
 		return dmrl_fail_errno(ctx, errno, "cannot write %s", temp);
 	f = fdopen(fd, "w");
@@ -255,14 +287,13 @@ int dmreplica_conf_write(struct dmreplica *ctx, struct dmreplica_conf *conf)
 	for (i = 0; i < conf->nr_disks; i++)
 		fprintf(f, "disk.%s=%s\n", conf->disks[i].name, conf->disks[i].path);
 	err = fflush(f) || fsync(fd) ? errno : 0;
-	if (fclose(f) && !err)
-		err = errno;
 	if (!err && rename(temp, conf->file))
 		err = errno;
-	if (err) {
+	if (err)
 		unlink(temp);
+	fclose(f);
+	if (err)
 		return dmrl_fail_errno(ctx, err, "cannot write %s", conf->file);
-	}
 	fd = open(ctx->conf_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0) {
 		fsync(fd);
