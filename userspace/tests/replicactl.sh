@@ -228,9 +228,14 @@ result $? "nothing was written by any of them"
 [ ! -e "$dir/conf/w.conf" ]
 result $? "no file either"
 
+# what one that was killed has left, longer than what follows
+mkdir -p "$dir/conf"
+printf 'disk.old=/dev/null\n%.0s' {1..100} >"$dir/conf/.web-1.conf.new"
 expect 0 'system web-1 made' "create" create web-1 --store "$dir/s" --disk vda="$dir/h1" --disk vdb="$dir/h2"
 grep -qx "disk.vdb=$dir/h2" "$dir/conf/web-1.conf" && grep -qx "store=$dir/s" "$dir/conf/web-1.conf"
 result $? "its file"
+[ "$(ls -A "$dir/conf")" = web-1.conf ] && ! grep -q old "$dir/conf/web-1.conf"
+result $? "nothing is left of a file that was half written"
 cp --sparse=always "$dir/s" "$dir/s.good"
 expect 6 'known already' "create it again" create web-1 --store "$dir/s" --disk vda="$dir/h1"
 expect 6 'the store of system web-1' "its store for another system" create web2 --store "$dir/s" --disk vda="$dir/h1"
