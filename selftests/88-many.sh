@@ -91,7 +91,7 @@ check "and only there" on_all -replica c:0:64K:1%d n:64K:64K
 cost "failed over, two chunks written"
 is "none is critical" "$("$nl" - < <(printf 'get %s\n' "${uuids[@]}") | grep -c '^state 5 ')" "$nr"
 # A store of 1 GiB would add 128 KiB for its table.
-is "each takes less than 2 MiB" "$((idle < 2048))" 1
+is "each takes less than 2.5 MiB" "$((idle < 2560))" 1
 timed "all of them detach" r detach --all
 is "no device is left" "$(dmsetup ls | grep -c '^n[0-9]*-vda')" 0
 cost "after detach"
