@@ -7,14 +7,14 @@
 # force that must not be, and each recovery point shows the same for ever.
 #
 # In the environment of selftests/run or make check: LOAD_SEED chooses another order,
-# LOAD_ROUNDS how often all of it is done (2).
+# LOAD_ROUNDS how often all of it is done (1).
 # vm: --env LOAD_SEED --env LOAD_ROUNDS
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
 load=$here/helper-load
 seed=${LOAD_SEED:-$(($(date +%s) % 1000000))}
-rounds=${LOAD_ROUNDS:-2}
+rounds=${LOAD_ROUNDS:-1}
 RANDOM=$((seed % 32768))
 ktap_plan 20
 load_module "$@"
@@ -219,7 +219,7 @@ while [ $((rounds--)) -gt 0 ]; do
 		mark "load: $w"
 		$w
 		taken=$((taken + 1))
-		[ $((taken % 11)) != 0 ] || remember
+		[ $((taken % 6)) != 0 ] || remember
 	done
 done
 diag "$taken steps in $((SECONDS - from)) s, the last ones ${order[*]}"
