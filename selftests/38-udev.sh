@@ -5,6 +5,7 @@
 # moves to one of ours, at attach, failover, revert and detach; a change event
 # tells of each; and no read of our tools is an error in the kernel log.
 # vm: --udev
+# debug: skip udevd and the nodes it makes are no code of ours; about 20 minutes there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

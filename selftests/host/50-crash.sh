@@ -16,6 +16,7 @@
 #
 # SEED, ROUNDS (cuts per chain, default 4) choose others.
 # The virtual machine runs this file, too: crash.sh --guest DIR SEED...
+# debug: skip about an hour there; 60-crash-replay is the sample of crashes
 . "$(dirname "$0")/../lib.sh"
 
 # --- in the virtual machine -----------------------------------------------

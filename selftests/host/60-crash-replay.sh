@@ -13,6 +13,7 @@
 # SAMPLES (for each life) and SECONDS_1, SECONDS_2 (the lives') choose others.
 # KEEP=DIR leaves the records there.
 # The virtual machine runs this file, too: crash-replay.sh --guest DIR N OPTION...
+# debug: PLANS=mixed SECONDS_1=40 SECONDS_2=20
 . "$(dirname "$0")/../lib.sh"
 
 # --- in the virtual machine -----------------------------------------------
