@@ -55,20 +55,32 @@ bool dmr_ring_turning(struct dmr_system *sys)
 	return READ_ONCE(sys->sb_tail) < READ_ONCE(sys->ring_from);
 }
 
-/* While it is, no number goes beyond what the ring has grown by: see grow.c. */
+/*
+ * Free blocks, as whoever looks without a lock sees them.  The tail is read before
+ * the head: who is held up in between, while both move on, finds less room than
+ * there is and not more (R7).  While the ring is turning no number goes beyond what
+ * it has grown by: see grow.c.
+ */
 static u64 dmr_log_free(struct dmr_system *sys)
 {
-	u64 next = READ_ONCE(sys->log_next);
+	u64 tail = READ_ONCE(sys->sb_tail), from = READ_ONCE(sys->ring_from), room, used;
 
-	if (unlikely(dmr_ring_turning(sys)))
-		return sys->ring_fresh - (next - min(next, READ_ONCE(sys->ring_from)));
-	return sys->ring_blocks - (next - READ_ONCE(sys->sb_tail));
+	smp_rmb();	/* and how much, after where from: pairs with dmr_commit_turn() */
+	used = READ_ONCE(sys->log_next);
+	if (unlikely(tail < from)) {
+		room = READ_ONCE(sys->ring_fresh);
+		used -= min(used, from);
+	} else {
+		room = READ_ONCE(sys->ring_blocks);
+		used -= tail;
+	}
+	return room - min(room, used);
 }
 
 /* Kept for tail moves and drops: no write may use it (R7). */
 static u64 dmr_log_reserve(struct dmr_system *sys)
 {
-	return sys->ring_blocks / 8 + DMR_LOG_BATCH;
+	return READ_ONCE(sys->ring_blocks) / 8 + DMR_LOG_BATCH;
 }
 
 /**
@@ -615,7 +627,7 @@ static int dmr_commit_turn(struct dmr_system *sys, struct dmr_sb *draft)
 	if (r || draft->ring_extents == extents)
 		return r;
 	/* Room is looked for without a lock; one look that mixes the two the reserve can bear. */
-	sys->ring_fresh = dmr_ring_blocks(draft) - before;
+	WRITE_ONCE(sys->ring_fresh, dmr_ring_blocks(draft) - before);
 	smp_wmb();
 	WRITE_ONCE(sys->ring_from, from);
 	smp_wmb();

@@ -118,7 +118,7 @@ static void dmr_space_policy(struct dmr_system *sys)
 void dmr_health_check(struct dmr_system *sys)
 {
 	const u32 space = DM_REPLICA_HEALTH_REASONS_FULL | DM_REPLICA_HEALTH_REASONS_LOW_SPACE;
-	u32 reasons, old = sys->health;
+	u32 reasons, old = sys->health, slots = READ_ONCE(sys->slots.total);
 	bool spare;
 
 	mutex_lock(&sys->sb_mutex);
@@ -128,7 +128,7 @@ void dmr_health_check(struct dmr_system *sys)
 	sys->health = reasons;
 	if ((reasons & space) && (reasons & space) != (old & space))
 		DMWARN("%s: %u of %u slots of the store are in use%s", sys->sb->name,
-		       sys->slots.total - READ_ONCE(sys->slots.free), sys->slots.total,
+		       slots - READ_ONCE(sys->slots.free), slots,
 		       reasons & DM_REPLICA_HEALTH_REASONS_FULL ? ": grow it now" : "");
 	if (reasons != old)
 		dmr_netlink_system(sys);
@@ -189,6 +189,6 @@ u64 dmr_replicated_bytes(struct dmr_system *sys)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += *per_cpu_ptr(sys->bytes, cpu);
+		sum += READ_ONCE(*per_cpu_ptr(sys->bytes, cpu));
 	return sum;
 }

@@ -1005,6 +1005,6 @@ u64 dmr_view_writes(struct dmr_system *sys, enum dmr_kind kind)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += *per_cpu_ptr(sys->writes[kind], cpu);
+		sum += READ_ONCE(*per_cpu_ptr(sys->writes[kind], cpu));
 	return sum;
 }

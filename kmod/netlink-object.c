@@ -101,7 +101,7 @@ static int dmr_put_overlay(struct sk_buff *skb, struct dmr_system *sys, enum dmr
 
 static int dmr_put_store(struct sk_buff *skb, struct dmr_system *sys)
 {
-	u32 slots = sys->slots.total, used = slots - READ_ONCE(sys->slots.free);
+	u32 slots = READ_ONCE(sys->slots.total), used = slots - READ_ONCE(sys->slots.free);
 	u64 tail = READ_ONCE(sys->sb_tail), next = READ_ONCE(sys->log_next);
 
 	if (nla_put(skb, DM_REPLICA_A_SYSTEM_STORE_UUID, 16, sys->sb->store_uuid) ||
@@ -110,7 +110,7 @@ static int dmr_put_store(struct sk_buff *skb, struct dmr_system *sys)
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS, slots) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS_USED, used) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VERSIONS, atomic64_read(&sys->map.versions)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LOG_BLOCKS, sys->ring_blocks) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LOG_BLOCKS, READ_ONCE(sys->ring_blocks)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LOG_USED, next - min(tail, next)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_COMMITS, atomic64_read(&sys->commits)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SUPERBLOCKS, atomic64_read(&sys->sb_writes)) ||

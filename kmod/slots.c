@@ -78,8 +78,8 @@ int dmr_slots_grow(struct dmr_slots *slots, const struct dmr_sb *sb)
 	old = slots->taken;
 	slots->taken = taken;
 	slots->end = sb->slot_end;
-	slots->total += more;
-	slots->free += more;
+	WRITE_ONCE(slots->total, slots->total + more);
+	WRITE_ONCE(slots->free, slots->free + more);
 	spin_unlock_irqrestore(&slots->lock, flags);
 	kvfree(old);
 	return 0;
@@ -117,7 +117,7 @@ u32 dmr_slots_alloc(struct dmr_slots *slots, u32 want, u64 spare, u32 *first)
 		at++;
 		got++;
 	}
-	slots->free -= got;
+	WRITE_ONCE(slots->free, slots->free - got);	/* looked at without the lock */
 	slots->rotor = at;
 out:
 	spin_unlock_irqrestore(&slots->lock, flags);
@@ -152,7 +152,7 @@ void dmr_slots_free(struct dmr_slots *slots, u32 slot)
 	spin_lock_irqsave(&slots->lock, flags);
 	if (!WARN_ON_ONCE(slot >= slots->end || !test_bit(slot, slots->taken))) {
 		__clear_bit(slot, slots->taken);
-		slots->free++;
+		WRITE_ONCE(slots->free, slots->free + 1);
 	}
 	spin_unlock_irqrestore(&slots->lock, flags);
 }

@@ -175,10 +175,10 @@ int dmr_super_move_tail(struct dmr_system *sys, u64 tail)
 	int r;
 
 	mutex_lock(&sys->sb_mutex);
-	sys->sb_tail = tail;
+	WRITE_ONCE(sys->sb_tail, tail);		/* dmr_log_free() looks without a lock */
 	r = dmr_super_write(sys, sys->sb, "tail");
 	/* One that was taken back carried the new tail all the same. */
-	sys->sb_tail = sys->sb->log_tail;
+	WRITE_ONCE(sys->sb_tail, sys->sb->log_tail);
 	mutex_unlock(&sys->sb_mutex);
 	return r;
 }

@@ -499,7 +499,7 @@ static bool dmr_home_taken(struct dmr_disk *disk, dev_t home)
 			if (&other->disks[i] != disk && other->disks[i].home_dev == home)
 				taken = true;
 	if (!taken)
-		disk->home_dev = home;
+		WRITE_ONCE(disk->home_dev, home);
 	mutex_unlock(&dmr_registry_mutex);
 	return taken;
 }
@@ -698,7 +698,7 @@ int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t)
 	mutex_lock(&sys->sb_mutex);
 	disk->target[t->kind] = t;
 	disk->gd[t->kind] = gd;
-	disk->dev[t->kind] = disk_devt(gd);
+	WRITE_ONCE(disk->dev[t->kind], disk_devt(gd));
 	disk->home = t->home->bdev;
 	mutex_unlock(&sys->sb_mutex);
 	if (t->kind == DMR_REPLICA) {
@@ -742,7 +742,7 @@ void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t)
 	mutex_lock(&sys->sb_mutex);
 	disk->target[t->kind] = NULL;
 	disk->gd[t->kind] = NULL;
-	disk->dev[t->kind] = 0;
+	WRITE_ONCE(disk->dev[t->kind], 0);
 	for (i = 0; i < DMR_KINDS; i++)
 		if (disk->target[i])
 			break;
@@ -758,7 +758,7 @@ void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t)
 	mutex_unlock(&sys->sb_mutex);
 	if (!disk->home) {
 		mutex_lock(&dmr_registry_mutex);
-		disk->home_dev = 0;
+		WRITE_ONCE(disk->home_dev, 0);
 		mutex_unlock(&dmr_registry_mutex);
 	}
 out:

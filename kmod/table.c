@@ -90,7 +90,8 @@ void dmr_table_publish(struct dmr_system *sys, struct dmr_table *tab)
 {
 	struct dmr_table *old = sys->table;
 
-	tab->serial = ++sys->table_serial;
+	WRITE_ONCE(sys->table_serial, sys->table_serial + 1);	/* throttled moves look at it */
+	tab->serial = sys->table_serial;
 	smp_store_release(&sys->table, tab);
 	if (old)
 		list_add_tail(&old->stale, &sys->stale_tables);
