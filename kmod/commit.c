@@ -716,6 +716,7 @@ static void dmr_commit_timer(struct work_struct *work)
 					      commit_timer);
 
 	dmr_health_check(sys);
+	dmr_versions_fill(sys);
 	if (!READ_ONCE(sys->vacuum_held) && (!llist_empty(&sys->dirty) || dmr_ring_turning(sys)))
 		queue_work(sys->commit_wq, &sys->commit_work);
 	queue_delayed_work(sys->commit_wq, &sys->commit_timer, DMR_COMMIT_PERIOD);

@@ -578,8 +578,15 @@ void dmr_netlink_job(struct dmr_job *job);
 int dmr_target_init(void);
 void dmr_target_exit(void);
 
-/* module-wide caches: module.c */
-extern struct kmem_cache *dmr_version_cache;
+/* version.c */
+int dmr_version_init(void);
+void dmr_version_exit(void);
+mempool_t *dmr_versions_create(void);
+struct dmr_version *dmr_version_get(struct dmr_system *sys);
+void dmr_versions_wait(struct dmr_system *sys);
+void dmr_versions_fill(struct dmr_system *sys);
+
+/* module.c */
 extern struct workqueue_struct *dmr_ops_wq;
 
 #endif /* DMR_H */

@@ -330,11 +330,10 @@ static void dmr_io_count(struct dmr_io *io)
 
 static struct dmr_version *dmr_version_new(struct dmr_io *io, u64 key, u32 epoch, u32 slot)
 {
-	struct dmr_version *v = mempool_alloc(io->t->sys->versions, GFP_NOWAIT | __GFP_NOWARN);
+	struct dmr_version *v = dmr_version_get(io->t->sys);
 
 	if (!v)
 		return NULL;
-	memset(v, 0, sizeof(*v));
 	v->key = key;
 	v->epoch = epoch;
 	v->slot = slot;
@@ -368,7 +367,7 @@ int dmr_io_again(struct dmr_io *io, struct bio *bio, bool inline_)
 
 	dmr_io_leave(io);
 	if (!inline_)
-		mempool_free(mempool_alloc(sys->versions, GFP_NOIO), sys->versions);
+		dmr_versions_wait(sys);
 	dmr_io_defer(io, bio);
 	return DMR_TAKEN;
 }

@@ -8,23 +8,19 @@
 
 #include "dmr.h"
 
-struct kmem_cache *dmr_version_cache;
 struct workqueue_struct *dmr_ops_wq;
 
 static int __init dmr_module_init(void)
 {
 	int r;
 
-	/* The budget of the design: 64 bytes per version, index included. */
-	BUILD_BUG_ON(sizeof(struct dmr_version) > 56);
 	BUILD_BUG_ON(sizeof(struct dmr_disk_sb) != DMR_SB_FIXED);
 	BUILD_BUG_ON(sizeof(struct dmr_disk_log_block) != DMR_BLOCK_SIZE);
 	BUILD_BUG_ON(PAGE_SIZE != DMR_BLOCK_SIZE);
 
-	dmr_version_cache = kmem_cache_create("dmr_version", sizeof(struct dmr_version), 0, 0,
-					      NULL);
-	if (!dmr_version_cache)
-		return -ENOMEM;
+	r = dmr_version_init();
+	if (r)
+		return r;
 	r = -ENOMEM;
 	dmr_ops_wq = alloc_workqueue("dmr_ops", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (!dmr_ops_wq)
@@ -42,7 +38,7 @@ bad_target:
 bad_netlink:
 	destroy_workqueue(dmr_ops_wq);
 bad_wq:
-	kmem_cache_destroy(dmr_version_cache);
+	dmr_version_exit();
 	return r;
 }
 
@@ -51,7 +47,7 @@ static void __exit dmr_module_exit(void)
 	dmr_target_exit();
 	dmr_netlink_exit();
 	destroy_workqueue(dmr_ops_wq);
-	kmem_cache_destroy(dmr_version_cache);
+	dmr_version_exit();
 }
 
 module_init(dmr_module_init);

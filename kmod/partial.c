@@ -84,14 +84,13 @@ static struct dmr_version *dmr_partial_take(struct dmr_io *io, struct bio *bio, 
 
 	/* Before the lock: either may be needed. */
 	*r = 0;
-	new = mempool_alloc(sys->versions, GFP_NOWAIT | __GFP_NOWARN);
+	new = dmr_version_get(sys);
 	if (!new) {
 		dmr_io_again(io, bio, false);
 		return NULL;
 	}
 	if (!dmr_slots_alloc(&sys->slots, 1, dmr_io_spare(io), &slot))
 		slot = DMR_SLOT_NONE;
-	memset(new, 0, sizeof(*new));
 	new->key = key;
 	new->epoch = epoch;
 

@@ -86,7 +86,7 @@ static struct dmr_system *dmr_system_new(struct block_device *store)
 	sys->commit_wq = alloc_ordered_workqueue("dmr_commit", WQ_MEM_RECLAIM);
 	/* Not its own: an operation may drop the last reference to the system. */
 	sys->ops_wq = dmr_ops_wq;
-	sys->versions = mempool_create_slab_pool(256, dmr_version_cache);
+	sys->versions = dmr_versions_create();
 	sys->pages = mempool_create_page_pool(16, 0);
 	for (i = 0; i < DMR_KINDS; i++) {
 		sys->writes[i] = alloc_percpu(u64);

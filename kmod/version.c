@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory for versions.
+ *
+ * What else the I/O path allocates comes back when the I/O ends; a version stays as
+ * long as its data, so a reserve that has been taken does not fill up again by
+ * itself.  And a host that is short of memory may get some only by writing through
+ * us, to swap space or to a file system on a failover device.  Therefore:
+ *
+ * - a version may dip into what the page allocator keeps for who cannot wait: 4 KiB of
+ *   it carry 73 versions, and each of them lets at least a page be written;
+ * - behind that each system has a reserve of its own, which is filled up again once
+ *   a second as long as there is memory to be had without it;
+ * - who finds nothing at all waits in the page allocator, which looks again at every
+ *   tick, and not in the mempool, which would for five seconds (R12).
+ */
+#include <linux/slab.h>
+
+#include "dmr.h"
+
+/* Versions in reserve, for each system: 14 KiB.  About as many chunks are in a batch. */
+#define DMR_VERSIONS_RESERVE	256
+
+static struct kmem_cache *dmr_version_cache;
+
+/**
+ * dmr_version_init() - make the cache that versions come from
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int __init dmr_version_init(void)
+{
+	/* The budget of the design: 64 bytes per version, index included. */
+	BUILD_BUG_ON(sizeof(struct dmr_version) > 56);
+
+	dmr_version_cache = kmem_cache_create("dmr_version", sizeof(struct dmr_version), 0, 0,
+					      NULL);
+	return dmr_version_cache ? 0 : -ENOMEM;
+}
+
+/** dmr_version_exit() - the other way round; all versions have been freed */
+void dmr_version_exit(void)
+{
+	kmem_cache_destroy(dmr_version_cache);
+}
+
+/**
+ * dmr_versions_create() - make a system's reserve
+ *
+ * Context: may sleep.
+ * Return: the pool, to be destroyed by mempool_destroy(); NULL without memory.
+ */
+mempool_t *dmr_versions_create(void)
+{
+	return mempool_create_slab_pool(DMR_VERSIONS_RESERVE, dmr_version_cache);
+}
+
+/**
+ * dmr_version_get() - a version, without waiting
+ * @sys: the system.
+ *
+ * Context: any.
+ * Return: the version, all zeroes; NULL if there is no memory, see dmr_versions_wait().
+ */
+struct dmr_version *dmr_version_get(struct dmr_system *sys)
+{
+	struct dmr_version *v = mempool_alloc(sys->versions, GFP_ATOMIC | __GFP_NOWARN);
+
+	if (v)
+		memset(v, 0, sizeof(*v));
+	return v;
+}
+
+/**
+ * dmr_versions_wait() - wait until there is memory for a version
+ * @sys: the system; it is put into its reserve.
+ *
+ * Context: a worker, outside of any grace section: the vacuum, which gives
+ * versions back, waits for those inside.
+ */
+void dmr_versions_wait(struct dmr_system *sys)
+{
+	struct dmr_version *v = kmem_cache_alloc(dmr_version_cache, GFP_NOIO | __GFP_NOWARN);
+
+	if (v)
+		mempool_free(v, sys->versions);
+}
+
+/**
+ * dmr_versions_fill() - fill up the reserve, as far as there is memory to spare
+ * @sys: the system.
+ *
+ * Context: any; called once a second.
+ */
+void dmr_versions_fill(struct dmr_system *sys)
+{
+	mempool_t *pool = sys->versions;
+
+	/* Looked at without the pool's lock: the pool frees what is too much. */
+	while (data_race(pool->curr_nr) < pool->min_nr) {
+		struct dmr_version *v = kmem_cache_alloc(dmr_version_cache,
+							 GFP_NOWAIT | __GFP_NOWARN);
+
+		if (!v)
+			break;
+		mempool_free(v, pool);
+	}
+}
