@@ -583,7 +583,7 @@ int dmr_version_init(void);
 void dmr_version_exit(void);
 mempool_t *dmr_versions_create(void);
 struct dmr_version *dmr_version_get(struct dmr_system *sys);
-void dmr_versions_wait(struct dmr_system *sys);
+void dmr_versions_wait(struct dmr_system *sys, bool swap);
 void dmr_versions_fill(struct dmr_system *sys);
 
 /* module.c */

@@ -367,7 +367,7 @@ int dmr_io_again(struct dmr_io *io, struct bio *bio, bool inline_)
 
 	dmr_io_leave(io);
 	if (!inline_)
-		dmr_versions_wait(sys);
+		dmr_versions_wait(sys, bio->bi_opf & REQ_SWAP);
 	dmr_io_defer(io, bio);
 	return DMR_TAKEN;
 }

@@ -11,9 +11,12 @@
  *   it carry 73 versions, and each of them lets at least a page be written;
  * - behind that each system has a reserve of its own, which is filled up again once
  *   a second as long as there is memory to be had without it;
- * - who finds nothing at all waits in the page allocator, which looks again at every
- *   tick, and not in the mempool, which would for five seconds (R12).
+ * - who finds nothing at all looks again at the next tick, after all others that wait,
+ *   and not in the mempool, which would for five seconds; and what is swapped out may
+ *   take all there is.  It gives back 4 KiB or more for each 56 bytes, and may be what
+ *   all others wait for.
  */
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "dmr.h"
@@ -72,18 +75,28 @@ struct dmr_version *dmr_version_get(struct dmr_system *sys)
 }
 
 /**
- * dmr_versions_wait() - wait until there is memory for a version
- * @sys: the system; it is put into its reserve.
+ * dmr_versions_wait() - wait a moment for memory for a version
+ * @sys: the system; what there is is put into its reserve.
+ * @swap: for what is swapped out.
+ *
+ * Not for longer: without memory for other workers, the one who waits may be the only
+ * one, and others have to be served for there to be any.
  *
  * Context: a worker, outside of any grace section: the vacuum, which gives
  * versions back, waits for those inside.
  */
-void dmr_versions_wait(struct dmr_system *sys)
+void dmr_versions_wait(struct dmr_system *sys, bool swap)
 {
-	struct dmr_version *v = kmem_cache_alloc(dmr_version_cache, GFP_NOIO | __GFP_NOWARN);
+	unsigned int flags = swap ? memalloc_noreclaim_save() : 0;
+	struct dmr_version *v = kmem_cache_alloc(dmr_version_cache,
+						 GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN);
 
+	if (swap)
+		memalloc_noreclaim_restore(flags);
 	if (v)
 		mempool_free(v, sys->versions);
+	else
+		schedule_timeout_uninterruptible(1);
 }
 
 /**
