@@ -16,6 +16,7 @@ struct dmr_commit_wait {
 	struct list_head list;
 	struct completion done;
 	bool homes;		/* flush the homes that were written directly, too */
+	bool own;		/* for us only: what was lost is not told */
 	struct dmr_sb *grow;	/* a larger store, to be in force from the next block on */
 	int r;
 };
@@ -247,11 +248,23 @@ static void dmr_batch_seal(struct dmr_system *sys, struct dmr_batch *b)
 	}
 }
 
+/* R9: what is not in store_dirty any more, and not durable yet, may be lost as well. */
+static void dmr_store_flushing(struct dmr_system *sys, int more)
+{
+	WRITE_ONCE(sys->store_flushing, sys->store_flushing + more);
+	smp_mb();	/* pairs with dmr_super_may_lose(): one of the two is seen */
+}
+
 static int dmr_store_flush(struct dmr_system *sys)
 {
+	int r;
+
+	dmr_store_flushing(sys, 1);
 	WRITE_ONCE(sys->store_dirty, 0);
 	smp_mb();	/* cleared before the flush: what is written later sets it again */
-	return blkdev_issue_flush(sys->store);
+	r = blkdev_issue_flush(sys->store);
+	dmr_store_flushing(sys, -1);
+	return r;
 }
 
 /* Blocks @from.. of a batch, as few I/Os as their places allow. */
@@ -312,6 +325,7 @@ static int dmr_batch_write(struct dmr_system *sys, struct dmr_batch *b)
 	dmr_batch_seal(sys, b);
 	mutex_unlock(&sys->sb_mutex);
 
+	dmr_store_flushing(sys, 1);
 	if (b->blocks > 1) {
 		r = dmr_store_flush(sys);
 		if (!r)
@@ -322,6 +336,7 @@ static int dmr_batch_write(struct dmr_system *sys, struct dmr_batch *b)
 	}
 	if (!r)
 		r = dmr_batch_write_last(sys, b);
+	dmr_store_flushing(sys, -1);
 
 	durable = b->first + b->blocks - 1;
 	trace_dmr_commit(sys->sb->name, b->first, b->blocks, b->records, r);
@@ -670,7 +685,8 @@ static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
 			w->r = dmr_commit_turn(sys, w->grow);
 		if (!r && w->homes) {
 			for (i = 0; i < sys->sb->nr_disks; i++) {
-				hr = dmr_home_flush(&sys->disks[i], DMR_FLUSH_OP);
+				hr = w->own ? dmr_home_flush(&sys->disks[i]) :
+					      dmr_home_flush_for_op(&sys->disks[i]);
 				if (!w->r)
 					w->r = hr;
 			}
@@ -681,9 +697,9 @@ static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
 	while ((bio = bio_list_pop(flushes))) {
 		struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
 
-		hr = r ?: dmr_home_flush(io->t->disk, DMR_FLUSH_USER);
-		if (READ_ONCE(io->t->flush_failed) != !!hr)
-			WRITE_ONCE(io->t->flush_failed, !!hr);
+		hr = r ?: dmr_home_flush_for_user(io->t->disk, io->t->kind, io->told);
+		if (hr)
+			WRITE_ONCE(io->t->flush_failed, jiffies ?: 1);
 		bio_list_init(&one);
 		bio_list_add(&one, bio);
 		dmr_commit_answer(&one, hr);
@@ -731,8 +747,10 @@ static void dmr_commit_timer(struct work_struct *work)
  */
 void dmr_commit_flush(struct dmr_system *sys, struct bio *bio)
 {
+	struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
 	unsigned long flags;
 
+	io->told = READ_ONCE(io->t->disk->told[io->t->kind]);
 	spin_lock_irqsave(&sys->commit_lock, flags);
 	bio_list_add(&sys->flushes, bio);
 	spin_unlock_irqrestore(&sys->commit_lock, flags);
@@ -827,7 +845,10 @@ void dmr_commit_start(struct dmr_system *sys)
 /** dmr_commit_stop() - a last commit, then none; no bio is in flight; op_mutex is held */
 void dmr_commit_stop(struct dmr_system *sys)
 {
+	/* Nobody is told by it: a table that is loaded again suspends us, too. */
+	struct dmr_commit_wait w = { .homes = true, .own = true };
+
 	cancel_delayed_work_sync(&sys->commit_timer);
-	dmr_commit_sync(sys, true);
+	dmr_commit_await(sys, &w);
 	flush_workqueue(sys->commit_wq);
 }

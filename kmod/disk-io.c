@@ -65,53 +65,135 @@ int dmr_rw_sectors(struct dmr_system *sys, struct block_device *bdev, u64 sector
 	return r;
 }
 
+/*
+ * R2, R15: a device that has lost its cache says so once, to whoever flushes it.  Who
+ * else relies on it is told by a flush or an operation of his own: each kind of device
+ * that has written there, once for all that it asked for until then, and an operation.
+ */
+static void dmr_home_lose(struct dmr_disk *disk, unsigned int kinds)
+{
+	int i;
+
+	for (i = 0; i < DMR_KINDS; i++)
+		if (kinds & BIT(i))
+			atomic_inc(&disk->home_lost[i]);
+	if (kinds)
+		atomic_set(&disk->op_lost, 1);
+	atomic_inc(&disk->flush_errors);
+}
+
+static unsigned int dmr_home_direct(struct dmr_disk *disk)
+{
+	unsigned int kinds = 0;
+	int i;
+
+	for (i = 0; i < DMR_KINDS; i++)
+		if (READ_ONCE(disk->home_direct[i]))
+			kinds |= BIT(i);
+	return kinds;
+}
+
+/* The kind whose writes may be on their way home: the device may have had them. */
+static unsigned int dmr_home_straight(struct dmr_system *sys)
+{
+	u32 side = dmr_grace_enter(&sys->grace);
+	int straight = dmr_table_get(sys)->straight;
+
+	dmr_grace_leave(&sys->grace, side);
+	return straight >= 0 ? BIT(straight) : 0;
+}
+
 /**
  * dmr_home_flush() - make what was written directly to a home durable
  * @disk: the disk.
- * @who: DMR_FLUSH_*, for whom.
  *
  * R2, R5: the commit worker, the vacuum and the last suspend all come here.
  * Whoever finds nothing to flush must know that the flush which covers it has
  * succeeded, not that somebody has begun one.
  *
- * A device that has lost its cache tells so once.  If that was a flush for
- * somebody else, the next one for a user, and for an operation, fails in its
- * place (R2, R15).
- *
  * Context: may sleep; the home may be unbound, and has been flushed then.
  * Return: 0 or a negative errno; what was written stays due then.
  */
-int dmr_home_flush(struct dmr_disk *disk, unsigned int who)
+int dmr_home_flush(struct dmr_disk *disk)
 {
 	struct block_device *home;
-	unsigned int direct = 0;
-	int r = 0;
+	unsigned int kinds = 0;
+	int r = 0, i;
 
 	mutex_lock(&disk->flush_mutex);
 	home = disk->home;
 	if (home && READ_ONCE(disk->home_dirty)) {
-		direct = xchg(&disk->home_direct, 0);
+		for (i = 0; i < DMR_KINDS; i++)
+			if (xchg(&disk->home_direct[i], 0))
+				kinds |= BIT(i);
 		WRITE_ONCE(disk->home_dirty, 0);
 		smp_mb();	/* cleared before the flush: what is written later sets it again */
 		r = blkdev_issue_flush(home);
 	}
 	if (r) {
 		/* Or ended meanwhile: nobody knows whether the device had it then. */
-		if (direct || READ_ONCE(disk->home_direct)) {
-			WRITE_ONCE(disk->home_direct, 1);
-			disk->home_lost = DMR_FLUSH_USER | DMR_FLUSH_OP;
-		}
+		kinds |= dmr_home_direct(disk) | dmr_home_straight(disk->sys);
+		for (i = 0; i < DMR_KINDS; i++)
+			if (kinds & BIT(i))
+				WRITE_ONCE(disk->home_direct[i], 1);
 		WRITE_ONCE(disk->home_dirty, 1);
-		WRITE_ONCE(disk->flush_errors, disk->flush_errors + 1);
+		dmr_home_lose(disk, kinds);
 		atomic64_inc(&disk->errors);
 		DMERR_LIMIT("%s: flush of the home of disk %s failed (%d)", disk->sys->sb->name,
 			    disk->info->name, r);
-	} else if (disk->home_lost & who) {
-		r = -EIO;
 	}
-	disk->home_lost &= ~who;
 	mutex_unlock(&disk->flush_mutex);
 	return r;
+}
+
+/**
+ * dmr_home_flush_for_op() - the same, for an operation that needs all of it durable
+ * @disk: the disk.
+ *
+ * Context: as dmr_home_flush(); one at a time.
+ * Return: as dmr_home_flush(); -EIO also if something was lost before.
+ */
+int dmr_home_flush_for_op(struct dmr_disk *disk)
+{
+	int r = dmr_home_flush(disk);
+
+	return atomic_xchg(&disk->op_lost, 0) ? -EIO : r;
+}
+
+/**
+ * dmr_home_flush_for_user() - the same, for a flush of one of our devices
+ * @disk: the disk.
+ * @kind: of the device.
+ * @told: dmr_disk.told when the flush came.
+ *
+ * Context: as dmr_home_flush(); the commit worker.
+ * Return: 0; -EIO if something that this kind of device wrote may have been lost and
+ *	no flush that was answered before this one came has said so.
+ */
+int dmr_home_flush_for_user(struct dmr_disk *disk, enum dmr_kind kind, u32 told)
+{
+	u32 lost;
+
+	dmr_home_flush(disk);
+	lost = atomic_read(&disk->home_lost[kind]);
+	if (lost == told)
+		return 0;
+	WRITE_ONCE(disk->told[kind], lost);
+	return -EIO;
+}
+
+/**
+ * dmr_home_fua_failed() - a write with FUA that went straight home has failed
+ * @disk: the disk.
+ * @kind: of the device it came from.
+ *
+ * R5: it may have been the flush behind it, which has lost what others wrote.
+ *
+ * Context: any.
+ */
+void dmr_home_fua_failed(struct dmr_disk *disk, enum dmr_kind kind)
+{
+	dmr_home_lose(disk, dmr_home_direct(disk) | BIT(kind));
 }
 
 /* Replay reads large pieces into vmalloc memory, page by page of it. */

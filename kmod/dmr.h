@@ -37,6 +37,7 @@
 #define DMR_FIRST_MAX		16		/* chunks one first write may open at once */
 #define DMR_ZERO_MAX		64		/* chunks one write-zeroes may cover (bounded) */
 #define DMR_COMMIT_PERIOD	HZ
+#define DMR_FLUSH_FAILED	(5 * HZ)	/* FUA fails for so long after a flush that did */
 #define DMR_DRAIN_MS		10000		/* default time limit of an operation's drain */
 #define DMR_LOCK_MS		5000		/* and of taking every disk's open_mutex */
 #define DMR_WAIT_MS		500		/* for openers, unless the caller says how long */
@@ -128,10 +129,12 @@ struct dmr_disk {
 	dev_t dev[DMR_KINDS];		/* their devices, 0 if not bound; sb_mutex */
 	struct gendisk *gd[DMR_KINDS];	/* the same */
 	unsigned int home_dirty;	/* written directly since its last flush was issued */
-	unsigned int home_direct;	/* the same, but only by users of our devices */
-	unsigned int home_lost;		/* DMR_FLUSH_*: who is still to be told; flush_mutex */
+	unsigned int home_direct[DMR_KINDS];	/* the same, by users of that kind of device */
+	atomic_t home_lost[DMR_KINDS];	/* how often what they wrote may have been lost */
+	unsigned int told[DMR_KINDS];	/* the same, when a flush of theirs has said so */
+	atomic_t op_lost;		/* and an operation has not said so yet */
 	struct mutex flush_mutex;	/* until that flush has ended; a leaf */
-	unsigned int flush_errors;	/* flushes that failed, whoever asked for them */
+	atomic_t flush_errors;		/* flushes that failed, whoever asked for them */
 	atomic64_t overlay_blocks[DMR_KINDS];	/* blocks in the live and the test overlay */
 	atomic64_t errors;		/* I/O errors met at home and in slots */
 };
@@ -149,7 +152,7 @@ struct dmr_target {
 	struct dm_dev *replica;		/* failover targets: the device they hang on */
 	bool bound;
 	bool takeover;
-	bool flush_failed;		/* and none has succeeded since */
+	unsigned long flush_failed;	/* when one did last, jiffies; 0 if none has */
 	u8 host[16];
 	struct list_head replicas;	/* registry: replica targets by their own devt */
 	dev_t own_dev;
@@ -184,6 +187,7 @@ struct dmr_io {
 	u8 side;		/* of the grace counters */
 	bool entered;
 	bool commit;		/* answered when its record is durable (FUA) */
+	u32 told;		/* a flush: dmr_disk.told when it came */
 	u32 bytes;		/* of the bio, as cut */
 };
 
@@ -248,6 +252,7 @@ struct dmr_system {
 	struct list_head stale_tables;	/* op_mutex */
 	struct dmr_disk *disks;
 	mempool_t *versions;
+	struct dmr_version *swap_version;	/* one that only what is swapped out may have */
 	u32 chunk_sectors;
 	u32 chunk_shift;		/* log2 of sectors per chunk */
 	u64 table_serial;
@@ -286,6 +291,7 @@ struct dmr_system {
 	u64 ring_fresh;			/* blocks that the last growth added to it */
 	bool ring_hurry;		/* another growth waits for the tail */
 	unsigned int store_dirty;	/* slots written since the store's last flush */
+	int store_flushing;		/* a flush or a batch for those is on its way; commit worker */
 	struct page *log_pages[DMR_LOG_BATCH];
 	struct page *tail_pages[DMR_TAIL_BATCH];
 	u64 tail_first;			/* number of the first block in tail_pages */
@@ -375,10 +381,21 @@ int dmr_rw_pages(struct dmr_system *sys, struct block_device *bdev, u64 sector,
 		 struct page **pages, u32 nr, blk_opf_t opf);
 int dmr_rw_sectors(struct dmr_system *sys, struct block_device *bdev, u64 sector,
 		   struct page *page, u32 offset, u32 bytes, blk_opf_t opf);
-#define DMR_FLUSH_OWN	0		/* the vacuum, or a detach */
-#define DMR_FLUSH_USER	1		/* a flush of one of our devices */
-#define DMR_FLUSH_OP	2		/* an operation that needs all of it durable */
-int dmr_home_flush(struct dmr_disk *disk, unsigned int who);
+int dmr_home_flush(struct dmr_disk *disk);
+int dmr_home_flush_for_op(struct dmr_disk *disk);
+int dmr_home_flush_for_user(struct dmr_disk *disk, enum dmr_kind kind, u32 told);
+void dmr_home_fua_failed(struct dmr_disk *disk, enum dmr_kind kind);
+
+/*
+ * Does a write with FUA concern this device's medium only?  Where it has none the kernel
+ * sends a flush behind it, and what fails may be that.  A device that takes bios itself
+ * (dm, md) says it has FUA whatever those below it have.
+ */
+static inline bool dmr_fua_is_native(struct block_device *bdev)
+{
+	return !bdev_write_cache(bdev) ||
+	       (bdev_fua(bdev) && !bdev->bd_disk->fops->submit_bio);
+}
 
 struct dmr_reader_bdev {
 	struct dmr_reader rd;
@@ -582,7 +599,8 @@ void dmr_target_exit(void);
 int dmr_version_init(void);
 void dmr_version_exit(void);
 mempool_t *dmr_versions_create(void);
-struct dmr_version *dmr_version_get(struct dmr_system *sys);
+void dmr_versions_destroy(struct dmr_system *sys);
+struct dmr_version *dmr_version_get(struct dmr_system *sys, bool swap);
 void dmr_versions_wait(struct dmr_system *sys, bool swap);
 void dmr_versions_fill(struct dmr_system *sys);
 

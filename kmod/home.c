@@ -54,7 +54,7 @@ struct dmr_mover {
 	u64 serial;			/* of the table it works under */
 	u32 base;			/* main epochs up to here go home */
 	u32 busy;			/* what keeps a chunk from moving: not for one that we hold */
-	unsigned int flushed[DMR_MAX_DISKS];	/* dmr_disk.flush_errors before the copies */
+	int flushed[DMR_MAX_DISKS];	/* dmr_disk.flush_errors before the copies */
 	atomic_t copies;		/* under way, and one for who starts them */
 	struct completion copied;
 	struct dmr_copy copy;
@@ -434,8 +434,8 @@ static int dmr_move_flush(struct dmr_mover *m, u32 nr)
 		if (d == last)
 			continue;		/* sorted by disk */
 		last = d;
-		r = dmr_home_flush(&sys->disks[d], DMR_FLUSH_OWN);
-		if (!r && READ_ONCE(sys->disks[d].flush_errors) != m->flushed[d])
+		r = dmr_home_flush(&sys->disks[d]);
+		if (!r && atomic_read(&sys->disks[d].flush_errors) != m->flushed[d])
 			r = -EIO;
 	}
 	return r;
@@ -452,7 +452,7 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 	int r;
 
 	for (i = 0; i < sys->sb->nr_disks; i++)
-		m->flushed[i] = READ_ONCE(sys->disks[i].flush_errors);
+		m->flushed[i] = atomic_read(&sys->disks[i].flush_errors);
 	for (i = 0; i < count; i++) {
 		struct dmr_move *mv = &m->moves[nr];
 

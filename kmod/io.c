@@ -328,9 +328,10 @@ static void dmr_io_count(struct dmr_io *io)
 	this_cpu_inc(*io->t->sys->writes[io->t->kind]);
 }
 
-static struct dmr_version *dmr_version_new(struct dmr_io *io, u64 key, u32 epoch, u32 slot)
+static struct dmr_version *dmr_version_new(struct dmr_io *io, const struct bio *bio, u64 key,
+					   u32 epoch, u32 slot)
 {
-	struct dmr_version *v = dmr_version_get(io->t->sys);
+	struct dmr_version *v = dmr_version_get(io->t->sys, bio->bi_opf & REQ_SWAP);
 
 	if (!v)
 		return NULL;
@@ -416,7 +417,7 @@ static u32 dmr_first_open(struct dmr_io *io, struct bio *bio, const struct dmr_t
 	for (i = 0; i < got; i++) {
 		u64 key = dmr_io_key(io, sector) + i;
 		spinlock_t *lock = dmr_map_lock(&sys->map, key);
-		struct dmr_version *v = dmr_version_new(io, key, epoch, *slot + i), *held;
+		struct dmr_version *v = dmr_version_new(io, bio, key, epoch, *slot + i), *held;
 		unsigned long flags;
 
 		if (!v) {
@@ -672,8 +673,11 @@ static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_table *ta
 		dmr_io_cut(bio, run, inline_);
 		io->kind = DMR_IO_HIT;
 		io->commit = false;
-		if ((bio->bi_opf & REQ_FUA) && !settled) {
-			/* R2: answered when the record is durable as well. */
+		if ((bio->bi_opf & REQ_FUA) && (!settled || !dmr_fua_is_native(t->store->bdev))) {
+			/*
+			 * R2: answered when the record is durable as well.  R9: the
+			 * flush is then ours, and not one whose failure nobody else sees.
+			 */
 			io->commit = true;
 			bio->bi_opf &= ~REQ_FUA;
 		}
@@ -784,7 +788,7 @@ static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_tabl
 		spin_unlock_irqrestore(lock, flags);
 		if (!dmr_map_room(sys))
 			return dmr_io_full(io, bio);
-		new = dmr_version_new(io, key, epoch, DMR_SLOT_NONE);
+		new = dmr_version_new(io, bio, key, epoch, DMR_SLOT_NONE);
 		if (!new)
 			return dmr_io_again(io, bio, inline_);
 	}
@@ -883,10 +887,14 @@ static int dmr_io_run(struct dmr_io *io, struct bio *bio, bool inline_)
 		return dmr_io_finish(io, bio, BLK_STS_OFFLINE);
 	/*
 	 * R2: when the flush in front of a write fails, dm forgets that and sends the
-	 * write, which as a journal's commit would vouch for what is lost.
+	 * write, which as a journal's commit would vouch for what is lost.  Another flush
+	 * may have succeeded before it comes; who never sends any is held up for a while.
 	 */
-	if (inline_ && (bio->bi_opf & REQ_FUA) && unlikely(READ_ONCE(t->flush_failed)))
-		return dmr_io_finish(io, bio, BLK_STS_IOERR);
+	if (inline_ && (bio->bi_opf & REQ_FUA) && unlikely(READ_ONCE(t->flush_failed))) {
+		if (time_before(jiffies, READ_ONCE(t->flush_failed) + DMR_FLUSH_FAILED))
+			return dmr_io_finish(io, bio, BLK_STS_IOERR);
+		WRITE_ONCE(t->flush_failed, 0);
+	}
 	/* A merge in the new epoch waits for the old epoch's writes. */
 	if (!inline_ && bio_sectors(bio) < DMR_BLOCK_SECTORS && dmr_io_wait_drain(io, bio))
 		return DMR_TAKEN;
@@ -975,10 +983,13 @@ int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error)
 			dmr_io_first_done(io, !*error);
 		break;
 	case DMR_IO_STRAIGHT:
-		if (!READ_ONCE(t->disk->home_direct))
-			WRITE_ONCE(t->disk->home_direct, 1);
+		if (!READ_ONCE(t->disk->home_direct[t->kind]))
+			WRITE_ONCE(t->disk->home_direct[t->kind], 1);
 		if (!READ_ONCE(t->disk->home_dirty))
 			WRITE_ONCE(t->disk->home_dirty, 1);
+		if (unlikely(*error) && (bio->bi_opf & REQ_FUA) &&
+		    bdev_write_cache(t->home->bdev))
+			dmr_home_fua_failed(t->disk, t->kind);
 		break;
 	}
 	dmr_io_leave(io);

@@ -84,7 +84,7 @@ static struct dmr_version *dmr_partial_take(struct dmr_io *io, struct bio *bio, 
 
 	/* Before the lock: either may be needed. */
 	*r = 0;
-	new = dmr_version_get(sys);
+	new = dmr_version_get(sys, bio->bi_opf & REQ_SWAP);
 	if (!new) {
 		dmr_io_again(io, bio, false);
 		return NULL;

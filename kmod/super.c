@@ -59,8 +59,10 @@ static void dmr_super_log(struct dmr_system *sys, struct dmr_sb *sb)
  */
 static bool dmr_super_may_lose(struct dmr_system *sys)
 {
-	return READ_ONCE(sys->store_dirty) && bdev_write_cache(sys->store) &&
-	       !bdev_fua(sys->store);
+	bool dirty = READ_ONCE(sys->store_dirty);
+
+	smp_rmb();	/* pairs with dmr_store_flushing() */
+	return (dirty || READ_ONCE(sys->store_flushing)) && !dmr_fua_is_native(sys->store);
 }
 
 /**
@@ -102,6 +104,8 @@ int dmr_super_write(struct dmr_system *sys, const struct dmr_sb *next, const cha
 	/* R3: in doubt.  Over the same copy, never the good one, the old state. */
 	DMERR("%s: superblock write failed (%d), taking it back", sys->sb->name, r);
 	lost |= dmr_super_may_lose(sys);
+	if (lost)	/* before anybody takes the next flush of the store for a good one */
+		dmr_critical(sys, "the flush behind a superblock may have failed");
 	memcpy(sb, sys->sb, sizeof(*sb));
 	sb->seq = sys->sb->seq + 2;
 	sb->copy = copy;
@@ -110,10 +114,7 @@ int dmr_super_write(struct dmr_system *sys, const struct dmr_sb *next, const cha
 	if (!r) {
 		sys->copy_state[copy] = sb->state_number;
 		memcpy(sys->sb, sb, sizeof(*sb));
-		if (!lost)
-			return -EIO;
-		dmr_critical(sys, "the flush behind a superblock may have failed");
-		return -EREMOTEIO;
+		return lost ? -EREMOTEIO : -EIO;
 	}
 	sys->copy_state[copy] = ~0ULL;
 	dmr_critical(sys, "a superblock could not be written");

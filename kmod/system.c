@@ -42,7 +42,7 @@ static void dmr_system_free(struct dmr_system *sys)
 	free_percpu(sys->bytes);
 	if (!IS_ERR_OR_NULL(sys->kcopyd))
 		dm_kcopyd_client_destroy(sys->kcopyd);
-	mempool_destroy(sys->versions);
+	dmr_versions_destroy(sys);
 	mempool_destroy(sys->pages);
 	bioset_exit(&sys->bios);
 	dmr_grace_exit(&sys->grace);
@@ -406,6 +406,8 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 		sys->disks[i].info = &sb->disks[i];
 		sys->disks[i].number = i;
 		mutex_init(&sys->disks[i].flush_mutex);
+		/* R15: what was written there before may still be in its cache. */
+		sys->disks[i].home_dirty = 1;
 	}
 	for (i = 0; i < DMR_KINDS; i++)
 		atomic64_set(&sys->overlay_versions[i], 0);
@@ -748,7 +750,7 @@ void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t)
 			break;
 	if (i == DMR_KINDS) {
 		/* Its home may go: what was written there directly is flushed first. */
-		dmr_home_flush(disk, DMR_FLUSH_OWN);
+		dmr_home_flush(disk);
 		mutex_lock(&disk->flush_mutex);	/* nobody flushes it for the vacuum any more */
 		disk->home = NULL;
 		mutex_unlock(&disk->flush_mutex);

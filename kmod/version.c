@@ -7,14 +7,14 @@
  * itself.  And a host that is short of memory may get some only by writing through
  * us, to swap space or to a file system on a failover device.  Therefore:
  *
- * - a version may dip into what the page allocator keeps for who cannot wait: 4 KiB of
- *   it carry 73 versions, and each of them lets at least a page be written;
- * - behind that each system has a reserve of its own, which is filled up again once
- *   a second as long as there is memory to be had without it;
+ * - each system has a reserve of its own, which is filled up again once a second as
+ *   long as there is memory to be had without it;
+ * - behind that a version may dip into what the page allocator keeps for who cannot
+ *   wait: 4 KiB of it carry 73 versions, and each lets a block or more be written;
  * - who finds nothing at all looks again at the next tick, after all others that wait,
  *   and not in the mempool, which would for five seconds; and what is swapped out may
- *   take all there is.  It gives back 4 KiB or more for each 56 bytes, and may be what
- *   all others wait for.
+ *   take all there is, and keeps it from others.  It gives back 4 KiB or more for each
+ *   56 bytes, and may be what all others wait for.
  */
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -58,17 +58,31 @@ mempool_t *dmr_versions_create(void)
 	return mempool_create_slab_pool(DMR_VERSIONS_RESERVE, dmr_version_cache);
 }
 
+/** dmr_versions_destroy() - the other way round; no I/O is on its way */
+void dmr_versions_destroy(struct dmr_system *sys)
+{
+	if (sys->swap_version)
+		mempool_free(sys->swap_version, sys->versions);
+	mempool_destroy(sys->versions);
+}
+
 /**
  * dmr_version_get() - a version, without waiting
  * @sys: the system.
+ * @swap: for what is swapped out.
  *
  * Context: any.
  * Return: the version, all zeroes; NULL if there is no memory, see dmr_versions_wait().
  */
-struct dmr_version *dmr_version_get(struct dmr_system *sys)
+struct dmr_version *dmr_version_get(struct dmr_system *sys, bool swap)
 {
-	struct dmr_version *v = mempool_alloc(sys->versions, GFP_ATOMIC | __GFP_NOWARN);
+	struct dmr_version *v = mempool_alloc(sys->versions, GFP_NOWAIT | __GFP_NOWARN);
 
+	if (unlikely(!v))
+		v = kmem_cache_alloc(dmr_version_cache,
+				     GFP_ATOMIC | __GFP_NOMEMALLOC | __GFP_NOWARN);
+	if (unlikely(!v) && swap)
+		v = xchg(&sys->swap_version, NULL);
 	if (v)
 		memset(v, 0, sizeof(*v));
 	return v;
@@ -76,7 +90,7 @@ struct dmr_version *dmr_version_get(struct dmr_system *sys)
 
 /**
  * dmr_versions_wait() - wait a moment for memory for a version
- * @sys: the system; what there is is put into its reserve.
+ * @sys: the system; what there is is put into its reserve, or aside for swap.
  * @swap: for what is swapped out.
  *
  * Not for longer: without memory for other workers, the one who waits may be the only
@@ -93,10 +107,12 @@ void dmr_versions_wait(struct dmr_system *sys, bool swap)
 
 	if (swap)
 		memalloc_noreclaim_restore(flags);
+	if (v && swap)
+		v = xchg(&sys->swap_version, v);
+	else if (!v)
+		schedule_timeout_uninterruptible(1);
 	if (v)
 		mempool_free(v, sys->versions);
-	else
-		schedule_timeout_uninterruptible(1);
 }
 
 /**

@@ -9,7 +9,7 @@
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
 
-ktap_plan 129
+ktap_plan 135
 load_module
 hold_disks 64 4 4 16,nofua
 hang=${FAULTY_HANG:-3}
@@ -64,7 +64,42 @@ write $repa w:192K:16K:1
 disks on 1 f 0 0 lose 1
 check_fails "a flush fails: that device knows" "$io" $repa f
 is "but the next point is not made either" "$(code point-new "$uuid")" "errno 5 code 32768"
+
+# Several flushes wait, and the device says it only once.
+failed() {
+	wait_for 60 ended "$1" || return
+	cat "/tmp/$1.said"
+	[ "$(cat "/tmp/$1.rc")" != 0 ]
+}
+again
+write $repa w:208K:16K:1 o:$repb w:64K:16K:1
+disks on 2 f 0 0 hold 1
+beside other "$io" $repb f
+await_held 1
+beside one "$io" $repa f
+beside two "$io" $repa f
+still_out one && still_out two || die "they do not wait"
+disks on 1 f 0 0 lose 1
+disks go
+check "of three flushes that of the other device is well" went_well other
+check "of two that wait for the same the first fails" failed one
+check "and the second" failed two
+disks off
+check "another one does not" "$io" $repa w:208K:16K:1 f
+
+# A loss is told to those whose writes are lost.
+again
+write $repa w:224K:16K:1
+disks on 1 f 0 0 lose 1
+is "a point fails for what replication has written" "$(code point-new "$uuid")" "errno 5 code 32768"
 is "and then a point is made" "$(code point-new "$uuid")" "errno 0 code 0"
+r failover f >/dev/null || die "cannot fail over"
+check "the guest, who has lost nothing, can flush" "$io" $a w:0:4K:1 f
+check_fails "replication cannot" "$io" $repa f
+check "but once" "$io" $repa f
+release f
+r revert f --yes >/dev/null || die "cannot revert"
+hold f
 is "the system is Replicating" "$(field f state)" 3
 check "its health tells of errors" reason device-errors
 
@@ -142,9 +177,7 @@ check_fails "a journal whose flush fails does not commit" \
 	dd if=/dev/zero of=/run/fs/file bs=4K count=4 conv=fsync status=none
 umount /run/fs || die "cannot unmount"
 disks off
-# The loss was told to a write; a flush may have it told once more.
-"$io" $a f
-check "after a flush that succeeds writes with FUA do again" "$io" $a f d:$a w:0:4K:1
+check "after a while writes with FUA succeed again" wait_for 20 "$io" d:$a w:0:4K:1
 hold f
 
 # --- a store that cannot flush -------------------------------------------------------------------
