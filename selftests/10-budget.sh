@@ -10,7 +10,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 load_module "$@"
-ktap_plan 43
+ktap_plan 44
 
 live=/dev/mapper/b-vda
 rep=/dev/mapper/b-vda-replica
@@ -25,6 +25,8 @@ budget "before any point a replica write goes straight home" \
 	"s0 0 0 0 0 0" "d0 0 0 1 8 0" -- "$io" $rep w:1M:4K
 budget "and a flush is one of home" \
 	"s0 0 0 0 0 0" "d0 0 0 1 0 1" "d1 0 0 0 0 0" -- "$io" $rep f
+budget "so is a first one after an attach, whoever wrote there before" \
+	"s0 0 0 0 0 0" "d0 0 0 0 0 0" "d1 0 0 1 0 1" -- "$io" /dev/mapper/b-vdb-replica f
 "$io" $rep w:2M:4K || die "cannot write"
 budget "a first point: one superblock, a flush of the home written directly" \
 	"s0 0 0 1 8 1" "d0 0 0 1 0 1" "d1 0 0 0 0 0" -- r recovery-point create b
