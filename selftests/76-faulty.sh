@@ -78,7 +78,7 @@ beside other "$io" $repb f
 await_held 1
 beside one "$io" $repa f
 beside two "$io" $repa f
-still_out one && still_out two || die "they do not wait"
+all_out one two || die "they do not wait"
 disks on 1 f 0 0 lose 1
 disks go
 check "of three flushes that of the other device is well" went_well other
