@@ -75,6 +75,8 @@ static const struct plan plans[] = {
 	},
 };
 
+#define MIN_BYTES	(4 * MAX_SECTORS * REC_SECTOR)	/* of a disk */
+
 const struct plan *plan = plans;
 uint64_t seed = 1;
 const char *tool, *name;
@@ -104,6 +106,8 @@ uint64_t mix(uint64_t x)
 
 uint64_t below(uint64_t *rng, uint64_t n)
 {
+	if (!n)
+		die("a choice among none, by %p", __builtin_return_address(0));
 	*rng ^= *rng >> 12;
 	*rng ^= *rng << 25;
 	*rng ^= *rng >> 27;
@@ -148,6 +152,9 @@ static void disk_add(char *text)
 	if (fd < 0 || ioctl(fd, BLKGETSIZE64, &bytes))
 		die("%s: %m", d->home);
 	close(fd);
+	/* What writers choose from would be nothing. */
+	if (bytes < MIN_BYTES)
+		die("%s has %llu bytes, which is too small", d->home, (unsigned long long)bytes);
 	d->sectors = bytes / REC_SECTOR;
 }
 
