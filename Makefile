@@ -35,9 +35,11 @@ help:
 	@echo '  demo            the main job, told step by step (KERNEL=6.1 or 6.12)'
 	@echo '  check           all tests; may be narrowed:'
 	@echo '                    KERNELS=6.12        on one kernel'
-	@echo "                    TESTS='io-budget'   selftests whose name contains a word"
+	@echo "                    TESTS='10-budget'   selftests whose name contains a word"
 	@echo '                    PARTS="style build tools unit spec vm host"'
 	@echo '                    JOBS=1              virtual machines at a time'
+	@echo '                    EVERY_KERNEL=1      both kernels for tests that else run on one'
+	@echo '                    TEST_TIMEOUT=3600   seconds for one selftest (900)'
 	@echo '  check-crash     the crash replay at length, on both kernels (SEED=, PLANS=, KERNELS=)'
 	@echo '  check-rules     break each safety rule on purpose and see that a test fails (long);'
 	@echo "                    ONLY='R5. 03-'       patches of these rules, or with a word in the name"

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 40
+ktap_plan 41
 load_module
 make_system t s0 vda=d0 vdb=d1
 rep=/dev/mapper/t-vda-replica
@@ -31,6 +31,7 @@ budget "start at the older point: one superblock" \
 check "it shows that point" "$io" $tst c:0:1M:1 c:64M:64K:1
 is "the system is Replicating still" "$(field t state_name)" Replicating
 is "status names the point" "$(field t test_point)" 1
+check "and when the last test was" [ $(($(date +%s) - $(field t last_test_time) / 1000000000)) -le 60 ]
 refused "one at a time" 32775 'exists already' r test-failover start t
 refused "its point cannot be dropped" 32774 'failover runs from this point' r recovery-point drop t 1
 budget "a live failover beside it: one superblock" \

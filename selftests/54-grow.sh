@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 41
+ktap_plan 42
 load_module
 no_merges /dev/vm/*
 store=/dev/mapper/store
@@ -38,6 +38,7 @@ check_fails "a full store refuses" "$io" $rep w:32M:8M:2
 check "what was written stays" "$io" $rep c:0:9M:1
 kill $monitor
 check "listeners have been told" grep -Eq '"health": ?3' /tmp/events
+check "of the space, too" grep -Eq '"event": ?"space".*"critical": ?true' /tmp/events
 
 check "the device grows" size 64
 check "the tool sees it" grep -q 'grow' <(r status g)

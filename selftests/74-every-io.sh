@@ -5,6 +5,7 @@
 # the operation and nothing between, what was flushed is there, and the next try
 # works (R2, R3, R5, R9).
 # kernel: 6.12
+# vm: --env EVERY_IO
 # EVERY_IO=1 fails with all that follows it from each I/O on, not from the first only.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"

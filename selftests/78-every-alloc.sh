@@ -5,6 +5,7 @@
 # a refused one has changed nothing, the next try works, and nothing is left over.
 # Needs a kernel with failslab and its filter by stack trace.  ALLOCS: how far it goes,
 # 25 unless set.
+# vm: --env ALLOCS
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
@@ -12,9 +13,17 @@ mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug
 lab=/sys/kernel/debug/failslab
 [ -e $lab ] || skip_all "the kernel has no failslab"
 [ -e $lab/require-start ] || skip_all "failslab has no filter by stack trace"
-ktap_plan 18
+ktap_plan 21
 load_module
-make_system m s0 vda=d0 vdb=d1 -- --chunk-size 16K
+mib=32
+larger() {	# the store, by a MiB
+	mib=$((mib + 1))
+	dmsetup load alloc --table "0 $((mib * 2048)) linear $(dev s0) 0" || die "dmsetup"
+	dmsetup suspend --noflush alloc || die "dmsetup"
+	dmsetup resume alloc || die "dmsetup"
+}
+dmsetup create alloc --table "0 $((mib * 2048)) linear $(dev s0) 0" || die "dmsetup"
+make_system m /dev/mapper/alloc vda=d0 vdb=d1 -- --chunk-size 16K
 uuid=$(field m uuid)
 repa=/dev/mapper/m-vda-replica a=/dev/mapper/m-vda testa=/dev/mapper/m-vda-test
 hold m
@@ -48,16 +57,16 @@ stop() {
 stop
 numbers() { "$nl" get "$uuid"; }
 
-# every NAME REQUEST UNDO [PREPARE]
+# every NAME REQUEST UNDO [PREPARE]: REQUEST is evaluated each time
 most=${ALLOCS:-25}
+all_refused=0
 every() {
 	local n before bad='' refused=0 failed=0 missed=0 code
 	for ((n = 1; n <= most; n++)); do
 		[ -z "${4-}" ] || $4
 		before=$(numbers)
 		nth $n
-		# shellcheck disable=SC2086
-		said=$("$nl" $2 2>&1)
+		said=$(eval "\"\$nl\" $2" 2>&1)
 		hit=''
 		! hit || hit=1
 		stop
@@ -79,8 +88,7 @@ every() {
 		fi
 	done
 	if [ "$code" != 0 ]; then
-		# shellcheck disable=SC2086
-		said=$("$nl" $2 2>&1)
+		said=$(eval "\"\$nl\" $2" 2>&1)
 		case $said in
 		'errno 0 '*) [ "$3" = break ] || $3 ;;
 		*) bad="$bad; and then: $said" ;;
@@ -88,6 +96,7 @@ every() {
 	fi
 	[ $failed -gt 0 ] || bad="$bad; no allocation failed"
 	diag "$1: $failed allocations failed, $refused times it was refused"
+	all_refused=$((all_refused + refused))
 	is "$1" "$bad" ''
 }
 do_ask() {
@@ -107,6 +116,10 @@ prepare_test() {
 	[ $(($(numbers | cut -d' ' -f 6) & 4)) != 0 ] || do_ask test-start "$uuid"
 	"$io" $testa w:64K:16K:3 f || die "cannot write"
 }
+prepare_drop() {
+	do_ask point-new "$uuid"
+	newest=$(r recovery-point list m --json | sed -n 's/^ *"number": *\([0-9]*\),*/\1/p' | tail -n 1)
+}
 every "a point" "point-new $uuid" :
 "$io" $repa w:0:64K:2 f || die "cannot write"
 every "settings" "settings-set $uuid 4:u32=400" :
@@ -118,6 +131,10 @@ every "resume" "resume $uuid" undo_resume
 do_ask resume "$uuid"
 every "revert" "revert $uuid" : prepare_revert
 every "the end of a test" "test-stop $uuid" : prepare_test
+# shellcheck disable=SC2016 # evaluated later
+every "a drop" 'point-del $uuid point=$newest' : prepare_drop
+every "growing" "grow $uuid" : larger
+check "32778 was answered" [ $all_refused -gt 0 ]
 check "all is there" "$io" $repa c:0:64K:2 c:64K:64K:1
 
 # Writes and flushes: memory for them is kept back; none may fail.
@@ -152,7 +169,15 @@ check "home holds it" "$io" /dev/vm/d0 c:0:32K:1 c:32K:64K:3
 # Attach and detach.
 bad='' missed=0
 for ((n = 1; n <= most; n++)); do
-	r detach m >/dev/null || die "cannot detach"
+	nth $n
+	said=$(r detach m 2>&1)
+	rc=$?
+	stop
+	case $rc in
+	0 | 11) ;;
+	*) bad="$bad; detach, $n: status $rc: $said" ;;
+	esac
+	[ $rc = 0 ] || r detach m >/dev/null || die "cannot detach after allocation $n failed"
 	nth $n
 	said=$(r attach m 2>&1)
 	rc=$?
@@ -161,14 +186,14 @@ for ((n = 1; n <= most; n++)); do
 	stop
 	case $rc in
 	0 | 11) ;;
-	*) bad="$bad; $n: status $rc: $said" ;;
+	*) bad="$bad; attach, $n: status $rc: $said" ;;
 	esac
 	[ $rc = 0 ] || r attach m >/dev/null || die "cannot attach after allocation $n failed"
 	[ -n "$hit" ] || missed=$((missed + 1))
 	[ $missed -lt 3 ] || break
 done
 diag "attach: $n allocations"
-is "attach" "$bad" ''
+is "attach and detach" "$bad" ''
 check "all is there" "$io" $a c:0:32K:1 c:32K:64K:3
 r detach m >/dev/null || die "cannot detach"
 check "check finds nothing wrong" r check m

@@ -114,7 +114,9 @@ for i in "${!plans[@]}"; do
 	fi
 done
 rings=$(printf '%s\n' "${chains[@]}" | grep -c ' ring$')
-ktap_plan $((${#chains[@]} * 8 + rings))
+all=0
+[ "${CRASH-}" != all ] || all=1
+ktap_plan $((${#chains[@]} * 8 + rings + all))
 diag "SEED=$seed"
 
 # boot DIR KERNEL N DISK... -- SECONDS OPTION...: N lives; what was said in $said.
@@ -267,4 +269,9 @@ for chain in "${chains[@]}"; do
 	diag "$name: $(($(date +%s) - t)) s"
 	[ -n "$broken" ] || rm -rf "$c"
 done
+if [ $all = 1 ] && [ ${#chains[@]} -ge 10 ] && [ "$states" -ge 2000 ]; then
+	check "10,000 states and more" [ $total -ge 10000 ]
+elif [ $all = 1 ]; then
+	skip "10,000 states and more" "not all of it was asked for"
+fi
 diag "$total states in user space, $sampled given to the module, SEED=$seed"

@@ -26,7 +26,7 @@ struct attach {
 	struct dmreplica_store *store;
 	const struct dmr_sb *sb;
 	struct dmreplica_blockdev homes[DMR_MAX_DISKS];
-	u32 replica_minor[DMR_MAX_DISKS];
+	dev_t replicas[DMR_MAX_DISKS];
 	bool has_host;
 	u8 host[16];
 	bool take_over;
@@ -290,16 +290,15 @@ static void remove_made(struct attach *a)
 	dmrl_dm_settle(a->ctx, &cookie);
 }
 
-static int make_device(struct attach *a, unsigned int number, enum kind kind, u32 dm_major,
-		       u32 *cookie)
+static int make_device(struct attach *a, unsigned int number, enum kind kind, u32 *cookie)
 {
 	const struct dmr_disk_info *disk = &a->sb->disks[number];
 	char name[128], uuid[132], params[256], hex[40] = "";
 	struct dmreplica *ctx = a->ctx;
 	dev_t home = a->homes[number].dev, store = a->store->bdev.dev;
+	dev_t replica = a->replicas[number], made = 0;
 	unsigned int i, n, args = 0;
 	u64 since;
-	u32 minor;
 	int err;
 
 	if (dmrl_device_name(name, sizeof(name), a->conf.name, disk->name, name_kinds[kind]) ||
@@ -318,12 +317,12 @@ static int make_device(struct attach *a, unsigned int number, enum kind kind, u3
 			 minor(store), number, major(home), minor(home), args, hex,
 			 a->take_over ? " takeover" : "");
 	} else {
-		snprintf(params, sizeof(params), "%u:%u %s", dm_major, a->replica_minor[number],
+		snprintf(params, sizeof(params), "%u:%u %s", major(replica), minor(replica),
 			 uuid_kinds[kind]);
 	}
 	since = dmrl_kernel_log_now();
 	if (dmrl_dm_create(ctx, name, uuid, disk->sectors, kind == REPLICA ? "replica" : "failover",
-			   params, cookie, &minor, &err)) {
+			   params, cookie, &made, &err)) {
 		dmrl_fail(ctx, dmrl_code_of_local_errno(err), "cannot make device %s: %s", name,
 			  strerror(err));
 		if (*ctx->dm_log)
@@ -334,7 +333,7 @@ static int make_device(struct attach *a, unsigned int number, enum kind kind, u3
 	}
 	memcpy(a->made[a->nr_made++], name, sizeof(name));
 	if (kind == REPLICA)
-		a->replica_minor[number] = minor;
+		a->replicas[number] = made;
 	return 0;
 }
 
@@ -382,23 +381,14 @@ static int check_device_names(struct attach *a)
 
 static int make_devices(struct attach *a)
 {
-	struct dmrl_dm_device *list = NULL;
-	u32 cookie = 0, dm_major = 0;
 	enum kind kind;
 	unsigned int i;
-	size_t nr;
+	u32 cookie = 0;
 	int code = 0;
 
-	for (kind = REPLICA; kind < KINDS && !code; kind++) {
+	for (kind = REPLICA; kind < KINDS && !code; kind++)
 		for (i = 0; i < a->sb->nr_disks && !code; i++)
-			code = make_device(a, i, kind, dm_major, &cookie);
-		if (kind == REPLICA && !code) {
-			code = dmrl_dm_list(a->ctx, a->conf.uuid, &list, &nr);
-			if (!code && nr)
-				dm_major = list[0].major;
-			free(list);
-		}
-	}
+			code = make_device(a, i, kind, &cookie);
 	dmrl_dm_settle(a->ctx, &cookie);
 	if (code)
 		remove_made(a);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ipc.h>
 #include <sys/sem.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -132,7 +133,7 @@ static int run_task(struct dm_task *task, u32 *cookie, int *err)
 
 /* Return: 0, or -1 with an errno in @err and words in ctx->dm_log. */
 int dmrl_dm_create(struct dmreplica *ctx, const char *name, const char *uuid, u64 sectors,
-		   const char *target, const char *params, u32 *cookie, u32 *minor, int *err)
+		   const char *target, const char *params, u32 *cookie, dev_t *dev, int *err)
 {
 	struct dm_task *task;
 	struct dm_info info;
@@ -147,7 +148,7 @@ int dmrl_dm_create(struct dmreplica *ctx, const char *name, const char *uuid, u6
 	    dm_task_add_target(task, 0, sectors, target, params)) {
 		ret = run_task(task, cookie, err);
 		if (!ret && dm_task_get_info(task, &info))
-			*minor = info.minor;
+			*dev = makedev(info.major, info.minor);
 	}
 	dm_task_destroy(task);
 	return ret;

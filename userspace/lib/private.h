@@ -118,7 +118,7 @@ struct dmrl_dm_device {
 int dmrl_dm_list(struct dmreplica *ctx, const u8 *uuid, struct dmrl_dm_device **list,
 		 size_t *nr);
 int dmrl_dm_create(struct dmreplica *ctx, const char *name, const char *uuid, u64 sectors,
-		   const char *target, const char *params, u32 *cookie, u32 *minor, int *err);
+		   const char *target, const char *params, u32 *cookie, dev_t *dev, int *err);
 int dmrl_dm_remove(struct dmreplica *ctx, const char *name, u32 *cookie, int *err);
 int dmrl_dm_uuid(struct dmreplica *ctx, const char *name, char *uuid, size_t size);
 int dmrl_dm_open_count(struct dmreplica *ctx, const char *name, int *count, int *err);
