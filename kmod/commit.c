@@ -248,22 +248,40 @@ static void dmr_batch_seal(struct dmr_system *sys, struct dmr_batch *b)
 	}
 }
 
-/* R9: what is not in store_dirty any more, and not durable yet, may be lost as well. */
-static void dmr_store_flushing(struct dmr_system *sys, int more)
-{
-	WRITE_ONCE(sys->store_flushing, sys->store_flushing + more);
-	smp_mb();	/* pairs with dmr_super_may_lose(): one of the two is seen */
-}
-
 static int dmr_store_flush(struct dmr_system *sys)
 {
-	int r;
-
-	dmr_store_flushing(sys, 1);
 	WRITE_ONCE(sys->store_dirty, 0);
 	smp_mb();	/* cleared before the flush: what is written later sets it again */
-	r = blkdev_issue_flush(sys->store);
-	dmr_store_flushing(sys, -1);
+	return blkdev_issue_flush(sys->store);
+}
+
+/*
+ * R9: where the kernel flushes behind a superblock, that flush may be the one that
+ * says what is lost, and ours the next one, which does not.  So only one of the two is
+ * on its way at a time, and what it found is known before the other begins.
+ */
+static bool dmr_store_flush_alone(struct dmr_system *sys)
+{
+	return !dmr_fua_is_native(sys->store);
+}
+
+/* Rewrites in place have no record: their flush is one of its own. */
+static int dmr_store_flush_rest(struct dmr_system *sys)
+{
+	bool alone = dmr_store_flush_alone(sys);
+	int r = 0;
+
+	if (alone)
+		mutex_lock(&sys->sb_mutex);
+	if (READ_ONCE(sys->critical)) {
+		r = -EIO;
+	} else if (READ_ONCE(sys->store_dirty)) {
+		r = dmr_store_flush(sys);
+		if (r)
+			dmr_critical(sys, "the store could not be flushed");
+	}
+	if (alone)
+		mutex_unlock(&sys->sb_mutex);
 	return r;
 }
 
@@ -313,6 +331,7 @@ static int dmr_batch_write_last(struct dmr_system *sys, struct dmr_batch *b)
  */
 static int dmr_batch_write(struct dmr_system *sys, struct dmr_batch *b)
 {
+	bool alone = dmr_store_flush_alone(sys);
 	u64 durable;
 	int r = 0;
 
@@ -323,10 +342,12 @@ static int dmr_batch_write(struct dmr_system *sys, struct dmr_batch *b)
 	}
 	mutex_lock(&sys->sb_mutex);	/* the superblock they are written under */
 	dmr_batch_seal(sys, b);
-	mutex_unlock(&sys->sb_mutex);
+	if (!alone)
+		mutex_unlock(&sys->sb_mutex);
 
-	dmr_store_flushing(sys, 1);
-	if (b->blocks > 1) {
+	if (alone && READ_ONCE(sys->critical)) {
+		r = -EIO;
+	} else if (b->blocks > 1) {
 		r = dmr_store_flush(sys);
 		if (!r)
 			r = dmr_batch_write_run(sys, b, 0, b->blocks - 1, 0);
@@ -336,7 +357,8 @@ static int dmr_batch_write(struct dmr_system *sys, struct dmr_batch *b)
 	}
 	if (!r)
 		r = dmr_batch_write_last(sys, b);
-	dmr_store_flushing(sys, -1);
+	if (alone)
+		mutex_unlock(&sys->sb_mutex);
 
 	durable = b->first + b->blocks - 1;
 	trace_dmr_commit(sys->sb->name, b->first, b->blocks, b->records, r);
@@ -604,15 +626,42 @@ static int dmr_commit(struct dmr_system *sys, bool press)
 	return r;
 }
 
-static void dmr_commit_answer(struct bio_list *bios, int r)
+static void dmr_commit_answer(struct bio *bio, int r)
+{
+	if (r)
+		bio->bi_status = errno_to_blk_status(r);
+	bio_endio(bio);
+}
+
+/* Writes with FUA to slots are durable by now, those that went straight home not yet. */
+static void dmr_commit_answer_fuas(struct bio_list *fuas, int r)
 {
 	struct bio *bio;
 
-	while ((bio = bio_list_pop(bios))) {
-		if (r)
-			bio->bi_status = errno_to_blk_status(r);
-		bio_endio(bio);
+	while ((bio = bio_list_pop(fuas))) {
+		struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
+		int hr = r;
+
+		if (!hr && io->home)
+			hr = dmr_home_flush_for_fua(io->t->disk, io->t->kind, io->lost);
+		dmr_commit_answer(bio, hr);
 	}
+}
+
+static void dmr_commit_answer_flush(struct bio *bio, int r)
+{
+	struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
+	struct dmr_disk *disk = io->t->disk;
+	enum dmr_kind kind = io->t->kind;
+	u32 told = io->told, lost = told;
+
+	r = r ?: dmr_home_flush_for_user(disk, kind, &lost);
+	if (r)
+		WRITE_ONCE(io->t->flush_failed, jiffies ?: 1);
+	dmr_commit_answer(bio, r);
+	/* A flush that comes before the answer does not follow one that has said so. */
+	if (lost != told)
+		WRITE_ONCE(disk->told[kind], lost);
 }
 
 /*
@@ -656,8 +705,6 @@ static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
 	struct dmr_commit_wait *w, *next;
 	bool need = !bio_list_empty(flushes);
 	bool press = !dmr_commit_room(sys, 1) || READ_ONCE(sys->ring_hurry);
-	struct bio_list one;
-	u64 before = sys->log_durable;
 	struct bio *bio;
 	int r = 0, hr;
 	u32 i;
@@ -666,19 +713,14 @@ static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
 		r = -EIO;
 	} else {
 		list_for_each_entry(w, waiters, list)
-			need |= w->homes;
+			need |= w->homes || w->grow;
 		need |= !bio_list_empty(fuas);
 		r = dmr_commit(sys, press);
-		/* Rewrites in place have no record: their flush must still be sent. */
-		if (!r && need && (READ_ONCE(sys->store_dirty) || sys->log_durable == before)) {
-			if (READ_ONCE(sys->store_dirty))
-				r = dmr_store_flush(sys);
-		}
-		if (r)
-			dmr_critical(sys, "the store's log could not be written");
+		if (!r && need)
+			r = dmr_store_flush_rest(sys);
 	}
 
-	dmr_commit_answer(fuas, r);
+	dmr_commit_answer_fuas(fuas, r);
 	list_for_each_entry_safe(w, next, waiters, list) {
 		w->r = r;
 		if (!r && w->grow)
@@ -694,16 +736,8 @@ static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
 		list_del(&w->list);
 		complete(&w->done);
 	}
-	while ((bio = bio_list_pop(flushes))) {
-		struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
-
-		hr = r ?: dmr_home_flush_for_user(io->t->disk, io->t->kind, io->told);
-		if (hr)
-			WRITE_ONCE(io->t->flush_failed, jiffies ?: 1);
-		bio_list_init(&one);
-		bio_list_add(&one, bio);
-		dmr_commit_answer(&one, hr);
-	}
+	while ((bio = bio_list_pop(flushes)))
+		dmr_commit_answer_flush(bio, r);
 }
 
 static void dmr_commit_work(struct work_struct *work)

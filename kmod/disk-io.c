@@ -79,7 +79,6 @@ static void dmr_home_lose(struct dmr_disk *disk, unsigned int kinds)
 			atomic_inc(&disk->home_lost[i]);
 	if (kinds)
 		atomic_set(&disk->op_lost, 1);
-	atomic_inc(&disk->flush_errors);
 }
 
 static unsigned int dmr_home_direct(struct dmr_disk *disk)
@@ -93,14 +92,26 @@ static unsigned int dmr_home_direct(struct dmr_disk *disk)
 	return kinds;
 }
 
-/* The kind whose writes may be on their way home: the device may have had them. */
-static unsigned int dmr_home_straight(struct dmr_system *sys)
+/**
+ * dmr_home_written() - a write that went straight home has ended
+ * @disk: the disk.
+ * @kind: of the device it came from.
+ * @flush_errors: dmr_disk.flush_errors when it was sent.
+ *
+ * R2, R15: set before the answer, so that the next flush covers it.  If a flush has
+ * failed meanwhile, nobody knows whether the device had it then.
+ *
+ * Context: any.
+ */
+void dmr_home_written(struct dmr_disk *disk, enum dmr_kind kind, int flush_errors)
 {
-	u32 side = dmr_grace_enter(&sys->grace);
-	int straight = dmr_table_get(sys)->straight;
-
-	dmr_grace_leave(&sys->grace, side);
-	return straight >= 0 ? BIT(straight) : 0;
+	if (!READ_ONCE(disk->home_direct[kind]))
+		WRITE_ONCE(disk->home_direct[kind], 1);
+	if (!READ_ONCE(disk->home_dirty))
+		WRITE_ONCE(disk->home_dirty, 1);
+	smp_mb();	/* pairs with dmr_home_flush(): one of the two sees the other */
+	if (unlikely(atomic_read(&disk->flush_errors) != flush_errors))
+		dmr_home_lose(disk, BIT(kind));
 }
 
 /**
@@ -131,8 +142,9 @@ int dmr_home_flush(struct dmr_disk *disk)
 		r = blkdev_issue_flush(home);
 	}
 	if (r) {
-		/* Or ended meanwhile: nobody knows whether the device had it then. */
-		kinds |= dmr_home_direct(disk) | dmr_home_straight(disk->sys);
+		atomic_inc(&disk->flush_errors);
+		smp_mb__after_atomic();	/* pairs with dmr_home_written() */
+		kinds |= dmr_home_direct(disk);
 		for (i = 0; i < DMR_KINDS; i++)
 			if (kinds & BIT(i))
 				WRITE_ONCE(disk->home_direct[i], 1);
@@ -164,36 +176,34 @@ int dmr_home_flush_for_op(struct dmr_disk *disk)
  * dmr_home_flush_for_user() - the same, for a flush of one of our devices
  * @disk: the disk.
  * @kind: of the device.
- * @told: dmr_disk.told when the flush came.
+ * @lost: dmr_disk.told when the flush came; what it is to be when that was answered.
  *
  * Context: as dmr_home_flush(); the commit worker.
  * Return: 0; -EIO if something that this kind of device wrote may have been lost and
  *	no flush that was answered before this one came has said so.
  */
-int dmr_home_flush_for_user(struct dmr_disk *disk, enum dmr_kind kind, u32 told)
+int dmr_home_flush_for_user(struct dmr_disk *disk, enum dmr_kind kind, u32 *lost)
 {
-	u32 lost;
+	u32 told = *lost;
 
 	dmr_home_flush(disk);
-	lost = atomic_read(&disk->home_lost[kind]);
-	if (lost == told)
-		return 0;
-	WRITE_ONCE(disk->told[kind], lost);
-	return -EIO;
+	*lost = atomic_read(&disk->home_lost[kind]);
+	return *lost == told ? 0 : -EIO;
 }
 
 /**
- * dmr_home_fua_failed() - a write with FUA that went straight home has failed
+ * dmr_home_flush_for_fua() - the same, for a write with FUA that went straight home
  * @disk: the disk.
- * @kind: of the device it came from.
+ * @kind: of the device.
+ * @lost: dmr_disk.home_lost when the write came.
  *
- * R5: it may have been the flush behind it, which has lost what others wrote.
- *
- * Context: any.
+ * Context: as dmr_home_flush(); the commit worker.
+ * Return: 0 if the write is durable, else -EIO; the next flush says so as well.
  */
-void dmr_home_fua_failed(struct dmr_disk *disk, enum dmr_kind kind)
+int dmr_home_flush_for_fua(struct dmr_disk *disk, enum dmr_kind kind, u32 lost)
 {
-	dmr_home_lose(disk, dmr_home_direct(disk) | BIT(kind));
+	dmr_home_flush(disk);
+	return atomic_read(&disk->home_lost[kind]) == lost ? 0 : -EIO;
 }
 
 /* Replay reads large pieces into vmalloc memory, page by page of it. */

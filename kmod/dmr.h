@@ -64,6 +64,7 @@ struct dmr_grace {
 int dmr_grace_init(struct dmr_grace *g);
 void dmr_grace_exit(struct dmr_grace *g);
 int dmr_grace_wait(struct dmr_grace *g, unsigned long timeout);
+bool dmr_grace_idle(struct dmr_grace *g);
 
 /**
  * dmr_grace_enter() - begin a section that may look at map and table
@@ -186,8 +187,11 @@ struct dmr_io {
 	u8 kind;
 	u8 side;		/* of the grace counters */
 	bool entered;
-	bool commit;		/* answered when its record is durable (FUA) */
+	bool commit;		/* answered by a commit (FUA) */
+	bool home;		/* which flushes its home for it */
 	u32 told;		/* a flush: dmr_disk.told when it came */
+	u32 lost;		/* STRAIGHT: dmr_disk.home_lost when it came */
+	int flush_errors;	/* STRAIGHT: dmr_disk.flush_errors when it came */
 	u32 bytes;		/* of the bio, as cut */
 };
 
@@ -291,7 +295,6 @@ struct dmr_system {
 	u64 ring_fresh;			/* blocks that the last growth added to it */
 	bool ring_hurry;		/* another growth waits for the tail */
 	unsigned int store_dirty;	/* slots written since the store's last flush */
-	int store_flushing;		/* a flush or a batch for those is on its way; commit worker */
 	struct page *log_pages[DMR_LOG_BATCH];
 	struct page *tail_pages[DMR_TAIL_BATCH];
 	u64 tail_first;			/* number of the first block in tail_pages */
@@ -383,8 +386,9 @@ int dmr_rw_sectors(struct dmr_system *sys, struct block_device *bdev, u64 sector
 		   struct page *page, u32 offset, u32 bytes, blk_opf_t opf);
 int dmr_home_flush(struct dmr_disk *disk);
 int dmr_home_flush_for_op(struct dmr_disk *disk);
-int dmr_home_flush_for_user(struct dmr_disk *disk, enum dmr_kind kind, u32 told);
-void dmr_home_fua_failed(struct dmr_disk *disk, enum dmr_kind kind);
+int dmr_home_flush_for_user(struct dmr_disk *disk, enum dmr_kind kind, u32 *lost);
+int dmr_home_flush_for_fua(struct dmr_disk *disk, enum dmr_kind kind, u32 lost);
+void dmr_home_written(struct dmr_disk *disk, enum dmr_kind kind, int flush_errors);
 
 /*
  * Does a write with FUA concern this device's medium only?  Where it has none the kernel

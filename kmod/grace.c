@@ -47,6 +47,18 @@ static bool dmr_grace_drained(struct dmr_grace *g, u32 side)
 	return in == out;
 }
 
+/**
+ * dmr_grace_idle() - was nobody inside a moment ago?
+ * @g: the counters.
+ *
+ * Context: any; walks over all CPUs.
+ * Return: true if all who had entered before this was called have left.
+ */
+bool dmr_grace_idle(struct dmr_grace *g)
+{
+	return dmr_grace_drained(g, 0) && dmr_grace_drained(g, 1);
+}
+
 static bool dmr_grace_drain(struct dmr_grace *g, u32 side, unsigned long deadline, bool bounded)
 {
 	while (!dmr_grace_drained(g, side)) {

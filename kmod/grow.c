@@ -44,12 +44,12 @@ static int dmr_grow_blank(struct dmr_system *sys, const struct dmr_sb *draft)
 	e = &draft->ring[draft->ring_extents - 1];
 	r = blkdev_issue_zeroout(sys->store, e->first * DMR_BLOCK_SECTORS,
 				 e->count * DMR_BLOCK_SECTORS, GFP_NOIO, 0);
-	if (r)
-		return r;
-	r = blkdev_issue_flush(sys->store);
-	/* R9: what is in slots may be lost as well, and no other flush would say so. */
-	if (r)
-		dmr_critical(sys, "the store could not be flushed");
+	/*
+	 * R9: the commit before the superblock flushes it.  A flush of our own might be the
+	 * one that says what slots have lost, and the next commit would know nothing of it.
+	 */
+	if (!r)
+		WRITE_ONCE(sys->store_dirty, 1);
 	return r;
 }
 
@@ -84,9 +84,6 @@ void dmr_op_grow(struct dmr_op *op, struct dmr_job *job)
 			return dmr_refuse(op, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER, why);
 	}
 	r = dmr_grow_blank(sys, draft);
-	if (r && READ_ONCE(sys->critical))
-		return dmr_refuse(op, -EREMOTEIO, DM_REPLICA_CODE_UNKNOWN,
-				  "the store could not be flushed: detach, mend the store, attach");
 	if (r)
 		return dmr_refuse(op, -EIO, DM_REPLICA_CODE_FAILED,
 				  "the new part of the store could not be written; nothing was changed");

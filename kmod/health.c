@@ -22,7 +22,8 @@ u32 dmr_health_of(u32 reasons)
 static u32 dmr_health_space(struct dmr_system *sys)
 {
 	const struct dmr_settings *set = &sys->sb->settings;
-	u64 total = READ_ONCE(sys->slots.total), used = total - READ_ONCE(sys->slots.free);
+	u32 slots;
+	u64 used = dmr_slots_used(&sys->slots, &slots), total = slots;
 
 	/* What is kept for the live failover is not there for replication. */
 	used += dmr_space_reserved(sys);
@@ -118,7 +119,7 @@ static void dmr_space_policy(struct dmr_system *sys)
 void dmr_health_check(struct dmr_system *sys)
 {
 	const u32 space = DM_REPLICA_HEALTH_REASONS_FULL | DM_REPLICA_HEALTH_REASONS_LOW_SPACE;
-	u32 reasons, old = sys->health, slots = READ_ONCE(sys->slots.total);
+	u32 reasons, old = sys->health, slots, used;
 	bool spare;
 
 	mutex_lock(&sys->sb_mutex);
@@ -126,10 +127,11 @@ void dmr_health_check(struct dmr_system *sys)
 	spare = dmr_point_spare(sys->sb);
 	mutex_unlock(&sys->sb_mutex);
 	sys->health = reasons;
-	if ((reasons & space) && (reasons & space) != (old & space))
-		DMWARN("%s: %u of %u slots of the store are in use%s", sys->sb->name,
-		       slots - READ_ONCE(sys->slots.free), slots,
+	if ((reasons & space) && (reasons & space) != (old & space)) {
+		used = dmr_slots_used(&sys->slots, &slots);
+		DMWARN("%s: %u of %u slots of the store are in use%s", sys->sb->name, used, slots,
 		       reasons & DM_REPLICA_HEALTH_REASONS_FULL ? ": grow it now" : "");
+	}
 	if (reasons != old)
 		dmr_netlink_system(sys);
 	if ((reasons & DM_REPLICA_HEALTH_REASONS_FULL) && spare)

@@ -648,6 +648,26 @@ defer:
 	return DMR_TAKEN;
 }
 
+static int dmr_io_straight(struct dmr_io *io, struct bio *bio)
+{
+	struct dmr_target *t = io->t;
+	struct dmr_disk *disk = t->disk;
+
+	io->kind = DMR_IO_STRAIGHT;
+	io->flush_errors = atomic_read(&disk->flush_errors);
+	/*
+	 * R2, R5: a flush that the kernel sends behind the write could lose what others
+	 * wrote, beside one of ours that finds nothing lost.  So it is ours.
+	 */
+	if ((bio->bi_opf & REQ_FUA) && !dmr_fua_is_native(t->home->bdev)) {
+		io->commit = true;
+		io->home = true;
+		io->lost = atomic_read(&disk->home_lost[t->kind]);
+		bio->bi_opf &= ~REQ_FUA;
+	}
+	return dmr_remap(bio, t->home->bdev, bio->bi_iter.bi_sector);
+}
+
 static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bool inline_)
 {
 	struct dmr_target *t = io->t;
@@ -659,10 +679,8 @@ static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_table *ta
 
 	if (tab->straight == t->kind) {
 		run = dmr_run_bare(io, sector, sectors);
-		if (run && dmr_io_cut(bio, run, inline_)) {
-			io->kind = DMR_IO_STRAIGHT;
-			return dmr_remap(bio, t->home->bdev, sector);
-		}
+		if (run && dmr_io_cut(bio, run, inline_))
+			return dmr_io_straight(io, bio);
 	}
 
 	run = dmr_hit_run(io, epoch, sector, sectors, &slot, &settled);
@@ -739,8 +757,7 @@ static int dmr_io_discard(struct dmr_io *io, struct bio *bio, struct dmr_table *
 		dmr_io_cut(bio, run, inline_);
 		if (tab->straight != t->kind || !bdev_max_discard_sectors(t->home->bdev))
 			return dmr_io_finish(io, bio, BLK_STS_OK);
-		io->kind = DMR_IO_STRAIGHT;
-		return dmr_remap(bio, t->home->bdev, sector);
+		return dmr_io_straight(io, bio);
 	}
 
 	run = min(sectors, sys->chunk_sectors - dmr_chunk_offset(sys, sector));
@@ -836,10 +853,8 @@ static int dmr_io_zeroes(struct dmr_io *io, struct bio *bio, struct dmr_table *t
 	if (tab->straight == t->kind) {
 		run = dmr_run_bare(io, sector, sectors);
 		/* Our limit is the smaller of store and home: home takes it if we were asked. */
-		if (run && dmr_io_cut(bio, run, inline_)) {
-			io->kind = DMR_IO_STRAIGHT;
-			return dmr_remap(bio, t->home->bdev, sector);
-		}
+		if (run && dmr_io_cut(bio, run, inline_))
+			return dmr_io_straight(io, bio);
 	}
 
 	if (sector % DMR_BLOCK_SECTORS || (sectors < DMR_BLOCK_SECTORS &&
@@ -872,6 +887,7 @@ static int dmr_io_run(struct dmr_io *io, struct bio *bio, bool inline_)
 
 	io->kind = DMR_IO_NONE;
 	io->commit = false;
+	io->home = false;
 	io->side = dmr_grace_enter(&sys->grace);
 	io->entered = true;
 	tab = dmr_table_get(sys);
@@ -890,10 +906,14 @@ static int dmr_io_run(struct dmr_io *io, struct bio *bio, bool inline_)
 	 * write, which as a journal's commit would vouch for what is lost.  Another flush
 	 * may have succeeded before it comes; who never sends any is held up for a while.
 	 */
-	if (inline_ && (bio->bi_opf & REQ_FUA) && unlikely(READ_ONCE(t->flush_failed))) {
-		if (time_before(jiffies, READ_ONCE(t->flush_failed) + DMR_FLUSH_FAILED))
-			return dmr_io_finish(io, bio, BLK_STS_IOERR);
-		WRITE_ONCE(t->flush_failed, 0);
+	if (inline_ && (bio->bi_opf & REQ_FUA)) {
+		unsigned long failed = READ_ONCE(t->flush_failed);
+
+		if (unlikely(failed)) {
+			if (time_before(jiffies, failed + DMR_FLUSH_FAILED))
+				return dmr_io_finish(io, bio, BLK_STS_IOERR);
+			cmpxchg(&t->flush_failed, failed, 0);	/* not a newer one */
+		}
 	}
 	/* A merge in the new epoch waits for the old epoch's writes. */
 	if (!inline_ && bio_sectors(bio) < DMR_BLOCK_SECTORS && dmr_io_wait_drain(io, bio))
@@ -983,13 +1003,7 @@ int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error)
 			dmr_io_first_done(io, !*error);
 		break;
 	case DMR_IO_STRAIGHT:
-		if (!READ_ONCE(t->disk->home_direct[t->kind]))
-			WRITE_ONCE(t->disk->home_direct[t->kind], 1);
-		if (!READ_ONCE(t->disk->home_dirty))
-			WRITE_ONCE(t->disk->home_dirty, 1);
-		if (unlikely(*error) && (bio->bi_opf & REQ_FUA) &&
-		    bdev_write_cache(t->home->bdev))
-			dmr_home_fua_failed(t->disk, t->kind);
+		dmr_home_written(t->disk, t->kind, io->flush_errors);
 		break;
 	}
 	dmr_io_leave(io);

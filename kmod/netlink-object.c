@@ -101,7 +101,7 @@ static int dmr_put_overlay(struct sk_buff *skb, struct dmr_system *sys, enum dmr
 
 static int dmr_put_store(struct sk_buff *skb, struct dmr_system *sys)
 {
-	u32 slots = READ_ONCE(sys->slots.total), used = slots - READ_ONCE(sys->slots.free);
+	u32 slots, used = dmr_slots_used(&sys->slots, &slots);
 	u64 tail = READ_ONCE(sys->sb_tail), next = READ_ONCE(sys->log_next);
 
 	if (nla_put(skb, DM_REPLICA_A_SYSTEM_STORE_UUID, 16, sys->sb->store_uuid) ||

@@ -156,3 +156,22 @@ void dmr_slots_free(struct dmr_slots *slots, u32 slot)
 	}
 	spin_unlock_irqrestore(&slots->lock, flags);
 }
+
+/**
+ * dmr_slots_used() - how many slots are in use
+ * @slots: the allocator
+ * @total: gets how many there are, at the same moment: they may be growing
+ *
+ * Return: the number.
+ */
+u32 dmr_slots_used(struct dmr_slots *slots, u32 *total)
+{
+	unsigned long flags;
+	u32 used;
+
+	spin_lock_irqsave(&slots->lock, flags);
+	*total = slots->total;
+	used = slots->total - slots->free;
+	spin_unlock_irqrestore(&slots->lock, flags);
+	return used;
+}

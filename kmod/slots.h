@@ -20,5 +20,6 @@ int dmr_slots_grow(struct dmr_slots *slots, const struct dmr_sb *sb);
 u32 dmr_slots_alloc(struct dmr_slots *slots, u32 want, u64 spare, u32 *first);
 int dmr_slots_claim(struct dmr_slots *slots, u32 slot);
 void dmr_slots_free(struct dmr_slots *slots, u32 slot);
+u32 dmr_slots_used(struct dmr_slots *slots, u32 *total);
 
 #endif /* DMR_SLOTS_H */

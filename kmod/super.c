@@ -54,15 +54,20 @@ static void dmr_super_log(struct dmr_system *sys, struct dmr_sb *sb)
 }
 
 /*
- * Is there anything that a flush of the store might lose?  Where a device has no FUA the
- * kernel flushes it behind the write, and it may have been the flush that failed.
+ * May a superblock that could not be written have lost anything?  Where a device has no
+ * FUA the kernel flushes it behind the write, and it may have been the flush that failed.
+ * No other flush was on its way, see dmr_store_flush_alone(): what had ended before is
+ * in store_dirty still, and what the device had and has not ended has not left.
  */
-static bool dmr_super_may_lose(struct dmr_system *sys)
+static bool dmr_super_may_have_lost(struct dmr_system *sys)
 {
-	bool dirty = READ_ONCE(sys->store_dirty);
+	bool idle;
 
-	smp_rmb();	/* pairs with dmr_store_flushing() */
-	return (dirty || READ_ONCE(sys->store_flushing)) && !dmr_fua_is_native(sys->store);
+	if (dmr_fua_is_native(sys->store))
+		return false;
+	idle = dmr_grace_idle(&sys->grace);
+	smp_rmb();	/* who leaves has made the store dirty before */
+	return !idle || READ_ONCE(sys->store_dirty);
 }
 
 /**
@@ -82,8 +87,8 @@ static bool dmr_super_may_lose(struct dmr_system *sys)
 int dmr_super_write(struct dmr_system *sys, const struct dmr_sb *next, const char *why)
 {
 	struct dmr_sb *sb = sys->scratch;
-	bool lost = dmr_super_may_lose(sys);
 	u32 copy = !sys->sb->copy;
+	bool lost;
 	int r;
 
 	lockdep_assert_held(&sys->sb_mutex);
@@ -103,7 +108,7 @@ int dmr_super_write(struct dmr_system *sys, const struct dmr_sb *next, const cha
 
 	/* R3: in doubt.  Over the same copy, never the good one, the old state. */
 	DMERR("%s: superblock write failed (%d), taking it back", sys->sb->name, r);
-	lost |= dmr_super_may_lose(sys);
+	lost = dmr_super_may_have_lost(sys);
 	if (lost)	/* before anybody takes the next flush of the store for a good one */
 		dmr_critical(sys, "the flush behind a superblock may have failed");
 	memcpy(sb, sys->sb, sizeof(*sb));

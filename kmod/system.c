@@ -465,6 +465,9 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 		goto bad_rebuild;
 	}
 	dmr_table_publish(sys, tab);
+	/* Whose it is what is in the caches of homes, if they lose it. */
+	for (i = 0; i < sb->nr_disks && tab->straight >= 0; i++)
+		sys->disks[i].home_direct[tab->straight] = 1;
 	kvfree(load);
 	/* Whoever finds it active finds the superblock and the disks. */
 	smp_store_release(&sys->active, true);

@@ -278,7 +278,7 @@ static void dmr_target_status(struct dm_target *ti, status_type_t type, unsigned
 	bool up = smp_load_acquire(&sys->active) && READ_ONCE(t->bound);
 	unsigned int sz = 0;
 	u32 state;
-	u32 slots;
+	u32 slots, used;
 	u64 blocks;
 
 	switch (type) {
@@ -289,10 +289,10 @@ static void dmr_target_status(struct dm_target *ti, status_type_t type, unsigned
 		}
 		state = dmr_system_state(sys);
 		if (t->kind == DMR_REPLICA) {
-			slots = READ_ONCE(sys->slots.total);
-			DMEMIT("%u %u/%u %llu %u %s", state, slots - READ_ONCE(sys->slots.free),
-			       slots, (u64)atomic64_read(&sys->map.versions),
-			       sys->sb->nr_points, READ_ONCE(sys->critical) ? "critical" : "ok");
+			used = dmr_slots_used(&sys->slots, &slots);
+			DMEMIT("%u %u/%u %llu %u %s", state, used, slots,
+			       (u64)atomic64_read(&sys->map.versions), sys->sb->nr_points,
+			       READ_ONCE(sys->critical) ? "critical" : "ok");
 		} else {
 			/* What a commit made the history is no overlay any more. */
 			blocks = sys->sb->state == DM_REPLICA_STATE_COMMITTED ? 0 :

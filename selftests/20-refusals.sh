@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Each refusal has its code, its name and a message that says what to do, and
 # changes nothing on disk.
+# kernel: 6.1
 # vm: --disk small=64M --disk k4=256M,lbs=4096
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"

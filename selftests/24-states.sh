@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Every operation in every state: what Documentation/states-and-codes.md says, over
 # netlink and by replicactl, and what is refused changes nothing on disk or in memory.
+# kernel: 6.12
 # vm: --disk st=64M --disk h=16M
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 13
+ktap_plan 14
 load_module
 no_merges /dev/vm/*
 
@@ -14,6 +14,9 @@ no_merges /dev/vm/*
 make_system p st vda=h
 rep=/dev/mapper/p-vda-replica
 hold p
+"$io" $rep f || die "cannot flush"
+budget "R2: O_DSYNC straight home: a write, and a flush behind it" \
+	"st 0 0 0 0 0" "h 0 0 2 8 1" -- "$io" $rep d:$rep w:0:4K:1
 "$io" $rep w:0:1M:1 || die "cannot write"
 budget "R15: a point flushes the home that was written directly" \
 	"st 0 0 1 8 1" "h 0 0 1 0 1" -- r recovery-point create p

@@ -118,6 +118,7 @@ prepare_test() {
 }
 prepare_drop() {
 	do_ask point-new "$uuid"
+	# shellcheck disable=SC2034 # in what is evaluated
 	newest=$(r recovery-point list m --json | sed -n 's/^ *"number": *\([0-9]*\),*/\1/p' | tail -n 1)
 }
 every "a point" "point-new $uuid" :
