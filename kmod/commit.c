@@ -255,24 +255,12 @@ static int dmr_store_flush(struct dmr_system *sys)
 	return blkdev_issue_flush(sys->store);
 }
 
-/*
- * R9: where the kernel flushes behind a superblock, that flush may be the one that
- * says what is lost, and ours the next one, which does not.  So only one of the two is
- * on its way at a time, and what it found is known before the other begins.
- */
-static bool dmr_store_flush_alone(struct dmr_system *sys)
-{
-	return !dmr_fua_is_native(sys->store);
-}
-
 /* Rewrites in place have no record: their flush is one of its own. */
 static int dmr_store_flush_rest(struct dmr_system *sys)
 {
-	bool alone = dmr_store_flush_alone(sys);
+	bool alone = dmr_store_lock(sys);
 	int r = 0;
 
-	if (alone)
-		mutex_lock(&sys->sb_mutex);
 	if (READ_ONCE(sys->critical)) {
 		r = -EIO;
 	} else if (READ_ONCE(sys->store_dirty)) {
@@ -280,8 +268,7 @@ static int dmr_store_flush_rest(struct dmr_system *sys)
 		if (r)
 			dmr_critical(sys, "the store could not be flushed");
 	}
-	if (alone)
-		mutex_unlock(&sys->sb_mutex);
+	dmr_store_unlock(sys, alone);
 	return r;
 }
 
@@ -331,7 +318,7 @@ static int dmr_batch_write_last(struct dmr_system *sys, struct dmr_batch *b)
  */
 static int dmr_batch_write(struct dmr_system *sys, struct dmr_batch *b)
 {
-	bool alone = dmr_store_flush_alone(sys);
+	bool alone;
 	u64 durable;
 	int r = 0;
 
@@ -342,9 +329,9 @@ static int dmr_batch_write(struct dmr_system *sys, struct dmr_batch *b)
 	}
 	mutex_lock(&sys->sb_mutex);	/* the superblock they are written under */
 	dmr_batch_seal(sys, b);
-	if (!alone)
-		mutex_unlock(&sys->sb_mutex);
+	mutex_unlock(&sys->sb_mutex);
 
+	alone = dmr_store_lock(sys);
 	if (alone && READ_ONCE(sys->critical)) {
 		r = -EIO;
 	} else if (b->blocks > 1) {
@@ -357,8 +344,7 @@ static int dmr_batch_write(struct dmr_system *sys, struct dmr_batch *b)
 	}
 	if (!r)
 		r = dmr_batch_write_last(sys, b);
-	if (alone)
-		mutex_unlock(&sys->sb_mutex);
+	dmr_store_unlock(sys, alone);
 
 	durable = b->first + b->blocks - 1;
 	trace_dmr_commit(sys->sb->name, b->first, b->blocks, b->records, r);

@@ -4,7 +4,8 @@
  *
  * Lock order, outermost first:
  *	dm's own suspend lock -> dmr_system.op_mutex -> gendisk open_mutex (trylock
- *	only, R10) -> dmr_system.sb_mutex -> chunk locks -> slots, lists.
+ *	only, R10) -> dmr_system.sb_mutex -> store_mutex -> chunk locks -> slots,
+ *	lists.
  * The I/O path takes none of the mutexes.  The commit worker takes sb_mutex
  * only, so an operation may wait for a commit unless it holds that one.
  */
@@ -240,6 +241,7 @@ struct dmr_system {
 	u8 host[16];
 
 	struct mutex sb_mutex;
+	struct mutex store_mutex;	/* see dmr_store_lock() */
 	struct dmr_sb *sb;		/* as durable; sb_mutex to change, op_mutex or it to read */
 	struct dmr_sb *draft;		/* operations make the next state here; op_mutex */
 	struct dmr_sb *scratch;		/* super.c; sb_mutex */
@@ -375,6 +377,8 @@ static inline struct dmr_table *dmr_table_get(struct dmr_system *sys)
 int dmr_super_alloc(struct dmr_system *sys);
 void dmr_super_free(struct dmr_system *sys);
 int dmr_super_write(struct dmr_system *sys, const struct dmr_sb *next, const char *why);
+bool dmr_store_lock(struct dmr_system *sys);
+void dmr_store_unlock(struct dmr_system *sys, bool alone);
 int dmr_super_commit(struct dmr_system *sys, const struct dmr_sb *draft, const char *why);
 int dmr_super_sync_copies(struct dmr_system *sys);
 int dmr_super_move_tail(struct dmr_system *sys, u64 tail);

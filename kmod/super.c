@@ -53,10 +53,38 @@ static void dmr_super_log(struct dmr_system *sys, struct dmr_sb *sb)
 	sb->log_tail = sys->sb_tail;
 }
 
+/**
+ * dmr_store_lock() - before a flush of the store, or what the kernel may flush behind
+ * @sys: the system.
+ *
+ * R6, R9: where a device has no FUA, the flush behind a superblock may be the one that
+ * says what is lost, and the commit's the next one, which does not; or the other way
+ * round.  So only one of them is on its way at a time, and what it found is known
+ * before the other begins.
+ *
+ * Context: may sleep; inside of sb_mutex, if that is held.
+ * Return: to be given to dmr_store_unlock(); true if it was necessary.
+ */
+bool dmr_store_lock(struct dmr_system *sys)
+{
+	bool alone = !dmr_fua_is_native(sys->store);
+
+	if (alone)
+		mutex_lock(&sys->store_mutex);
+	return alone;
+}
+
+/** dmr_store_unlock() - the other way round */
+void dmr_store_unlock(struct dmr_system *sys, bool alone)
+{
+	if (alone)
+		mutex_unlock(&sys->store_mutex);
+}
+
 /*
  * May a superblock that could not be written have lost anything?  Where a device has no
  * FUA the kernel flushes it behind the write, and it may have been the flush that failed.
- * No other flush was on its way, see dmr_store_flush_alone(): what had ended before is
+ * No other flush was on its way, see dmr_store_lock(): what had ended before is
  * in store_dirty still, and what the device had and has not ended has not left.
  */
 static bool dmr_super_may_have_lost(struct dmr_system *sys)
@@ -70,28 +98,13 @@ static bool dmr_super_may_have_lost(struct dmr_system *sys)
 	return !idle || READ_ONCE(sys->store_dirty);
 }
 
-/**
- * dmr_super_write() - make a superblock durable
- * @sys: the system; sb_mutex is held.
- * @next: the new state; sequence, copy and the log's place are filled in here.
- * @why: for the trace, constant.
- *
- * On success sys->sb is the new state.  On failure the old state has been
- * written to the same copy under a higher number, so that the failed write can
- * never come back (R3); if that fails too the system is critical, and also if what
- * failed may have been a flush that had something to lose (R9).
- *
- * Context: may sleep.
- * Return: 0; -EIO: nothing has changed; -EREMOTEIO: the outcome is unknown.
- */
-int dmr_super_write(struct dmr_system *sys, const struct dmr_sb *next, const char *why)
+static int dmr_super_try(struct dmr_system *sys, const struct dmr_sb *next, const char *why)
 {
 	struct dmr_sb *sb = sys->scratch;
 	u32 copy = !sys->sb->copy;
 	bool lost;
 	int r;
 
-	lockdep_assert_held(&sys->sb_mutex);
 	if (READ_ONCE(sys->critical))
 		return -EREMOTEIO;
 
@@ -124,6 +137,32 @@ int dmr_super_write(struct dmr_system *sys, const struct dmr_sb *next, const cha
 	sys->copy_state[copy] = ~0ULL;
 	dmr_critical(sys, "a superblock could not be written");
 	return -EREMOTEIO;
+}
+
+/**
+ * dmr_super_write() - make a superblock durable
+ * @sys: the system; sb_mutex is held.
+ * @next: the new state; sequence, copy and the log's place are filled in here.
+ * @why: for the trace, constant.
+ *
+ * On success sys->sb is the new state.  On failure the old state has been
+ * written to the same copy under a higher number, so that the failed write can
+ * never come back (R3); if that fails too the system is critical, and also if what
+ * failed may have been a flush that had something to lose (R9).
+ *
+ * Context: may sleep.
+ * Return: 0; -EIO: nothing has changed; -EREMOTEIO: the outcome is unknown.
+ */
+int dmr_super_write(struct dmr_system *sys, const struct dmr_sb *next, const char *why)
+{
+	bool alone;
+	int r;
+
+	lockdep_assert_held(&sys->sb_mutex);
+	alone = dmr_store_lock(sys);
+	r = dmr_super_try(sys, next, why);
+	dmr_store_unlock(sys, alone);
+	return r;
 }
 
 /**

@@ -63,6 +63,7 @@ static struct dmr_system *dmr_system_new(struct block_device *store)
 	snprintf(sys->store_name, sizeof(sys->store_name), "%pg", store);
 	mutex_init(&sys->op_mutex);
 	mutex_init(&sys->sb_mutex);
+	mutex_init(&sys->store_mutex);
 	mutex_init(&sys->home_mutex);
 	mutex_init(&sys->job_mutex);
 	INIT_LIST_HEAD(&sys->stale_tables);
