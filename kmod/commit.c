@@ -344,6 +344,9 @@ static int dmr_batch_write(struct dmr_system *sys, struct dmr_batch *b)
 	}
 	if (!r)
 		r = dmr_batch_write_last(sys, b);
+	/* At once: nobody may take what has failed for settled. */
+	if (r)
+		dmr_critical(sys, "the store's log could not be written");
 	dmr_store_unlock(sys, alone);
 
 	durable = b->first + b->blocks - 1;
@@ -619,34 +622,28 @@ static void dmr_commit_answer(struct bio *bio, int r)
 	bio_endio(bio);
 }
 
-/* Writes with FUA to slots are durable by now, those that went straight home not yet. */
-static void dmr_commit_answer_fuas(struct bio_list *fuas, int r)
-{
-	struct bio *bio;
-
-	while ((bio = bio_list_pop(fuas))) {
-		struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
-		int hr = r;
-
-		if (!hr && io->home)
-			hr = dmr_home_flush_for_fua(io->t->disk, io->t->kind, io->lost);
-		dmr_commit_answer(bio, hr);
-	}
-}
-
-static void dmr_commit_answer_flush(struct bio *bio, int r)
+/* A flush, or a write with FUA straight home.  One flush of a home serves all that wait. */
+static void dmr_commit_answer_home(struct bio *bio, int r, unsigned long *flushed)
 {
 	struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
 	struct dmr_disk *disk = io->t->disk;
 	enum dmr_kind kind = io->t->kind;
 	u32 told = io->told, lost = told;
+	bool flush = !io->home;
 
-	r = r ?: dmr_home_flush_for_user(disk, kind, &lost);
-	if (r)
+	if (!r) {
+		if (!__test_and_set_bit(disk->number, flushed))
+			dmr_home_flush(disk);
+		/* R2: by that flush, or by one that somebody else sent. */
+		lost = atomic_read(&disk->home_lost[kind]);
+		if (lost != told)
+			r = -EIO;
+	}
+	if (r && flush)
 		WRITE_ONCE(io->t->flush_failed, jiffies ?: 1);
 	dmr_commit_answer(bio, r);
 	/* A flush that comes before the answer does not follow one that has said so. */
-	if (lost != told)
+	if (lost != told && flush)
 		WRITE_ONCE(disk->told[kind], lost);
 }
 
@@ -691,6 +688,7 @@ static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
 	struct dmr_commit_wait *w, *next;
 	bool need = !bio_list_empty(flushes);
 	bool press = !dmr_commit_room(sys, 1) || READ_ONCE(sys->ring_hurry);
+	DECLARE_BITMAP(flushed, DMR_MAX_DISKS) = { 0 };
 	struct bio *bio;
 	int r = 0, hr;
 	u32 i;
@@ -706,7 +704,8 @@ static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
 			r = dmr_store_flush_rest(sys);
 	}
 
-	dmr_commit_answer_fuas(fuas, r);
+	while ((bio = bio_list_pop(fuas)))
+		dmr_commit_answer(bio, r);
 	list_for_each_entry_safe(w, next, waiters, list) {
 		w->r = r;
 		if (!r && w->grow)
@@ -723,7 +722,7 @@ static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
 		complete(&w->done);
 	}
 	while ((bio = bio_list_pop(flushes)))
-		dmr_commit_answer_flush(bio, r);
+		dmr_commit_answer_home(bio, r, flushed);
 }
 
 static void dmr_commit_work(struct work_struct *work)
@@ -780,16 +779,17 @@ void dmr_commit_flush(struct dmr_system *sys, struct bio *bio)
 /**
  * dmr_commit_fua() - answer a completed write when it is durable
  * @sys: the system.
- * @bio: the write; its data is in the slot, its record due.
+ * @bio: the write; its data is in the slot and its record due, or it went straight home.
  *
  * Context: any.
  */
 void dmr_commit_fua(struct dmr_system *sys, struct bio *bio)
 {
+	struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
 	unsigned long flags;
 
 	spin_lock_irqsave(&sys->commit_lock, flags);
-	bio_list_add(&sys->fuas, bio);
+	bio_list_add(io->home ? &sys->flushes : &sys->fuas, bio);
 	spin_unlock_irqrestore(&sys->commit_lock, flags);
 	queue_work(sys->commit_wq, &sys->commit_work);
 }

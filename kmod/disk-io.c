@@ -172,40 +172,6 @@ int dmr_home_flush_for_op(struct dmr_disk *disk)
 	return atomic_xchg(&disk->op_lost, 0) ? -EIO : r;
 }
 
-/**
- * dmr_home_flush_for_user() - the same, for a flush of one of our devices
- * @disk: the disk.
- * @kind: of the device.
- * @lost: dmr_disk.told when the flush came; what it is to be when that was answered.
- *
- * Context: as dmr_home_flush(); the commit worker.
- * Return: 0; -EIO if something that this kind of device wrote may have been lost and
- *	no flush that was answered before this one came has said so.
- */
-int dmr_home_flush_for_user(struct dmr_disk *disk, enum dmr_kind kind, u32 *lost)
-{
-	u32 told = *lost;
-
-	dmr_home_flush(disk);
-	*lost = atomic_read(&disk->home_lost[kind]);
-	return *lost == told ? 0 : -EIO;
-}
-
-/**
- * dmr_home_flush_for_fua() - the same, for a write with FUA that went straight home
- * @disk: the disk.
- * @kind: of the device.
- * @lost: dmr_disk.home_lost when the write came.
- *
- * Context: as dmr_home_flush(); the commit worker.
- * Return: 0 if the write is durable, else -EIO; the next flush says so as well.
- */
-int dmr_home_flush_for_fua(struct dmr_disk *disk, enum dmr_kind kind, u32 lost)
-{
-	dmr_home_flush(disk);
-	return atomic_read(&disk->home_lost[kind]) == lost ? 0 : -EIO;
-}
-
 /* Replay reads large pieces into vmalloc memory, page by page of it. */
 static int dmr_reader_read(struct dmr_reader *rd, u64 first, u32 count, void *buf)
 {

@@ -7,7 +7,7 @@
  *	only, R10) -> dmr_system.sb_mutex -> store_mutex -> chunk locks -> slots,
  *	lists.
  * The I/O path takes none of the mutexes.  The commit worker takes sb_mutex
- * only, so an operation may wait for a commit unless it holds that one.
+ * and what is inside of it only, so an operation may wait for a commit unless it holds that one.
  */
 #ifndef DMR_H
 #define DMR_H
@@ -190,8 +190,7 @@ struct dmr_io {
 	bool entered;
 	bool commit;		/* answered by a commit (FUA) */
 	bool home;		/* which flushes its home for it */
-	u32 told;		/* a flush: dmr_disk.told when it came */
-	u32 lost;		/* STRAIGHT: dmr_disk.home_lost when it came */
+	u32 told;		/* a flush: dmr_disk.told when it came; FUA with @home: home_lost */
 	int flush_errors;	/* STRAIGHT: dmr_disk.flush_errors when it came */
 	u32 bytes;		/* of the bio, as cut */
 };
@@ -390,8 +389,6 @@ int dmr_rw_sectors(struct dmr_system *sys, struct block_device *bdev, u64 sector
 		   struct page *page, u32 offset, u32 bytes, blk_opf_t opf);
 int dmr_home_flush(struct dmr_disk *disk);
 int dmr_home_flush_for_op(struct dmr_disk *disk);
-int dmr_home_flush_for_user(struct dmr_disk *disk, enum dmr_kind kind, u32 *lost);
-int dmr_home_flush_for_fua(struct dmr_disk *disk, enum dmr_kind kind, u32 lost);
 void dmr_home_written(struct dmr_disk *disk, enum dmr_kind kind, int flush_errors);
 
 /*

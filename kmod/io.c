@@ -662,7 +662,7 @@ static int dmr_io_straight(struct dmr_io *io, struct bio *bio)
 	if ((bio->bi_opf & REQ_FUA) && !dmr_fua_is_native(t->home->bdev)) {
 		io->commit = true;
 		io->home = true;
-		io->lost = atomic_read(&disk->home_lost[t->kind]);
+		io->told = atomic_read(&disk->home_lost[t->kind]);
 		bio->bi_opf &= ~REQ_FUA;
 	}
 	return dmr_remap(bio, t->home->bdev, bio->bi_iter.bi_sector);
