@@ -4,6 +4,7 @@
 # activated on the host.  No device of ours is probed, no link of the host's
 # moves to one of ours, at attach, failover, revert and detach; a change event
 # tells of each; and no read of our tools is an error in the kernel log.
+# kernel: 6.12
 # vm: --udev
 # debug: skip udevd and the nodes it makes are no code of ours; about 20 minutes there
 . "$(dirname "$0")/lib.sh"

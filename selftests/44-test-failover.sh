@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # A rehearsal: its own devices at a point of its own, beside replication and
 # beside a live failover; none of the three touches another.
+# kernel: 6.12
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

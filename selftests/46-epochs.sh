@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # A point that comes to nothing: head writes have gone on to the next epoch, and
 # never go back under what they wrote there, not even by detach and attach.
+# kernel: 6.1
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

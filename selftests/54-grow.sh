@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # A store that fills up: marks, events, what is kept for the live failover, the
 # policy that gives up old points, and growing it under I/O.
+# kernel: 6.12
 # vm: --disk g=512M
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"

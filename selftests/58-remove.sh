@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Suspend and resume, settings, what the guest's network adapters get, health,
 # retention; and the end of it all: the homes are given back as plain disks.
+# kernel: 6.1
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

@@ -4,6 +4,7 @@
 # when a record is written, a record that is not there when a second flush comes, a
 # merge beside other writes and beside a move home, an old read of a slot that would
 # be used again (R1, R2, R4, R5).
+# kernel: 6.1
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"

@@ -4,6 +4,7 @@
 # through a commit (R14), a last closer whose pages are still on their way when a revert
 # and the next failover are asked for (R10), and devices whose tables are wiped under a
 # running guest.
+# kernel: 6.12
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"

@@ -5,6 +5,7 @@
 # comes back, one that hangs.  Each leads to what is documented, and from there back,
 # without loss of what was flushed (R2, R3, R5, R6, R9, R12).
 # FAULTY_HANG: for how many seconds a device hangs, 3 unless set.
+# kernel: 6.1
 # vm: --env FAULTY_HANG
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"

@@ -5,6 +5,7 @@
 # a refused one has changed nothing, the next try works, and nothing is left over.
 # Needs a kernel with failslab and its filter by stack trace.  ALLOCS: how far it goes,
 # 25 unless set.
+# kernel: 6.12
 # vm: --env ALLOCS
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
