@@ -61,10 +61,10 @@ merged() {
 	"$io" /dev/vm/d1 "${@/#w:/c:}" || die "the origin does not hold it"
 }
 
-copied() {	# MIB: ms that dd takes
+copied() {	# MIB: ms that dd takes, from store to home but for their beginning
 	local start
 	start=$(ms)
-	dd if=/dev/vm/s0 of=/dev/vm/d0 bs=1M count="$1" iflag=direct oflag=direct conv=fsync status=none
+	dd if=/dev/vm/s0 of=/dev/vm/d0 bs=1M skip=1 seek=1 count="$1" iflag=direct oflag=direct conv=fsync status=none
 	took=$(($(ms) - start))
 }
 
