@@ -78,6 +78,9 @@ committed() { in_state 6 && "$io" $a c:0:32K:1 c:32K:64K:3 c:96K:32K:1 o:$b c:0:
 attach() {
 	r attach e >/dev/null || die "cannot attach"
 	done_by vacuum hold=1
+	# The first flush after an attach is one of homes, too, for what another life may have
+	# left in their caches.  With a point that is nothing, and a failure nobody's.
+	"$io" $repa f o:$repb f || die "cannot flush"
 }
 again() {	# as when the disks were frozen
 	r detach e >/dev/null || die "cannot detach"
