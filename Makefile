@@ -39,6 +39,7 @@ help:
 	@echo '                    PARTS="style build tools unit spec vm host"'
 	@echo '                    JOBS=1              virtual machines at a time'
 	@echo '                    EVERY_KERNEL=1      both kernels for tests that else run on one'
+	@echo '                    LONG=1              more of what can be done at any length'
 	@echo '                    TEST_TIMEOUT=3600   seconds for one selftest (900)'
 	@echo '  check-crash     the crash replay at length, on both kernels (SEED=, PLANS=, KERNELS=)'
 	@echo '  check-rules     break each safety rule on purpose and see that a test fails (long);'

@@ -50,7 +50,7 @@ all() {
 		points $((i < 9 ? 32 : 1))
 	done
 	is "disks: $n, there are 256 points" "$(field p points)" 256
-	oldest=$(r recovery-point list p --json | sed -n 's/^ *"number": *\([0-9]*\),*/\1/p' | sort -n | head -n 1)
+	oldest=$(point_numbers p | head -n 1)
 	"$io" "$rep" w:1M:64K:99 || die "cannot write"
 	budget "disks: $n, initiate at the newest of 256: one superblock" \
 		"s0 0 0 1 $(length "$n" 256) 1" "${quiet[@]}" -- r failover p

@@ -84,7 +84,7 @@ diag "the same with the vacuum: $((sw[3] - sw[2])) writes to the store," \
 	"(documented for Hyper-V Replica with history: 2 to 3 times)"
 check "less than the 3 times that Hyper-V documents" [ $all -lt $((3 * data)) ]
 is "24 points are kept" "$(field h points)" 24
-oldest=$(r recovery-point list h --json | sed -n 's/^ *"number": *\([0-9]*\),*/\1/p' | sort -n | head -n 1)
+oldest=$(point_numbers h | head -n 1)
 check "the oldest can be failed over to" r failover h --point "$oldest"
 r revert h --yes >/dev/null || die "cannot revert"
 r detach h >/dev/null || die "cannot detach"

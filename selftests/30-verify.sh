@@ -3,6 +3,7 @@
 # fio finds what it wrote, on replica and failover devices, in all sizes, direct
 # and buffered, with discards beside it, while points are made and failovers
 # begin and end.
+# kernel: 6.1
 # debug: skip fio with verification; 34-model does random I/O there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
@@ -59,7 +60,7 @@ write_and_verify() {
 some_points() {
 	r recovery-point create v
 	sleep 0.2
-	n=$(r recovery-point list v --json | sed -n 's/^ *"number": *\([0-9]*\).*/\1/p' | sed -n 2p)
+	n=$(point_numbers v | sed -n 2p)
 	[ -z "$n" ] || r recovery-point drop v "$n"
 	blkdiscard -o 50M -l 1M $rep
 }
@@ -109,7 +110,7 @@ is "and the last one has ended" "$(field v state)" 3
 write_and_verify "it holds it after that" jobs_direct $rep --verify_only
 
 # Only one point, failed over to: what it shows is what the replica held.
-for n in $(r recovery-point list v --json | sed -n 's/^ *"number": *\([0-9]*\).*/\1/p'); do
+for n in $(point_numbers v); do
 	r recovery-point drop v "$n" >/dev/null
 done
 point v

@@ -38,15 +38,16 @@ put() {
 # Not lazily: the last close must be over before anything is thrown away.
 take() { umount "/mnt/$(basename "$1")"; }
 
-# tree DEVICE NAME FILES: random files in a new directory, each fsynced; $sums/NAME
-# knows them.
+# tree DEVICE NAME FILES: random files in a new directory, each fsynced, half as many
+# unless LONG=1; $sums/NAME knows them.
 sums=/tmp/replica
 mkdir $sums
 tree() {
-	local at i
+	local at i n
 	at=/mnt/$(basename "$1")
+	n=$(($3 / $(much 2 1)))
 	mkdir "$at/$2" || return
-	for ((i = 0; i < $3; i++)); do
+	for ((i = 0; i < n; i++)); do
 		dd if=/dev/urandom of="$at/$2/$i" bs=$((1000 + i * 2777)) count=$((1 + i % 7 * 4)) \
 			conv=fsync status=none || return
 	done
@@ -137,7 +138,7 @@ tree "$(rep xfs)" laterxfs 40 &
 later_xfs=$!
 sleep 0.5
 point f
-second=$(r recovery-point list f --json | sed -n 's/^ *"number": *\([0-9]*\).*/\1/p' | tail -n 1)
+second=$(point_numbers f | tail -n 1)
 [ "$first" != "$second" ] || die "which point is which?"
 
 # From here on the failover has its own story.

@@ -6,7 +6,7 @@
 #
 # In the environment of selftests/run or make check: MODEL_SEED chooses other
 # operations, MODEL_OPS how many, MODEL_SECONDS the time that each run of them
-# may take (16; the number of operations is exact if it is high enough).
+# may take (9, or 16 with LONG=1; the number of operations is exact if it is high enough).
 # vm: --env MODEL_SEED --env MODEL_OPS --env MODEL_SECONDS
 # debug: --env MODEL_SECONDS=45
 . "$(dirname "$0")/lib.sh"
@@ -28,7 +28,7 @@ prepare() {
 	linear "$system-store" "$store" $((mib * 2048)) || die "no store"
 	args=(--tool "$REPLICACTL" --system "$system" --uuid "$(printf "%s%012d" "$uuid" "$seed")" --chunk "$chunk"
 		--store "$system-store:$(dev "$store"):$mib:$max" --seed "$seed"
-		--seconds "${MODEL_SECONDS:-16}")
+		--seconds "${MODEL_SECONDS:-$(much 9 16)}")
 	n=0
 	for h; do
 		IFS=: read -r h mib sectors first <<<"$h"

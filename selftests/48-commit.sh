@@ -11,12 +11,6 @@ ktap_plan 46
 load_module
 versions() { test "$(field c versions)" "$@"; }
 job_state() { json state job show c "$1"; }
-# The newest job of a type.
-job_of() {
-	r job list c --json | tr -d ' ,' |
-		awk -F: -v type="$1" '/"id"/ { id = $2 } /"type"/ && $2 == type { found = id }
-				      END { print found }'
-}
 make_system c s0 vda=d0 vdb=d1
 rep=/dev/mapper/c-vda-replica
 live=/dev/mapper/c-vda
@@ -43,7 +37,7 @@ hold c
 holder $live
 check "commit while the guest has its disk open" r commit c --yes --no-wait
 let_go
-id=$(job_of 99)
+id=$(job_of c 99)
 release c
 is "the state is Committed" "$(field c state)" 6
 show() {
@@ -79,7 +73,7 @@ budget "commit: one superblock" "s0 0 0 1 8 1" "d0 0 0 0 0 0" -- r commit c --ye
 check "rate of 2 MiB/s" r vacuum c --rate $((2048 / ${VM_SLOW:-1}))K
 release c
 sleep 2
-id=$(job_of 99)
+id=$(job_of c 99)
 is "the job runs" "$(job_state "$id")" 4
 check "it can be cancelled" [ "$(json cancellable job show c "$id")" = true ]
 is "of that many bytes" "$(json bytes_total job show c "$id")" $((16 * 1048576))

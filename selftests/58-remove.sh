@@ -14,7 +14,7 @@ live=/dev/mapper/e-vda
 # shellcheck disable=SC2034 # refused reads it
 watched=s0
 health() { r status e --json | grep -q "\"reason_name\": \"$1\""; }
-points() { r recovery-point list e --json | sed -n 's/^ *"number": *\([0-9]*\),*/\1/p' | sort -n | xargs; }
+points() { point_numbers e | xargs; }
 gone() { [ "$(field e versions)" = 0 ]; }
 
 # --- suspend, resume ---

@@ -120,7 +120,7 @@ prepare_test() {
 prepare_drop() {
 	do_ask point-new "$uuid"
 	# shellcheck disable=SC2034 # in what is evaluated
-	newest=$(r recovery-point list m --json | sed -n 's/^ *"number": *\([0-9]*\),*/\1/p' | tail -n 1)
+	newest=$(point_numbers m | tail -n 1)
 }
 every "a point" "point-new $uuid" :
 "$io" $repa w:0:64K:2 f || die "cannot write"

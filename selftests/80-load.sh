@@ -190,7 +190,7 @@ remember() {
 		bad "no point: $said"
 		return
 	fi
-	number=$(r recovery-point list l --json | sed -n 's/^ *"number": *\([0-9]*\),*/\1/p' | tail -n 1)
+	number=$(point_numbers l | tail -n 1)
 	sum=$(test_sum "$number")
 	[ "$(wc -w <<<"$sum")" = 2 ] || bad "point $number cannot be read: $sum"
 	points+=("$number")

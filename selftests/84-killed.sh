@@ -7,7 +7,8 @@
 #
 # In the environment of selftests/run or make check: KILL_ALL=1 takes every system call
 # for a step, and all commands in the midst, too, which takes long.  KILL_STRIDE=1 takes
-# every step of the commands that have many; 3 is every third one, from a random one on.
+# every step of the commands that have many; 7 is every seventh one, from a random one
+# on, and 3 what LONG=1 takes.
 # kernel: 6.12
 # vm: --env KILL_ALL --env KILL_STRIDE
 . "$(dirname "$0")/lib.sh"
@@ -15,7 +16,7 @@
 
 kill_tool=$here/helper-kill
 load_module "$@"
-if [ -z "${KILL_ALL:-}" ]; then ktap_plan 29; else ktap_plan 40; fi
+if [ -z "${KILL_ALL:-}" ]; then ktap_plan 34; else ktap_plan 50; fi
 
 store=/dev/mapper/slow
 live=/dev/mapper/k-vda rep=/dev/mapper/k-vda-replica test=/dev/mapper/k-vda-test
@@ -35,7 +36,7 @@ dmsetup create slow --table "$(slow_table 0)" || die "no store"
 uuid=6b696c6c-0000-4000-8000-000000000001
 # By its number: 3 Replicating, 5 Recovered, 6 Committed, 7 Suspended.
 in_state() { [ "$("$nl" get $uuid | cut -d' ' -f 2)" = "$1" ]; }
-newest() { r recovery-point list k --json | sed -n 's/^ *"number": *\([0-9]*\),*/\1/p' | tail -n 1; }
+newest() { point_numbers k | tail -n 1; }
 
 # --- what the state is to be before, and must be after ----------------------------------
 
@@ -99,6 +100,23 @@ commit_after() {
 	in_state 6 && offline $rep && "$io" $live w:3M:64K:9 f c:2M:64K:8 &&
 		wait_for 20 no_job_left && "$io" "$(dev d0)" c:2M:64K:8
 }
+# What moves home moves nothing, so that it is there to be told something.
+moving() { id=$(job_of k 99) && [ "$(json state job show k "$id")" "$@" ]; }
+moves_before() {
+	moving -le 5 || r move-home k --no-wait >/dev/null || return
+	moving = 4 || r job resume k "$id" >/dev/null || return
+	# shellcheck disable=SC2153 # of "one"
+	again_args=("${again_args[@]:0:3}" "$id")
+}
+rests_before() {
+	moves_before && r job pause k "$id" >/dev/null
+}
+given_up_before() {
+	! moving -le 5 || r job cancel k "$id" >/dev/null
+}
+rests() { moving = 5 && "$io" $live c:2M:64K:8; }
+moves() { moving = 4 && "$io" $live c:2M:64K:8; }
+given_up() { moving = 8 && "$io" $live c:2M:64K:8; }
 remove_before() { fresh; }
 # Without udevd a killed one may leave a node of a device that is gone.
 devices() { dmsetup mknodes; dmsetup ls | grep -c '^k-'; }
@@ -191,6 +209,19 @@ more_requests() {
 	one "grow$in" "0 32775" grow_before grow_after grow k
 	check "it works still$in" settled
 }
+# What is said to a job that moves home.
+jobs_of_commit() {
+	local in=$1
+	commit_before && r vacuum k --rate 0 >/dev/null && r commit k --yes --no-wait >/dev/null ||
+		die "cannot commit"
+	one "job pause$in" "0 32775" moves_before rests job pause k 0
+	one "job resume$in" "0 32775" rests_before moves job resume k 0
+	one "job cancel$in" "0 32775" moves_before given_up job cancel k 0
+	one "move-home$in" "0 32775" given_up_before moves move-home k --no-wait
+	r vacuum k --rate unlimited >/dev/null
+	check "all goes home at last$in" wait_for 20 gone_home
+}
+gone_home() { no_job_left && "$io" "$(dev d0)" c:2M:64K:8; }
 # Those with many steps.
 devices_come_and_go() {
 	local in=$1 by=$stride
@@ -206,11 +237,12 @@ making_and_removing() {
 		--uuid $uuid --force
 	half=''
 }
-half='' delay=0 by=1 stride=${KILL_STRIDE:-3}
+half='' delay=0 by=1 stride=${KILL_STRIDE:-$(much 7 3)}
 [ -z "${KILL_ALL:-}" ] || stride=1
 fresh || die "cannot begin"
 more_requests ''
 requests ''
+jobs_of_commit ''
 devices_come_and_go ''
 making_and_removing ''
 # An attach that is killed while it reads the log; in case that none was.
@@ -222,6 +254,7 @@ fresh || die "cannot begin again"
 if [ -n "${KILL_ALL:-}" ]; then
 	more_requests ', in the midst'
 	making_and_removing ', in the midst'
+	jobs_of_commit ', in the midst'
 	fresh || die "cannot begin again"
 fi
 requests ', in the midst'

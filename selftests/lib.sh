@@ -40,6 +40,9 @@ MODULE=$VM_SRC/build/${VM_KERNEL:-none}/dm-replica.ko
 
 diag() { printf '%s\n' "$*" | sed 's/^/# /'; }
 
+# much FEW MANY: how much of a thing a test does; MANY with LONG=1 in its environment.
+much() { if [ -n "${LONG-}" ]; then echo "$2"; else echo "$1"; fi; }
+
 # ktap_plan N: say how many results will follow.
 ktap_plan() {
 	ktap_planned=$1

@@ -53,6 +53,18 @@ json() {
 # field NAME FIELD: of a system's status.
 field() { json "$2" status "$1"; }
 
+# point_numbers NAME: of all its recovery points, a line each, the oldest first.
+point_numbers() {
+	r recovery-point list "$1" --json | sed -n 's/^ *"number": *\([0-9]*\),*/\1/p' | sort -n
+}
+
+# job_of NAME TYPE: the newest of its jobs of that type (99 moves home).
+job_of() {
+	r job list "$1" --json | tr -d ' ,' |
+		awk -F: -v type="$2" '/"id"/ { id = $2 } /"type"/ && $2 == type { found = id }
+				      END { print found }'
+}
+
 # Both superblocks of a store, as a checksum.
 sb_sum() { "$io" "$(device "$1")" h:0:128K; }
 

@@ -14,7 +14,7 @@
 # failing besides, within 4 rounds: a module that does not flush homes in a commit,
 # or not before it drops what was moved home, or writes its log without PREFLUSH.
 #
-# SEED, ROUNDS (cuts per chain, default 4) choose others.
+# SEED, ROUNDS (cuts per chain; 2, or 4 with LONG=1) choose others.
 # The virtual machine runs this file, too: crash.sh --guest DIR SEED...
 # debug: skip about an hour there; 60-crash-replay is the sample of crashes
 . "$(dirname "$0")/../lib.sh"
@@ -140,7 +140,7 @@ fi
 # --- on the host ----------------------------------------------------------
 
 read -ra kernels <<<"${KERNELS:-6.1 6.12}"
-rounds=${ROUNDS:-4}
+rounds=${ROUNDS:-$(much 2 4)}
 seed=${SEED:-$(date +%s)}
 for k in "${kernels[@]}"; do
 	[ -e "$VM_SRC/build/$k/dm-replica.ko" ] || skip_all "build/$k/dm-replica.ko is not built"
