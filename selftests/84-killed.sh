@@ -101,7 +101,7 @@ commit_after() {
 		wait_for 20 no_job_left && "$io" "$(dev d0)" c:2M:64K:8
 }
 # What moves home moves nothing, so that it is there to be told something.
-moving() { id=$(job_of k 99) && [ "$(json state job show k "$id")" "$@" ]; }
+moving() { id=$(job_of k 99) && test "$(json state job show k "$id")" "$@"; }
 moves_before() {
 	moving -le 5 || r move-home k --no-wait >/dev/null || return
 	moving = 4 || r job resume k "$id" >/dev/null || return
