@@ -104,7 +104,7 @@ commit_after() {
 moving() { id=$(job_of k 99) && test "$(json state job show k "$id")" "$@"; }
 moves_before() {
 	moving -le 5 || r move-home k --no-wait >/dev/null || return
-	moving = 4 || r job resume k "$id" >/dev/null || return
+	moving -eq 4 || r job resume k "$id" >/dev/null || return
 	# shellcheck disable=SC2153 # of "one"
 	again_args=("${again_args[@]:0:3}" "$id")
 }
@@ -114,9 +114,9 @@ rests_before() {
 given_up_before() {
 	! moving -le 5 || r job cancel k "$id" >/dev/null
 }
-rests() { moving = 5 && "$io" $live c:2M:64K:8; }
-moves() { moving = 4 && "$io" $live c:2M:64K:8; }
-given_up() { moving = 8 && "$io" $live c:2M:64K:8; }
+rests() { moving -eq 5 && "$io" $live c:2M:64K:8; }
+moves() { moving -eq 4 && "$io" $live c:2M:64K:8; }
+given_up() { moving -eq 8 && "$io" $live c:2M:64K:8; }
 remove_before() { fresh; }
 # Without udevd a killed one may leave a node of a device that is gone.
 devices() { dmsetup mknodes; dmsetup ls | grep -c '^k-'; }
@@ -212,7 +212,7 @@ more_requests() {
 # What is said to a job that moves home.
 jobs_of_commit() {
 	local in=$1
-	commit_before && r vacuum k --rate 0 >/dev/null && r commit k --yes --no-wait >/dev/null ||
+	{ commit_before && r vacuum k --rate 0 && r commit k --yes --no-wait; } >/dev/null ||
 		die "cannot commit"
 	one "job pause$in" "0 32775" moves_before rests job pause k 0
 	one "job resume$in" "0 32775" rests_before moves job resume k 0
