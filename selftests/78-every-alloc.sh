@@ -1,20 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Allocations of memory that the module makes for an operation fail, one at a time, in
-# whatever thread they are made.  The answer is 32778, or the operation did without it;
-# a refused one has changed nothing, the next try works, and nothing is left over.
-# Needs a kernel with failslab and its filter by stack trace.  ALLOCS: how far it goes,
-# 25 unless set.
+# whatever thread they are made: from the slab, and whole pages, which are what vmalloc,
+# large tables and the slab itself are made of.  The answer is 32778, or the operation did
+# without it; a refused one has changed nothing, the next try works, and nothing is left
+# over.  Writes and flushes go on though all of them fail, out of what is kept back.
+# Needs a kernel with failslab, fail_page_alloc and their filter by stack trace.  ALLOCS:
+# how far it goes, 25 unless set.
 # kernel: 6.12
 # vm: --env ALLOCS
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
 mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug
-lab=/sys/kernel/debug/failslab
-[ -e $lab ] || skip_all "the kernel has no failslab"
-[ -e $lab/require-start ] || skip_all "failslab has no filter by stack trace"
-ktap_plan 21
+for lab in failslab fail_page_alloc; do
+	[ -e /sys/kernel/debug/$lab ] || skip_all "the kernel has no $lab"
+	[ -e /sys/kernel/debug/$lab/require-start ] || skip_all "$lab has no filter by stack trace"
+done
+ktap_plan 27
 load_module
 mib=32
 larger() {	# the store, by a MiB
@@ -30,32 +33,41 @@ repa=/dev/mapper/m-vda-replica a=/dev/mapper/m-vda testa=/dev/mapper/m-vda-test
 hold m
 "$io" $repa w:0:128K:1 f || die "cannot write"
 
-# Allocations with the module's text in their stack; also those that may sleep.
+# aim LAB: at allocations with the module's text in their stack; also those that may sleep.
 begin=$(sed -n 's/^dm_replica .* \(0x[0-9a-f]*\)\( .*\)\{0,1\}$/\1/p' /proc/modules)
 bytes=$(sed -n 's/^dm_replica \([0-9]*\) .*/\1/p' /proc/modules)
 [ $((begin)) != 0 ] || begin=0x$(cut -c3- /sys/module/dm_replica/sections/.text)
-printf '0x%x' $((begin)) >$lab/require-start
-printf '0x%x' $((begin + bytes)) >$lab/require-end
-echo 32 >$lab/stacktrace-depth
-echo N >$lab/ignore-gfp-wait
-echo N >$lab/task-filter
-echo 0 >$lab/verbose
-echo 100 >$lab/probability
+aim() {
+	lab=/sys/kernel/debug/$1
+	echo 0 >"$lab"/times
+	printf '0x%x' $((begin)) >"$lab"/require-start
+	printf '0x%x' $((begin + bytes)) >"$lab"/require-end
+	echo 32 >"$lab"/stacktrace-depth
+	echo N >"$lab"/ignore-gfp-wait
+	echo N >"$lab"/task-filter
+	echo 0 >"$lab"/verbose
+	echo 100 >"$lab"/probability
+	if [ "$1" = fail_page_alloc ]; then
+		echo N >"$lab"/ignore-gfp-highmem
+		echo 0 >"$lab"/min-order
+	fi
+	stop
+}
 
 # nth N: one of the first N allocations from now on fails, once; hit: has one?  failslab
 # goes on counting from where it was, so which one is left to chance: with each N from 1
 # on few are left out.
 nth() {
-	echo 0 >$lab/times
-	echo "$1" >$lab/interval
-	echo 1 >$lab/times
+	echo 0 >"$lab"/times
+	echo "$1" >"$lab"/interval
+	echo 1 >"$lab"/times
 }
-hit() { [ "$(cat $lab/times)" = 0 ]; }
+hit() { [ "$(cat "$lab"/times)" = 0 ]; }
 stop() {
-	echo 0 >$lab/times
-	echo 1 >$lab/interval
+	echo 0 >"$lab"/times
+	echo 1 >"$lab"/interval
 }
-stop
+aim failslab
 numbers() { "$nl" get "$uuid"; }
 
 # every NAME REQUEST UNDO [PREPARE]: REQUEST is evaluated each time
@@ -148,6 +160,36 @@ for ((n = 1; n <= 12; n++)); do
 	stop
 done
 is "writes and flushes" "$bad" ''
+# All of them fail for as long as it takes: first writes of chunks, parts of blocks, parts
+# of what is there, zeroes, and commits of the log.
+lasting() {
+	local from=$SECONDS n at steps=()
+	for ((n = 0; n < 40; n++)); do
+		at=$(($2 + 16 * n))
+		steps+=("w:${at}K:16K:4" "w:$((at * 1024 + 512)):512:5" "z:$((at + 8))K:4K")
+		[ $((n % 8)) != 7 ] || steps+=(f)
+	done
+	aim "$1"
+	echo 1 >"$lab"/interval
+	echo -1 >"$lab"/times
+	said=$(timeout 300 "$io" $repa "${steps[@]}" f 2>&1)
+	rc=$?
+	stop
+	diag "$1: $((SECONDS - from)) s"
+	is "they go on though all fail, $1" "$rc $said" "0 "
+	steps=()
+	for ((n = 0; n < 40; n++)); do
+		at=$(($2 + 16 * n))
+		steps+=("c:${at}K:512:4" "c:$((at * 1024 + 512)):512:5" "c:$((at + 1))K:7K:4" "n:$((at + 8))K:4K"
+			"c:$((at + 12))K:4K:4")
+	done
+	check "and what was written is there" "$io" $repa "${steps[@]}"
+}
+lasting failslab 2048
+lasting fail_page_alloc 2688
+# Growing takes tables that are made of pages.
+every "growing, without pages" "grow $uuid" : larger
+aim failslab
 
 # A commit, and what it moves home: an allocation that fails there holds it up, no more.
 do_ask initiate "$uuid"
@@ -169,33 +211,38 @@ is "a move home goes on after it" "$bad" ''
 check "home holds it" "$io" /dev/vm/d0 c:0:32K:1 c:32K:64K:3
 
 # Attach and detach.
-bad='' missed=0
-for ((n = 1; n <= most; n++)); do
-	nth $n
-	said=$(r detach m 2>&1)
-	rc=$?
-	stop
-	case $rc in
-	0 | 11) ;;
-	*) bad="$bad; detach, $n: status $rc: $said" ;;
-	esac
-	[ $rc = 0 ] || r detach m >/dev/null || die "cannot detach after allocation $n failed"
-	nth $n
-	said=$(r attach m 2>&1)
-	rc=$?
-	hit=''
-	! hit || hit=1
-	stop
-	case $rc in
-	0 | 11) ;;
-	*) bad="$bad; attach, $n: status $rc: $said" ;;
-	esac
-	[ $rc = 0 ] || r attach m >/dev/null || die "cannot attach after allocation $n failed"
-	[ -n "$hit" ] || missed=$((missed + 1))
-	[ $missed -lt 3 ] || break
-done
-diag "attach: $n allocations"
-is "attach and detach" "$bad" ''
+come_and_go() {
+	local bad='' missed=0 n rc hit
+	aim "$1"
+	for ((n = 1; n <= most; n++)); do
+		nth $n
+		said=$(r detach m 2>&1)
+		rc=$?
+		stop
+		case $rc in
+		0 | 11) ;;
+		*) bad="$bad; detach, $n: status $rc: $said" ;;
+		esac
+		[ $rc = 0 ] || r detach m >/dev/null || die "cannot detach after allocation $n failed"
+		nth $n
+		said=$(r attach m 2>&1)
+		rc=$?
+		hit=''
+		! hit || hit=1
+		stop
+		case $rc in
+		0 | 11) ;;
+		*) bad="$bad; attach, $n: status $rc: $said" ;;
+		esac
+		[ $rc = 0 ] || r attach m >/dev/null || die "cannot attach after allocation $n failed"
+		[ -n "$hit" ] || missed=$((missed + 1))
+		[ $missed -lt 3 ] || break
+	done
+	diag "$1: $n allocations"
+	is "attach and detach, $1" "$bad" ''
+}
+come_and_go failslab
+come_and_go fail_page_alloc
 check "all is there" "$io" $a c:0:32K:1 c:32K:64K:3
 r detach m >/dev/null || die "cannot detach"
 check "check finds nothing wrong" r check m
