@@ -22,12 +22,12 @@
 one_life() {
 	local dir=$1 i=$2 nbd d wb run=/run/life
 	shift 2
-	# Of a life before this one.
-	rm -f $run/record /etc/dm-replica/systems.d/life.conf
+	# Of a life before this one; its server's "ready" would be taken for this one's.
+	rm -f $run/record /run/nbd /etc/dm-replica/systems.d/life.conf
 	"$dir/helper-nbd" --record $run/record "/dev/nbd0=$(dev "s$i")" "/dev/nbd1=$(dev "a$i")" \
 		"/dev/nbd2=$(dev "b$i")" >/run/nbd 2>&1 &
 	nbd=$!
-	wait_for 30 grep -q ready /run/nbd || die "helper-nbd does not come: $(cat /run/nbd)"
+	wait_for 30 grep -qs ready /run/nbd || die "helper-nbd does not come: $(cat /run/nbd)"
 	for d in 0 1 2; do
 		wb="$(cat /sys/block/nbd$d/queue/write_cache):$(cat /sys/block/nbd$d/queue/fua)"
 		[ "$wb" = "write back:1" ] || die "nbd$d: write_cache and fua are $wb"
