@@ -104,7 +104,7 @@ commit_after() {
 moving() { id=$(job_of k 99) && test "$(json state job show k "$id")" "$@"; }
 moves_before() {
 	moving -le 5 || r move-home k --no-wait >/dev/null || return
-	moving -eq 4 || r job resume k "$id" >/dev/null || return
+	moving -eq 4 || r job resume k "$id" >/dev/null || wait_for 5 moving -eq 4 || return
 	# shellcheck disable=SC2153 # of "one"
 	again_args=("${again_args[@]:0:3}" "$id")
 }
