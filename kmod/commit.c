@@ -640,7 +640,7 @@ static void dmr_commit_answer_home(struct bio *bio, int r, unsigned long *flushe
 			r = -EIO;
 	}
 	if (r && flush)
-		WRITE_ONCE(io->t->flush_failed, jiffies ?: 1);
+		WRITE_ONCE(disk->flush_failed[kind], jiffies ?: 1);
 	dmr_commit_answer(bio, r);
 	/* A flush that comes before the answer does not follow one that has said so. */
 	if (lost != told && flush)

@@ -134,6 +134,7 @@ struct dmr_disk {
 	unsigned int home_direct[DMR_KINDS];	/* the same, by users of that kind of device */
 	atomic_t home_lost[DMR_KINDS];	/* how often what they wrote may have been lost */
 	unsigned int told[DMR_KINDS];	/* the same, when a flush of theirs has said so */
+	unsigned long flush_failed[DMR_KINDS];	/* when one did last, jiffies; 0 if none has */
 	atomic_t op_lost;		/* and an operation has not said so yet */
 	struct mutex flush_mutex;	/* until that flush has ended; a leaf */
 	atomic_t flush_errors;		/* flushes that failed, whoever asked for them */
@@ -154,7 +155,6 @@ struct dmr_target {
 	struct dm_dev *replica;		/* failover targets: the device they hang on */
 	bool bound;
 	bool takeover;
-	unsigned long flush_failed;	/* when one did last, jiffies; 0 if none has */
 	u8 host[16];
 	struct list_head replicas;	/* registry: replica targets by their own devt */
 	dev_t own_dev;
@@ -296,6 +296,7 @@ struct dmr_system {
 	u64 ring_fresh;			/* blocks that the last growth added to it */
 	bool ring_hurry;		/* another growth waits for the tail */
 	unsigned int store_dirty;	/* slots written since the store's last flush */
+	bool blanking;			/* a new ring is being written with zeroes */
 	struct page *log_pages[DMR_LOG_BATCH];
 	struct page *tail_pages[DMR_TAIL_BATCH];
 	u64 tail_first;			/* number of the first block in tail_pages */

@@ -37,14 +37,16 @@ static bool dmr_grow_wait_turn(struct dmr_op *op)
 static int dmr_grow_blank(struct dmr_system *sys, const struct dmr_sb *draft)
 {
 	const struct dmr_extent *e;
-	u32 side;
 	int r;
 
 	if (draft->ring_extents == sys->sb->ring_extents)
 		return 0;
 	e = &draft->ring[draft->ring_extents - 1];
-	/* R9: for who asks whether anything may be lost, see dmr_super_write(). */
-	side = dmr_grace_enter(&sys->grace);
+	/*
+	 * R9: for who asks whether anything may be lost, see dmr_super_may_have_lost().  No
+	 * grace section: it takes long, and without any the vacuum has nothing to give back.
+	 */
+	WRITE_ONCE(sys->blanking, true);
 	r = blkdev_issue_zeroout(sys->store, e->first * DMR_BLOCK_SECTORS,
 				 e->count * DMR_BLOCK_SECTORS, GFP_NOIO, 0);
 	/*
@@ -53,7 +55,7 @@ static int dmr_grow_blank(struct dmr_system *sys, const struct dmr_sb *draft)
 	 */
 	if (!r)
 		WRITE_ONCE(sys->store_dirty, 1);
-	dmr_grace_leave(&sys->grace, side);
+	smp_store_release(&sys->blanking, false);
 	return r;
 }
 

@@ -907,12 +907,13 @@ static int dmr_io_run(struct dmr_io *io, struct bio *bio, bool inline_)
 	 * may have succeeded before it comes; who never sends any is held up for a while.
 	 */
 	if (inline_ && (bio->bi_opf & REQ_FUA)) {
-		unsigned long failed = READ_ONCE(t->flush_failed);
+		unsigned long failed = READ_ONCE(t->disk->flush_failed[t->kind]);
 
 		if (unlikely(failed)) {
 			if (time_before(jiffies, failed + DMR_FLUSH_FAILED))
 				return dmr_io_finish(io, bio, BLK_STS_IOERR);
-			cmpxchg(&t->flush_failed, failed, 0);	/* not a newer one */
+			/* not a newer one */
+			cmpxchg(&t->disk->flush_failed[t->kind], failed, 0);
 		}
 	}
 	/* A merge in the new epoch waits for the old epoch's writes. */
@@ -958,6 +959,7 @@ int dmr_io_map(struct dmr_target *t, struct bio *bio)
 	io->kind = DMR_IO_NONE;
 	io->entered = false;
 	io->commit = false;
+	io->home = false;
 	io->bytes = bio->bi_iter.bi_size;
 	if (bio->bi_opf & REQ_PREFLUSH) {
 		/* dm hands us flushes empty.  Nobody can have written to what is offline. */

@@ -93,8 +93,8 @@ static bool dmr_super_may_have_lost(struct dmr_system *sys)
 
 	if (dmr_fua_is_native(sys->store))
 		return false;
-	idle = dmr_grace_idle(&sys->grace);
-	smp_rmb();	/* who leaves has made the store dirty before */
+	idle = dmr_grace_idle(&sys->grace) && !READ_ONCE(sys->blanking);
+	smp_rmb();	/* who leaves, or has written zeroes, has made the store dirty before */
 	return !idle || READ_ONCE(sys->store_dirty);
 }
 

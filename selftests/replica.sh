@@ -58,10 +58,11 @@ point_numbers() {
 	r recovery-point list "$1" --json | sed -n 's/^ *"number": *\([0-9]*\),*/\1/p' | sort -n
 }
 
-# job_of NAME TYPE: the newest of its jobs of that type (99 moves home).
+# job_of NAME TYPE: the newest of its jobs of that type (a regular expression; 99 moves
+# home for a commit, 50 for move-home).
 job_of() {
 	r job list "$1" --json | tr -d ' ,' |
-		awk -F: -v type="$2" '/"id"/ { id = $2 } /"type"/ && $2 == type { found = id }
+		awk -F: -v type="$2" '/"id"/ { id = $2 } /"type"/ && $2 ~ "^(" type ")$" { found = id }
 				      END { print found }'
 }
 
