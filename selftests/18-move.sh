@@ -4,6 +4,7 @@
 # devices and against dm-snapshot merging the same blocks, in one run: compare
 # the ratios, not the times.
 # kernel: 6.12
+# debug: skip it measures what a move home takes; 76-faulty moves home there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

@@ -4,6 +4,7 @@
 # changes nothing on disk.
 # kernel: 6.1
 # vm: --disk small=64M --disk k4=256M,lbs=4096
+# debug: skip refusals of the command; 22-unload and 82-storms are refused there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 load_module "$@"

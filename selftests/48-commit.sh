@@ -4,6 +4,7 @@
 # a job that can be paced, rested, given up and begun anew, and that goes on after
 # an attach.  In the end home alone holds the disk.
 # kernel: 6.1
+# debug: skip 34-model and 76-faulty do all of it there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

@@ -5,6 +5,7 @@
 # and the next failover are asked for (R10), and devices whose tables are wiped under a
 # running guest.
 # kernel: 6.12
+# debug: skip 82-storms is refused there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"

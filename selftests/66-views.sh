@@ -5,6 +5,7 @@
 # go home over it; and nothing of an overlay whose epoch lies between those of two
 # points.
 # kernel: 6.1
+# debug: skip 34-model looks at all views there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"

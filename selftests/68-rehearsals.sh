@@ -5,6 +5,7 @@
 # log block and no memory is lost by it, and what is shown is right to the end.
 # kernel: 6.12
 # vm: --env REHEARSALS
+# debug: skip a thousand of them; 34-model rehearses there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

@@ -11,6 +11,7 @@
 # on, and 3 what LONG=1 takes.
 # kernel: 6.12
 # vm: --env KILL_ALL --env KILL_STRIDE
+# debug: skip an hour there; 82-storms has 32 clients
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

@@ -7,6 +7,7 @@
 # some 2 MiB, and a thousand take their time: VM_MEM=6144 TEST_TIMEOUT=7200 with them.
 # kernel: 6.12
 # vm: --env SYSTEMS --disk many=20G
+# debug: skip it measures memory and time
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

@@ -5,6 +5,7 @@
 # was flushed is there, the work goes on by itself, and home alone holds the disk
 # in the end.
 # The virtual machine runs this file, too: power.sh --guest DIR STEP
+# debug: skip 60-crash-replay is the sample of crashes
 . "$(dirname "$0")/../lib.sh"
 
 # --- in the virtual machine -----------------------------------------------
