@@ -21,8 +21,8 @@ done
 ktap_plan 27
 load_module
 mib=32
-larger() {	# the store, by a MiB
-	mib=$((mib + 1))
+larger() {	# the store, by more than a new part of the log takes
+	mib=$((mib + 8))
 	dmsetup load alloc --table "0 $((mib * 2048)) linear $(dev s0) 0" || die "dmsetup"
 	dmsetup suspend --noflush alloc || die "dmsetup"
 	dmsetup resume alloc || die "dmsetup"
