@@ -124,10 +124,13 @@ static int run_task(struct dm_task *task, u32 *cookie, int *err)
 	}
 	if (dm_task_run(task))
 		return 0;
-	/* libdevmapper loses the errno of the first of the steps of a create */
+	/*
+	 * libdevmapper loses the errno of the first of the steps of a create; what it said
+	 * is left, and want of memory is nothing to be taken for a broken store.
+	 */
 	*err = dm_task_get_errno(task);
 	if (!*err)
-		*err = EIO;
+		*err = log_ctx && strstr(log_ctx->dm_log, strerror(ENOMEM)) ? ENOMEM : EIO;
 	return -1;
 }
 
