@@ -18,7 +18,7 @@ for lab in failslab fail_page_alloc; do
 	[ -e /sys/kernel/debug/$lab ] || skip_all "the kernel has no $lab"
 	[ -e /sys/kernel/debug/$lab/require-start ] || skip_all "$lab has no filter by stack trace"
 done
-ktap_plan 27
+ktap_plan 26
 load_module
 mib=32
 larger() {	# the store, by more than a new part of the log takes
@@ -189,8 +189,6 @@ lasting() {
 }
 lasting failslab 2048
 lasting fail_page_alloc 2688
-# Growing takes tables that are made of pages.
-every "growing, without pages" "grow $uuid" : larger
 aim failslab
 
 # A commit, and what it moves home: an allocation that fails there holds it up, no more.
