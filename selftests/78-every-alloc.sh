@@ -192,7 +192,8 @@ lasting fail_page_alloc 2688
 aim failslab
 
 # A commit, and what it moves home: an allocation that fails there holds it up, no more.
-do_ask initiate "$uuid"
+# At the oldest point: newer ones are there that were to be dropped.
+do_ask initiate "$uuid" point=1
 "$io" $a w:32K:64K:3 f || die "cannot write"
 every "commit" "commit $uuid" break	# it is done once
 gone() { [ "$(field m versions)" = 0 ]; }
