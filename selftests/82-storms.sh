@@ -168,8 +168,7 @@ is "each that was done is one state more" "$(field o state_number)" \
 	$((number + made + dropped + begun + stopped))
 is "the test is on if one more was begun than stopped" \
 	"$([ $(($("$nl" get "$uuid" | cut -d' ' -f 6) & 4)) = 4 ] && echo 1 || echo 0)" $((begun - stopped))
-listed() { point_numbers o; }
-is "the points listed are those that were made and not dropped" "$(listed | paste -sd' ')" \
+is "the points listed are those that were made and not dropped" "$(point_numbers o | paste -sd' ')" \
 	"$(comm -23 <(seq 1 $((made + 1)) | sort) \
 		<(sed -nE 's/^point-del .* point=([0-9]+) errno 0 .*/\1/p' /tmp/answers | sort) |
 		sort -n | paste -sd' ')"

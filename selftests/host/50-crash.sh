@@ -12,8 +12,8 @@
 # left itself; the chains begin at different plans.
 #
 # And the test of the test: disks that lie about flushes must be found out.  Seen
-# failing besides, within 4 rounds (not tried with 2): a module that does not flush homes in a commit,
-# or not before it drops what was moved home, or writes its log without PREFLUSH.
+# failing besides, within 4 rounds: a module that does not flush homes in a commit, or not
+# before it drops what was moved home, or writes its log without PREFLUSH.  2: not tried.
 #
 # SEED, ROUNDS (cuts per chain; 2, or 4 with LONG=1) choose others.
 # The virtual machine runs this file, too: crash.sh --guest DIR SEED...
