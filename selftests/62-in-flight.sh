@@ -3,15 +3,16 @@
 # I/O that is kept back below while something else happens: data that is not there
 # when a record is written, a record that is not there when a second flush comes, a
 # merge beside other writes and beside a move home, an old read of a slot that would
-# be used again (R1, R2, R4, R5).
+# be used again, slots given back while a new ring is zeroed, a journal's commit and
+# the flush in front of it on both sides of a suspend (R1, R2, R4, R5, R8).
 # kernel: 6.1
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
 
-ktap_plan 41
+ktap_plan 51
 load_module
-hold_disks 10 8
+hold_disks 10 8 64 8
 make_system i /dev/nbd0 vda=/dev/nbd1 -- --chunk-size 16K
 hold i
 rep=/dev/mapper/i-vda-replica
@@ -160,4 +161,74 @@ check "what it held is free then" wait_for 60 "$io" $rep w:128K:4K:43
 check "the head is right" "$io" $rep c:0:16K:42 c:128K:4K:43
 r detach i >/dev/null || die "cannot detach"
 check "check finds nothing wrong" r check /dev/nbd0
+
+# --- slots given back while a new ring is zeroed ------------------------------------------
+
+store_is() {	# MIB
+	dmsetup load grows --table "0 $(($1 * 2048)) linear /dev/nbd2 0" &&
+		dmsetup suspend --noflush grows && dmsetup resume grows
+}
+dmsetup create grows --table "0 $((16 * 2048)) linear /dev/nbd2 0" || die "no store"
+make_system k /dev/mapper/grows vda=/dev/nbd3 -- --chunk-size 16K
+rep=/dev/mapper/k-vda-replica
+log_end=$((1024 + 4 * $(field k log_blocks)))
+"$io" $rep w:0:8M:1 f || die "cannot write"
+point k
+"$io" $rep w:0:4M:2 f || die "cannot write"
+point k
+"$io" $rep w:0:4M:3 f || die "cannot write"
+store_is 64 || die "dmsetup"
+disks on 2 r "$log_end" 16384 hold 1
+beside old "$io" $rep c:0:16K:3
+await_held 1
+# What only point 2 held is given back, but not before that read has ended.
+before=$(field k slots_used)
+r recovery-point drop k 2 --yes >/dev/null || die "cannot drop"
+less() { [ "$(field k slots_used)" -lt $((before - 200)) ]; }
+check_fails "a read holds up slots" wait_for 2 less
+disks on 2 w 16384 65536 hold
+beside grow r grow k
+await_held 2
+disks go r
+check "the read ends" went_well old
+check "slots are given back while zeroes are on their way" wait_for 20 less
+check "which they still are" still_out grow
+go
+check "then the store has grown" went_well grow
+
+# --- a journal's commit, whose device is suspended behind its flush -----------------------
+
+expect_log 'block nbd3: Other side returned error'
+expect_log '(I/O error, dev (nbd|dm-)|Buffer I/O error on dev)'
+expect_log 'flush of the home of disk vda failed'
+expect_log '(JBD2: .*(I/O|IO) error|Aborting journal on device dm-|EXT4-fs .*(I/O error while writing superblock|[Aa]borted journal|Remounting filesystem read-only))'
+r failover k >/dev/null || die "cannot fail over"
+r commit k --yes >/dev/null || die "cannot commit"
+live=/dev/mapper/k-vda	# which writes straight home now
+mkdir -p /run/fs
+# The write behind the flush is dm's until the device is resumed, with whatever table.
+for table in same new; do
+	"$io" $live f	# may have to tell of what the last one has lost
+	wait_for 20 "$io" $live "d:$live" w:0:4K:1 || die "no FUA"
+	mkfs.ext4 -q -b 1024 -J size=1 -O ^metadata_csum $live || die "mkfs.ext4"
+	mount -o noinit_itable $live /run/fs || die "cannot mount"
+	sync -f /run/fs || die "cannot sync"
+	disks on 3 f 0 0 hold 1
+	beside journal dd if=/dev/zero of=/run/fs/file bs=4K count=4 conv=fsync status=none
+	await_held 1
+	beside suspend dmsetup suspend --noflush --nolockfs k-vda
+	check "$table table: suspending waits for the flush" still_out suspend
+	disks off
+	disks fall
+	went_well suspend || die "dmsetup"
+	[ $table = same ] || dmsetup table k-vda | dmsetup load k-vda || die "dmsetup"
+	sleep 7		# longer than a mark that is not kept would last
+	dmsetup resume k-vda || die "dmsetup"
+	check "$table table: and the journal does not commit" failed journal
+	umount /run/fs || die "cannot unmount"
+done
+
+r detach k >/dev/null || die "cannot detach"
+check "check finds nothing wrong" r check /dev/mapper/grows
+dmsetup remove grows || die "dmsetup"
 check "the module unloads" unload_module

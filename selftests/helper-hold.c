@@ -27,7 +27,8 @@
  *			disk, its kind, and its KiB
  *	off		no rule any more
  *	held		how many requests are kept back
- *	go		do and answer what is kept back, in the order it came
+ *	go [KINDS]	do and answer what is kept back (of these kinds), in the order it came
+ *	fall		answer what is kept back with errors, and lose what was not flushed
  *	counts DISK	reads, writes and flushes so far
  *	freeze		remember what the disks would hold if the power failed now, and
  *			nothing that was not flushed survived
@@ -448,18 +449,24 @@ static const char *rule(const char *line)
 	return "ok";
 }
 
-static void release(void)
+static void release(unsigned int kinds, bool fall)
 {
-	struct request *q;
+	struct request *q, **link = &held;
 
-	while ((q = held)) {
-		held = q->next;
-		if (!q->done)
+	while ((q = *link)) {
+		if (!(q->kind & kinds)) {
+			link = &q->next;
+			continue;
+		}
+		*link = q->next;
+		nr_held--;
+		if (fall)
+			lose(q->d);
+		else if (!q->done)
 			perform(q, false);
-		answer(q, 0);
+		answer(q, fall ? EIO : 0);
 	}
-	held_end = &held;
-	nr_held = 0;
+	held_end = link;
 }
 
 static void copies(bool thaw)
@@ -497,7 +504,11 @@ static void command(const char *line)
 		snprintf(text, sizeof(text), "%u", nr_held);
 		said = text;
 	} else if (!strcmp(line, "go")) {
-		release();
+		release(READ | WRITE | FLUSH, false);
+	} else if (!strncmp(line, "go ", 3)) {
+		release(kinds_of(line + 3), false);
+	} else if (!strcmp(line, "fall")) {
+		release(READ | WRITE | FLUSH, true);
 	} else if (sscanf(line, "counts %u", &disk) == 1 && disk < (unsigned int)nr_disks) {
 		snprintf(text, sizeof(text), "%lu %lu %lu", disks[disk].counts[0],
 			 disks[disk].counts[1], disks[disk].counts[2]);

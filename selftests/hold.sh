@@ -34,7 +34,7 @@ go() {
 	disks go
 }
 
-# beside NAME COMMAND...: in the background; ended NAME and went_well NAME tell of it.
+# beside NAME COMMAND...: in the background; ended NAME, went_well NAME and failed NAME tell of it.
 beside() {
 	rm -f "/tmp/$1.rc"
 	{
@@ -47,6 +47,12 @@ went_well() {
 	wait_for 60 ended "$1" || return
 	cat "/tmp/$1.said"
 	[ "$(cat "/tmp/$1.rc")" = 0 ]
+}
+# failed NAME: it ends, and not well.
+failed() {
+	wait_for 60 ended "$1" || return
+	cat "/tmp/$1.said"
+	[ "$(cat "/tmp/$1.rc")" != 0 ]
 }
 
 all_well() {
