@@ -338,8 +338,8 @@ static int make_device(struct attach *a, unsigned int number, enum kind kind, u3
 }
 
 /*
- * Somebody else's device may have one of our names.  One of ours has no table, or it
- * had been found in sysfs: whoever made it was killed then (R12).
+ * Somebody else's device may have one of our names.  One of ours is what has been left
+ * since the look at all of them: whoever made it was killed then (R12).
  */
 static int check_device_name(struct attach *a, unsigned int number, enum kind kind)
 {

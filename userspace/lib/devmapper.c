@@ -2,6 +2,8 @@
 /* Devices of device mapper, through libdevmapper. */
 #include <dirent.h>
 #include <errno.h>
+#include <linux/dm-ioctl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ipc.h>
@@ -65,49 +67,127 @@ static int compare(const void *a, const void *b)
 		      ((const struct dmrl_dm_device *)b)->name);
 }
 
-/*
- * Our devices, of one system or of all if @uuid is NULL.  From sysfs, which
- * ordinary users may read.
- */
-int dmrl_dm_list(struct dmreplica *ctx, const u8 *uuid, struct dmrl_dm_device **list, size_t *nr)
+static struct dmrl_dm_device *add_device(struct dmrl_list *list, const char *uuid)
 {
-	struct dmrl_list found = { .size = sizeof(struct dmrl_dm_device) };
-	char prefix[64] = "DMREPLICA-", text[DMREPLICA_UUID_TEXT];
+	struct dmrl_dm_device *device = dmrl_list_add(list);
+
+	if (device)
+		snprintf(device->uuid, sizeof(device->uuid), "%.*s",
+			 (int)sizeof(device->uuid) - 1, uuid);
+	return device;
+}
+
+/*
+ * One question to device mapper instead of three to sysfs for each device of the host.
+ * What follows a name in its answer is described in linux/dm-ioctl.h; libdevmapper has
+ * no function for it before 1.02.187.  Devices without a table are there, too.
+ *
+ * Return: 0, or 1 if it cannot be told so: only root may ask, and it needs version 4.45
+ * of the interface.  -1: no memory.
+ */
+static int list_by_ioctl(struct dmreplica *ctx, const char *prefix, struct dmrl_list *found)
+{
+	const char *extra, *uuid;
+	struct dmrl_dm_device *device;
+	struct dm_task *task;
+	struct dm_names *n;
+	u32 flags;
+	int ret = 1;
+
+	if (geteuid())
+		return 1;
+	dmrl_dm_begin(ctx);
+	task = dm_task_create(DM_DEVICE_LIST);
+	if (!task)
+		return 1;
+	if (!dm_task_run(task))
+		goto out;
+	n = dm_task_get_names(task);
+	ret = 0;
+	if (!n || !n->dev)
+		goto out;
+	for (;; n = (struct dm_names *)((char *)n + n->next)) {
+		extra = n->name + strlen(n->name) + 1;
+		extra += -(uintptr_t)extra & 7;
+		memcpy(&flags, extra + sizeof(u32), sizeof(flags));
+		if (!(flags & (DM_NAME_LIST_FLAG_HAS_UUID | DM_NAME_LIST_FLAG_DOESNT_HAVE_UUID))) {
+			found->nr = 0;
+			ret = 1;
+			break;
+		}
+		uuid = extra + 2 * sizeof(u32);
+		if ((flags & DM_NAME_LIST_FLAG_HAS_UUID) && !strncmp(uuid, prefix, strlen(prefix))) {
+			device = add_device(found, uuid);
+			if (!device) {
+				ret = -1;
+				break;
+			}
+			snprintf(device->name, sizeof(device->name), "%s", n->name);
+			device->major = major(n->dev);
+			device->minor = minor(n->dev);
+		}
+		if (!n->next)
+			break;
+	}
+out:
+	dm_task_destroy(task);
+	return ret;
+}
+
+/* Ordinary users may read sysfs.  Return: 0, or -1 for want of memory. */
+static int list_by_sysfs(const char *prefix, struct dmrl_list *found)
+{
 	char path[300], dm_uuid[132], buf[160];
 	struct dmrl_dm_device *device;
 	struct dirent *de;
 	DIR *dir;
+	int ret = 0;
 
-	*list = NULL;
-	*nr = 0;
-	if (uuid)
-		snprintf(prefix, sizeof(prefix), "DMREPLICA-%s-", dmreplica_uuid_text(uuid, text));
 	dir = opendir("/sys/block");
 	if (!dir)
 		return 0;
-	while ((de = readdir(dir))) {
+	while (!ret && (de = readdir(dir))) {
 		if (strncmp(de->d_name, "dm-", 3))
 			continue;
 		snprintf(path, sizeof(path), "/sys/block/%.200s/dm/uuid", de->d_name);
 		if (dmrl_sysfs_read(path, dm_uuid, sizeof(dm_uuid)) ||
 		    strncmp(dm_uuid, prefix, strlen(prefix)))
 			continue;
-		device = dmrl_list_add(&found);
+		device = add_device(found, dm_uuid);
 		if (!device) {
-			closedir(dir);
-			free(found.items);
-			return dmrl_no_memory(ctx);
+			ret = -1;
+			continue;
 		}
-		memcpy(device->uuid, dm_uuid, sizeof(device->uuid));
 		snprintf(path, sizeof(path), "/sys/block/%.200s/dm/name", de->d_name);
 		if (!dmrl_sysfs_read(path, buf, sizeof(buf)))
 			snprintf(device->name, sizeof(device->name), "%.127s", buf);
 		snprintf(path, sizeof(path), "/sys/block/%.200s/dev", de->d_name);
 		if (dmrl_sysfs_read(path, buf, sizeof(buf)) ||
 		    sscanf(buf, "%u:%u", &device->major, &device->minor) != 2)
-			found.nr--;	/* gone meanwhile */
+			found->nr--;	/* gone meanwhile */
 	}
 	closedir(dir);
+	return ret;
+}
+
+/* Our devices, of one system or of all if @uuid is NULL, by name. */
+int dmrl_dm_list(struct dmreplica *ctx, const u8 *uuid, struct dmrl_dm_device **list, size_t *nr)
+{
+	struct dmrl_list found = { .size = sizeof(struct dmrl_dm_device) };
+	char prefix[64] = "DMREPLICA-", text[DMREPLICA_UUID_TEXT];
+	int ret;
+
+	*list = NULL;
+	*nr = 0;
+	if (uuid)
+		snprintf(prefix, sizeof(prefix), "DMREPLICA-%s-", dmreplica_uuid_text(uuid, text));
+	ret = list_by_ioctl(ctx, prefix, &found);
+	if (ret > 0)
+		ret = list_by_sysfs(prefix, &found);
+	if (ret) {
+		free(found.items);
+		return dmrl_no_memory(ctx);
+	}
 	if (found.nr)
 		qsort(found.items, found.nr, found.size, compare);
 	*list = found.items;

@@ -12,6 +12,9 @@
 
 #include "private.h"
 
+/* A bit of "flags" in /proc/PID/stat: linux/sched.h; ps and systemd go by it, too. */
+#define PF_KTHREAD	0x00200000
+
 struct scan {
 	const dev_t *devs;
 	unsigned int nr_devs;
@@ -200,8 +203,50 @@ static bool new_namespace(struct scan *scan, pid_t pid)
 	return true;
 }
 
+static int compare_pids(const void *a, const void *b)
+{
+	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * Kernel threads have no files, and a host with a thousand systems has thousands of
+ * them: each device of device mapper brings its own.  All are children of process 2,
+ * unless that is another one in a PID namespace.  One that is missing in this list only
+ * costs its look.
+ */
+static void list_kernel_threads(struct dmrl_list *pids)
+{
+	unsigned int flags = 0, pid;
+	char stat[512], *end;
+	pid_t *item;
+	FILE *f;
+
+	/* pid (comm) state ppid pgrp session tty tpgid flags: proc(5) */
+	if (dmrl_sysfs_read("/proc/2/stat", stat, sizeof(stat)))
+		return;
+	end = strrchr(stat, ')');
+	if (!end || sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1 ||
+	    !(flags & PF_KTHREAD))
+		return;
+	f = fopen("/proc/2/task/2/children", "re");
+	if (!f)
+		return;
+	while (fscanf(f, "%u", &pid) == 1) {
+		item = dmrl_list_add(pids);
+		if (!item)
+			break;
+		*item = pid;
+	}
+	fclose(f);
+	if (pids->nr)
+		qsort(pids->items, pids->nr, pids->size, compare_pids);
+}
+
 static void scan_processes(struct scan *scan)
 {
+	struct dmrl_list threads = { .size = sizeof(pid_t) };
 	pid_t self = getpid(), pid;
 	struct dirent *de;
 	DIR *dir;
@@ -211,17 +256,20 @@ static void scan_processes(struct scan *scan)
 	dir = opendir("/proc");
 	if (!dir)
 		return;
+	list_kernel_threads(&threads);
 	while ((de = readdir(dir))) {
 		if (!isdigit(de->d_name[0]))
 			continue;
 		pid = atoi(de->d_name);
-		if (pid == self)
+		if (pid == self || (threads.nr && bsearch(&pid, threads.items, threads.nr,
+							  threads.size, compare_pids)))
 			continue;
 		scan_fds(scan, pid);
 		if (new_namespace(scan, pid))
 			scan_mounts(scan, pid, true);
 	}
 	closedir(dir);
+	free(threads.items);
 }
 
 static void scan_swaps(struct scan *scan)
