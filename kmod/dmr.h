@@ -155,6 +155,7 @@ struct dmr_target {
 	struct dm_dev *replica;		/* failover targets: the device they hang on */
 	bool bound;
 	bool takeover;
+	unsigned long suspend_began;	/* jiffies, until it is resumed; 0: it runs */
 	u8 host[16];
 	struct list_head replicas;	/* registry: replica targets by their own devt */
 	dev_t own_dev;
@@ -391,6 +392,43 @@ int dmr_rw_sectors(struct dmr_system *sys, struct block_device *bdev, u64 sector
 int dmr_home_flush(struct dmr_disk *disk);
 int dmr_home_flush_for_op(struct dmr_disk *disk);
 void dmr_home_written(struct dmr_disk *disk, enum dmr_kind kind, int flush_errors);
+
+/**
+ * dmr_flush_failed_lately() - may dm still have the write that was behind that flush?
+ * @t: the target.
+ * @failed: when a flush failed, from flush_failed[].
+ *
+ * What dm keeps back while it suspends comes when that has ended: time stands still.
+ */
+static inline bool dmr_flush_failed_lately(const struct dmr_target *t, unsigned long failed)
+{
+	unsigned long began = smp_load_acquire(&t->suspend_began);
+
+	return time_before(began ?: jiffies, failed + DMR_FLUSH_FAILED);
+}
+
+/**
+ * dmr_flush_failed_renew() - the suspend has ended, and what dm has kept back comes now
+ * @t: a target that has its disk.
+ */
+static inline void dmr_flush_failed_renew(struct dmr_target *t)
+{
+	if (READ_ONCE(t->disk->flush_failed[t->kind]))
+		WRITE_ONCE(t->disk->flush_failed[t->kind], jiffies ?: 1);
+	smp_store_release(&t->suspend_began, 0);	/* the mark is new before time goes on */
+}
+
+/**
+ * dmr_flush_failed_expire() - forget a flush that failed long ago
+ * @t: a target that has its disk, while a suspend is on its way.
+ */
+static inline void dmr_flush_failed_expire(struct dmr_target *t)
+{
+	unsigned long failed = READ_ONCE(t->disk->flush_failed[t->kind]);
+
+	if (failed && !dmr_flush_failed_lately(t, failed))
+		cmpxchg(&t->disk->flush_failed[t->kind], failed, 0);
+}
 
 /*
  * Does a write with FUA concern this device's medium only?  Where it has none the kernel

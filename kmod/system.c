@@ -700,9 +700,7 @@ int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t)
 	}
 	t->disk = disk;
 	t->bound = true;
-	/* R2: see dmr_system_unbind(); whatever the table, the write comes now. */
-	if (READ_ONCE(disk->flush_failed[t->kind]))
-		WRITE_ONCE(disk->flush_failed[t->kind], jiffies ?: 1);
+	dmr_flush_failed_renew(t);	/* R2: whatever the table, the write comes now */
 	sys->nr_bound++;
 	mutex_lock(&sys->sb_mutex);
 	disk->target[t->kind] = t;
@@ -734,17 +732,13 @@ out:
 void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t)
 {
 	struct dmr_disk *disk = t->disk;
-	unsigned long failed;
 	u32 i;
 
 	mutex_lock(&sys->op_mutex);
 	if (!t->bound)
 		goto out;
 	t->bound = false;
-	/* R2: of a flush that failed just now dm may hold the write until after the rest. */
-	failed = READ_ONCE(disk->flush_failed[t->kind]);
-	if (failed && time_after_eq(jiffies, failed + DMR_FLUSH_FAILED))
-		cmpxchg(&disk->flush_failed[t->kind], failed, 0);
+	dmr_flush_failed_expire(t);
 	if (t->kind == DMR_REPLICA) {
 		mutex_lock(&sys->home_mutex);	/* no batch is on its way home any more */
 		disk->movable = false;

@@ -256,6 +256,24 @@ static int dmr_target_preresume(struct dm_target *ti)
 	return dmr_system_bind(t->sys, t);
 }
 
+static void dmr_target_presuspend(struct dm_target *ti)
+{
+	struct dmr_target *t = ti->private;
+
+	WRITE_ONCE(t->suspend_began, jiffies ?: 1);
+}
+
+/* The suspend came to nothing: what dm has kept back goes on without a resume. */
+static void dmr_target_presuspend_undo(struct dm_target *ti)
+{
+	struct dmr_target *t = ti->private;
+
+	if (t->bound) {
+		dmr_flush_failed_expire(t);
+		dmr_flush_failed_renew(t);
+	}
+}
+
 static void dmr_target_postsuspend(struct dm_target *ti)
 {
 	struct dmr_target *t = ti->private;
@@ -359,6 +377,8 @@ static struct target_type replica_target = {
 	.map = dmr_target_map,
 	.end_io = dmr_target_end_io,
 	.preresume = dmr_target_preresume,
+	.presuspend = dmr_target_presuspend,
+	.presuspend_undo = dmr_target_presuspend_undo,
 	.postsuspend = dmr_target_postsuspend,
 	.status = dmr_target_status,
 	.iterate_devices = dmr_target_iterate,
@@ -375,6 +395,8 @@ static struct target_type failover_target = {
 	.map = dmr_target_map,
 	.end_io = dmr_target_end_io,
 	.preresume = dmr_target_preresume,
+	.presuspend = dmr_target_presuspend,
+	.presuspend_undo = dmr_target_presuspend_undo,
 	.postsuspend = dmr_target_postsuspend,
 	.status = dmr_target_status,
 	.iterate_devices = dmr_target_iterate,

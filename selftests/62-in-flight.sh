@@ -206,7 +206,9 @@ r failover k >/dev/null || die "cannot fail over"
 r commit k --yes >/dev/null || die "cannot commit"
 live=/dev/mapper/k-vda	# which writes straight home now
 mkdir -p /run/fs
-# The write behind the flush is dm's until the device is resumed, with whatever table.
+# The write behind the flush is dm's until the device is resumed, with whatever table, and
+# however long it takes others to end before it is suspended.
+suspending() { grep -qs dm_wait_for_completion /proc/[0-9]*/stack; }
 for table in same new; do
 	"$io" $live f	# may have to tell of what the last one has lost
 	wait_for 20 "$io" $live "d:$live" w:0:4K:1 || die "no FUA"
@@ -214,15 +216,22 @@ for table in same new; do
 	mount -o noinit_itable $live /run/fs || die "cannot mount"
 	sync -f /run/fs || die "cannot sync"
 	disks on 3 f 0 0 hold 1
+	disks on 3 r 6144 8192 hold 1
 	beside journal dd if=/dev/zero of=/run/fs/file bs=4K count=4 conv=fsync status=none
 	await_held 1
+	beside reader "$io" $live r:7M:4K
+	await_held 2
 	beside suspend dmsetup suspend --noflush --nolockfs k-vda
+	wait_for 60 suspending || die "it does not suspend"
 	check "$table table: suspending waits for the flush" still_out suspend
 	disks off
-	disks fall
+	disks fall f
+	[ $table = same ] || sleep 7	# longer than a mark that is not kept would last
+	disks go
 	went_well suspend || die "dmsetup"
+	went_well reader || die "cannot read"
 	[ $table = same ] || dmsetup table k-vda | dmsetup load k-vda || die "dmsetup"
-	sleep 7		# longer than a mark that is not kept would last
+	sleep 7
 	dmsetup resume k-vda || die "dmsetup"
 	check "$table table: and the journal does not commit" failed journal
 	umount /run/fs || die "cannot unmount"

@@ -28,7 +28,7 @@
  *	off		no rule any more
  *	held		how many requests are kept back
  *	go [KINDS]	do and answer what is kept back (of these kinds), in the order it came
- *	fall		answer what is kept back with errors, and lose what was not flushed
+ *	fall [KINDS]	answer that with errors, and lose what its disks have not flushed
  *	counts DISK	reads, writes and flushes so far
  *	freeze		remember what the disks would hold if the power failed now, and
  *			nothing that was not flushed survived
@@ -509,6 +509,8 @@ static void command(const char *line)
 		release(kinds_of(line + 3), false);
 	} else if (!strcmp(line, "fall")) {
 		release(READ | WRITE | FLUSH, true);
+	} else if (!strncmp(line, "fall ", 5)) {
+		release(kinds_of(line + 5), true);
 	} else if (sscanf(line, "counts %u", &disk) == 1 && disk < (unsigned int)nr_disks) {
 		snprintf(text, sizeof(text), "%lu %lu %lu", disks[disk].counts[0],
 			 disks[disk].counts[1], disks[disk].counts[2]);
