@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 load_module "$@"
-ktap_plan 21
+ktap_plan 28
 
 live=/dev/mapper/u-vda
 rep=/dev/mapper/u-vda-replica
@@ -54,7 +54,29 @@ check "detach when nobody holds it" r detach u
 is "no device is left" "$(devices)" 0
 check "attach again" r attach u
 check "both views are as they were" "$io" $live c:1M:64K:7 c:2M:64K:9 o:$rep c:1M:64K:8
+
+# R12: what an attach that was killed may leave, a device that never got a table.  Another
+# device has a name that device mapper has to write in another way.
+uuid=$(field u uuid)
+rest() { dmsetup create u-vda --notable --uuid "DMREPLICA-$uuid-vda-live" || die "dmsetup"; }
+dmsetup create "so far" --notable || die "dmsetup"
+dmsetup remove u-vda || die "dmsetup"
+rest
+holder $rep
+refused "detach of a system with such a device while another is open" 32774 \
+	"$rep is open for writing in process $held \(helper-io\)" r detach u
+is "removes none" "$(devices)" 6
+let_go
 check "detach again" r detach u
+is "no device is left" "$(devices)" 0
+rest
+check "detach when only such a device is left" r detach u
+is "it is gone" "$(devices)" 0
+rest
+check "attach makes a new one of it" r attach u
+check "both views are as they were" "$io" $live c:1M:64K:7 c:2M:64K:9 o:$rep c:1M:64K:8
+dmsetup remove "so far" || die "dmsetup"
+r detach u >/dev/null || die "cannot detach"
 
 # Twenty times.  The first ones fill caches that stay.
 cycle() {
@@ -79,7 +101,9 @@ check "20 cycles of attach and detach" cycles 20
 read -r slab2 vm2 <<<"$(used)"
 diag "after 20 cycles: slab $slab -> $slab2 KiB, vmalloc $vm -> $vm2 KiB"
 # One superblock buffer of 64 KiB forgotten per cycle would be 1280 KiB.
-if [ $((slab2 - slab)) -lt 800 ] && [ $((vm2 - vm)) -lt 320 ]; then
+if [ -e /sys/kernel/debug/kmemleak ]; then
+	skip "no growth of note" "KASAN keeps what is freed for a while; kmemleak looks instead"
+elif [ $((slab2 - slab)) -lt 800 ] && [ $((vm2 - vm)) -lt 320 ]; then
 	ok "no growth of note"
 else
 	not_ok "no growth of note"

@@ -465,21 +465,32 @@ static bool same_disk(const struct dmrl_dm_device *a, const struct dmrl_dm_devic
 static int find_busy(struct dmreplica *ctx, const struct dmrl_dm_device *list, size_t nr,
 		     bool *busy, bool *any)
 {
-	int count, err;
+	int *count = calloc(nr, sizeof(*count)), err, code = 0;
 	size_t i, j;
+	bool table;
 
 	*any = false;
-	for (i = 0; i < nr; i++) {
-		if (dmrl_dm_open_count(ctx, list[i].name, &count, &err))
-			return dmrl_fail_errno(ctx, err, "cannot look at device %s", list[i].name);
-		/* our failover devices hold their replica device, once each */
-		if (kind_of(&list[i]) == REPLICA)
-			for (j = 0; j < nr; j++)
-				count -= j != i && same_disk(&list[i], &list[j]);
-		busy[i] = count > 0;
+	if (!count)
+		return dmrl_no_memory(ctx);
+	for (i = 0; i < nr && !code; i++) {
+		int open;
+
+		if (dmrl_dm_open_count(ctx, list[i].name, &open, &table, &err)) {
+			code = dmrl_fail_errno(ctx, err, "cannot look at device %s", list[i].name);
+			break;
+		}
+		count[i] += open;
+		/* our failover devices hold their replica device, once each, by their tables */
+		for (j = 0; table && kind_of(&list[i]) != REPLICA && j < nr; j++)
+			if (kind_of(&list[j]) == REPLICA && same_disk(&list[i], &list[j]))
+				count[j]--;
+	}
+	for (i = 0; i < nr && !code; i++) {
+		busy[i] = count[i] > 0;
 		*any |= busy[i];
 	}
-	return 0;
+	free(count);
+	return code;
 }
 
 static int check_closed(struct dmreplica *ctx, const char *name,

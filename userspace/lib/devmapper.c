@@ -82,6 +82,11 @@ static struct dmrl_dm_device *add_device(struct dmrl_list *list, const char *uui
  * What follows a name in its answer is described in linux/dm-ioctl.h; libdevmapper has
  * no function for it before 1.02.187.  Devices without a table are there, too.
  *
+ * The kernel names UUIDs only to who has set DM_UUID_FLAG, which libdevmapper does for a
+ * new UUID, whatever it is.  A UUID in the question is a prefix to choose by.  Names of
+ * others, which libdevmapper rewrites in place so that what follows cannot be found any
+ * more, are not in the answer then.
+ *
  * Return: 0, or 1 if it cannot be told so: only root may ask, and it needs version 4.45
  * of the interface.  -1: no memory.
  */
@@ -94,13 +99,15 @@ static int list_by_ioctl(struct dmreplica *ctx, const char *prefix, struct dmrl_
 	u32 flags;
 	int ret = 1;
 
-	if (geteuid())
+	/* libdevmapper would make the node of a driver that is not there */
+	if (geteuid() || access("/sys/class/misc/device-mapper", F_OK))
 		return 1;
 	dmrl_dm_begin(ctx);
 	task = dm_task_create(DM_DEVICE_LIST);
 	if (!task)
 		return 1;
-	if (!dm_task_run(task))
+	if (!dm_task_set_newuuid(task, " ") || !dm_task_set_uuid(task, prefix) ||
+	    !dm_task_run(task))
 		goto out;
 	n = dm_task_get_names(task);
 	ret = 0;
@@ -278,7 +285,8 @@ int dmrl_dm_uuid(struct dmreplica *ctx, const char *name, char *uuid, size_t siz
 	return ret;
 }
 
-int dmrl_dm_open_count(struct dmreplica *ctx, const char *name, int *count, int *err)
+/* How often is it open, and does it have a table, also one that is not resumed yet? */
+int dmrl_dm_open_count(struct dmreplica *ctx, const char *name, int *count, bool *table, int *err)
 {
 	struct dm_task *task;
 	struct dm_info info;
@@ -295,8 +303,10 @@ int dmrl_dm_open_count(struct dmreplica *ctx, const char *name, int *count, int 
 			*err = ENXIO;
 			ret = -1;
 		}
-		if (!ret)
+		if (!ret) {
 			*count = info.open_count;
+			*table = info.live_table || info.inactive_table;
+		}
 	}
 	dm_task_destroy(task);
 	return ret;

@@ -214,7 +214,7 @@ static int compare_pids(const void *a, const void *b)
  * Kernel threads have no files, and a host with a thousand systems has thousands of
  * them: each device of device mapper brings its own.  All are children of process 2,
  * unless that is another one in a PID namespace.  One that is missing in this list only
- * costs its look.
+ * costs its look.  Not all of its children are such threads: see is_kernel_thread().
  */
 static void list_kernel_threads(struct dmrl_list *pids)
 {
@@ -244,6 +244,18 @@ static void list_kernel_threads(struct dmrl_list *pids)
 		qsort(pids->items, pids->nr, pids->size, compare_pids);
 }
 
+/* Programs that the kernel starts, for core_pattern say, are children of process 2, too. */
+static bool is_kernel_thread(const struct dmrl_list *threads, pid_t pid)
+{
+	char path[64], exe[8];
+
+	if (!threads->nr ||
+	    !bsearch(&pid, threads->items, threads->nr, threads->size, compare_pids))
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	return readlink(path, exe, sizeof(exe)) < 0 && errno == ENOENT;
+}
+
 static void scan_processes(struct scan *scan)
 {
 	struct dmrl_list threads = { .size = sizeof(pid_t) };
@@ -261,8 +273,7 @@ static void scan_processes(struct scan *scan)
 		if (!isdigit(de->d_name[0]))
 			continue;
 		pid = atoi(de->d_name);
-		if (pid == self || (threads.nr && bsearch(&pid, threads.items, threads.nr,
-							  threads.size, compare_pids)))
+		if (pid == self || is_kernel_thread(&threads, pid))
 			continue;
 		scan_fds(scan, pid);
 		if (new_namespace(scan, pid))

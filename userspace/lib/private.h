@@ -121,7 +121,7 @@ int dmrl_dm_create(struct dmreplica *ctx, const char *name, const char *uuid, u6
 		   const char *target, const char *params, u32 *cookie, dev_t *dev, int *err);
 int dmrl_dm_remove(struct dmreplica *ctx, const char *name, u32 *cookie, int *err);
 int dmrl_dm_uuid(struct dmreplica *ctx, const char *name, char *uuid, size_t size);
-int dmrl_dm_open_count(struct dmreplica *ctx, const char *name, int *count, int *err);
+int dmrl_dm_open_count(struct dmreplica *ctx, const char *name, int *count, bool *table, int *err);
 bool dmrl_dm_has_target(struct dmreplica *ctx, const char *target, char *version,
 			size_t size);
 void dmrl_dm_settle(struct dmreplica *ctx, u32 *cookie);
