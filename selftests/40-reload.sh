@@ -4,6 +4,7 @@
 # to: status and table in all forms, suspend and resume, also of all devices, tables
 # loaded again, wrong tables, devices removed.  Nothing of it loses a write, moves
 # the state, or leaves a device that cannot be used again.
+# debug: skip 80-load does the same to the devices, in random order
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 ktap_plan 68

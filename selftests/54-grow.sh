@@ -4,6 +4,7 @@
 # policy that gives up old points, and growing it under I/O.
 # kernel: 6.12
 # vm: --disk g=512M
+# debug: skip 62-in-flight, 76-faulty and 78-every-alloc grow stores there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
