@@ -92,6 +92,7 @@ static struct dmrl_dm_device *add_device(struct dmrl_list *list, const char *uui
  */
 static int list_by_ioctl(struct dmreplica *ctx, const char *prefix, struct dmrl_list *found)
 {
+	static const char asked[] = "DMREPLICA-";
 	const char *extra, *uuid;
 	struct dmrl_dm_device *device;
 	struct dm_task *task;
@@ -106,12 +107,13 @@ static int list_by_ioctl(struct dmreplica *ctx, const char *prefix, struct dmrl_
 	task = dm_task_create(DM_DEVICE_LIST);
 	if (!task)
 		return 1;
-	if (!dm_task_set_newuuid(task, " ") || !dm_task_set_uuid(task, prefix) ||
+	if (!dm_task_set_newuuid(task, asked) || !dm_task_set_uuid(task, prefix) ||
 	    !dm_task_run(task))
 		goto out;
 	n = dm_task_get_names(task);
 	ret = 0;
-	if (!n || !n->dev)
+	/* with none to tell of the kernel writes nothing, and the question stands there still */
+	if (!n || !n->dev || !memcmp(&n->dev, asked, sizeof(n->dev)))
 		goto out;
 	for (;; n = (struct dm_names *)((char *)n + n->next)) {
 		extra = n->name + strlen(n->name) + 1;
