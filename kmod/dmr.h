@@ -39,6 +39,7 @@
 #define DMR_ZERO_MAX		64		/* chunks one write-zeroes may cover (bounded) */
 #define DMR_COMMIT_PERIOD	HZ
 #define DMR_FLUSH_FAILED	(5 * HZ)	/* FUA fails for so long after a flush that did */
+#define DMR_FLUSH_RESUMED	(60 * HZ)	/* and after dm has gone on with what it kept */
 #define DMR_DRAIN_MS		10000		/* default time limit of an operation's drain */
 #define DMR_LOCK_MS		5000		/* and of taking every disk's open_mutex */
 #define DMR_WAIT_MS		500		/* for openers, unless the caller says how long */
@@ -135,6 +136,7 @@ struct dmr_disk {
 	atomic_t home_lost[DMR_KINDS];	/* how often what they wrote may have been lost */
 	unsigned int told[DMR_KINDS];	/* the same, when a flush of theirs has said so */
 	unsigned long flush_failed[DMR_KINDS];	/* when one did last, jiffies; 0 if none has */
+	u64 diskseq[DMR_KINDS];		/* of the device that this is told of */
 	atomic_t op_lost;		/* and an operation has not said so yet */
 	struct mutex flush_mutex;	/* until that flush has ended; a leaf */
 	atomic_t flush_errors;		/* flushes that failed, whoever asked for them */
@@ -408,13 +410,17 @@ static inline bool dmr_flush_failed_lately(const struct dmr_target *t, unsigned 
 }
 
 /**
- * dmr_flush_failed_renew() - the suspend has ended, and what dm has kept back comes now
+ * dmr_flush_failed_renew() - the suspend has ended, and dm goes on with what it kept back
  * @t: a target that has its disk.
+ *
+ * A journal's write comes in its turn, behind what the page cache has sent meanwhile.
  */
 static inline void dmr_flush_failed_renew(struct dmr_target *t)
 {
+	unsigned long until = jiffies + DMR_FLUSH_RESUMED - DMR_FLUSH_FAILED;
+
 	if (READ_ONCE(t->disk->flush_failed[t->kind]))
-		WRITE_ONCE(t->disk->flush_failed[t->kind], jiffies ?: 1);
+		WRITE_ONCE(t->disk->flush_failed[t->kind], until ?: 1);
 	smp_store_release(&t->suspend_began, 0);	/* the mark is new before time goes on */
 }
 

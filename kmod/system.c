@@ -700,7 +700,10 @@ int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t)
 	}
 	t->disk = disk;
 	t->bound = true;
-	dmr_flush_failed_renew(t);	/* R2: whatever the table, the write comes now */
+	/* R2: what dm may have kept behind a flush went with its device. */
+	if (disk->diskseq[t->kind] != gd->diskseq)
+		WRITE_ONCE(disk->flush_failed[t->kind], 0);
+	disk->diskseq[t->kind] = gd->diskseq;
 	sys->nr_bound++;
 	mutex_lock(&sys->sb_mutex);
 	disk->target[t->kind] = t;

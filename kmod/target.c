@@ -256,6 +256,12 @@ static int dmr_target_preresume(struct dm_target *ti)
 	return dmr_system_bind(t->sys, t);
 }
 
+/* Nothing that waits: what dm has kept back comes next, whatever the table (R2). */
+static void dmr_target_resume(struct dm_target *ti)
+{
+	dmr_flush_failed_renew(ti->private);
+}
+
 static void dmr_target_presuspend(struct dm_target *ti)
 {
 	struct dmr_target *t = ti->private;
@@ -377,6 +383,7 @@ static struct target_type replica_target = {
 	.map = dmr_target_map,
 	.end_io = dmr_target_end_io,
 	.preresume = dmr_target_preresume,
+	.resume = dmr_target_resume,
 	.presuspend = dmr_target_presuspend,
 	.presuspend_undo = dmr_target_presuspend_undo,
 	.postsuspend = dmr_target_postsuspend,
@@ -395,6 +402,7 @@ static struct target_type failover_target = {
 	.map = dmr_target_map,
 	.end_io = dmr_target_end_io,
 	.preresume = dmr_target_preresume,
+	.resume = dmr_target_resume,
 	.presuspend = dmr_target_presuspend,
 	.presuspend_undo = dmr_target_presuspend_undo,
 	.postsuspend = dmr_target_postsuspend,

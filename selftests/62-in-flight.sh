@@ -10,7 +10,7 @@
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
 
-ktap_plan 51
+ktap_plan 56
 load_module
 hold_disks 10 8 96 16
 make_system i /dev/nbd0 vda=/dev/nbd1 -- --chunk-size 16K
@@ -210,9 +210,10 @@ mkdir -p /run/fs
 # The write behind the flush is dm's until the device is resumed, with whatever table, and
 # however long it takes others to end before it is suspended.
 suspending() { grep -qs dm_wait_for_completion /proc/[0-9]*/stack; }
-for table in same new; do
-	"$io" $live f	# may have to tell of what the last one has lost
-	wait_for 20 "$io" $live "d:$live" w:0:4K:1 || die "no FUA"
+for how in "same table" "new table" interrupted; do
+	# A new device owes nothing to what the last one has lost.
+	{ r detach k && r attach k; } >/dev/null || die "cannot attach"
+	check "$how: a new device has FUA at once" "$io" $live "d:$live" w:0:4K:1
 	mkfs.ext4 -q -b 1024 -J size=1 -O ^metadata_csum $live || die "mkfs.ext4"
 	mount -o noinit_itable $live /run/fs || die "cannot mount"
 	sync -f /run/fs || die "cannot sync"
@@ -224,17 +225,23 @@ for table in same new; do
 	await_held 2
 	beside suspend dmsetup suspend --noflush --nolockfs k-vda
 	wait_for 60 suspending || die "it does not suspend"
-	check "$table table: suspending waits for the flush" still_out suspend
+	check "$how: suspending waits for the flush" still_out suspend
 	disks off
 	disks fall f
-	[ $table = same ] || sleep 7	# longer than a mark that is not kept would last
+	[ "$how" = "same table" ] || sleep 7	# longer than a mark that is not kept would last
+	if [ "$how" = interrupted ]; then
+		pkill -x dmsetup || die "it does not suspend"
+		failed suspend || die "dmsetup"
+	else
+		disks go
+		went_well suspend || die "dmsetup"
+		[ "$how" = "same table" ] || dmsetup table k-vda | dmsetup load k-vda || die "dmsetup"
+		sleep 7
+		dmsetup resume k-vda || die "dmsetup"
+	fi
+	check "$how: the journal does not commit" failed journal
 	disks go
-	went_well suspend || die "dmsetup"
 	went_well reader || die "cannot read"
-	[ $table = same ] || dmsetup table k-vda | dmsetup load k-vda || die "dmsetup"
-	sleep 7
-	dmsetup resume k-vda || die "dmsetup"
-	check "$table table: and the journal does not commit" failed journal
 	umount /run/fs || die "cannot unmount"
 done
 
