@@ -83,16 +83,19 @@ static struct dmrl_dm_device *add_device(struct dmrl_list *list, const char *uui
  * no function for it before 1.02.187.  Devices without a table are there, too.
  *
  * The kernel names UUIDs only to who has set DM_UUID_FLAG, which libdevmapper does for a
- * new UUID, whatever it is.  A UUID in the question is a prefix to choose by.  Names of
- * others, which libdevmapper rewrites in place so that what follows cannot be found any
- * more, are not in the answer then.
+ * new UUID, whatever it is.  A UUID in the question is a prefix to choose by.  Names are
+ * left as they are: libdevmapper would rewrite them in place, and what follows could not be
+ * found any more.  If there is nothing to tell of the kernel writes nothing, and the new
+ * UUID stands where a list would begin, which libdevmapper walks along: eight bytes of it
+ * are the first device's number, and the offset to the next one is zero.
  *
  * Return: 0, or 1 if it cannot be told so: only root may ask, and it needs version 4.45
  * of the interface.  -1: no memory.
  */
 static int list_by_ioctl(struct dmreplica *ctx, const char *prefix, struct dmrl_list *found)
 {
-	static const char asked[] = "DMREPLICA-";
+	static const char asked[8] = "DMREPLI";
+	dm_string_mangling_t mode = dm_get_name_mangling_mode();
 	const char *extra, *uuid;
 	struct dmrl_dm_device *device;
 	struct dm_task *task;
@@ -104,15 +107,15 @@ static int list_by_ioctl(struct dmreplica *ctx, const char *prefix, struct dmrl_
 	if (geteuid() || access("/sys/class/misc/device-mapper", F_OK))
 		return 1;
 	dmrl_dm_begin(ctx);
+	dm_set_name_mangling_mode(DM_STRING_MANGLING_NONE);
 	task = dm_task_create(DM_DEVICE_LIST);
 	if (!task)
-		return 1;
+		goto out;
 	if (!dm_task_set_newuuid(task, asked) || !dm_task_set_uuid(task, prefix) ||
 	    !dm_task_run(task))
 		goto out;
 	n = dm_task_get_names(task);
 	ret = 0;
-	/* with none to tell of the kernel writes nothing, and the question stands there still */
 	if (!n || !n->dev || !memcmp(&n->dev, asked, sizeof(n->dev)))
 		goto out;
 	for (;; n = (struct dm_names *)((char *)n + n->next)) {
@@ -139,7 +142,9 @@ static int list_by_ioctl(struct dmreplica *ctx, const char *prefix, struct dmrl_
 			break;
 	}
 out:
-	dm_task_destroy(task);
+	if (task)
+		dm_task_destroy(task);
+	dm_set_name_mangling_mode(mode);
 	return ret;
 }
 
