@@ -9,7 +9,7 @@
 # how far it goes, 25 unless set.
 # kernel: 6.12
 # vm: --env ALLOCS
-# debug: --env ALLOCS=10
+# debug: --env ALLOCS=6
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

@@ -5,14 +5,17 @@
 # written to, somebody who asked for events and reads none, and two hosts on one store.
 #
 # In the environment of selftests/run or make check: STORM_SEED chooses other requests,
-# STORM_ROUNDS how many (5 for each client).
+# STORM_ROUNDS how many (5 for each client), STORM_CYCLES how often each system comes and
+# goes (2).
 # kernel: 6.12
-# vm: --env STORM_SEED --env STORM_ROUNDS
+# vm: --env STORM_SEED --env STORM_ROUNDS --env STORM_CYCLES
+# debug: --env STORM_ROUNDS=2 --env STORM_CYCLES=1
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
 seed=${STORM_SEED:-$(($(date +%s) % 1000000))}
 rounds=${STORM_ROUNDS:-5}
+often=${STORM_CYCLES:-2}
 RANDOM=$((seed % 32768))
 load=$here/helper-load
 load_module "$@"
@@ -68,7 +71,7 @@ cycles() {
 		"$io" "$rep" c:0:256K:$n c:1M:4K:$n c:3M:4K:$n c:4M:4K:$n || return
 	done
 }
-for s in "${systems[@]}"; do beside "$s" cycles "$s" 2; done
+for s in "${systems[@]}"; do beside "$s" cycles "$s" "$often"; done
 for s in "${systems[@]}"; do check "attached and detached beside others: $s" went "$s"; done
 
 # Several at once with the same one.  Each is told something that is documented, and in the
@@ -88,16 +91,16 @@ expect_log 'device-mapper: (table|ioctl|replica): (?!.*critical)'
 has() { [ "$(dmsetup ls 2>/dev/null | grep -c '^a-')" = "$1" ]; }
 crowds() {
 	local i
-	for ((i = 0; i < 2; i++)); do
+	for ((i = 0; i < often; i++)); do
 		crowd detach a
 		has 0 || r detach a || return
 		crowd attach a
 		has 3 || { r detach a; r attach a; } || return
-		"$io" /dev/mapper/a-vda-replica c:0:256K:2 w:8M:64K:$i f c:8M:64K:$i || return
+		"$io" /dev/mapper/a-vda-replica c:0:256K:$often w:8M:64K:$i f c:8M:64K:$i || return
 		r status a >/dev/null || return
 	done
 	# Both at once.
-	for ((i = 0; i < 2; i++)); do
+	for ((i = 0; i < often; i++)); do
 		beside in1 r attach a
 		beside out1 r detach a
 		beside in2 r attach a
@@ -105,7 +108,7 @@ crowds() {
 		wait
 		codes="$codes $(cat /tmp/in1.rc /tmp/in2.rc /tmp/out1.rc /tmp/out2.rc | paste -sd' ')"
 		has 0 || r detach a || return
-		r attach a && "$io" /dev/mapper/a-vda-replica c:0:256K:2 c:8M:64K:1 || return
+		r attach a && "$io" /dev/mapper/a-vda-replica c:0:256K:$often c:8M:64K:$((often - 1)) || return
 	done
 }
 check "attach and detach of one system from four at once" crowds
