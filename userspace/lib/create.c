@@ -324,15 +324,16 @@ static int check_known(struct maker *m)
 }
 
 /* A path that leads nowhere any more takes nothing. */
-static bool names_device(struct maker *m, const char *path, const struct dmreplica_blockdev *bdev)
+static bool names_device(const char *path, const struct dmreplica_blockdev *bdev)
 {
-	struct dmreplica_blockdev known;
+	struct stat a, b;
 
-	if (dmreplica_blockdev_probe(m->ctx, path, &known)) {
-		dmrl_clear(m->ctx);
+	if (stat(path, &a))
 		return false;
-	}
-	return same_device(&known, bdev);
+	if (!bdev->file)
+		return S_ISBLK(a.st_mode) && a.st_rdev == bdev->dev;
+	return S_ISREG(a.st_mode) && !stat(bdev->path, &b) && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
 }
 
 /*
@@ -355,10 +356,10 @@ static int check_taken(struct maker *m)
 			continue;
 		for (i = 0; i <= m->in->nr_disks && !bdev; i++) {
 			bdev = i ? &m->homes[i - 1] : &m->store;
-			if (names_device(m, list[n].store, bdev))
+			if (names_device(list[n].store, bdev))
 				break;
 			for (j = 0; j < list[n].nr_disks; j++)
-				if (names_device(m, list[n].disks[j].path, bdev))
+				if (names_device(list[n].disks[j].path, bdev))
 					break;
 			if (j < list[n].nr_disks)
 				as = "home";
