@@ -96,7 +96,7 @@ crowds() {
 		has 0 || r detach a || return
 		crowd attach a
 		has 3 || { r detach a; r attach a; } || return
-		"$io" /dev/mapper/a-vda-replica c:0:256K:$often w:8M:64K:$i f c:8M:64K:$i || return
+		"$io" /dev/mapper/a-vda-replica c:0:256K:"$often" w:8M:64K:$i f c:8M:64K:$i || return
 		r status a >/dev/null || return
 	done
 	# Both at once.
@@ -108,7 +108,7 @@ crowds() {
 		wait
 		codes="$codes $(cat /tmp/in1.rc /tmp/in2.rc /tmp/out1.rc /tmp/out2.rc | paste -sd' ')"
 		has 0 || r detach a || return
-		r attach a && "$io" /dev/mapper/a-vda-replica c:0:256K:$often c:8M:64K:$((often - 1)) || return
+		r attach a && "$io" /dev/mapper/a-vda-replica c:0:256K:"$often" c:8M:64K:$((often - 1)) || return
 	done
 }
 check "attach and detach of one system from four at once" crowds
