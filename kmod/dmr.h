@@ -426,14 +426,21 @@ static inline void dmr_flush_failed_renew(struct dmr_target *t)
 
 /**
  * dmr_flush_failed_expire() - forget a flush that failed long ago
- * @t: a target that has its disk, while a suspend is on its way.
+ * @t: a target that has its disk.
+ *
+ * Return: has one failed that is not forgotten, maybe just now?
  */
-static inline void dmr_flush_failed_expire(struct dmr_target *t)
+static inline bool dmr_flush_failed_expire(struct dmr_target *t)
 {
-	unsigned long failed = READ_ONCE(t->disk->flush_failed[t->kind]);
+	unsigned long *mark = &t->disk->flush_failed[t->kind];
+	unsigned long failed = READ_ONCE(*mark), was;
 
-	if (failed && !dmr_flush_failed_lately(t, failed))
-		cmpxchg(&t->disk->flush_failed[t->kind], failed, 0);
+	if (likely(!failed))
+		return false;
+	if (dmr_flush_failed_lately(t, failed))
+		return true;
+	was = cmpxchg(mark, failed, 0);
+	return was && was != failed;
 }
 
 /*

@@ -879,19 +879,6 @@ static int dmr_io_zeroes(struct dmr_io *io, struct bio *bio, struct dmr_table *t
  * The way through
  *----------------------------------------------------------------*/
 
-static bool dmr_io_flush_failed(struct dmr_target *t)
-{
-	unsigned long *mark = &t->disk->flush_failed[t->kind];
-	unsigned long failed = READ_ONCE(*mark), was;
-
-	if (likely(!failed))
-		return false;
-	if (dmr_flush_failed_lately(t, failed))
-		return true;
-	was = cmpxchg(mark, failed, 0);
-	return was && was != failed;	/* there is a newer one */
-}
-
 static int dmr_io_run(struct dmr_io *io, struct bio *bio, bool inline_)
 {
 	struct dmr_target *t = io->t;
@@ -919,7 +906,7 @@ static int dmr_io_run(struct dmr_io *io, struct bio *bio, bool inline_)
 	 * write, which as a journal's commit would vouch for what is lost.  Another flush
 	 * may have succeeded before it comes; who never sends any is held up for a while.
 	 */
-	if (inline_ && (bio->bi_opf & REQ_FUA) && dmr_io_flush_failed(t))
+	if (inline_ && (bio->bi_opf & REQ_FUA) && dmr_flush_failed_expire(t))
 		return dmr_io_finish(io, bio, BLK_STS_IOERR);
 	/* A merge in the new epoch waits for the old epoch's writes. */
 	if (!inline_ && bio_sectors(bio) < DMR_BLOCK_SECTORS && dmr_io_wait_drain(io, bio))
