@@ -98,16 +98,17 @@ static int probe(struct maker *m, const char *path, const char *what,
 	return 0;
 }
 
-static bool same_device(const struct dmreplica_blockdev *a, const struct dmreplica_blockdev *b)
+/* A path that leads nowhere any more takes nothing. */
+static bool names_device(const char *path, const struct dmreplica_blockdev *bdev)
 {
-	struct stat sa, sb;
+	struct stat a, b;
 
-	if (a->file != b->file)
+	if (stat(path, &a))
 		return false;
-	if (!a->file)
-		return a->dev == b->dev;
-	return !stat(a->path, &sa) && !stat(b->path, &sb) && sa.st_dev == sb.st_dev &&
-	       sa.st_ino == sb.st_ino;
+	if (!bdev->file)
+		return S_ISBLK(a.st_mode) && a.st_rdev == bdev->dev;
+	return S_ISREG(a.st_mode) && !stat(bdev->path, &b) && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
 }
 
 static int check_devices(struct maker *m)
@@ -125,12 +126,12 @@ static int check_devices(struct maker *m)
 		code = probe(m, m->in->disks[i].path, "home", home);
 		if (code)
 			return code;
-		if (same_device(home, &m->store))
+		if (names_device(home->path, &m->store))
 			return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 					 "%s is given as the store and as the home of disk %s",
 					 home->path, m->in->disks[i].name);
 		for (j = 0; j < i; j++)
-			if (same_device(home, &m->homes[j]))
+			if (names_device(home->path, &m->homes[j]))
 				return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 						 "%s is given as the home of two disks, %s and %s",
 						 home->path, m->in->disks[j].name,
@@ -321,19 +322,6 @@ static int check_known(struct maker *m)
 	}
 	free(list);
 	return code;
-}
-
-/* A path that leads nowhere any more takes nothing. */
-static bool names_device(const char *path, const struct dmreplica_blockdev *bdev)
-{
-	struct stat a, b;
-
-	if (stat(path, &a))
-		return false;
-	if (!bdev->file)
-		return S_ISBLK(a.st_mode) && a.st_rdev == bdev->dev;
-	return S_ISREG(a.st_mode) && !stat(bdev->path, &b) && a.st_dev == b.st_dev &&
-	       a.st_ino == b.st_ino;
 }
 
 /*
