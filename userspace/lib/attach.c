@@ -596,7 +596,7 @@ int dmreplica_detach(struct dmreplica *ctx, const char *name)
 	if (!conf)
 		return dmrl_no_memory(ctx);
 	/* its file may be gone, or a bad one: that keeps nobody from detaching it */
-	if (!dmreplica_conf_find(ctx, sys.name, conf))
+	if (!dmrl_conf_of(ctx, sys.name, sys.uuid, conf))
 		code = lock_system(ctx, sys.name, conf->file, &lock);
 	else
 		dmrl_clear(ctx);

@@ -164,16 +164,28 @@ int dmreplica_conf_list(struct dmreplica *ctx, struct dmreplica_conf **list, siz
 	return 0;
 }
 
-/* A system's file is named after it, so that not all of them have to be read. */
-static bool find_file(struct dmreplica *ctx, const char *name, struct dmreplica_conf *conf)
+/* A system's file is named after it.  Return: false if no file can have that name. */
+static bool file_of(const struct dmreplica *ctx, const char *name, char *file, size_t size)
+{
+	if (!*name || *name == '.' || strchr(name, '/') || strlen(name) >= DMR_NAME_LEN)
+		return false;
+	snprintf(file, size, "%s/%s%s", ctx->conf_dir, name, SUFFIX);
+	return true;
+}
+
+bool dmrl_conf_maybe(const struct dmreplica *ctx, const char *name)
+{
+	char file[512];
+
+	return file_of(ctx, name, file, sizeof(file)) && (!access(file, F_OK) || errno != ENOENT);
+}
+
+bool dmrl_conf_named(struct dmreplica *ctx, const char *name, struct dmreplica_conf *conf)
 {
 	char file[512];
 
 	dmrl_clear(ctx);
-	if (!*name || *name == '.' || strchr(name, '/') || strlen(name) >= DMR_NAME_LEN)
-		return false;
-	snprintf(file, sizeof(file), "%s/%s%s", ctx->conf_dir, name, SUFFIX);
-	if (access(file, R_OK))
+	if (!file_of(ctx, name, file, sizeof(file)) || access(file, R_OK))
 		return false;
 	if (!conf_read(ctx, file, conf))
 		return true;
@@ -190,7 +202,7 @@ int dmreplica_conf_find(struct dmreplica *ctx, const char *name, struct dmreplic
 	size_t nr, i;
 	int code;
 
-	if (find_file(ctx, name, conf))
+	if (dmrl_conf_named(ctx, name, conf))
 		return 0;
 	code = dmreplica_conf_list(ctx, &list, &nr);
 	if (code)
@@ -210,6 +222,16 @@ int dmreplica_conf_find(struct dmreplica *ctx, const char *name, struct dmreplic
 		return 0;
 	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_FOUND, "no system is known as %s", name);
 	return dmrl_hint(ctx, "replicactl list shows what is known, replicactl scan looks for stores");
+}
+
+int dmrl_conf_of(struct dmreplica *ctx, const char *name, const u8 *uuid,
+		 struct dmreplica_conf *conf)
+{
+	char text[DMREPLICA_UUID_TEXT];
+
+	if (dmrl_conf_named(ctx, name, conf) && !memcmp(conf->uuid, uuid, 16))
+		return 0;
+	return dmreplica_conf_find(ctx, dmreplica_uuid_text(uuid, text), conf);
 }
 
 static int make_dir(const char *dir)

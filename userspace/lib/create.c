@@ -296,6 +296,9 @@ static int check_known(struct maker *m)
 	size_t nr, i, nr_dm = 0;
 	int code;
 
+	/* nobody has a UUID that was just made: only a file of this name could speak against it */
+	if (!m->in->has_uuid && !dmrl_conf_maybe(m->ctx, m->in->name))
+		return 0;
 	code = dmreplica_conf_list(m->ctx, &list, &nr);
 	if (code)
 		return code;

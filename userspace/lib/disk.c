@@ -62,7 +62,6 @@ static int compare(const void *a, const void *b)
 static void add_homes(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		      struct dmreplica_disk *disks, size_t nr)
 {
-	char uuid[DMREPLICA_UUID_TEXT];
 	struct dmreplica_conf *conf;
 	unsigned int i;
 	size_t j;
@@ -70,7 +69,7 @@ static void add_homes(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	conf = malloc(sizeof(*conf));
 	if (!conf)
 		return;
-	if (!dmreplica_conf_find(ctx, dmreplica_uuid_text(sys->uuid, uuid), conf))
+	if (!dmrl_conf_of(ctx, sys->name, sys->uuid, conf))
 		for (i = 0; i < conf->nr_disks; i++)
 			for (j = 0; j < nr; j++)
 				if (!strcmp(disks[j].name, conf->disks[i].name) &&

@@ -65,6 +65,15 @@ int dmrl_device_name(char *out, size_t size, const char *system, const char *dis
 int dmrl_device_uuid(char *out, size_t size, const u8 *uuid, const char *disk,
 		     const char *kind);
 
+/* conf.c: a system's file is named after it */
+/* May there be a file of this name? */
+bool dmrl_conf_maybe(const struct dmreplica *ctx, const char *name);
+/* The file of this name, without a look at the others; says nothing of a bad one. */
+bool dmrl_conf_named(struct dmreplica *ctx, const char *name, struct dmreplica_conf *conf);
+/* The file of the system with this UUID, which most likely has this name.  Return: 0, 32779. */
+int dmrl_conf_of(struct dmreplica *ctx, const char *name, const u8 *uuid,
+		 struct dmreplica_conf *conf);
+
 /* blockdev.c */
 int dmrl_sysfs_read(const char *path, char *buf, size_t size);
 int dmrl_sysfs_read_dev(dev_t dev, const char *attr, char *buf, size_t size);

@@ -134,14 +134,13 @@ static int wipe(struct dmreplica *ctx, const struct dmreplica_system *sys)
 
 static int forget_file(struct dmreplica *ctx, const struct dmreplica_system *sys)
 {
-	char uuid[DMREPLICA_UUID_TEXT];
 	struct dmreplica_conf *conf;
 	int code, fd;
 
 	conf = malloc(sizeof(*conf));
 	if (!conf)
 		return dmrl_no_memory(ctx);
-	code = dmreplica_conf_find(ctx, dmreplica_uuid_text(sys->uuid, uuid), conf);
+	code = dmrl_conf_of(ctx, sys->name, sys->uuid, conf);
 	if (code == DM_REPLICA_CODE_NOT_FOUND) {
 		dmrl_clear(ctx);
 		code = 0;

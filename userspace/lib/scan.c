@@ -151,11 +151,10 @@ static bool look(struct dmreplica *ctx, const char *path, const struct dmrl_list
 static void keep_paths(struct dmreplica *ctx, struct dmreplica_found *found)
 {
 	struct dmreplica_conf *conf = malloc(sizeof(*conf));
-	char uuid[DMREPLICA_UUID_TEXT];
 	unsigned int i, j;
 	struct stat st;
 
-	if (conf && !dmreplica_conf_find(ctx, dmreplica_uuid_text(found->conf.uuid, uuid), conf)) {
+	if (conf && !dmrl_conf_of(ctx, found->conf.name, found->conf.uuid, conf)) {
 		if (dmrl_is_device(conf->store, major(found->dev), minor(found->dev)))
 			memcpy(found->conf.store, conf->store, sizeof(conf->store));
 		for (i = 0; i < found->conf.nr_disks; i++)

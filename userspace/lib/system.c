@@ -5,6 +5,8 @@
 #include <sys/sysmacros.h>
 
 #include <linux/netlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
 
 #include "private.h"
 
@@ -106,6 +108,24 @@ static int compare(const void *a, const void *b)
 		      ((const struct dmreplica_system *)b)->name);
 }
 
+/* What a file says of a system that the kernel knows, too. */
+static void add_conf(struct dmreplica_system *sys, const struct dmreplica_conf *conf)
+{
+	sys->known = true;
+	/* the name that was given says more than the kernel's */
+	if (dmrl_is_device(conf->store, sys->store_major, sys->store_minor))
+		memcpy(sys->store, conf->store, sizeof(sys->store));
+}
+
+static void from_conf(struct dmreplica_system *sys, const struct dmreplica_conf *conf)
+{
+	snprintf(sys->name, sizeof(sys->name), "%s", conf->name);
+	snprintf(sys->store, sizeof(sys->store), "%s", conf->store);
+	memcpy(sys->uuid, conf->uuid, 16);
+	sys->disks = conf->nr_disks;
+	sys->known = true;
+}
+
 int dmreplica_system_list(struct dmreplica *ctx, struct dmreplica_system **list, size_t *nr)
 {
 	struct dmrl_list found = { .size = sizeof(struct dmreplica_system) };
@@ -135,10 +155,7 @@ int dmreplica_system_list(struct dmreplica *ctx, struct dmreplica_system **list,
 			if (!memcmp(sys[j].uuid, conf[i].uuid, 16))
 				break;
 		if (j < found.nr) {
-			sys[j].known = true;
-			/* the name that was given says more than the kernel's */
-			if (dmrl_is_device(conf[i].store, sys[j].store_major, sys[j].store_minor))
-				memcpy(sys[j].store, conf[i].store, sizeof(sys[j].store));
+			add_conf(&sys[j], &conf[i]);
 			continue;
 		}
 		sys = dmrl_list_add(&found);
@@ -147,11 +164,7 @@ int dmreplica_system_list(struct dmreplica *ctx, struct dmreplica_system **list,
 			code = dmrl_no_memory(ctx);
 			goto fail;
 		}
-		snprintf(sys->name, sizeof(sys->name), "%s", conf[i].name);
-		snprintf(sys->store, sizeof(sys->store), "%s", conf[i].store);
-		memcpy(sys->uuid, conf[i].uuid, 16);
-		sys->disks = conf[i].nr_disks;
-		sys->known = true;
+		from_conf(sys, &conf[i]);
 	}
 	free(conf);
 	dmrl_clear(ctx);
@@ -165,13 +178,80 @@ fail:
 	return code;
 }
 
+/* Is it attached?  Return: 1 with all about it, 0 if it is not, -1 if that is not known. */
+static int ask_kernel(struct dmreplica *ctx, const u8 *uuid, struct dmreplica_system *sys)
+{
+	struct dmrl_list found = { .size = sizeof(struct dmreplica_system) };
+	struct dump dump = { .ctx = ctx, .list = &found };
+	struct nl_msg *msg;
+	int code, ret = -1;
+
+	if (!dmrl_nl_present(ctx))
+		return 0;
+	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_SYSTEM_GET, 0);
+	if (!msg)
+		return -1;
+	if (nla_put(msg, DM_REPLICA_A_SYSTEM_UUID, 16, uuid)) {
+		nlmsg_free(msg);
+		return -1;
+	}
+	code = dmrl_nl_call(ctx, msg, system_reply, &dump);
+	if (code == DM_REPLICA_CODE_NOT_FOUND) {
+		ret = 0;
+	} else if (!code && found.nr == 1) {
+		memcpy(sys, found.items, sizeof(*sys));
+		ret = 1;
+	}
+	free(found.items);
+	return ret;
+}
+
+/*
+ * A system whose file has its name is found without a look at all the others, of which
+ * there may be a thousand.  Return: false if it takes that look, to find it or to say
+ * what is wrong.
+ */
+static bool find_one(struct dmreplica *ctx, const char *name, struct dmreplica_conf *conf,
+		     struct dmreplica_system *sys)
+{
+	bool known = dmrl_conf_named(ctx, name, conf);
+	u8 uuid[16];
+	int ret;
+
+	if (known)
+		memcpy(uuid, conf->uuid, 16);
+	else if (!dmreplica_uuid_parse(name, uuid))
+		return false;
+	memset(sys, 0, sizeof(*sys));
+	ret = ask_kernel(ctx, uuid, sys);
+	dmrl_clear(ctx);
+	if (ret < 0 || (!ret && !known))
+		return false;
+	if (!ret) {
+		from_conf(sys, conf);
+		return true;
+	}
+	if (!known && !dmrl_conf_named(ctx, sys->name, conf))
+		return false;
+	if (strcmp(conf->name, sys->name) || memcmp(conf->uuid, sys->uuid, 16))
+		return false;
+	add_conf(sys, conf);
+	return true;
+}
+
 int dmreplica_system_find(struct dmreplica *ctx, const char *name, struct dmreplica_system *sys)
 {
+	struct dmreplica_conf *conf = malloc(sizeof(*conf));
 	struct dmreplica_system *list;
 	size_t nr, i;
 	u8 uuid[16];
+	bool found;
 	int code;
 
+	found = conf && find_one(ctx, name, conf, sys);
+	free(conf);
+	if (found)
+		return 0;
 	code = dmreplica_system_list(ctx, &list, &nr);
 	if (code)
 		return code;

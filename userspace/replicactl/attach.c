@@ -37,7 +37,7 @@ static int attach_all(struct dmreplica *ctx, unsigned int flags)
 	for (i = 0; i < nr; i++) {
 		if (list[i].attached)
 			continue;
-		code = dmreplica_attach(ctx, text_uuid(list[i].uuid), flags);
+		code = dmreplica_attach(ctx, list[i].name, flags);
 		if (code)
 			status = refused(ctx, code);
 		else

@@ -187,6 +187,11 @@ class Kernel:
         if flags & 0x300:
             return [reply(o, 2) for o in self.dump(command, asked)] + \
                 [message(3, 2, seq, struct.pack('<i', 0))]
+        if command == 'system-get':
+            one = self.world.get('system', {})
+            if one.get('uuid') != asked['uuid']:
+                return [self.ack(seq, errno.ENOENT, 'there is no such system', 32779)]
+            return [reply(one), self.ack(seq)]
         if command == 'job-get':
             job = self.job(asked['id'])
             if not job:
