@@ -28,6 +28,7 @@ concise | sed 's/;$//' | dmsetup create --concise "$(cat)" || die "no devices"
 create() { "$REPLICACTL" create "n$1" --store "/dev/mapper/st$1" --disk "vda=/dev/mapper/ho$1" >/dev/null; }
 export -f create
 export REPLICACTL
+diag "$nr systems: their devices were made in $SECONDS s"
 from=$SECONDS
 seq 0 $((nr - 1)) | xargs -P 2 -I % bash -c 'create %' || die "cannot create"
 diag "$nr systems created in $((SECONDS - from)) s"
@@ -37,7 +38,8 @@ on_all() {
 	local view=$1 args=() i
 	shift
 	for ((i = 0; i < nr; i++)); do args+=("o:/dev/mapper/n$i-vda$view" "${@//%d/$i}"); done
-	printf '%s\n' "${args[@]}" | xargs -n 500 "$io" "/dev/mapper/n0-vda$view"
+	# what is for one system stays together
+	printf '%s\n' "${args[@]}" | xargs -n $((($# + 1) * 100)) "$io" "/dev/mapper/n0-vda$view"
 }
 kib() { awk -v key="$1:" '$1 == key { print $2 }' /proc/meminfo; }
 memory() {
