@@ -8,7 +8,7 @@
 # operations, MODEL_OPS how many, MODEL_SECONDS the time that each run of them
 # may take (9, or 16 with LONG=1; the number of operations is exact if it is high enough).
 # vm: --env MODEL_SEED --env MODEL_OPS --env MODEL_SECONDS
-# debug: --env MODEL_SECONDS=20
+# debug: --env MODEL_SECONDS=15
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

@@ -9,7 +9,7 @@
 # goes (2).
 # kernel: 6.12
 # vm: --env STORM_SEED --env STORM_ROUNDS --env STORM_CYCLES
-# debug: --env STORM_ROUNDS=2 --env STORM_CYCLES=1
+# debug: --env STORM_ROUNDS=1 --env STORM_CYCLES=1
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
