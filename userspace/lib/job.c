@@ -56,11 +56,12 @@ static void job_restart(void *arg)
 	((struct dump *)arg)->list->nr = 0;
 }
 
-int dmrl_job_dump(struct dmreplica *ctx, struct dmrl_list *list)
+int dmrl_job_dump(struct dmreplica *ctx, const u8 *uuid, struct dmrl_list *list)
 {
 	struct dump dump = { .ctx = ctx, .list = list };
 
-	return dmrl_nl_dump(ctx, DM_REPLICA_CMD_JOB_GET, job_reply, job_restart, &dump);
+	return dmrl_nl_dump_of(ctx, DM_REPLICA_CMD_JOB_GET, DM_REPLICA_A_JOB_SYSTEM, uuid, 0,
+			       job_reply, job_restart, &dump);
 }
 
 static int compare(const void *a, const void *b)
@@ -76,29 +77,30 @@ int dmreplica_job_list(struct dmreplica *ctx, const struct dmreplica_system *sys
 		       struct dmreplica_job **list, size_t *nr)
 {
 	struct dmrl_list found = { .size = sizeof(struct dmreplica_job) };
-	struct dmreplica_job *job;
-	size_t i, kept = 0;
 	int code;
 
 	*list = NULL;
 	*nr = 0;
 	dmrl_clear(ctx);
 	/* no module, no jobs */
-	if (!dmrl_nl_present(ctx))
+	if ((sys && !sys->attached) || !dmrl_nl_present(ctx))
 		return 0;
-	code = dmrl_job_dump(ctx, &found);
+	/* Of one system only that one is asked: another one's store may hang. */
+	code = dmrl_job_dump(ctx, sys ? sys->uuid : NULL, &found);
+	if (sys && code == DM_REPLICA_CODE_NOT_FOUND) {
+		/* it has been detached since */
+		dmrl_clear(ctx);
+		found.nr = 0;
+		code = 0;
+	}
 	if (code) {
 		free(found.items);
 		return code;
 	}
-	job = found.items;
-	for (i = 0; i < found.nr; i++)
-		if (!sys || !memcmp(job[i].system, sys->uuid, 16))
-			job[kept++] = job[i];
-	if (kept)
-		qsort(job, kept, sizeof(*job), compare);
-	*list = job;
-	*nr = kept;
+	if (found.nr)
+		qsort(found.items, found.nr, found.size, compare);
+	*list = found.items;
+	*nr = found.nr;
 	return 0;
 }
 

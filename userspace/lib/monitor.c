@@ -74,7 +74,7 @@ static int queue_present(struct dmreplica_monitor *mon)
 
 	code = dmrl_system_dump(mon->ctx, &systems);
 	if (!code)
-		code = dmrl_job_dump(mon->ctx, &jobs);
+		code = dmrl_job_dump(mon->ctx, NULL, &jobs);
 	for (i = 0; !code && i < systems.nr; i++) {
 		event = add(mon, DMREPLICA_EVENT_SYSTEM);
 		if (event)

@@ -169,6 +169,7 @@ u64 dmrl_nl_u64(struct nlattr *attr);
 void dmrl_system_parse(struct dmreplica_system *sys, struct nlattr **attrs);
 void dmrl_job_parse(struct dmreplica_job *job, struct nlattr **attrs);
 int dmrl_system_dump(struct dmreplica *ctx, struct dmrl_list *list);
-int dmrl_job_dump(struct dmreplica *ctx, struct dmrl_list *list);
+/* Of one system, or of all if @uuid is NULL. */
+int dmrl_job_dump(struct dmreplica *ctx, const u8 *uuid, struct dmrl_list *list);
 
 #endif /* DMREPLICA_PRIVATE_H */
