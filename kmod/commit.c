@@ -21,14 +21,6 @@ struct dmr_commit_wait {
 	int r;
 };
 
-/* A batch of log blocks under construction. */
-struct dmr_batch {
-	u64 first;		/* number of the first block */
-	u32 blocks;		/* begun so far */
-	u32 in_block;		/* records in the last one */
-	u32 records;
-};
-
 void dmr_commit_free(struct dmr_system *sys)
 {
 	struct dmr_drop *drop, *next;
@@ -45,62 +37,17 @@ void dmr_commit_free(struct dmr_system *sys)
 }
 
 /**
- * dmr_ring_turning() - is the log's tail still in the ring that was before it grew?
- * @sys: the system.
- *
- * Context: any.
- * Return: true if so.
- */
-bool dmr_ring_turning(struct dmr_system *sys)
-{
-	return READ_ONCE(sys->sb_tail) < READ_ONCE(sys->ring_from);
-}
-
-/*
- * Free blocks, as whoever looks without a lock sees them.  The tail is read before
- * the head: who is held up in between, while both move on, finds less room than
- * there is and not more (R7).  While the ring is turning no number goes beyond what
- * it has grown by: see grow.c.
- */
-static u64 dmr_log_free(struct dmr_system *sys)
-{
-	u64 tail = READ_ONCE(sys->sb_tail), from = READ_ONCE(sys->ring_from), room, used;
-
-	smp_rmb();	/* and how much, after where from: pairs with dmr_commit_turn() */
-	used = READ_ONCE(sys->log_next);
-	if (unlikely(tail < from)) {
-		room = READ_ONCE(sys->ring_fresh);
-		used -= min(used, from);
-	} else {
-		room = READ_ONCE(sys->ring_blocks);
-		used -= tail;
-	}
-	return room - min(room, used);
-}
-
-/* Kept for tail moves and drops: no write may use it (R7). */
-static u64 dmr_log_reserve(struct dmr_system *sys)
-{
-	return READ_ONCE(sys->ring_blocks) / 8 + DMR_LOG_BATCH;
-}
-
-/**
  * dmr_commit_room() - is there log space for more first writes?
  * @sys: the system.
  * @records: chunks about to be written.
  *
- * R7: every first write in flight may be flushed alone and take a block;
- * records that are due already go out together.
- *
  * Context: any.
- * Return: false if a commit has to move the tail first.
+ * Return: false if a commit has to move the tail first (R7).
  */
 bool dmr_commit_room(struct dmr_system *sys, u32 records)
 {
-	u64 first = atomic64_read(&sys->nr_first) + records;
-	u64 due = div_u64(atomic64_read(&sys->nr_dirty), DMR_LOG_RECORDS) + 1;
-
-	return first + due + dmr_log_reserve(sys) <= dmr_log_free(sys);
+	return dmr_log_room_admits(&sys->room, atomic64_read(&sys->nr_first) + records,
+				   atomic64_read(&sys->nr_dirty));
 }
 
 /**
@@ -146,7 +93,7 @@ bool dmr_commit_settled(struct dmr_system *sys, struct dmr_version *v)
 	dirty = atomic_read(&v->state) & DMR_V_DIRTY;
 	smp_rmb();
 	return !dirty &&
-	       (s32)(READ_ONCE(v->log) - (u32)READ_ONCE(sys->log_durable)) <= 0;
+	       (s32)(READ_ONCE(v->log) - (u32)READ_ONCE(sys->room.durable)) <= 0;
 }
 
 /**
@@ -183,54 +130,35 @@ void dmr_commit_drop(struct dmr_system *sys, struct dmr_drop *drop)
  * Building and writing log blocks
  *----------------------------------------------------------------*/
 
-static bool dmr_batch_room(const struct dmr_batch *b)
-{
-	return b->blocks < DMR_LOG_BATCH || b->in_block < DMR_LOG_RECORDS;
-}
-
-/* Room without beginning one more block than the batch has anyway. */
-static bool dmr_batch_gap(const struct dmr_batch *b)
-{
-	return b->blocks && b->in_block < DMR_LOG_RECORDS;
-}
-
 /* Where the next record goes; its block's number is b->first + b->blocks - 1. */
-static void dmr_batch_add(struct dmr_system *sys, struct dmr_batch *b,
+static void dmr_batch_add(struct dmr_system *sys, struct dmr_log_batch *b,
 			  const struct dmr_record *rec)
 {
 	struct dmr_disk_log_block *blk;
+	u32 at;
 
-	if (WARN_ON_ONCE(!dmr_batch_room(b)))
+	if (WARN_ON_ONCE(!dmr_log_batch_room(b)))
 		return;
-	if (!b->blocks || b->in_block == DMR_LOG_RECORDS) {
-		b->blocks++;
-		b->in_block = 0;
-	}
+	at = dmr_log_batch_add(b);
 	blk = page_address(sys->log_pages[b->blocks - 1]);
-	dmr_record_encode(rec, &blk->records[b->in_block++]);
-	b->records++;
-}
-
-static u64 dmr_batch_next(const struct dmr_batch *b)
-{
-	return b->first + b->blocks - (b->blocks && b->in_block < DMR_LOG_RECORDS);
+	dmr_record_encode(rec, &blk->records[at]);
 }
 
 /* R13: from the map, under the chunk's lock, when it gets its place. */
-static void dmr_batch_version(struct dmr_system *sys, struct dmr_batch *b, struct dmr_version *v)
+static void dmr_batch_version(struct dmr_system *sys, struct dmr_log_batch *b, struct dmr_version *v)
 {
 	struct dmr_record rec;
 
-	WRITE_ONCE(v->log, (u32)dmr_batch_next(b));
+	WRITE_ONCE(v->log, (u32)dmr_log_batch_next(b));
 	dmr_version_record(v, &rec);
 	dmr_batch_add(sys, b, &rec);
 }
 
-static void dmr_batch_seal(struct dmr_system *sys, struct dmr_batch *b)
+static void dmr_batch_seal(struct dmr_system *sys, struct dmr_log_batch *b)
 {
 	struct dmr_log_header hdr = {
 		.sb_seq = sys->sb->seq,
-		.durable = sys->log_durable,
+		.durable = sys->room.durable,
 	};
 	u32 i;
 
@@ -273,7 +201,7 @@ static int dmr_store_flush_rest(struct dmr_system *sys)
 }
 
 /* Blocks @from.. of a batch, as few I/Os as their places allow. */
-static int dmr_batch_write_run(struct dmr_system *sys, struct dmr_batch *b, u32 from, u32 count,
+static int dmr_batch_write_run(struct dmr_system *sys, struct dmr_log_batch *b, u32 from, u32 count,
 			       blk_opf_t flags)
 {
 	u64 place;
@@ -298,7 +226,7 @@ static int dmr_batch_write_run(struct dmr_system *sys, struct dmr_batch *b, u32 
  * failed as if it had not, and the error is lost; so to a device that takes bios itself
  * and is no queue, the flush goes alone.  Below it is the same.
  */
-static int dmr_batch_write_last(struct dmr_system *sys, struct dmr_batch *b)
+static int dmr_batch_write_last(struct dmr_system *sys, struct dmr_log_batch *b)
 {
 	blk_opf_t flags = REQ_PREFLUSH | REQ_FUA;
 
@@ -316,13 +244,13 @@ static int dmr_batch_write_last(struct dmr_system *sys, struct dmr_batch *b)
  * R2: what the blocks describe is durable before any of them is issued, and
  * the last one's flush makes the earlier ones durable: its FUA alone would not.
  */
-static int dmr_batch_write(struct dmr_system *sys, struct dmr_batch *b)
+static int dmr_batch_write(struct dmr_system *sys, struct dmr_log_batch *b)
 {
 	bool alone;
 	u64 durable;
 	int r = 0;
 
-	if (b->blocks > dmr_log_free(sys)) {
+	if (b->blocks > dmr_log_room_free(&sys->room)) {
 		DMERR("%s: the log has no room, which its reserve should have kept",
 		      sys->sb->name);
 		return -ENOSPC;
@@ -353,29 +281,23 @@ static int dmr_batch_write(struct dmr_system *sys, struct dmr_batch *b)
 	trace_dmr_commit(sys->sb->name, b->first, b->blocks, b->records, r);
 	if (r)
 		return r;
-	WRITE_ONCE(sys->log_next, durable + 1);
-	WRITE_ONCE(sys->log_durable, durable);
+	WRITE_ONCE(sys->room.next, durable + 1);
+	WRITE_ONCE(sys->room.durable, durable);
 	atomic64_inc(&sys->commits);
 	return 0;
 }
 
-static void dmr_batch_begin(struct dmr_system *sys, struct dmr_batch *b)
-{
-	memset(b, 0, sizeof(*b));
-	b->first = sys->log_next;
-}
-
 /* Write the batch and begin the next one. */
-static int dmr_batch_flush(struct dmr_system *sys, struct dmr_batch *b)
+static int dmr_batch_flush(struct dmr_system *sys, struct dmr_log_batch *b)
 {
 	int r = dmr_batch_write(sys, b);
 
-	dmr_batch_begin(sys, b);
+	dmr_log_batch_begin(b, &sys->room);
 	return r;
 }
 
 /* Moved-home records that are due; one that cannot be written makes the system critical. */
-static int dmr_commit_drops(struct dmr_system *sys, struct dmr_batch *b, u64 *written)
+static int dmr_commit_drops(struct dmr_system *sys, struct dmr_log_batch *b, u64 *written)
 {
 	struct dmr_drop *drop, *next;
 	unsigned long flags;
@@ -387,7 +309,7 @@ static int dmr_commit_drops(struct dmr_system *sys, struct dmr_batch *b, u64 *wr
 	spin_unlock_irqrestore(&sys->commit_lock, flags);
 	list_for_each_entry_safe(drop, next, &drops, list) {
 		list_del(&drop->list);
-		if (!r && !dmr_batch_room(b)) {
+		if (!r && !dmr_log_batch_room(b)) {
 			*written += b->blocks;
 			r = dmr_batch_flush(sys, b);
 		}
@@ -404,18 +326,18 @@ static int dmr_commit_drops(struct dmr_system *sys, struct dmr_batch *b, u64 *wr
 
 static int dmr_tail_read(struct dmr_system *sys, u64 end)
 {
-	u64 place = dmr_ring_place(sys->sb, sys->log_tail);
+	u64 place = dmr_ring_place(sys->sb, sys->room.tail);
 	u32 count;
 	int r;
 
-	for (count = 1; count < DMR_TAIL_BATCH && sys->log_tail + count < end; count++)
-		if (dmr_ring_place(sys->sb, sys->log_tail + count) != place + count)
+	for (count = 1; count < DMR_TAIL_BATCH && sys->room.tail + count < end; count++)
+		if (dmr_ring_place(sys->sb, sys->room.tail + count) != place + count)
 			break;
 	r = dmr_rw_pages(sys, sys->store, place * DMR_BLOCK_SECTORS, sys->tail_pages, count,
 			 REQ_OP_READ | REQ_META);
 	if (r)
 		return r;
-	sys->tail_first = sys->log_tail;
+	sys->tail_first = sys->room.tail;
 	sys->tail_count = count;
 	return 0;
 }
@@ -427,26 +349,26 @@ static int dmr_tail_read(struct dmr_system *sys, u64 end)
  *
  * Return: 0 or a negative errno.
  */
-static int dmr_tail_move(struct dmr_system *sys, struct dmr_batch *b, u64 upto, bool gap_only)
+static int dmr_tail_move(struct dmr_system *sys, struct dmr_log_batch *b, u64 upto, bool gap_only)
 {
-	u64 end = sys->log_durable;	/* R6: the last durable block stays, as the end's proof */
+	u64 end = sys->room.durable;	/* R6: the last durable block stays, as the end's proof */
 	int r;
 
 	upto = min(upto, end);
-	while (sys->log_tail < upto) {
+	while (sys->room.tail < upto) {
 		struct dmr_disk_log_block *blk;
 		struct dmr_log_header hdr;
 
-		if (sys->log_tail < sys->tail_first ||
-		    sys->log_tail >= sys->tail_first + sys->tail_count) {
+		if (sys->room.tail < sys->tail_first ||
+		    sys->room.tail >= sys->tail_first + sys->tail_count) {
 			r = dmr_tail_read(sys, end);
 			if (r)
 				return r;
 		}
-		blk = page_address(sys->tail_pages[sys->log_tail - sys->tail_first]);
+		blk = page_address(sys->tail_pages[sys->room.tail - sys->tail_first]);
 		if (dmr_log_check(blk, sys->sb->store_uuid, &hdr) != DMR_OK ||
-		    hdr.number != sys->log_tail) {
-			DMERR("%s: log block %llu is damaged", sys->sb->name, sys->log_tail);
+		    hdr.number != sys->room.tail) {
+			DMERR("%s: log block %llu is damaged", sys->sb->name, sys->room.tail);
 			return -EUCLEAN;
 		}
 		while (sys->tail_record < hdr.nr_records) {
@@ -456,7 +378,7 @@ static int dmr_tail_move(struct dmr_system *sys, struct dmr_batch *b, u64 upto, 
 			unsigned long flags;
 			u64 key;
 
-			if (gap_only ? !dmr_batch_gap(b) : !dmr_batch_room(b))
+			if (gap_only ? !dmr_log_batch_gap(b) : !dmr_log_batch_room(b))
 				return 0;
 			dmr_record_decode(&blk->records[sys->tail_record++], &rec);
 			if (rec.type != DMR_RECORD_VERSION)
@@ -465,11 +387,11 @@ static int dmr_tail_move(struct dmr_system *sys, struct dmr_batch *b, u64 upto, 
 			lock = dmr_map_lock(&sys->map, key);
 			spin_lock_irqsave(lock, flags);
 			v = dmr_map_find(&sys->map, key, rec.epoch);
-			if (v && v->log == (u32)sys->log_tail)
+			if (v && v->log == (u32)sys->room.tail)
 				dmr_batch_version(sys, b, v);
 			spin_unlock_irqrestore(lock, flags);
 		}
-		sys->log_tail++;
+		sys->room.tail++;
 		sys->tail_record = 0;
 	}
 	return 0;
@@ -484,7 +406,7 @@ static int dmr_tail_move(struct dmr_system *sys, struct dmr_batch *b, u64 upto, 
  * drops: a version that replaces a dropped one is made dirty after the drop was
  * queued, so the drop, written first, comes before it in the log (R13).
  */
-static int dmr_commit_records(struct dmr_system *sys, struct dmr_batch *b, u64 *written)
+static int dmr_commit_records(struct dmr_system *sys, struct dmr_log_batch *b, u64 *written)
 {
 	struct llist_node *list = llist_del_all(&sys->dirty);
 	struct dmr_version *v, *next;
@@ -498,7 +420,7 @@ static int dmr_commit_records(struct dmr_system *sys, struct dmr_batch *b, u64 *
 	llist_for_each_entry_safe(v, next, list, dirty) {
 		spinlock_t *lock = dmr_map_lock(&sys->map, v->key);
 
-		if (!dmr_batch_room(b)) {
+		if (!dmr_log_batch_room(b)) {
 			*written += b->blocks;
 			r = dmr_batch_flush(sys, b);
 			if (r)
@@ -516,13 +438,6 @@ static int dmr_commit_records(struct dmr_system *sys, struct dmr_batch *b, u64 *
 	return 0;
 }
 
-/* Has the tail moved on so far that its old place is worth a superblock write? */
-static bool dmr_tail_lags(struct dmr_system *sys)
-{
-	return sys->log_tail - sys->sb_tail > sys->ring_blocks / 16 ||
-	       (sys->log_tail >= sys->ring_from && sys->sb_tail < sys->ring_from);
-}
-
 /*
  * R7, R13: before the superblock follows the tail, what the tail has left behind
  * is durable at the head.  A version that was dropped meanwhile has been passed
@@ -530,7 +445,7 @@ static bool dmr_tail_lags(struct dmr_system *sys)
  * latest.  A superblock that is taken back cleanly leaves the ring a little
  * shorter until the next try.
  */
-static int dmr_tail_release(struct dmr_system *sys, struct dmr_batch *b)
+static int dmr_tail_release(struct dmr_system *sys, struct dmr_log_batch *b)
 {
 	u64 written = 0;
 	int r = dmr_commit_drops(sys, b, &written);
@@ -539,73 +454,48 @@ static int dmr_tail_release(struct dmr_system *sys, struct dmr_batch *b)
 		r = dmr_batch_flush(sys, b);
 	if (r)
 		return r;
-	r = dmr_super_move_tail(sys, sys->log_tail);
+	r = dmr_super_move_tail(sys, sys->room.tail);
 	return r == -EIO ? 0 : r;
 }
 
-/*
- * Half of the ring may be taken for nothing; live records fill less than that.
- * Beyond it each commit moves the tail on: first by what fits into the gap of
- * the block that it writes anyway, from three quarters on by several times the
- * blocks it writes, so that a long run of blocks that still live is behind it
- * before the reserve is touched, and under pressure as far as it takes.  What
- * is written again takes space, too, so the superblock follows in strides that
- * the reserve has room for.
- */
-static int dmr_commit_tail(struct dmr_system *sys, struct dmr_batch *b, u64 written, bool press)
+static int dmr_tail_ops_move(void *ctx, struct dmr_log_batch *b, u64 upto, bool gap_only)
 {
-	u64 half = sys->ring_blocks / 2;
-	u64 used = sys->log_next + b->blocks - sys->log_tail;
-	/* A ring that has grown is left as if it were nearly full. */
-	bool turning = sys->log_tail < sys->ring_from;
-	u64 upto = ~0ULL;
-	int r;
-
-	written += b->blocks;
-	if (!press) {
-		if (!turning && (used <= half || !written))
-			return 0;
-		if (!turning && used <= half + half / 2)
-			return dmr_tail_move(sys, b, sys->log_tail + 2 * written + 1, true);
-		upto = sys->log_tail + 8 * written + 4 * DMR_TAIL_BATCH;
-	}
-	while ((sys->log_tail < sys->ring_from ||
-		sys->log_next + b->blocks - sys->log_tail > half) &&
-	       sys->log_tail < min(upto, sys->log_durable)) {
-		r = dmr_tail_move(sys, b, min(upto, sys->log_tail + DMR_TAIL_BATCH), false);
-		if (r)
-			return r;
-		if (dmr_batch_room(b) && !dmr_tail_lags(sys))
-			continue;
-		if (dmr_tail_lags(sys))
-			r = dmr_tail_release(sys, b);
-		else
-			r = dmr_batch_flush(sys, b);
-		if (r)
-			return r;
-		if (dmr_tail_lags(sys))
-			return 0;	/* no superblock, no more: the reserve is not endless */
-	}
-	return 0;
+	return dmr_tail_move(ctx, b, upto, gap_only);
 }
+
+static int dmr_tail_ops_flush(void *ctx, struct dmr_log_batch *b)
+{
+	return dmr_batch_flush(ctx, b);
+}
+
+static int dmr_tail_ops_release(void *ctx, struct dmr_log_batch *b)
+{
+	return dmr_tail_release(ctx, b);
+}
+
+static const struct dmr_log_tail_ops dmr_tail_ops = {
+	.move = dmr_tail_ops_move,
+	.flush = dmr_tail_ops_flush,
+	.release = dmr_tail_ops_release,
+};
 
 static int dmr_commit(struct dmr_system *sys, bool press)
 {
-	struct dmr_batch b;
+	struct dmr_log_batch b;
 	u64 written = 0;
 	int r;
 
-	dmr_batch_begin(sys, &b);
+	dmr_log_batch_begin(&b, &sys->room);
 	r = dmr_commit_records(sys, &b, &written);
 	/* R6: the tail stops at the last durable block; an empty one lets it into the new ring. */
 	if (!r && READ_ONCE(sys->ring_hurry) && !written && !b.blocks &&
-	    sys->log_durable < sys->ring_from) {
+	    sys->room.durable < sys->room.from) {
 		b.blocks = 1;
 		r = dmr_batch_flush(sys, &b);
 	}
 	if (!r)
-		r = dmr_commit_tail(sys, &b, written, press);
-	if (!r && (dmr_tail_lags(sys) || (press && sys->log_tail != sys->sb_tail)))
+		r = dmr_log_room_move_tail(&sys->room, &b, written, press, &dmr_tail_ops, sys);
+	if (!r && (dmr_log_room_tail_lags(&sys->room) || (press && sys->room.tail != sys->room.sb_tail)))
 		r = dmr_tail_release(sys, &b);
 	else if (!r && b.blocks)
 		r = dmr_batch_flush(sys, &b);
@@ -654,7 +544,7 @@ static void dmr_commit_answer_home(struct bio *bio, int r, unsigned long *flushe
 static int dmr_commit_turn(struct dmr_system *sys, struct dmr_sb *draft)
 {
 	u32 extents = sys->sb->ring_extents;
-	u64 from = sys->log_next, before = sys->ring_blocks;
+	u64 from = sys->room.next, before = sys->room.blocks;
 	int r;
 
 	mutex_lock(&sys->sb_mutex);
@@ -674,11 +564,11 @@ static int dmr_commit_turn(struct dmr_system *sys, struct dmr_sb *draft)
 	if (r || draft->ring_extents == extents)
 		return r;
 	/* Room is looked for without a lock; one look that mixes the two the reserve can bear. */
-	WRITE_ONCE(sys->ring_fresh, dmr_ring_blocks(draft) - before);
+	WRITE_ONCE(sys->room.fresh, dmr_ring_blocks(draft) - before);
 	smp_wmb();
-	WRITE_ONCE(sys->ring_from, from);
+	WRITE_ONCE(sys->room.from, from);
 	smp_wmb();
-	WRITE_ONCE(sys->ring_blocks, before + sys->ring_fresh);
+	WRITE_ONCE(sys->room.blocks, before + sys->room.fresh);
 	return 0;
 }
 
@@ -752,7 +642,7 @@ static void dmr_commit_timer(struct work_struct *work)
 
 	dmr_health_check(sys);
 	dmr_versions_fill(sys);
-	if (!READ_ONCE(sys->vacuum_held) && (!llist_empty(&sys->dirty) || dmr_ring_turning(sys)))
+	if (!READ_ONCE(sys->vacuum_held) && (!llist_empty(&sys->dirty) || dmr_log_room_turning(&sys->room)))
 		queue_work(sys->commit_wq, &sys->commit_work);
 	queue_delayed_work(sys->commit_wq, &sys->commit_timer, DMR_COMMIT_PERIOD);
 }

@@ -25,6 +25,7 @@
 #include <linux/workqueue.h>
 
 #include "codec.h"
+#include "log-room.h"
 #include "map.h"
 #include "replay.h"
 #include "slots.h"
@@ -33,8 +34,6 @@
 #define DM_MSG_PREFIX		"replica"
 
 #define DMR_BLOCK_SECTORS	(DMR_BLOCK_SIZE >> SECTOR_SHIFT)
-#define DMR_LOG_BATCH		64		/* log blocks of one commit step */
-#define DMR_TAIL_BATCH		16		/* log blocks read at once when the tail moves */
 #define DMR_FIRST_MAX		16		/* chunks one first write may open at once */
 #define DMR_ZERO_MAX		64		/* chunks one write-zeroes may cover (bounded) */
 #define DMR_COMMIT_PERIOD	HZ
@@ -290,13 +289,7 @@ struct dmr_system {
 	struct list_head drops;		/* struct dmr_drop, commit_lock */
 	atomic64_t nr_dirty;		/* versions with a record due */
 	atomic64_t nr_first;		/* first writes in flight, by chunk */
-	u64 log_next;			/* number of the next block; commit worker */
-	u64 log_tail;			/* first block still needed; commit worker */
-	u64 log_durable;		/* last durable block */
-	u64 sb_tail;			/* tail as durable in the superblock */
-	u64 ring_blocks;
-	u64 ring_from;			/* first number in the present ring, see dmr_ring_turning() */
-	u64 ring_fresh;			/* blocks that the last growth added to it */
+	struct dmr_log_room room;
 	bool ring_hurry;		/* another growth waits for the tail */
 	unsigned int store_dirty;	/* slots written since the store's last flush */
 	bool blanking;			/* a new ring is being written with zeroes */
@@ -502,7 +495,6 @@ int dmr_commit_sync(struct dmr_system *sys, bool homes);
 void dmr_commit_dirty(struct dmr_system *sys, struct dmr_version *v);
 void dmr_commit_drop(struct dmr_system *sys, struct dmr_drop *drop);
 int dmr_commit_grow(struct dmr_system *sys, struct dmr_sb *draft);
-bool dmr_ring_turning(struct dmr_system *sys);
 bool dmr_commit_room(struct dmr_system *sys, u32 records);
 bool dmr_commit_make_room(struct dmr_system *sys, u32 records);
 bool dmr_commit_settled(struct dmr_system *sys, struct dmr_version *v);

@@ -20,11 +20,11 @@ static bool dmr_grow_wait_turn(struct dmr_op *op)
 	unsigned long deadline = jiffies + msecs_to_jiffies(op->timeout);
 
 	WRITE_ONCE(sys->ring_hurry, true);
-	while (dmr_ring_turning(sys) && time_before(jiffies, deadline))
+	while (dmr_log_room_turning(&sys->room) && time_before(jiffies, deadline))
 		if (dmr_commit_sync(sys, false))
 			break;
 	WRITE_ONCE(sys->ring_hurry, false);
-	if (!dmr_ring_turning(sys))
+	if (!dmr_log_room_turning(&sys->room))
 		return true;
 	dmr_refuse_timeout(op, "the log has not left its old ring yet; try again in a moment");
 	return false;
@@ -80,7 +80,7 @@ void dmr_op_grow(struct dmr_op *op, struct dmr_job *job)
 	why = dmr_geometry_grow(draft, bytes);
 	if (why)
 		return dmr_refuse(op, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER, why);
-	if (draft->ring_extents != sys->sb->ring_extents && dmr_ring_turning(sys)) {
+	if (draft->ring_extents != sys->sb->ring_extents && dmr_log_room_turning(&sys->room)) {
 		if (!dmr_grow_wait_turn(op))
 			return;
 		/* The tail has moved on, and with it what there is to grow from. */

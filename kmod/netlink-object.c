@@ -102,7 +102,7 @@ static int dmr_put_overlay(struct sk_buff *skb, struct dmr_system *sys, enum dmr
 static int dmr_put_store(struct sk_buff *skb, struct dmr_system *sys)
 {
 	u32 slots, used = dmr_slots_used(&sys->slots, &slots);
-	u64 tail = READ_ONCE(sys->sb_tail), next = READ_ONCE(sys->log_next);
+	u64 tail = READ_ONCE(sys->room.sb_tail), next = READ_ONCE(sys->room.next);
 
 	if (nla_put(skb, DM_REPLICA_A_SYSTEM_STORE_UUID, 16, sys->sb->store_uuid) ||
 	    dmr_put_dev(skb, DM_REPLICA_A_SYSTEM_STORE_MAJOR, sys->store_dev) ||
@@ -110,7 +110,7 @@ static int dmr_put_store(struct sk_buff *skb, struct dmr_system *sys)
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS, slots) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS_USED, used) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VERSIONS, atomic64_read(&sys->map.versions)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LOG_BLOCKS, READ_ONCE(sys->ring_blocks)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LOG_BLOCKS, READ_ONCE(sys->room.blocks)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LOG_USED, next - min(tail, next)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_COMMITS, atomic64_read(&sys->commits)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SUPERBLOCKS, atomic64_read(&sys->sb_writes)) ||

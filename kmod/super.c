@@ -49,8 +49,8 @@ static int dmr_super_put(struct dmr_system *sys, const struct dmr_sb *sb, const 
 /* The log moves on all the time: its place is always taken from memory. */
 static void dmr_super_log(struct dmr_system *sys, struct dmr_sb *sb)
 {
-	sb->log_durable = READ_ONCE(sys->log_durable);
-	sb->log_tail = sys->sb_tail;
+	sb->log_durable = READ_ONCE(sys->room.durable);
+	sb->log_tail = sys->room.sb_tail;
 }
 
 /**
@@ -220,10 +220,10 @@ int dmr_super_move_tail(struct dmr_system *sys, u64 tail)
 	int r;
 
 	mutex_lock(&sys->sb_mutex);
-	WRITE_ONCE(sys->sb_tail, tail);		/* dmr_log_free() looks without a lock */
+	WRITE_ONCE(sys->room.sb_tail, tail);		/* dmr_log_room_free() looks without a lock */
 	r = dmr_super_write(sys, sys->sb, "tail");
 	/* One that was taken back carried the new tail all the same. */
-	WRITE_ONCE(sys->sb_tail, sys->sb->log_tail);
+	WRITE_ONCE(sys->room.sb_tail, sys->sb->log_tail);
 	mutex_unlock(&sys->sb_mutex);
 	return r;
 }

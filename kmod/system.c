@@ -442,15 +442,15 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 		goto bad_rebuild;
 	}
 
-	sys->log_next = next;
-	sys->log_durable = next - 1;
-	sys->log_tail = sb->log_tail;
-	sys->sb_tail = sb->log_tail;
+	sys->room.next = next;
+	sys->room.durable = next - 1;
+	sys->room.tail = sb->log_tail;
+	sys->room.sb_tail = sb->log_tail;
 	sys->tail_record = 0;
 	sys->tail_count = 0;
-	sys->ring_blocks = dmr_ring_blocks(sb);
-	sys->ring_from = sb->ring_from;
-	sys->ring_fresh = sys->ring_blocks - sb->ring_start;
+	sys->room.blocks = dmr_ring_blocks(sb);
+	sys->room.from = sb->ring_from;
+	sys->room.fresh = sys->room.blocks - sb->ring_start;
 	sys->copy_state[sb->copy] = sb->state_number;
 	sys->copy_state[!sb->copy] = other_state;
 	sys->chunk_sectors = sb->chunk_bytes >> SECTOR_SHIFT;

@@ -56,7 +56,7 @@ static int dmr_pass_begin(struct dmr_system *sys, struct dmr_pass *pass)
 	/* What supersedes must be durable before what it supersedes goes (R13). */
 	if (!r)
 		r = dmr_commit_sync(sys, false);
-	pass->need.durable = READ_ONCE(sys->log_durable);
+	pass->need.durable = READ_ONCE(sys->room.durable);
 	if (r)
 		kvfree(pass->points);
 	return r;
@@ -301,7 +301,7 @@ void dmr_vacuum_first(struct dmr_system *sys)
 	/* R3; if it cannot be written now the vacuum tries again. */
 	if (dmr_super_sync_copies(sys))
 		return;
-	need.durable = sys->log_durable;	/* all of it was read from the store */
+	need.durable = sys->room.durable;	/* all of it was read from the store */
 	for (b = 0; b < 1U << sys->map.bucket_bits; b++) {
 		garbage = dmr_map_sweep(&sys->map, b, &need, NULL, &count);
 		while ((v = garbage)) {

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Room in the log's ring: how much there is, how a commit is cut into batches, and how
+ * far its tail moves (R6, R7, R8).
+ *
+ * Arithmetic alone: no I/O, no memory, no waiting.  The module and the unit tests are
+ * built from it, so that years of commits can be simulated in seconds.
+ */
+#ifndef DMR_LOG_ROOM_H
+#define DMR_LOG_ROOM_H
+
+#include "portable.h"
+
+#define DMR_LOG_BATCH		64		/* log blocks of one commit step */
+#define DMR_TAIL_BATCH		16		/* log blocks read at once when the tail moves */
+
+/**
+ * struct dmr_log_room - where the log's head and tail are
+ * @next: number of the next log block.
+ * @tail: first block that is still needed; at most @durable (R6).
+ * @durable: number of the last durable block.
+ * @sb_tail: tail as durable in the superblock; what is before it is free.
+ * @blocks: blocks in the ring.
+ * @from: first number in the present ring, see dmr_log_room_turning().
+ * @fresh: blocks that the last growth added to it.
+ *
+ * The commit worker alone changes them; dmr_log_room_free() reads some without a lock.
+ */
+struct dmr_log_room {
+	u64 next;
+	u64 tail;
+	u64 durable;
+	u64 sb_tail;
+	u64 blocks;
+	u64 from;
+	u64 fresh;
+};
+
+/**
+ * struct dmr_log_batch - log blocks under construction
+ * @first: number of the first block.
+ * @blocks: begun so far, at most DMR_LOG_BATCH.
+ * @in_block: records in the last one.
+ * @records: records in all.
+ */
+struct dmr_log_batch {
+	u64 first;
+	u32 blocks;
+	u32 in_block;
+	u32 records;
+};
+
+/**
+ * struct dmr_log_tail_ops - what moves the tail
+ * @move: write again what lives in the blocks before @upto and move room->tail on, as
+ *	far as the batch has room (@gap_only: without beginning one more block).
+ * @flush: write the batch and begin the next one.
+ * @release: write the batch and make room->tail durable in the superblock.  The
+ *	superblock may fail cleanly: then room->sb_tail stays and 0 is returned.
+ *
+ * Each returns 0 or a negative errno, which ends the commit.
+ */
+struct dmr_log_tail_ops {
+	int (*move)(void *ctx, struct dmr_log_batch *b, u64 upto, bool gap_only);
+	int (*flush)(void *ctx, struct dmr_log_batch *b);
+	int (*release)(void *ctx, struct dmr_log_batch *b);
+};
+
+bool dmr_log_room_turning(const struct dmr_log_room *room);
+u64 dmr_log_room_free(const struct dmr_log_room *room);
+u64 dmr_log_room_reserve(const struct dmr_log_room *room);
+bool dmr_log_room_admits(const struct dmr_log_room *room, u64 first, u64 dirty);
+bool dmr_log_room_tail_lags(const struct dmr_log_room *room);
+int dmr_log_room_move_tail(const struct dmr_log_room *room, struct dmr_log_batch *b, u64 written,
+			   bool press, const struct dmr_log_tail_ops *ops, void *ctx);
+
+void dmr_log_batch_begin(struct dmr_log_batch *b, const struct dmr_log_room *room);
+bool dmr_log_batch_room(const struct dmr_log_batch *b);
+bool dmr_log_batch_gap(const struct dmr_log_batch *b);
+u64 dmr_log_batch_next(const struct dmr_log_batch *b);
+u32 dmr_log_batch_add(struct dmr_log_batch *b);
+
+#endif
