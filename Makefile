@@ -9,13 +9,14 @@ DESTDIR ?=
 export prefix DESTDIR
 
 # What "make check" runs; see "make help".
-KERNELS ?= 6.1 6.12
+KERNELS ?= um 6.1 6.12
 TESTS ?=
+SHARE ?=
 PARTS ?=
 JOBS ?=
 SEED ?=
 PLANS ?=
-export KERNELS TESTS PARTS JOBS SEED PLANS
+export KERNELS TESTS SHARE PARTS JOBS SEED PLANS
 
 series := 6.1 6.12
 
@@ -33,21 +34,27 @@ help:
 	@echo '  uninstall       remove them again'
 	@echo 'In throwaway virtual machines:'
 	@echo '  demo            the main job, told step by step (KERNEL=6.1 or 6.12)'
-	@echo '  check           all tests; may be narrowed:'
+	@echo '  check           all tests, each on the cheapest kernel that can show what it is'
+	@echo '                  about (um: in user mode; 6.1, 6.12: emulated); may be narrowed:'
 	@echo '                    KERNELS=6.12        on one kernel'
 	@echo "                    TESTS='10-budget'   selftests whose name contains a word"
 	@echo '                    PARTS="style build tools unit spec vm host"'
 	@echo '                    JOBS=1              virtual machines at a time'
-	@echo '                    EVERY_KERNEL=1      both kernels for tests that else run on one'
+	@echo '                    EVERY_KERNEL=1      each test on all of KERNELS'
 	@echo '                    LONG=1              more of what can be done at any length'
 	@echo '                    TEST_TIMEOUT=3600   seconds for one selftest (900)'
-	@echo '  check-crash     the crash replay at length, on both kernels (SEED=, PLANS=, KERNELS=)'
+	@echo '  check-tcg       all tests on emulated kernels with two CPUs, on one of 6.1 and 6.12'
+	@echo '                  each; EVERY_KERNEL=1 for both'
+	@echo '  check-bench, check-host, check-libvirt, check-replication'
+	@echo '                  the long form of what has a share of "make check"'
+	@echo '  check-crash     the crash replay at length (SEED=, PLANS=, KERNELS=)'
 	@echo '  check-rules     break each safety rule on purpose and see that a test fails (long);'
 	@echo "                    ONLY='R5. 03-'       patches of these rules, or with a word in the name"
 	@echo '                    LEVELS=unit         those that need no virtual machine'
-	@echo '  check-debug     selftests on a kernel with KASAN, lockdep, kmemleak and more, which is'
-	@echo '                    built first (once, about 22 minutes of CPU time); TESTS=, JOBS=;'
-	@echo '                    KERNELS=kcsan for one that finds data races'
+	@echo '  check-debug     selftests on a user-mode kernel with KASAN, lockdep, kmemleak and more,'
+	@echo '                    which is built first (once, about 13 minutes of CPU time); TESTS=,'
+	@echo '                    JOBS=; KERNELS=debug for an emulated one with two CPUs, KERNELS=kcsan'
+	@echo '                    for one that finds data races (22 minutes each)'
 	@echo '  deps            install what all of it needs (check and demo do so themselves)'
 	@echo 'Other:'
 	@echo '  clean           remove what was built; keeps the kernels downloaded'
@@ -64,9 +71,9 @@ modules-%:
 	@case '$*' in 6.1|6.12) ;; *) echo 'no kernel series $*; there are: $(series)' >&2; exit 1 ;; esac
 	@scripts/build-module --strict --dir build/$* --series $* W=$(or $(W),1) C=$(or $(C),1) $(if $(V),V=$(V))
 
-# For the kernels of scripts/debug-kernel: their own headers are not free of warnings.
-modules-debug modules-kcsan: modules-%:
-	@scripts/debug-kernel $(if $(filter kcsan,$*),--kcsan)
+# For the kernels of scripts/test-kernel: their own headers are not free of warnings.
+modules-um modules-um-debug modules-debug modules-kcsan: modules-%:
+	@scripts/test-kernel $*
 	@scripts/build-module --strict --dir build/$* --series $* $(if $(V),V=$(V))
 
 modules: $(addprefix modules-,$(series))
@@ -108,17 +115,27 @@ check:
 	@scripts/deps
 	+@MAKEFLAGS= scripts/check
 
+# Cheapest levels aside: what needs two CPUs, an older kernel, or Debian's own.
+check-tcg:
+	@scripts/deps
+	+@MAKEFLAGS= KERNELS='$(or $(filter 6.1 6.12,$(KERNELS)),6.1 6.12)' PARTS='$(or $(PARTS),build tools vm host)' \
+		scripts/check
+
+check-bench check-host check-libvirt check-replication: check-%:
+	@scripts/deps
+	+@MAKEFLAGS= LONG=1 SHARE=$* scripts/check
+
 # Takes long: every plan is lived, replayed and lived on, on each kernel.
 check-crash:
 	@scripts/deps
 	+@MAKEFLAGS= CRASH=all HOST_TIMEOUT=7200 PARTS='build tools host' TESTS=60-crash-replay \
 		scripts/check
 
-# Takes up to an hour.  What does not run there says so and counts as skipped.
-check-debug: debug := $(if $(filter kcsan,$(KERNELS)),kcsan,debug)
+# What does not run there is counted as skipped, with its reason.
+check-debug: debug := $(or $(filter debug kcsan,$(KERNELS)),um-debug)
 check-debug:
-	@scripts/deps build vm test debug
-	@scripts/debug-kernel $(if $(filter kcsan,$(debug)),--kcsan)
+	@scripts/deps
+	@scripts/test-kernel $(debug)
 	+@MAKEFLAGS= KERNELS=$(debug) PARTS='$(or $(PARTS),build tools vm host)' scripts/check
 
 check-rules:
@@ -127,11 +144,13 @@ check-rules:
 	@MAKEFLAGS= selftests/rules/run --only '$(ONLY)' --levels '$(LEVELS)' $(OPTIONS)
 
 clean:
-	@for d in build/*; do case $$d in build/vm|build/kselftest|build/debug-kernel) ;; *) rm -rf "$$d" ;; esac; done
+	@for d in build/*; do case $$d in build/vm|build/kselftest|build/test-kernel) ;; *) rm -rf "$$d" ;; esac; done
 	@for d in userspace selftests/unit; do \
 		if [ -e $$d/Makefile ]; then $(MAKE) --no-print-directory -C $$d clean; fi; done
 
 distclean: clean
 	rm -rf build
 
-.PHONY: all help module modules tools install install-module install-tools uninstall deps demo check check-crash check-debug check-rules clean distclean
+.PHONY: all help module modules tools install install-module install-tools uninstall deps demo check \
+	check-tcg check-bench check-host check-libvirt check-replication check-crash check-debug \
+	check-rules clean distclean

@@ -180,7 +180,11 @@ mark() { printf '<6>%s\n' "$*" >/dev/kmsg; }
 cut_power() {
 	mark "cutting the power"
 	sleep 0.3
-	echo b >/proc/sysrq-trigger
+	if [ -e /proc/sysrq-trigger ]; then
+		echo b >/proc/sysrq-trigger
+	else
+		/run/vm/busybox poweroff -n -f
+	fi
 	sleep 10
 }
 
