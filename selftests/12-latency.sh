@@ -3,7 +3,6 @@
 # Revert is answered in the time of one superblock write, however much was
 # written; what is reclaimed behind it is a job that tells how far it is.
 # vm: --disk st=2G --disk big=2G
-# kernel: 6.12
 # debug: skip it measures time
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"

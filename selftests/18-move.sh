@@ -3,7 +3,6 @@
 # How fast a commit moves home, against dd of the same bytes between the same
 # devices and against dm-snapshot merging the same blocks, in one run: compare
 # the ratios, not the times.
-# kernel: 6.12
 # debug: skip it measures what a move home takes; 76-faulty moves home there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"

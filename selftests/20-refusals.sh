@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Each refusal has its code, its name and a message that says what to do, and
 # changes nothing on disk.
-# kernel: 6.1
 # vm: --disk small=64M --disk k4=256M,lbs=4096
 # debug: skip refusals of the command; 22-unload and 82-storms are refused there
 . "$(dirname "$0")/lib.sh"
@@ -64,10 +63,10 @@ refused "a store with larger logical blocks than a home" 32773 "logical blocks o
 is "no refusal left a file" "$(ls $conf 2>/dev/null)" ""
 
 holder /dev/vm/d0
-refused "a home open for writing, at create" 32774 "/dev/vd.* is open for writing in process $held" create
+refused "a home open for writing, at create" 32774 "/dev/(vd|ubd).* is open for writing in process $held" create
 let_go
 holder $s0
-refused "a store open for writing, at create" 32774 "/dev/vd.* is open for writing in process $held" create
+refused "a store open for writing, at create" 32774 "/dev/(vd|ubd).* is open for writing in process $held" create
 let_go
 
 mkdir -p /mnt/w
@@ -163,7 +162,7 @@ refused "a disk without a home" 32773 "no home for disk vdb" attach_with "/^disk
 refused "a home that is not there" 32779 "none.*disk vda" \
 	attach_with "s,^disk.vda=.*,disk.vda=/dev/vm/none,"
 holder /dev/vm/d0
-refused "a home open for writing, at attach" 32774 "/dev/vd.* is open for writing in process $held" r attach w
+refused "a home open for writing, at attach" 32774 "/dev/(vd|ubd).* is open for writing in process $held" r attach w
 let_go
 mount /dev/vm/d1 /mnt/w || die "cannot mount"
 refused "a mounted home, at attach" 32774 "is mounted at /mnt/w" r attach w

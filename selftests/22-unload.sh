@@ -3,6 +3,7 @@
 # Detaching and unloading: refused while in use, complete when done.
 # A cache merged with another one would hide what is left in it.
 # vm: --append slab_nomerge
+# runs on: um 6.1 (slabs and what holds a module differ between the series)
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 load_module "$@"

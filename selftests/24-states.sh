@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Every operation in every state: what Documentation/states-and-codes.md says, over
 # netlink and by replicactl, and what is refused changes nothing on disk or in memory.
-# kernel: 6.12
 # vm: --disk st=64M --disk h=16M
 # debug: skip more than 200 operations, an hour there; 34-model does all of them
 . "$(dirname "$0")/lib.sh"

@@ -3,7 +3,6 @@
 # ext4 and XFS live on failover devices: filled, changed, trimmed, unmounted and
 # found clean, thrown away by a revert, and mounted again as they were at either
 # point, while replication writes to the replica's own file systems.
-# kernel: 6.12
 # vm: --disk x0=320M
 # debug: skip about 40 minutes there; 34-model does random I/O there
 . "$(dirname "$0")/lib.sh"

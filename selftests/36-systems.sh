@@ -3,7 +3,6 @@
 # Two systems side by side leave each other alone, in content, state and I/O, also
 # when one of them loses its store.  The sixteen disks of one system move together:
 # a point shows them at one instant, and a failover or revert is for all or none.
-# kernel: 6.1
 # vm: --disk h00=32M --disk h01=32M --disk h02=32M --disk h03=32M
 # vm: --disk h04=32M --disk h05=32M --disk h06=32M --disk h07=32M
 # vm: --disk h08=32M --disk h09=32M --disk h10=32M --disk h11=32M

@@ -4,7 +4,7 @@
 # activated on the host.  No device of ours is probed, no link of the host's
 # moves to one of ours, at attach, failover, revert and detach; a change event
 # tells of each; and no read of our tools is an error in the kernel log.
-# kernel: 6.12
+# runs on: 6.12 (the real udevd, beside real queues, in the time that it takes)
 # vm: --udev
 # debug: skip udevd and the nodes it makes are no code of ours; about 20 minutes there
 . "$(dirname "$0")/lib.sh"

@@ -5,6 +5,7 @@
 # loaded again, wrong tables, devices removed.  Nothing of it loses a write, moves
 # the state, or leaves a device that cannot be used again.
 # debug: skip 80-load does the same to the devices, in random order
+# runs on: um 6.1 (dm core differs between the series)
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 ktap_plan 68

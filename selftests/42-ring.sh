@@ -3,7 +3,6 @@
 # The log's ring goes round in a store most of which was written once and lives
 # on: long runs of blocks are copied to the head and give nothing back, and the
 # superblock must follow meanwhile, or the ring eats itself (R7).
-# kernel: 6.1
 # vm: --disk st=3G --disk cold=3G --disk hot=1G
 # debug: skip 165,000 chunks; 76-faulty moves the tail there
 . "$(dirname "$0")/lib.sh"

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # A store that fills up: marks, events, what is kept for the live failover, the
 # policy that gives up old points, and growing it under I/O.
-# kernel: 6.12
 # vm: --disk g=512M
 # debug: skip 62-in-flight, 76-faulty and 78-every-alloc grow stores there
 . "$(dirname "$0")/lib.sh"
@@ -34,7 +33,8 @@ check "a warning at the low mark" wait_for 5 health Warning
 check "with its reason" grep -q 'low-space' <(r status g --json)
 "$io" $rep w:0:16M:1 f || die "cannot write"
 check "critical before it is full" wait_for 5 health Critical
-check "the kernel log says so" grep -q 'slots of the store are in use' <(dmesg)
+logged() { dmesg | grep -q "$1"; }
+check "the kernel log says so" wait_for 5 logged 'slots of the store are in use'
 expect_log 'slots of the store are in use'
 check_fails "a full store refuses" "$io" $rep w:32M:8M:2
 check "what was written stays" "$io" $rep c:0:9M:1

@@ -3,7 +3,6 @@
 # A thousand test failovers in a row, over netlink, with recovery points around them;
 # ten thousand with REHEARSALS=10000 in the environment of selftests/run.  No slot, no
 # log block and no memory is lost by it, and what is shown is right to the end.
-# kernel: 6.12
 # vm: --env REHEARSALS
 # debug: skip a thousand of them; 34-model rehearses there
 . "$(dirname "$0")/lib.sh"

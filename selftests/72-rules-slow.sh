@@ -3,7 +3,6 @@
 # Safety rules that show when a device is slow or fails at the right moment, and that no
 # other test looks at: see Documentation/rules-and-tests.md.  RULES in the environment of
 # selftests/run chooses some of them, as in "R1 R5".
-# kernel: 6.12
 # vm: --disk st=16M --disk h=16M --env RULES
 # debug: skip its slow devices measure time
 . "$(dirname "$0")/lib.sh"

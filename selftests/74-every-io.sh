@@ -4,7 +4,6 @@
 # that follows it.  The answer is a documented one, the system is as before or as after
 # the operation and nothing between, what was flushed is there, and the next try
 # works (R2, R3, R5, R9).
-# kernel: 6.12
 # vm: --env EVERY_IO
 # EVERY_IO=1 fails with all that follows it from each I/O on, not from the first only.
 # debug: skip an hour there; 76-faulty fails I/O there

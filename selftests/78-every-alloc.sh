@@ -7,7 +7,6 @@
 # over.  Writes and flushes go on though all of them fail, out of what is kept back.
 # Needs a kernel with failslab, fail_page_alloc and their filter by stack trace.  ALLOCS:
 # how far it goes, 25 unless set.
-# kernel: 6.12
 # vm: --env ALLOCS
 # debug: --env ALLOCS=6
 . "$(dirname "$0")/lib.sh"

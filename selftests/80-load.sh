@@ -8,7 +8,7 @@
 #
 # In the environment of selftests/run or make check: LOAD_SEED chooses another order,
 # LOAD_ROUNDS how often all of it is done (1).
-# kernel: 6.1
+# runs on: um 6.1 (two CPUs race where one takes turns)
 # vm: --env LOAD_SEED --env LOAD_ROUNDS
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"

@@ -7,7 +7,7 @@
 # In the environment of selftests/run or make check: STORM_SEED chooses other requests,
 # STORM_ROUNDS how many (5 for each client), STORM_CYCLES how often each system comes and
 # goes (2).
-# kernel: 6.12
+# runs on: um 6.12 (two CPUs race where one takes turns)
 # vm: --env STORM_SEED --env STORM_ROUNDS --env STORM_CYCLES
 # debug: --env STORM_ROUNDS=1 --env STORM_CYCLES=1
 . "$(dirname "$0")/lib.sh"

@@ -9,7 +9,6 @@
 # for a step, and all commands in the midst, too, which takes long.  KILL_STRIDE=1 takes
 # every step of the commands that have many; 7 is every seventh one, from a random one
 # on, and 3 what LONG=1 takes.
-# kernel: 6.12
 # vm: --env KILL_ALL --env KILL_STRIDE
 # debug: skip an hour there; 82-storms has 32 clients
 . "$(dirname "$0")/lib.sh"

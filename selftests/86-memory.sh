@@ -4,7 +4,6 @@
 # beside them, in a machine whose programs need more memory than it has.  All of it goes
 # on within a limit, operations too, nobody is killed for memory, nothing hangs, and all
 # that was written is there: the I/O path has its reserves, and needs nobody who waits for it.
-# kernel: 6.12
 # vm: --mem 256
 # debug: skip KASAN takes the memory; 78-every-alloc has none left, on purpose
 . "$(dirname "$0")/lib.sh"

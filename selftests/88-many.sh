@@ -5,7 +5,6 @@
 #
 # In the environment of selftests/run or make check: SYSTEMS says how many (30).  Each takes
 # some 2 MiB, and a thousand take their time: VM_MEM=6144 TEST_TIMEOUT=7200 with them.
-# kernel: 6.12
 # vm: --env SYSTEMS --disk many=20G
 # debug: skip it measures memory and time
 . "$(dirname "$0")/lib.sh"

@@ -29,6 +29,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -66,9 +67,39 @@ static const char *name_of(const struct __ptrace_syscall_info *s)
 
 static int peek(unsigned long at, void *to, size_t bytes)
 {
-	struct iovec mine = { to, bytes }, its = { (void *)at, bytes };
+	char name[32];
+	ssize_t n;
+	int fd;
 
-	return process_vm_readv(child, &mine, 1, &its, 1, 0) == (ssize_t)bytes;
+	snprintf(name, sizeof(name), "/proc/%d/mem", (int)child);
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	n = pread(fd, to, bytes, at);
+	close(fd);
+	return n == (ssize_t)bytes;
+}
+
+/* The system call that the child has stopped at. */
+static void look(struct __ptrace_syscall_info *s)
+{
+#ifdef __x86_64__
+	struct user_regs_struct regs;
+#endif
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, child, (void *)sizeof(*s), s) >= 0)
+		return;
+	/* A user-mode kernel has no such request. */
+#ifdef __x86_64__
+	if (errno != EIO || ptrace(PTRACE_GETREGS, child, NULL, &regs))
+		die("ptrace");
+	/* No call returns this one; it stands there when one begins. */
+	s->op = (long)regs.rax == -ENOSYS ? PTRACE_SYSCALL_INFO_ENTRY : PTRACE_SYSCALL_INFO_EXIT;
+	s->entry.nr = regs.orig_rax;
+	s->entry.args[0] = regs.rdi;
+	s->entry.args[1] = regs.rsi;
+	s->entry.args[2] = regs.rdx;
+#else
+	die("ptrace");
+#endif
 }
 
 /* Does this message ask for more than to be told something? */
@@ -216,8 +247,7 @@ int main(int argc, char **argv)
 			signal = WSTOPSIG(status);
 			continue;
 		}
-		if (ptrace(PTRACE_GET_SYSCALL_INFO, child, (void *)sizeof(s), &s) < 0)
-			die("ptrace");
+		look(&s);
 		if (s.op == PTRACE_SYSCALL_INFO_ENTRY && (every || is_step(&s, ms >= 0)) && seen++ == nr)
 			break;
 	}

@@ -67,7 +67,7 @@ fi
 
 # --- on the host ----------------------------------------------------------
 
-read -ra kernels <<<"${KERNELS:-6.1 6.12}"
+read -ra kernels <<<"${KERNELS:-um}"
 seed=${SEED:-$(date +%s)}
 if [ "${CRASH-}" = all ]; then
 	read -ra plans <<<"${PLANS:-mixed ring full vacuum home}"
