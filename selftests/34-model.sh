@@ -6,7 +6,8 @@
 #
 # In the environment of selftests/run or make check: MODEL_SEED chooses other
 # operations, MODEL_OPS how many, MODEL_SECONDS the time that each run of them
-# may take (9, or 16 with LONG=1; the number of operations is exact if it is high enough).
+# may take (in user mode 20, or 60 with LONG=1, emulated 4, or 16; the number of
+# operations is exact if it is high enough).
 # vm: --env MODEL_SEED --env MODEL_OPS --env MODEL_SECONDS
 # debug: --env MODEL_SECONDS=15
 # runs on: um 6.1 6.12 (two CPUs race where one takes turns)
@@ -14,6 +15,9 @@
 . "$(dirname "$0")/replica.sh"
 
 model=$here/helper-model
+# Most histories are met where a second holds most operations.
+seconds=$(much 4 16) ops=2400
+[ "$VM_LEVEL" != um ] || seconds=$(much 20 60) ops=12000
 seed=${MODEL_SEED:-$(($(date +%s) % 1000000000))}
 uuid=6d6f6465-6c00-4000-8000-
 
@@ -29,7 +33,7 @@ prepare() {
 	linear "$system-store" "$store" $((mib * 2048)) || die "no store"
 	args=(--tool "$REPLICACTL" --system "$system" --uuid "$(printf "%s%012d" "$uuid" "$seed")" --chunk "$chunk"
 		--store "$system-store:$(dev "$store"):$mib:$max" --seed "$seed"
-		--seconds "${MODEL_SECONDS:-$(much 9 16)}")
+		--seconds "${MODEL_SECONDS:-$seconds}")
 	n=0
 	for h; do
 		IFS=: read -r h mib sectors first <<<"$h"
@@ -92,7 +96,7 @@ beside() {
 	prepare s1 100 120 64K d2:4:7:8 d3:2:1:8
 	"$model" "${first[@]}" "$@" --script-out /tmp/model.script >/tmp/model.said 2>&1 &
 	pid=$!
-	"$model" "${args[@]}" --mode threads --ops "${MODEL_OPS:-120}" >/tmp/twin.said 2>&1 ||
+	"$model" "${args[@]}" --mode threads --ops "${MODEL_OPS:-$((ops / 20))}" >/tmp/twin.said 2>&1 ||
 		rc2=$?
 	wait $pid || rc=$?
 	diag "$(sed -n 's/^# //p' /tmp/model.said /tmp/twin.said | grep -v '^ ')"
@@ -108,7 +112,7 @@ slices=()
 for i in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
 	slices+=("d2:2:$i:$((i * 8192))")
 done
-single=(--ops "${MODEL_OPS:-2400}" --script-out /tmp/model.script)
+single=(--ops "${MODEL_OPS:-$ops}" --script-out /tmp/model.script)
 
 ktap_plan 8
 load_module "$@"
@@ -119,10 +123,10 @@ run "the same in too small a store, chunks of 16 KiB" 16 32 16K d0:6:7:8 d1:2:1:
 	"${single[@]}"
 run "the same, chunks of 256 KiB" 16 48 256K d0:4:3:8 d1:2:6:8 -- "${single[@]}"
 run "threads beside each other, chunks of 64 KiB" 100 120 64K d0:4:7:8 d1:2:1:8 -- \
-	--mode threads --ops "${MODEL_OPS:-120}"
+	--mode threads --ops "${MODEL_OPS:-$((ops / 20))}"
 run "the same in too small a store, chunks of 256 KiB" 16 32 256K d0:4:7:8 d1:2:1:8 -- \
-	--mode threads --ops "${MODEL_OPS:-120}"
+	--mode threads --ops "${MODEL_OPS:-$((ops / 20))}"
 beside "two systems at once" "${single[@]}"
 run "a point is one instant of 16 disks" 400 400 16K "${slices[@]}" -- \
-	--mode order --ops "${MODEL_OPS:-120}"
+	--mode order --ops "${MODEL_OPS:-$((ops / 20))}"
 check "the module unloads" unload_module

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Safety rules that no other test looks at, as far as they show in counts and in a
 # log that goes round: see Documentation/rules-and-tests.md.
-# runs on: um 6.1 (the order of log blocks, on the older block layer)
 # vm: --disk st=16M --disk h=16M --disk copy=16M
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"

@@ -243,7 +243,7 @@ come_and_go() {
 	diag "$1: $failed allocations failed in attaches"
 	is "attach and detach, $1" "$bad" ''
 }
-expect_log 'device-mapper: (table: .*replica: .*-12|ioctl: error adding target to table)'
+expect_log 'device-mapper: (table: .*replica: .*-12|ioctl: error adding target to table)|workqueue: Failed to create a rescuer'
 come_and_go failslab
 come_and_go fail_page_alloc
 check "all is there" "$io" $a c:0:32K:1 c:32K:64K:3

@@ -17,7 +17,8 @@ guest() {
 	try() {	# WHAT PATH
 		if echo guest 2>/dev/null >"$2"; then echo "wrote $1: $2"; fi
 	}
-	mount -t hostfs -o / none $h && mount -o remount,rw $h || die "no hostfs"
+	mount -t hostfs -o / none $h || die "no hostfs"
+	mount -o remount,rw $h
 	[ -e "$h$dir/victim" ] || die "hostfs does not show $dir"
 	try "a file" "$h$dir/victim"
 	try "a new file" "$h$dir/new"
@@ -91,6 +92,7 @@ check "help" "$vm" --help
 status() { status_is "$2: $1" "$1" "$vm" --uml --mem 512 "${@:3}"; }
 status 0 "a command that succeeds" true
 status 7 "one that fails" 'exit 7'
+# shellcheck disable=SC2016 # for the guest
 status 143 "one that is killed" 'kill $$'
 status 99 "an error in the kernel log" 'echo "<3>selftest: an error" >/dev/kmsg'
 status 99 "an expected line that does not come" --expect-log 'never said' true
@@ -99,6 +101,7 @@ status 98 "a guest that is cut off" '/run/vm/busybox poweroff -n -f'
 status 0 "the same with --cut" --cut '/run/vm/busybox poweroff -n -f'
 status 98 "--cut, and it is not" --cut true
 status 124 "the time limit" --timeout 4 'sleep 60'
+# shellcheck disable=SC2016 # for the guest
 said=$("$vm" --uml --mem 512 'echo 1; echo 2 >&2; cat; echo $VM_LEVEL $VM_KERNEL')
 is "output in its order, nothing on standard input" "$said" "1
 2
@@ -107,6 +110,7 @@ um um"
 # Disks: more than the kernel has, larger blocks, an image that stays.
 opts=()
 for i in $(seq -w 1 20); do opts+=(--disk "x$i=8M"); done
+# shellcheck disable=SC2016 # for the guest
 check "21 disks, one of 4 KiB blocks, one of a file" "$vm" --uml --mem 512 "${opts[@]}" \
 	--disk k4=8M,lbs=4096 --disk "f=8M,file=$dir/image" '
 	set -e
