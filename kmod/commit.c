@@ -46,8 +46,14 @@ void dmr_commit_free(struct dmr_system *sys)
  */
 bool dmr_commit_room(struct dmr_system *sys, u32 records)
 {
-	return dmr_log_room_admits(&sys->room, atomic64_read(&sys->nr_first) + records,
-				   atomic64_read(&sys->nr_dirty));
+	u64 first = atomic64_read(&sys->nr_first) + records;
+
+	/*
+	 * R7: a write that ends is dirty before it stops being a first write, so one that
+	 * ends between the two reads is counted twice and not left out.
+	 */
+	smp_rmb();	/* pairs with dmr_io_first_done() */
+	return dmr_log_room_admits(&sys->room, first, atomic64_read(&sys->nr_dirty));
 }
 
 /**

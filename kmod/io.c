@@ -541,6 +541,7 @@ void dmr_io_first_done(struct dmr_io *io, bool ok)
 			}
 		}
 		spin_unlock_irqrestore(lock, flags);
+		smp_mb__before_atomic();	/* dirty first: pairs with dmr_commit_room() */
 		atomic64_dec(&sys->nr_first);
 		sector += sectors;
 	}

@@ -83,6 +83,7 @@ static void look(struct __ptrace_syscall_info *s)
 {
 #ifdef __x86_64__
 	struct user_regs_struct regs;
+	static int entry;
 #endif
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, child, (void *)sizeof(*s), s) >= 0)
@@ -91,8 +92,9 @@ static void look(struct __ptrace_syscall_info *s)
 #ifdef __x86_64__
 	if (errno != EIO || ptrace(PTRACE_GETREGS, child, NULL, &regs))
 		die("ptrace");
-	/* No call returns this one; it stands there when one begins. */
-	s->op = (long)regs.rax == -ENOSYS ? PTRACE_SYSCALL_INFO_ENTRY : PTRACE_SYSCALL_INFO_EXIT;
+	/* It stands there when a call begins; one that the kernel lacks returns it, too. */
+	entry = !entry && (long)regs.rax == -ENOSYS;
+	s->op = entry ? PTRACE_SYSCALL_INFO_ENTRY : PTRACE_SYSCALL_INFO_EXIT;
 	s->entry.nr = regs.orig_rax;
 	s->entry.args[0] = regs.rdi;
 	s->entry.args[1] = regs.rsi;

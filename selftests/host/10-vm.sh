@@ -45,7 +45,7 @@ fi
 
 read -ra kernels <<<"${KERNELS:-um}"
 [ "${kernels[0]}" = um ] || skip_all "about user mode, which is not among ${kernels[*]}"
-ktap_plan 43
+ktap_plan 50
 vm=$VM_SRC/scripts/vm
 dir=$(workdir)
 at_exit "rm -rf $dir"
@@ -85,6 +85,12 @@ usage 'two disks' --uml --disk a=1G --disk a=1G true
 usage 'unknown option' --uml --disk a=1G,lbs=1024 true
 usage 'unknown option' --uml --disk a=1G,file= true
 usage 'cannot make' --uml --disk "a=1G,file=$dir/no/such/directory" true
+usage 'no name of a variable' --uml --env a-b false
+usage 'no name of a variable' --uml --env '' false
+usage 'exclude each other' --uml --kernel kcsan true
+usage 'exclude each other' --debug --kernel 6.1 true
+usage 'needs a directory' --uml --out '' true
+usage 'cannot be written' --uml --keep-log "$dir/no/such/log" true
 usage 'at most 8' --uml --out a --out b --out c --out d --out e --out f --out g --out h --out i true
 check "help" "$vm" --help
 
@@ -137,6 +143,15 @@ is "a guest writes nothing of the host but --out" "$rc $said" "0 wrote --out, wh
 is "which is there" "$(cat "$dir/out/result")" guest
 is "and nothing else" "$(cat "$dir/victim"; cd "$dir" && echo *)" "host
 image out victim"
+
+# Mounts that others hide, as systemd's below /proc.
+hidden() {
+	# shellcheck disable=SC2016 # for the inner shell
+	unshare --mount --propagation private sh -c '
+		mount -t tmpfs none /proc/sys/fs && mkdir -p "$1/a/b" && mount -t tmpfs none "$1/a/b" &&
+		mount -t tmpfs none "$1/a" && mkdir "$1/a/b" && exec "$2" --uml --mem 512 true' sh "$1" "$vm"
+}
+check "a host with hidden mounts" hidden "$dir"
 
 # A host where no namespaces can be had.
 mkdir -p "$dir/bin" "$dir/cache"
