@@ -132,7 +132,7 @@ create_before() {
 }
 # Half a store is none, or one that can be attached once its file is there.
 create_half() {
-	r scan --write $store >/dev/null 2>&1
+	r scan --write --accept-homes $store >/dev/null 2>&1
 	[ ! -e $conf ] || { r attach k && r detach k && r check $store; } >/dev/null
 }
 created() { r attach k >/dev/null && r detach k >/dev/null; }

@@ -587,7 +587,7 @@ void begin_again(void)
 	store.mib = plan->grown_mib;
 	command("dmsetup create %s --table '0 %u linear %s 0'", store.dm, store.mib * 2048,
 		store.below);
-	n = snprintf(line, sizeof(line), "scan --write %s", store.path);
+	n = snprintf(line, sizeof(line), "scan --write --accept-homes %s", store.path);
 	for (int d = 0; d < nr_disks; d++)
 		n += snprintf(line + n, sizeof(line) - n, " %s", disks[d].home);
 	code = replicactl("%s", line);

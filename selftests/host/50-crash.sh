@@ -87,7 +87,7 @@ guest() {
 	load_module >/dev/null
 
 	if [ -e "$dir/made" ]; then
-		said=$(r scan --write /dev/nbd0 /dev/nbd1 /dev/nbd2 2>&1) ||
+		said=$(r scan --write --accept-homes /dev/nbd0 /dev/nbd1 /dev/nbd2 2>&1) ||
 			failed "scan: status $?: $said"
 		said=$(r check /dev/nbd0 2>&1)
 		rc=$?

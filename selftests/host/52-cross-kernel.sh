@@ -57,7 +57,7 @@ lc3=(c:0:64K:3 c:2M:4K:13 c:2101248:1020K:4 c:16M:4K:4 c:28M:64K:13)
 begin() {
 	local said
 	load_module
-	said=$(r scan --write /dev/vm/store /dev/vm/h0 /dev/vm/h1 2>&1) || die "scan: $said"
+	said=$(r scan --write --accept-homes /dev/vm/store /dev/vm/h0 /dev/vm/h1 2>&1) || die "scan: $said"
 	check "the store passes its check" r check /dev/vm/store
 	check "attach" r attach x
 }

@@ -22,7 +22,7 @@ gone() { [ "$(field "$1" versions)" = 0 ]; }
 begin() {
 	load_module
 	dmsetup create grows --table "0 $((120 * 2048)) linear /dev/vm/sb 0" || die "no store"
-	r scan --write /dev/vm/sa /dev/mapper/grows /dev/vm/ha /dev/vm/hb >/dev/null 2>&1
+	r scan --write --accept-homes /dev/vm/sa /dev/mapper/grows /dev/vm/ha /dev/vm/hb >/dev/null 2>&1
 }
 a=/dev/mapper/a-vda b=/dev/mapper/b-vda-replica
 

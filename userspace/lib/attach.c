@@ -12,7 +12,6 @@
 #include "private.h"
 
 /* How long an attach or detach waits for another one of the same system. */
-#define LOCK_WAIT_MS	10000
 
 enum kind { REPLICA, LIVE, TEST, KINDS };
 
@@ -38,39 +37,6 @@ static int find_busy(struct dmreplica *ctx, const struct dmrl_dm_device *list, s
 		     bool *busy, bool *any);
 static int remove_all(struct dmreplica *ctx, const char *name, const struct dmrl_dm_device *list,
 		      size_t nr);
-
-/*
- * One attach or detach of a system at a time, so that one that was cut short is
- * told from one that is going on.  The lock is on its file and dies with us (R12);
- * without a file nobody attaches it.
- */
-static int lock_system(struct dmreplica *ctx, const char *name, const char *file, int *fd)
-{
-	struct timespec pause = { .tv_nsec = 50 * 1000000L };
-	unsigned int waited;
-
-	*fd = open(file, O_RDONLY | O_CLOEXEC);
-	if (*fd < 0)
-		return 0;
-	for (waited = 0; flock(*fd, LOCK_EX | LOCK_NB); waited += 50) {
-		if (waited >= LOCK_WAIT_MS) {
-			close(*fd);
-			*fd = -1;
-			dmrl_fail(ctx, DM_REPLICA_CODE_IN_USE,
-				  "system %s is being attached or detached by another process",
-				  name);
-			return dmrl_hint(ctx, "try again when that has ended");
-		}
-		nanosleep(&pause, NULL);
-	}
-	return 0;
-}
-
-static void unlock_system(int fd)
-{
-	if (fd >= 0)
-		close(fd);
-}
 
 /* R12: what an attach that was killed has left is nobody's, and goes if it is not open. */
 static int clear_rest(struct attach *a, const struct dmrl_dm_device *list, size_t nr)
@@ -261,6 +227,19 @@ static int check_home(struct attach *a, unsigned int number, bool accept)
 	return 0;
 }
 
+/* A planted file, or two that name one device: each would write over the other's content. */
+static int check_taken(struct attach *a)
+{
+	const struct dmreplica_blockdev *devices[1 + DMR_MAX_DISKS] = { &a->store->bdev };
+	unsigned int i;
+	int code;
+
+	for (i = 0; i < a->sb->nr_disks; i++)
+		devices[1 + i] = &a->homes[i];
+	code = dmrl_taken_check(a->ctx, a->conf.name, devices, 1 + a->sb->nr_disks);
+	return code ? dmrl_hint(a->ctx, "one of the two files is wrong; correct or remove it") : 0;
+}
+
 static int check_writers(struct attach *a)
 {
 	dev_t devs[1 + DMR_MAX_DISKS];
@@ -410,6 +389,8 @@ static int do_attach(struct attach *a, unsigned int flags)
 	for (i = 0; !code && i < a->sb->nr_disks; i++)
 		code = check_home(a, i, flags & DMREPLICA_ATTACH_ACCEPT_HOMES);
 	if (!code)
+		code = check_taken(a);
+	if (!code)
 		code = check_writers(a);
 	if (!code)
 		code = check_device_names(a);
@@ -432,11 +413,12 @@ int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags
 	a->ctx = ctx;
 	a->take_over = flags & DMREPLICA_ATTACH_TAKE_OVER;
 	code = dmreplica_conf_find(ctx, name, &a->conf);
+	/* R12: one at a time, so that one that was cut short is told from one that goes on. */
 	if (!code)
-		code = lock_system(ctx, a->conf.name, a->conf.file, &lock);
+		code = dmrl_lock_system(ctx, a->conf.uuid, a->conf.name, &lock);
 	if (!code)
 		code = do_attach(a, flags);
-	unlock_system(lock);
+	dmrl_unlock(lock);
 	dmreplica_store_close(a->store);
 	free(a);
 	return code;
@@ -581,7 +563,6 @@ static int do_detach(struct dmreplica *ctx, const struct dmreplica_system *sys)
 int dmreplica_detach(struct dmreplica *ctx, const char *name)
 {
 	struct dmreplica_system sys;
-	struct dmreplica_conf *conf;
 	int code, lock = -1;
 
 	code = dmreplica_system_find(ctx, name, &sys);
@@ -592,17 +573,9 @@ int dmreplica_detach(struct dmreplica *ctx, const char *name)
 			  "devices are made and removed by root only");
 		return dmrl_hint(ctx, "only root (CAP_SYS_ADMIN) may do this; try again with sudo");
 	}
-	conf = malloc(sizeof(*conf));
-	if (!conf)
-		return dmrl_no_memory(ctx);
-	/* its file may be gone, or a bad one: that keeps nobody from detaching it */
-	if (!dmrl_conf_of(ctx, sys.name, sys.uuid, conf))
-		code = lock_system(ctx, sys.name, conf->file, &lock);
-	else
-		dmrl_clear(ctx);
-	free(conf);
+	code = dmrl_lock_system(ctx, sys.uuid, sys.name, &lock);
 	if (!code)
 		code = do_detach(ctx, &sys);
-	unlock_system(lock);
+	dmrl_unlock(lock);
 	return code;
 }

@@ -202,19 +202,16 @@ int dmreplica_conf_find(struct dmreplica *ctx, const char *name, struct dmreplic
 	size_t nr, i;
 	int code;
 
-	if (dmrl_conf_named(ctx, name, conf))
+	/* A UUID is one, and no name: else a system could be named like another one's UUID. */
+	by_uuid = dmreplica_uuid_parse(name, uuid);
+	if (!by_uuid && dmrl_conf_named(ctx, name, conf))
 		return 0;
 	code = dmreplica_conf_list(ctx, &list, &nr);
 	if (code)
 		return code;
 	for (i = 0; i < nr; i++)
-		if (!strcmp(list[i].name, name))
+		if (by_uuid ? !memcmp(list[i].uuid, uuid, sizeof(uuid)) : !strcmp(list[i].name, name))
 			break;
-	by_uuid = i == nr && dmreplica_uuid_parse(name, uuid);
-	if (by_uuid)
-		for (i = 0; i < nr; i++)
-			if (!memcmp(list[i].uuid, uuid, sizeof(uuid)))
-				break;
 	if (i < nr)
 		*conf = list[i];
 	free(list);
@@ -248,58 +245,44 @@ static int make_dir(const char *dir)
 	return mkdir(path, 0755) && errno != EEXIST ? -errno : 0;
 }
 
-/*
- * The file that is renamed when it is written.  It has one name for all who write
- * this system's, so that what a killed one has left is used again (R12); they keep
- * each other away by a lock on it.  Return: a descriptor, or -1 with errno.
+/**
+ * dmrl_conf_begin() - write a file of a system, beside the place where it will be
+ * @ctx: the context.
+ * @conf: what to write; @conf->file is set.
+ * @draft: for dmrl_conf_end().
+ *
+ * All that can fail for want of space, or of rights, fails here: what depends on the
+ * file can be done in between.  One writer at a time, so that what a killed one has left
+ * is written over (R12); the lock is let go by dmrl_conf_end().
+ *
+ * Return: 0, or the code of what failed; then there is no draft.
  */
-static int open_temp(const char *temp)
+int dmrl_conf_begin(struct dmreplica *ctx, struct dmreplica_conf *conf,
+		    struct dmrl_conf_draft *draft)
 {
-	struct stat mine, now;
-	int fd, tries;
-
-	for (tries = 0; tries < 100; tries++) {
-		fd = open(temp, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-		if (fd < 0)
-			return -1;
-		if (flock(fd, LOCK_EX) || fstat(fd, &mine))
-			break;
-		/* whoever had it may have renamed it meanwhile */
-		if (!stat(temp, &now) && now.st_ino == mine.st_ino) {
-			if (ftruncate(fd, 0))
-				break;
-			return fd;
-		}
-		close(fd);
-		fd = -1;
-		errno = EBUSY;
-	}
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
-int dmreplica_conf_write(struct dmreplica *ctx, struct dmreplica_conf *conf)
-{
-	char temp[600], uuid[DMREPLICA_UUID_TEXT];
+	char uuid[DMREPLICA_UUID_TEXT];
 	unsigned int i;
 	int fd, err;
 	FILE *f;
 
 	dmrl_clear(ctx);
 	snprintf(conf->file, sizeof(conf->file), "%s/%s%s", ctx->conf_dir, conf->name, SUFFIX);
+	snprintf(draft->file, sizeof(draft->file), "%s", conf->file);
+	snprintf(draft->temp, sizeof(draft->temp), "%s/.%s%s.new", ctx->conf_dir, conf->name, SUFFIX);
 	err = make_dir(ctx->conf_dir);
 	if (err)
 		return dmrl_fail_errno(ctx, -err, "cannot make directory %s", ctx->conf_dir);
-	snprintf(temp, sizeof(temp), "%s/.%s%s.new", ctx->conf_dir, conf->name, SUFFIX);
-	fd = open_temp(temp);
-	if (fd < 0)
-		return dmrl_fail_errno(ctx, errno, "cannot write %s", temp);
-	f = fdopen(fd, "w");
+	if (dmrl_lock(ctx, "systems.lock", "another process is writing the files of systems",
+		      &draft->lock))
+		return ctx->code;
+	fd = open(draft->temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	f = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!f) {
-		close(fd);
-		unlink(temp);
-		return dmrl_no_memory(ctx);
+		dmrl_fail_errno(ctx, errno, "cannot write %s", draft->temp);
+		if (fd >= 0)
+			close(fd);
+		dmrl_unlock(draft->lock);
+		return ctx->code;
 	}
 	fprintf(f, "# A system of dm-replica, see replicactl(8).\n");
 	fprintf(f, "# Written by replicactl; replicactl scan --write can write it again.\n");
@@ -309,17 +292,48 @@ int dmreplica_conf_write(struct dmreplica *ctx, struct dmreplica_conf *conf)
 	for (i = 0; i < conf->nr_disks; i++)
 		fprintf(f, "disk.%s=%s\n", conf->disks[i].name, conf->disks[i].path);
 	err = fflush(f) || fsync(fd) ? errno : 0;
-	if (!err && rename(temp, conf->file))
-		err = errno;
-	if (err)
-		unlink(temp);
 	fclose(f);
+	if (!err)
+		return 0;
+	unlink(draft->temp);
+	dmrl_unlock(draft->lock);
+	return dmrl_fail_errno(ctx, err, "cannot write %s", draft->temp);
+}
+
+/**
+ * dmrl_conf_end() - put the draft in its place, or throw it away
+ * @ctx: the context.
+ * @draft: from dmrl_conf_begin().
+ * @keep: what it is to be.
+ *
+ * Return: 0, or the code of what failed; without @keep the context's code stays.
+ */
+int dmrl_conf_end(struct dmreplica *ctx, struct dmrl_conf_draft *draft, bool keep)
+{
+	int fd, err = 0;
+
+	if (!keep || rename(draft->temp, draft->file)) {
+		err = keep ? errno : 0;
+		unlink(draft->temp);
+	}
+	dmrl_taken_forget(ctx);
+	dmrl_unlock(draft->lock);
+	if (!keep)
+		return ctx->code;
 	if (err)
-		return dmrl_fail_errno(ctx, err, "cannot write %s", conf->file);
+		return dmrl_fail_errno(ctx, err, "cannot write %s", draft->file);
 	fd = open(ctx->conf_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0) {
 		fsync(fd);
 		close(fd);
 	}
 	return 0;
+}
+
+int dmreplica_conf_write(struct dmreplica *ctx, struct dmreplica_conf *conf)
+{
+	struct dmrl_conf_draft draft;
+	int code = dmrl_conf_begin(ctx, conf, &draft);
+
+	return code ? code : dmrl_conf_end(ctx, &draft, true);
 }

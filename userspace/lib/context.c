@@ -8,6 +8,7 @@
 #include "private.h"
 
 #define DEFAULT_CONF_DIR	"/etc/dm-replica/systems.d"
+#define DEFAULT_RUN_DIR		"/run/dm-replica"
 
 struct dmreplica *dmreplica_new(void)
 {
@@ -18,6 +19,9 @@ struct dmreplica *dmreplica_new(void)
 	if (!ctx)
 		return NULL;
 	snprintf(ctx->conf_dir, sizeof(ctx->conf_dir), "%s", dir && *dir ? dir : DEFAULT_CONF_DIR);
+	/* Files of another place have locks of their own. */
+	snprintf(ctx->run_dir, sizeof(ctx->run_dir), dir && *dir ? "%s/.run" : "%s",
+		 dir && *dir ? dir : DEFAULT_RUN_DIR);
 	ctx->test_files = files && !strcmp(files, "1");
 	return ctx;
 }
@@ -28,6 +32,7 @@ void dmreplica_free(struct dmreplica *ctx)
 		return;
 	if (ctx->sock)
 		nl_socket_free(ctx->sock);
+	dmrl_taken_forget(ctx);
 	free(ctx);
 }
 

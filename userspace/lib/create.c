@@ -98,19 +98,6 @@ static int probe(struct maker *m, const char *path, const char *what,
 	return 0;
 }
 
-/* A path that leads nowhere any more takes nothing. */
-static bool names_device(const char *path, const struct dmreplica_blockdev *bdev)
-{
-	struct stat a, b;
-
-	if (stat(path, &a))
-		return false;
-	if (!bdev->file)
-		return S_ISBLK(a.st_mode) && a.st_rdev == bdev->dev;
-	return S_ISREG(a.st_mode) && !stat(bdev->path, &b) && a.st_dev == b.st_dev &&
-	       a.st_ino == b.st_ino;
-}
-
 static int check_devices(struct maker *m)
 {
 	struct dmreplica *ctx = m->ctx;
@@ -126,12 +113,12 @@ static int check_devices(struct maker *m)
 		code = probe(m, m->in->disks[i].path, "home", home);
 		if (code)
 			return code;
-		if (names_device(home->path, &m->store))
+		if (dmrl_names_device(home->path, &m->store))
 			return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 					 "%s is given as the store and as the home of disk %s",
 					 home->path, m->in->disks[i].name);
 		for (j = 0; j < i; j++)
-			if (names_device(home->path, &m->homes[j]))
+			if (dmrl_names_device(home->path, &m->homes[j]))
 				return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 						 "%s is given as the home of two disks, %s and %s",
 						 home->path, m->in->disks[j].name,
@@ -327,46 +314,16 @@ static int check_known(struct maker *m)
 	return code;
 }
 
-/*
- * Nothing on a home says whose it is, and a system that is detached holds nothing
- * open: its file alone knows.
- */
 static int check_taken(struct maker *m)
 {
-	struct dmreplica_conf *list;
-	unsigned int i, j;
+	const struct dmreplica_blockdev *devices[1 + DMR_MAX_DISKS] = { &m->store };
+	unsigned int i;
 	int code;
-	size_t nr;
 
-	code = dmreplica_conf_list(m->ctx, &list, &nr);
-	for (size_t n = 0; n < nr && !code; n++) {
-		const struct dmreplica_blockdev *bdev = NULL;
-		const char *as = "store";
-
-		if (!strcmp(list[n].name, m->in->name))
-			continue;
-		for (i = 0; i <= m->in->nr_disks && !bdev; i++) {
-			bdev = i ? &m->homes[i - 1] : &m->store;
-			if (names_device(list[n].store, bdev))
-				break;
-			for (j = 0; j < list[n].nr_disks; j++)
-				if (names_device(list[n].disks[j].path, bdev))
-					break;
-			if (j < list[n].nr_disks)
-				as = "home";
-			else
-				bdev = NULL;
-		}
-		if (!bdev)
-			continue;
-		dmrl_fail(m->ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-			  "%s is a %s of system %s already, see %s", bdev->path, as, list[n].name,
-			  list[n].file);
-		code = dmrl_hint(m->ctx, "replicactl remove %s first; if it is no more, --force takes its device",
-				 list[n].name);
-	}
-	free(list);
-	return code;
+	for (i = 0; i < m->in->nr_disks; i++)
+		devices[1 + i] = &m->homes[i];
+	code = dmrl_taken_check(m->ctx, m->in->name, devices, 1 + m->in->nr_disks);
+	return code ? dmrl_hint(m->ctx, "replicactl remove that system first; if it is no more, --force takes its device") : 0;
 }
 
 static int build_super(struct maker *m)
@@ -508,9 +465,11 @@ static int write_store(struct maker *m)
 	return code;
 }
 
-static int write_conf(struct maker *m)
+/* The file is all there before the store is touched, and in its place behind it. */
+static int write_store_and_conf(struct maker *m)
 {
 	struct dmreplica_conf *conf = calloc(1, sizeof(*conf));
+	struct dmrl_conf_draft draft;
 	unsigned int i;
 	int code;
 
@@ -526,10 +485,16 @@ static int write_conf(struct maker *m)
 		snprintf(conf->disks[i].path, sizeof(conf->disks[i].path), "%s",
 			 m->homes[i].path);
 	}
-	code = dmreplica_conf_write(m->ctx, conf);
-	if (code)
-		dmrl_hint(m->ctx, "the store is made; replicactl scan --write writes the file again");
+	code = dmrl_conf_begin(m->ctx, conf, &draft);
 	free(conf);
+	if (code)
+		return code;
+	code = write_store(m);
+	dmrl_conf_end(m->ctx, &draft, !code);
+	if (!code && m->ctx->code) {
+		code = m->ctx->code;
+		dmrl_hint(m->ctx, "the store is made; replicactl scan --write writes the file again");
+	}
 	return code;
 }
 
@@ -562,9 +527,7 @@ static int make(struct maker *m)
 	if (!code && access(m->ctx->conf_dir, W_OK) && errno != ENOENT)
 		code = dmrl_fail_errno(m->ctx, errno, "cannot write to %s", m->ctx->conf_dir);
 	if (!code)
-		code = write_store(m);
-	if (!code)
-		code = write_conf(m);
+		code = write_store_and_conf(m);
 	return code;
 }
 

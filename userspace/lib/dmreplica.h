@@ -318,10 +318,22 @@ struct dmreplica_found {
 	bool attached;
 	bool twin;			/* another device holds a store of the same system */
 	bool name_taken;		/* another system has this name, or it is none */
+	bool content;			/* another store names this device as a home: a guest wrote it */
+	bool device_taken;		/* another system names a device of this one, too */
+	unsigned int unproved;		/* homes found by a path alone, for which any device will do */
+	dev_t homes[DMREPLICA_MAX_DISKS];	/* 0: not found, or a file */
 };
 
 /**
  * dmreplica_scan() - look for stores
+ *
+ * What a device says of itself is not to be believed: a guest can write a store to its own
+ * disk that names any device of the host as its home.  Without @paths a device that is a
+ * home, by a file or by another store that was found, is not looked at as a store, or is
+ * marked @content; two systems that name one device are both marked @device_taken; and
+ * homes that only a path names, for a system without a file, are counted in @unproved.
+ * No file should be written for any of these unless somebody who knows better says so.
+ *
  * @ctx: the context.
  * @paths: devices to look at, or NULL for all block devices of the machine.
  * @nr_paths: how many.

@@ -61,6 +61,22 @@ static bool fd_writes(pid_t pid, const char *fd)
 	return (strtoul(flags + 6, NULL, 8) & O_ACCMODE) != O_RDONLY;
 }
 
+/*
+ * To look at a file of a network file system whose server is gone is to hang with it, and
+ * in a disaster there are many.  A descriptor's path is known without a look; nodes of
+ * block devices are below some /dev.
+ */
+static bool may_be_device(int dir, const char *fd)
+{
+	char path[4096];
+	ssize_t n = readlinkat(dir, fd, path, sizeof(path) - 1);
+
+	if (n < 0)
+		return false;
+	path[n] = 0;
+	return *path == '/' && strstr(path, "/dev/");
+}
+
 static void scan_fds(struct scan *scan, pid_t pid)
 {
 	struct dmreplica_holder *h, *items;
@@ -76,8 +92,9 @@ static void scan_fds(struct scan *scan, pid_t pid)
 	if (!dir)
 		return;
 	while ((de = readdir(dir))) {
-		if (de->d_name[0] == '.' || fstatat(dirfd(dir), de->d_name, &st, 0) ||
-		    !S_ISBLK(st.st_mode) || !wanted(scan, st.st_rdev))
+		if (de->d_name[0] == '.' || !may_be_device(dirfd(dir), de->d_name) ||
+		    fstatat(dirfd(dir), de->d_name, &st, 0) || !S_ISBLK(st.st_mode) ||
+		    !wanted(scan, st.st_rdev))
 			continue;
 		writes = fd_writes(pid, de->d_name);
 		items = scan->list.items;
@@ -363,8 +380,8 @@ static void scan_loops(struct scan *scan)
 		if (strncmp(de->d_name, "loop", 4))
 			continue;
 		snprintf(path, sizeof(path), "/sys/block/%.200s/loop/backing_file", de->d_name);
-		if (dmrl_sysfs_read(path, file, sizeof(file)) || stat(file, &st) ||
-		    !S_ISBLK(st.st_mode) || !wanted(scan, st.st_rdev))
+		if (dmrl_sysfs_read(path, file, sizeof(file)) || !strstr(file, "/dev/") ||
+		    stat(file, &st) || !S_ISBLK(st.st_mode) || !wanted(scan, st.st_rdev))
 			continue;
 		h = add(scan, st.st_rdev, DMREPLICA_HOLDER_LOOP);
 		if (!h)

@@ -32,6 +32,10 @@ static const char *name_fault(const char *name, size_t room, bool hyphens)
 /* Return: what is wrong with a system's name, or NULL. */
 const char *dmrl_system_name_fault(const char *name)
 {
+	u8 uuid[16];
+
+	if (dmreplica_uuid_parse(name, uuid))
+		return "is a UUID, by which systems are looked up, too";
 	return name_fault(name, DMR_NAME_LEN, true);
 }
 

@@ -16,11 +16,21 @@
 struct nl_sock;
 struct nlattr;
 
+/* A growing list: items of @size bytes, one block that the caller frees. */
+struct dmrl_list {
+	void *items;
+	size_t nr;
+	size_t room;
+	size_t size;
+};
+
 struct dmreplica {
 	int code;
 	char message[4096];
 	char hint[1024];
 	char conf_dir[400];
+	char run_dir[408];
+	struct dmrl_list taken;		/* what files name, once it has been looked at: taken.c */
 	void (*warn)(void *arg, const char *text);
 	void *warn_arg;
 	struct nl_sock *sock;		/* NULL until the family has been found */
@@ -42,16 +52,30 @@ int dmrl_hint(struct dmreplica *ctx, const char *fmt, ...) DMRL_PRINTF(2, 3);
 int dmrl_append(struct dmreplica *ctx, const char *fmt, ...) DMRL_PRINTF(2, 3);
 void dmrl_warn(struct dmreplica *ctx, const char *fmt, ...) DMRL_PRINTF(2, 3);
 
-/* A growing list: items of @size bytes, one block that the caller frees. */
-struct dmrl_list {
-	void *items;
-	size_t nr;
-	size_t room;
-	size_t size;
-};
-
 /* Return: a zeroed new item, or NULL. */
 void *dmrl_list_add(struct dmrl_list *list);
+
+/* taken.c */
+bool dmrl_names_device(const char *path, const struct dmreplica_blockdev *bdev);
+int dmrl_taken_check(struct dmreplica *ctx, const char *name,
+		     const struct dmreplica_blockdev *const *devices, unsigned int nr);
+void dmrl_taken_forget(struct dmreplica *ctx);
+
+/* conf.c: a file that is written before and put in its place behind what it is about */
+struct dmrl_conf_draft {
+	char file[512];
+	char temp[600];
+	int lock;
+};
+
+int dmrl_conf_begin(struct dmreplica *ctx, struct dmreplica_conf *conf,
+		    struct dmrl_conf_draft *draft);
+int dmrl_conf_end(struct dmreplica *ctx, struct dmrl_conf_draft *draft, bool keep);
+
+/* lock.c */
+int dmrl_lock(struct dmreplica *ctx, const char *file, const char *busy, int *fd);
+int dmrl_lock_system(struct dmreplica *ctx, const u8 *uuid, const char *name, int *fd);
+void dmrl_unlock(int fd);
 
 /* code.c */
 int dmrl_code_of_local_errno(int err);

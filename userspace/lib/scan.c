@@ -52,9 +52,15 @@ static int all_devices(struct dmreplica *ctx, struct dmrl_list *list)
 	return 0;
 }
 
+/* Made of a device's content, which is a guest's: it goes when the guest writes another. */
+static bool link_of_content(const char *name)
+{
+	return !strncmp(name, "lvm-pv-uuid-", 12);
+}
+
 /*
  * A name that outlives a reboot for what is written to a file: a link in
- * /dev/disk/by-id, unless the path is one that was chosen by somebody.
+ * /dev/disk/by-id that hardware or host gives, unless the path was chosen by the user.
  */
 static void use_stable_path(char *path, size_t size)
 {
@@ -73,8 +79,8 @@ static void use_stable_path(char *path, size_t size)
 		return;
 	while ((de = readdir(dir))) {
 		snprintf(link, sizeof(link), "/dev/disk/by-id/%.200s", de->d_name);
-		if (de->d_name[0] == '.' || stat(link, &st) || !S_ISBLK(st.st_mode) ||
-		    st.st_rdev != dev)
+		if (de->d_name[0] == '.' || link_of_content(de->d_name) || stat(link, &st) ||
+		    !S_ISBLK(st.st_mode) || st.st_rdev != dev)
 			continue;
 		/* of several take the first by name, the same one every time */
 		if (!*best || strcmp(link, best) < 0)
@@ -95,7 +101,8 @@ static const struct dmreplica_blockdev *find_home(const struct dmrl_list *device
 		if (bdev[i].bytes != disk->sectors * 512)
 			continue;
 		if (disk->identity_type == DMR_IDENTITY_PATH ?
-		    !strcmp(bdev[i].path, disk->identity) :
+		    !strcmp(bdev[i].path, disk->identity) ||
+		    dmrl_is_device(disk->identity, major(bdev[i].dev), minor(bdev[i].dev)) :
 		    disk->identity_type != DMR_IDENTITY_NONE &&
 		    dmrl_same_identity(&bdev[i], disk->identity_type, disk->identity))
 			return &bdev[i];
@@ -134,11 +141,13 @@ static bool look(struct dmreplica *ctx, const char *path, const struct dmrl_list
 		memcpy(found->conf.disks[i].name, sb->disks[i].name,
 		       sizeof(found->conf.disks[i].name));
 		home = find_home(devices, &sb->disks[i]);
-		if (home)
-			memcpy(found->conf.disks[i].path, home->path,
-			       sizeof(found->conf.disks[i].path));
-		else
+		if (!home) {
 			found->missing++;
+			continue;
+		}
+		found->homes[i] = home->dev;
+		found->unproved += sb->disks[i].identity_type == DMR_IDENTITY_PATH;
+		memcpy(found->conf.disks[i].path, home->path, sizeof(found->conf.disks[i].path));
 	}
 	dmreplica_store_close(store);
 	use_stable_path(found->conf.store, sizeof(found->conf.store));
@@ -207,6 +216,67 @@ static void mark_names(struct dmreplica_found *found, size_t nr,
 	}
 }
 
+static bool is_home_of(const struct dmreplica_found *found, dev_t dev)
+{
+	unsigned int i;
+
+	for (i = 0; i < found->conf.nr_disks; i++)
+		if (dev && found->homes[i] == dev)
+			return true;
+	return false;
+}
+
+static bool names(const struct dmreplica_found *found, dev_t dev)
+{
+	return dev && (found->dev == dev || is_home_of(found, dev));
+}
+
+static bool conf_names(const struct dmreplica_conf *conf, dev_t dev)
+{
+	unsigned int i;
+
+	if (!dev)
+		return false;
+	if (dmrl_is_device(conf->store, major(dev), minor(dev)))
+		return true;
+	for (i = 0; i < conf->nr_disks; i++)
+		if (dmrl_is_device(conf->disks[i].path, major(dev), minor(dev)))
+			return true;
+	return false;
+}
+
+/*
+ * A store that lies on a home is a guest's content.  Of two systems that name one device
+ * one at least is wrong, and which cannot be told from what they say.
+ */
+static void mark_devices(struct dmreplica_found *found, size_t nr,
+			 const struct dmreplica_conf *known, size_t nr_known)
+{
+	unsigned int d;
+	size_t i, j;
+
+	for (i = 0; i < nr; i++) {
+		for (j = 0; j < nr; j++) {
+			if (!memcmp(found[i].conf.uuid, found[j].conf.uuid, 16))
+				continue;
+			found[i].content |= is_home_of(&found[j], found[i].dev);
+			found[i].device_taken |= names(&found[j], found[i].dev);
+			for (d = 0; d < found[i].conf.nr_disks; d++)
+				found[i].device_taken |= names(&found[j], found[i].homes[d]);
+		}
+		for (j = 0; j < nr_known; j++) {
+			if (!memcmp(found[i].conf.uuid, known[j].uuid, 16))
+				continue;
+			found[i].device_taken |= conf_names(&known[j], found[i].dev);
+			for (d = 0; d < found[i].conf.nr_disks; d++)
+				found[i].device_taken |= conf_names(&known[j], found[i].homes[d]);
+		}
+		/* A file has been written by somebody who knew. */
+		if (found[i].known)
+			found[i].unproved = 0;
+	}
+}
+
 static int add_known(struct dmreplica *ctx, struct dmreplica_found *found, size_t nr)
 {
 	struct dmreplica_system *list;
@@ -264,7 +334,7 @@ int dmreplica_scan(struct dmreplica *ctx, const char *const *paths, unsigned int
 	bdev = devices.items;
 	count = paths ? nr_paths : devices.nr;
 	for (i = 0; !code && i < count; i++) {
-		/* what a guest has written to its disk is nobody's store, unless one says so */
+		/* What a guest has written to its disk is no store, unless the device is named. */
 		if (!paths && is_known_home(known, nr_known, bdev[i].dev))
 			continue;
 		found = dmrl_list_add(&result);
@@ -279,9 +349,11 @@ int dmreplica_scan(struct dmreplica *ctx, const char *const *paths, unsigned int
 		}
 	}
 	free(devices.items);
-	free(known);
 	if (!code)
 		code = add_known(ctx, result.items, result.nr);
+	if (!code)
+		mark_devices(result.items, result.nr, known, nr_known);
+	free(known);
 	if (code) {
 		free(result.items);
 		return code;

@@ -244,8 +244,8 @@ int dmreplica_system_find(struct dmreplica *ctx, const char *name, struct dmrepl
 	struct dmreplica_conf *conf = malloc(sizeof(*conf));
 	struct dmreplica_system *list;
 	size_t nr, i;
+	bool found, by_uuid;
 	u8 uuid[16];
-	bool found;
 	int code;
 
 	found = conf && find_one(ctx, name, conf, sys);
@@ -255,13 +255,10 @@ int dmreplica_system_find(struct dmreplica *ctx, const char *name, struct dmrepl
 	code = dmreplica_system_list(ctx, &list, &nr);
 	if (code)
 		return code;
+	by_uuid = dmreplica_uuid_parse(name, uuid);
 	for (i = 0; i < nr; i++)
-		if (!strcmp(list[i].name, name))
+		if (by_uuid ? !memcmp(list[i].uuid, uuid, 16) : !strcmp(list[i].name, name))
 			break;
-	if (i == nr && dmreplica_uuid_parse(name, uuid))
-		for (i = 0; i < nr; i++)
-			if (!memcmp(list[i].uuid, uuid, 16))
-				break;
 	if (i < nr)
 		*sys = list[i];
 	free(list);

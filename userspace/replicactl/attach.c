@@ -148,6 +148,9 @@ static struct json_object *json_found(const struct dmreplica_found *found)
 	json_add_bool(obj, "configured", found->known);
 	json_add_bool(obj, "attached", found->attached);
 	json_add_bool(obj, "twin", found->twin);
+	json_add_bool(obj, "content_of_home", found->content);
+	json_add_bool(obj, "device_taken", found->device_taken);
+	json_add_u64(obj, "homes_by_path", found->unproved);
 	for (i = 0; i < found->conf.nr_disks; i++) {
 		disk = json_object_new_object();
 		json_add_string(disk, "name", found->conf.disks[i].name);
@@ -165,78 +168,101 @@ static void print_found(const struct dmreplica_found *found)
 {
 	unsigned int i;
 
-	printf("%s  %s  store %s (%s)  %s%s%s%s\n", found->conf.name, text_uuid(found->conf.uuid),
-	       found->conf.store, text_size(found->bytes), text_state(found->state),
-	       found->attached ? "  attached" : "", found->known ? "" : "  no file",
-	       found->twin ? "  found twice" : "");
+	printf("%s  %s  store %s (%s)  %s%s%s%s%s%s\n", found->conf.name,
+	       text_uuid(found->conf.uuid), found->conf.store, text_size(found->bytes),
+	       text_state(found->state), found->attached ? "  attached" : "",
+	       found->known ? "" : "  no file", found->twin ? "  found twice" : "",
+	       found->content ? "  on the home of another" : "",
+	       found->device_taken ? "  names a device of another" : "");
 	for (i = 0; i < found->conf.nr_disks; i++)
 		printf("  disk %s  home %s\n", found->conf.disks[i].name,
 		       *found->conf.disks[i].path ? found->conf.disks[i].path : "not found");
+}
+
+/* Why the file of this system is not written, or NULL; *@code is set to what it comes to. */
+static const char *unwritable(const struct dmreplica_found *found, bool named, bool accept,
+			      int *code)
+{
+	*code = DM_REPLICA_CODE_FAILED;
+	if (found->twin)
+		return "there are two stores of it, and one may be an old copy; name the right one: replicactl scan --write DEVICE";
+	if (found->name_taken)
+		return "another system has this name, or it is no name";
+	if (found->content && !named)
+		return "its store lies on the home of another system, so a guest has written it; if that is wrong, name it: replicactl scan --write DEVICE";
+	*code = DM_REPLICA_CODE_IN_USE;
+	if (found->device_taken)
+		return "it names a device that another system names, too; remove the wrong one of them first";
+	*code = DM_REPLICA_CODE_NOT_FOUND;
+	if (found->missing)
+		return "homes of it were not found";
+	if (found->unproved && !accept)
+		return "a home of it is known by its path alone, which may be any device today; look at it, then add --accept-homes";
+	return NULL;
 }
 
 int cmd_scan(struct dmreplica *ctx, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "write", no_argument, NULL, 'w' },
+		{ "accept-homes", no_argument, NULL, 'H' },
+		{ "yes", no_argument, NULL, 'y' },
 		{ "json", no_argument, NULL, 'j' },
 		{ NULL, 0, NULL, 0 }
 	};
-	bool write = false, json = false;
+	bool write = false, json = false, accept = false, yes = false, named;
 	struct json_object *array = NULL;
 	struct dmreplica_found *list;
 	int c, code, status = 0;
+	const char *why;
 	size_t nr, i;
 
-	while ((c = next_option(argc, argv, "wj", options, &status)) != -1) {
+	while ((c = next_option(argc, argv, "wyj", options, &status)) != -1) {
 		if (c == 'w')
 			write = true;
+		else if (c == 'H')
+			accept = true;
+		else if (c == 'y')
+			yes = true;
 		else if (c == 'j')
 			json = true;
 		else
 			return status;
 	}
 	status = 0;
-	code = dmreplica_scan(ctx, optind < argc ? (const char *const *)argv + optind : NULL,
+	named = optind < argc;
+	code = dmreplica_scan(ctx, named ? (const char *const *)argv + optind : NULL,
 			      argc - optind, &list, &nr);
 	if (code)
 		return refused(ctx, code);
-	if (json)
+	if (json) {
 		array = json_object_new_array();
-	else if (!nr)
-		printf("no store found\n");
-	for (i = 0; i < nr; i++) {
-		if (json)
+		for (i = 0; i < nr; i++)
 			json_object_array_add(array, json_found(&list[i]));
-		else
+		json_print(array);
+	} else {
+		if (!nr)
+			printf("no store found\n");
+		for (i = 0; i < nr; i++)
 			print_found(&list[i]);
-		if (!write)
-			continue;
-		if (list[i].twin) {
-			fprintf(stderr, "replicactl: warning: %s has two stores, one may be an old copy: its file is not written; name the right one: replicactl scan --write DEVICE\n",
-				list[i].conf.name);
-			status = dmreplica_exit_status(DM_REPLICA_CODE_FAILED);
-			continue;
-		}
-		if (list[i].name_taken) {
-			fprintf(stderr, "replicactl: warning: another system is called %s, or that is no name: the file of %s is not written\n",
-				list[i].conf.name, text_uuid(list[i].conf.uuid));
-			status = dmreplica_exit_status(DM_REPLICA_CODE_FAILED);
-			continue;
-		}
-		if (list[i].missing) {
-			fprintf(stderr, "replicactl: warning: homes of %s were not found: its file is not written\n",
-				list[i].conf.name);
-			status = dmreplica_exit_status(DM_REPLICA_CODE_NOT_FOUND);
+	}
+	/* What was found by looking everywhere is first looked at by somebody. */
+	if (write && nr && !named && !confirm(yes, "Write the files of these?", &status))
+		write = false;
+	for (i = 0; write && i < nr; i++) {
+		why = unwritable(&list[i], named, accept, &code);
+		if (why) {
+			fprintf(stderr, "replicactl: warning: the file of %s (%s) is not written: %s\n",
+				list[i].conf.name, text_uuid(list[i].conf.uuid), why);
+			status = dmreplica_exit_status(code);
 			continue;
 		}
 		code = dmreplica_conf_write(ctx, &list[i].conf);
 		if (code)
 			status = refused(ctx, code);
 		else if (!json)
-			printf("  wrote %s\n", list[i].conf.file);
+			printf("wrote %s\n", list[i].conf.file);
 	}
-	if (json)
-		json_print(array);
 	dmreplica_list_free(list);
 	return status;
 }

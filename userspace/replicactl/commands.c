@@ -30,9 +30,15 @@ const struct command commands[] = {
 	  "  --accept-homes  although homes are other devices than the store names\n" },
 	{ "detach", cmd_detach, "NAME|--all", "remove the devices; state and content stay",
 	  "  --all  every system that is attached\n" },
-	{ "scan", cmd_scan, "[--write] [--json] [DEVICE...]", "look for stores on block devices",
-	  "  --write  write the file of each system found whose homes are all there\n"
-	  "  --json   as JSON\n" },
+	{ "scan", cmd_scan, "[--write [--accept-homes] [--yes]] [--json] [DEVICE...]",
+	  "look for stores on block devices",
+	  "  --write         write the file of each system found whose homes are all there\n"
+	  "  --accept-homes  also where a home is known by its path alone\n"
+	  "  --yes           do not ask, as is done where no DEVICE is named\n"
+	  "  --json          as JSON\n\n"
+	  "A guest can write a store to its own disk.  Where no DEVICE is named a store on the\n"
+	  "home of another system is not taken for one, and of two systems that name one device\n"
+	  "none is written.\n" },
 	{ "list", cmd_list, "[--json]", "all systems, attached or not", HELP_JSON },
 	{ "status", cmd_status, "[NAME...] [--json]", "everything about a system", HELP_JSON },
 	{ "recovery-point create", cmd_point_create, "NAME [--kind KIND] [--label TEXT]",

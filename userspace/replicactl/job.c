@@ -82,7 +82,7 @@ static void show_progress(void *arg, const struct dmreplica_job *job)
 		p->state = job->state;
 	}
 	if (p->terminal) {
-		printf("\r  [");
+		raw_output("\r  [");
 		for (i = 0; i < BAR; i++)
 			putchar(i < full ? '#' : '.');
 		text = text_progress(p, job);

@@ -177,6 +177,7 @@ int main(int argc, char **argv)
 	if (!current_command)
 		return half_command(argc - 1, argv + 1);
 
+	plain_output();
 	ctx = dmreplica_new();
 	if (!ctx) {
 		fprintf(stderr, "replicactl: out of memory\n");
@@ -185,7 +186,7 @@ int main(int argc, char **argv)
 	dmreplica_on_warning(ctx, warn, NULL);
 	status = current_command->run(ctx, argc - words, argv + words);
 	dmreplica_free(ctx);
-	if (fflush(stdout) || ferror(stdout)) {
+	if (output_failed()) {
 		fprintf(stderr, "replicactl: cannot write the output: %s\n", strerror(errno));
 		if (!status)
 			status = 1;

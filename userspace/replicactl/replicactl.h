@@ -120,6 +120,9 @@ uint64_t now_ns(void);
 const char *text_state(uint32_t state);
 
 /* json.c */
+void plain_output(void);
+void raw_output(const char *text);
+bool output_failed(void);
 void json_print(struct json_object *obj);
 void json_print_line(struct json_object *obj);
 void json_add_uuid(struct json_object *obj, const char *key, const uint8_t uuid[16]);

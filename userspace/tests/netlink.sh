@@ -242,6 +242,21 @@ played_json "status as JSON" 'd[0]["health"] == 2 and [r["reason_name"] for r in
 	and d[0]["store_device_bytes"] == 2147483648 and d[0]["home_bytes"] == 3145728' '' status web1 --json
 played "a reason that is not known yet" 0 'does not know: 0x800' 's["health-reasons"] = 2048' status web1
 
+# What others have chosen: a terminal must not obey it, nor a shell.
+esc=$'\x1b' bidi=$'\xe2\x80\xae'
+played "a name of control characters" 0 'web\?\[31mred\?' 's["name"] = "web\x1b[31mred\u202e"' status
+also_not "they do not get out" "$esc|$bidi"
+played "nor from a refusal" 12 'no.\?\[2Jsuch' '' status "no${esc}[2Jsuch"
+played_json "JSON has them, escaped" '"web\x1b[31mred\u202e" in [x["name"] for x in d]' \
+	's["name"] = "web\x1b[31mred\u202e"' status --json
+played "what is text stays so" 0 'wéb™ 日本' 's["name"] = "wéb™ 日本"' status
+# shellcheck disable=SC2016 # for the shell that completes
+before=(bash -c 'bin=$(mktemp -d); ln -s "$0" "$bin/replicactl"; PATH=$bin:$PATH
+	. userspace/completion/replicactl; cd "$bin"; COMP_WORDS=(replicactl status ""); COMP_CWORD=2
+	_replicactl; printf "word %s\n" "${COMPREPLY[@]}"; ls; rm -r "$bin"')
+played "completion knows the systems" 0 '^word web1$' ''
+played "completion executes nothing" 0 '!PWNED|touch' 's["name"] = "$(touch PWNED)"'
+played "nor in another way" 0 '!PWNED|touch' 's["name"] = "`touch PWNED`;x"'
 before=(timeout --preserve-status -s INT 4)
 played "monitor says when health changes" 0 'health web1 Critical, was Warning; now: the store is nearly full, past the critical mark$' \
 	'w["events"] = [{"health-reasons": 84, "health": 3, "slots-used": 960}, {"health-reasons": 64, "health": 2, "slots-used": 500}]' \

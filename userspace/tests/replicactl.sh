@@ -234,7 +234,7 @@ printf 'disk.old=/dev/null\n%.0s' {1..100} >"$dir/conf/.web-1.conf.new"
 expect 0 'system web-1 made' "create" create web-1 --store "$dir/s" --disk vda="$dir/h1" --disk vdb="$dir/h2"
 grep -qx "disk.vdb=$dir/h2" "$dir/conf/web-1.conf" && grep -qx "store=$dir/s" "$dir/conf/web-1.conf"
 result $? "its file"
-[ "$(ls -A "$dir/conf")" = web-1.conf ] && ! grep -q old "$dir/conf/web-1.conf"
+[ "$(ls -A "$dir/conf" | grep -v '^\.run$')" = web-1.conf ] && ! grep -q old "$dir/conf/web-1.conf"
 result $? "nothing is left of a file that was half written"
 cp --sparse=always "$dir/s" "$dir/s.good"
 expect 6 'known already' "create it again" create web-1 --store "$dir/s" --disk vda="$dir/h1"
@@ -257,6 +257,49 @@ if [ -e "$dir/fs" ]; then
 	result $? "the signature is gone"
 	expect 0 '^good' "and the store is good" check web3
 fi
+# A name that is a UUID would be taken for the system of that UUID.
+expect 6 'is a UUID' "a UUID as a name" create 11111111-2222-3333-4444-555555555555 --store "$dir/s2" --disk vda="$dir/m0"
+expect 6 'is a UUID' "in capitals" create ABCDEFAB-2222-3333-4444-555555555555 --store "$dir/s2" --disk vda="$dir/m0"
+
+# Locks of other users: whatever they can open, nobody waits for them.
+image s5 64M
+image h5 1M
+: >"$dir/conf/.locked.conf.new"
+flock "$dir/conf/.locked.conf.new" sleep 60 &
+locker=$!
+flock "$dir/conf/web-1.conf" sleep 60 &
+locker="$locker $!"
+sleep 0.2
+start=$(date +%s)
+expect 0 'system locked made' "create beside a lock on the new file" create locked --store "$dir/s5" --disk vda="$dir/h5"
+[ $(($(date +%s) - start)) -lt 5 ]
+result $? "at once"
+# shellcheck disable=SC2086 # a list of numbers
+kill $locker
+pkill -P "${locker// /,}" sleep
+[ "$(stat -c %a "$dir/conf/.run")" = 700 ]
+result $? "locks are where others cannot come"
+chmod 777 "$dir/conf/.run"
+image s6 64M
+image h6 1M
+expect 0 'system open made' "a directory of locks that others could enter" create open --store "$dir/s6" --disk vda="$dir/h6"
+[ "$(stat -c %a "$dir/conf/.run")" = 700 ]
+result $? "is closed"
+mv "$dir/conf/.run" "$dir/conf/.was" && ln -s "$dir/elsewhere" "$dir/conf/.run" && mkdir -p "$dir/elsewhere"
+image s7 64M
+image h7 1M
+cp "$dir/s7" "$dir/s7.was"
+expect 1 'where locks are' "a link in its place is not followed" create linked --store "$dir/s7" --disk vda="$dir/h7"
+rm "$dir/conf/.run"
+mkdir "$dir/conf/.linked.conf.new"
+expect 1 'cannot write .*linked.conf.new' "a file that cannot be written" create linked --store "$dir/s7" --disk vda="$dir/h7"
+rmdir "$dir/conf/.linked.conf.new"
+cmp -s "$dir/s7" "$dir/s7.was"
+result $? "the store is as it was in both cases"
+expect 0 'system linked made' "and can be taken without force" create linked --store "$dir/s7" --disk vda="$dir/h7"
+rm -f "$dir/conf/linked.conf"
+rm -f "$dir/conf/locked.conf" "$dir/conf/open.conf"
+
 args=()
 for i in $(seq 64); do image "m$i" 1M; args+=(--disk "d$i=$dir/m$i"); done
 expect 0 'system many made' "64 disks" create many --store "$dir/s2" "${args[@]}"

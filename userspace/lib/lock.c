@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Locks between processes.
+ *
+ * They are files in a directory that root alone can enter.  A lock on a file that other
+ * users can open is theirs as well: flock() asks for no more than a descriptor, and an
+ * unprivileged user could keep root from attaching a system for ever.  A lock ends with
+ * the process that has it (R12); its file stays until the next boot.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "private.h"
+
+#define LOCK_WAIT_MS	10000
+#define LOCK_PAUSE_MS	50
+
+/* Return: a descriptor of the directory of locks, or a negative errno. */
+static int open_dir(const char *path)
+{
+	struct stat st;
+	int fd;
+
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return -errno;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (!fstat(fd, &st) && st.st_uid == geteuid() &&
+	    (!(st.st_mode & 077) || !fchmod(fd, 0700)))
+		return fd;
+	close(fd);
+	return -EPERM;
+}
+
+/* Return: a locked descriptor, -EWOULDBLOCK, or another negative errno. */
+static int try_lock(int dir, const char *file)
+{
+	struct stat mine, now;
+	int fd, err;
+
+	fd = openat(dir, file, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		err = -errno;
+	/* Another file may lie there since it was opened. */
+	else if (fstat(fd, &mine) || fstatat(dir, file, &now, AT_SYMLINK_NOFOLLOW) ||
+		 mine.st_ino != now.st_ino || mine.st_dev != now.st_dev)
+		err = -EWOULDBLOCK;
+	else
+		return fd;
+	close(fd);
+	return err;
+}
+
+/**
+ * dmrl_lock() - take a lock, for ten seconds at most
+ * @ctx: the context.
+ * @file: its name, without a slash.
+ * @busy: refusal when another process has it all the time.
+ * @fd: set to a descriptor, or to -1; for dmrl_unlock().
+ *
+ * Return: 0, 32774, or the code of what kept it from being made.
+ */
+int dmrl_lock(struct dmreplica *ctx, const char *file, const char *busy, int *fd)
+{
+	struct timespec pause = { .tv_nsec = LOCK_PAUSE_MS * 1000000L };
+	unsigned int waited;
+	int dir, r;
+
+	*fd = -1;
+	dir = open_dir(ctx->run_dir);
+	if (dir < 0)
+		return dmrl_fail_errno(ctx, -dir, "cannot use %s, where locks are", ctx->run_dir);
+	for (waited = 0; ; waited += LOCK_PAUSE_MS) {
+		r = try_lock(dir, file);
+		if (r != -EWOULDBLOCK || waited >= LOCK_WAIT_MS)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	close(dir);
+	if (r >= 0) {
+		*fd = r;
+		return 0;
+	}
+	if (r != -EWOULDBLOCK)
+		return dmrl_fail_errno(ctx, -r, "cannot lock %s/%s", ctx->run_dir, file);
+	dmrl_fail(ctx, DM_REPLICA_CODE_IN_USE, "%s", busy);
+	return dmrl_hint(ctx, "try again when that has ended");
+}
+
+/** dmrl_lock_system() - the lock of attach, detach and all that is done to devices by name */
+int dmrl_lock_system(struct dmreplica *ctx, const u8 *uuid, const char *name, int *fd)
+{
+	char file[DMREPLICA_UUID_TEXT + 8], text[DMREPLICA_UUID_TEXT], busy[256];
+
+	snprintf(file, sizeof(file), "%s.lock", dmreplica_uuid_text(uuid, text));
+	snprintf(busy, sizeof(busy), "system %.64s is being attached or detached by another process",
+		 name);
+	return dmrl_lock(ctx, file, busy, fd);
+}
+
+/** dmrl_unlock() - let a lock go; none if @fd is negative */
+void dmrl_unlock(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}

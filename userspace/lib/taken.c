@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Devices that a system's file names.
+ *
+ * Nothing on a home says which system it belongs to, and a system that is detached holds
+ * nothing open: its file alone knows.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "private.h"
+
+/* One device that a file names. */
+struct dmrl_taken {
+	char system[DMREPLICA_NAME_MAX];
+	char file[512];
+	bool home;
+	struct stat st;
+};
+
+/**
+ * dmrl_names_device() - does this path lead to that device?
+ *
+ * Return: false also for a path that leads nowhere any more.
+ */
+bool dmrl_names_device(const char *path, const struct dmreplica_blockdev *bdev)
+{
+	struct stat a, b;
+
+	if (stat(path, &a))
+		return false;
+	if (!bdev->file)
+		return S_ISBLK(a.st_mode) && a.st_rdev == bdev->dev;
+	return S_ISREG(a.st_mode) && !stat(bdev->path, &b) && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}
+
+static bool same(const struct stat *st, const struct dmreplica_blockdev *bdev)
+{
+	struct stat own;
+
+	if (!bdev->file)
+		return S_ISBLK(st->st_mode) && st->st_rdev == bdev->dev;
+	return S_ISREG(st->st_mode) && !stat(bdev->path, &own) && st->st_dev == own.st_dev &&
+	       st->st_ino == own.st_ino;
+}
+
+static int add_one(struct dmreplica *ctx, const struct dmreplica_conf *conf, const char *path,
+		   bool home)
+{
+	struct dmrl_taken *t;
+	struct stat st;
+
+	if (stat(path, &st))
+		return 0;
+	t = dmrl_list_add(&ctx->taken);
+	if (!t)
+		return dmrl_no_memory(ctx);
+	snprintf(t->system, sizeof(t->system), "%s", conf->name);
+	snprintf(t->file, sizeof(t->file), "%s", conf->file);
+	t->home = home;
+	t->st = st;
+	return 0;
+}
+
+/* Once in the life of a context, so that "attach --all" does not read all files for each. */
+static int load(struct dmreplica *ctx)
+{
+	struct dmreplica_conf *list;
+	unsigned int d;
+	size_t nr, i;
+	int code;
+
+	if (ctx->taken.size)
+		return 0;
+	code = dmreplica_conf_list(ctx, &list, &nr);
+	if (code)
+		return code;
+	ctx->taken.size = sizeof(struct dmrl_taken);
+	for (i = 0; i < nr && !code; i++) {
+		code = add_one(ctx, &list[i], list[i].store, false);
+		for (d = 0; d < list[i].nr_disks && !code; d++)
+			code = add_one(ctx, &list[i], list[i].disks[d].path, true);
+	}
+	free(list);
+	if (code)
+		dmrl_taken_forget(ctx);
+	return code;
+}
+
+/** dmrl_taken_forget() - a file has changed, or the context goes */
+void dmrl_taken_forget(struct dmreplica *ctx)
+{
+	free(ctx->taken.items);
+	memset(&ctx->taken, 0, sizeof(ctx->taken));
+}
+
+/**
+ * dmrl_taken_check() - does another system's file name one of these devices?
+ * @ctx: the context.
+ * @name: the system that they are for.
+ * @devices: what was found at its paths.
+ * @nr: how many.
+ *
+ * Return: 0, 32773 and a message that names device, system and file, or another code.
+ */
+int dmrl_taken_check(struct dmreplica *ctx, const char *name,
+		     const struct dmreplica_blockdev *const *devices, unsigned int nr)
+{
+	const struct dmrl_taken *t;
+	unsigned int d;
+	size_t i;
+	int code;
+
+	code = load(ctx);
+	if (code)
+		return code;
+	t = ctx->taken.items;
+	for (i = 0; i < ctx->taken.nr; i++) {
+		if (!strcmp(t[i].system, name))
+			continue;
+		for (d = 0; d < nr; d++)
+			if (same(&t[i].st, devices[d]))
+				return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+						 "%s is a %s of system %s already, see %s",
+						 devices[d]->path, t[i].home ? "home" : "store",
+						 t[i].system, t[i].file);
+	}
+	return 0;
+}
