@@ -255,11 +255,16 @@ static void mark_devices(struct dmreplica_found *found, size_t nr,
 	unsigned int d;
 	size_t i, j;
 
+	for (i = 0; i < nr; i++)
+		for (j = 0; j < nr; j++)
+			found[i].content |= memcmp(found[i].conf.uuid, found[j].conf.uuid, 16) &&
+					    is_home_of(&found[j], found[i].dev);
 	for (i = 0; i < nr; i++) {
 		for (j = 0; j < nr; j++) {
-			if (!memcmp(found[i].conf.uuid, found[j].conf.uuid, 16))
+			/* What a guest wrote takes nothing from the one it lies on. */
+			if (!memcmp(found[i].conf.uuid, found[j].conf.uuid, 16) ||
+			    (found[j].content && !found[i].content))
 				continue;
-			found[i].content |= is_home_of(&found[j], found[i].dev);
 			found[i].device_taken |= names(&found[j], found[i].dev);
 			for (d = 0; d < found[i].conf.nr_disks; d++)
 				found[i].device_taken |= names(&found[j], found[i].homes[d]);

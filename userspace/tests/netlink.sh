@@ -246,7 +246,7 @@ played "a reason that is not known yet" 0 'does not know: 0x800' 's["health-reas
 esc=$'\x1b' bidi=$'\xe2\x80\xae'
 played "a name of control characters" 0 'web\?\[31mred\?' 's["name"] = "web\x1b[31mred\u202e"' status
 also_not "they do not get out" "$esc|$bidi"
-played "nor from a refusal" 12 'no.\?\[2Jsuch' '' status "no${esc}[2Jsuch"
+played "nor from a refusal" 12 'no\?\[2Jsuch' '' status "no${esc}[2Jsuch"
 played_json "JSON has them, escaped" '"web\x1b[31mred\u202e" in [x["name"] for x in d]' \
 	's["name"] = "web\x1b[31mred\u202e"' status --json
 played "what is text stays so" 0 'wéb™ 日本' 's["name"] = "wéb™ 日本"' status

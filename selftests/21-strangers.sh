@@ -1,0 +1,98 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Strangers have no say: a guest that writes a store to its own disk, files that name a
+# device of another system, a user without rights that holds locks.
+# vm: --disk planted=64M --disk raw=64M
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/replica.sh"
+
+ktap_plan 24
+load_module
+load_brd 2 16
+victim=/dev/ram0
+conf=/etc/dm-replica/systems.d
+dd if=/dev/urandom of=$victim bs=1M count=16 2>/dev/null
+sum=$(md5sum <$victim)
+safe() { [ "$(md5sum <$victim)" = "$sum" ]; }
+
+# A guest's own store, which names a device of the host as its home.
+make_system 0 planted vda=$victim
+"$io" /dev/mapper/0-vda-replica w:0:64K:1 f || die "cannot write"
+point 0
+"$io" /dev/mapper/0-vda-replica w:0:1M:2 f || die "cannot write"
+r vacuum 0 --hold >/dev/null
+r recovery-point drop 0 1 --yes >/dev/null
+r detach 0 >/dev/null || die "cannot detach"
+dd if=/dev/urandom of=$victim bs=1M count=16 2>/dev/null
+sum=$(md5sum <$victim)
+
+r create r --store /dev/vm/s0 --disk vda=/dev/vm/d0 >/dev/null || die "cannot create r"
+uuid_r=$(field r uuid)
+dd if=/dev/vm/planted of=/dev/vm/d0 bs=1M conv=fsync 2>/dev/null || die "cannot plant"
+dd if=/dev/zero of=/dev/vm/planted bs=1M count=4 conv=fsync 2>/dev/null
+rm -f $conf/*.conf
+
+scan() {
+	said=$(r scan "$@" 2>&1 </dev/null)
+	rc=$?
+}
+scan --json
+check "scan finds both" grep -q '"content_of_home": true' <<<"$said"
+scan --write
+is "without a device named it asks" "$rc $(ls $conf)" "64 "
+scan --write --yes
+check "a store on the home of another is not taken for one" \
+	grep -q 'the file of 0 .* is not written: its store lies on the home of another system' <<<"$said"
+is "that of the other is written" "$(ls $conf)" r.conf
+check "that is told by the status" [ "$rc" != 0 ]
+check "attach --all attaches it alone" r attach --all
+check "the victim's disk is untouched" safe
+r detach r >/dev/null || die "cannot detach"
+scan --write --yes --accept-homes
+is "nor with --accept-homes" "$(ls $conf)" r.conf
+scan --write /dev/vm/d0
+check "named, it still is on a device of another" \
+	grep -q "it names a device that another system names" <<<"$said"
+rm -f $conf/*.conf
+
+# On a disk that is no replica.
+dd if=/dev/vm/d0 of=/dev/vm/raw bs=1M count=64 conv=fsync 2>/dev/null
+dd if=/dev/zero of=/dev/vm/d0 bs=1M count=64 conv=fsync 2>/dev/null
+scan --write --yes
+check "a path proves nothing" grep -q 'the file of 0 .* is not written: a home of it is known by its path alone' <<<"$said"
+is "only the other is written" "$(ls $conf)" r.conf
+check "attach --all" r attach --all
+check "the victim's disk is untouched" safe
+r detach r >/dev/null || die "cannot detach"
+
+# Files that name one device.
+sed -e 's/^name=.*/name=x/' -e "s/^uuid=.*/uuid=$(cat /proc/sys/kernel/random/uuid)/" \
+	-e "s|^disk.vda=.*|disk.vda=$victim|" $conf/r.conf >$conf/x.conf
+refused "a store that another file names" 32773 'is a store of system x already, see .*x.conf' r attach r
+sed -i -e "s|^store=.*|store=/dev/vm/s1|" -e "s|^disk.vda=.*|disk.vda=/dev/vm/d0|" $conf/x.conf
+refused "a home that another file names" 32773 'is a home of system x already' r attach r
+rm $conf/x.conf
+check "and without it" r attach r
+r detach r >/dev/null || die "cannot detach"
+
+# Locks of a user without rights.
+chmod 644 $conf/r.conf
+setpriv --reuid 65534 --regid 65534 --clear-groups flock $conf/r.conf sleep 100 &
+: >$conf/.r.conf.new
+chmod 644 $conf/.r.conf.new
+setpriv --reuid 65534 --regid 65534 --clear-groups flock $conf/.r.conf.new sleep 100 &
+sleep 0.5
+check "attach beside a user's lock on the file" timeout 8 "$REPLICACTL" attach r
+check "detach" timeout 8 "$REPLICACTL" detach r
+check "the file is written anew beside one on the new file" timeout 8 "$REPLICACTL" scan --write /dev/vm/s0
+check_fails "the user cannot reach the locks" setpriv --reuid 65534 --regid 65534 --clear-groups \
+	flock -n "/run/dm-replica/$uuid_r.lock" true
+check_fails "nor list them" setpriv --reuid 65534 --regid 65534 --clear-groups ls /run/dm-replica
+flock "/run/dm-replica/$uuid_r.lock" sleep 100 &
+sleep 0.5
+refused "root's own lock is kept" 32774 'is being attached or detached by another process' r attach r
+kill $(jobs -p) 2>/dev/null
+pkill -x sleep
+check "and ends with its process" r attach r
+r detach r >/dev/null || die "cannot detach"
+check "the module unloads" unload_module
