@@ -17,9 +17,12 @@ struct dmr_commit_wait {
 	struct completion done;
 	bool homes;		/* flush the homes that were written directly, too */
 	bool own;		/* for us only: what was lost is not told */
+	bool pressed;		/* set: the commit moved the tail as far as it takes */
 	struct dmr_sb *grow;	/* a larger store, to be in force from the next block on */
 	int r;
 };
+
+static int dmr_commit_await(struct dmr_system *sys, struct dmr_commit_wait *w);
 
 void dmr_commit_free(struct dmr_system *sys)
 {
@@ -56,6 +59,15 @@ bool dmr_commit_room(struct dmr_system *sys, u32 records)
 	return dmr_log_room_admits(&sys->room, first, atomic64_read(&sys->nr_dirty));
 }
 
+/* R8: what writes are refused for is what the tail is moved for. */
+static bool dmr_commit_press(struct dmr_system *sys)
+{
+	u64 first = atomic64_read(&sys->nr_first);
+
+	smp_rmb();	/* as in dmr_commit_room() */
+	return dmr_log_room_press(&sys->room, first, atomic64_read(&sys->nr_dirty));
+}
+
 /**
  * dmr_commit_make_room() - wait for log space
  * @sys: the system.
@@ -63,6 +75,7 @@ bool dmr_commit_room(struct dmr_system *sys, u32 records)
  *
  * A commit moves the tail; first writes in flight give back the block that each
  * may need when they end.  Only if neither is left to wait for is the log full.
+ * @records is at most DMR_FIRST_MAX, for which commits press.
  *
  * Context: a worker that deferred bios run in; sleeps.
  * Return: false if there is no space (R8).
@@ -72,12 +85,15 @@ bool dmr_commit_make_room(struct dmr_system *sys, u32 records)
 	bool last;
 
 	while (!dmr_commit_room(sys, records)) {
+		struct dmr_commit_wait w = { };
+
 		last = !atomic64_read(&sys->nr_first);
-		if (dmr_commit_sync(sys, false))
+		if (dmr_commit_await(sys, &w))
 			return false;
 		if (dmr_commit_room(sys, records))
 			break;
-		if (last)
+		/* R8: full only if the tail could not be moved far enough. */
+		if (last && w.pressed)
 			return false;
 		usleep_range(200, 1000);
 	}
@@ -583,7 +599,7 @@ static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
 {
 	struct dmr_commit_wait *w, *next;
 	bool need = !bio_list_empty(flushes);
-	bool press = !dmr_commit_room(sys, 1) || READ_ONCE(sys->ring_hurry);
+	bool press = dmr_commit_press(sys) || READ_ONCE(sys->ring_hurry);
 	DECLARE_BITMAP(flushed, DMR_MAX_DISKS) = { 0 };
 	struct bio *bio;
 	int r = 0, hr;
@@ -604,6 +620,7 @@ static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
 		dmr_commit_answer(bio, r);
 	list_for_each_entry_safe(w, next, waiters, list) {
 		w->r = r;
+		w->pressed = press;
 		if (!r && w->grow)
 			w->r = dmr_commit_turn(sys, w->grow);
 		if (!r && w->homes) {

@@ -34,7 +34,6 @@
 #define DM_MSG_PREFIX		"replica"
 
 #define DMR_BLOCK_SECTORS	(DMR_BLOCK_SIZE >> SECTOR_SHIFT)
-#define DMR_FIRST_MAX		16		/* chunks one first write may open at once */
 #define DMR_ZERO_MAX		64		/* chunks one write-zeroes may cover (bounded) */
 #define DMR_COMMIT_PERIOD	HZ
 #define DMR_FLUSH_FAILED	(5 * HZ)	/* FUA fails for so long after a flush that did */
@@ -303,6 +302,7 @@ struct dmr_system {
 	struct bio_set bios;
 
 	/* the vacuum: vacuum.c */
+	bool swept;			/* once, since it was loaded; op_mutex */
 	struct delayed_work vacuum_work;
 	struct mutex home_mutex;	/* a batch is being moved home; before it: op_mutex */
 	bool vacuum_held;

@@ -78,6 +78,23 @@ bool dmr_log_room_admits(const struct dmr_log_room *room, u64 first, u64 dirty)
 }
 
 /**
+ * dmr_log_room_press() - has a commit to move the tail as far as it takes?
+ * @room: the log's.
+ * @first: first writes in flight, by chunk.
+ * @dirty: versions whose record is due.
+ *
+ * R7, R8: admission and the tail are one rule.  What is asked for here is the most that
+ * any write asks for, so a write that is not admitted finds a tail that has been moved.
+ *
+ * Context: any.
+ * Return: true if so.
+ */
+bool dmr_log_room_press(const struct dmr_log_room *room, u64 first, u64 dirty)
+{
+	return !dmr_log_room_admits(room, first + DMR_FIRST_MAX, dirty);
+}
+
+/**
  * dmr_log_room_tail_lags() - is the tail worth a superblock write?
  * @room: the log's.
  *

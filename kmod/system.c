@@ -413,6 +413,7 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 	for (i = 0; i < DMR_KINDS; i++)
 		atomic64_set(&sys->overlay_versions[i], 0);
 	sys->ahead = false;
+	sys->swept = false;
 
 	r = dmr_map_init(&sys->map, dmr_map_versions(dmr_usable_slots(sb)), sys->versions);
 	if (r)
@@ -597,7 +598,8 @@ static int dmr_system_start(struct dmr_system *sys, bool loaded)
 	r = dmr_super_commit(sys, draft, "attach");
 	if (r)
 		return r;
-	if (loaded)
+	/* Also if the target that had it loaded did not fit. */
+	if (!sys->swept)
 		dmr_vacuum_first(sys);
 	dmr_commit_start(sys);
 	sys->running = true;

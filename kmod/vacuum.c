@@ -281,9 +281,26 @@ void dmr_vacuum_work(struct work_struct *work)
 	memalloc_noio_restore(noio);
 }
 
+static void dmr_first_free(struct dmr_system *sys, struct dmr_version *garbage)
+{
+	struct dmr_version *v;
+
+	if (!garbage)
+		return;
+	/* R4: a walk that could have seen them has ended. */
+	dmr_grace_wait(&sys->grace, 0);
+	while ((v = garbage)) {
+		garbage = dmr_garbage_next(v);
+		if (v->slot != DMR_SLOT_NONE)
+			dmr_slots_free(&sys->slots, v->slot);
+		mempool_free(v, sys->versions);
+	}
+}
+
 /**
  * dmr_vacuum_first() - reclaim what replay brought back, before any I/O
- * @sys: the system, just loaded, its first superblock written; no target is bound.
+ * @sys: the system, just loaded, its first superblock written; no target is bound.  Who
+ *	lists its recovery points may be walking the map (R4).
  *
  * A version that was superseded is taken out of memory, not out of the log: its
  * record brings it back, and with it a slot that was free.  Without this a store
@@ -293,7 +310,7 @@ void dmr_vacuum_work(struct work_struct *work)
  */
 void dmr_vacuum_first(struct dmr_system *sys)
 {
-	struct dmr_version *garbage, *v;
+	struct dmr_version *garbage = NULL;
 	struct dmr_table *tab = sys->table;
 	struct dmr_need need = tab->need;
 	u32 b, count = 0;
@@ -303,16 +320,17 @@ void dmr_vacuum_first(struct dmr_system *sys)
 		return;
 	need.durable = sys->room.durable;	/* all of it was read from the store */
 	for (b = 0; b < 1U << sys->map.bucket_bits; b++) {
-		garbage = dmr_map_sweep(&sys->map, b, &need, NULL, &count);
-		while ((v = garbage)) {
-			garbage = dmr_garbage_next(v);
-			if (v->slot != DMR_SLOT_NONE)
-				dmr_slots_free(&sys->slots, v->slot);
-			mempool_free(v, sys->versions);
+		garbage = dmr_map_sweep(&sys->map, b, &need, garbage, &count);
+		if (count >= DMR_SWEEP_BATCH) {
+			dmr_first_free(sys, garbage);
+			garbage = NULL;
+			count = 0;
 		}
 		if (!(b & 0xfff))
 			cond_resched();
 	}
+	dmr_first_free(sys, garbage);
+	sys->swept = true;
 }
 
 /** dmr_vacuum_kick() - there may be something to reclaim; any context */

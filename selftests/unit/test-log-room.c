@@ -28,16 +28,15 @@ struct sim {
 	u64 old_blocks;			/* of the ring before it grew */
 	struct version *v;
 	u32 nr, nr_live;		/* versions that may be, that are */
-	u32 *due, nr_due;		/* dirty ones, in the order of their first bits */
+	u32 *due, nr_due, room_due;	/* dirty ones, in the order of their first bits */
 	u32 nr_drops;			/* moved-home records due */
 	u64 nr_first;			/* first writes in flight */
 	struct block *ring;		/* by number, modulo */
 	u64 ring_size;
 	struct block *batch;		/* DMR_LOG_BATCH */
 	u32 tail_record;
-	u32 sb_fails;			/* percent of superblock writes */
-	bool hold_drops;
-	u64 commits, releases, pressed;
+	bool sb_fails;			/* superblock writes fail, and are taken back */
+	u64 commits, releases, pressed, refused, fullest;
 };
 
 static struct block *at(struct sim *s, u64 number)
@@ -76,13 +75,22 @@ static int flush(void *ctx, struct dmr_log_batch *b)
 {
 	struct sim *s = ctx;
 	struct dmr_log_room *room = &s->room;
+	u64 n, used;
 	u32 i;
 
+	/* What is free, counted anew now and then: blocks that no number in force has. */
+	if (rng_chance(&s->r, 1)) {
+		for (n = room->sb_tail, used = 0; n < room->next; n++)
+			used += n >= room->from || room->sb_tail >= room->from;
+		CHECK_EQ(dmr_log_room_free(room),
+			 (room->sb_tail < room->from ? room->fresh : room->blocks) - used);
+	}
 	CHECK(b->blocks <= dmr_log_room_free(room), "a batch of %u, room for %llu", b->blocks,
 	      (unsigned long long)dmr_log_room_free(room));
 	for (i = 0; i < b->blocks; i++)
 		*at(s, b->first + i) = s->batch[i];
 	room->next += b->blocks;
+	s->fullest = max(s->fullest, (room->next - room->sb_tail) * 100 / room->blocks);
 	room->durable = room->next - 1;
 	/* No place is that of two numbers. */
 	if (dmr_log_room_turning(room)) {
@@ -114,7 +122,7 @@ static int release(void *ctx, struct dmr_log_batch *b)
 	drops(s, b, &written);
 	if (b->blocks)
 		flush(s, b);
-	if (rng_chance(&s->r, s->sb_fails))
+	if (s->sb_fails)
 		return 0;
 	s->room.sb_tail = s->room.tail;
 	s->releases++;
@@ -155,8 +163,9 @@ static const struct dmr_log_tail_ops ops = {
 };
 
 /* As dmr_commit() in kmod/commit.c. */
-static void commit(struct sim *s, bool press)
+static void commit(struct sim *s)
 {
+	bool press = dmr_log_room_press(&s->room, s->nr_first, s->nr_due);
 	struct dmr_log_batch b;
 	u64 written = 0;
 	u32 i, id;
@@ -176,7 +185,7 @@ static void commit(struct sim *s, bool press)
 			add(s, &b, id);
 	}
 	s->nr_due = 0;
-	dmr_log_room_move_tail(&s->room, &b, written, press, &ops, s);
+	CHECK_EQ(dmr_log_room_move_tail(&s->room, &b, written, press, &ops, s), 0);
 	if (dmr_log_room_tail_lags(&s->room) || (press && s->room.tail != s->room.sb_tail))
 		release(s, &b);
 	else if (b.blocks)
@@ -185,36 +194,64 @@ static void commit(struct sim *s, bool press)
 
 static bool admits(struct sim *s, u32 records)
 {
-	return dmr_log_room_admits(&s->room, s->nr_first + records, s->nr_due);
+	bool may = dmr_log_room_admits(&s->room, s->nr_first + records, s->nr_due);
+
+	s->refused += !may;
+	return may;
 }
 
-static void complete(struct sim *s)
+static void dirty(struct sim *s, u32 id)
 {
-	u32 id;
-
-	CHECK(s->nr_first);
-	s->nr_first--;
-	do {
-		id = rng_below(&s->r, s->nr);
-	} while (s->v[id].live);
-	s->v[id].live = true;
+	if (s->v[id].dirty)
+		return;
 	s->v[id].dirty = true;
-	s->v[id].at = 0;
-	s->nr_live++;
+	CHECK(s->nr_due < s->room_due);
 	s->due[s->nr_due++] = id;
 }
 
-/* As dmr_commit_make_room(); a superblock that fails may need another try. */
-static bool make_room(struct sim *s, u32 records)
+/* A first write ends: a new version, or another block of one that there is. */
+static void complete(struct sim *s, bool again)
 {
-	u32 tries = s->sb_fails ? 1000 : 2;
+	u32 id = rng_below(&s->r, s->nr), i;
 
-	while (!admits(s, records)) {
-		if (!tries--)
+	CHECK(s->nr_first);
+	s->nr_first--;
+	for (i = 0; i < s->nr && s->v[id].live != again; i++)
+		id = (id + 1) % s->nr;
+	if (i == s->nr)
+		return;
+	if (!again) {
+		s->v[id].live = true;
+		s->v[id].at = 0;
+		s->nr_live++;
+	}
+	dirty(s, id);
+}
+
+/*
+ * As a worker does: it asks for the most that a write may open.  A commit that presses
+ * makes room, unless first writes in flight have it all, which end, or no superblock
+ * can be written.
+ */
+static bool make_room(struct sim *s)
+{
+	u32 tries = 0;
+	u64 pressed;
+	bool last;
+
+	while (!admits(s, DMR_FIRST_MAX)) {
+		CHECK(tries++ < 100, "no commit makes room: %llu of %llu free",
+		      (unsigned long long)dmr_log_room_free(&s->room),
+		      (unsigned long long)s->room.blocks);
+		last = !s->nr_first;
+		pressed = s->pressed;
+		commit(s);
+		if (admits(s, DMR_FIRST_MAX))
+			break;
+		if (last && s->pressed != pressed)
 			return false;
-		commit(s, !admits(s, records));
-		while (s->nr_first && rng_chance(&s->r, 50))
-			complete(s);
+		while (s->nr_first)
+			complete(s, false);
 	}
 	return true;
 }
@@ -231,16 +268,16 @@ static void kill_one(struct sim *s, bool moved)
 	s->nr_live--;
 	/* A batch of moves has so many, and waits for its records. */
 	if (moved && ++s->nr_drops >= 256)
-		commit(s, !admits(s, 1));
+		commit(s);
 }
 
-static void begin(struct sim *s, u64 seed, u64 slots, u32 sb_fails)
+static void begin(struct sim *s, u64 seed, u64 slots)
 {
 	memset(s, 0, sizeof(*s));
 	rng_init(&s->r, seed);
 	s->nr = dmr_map_versions(slots);
-	s->sb_fails = sb_fails;
 	s->v = unit_alloc(s->nr * sizeof(*s->v));
+	s->room_due = s->nr;
 	s->due = unit_alloc(s->nr * sizeof(*s->due));
 	s->batch = unit_alloc(DMR_LOG_BATCH * sizeof(*s->batch));
 	s->room.blocks = dmr_ring_need(slots);
@@ -255,76 +292,174 @@ static void begin(struct sim *s, u64 seed, u64 slots, u32 sb_fails)
 
 /*
  * @full: percent of the versions that may be which do live, about; @alone: percent of
- * writes that are flushed at once; @moved: of deaths that take a record.
+ * writes that are flushed at once; @moved: of deaths that take a record; @again: of
+ * writes into what has a version; @burst: first writes under way between two commits.
  */
-static void run(struct sim *s, u64 commits, u32 full, u32 alone, u32 moved)
+struct load {
+	u32 full, alone, moved, again, burst;
+};
+
+static void run(struct sim *s, u64 commits, const struct load *l)
 {
 	u64 until = s->commits + commits;
 	u32 n;
 
 	while (s->commits < until) {
-		if (s->nr_live + s->nr_first + 16 < s->nr * full / 100) {
-			n = rng_range(&s->r, 1, 4);
-			CHECK(make_room(s, n), "no room for %u: %llu of %llu free, %u live", n,
-			      (unsigned long long)dmr_log_room_free(&s->room),
-			      (unsigned long long)s->room.blocks, s->nr_live);
-			s->nr_first += n;
+		if (s->nr_live + s->nr_first + l->burst + 16 < s->nr * l->full / 100) {
+			for (n = 0; n < l->burst; n++) {
+				if (make_room(s)) {
+					s->nr_first++;
+					continue;
+				}
+				CHECK(s->sb_fails, "no room: %llu of %llu free, %u live",
+				      (unsigned long long)dmr_log_room_free(&s->room),
+				      (unsigned long long)s->room.blocks, s->nr_live);
+				kill_one(s, false);
+				break;
+			}
 		} else {
-			for (n = rng_range(&s->r, 1, 300); n; n--)
-				kill_one(s, rng_chance(&s->r, moved));
+			for (n = rng_range(&s->r, 1, 2 * l->burst); n; n--)
+				kill_one(s, rng_chance(&s->r, l->moved));
 		}
-		if (rng_chance(&s->r, alone)) {
+		if (rng_chance(&s->r, l->alone)) {
 			while (s->nr_first)
-				complete(s);
-			commit(s, !admits(s, 1));
+				complete(s, rng_chance(&s->r, l->again));
+			commit(s);
 		} else {
-			while (s->nr_first > 64 || (s->nr_first && rng_chance(&s->r, 60)))
-				complete(s);
+			while (s->nr_first > l->burst / 2)
+				complete(s, rng_chance(&s->r, l->again));
+			if (rng_chance(&s->r, 5))
+				commit(s);
 		}
-		if (rng_chance(&s->r, 1))
-			commit(s, !admits(s, 1));
+		/* A superblock that could not be written leaves the ring shorter for a while. */
+		if (s->sb_fails && rng_chance(&s->r, 1)) {
+			s->sb_fails = false;
+			commit(s);
+			while (s->nr_first)
+				complete(s, false);
+			CHECK(make_room(s), "the superblock can be written again");
+		}
 	}
+	s->sb_fails = false;
 	while (s->nr_first)
-		complete(s);
-	commit(s, !admits(s, 1));
+		complete(s, false);
+	commit(s);
 	check_live(s);
 }
 
 TEST(log_room_random)
 {
-	static const u32 fulls[] = { 5, 50, 95, 100 };
+	u64 seed, turns = 0, pressed = 0, refused = 0, fullest = 0;
 	struct sim s;
-	u64 seed;
-	u32 n = 0;
 
 	for (seed = 0; seed < 24 * unit_scale(); seed++) {
+		struct load l;
 		struct rng r;
+		u32 i;
 
 		rng_init(&r, seed);
-		begin(&s, seed, rng_range(&r, 16, 20000), rng_chance(&r, 30) ? 50 : 0);
-		run(&s, 3000, fulls[seed % 4], rng_below(&r, 101), rng_below(&r, 101));
-		n += s.room.next / s.room.blocks;
+		begin(&s, seed, rng_range(&r, 16, 6000));
+		for (i = 0; i < 4; i++) {
+			l.full = rng_range(&r, 5, 100);
+			l.alone = rng_below(&r, 101);
+			l.moved = rng_below(&r, 101);
+			l.again = rng_below(&r, 101);
+			l.burst = rng_chance(&r, 50) ? rng_range(&r, 1, 4) : rng_range(&r, 1, 200);
+			s.sb_fails = rng_chance(&r, 30);
+			run(&s, 800, &l);
+		}
+		turns += s.room.next / s.room.blocks;
+		pressed += s.pressed;
+		refused += s.refused;
+		fullest = max(fullest, s.fullest);
 	}
-	unit_note("the ring went round %u times", n);
-	CHECK(n >= 24);
+	unit_note("the ring went round %llu times and was %llu %% full, %llu commits pressed",
+		  (unsigned long long)turns, (unsigned long long)fullest, (unsigned long long)pressed);
+	CHECK(turns >= 24 && pressed && refused && fullest > 70);
 }
 
-/* A block of records that never die, and one version that is written and flushed for ever. */
+/* Blocks of records that never die, and one version that is written and flushed for ever. */
 TEST(log_room_cold_and_hot)
 {
+	static const struct load cold = { .full = 95, .burst = 16 };
 	struct sim s;
 	u64 i;
 
-	begin(&s, 1, 3000, 0);
-	run(&s, 50, 95, 0, 0);
+	begin(&s, 1, 3000);
+	run(&s, 50, &cold);
 	for (i = 0; i < 20000; i++) {
-		kill_one(&s, false);
-		CHECK(make_room(&s, 1));
+		CHECK(make_room(&s), "after %llu", (unsigned long long)i);
 		s.nr_first++;
-		complete(&s);
-		commit(&s, !admits(&s, 1));
+		complete(&s, true);
+		commit(&s);
 	}
 	CHECK(s.room.next > 4 * s.room.blocks);
+}
+
+/*
+ * Commits of whole blocks, without a gap that the tail could be moved into: chunks are
+ * written again and again, a block each time.
+ */
+TEST(log_room_without_gaps)
+{
+	u64 slots;
+	struct sim s;
+	u32 i, n, points;
+
+	for (slots = 300; slots < 20000; slots += 371) {
+		begin(&s, slots, slots);
+		for (points = 0; points < slots / DMR_LOG_RECORDS; points++) {
+			for (n = 0; n < DMR_LOG_RECORDS; n++)
+				s.v[points * DMR_LOG_RECORDS + n].live = true;
+			s.nr_live += DMR_LOG_RECORDS;
+			for (i = 0; i < 16; i++) {
+				for (n = 0; n < DMR_LOG_RECORDS; n++) {
+					CHECK(make_room(&s), "%llu slots, point %u, %u: %llu of %llu free",
+					      (unsigned long long)slots, points, i,
+					      (unsigned long long)dmr_log_room_free(&s.room),
+					      (unsigned long long)s.room.blocks);
+					dirty(&s, points * DMR_LOG_RECORDS + n);
+				}
+				commit(&s);
+			}
+		}
+	}
+}
+
+static int fails(void *ctx, struct dmr_log_batch *b)
+{
+	(void)b;
+	return *(int *)ctx == 1 ? -EIO : 0;
+}
+
+static int fails_to_move(void *ctx, struct dmr_log_batch *b, u64 upto, bool gap_only)
+{
+	(void)b;
+	(void)upto;
+	(void)gap_only;
+	return *(int *)ctx == 2 ? -EUCLEAN : 0;
+}
+
+TEST(log_room_errors)
+{
+	static const struct dmr_log_tail_ops bad = {
+		.move = fails_to_move,
+		.flush = fails,
+		.release = fails,
+	};
+	struct dmr_log_room room = { .next = 1000, .tail = 100, .durable = 999, .sb_tail = 1,
+				     .blocks = 1000, .from = 1, .fresh = 1000 };
+	struct dmr_log_batch b;
+	int which = 2;
+
+	dmr_log_batch_begin(&b, &room);
+	CHECK_EQ(dmr_log_room_move_tail(&room, &b, 1, true, &bad, &which), -EUCLEAN);
+	CHECK_EQ(dmr_log_room_move_tail(&room, &b, 1, false, &bad, &which), -EUCLEAN);
+	which = 1;
+	CHECK_EQ(dmr_log_room_move_tail(&room, &b, 1, true, &bad, &which), -EIO);
+	/* A superblock that fails cleanly: once, and no more of the reserve. */
+	which = 0;
+	CHECK_EQ(dmr_log_room_move_tail(&room, &b, 1, true, &bad, &which), 0);
 }
 
 /* As dmr_geometry_grow() and dmr_commit_turn(): the new extent is a whole ring. */
@@ -339,8 +474,9 @@ static void grow(struct sim *s, u64 slots)
 		ring[n % (4 * blocks)] = *at(s, n);
 	memcpy(v, s->v, s->nr * sizeof(*v));
 	s->v = v;
-	s->due = unit_alloc(dmr_map_versions(slots) * sizeof(*s->due));
 	s->nr = dmr_map_versions(slots);
+	s->room_due = s->nr;
+	s->due = unit_alloc(s->nr * sizeof(*s->due));
 	s->ring = ring;
 	s->ring_size = 4 * blocks;
 	s->old_blocks = s->room.blocks;
@@ -355,15 +491,17 @@ TEST(log_room_grows)
 	u64 seed, slots;
 
 	for (seed = 0; seed < 8 * unit_scale(); seed++) {
+		static const struct load load = { .full = 95, .alone = 50, .moved = 30, .again = 30, .burst = 8 };
+
 		slots = 300;
-		begin(&s, seed, slots, 0);
-		while (slots < 30000) {
-			run(&s, 400, 95, 50, 30);
+		begin(&s, seed, slots);
+		while (slots < 10000) {
+			run(&s, 400, &load);
 			/* A second growth waits for the first (grow.c). */
 			while (dmr_log_room_turning(&s.room)) {
 				u64 before = s.room.next;
 
-				commit(&s, true);
+				commit(&s);
 				/* An empty block lets the tail into the new ring. */
 				if (s.room.next == before && dmr_log_room_turning(&s.room)) {
 					struct dmr_log_batch b;
@@ -378,6 +516,5 @@ TEST(log_room_grows)
 			slots *= 3;
 			grow(&s, slots);
 		}
-		CHECK(s.room.next > s.room.blocks / 4);
 	}
 }
