@@ -471,6 +471,7 @@ void dmr_io_first_done(struct dmr_io *io, bool ok);
 int dmr_io_again(struct dmr_io *io, struct bio *bio, bool inline_);
 bool dmr_stays_bare(struct dmr_io *io, const struct dmr_table *tab, u64 key);
 void dmr_io_bare(struct dmr_io *io, struct bio *bio);
+u32 dmr_io_versions(const struct dmr_io *io);
 u64 dmr_view_writes(struct dmr_system *sys, enum dmr_kind kind);
 
 /** dmr_io_spare() - slots that this write must leave alone (R8).  Return: how many. */

@@ -19,17 +19,24 @@ u32 dmr_health_of(u32 reasons)
 	return reasons ? DM_REPLICA_HEALTH_WARNING : DM_REPLICA_HEALTH_OK;
 }
 
+/* What is kept for the live failover is not there for replication. */
+static bool dmr_health_past(struct dmr_system *sys, u64 percent)
+{
+	u64 kept = dmr_space_reserved(sys), most = READ_ONCE(sys->map.max_versions);
+	u32 slots, used = dmr_slots_used(&sys->slots, &slots);
+
+	/* R8: two limits.  Versions of zeroes take no slot, yet one of the map's places. */
+	return (used + kept) * 100 >= slots * percent ||
+	       (atomic64_read(&sys->map.versions) + kept) * 100 >= most * percent;
+}
+
 static u32 dmr_health_space(struct dmr_system *sys)
 {
 	const struct dmr_settings *set = &sys->sb->settings;
-	u32 slots;
-	u64 used = dmr_slots_used(&sys->slots, &slots), total = slots;
 
-	/* What is kept for the live failover is not there for replication. */
-	used += dmr_space_reserved(sys);
-	if (used * 100 >= total * set->space_critical)
+	if (dmr_health_past(sys, set->space_critical))
 		return DM_REPLICA_HEALTH_REASONS_FULL;
-	if (used * 100 >= total * set->space_low)
+	if (dmr_health_past(sys, set->space_low))
 		return DM_REPLICA_HEALTH_REASONS_LOW_SPACE;
 	return 0;
 }
@@ -129,7 +136,9 @@ void dmr_health_check(struct dmr_system *sys)
 	sys->health = reasons;
 	if ((reasons & space) && (reasons & space) != (old & space)) {
 		used = dmr_slots_used(&sys->slots, &slots);
-		DMWARN("%s: %u of %u slots of the store are in use%s", sys->sb->name, used, slots,
+		DMWARN("%s: %u of %u slots of the store are in use, %lld of %llu versions are in use%s",
+		       sys->sb->name, used, slots, (s64)atomic64_read(&sys->map.versions),
+		       READ_ONCE(sys->map.max_versions),
 		       reasons & DM_REPLICA_HEALTH_REASONS_FULL ? ": grow it now" : "");
 	}
 	if (reasons != old)

@@ -341,10 +341,20 @@ static struct dmr_version *dmr_version_new(struct dmr_io *io, const struct bio *
 	return v;
 }
 
-/* How many more versions the map may hold (R8). */
-static u32 dmr_map_room(struct dmr_system *sys)
+/**
+ * dmr_io_versions() - how many more versions may the map hold for this write?
+ * @io: the bio's own data.
+ *
+ * R8: a slot that is kept for the live failover is of use only with a version.
+ *
+ * Context: any.
+ * Return: a number, 0 if it is full.
+ */
+u32 dmr_io_versions(const struct dmr_io *io)
 {
-	s64 room = sys->map.max_versions - atomic64_read(&sys->map.versions);
+	const struct dmr_map *map = &io->t->sys->map;
+	s64 room = READ_ONCE(map->max_versions) - atomic64_read(&map->versions) -
+		   dmr_io_spare(io);
 
 	return clamp_t(s64, room, 0, U32_MAX);
 }
@@ -407,7 +417,7 @@ static u32 dmr_first_open(struct dmr_io *io, struct bio *bio, const struct dmr_t
 	u32 epoch = tab->view[io->t->kind].write, got, i;
 
 	*status = BLK_STS_NOSPC;
-	want = min(want, dmr_map_room(sys));
+	want = min(want, dmr_io_versions(io));
 	if (!want)
 		return 0;
 	got = dmr_slots_alloc(&sys->slots, want, dmr_io_spare(io), slot);
@@ -804,7 +814,7 @@ static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_tabl
 		if (v || new || bare)
 			break;
 		spin_unlock_irqrestore(lock, flags);
-		if (!dmr_map_room(sys))
+		if (!dmr_io_versions(io))
 			return dmr_io_full(io, bio);
 		new = dmr_version_new(io, bio, key, epoch, DMR_SLOT_NONE);
 		if (!new)

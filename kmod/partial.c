@@ -125,8 +125,7 @@ static struct dmr_version *dmr_partial_take(struct dmr_io *io, struct bio *bio, 
 	bare = dmr_stays_bare(io, tab, key);
 	if (bare)
 		goto out;
-	if (slot == DMR_SLOT_NONE ||
-	    atomic64_read(&sys->map.versions) >= (s64)sys->map.max_versions)
+	if (slot == DMR_SLOT_NONE || !dmr_io_versions(io))
 		goto full;
 	v = new;
 	new = NULL;

@@ -6,7 +6,6 @@
 # vm: --disk h04=64M --disk h05=64M --disk h06=64M --disk h07=64M
 # vm: --disk h08=64M --disk h09=64M --disk h10=64M --disk h11=64M
 # vm: --disk h12=64M --disk h13=64M --disk h14=64M --disk h15=64M
-# debug: skip hundreds of points and their budgets; 34-model makes points there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

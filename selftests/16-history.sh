@@ -4,7 +4,6 @@
 # writes to the devices for each replicated write.  Exact counts, not times.
 # Hyper-V Replica documents 2 to 3 times the primary's write I/O for this.
 # vm: --disk h=64M
-# debug: skip it counts writes of a long history; 34-model writes there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

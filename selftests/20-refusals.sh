@@ -3,7 +3,6 @@
 # Each refusal has its code, its name and a message that says what to do, and
 # changes nothing on disk.
 # vm: --disk small=64M --disk k4=256M,lbs=4096
-# debug: skip refusals of the command; 22-unload and 82-storms are refused there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 load_module "$@"

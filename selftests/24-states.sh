@@ -3,7 +3,6 @@
 # Every operation in every state: what Documentation/states-and-codes.md says, over
 # netlink and by replicactl, and what is refused changes nothing on disk or in memory.
 # vm: --disk st=64M --disk h=16M
-# debug: skip more than 200 operations, an hour there; 34-model does all of them
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

@@ -3,7 +3,6 @@
 # Each of the fourteen return codes, provoked on a real system: over netlink, by
 # replicactl's exit status, and what it leaves behind.
 # vm: --disk st=64M --disk h=16M --disk g=16M
-# debug: skip about 25 minutes there; 24-states asks the same paths
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

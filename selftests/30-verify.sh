@@ -3,7 +3,6 @@
 # fio finds what it wrote, on replica and failover devices, in all sizes, direct
 # and buffered, with discards beside it, while points are made and failovers
 # begin and end.
-# debug: skip fio with verification; 34-model does random I/O there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

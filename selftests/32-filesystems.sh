@@ -4,7 +4,6 @@
 # found clean, thrown away by a revert, and mounted again as they were at either
 # point, while replication writes to the replica's own file systems.
 # vm: --disk x0=320M
-# debug: skip about 40 minutes there; 34-model does random I/O there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

@@ -9,7 +9,7 @@
 # may take (in user mode 20, or 60 with LONG=1, emulated 4, or 16; the number of
 # operations is exact if it is high enough).
 # vm: --env MODEL_SEED --env MODEL_OPS --env MODEL_SECONDS
-# debug: --env MODEL_SECONDS=15
+# debug: --env MODEL_SECONDS=10
 # runs on: um 6.1 6.12 (two CPUs race where one takes turns)
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"

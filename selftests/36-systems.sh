@@ -7,7 +7,6 @@
 # vm: --disk h04=32M --disk h05=32M --disk h06=32M --disk h07=32M
 # vm: --disk h08=32M --disk h09=32M --disk h10=32M --disk h11=32M
 # vm: --disk h12=32M --disk h13=32M --disk h14=32M --disk h15=32M
-# debug: skip several systems; 34-model has two there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 ktap_plan 43

@@ -4,7 +4,6 @@
 # to: status and table in all forms, suspend and resume, also of all devices, tables
 # loaded again, wrong tables, devices removed.  Nothing of it loses a write, moves
 # the state, or leaves a device that cannot be used again.
-# debug: skip 80-load does the same to the devices, in random order
 # runs on: um 6.1 (dm core differs between the series)
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"

@@ -4,7 +4,6 @@
 # on: long runs of blocks are copied to the head and give nothing back, and the
 # superblock must follow meanwhile, or the ring eats itself (R7).
 # vm: --disk st=3G --disk cold=3G --disk hot=1G
-# debug: skip 165,000 chunks; 76-faulty moves the tail there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

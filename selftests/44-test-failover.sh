@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # A rehearsal: its own devices at a point of its own, beside replication and
 # beside a live failover; none of the three touches another.
-# debug: skip 34-model does all of it there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

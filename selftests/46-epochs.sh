@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # A point that comes to nothing: head writes have gone on to the next epoch, and
 # never go back under what they wrote there, not even by detach and attach.
-# debug: skip 34-model does all of it there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

@@ -3,7 +3,6 @@
 # Commit: one superblock write while the guest writes on; then home catches up in
 # a job that can be paced, rested, given up and begun anew, and that goes on after
 # an attach.  In the end home alone holds the disk.
-# debug: skip 34-model and 76-faulty do all of it there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

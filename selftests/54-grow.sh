@@ -3,7 +3,6 @@
 # A store that fills up: marks, events, what is kept for the live failover, the
 # policy that gives up old points, and growing it under I/O.
 # vm: --disk g=512M
-# debug: skip 62-in-flight, 76-faulty and 78-every-alloc grow stores there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

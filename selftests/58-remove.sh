@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Suspend and resume, settings, what the guest's network adapters get, health,
 # retention; and the end of it all: the homes are given back as plain disks.
-# debug: skip 34-model does all of it there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

@@ -3,7 +3,6 @@
 # Superblocks at their worst (R3, R6): a write that fails and yet has landed, what a
 # crash makes of it, a newest copy that cannot be read, and a log that is damaged in
 # the middle where only a later block says that it was durable.
-# debug: skip 76-faulty fails superblocks there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"

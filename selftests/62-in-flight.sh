@@ -5,7 +5,6 @@
 # merge beside other writes and beside a move home, an old read of a slot that would
 # be used again, slots given back while a new ring is zeroed, a journal's commit and
 # the flush in front of it on both sides of a suspend (R1, R2, R4, R5, R8).
-# debug: skip about 15 minutes there; 76-faulty keeps I/O back, too
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"

@@ -4,7 +4,6 @@
 # through a commit (R14), a last closer whose pages are still on their way when a revert
 # and the next failover are asked for (R10), and devices whose tables are wiped under a
 # running guest.
-# debug: skip 82-storms is refused there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"

@@ -4,7 +4,6 @@
 # straight home, also after a power failure; an old point while newer content could
 # go home over it; and nothing of an overlay whose epoch lies between those of two
 # points.
-# debug: skip 34-model looks at all views there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"

@@ -4,7 +4,7 @@
 # ten thousand with REHEARSALS=10000 in the environment of selftests/run.  No slot, no
 # log block and no memory is lost by it, and what is shown is right to the end.
 # vm: --env REHEARSALS
-# debug: skip a thousand of them; 34-model rehearses there
+# debug: --env REHEARSALS=60
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

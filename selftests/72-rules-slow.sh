@@ -4,7 +4,6 @@
 # other test looks at: see Documentation/rules-and-tests.md.  RULES in the environment of
 # selftests/run chooses some of them, as in "R1 R5".
 # vm: --disk st=16M --disk h=16M --env RULES
-# debug: skip its slow devices measure time
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

@@ -6,7 +6,6 @@
 # works (R2, R3, R5, R9).
 # vm: --env EVERY_IO
 # EVERY_IO=1 fails with all that follows it from each I/O on, not from the first only.
-# debug: skip an hour there; 76-faulty fails I/O there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"

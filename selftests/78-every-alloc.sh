@@ -8,7 +8,6 @@
 # Needs a kernel with failslab, fail_page_alloc and their filter by stack trace.  ALLOCS:
 # how far it goes, 25 unless set.
 # vm: --env ALLOCS
-# debug: --env ALLOCS=6
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

@@ -10,7 +10,7 @@
 # every step of the commands that have many; 7 is every seventh one, from a random one
 # on, and 3 what LONG=1 takes.
 # vm: --env KILL_ALL --env KILL_STRIDE
-# debug: skip an hour there; 82-storms has 32 clients
+# debug: --env KILL_STRIDE=25
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

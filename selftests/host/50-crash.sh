@@ -18,7 +18,6 @@
 # SEED, ROUNDS (cuts per chain; 2, or 4 with LONG=1) choose others.
 # The virtual machine runs this file, too: crash.sh --guest DIR SEED...
 # runs on: um 6.1 (power cuts, also of two CPUs at work)
-# debug: skip about an hour there; 60-crash-replay is the sample of crashes
 . "$(dirname "$0")/../lib.sh"
 
 # --- in the virtual machine -----------------------------------------------

@@ -6,7 +6,6 @@
 # in the end.
 # The virtual machine runs this file, too: power.sh --guest DIR STEP
 # runs on: um 6.1 (power cuts, also of two CPUs at work)
-# debug: skip 60-crash-replay is the sample of crashes
 . "$(dirname "$0")/../lib.sh"
 
 # --- in the virtual machine -----------------------------------------------
