@@ -122,9 +122,9 @@ enum dm_replica_health {
 enum dm_replica_health_reasons {
 	DM_REPLICA_HEALTH_REASONS_STORE = 1,		/* the state is Critical */
 	DM_REPLICA_HEALTH_REASONS_INCOMPLETE = 2,	/* a disk is not attached */
-	DM_REPLICA_HEALTH_REASONS_FULL = 4,		/* slots in use are past the critical mark */
+	DM_REPLICA_HEALTH_REASONS_FULL = 4,		/* slots or versions are past the critical mark */
 	DM_REPLICA_HEALTH_REASONS_SUSPENDED = 8,	/* replication is suspended */
-	DM_REPLICA_HEALTH_REASONS_LOW_SPACE = 16,	/* slots in use are past the low mark */
+	DM_REPLICA_HEALTH_REASONS_LOW_SPACE = 16,	/* slots or versions are past the low mark */
 	DM_REPLICA_HEALTH_REASONS_DEVICE_ERRORS = 32,	/* home or a slot gave an I/O error */
 	DM_REPLICA_HEALTH_REASONS_UNDECIDED = 64,	/* failed over for long, not decided */
 	DM_REPLICA_HEALTH_REASONS_COMMITTED = 128,	/* nothing protects this machine */
