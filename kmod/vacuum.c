@@ -299,8 +299,8 @@ static void dmr_first_free(struct dmr_system *sys, struct dmr_version *garbage)
 
 /**
  * dmr_vacuum_first() - reclaim what replay brought back, before any I/O
- * @sys: the system, just loaded, its first superblock written; no target is bound.  Who
- *	lists its recovery points may be walking the map (R4).
+ * @sys: the system, just loaded, its first superblock written; no target is bound.  A
+ *	dump of its recovery points may be walking the map (R4).
  *
  * A version that was superseded is taken out of memory, not out of the log: its
  * record brings it back, and with it a slot that was free.  Without this a store

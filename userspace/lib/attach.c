@@ -413,7 +413,7 @@ int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags
 	a->ctx = ctx;
 	a->take_over = flags & DMREPLICA_ATTACH_TAKE_OVER;
 	code = dmreplica_conf_find(ctx, name, &a->conf);
-	/* R12: one at a time, so that one that was cut short is told from one that goes on. */
+	/* R12: one attach at a time, so that devices left by a killed one can be recognized. */
 	if (!code)
 		code = dmrl_lock_system(ctx, a->conf.uuid, a->conf.name, &lock);
 	if (!code)

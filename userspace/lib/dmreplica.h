@@ -332,7 +332,7 @@ struct dmreplica_found {
  * home, by a file or by another store that was found, is not looked at as a store, or is
  * marked @content; two systems that name one device are both marked @device_taken; and
  * homes that only a path names, for a system without a file, are counted in @unproved.
- * No file should be written for any of these unless somebody who knows better says so.
+ * Write no file for any of these unless the user confirms that system by name.
  *
  * @ctx: the context.
  * @paths: devices to look at, or NULL for all block devices of the machine.

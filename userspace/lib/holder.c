@@ -62,9 +62,9 @@ static bool fd_writes(pid_t pid, const char *fd)
 }
 
 /*
- * To look at a file of a network file system whose server is gone is to hang with it, and
- * in a disaster there are many.  A descriptor's path is known without a look; nodes of
- * block devices are below some /dev.
+ * stat() of a file on a network file system hangs while its server is unreachable, which is
+ * usual in a disaster.  readlink() of a descriptor does not touch that file system, and
+ * nodes of block devices are below some /dev.
  */
 static bool may_be_device(int dir, const char *fd)
 {

@@ -276,7 +276,7 @@ static void mark_devices(struct dmreplica_found *found, size_t nr,
 			for (d = 0; d < found[i].conf.nr_disks; d++)
 				found[i].device_taken |= conf_names(&known[j], found[i].homes[d]);
 		}
-		/* A file has been written by somebody who knew. */
+		/* An existing file was written by create, or confirmed by the user. */
 		if (found[i].known)
 			found[i].unproved = 0;
 	}

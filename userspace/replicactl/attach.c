@@ -246,7 +246,7 @@ int cmd_scan(struct dmreplica *ctx, int argc, char **argv)
 		for (i = 0; i < nr; i++)
 			print_found(&list[i]);
 	}
-	/* What was found by looking everywhere is first looked at by somebody. */
+	/* Results of a search over all devices need the user's confirmation. */
 	if (write && nr && !named && !confirm(yes, "Write the files of these?", &status))
 		write = false;
 	for (i = 0; write && i < nr; i++) {

@@ -38,7 +38,7 @@ static int put(int fd, const unsigned char *bytes, size_t nr)
 	return 0;
 }
 
-/* How many bytes a character has whose first byte is this, if it can be a mark. */
+/* Bytes of a character that begins with this one, if it can be a mark; else 0. */
 static unsigned int mark_length(unsigned char first)
 {
 	if (first == 0xc2 || first == 0xd8)

@@ -261,7 +261,7 @@ fi
 expect 6 'is a UUID' "a UUID as a name" create 11111111-2222-3333-4444-555555555555 --store "$dir/s2" --disk vda="$dir/m0"
 expect 6 'is a UUID' "in capitals" create ABCDEFAB-2222-3333-4444-555555555555 --store "$dir/s2" --disk vda="$dir/m0"
 
-# Locks of other users: whatever they can open, nobody waits for them.
+# Locks of other users on files that they can open do not delay any command.
 image s5 64M
 image h5 1M
 : >"$dir/conf/.locked.conf.new"
