@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 24
+ktap_plan 27
 load_module
 load_brd 2 16
 victim=/dev/ram0
@@ -95,4 +95,15 @@ kill $(jobs -p) 2>/dev/null
 pkill -x sleep
 check "and ends with its process" r attach r
 r detach r >/dev/null || die "cannot detach"
+# A store that another host has attached: its state is shown, and it is not checked, as
+# its log may change at any moment.
+r attach r >/dev/null || die "cannot attach"
+dd if=/dev/vm/s0 of=/dev/vm/s1 bs=1M count=64 conv=fsync 2>/dev/null
+r detach r >/dev/null || die "cannot detach"
+mkdir -p /tmp/conf
+sed 's|^store=.*|store=/dev/vm/s1|' $conf/r.conf >/tmp/conf/r.conf
+other() { DM_REPLICA_MACHINE_ID=0123456789abcdef0123456789abcdef DM_REPLICA_CONFDIR=/tmp/conf r "$@"; }
+check "what is active on another host is told so" grep -q 'Active on  *another host, machine id' <(other status r)
+check "in JSON, too" grep -q '"active_on_host": "[0-9a-f]\{32\}"' <(other status r --json)
+check_fails "on this one it is not" grep -q 'another host' <(DM_REPLICA_CONFDIR=/tmp/conf r status r)
 check "the module unloads" unload_module

@@ -357,6 +357,9 @@ struct dmreplica_system {
 	uint64_t state_time;
 	uint32_t flags;			/* enum dm_replica_system_flags */
 	char reason[256];		/* why it is critical */
+	bool elsewhere;			/* not attached here, and its store says another host has it */
+	uint8_t active_host[16];	/* machine id of that host */
+	uint64_t active_time;		/* since when, ns since 1970 */
 	uint8_t store_uuid[16];
 	char store[256];		/* path */
 	uint32_t store_major;

@@ -281,10 +281,12 @@ int dmreplica_system_attached(struct dmreplica *ctx, const char *name,
 
 int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *sys)
 {
+	static const u8 nobody[16];
 	struct dmreplica_report report;
 	struct dmreplica_store *store;
 	const struct dmr_sb *sb;
 	unsigned int i;
+	u8 host[16];
 	int code;
 
 	code = dmreplica_store_open(ctx, sys->store, &store);
@@ -330,6 +332,14 @@ int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *
 			sys->live_point = sb->points[i].number;
 		if (sb->test.epoch && sb->points[i].epoch == sb->test.base)
 			sys->test_point = sb->points[i].number;
+	}
+	/* Its log changes while it is read: to check it here would call it damaged. */
+	if (sb->flags & DMR_SB_ACTIVE && memcmp(sb->active_host, nobody, 16) &&
+	    (!dmrl_host_id(host) || memcmp(sb->active_host, host, 16))) {
+		sys->elsewhere = true;
+		memcpy(sys->active_host, sb->active_host, 16);
+		sys->active_time = sb->active_time;
+		goto out;
 	}
 	code = dmreplica_store_check(ctx, store, &report);
 	if (report.checked_log) {

@@ -86,6 +86,10 @@ struct json_object *json_system(const struct dmreplica_system *sys)
 	json_add_bool(obj, "stay", sys->flags & DM_REPLICA_SYSTEM_FLAGS_STAY);
 	if (*sys->reason)
 		json_add_string(obj, "reason", sys->reason);
+	if (sys->elsewhere) {
+		json_add_string(obj, "active_on_host", text_host(sys->active_host));
+		json_add_u64(obj, "active_since", sys->active_time);
+	}
 	json_add_uuid(obj, "store_uuid", sys->store_uuid);
 	json_add_device(obj, "store_device", sys->store_major, sys->store_minor);
 	json_add_u64(obj, "store_bytes", sys->store_bytes);

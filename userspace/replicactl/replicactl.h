@@ -113,6 +113,7 @@ const char *text_span(uint64_t seconds);
 const char *text_rate(uint64_t rate);
 const char *text_age(uint64_t since_ns);
 const char *text_uuid(const uint8_t uuid[16]);
+const char *text_host(const uint8_t id[16]);
 const char *text_device(uint32_t major, uint32_t minor);
 const char *text_count(uint64_t n, const char *noun);
 uint64_t now_ns(void);

@@ -212,7 +212,10 @@ static void print_status(const struct status *st)
 	size_t i;
 
 	printf("%s  %s%s\n", sys->name, text_uuid(sys->uuid),
-	       sys->attached ? "" : "  not attached");
+	       sys->attached ? "" : sys->elsewhere ? "  not attached here" : "  not attached");
+	if (sys->elsewhere)
+		printf("  Active on        another host, machine id %s, since %s\n",
+		       text_host(sys->active_host), text_time(sys->active_time));
 	if (!sys->read) {
 		printf("  Store            %s\n", sys->store);
 		printf("  State            cannot be read from the store: %s\n", st->why);
@@ -324,6 +327,31 @@ static int show(struct dmreplica *ctx, struct dmreplica_system *sys, struct json
 	return code;
 }
 
+static int worse(int a, int b)
+{
+	return a > b ? a : b;
+}
+
+/* One system that cannot be shown does not keep the others from being shown. */
+static int not_shown(struct dmreplica *ctx, int code, struct json_object *array,
+		     const char *name)
+{
+	struct json_object *obj, *error;
+
+	if (array) {
+		obj = json_object_new_object();
+		error = json_object_new_object();
+		json_add_string(obj, "name", name);
+		json_add_u64(error, "code", code);
+		json_add_string(error, "code_name", dmreplica_code_name(code));
+		json_add_string(error, "message", dmreplica_message(ctx));
+		json_add_string(error, "hint", dmreplica_hint(ctx));
+		json_object_object_add(obj, "error", error);
+		json_object_array_add(array, obj);
+	}
+	return refused(ctx, code);
+}
+
 int cmd_status(struct dmreplica *ctx, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -332,7 +360,7 @@ int cmd_status(struct dmreplica *ctx, int argc, char **argv)
 	};
 	struct json_object *array = NULL;
 	struct dmreplica_system *list = NULL, sys;
-	int c, code = 0, status = 0;
+	int c, code = 0, one, status = 0;
 	bool json = false;
 	size_t nr = 0, i;
 
@@ -348,17 +376,22 @@ int cmd_status(struct dmreplica *ctx, int argc, char **argv)
 		code = dmreplica_system_list(ctx, &list, &nr);
 		if (!code && !nr && !json)
 			printf("no system is known here\n");
-		for (i = 0; i < nr && !code; i++)
-			code = show(ctx, &list[i], array);
+		if (code)
+			status = refused(ctx, code);
+		for (i = 0; i < nr && !code; i++) {
+			one = show(ctx, &list[i], array);
+			if (one)
+				status = worse(status, not_shown(ctx, one, array, list[i].name));
+		}
 		dmreplica_list_free(list);
 	}
-	for (; optind < argc && !code; optind++) {
-		code = dmreplica_system_find(ctx, argv[optind], &sys);
-		if (!code)
-			code = show(ctx, &sys, array);
+	for (; optind < argc; optind++) {
+		one = dmreplica_system_find(ctx, argv[optind], &sys);
+		if (!one)
+			one = show(ctx, &sys, array);
+		if (one)
+			status = worse(status, not_shown(ctx, one, array, argv[optind]));
 	}
-	if (code)
-		status = refused(ctx, code);
 	if (!code && json)
 		json_print(array);
 	else if (json)

@@ -123,6 +123,18 @@ const char *text_age(uint64_t since_ns)
 	return text_duration(now > since_ns ? now - since_ns : 0);
 }
 
+/* As /etc/machine-id has it. */
+const char *text_host(const uint8_t id[16])
+{
+	unsigned int i;
+	size_t size;
+	char *out = buffer(&size);
+
+	for (i = 0; i < 16; i++)
+		snprintf(out + 2 * i, size - 2 * i, "%02x", id[i]);
+	return out;
+}
+
 const char *text_uuid(const uint8_t uuid[16])
 {
 	size_t size;

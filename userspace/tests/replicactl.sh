@@ -312,6 +312,12 @@ expect 64 'at most 64' "65 disks" create many2 --store "$dir/s3" "${args[@]}" --
 json_of "list as JSON" 'len(d) == 2 + len([x for x in d if x["name"] == "web3"]) and not d[0]["attached"]' list --json
 json_of "status as JSON" 'd[0]["state"] == 2 and d[0]["state_name"] == "WaitingForInitialReplication" and
 	[x["name"] for x in d[0]["disk_list"]] == ["vda", "vdb"] and d[0]["disk_list"][1]["bytes"] == 16777728' status web-1 --json
+# One that cannot be shown does not hide the others.
+expect 12 'System *web-1|^web-1' "status of one that is known and one that is not" status web-1 nosuch
+expect 12 'web-1' "in the other order" status nosuch web-1
+"$R" status nosuch web-1 --json >"$dir/out" 2>/dev/null </dev/null
+[ $? = 12 ] && json 'd[0]["name"] == "nosuch" and d[0]["error"]["code"] == 32779 and d[1]["name"] == "web-1" and "error" not in d[1]'
+result $? "as JSON, with an error in its place"
 json_of "status by UUID" 'd[0]["name"] == "web-1"' status "$uuid" --json
 json_of "dump as JSON" 'd["in_force"] == "B" and [x["seq"] for x in d["superblocks"]] == [1, 2] and
 	d["records"] == [] and d["log_next"] == 1' dump --log --json web-1
