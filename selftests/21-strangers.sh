@@ -91,7 +91,7 @@ check_fails "nor list them" setpriv --reuid 65534 --regid 65534 --clear-groups l
 flock "/run/dm-replica/$uuid_r.lock" sleep 100 &
 sleep 0.5
 refused "root's own lock is kept" 32774 'is being attached or detached by another process' r attach r
-kill $(jobs -p) 2>/dev/null
+for p in $(jobs -p); do kill "$p"; done 2>/dev/null
 pkill -x sleep
 check "and ends with its process" r attach r
 r detach r >/dev/null || die "cannot detach"
