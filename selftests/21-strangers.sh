@@ -65,15 +65,16 @@ check "attach --all" r attach --all
 check "the victim's disk is untouched" safe
 r detach r >/dev/null || die "cannot detach"
 
-# Files that name one device.
+# Two systems that name one device, and a file that is left of one.
 sed -e 's/^name=.*/name=x/' -e "s/^uuid=.*/uuid=$(cat /proc/sys/kernel/random/uuid)/" \
 	-e "s|^disk.vda=.*|disk.vda=$victim|" $conf/r.conf >$conf/x.conf
-refused "a store that another file names" 32773 'is a store of system x already, see .*x.conf' r attach r
-sed -i -e "s|^store=.*|store=/dev/vm/s1|" -e "s|^disk.vda=.*|disk.vda=/dev/vm/d0|" $conf/x.conf
-refused "a home that another file names" 32773 'is a home of system x already' r attach r
-rm $conf/x.conf
-check "and without it" r attach r
+check "a file without a system takes nothing" r attach r
 r detach r >/dev/null || die "cannot detach"
+rm $conf/x.conf
+r create x --force --store /dev/vm/s1 --disk vda=/dev/vm/d0 >/dev/null || die "cannot create x"
+refused "a home that another system names" 32773 'is a home of system x already, see .*x.conf' r attach r
+refused "the same of the other" 32773 'is a home of system r already, see .*r.conf' r attach x
+rm $conf/x.conf
 
 # Locks of a user without rights.
 chmod 644 $conf/r.conf

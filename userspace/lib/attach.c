@@ -227,7 +227,10 @@ static int check_home(struct attach *a, unsigned int number, bool accept)
 	return 0;
 }
 
-/* A planted file, or two that name one device: each would write over the other's content. */
+/*
+ * Two systems that name one device would write over each other's content.  A file that is
+ * left of a system whose store was taken (create --force) does not count.
+ */
 static int check_taken(struct attach *a)
 {
 	const struct dmreplica_blockdev *devices[1 + DMR_MAX_DISKS] = { &a->store->bdev };
@@ -236,7 +239,8 @@ static int check_taken(struct attach *a)
 
 	for (i = 0; i < a->sb->nr_disks; i++)
 		devices[1 + i] = &a->homes[i];
-	code = dmrl_taken_check(a->ctx, a->conf.name, devices, 1 + a->sb->nr_disks);
+	code = dmrl_taken_check(a->ctx, a->conf.name, devices, 1 + a->sb->nr_disks,
+				false);
 	return code ? dmrl_hint(a->ctx, "one of the two files is wrong; correct or remove it") : 0;
 }
 

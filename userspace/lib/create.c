@@ -322,7 +322,7 @@ static int check_taken(struct maker *m)
 
 	for (i = 0; i < m->in->nr_disks; i++)
 		devices[1 + i] = &m->homes[i];
-	code = dmrl_taken_check(m->ctx, m->in->name, devices, 1 + m->in->nr_disks);
+	code = dmrl_taken_check(m->ctx, m->in->name, devices, 1 + m->in->nr_disks, true);
 	return code ? dmrl_hint(m->ctx, "replicactl remove that system first; if it is no more, --force takes its device") : 0;
 }
 

@@ -58,7 +58,8 @@ void *dmrl_list_add(struct dmrl_list *list);
 /* taken.c */
 bool dmrl_names_device(const char *path, const struct dmreplica_blockdev *bdev);
 int dmrl_taken_check(struct dmreplica *ctx, const char *name,
-		     const struct dmreplica_blockdev *const *devices, unsigned int nr);
+		     const struct dmreplica_blockdev *const *devices, unsigned int nr,
+		     bool remnants);
 void dmrl_taken_forget(struct dmreplica *ctx);
 
 /* conf.c: a file that is written before and put in its place behind what it is about */

@@ -15,6 +15,8 @@
 struct dmrl_taken {
 	char system[DMREPLICA_NAME_MAX];
 	char file[512];
+	char store[256];
+	u8 uuid[16];
 	bool home;
 	struct stat st;
 };
@@ -59,6 +61,8 @@ static int add_one(struct dmreplica *ctx, const struct dmreplica_conf *conf, con
 		return dmrl_no_memory(ctx);
 	snprintf(t->system, sizeof(t->system), "%s", conf->name);
 	snprintf(t->file, sizeof(t->file), "%s", conf->file);
+	snprintf(t->store, sizeof(t->store), "%s", conf->store);
+	memcpy(t->uuid, conf->uuid, 16);
 	t->home = home;
 	t->st = st;
 	return 0;
@@ -96,17 +100,36 @@ void dmrl_taken_forget(struct dmreplica *ctx)
 	memset(&ctx->taken, 0, sizeof(ctx->taken));
 }
 
+/* Does the store that this file names still hold its system?  Else the file is a remnant. */
+static bool exists(struct dmreplica *ctx, const struct dmrl_taken *t)
+{
+	struct dmreplica_store *store;
+	const struct dmr_sb *sb;
+	bool there = false;
+
+	if (!dmreplica_store_open(ctx, t->store, &store)) {
+		there = !dmreplica_store_super(ctx, store, &sb) &&
+			!memcmp(sb->system_uuid, t->uuid, 16) &&
+			sb->state != DM_REPLICA_STATE_DISABLED;
+		dmreplica_store_close(store);
+	}
+	dmrl_clear(ctx);
+	return there;
+}
+
 /**
  * dmrl_taken_check() - does another system's file name one of these devices?
  * @ctx: the context.
  * @name: the system that they are for.
  * @devices: what was found at its paths.
  * @nr: how many.
+ * @remnants: also a file counts whose system is no more.
  *
  * Return: 0, 32773 and a message that names device, system and file, or another code.
  */
 int dmrl_taken_check(struct dmreplica *ctx, const char *name,
-		     const struct dmreplica_blockdev *const *devices, unsigned int nr)
+		     const struct dmreplica_blockdev *const *devices, unsigned int nr,
+		     bool remnants)
 {
 	const struct dmrl_taken *t;
 	unsigned int d;
@@ -121,7 +144,7 @@ int dmrl_taken_check(struct dmreplica *ctx, const char *name,
 		if (!strcmp(t[i].system, name))
 			continue;
 		for (d = 0; d < nr; d++)
-			if (same(&t[i].st, devices[d]))
+			if (same(&t[i].st, devices[d]) && (remnants || exists(ctx, &t[i])))
 				return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 						 "%s is a %s of system %s already, see %s",
 						 devices[d]->path, t[i].home ? "home" : "store",
