@@ -168,6 +168,8 @@ extern long suspensions;
 void refused(const char *what, int code) __attribute__((noreturn));
 void must(const char *what, int code, int want);
 bool in_use(uint64_t number);
+bool was_in_use(uint64_t number);
+void forget_released(void);
 int view_begin(int view, uint64_t number);
 int view_end(int view);
 void set_hold(bool on);

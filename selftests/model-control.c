@@ -32,6 +32,32 @@ bool in_use(uint64_t number)
 	return (online[LIVE] && base[LIVE] == number) || (online[TEST] && base[TEST] == number);
 }
 
+/* Points whose views have ended since the model last looked at the list of points. */
+static uint64_t released[64];
+static unsigned int nr_released;
+
+static void release_point(uint64_t number)
+{
+	released[nr_released++ % 64] = number;
+}
+
+/*
+ * A full store gives up the oldest point that is not in use at that moment, which may
+ * have been before the view of an older one ended.
+ */
+bool was_in_use(uint64_t number)
+{
+	for (unsigned int i = 0; i < nr_released && i < 64; i++)
+		if (released[i] == number)
+			return true;
+	return in_use(number);
+}
+
+void forget_released(void)
+{
+	nr_released = 0;
+}
+
 /*
  * A view comes online at a point, the newest if @number is 0.  Return: the code
  * of a refusal, or 0.
@@ -58,6 +84,7 @@ int view_end(int view)
 
 	if (!code) {
 		note(view == LIVE ? REVERT : TEST_STOP, base[view]);
+		release_point(base[view]);
 		online[view] = false;
 	}
 	return code;

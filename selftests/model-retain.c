@@ -128,7 +128,7 @@ void retain(const struct known *mine, int nr, uint64_t asked, bool *lost)
 		/* The oldest that is not in use goes first, the newest never. */
 		if (gives_up && !passed && !in_use(mine[i].number) && i < nr - 1)
 			may_go = true;
-		if (!lost[i] && !in_use(mine[i].number))
+		if (!lost[i] && !was_in_use(mine[i].number))
 			passed = true;
 		if (lost[i] && !may_go)
 			die("point %llu is gone without a reason",
@@ -143,4 +143,5 @@ void retain(const struct known *mine, int nr, uint64_t asked, bool *lost)
 	for (int i = 1; i < nr_there; i++)
 		if (there[i].number <= there[i - 1].number)
 			die("the list of points is not in order");
+	forget_released();
 }
