@@ -4,14 +4,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "private.h"
-
-/* How long an attach or detach waits for another one of the same system. */
 
 enum kind { REPLICA, LIVE, TEST, KINDS };
 
@@ -228,8 +225,8 @@ static int check_home(struct attach *a, unsigned int number, bool accept)
 }
 
 /*
- * Two systems that name one device would write over each other's content.  A file that is
- * left of a system whose store was taken (create --force) does not count.
+ * Two systems that name one device would write over each other's content.  A file whose
+ * system was overwritten (create --force) does not count.
  */
 static int check_taken(struct attach *a)
 {

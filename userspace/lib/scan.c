@@ -231,18 +231,19 @@ static bool names(const struct dmreplica_found *found, dev_t dev)
 	return dev && (found->dev == dev || is_home_of(found, dev));
 }
 
-static bool conf_names(const struct dmreplica_conf *conf, dev_t dev)
+static bool conf_home(const struct dmreplica_conf *conf, dev_t dev)
 {
-	unsigned int i;
+	unsigned int d;
 
-	if (!dev)
-		return false;
-	if (dmrl_is_device(conf->store, major(dev), minor(dev)))
-		return true;
-	for (i = 0; i < conf->nr_disks; i++)
-		if (dmrl_is_device(conf->disks[i].path, major(dev), minor(dev)))
+	for (d = 0; d < conf->nr_disks; d++)
+		if (dmrl_is_device(conf->disks[d].path, major(dev), minor(dev)))
 			return true;
 	return false;
+}
+
+static bool conf_names(const struct dmreplica_conf *conf, dev_t dev)
+{
+	return dev && (dmrl_is_device(conf->store, major(dev), minor(dev)) || conf_home(conf, dev));
 }
 
 /*
@@ -309,13 +310,11 @@ static int add_known(struct dmreplica *ctx, struct dmreplica_found *found, size_
 
 static bool is_known_home(const struct dmreplica_conf *known, size_t nr, dev_t dev)
 {
-	unsigned int d;
 	size_t i;
 
 	for (i = 0; i < nr; i++)
-		for (d = 0; d < known[i].nr_disks; d++)
-			if (dmrl_is_device(known[i].disks[d].path, major(dev), minor(dev)))
-				return true;
+		if (conf_home(&known[i], dev))
+			return true;
 	return false;
 }
 

@@ -21,23 +21,6 @@ struct dmrl_taken {
 	struct stat st;
 };
 
-/**
- * dmrl_names_device() - does this path lead to that device?
- *
- * Return: false also for a path that leads nowhere any more.
- */
-bool dmrl_names_device(const char *path, const struct dmreplica_blockdev *bdev)
-{
-	struct stat a, b;
-
-	if (stat(path, &a))
-		return false;
-	if (!bdev->file)
-		return S_ISBLK(a.st_mode) && a.st_rdev == bdev->dev;
-	return S_ISREG(a.st_mode) && !stat(bdev->path, &b) && a.st_dev == b.st_dev &&
-	       a.st_ino == b.st_ino;
-}
-
 static bool same(const struct stat *st, const struct dmreplica_blockdev *bdev)
 {
 	struct stat own;
@@ -46,6 +29,18 @@ static bool same(const struct stat *st, const struct dmreplica_blockdev *bdev)
 		return S_ISBLK(st->st_mode) && st->st_rdev == bdev->dev;
 	return S_ISREG(st->st_mode) && !stat(bdev->path, &own) && st->st_dev == own.st_dev &&
 	       st->st_ino == own.st_ino;
+}
+
+/**
+ * dmrl_names_device() - does this path lead to that device?
+ *
+ * Return: false also for a path that leads nowhere any more.
+ */
+bool dmrl_names_device(const char *path, const struct dmreplica_blockdev *bdev)
+{
+	struct stat st;
+
+	return !stat(path, &st) && same(&st, bdev);
 }
 
 static int add_one(struct dmreplica *ctx, const struct dmreplica_conf *conf, const char *path,
@@ -123,7 +118,7 @@ static bool exists(struct dmreplica *ctx, const struct dmrl_taken *t)
  * @name: the system that they are for.
  * @devices: what was found at its paths.
  * @nr: how many.
- * @remnants: also a file counts whose system is no more.
+ * @remnants: count files of systems that no longer exist, too.
  *
  * Return: 0, 32773 and a message that names device, system and file, or another code.
  */
