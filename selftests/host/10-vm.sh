@@ -45,7 +45,7 @@ fi
 
 read -ra kernels <<<"${KERNELS:-um}"
 [ "${kernels[0]}" = um ] || skip_all "about user mode, which is not among ${kernels[*]}"
-ktap_plan 50
+ktap_plan 51
 vm=$VM_SRC/scripts/vm
 dir=$(workdir)
 at_exit "rm -rf $dir"
@@ -152,6 +152,18 @@ hidden() {
 		mount -t tmpfs none "$1/a" && mkdir "$1/a/b" && exec "$2" --uml --mem 512 true' sh "$1" "$vm"
 }
 check "a host with hidden mounts" hidden "$dir"
+
+# A fault of the user-mode kernel that um-fork-killed.patch mends.
+fork='import mmap, os
+m = mmap.mmap(-1, 300 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+try:
+    os.fork()
+except OSError as e:
+    print(e.strerror)'
+said=$("$vm" --uml --mem 512 --env "F=$fork" '
+	echo 2 >/proc/sys/vm/overcommit_memory && echo 100 >/proc/sys/vm/overcommit_ratio
+	python3 -c "$F"' 2>&1)
+is "a fork that fails ends no kernel" "$said" "Cannot allocate memory"
 
 # A host where no namespaces can be had.
 mkdir -p "$dir/bin" "$dir/cache"
