@@ -160,6 +160,7 @@ try:
     os.fork()
 except OSError as e:
     print(e.strerror)'
+# shellcheck disable=SC2016 # for the guest
 said=$("$vm" --uml --mem 512 --env "F=$fork" '
 	echo 2 >/proc/sys/vm/overcommit_memory && echo 100 >/proc/sys/vm/overcommit_ratio
 	python3 -c "$F"' 2>&1)

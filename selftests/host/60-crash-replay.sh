@@ -71,7 +71,7 @@ read -ra kernels <<<"${KERNELS:-um}"
 seed=${SEED:-$(date +%s)}
 if [ "${CRASH-}" = all ]; then
 	read -ra plans <<<"${PLANS:-mixed ring full vacuum home}"
-	states=${STATES:-2000} samples=${SAMPLES:-3}
+	states=${STATES:-20000} samples=${SAMPLES:-3}
 	first=${SECONDS_1:-15} second=${SECONDS_2:-8}
 else
 	read -ra plans <<<"${PLANS:-mixed vacuum}"
@@ -269,9 +269,9 @@ for chain in "${chains[@]}"; do
 	diag "$name: $(($(date +%s) - t)) s"
 	[ -n "$broken" ] || rm -rf "$c"
 done
-if [ $all = 1 ] && [ ${#chains[@]} -ge 10 ] && [ "$states" -ge 2000 ]; then
-	check "10,000 states and more" [ $total -ge 10000 ]
+if [ $all = 1 ] && [ ${#chains[@]} -ge 5 ] && [ "$states" -ge 20000 ]; then
+	check "100,000 states and more" [ $total -ge 100000 ]
 elif [ $all = 1 ]; then
-	skip "10,000 states and more" "not all of it was asked for"
+	skip "100,000 states and more" "not all of it was asked for"
 fi
 diag "$total states in user space, $sampled given to the module, SEED=$seed"
