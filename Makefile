@@ -72,7 +72,7 @@ modules-%:
 	@scripts/build-module --strict --dir build/$* --series $* W=$(or $(W),1) C=$(or $(C),1) $(if $(V),V=$(V))
 
 # For the kernels of scripts/test-kernel: their own headers are not free of warnings.
-modules-um modules-um-debug modules-debug modules-kcsan: modules-%:
+modules-um modules-um-debug modules-debug modules-kcsan modules-arm64: modules-%:
 	@scripts/test-kernel $*
 	@scripts/build-module --strict --dir build/$* --series $* $(if $(V),V=$(V))
 

@@ -92,12 +92,12 @@ static void mutate(struct rng *r, u8 *buf, u32 len)
 
 TEST(fuzz_attach)
 {
-	u64 rounds = 20000ULL * unit_scale(), i, records = 0;
+	u64 rounds = unit_scale(20000ULL), i, records = 0;
 	struct dmr_sb *sb = unit_sb(), *out = unit_alloc(sizeof(*out));
 	struct store *st = unit_store(sb->store_bytes / DMR_BLOCK_SIZE);
 	u8 *clean = unit_alloc(2 * DMR_SB_AREA + 12 * DMR_BLOCK_SIZE), *buf;
 	u32 taken = 0, n;
-	time_t end = time(NULL) + MAX_SECONDS * unit_scale();
+	time_t end = time(NULL) + unit_scale(MAX_SECONDS);
 	u64 first = dmr_ring_place(sb, 1);
 	struct rng r;
 

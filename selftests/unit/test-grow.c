@@ -369,7 +369,7 @@ TEST(grow_superblock_lost)
 TEST(grow_geometry)
 {
 	struct dmr_sb *sb, *before = unit_alloc(sizeof(*before));
-	u64 bytes, need;
+	u64 bytes, need, most;
 	const char *why;
 	struct rng r;
 	u32 seed, n, longer = 0, refused = 0;
@@ -383,7 +383,9 @@ TEST(grow_geometry)
 		CHECK(!dmr_geometry(sb), "%s", dmr_geometry(sb));
 		for (n = 0; n < 12; n++) {
 			memcpy(before, sb, sizeof(*sb));
-			bytes = sb->store_bytes + rng_u64(&r) % (1ULL << rng_range(&r, 15, 40));
+			/* In two steps: which of two operands is first is the compiler's choice. */
+			most = 1ULL << rng_range(&r, 15, 40);
+			bytes = sb->store_bytes + rng_below(&r, most);
 			why = dmr_geometry_grow(sb, bytes);
 			if (why) {
 				refused++;

@@ -352,7 +352,7 @@ TEST(log_room_random)
 	u64 seed, turns = 0, pressed = 0, refused = 0, fullest = 0;
 	struct sim s;
 
-	for (seed = 0; seed < 24 * unit_scale(); seed++) {
+	for (seed = 0; seed < max(unit_scale(24), 24ULL); seed++) {
 		struct load l;
 		struct rng r;
 		u32 i;
@@ -490,7 +490,7 @@ TEST(log_room_grows)
 	struct sim s;
 	u64 seed, slots;
 
-	for (seed = 0; seed < 8 * unit_scale(); seed++) {
+	for (seed = 0; seed < max(unit_scale(8), 8ULL); seed++) {
 		static const struct load load = { .full = 95, .alone = 50, .moved = 30, .again = 30, .burst = 8 };
 
 		slots = 300;

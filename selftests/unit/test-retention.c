@@ -388,7 +388,7 @@ TEST(retention_against_reference)
 	bool keep[MAX];
 	struct rng r;
 
-	for (seed = 0; seed < 20000 * unit_scale(); seed++) {
+	for (seed = 0; seed < unit_scale(20000); seed++) {
 		rng_init(&r, seed);
 		random_list(&r, l, false);
 		run(l);
@@ -411,7 +411,7 @@ TEST(retention_rules_are_apart)
 	struct rng r;
 	u32 seed, i, rule, n;
 
-	for (seed = 0; seed < 3000 * unit_scale(); seed++) {
+	for (seed = 0; seed < unit_scale(3000); seed++) {
 		rng_init(&r, seed);
 		random_list(&r, l, true);
 		run(l);

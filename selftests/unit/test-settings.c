@@ -494,7 +494,7 @@ TEST(settings_hostile_mutations)
 	struct dmr_sb *out = unit_alloc(sizeof(*out)), *sb = unit_sb();
 	u8 *buf = unit_alloc(DMR_SB_AREA), *again = unit_alloc(DMR_SB_AREA);
 	u8 *clean = unit_alloc(DMR_SB_AREA);
-	u32 i, len = 0, taken = 0, n, rounds = 40000 * unit_scale();
+	u32 i, len = 0, taken = 0, n, rounds = unit_scale(40000);
 	struct rng r;
 
 	for (i = 0; i < rounds; i++) {

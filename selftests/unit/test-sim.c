@@ -815,12 +815,12 @@ static void histories(u64 from, u64 count, bool real)
 
 TEST(sim_log)
 {
-	histories(0, 3000 * unit_scale(), false);
+	histories(0, unit_scale(3000), false);
 }
 
 TEST(sim_log_and_superblocks)
 {
-	histories(1000000, 100 * unit_scale(), true);
+	histories(1000000, unit_scale(100), true);
 }
 
 /* Each rule is needed, and the simulator sees it: some history goes wrong without. */

@@ -71,11 +71,14 @@ static void free_chunks(void)
 	}
 }
 
-u32 unit_scale(void)
+u64 unit_scale(u64 n)
 {
 	const char *s = getenv("DMR_UNIT_SCALE");
+	u32 times = 1, part = 1;
 
-	return s && atoi(s) > 0 ? atoi(s) : 1;
+	if (s && (sscanf(s, "%u/%u", &times, &part) < 1 || !times || !part))
+		unit_fail(__FILE__, __LINE__, "DMR_UNIT_SCALE", " is %s, not N or N/M", s);
+	return max(n * times / part, 1ULL);
 }
 
 void rng_init(struct rng *r, u64 seed)

@@ -74,8 +74,8 @@ static inline bool rng_chance(struct rng *r, u32 percent)
 	return rng_below(r, 100) < percent;
 }
 
-/* DMR_UNIT_SCALE: do so many times more. */
-u32 unit_scale(void);
+/* @n times, or as DMR_UNIT_SCALE=N or N/M has it: so many times more or fewer. */
+u64 unit_scale(u64 n);
 
 /* Memory that a failed CHECK() gives back: freed when the test ends. */
 void *unit_alloc(size_t size);
