@@ -116,7 +116,7 @@ static int dmr_put_store(struct sk_buff *skb, struct dmr_system *sys)
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SUPERBLOCKS, atomic64_read(&sys->sb_writes)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VACUUM_PENDING,
 			atomic64_read(&sys->vacuum_pending)) ||
-	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_VACUUM_HELD, READ_ONCE(sys->vacuum_held)))
+	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_VACUUM_HELD, dmr_vacuum_held(sys)))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -233,14 +233,19 @@ static int dmr_put_point(struct sk_buff *skb, struct dmr_system *sys, u32 i,
 	return 0;
 }
 
-/* With job_mutex held as well. */
+/*
+ * With job_mutex held; sb_mutex need not be.  Of the superblock only what stays is
+ * taken, UUID and name, and one word that is looked at on its own.
+ */
 int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job)
 {
 	const struct dmr_sb *sb = job->sys->sb;
+	bool waits = job->state == DM_REPLICA_JOB_STATE_NEW;
 	bool ended = job->state >= DM_REPLICA_JOB_STATE_COMPLETED;
 	u64 elapsed = ktime_to_ns(ktime_sub(ended ? job->ended : ktime_get(), job->begun));
 	/* What a removal has given up cannot be had back. */
-	bool cancellable = job->home && !ended && sb->state == DM_REPLICA_STATE_COMMITTED;
+	bool cancellable = waits || (job->home && !ended &&
+				     READ_ONCE(sb->state) == DM_REPLICA_STATE_COMMITTED);
 
 	if (nla_put(skb, DM_REPLICA_A_JOB_SYSTEM, 16, sb->system_uuid) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_JOB_ID, job->id) ||
@@ -254,6 +259,10 @@ int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job)
 	    nla_put_string(skb, DM_REPLICA_A_JOB_TEXT, job->text) ||
 	    nla_put_u32(skb, DM_REPLICA_A_JOB_CANCELLABLE, cancellable) ||
 	    nla_put_string(skb, DM_REPLICA_A_JOB_SYSTEM_NAME, sb->name))
+		return -EMSGSIZE;
+	if (job->decided && (nla_put_u32(skb, DM_REPLICA_A_JOB_ANSWER, job->answer) ||
+			     (job->err && nla_put_u32(skb, DM_REPLICA_A_JOB_ERRNO, -job->err)) ||
+			     (job->point && dmr_put_u64(skb, DM_REPLICA_A_JOB_POINT, job->point))))
 		return -EMSGSIZE;
 	if (job->home && (dmr_put_u64(skb, DM_REPLICA_A_JOB_BYTES, job->bytes) ||
 			  dmr_put_u64(skb, DM_REPLICA_A_JOB_BYTES_TOTAL, job->bytes_total)))
@@ -325,9 +334,9 @@ static int dmr_put_adapter(struct sk_buff *skb, struct dmr_system *sys, u32 numb
  *----------------------------------------------------------------*/
 
 /*
- * Send one system, its settings, or one of its jobs if @job is not NULL, as the answer.
- * sb_mutex may be held over I/O to a store that hangs: wait so that the caller
- * can be killed.
+ * Send one system, or its settings, as the answer.  sb_mutex may be held over I/O to a
+ * store that hangs: wait so that the caller can be killed.  A job, if @job is not NULL,
+ * does not take it: whoever waits for one asks again and again.
  */
 static int dmr_reply_object(struct genl_info *info, struct dmr_system *sys, struct dmr_job *job,
 			    int (*put)(struct sk_buff *skb, struct dmr_system *sys),
@@ -344,9 +353,6 @@ static int dmr_reply_object(struct genl_info *info, struct dmr_system *sys, stru
 		r = -EMSGSIZE;
 		goto bad;
 	}
-	r = mutex_lock_killable(&sys->sb_mutex);
-	if (r)
-		goto bad;
 	if (!smp_load_acquire(&sys->active)) {
 		r = dmr_nl_refuse_unknown(info, attr);
 	} else if (job) {
@@ -354,9 +360,12 @@ static int dmr_reply_object(struct genl_info *info, struct dmr_system *sys, stru
 		r = dmr_put_job(msg, job);
 		mutex_unlock(&sys->job_mutex);
 	} else {
+		r = mutex_lock_killable(&sys->sb_mutex);
+		if (r)
+			goto bad;
 		r = put(msg, sys);
+		mutex_unlock(&sys->sb_mutex);
 	}
-	mutex_unlock(&sys->sb_mutex);
 	if (r)
 		goto bad;
 	genlmsg_end(msg, hdr);

@@ -17,6 +17,8 @@ static LIST_HEAD(dmr_systems);
 LIST_HEAD(dmr_replica_targets);
 u32 dmr_registry_seq = 1;
 static u64 dmr_system_serial;
+static atomic_t dmr_systems_live = ATOMIC_INIT(0);
+static DECLARE_WAIT_QUEUE_HEAD(dmr_systems_gone);
 
 static void dmr_system_free(struct dmr_system *sys)
 {
@@ -47,6 +49,19 @@ static void dmr_system_free(struct dmr_system *sys)
 	bioset_exit(&sys->bios);
 	dmr_grace_exit(&sys->grace);
 	kfree(sys);
+	if (atomic_dec_and_test(&dmr_systems_live))
+		wake_up(&dmr_systems_gone);
+}
+
+/**
+ * dmr_systems_wait_gone() - the module is about to leave
+ *
+ * What still waits in a queue finds its system detached, and holds it until then.
+ * Context: module exit; no target is left, nothing can be asked for any more.
+ */
+void dmr_systems_wait_gone(void)
+{
+	wait_event(dmr_systems_gone, !atomic_read(&dmr_systems_live));
 }
 
 static struct dmr_system *dmr_system_new(struct block_device *store)
@@ -56,6 +71,7 @@ static struct dmr_system *dmr_system_new(struct block_device *store)
 
 	if (!sys)
 		return NULL;
+	atomic_inc(&dmr_systems_live);
 	kref_init(&sys->ref);
 	INIT_LIST_HEAD(&sys->list);
 	sys->store_dev = store->bd_dev;
@@ -65,7 +81,10 @@ static struct dmr_system *dmr_system_new(struct block_device *store)
 	mutex_init(&sys->sb_mutex);
 	mutex_init(&sys->store_mutex);
 	mutex_init(&sys->home_mutex);
+	mutex_init(&sys->event_mutex);
 	mutex_init(&sys->job_mutex);
+	INIT_LIST_HEAD(&sys->ops);
+	INIT_DELAYED_WORK(&sys->ops_work, dmr_ops_work);
 	INIT_LIST_HEAD(&sys->stale_tables);
 	INIT_LIST_HEAD(&sys->waiters);
 	INIT_LIST_HEAD(&sys->drops);
