@@ -130,8 +130,8 @@ struct dmr_disk {
 	dev_t home_dev;			/* dmr_registry_mutex */
 	struct dmr_target *target[DMR_KINDS];	/* bound ones; op_mutex */
 	bool movable;			/* the replica target is bound; home_mutex */
-	dev_t dev[DMR_KINDS];		/* their devices, 0 if not bound; sb_mutex */
-	struct gendisk *gd[DMR_KINDS];	/* the same */
+	dev_t dev[DMR_KINDS];		/* their devices, 0 if not bound; sb_mutex to change */
+	struct gendisk *gd[DMR_KINDS];	/* the same; under RCU it stays for who has found it */
 	unsigned int home_dirty;	/* written directly since its last flush was issued */
 	unsigned int home_direct[DMR_KINDS];	/* the same, by users of that kind of device */
 	atomic_t home_lost[DMR_KINDS];	/* how often what they wrote may have been lost */
@@ -229,6 +229,17 @@ struct dmr_job {
 	char text[128];
 };
 
+/**
+ * struct dmr_shown - a superblock as readers see it
+ * @rcu: frees it once it was replaced and no reader is left.
+ * @sb: never changed.  What moves between two operations, sequence, copy and the log's
+ *	place, is not kept up to date here.
+ */
+struct dmr_shown {
+	struct rcu_head rcu;
+	struct dmr_sb sb;
+};
+
 /* A store and everything about it */
 
 struct dmr_system {
@@ -249,9 +260,13 @@ struct dmr_system {
 
 	struct mutex sb_mutex;
 	struct mutex store_mutex;	/* see dmr_store_lock() */
-	struct dmr_sb *sb;		/* as durable; sb_mutex to change, op_mutex or it to read */
+	struct dmr_sb *sb;		/* as durable; sb_mutex to change, op_mutex or it to read;
+					 * others read dmr_shown()
+					 */
 	struct dmr_sb *draft;		/* operations make the next state here; op_mutex */
 	struct dmr_sb *scratch;		/* super.c; sb_mutex */
+	struct dmr_shown __rcu *shown;	/* for readers; sb_mutex to replace */
+	struct dmr_shown *shown_spare;	/* the next one; sb_mutex */
 	void *sb_buf;			/* DMR_SB_AREA bytes, and its pages */
 	struct page *sb_pages[DMR_SB_AREA / DMR_BLOCK_SIZE];
 	u64 copy_state[DMR_SB_COPIES];	/* state number each copy carries, ~0 unknown */
@@ -355,6 +370,19 @@ struct dmr_drop {
 	struct dmr_record rec;
 };
 
+/**
+ * dmr_shown() - the superblock in force, for who must not wait
+ * @sys: the system, active.
+ *
+ * sb_mutex is held over I/O to a store that may hang.
+ *
+ * Context: between rcu_read_lock() and rcu_read_unlock().
+ */
+static inline const struct dmr_sb *dmr_shown(const struct dmr_system *sys)
+{
+	return &rcu_dereference(sys->shown)->sb;
+}
+
 /* registry and life of systems: system.c */
 struct dmr_system *dmr_system_get(struct block_device *store);
 void dmr_system_leave(struct dmr_system *sys);
@@ -368,6 +396,7 @@ void dmr_critical(struct dmr_system *sys, const char *why);
 void dmr_systems_wait_gone(void);
 bool dmr_system_complete(struct dmr_system *sys);
 u32 dmr_system_state(struct dmr_system *sys);
+u32 dmr_state_of(const struct dmr_system *sys, const struct dmr_sb *sb);
 extern struct mutex dmr_registry_mutex;
 extern struct list_head dmr_replica_targets;
 extern u32 dmr_registry_seq;
@@ -388,6 +417,7 @@ static inline struct dmr_table *dmr_table_get(struct dmr_system *sys)
 /* super.c */
 int dmr_super_alloc(struct dmr_system *sys);
 void dmr_super_free(struct dmr_system *sys);
+void dmr_super_show(struct dmr_system *sys);
 int dmr_super_write(struct dmr_system *sys, const struct dmr_sb *next, const char *why);
 bool dmr_store_lock(struct dmr_system *sys);
 void dmr_store_unlock(struct dmr_system *sys, bool alone);
@@ -470,7 +500,7 @@ struct dmr_reader_bdev {
 void dmr_reader_init(struct dmr_reader_bdev *rb, struct dmr_system *sys);
 
 /* health.c */
-u32 dmr_health_reasons(struct dmr_system *sys);
+u32 dmr_health_reasons(struct dmr_system *sys, const struct dmr_sb *sb);
 u32 dmr_health_of(u32 reasons);
 void dmr_health_check(struct dmr_system *sys);
 void dmr_space_settings(struct dmr_system *sys);

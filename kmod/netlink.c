@@ -4,8 +4,8 @@
  * attributes of an operation say is read in netlink-request.c; objects and reading
  * are in netlink-object.c.
  *
- * A notification is built and sent with a mutex held, sb_mutex for systems and
- * event_mutex for jobs, so that the last one that arrives tells the newest state.  Memory for it is asked for with
+ * A notification is built and sent with event_mutex held, so that the last one
+ * that arrives tells the newest state.  Memory for it is asked for with
  * GFP_NOIO: it may be sent while an operation holds a device fenced that
  * reclaim would like to write to.
  */
@@ -507,71 +507,40 @@ static bool dmr_listeners(u32 group)
 	return READ_ONCE(dmr_family_up) && genl_has_listeners(&dmr_family, &init_net, group);
 }
 
-/* Sends @msg, or frees it; sb_mutex is held. */
-static void dmr_notify_system(struct dmr_system *sys, struct sk_buff *msg)
-{
-	void *hdr = genlmsg_put(msg, 0, 0, &dmr_family, 0, DM_REPLICA_CMD_SYSTEM_NTF);
-
-	if (!smp_load_acquire(&sys->active) || !hdr || dmr_put_system(msg, sys)) {
-		nlmsg_free(msg);
-		return;
-	}
-	genlmsg_end(msg, hdr);
-	genlmsg_multicast(&dmr_family, msg, 0, DMR_GROUP_SYSTEMS, GFP_NOIO);
-}
-
-/* A notification that waits for sb_mutex. */
-struct dmr_notice {
-	struct work_struct work;
-	struct dmr_system *sys;
-	struct sk_buff *msg;
-};
-
-static void dmr_notice_work(struct work_struct *work)
-{
-	struct dmr_notice *n = container_of(work, struct dmr_notice, work);
-
-	mutex_lock(&n->sys->sb_mutex);
-	dmr_notify_system(n->sys, n->msg);
-	mutex_unlock(&n->sys->sb_mutex);
-	dmr_system_put(n->sys);
-	kfree(n);
-}
-
 /**
  * dmr_netlink_system() - tell who listens what a system is like now
  * @sys: the system, referenced; may be in any phase of its life.
  *
- * Whoever finds that a superblock cannot be written holds sb_mutex and has to
- * say so (R9).  So while somebody holds it the telling is left to a worker.
+ * R9: whoever finds that a superblock cannot be written holds sb_mutex and has to say
+ * so.  Nothing here takes it.
  *
- * Context: may sleep; any lock may be held but job_mutex.
+ * Context: may sleep, for memory alone; any lock may be held but event_mutex and
+ * job_mutex.
  */
 void dmr_netlink_system(struct dmr_system *sys)
 {
-	struct dmr_notice *n;
 	struct sk_buff *msg;
+	int r = -ENOENT;
+	void *hdr;
 
 	if (!dmr_listeners(DMR_GROUP_SYSTEMS))
 		return;
 	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_NOIO);
 	if (!msg)
 		return;
-	if (mutex_trylock(&sys->sb_mutex)) {
-		dmr_notify_system(sys, msg);
-		mutex_unlock(&sys->sb_mutex);
-		return;
-	}
-	n = kmalloc(sizeof(*n), GFP_NOIO);
-	if (!n) {
+	mutex_lock(&sys->event_mutex);
+	hdr = genlmsg_put(msg, 0, 0, &dmr_family, 0, DM_REPLICA_CMD_SYSTEM_NTF);
+	rcu_read_lock();
+	if (hdr && smp_load_acquire(&sys->active))
+		r = dmr_put_system(msg, sys, dmr_shown(sys));
+	rcu_read_unlock();
+	if (r) {
 		nlmsg_free(msg);
-		return;
+	} else {
+		genlmsg_end(msg, hdr);
+		genlmsg_multicast(&dmr_family, msg, 0, DMR_GROUP_SYSTEMS, GFP_NOIO);
 	}
-	kref_get(&sys->ref);
-	n->sys = sys;
-	n->msg = msg;
-	INIT_WORK(&n->work, dmr_notice_work);
-	queue_work(dmr_ops_wq, &n->work);
+	mutex_unlock(&sys->event_mutex);
 }
 
 /**
@@ -850,7 +819,6 @@ int __init dmr_netlink_init(void)
 void dmr_netlink_exit(void)
 {
 	WRITE_ONCE(dmr_family_up, false);
-	flush_workqueue(dmr_ops_wq);	/* notifications on their way */
 	genl_unregister_family(&dmr_family);
 	netlink_unregister_notifier(&dmr_sockets);
 }

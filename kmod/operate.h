@@ -66,7 +66,7 @@ void dmr_op_end_turns(struct dmr_op *op);
 void dmr_op_point(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_drop(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_make_room(struct dmr_op *op, struct dmr_job *job);
-struct dmr_point *dmr_point_spare(struct dmr_sb *sb);
+const struct dmr_point *dmr_point_spare(const struct dmr_sb *sb);
 
 void dmr_op_initiate(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_revert(struct dmr_op *op, struct dmr_job *job);
