@@ -4,8 +4,9 @@
  *
  * Lock order, outermost first:
  *	dm's own suspend lock -> dmr_system.op_mutex -> gendisk open_mutex (trylock
- *	only, R10) -> dmr_system.sb_mutex -> store_mutex -> chunk locks -> slots,
- *	lists.
+ *	only, R10) -> dmr_system.sb_mutex -> store_mutex -> event_mutex -> job_mutex ->
+ *	dmr_ops_lock, chunk locks -> slots, lists.
+ * No I/O is done under event_mutex and job_mutex, so whoever reads may take them.
  * The I/O path takes none of the mutexes.  The commit worker takes sb_mutex
  * and what is inside of it only, so an operation may wait for a commit unless it holds that one.
  */
@@ -41,6 +42,8 @@
 #define DMR_DRAIN_MS		10000		/* default time limit of an operation's drain */
 #define DMR_LOCK_MS		5000		/* and of taking every disk's open_mutex */
 #define DMR_WAIT_MS		500		/* for openers, unless the caller says how long */
+#define DMR_ANSWER_MS		100		/* a handler waits for so long, then answers 4096 */
+#define DMR_OPS_MAX		256		/* operations that may wait for their turn, per system */
 #define DMR_JOB_KEEP		(300 * HZ)	/* Msvm_ConcreteJob.TimeBeforeRemoval */
 #define DMR_CANCEL_SLOTS	1024		/* counters of cancelled moves, by hash */
 
@@ -127,8 +130,8 @@ struct dmr_disk {
 	dev_t home_dev;			/* dmr_registry_mutex */
 	struct dmr_target *target[DMR_KINDS];	/* bound ones; op_mutex */
 	bool movable;			/* the replica target is bound; home_mutex */
-	dev_t dev[DMR_KINDS];		/* their devices, 0 if not bound; sb_mutex */
-	struct gendisk *gd[DMR_KINDS];	/* the same */
+	dev_t dev[DMR_KINDS];		/* their devices, 0 if not bound; sb_mutex to change */
+	struct gendisk *gd[DMR_KINDS];	/* the same; under RCU it stays for who has found it */
 	unsigned int home_dirty;	/* written directly since its last flush was issued */
 	unsigned int home_direct[DMR_KINDS];	/* the same, by users of that kind of device */
 	atomic_t home_lost[DMR_KINDS];	/* how often what they wrote may have been lost */
@@ -208,6 +211,10 @@ struct dmr_job {
 	u32 state;
 	u32 percent;
 	u32 code;
+	bool decided;		/* its operation has been answered: */
+	u32 answer;		/* with this, */
+	int err;		/* this errno, negative or 0, */
+	u64 point;		/* and this point, 0 if none */
 	u64 start;		/* ns since 1970 UTC */
 	ktime_t begun;
 	ktime_t ended;
@@ -220,6 +227,17 @@ struct dmr_job {
 	u64 bytes;		/* moved home */
 	u64 bytes_total;	/* 0 until the first pass has counted */
 	char text[128];
+};
+
+/**
+ * struct dmr_shown - a superblock as readers see it
+ * @rcu: frees it once it was replaced and no reader is left.
+ * @sb: never changed.  What moves between two operations, sequence, copy and the log's
+ *	place, is not kept up to date here.
+ */
+struct dmr_shown {
+	struct rcu_head rcu;
+	struct dmr_sb sb;
 };
 
 /* A store and everything about it */
@@ -242,9 +260,13 @@ struct dmr_system {
 
 	struct mutex sb_mutex;
 	struct mutex store_mutex;	/* see dmr_store_lock() */
-	struct dmr_sb *sb;		/* as durable; sb_mutex to change, op_mutex or it to read */
+	struct dmr_sb *sb;		/* as durable; sb_mutex to change, op_mutex or it to read;
+					 * others read dmr_shown()
+					 */
 	struct dmr_sb *draft;		/* operations make the next state here; op_mutex */
 	struct dmr_sb *scratch;		/* super.c; sb_mutex */
+	struct dmr_shown __rcu *shown;	/* for readers; sb_mutex to replace */
+	struct dmr_shown *shown_spare;	/* the next one; sb_mutex */
 	void *sb_buf;			/* DMR_SB_AREA bytes, and its pages */
 	struct page *sb_pages[DMR_SB_AREA / DMR_BLOCK_SIZE];
 	u64 copy_state[DMR_SB_COPIES];	/* state number each copy carries, ~0 unknown */
@@ -306,12 +328,13 @@ struct dmr_system {
 	struct delayed_work vacuum_work;
 	struct mutex home_mutex;	/* a batch is being moved home; before it: op_mutex */
 	bool vacuum_held;
+	bool pass_busy;			/* a pass is under way */
 	bool vacuum_stop;
 	bool move_paused;		/* a job that moves home is suspended */
 	atomic64_t vacuum_pending;	/* versions known to be dead */
 	u64 passes;			/* of the vacuum, over the whole map */
 	u64 home_left;			/* bytes that were left to move home at the last count */
-	wait_queue_head_t throttle;	/* woken when the rate changes, or to stop */
+	wait_queue_head_t throttle;	/* woken when the rate changes, to stop, behind a pass */
 	u64 vacuum_rate;		/* bytes per second, 0 nothing, ~0 no limit */
 	u8 cancels[DMR_CANCEL_SLOTS];	/* moves that writes took away, by hash of the chunk */
 	struct dm_kcopyd_client *kcopyd;
@@ -328,6 +351,13 @@ struct dmr_system {
 	u64 point_writes;		/* the counts when the last point was made */
 	u64 point_bytes;
 
+	/* operations that wait for their turn: queue.c */
+	struct list_head ops;		/* struct dmr_op, dmr_ops_lock */
+	u32 nr_ops;			/* the same */
+	struct delayed_work ops_work;	/* takes them in turn; pending, it holds a reference */
+
+	struct mutex event_mutex;	/* events are built and sent in one order */
+
 	/* jobs: job.c */
 	struct mutex job_mutex;
 	struct list_head jobs;
@@ -340,6 +370,19 @@ struct dmr_drop {
 	struct dmr_record rec;
 };
 
+/**
+ * dmr_shown() - the superblock in force, for who must not wait
+ * @sys: the system, active.
+ *
+ * sb_mutex is held over I/O to a store that may hang.
+ *
+ * Context: between rcu_read_lock() and rcu_read_unlock().
+ */
+static inline const struct dmr_sb *dmr_shown(const struct dmr_system *sys)
+{
+	return &rcu_dereference(sys->shown)->sb;
+}
+
 /* registry and life of systems: system.c */
 struct dmr_system *dmr_system_get(struct block_device *store);
 void dmr_system_leave(struct dmr_system *sys);
@@ -350,8 +393,10 @@ bool dmr_system_may_reload(const struct dmr_target *t);
 int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t);
 void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t);
 void dmr_critical(struct dmr_system *sys, const char *why);
+void dmr_systems_wait_gone(void);
 bool dmr_system_complete(struct dmr_system *sys);
 u32 dmr_system_state(struct dmr_system *sys);
+u32 dmr_state_of(const struct dmr_system *sys, const struct dmr_sb *sb);
 extern struct mutex dmr_registry_mutex;
 extern struct list_head dmr_replica_targets;
 extern u32 dmr_registry_seq;
@@ -372,6 +417,7 @@ static inline struct dmr_table *dmr_table_get(struct dmr_system *sys)
 /* super.c */
 int dmr_super_alloc(struct dmr_system *sys);
 void dmr_super_free(struct dmr_system *sys);
+void dmr_super_show(struct dmr_system *sys);
 int dmr_super_write(struct dmr_system *sys, const struct dmr_sb *next, const char *why);
 bool dmr_store_lock(struct dmr_system *sys);
 void dmr_store_unlock(struct dmr_system *sys, bool alone);
@@ -454,7 +500,7 @@ struct dmr_reader_bdev {
 void dmr_reader_init(struct dmr_reader_bdev *rb, struct dmr_system *sys);
 
 /* health.c */
-u32 dmr_health_reasons(struct dmr_system *sys);
+u32 dmr_health_reasons(struct dmr_system *sys, const struct dmr_sb *sb);
 u32 dmr_health_of(u32 reasons);
 void dmr_health_check(struct dmr_system *sys);
 void dmr_space_settings(struct dmr_system *sys);
@@ -508,6 +554,7 @@ void dmr_vacuum_first(struct dmr_system *sys);
 void dmr_vacuum_start(struct dmr_system *sys);
 void dmr_vacuum_stop(struct dmr_system *sys);
 void dmr_vacuum_hold(struct dmr_system *sys, bool hold);
+u32 dmr_vacuum_held(struct dmr_system *sys);
 void dmr_vacuum_work(struct work_struct *work);
 
 /* home.c */
@@ -528,9 +575,11 @@ void dmr_move_terminate(struct dmr_system *sys, const char *why);
 /* job.c */
 struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text);
 void dmr_job_run(struct dmr_job *job);
+void dmr_job_turn(struct dmr_job *job, bool begun, bool tell);
+void dmr_job_decide(struct dmr_job *job, u32 code, int err, u64 point);
 void dmr_job_progress(struct dmr_job *job, u32 percent);
 void dmr_job_end(struct dmr_job *job, u32 code, const char *text);
-void dmr_job_terminate(struct dmr_job *job, const char *text);
+void dmr_job_terminate(struct dmr_job *job, u32 code, const char *text);
 struct dmr_job *dmr_job_find(struct dmr_system *sys, u64 id);
 void dmr_job_put(struct dmr_job *job);
 void dmr_job_reap(struct work_struct *work);
@@ -562,8 +611,27 @@ enum dmr_verb {
 	DMR_VERBS
 };
 
+/* Where an operation is; changed under dmr_ops_lock. */
+enum dmr_op_phase {
+	DMR_OP_NEW,		/* not queued yet */
+	DMR_OP_WAITING,		/* for its turn, or for openers; its job is New */
+	DMR_OP_BEGUN,		/* it has its turn; its job is Starting */
+	DMR_OP_ENDED,		/* answered, or about to be */
+};
+
 /**
  * struct dmr_op - one operation asked for
+ * @list: in the system's queue, while it waits.
+ * @asked: in the list of those that a socket may take away.
+ * @expire: its time is over, while it waits; pending, it holds a reference.
+ * @phase: where it is.
+ * @portid: of the socket that asked, 0 for the module itself or if it needs none.
+ * @give_up: jiffies from when on openers are not waited for, once @tried.
+ * @again: jiffies from when on it is looked at.
+ * @pause: ms until the look after that.
+ * @limit: jiffies from when on it does not wait any more.
+ * @tried: it has had a turn.
+ * @taken: it was taken away: its job is Terminated.
  * @sys: the system, referenced.
  * @verb: which.
  * @expect_state: state number the caller saw, ~0 if it does not care (R11).
@@ -579,15 +647,25 @@ enum dmr_verb {
  * @change: SETTINGS and ADAPTERS: what to change; ours to free.
  * @open: refused because a device is open.
  * @overlay: the failover it waits to throw away.
- * @left: the caller has gone: do not wait for openers any more.
+ * @left: the socket that asked was closed: do not wait for openers any more.
  * @code: the CIM code it ended with.
  * @err: the errno that goes with it.
  * @msg: constant text: why, and what to do.
- * @job: id of its job, 0 if it came to none.
+ * @job: its job, referenced; NULL if it has none.
  */
 struct dmr_op {
 	struct kref ref;
-	struct work_struct work;
+	struct list_head list;
+	struct list_head asked;
+	struct delayed_work expire;
+	enum dmr_op_phase phase;
+	u32 portid;
+	unsigned long give_up;
+	unsigned long again;
+	unsigned long limit;
+	unsigned int pause;
+	bool tried;
+	bool taken;
 	struct completion done;
 	struct dmr_system *sys;
 	enum dmr_verb verb;
@@ -608,7 +686,7 @@ struct dmr_op {
 	u32 code;
 	int err;
 	const char *msg;
-	u64 job;
+	struct dmr_job *job;
 };
 
 /**
@@ -627,10 +705,14 @@ struct dmr_change {
 	bool all;
 };
 
+/* queue.c: their turn, and what waits for it */
 struct dmr_op *dmr_op_new(struct dmr_system *sys, enum dmr_verb verb);
 int dmr_op_run(struct dmr_op *op);
 void dmr_op_queue(struct dmr_op *op);
 void dmr_op_put(struct dmr_op *op);
+bool dmr_op_cancel(struct dmr_system *sys, u64 job);
+void dmr_ops_work(struct work_struct *work);
+void dmr_ops_socket_closed(u32 portid);
 
 /* point.c */
 void dmr_point_drain_work(struct work_struct *work);
@@ -656,5 +738,6 @@ void dmr_versions_fill(struct dmr_system *sys);
 
 /* module.c */
 extern struct workqueue_struct *dmr_ops_wq;
+extern struct workqueue_struct *dmr_expire_wq;
 
 #endif /* DMR_H */

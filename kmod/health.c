@@ -30,10 +30,8 @@ static bool dmr_health_past(struct dmr_system *sys, u64 percent)
 	       (atomic64_read(&sys->map.versions) + kept) * 100 >= most * percent;
 }
 
-static u32 dmr_health_space(struct dmr_system *sys)
+static u32 dmr_health_space(struct dmr_system *sys, const struct dmr_settings *set)
 {
-	const struct dmr_settings *set = &sys->sb->settings;
-
 	if (dmr_health_past(sys, set->space_critical))
 		return DM_REPLICA_HEALTH_REASONS_FULL;
 	if (dmr_health_past(sys, set->space_low))
@@ -70,14 +68,17 @@ static u32 dmr_health_points(const struct dmr_sb *sb, u64 now)
 
 /**
  * dmr_health_reasons() - what is not as it should be
- * @sys: the system, active; sb_mutex is held.
+ * @sys: the system, active.
+ * @sb: its superblock, as dmr_shown() has it.
  *
+ * Context: any.
  * Return: DM_REPLICA_HEALTH_REASONS_*.
  */
-u32 dmr_health_reasons(struct dmr_system *sys)
+u32 dmr_health_reasons(struct dmr_system *sys, const struct dmr_sb *sb)
 {
-	const struct dmr_sb *sb = sys->sb;
-	u32 reasons = dmr_health_points(sb, ktime_get_real_ns()) | dmr_health_space(sys), i;
+	u32 reasons = dmr_health_points(sb, ktime_get_real_ns()), i;
+
+	reasons |= dmr_health_space(sys, &sb->settings);
 
 	if (READ_ONCE(sys->critical))
 		reasons |= DM_REPLICA_HEALTH_REASONS_STORE;
@@ -121,7 +122,7 @@ static void dmr_space_policy(struct dmr_system *sys)
  *
  * Low space is an event long before the store is full (R8).
  *
- * Context: the commit worker, once a second; takes sb_mutex.
+ * Context: the commit worker, once a second.
  */
 void dmr_health_check(struct dmr_system *sys)
 {
@@ -129,10 +130,10 @@ void dmr_health_check(struct dmr_system *sys)
 	u32 reasons, old = sys->health, slots, used;
 	bool spare;
 
-	mutex_lock(&sys->sb_mutex);
-	reasons = dmr_health_reasons(sys);
-	spare = dmr_point_spare(sys->sb);
-	mutex_unlock(&sys->sb_mutex);
+	rcu_read_lock();
+	reasons = dmr_health_reasons(sys, dmr_shown(sys));
+	spare = dmr_point_spare(dmr_shown(sys));
+	rcu_read_unlock();
 	sys->health = reasons;
 	if ((reasons & space) && (reasons & space) != (old & space)) {
 		used = dmr_slots_used(&sys->slots, &slots);

@@ -7,8 +7,7 @@
  * none for want of memory goes on without: every function here takes NULL.
  *
  * sys->job_mutex is a leaf lock; listeners are told after it has been dropped,
- * by dmr_netlink_job(), which takes sb_mutex.  So nobody who holds sb_mutex may
- * change a job.  A job does not pin its system: whoever holds a job holds the
+ * by dmr_netlink_job().  Neither waits for I/O.  A job does not pin its system: whoever holds a job holds the
  * system as well.  Memory is asked for with GFP_NOIO, since an operation may
  * hold a device fenced that reclaim would like to write to.
  */
@@ -48,7 +47,7 @@ static void dmr_job_drop(struct dmr_job *job)
 	dmr_job_put(job);
 }
 
-/* Tell everybody; neither job_mutex nor sb_mutex is held. */
+/* Tell everybody; job_mutex is not held. */
 static void dmr_job_changed(struct dmr_job *job)
 {
 	trace_dmr_job(job->sys->sb->name, job->id, job->type, READ_ONCE(job->state),
@@ -64,7 +63,7 @@ static void dmr_job_changed(struct dmr_job *job)
  *
  * It is listed in state New from here on.
  *
- * Context: may sleep; sb_mutex is not held.
+ * Context: may sleep.
  * Return: the job, to be given to dmr_job_end() and then to dmr_job_put(), or
  * NULL without memory.
  */
@@ -97,7 +96,7 @@ struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text)
  * dmr_job_run() - a job's work begins
  * @job: the job, or NULL.
  *
- * Context: may sleep; sb_mutex is not held.
+ * Context: may sleep.
  */
 void dmr_job_run(struct dmr_job *job)
 {
@@ -115,11 +114,59 @@ void dmr_job_run(struct dmr_job *job)
 }
 
 /**
+ * dmr_job_turn() - a job's operation has its turn, or waits for another
+ * @job: the job, or NULL.
+ * @begun: it has its turn.
+ * @tell: whoever listens.
+ *
+ * Starting: it may be decided at any moment, and cannot be taken away any more.
+ *
+ * Context: may sleep.
+ */
+void dmr_job_turn(struct dmr_job *job, bool begun, bool tell)
+{
+	bool changed;
+
+	if (!job)
+		return;
+	mutex_lock(&job->sys->job_mutex);
+	changed = job->state < DM_REPLICA_JOB_STATE_RUNNING;
+	if (changed)
+		job->state = begun ? DM_REPLICA_JOB_STATE_STARTING : DM_REPLICA_JOB_STATE_NEW;
+	mutex_unlock(&job->sys->job_mutex);
+	if (changed && tell)
+		dmr_job_changed(job);
+}
+
+/**
+ * dmr_job_decide() - a job's operation is answered
+ * @job: the job, or NULL; dmr_job_run() or dmr_job_end() follows.
+ * @code: the CIM code of the answer.
+ * @err: the errno that goes with it, or 0.
+ * @point: the point made or used, or 0.
+ *
+ * Whoever has been answered 4096 before finds all of the answer here.
+ *
+ * Context: may sleep.
+ */
+void dmr_job_decide(struct dmr_job *job, u32 code, int err, u64 point)
+{
+	if (!job)
+		return;
+	mutex_lock(&job->sys->job_mutex);
+	job->decided = true;
+	job->answer = code;
+	job->err = err;
+	job->point = point;
+	mutex_unlock(&job->sys->job_mutex);
+}
+
+/**
  * dmr_job_progress() - how far a job has come
  * @job: the job, or NULL.
  * @percent: never goes down, whatever is given here.
  *
- * Context: may sleep; sb_mutex is not held.
+ * Context: may sleep.
  */
 void dmr_job_progress(struct dmr_job *job, u32 percent)
 {
@@ -178,7 +225,7 @@ static void dmr_job_limit(struct dmr_system *sys)
  *
  * It stays listed for DMR_JOB_KEEP.  A job that has ended before stays as it is.
  *
- * Context: may sleep; sb_mutex is not held.
+ * Context: may sleep.
  */
 void dmr_job_end(struct dmr_job *job, u32 code, const char *text)
 {
@@ -203,19 +250,22 @@ void dmr_job_end(struct dmr_job *job, u32 code, const char *text)
 
 /**
  * dmr_job_terminate() - a job has been ended on request
- * @job: the job; the caller still has to put it.
+ * @job: the job, or NULL; the caller still has to put it.
+ * @code: 0, or 32772 if it had not begun.
  * @text: replaces the job's text.
  *
- * Context: may sleep; sb_mutex is not held.
+ * Context: may sleep.
  */
-void dmr_job_terminate(struct dmr_job *job, const char *text)
+void dmr_job_terminate(struct dmr_job *job, u32 code, const char *text)
 {
-	struct dmr_system *sys = job->sys;
+	struct dmr_system *sys;
 	bool changed;
 
+	if (!job)
+		return;
+	sys = job->sys;
 	mutex_lock(&sys->job_mutex);
-	changed = dmr_job_finish(job, DM_REPLICA_JOB_STATE_TERMINATED,
-				 DM_REPLICA_CODE_COMPLETED, text);
+	changed = dmr_job_finish(job, DM_REPLICA_JOB_STATE_TERMINATED, code, text);
 	if (changed && !list_empty(&job->list)) {
 		schedule_delayed_work(&sys->job_reaper, DMR_JOB_KEEP + 1);
 		dmr_job_limit(sys);
@@ -254,7 +304,7 @@ struct dmr_job *dmr_job_find(struct dmr_system *sys, u64 id)
  * @sys: the system; its superblock is still in memory.
  * @why: text for the jobs that have not ended.
  *
- * Context: may sleep; sb_mutex is not held.
+ * Context: may sleep.
  */
 void dmr_job_forget_all(struct dmr_system *sys, const char *why)
 {

@@ -9,6 +9,7 @@
 #include "dmr.h"
 
 struct workqueue_struct *dmr_ops_wq;
+struct workqueue_struct *dmr_expire_wq;	/* nothing there waits for I/O */
 
 static int __init dmr_module_init(void)
 {
@@ -22,8 +23,9 @@ static int __init dmr_module_init(void)
 	if (r)
 		return r;
 	r = -ENOMEM;
-	dmr_ops_wq = alloc_workqueue("dmr_ops", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
-	if (!dmr_ops_wq)
+	dmr_ops_wq = alloc_workqueue("dmr_ops", WQ_MEM_RECLAIM | WQ_UNBOUND, WQ_MAX_ACTIVE);
+	dmr_expire_wq = alloc_workqueue("dmr_expire", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	if (!dmr_ops_wq || !dmr_expire_wq)
 		goto bad_wq;
 	r = dmr_netlink_init();
 	if (r)
@@ -36,8 +38,11 @@ static int __init dmr_module_init(void)
 bad_target:
 	dmr_netlink_exit();
 bad_netlink:
-	destroy_workqueue(dmr_ops_wq);
 bad_wq:
+	if (dmr_expire_wq)
+		destroy_workqueue(dmr_expire_wq);
+	if (dmr_ops_wq)
+		destroy_workqueue(dmr_ops_wq);
 	dmr_version_exit();
 	return r;
 }
@@ -46,6 +51,8 @@ static void __exit dmr_module_exit(void)
 {
 	dmr_target_exit();
 	dmr_netlink_exit();
+	dmr_systems_wait_gone();
+	destroy_workqueue(dmr_expire_wq);
 	destroy_workqueue(dmr_ops_wq);
 	dmr_version_exit();
 }

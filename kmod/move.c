@@ -153,7 +153,7 @@ void dmr_move_terminate(struct dmr_system *sys, const char *why)
 	struct dmr_job *job = dmr_move_job(sys);
 
 	if (job)
-		dmr_job_terminate(job, why);
+		dmr_job_terminate(job, DM_REPLICA_CODE_COMPLETED, why);
 	dmr_job_put(job);
 }
 
@@ -285,7 +285,8 @@ void dmr_op_job_cancel(struct dmr_op *op, struct dmr_job *job)
 	}
 	WRITE_ONCE(sys->move_paused, false);
 	wake_up(&sys->throttle);
-	dmr_job_terminate(target, "terminated on request; what was moved home stays there");
+	dmr_job_terminate(target, DM_REPLICA_CODE_COMPLETED,
+			  "terminated on request; what was moved home stays there");
 out:
 	dmr_job_put(target);
 }

@@ -2,8 +2,10 @@
 /*
  * Objects as netlink attributes, and reading them: requests for one, and dumps.
  *
- * Reading takes a system's sb_mutex, never op_mutex: it does not wait for an
- * operation that drains.  What op_mutex alone protects is not looked at here.
+ * Reading waits for nothing that hangs: op_mutex and sb_mutex are held over I/O, and
+ * not taken here.  Of a superblock, readers see what dmr_super_show() has published,
+ * all of one message in one section of RCU; devices stay for as long.  A dump finds its
+ * place again by key.
  */
 #include <linux/sched/signal.h>
 
@@ -11,7 +13,7 @@
 #include "trace.h"
 
 /*----------------------------------------------------------------
- * Objects.  All of this runs with sb_mutex held, on an active system.
+ * Objects.  All of this runs under RCU, on an active system, and does not sleep.
  *----------------------------------------------------------------*/
 
 int dmr_put_u64(struct sk_buff *skb, int attr, u64 value)
@@ -26,10 +28,8 @@ static int dmr_put_dev(struct sk_buff *skb, int major_attr, dev_t dev)
 	       nla_put_u32(skb, major_attr + 1, MINOR(dev));
 }
 
-static u64 dmr_overlay_bytes(struct dmr_disk *disk, enum dmr_kind kind)
+static u64 dmr_overlay_bytes(struct dmr_disk *disk, const struct dmr_sb *sb, enum dmr_kind kind)
 {
-	const struct dmr_sb *sb = disk->sys->sb;
-
 	/* What a commit made the history is no overlay any more, though it grows. */
 	if (!(kind == DMR_TEST ? sb->test.epoch : sb->live.epoch))
 		return 0;
@@ -39,21 +39,21 @@ static u64 dmr_overlay_bytes(struct dmr_disk *disk, enum dmr_kind kind)
 /* All three of its devices, as dmr_system_complete() asks of every disk. */
 static bool dmr_disk_attached(const struct dmr_disk *disk)
 {
-	return disk->gd[DMR_REPLICA] && disk->gd[DMR_LIVE] && disk->gd[DMR_TEST];
+	return READ_ONCE(disk->gd[DMR_REPLICA]) && READ_ONCE(disk->gd[DMR_LIVE]) &&
+	       READ_ONCE(disk->gd[DMR_TEST]);
 }
 
-static u32 dmr_disks_attached(const struct dmr_system *sys)
+static u32 dmr_disks_attached(const struct dmr_system *sys, const struct dmr_sb *sb)
 {
 	u32 i, n = 0;
 
-	for (i = 0; i < sys->sb->nr_disks; i++)
+	for (i = 0; i < sb->nr_disks; i++)
 		n += dmr_disk_attached(&sys->disks[i]);
 	return n;
 }
 
-static u32 dmr_system_flags(struct dmr_system *sys)
+static u32 dmr_system_flags(struct dmr_system *sys, const struct dmr_sb *sb)
 {
-	const struct dmr_sb *sb = sys->sb;
 	u32 flags = 0;
 
 	if (sb->flags & DMR_SB_SUSPENDED)
@@ -78,17 +78,17 @@ static_assert(DM_REPLICA_A_SYSTEM_LIVE_WRITES == DM_REPLICA_A_SYSTEM_LIVE_POINT 
 	      DM_REPLICA_A_SYSTEM_TEST_WRITES == DM_REPLICA_A_SYSTEM_TEST_POINT + 3);
 
 /* What there is to say only while an overlay exists. */
-static int dmr_put_overlay(struct sk_buff *skb, struct dmr_system *sys, enum dmr_kind kind,
-			   const struct dmr_overlay *overlay, int first)
+static int dmr_put_overlay(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb,
+			   enum dmr_kind kind, int first)
 {
-	const struct dmr_sb *sb = sys->sb;
+	const struct dmr_overlay *overlay = kind == DMR_TEST ? &sb->test : &sb->live;
 	u64 bytes = 0;
 	u32 i;
 
 	if (!overlay->epoch)
 		return 0;
 	for (i = 0; i < sb->nr_disks; i++)
-		bytes += dmr_overlay_bytes(&sys->disks[i], kind);
+		bytes += dmr_overlay_bytes(&sys->disks[i], sb, kind);
 	for (i = 0; i < sb->nr_points; i++)
 		if (sb->points[i].epoch == overlay->base &&
 		    dmr_put_u64(skb, first, sb->points[i].number))
@@ -99,14 +99,14 @@ static int dmr_put_overlay(struct sk_buff *skb, struct dmr_system *sys, enum dmr
 	return 0;
 }
 
-static int dmr_put_store(struct sk_buff *skb, struct dmr_system *sys)
+static int dmr_put_store(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb)
 {
 	u32 slots, used = dmr_slots_used(&sys->slots, &slots);
 	u64 tail = READ_ONCE(sys->room.sb_tail), next = READ_ONCE(sys->room.next);
 
-	if (nla_put(skb, DM_REPLICA_A_SYSTEM_STORE_UUID, 16, sys->sb->store_uuid) ||
+	if (nla_put(skb, DM_REPLICA_A_SYSTEM_STORE_UUID, 16, sb->store_uuid) ||
 	    dmr_put_dev(skb, DM_REPLICA_A_SYSTEM_STORE_MAJOR, sys->store_dev) ||
-	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_CHUNK_BYTES, sys->sb->chunk_bytes) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_CHUNK_BYTES, sb->chunk_bytes) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS, slots) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS_USED, used) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VERSIONS, atomic64_read(&sys->map.versions)) ||
@@ -116,15 +116,15 @@ static int dmr_put_store(struct sk_buff *skb, struct dmr_system *sys)
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SUPERBLOCKS, atomic64_read(&sys->sb_writes)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VACUUM_PENDING,
 			atomic64_read(&sys->vacuum_pending)) ||
-	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_VACUUM_HELD, READ_ONCE(sys->vacuum_held)))
+	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_VACUUM_HELD, dmr_vacuum_held(sys)))
 		return -EMSGSIZE;
 	return 0;
 }
 
-static int dmr_put_health(struct sk_buff *skb, struct dmr_system *sys)
+static int dmr_put_health(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb)
 {
-	const struct dmr_settings *set = &sys->sb->settings;
-	u32 reasons = dmr_health_reasons(sys);
+	const struct dmr_settings *set = &sb->settings;
+	u32 reasons = dmr_health_reasons(sys, sb);
 	u64 bytes = dmr_replicated_bytes(sys) - READ_ONCE(sys->point_bytes);
 	u64 writes = dmr_view_writes(sys, DMR_REPLICA) - READ_ONCE(sys->point_writes);
 
@@ -139,60 +139,64 @@ static int dmr_put_health(struct sk_buff *skb, struct dmr_system *sys)
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_HOME_BYTES, READ_ONCE(sys->home_left)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS_RESERVED, dmr_space_reserved(sys)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VACUUM_RATE, READ_ONCE(sys->vacuum_rate)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STORE_BYTES, sys->sb->store_bytes))
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STORE_BYTES, sb->store_bytes))
 		return -EMSGSIZE;
-	/* The device may go while this is told, but only after its targets. */
-	return sys->running ? dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STORE_DEVICE_BYTES,
+	/*
+	 * The device may go while this is told, but only after its targets, and its memory
+	 * behind a grace period of RCU.
+	 */
+	return READ_ONCE(sys->running) ? dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STORE_DEVICE_BYTES,
 					  bdev_nr_bytes(sys->store)) : 0;
 }
 
-int dmr_put_system(struct sk_buff *skb, struct dmr_system *sys)
+int dmr_put_system(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb)
 {
 	const char *critical = READ_ONCE(sys->critical);
-	const struct dmr_sb *sb = sys->sb;
 
 	if (nla_put(skb, DM_REPLICA_A_SYSTEM_UUID, 16, sb->system_uuid) ||
 	    nla_put_string(skb, DM_REPLICA_A_SYSTEM_NAME, sb->name) ||
-	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_STATE, dmr_system_state(sys)) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_STATE, dmr_state_of(sys, sb)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STATE_NUMBER, sb->state_number) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STATE_TIME, sb->state_time) ||
-	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_FLAGS, dmr_system_flags(sys)) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_FLAGS, dmr_system_flags(sys, sb)) ||
 	    (critical && nla_put_string(skb, DM_REPLICA_A_SYSTEM_REASON, critical)) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_DISKS, sb->nr_disks) ||
-	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_DISKS_ATTACHED, dmr_disks_attached(sys)) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_DISKS_ATTACHED, dmr_disks_attached(sys, sb)) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_POINTS, sb->nr_points))
 		return -EMSGSIZE;
-	return dmr_put_store(skb, sys) ?: dmr_put_health(skb, sys) ?:
-	       dmr_put_overlay(skb, sys, DMR_LIVE, &sb->live, DM_REPLICA_A_SYSTEM_LIVE_POINT) ?:
-	       dmr_put_overlay(skb, sys, DMR_TEST, &sb->test, DM_REPLICA_A_SYSTEM_TEST_POINT);
+	return dmr_put_store(skb, sys, sb) ?: dmr_put_health(skb, sys, sb) ?:
+	       dmr_put_overlay(skb, sys, sb, DMR_LIVE, DM_REPLICA_A_SYSTEM_LIVE_POINT) ?:
+	       dmr_put_overlay(skb, sys, sb, DMR_TEST, DM_REPLICA_A_SYSTEM_TEST_POINT);
 }
 
-static int dmr_put_disk(struct sk_buff *skb, struct dmr_system *sys, u32 number)
+static int dmr_put_disk(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb,
+			u32 number)
 {
-	const struct dmr_disk_info *info = &sys->sb->disks[number];
+	const struct dmr_disk_info *info = &sb->disks[number];
 	struct dmr_disk *disk = &sys->disks[number];
-	struct gendisk *live = disk->gd[DMR_LIVE], *test = disk->gd[DMR_TEST];
+	struct gendisk *live = READ_ONCE(disk->gd[DMR_LIVE]);
+	struct gendisk *test = READ_ONCE(disk->gd[DMR_TEST]);
+	dev_t replica = READ_ONCE(disk->dev[DMR_REPLICA]), home = READ_ONCE(disk->home_dev);
 
-	if (nla_put(skb, DM_REPLICA_A_DISK_SYSTEM, 16, sys->sb->system_uuid) ||
+	if (nla_put(skb, DM_REPLICA_A_DISK_SYSTEM, 16, sb->system_uuid) ||
 	    nla_put_u32(skb, DM_REPLICA_A_DISK_NUMBER, number) ||
 	    nla_put_string(skb, DM_REPLICA_A_DISK_NAME, info->name) ||
 	    nla_put(skb, DM_REPLICA_A_DISK_UUID, 16, info->uuid) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_DISK_BYTES, info->sectors << SECTOR_SHIFT) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_DISK_LIVE_BYTES, dmr_overlay_bytes(disk, DMR_LIVE)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_DISK_TEST_BYTES, dmr_overlay_bytes(disk, DMR_TEST)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_DISK_LIVE_BYTES, dmr_overlay_bytes(disk, sb, DMR_LIVE)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_DISK_TEST_BYTES, dmr_overlay_bytes(disk, sb, DMR_TEST)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_DISK_ERRORS, atomic64_read(&disk->errors)))
 		return -EMSGSIZE;
-	if (disk->home_dev && dmr_put_dev(skb, DM_REPLICA_A_DISK_HOME_MAJOR, disk->home_dev))
+	if (home && dmr_put_dev(skb, DM_REPLICA_A_DISK_HOME_MAJOR, home))
 		return -EMSGSIZE;
-	if (disk->gd[DMR_REPLICA] &&
-	    dmr_put_dev(skb, DM_REPLICA_A_DISK_REPLICA_MAJOR, disk->dev[DMR_REPLICA]))
+	if (replica && dmr_put_dev(skb, DM_REPLICA_A_DISK_REPLICA_MAJOR, replica))
 		return -EMSGSIZE;
 	if (live &&
-	    (dmr_put_dev(skb, DM_REPLICA_A_DISK_LIVE_MAJOR, disk->dev[DMR_LIVE]) ||
+	    (dmr_put_dev(skb, DM_REPLICA_A_DISK_LIVE_MAJOR, disk_devt(live)) ||
 	     nla_put_u32(skb, DM_REPLICA_A_DISK_LIVE_OPENERS, disk_openers(live))))
 		return -EMSGSIZE;
 	if (test &&
-	    (dmr_put_dev(skb, DM_REPLICA_A_DISK_TEST_MAJOR, disk->dev[DMR_TEST]) ||
+	    (dmr_put_dev(skb, DM_REPLICA_A_DISK_TEST_MAJOR, disk_devt(test)) ||
 	     nla_put_u32(skb, DM_REPLICA_A_DISK_TEST_OPENERS, disk_openers(test))))
 		return -EMSGSIZE;
 	return 0;
@@ -212,10 +216,9 @@ struct dmr_point_sizes {
 	u64 bytes[DMR_MAX_POINTS];
 };
 
-static int dmr_put_point(struct sk_buff *skb, struct dmr_system *sys, u32 i,
+static int dmr_put_point(struct sk_buff *skb, const struct dmr_sb *sb, u32 i,
 			 const struct dmr_point_sizes *sizes)
 {
-	const struct dmr_sb *sb = sys->sb;
 	const struct dmr_point *p = &sb->points[i];
 	bool in_use = (sb->live.epoch && sb->live.base == p->epoch) ||
 		      (sb->test.epoch && sb->test.base == p->epoch);
@@ -233,14 +236,19 @@ static int dmr_put_point(struct sk_buff *skb, struct dmr_system *sys, u32 i,
 	return 0;
 }
 
-/* With job_mutex held as well. */
+/*
+ * With job_mutex held, and so not under RCU.  Of the superblock only what stays is
+ * taken, UUID and name, and one word that is looked at on its own.
+ */
 int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job)
 {
 	const struct dmr_sb *sb = job->sys->sb;
+	bool waits = job->state == DM_REPLICA_JOB_STATE_NEW;
 	bool ended = job->state >= DM_REPLICA_JOB_STATE_COMPLETED;
 	u64 elapsed = ktime_to_ns(ktime_sub(ended ? job->ended : ktime_get(), job->begun));
 	/* What a removal has given up cannot be had back. */
-	bool cancellable = job->home && !ended && sb->state == DM_REPLICA_STATE_COMMITTED;
+	bool cancellable = waits || (job->home && !ended &&
+				     READ_ONCE(sb->state) == DM_REPLICA_STATE_COMMITTED);
 
 	if (nla_put(skb, DM_REPLICA_A_JOB_SYSTEM, 16, sb->system_uuid) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_JOB_ID, job->id) ||
@@ -255,17 +263,21 @@ int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job)
 	    nla_put_u32(skb, DM_REPLICA_A_JOB_CANCELLABLE, cancellable) ||
 	    nla_put_string(skb, DM_REPLICA_A_JOB_SYSTEM_NAME, sb->name))
 		return -EMSGSIZE;
+	if (job->decided && (nla_put_u32(skb, DM_REPLICA_A_JOB_ANSWER, job->answer) ||
+			     (job->err && nla_put_u32(skb, DM_REPLICA_A_JOB_ERRNO, -job->err)) ||
+			     (job->point && dmr_put_u64(skb, DM_REPLICA_A_JOB_POINT, job->point))))
+		return -EMSGSIZE;
 	if (job->home && (dmr_put_u64(skb, DM_REPLICA_A_JOB_BYTES, job->bytes) ||
 			  dmr_put_u64(skb, DM_REPLICA_A_JOB_BYTES_TOTAL, job->bytes_total)))
 		return -EMSGSIZE;
 	return 0;
 }
 
-static int dmr_put_settings(struct sk_buff *skb, struct dmr_system *sys)
+static int dmr_put_settings(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb)
 {
-	const struct dmr_settings *set = &sys->sb->settings;
+	const struct dmr_settings *set = &sb->settings;
 
-	if (nla_put(skb, DM_REPLICA_A_SETTINGS_SYSTEM, 16, sys->sb->system_uuid) ||
+	if (nla_put(skb, DM_REPLICA_A_SETTINGS_SYSTEM, 16, sb->system_uuid) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_KEEP_LAST, set->keep_last) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_KEEP_WITHIN, set->keep_within) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_KEEP_HOURLY, set->keep_hourly) ||
@@ -300,14 +312,14 @@ static int dmr_put_ips(struct sk_buff *skb, int attr, const struct dmr_ip *list,
 	return 0;
 }
 
-static int dmr_put_adapter(struct sk_buff *skb, struct dmr_system *sys, u32 number)
+static int dmr_put_adapter(struct sk_buff *skb, const struct dmr_sb *sb, u32 number)
 {
 	/* Msvm_FailoverNetworkAdapterSettingData.ProtocolIFType */
 	static const u32 protocols[] = { 0, 4096, 4097, 4098 };
-	const struct dmr_adapter *a = &sys->sb->adapters[number];
+	const struct dmr_adapter *a = &sb->adapters[number];
 	u32 families = a->dhcp, other = 0;
 
-	if (nla_put(skb, DM_REPLICA_A_ADAPTER_SYSTEM, 16, sys->sb->system_uuid) ||
+	if (nla_put(skb, DM_REPLICA_A_ADAPTER_SYSTEM, 16, sb->system_uuid) ||
 	    nla_put(skb, DM_REPLICA_A_ADAPTER_MAC, sizeof(a->mac), a->mac) ||
 	    nla_put_u32(skb, DM_REPLICA_A_ADAPTER_DHCP, a->dhcp) ||
 	    dmr_put_ips(skb, DM_REPLICA_A_ADAPTER_ADDRESS, a->addresses, DMR_MAX_ADDRESSES, true,
@@ -326,11 +338,10 @@ static int dmr_put_adapter(struct sk_buff *skb, struct dmr_system *sys, u32 numb
 
 /*
  * Send one system, its settings, or one of its jobs if @job is not NULL, as the answer.
- * sb_mutex may be held over I/O to a store that hangs: wait so that the caller
- * can be killed.
  */
 static int dmr_reply_object(struct genl_info *info, struct dmr_system *sys, struct dmr_job *job,
-			    int (*put)(struct sk_buff *skb, struct dmr_system *sys),
+			    int (*put)(struct sk_buff *skb, struct dmr_system *sys,
+				       const struct dmr_sb *sb),
 			    const struct nlattr *attr)
 {
 	struct sk_buff *msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
@@ -344,9 +355,6 @@ static int dmr_reply_object(struct genl_info *info, struct dmr_system *sys, stru
 		r = -EMSGSIZE;
 		goto bad;
 	}
-	r = mutex_lock_killable(&sys->sb_mutex);
-	if (r)
-		goto bad;
 	if (!smp_load_acquire(&sys->active)) {
 		r = dmr_nl_refuse_unknown(info, attr);
 	} else if (job) {
@@ -354,9 +362,10 @@ static int dmr_reply_object(struct genl_info *info, struct dmr_system *sys, stru
 		r = dmr_put_job(msg, job);
 		mutex_unlock(&sys->job_mutex);
 	} else {
-		r = put(msg, sys);
+		rcu_read_lock();
+		r = put(msg, sys, dmr_shown(sys));
+		rcu_read_unlock();
 	}
-	mutex_unlock(&sys->sb_mutex);
 	if (r)
 		goto bad;
 	genlmsg_end(msg, hdr);
@@ -467,15 +476,15 @@ static void dmr_dump_seq(struct netlink_callback *cb)
 }
 
 /* A list that only operations change is torn if one did since its first entries. */
-static void dmr_dump_same(struct netlink_callback *cb, const struct dmr_system *sys)
+static void dmr_dump_same(struct netlink_callback *cb, const struct dmr_sb *sb)
 {
 	struct dmr_dump *d = dmr_dump(cb);
 
-	if (d->key && d->state_number != sys->sb->state_number) {
+	if (d->key && d->state_number != sb->state_number) {
 		d->torn++;
 		dmr_dump_seq(cb);
 	}
-	d->state_number = sys->sb->state_number;
+	d->state_number = sb->state_number;
 }
 
 /* Begin an entry. */
@@ -502,32 +511,35 @@ static int dmr_entry_end(struct sk_buff *skb, struct netlink_callback *cb, void 
 	return 0;
 }
 
-/* Lists what a system has, from the key on; sb_mutex is held.  -EMSGSIZE: full. */
+/*
+ * Lists what a system has, from the key on; under RCU, but for jobs, which have no use
+ * for @sb.  -EMSGSIZE: full.
+ */
 typedef int (*dmr_list_fn)(struct sk_buff *skb, struct netlink_callback *cb,
-			   struct dmr_system *sys);
+			   struct dmr_system *sys, const struct dmr_sb *sb);
 
 static int dmr_list_system(struct sk_buff *skb, struct netlink_callback *cb,
-			   struct dmr_system *sys)
+			   struct dmr_system *sys, const struct dmr_sb *sb)
 {
 	void *hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_SYSTEM_GET);
 
 	if (!hdr)
 		return -EMSGSIZE;
-	return dmr_entry_end(skb, cb, hdr, dmr_put_system(skb, sys), 0);
+	return dmr_entry_end(skb, cb, hdr, dmr_put_system(skb, sys, sb), 0);
 }
 
 static int dmr_list_disks(struct sk_buff *skb, struct netlink_callback *cb,
-			  struct dmr_system *sys)
+			  struct dmr_system *sys, const struct dmr_sb *sb)
 {
 	void *hdr;
 	u32 i;
 	int r;
 
-	for (i = dmr_dump(cb)->key; i < sys->sb->nr_disks; i++) {
+	for (i = dmr_dump(cb)->key; i < sb->nr_disks; i++) {
 		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_DISK_GET);
 		if (!hdr)
 			return -EMSGSIZE;
-		r = dmr_entry_end(skb, cb, hdr, dmr_put_disk(skb, sys, i), i);
+		r = dmr_entry_end(skb, cb, hdr, dmr_put_disk(skb, sys, sb, i), i);
 		if (r)
 			return r;
 	}
@@ -591,28 +603,29 @@ static void dmr_point_count_chunk(struct dmr_system *sys, struct dmr_version *v,
 }
 
 /*
- * A walk over the whole map, once per system and with no lock held: a commit may
- * want sb_mutex.  A point made or dropped meanwhile makes it less exact.
+ * A walk over the whole map, once per system and with no lock held.  A point made or dropped meanwhile makes it less exact.
  */
 static void dmr_point_count(struct dmr_system *sys, struct dmr_point_sizes *sizes)
 {
-	const struct dmr_sb *sb = sys->sb;
 	struct dmr_need need = { .epochs = sizes->epochs };
+	const struct dmr_sb *sb;
 	struct dmr_version *v;
 	u64 last;
 	u32 b, side;
 
 	sizes->serial = sys->serial;
 	sizes->nr = 0;
-	if (!smp_load_acquire(&sys->active) || mutex_lock_killable(&sys->sb_mutex))
+	if (!smp_load_acquire(&sys->active))
 		return;
+	rcu_read_lock();
+	sb = dmr_shown(sys);
 	need.nr = sb->nr_points;
 	need.promoted = sb->promoted;
 	need.dead_first = sb->dead_first;
 	need.dead_last = sb->dead_last;
 	for (b = 0; b < sb->nr_points; b++)
 		sizes->epochs[b] = sb->points[b].epoch;
-	mutex_unlock(&sys->sb_mutex);
+	rcu_read_unlock();
 	sizes->nr = need.nr;
 	memset(sizes->bytes, 0, sizeof(sizes->bytes));
 	for (b = 0; need.nr && b < 1U << sys->map.bucket_bits; b++) {
@@ -635,23 +648,23 @@ static void dmr_point_count(struct dmr_system *sys, struct dmr_point_sizes *size
 }
 
 static int dmr_list_points(struct sk_buff *skb, struct netlink_callback *cb,
-			   struct dmr_system *sys)
+			   struct dmr_system *sys, const struct dmr_sb *sb)
 {
 	const struct dmr_point_sizes *sizes = dmr_dump(cb)->sizes;
 	void *hdr;
 	u32 i;
 	int r;
 
-	dmr_dump_same(cb, sys);
-	for (i = 0; i < sys->sb->nr_points; i++) {
-		u64 number = sys->sb->points[i].number;
+	dmr_dump_same(cb, sb);
+	for (i = 0; i < sb->nr_points; i++) {
+		u64 number = sb->points[i].number;
 
 		if (number < dmr_dump(cb)->key)
 			continue;
 		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_POINT_GET);
 		if (!hdr)
 			return -EMSGSIZE;
-		r = dmr_entry_end(skb, cb, hdr, dmr_put_point(skb, sys, i, sizes), number);
+		r = dmr_entry_end(skb, cb, hdr, dmr_put_point(skb, sb, i, sizes), number);
 		if (r)
 			return r;
 	}
@@ -659,7 +672,7 @@ static int dmr_list_points(struct sk_buff *skb, struct netlink_callback *cb,
 }
 
 static int dmr_list_jobs(struct sk_buff *skb, struct netlink_callback *cb,
-			 struct dmr_system *sys)
+			 struct dmr_system *sys, const struct dmr_sb *sb)
 {
 	struct dmr_job *job;
 	void *hdr;
@@ -698,12 +711,13 @@ static int dmr_dump_systems(struct sk_buff *skb, struct netlink_callback *cb, dm
 		}
 		if (d->sizes && d->sizes->serial != sys->serial)
 			dmr_point_count(sys, d->sizes);
-		r = mutex_lock_killable(&sys->sb_mutex);
-		if (r)
-			break;
-		if (smp_load_acquire(&sys->active))
-			r = list(skb, cb, sys);
-		mutex_unlock(&sys->sb_mutex);
+		if (smp_load_acquire(&sys->active) && list == dmr_list_jobs) {
+			r = list(skb, cb, sys, NULL);	/* takes job_mutex */
+		} else if (smp_load_acquire(&sys->active)) {
+			rcu_read_lock();
+			r = list(skb, cb, sys, dmr_shown(sys));
+			rcu_read_unlock();
+		}
 		if (r)
 			break;
 		d->serial = sys->serial + 1;
@@ -717,29 +731,29 @@ static int dmr_dump_systems(struct sk_buff *skb, struct netlink_callback *cb, dm
 }
 
 static int dmr_list_settings(struct sk_buff *skb, struct netlink_callback *cb,
-			     struct dmr_system *sys)
+			     struct dmr_system *sys, const struct dmr_sb *sb)
 {
 	void *hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_SETTINGS_GET);
 
 	if (!hdr)
 		return -EMSGSIZE;
-	return dmr_entry_end(skb, cb, hdr, dmr_put_settings(skb, sys), 0);
+	return dmr_entry_end(skb, cb, hdr, dmr_put_settings(skb, sys, sb), 0);
 }
 
 static int dmr_list_adapters(struct sk_buff *skb, struct netlink_callback *cb,
-			     struct dmr_system *sys)
+			     struct dmr_system *sys, const struct dmr_sb *sb)
 {
 	void *hdr;
 	u32 i;
 	int r;
 
 	/* By place: one that comes or goes in between is told by the flag. */
-	dmr_dump_same(cb, sys);
-	for (i = dmr_dump(cb)->key; i < sys->sb->nr_adapters; i++) {
+	dmr_dump_same(cb, sb);
+	for (i = dmr_dump(cb)->key; i < sb->nr_adapters; i++) {
 		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_ADAPTER_GET);
 		if (!hdr)
 			return -EMSGSIZE;
-		r = dmr_entry_end(skb, cb, hdr, dmr_put_adapter(skb, sys, i), i);
+		r = dmr_entry_end(skb, cb, hdr, dmr_put_adapter(skb, sb, i), i);
 		if (r)
 			return r;
 	}

@@ -4,7 +4,7 @@
  * attributes of an operation say is read in netlink-request.c; objects and reading
  * are in netlink-object.c.
  *
- * A notification is built and sent with sb_mutex held, so that the last one
+ * A notification is built and sent with event_mutex held, so that the last one
  * that arrives tells the newest state.  Memory for it is asked for with
  * GFP_NOIO: it may be sent while an operation holds a device fenced that
  * reclaim would like to write to.
@@ -44,18 +44,20 @@ const struct nla_policy dmr_point_get_policy[DM_REPLICA_A_POINT_SIZES + 1] = {
 	[DM_REPLICA_A_POINT_SIZES] = { .type = NLA_FLAG, },
 };
 
-static const struct nla_policy dmr_point_new_policy[DM_REPLICA_A_OP_TIMEOUT + 1] = {
+static const struct nla_policy dmr_point_new_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
 	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_OP_POINT_KIND] = NLA_POLICY_RANGE(NLA_U32, 1, 3),
 	[DM_REPLICA_A_OP_POINT_NAME] = { .type = NLA_NUL_STRING, .len = DMR_POINT_NAME_LEN - 1, },
 	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
 	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
 };
 
-static const struct nla_policy dmr_point_del_policy[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER + 1] = {
+static const struct nla_policy dmr_point_del_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
 	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_OP_POINT] = { .type = NLA_U64, },
 	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
 };
 
 static const struct nla_policy dmr_job_get_policy[DM_REPLICA_A_JOB_ID + 1] = {
@@ -63,34 +65,38 @@ static const struct nla_policy dmr_job_get_policy[DM_REPLICA_A_JOB_ID + 1] = {
 	[DM_REPLICA_A_JOB_ID] = { .type = NLA_U64, },
 };
 
-static const struct nla_policy dmr_failover_initiate_policy[DM_REPLICA_A_OP_TIMEOUT + 1] = {
+static const struct nla_policy dmr_failover_initiate_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
 	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_OP_POINT] = { .type = NLA_U64, },
 	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
 	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
 };
 
-static const struct nla_policy dmr_failover_revert_policy[DM_REPLICA_A_OP_WAIT + 1] = {
+static const struct nla_policy dmr_failover_revert_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
 	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
 	[DM_REPLICA_A_OP_EXPECT_WRITES] = { .type = NLA_U64, },
 	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
 	[DM_REPLICA_A_OP_WAIT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
 };
 
-static const struct nla_policy dmr_test_start_policy[DM_REPLICA_A_OP_TIMEOUT + 1] = {
+static const struct nla_policy dmr_test_start_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
 	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_OP_POINT] = { .type = NLA_U64, },
 	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
 	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
 };
 
-static const struct nla_policy dmr_test_stop_policy[DM_REPLICA_A_OP_WAIT + 1] = {
+static const struct nla_policy dmr_test_stop_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
 	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
 	[DM_REPLICA_A_OP_EXPECT_WRITES] = { .type = NLA_U64, },
 	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
 	[DM_REPLICA_A_OP_WAIT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
 };
 
 static const struct nla_policy dmr_vacuum_set_policy[DM_REPLICA_A_OP_HOLD + 1] = {
@@ -98,40 +104,46 @@ static const struct nla_policy dmr_vacuum_set_policy[DM_REPLICA_A_OP_HOLD + 1] =
 	[DM_REPLICA_A_OP_HOLD] = NLA_POLICY_MAX(NLA_U32, 1),
 };
 
-static const struct nla_policy dmr_failover_commit_policy[DM_REPLICA_A_OP_TIMEOUT + 1] = {
+static const struct nla_policy dmr_failover_commit_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
 	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
 	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
 };
 
-static const struct nla_policy dmr_replication_suspend_policy[DM_REPLICA_A_OP_TIMEOUT + 1] = {
+static const struct nla_policy dmr_replication_suspend_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
 	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
 	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
 };
 
 static const struct nla_policy
-dmr_replication_resume_policy[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER + 1] = {
+dmr_replication_resume_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
 	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
 };
 
-static const struct nla_policy dmr_relationship_remove_policy[DM_REPLICA_A_OP_FLATTEN + 1] = {
+static const struct nla_policy dmr_relationship_remove_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
 	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
 	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
 	[DM_REPLICA_A_OP_WAIT] = { .type = NLA_U32, },
 	[DM_REPLICA_A_OP_FLATTEN] = { .type = NLA_FLAG, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
 };
 
-static const struct nla_policy dmr_store_grow_policy[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER + 1] = {
+static const struct nla_policy dmr_store_grow_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
 	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
 };
 
-static const struct nla_policy dmr_home_move_policy[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER + 1] = {
+static const struct nla_policy dmr_home_move_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
 	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
 };
 
 static const struct nla_policy dmr_job_set_policy[DM_REPLICA_A_JOB_REQUEST + 1] = {
@@ -220,8 +232,8 @@ static void dmr_reply_op(struct sk_buff *msg, void *hdr, struct genl_info *info,
 
 	/* A new message has room for these. */
 	nla_put_u32(msg, DM_REPLICA_A_OP_CODE, op->code);
-	if (op->job)
-		dmr_put_u64(msg, DM_REPLICA_A_OP_JOB, op->job);
+	dmr_put_u64(msg, DM_REPLICA_A_OP_JOB, op->job->id);
+	nla_put_u32(msg, DM_REPLICA_A_OP_JOB_STATE, READ_ONCE(op->job->state));
 	if (point)
 		dmr_put_u64(msg, DM_REPLICA_A_OP_POINT, op->point);
 	genlmsg_end(msg, hdr);
@@ -230,7 +242,40 @@ static void dmr_reply_op(struct sk_buff *msg, void *hdr, struct genl_info *info,
 	trace_dmr_reply(info->genlhdr->cmd, op->code);
 }
 
-/* Ask for an operation and wait for its end. */
+/*
+ * It waits still, or is under way: 4096, and the job is New or Starting.  Nothing of
+ * @op but its job may be looked at.
+ */
+static void dmr_reply_undecided(struct sk_buff *msg, void *hdr, struct genl_info *info,
+				const struct dmr_op *op)
+{
+	int code = DM_REPLICA_A_OP_CODE, job = DM_REPLICA_A_OP_JOB;
+
+	switch (op->verb) {
+	case DMR_VERB_SETTINGS:
+		code = DM_REPLICA_A_SETTINGS_CODE;
+		job = DM_REPLICA_A_SETTINGS_JOB;
+		break;
+	case DMR_VERB_ADAPTERS:
+		code = DM_REPLICA_A_ADAPTER_CODE;
+		job = DM_REPLICA_A_ADAPTER_JOB;
+		break;
+	case DMR_VERB_JOB_CANCEL:
+		code = DM_REPLICA_A_JOB_CODE;
+		job = DM_REPLICA_A_JOB_ID;
+		break;
+	default:
+		/* What it is by now is for job-get to say, with all of the answer. */
+		nla_put_u32(msg, DM_REPLICA_A_OP_JOB_STATE, DM_REPLICA_JOB_STATE_NEW);
+	}
+	nla_put_u32(msg, code, DM_REPLICA_CODE_JOB_STARTED);
+	dmr_put_u64(msg, job, op->job->id);
+	genlmsg_end(msg, hdr);
+	genlmsg_reply(msg, info);
+	trace_dmr_reply(info->genlhdr->cmd, DM_REPLICA_CODE_JOB_STARTED);
+}
+
+/* Ask for an operation, and answer what has become of it by then. */
 static int dmr_operate(struct sk_buff *skb, struct genl_info *info, enum dmr_verb verb,
 		       int (*fill)(struct genl_info *info, struct dmr_op *op))
 {
@@ -260,6 +305,8 @@ static int dmr_operate(struct sk_buff *skb, struct genl_info *info, enum dmr_ver
 		if (!op->change)
 			goto out_op;
 	}
+	if (plain || !nla_get_flag(info->attrs[DM_REPLICA_A_OP_UNATTENDED]))
+		op->portid = info->snd_portid;
 	r = expect ? dmr_nl_expect(info, expect, &op->expect_state) : 0;
 	if (!r)
 		r = fill(info, op);
@@ -276,9 +323,12 @@ static int dmr_operate(struct sk_buff *skb, struct genl_info *info, enum dmr_ver
 		goto out_msg;
 
 	r = dmr_op_run(op);
-	if (r == -EINTR || r == -ERESTARTSYS) {
-		r = -EINTR;	/* killed; it goes on (R12) and is not ours to look at */
-		goto out_msg;
+	if (r == -EINTR)
+		goto out_msg;	/* killed: it is not ours to look at */
+	if (r > 0) {
+		dmr_reply_undecided(msg, hdr, info, op);
+		dmr_op_put(op);
+		return 0;
 	}
 	if (r) {
 		dmr_nl_refuse_request(info, dmr_blame(info, op, r), r, op->code, op->msg);
@@ -375,7 +425,10 @@ static int dmr_adapter_del_doit(struct sk_buff *skb, struct genl_info *info)
 	return dmr_operate(skb, info, DMR_VERB_ADAPTERS, dmr_adapter_del_fill);
 }
 
-/* Suspend and resume touch memory only; terminate is an operation. */
+/*
+ * Suspend and resume touch memory only; to terminate a move home is an operation, to
+ * terminate what has not begun is none.
+ */
 static int dmr_job_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *id = info->attrs[DM_REPLICA_A_JOB_ID];
@@ -394,13 +447,18 @@ static int dmr_job_set_doit(struct sk_buff *skb, struct genl_info *info)
 	if (!request)
 		return dmr_nl_refuse_missing(info, DM_REPLICA_A_JOB_REQUEST,
 					     "say what to do: 2 start, 3 suspend, 4 terminate");
-	if (nla_get_u32(request) == DM_REPLICA_JOB_REQUEST_TERMINATE)
-		return dmr_operate(skb, info, DMR_VERB_JOB_CANCEL, dmr_job_cancel_fill);
-
-	trace_dmr_request(info->genlhdr->cmd);
 	sys = dmr_request_system(info);
 	if (IS_ERR(sys))
 		return PTR_ERR(sys);
+	if (nla_get_u32(request) == DM_REPLICA_JOB_REQUEST_TERMINATE) {
+		/* What waits for its turn can go at once: nothing is to be written. */
+		r = 0;
+		if (!dmr_op_cancel(sys, nla_get_u64(id)))
+			r = dmr_operate(skb, info, DMR_VERB_JOB_CANCEL, dmr_job_cancel_fill);
+		dmr_system_put(sys);
+		return r;
+	}
+	trace_dmr_request(info->genlhdr->cmd);
 	job = dmr_job_find(sys, nla_get_u64(id));
 	if (!job) {
 		r = dmr_nl_refuse_request(info, id, -ENOENT, DM_REPLICA_CODE_NOT_FOUND,
@@ -449,78 +507,47 @@ static bool dmr_listeners(u32 group)
 	return READ_ONCE(dmr_family_up) && genl_has_listeners(&dmr_family, &init_net, group);
 }
 
-/* Sends @msg, or frees it; sb_mutex is held. */
-static void dmr_notify_system(struct dmr_system *sys, struct sk_buff *msg)
-{
-	void *hdr = genlmsg_put(msg, 0, 0, &dmr_family, 0, DM_REPLICA_CMD_SYSTEM_NTF);
-
-	if (!smp_load_acquire(&sys->active) || !hdr || dmr_put_system(msg, sys)) {
-		nlmsg_free(msg);
-		return;
-	}
-	genlmsg_end(msg, hdr);
-	genlmsg_multicast(&dmr_family, msg, 0, DMR_GROUP_SYSTEMS, GFP_NOIO);
-}
-
-/* A notification that waits for sb_mutex. */
-struct dmr_notice {
-	struct work_struct work;
-	struct dmr_system *sys;
-	struct sk_buff *msg;
-};
-
-static void dmr_notice_work(struct work_struct *work)
-{
-	struct dmr_notice *n = container_of(work, struct dmr_notice, work);
-
-	mutex_lock(&n->sys->sb_mutex);
-	dmr_notify_system(n->sys, n->msg);
-	mutex_unlock(&n->sys->sb_mutex);
-	dmr_system_put(n->sys);
-	kfree(n);
-}
-
 /**
  * dmr_netlink_system() - tell who listens what a system is like now
  * @sys: the system, referenced; may be in any phase of its life.
  *
- * Whoever finds that a superblock cannot be written holds sb_mutex and has to
- * say so (R9).  So while somebody holds it the telling is left to a worker.
+ * R9: whoever finds that a superblock cannot be written holds sb_mutex and has to say
+ * so.  Nothing here takes it.
  *
- * Context: may sleep; any lock may be held but job_mutex.
+ * Context: may sleep, for memory alone; any lock may be held but event_mutex and
+ * job_mutex.
  */
 void dmr_netlink_system(struct dmr_system *sys)
 {
-	struct dmr_notice *n;
 	struct sk_buff *msg;
+	int r = -ENOENT;
+	void *hdr;
 
 	if (!dmr_listeners(DMR_GROUP_SYSTEMS))
 		return;
 	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_NOIO);
 	if (!msg)
 		return;
-	if (mutex_trylock(&sys->sb_mutex)) {
-		dmr_notify_system(sys, msg);
-		mutex_unlock(&sys->sb_mutex);
-		return;
-	}
-	n = kmalloc(sizeof(*n), GFP_NOIO);
-	if (!n) {
+	mutex_lock(&sys->event_mutex);
+	hdr = genlmsg_put(msg, 0, 0, &dmr_family, 0, DM_REPLICA_CMD_SYSTEM_NTF);
+	rcu_read_lock();
+	if (hdr && smp_load_acquire(&sys->active))
+		r = dmr_put_system(msg, sys, dmr_shown(sys));
+	rcu_read_unlock();
+	if (r) {
 		nlmsg_free(msg);
-		return;
+	} else {
+		genlmsg_end(msg, hdr);
+		genlmsg_multicast(&dmr_family, msg, 0, DMR_GROUP_SYSTEMS, GFP_NOIO);
 	}
-	kref_get(&sys->ref);
-	n->sys = sys;
-	n->msg = msg;
-	INIT_WORK(&n->work, dmr_notice_work);
-	queue_work(dmr_ops_wq, &n->work);
+	mutex_unlock(&sys->event_mutex);
 }
 
 /**
  * dmr_netlink_job() - tell who listens what a job is like now
  * @job: the job; its system's superblock is in memory.
  *
- * Context: may sleep; takes sb_mutex and job_mutex.
+ * Context: may sleep, for memory alone; takes event_mutex and job_mutex.
  */
 void dmr_netlink_job(struct dmr_job *job)
 {
@@ -534,7 +561,7 @@ void dmr_netlink_job(struct dmr_job *job)
 	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_NOIO);
 	if (!msg)
 		return;
-	mutex_lock(&sys->sb_mutex);
+	mutex_lock(&sys->event_mutex);
 	hdr = genlmsg_put(msg, 0, 0, &dmr_family, 0, DM_REPLICA_CMD_JOB_NTF);
 	mutex_lock(&sys->job_mutex);
 	r = hdr ? dmr_put_job(msg, job) : -EMSGSIZE;
@@ -545,8 +572,26 @@ void dmr_netlink_job(struct dmr_job *job)
 		genlmsg_end(msg, hdr);
 		genlmsg_multicast(&dmr_family, msg, 0, DMR_GROUP_JOBS, GFP_NOIO);
 	}
-	mutex_unlock(&sys->sb_mutex);
+	mutex_unlock(&sys->event_mutex);
 }
+
+/*
+ * A socket was closed: what it has asked for and has not begun must not happen.  The
+ * family is that of one network namespace.
+ */
+static int dmr_socket_event(struct notifier_block *nb, unsigned long event, void *data)
+{
+	const struct netlink_notify *n = data;
+
+	if (event == NETLINK_URELEASE && n->protocol == NETLINK_GENERIC &&
+	    net_eq(n->net, &init_net))
+		dmr_ops_socket_closed(n->portid);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block dmr_sockets = {
+	.notifier_call = dmr_socket_event,
+};
 
 /*----------------------------------------------------------------
  * The family
@@ -752,9 +797,14 @@ struct genl_family dmr_family __ro_after_init = {
  */
 int __init dmr_netlink_init(void)
 {
-	int r = genl_register_family(&dmr_family);
+	int r = netlink_register_notifier(&dmr_sockets);
 
-	if (!r)
+	if (r)
+		return r;
+	r = genl_register_family(&dmr_family);
+	if (r)
+		netlink_unregister_notifier(&dmr_sockets);
+	else
 		WRITE_ONCE(dmr_family_up, true);
 	return r;
 }
@@ -769,8 +819,8 @@ int __init dmr_netlink_init(void)
 void dmr_netlink_exit(void)
 {
 	WRITE_ONCE(dmr_family_up, false);
-	flush_workqueue(dmr_ops_wq);	/* notifications on their way */
 	genl_unregister_family(&dmr_family);
+	netlink_unregister_notifier(&dmr_sockets);
 }
 
 MODULE_ALIAS_GENL_FAMILY(DM_REPLICA_FAMILY_NAME);

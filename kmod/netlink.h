@@ -41,9 +41,9 @@ int dmr_adapter_del_fill(struct genl_info *info, struct dmr_op *op);
 extern const struct nla_policy dmr_disk_get_policy[];
 extern const struct nla_policy dmr_point_get_policy[];
 
-/* netlink-object.c: objects; sb_mutex is held, the system is active */
+/* netlink-object.c: objects; between rcu_read_lock() and _unlock(), the system is active */
 int dmr_put_u64(struct sk_buff *skb, int attr, u64 value);
-int dmr_put_system(struct sk_buff *skb, struct dmr_system *sys);
+int dmr_put_system(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb);
 int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job);
 
 /* netlink-object.c: reading */

@@ -3,10 +3,9 @@
  * Running operations: each is decided by one superblock write.
  *
  * An operation runs in a worker, so that nobody's death leaves it half done
- * (R12): who asked waits for it, and may leave.  One at a time per system.
+ * (R12).  One at a time per system; queue.c says whose turn it is.
  */
 #include <linux/delay.h>
-#include <linux/sched/mm.h>
 
 #include "operate.h"
 #include "trace.h"
@@ -222,7 +221,7 @@ static bool dmr_op_allowed(struct dmr_op *op)
 
 	if (!sys->running) {
 		dmr_refuse(op, -ENODEV, DM_REPLICA_CODE_NOT_AVAILABLE,
-			   "the system is not attached; use replicactl attach");
+			   DMR_NOT_ATTACHED);
 		return false;
 	}
 	if (READ_ONCE(sys->critical)) {
@@ -564,163 +563,80 @@ static bool dmr_op_legal(struct dmr_op *op)
 	return true;
 }
 
-/* One try, with op_mutex held.  *@job is made with the first that may begin. */
-static void dmr_op_try(struct dmr_op *op, struct dmr_job **job)
+/** dmr_op_job_type() - of which type its job is.  Return: DM_REPLICA_JOB_TYPE_*. */
+u32 dmr_op_job_type(enum dmr_verb verb)
 {
-	const struct dmr_verb_info *info = &dmr_verbs[op->verb];
+	return dmr_verbs[verb].job;
+}
 
+/** dmr_op_inward() - does the module ask it of itself, without a job?  Return: true if so. */
+bool dmr_op_inward(enum dmr_verb verb)
+{
+	return dmr_verbs[verb].inward;
+}
+
+/**
+ * dmr_op_turn() - an operation's turn: it is tried
+ * @op: begun; op_mutex is held.
+ *
+ * R12: whatever waits for openers holds up no other operation.  It is tried anew, all
+ * questions asked again, after a pause in which others have their turn.
+ *
+ * Return: true if it has to wait for openers, and may; otherwise it has ended.
+ */
+bool dmr_op_turn(struct dmr_op *op)
+{
+	struct dmr_system *sys = op->sys;
+
+	if (!op->tried) {
+		trace_dmr_op_begin(sys->sb->name, dmr_verbs[op->verb].job);
+		op->give_up = jiffies + msecs_to_jiffies(op->wait);
+	}
 	op->open = false;
 	op->err = 0;
 	op->code = DM_REPLICA_CODE_COMPLETED;
 	op->msg = NULL;
-	if (!dmr_op_allowed(op))
-		return;
-	if (!*job && !info->inward) {
-		*job = dmr_job_new(op->sys, info->job, info->text);
-		dmr_job_run(*job);
+	if (dmr_op_allowed(op)) {
+		dmr_job_turn(op->job, true, !op->tried);
+		if (dmr_op_legal(op))
+			dmr_verbs[op->verb].run(op, op->job);
 	}
-	if (dmr_op_legal(op))
-		info->run(op, *job);
+	op->tried = true;
+	if (!op->open)
+		return false;
+	op->overlay = dmr_op_overlay(op);
+	if (time_before(jiffies, op->give_up))
+		return true;
+	if (op->wait_asked)
+		dmr_refuse_timeout(op, DMR_STILL_OPEN);
+	return false;
 }
 
-/* Who asked may have gone; dm says nothing when a device is closed. */
-static bool dmr_op_wait_open(struct dmr_op *op, unsigned long deadline, unsigned int *ms)
+/**
+ * dmr_op_end_turns() - an operation has been decided, or is given up
+ * @op: code, err and msg are set; nobody else ends it.
+ *
+ * With op_mutex held, if it has had its turn: whoever has the answer finds the job
+ * ended, and no detach ends it otherwise.
+ *
+ * Context: may sleep, for memory alone.
+ */
+void dmr_op_end_turns(struct dmr_op *op)
 {
-	if (!op->open || !time_before(jiffies, deadline))
-		return false;
-	if (READ_ONCE(op->left))
-		return false;
-	msleep(*ms);
-	*ms = min(*ms * 2, 100U);
-	return true;
-}
-
-static void dmr_op_work(struct work_struct *work)
-{
-	struct dmr_op *op = container_of(work, struct dmr_op, work);
 	struct dmr_system *sys = op->sys;
-	unsigned long deadline = jiffies + msecs_to_jiffies(op->wait);
-	struct dmr_job *job = NULL;
-	unsigned int noio, ms = 1;
-	bool changed;
 
-	/* Reclaim must not wait for writes that wait for this operation. */
-	noio = memalloc_noio_save();
-	mutex_lock(&sys->op_mutex);
-	trace_dmr_op_begin(sys->sb->name, dmr_verbs[op->verb].job);
-	for (;;) {
-		dmr_op_try(op, &job);
-		if (!op->open)
-			break;
-		op->overlay = dmr_op_overlay(op);
-		/* R12: whatever waits for openers holds up no other operation. */
-		mutex_unlock(&sys->op_mutex);
-		if (!dmr_op_wait_open(op, deadline, &ms)) {
-			mutex_lock(&sys->op_mutex);
-			break;
-		}
-		mutex_lock(&sys->op_mutex);
-	}
-	if (op->open && READ_ONCE(op->left))
-		dmr_refuse_timeout(op, "who asked has gone; nothing was changed");
-	else if (op->open && op->wait_asked)
-		dmr_refuse_timeout(op, "a device was still open when the time ran out; nothing was changed");
 	if (op->verb == DMR_VERB_MAKE_ROOM)
 		WRITE_ONCE(sys->full_asked, false);
 	if (op->verb == DMR_VERB_SETTLE)
 		WRITE_ONCE(sys->settle_asked, false);
-	changed = !op->err && op->verb != DMR_VERB_SETTLE;
-	if (job)
-		op->job = job->id;
-	trace_dmr_op_end(sys->sb->name, dmr_verbs[op->verb].job, op->code, op->job);
-	/* Who has the answer finds its job ended, and no detach ends it otherwise. */
-	if (op->code != DM_REPLICA_CODE_JOB_STARTED)
-		dmr_job_end(job, op->code, op->err ? op->msg : NULL);
-	mutex_unlock(&sys->op_mutex);
-	complete(&op->done);
-	/* Its I/O is not to be in the way of the answer. */
-	if (changed)
-		dmr_vacuum_kick(sys);
-	if (job)
-		dmr_job_put(job);
-	if (changed)
-		dmr_netlink_system(sys);
-	memalloc_noio_restore(noio);
-	dmr_op_put(op);
-}
-
-/**
- * dmr_op_new() - an operation to be filled in and run
- * @sys: the system; a reference of its own is taken.
- * @verb: which.
- *
- * Context: may sleep.
- * Return: it, or NULL without memory.
- */
-struct dmr_op *dmr_op_new(struct dmr_system *sys, enum dmr_verb verb)
-{
-	struct dmr_op *op = kzalloc(sizeof(*op), GFP_NOIO);
-
-	if (!op)
-		return NULL;
-	kref_init(&op->ref);
-	kref_get(&sys->ref);
-	op->sys = sys;
-	op->verb = verb;
-	op->expect_state = ~0ULL;
-	op->expect_writes = ~0ULL;
-	op->timeout = DMR_DRAIN_MS;
-	op->wait = DMR_WAIT_MS;
-	init_completion(&op->done);
-	INIT_WORK(&op->work, dmr_op_work);
-	return op;
-}
-
-static void dmr_op_release(struct kref *ref)
-{
-	struct dmr_op *op = container_of(ref, struct dmr_op, ref);
-
-	dmr_system_put(op->sys);
-	kfree(op->change);
-	kfree(op);
-}
-
-/** dmr_op_put() - let go of an operation; may sleep */
-void dmr_op_put(struct dmr_op *op)
-{
-	kref_put(&op->ref, dmr_op_release);
-}
-
-/**
- * dmr_op_queue() - run an operation that nobody waits for
- * @op: filled in; the caller's reference goes with it.
- *
- * Context: any that may take the workqueue's lock.
- */
-void dmr_op_queue(struct dmr_op *op)
-{
-	queue_work(op->sys->ops_wq, &op->work);
-}
-
-/**
- * dmr_op_run() - run an operation and wait for it
- * @op: filled in.
- *
- * Context: may sleep; not with any of the system's locks held.
- * Return: 0 and op->code is 0 or 4096; a negative errno with op->code and
- * op->msg; -EINTR if the caller was killed: the operation goes on, unless it
- * waits for openers, and nothing of @op but its reference is the caller's any
- * more.
- */
-int dmr_op_run(struct dmr_op *op)
-{
-	if (!op->timeout)
-		op->timeout = DMR_DRAIN_MS;
-	kref_get(&op->ref);
-	queue_work(op->sys->ops_wq, &op->work);
-	if (wait_for_completion_killable(&op->done)) {
-		WRITE_ONCE(op->left, true);
-		return -EINTR;	/* the worker may be writing to @op */
-	}
-	return op->err;
+	trace_dmr_op_end(sys->sb->name, dmr_verbs[op->verb].job, op->code,
+			 op->job ? op->job->id : 0);
+	dmr_job_decide(op->job, op->code, op->err, op->err ? 0 : op->point);
+	if (op->code == DM_REPLICA_CODE_JOB_STARTED)
+		dmr_job_run(op->job);
+	else if (op->taken)
+		dmr_job_terminate(op->job, op->code, op->msg);
+	else
+		dmr_job_end(op->job, op->code, op->err ? op->msg : NULL);
+	complete_all(&op->done);
 }

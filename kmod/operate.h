@@ -19,7 +19,7 @@ void dmr_refuse_super(struct dmr_op *op, int r);
 	dmr_refuse(op, -EBADE, DM_REPLICA_CODE_INVALID_STATE, msg)
 #define dmr_refuse_busy(op, msg) \
 	dmr_refuse(op, -EBUSY, DM_REPLICA_CODE_IN_USE, msg)
-/* The only refusal that waiting may mend: see dmr_op_work(). */
+/* The only refusal that waiting may mend: see dmr_op_turn(). */
 #define dmr_refuse_open(op, msg) \
 	do { \
 		(op)->open = true; \
@@ -33,6 +33,11 @@ void dmr_refuse_super(struct dmr_op *op, int r);
 	dmr_refuse(op, -ENOSPC, DM_REPLICA_CODE_FAILED, "the store has used up its epoch numbers")
 #define dmr_refuse_point(op) \
 	dmr_refuse(op, -ENOENT, DM_REPLICA_CODE_NOT_FOUND, "there is no such recovery point")
+
+/* Texts that more than one place gives. */
+#define DMR_NOT_ATTACHED "the system is not attached; use replicactl attach"
+#define DMR_STILL_OPEN	"a device was still open when the time ran out; nothing was changed"
+#define DMR_ASKER_LEFT	"the client that asked has gone; nothing was changed"
 
 /* Drafts of the next superblock */
 struct dmr_sb *dmr_draft(struct dmr_system *sys);
@@ -50,12 +55,18 @@ bool dmr_disks_open(struct dmr_system *sys, enum dmr_kind kind);
 void dmr_disks_announce(struct dmr_system *sys, enum dmr_kind kind, bool online);
 
 const char *dmr_op_text(enum dmr_verb verb);
+u32 dmr_op_job_type(enum dmr_verb verb);
+bool dmr_op_inward(enum dmr_verb verb);
+
+/* One turn of an operation */
+bool dmr_op_turn(struct dmr_op *op);
+void dmr_op_end_turns(struct dmr_op *op);
 
 /* The operations, by file */
 void dmr_op_point(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_drop(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_make_room(struct dmr_op *op, struct dmr_job *job);
-struct dmr_point *dmr_point_spare(struct dmr_sb *sb);
+const struct dmr_point *dmr_point_spare(const struct dmr_sb *sb);
 
 void dmr_op_initiate(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_revert(struct dmr_op *op, struct dmr_job *job);

@@ -168,7 +168,7 @@ static bool dmr_point_held(const struct dmr_sb *sb, const struct dmr_point *poin
 	       (sb->test.epoch && sb->test.base == point->epoch);
 }
 
-static void dmr_drop_one(struct dmr_op *op, struct dmr_sb *draft, struct dmr_point *point)
+static void dmr_drop_one(struct dmr_op *op, struct dmr_sb *draft, const struct dmr_point *point)
 {
 	DECLARE_BITMAP(drop, DMR_MAX_POINTS);
 	int r;
@@ -209,7 +209,7 @@ void dmr_op_drop(struct dmr_op *op, struct dmr_job *job)
  *
  * Return: it, or NULL if there is none.
  */
-struct dmr_point *dmr_point_spare(struct dmr_sb *sb)
+const struct dmr_point *dmr_point_spare(const struct dmr_sb *sb)
 {
 	u32 i;
 
@@ -227,7 +227,7 @@ struct dmr_point *dmr_point_spare(struct dmr_sb *sb)
 void dmr_op_make_room(struct dmr_op *op, struct dmr_job *job)
 {
 	struct dmr_sb *draft = dmr_draft(op->sys);
-	struct dmr_point *point = dmr_point_spare(draft);
+	const struct dmr_point *point = dmr_point_spare(draft);
 
 	if (!point)
 		return dmr_refuse_state(op, "no recovery point can be given up; grow the store");

@@ -15,7 +15,10 @@ int dmr_super_alloc(struct dmr_system *sys)
 	sys->sb = kvzalloc(sizeof(*sys->sb), GFP_KERNEL);
 	sys->draft = kvzalloc(sizeof(*sys->draft), GFP_KERNEL);
 	sys->scratch = kvzalloc(sizeof(*sys->scratch), GFP_KERNEL);
-	if (!sys->sb || !sys->draft || !sys->scratch)
+	sys->shown_spare = kvzalloc(sizeof(*sys->shown_spare), GFP_KERNEL);
+	RCU_INIT_POINTER(sys->shown, kvzalloc(sizeof(*sys->shown_spare), GFP_KERNEL));
+	if (!sys->sb || !sys->draft || !sys->scratch || !sys->shown_spare ||
+	    !rcu_access_pointer(sys->shown))
 		return -ENOMEM;
 	sys->sb_buf = vzalloc(DMR_SB_AREA);
 	if (!sys->sb_buf)
@@ -28,9 +31,36 @@ int dmr_super_alloc(struct dmr_system *sys)
 void dmr_super_free(struct dmr_system *sys)
 {
 	vfree(sys->sb_buf);
+	kvfree(rcu_access_pointer(sys->shown));
+	kvfree(sys->shown_spare);
 	kvfree(sys->scratch);
 	kvfree(sys->draft);
 	kvfree(sys->sb);
+}
+
+/**
+ * dmr_super_show() - readers see the superblock that is in force now
+ * @sys: the system; sb_mutex is held.
+ *
+ * It must not fail, since the superblock is durable: one object is always spare.
+ * Without memory for another, the one that was replaced is waited for.
+ *
+ * Context: may sleep.
+ */
+void dmr_super_show(struct dmr_system *sys)
+{
+	struct dmr_shown *new = sys->shown_spare, *old;
+
+	old = rcu_dereference_protected(sys->shown, lockdep_is_held(&sys->sb_mutex));
+	memcpy(&new->sb, sys->sb, sizeof(new->sb));
+	rcu_assign_pointer(sys->shown, new);
+	sys->shown_spare = kvmalloc(sizeof(*new), GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN);
+	if (sys->shown_spare) {
+		kvfree_rcu(old, rcu);
+		return;
+	}
+	synchronize_rcu();
+	sys->shown_spare = old;
 }
 
 static int dmr_super_put(struct dmr_system *sys, const struct dmr_sb *sb, const char *why)
@@ -116,6 +146,8 @@ static int dmr_super_try(struct dmr_system *sys, const struct dmr_sb *next, cons
 	if (!r) {
 		sys->copy_state[copy] = sb->state_number;
 		memcpy(sys->sb, sb, sizeof(*sb));
+		if (next != sys->sb)	/* a new state, not the tail or the other copy */
+			dmr_super_show(sys);
 		return 0;
 	}
 

@@ -17,6 +17,8 @@ static LIST_HEAD(dmr_systems);
 LIST_HEAD(dmr_replica_targets);
 u32 dmr_registry_seq = 1;
 static u64 dmr_system_serial;
+static atomic_t dmr_systems_live = ATOMIC_INIT(0);
+static DECLARE_WAIT_QUEUE_HEAD(dmr_systems_gone);
 
 static void dmr_system_free(struct dmr_system *sys)
 {
@@ -47,6 +49,19 @@ static void dmr_system_free(struct dmr_system *sys)
 	bioset_exit(&sys->bios);
 	dmr_grace_exit(&sys->grace);
 	kfree(sys);
+	if (atomic_dec_and_test(&dmr_systems_live))
+		wake_up(&dmr_systems_gone);
+}
+
+/**
+ * dmr_systems_wait_gone() - the module is about to leave
+ *
+ * What still waits in a queue finds its system detached, and holds it until then.
+ * Context: module exit; no target is left, nothing can be asked for any more.
+ */
+void dmr_systems_wait_gone(void)
+{
+	wait_event(dmr_systems_gone, !atomic_read(&dmr_systems_live));
 }
 
 static struct dmr_system *dmr_system_new(struct block_device *store)
@@ -56,6 +71,7 @@ static struct dmr_system *dmr_system_new(struct block_device *store)
 
 	if (!sys)
 		return NULL;
+	atomic_inc(&dmr_systems_live);
 	kref_init(&sys->ref);
 	INIT_LIST_HEAD(&sys->list);
 	sys->store_dev = store->bd_dev;
@@ -65,7 +81,10 @@ static struct dmr_system *dmr_system_new(struct block_device *store)
 	mutex_init(&sys->sb_mutex);
 	mutex_init(&sys->store_mutex);
 	mutex_init(&sys->home_mutex);
+	mutex_init(&sys->event_mutex);
 	mutex_init(&sys->job_mutex);
+	INIT_LIST_HEAD(&sys->ops);
+	INIT_DELAYED_WORK(&sys->ops_work, dmr_ops_work);
 	INIT_LIST_HEAD(&sys->stale_tables);
 	INIT_LIST_HEAD(&sys->waiters);
 	INIT_LIST_HEAD(&sys->drops);
@@ -118,26 +137,29 @@ bad:
  */
 struct dmr_system *dmr_system_get(struct block_device *store)
 {
-	struct dmr_system *sys;
+	struct dmr_system *sys, *found = NULL;
+	/* Before the lock that readers take, too: memory may be long in coming. */
+	struct dmr_system *new = dmr_system_new(store);
 
 	mutex_lock(&dmr_registry_mutex);
-	list_for_each_entry(sys, &dmr_systems, list) {
-		if (sys->store_dev == store->bd_dev) {
-			kref_get(&sys->ref);
-			sys->users++;
-			goto out;
-		}
-	}
-	sys = dmr_system_new(store);
-	if (sys) {
-		sys->users = 1;
-		sys->serial = ++dmr_system_serial;
-		list_add_tail(&sys->list, &dmr_systems);
+	list_for_each_entry(sys, &dmr_systems, list)
+		if (sys->store_dev == store->bd_dev)
+			found = sys;
+	if (found) {
+		kref_get(&found->ref);
+		found->users++;
+	} else if (new) {
+		new->users = 1;
+		new->serial = ++dmr_system_serial;
+		list_add_tail(&new->list, &dmr_systems);
 		dmr_registry_seq++;
+		found = new;
+		new = NULL;
 	}
-out:
 	mutex_unlock(&dmr_registry_mutex);
-	return sys;
+	if (new)
+		dmr_system_free(new);
+	return found;
 }
 
 /* kref_put_mutex() has taken the registry's mutex. */
@@ -249,19 +271,31 @@ void dmr_critical(struct dmr_system *sys, const char *why)
 	dmr_netlink_system(sys);
 }
 
-/** dmr_system_state() - the CIM replication state that a system shows.  Return: it. */
-u32 dmr_system_state(struct dmr_system *sys)
+/**
+ * dmr_state_of() - the CIM replication state that a system shows
+ * @sys: the system.
+ * @sb: its superblock.
+ *
+ * Return: it.
+ */
+u32 dmr_state_of(const struct dmr_system *sys, const struct dmr_sb *sb)
 {
 	if (READ_ONCE(sys->critical))
 		return DM_REPLICA_STATE_CRITICAL;
-	if (sys->sb->state == DM_REPLICA_STATE_REPLICATING && (sys->sb->flags & DMR_SB_SUSPENDED))
+	if (sb->state == DM_REPLICA_STATE_REPLICATING && (sb->flags & DMR_SB_SUSPENDED))
 		return DM_REPLICA_STATE_SUSPENDED;
-	return sys->sb->state;
+	return sb->state;
+}
+
+/** dmr_system_state() - the same, of the superblock in force.  Return: it. */
+u32 dmr_system_state(struct dmr_system *sys)
+{
+	return dmr_state_of(sys, sys->sb);
 }
 
 /**
  * dmr_system_complete() - is every disk attached?
- * @sys: the system; op_mutex or sb_mutex is held.
+ * @sys: the system.
  *
  * Return: true if the three devices of each disk are bound.
  */
@@ -272,7 +306,8 @@ bool dmr_system_complete(struct dmr_system *sys)
 	for (i = 0; i < sys->sb->nr_disks; i++) {
 		struct dmr_disk *disk = &sys->disks[i];
 
-		if (!disk->gd[DMR_REPLICA] || !disk->gd[DMR_LIVE] || !disk->gd[DMR_TEST])
+		if (!READ_ONCE(disk->gd[DMR_REPLICA]) || !READ_ONCE(disk->gd[DMR_LIVE]) ||
+		    !READ_ONCE(disk->gd[DMR_TEST]))
 			return false;
 	}
 	return true;
@@ -471,6 +506,9 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 	for (i = 0; i < sb->nr_disks && tab->straight >= 0; i++)
 		sys->disks[i].home_direct[tab->straight] = 1;
 	kvfree(load);
+	mutex_lock(&sys->sb_mutex);
+	dmr_super_show(sys);
+	mutex_unlock(&sys->sb_mutex);
 	/* Whoever finds it active finds the superblock and the disks. */
 	smp_store_release(&sys->active, true);
 	mutex_lock(&dmr_registry_mutex);
@@ -602,7 +640,7 @@ static int dmr_system_start(struct dmr_system *sys, bool loaded)
 	if (!sys->swept)
 		dmr_vacuum_first(sys);
 	dmr_commit_start(sys);
-	sys->running = true;
+	WRITE_ONCE(sys->running, true);
 	dmr_move_resume(sys);
 	dmr_vacuum_start(sys);
 	return 0;
@@ -615,7 +653,7 @@ static void dmr_system_stop(struct dmr_system *sys)
 	dmr_vacuum_stop(sys);
 	flush_work(&sys->drain_work);
 	dmr_commit_stop(sys);
-	sys->running = false;
+	WRITE_ONCE(sys->running, false);
 	dmr_job_forget_all(sys, "the system was detached; reclaiming goes on at the next attach");
 	if (READ_ONCE(sys->critical))
 		return;
@@ -709,8 +747,8 @@ int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t)
 	sys->nr_bound++;
 	mutex_lock(&sys->sb_mutex);
 	disk->target[t->kind] = t;
-	disk->gd[t->kind] = gd;
 	WRITE_ONCE(disk->dev[t->kind], disk_devt(gd));
+	smp_store_release(&disk->gd[t->kind], gd);
 	disk->home = t->home->bdev;
 	mutex_unlock(&sys->sb_mutex);
 	if (t->kind == DMR_REPLICA) {
@@ -754,7 +792,8 @@ void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t)
 	sys->nr_bound--;
 	mutex_lock(&sys->sb_mutex);
 	disk->target[t->kind] = NULL;
-	disk->gd[t->kind] = NULL;
+	/* A gendisk and its block_device are freed behind a grace period of RCU. */
+	WRITE_ONCE(disk->gd[t->kind], NULL);
 	WRITE_ONCE(disk->dev[t->kind], 0);
 	for (i = 0; i < DMR_KINDS; i++)
 		if (disk->target[i])

@@ -277,8 +277,12 @@ void dmr_vacuum_work(struct work_struct *work)
 	/* Reclaim must not wait for writes to our own devices: space for them is made here. */
 	unsigned int noio = memalloc_noio_save();
 
+	WRITE_ONCE(sys->pass_busy, true);
+	smp_mb();	/* pairs with dmr_vacuum_hold(): either this pass sees it held, or is seen */
 	dmr_vacuum_pass(sys);
 	memalloc_noio_restore(noio);
+	smp_store_release(&sys->pass_busy, false);
+	wake_up(&sys->throttle);
 }
 
 static void dmr_first_free(struct dmr_system *sys, struct dmr_version *garbage)
@@ -362,15 +366,28 @@ void dmr_vacuum_stop(struct dmr_system *sys)
  * @sys: the system.
  * @hold: hold them?
  *
- * Context: may sleep.
+ * A pass that is under way ends at its next step, which may hang in I/O: that is waited
+ * for a moment only.  Until then dmr_vacuum_held() says so.
+ *
+ * Context: may sleep, for DMR_ANSWER_MS.
  */
 void dmr_vacuum_hold(struct dmr_system *sys, bool hold)
 {
 	WRITE_ONCE(sys->vacuum_held, hold);
 	wake_up(&sys->throttle);
+	smp_mb();	/* pairs with dmr_vacuum_work() */
 	if (hold)
-		flush_delayed_work(&sys->vacuum_work);
+		wait_event_killable_timeout(sys->throttle, !smp_load_acquire(&sys->pass_busy),
+					    msecs_to_jiffies(DMR_ANSWER_MS));
 	else
 		dmr_vacuum_kick(sys);
 	dmr_netlink_system(sys);
+}
+
+/** dmr_vacuum_held() - 0: it is not held, 1: it is, 2: as soon as its pass has ended. */
+u32 dmr_vacuum_held(struct dmr_system *sys)
+{
+	if (!READ_ONCE(sys->vacuum_held))
+		return 0;
+	return smp_load_acquire(&sys->pass_busy) ? 2 : 1;
 }

@@ -12,12 +12,14 @@
  * fail, and this allocation of memory in the kernel fails, on a kernel that can.
  *
  * Prints "errno 0 code CODE job JOB" or "errno ERRNO code COOKIE TEXT"; without
- * a cookie its place is "-".  For get: "state STATE number NUMBER flags FLAGS".
+ * a cookie its place is "-".  What is answered 4096 and undecided is waited for, and
+ * printed as if it had been decided at once.  For get: "state STATE number NUMBER flags FLAGS".
  * Exit status 0 if there was an answer of any kind.
  */
 #include <errno.h>
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -249,6 +251,82 @@ static unsigned long long u64_of(const void *at, int bytes, uint16_t type)
 	return n ? *n : 0;
 }
 
+/* Which attributes of the answer are its code and its job, by the set of the command. */
+static bool is_plain(int cmd, uint16_t *code, uint16_t *job)
+{
+	switch (cmd) {
+	case DM_REPLICA_CMD_SETTINGS_SET:
+		*code = DM_REPLICA_A_SETTINGS_CODE;
+		*job = DM_REPLICA_A_SETTINGS_JOB;
+		return true;
+	case DM_REPLICA_CMD_ADAPTER_SET:
+	case DM_REPLICA_CMD_ADAPTER_DEL:
+		*code = DM_REPLICA_A_ADAPTER_CODE;
+		*job = DM_REPLICA_A_ADAPTER_JOB;
+		return true;
+	case DM_REPLICA_CMD_JOB_SET:
+		*code = DM_REPLICA_A_JOB_CODE;
+		*job = DM_REPLICA_A_JOB_ID;
+		return true;
+	}
+	*code = DM_REPLICA_A_OP_CODE;
+	*job = DM_REPLICA_A_OP_JOB;
+	return false;
+}
+
+/* Undecided: the job says what it comes to.  The socket stays open meanwhile. */
+static void print_decided(uint16_t id, const unsigned char *uuid, uint64_t job, bool plain)
+{
+	uint32_t state, code, err;
+	const char *text;
+	char *p;
+	int n;
+
+	do {
+		usleep(5000);
+		begin(id, DM_REPLICA_CMD_JOB_GET, DM_REPLICA_FAMILY_VERSION);
+		put(DM_REPLICA_A_JOB_SYSTEM, uuid, 16);
+		put(DM_REPLICA_A_JOB_ID, &job, 8);
+		talk();
+		hear();
+		if (in.hdr.nlmsg_type == NLMSG_ERROR) {
+			print_error();
+			return;
+		}
+		p = (char *)NLMSG_DATA(&in.hdr) + GENL_HDRLEN;
+		n = in.hdr.nlmsg_len - NLMSG_LENGTH(GENL_HDRLEN);
+		state = u32_of(p, n, DM_REPLICA_A_JOB_STATE);
+		code = u32_of(p, n, find(p, n, DM_REPLICA_A_JOB_ANSWER, 4) ?
+			      DM_REPLICA_A_JOB_ANSWER : DM_REPLICA_A_JOB_CODE);
+		err = u32_of(p, n, DM_REPLICA_A_JOB_ERRNO);
+		text = find(p, n, DM_REPLICA_A_JOB_TEXT, 1);
+		if (state > DM_REPLICA_JOB_STATE_STARTING) {
+			if (code >= DM_REPLICA_CODE_FAILED)
+				printf("errno %u code %u %s\n", err, code, text ? text : "");
+			else if (plain)
+				printf("errno 0 code - \n");
+			else
+				printf("errno 0 code %u job %llu\n", code,
+				       (unsigned long long)job);
+		}
+		hear();		/* the ack */
+	} while (state <= DM_REPLICA_JOB_STATE_STARTING);
+}
+
+/* Return: the job to wait for, 0 if it is decided. */
+static uint64_t undecided(int cmd, bool *plain)
+{
+	char *p = (char *)NLMSG_DATA(&in.hdr) + GENL_HDRLEN;
+	int n = in.hdr.nlmsg_len - NLMSG_LENGTH(GENL_HDRLEN);
+	uint16_t code, job;
+
+	*plain = is_plain(cmd, &code, &job);
+	if (cmd == DM_REPLICA_CMD_SYSTEM_GET || u32_of(p, n, code) != DM_REPLICA_CODE_JOB_STARTED ||
+	    (!*plain && u32_of(p, n, DM_REPLICA_A_OP_JOB_STATE) > DM_REPLICA_JOB_STATE_STARTING))
+		return 0;
+	return u64_of(p, n, job);
+}
+
 static void print_answer(int cmd)
 {
 	char *p = (char *)NLMSG_DATA(&in.hdr) + GENL_HDRLEN;
@@ -269,6 +347,8 @@ static void request(uint16_t id, int argc, char **argv)
 	int cmd = command(argv[0]), i;
 	unsigned char uuid[16];
 	unsigned int n;
+	uint64_t job;
+	bool plain;
 
 	begin(id, cmd, DM_REPLICA_FAMILY_VERSION);
 	n = bytes_of_hex(argv[1], uuid, sizeof(uuid));
@@ -286,8 +366,12 @@ static void request(uint16_t id, int argc, char **argv)
 		print_error();
 		return;
 	}
-	print_answer(cmd);
+	job = undecided(cmd, &plain);
+	if (!job)
+		print_answer(cmd);
 	hear();		/* the ack */
+	if (job)
+		print_decided(id, uuid, job, plain);
 }
 
 static void requests(uint16_t id)

@@ -158,19 +158,71 @@ void family_find(void)
 	family = w.value;
 }
 
+/* What an answer has, of an operation or of its job. */
+struct answer {
+	int code, job, state, point, text;	/* types of attributes, 0: there is none */
+	uint64_t has_code, has_job, has_state, has_point;
+	char has_text[sizeof(refusal)];
+};
+
+static void take_answer(void *at, int len, void *arg)
+{
+	struct answer *a = arg;
+
+	a->has_code = number(attr(at, len, a->code));
+	if (a->job)
+		a->has_job = number(attr(at, len, a->job));
+	if (a->state)
+		a->has_state = number(attr(at, len, a->state));
+	if (a->point)
+		a->has_point = number(attr(at, len, a->point));
+	if (a->text && attr(at, len, a->text))
+		snprintf(a->has_text, sizeof(a->has_text), "%s",
+			 (char *)attr(at, len, a->text) + NLA_HDRLEN);
+}
+
+/* Send it, and wait until it is decided: 4096 with a job in New or Starting is not. */
+static int decide(struct request *r, struct answer *a)
+{
+	int code = talk(r, take_answer, a);
+	uint64_t id = a->has_job;
+
+	if (code || a->has_code != DM_REPLICA_CODE_JOB_STARTED ||
+	    a->has_state > DM_REPLICA_JOB_STATE_STARTING)
+		return code;
+	memset(a, 0, sizeof(*a));
+	a->code = DM_REPLICA_A_JOB_ANSWER;
+	a->state = DM_REPLICA_A_JOB_STATE;
+	a->point = DM_REPLICA_A_JOB_POINT;
+	a->text = DM_REPLICA_A_JOB_TEXT;
+	do {
+		usleep(2000);
+		request_system(r, DM_REPLICA_CMD_JOB_GET, NLM_F_ACK);
+		put(r, DM_REPLICA_A_JOB_ID, &id, 8);
+		code = talk(r, take_answer, a);
+	} while (!code && a->has_state <= DM_REPLICA_JOB_STATE_STARTING);
+	if (code)
+		return code;
+	snprintf(refusal, sizeof(refusal), "%s", a->has_text);
+	if (a->has_state == DM_REPLICA_JOB_STATE_TERMINATED && !a->has_code)
+		return DM_REPLICA_CODE_NOT_AVAILABLE;	/* ended by a detach, without an answer */
+	return a->has_code >= DM_REPLICA_CODE_FAILED ? a->has_code : 0;
+}
+
 /* An operation.  @point is given unless it is 0; the answer's point is put there. */
 int operation(int cmd, uint64_t *point)
 {
-	struct wanted w = { .type = DM_REPLICA_A_OP_POINT };
+	struct answer a = { DM_REPLICA_A_OP_CODE, DM_REPLICA_A_OP_JOB, DM_REPLICA_A_OP_JOB_STATE,
+			    DM_REPLICA_A_OP_POINT };
 	struct request r;
 	int code;
 
 	request_system(&r, cmd, NLM_F_ACK);
 	if (point && *point)
 		put(&r, DM_REPLICA_A_OP_POINT, point, 8);
-	code = talk(&r, take_wanted, &w);
-	if (!code && point && w.found)
-		*point = w.value;
+	code = decide(&r, &a);
+	if (!code && point && a.has_point)
+		*point = a.has_point;
 	return code;
 }
 
@@ -178,38 +230,46 @@ int vacuum_hold(bool hold)
 {
 	uint32_t h = hold;
 	struct request r;
+	int code;
 
 	request_system(&r, DM_REPLICA_CMD_VACUUM_SET, NLM_F_ACK);
 	put(&r, DM_REPLICA_A_OP_HOLD, &h, 4);
-	return talk(&r, NULL, NULL);
+	code = talk(&r, NULL, NULL);
+	/* 2: a pass is still to end */
+	while (!code && hold && system_number(DM_REPLICA_A_SYSTEM_VACUUM_HELD) == 2)
+		usleep(2000);
+	return code;
 }
 
 int remove_flatten(void)
 {
+	struct answer a = { DM_REPLICA_A_OP_CODE, DM_REPLICA_A_OP_JOB, DM_REPLICA_A_OP_JOB_STATE };
 	struct request r;
 
 	request_system(&r, DM_REPLICA_CMD_RELATIONSHIP_REMOVE, NLM_F_ACK);
 	put(&r, DM_REPLICA_A_OP_FLATTEN, NULL, 0);
-	return talk(&r, NULL, NULL);
+	return decide(&r, &a);
 }
 
 int setting(int type, uint64_t value, int bytes)
 {
+	struct answer a = { DM_REPLICA_A_SETTINGS_CODE, DM_REPLICA_A_SETTINGS_JOB };
 	struct request r;
 
 	request_system(&r, DM_REPLICA_CMD_SETTINGS_SET, NLM_F_ACK);
 	put(&r, type, &value, bytes);
-	return talk(&r, NULL, NULL);
+	return decide(&r, &a);
 }
 
 int job_request(uint64_t id, uint32_t what)
 {
+	struct answer a = { DM_REPLICA_A_JOB_CODE, DM_REPLICA_A_JOB_ID };
 	struct request r;
 
 	request_system(&r, DM_REPLICA_CMD_JOB_SET, NLM_F_ACK);
 	put(&r, DM_REPLICA_A_JOB_ID, &id, 8);
 	put(&r, DM_REPLICA_A_JOB_REQUEST, &what, 4);
-	return talk(&r, NULL, NULL);
+	return decide(&r, &a);
 }
 
 static void take_moving(void *at, int len, void *arg)

@@ -179,7 +179,7 @@ enum {
 	DM_REPLICA_A_SYSTEM_LIVE_BYTES,		/* u64: written there since, what a revert discards */
 	DM_REPLICA_A_SYSTEM_LIVE_WRITES,	/* u64: the view's count of writes (R11) */
 	DM_REPLICA_A_SYSTEM_VACUUM_PENDING,	/* u64: versions known to wait for the vacuum */
-	DM_REPLICA_A_SYSTEM_VACUUM_HELD,	/* u32: 1 while the vacuum is held still */
+	DM_REPLICA_A_SYSTEM_VACUUM_HELD,	/* u32: 1 while the vacuum is held still, 2 soon */
 	DM_REPLICA_A_SYSTEM_TEST_POINT,		/* u64: number of the point a test runs from */
 	DM_REPLICA_A_SYSTEM_TEST_TIME,		/* u64: since when */
 	DM_REPLICA_A_SYSTEM_TEST_BYTES,		/* u64: written there since */
@@ -262,6 +262,9 @@ enum {
 	DM_REPLICA_A_JOB_REQUEST,		/* u32, enum dm_replica_job_request: asked for */
 	DM_REPLICA_A_JOB_BYTES,			/* u64: moved home so far */
 	DM_REPLICA_A_JOB_BYTES_TOTAL,		/* u64: of these */
+	DM_REPLICA_A_JOB_ANSWER,		/* u32: its operation's answer; absent: undecided */
+	DM_REPLICA_A_JOB_ERRNO,			/* u32: positive, with an answer that is a refusal */
+	DM_REPLICA_A_JOB_POINT,			/* u64: a point's number, with the answer */
 
 	__DM_REPLICA_A_JOB_MAX,
 	DM_REPLICA_A_JOB_MAX = (__DM_REPLICA_A_JOB_MAX - 1)
@@ -282,6 +285,8 @@ enum {
 	DM_REPLICA_A_OP_HOLD,			/* u32: 1 holds the vacuum still, 0 lets it go on */
 	DM_REPLICA_A_OP_WAIT,			/* u32: ms to wait for openers to let go */
 	DM_REPLICA_A_OP_FLATTEN,		/* flag: give up the points, move all home first */
+	DM_REPLICA_A_OP_UNATTENDED,		/* flag: wait also when the socket is closed */
+	DM_REPLICA_A_OP_JOB_STATE,		/* u32, enum dm_replica_job_state, in the answer */
 
 	__DM_REPLICA_A_OP_MAX,
 	DM_REPLICA_A_OP_MAX = (__DM_REPLICA_A_OP_MAX - 1)
@@ -308,6 +313,8 @@ enum {
 	DM_REPLICA_A_SETTINGS_POINT_INTERVAL,	/* u64: s, then health warns; 0: never */
 	DM_REPLICA_A_SETTINGS_DECIDE_WITHIN,	/* u64: s, then health warns; 0: never */
 	DM_REPLICA_A_SETTINGS_VACUUM_RATE,	/* u64: bytes per second, 0: none, ~0: no limit */
+	DM_REPLICA_A_SETTINGS_CODE,		/* u32: 4096 in the answer, if it is not done yet */
+	DM_REPLICA_A_SETTINGS_JOB,		/* u64: id of the job then */
 
 	__DM_REPLICA_A_SETTINGS_MAX,
 	DM_REPLICA_A_SETTINGS_MAX = (__DM_REPLICA_A_SETTINGS_MAX - 1)
@@ -327,6 +334,8 @@ enum {
 	DM_REPLICA_A_ADAPTER_GATEWAY,		/* binary, up to 5: 4 or 16 bytes */
 	DM_REPLICA_A_ADAPTER_DNS,		/* binary, several: 4 or 16 bytes */
 	DM_REPLICA_A_ADAPTER_PROTOCOL,		/* u32, in the answer: ProtocolIFType */
+	DM_REPLICA_A_ADAPTER_CODE,		/* u32: 4096 in the answer, if it is not done yet */
+	DM_REPLICA_A_ADAPTER_JOB,		/* u64: id of the job then */
 
 	__DM_REPLICA_A_ADAPTER_MAX,
 	DM_REPLICA_A_ADAPTER_MAX = (__DM_REPLICA_A_ADAPTER_MAX - 1)

@@ -334,7 +334,8 @@ int dmreplica_adapter_set(struct dmreplica *ctx, const struct dmreplica_system *
 		nlmsg_free(msg);
 		return dmrl_no_memory(ctx);
 	}
-	return dmrl_nl_call(ctx, msg, NULL, NULL);
+	return dmrl_call_plain(ctx, msg, sys->uuid, DM_REPLICA_A_ADAPTER_CODE,
+			       DM_REPLICA_A_ADAPTER_JOB);
 }
 
 int dmreplica_adapter_clear(struct dmreplica *ctx, const struct dmreplica_system *sys,
@@ -352,7 +353,8 @@ int dmreplica_adapter_clear(struct dmreplica *ctx, const struct dmreplica_system
 		nlmsg_free(msg);
 		return dmrl_no_memory(ctx);
 	}
-	code = dmrl_nl_call(ctx, msg, NULL, NULL);
+	code = dmrl_call_plain(ctx, msg, sys->uuid, DM_REPLICA_A_ADAPTER_CODE,
+			       DM_REPLICA_A_ADAPTER_JOB);
 	if (code == DM_REPLICA_CODE_NOT_FOUND)
 		dmrl_hint(ctx, "replicactl network list %s shows what is set", sys->name);
 	return code;

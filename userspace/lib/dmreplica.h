@@ -386,7 +386,7 @@ struct dmreplica_system {
 	uint64_t test_bytes;
 	uint64_t test_writes;
 	uint64_t vacuum_pending;
-	bool vacuum_held;
+	uint32_t vacuum_held;		/* 1: it is, 2: as soon as its pass has ended */
 	uint64_t vacuum_rate;		/* bytes per second, DMREPLICA_UNLIMITED */
 	uint64_t home_bytes;		/* left to move home, while a job does */
 	uint64_t slots_reserved;	/* free, but for the live failover alone */
@@ -448,6 +448,9 @@ struct dmreplica_job {
 	uint32_t request;		/* enum dm_replica_job_request, 0 if none */
 	uint64_t bytes;			/* moved home so far */
 	uint64_t bytes_total;		/* of these, 0 where it is no matter of bytes */
+	bool decided;			/* its operation has been answered */
+	uint32_t answer;		/* with this code */
+	uint64_t point;			/* and this point, 0 if none */
 };
 
 /**
@@ -531,7 +534,8 @@ int dmreplica_job_wait(struct dmreplica *ctx, const struct dmreplica_system *sys
  * @id: its number.
  * @request: enum dm_replica_job_request.
  *
- * Return: 0 or a refusal: only jobs that move home take requests.
+ * Return: 0 or a refusal: only jobs that move home take requests, but that one which
+ * has not begun can be ended, whatever it is about.
  */
 int dmreplica_job_request(struct dmreplica *ctx, const struct dmreplica_system *sys, uint64_t id,
 			  uint32_t request);
@@ -546,6 +550,7 @@ int dmreplica_job_request(struct dmreplica *ctx, const struct dmreplica_system *
 #define DMREPLICA_OP_TIMEOUT		(1u << 5)
 #define DMREPLICA_OP_WAIT		(1u << 6)	/* wait for openers to let go */
 #define DMREPLICA_OP_FLATTEN		(1u << 7)	/* give up the points */
+#define DMREPLICA_OP_NO_WAIT		(1u << 8)	/* for its turn: a few seconds at most */
 
 /** struct dmreplica_op - what an operation is told, and its answer */
 struct dmreplica_op {
@@ -559,11 +564,16 @@ struct dmreplica_op {
 	uint32_t wait_ms;		/* for openers, the same */
 	uint64_t job;			/* answer: number of its job, 0 if none */
 	uint64_t point_made;		/* answer: number of the point made, 0 if unknown */
+	bool undecided;			/* answer, with DMREPLICA_OP_NO_WAIT: it waits still */
 };
 
 /*
- * Each sends one request to the kernel.  @op may be NULL.  Return: 0, 4096 with
- * @op->job set, or a refusal.  A refusal because a device is open names who
+ * Each sends one request to the kernel, and waits until it is decided: behind other
+ * operations as long as its own time limit allows.  Who dies meanwhile, or closes @ctx,
+ * takes it back, unless DMREPLICA_OP_NO_WAIT is given.
+ *
+ * @op may be NULL.  Return: 0, 4096 with @op->job set, or a refusal.  4096 with
+ * @op->undecided says only that it waits.  A refusal because a device is open names who
  * holds it in dmreplica_message().
  */
 int dmreplica_point_make(struct dmreplica *ctx, const struct dmreplica_system *sys,

@@ -32,6 +32,9 @@ void dmrl_job_parse(struct dmreplica_job *job, struct nlattr **attrs)
 	job->request = dmrl_nl_u32(A(REQUEST));
 	job->bytes = dmrl_nl_u64(A(BYTES));
 	job->bytes_total = dmrl_nl_u64(A(BYTES_TOTAL));
+	job->decided = A(ANSWER) != NULL;
+	job->answer = dmrl_nl_u32(A(ANSWER));
+	job->point = dmrl_nl_u64(A(POINT));
 }
 
 struct dump {
@@ -111,26 +114,39 @@ static int one_job_reply(void *arg, int cmd, struct nlattr **attrs)
 	return 0;
 }
 
-int dmreplica_job_find(struct dmreplica *ctx, const struct dmreplica_system *sys, uint64_t id,
-		       struct dmreplica_job *job)
+static int find(struct dmreplica *ctx, const u8 *uuid, u64 id, struct dmreplica_job *job)
 {
 	struct nl_msg *msg;
-	int code;
 
 	dmrl_clear(ctx);
 	memset(job, 0, sizeof(*job));
 	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_JOB_GET, 0);
 	if (!msg)
 		return ctx->code;
-	if (nla_put(msg, DM_REPLICA_A_JOB_SYSTEM, 16, sys->uuid) ||
+	if (nla_put(msg, DM_REPLICA_A_JOB_SYSTEM, 16, uuid) ||
 	    nla_put_u64(msg, DM_REPLICA_A_JOB_ID, id)) {
 		nlmsg_free(msg);
 		return dmrl_no_memory(ctx);
 	}
-	code = dmrl_nl_call(ctx, msg, one_job_reply, job);
+	return dmrl_nl_call(ctx, msg, one_job_reply, job);
+}
+
+int dmreplica_job_find(struct dmreplica *ctx, const struct dmreplica_system *sys, uint64_t id,
+		       struct dmreplica_job *job)
+{
+	int code = find(ctx, sys->uuid, id, job);
+
 	if (code == DM_REPLICA_CODE_NOT_FOUND)
 		dmrl_hint(ctx, "replicactl job list shows what there is");
 	return code;
+}
+
+static void pause_ms(unsigned int *ms)
+{
+	struct timespec ts = { .tv_nsec = *ms * 1000000L };
+
+	nanosleep(&ts, NULL);
+	*ms = min_t(unsigned int, *ms * 2, POLL_MAX_MS);
 }
 
 static u64 now_ms(void)
@@ -141,6 +157,69 @@ static u64 now_ms(void)
 	return (u64)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+/*
+ * The socket stays open meanwhile: the kernel takes back what nobody waits for.  A job
+ * that has left New and Starting without an answer was ended by a detach.
+ */
+int dmrl_job_decided(struct dmreplica *ctx, const u8 *uuid, u64 id, u64 *point,
+		     bool *undecided)
+{
+	unsigned int pause = POLL_MIN_MS;
+	u64 begin = now_ms();
+	struct dmreplica_job job;
+	int code;
+
+	for (;;) {
+		code = find(ctx, uuid, id, &job);
+		if (code == DM_REPLICA_CODE_NOT_FOUND)
+			return dmrl_fail(ctx, DM_REPLICA_CODE_UNKNOWN,
+					 "the system was detached while the operation waited; look at it");
+		if (code)
+			return code;
+		if (job.state > DM_REPLICA_JOB_STATE_STARTING)
+			break;
+		if (undecided && now_ms() - begin >= DMRL_TURN_MS) {
+			*undecided = true;
+			return DM_REPLICA_CODE_JOB_STARTED;
+		}
+		pause_ms(&pause);
+	}
+	code = job.decided ? job.answer : job.code;
+	if (code >= DM_REPLICA_CODE_FAILED)
+		return dmrl_fail(ctx, code, "%s", job.text);
+	*point = job.point;
+	return code;
+}
+
+struct plain {
+	int code_attr;
+	int job_attr;
+	u32 code;
+	u64 job;
+};
+
+static int plain_reply(void *arg, int cmd, struct nlattr **attrs)
+{
+	struct plain *plain = arg;
+
+	(void)cmd;
+	plain->code = dmrl_nl_u32(attrs[plain->code_attr]);
+	plain->job = dmrl_nl_u64(attrs[plain->job_attr]);
+	return 0;
+}
+
+int dmrl_call_plain(struct dmreplica *ctx, struct nl_msg *msg, const u8 *uuid, int code_attr,
+		    int job_attr)
+{
+	struct plain plain = { .code_attr = code_attr, .job_attr = job_attr };
+	int code = dmrl_nl_call(ctx, msg, plain_reply, &plain);
+	u64 point;
+
+	if (code || plain.code != DM_REPLICA_CODE_JOB_STARTED)
+		return code;
+	return dmrl_job_decided(ctx, uuid, plain.job, &point, NULL);
+}
+
 int dmreplica_job_wait(struct dmreplica *ctx, const struct dmreplica_system *sys, uint64_t id,
 		       uint32_t timeout_ms,
 		       void (*progress)(void *arg, const struct dmreplica_job *job), void *arg,
@@ -148,7 +227,6 @@ int dmreplica_job_wait(struct dmreplica *ctx, const struct dmreplica_system *sys
 {
 	u64 begin = now_ms();
 	unsigned int pause = POLL_MIN_MS;
-	struct timespec ts;
 	int code;
 
 	for (;;) {
@@ -166,10 +244,7 @@ int dmreplica_job_wait(struct dmreplica *ctx, const struct dmreplica_system *sys
 			return dmrl_hint(ctx, "it goes on: replicactl job wait %s %llu", sys->name,
 					 (unsigned long long)id);
 		}
-		ts.tv_sec = 0;
-		ts.tv_nsec = pause * 1000000L;
-		nanosleep(&ts, NULL);
-		pause = min_t(unsigned int, pause * 2, POLL_MAX_MS);
+		pause_ms(&pause);
 	}
 	if (job->state == DM_REPLICA_JOB_STATE_COMPLETED && !job->code)
 		return 0;
@@ -195,7 +270,7 @@ int dmreplica_job_request(struct dmreplica *ctx, const struct dmreplica_system *
 		nlmsg_free(msg);
 		return dmrl_no_memory(ctx);
 	}
-	code = dmrl_nl_call(ctx, msg, NULL, NULL);
+	code = dmrl_call_plain(ctx, msg, sys->uuid, DM_REPLICA_A_JOB_CODE, DM_REPLICA_A_JOB_ID);
 	if (code == DM_REPLICA_CODE_NOT_FOUND)
 		dmrl_hint(ctx, "replicactl job list %s shows what there is", sys->name);
 	else if (code == DM_REPLICA_CODE_INVALID_STATE)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 
 #include <netlink/attr.h>
 #include <netlink/msg.h>
@@ -13,16 +14,21 @@ struct answer {
 	u32 code;
 	u64 job;
 	u64 point;
+	bool undecided;
 };
 
 static int op_reply(void *arg, int cmd, struct nlattr **attrs)
 {
+	u32 state = dmrl_nl_u32(attrs[DM_REPLICA_A_OP_JOB_STATE]);
 	struct answer *answer = arg;
 
 	(void)cmd;
 	answer->code = dmrl_nl_u32(attrs[DM_REPLICA_A_OP_CODE]);
 	answer->job = dmrl_nl_u64(attrs[DM_REPLICA_A_OP_JOB]);
 	answer->point = dmrl_nl_u64(attrs[DM_REPLICA_A_OP_POINT]);
+	answer->undecided = answer->code == DM_REPLICA_CODE_JOB_STARTED &&
+			    (state == DM_REPLICA_JOB_STATE_NEW ||
+			     state == DM_REPLICA_JOB_STATE_STARTING);
 	return 0;
 }
 
@@ -48,6 +54,8 @@ static bool put_op(struct nl_msg *msg, const struct dmreplica_op *op)
 	    nla_put_u32(msg, DM_REPLICA_A_OP_TIMEOUT, op->timeout_ms))
 		return true;
 	if ((given & DMREPLICA_OP_WAIT) && nla_put_u32(msg, DM_REPLICA_A_OP_WAIT, op->wait_ms))
+		return true;
+	if ((given & DMREPLICA_OP_NO_WAIT) && nla_put_flag(msg, DM_REPLICA_A_OP_UNATTENDED))
 		return true;
 	return (given & DMREPLICA_OP_FLATTEN) && nla_put_flag(msg, DM_REPLICA_A_OP_FLATTEN);
 }
@@ -113,6 +121,7 @@ static int operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system
 		op = &none;
 	op->job = 0;
 	op->point_made = 0;
+	op->undecided = false;
 	msg = dmrl_nl_message(ctx, cmd, 0);
 	if (!msg)
 		return ctx->code;
@@ -121,6 +130,13 @@ static int operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system
 		return dmrl_no_memory(ctx);
 	}
 	code = dmrl_nl_call(ctx, msg, op_reply, &answer);
+	if (!code && answer.undecided) {
+		code = dmrl_job_decided(ctx, sys->uuid, answer.job, &answer.point,
+					op->given & DMREPLICA_OP_NO_WAIT ? &op->undecided : NULL);
+		answer.code = code;
+		if (code == DM_REPLICA_CODE_JOB_STARTED)
+			code = 0;
+	}
 	if (code == DM_REPLICA_CODE_IN_USE && cmd == DM_REPLICA_CMD_POINT_DEL)
 		dmrl_hint(ctx, "replicactl status %s shows what uses it", sys->name);
 	else if (code == DM_REPLICA_CODE_IN_USE && cmd == DM_REPLICA_CMD_FAILOVER_COMMIT)
@@ -212,7 +228,11 @@ int dmreplica_move_home(struct dmreplica *ctx, const struct dmreplica_system *sy
 
 int dmreplica_vacuum_hold(struct dmreplica *ctx, const struct dmreplica_system *sys, bool hold)
 {
+	struct timespec pause = { .tv_nsec = 10 * 1000000L };
+	char text[DMREPLICA_UUID_TEXT];
+	struct dmreplica_system now;
 	struct nl_msg *msg;
+	int code;
 
 	dmrl_clear(ctx);
 	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_VACUUM_SET, 0);
@@ -223,5 +243,13 @@ int dmreplica_vacuum_hold(struct dmreplica *ctx, const struct dmreplica_system *
 		nlmsg_free(msg);
 		return dmrl_no_memory(ctx);
 	}
-	return dmrl_nl_call(ctx, msg, NULL, NULL);
+	code = dmrl_nl_call(ctx, msg, NULL, NULL);
+	/* A pass that is under way is still to end: then nothing moves. */
+	while (!code && hold) {
+		code = dmreplica_system_attached(ctx, dmreplica_uuid_text(sys->uuid, text), &now);
+		if (code || now.vacuum_held != 2)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return code;
 }

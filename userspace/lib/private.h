@@ -193,6 +193,16 @@ u64 dmrl_nl_u64(struct nlattr *attr);
 /* system.c, job.c: from a message's attributes */
 void dmrl_system_parse(struct dmreplica_system *sys, struct nlattr **attrs);
 void dmrl_job_parse(struct dmreplica_job *job, struct nlattr **attrs);
+/*
+ * What an operation that was answered 4096, undecided, comes to.  @undecided: if not NULL,
+ * it is not waited for longer than DMRL_TURN_MS, and this is set then.  Return: its answer.
+ */
+#define DMRL_TURN_MS	5000
+int dmrl_job_decided(struct dmreplica *ctx, const u8 *uuid, u64 id, u64 *point,
+		     bool *undecided);
+/* The same for one whose answer is that it is done; @msg is sent and freed. */
+int dmrl_call_plain(struct dmreplica *ctx, struct nl_msg *msg, const u8 *uuid, int code_attr,
+		    int job_attr);
 int dmrl_system_dump(struct dmreplica *ctx, struct dmrl_list *list);
 /* Of one system, or of all if @uuid is NULL. */
 int dmrl_job_dump(struct dmreplica *ctx, const u8 *uuid, struct dmrl_list *list);

@@ -138,5 +138,6 @@ int dmreplica_settings_set(struct dmreplica *ctx, const struct dmreplica_system 
 		nlmsg_free(msg);
 		return dmrl_no_memory(ctx);
 	}
-	return dmrl_nl_call(ctx, msg, NULL, NULL);
+	return dmrl_call_plain(ctx, msg, sys->uuid, DM_REPLICA_A_SETTINGS_CODE,
+			       DM_REPLICA_A_SETTINGS_JOB);
 }

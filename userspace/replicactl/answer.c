@@ -31,6 +31,18 @@ void print_answer(int code, const struct dmreplica_op *op)
 		printf(", job %llu", (unsigned long long)op->job);
 }
 
+/* With --no-wait: it waits for its turn.  Return: true if that is all there is to say. */
+bool print_undecided(const struct dmreplica_system *sys, int code, const struct dmreplica_op *op)
+{
+	if (code != DM_REPLICA_CODE_JOB_STARTED || !op->undecided)
+		return false;
+	print_answer(code, op);
+	printf(": it has not begun, nothing is decided yet\n");
+	printf("  replicactl job wait %s %llu waits for it, replicactl job cancel %s %llu takes it back\n",
+	       sys->name, (unsigned long long)op->job, sys->name, (unsigned long long)op->job);
+	return true;
+}
+
 /* Before a request that may last: what it waits for, and what ending it does. */
 void print_waiting(const struct dmreplica_op *op)
 {
@@ -78,11 +90,15 @@ int plain_operation(struct dmreplica *ctx, const char *name, struct dmreplica_op
 	struct dmreplica_system sys;
 	int code;
 
+	if (!wait)
+		op->given |= DMREPLICA_OP_NO_WAIT;
 	code = dmreplica_system_attached(ctx, name, &sys);
 	if (!code)
 		code = run(ctx, &sys, op);
 	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
 		return refused(ctx, code);
+	if (print_undecided(&sys, code, op))
+		return 0;
 	print_answer(code, op);
 	print_state(ctx, &sys);
 	return follow_job(ctx, &sys, code, op, wait);

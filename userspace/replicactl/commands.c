@@ -3,8 +3,8 @@
 #include "replicactl.h"
 
 #define HELP_JSON	"  --json  as JSON\n"
-#define HELP_TIMEOUT	"  --timeout S  give up if the disks cannot be drained in S seconds,\n" \
-			"               10 by default, 600 at most\n"
+#define HELP_TIMEOUT	"  --timeout S  give up if other operations take longer than S seconds, or the\n" \
+			"               disks cannot be drained in S seconds; 10 by default, 600 at most\n"
 #define HELP_WAIT	"  --wait S     wait up to S seconds, 600 at most, for the devices to be\n" \
 			"               closed; Ctrl-C ends the waiting, and nothing happens;\n" \
 			"               half a second by default, 0 is not at all\n"
@@ -60,13 +60,13 @@ const struct command commands[] = {
 	{ "failover", cmd_failover, "NAME [--point POINT] [--no-wait] [--timeout S]",
 	  "bring the failover devices online at a recovery point",
 	  "  --point P    number or label of the recovery point (default: the newest)\n"
-	  "  --no-wait    do not wait for the job, if there is one\n"
+	  "  --no-wait    do not wait for the job, nor long for its turn\n"
 	  HELP_TIMEOUT },
 	{ "revert", cmd_revert, "NAME [--yes] [--wait S] [--no-wait] [--timeout S]",
 	  "throw away what was written since the failover",
 	  "  --yes        do not ask\n"
 	  HELP_WAIT
-	  "  --no-wait    do not wait for the space to be reclaimed\n"
+	  "  --no-wait    do not wait for the space to be reclaimed, nor long for its turn\n"
 	  HELP_TIMEOUT HELP_EXPECT_STATE HELP_EXPECT_WRITES
 	  "\nExamples:\n"
 	  "  replicactl revert web1\n"
@@ -74,7 +74,7 @@ const struct command commands[] = {
 	{ "commit", cmd_commit, "NAME [--yes] [--no-wait] [--timeout S]",
 	  "make the failover the machine, for good",
 	  "  --yes        do not ask\n"
-	  "  --no-wait    do not wait until everything has moved home\n"
+	  "  --no-wait    do not wait until everything is home, nor long for its turn\n"
 	  HELP_TIMEOUT HELP_EXPECT_STATE
 	  "\nAll recovery points are lost, and what replication brought after the point that\n"
 	  "was failed over to.  The guest may run on.  There is no way back.\n"
@@ -83,19 +83,19 @@ const struct command commands[] = {
 	  "  replicactl commit web1 --yes --no-wait\n" },
 	{ "move-home", cmd_move_home, "NAME [--no-wait]",
 	  "begin the move home anew that was cancelled",
-	  "  --no-wait    do not wait until everything has moved home\n"
+	  "  --no-wait    do not wait until everything is home, nor long for its turn\n"
 	  "\nA commit moves everything home as a job; after replicactl job cancel nothing\n"
 	  "moves, also after a reboot, until this is asked for.\n" },
 	{ "test-failover start", cmd_test_start, "NAME [--point POINT] [--no-wait] [--timeout S]",
 	  "bring the test devices online, beside all else",
 	  "  --point P    number or label of the recovery point (default: the newest)\n"
-	  "  --no-wait    do not wait for the job, if there is one\n"
+	  "  --no-wait    do not wait for the job, nor long for its turn\n"
 	  HELP_TIMEOUT },
 	{ "test-failover stop", cmd_test_stop, "NAME [--yes] [--wait S] [--no-wait] [--timeout S]",
 	  "throw away what was written in the test",
 	  "  --yes        do not ask\n"
 	  HELP_WAIT
-	  "  --no-wait    do not wait for the space to be reclaimed\n"
+	  "  --no-wait    do not wait for the space to be reclaimed, nor long for its turn\n"
 	  HELP_TIMEOUT HELP_EXPECT_STATE HELP_EXPECT_WRITES },
 	{ "suspend", cmd_suspend, "NAME [--timeout S]", "suspend replication",
 	  HELP_TIMEOUT

@@ -60,6 +60,7 @@ int cmd_commit(struct dmreplica *ctx, int argc, char **argv)
 			break;
 		case 'n':
 			wait = false;
+			op.given |= DMREPLICA_OP_NO_WAIT;
 			break;
 		case 't':
 			if (!parse_wait("--timeout", optarg, &op.timeout_ms, &status))
@@ -92,6 +93,8 @@ int cmd_commit(struct dmreplica *ctx, int argc, char **argv)
 	code = dmreplica_commit(ctx, &sys, &op);
 	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
 		return refused(ctx, code);
+	if (print_undecided(&sys, code, &op))
+		return 0;
 	print_answer(code, &op);
 	print_state(ctx, &sys);
 	if (code == DM_REPLICA_CODE_COMPLETED) {

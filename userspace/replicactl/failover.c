@@ -75,6 +75,7 @@ static int begin(struct dmreplica *ctx, int argc, char **argv, const struct view
 			break;
 		case 'n':
 			wait = false;
+			op.given |= DMREPLICA_OP_NO_WAIT;
 			break;
 		case 't':
 			if (!parse_wait("--timeout", optarg, &op.timeout_ms, &status))
@@ -94,6 +95,8 @@ static int begin(struct dmreplica *ctx, int argc, char **argv, const struct view
 		code = view->begin(ctx, &sys, &op);
 	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
 		return refused(ctx, code);
+	if (print_undecided(&sys, code, &op))
+		return 0;
 	print_answer(code, &op);
 	if (!dmreplica_system_attached(ctx, argv[optind], &sys)) {
 		if (view->test)
@@ -150,6 +153,7 @@ static int end(struct dmreplica *ctx, int argc, char **argv, const struct view *
 			break;
 		case 'n':
 			wait = false;
+			op.given |= DMREPLICA_OP_NO_WAIT;
 			break;
 		case 't':
 			if (!parse_wait("--timeout", optarg, &op.timeout_ms, &status))
@@ -195,10 +199,13 @@ static int end(struct dmreplica *ctx, int argc, char **argv, const struct view *
 		op.given &= ~DMREPLICA_OP_EXPECT_WRITES;
 		printf("what is written until the devices are closed is thrown away, too\n");
 	}
-	print_waiting(&op);
+	if (wait)
+		print_waiting(&op);
 	code = view->end(ctx, &sys, &op);
 	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
 		return refused(ctx, code);
+	if (print_undecided(&sys, code, &op))
+		return 0;
 	print_answer(code, &op);
 	print_state(ctx, &sys);
 	if (code == DM_REPLICA_CODE_COMPLETED) {

@@ -113,7 +113,7 @@ struct json_object *json_system(const struct dmreplica_system *sys)
 	json_add_u64(obj, "test_bytes", sys->test_bytes);
 	json_add_u64(obj, "test_writes", sys->test_writes);
 	json_add_u64(obj, "vacuum_pending", sys->vacuum_pending);
-	json_add_bool(obj, "vacuum_held", sys->vacuum_held);
+	json_add_bool(obj, "vacuum_held", sys->vacuum_held != 0);
 	json_add_rate(obj, "vacuum_rate", sys->vacuum_rate);
 	json_add_u64(obj, "home_bytes", sys->home_bytes);
 	json_add_u64(obj, "slots_reserved", sys->slots_reserved);
@@ -189,6 +189,10 @@ struct json_object *json_job(const struct dmreplica_job *job)
 		json_add_u64(obj, "code", job->code);
 		json_add_string(obj, "code_name", dmreplica_code_name(job->code));
 	}
+	if (job->decided)
+		json_add_u64(obj, "answer", job->answer);
+	if (job->point)
+		json_add_u64(obj, "point", job->point);
 	json_add_bool(obj, "cancellable", job->cancellable);
 	if (job->request) {
 		json_add_u64(obj, "request", job->request);

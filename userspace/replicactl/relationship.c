@@ -167,10 +167,16 @@ static int begin(struct dmreplica *ctx, struct dmreplica_system *sys, struct dmr
 		if (!confirm(yes, "Remove it?", &status))
 			return status;
 	}
-	print_waiting(op);
+	if (wait)
+		print_waiting(op);
 	code = dmreplica_remove(ctx, sys, op);
 	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
 		return refused(ctx, code);
+	if (print_undecided(sys, code, op)) {
+		printf("  then replicactl remove %s has to be run again, to detach it and to wipe its store\n",
+		       sys->name);
+		return 0;
+	}
 	print_answer(code, op);
 	print_state(ctx, sys);
 	return complete(ctx, sys, code, op->job, homes, wait);
@@ -253,6 +259,7 @@ int cmd_remove(struct dmreplica *ctx, int argc, char **argv)
 			break;
 		case 'n':
 			wait = false;
+			op.given |= DMREPLICA_OP_NO_WAIT;
 			break;
 		case 'w':
 			if (!parse_wait("--wait", optarg, &op.wait_ms, &status))

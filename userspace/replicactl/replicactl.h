@@ -64,6 +64,7 @@ int expect_shown(const struct dmreplica_system *sys, uint64_t writes, bool state
 void print_answer(int code, const struct dmreplica_op *op);
 void print_state(struct dmreplica *ctx, const struct dmreplica_system *sys);
 void print_waiting(const struct dmreplica_op *op);
+bool print_undecided(const struct dmreplica_system *sys, int code, const struct dmreplica_op *op);
 int follow_job(struct dmreplica *ctx, const struct dmreplica_system *sys, int code,
 	       const struct dmreplica_op *op, bool wait);
 int plain_operation(struct dmreplica *ctx, const char *name, struct dmreplica_op *op, bool wait,

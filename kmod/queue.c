@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Whose turn it is: operations wait in a queue per system, and have their turn one at a
+ * time, in a worker (R12).
+ *
+ * DOC: requests of the dead
+ *
+ * A request that has not begun can still be taken away: by its own time limit, by job
+ * cancel, and when the socket that asked is closed, unless the request says that it
+ * needs none.  From the moment its turn begins it is decided by the operation alone.
+ * Each change of phase is made under dmr_ops_lock, so either the turn begins or the
+ * request is gone, and whoever changes the phase to DMR_OP_ENDED, or has the turn,
+ * answers it.
+ *
+ * The queue may stand still for as long as a device hangs.  So nothing here but the
+ * turn itself waits for I/O or for a lock that is held over I/O.
+ */
+#include <linux/sched/mm.h>
+
+#include "operate.h"
+
+static DEFINE_SPINLOCK(dmr_ops_lock);	/* all queues; phases */
+static LIST_HEAD(dmr_ops_asked);	/* operations that a socket may take away */
+
+#define DMR_PAUSE_MS	100		/* between two looks at openers, at most */
+
+/* A turn is due in @delay jiffies at the latest. */
+static void dmr_ops_kick(struct dmr_system *sys, unsigned long delay)
+{
+	bool pending;
+
+	kref_get(&sys->ref);
+	if (delay)
+		pending = !queue_delayed_work(sys->ops_wq, &sys->ops_work, delay);
+	else
+		pending = mod_delayed_work(sys->ops_wq, &sys->ops_work, 0);
+	if (pending)
+		dmr_system_put(sys);	/* never the last one: the caller has one */
+}
+
+/* dmr_ops_lock is held. */
+static void dmr_op_enqueue(struct dmr_op *op)
+{
+	op->phase = DMR_OP_WAITING;
+	list_add_tail(&op->list, &op->sys->ops);
+	op->sys->nr_ops++;
+}
+
+/* The same; it waited. */
+static void dmr_op_dequeue(struct dmr_op *op, enum dmr_op_phase phase)
+{
+	op->phase = phase;
+	list_del_init(&op->list);
+	op->sys->nr_ops--;
+}
+
+/* Its time is over in @delay jiffies, if it waits then. */
+static void dmr_op_arm(struct dmr_op *op, unsigned long delay)
+{
+	kref_get(&op->ref);
+	if (mod_delayed_work(dmr_expire_wq, &op->expire, delay))
+		dmr_op_put(op);
+}
+
+/* It has been answered: the queue lets go of it. */
+static void dmr_op_done(struct dmr_op *op)
+{
+	spin_lock(&dmr_ops_lock);
+	op->phase = DMR_OP_ENDED;
+	list_del_init(&op->asked);
+	spin_unlock(&dmr_ops_lock);
+	if (cancel_delayed_work(&op->expire))
+		dmr_op_put(op);
+	dmr_op_put(op);
+}
+
+/* It waited and was taken out of the queue by the caller: nothing has happened. */
+static void dmr_op_give_up(struct dmr_op *op, const char *why)
+{
+	op->taken = true;
+	dmr_refuse_timeout(op, why);
+	dmr_op_end_turns(op);
+	dmr_op_done(op);
+}
+
+static void dmr_op_expire(struct work_struct *work)
+{
+	struct dmr_op *op = container_of(to_delayed_work(work), struct dmr_op, expire);
+	bool over, waits;
+
+	spin_lock(&dmr_ops_lock);
+	waits = op->phase == DMR_OP_WAITING;
+	over = waits && time_after_eq(jiffies, op->limit);
+	if (over)
+		dmr_op_dequeue(op, DMR_OP_ENDED);
+	spin_unlock(&dmr_ops_lock);
+	if (over) {
+		/* What was found at the last look stands, unless a time was asked for. */
+		if (!op->tried)
+			dmr_refuse_timeout(op, "other operations took all of its time; nothing was changed");
+		else if (op->wait_asked)
+			dmr_refuse_timeout(op, DMR_STILL_OPEN);
+		dmr_op_end_turns(op);
+		dmr_op_done(op);
+	} else if (waits) {
+		dmr_op_arm(op, 1);	/* its limit was moved */
+	}
+	dmr_op_put(op);
+}
+
+/* The first operation that is due, whose turn begins; or how long there is none. */
+static struct dmr_op *dmr_ops_take(struct dmr_system *sys, unsigned long *wait)
+{
+	unsigned long now = jiffies;
+	struct dmr_op *op, *found = NULL;
+
+	*wait = MAX_JIFFY_OFFSET;
+	spin_lock(&dmr_ops_lock);
+	list_for_each_entry(op, &sys->ops, list) {
+		if (time_after_eq(now, op->again)) {
+			found = op;
+			break;
+		}
+		*wait = min(*wait, op->again - now);
+	}
+	if (found)
+		dmr_op_dequeue(found, DMR_OP_BEGUN);
+	spin_unlock(&dmr_ops_lock);
+	return found;
+}
+
+/* It waits for openers.  Return: false if the socket that asked was closed meanwhile. */
+static bool dmr_op_wait(struct dmr_op *op)
+{
+	bool left;
+
+	dmr_job_turn(op->job, false, false);
+	op->limit = op->give_up + msecs_to_jiffies(3 * DMR_PAUSE_MS);	/* behind a last look */
+	dmr_op_arm(op, op->limit - jiffies);
+	spin_lock(&dmr_ops_lock);
+	left = op->left;
+	if (!left) {
+		op->again = jiffies + msecs_to_jiffies(op->pause);
+		op->pause = min(op->pause * 2, (unsigned int)DMR_PAUSE_MS);
+		dmr_op_enqueue(op);
+	}
+	spin_unlock(&dmr_ops_lock);
+	return !left;
+}
+
+/* One turn.  Return: false if nothing is due. */
+static bool dmr_ops_turn(struct dmr_system *sys, unsigned long *wait)
+{
+	bool again, changed = false;
+	struct dmr_op *op;
+
+	/* The lock first: what waits for it behind an attach can still be taken away. */
+	mutex_lock(&sys->op_mutex);
+	op = dmr_ops_take(sys, wait);
+	if (!op) {
+		mutex_unlock(&sys->op_mutex);
+		return false;
+	}
+	again = dmr_op_turn(op);
+	if (again) {
+		again = dmr_op_wait(op);
+		if (!again) {
+			op->taken = true;
+			dmr_refuse_timeout(op, DMR_ASKER_LEFT);
+		}
+	}
+	if (!again) {
+		changed = !op->err && op->verb != DMR_VERB_SETTLE;
+		dmr_op_end_turns(op);
+	}
+	mutex_unlock(&sys->op_mutex);
+	if (again)
+		return true;
+	/* Its I/O is not to be in the way of the answer. */
+	if (changed) {
+		dmr_vacuum_kick(sys);
+		dmr_netlink_system(sys);
+	}
+	dmr_op_done(op);
+	return true;
+}
+
+/**
+ * dmr_ops_work() - what waits has its turn
+ * @work: the system's ops_work; it holds a reference to the system.
+ *
+ * Context: worker; takes op_mutex.
+ */
+void dmr_ops_work(struct work_struct *work)
+{
+	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system, ops_work);
+	/* Reclaim must not wait for writes that wait for this operation. */
+	unsigned int noio = memalloc_noio_save();
+	unsigned long wait;
+
+	while (dmr_ops_turn(sys, &wait))
+		cond_resched();
+	if (wait != MAX_JIFFY_OFFSET)
+		dmr_ops_kick(sys, wait);
+	memalloc_noio_restore(noio);
+	dmr_system_put(sys);
+}
+
+/**
+ * dmr_op_new() - an operation to be filled in and run
+ * @sys: the system; a reference of its own is taken.
+ * @verb: which.
+ *
+ * Context: may sleep.
+ * Return: it, or NULL without memory.
+ */
+struct dmr_op *dmr_op_new(struct dmr_system *sys, enum dmr_verb verb)
+{
+	struct dmr_op *op = kzalloc(sizeof(*op), GFP_NOIO);
+
+	if (!op)
+		return NULL;
+	kref_init(&op->ref);
+	kref_get(&sys->ref);
+	op->sys = sys;
+	op->verb = verb;
+	op->expect_state = ~0ULL;
+	op->expect_writes = ~0ULL;
+	op->timeout = DMR_DRAIN_MS;
+	op->wait = DMR_WAIT_MS;
+	op->pause = 1;
+	INIT_LIST_HEAD(&op->list);
+	INIT_LIST_HEAD(&op->asked);
+	INIT_DELAYED_WORK(&op->expire, dmr_op_expire);
+	init_completion(&op->done);
+	return op;
+}
+
+static void dmr_op_release(struct kref *ref)
+{
+	struct dmr_op *op = container_of(ref, struct dmr_op, ref);
+
+	dmr_job_put(op->job);
+	dmr_system_put(op->sys);
+	kfree(op->change);
+	kfree(op);
+}
+
+/** dmr_op_put() - let go of an operation; may sleep */
+void dmr_op_put(struct dmr_op *op)
+{
+	kref_put(&op->ref, dmr_op_release);
+}
+
+static void dmr_op_make_job(struct dmr_op *op)
+{
+	if (!dmr_op_inward(op->verb))
+		op->job = dmr_job_new(op->sys, dmr_op_job_type(op->verb), dmr_op_text(op->verb));
+}
+
+/**
+ * dmr_op_queue() - run an operation that nobody waits for
+ * @op: filled in; the caller's reference goes with it.
+ *
+ * It has no time limit.  One that waits already stands for another of its kind.
+ * Context: may sleep.
+ */
+void dmr_op_queue(struct dmr_op *op)
+{
+	struct dmr_system *sys = op->sys;
+	struct dmr_op *other;
+	bool twin = false;
+
+	dmr_op_make_job(op);
+	kref_get(&sys->ref);
+	op->again = jiffies;
+	spin_lock(&dmr_ops_lock);
+	list_for_each_entry(other, &sys->ops, list)
+		twin |= dmr_op_inward(op->verb) && other->verb == op->verb;
+	if (!twin)
+		dmr_op_enqueue(op);
+	spin_unlock(&dmr_ops_lock);
+	if (twin)
+		dmr_op_put(op);
+	else
+		dmr_ops_kick(sys, 0);
+	dmr_system_put(sys);
+}
+
+/* Whoever asked has gone.  What has begun goes on (R12), but waits for openers no more. */
+static void dmr_op_leave(struct dmr_op *op)
+{
+	bool waits;
+
+	spin_lock(&dmr_ops_lock);
+	op->left = true;
+	waits = op->phase == DMR_OP_WAITING;
+	if (waits)
+		dmr_op_dequeue(op, DMR_OP_ENDED);
+	spin_unlock(&dmr_ops_lock);
+	if (waits)
+		dmr_op_give_up(op, DMR_ASKER_LEFT);
+}
+
+/**
+ * dmr_op_run() - ask for an operation, and wait a moment for its answer
+ * @op: filled in; the caller keeps its reference.
+ *
+ * A handler of generic netlink holds a lock that all families need, so it never waits
+ * for long: what has not been answered by then is found in the job.
+ *
+ * Context: may sleep, for DMR_ANSWER_MS; not with any of the system's locks held.
+ * Return: 0 and op->code is 0 or 4096; a negative errno with op->code and
+ * op->msg; 1 if that is open, and nothing of @op but its job is the caller's; -EINTR,
+ * likewise, if the caller was killed.
+ */
+int dmr_op_run(struct dmr_op *op)
+{
+	struct dmr_system *sys = op->sys;
+	unsigned long limit;
+	long left;
+
+	if (!op->timeout)
+		op->timeout = DMR_DRAIN_MS;
+	limit = msecs_to_jiffies(op->timeout);
+	if (!READ_ONCE(sys->running)) {
+		dmr_refuse(op, -ENODEV, DM_REPLICA_CODE_NOT_AVAILABLE, DMR_NOT_ATTACHED);
+		return op->err;
+	}
+	if (READ_ONCE(sys->nr_ops) >= DMR_OPS_MAX) {
+		dmr_refuse_timeout(op, "too many operations wait already; nothing was changed");
+		return op->err;
+	}
+	dmr_op_make_job(op);
+	if (!op->job) {
+		dmr_refuse_memory(op);
+		return op->err;
+	}
+	kref_get(&op->ref);		/* the queue's */
+	op->again = jiffies;
+	op->limit = jiffies + limit;
+	dmr_op_arm(op, limit);
+	spin_lock(&dmr_ops_lock);
+	if (op->portid)
+		list_add_tail(&op->asked, &dmr_ops_asked);
+	dmr_op_enqueue(op);
+	spin_unlock(&dmr_ops_lock);
+	dmr_ops_kick(sys, 0);
+
+	left = wait_for_completion_killable_timeout(&op->done, msecs_to_jiffies(DMR_ANSWER_MS));
+	if (left > 0)
+		return op->err;
+	if (!left)
+		return 1;
+	if (op->portid)
+		dmr_op_leave(op);
+	return -EINTR;
+}
+
+/**
+ * dmr_op_cancel() - take an operation away that waits
+ * @sys: its system.
+ * @job: id of its job.
+ *
+ * Context: may sleep.
+ * Return: false if no operation that waits has this job.
+ */
+bool dmr_op_cancel(struct dmr_system *sys, u64 job)
+{
+	struct dmr_op *op, *found = NULL;
+
+	spin_lock(&dmr_ops_lock);
+	list_for_each_entry(op, &sys->ops, list) {
+		if (op->job && op->job->id == job) {
+			found = op;
+			dmr_op_dequeue(op, DMR_OP_ENDED);
+			break;
+		}
+	}
+	spin_unlock(&dmr_ops_lock);
+	if (found)
+		dmr_op_give_up(found, "cancelled before it began; nothing was changed");
+	return found;
+}
+
+/**
+ * dmr_ops_socket_closed() - nobody hears the answer any more
+ * @portid: of the socket.
+ *
+ * Context: may sleep; in the process that closes it.
+ */
+void dmr_ops_socket_closed(u32 portid)
+{
+	struct dmr_op *op, *next;
+	LIST_HEAD(gone);
+
+	spin_lock(&dmr_ops_lock);
+	list_for_each_entry_safe(op, next, &dmr_ops_asked, asked) {
+		if (op->portid != portid)
+			continue;
+		op->left = true;
+		list_del_init(&op->asked);
+		if (op->phase == DMR_OP_WAITING) {
+			dmr_op_dequeue(op, DMR_OP_ENDED);
+			list_add_tail(&op->list, &gone);
+		}
+	}
+	spin_unlock(&dmr_ops_lock);
+	list_for_each_entry_safe(op, next, &gone, list) {
+		list_del_init(&op->list);
+		dmr_op_give_up(op, DMR_ASKER_LEFT);
+	}
+}
