@@ -37,6 +37,8 @@ struct sim {
 	u32 tail_record;
 	bool sb_fails;			/* superblock writes fail, and are taken back */
 	u64 commits, releases, pressed, refused, fullest;
+	u64 least;			/* free blocks of a thousand, at worst */
+	u64 turned_at;			/* percent of the new part written when the tail left the old one */
 };
 
 static struct block *at(struct sim *s, u64 number)
@@ -71,26 +73,41 @@ static void add(struct sim *s, struct dmr_log_batch *b, u32 id)
 		CHECK_EQ(s->v[id].at, blk->number);
 }
 
+/*
+ * Blocks that may be written, counted one by one: as many as follow the head until a
+ * place comes that a number in force has.  As dmr_ring_index() and struct dmr_log_room.
+ */
+static u64 count_free(const struct sim *s)
+{
+	const struct dmr_log_room *room = &s->room;
+	bool turning = room->sb_tail < room->from;
+	u64 place, in_force = turning ? room->from : room->sb_tail, n;
+
+	for (n = room->next; n - in_force < room->blocks; n++) {
+		place = (n - room->from + s->old_blocks) % room->blocks;
+		/* The old part is spoken for until the tail has left it. */
+		if (turning && place < s->old_blocks)
+			break;
+	}
+	return n - room->next;
+}
+
 static int flush(void *ctx, struct dmr_log_batch *b)
 {
 	struct sim *s = ctx;
 	struct dmr_log_room *room = &s->room;
-	u64 n, used;
 	u32 i;
 
-	/* What is free, counted anew now and then: blocks that no number in force has. */
-	if (rng_chance(&s->r, 1)) {
-		for (n = room->sb_tail, used = 0; n < room->next; n++)
-			used += n >= room->from || room->sb_tail >= room->from;
-		CHECK_EQ(dmr_log_room_free(room),
-			 (room->sb_tail < room->from ? room->fresh : room->blocks) - used);
-	}
+	if (dmr_log_room_turning(room) || rng_chance(&s->r, 1))
+		CHECK_EQ(dmr_log_room_free(room), count_free(s));
 	CHECK(b->blocks <= dmr_log_room_free(room), "a batch of %u, room for %llu", b->blocks,
 	      (unsigned long long)dmr_log_room_free(room));
 	for (i = 0; i < b->blocks; i++)
 		*at(s, b->first + i) = s->batch[i];
 	room->next += b->blocks;
 	s->fullest = max(s->fullest, (room->next - room->sb_tail) * 100 / room->blocks);
+	if (!dmr_log_room_turning(room))
+		s->least = min(s->least, dmr_log_room_free(room) * 1000 / room->blocks);
 	room->durable = room->next - 1;
 	/* No place is that of two numbers. */
 	if (dmr_log_room_turning(room)) {
@@ -124,6 +141,8 @@ static int release(void *ctx, struct dmr_log_batch *b)
 		flush(s, b);
 	if (s->sb_fails)
 		return 0;
+	if (s->room.tail >= s->room.from && dmr_log_room_turning(&s->room))
+		s->turned_at = (s->room.next - s->room.from) * 100 / s->room.fresh;
 	s->room.sb_tail = s->room.tail;
 	s->releases++;
 	check_live(s);
@@ -288,6 +307,7 @@ static void begin(struct sim *s, u64 seed, u64 slots)
 	s->room.sb_tail = 1;
 	s->room.from = 1;
 	s->room.fresh = s->room.blocks;
+	s->least = 1000;
 }
 
 /*
@@ -426,6 +446,87 @@ TEST(log_room_without_gaps)
 	}
 }
 
+/* All that the ring was made for lives, in blocks without a gap. */
+static void fill(struct sim *s)
+{
+	u32 n;
+
+	for (n = 0; n < s->nr; n++) {
+		if (s->v[n].live)
+			continue;
+		CHECK(make_room(s));
+		s->v[n].live = true;
+		s->v[n].at = 0;
+		s->nr_live++;
+		dirty(s, n);
+		if (s->nr_due == 32 * DMR_LOG_RECORDS)
+			commit(s);
+	}
+	commit(s);
+}
+
+/*
+ * Write the last @hot versions until the ring takes no more, @times times: first as far as
+ * no tail has to move, then each once more, and then there are writes in flight.  What is
+ * due fills it up to the reserve, and the tail has nothing but that to get past what was
+ * not written again.  What was in flight is flushed one by one.
+ */
+static void exhaust(struct sim *s, u32 hot, u32 times)
+{
+	u64 full = s->room.blocks * 73 / 100;
+	u32 n, i;
+
+	for (; times; times--) {
+		for (n = 0; n < 2 * s->nr && !dmr_log_room_turning(&s->room) &&
+			    s->room.next - s->room.sb_tail + 4 < full; n += i) {
+			for (i = 0; i < min(hot, 4U * DMR_LOG_RECORDS); i++)
+				dirty(s, s->nr - 1 - (n + i) % hot);
+			commit(s);
+		}
+		for (n = 0; admits(s, DMR_FIRST_MAX); n++) {
+			if (n < hot)
+				dirty(s, s->nr - hot + n);
+			else
+				s->nr_first++;
+		}
+		/* Moves that have just ended come on top. */
+		s->nr_drops += 255;
+		commit(s);
+		while (s->nr_first) {
+			s->nr_first--;
+			dirty(s, s->nr - 1 - s->nr_first % hot);
+			commit(s);
+		}
+		CHECK(make_room(s), "%u of %u live versions hot: %llu of %llu blocks free", hot,
+		      s->nr, (unsigned long long)dmr_log_room_free(&s->room),
+		      (unsigned long long)s->room.blocks);
+		check_live(s);
+	}
+}
+
+/* The ring is exhausted, again and again, and goes on each time (R7, R8). */
+TEST(log_room_exhausted)
+{
+	static const u32 slots[] = { 16, 300, 3000, 30000, 300000 };
+	u64 least = 1000, fullest = 0;
+	struct sim s;
+	u32 i, part;
+
+	for (i = 0; i < ARRAY_SIZE(slots); i++) {
+		for (part = 1; part <= 8; part++) {
+			begin(&s, i, slots[i]);
+			fill(&s);
+			exhaust(&s, s.nr * part / 8, slots[i] < 10000 ? 12 : 4);
+			least = min(least, s.least);
+			fullest = max(fullest, s.fullest);
+		}
+	}
+	unit_note("the ring was %llu %% full, and %llu of 1000 blocks were left",
+		  (unsigned long long)fullest, (unsigned long long)least);
+	/* All that writes may have, and half of the reserve. */
+	CHECK(fullest >= 90 && least <= 100);
+}
+
 static int fails(void *ctx, struct dmr_log_batch *b)
 {
 	(void)b;
@@ -485,6 +586,28 @@ static void grow(struct sim *s, u64 slots)
 	s->room.blocks = blocks;
 }
 
+/* As dmr_grow_wait_turn() does, until the tail has left the old ring. */
+static void leave_old_ring(struct sim *s)
+{
+	while (dmr_log_room_turning(&s->room)) {
+		u64 before = s->room.next, sb_tail = s->room.sb_tail;
+
+		commit(s);
+		/* An empty block lets the tail into the new ring. */
+		if (s->room.next == before && dmr_log_room_turning(&s->room)) {
+			struct dmr_log_batch b;
+
+			CHECK(s->room.durable < s->room.from || s->room.sb_tail > sb_tail,
+			      "the tail stays in the old ring");
+			dmr_log_batch_begin(&b, &s->room);
+			b.blocks = 1;
+			s->batch[0].nr = 0;
+			s->batch[0].number = b.first;
+			flush(s, &b);
+		}
+	}
+}
+
 TEST(log_room_grows)
 {
 	struct sim s;
@@ -498,23 +621,45 @@ TEST(log_room_grows)
 		while (slots < 10000) {
 			run(&s, 400, &load);
 			/* A second growth waits for the first (grow.c). */
-			while (dmr_log_room_turning(&s.room)) {
-				u64 before = s.room.next;
-
-				commit(&s);
-				/* An empty block lets the tail into the new ring. */
-				if (s.room.next == before && dmr_log_room_turning(&s.room)) {
-					struct dmr_log_batch b;
-
-					dmr_log_batch_begin(&b, &s.room);
-					b.blocks = 1;
-					s.batch[0].nr = 0;
-					s.batch[0].number = b.first;
-					flush(&s, &b);
-				}
-			}
+			leave_old_ring(&s);
 			slots *= 3;
 			grow(&s, slots);
 		}
 	}
+}
+
+/*
+ * The ring grows by as little as it can while it is exhausted, and is exhausted again:
+ * what has been added is all that there is until the tail has left the old part.  It
+ * does so soon, and by itself.
+ */
+TEST(log_room_grows_exhausted)
+{
+	u32 slots, part, i, n, turns = 0;
+	u64 latest = 0;
+	struct sim s;
+
+	for (part = 1; part <= 8; part++) {
+		slots = 1000 + 100 * part;
+		begin(&s, part, slots);
+		for (i = 0; i < 3; i++) {
+			fill(&s);
+			exhaust(&s, s.nr * part / 8, 2);
+			while (dmr_ring_need(slots) <= s.room.blocks)
+				slots += slots / 16;
+			grow(&s, slots);
+			/* A block each, which is all that a commit needs to move the tail. */
+			for (n = 0; dmr_log_room_turning(&s.room); n++) {
+				CHECK(n < s.room.fresh && make_room(&s));
+				dirty(&s, s.nr_live - 1 - n % (s.nr_live / 8));
+				commit(&s);
+			}
+			CHECK(s.turned_at <= 40, "the tail left the old ring at %llu %%",
+			      (unsigned long long)s.turned_at);
+			latest = max(latest, s.turned_at);
+			turns++;
+		}
+	}
+	CHECK_EQ(turns, 24);
+	unit_note("the tail left an old ring at %llu %% of the new part at the latest", (unsigned long long)latest);
 }
