@@ -155,12 +155,25 @@ void dmr_map_insert(struct dmr_map *map, struct dmr_version *v)
 }
 
 /**
+ * dmr_map_cut() - take out the version that a link leads to
+ * @map: the map
+ * @link: a bucket, or the next of a version in the map; the chunk's lock is held.
+ *
+ * Readers may still be on it: its memory and its slot are used again only
+ * after a grace period (R4).
+ */
+void dmr_map_cut(struct dmr_map *map, struct dmr_version **link)
+{
+	smp_store_release(link, (*link)->next);
+	atomic64_dec(&map->versions);
+}
+
+/**
  * dmr_map_unlink() - take a version out
  * @map: the map
  * @v: in the map; the chunk's lock is held.
  *
- * Readers may still be on it: its memory and its slot are used again only
- * after a grace period (R4).
+ * It looks for the link to it; see dmr_map_cut().
  */
 void dmr_map_unlink(struct dmr_map *map, struct dmr_version *v)
 {
@@ -170,8 +183,7 @@ void dmr_map_unlink(struct dmr_map *map, struct dmr_version *v)
 		p = &(*p)->next;
 	if (WARN_ON_ONCE(!*p))
 		return;
-	smp_store_release(p, v->next);
-	atomic64_dec(&map->versions);
+	dmr_map_cut(map, p);
 }
 
 /**
@@ -237,26 +249,25 @@ void dmr_version_record(const struct dmr_version *v, struct dmr_record *rec)
 }
 
 /**
- * dmr_need_point() - is there a point p with from <= p < before?
+ * dmr_need_below() - the newest point before an epoch
  * @need: the points
- * @from: lowest epoch
- * @before: one past the highest
+ * @epoch: the epoch
  *
- * Return: true if there is.
+ * Return: its epoch, or DMR_EPOCH_NONE, which is below all.
  */
-bool dmr_need_point(const struct dmr_need *need, u32 from, u32 before)
+u32 dmr_need_below(const struct dmr_need *need, u32 epoch)
 {
 	u32 lo = 0, hi = need->nr;
 
 	while (lo < hi) {
 		u32 mid = lo + (hi - lo) / 2;
 
-		if (need->epochs[mid] < from)
+		if (need->epochs[mid] < epoch)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	return lo < need->nr && need->epochs[lo] < before;
+	return lo ? need->epochs[lo - 1] : DMR_EPOCH_NONE;
 }
 
 /* Does this version's newest record already count?  What is pending hides nothing. */
@@ -266,88 +277,104 @@ static bool dmr_version_settled(const struct dmr_need *need, const struct dmr_ve
 }
 
 /**
- * dmr_version_dead() - does nobody need this version any more?
- * @map: the map
- * @need: who needs what, as durable in both superblocks
- * @v: a version in the map; its chunk's lock is held
+ * dmr_sweep_init() - get ready for a walk over versions
+ * @sw: to be filled in
+ * @need: who needs what, as durable in both superblocks; stays until the walk ends
+ */
+void dmr_sweep_init(struct dmr_sweep *sw, const struct dmr_need *need)
+{
+	memset(sw, 0, sizeof(*sw));
+	sw->need = need;
+	sw->key = ~0ULL;		/* of no chunk */
+}
+
+/**
+ * dmr_sweep_dead() - does nobody need this version any more?
+ * @sw: the walk; it comes by the versions of a chunk once, newest first
+ * @v: the next of them; its chunk's lock is held
  *
  * The rule of the design: a version of main epoch s is needed by a point p if
  * s <= p and no newer main version at or before p, with its record durable,
  * covers the block; the head is a point at infinity.  An overlay's versions
  * are needed by its own view alone.
  *
+ * Of the points from s on the oldest sees least, so it decides for all of them.
+ * It is the same point for all versions from one point to the next: there the
+ * blocks that newer ones cover add up, and behind each point they begin anew.
+ *
  * Return: true if it may be unlinked.
  */
-bool dmr_version_dead(struct dmr_map *map, const struct dmr_need *need,
-		      const struct dmr_version *v)
+bool dmr_sweep_dead(struct dmr_sweep *sw, const struct dmr_version *v)
 {
+	const struct dmr_need *need = sw->need;
 	u32 state = atomic_read(&v->state);
-	const struct dmr_version *t;
 	u64 left, data, zero;
-	u32 bound;
 
+	if (v->key != sw->key) {
+		sw->key = v->key;
+		sw->epoch = U32_MAX;
+		sw->floor = U32_MAX;
+		sw->level = 0;
+	}
+	if (dmr_epoch_is_main(need->promoted, need->dead_first, need->dead_last, v->epoch)) {
+		if (v->epoch != sw->epoch) {
+			sw->above |= sw->level;
+			sw->level = 0;
+			sw->epoch = v->epoch;
+		}
+		if (v->epoch <= sw->floor) {
+			sw->above = 0;
+			sw->floor = dmr_need_below(need, v->epoch);
+		}
+		dmr_version_masks(v, &data, &zero);
+		left = (data | zero) & ~sw->above;
+		if (dmr_version_settled(need, v))
+			sw->level |= data | zero;
+		if (left)
+			return false;
+	}
 	/* A record due or a write in flight: not yet. */
 	if (state & (DMR_V_DIRTY | DMR_V_BUSY | DMR_V_WRITERS | DMR_V_MOVING | DMR_V_DROPPED))
 		return false;
-	if (v->epoch == need->cur || v->epoch == need->next ||
-	    v->epoch == need->live || v->epoch == need->test)
-		return false;
-	if (!dmr_epoch_is_main(need->promoted, need->dead_first, need->dead_last, v->epoch))
-		return true;
-
-	dmr_version_masks(v, &data, &zero);
-	left = data | zero;
-	/*
-	 * From the next newer main version on.  The chain runs newest first, so
-	 * each step looks for the oldest version above the last one: chains are
-	 * short, and a long one is walked by the vacuum alone.
-	 */
-	bound = v->epoch;
-	while (left) {
-		const struct dmr_version *up = NULL;
-
-		for (t = dmr_map_first(map, v->key); t && t->epoch > bound; t = dmr_map_next(t))
-			if (dmr_epoch_is_main(need->promoted, need->dead_first,
-					      need->dead_last, t->epoch))
-				up = t;
-		if (!up)
-			return false;		/* the head needs it */
-		if (dmr_need_point(need, v->epoch, up->epoch))
-			return false;
-		bound = up->epoch;
-		if (dmr_version_settled(need, up)) {
-			dmr_version_masks(up, &data, &zero);
-			left &= ~(data | zero);
-		}
-	}
-	return true;
+	return v->epoch != need->cur && v->epoch != need->next &&
+	       v->epoch != need->live && v->epoch != need->test;
 }
 
 /**
- * dmr_map_sweep() - unlink what nobody needs in one bucket
+ * dmr_map_sweep() - unlink what nobody needs in one bucket, a piece at a time
  * @map: the map
+ * @sw: the walk; garbage and count grow by what is unlinked
  * @bucket: its number; the bucket's lock is held
- * @need: who needs what, as durable in both superblocks
- * @garbage: versions unlinked before, or NULL
- * @count: raised by what is unlinked
+ * @most: versions to look at; the walk goes on from there when called again
  *
- * Return: the chain of garbage, see dmr_garbage_next().
+ * The lock may be let go between two pieces: nobody else unlinks meanwhile, so the
+ * link that the walk has come to stays one of the map, and what is inserted in front
+ * of it would have hidden more, not less.
+ *
+ * Return: true if the bucket has been walked to its end.
  */
-struct dmr_version *dmr_map_sweep(struct dmr_map *map, u32 bucket, const struct dmr_need *need,
-				  struct dmr_version *garbage, u32 *count)
+bool dmr_map_sweep(struct dmr_map *map, struct dmr_sweep *sw, u32 bucket, u32 most)
 {
-	struct dmr_version *v, *next;
+	struct dmr_version *v;
 
-	for (v = map->buckets[bucket]; v; v = next) {
-		next = v->next;
-		if (!dmr_version_dead(map, need, v))
-			continue;
-		dmr_map_unlink(map, v);
-		v->dirty.next = garbage ? &garbage->dirty : NULL;
-		garbage = v;
-		(*count)++;
+	if (!sw->at) {
+		sw->at = &map->buckets[bucket];
+		sw->key = ~0ULL;
 	}
-	return garbage;
+	while ((v = READ_ONCE(*sw->at))) {
+		if (!most--)
+			return false;
+		if (!dmr_sweep_dead(sw, v)) {
+			sw->at = &v->next;
+			continue;
+		}
+		dmr_map_cut(map, sw->at);
+		v->dirty.next = sw->garbage ? &sw->garbage->dirty : NULL;
+		sw->garbage = v;
+		sw->count++;
+	}
+	sw->at = NULL;
+	return true;
 }
 
 /**

@@ -110,6 +110,7 @@ spinlock_t *dmr_map_lock(struct dmr_map *map, u64 key);
 struct dmr_version *dmr_map_first(struct dmr_map *map, u64 key);
 struct dmr_version *dmr_map_find(struct dmr_map *map, u64 key, u32 epoch);
 void dmr_map_insert(struct dmr_map *map, struct dmr_version *v);
+void dmr_map_cut(struct dmr_map *map, struct dmr_version **link);
 void dmr_map_unlink(struct dmr_map *map, struct dmr_version *v);
 u32 dmr_map_resolve(struct dmr_map *map, const struct dmr_view *view, u64 key,
 		    u32 first, u32 count, struct dmr_source *src);
@@ -180,7 +181,7 @@ void dmr_version_record(const struct dmr_version *v, struct dmr_record *rec);
 /* Which versions nobody needs any more. */
 
 /**
- * struct dmr_need - who needs what, for dmr_version_dead()
+ * struct dmr_need - who needs what, for dmr_sweep_dead()
  * @epochs: epochs of the points, rising.
  * @nr: how many.
  * @cur: the epoch that head writes go to.
@@ -206,12 +207,36 @@ struct dmr_need {
 	u32 durable;
 };
 
-bool dmr_need_point(const struct dmr_need *need, u32 from, u32 before);
-bool dmr_version_dead(struct dmr_map *map, const struct dmr_need *need,
-		      const struct dmr_version *v);
+u32 dmr_need_below(const struct dmr_need *need, u32 epoch);
 
-struct dmr_version *dmr_map_sweep(struct dmr_map *map, u32 bucket, const struct dmr_need *need,
-				  struct dmr_version *garbage, u32 *count);
+/**
+ * struct dmr_sweep - a walk that looks for versions nobody needs any more
+ * @need: who needs what.
+ * @garbage: versions unlinked so far, see dmr_garbage_next().
+ * @count: how many.
+ * @at: link to the next version; NULL: begin a bucket.
+ * @key: chunk of the last version, and what the newer ones of the chunk hide:
+ * @above: blocks that settled main versions of newer epochs have, up to the point that
+ *	decides.
+ * @level: the same of those of @epoch.
+ * @epoch: of the last main version.
+ * @floor: the next older point: at or below it, another one decides.
+ */
+struct dmr_sweep {
+	const struct dmr_need *need;
+	struct dmr_version *garbage;
+	u32 count;
+	struct dmr_version **at;
+	u64 key;
+	u64 above;
+	u64 level;
+	u32 epoch;
+	u32 floor;
+};
+
+void dmr_sweep_init(struct dmr_sweep *sw, const struct dmr_need *need);
+bool dmr_sweep_dead(struct dmr_sweep *sw, const struct dmr_version *v);
+bool dmr_map_sweep(struct dmr_map *map, struct dmr_sweep *sw, u32 bucket, u32 most);
 
 /* Garbage is chained through the node that a clean version does not use. */
 static inline struct dmr_version *dmr_garbage_next(struct dmr_version *v)

@@ -80,6 +80,9 @@ u32 unit_scale(void);
 /* Memory that a failed CHECK() gives back: freed when the test ends. */
 void *unit_alloc(size_t size);
 
+/* Count loads of shared memory from here on; more than @max fail the test, 0 ends it. */
+void unit_loads(u64 max);
+
 /* Superblocks */
 
 struct dmr_sb *unit_sb(void);			/* a plain valid one: 8 MiB, two disks, a point */
