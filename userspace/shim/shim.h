@@ -234,6 +234,12 @@ static inline u32 hash_32(u32 val, unsigned int bits)
 	return (val * (u32)GOLDEN_RATIO_32) >> (32 - bits);
 }
 
+/* Always the same: what a test finds can be had again. */
+static inline u64 get_random_u64(void)
+{
+	return 0x9e3779b97f4a7c15ULL;
+}
+
 /*
  * For tests: loads of shared memory are counted, so that work can be bounded
  * without a clock; the one that makes it dmr_shim_loads_max is reported.
