@@ -41,6 +41,8 @@ int dmr_map_init(struct dmr_map *map, u64 max_versions, mempool_t *pool)
 	for (i = 0; i < locks; i++)
 		spin_lock_init(&map->locks[i]);
 	map->bucket_bits = bits;
+	map->seed = get_random_u64() | 1;
+	map->held = DMR_KEY_NONE;
 	map->lock_mask = locks - 1;
 	map->pool = pool;
 	map->max_versions = max_versions;
@@ -81,7 +83,7 @@ void dmr_map_exit(struct dmr_map *map)
  */
 u32 dmr_map_bucket(const struct dmr_map *map, u64 key)
 {
-	return hash_64(key, map->bucket_bits);
+	return dmr_map_mix(map, key) >> (64 - map->bucket_bits);
 }
 
 /**
@@ -114,6 +116,22 @@ struct dmr_version *dmr_map_first(struct dmr_map *map, u64 key)
 }
 
 /**
+ * dmr_map_link() - the link to a chunk's newest version
+ * @map: the map
+ * @key: dmr_key() of the chunk, whose lock is held
+ *
+ * Return: it; it leads to no version of the chunk if there is none.
+ */
+struct dmr_version **dmr_map_link(struct dmr_map *map, u64 key)
+{
+	struct dmr_version **p = &map->buckets[dmr_map_bucket(map, key)];
+
+	while (*p && (*p)->key != key)
+		p = &(*p)->next;
+	return p;
+}
+
+/**
  * dmr_map_find() - the version that writes of an epoch go to
  * @map: the map
  * @key: dmr_key() of the chunk
@@ -143,10 +161,8 @@ struct dmr_version *dmr_map_find(struct dmr_map *map, u64 key, u32 epoch)
  */
 void dmr_map_insert(struct dmr_map *map, struct dmr_version *v)
 {
-	struct dmr_version **p = &map->buckets[dmr_map_bucket(map, v->key)];
+	struct dmr_version **p = dmr_map_link(map, v->key);
 
-	while (*p && (*p)->key != v->key)
-		p = &(*p)->next;
 	while (*p && (*p)->key == v->key && (*p)->epoch > v->epoch)
 		p = &(*p)->next;
 	v->next = *p;
@@ -173,7 +189,7 @@ void dmr_map_cut(struct dmr_map *map, struct dmr_version **link)
  * @map: the map
  * @v: in the map; the chunk's lock is held.
  *
- * It looks for the link to it; see dmr_map_cut().
+ * It walks down to it from the bucket; see dmr_map_cut().
  */
 void dmr_map_unlink(struct dmr_map *map, struct dmr_version *v)
 {
@@ -285,7 +301,7 @@ void dmr_sweep_init(struct dmr_sweep *sw, const struct dmr_need *need)
 {
 	memset(sw, 0, sizeof(*sw));
 	sw->need = need;
-	sw->key = ~0ULL;		/* of no chunk */
+	sw->key = DMR_KEY_NONE;
 }
 
 /**
@@ -359,7 +375,7 @@ bool dmr_map_sweep(struct dmr_map *map, struct dmr_sweep *sw, u32 bucket, u32 mo
 
 	if (!sw->at) {
 		sw->at = &map->buckets[bucket];
-		sw->key = ~0ULL;
+		sw->key = DMR_KEY_NONE;
 	}
 	while ((v = READ_ONCE(*sw->at))) {
 		if (!most--)
@@ -375,117 +391,4 @@ bool dmr_map_sweep(struct dmr_map *map, struct dmr_sweep *sw, u32 bucket, u32 mo
 	}
 	sw->at = NULL;
 	return true;
-}
-
-/**
- * dmr_rebuild_init() - get ready to rebuild a map from the log
- * @rb: to be filled in
- * @map: an empty map
- * @sb: the superblock in force
- *
- * Return: 0 or -ENOMEM.
- */
-int dmr_rebuild_init(struct dmr_rebuild *rb, struct dmr_map *map, const struct dmr_sb *sb)
-{
-	memset(rb, 0, sizeof(*rb));
-	rb->map = map;
-	rb->sb = sb;
-	/*
-	 * R13: a version that was superseded is taken out of memory, not out of
-	 * the log, so until the tail has passed there may be more of them here,
-	 * those of zeroes above all, which no slot limits.  The vacuum sorts it out.
-	 */
-	rb->max_versions = max_t(u64, map->max_versions, dmr_ring_blocks(sb) * DMR_LOG_RECORDS);
-	rb->owners = kvcalloc(sb->slot_end, sizeof(*rb->owners), GFP_KERNEL | __GFP_NOWARN);
-	return rb->owners ? 0 : -ENOMEM;
-}
-
-void dmr_rebuild_exit(struct dmr_rebuild *rb)
-{
-	kvfree(rb->owners);
-	rb->owners = NULL;
-}
-
-static void dmr_rebuild_forget(struct dmr_rebuild *rb, struct dmr_version *v)
-{
-	if (v->slot != DMR_SLOT_NONE && rb->owners[v->slot] == v)
-		rb->owners[v->slot] = NULL;
-	dmr_map_unlink(rb->map, v);
-	mempool_free(v, rb->map->pool);
-}
-
-static void dmr_rebuild_drop(struct dmr_rebuild *rb, const struct dmr_record *rec)
-{
-	const struct dmr_sb *sb = rb->sb;
-	struct dmr_version *v, *next;
-	u64 mask = rec->data | rec->zero;
-
-	for (v = dmr_map_first(rb->map, dmr_key(rec->disk, rec->chunk)); v; v = next) {
-		next = dmr_map_next(v);
-		if (v->epoch > rec->epoch ||
-		    !dmr_epoch_is_main(sb->promoted, sb->dead_first, sb->dead_last, v->epoch))
-			continue;
-		v->data &= ~mask;
-		v->zero &= ~mask;
-		if (!(v->data | v->zero))
-			dmr_rebuild_forget(rb, v);
-	}
-}
-
-/**
- * dmr_rebuild_record() - apply one record of the log, in log order
- * @rb: the rebuild
- * @rec: a valid record (dmr_record_validate())
- * @number: number of its log block
- *
- * R13: a slot belongs to the last record that names it, also when that record
- * is of a dead epoch; a moved-home record kills what is older in its blocks.
- *
- * Return: 0, -ENOMEM, or -ENOSPC if there are more versions than the ring has records.
- */
-int dmr_rebuild_record(struct dmr_rebuild *rb, const struct dmr_record *rec, u64 number)
-{
-	const struct dmr_sb *sb = rb->sb;
-	u64 key = dmr_key(rec->disk, rec->chunk);
-	bool main = dmr_epoch_is_main(sb->promoted, sb->dead_first, sb->dead_last, rec->epoch);
-	struct dmr_version *v, *owner;
-
-	rb->records++;
-	if (rec->type == DMR_RECORD_DROP) {
-		dmr_rebuild_drop(rb, rec);
-		return 0;
-	}
-
-	v = dmr_map_find(rb->map, key, rec->epoch);
-	if (rec->slot != DMR_SLOT_NONE_40) {
-		owner = rb->owners[rec->slot];
-		if (owner && owner != v)
-			dmr_rebuild_forget(rb, owner);
-	}
-	if (!main && rec->epoch != sb->live.epoch && rec->epoch != sb->test.epoch) {
-		rb->skipped++;
-		return 0;
-	}
-	if (!v) {
-		if (atomic64_read(&rb->map->versions) >= (s64)rb->max_versions)
-			return -ENOSPC;
-		/* Not from the reserve, which waits for what nobody gives back. */
-		v = dmr_pool_alloc(rb->map->pool);
-		if (!v)
-			return -ENOMEM;
-		memset(v, 0, sizeof(*v));
-		v->key = key;
-		v->epoch = rec->epoch;
-		v->slot = DMR_SLOT_NONE;
-		dmr_map_insert(rb->map, v);
-	}
-	if (v->slot != DMR_SLOT_NONE && v->slot != rec->slot && rb->owners[v->slot] == v)
-		rb->owners[v->slot] = NULL;
-	v->slot = rec->slot == DMR_SLOT_NONE_40 ? DMR_SLOT_NONE : rec->slot;
-	if (v->slot != DMR_SLOT_NONE)
-		rb->owners[v->slot] = v;
-	v->data = rec->data;
-	v->zero = rec->zero;
-	v->log = number;
-	return 0;
 }

@@ -182,7 +182,7 @@ static void chain(unsigned int points, unsigned int epochs, const char *order)
 	for (i = 0; i < all; i++) {
 		log_record(s, DMR_RECORD_VERSION,
 			   DMR_EPOCH_FIRST + 2 * (*order == 'f' ? all - 1 - i : i),
-			   1ULL << i % (*order == 'd' ? each - 1 : each));
+			   1ULL << i % epochs % (*order == 'd' ? each - 1 : each));
 		if (*order == 'd')
 			log_record(s, DMR_RECORD_DROP, DMR_EPOCH_FIRST + 2 * (all - 1),
 				   1ULL << (each - 1));

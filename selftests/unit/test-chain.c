@@ -4,7 +4,7 @@
  * proportion to its length, whatever a store holds.  Steps are counted as loads
  * of shared memory.
  */
-#include "map.h"
+#include "rebuild.h"
 #include "unit.h"
 
 #define POINTS_MAX	512
@@ -113,7 +113,103 @@ TEST(chain_sweep_hostile)
 	chain_steps(512, 64);
 }
 
-/* Who needs a version, block by block and point by point, from the words of the design. */
+/* A store may choose its chunks: they must not all meet in one bucket. */
+TEST(chain_buckets)
+{
+	struct chain *c = chain_new(8192);
+	u32 *load = unit_alloc(sizeof(*load) << c->map.bucket_bits), most = 0, b;
+	u64 chunk;
+
+	for (chunk = 0; chunk < 1 << 24; chunk++)
+		if (!hash_64(chunk, c->map.bucket_bits))
+			load[dmr_map_bucket(&c->map, chunk)]++;
+	for (b = 0; b < 1U << c->map.bucket_bits; b++)
+		most = max(most, load[b]);
+	CHECK(most < 16, "%u in a bucket", most);
+	/* Nor may those of a disk that is written in order. */
+	memset(load, 0, sizeof(*load) << c->map.bucket_bits);
+	for (chunk = 0; chunk < 8192; chunk++)
+		load[dmr_map_bucket(&c->map, dmr_key(3, chunk))]++;
+	for (most = 0, b = 0; b < 1U << c->map.bucket_bits; b++)
+		most = max(most, load[b]);
+	CHECK(most < 16, "%u in a bucket", most);
+	chain_free(c);
+}
+
+/* Replay of a hostile log takes steps in proportion to its records, in whatever order. */
+#define RECORDS	20000
+
+enum rebuild_order { RISING, FALLING, SLOTS, DROPS };
+
+static void rebuild_steps(enum rebuild_order order)
+{
+	struct chain *c = chain_new(1000);
+	struct dmr_sb *sb = unit_sb();
+	struct dmr_version *v, *n;
+	struct dmr_rebuild rb;
+	u32 i, nr = 0;
+
+	CHECK_EQ(dmr_rebuild_init(&rb, &c->map, sb), 0);
+	rb.max_versions = RECORDS;
+	unit_loads(LOADS * RECORDS * 4);
+	for (i = 0; i < RECORDS; i++) {
+		struct dmr_record rec = {
+			.type = DMR_RECORD_VERSION,
+			.chunk = 7,
+			.epoch = 2 * (order == FALLING ? RECORDS - i : i + 1),
+			.slot = DMR_SLOT_NONE_40,
+			.zero = 1,
+		};
+
+		/* A slot that goes from one version to another, far down in the chain. */
+		if (order == SLOTS) {
+			rec.slot = i % 2 ? sb->slot_first : DMR_SLOT_NONE_40;
+			rec.epoch = i % 2 ? i % 4 * 2 : 2 * (RECORDS + i);
+		}
+		/* Drops that leave a block behind everywhere. */
+		if (order == DROPS && i % 2) {
+			rec.type = DMR_RECORD_DROP;
+			rec.zero = 2;
+			rec.epoch = 2 * RECORDS;
+		}
+		if (order == DROPS)
+			rec.zero |= 2;
+		CHECK_EQ(dmr_rebuild_record(&rb, &rec, i / 100), 0);
+	}
+	dmr_rebuild_exit(&rb);
+	for (v = dmr_map_first(&c->map, dmr_key(0, 7)); v; v = n, nr++) {
+		n = dmr_map_next(v);
+		CHECK(!n || n->epoch < v->epoch);
+		CHECK(order != DROPS || v->zero == 1);
+		CHECK_EQ(atomic_read(&v->state), 0);
+	}
+	unit_loads(0);
+	CHECK_EQ(nr, order == SLOTS ? RECORDS / 2 + 1 : order == DROPS ? RECORDS / 2 : RECORDS);
+	CHECK_EQ(atomic64_read(&c->map.versions), nr);
+	chain_free(c);
+}
+
+TEST(chain_rebuild_rising)
+{
+	rebuild_steps(RISING);
+}
+
+TEST(chain_rebuild_falling)
+{
+	rebuild_steps(FALLING);
+}
+
+TEST(chain_rebuild_slots)
+{
+	rebuild_steps(SLOTS);
+}
+
+TEST(chain_rebuild_drops)
+{
+	rebuild_steps(DROPS);
+}
+
+/* Is it of the history?  From the words of the design. */
 static bool naive_main(const struct dmr_need *need, u32 epoch)
 {
 	if (epoch & 1)
@@ -121,6 +217,109 @@ static bool naive_main(const struct dmr_need *need, u32 epoch)
 	return !need->dead_first || epoch < need->dead_first || epoch > need->dead_last;
 }
 
+/* The same as applying one record after the other, however long the chains get. */
+#define FEW	3
+#define MANY	300
+
+struct naive {
+	bool there;
+	u64 data, zero, slot;
+};
+
+static void naive_record(struct naive (*all)[MANY], const struct dmr_need *need,
+			 const struct dmr_record *rec, bool view)
+{
+	struct naive *n = &all[rec->chunk][rec->epoch];
+	u32 i, e;
+
+	if (rec->type == DMR_RECORD_DROP) {
+		for (e = 0; e <= rec->epoch; e++) {
+			n = &all[rec->chunk][e];
+			if (!naive_main(need, e))
+				continue;
+			n->data &= ~(rec->data | rec->zero);
+			n->zero &= ~(rec->data | rec->zero);
+			n->there &= (n->data | n->zero) != 0;
+		}
+		return;
+	}
+	for (i = 0; rec->slot != DMR_SLOT_NONE_40 && i < FEW; i++)
+		for (e = 0; e < MANY; e++)
+			if (&all[i][e] != n && all[i][e].slot == rec->slot)
+				all[i][e].there = false;
+	if (view || naive_main(need, rec->epoch))
+		*n = (struct naive) { true, rec->data, rec->zero, rec->slot };
+}
+
+TEST(chain_rebuild_random)
+{
+	u32 seed, versions = 0, i, e, ops;
+	struct rng r;
+
+	for (seed = 0; seed < 150 * unit_scale(); seed++) {
+		struct naive all[FEW][MANY] = { 0 }, *n;
+		struct chain *c = chain_new(0);
+		struct dmr_sb *sb = unit_sb();
+		u32 drops, late, count = 0;
+		struct dmr_rebuild rb;
+		struct dmr_version *v;
+
+		rng_init(&r, seed);
+		sb->promoted = rng_chance(&r, 40) ? rng_below(&r, MANY) | 1 : 0;
+		sb->dead_first = rng_chance(&r, 40) ? (rng_below(&r, MANY) + 2) & ~1ULL : 0;
+		sb->dead_last = sb->dead_first + 2 * rng_below(&r, 20);
+		sb->live.epoch = rng_chance(&r, 50) ? 5 : 0;
+		c->need = (struct dmr_need) { .promoted = sb->promoted, .dead_first = sb->dead_first,
+					      .dead_last = sb->dead_last };
+		drops = rng_chance(&r, 50) ? 1 : 20;
+		late = rng_chance(&r, 50) ? sb->slot_end - sb->slot_first : 2;
+		CHECK_EQ(dmr_rebuild_init(&rb, &c->map, sb), 0);
+		rb.max_versions = FEW * MANY;
+		/* So that all of them meet in one bucket. */
+		c->map.bucket_bits = rng_chance(&r, 50) ? 1 : c->map.bucket_bits;
+		for (ops = 0; ops < 1500; ops++) {
+			struct dmr_record rec = {
+				.type = rng_chance(&r, drops) ? DMR_RECORD_DROP : DMR_RECORD_VERSION,
+				.chunk = rng_below(&r, FEW),
+				.epoch = rng_range(&r, 2, MANY - 1),
+				.slot = DMR_SLOT_NONE_40,
+				.zero = 1ULL << rng_below(&r, 8) | 1ULL << rng_below(&r, 8),
+			};
+
+			if (rec.type == DMR_RECORD_VERSION && rng_chance(&r, 60)) {
+				rec.slot = sb->slot_first + rng_below(&r, late);
+				rec.data = rec.zero;
+				rec.zero = rng_chance(&r, 50) ? 0 : 1 << 9;
+			}
+			naive_record(all, &c->need, &rec, rec.epoch == sb->live.epoch);
+			CHECK_EQ(dmr_rebuild_record(&rb, &rec, ops / 90 + 0xfffffffb), 0);
+		}
+		dmr_rebuild_exit(&rb);
+		for (i = 0; i < FEW; i++) {
+			for (e = MANY; e--;) {
+				n = &all[i][e];
+				v = dmr_map_find(&c->map, dmr_key(0, i), e);
+				CHECK(!v == !n->there, "seed %u: chunk %u epoch %u: %d", seed, i, e,
+				      n->there);
+				count += n->there;
+				if (!v)
+					continue;
+				CHECK(v->data == n->data && v->zero == n->zero && !atomic_read(&v->state) &&
+				      v->slot == (n->slot == DMR_SLOT_NONE_40 ? DMR_SLOT_NONE : n->slot),
+				      "seed %u: chunk %u epoch %u", seed, i, e);
+			}
+			for (v = dmr_map_first(&c->map, dmr_key(0, i)); v && dmr_map_next(v);
+			     v = dmr_map_next(v))
+				CHECK(v->epoch > dmr_map_next(v)->epoch);
+		}
+		CHECK_EQ(atomic64_read(&c->map.versions), count);
+		versions += count;
+		chain_free(c);
+	}
+	CHECK(versions > 1000, "%u", versions);
+}
+
+/* Who needs a version, block by block and point by point, from the words of the design. */
 static bool naive_hides(const struct dmr_need *need, const struct dmr_version *t, u64 bit)
 {
 	return naive_main(need, t->epoch) && (t->data | t->zero) & bit &&
