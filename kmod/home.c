@@ -60,7 +60,10 @@ struct dmr_mover {
 	struct dmr_copy copy;
 	u64 errors;
 	struct dmr_move moves[DMR_MOVE_BATCH];
-	struct dmr_version *chain[DMR_MOVE_CHAIN];
+	union {
+		struct dmr_version *chain[DMR_MOVE_CHAIN];
+		struct dmr_version **links[DMR_MOVE_CHAIN];	/* to those of a chain */
+	};
 	u64 keys[DMR_MOVE_KEYS];
 	u64 bytes;			/* moved since the last pause for the rate */
 	u64 moved;			/* versions gone */
@@ -125,6 +128,8 @@ static bool dmr_move_hold(struct dmr_mover *m, u64 key)
 
 	spin_lock_irqsave(lock, flags);
 	nr = dmr_move_chain(m, key, 0, DMR_V_BUSY | DMR_V_MOVING | DMR_V_DROPPED);
+	if (nr)
+		WRITE_ONCE(sys->map.held, key);
 	for (i = 0; i < nr; i++)
 		atomic_or(DMR_V_BUSY | DMR_V_HELD, &m->chain[i]->state);
 	spin_unlock_irqrestore(lock, flags);
@@ -146,6 +151,7 @@ static void dmr_move_release(struct dmr_mover *m, u64 key, bool waited)
 	unsigned long flags;
 
 	spin_lock_irqsave(lock, flags);
+	WRITE_ONCE(sys->map.held, DMR_KEY_NONE);
 	for (v = dmr_map_first(&sys->map, key); v; v = dmr_map_next(v)) {
 		if (!(atomic_read(&v->state) & DMR_V_HELD))
 			continue;
@@ -399,18 +405,19 @@ static struct dmr_version *dmr_move_unlink(struct dmr_mover *m, struct dmr_move 
 {
 	struct dmr_system *sys = m->sys;
 	spinlock_t *lock = dmr_map_lock(&sys->map, mv->key);
-	struct dmr_version *v;
+	struct dmr_version *v, **link;
 	unsigned long flags;
 	u32 nr = 0;
 
 	spin_lock_irqsave(lock, flags);
-	for (v = dmr_map_first(&sys->map, mv->key); v; v = dmr_map_next(v))
+	for (link = dmr_map_link(&sys->map, mv->key); (v = *link) && v->key == mv->key;
+	     link = &v->next)
 		if ((atomic_read(&v->state) & DMR_V_DROPPED) && nr < DMR_MOVE_CHAIN)
-			m->chain[nr++] = v;
+			m->links[nr++] = link;
 	while (nr--) {
-		v = m->chain[nr];
+		v = *m->links[nr];
 		*waited |= atomic_read(&v->state) & DMR_V_WAITED;
-		dmr_map_unlink(&sys->map, v);
+		dmr_map_cut(&sys->map, m->links[nr]);
 		v->dirty.next = garbage ? &garbage->dirty : NULL;
 		garbage = v;
 		m->moved++;

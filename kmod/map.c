@@ -41,6 +41,8 @@ int dmr_map_init(struct dmr_map *map, u64 max_versions, mempool_t *pool)
 	for (i = 0; i < locks; i++)
 		spin_lock_init(&map->locks[i]);
 	map->bucket_bits = bits;
+	map->seed = get_random_u64() | 1;
+	map->held = DMR_KEY_NONE;
 	map->lock_mask = locks - 1;
 	map->pool = pool;
 	map->max_versions = max_versions;
@@ -81,7 +83,7 @@ void dmr_map_exit(struct dmr_map *map)
  */
 u32 dmr_map_bucket(const struct dmr_map *map, u64 key)
 {
-	return hash_64(key, map->bucket_bits);
+	return dmr_map_mix(map, key) >> (64 - map->bucket_bits);
 }
 
 /**
@@ -114,6 +116,22 @@ struct dmr_version *dmr_map_first(struct dmr_map *map, u64 key)
 }
 
 /**
+ * dmr_map_link() - the link to a chunk's newest version
+ * @map: the map
+ * @key: dmr_key() of the chunk, whose lock is held
+ *
+ * Return: it; it leads to no version of the chunk if there is none.
+ */
+struct dmr_version **dmr_map_link(struct dmr_map *map, u64 key)
+{
+	struct dmr_version **p = &map->buckets[dmr_map_bucket(map, key)];
+
+	while (*p && (*p)->key != key)
+		p = &(*p)->next;
+	return p;
+}
+
+/**
  * dmr_map_find() - the version that writes of an epoch go to
  * @map: the map
  * @key: dmr_key() of the chunk
@@ -143,10 +161,8 @@ struct dmr_version *dmr_map_find(struct dmr_map *map, u64 key, u32 epoch)
  */
 void dmr_map_insert(struct dmr_map *map, struct dmr_version *v)
 {
-	struct dmr_version **p = &map->buckets[dmr_map_bucket(map, v->key)];
+	struct dmr_version **p = dmr_map_link(map, v->key);
 
-	while (*p && (*p)->key != v->key)
-		p = &(*p)->next;
 	while (*p && (*p)->key == v->key && (*p)->epoch > v->epoch)
 		p = &(*p)->next;
 	v->next = *p;
@@ -155,12 +171,25 @@ void dmr_map_insert(struct dmr_map *map, struct dmr_version *v)
 }
 
 /**
+ * dmr_map_cut() - take out the version that a link leads to
+ * @map: the map
+ * @link: a bucket, or the next of a version in the map; the chunk's lock is held.
+ *
+ * Readers may still be on it: its memory and its slot are used again only
+ * after a grace period (R4).
+ */
+void dmr_map_cut(struct dmr_map *map, struct dmr_version **link)
+{
+	smp_store_release(link, (*link)->next);
+	atomic64_dec(&map->versions);
+}
+
+/**
  * dmr_map_unlink() - take a version out
  * @map: the map
  * @v: in the map; the chunk's lock is held.
  *
- * Readers may still be on it: its memory and its slot are used again only
- * after a grace period (R4).
+ * It walks down to it from the bucket; see dmr_map_cut().
  */
 void dmr_map_unlink(struct dmr_map *map, struct dmr_version *v)
 {
@@ -170,8 +199,7 @@ void dmr_map_unlink(struct dmr_map *map, struct dmr_version *v)
 		p = &(*p)->next;
 	if (WARN_ON_ONCE(!*p))
 		return;
-	smp_store_release(p, v->next);
-	atomic64_dec(&map->versions);
+	dmr_map_cut(map, p);
 }
 
 /**
@@ -237,26 +265,25 @@ void dmr_version_record(const struct dmr_version *v, struct dmr_record *rec)
 }
 
 /**
- * dmr_need_point() - is there a point p with from <= p < before?
+ * dmr_need_below() - the newest point before an epoch
  * @need: the points
- * @from: lowest epoch
- * @before: one past the highest
+ * @epoch: the epoch
  *
- * Return: true if there is.
+ * Return: its epoch, or DMR_EPOCH_NONE, which is below all.
  */
-bool dmr_need_point(const struct dmr_need *need, u32 from, u32 before)
+u32 dmr_need_below(const struct dmr_need *need, u32 epoch)
 {
 	u32 lo = 0, hi = need->nr;
 
 	while (lo < hi) {
 		u32 mid = lo + (hi - lo) / 2;
 
-		if (need->epochs[mid] < from)
+		if (need->epochs[mid] < epoch)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	return lo < need->nr && need->epochs[lo] < before;
+	return lo ? need->epochs[lo - 1] : DMR_EPOCH_NONE;
 }
 
 /* Does this version's newest record already count?  What is pending hides nothing. */
@@ -266,199 +293,102 @@ static bool dmr_version_settled(const struct dmr_need *need, const struct dmr_ve
 }
 
 /**
- * dmr_version_dead() - does nobody need this version any more?
- * @map: the map
- * @need: who needs what, as durable in both superblocks
- * @v: a version in the map; its chunk's lock is held
+ * dmr_sweep_init() - get ready for a walk over versions
+ * @sw: to be filled in
+ * @need: who needs what, as durable in both superblocks; stays until the walk ends
+ */
+void dmr_sweep_init(struct dmr_sweep *sw, const struct dmr_need *need)
+{
+	memset(sw, 0, sizeof(*sw));
+	sw->need = need;
+	sw->key = DMR_KEY_NONE;
+}
+
+/**
+ * dmr_sweep_dead() - does nobody need this version any more?
+ * @sw: the walk; it comes by the versions of a chunk once, newest first
+ * @v: the next of them; its chunk's lock is held
  *
  * The rule of the design: a version of main epoch s is needed by a point p if
  * s <= p and no newer main version at or before p, with its record durable,
  * covers the block; the head is a point at infinity.  An overlay's versions
  * are needed by its own view alone.
  *
+ * Of the points from s on the oldest sees least, so it decides for all of them.
+ * It is the same point for all versions from one point to the next: there the
+ * blocks that newer ones cover add up, and behind each point they begin anew.
+ *
  * Return: true if it may be unlinked.
  */
-bool dmr_version_dead(struct dmr_map *map, const struct dmr_need *need,
-		      const struct dmr_version *v)
+bool dmr_sweep_dead(struct dmr_sweep *sw, const struct dmr_version *v)
 {
+	const struct dmr_need *need = sw->need;
 	u32 state = atomic_read(&v->state);
-	const struct dmr_version *t;
 	u64 left, data, zero;
-	u32 bound;
 
+	if (v->key != sw->key) {
+		sw->key = v->key;
+		sw->epoch = U32_MAX;
+		sw->floor = U32_MAX;
+		sw->level = 0;
+	}
+	if (dmr_epoch_is_main(need->promoted, need->dead_first, need->dead_last, v->epoch)) {
+		if (v->epoch != sw->epoch) {
+			sw->above |= sw->level;
+			sw->level = 0;
+			sw->epoch = v->epoch;
+		}
+		if (v->epoch <= sw->floor) {
+			sw->above = 0;
+			sw->floor = dmr_need_below(need, v->epoch);
+		}
+		dmr_version_masks(v, &data, &zero);
+		left = (data | zero) & ~sw->above;
+		if (dmr_version_settled(need, v))
+			sw->level |= data | zero;
+		if (left)
+			return false;
+	}
 	/* A record due or a write in flight: not yet. */
 	if (state & (DMR_V_DIRTY | DMR_V_BUSY | DMR_V_WRITERS | DMR_V_MOVING | DMR_V_DROPPED))
 		return false;
-	if (v->epoch == need->cur || v->epoch == need->next ||
-	    v->epoch == need->live || v->epoch == need->test)
-		return false;
-	if (!dmr_epoch_is_main(need->promoted, need->dead_first, need->dead_last, v->epoch))
-		return true;
-
-	dmr_version_masks(v, &data, &zero);
-	left = data | zero;
-	/*
-	 * From the next newer main version on.  The chain runs newest first, so
-	 * each step looks for the oldest version above the last one: chains are
-	 * short, and a long one is walked by the vacuum alone.
-	 */
-	bound = v->epoch;
-	while (left) {
-		const struct dmr_version *up = NULL;
-
-		for (t = dmr_map_first(map, v->key); t && t->epoch > bound; t = dmr_map_next(t))
-			if (dmr_epoch_is_main(need->promoted, need->dead_first,
-					      need->dead_last, t->epoch))
-				up = t;
-		if (!up)
-			return false;		/* the head needs it */
-		if (dmr_need_point(need, v->epoch, up->epoch))
-			return false;
-		bound = up->epoch;
-		if (dmr_version_settled(need, up)) {
-			dmr_version_masks(up, &data, &zero);
-			left &= ~(data | zero);
-		}
-	}
-	return true;
+	return v->epoch != need->cur && v->epoch != need->next &&
+	       v->epoch != need->live && v->epoch != need->test;
 }
 
 /**
- * dmr_map_sweep() - unlink what nobody needs in one bucket
+ * dmr_map_sweep() - unlink what nobody needs in one bucket, a piece at a time
  * @map: the map
+ * @sw: the walk; garbage and count grow by what is unlinked
  * @bucket: its number; the bucket's lock is held
- * @need: who needs what, as durable in both superblocks
- * @garbage: versions unlinked before, or NULL
- * @count: raised by what is unlinked
+ * @most: versions to look at; the walk goes on from there when called again
  *
- * Return: the chain of garbage, see dmr_garbage_next().
+ * The lock may be let go between two pieces: nobody else unlinks meanwhile, so the
+ * link that the walk has come to stays one of the map, and what is inserted in front
+ * of it would have hidden more, not less.
+ *
+ * Return: true if the bucket has been walked to its end.
  */
-struct dmr_version *dmr_map_sweep(struct dmr_map *map, u32 bucket, const struct dmr_need *need,
-				  struct dmr_version *garbage, u32 *count)
+bool dmr_map_sweep(struct dmr_map *map, struct dmr_sweep *sw, u32 bucket, u32 most)
 {
-	struct dmr_version *v, *next;
+	struct dmr_version *v;
 
-	for (v = map->buckets[bucket]; v; v = next) {
-		next = v->next;
-		if (!dmr_version_dead(map, need, v))
+	if (!sw->at) {
+		sw->at = &map->buckets[bucket];
+		sw->key = DMR_KEY_NONE;
+	}
+	while ((v = READ_ONCE(*sw->at))) {
+		if (!most--)
+			return false;
+		if (!dmr_sweep_dead(sw, v)) {
+			sw->at = &v->next;
 			continue;
-		dmr_map_unlink(map, v);
-		v->dirty.next = garbage ? &garbage->dirty : NULL;
-		garbage = v;
-		(*count)++;
+		}
+		dmr_map_cut(map, sw->at);
+		v->dirty.next = sw->garbage ? &sw->garbage->dirty : NULL;
+		sw->garbage = v;
+		sw->count++;
 	}
-	return garbage;
-}
-
-/**
- * dmr_rebuild_init() - get ready to rebuild a map from the log
- * @rb: to be filled in
- * @map: an empty map
- * @sb: the superblock in force
- *
- * Return: 0 or -ENOMEM.
- */
-int dmr_rebuild_init(struct dmr_rebuild *rb, struct dmr_map *map, const struct dmr_sb *sb)
-{
-	memset(rb, 0, sizeof(*rb));
-	rb->map = map;
-	rb->sb = sb;
-	/*
-	 * R13: a version that was superseded is taken out of memory, not out of
-	 * the log, so until the tail has passed there may be more of them here,
-	 * those of zeroes above all, which no slot limits.  The vacuum sorts it out.
-	 */
-	rb->max_versions = max_t(u64, map->max_versions, dmr_ring_blocks(sb) * DMR_LOG_RECORDS);
-	rb->owners = kvcalloc(sb->slot_end, sizeof(*rb->owners), GFP_KERNEL | __GFP_NOWARN);
-	return rb->owners ? 0 : -ENOMEM;
-}
-
-void dmr_rebuild_exit(struct dmr_rebuild *rb)
-{
-	kvfree(rb->owners);
-	rb->owners = NULL;
-}
-
-static void dmr_rebuild_forget(struct dmr_rebuild *rb, struct dmr_version *v)
-{
-	if (v->slot != DMR_SLOT_NONE && rb->owners[v->slot] == v)
-		rb->owners[v->slot] = NULL;
-	dmr_map_unlink(rb->map, v);
-	mempool_free(v, rb->map->pool);
-}
-
-static void dmr_rebuild_drop(struct dmr_rebuild *rb, const struct dmr_record *rec)
-{
-	const struct dmr_sb *sb = rb->sb;
-	struct dmr_version *v, *next;
-	u64 mask = rec->data | rec->zero;
-
-	for (v = dmr_map_first(rb->map, dmr_key(rec->disk, rec->chunk)); v; v = next) {
-		next = dmr_map_next(v);
-		if (v->epoch > rec->epoch ||
-		    !dmr_epoch_is_main(sb->promoted, sb->dead_first, sb->dead_last, v->epoch))
-			continue;
-		v->data &= ~mask;
-		v->zero &= ~mask;
-		if (!(v->data | v->zero))
-			dmr_rebuild_forget(rb, v);
-	}
-}
-
-/**
- * dmr_rebuild_record() - apply one record of the log, in log order
- * @rb: the rebuild
- * @rec: a valid record (dmr_record_validate())
- * @number: number of its log block
- *
- * R13: a slot belongs to the last record that names it, also when that record
- * is of a dead epoch; a moved-home record kills what is older in its blocks.
- *
- * Return: 0, -ENOMEM, or -ENOSPC if there are more versions than the ring has records.
- */
-int dmr_rebuild_record(struct dmr_rebuild *rb, const struct dmr_record *rec, u64 number)
-{
-	const struct dmr_sb *sb = rb->sb;
-	u64 key = dmr_key(rec->disk, rec->chunk);
-	bool main = dmr_epoch_is_main(sb->promoted, sb->dead_first, sb->dead_last, rec->epoch);
-	struct dmr_version *v, *owner;
-
-	rb->records++;
-	if (rec->type == DMR_RECORD_DROP) {
-		dmr_rebuild_drop(rb, rec);
-		return 0;
-	}
-
-	v = dmr_map_find(rb->map, key, rec->epoch);
-	if (rec->slot != DMR_SLOT_NONE_40) {
-		owner = rb->owners[rec->slot];
-		if (owner && owner != v)
-			dmr_rebuild_forget(rb, owner);
-	}
-	if (!main && rec->epoch != sb->live.epoch && rec->epoch != sb->test.epoch) {
-		rb->skipped++;
-		return 0;
-	}
-	if (!v) {
-		if (atomic64_read(&rb->map->versions) >= (s64)rb->max_versions)
-			return -ENOSPC;
-		/* Not from the reserve, which waits for what nobody gives back. */
-		v = dmr_pool_alloc(rb->map->pool);
-		if (!v)
-			return -ENOMEM;
-		memset(v, 0, sizeof(*v));
-		v->key = key;
-		v->epoch = rec->epoch;
-		v->slot = DMR_SLOT_NONE;
-		dmr_map_insert(rb->map, v);
-	}
-	if (v->slot != DMR_SLOT_NONE && v->slot != rec->slot && rb->owners[v->slot] == v)
-		rb->owners[v->slot] = NULL;
-	v->slot = rec->slot == DMR_SLOT_NONE_40 ? DMR_SLOT_NONE : rec->slot;
-	if (v->slot != DMR_SLOT_NONE)
-		rb->owners[v->slot] = v;
-	v->data = rec->data;
-	v->zero = rec->zero;
-	v->log = number;
-	return 0;
+	sw->at = NULL;
+	return true;
 }

@@ -70,15 +70,41 @@ struct dmr_source {
 	u32 slot;
 };
 
+/**
+ * struct dmr_map - all versions of a system
+ * @buckets: chains of versions, those of one chunk side by side.
+ * @bucket_bits: log2 of how many.
+ * @lock_mask: number of locks less one; buckets share them.
+ * @locks: taken to change a chain.
+ * @seed: odd, and secret: a store may choose its chunks, but not which of them
+ *	share a bucket.
+ * @held: the chunk whose versions have DMR_V_HELD, or DMR_KEY_NONE; changed under its
+ *	lock.
+ * @pool: what versions come from.
+ * @versions: how many there are.
+ * @max_versions: how many there may be.
+ */
 struct dmr_map {
 	struct dmr_version **buckets;
-	spinlock_t *locks;
 	u32 bucket_bits;
 	u32 lock_mask;
+	spinlock_t *locks;
+	u64 seed;
+	u64 held;
 	mempool_t *pool;
 	atomic64_t versions;
 	u64 max_versions;
 };
+
+#define DMR_KEY_NONE		(~0ULL)		/* the key of no chunk */
+
+/* Spread keys over 64 bits in a way that the store cannot know. */
+static inline u64 dmr_map_mix(const struct dmr_map *map, u64 x)
+{
+	x *= GOLDEN_RATIO_64;
+	x ^= x >> 32;
+	return x * map->seed;
+}
 
 static inline u64 dmr_key(u32 disk, u64 chunk)
 {
@@ -108,8 +134,10 @@ void dmr_map_exit(struct dmr_map *map);
 u32 dmr_map_bucket(const struct dmr_map *map, u64 key);
 spinlock_t *dmr_map_lock(struct dmr_map *map, u64 key);
 struct dmr_version *dmr_map_first(struct dmr_map *map, u64 key);
+struct dmr_version **dmr_map_link(struct dmr_map *map, u64 key);
 struct dmr_version *dmr_map_find(struct dmr_map *map, u64 key, u32 epoch);
 void dmr_map_insert(struct dmr_map *map, struct dmr_version *v);
+void dmr_map_cut(struct dmr_map *map, struct dmr_version **link);
 void dmr_map_unlink(struct dmr_map *map, struct dmr_version *v);
 u32 dmr_map_resolve(struct dmr_map *map, const struct dmr_view *view, u64 key,
 		    u32 first, u32 count, struct dmr_source *src);
@@ -133,6 +161,9 @@ static inline struct dmr_version *dmr_map_held(struct dmr_map *map, u64 key)
 {
 	struct dmr_version *v;
 
+	/* One chunk at most; all others are spared the walk. */
+	if (likely(READ_ONCE(map->held) != key))
+		return NULL;
 	for (v = dmr_map_first(map, key); v; v = dmr_map_next(v))
 		if (atomic_read(&v->state) & DMR_V_HELD)
 			return v;
@@ -180,7 +211,7 @@ void dmr_version_record(const struct dmr_version *v, struct dmr_record *rec);
 /* Which versions nobody needs any more. */
 
 /**
- * struct dmr_need - who needs what, for dmr_version_dead()
+ * struct dmr_need - who needs what, for dmr_sweep_dead()
  * @epochs: epochs of the points, rising.
  * @nr: how many.
  * @cur: the epoch that head writes go to.
@@ -206,41 +237,41 @@ struct dmr_need {
 	u32 durable;
 };
 
-bool dmr_need_point(const struct dmr_need *need, u32 from, u32 before);
-bool dmr_version_dead(struct dmr_map *map, const struct dmr_need *need,
-		      const struct dmr_version *v);
+u32 dmr_need_below(const struct dmr_need *need, u32 epoch);
 
-struct dmr_version *dmr_map_sweep(struct dmr_map *map, u32 bucket, const struct dmr_need *need,
-				  struct dmr_version *garbage, u32 *count);
+/**
+ * struct dmr_sweep - a walk that looks for versions nobody needs any more
+ * @need: who needs what.
+ * @garbage: versions unlinked so far, see dmr_garbage_next().
+ * @count: how many.
+ * @at: link to the next version; NULL: begin a bucket.
+ * @key: chunk of the last version, and what the newer ones of the chunk hide:
+ * @above: blocks that settled main versions of newer epochs have, up to the point that
+ *	decides.
+ * @level: the same of those of @epoch.
+ * @epoch: of the last main version.
+ * @floor: the next older point: at or below it, another one decides.
+ */
+struct dmr_sweep {
+	const struct dmr_need *need;
+	struct dmr_version *garbage;
+	u32 count;
+	struct dmr_version **at;
+	u64 key;
+	u64 above;
+	u64 level;
+	u32 epoch;
+	u32 floor;
+};
+
+void dmr_sweep_init(struct dmr_sweep *sw, const struct dmr_need *need);
+bool dmr_sweep_dead(struct dmr_sweep *sw, const struct dmr_version *v);
+bool dmr_map_sweep(struct dmr_map *map, struct dmr_sweep *sw, u32 bucket, u32 most);
 
 /* Garbage is chained through the node that a clean version does not use. */
 static inline struct dmr_version *dmr_garbage_next(struct dmr_version *v)
 {
 	return v->dirty.next ? container_of(v->dirty.next, struct dmr_version, dirty) : NULL;
 }
-
-/* Rebuilding the map from the log. */
-
-/**
- * struct dmr_rebuild - state of a replay into a map
- * @map: the map, empty at first.
- * @sb: superblock in force.
- * @max_versions: versions there may be meanwhile.
- * @owners: slot -> version, slot_end entries.
- * @records: records seen.
- * @skipped: of those, records of dead epochs.
- */
-struct dmr_rebuild {
-	struct dmr_map *map;
-	const struct dmr_sb *sb;
-	u64 max_versions;
-	struct dmr_version **owners;
-	u64 records;
-	u64 skipped;
-};
-
-int dmr_rebuild_init(struct dmr_rebuild *rb, struct dmr_map *map, const struct dmr_sb *sb);
-int dmr_rebuild_record(struct dmr_rebuild *rb, const struct dmr_record *rec, u64 number);
-void dmr_rebuild_exit(struct dmr_rebuild *rb);
 
 #endif /* DMR_MAP_H */

@@ -21,6 +21,7 @@
 #include <linux/bitops.h>
 #include <linux/bitmap.h>
 #include <linux/hash.h>
+#include <linux/random.h>
 #include <linux/crc32c.h>
 #include <linux/atomic.h>
 #include <asm/byteorder.h>

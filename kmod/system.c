@@ -10,6 +10,7 @@
 #include <linux/sched/signal.h>
 
 #include "dmr.h"
+#include "rebuild.h"
 #include "trace.h"
 
 DEFINE_MUTEX(dmr_registry_mutex);

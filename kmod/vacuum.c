@@ -17,12 +17,16 @@
 #define DMR_PASS_AGAIN		(5 * HZ)	/* until what was in use is looked at again */
 #define DMR_MOVE_AGAIN		(HZ / 10)	/* the same while a job moves home */
 #define DMR_PASS_JOBS		8	/* running jobs that versions are counted for */
-#define DMR_SWEEP_BUCKETS	4096	/* buckets looked at between two looks at the table */
+#define DMR_SWEEP_BUCKETS	4096	/* buckets looked at in one grace section, at most */
+#define DMR_SWEEP_VERSIONS	128	/* versions looked at with interrupts off */
+#define DMR_SWEEP_NS		NSEC_PER_MSEC	/* what a grace section of the sweep takes */
 
-/* What a pass was told by the table it began under. */
+/* A pass, and what it was told by the table it began under. */
 struct dmr_pass {
 	struct dmr_need need;
+	struct dmr_sweep sweep;
 	u32 *points;
+	u32 bucket;		/* the one that the sweep has come to */
 	u64 serial;
 	u64 freed;
 	bool moved_on;		/* the table has changed: begin again */
@@ -57,47 +61,57 @@ static int dmr_pass_begin(struct dmr_system *sys, struct dmr_pass *pass)
 	if (!r)
 		r = dmr_commit_sync(sys, false);
 	pass->need.durable = READ_ONCE(sys->room.durable);
+	dmr_sweep_init(&pass->sweep, &pass->need);
 	if (r)
 		kvfree(pass->points);
 	return r;
 }
 
 /*
- * Some buckets of a pass.  A version of an epoch that the pass does not know
- * can only be in a bucket if the newer table was published before its lock was
- * taken, so looking at the table under the lock is enough.
+ * A piece of the sweep.  A version of an epoch that the pass does not know can
+ * only be in a bucket if the newer table was published before its lock was taken,
+ * so looking at the table under the lock is enough.
+ *
+ * A chunk may have thousands of versions, and a store can be made that has tens of
+ * thousands: interrupts are off for some of them at a time, and the grace section,
+ * which every operation's drain waits for, ends after a millisecond (R12).
  */
-static u32 dmr_pass_sweep(struct dmr_system *sys, struct dmr_pass *pass, u32 from, u32 end,
-			  struct dmr_version **garbage, u32 *count)
+static void dmr_pass_sweep(struct dmr_system *sys, struct dmr_pass *pass)
 {
-	u32 side = dmr_grace_enter(&sys->grace), b;
+	u32 end = min(1U << sys->map.bucket_bits, pass->bucket + DMR_SWEEP_BUCKETS);
+	u32 side = dmr_grace_enter(&sys->grace);
+	u64 until = ktime_get_ns() + DMR_SWEEP_NS;
 	unsigned long flags;
 
-	for (b = from; b < end && *count < DMR_SWEEP_BATCH; b++) {
-		spinlock_t *lock = &sys->map.locks[b & sys->map.lock_mask];
+	while (pass->bucket < end && pass->sweep.count < DMR_SWEEP_BATCH && !pass->moved_on) {
+		spinlock_t *lock = &sys->map.locks[pass->bucket & sys->map.lock_mask];
 
-		if (!READ_ONCE(sys->map.buckets[b]))
+		if (!READ_ONCE(sys->map.buckets[pass->bucket])) {
+			pass->bucket++;
 			continue;
+		}
 		spin_lock_irqsave(lock, flags);
 		if (dmr_table_get(sys)->serial != pass->serial)
 			pass->moved_on = true;
-		else
-			*garbage = dmr_map_sweep(&sys->map, b, &pass->need, *garbage, count);
+		else if (dmr_map_sweep(&sys->map, &pass->sweep, pass->bucket, DMR_SWEEP_VERSIONS))
+			pass->bucket++;
 		spin_unlock_irqrestore(lock, flags);
-		if (pass->moved_on)
+		if (need_resched() || ktime_get_ns() > until)
 			break;
 	}
 	dmr_grace_leave(&sys->grace, side);
-	return b;
 }
 
-static void dmr_pass_free(struct dmr_system *sys, struct dmr_pass *pass,
-			  struct dmr_version *garbage)
+static void dmr_pass_free(struct dmr_system *sys, struct dmr_pass *pass)
 {
+	struct dmr_version *v, *garbage = pass->sweep.garbage;
 	struct dmr_job *job, *jobs[DMR_PASS_JOBS];
-	struct dmr_version *v;
 	u32 nr = 0, i;
 
+	if (!garbage)
+		return;
+	pass->sweep.garbage = NULL;
+	pass->sweep.count = 0;
 	/* R4: nobody who could have seen them is left. */
 	dmr_grace_wait(&sys->grace, 0);
 	mutex_lock(&sys->job_mutex);
@@ -203,12 +217,11 @@ bool dmr_vacuum_may_move(struct dmr_system *sys)
 /* A pass over the whole map, unless something is against it. */
 static void dmr_vacuum_pass(struct dmr_system *sys)
 {
-	struct dmr_version *garbage = NULL;
 	struct dmr_pass pass;
-	u32 b = 0, end, count = 0;
 	bool again = false;
 	u64 errors = 0;
 	s64 moved = 0;
+	u32 end;
 	int r;
 
 	if (READ_ONCE(sys->critical))
@@ -223,20 +236,19 @@ static void dmr_vacuum_pass(struct dmr_system *sys)
 		return;
 	}
 	end = 1U << sys->map.bucket_bits;
-	while (b < end && !pass.moved_on && dmr_vacuum_may_run(sys)) {
-		b = dmr_pass_sweep(sys, &pass, b, min(end, b + DMR_SWEEP_BUCKETS), &garbage,
-				   &count);
-		if (count >= DMR_SWEEP_BATCH || (count && (b == end || pass.moved_on))) {
-			dmr_pass_free(sys, &pass, garbage);
-			garbage = NULL;
-			count = 0;
+	while (pass.bucket < end && !pass.moved_on && dmr_vacuum_may_run(sys)) {
+		dmr_pass_sweep(sys, &pass);
+		if (pass.sweep.count >= DMR_SWEEP_BATCH) {
+			dmr_pass_free(sys, &pass);
 			dmr_pass_jobs(sys, false);
 		}
 		cond_resched();
 	}
-	if (garbage)
-		dmr_pass_free(sys, &pass, garbage);
-	if (b == end && !pass.moved_on) {
+	if (pass.sweep.count) {
+		dmr_pass_free(sys, &pass);
+		dmr_pass_jobs(sys, false);
+	}
+	if (pass.bucket == end && !pass.moved_on) {
 		moved = dmr_home_move(sys, &pass.need, pass.serial, &again, &errors);
 		if (moved > 0)
 			pass.freed += moved;
@@ -249,7 +261,7 @@ static void dmr_vacuum_pass(struct dmr_system *sys)
 		queue_delayed_work(sys->ops_wq, &sys->vacuum_work, 1);
 		return;
 	}
-	if (b < end)
+	if (pass.bucket < end)
 		return;		/* held or stopped: begin again when let go */
 	dmr_pass_jobs(sys, true);
 	dmr_settle_kick(sys);
@@ -285,12 +297,14 @@ void dmr_vacuum_work(struct work_struct *work)
 	wake_up(&sys->throttle);
 }
 
-static void dmr_first_free(struct dmr_system *sys, struct dmr_version *garbage)
+static void dmr_first_free(struct dmr_system *sys, struct dmr_sweep *sw)
 {
-	struct dmr_version *v;
+	struct dmr_version *v, *garbage = sw->garbage;
 
 	if (!garbage)
 		return;
+	sw->garbage = NULL;
+	sw->count = 0;
 	/* R4: a walk that could have seen them has ended. */
 	dmr_grace_wait(&sys->grace, 0);
 	while ((v = garbage)) {
@@ -308,32 +322,31 @@ static void dmr_first_free(struct dmr_system *sys, struct dmr_version *garbage)
  *
  * A version that was superseded is taken out of memory, not out of the log: its
  * record brings it back, and with it a slot that was free.  Without this a store
- * could be full of the dead when the first write comes.
+ * could be full of the dead when the first write comes.  A process that is killed
+ * meanwhile leaves the rest to the vacuum.
  *
  * Context: may sleep; op_mutex is held.
  */
 void dmr_vacuum_first(struct dmr_system *sys)
 {
-	struct dmr_version *garbage = NULL;
 	struct dmr_table *tab = sys->table;
 	struct dmr_need need = tab->need;
-	u32 b, count = 0;
+	struct dmr_sweep sw;
+	u32 b = 0;
 
 	/* R3; if it cannot be written now the vacuum tries again. */
 	if (dmr_super_sync_copies(sys))
 		return;
 	need.durable = sys->room.durable;	/* all of it was read from the store */
-	for (b = 0; b < 1U << sys->map.bucket_bits; b++) {
-		garbage = dmr_map_sweep(&sys->map, b, &need, garbage, &count);
-		if (count >= DMR_SWEEP_BATCH) {
-			dmr_first_free(sys, garbage);
-			garbage = NULL;
-			count = 0;
-		}
-		if (!(b & 0xfff))
-			cond_resched();
+	dmr_sweep_init(&sw, &need);
+	while (b < 1U << sys->map.bucket_bits && !fatal_signal_pending(current)) {
+		if (dmr_map_sweep(&sys->map, &sw, b, DMR_SWEEP_VERSIONS))
+			b++;
+		if (sw.count >= DMR_SWEEP_BATCH)
+			dmr_first_free(sys, &sw);
+		cond_resched();
 	}
-	dmr_first_free(sys, garbage);
+	dmr_first_free(sys, &sw);
 	sys->swept = true;
 }
 

@@ -11,6 +11,7 @@
 #define CRASH_H
 
 #include "map.h"
+#include "rebuild.h"
 #include "replay.h"
 #include "slots.h"
 #include "../../uapi/dm-replica.h"

@@ -427,13 +427,14 @@ static void op_begin(struct engine *e, bool test)
 /* What nobody needs any more, by both copies. */
 static void vacuum(struct engine *e)
 {
-	u32 points[DMR_MAX_POINTS], count = 0, i;
+	u32 points[DMR_MAX_POINTS], i;
 	const struct dmr_sb *sb = e->sb;
 	struct dmr_need need = { .epochs = points, .nr = sb->nr_points, .cur = e->head_epoch,
 				 .next = sb->next_epoch, .live = sb->live.epoch,
 				 .test = sb->test.epoch, .promoted = sb->promoted,
 				 .dead_first = sb->dead_first, .dead_last = sb->dead_last };
-	struct dmr_version *g = NULL, *next;
+	struct dmr_version *g, *next;
+	struct dmr_sweep sw;
 	u64 b;
 
 	complete_all(e);
@@ -445,9 +446,10 @@ static void vacuum(struct engine *e)
 	need.durable = e->next - 1;
 	for (i = 0; i < sb->nr_points; i++)
 		points[i] = sb->points[i].epoch;
+	dmr_sweep_init(&sw, &need);
 	for (b = 0; b < 1ULL << e->map.bucket_bits; b++)
-		g = dmr_map_sweep(&e->map, b, &need, g, &count);
-	for (; g; g = next) {
+		dmr_map_sweep(&e->map, &sw, b, U32_MAX);
+	for (g = sw.garbage; g; g = next) {
 		next = dmr_garbage_next(g);
 		if (g->slot != DMR_SLOT_NONE)
 			dmr_slots_free(&e->slots, g->slot);

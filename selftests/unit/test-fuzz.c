@@ -6,7 +6,7 @@
  */
 #include <time.h>
 
-#include "map.h"
+#include "rebuild.h"
 #include "slots.h"
 #include "unit.h"
 

@@ -21,6 +21,8 @@ struct chunk {
 
 static struct chunk *chunks;
 
+__thread u64 dmr_shim_loads, dmr_shim_loads_max;
+
 void unit_register(struct unit_test *test)
 {
 	*tests_end = test;
@@ -48,6 +50,17 @@ void unit_note(const char *fmt, ...)
 	vprintf(fmt, ap);
 	va_end(ap);
 	printf("\n");
+}
+
+void dmr_shim_loads_over(void)
+{
+	unit_fail(__FILE__, __LINE__, "loads are few", " %llu, and no end", dmr_shim_loads);
+}
+
+void unit_loads(u64 max)
+{
+	dmr_shim_loads = 0;
+	dmr_shim_loads_max = max;
 }
 
 void *unit_alloc(size_t size)
@@ -495,6 +508,7 @@ int main(int argc, char **argv)
 			continue;
 		n++;
 		dmr_shim_warnings = 0;
+		unit_loads(0);
 		begin = now();
 		if (setjmp(failed)) {
 			printf("not ok %d %s\n", n, t->name);

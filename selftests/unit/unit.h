@@ -80,6 +80,9 @@ u64 unit_scale(u64 n);
 /* Memory that a failed CHECK() gives back: freed when the test ends. */
 void *unit_alloc(size_t size);
 
+/* Count loads of shared memory from here on; more than @max fail the test, 0 ends it. */
+void unit_loads(u64 max);
+
 /* Superblocks */
 
 struct dmr_sb *unit_sb(void);			/* a plain valid one: 8 MiB, two disks, a point */

@@ -2,10 +2,15 @@
 /*
  * The check of a store.  It builds the map from the log by itself, not with
  * the module's map code, so that each of the two checks the other.
+ *
+ * A store may hold millions of records of one chunk, in any order, and keys of its
+ * choice: each record takes a few steps, and what has to be looked at chunk by chunk is
+ * sorted once, at the end.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 
 #include "private.h"
 
@@ -25,9 +30,12 @@ struct version {
 	u64 zero;
 	u64 chunk;
 	u64 slot;
+	u64 record;		/* its last record: the how manieth of the log */
+	u64 needed;		/* blocks that somebody needs: check_chunk() */
 	u32 epoch;
-	u32 next;		/* older one of the same chunk */
+	u32 group;		/* number of its chunk */
 	u8 disk;
+	bool drop;		/* no version: a moved-home record */
 	bool displaced;		/* its slot was given to another version since */
 	u32 taker;		/* by which one */
 };
@@ -38,14 +46,30 @@ struct check {
 	struct dmrl_list versions;
 	struct dmrl_list epochs;
 	struct dmrl_list findings;
-	struct hash chunks;	/* disk and chunk -> newest version */
+	struct hash chunks;	/* disk and chunk -> number of the chunk */
+	struct hash index;	/* that number and an epoch -> version */
 	struct hash slots;	/* slot -> version that holds it */
+	struct hash uses;	/* epoch -> its place in the list of epochs */
+	u32 groups;
 	bool no_memory;
 };
 
+/* Odd, and not known to the store, which chooses the keys. */
+static u64 hash_seed(void)
+{
+	static u64 seed;
+
+	if (!seed) {
+		memcpy(&seed, (const void *)getauxval(AT_RANDOM), sizeof(seed));
+		seed |= 1;
+	}
+	return seed;
+}
+
 static size_t hash_find(const struct hash *h, u64 key)
 {
-	size_t i = (key * GOLDEN_RATIO_64) >> 20;
+	u64 mix = key * GOLDEN_RATIO_64;
+	size_t i = ((mix ^ mix >> 32) * hash_seed()) >> 20;
 
 	for (i &= h->room - 1; h->keys[i] != ~0ULL && h->keys[i] != key; i = (i + 1) & (h->room - 1))
 		;
@@ -94,14 +118,10 @@ static u32 *hash_slot(struct hash *h, u64 key)
 	return &h->values[i];
 }
 
-static u32 hash_get(const struct hash *h, u64 key)
+static void hash_free(struct hash *h)
 {
-	size_t i;
-
-	if (!h->room)
-		return NO_INDEX;
-	i = hash_find(h, key);
-	return h->keys[i] == ~0ULL ? NO_INDEX : h->values[i];
+	free(h->keys);
+	free(h->values);
 }
 
 static void DMRL_PRINTF(5, 6) finding(struct check *c, enum dmreplica_severity severity,
@@ -175,65 +195,70 @@ static void take_slot(struct check *c, u64 slot, u32 index)
 	*owner = index;
 }
 
-static void apply_version(struct check *c, const struct dmr_record *rec)
+/* Return: a new version, or a moved-home record; NULL: no memory. */
+static struct version *new_version(struct check *c, const struct dmr_record *rec, u32 group)
 {
-	u32 *head = hash_slot(&c->chunks, chunk_key(rec->disk, rec->chunk));
-	u32 index, *owner;
+	struct version *v = c->versions.nr < NO_INDEX - 1 ? dmrl_list_add(&c->versions) : NULL;
+
+	if (!v) {
+		c->no_memory = true;
+		return NULL;
+	}
+	v->disk = rec->disk;
+	v->chunk = rec->chunk;
+	v->group = group;
+	v->epoch = rec->epoch;
+	v->slot = DMR_SLOT_NONE_40;
+	v->record = c->report->records;
+	return v;
+}
+
+static void apply_version(struct check *c, const struct dmr_record *rec, u32 group)
+{
+	u32 *place = hash_slot(&c->index, (u64)group << 32 | rec->epoch), *owner;
 	struct version *v;
 
-	if (!head) {
+	if (!place) {
 		c->no_memory = true;
 		return;
 	}
-	for (index = *head; index != NO_INDEX; index = version_at(c, index)->next)
-		if (version_at(c, index)->epoch == rec->epoch)
-			break;
-	if (index == NO_INDEX) {
-		v = dmrl_list_add(&c->versions);
-		if (!v || c->versions.nr >= NO_INDEX) {
-			c->no_memory = true;
+	if (*place == NO_INDEX) {
+		v = new_version(c, rec, group);
+		if (!v)
 			return;
-		}
-		index = c->versions.nr - 1;
-		v->disk = rec->disk;
-		v->chunk = rec->chunk;
-		v->epoch = rec->epoch;
-		v->next = *head;
-		*head = index;
+		*place = c->versions.nr - 1;
 	} else {
-		v = version_at(c, index);
+		v = version_at(c, *place);
 		if (v->slot != rec->slot && v->slot != DMR_SLOT_NONE_40) {
 			owner = hash_slot(&c->slots, v->slot);
-			if (owner && *owner == index)
+			if (owner && *owner == *place)
 				*owner = NO_INDEX;
 		}
 	}
 	v->slot = rec->slot;
 	v->data = rec->data;
 	v->zero = rec->zero;
+	v->record = c->report->records;
 	v->displaced = false;
-	take_slot(c, rec->slot, index);
+	take_slot(c, rec->slot, *place);
 }
 
-static void apply_drop(struct check *c, const struct dmr_record *rec)
+/* It is applied when all is read: apply_drops(). */
+static void note_drop(struct check *c, const struct dmr_record *rec, u32 group)
 {
-	u32 index = hash_get(&c->chunks, chunk_key(rec->disk, rec->chunk));
-	u64 mask = rec->data | rec->zero;
-	struct version *v;
+	struct version *v = new_version(c, rec, group);
 
-	for (; index != NO_INDEX; index = v->next) {
-		v = version_at(c, index);
-		if (v->epoch > rec->epoch || !is_main(c->sb, v->epoch))
-			continue;
-		v->data &= ~mask;
-		v->zero &= ~mask;
-	}
+	if (!v)
+		return;
+	v->drop = true;
+	v->data = rec->data | rec->zero;
 }
 
 static void check_record(void *arg, const struct dmr_record *rec, uint64_t number)
 {
 	struct check *c = arg;
 	const char *fault = dmr_record_validate(c->sb, rec);
+	u32 *group;
 
 	c->report->records++;
 	if (fault) {
@@ -241,67 +266,161 @@ static void check_record(void *arg, const struct dmr_record *rec, uint64_t numbe
 			"impossible record: %s", fault);
 		return;
 	}
+	group = hash_slot(&c->chunks, chunk_key(rec->disk, rec->chunk));
+	if (!group) {
+		c->no_memory = true;
+		return;
+	}
+	if (*group == NO_INDEX)
+		*group = c->groups++;
 	if (is_dead(c->sb, rec->epoch))
 		c->report->dead_records++;
 	if (rec->type == DMR_RECORD_DROP) {
 		c->report->drop_records++;
-		apply_drop(c, rec);
+		note_drop(c, rec, *group);
 	} else {
 		c->report->version_records++;
-		apply_version(c, rec);
+		apply_version(c, rec, *group);
 	}
+}
+
+static int compare_records(const void *a, const void *b)
+{
+	const struct version *x = *(const struct version *const *)a;
+	const struct version *y = *(const struct version *const *)b;
+
+	if (x->group != y->group)
+		return x->group < y->group ? -1 : 1;
+	return x->record > y->record ? -1 : x->record < y->record;
+}
+
+static int compare_versions(const void *a, const void *b)
+{
+	const struct version *x = *(const struct version *const *)a;
+	const struct version *y = *(const struct version *const *)b;
+
+	if (x->group != y->group)
+		return x->group < y->group ? -1 : 1;
+	return x->epoch > y->epoch ? -1 : x->epoch < y->epoch;
 }
 
 /*
- * Blocks of a main version that a reader at main epoch @at takes from it: those
- * that no newer main version at or before @at covers.
+ * A moved-home record takes blocks from what is older in the log and of no newer main
+ * epoch.  One chunk, last record first.
  */
-static u64 seen_at(struct check *c, u32 head, const struct version *v, u32 at)
+static void apply_drops(struct check *c, struct version **v, size_t nr)
 {
-	u64 mask = v->data | v->zero;
-	const struct version *n;
-	u32 index;
+	u32 upto[64] = { 0 }, b;
+	u64 left;
+	size_t i;
 
-	if (v->epoch > at)
-		return 0;
-	for (index = head; index != NO_INDEX && mask; index = n->next) {
-		n = version_at(c, index);
-		if (n->epoch > v->epoch && n->epoch <= at && is_main(c->sb, n->epoch))
-			mask &= ~(n->data | n->zero);
+	for (i = 0; i < nr; i++) {
+		bool main = is_main(c->sb, v[i]->epoch);
+
+		for (left = v[i]->data | v[i]->zero; left; left &= left - 1) {
+			b = __ffs64(left);
+			if (v[i]->drop) {
+				upto[b] = max(upto[b], v[i]->epoch);
+			} else if (main && v[i]->epoch <= upto[b]) {
+				v[i]->data &= ~(1ULL << b);
+				v[i]->zero &= ~(1ULL << b);
+			}
+		}
 	}
-	return mask;
 }
 
-/* Blocks of this version that somebody needs (see "Who needs a version"). */
-static u64 needed(struct check *c, const struct version *v)
+/* The oldest point from an epoch on; with none the head, a point at infinity. */
+static u32 point_from(const struct dmr_sb *sb, u32 epoch)
 {
-	u32 head = hash_get(&c->chunks, chunk_key(v->disk, v->chunk));
-	u64 mask;
-	u32 i;
+	u32 lo = 0, hi = sb->nr_points, mid;
 
-	if (is_dead(c->sb, v->epoch))
-		return 0;
-	if (!is_main(c->sb, v->epoch))
-		return v->data | v->zero;
-	mask = seen_at(c, head, v, ~0u);
-	for (i = 0; i < c->sb->nr_points; i++)
-		mask |= seen_at(c, head, v, c->sb->points[i].epoch);
-	return mask;
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		if (sb->points[mid].epoch < epoch)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < sb->nr_points ? sb->points[lo].epoch : ~0u;
+}
+
+/*
+ * Blocks that somebody needs (see "Who needs a version"): of a main version those that
+ * no newer one has, as the oldest point from its epoch on sees it: younger points and the
+ * head see more.  One chunk, newest epoch first.
+ */
+static void check_chunk(struct check *c, struct version **v, size_t nr)
+{
+	u64 above = 0;
+	u32 point = 0;
+	size_t i;
+
+	for (i = 0; i < nr; i++) {
+		u64 mask = v[i]->data | v[i]->zero;
+
+		if (v[i]->drop || is_dead(c->sb, v[i]->epoch))
+			continue;
+		v[i]->needed = mask;
+		if (!is_main(c->sb, v[i]->epoch))
+			continue;
+		if (point != point_from(c->sb, v[i]->epoch)) {
+			point = point_from(c->sb, v[i]->epoch);
+			above = 0;
+		}
+		v[i]->needed &= ~above;
+		above |= mask;
+	}
+}
+
+/* Of all chunks, one after the other. */
+static void by_chunk(struct check *c, struct version **v,
+		     int (*compare)(const void *, const void *),
+		     void (*one)(struct check *, struct version **, size_t))
+{
+	size_t from, end;
+
+	qsort(v, c->versions.nr, sizeof(*v), compare);
+	for (from = 0; from < c->versions.nr; from = end) {
+		for (end = from + 1; end < c->versions.nr && v[end]->group == v[from]->group; end++)
+			;
+		one(c, v + from, end - from);
+	}
+}
+
+/* What is left of each version, and who needs it. */
+static void check_chunks(struct check *c)
+{
+	struct version **v;
+	size_t i;
+
+	if (!c->versions.nr || c->no_memory)
+		return;
+	v = malloc(c->versions.nr * sizeof(*v));
+	if (!v) {
+		c->no_memory = true;
+		return;
+	}
+	for (i = 0; i < c->versions.nr; i++)
+		v[i] = version_at(c, i);
+	if (c->report->drop_records)
+		by_chunk(c, v, compare_records, apply_drops);
+	by_chunk(c, v, compare_versions, check_chunk);
+	free(v);
 }
 
 static struct dmreplica_epoch_use *epoch_use(struct check *c, u32 epoch)
 {
-	struct dmreplica_epoch_use *use = c->epochs.items;
-	size_t i;
+	u32 *place = hash_slot(&c->uses, epoch);
+	struct dmreplica_epoch_use *use;
 
-	for (i = 0; i < c->epochs.nr; i++)
-		if (use[i].epoch == epoch)
-			return &use[i];
-	use = dmrl_list_add(&c->epochs);
+	if (place && *place != NO_INDEX)
+		return (struct dmreplica_epoch_use *)c->epochs.items + *place;
+	use = place ? dmrl_list_add(&c->epochs) : NULL;
 	if (!use) {
 		c->no_memory = true;
 		return NULL;
 	}
+	*place = c->epochs.nr - 1;
 	use->epoch = epoch;
 	use->role = role_of(c->sb, epoch);
 	return use;
@@ -316,8 +435,10 @@ static void check_versions(struct check *c)
 
 	for (i = 0; i < c->versions.nr && !c->no_memory; i++) {
 		v = version_at(c, i);
+		if (v->drop)
+			continue;
 		if (v->displaced) {
-			if (!(needed(c, v) & v->data))
+			if (!(v->needed & v->data))
 				continue;
 			report->duplicates++;
 			if (report->duplicates > MAX_DUPLICATES)
@@ -387,15 +508,6 @@ static void check_copies(struct check *c, const struct dmreplica_store *store)
 			"superblocks A and B describe different stores");
 }
 
-static u64 usable_slots(const struct dmr_sb *sb)
-{
-	u64 slot, usable = 0;
-
-	for (slot = sb->slot_first; slot < sb->slot_end; slot++)
-		usable += dmr_slot_usable(sb, slot);
-	return usable;
-}
-
 int dmreplica_store_check(struct dmreplica *ctx, struct dmreplica_store *store,
 			  struct dmreplica_report *report)
 {
@@ -415,7 +527,7 @@ int dmreplica_store_check(struct dmreplica *ctx, struct dmreplica_store *store,
 	check_copies(&c, store);
 	if (code)
 		goto out;
-	report->slots = usable_slots(c.sb);
+	report->slots = dmr_usable_slots(c.sb);
 	report->log_blocks = dmr_ring_blocks(c.sb);
 	report->log_tail = c.sb->log_tail;
 	if (store->bdev.bytes > c.sb->store_bytes)
@@ -428,6 +540,7 @@ int dmreplica_store_check(struct dmreplica *ctx, struct dmreplica_store *store,
 	report->log_next = next;
 	finding(&c, DMREPLICA_NOTE, ~0ULL, 0, "the end of the log is proved: blocks %llu to %llu",
 		(unsigned long long)c.sb->log_tail, (unsigned long long)next - 1);
+	check_chunks(&c);
 	check_versions(&c);
 	if (c.epochs.nr)
 		qsort(c.epochs.items, c.epochs.nr, c.epochs.size, compare_epochs);
@@ -447,10 +560,10 @@ out:
 	report->findings = c.findings.items;
 	report->nr_findings = c.findings.nr;
 	free(c.versions.items);
-	free(c.chunks.keys);
-	free(c.chunks.values);
-	free(c.slots.keys);
-	free(c.slots.values);
+	hash_free(&c.chunks);
+	hash_free(&c.index);
+	hash_free(&c.slots);
+	hash_free(&c.uses);
 	if (c.no_memory)
 		return dmrl_no_memory(ctx);
 	return code;

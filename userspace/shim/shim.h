@@ -234,10 +234,35 @@ static inline u32 hash_32(u32 val, unsigned int bits)
 	return (val * (u32)GOLDEN_RATIO_32) >> (32 - bits);
 }
 
+/* Always the same: what a test finds can be had again. */
+static inline u64 get_random_u64(void)
+{
+	return 0x9e3779b97f4a7c15ULL;
+}
+
+/*
+ * For tests: loads of shared memory are counted, so that work can be bounded
+ * without a clock; the one that makes it dmr_shim_loads_max is reported.
+ */
+#ifdef DMR_SHIM_COUNT
+extern __thread u64 dmr_shim_loads;
+extern __thread u64 dmr_shim_loads_max;	/* 0: no limit */
+
+void dmr_shim_loads_over(void);
+
+static inline void dmr_shim_count(void)
+{
+	if (++dmr_shim_loads == dmr_shim_loads_max)
+		dmr_shim_loads_over();
+}
+#else
+#define dmr_shim_count()	((void)0)
+#endif
+
 /* Memory order */
-#define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
+#define READ_ONCE(x)		(*(const volatile __typeof__(x) *)(dmr_shim_count(), &(x)))
 #define WRITE_ONCE(x, v)	(*(volatile __typeof__(x) *)&(x) = (v))
-#define smp_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
+#define smp_load_acquire(p)	(dmr_shim_count(), __atomic_load_n(p, __ATOMIC_ACQUIRE))
 #define smp_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define smp_mb()		__atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define smp_rmb()		__atomic_thread_fence(__ATOMIC_ACQUIRE)

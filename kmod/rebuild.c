@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Rebuilding the map from the log (R13).  Shared with user space.
+ *
+ * Records come in any order of epochs, since the tail writes old ones again, and a
+ * chunk may have as many of them as the ring holds.  To be done with each in a few
+ * steps, whatever the store holds:
+ *
+ * - a version is found by an index over chunk and epoch, not in its chunk's chain;
+ * - new versions go to the front of their bucket, and each bucket is put in order once,
+ *   at the end;
+ * - a bucket is searched no further than DMR_REBUILD_NEAR versions deep.  What has to
+ *   leave it farther down is marked as gone.  A moved-home record that does not get to
+ *   the end of the bucket stays there itself, as if it were a version, and is applied
+ *   at the end to what is older in the log.
+ */
+#include "rebuild.h"
+
+#define DMR_REBUILD_NEAR	64
+
+/* In a version's state until the end; above them its record's place in the log block. */
+#define DMR_REBUILD_GONE	(1u << 0)
+#define DMR_REBUILD_DROP	(1u << 1)	/* a moved-home record: not one of the map's versions */
+#define DMR_REBUILD_NTH		16
+
+/**
+ * dmr_rebuild_init() - get ready to rebuild a map from the log
+ * @rb: to be filled in
+ * @map: an empty map
+ * @sb: the superblock in force
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int dmr_rebuild_init(struct dmr_rebuild *rb, struct dmr_map *map, const struct dmr_sb *sb)
+{
+	memset(rb, 0, sizeof(*rb));
+	rb->map = map;
+	rb->sb = sb;
+	/*
+	 * R13: a version that was superseded is taken out of memory, not out of
+	 * the log, so until the tail has passed there may be more of them here,
+	 * those of zeroes above all, which no slot limits.  The vacuum sorts it out.
+	 */
+	rb->max_versions = max_t(u64, map->max_versions, dmr_ring_blocks(sb) * DMR_LOG_RECORDS);
+	rb->owners = kvcalloc(sb->slot_end, sizeof(*rb->owners), GFP_KERNEL | __GFP_NOWARN);
+	rb->index = kvcalloc(1ULL << map->bucket_bits, sizeof(*rb->index),
+			     GFP_KERNEL | __GFP_NOWARN);
+	if (rb->owners && rb->index)
+		return 0;
+	kvfree(rb->owners);
+	kvfree(rb->index);
+	rb->owners = NULL;
+	rb->index = NULL;
+	return -ENOMEM;
+}
+
+static struct llist_node **dmr_rebuild_head(struct dmr_rebuild *rb, u64 key, u32 epoch)
+{
+	const struct dmr_map *map = rb->map;
+
+	return &rb->index[dmr_map_mix(map, dmr_map_mix(map, key) + epoch) >>
+			  (64 - map->bucket_bits)];
+}
+
+static struct dmr_version *dmr_rebuild_find(struct dmr_rebuild *rb, u64 key, u32 epoch)
+{
+	struct llist_node *n;
+
+	for (n = *dmr_rebuild_head(rb, key, epoch); n; n = READ_ONCE(n->next)) {
+		struct dmr_version *v = container_of(n, struct dmr_version, dirty);
+
+		if (v->key == key && v->epoch == epoch)
+			return v;
+	}
+	return NULL;
+}
+
+/* Out of index and owners. */
+static void dmr_rebuild_unindex(struct dmr_rebuild *rb, struct dmr_version *v)
+{
+	struct llist_node **n = dmr_rebuild_head(rb, v->key, v->epoch);
+
+	if (v->slot != DMR_SLOT_NONE && rb->owners[v->slot] == v)
+		rb->owners[v->slot] = NULL;
+	while (*n != &v->dirty)
+		n = &(*n)->next;
+	*n = v->dirty.next;
+}
+
+static void dmr_rebuild_cut(struct dmr_rebuild *rb, struct dmr_version **link)
+{
+	struct dmr_version *v = *link;
+
+	dmr_map_cut(rb->map, link);
+	mempool_free(v, rb->map->pool);
+}
+
+static void dmr_rebuild_forget(struct dmr_rebuild *rb, struct dmr_version *v)
+{
+	struct dmr_version **p = &rb->map->buckets[dmr_map_bucket(rb->map, v->key)];
+	u32 n;
+
+	dmr_rebuild_unindex(rb, v);
+	for (n = 0; n < DMR_REBUILD_NEAR && READ_ONCE(*p) != v; n++)
+		p = &(*p)->next;
+	if (*p == v)
+		dmr_rebuild_cut(rb, p);
+	else
+		atomic_add(DMR_REBUILD_GONE, &v->state);	/* once: it is in no index now */
+}
+
+/* The record's place in the log, for dmr_rebuild_later(). */
+static void dmr_rebuild_stamp(struct dmr_rebuild *rb, struct dmr_version *v, u32 flags)
+{
+	v->log = rb->number;
+	atomic_set(&v->state, rb->nth << DMR_REBUILD_NTH | flags);
+}
+
+/* A new version, at the front of its bucket. */
+static struct dmr_version *dmr_rebuild_new(struct dmr_rebuild *rb, u64 key, u32 epoch)
+{
+	struct dmr_version **p = &rb->map->buckets[dmr_map_bucket(rb->map, key)];
+	/* Not from the reserve, which waits for what nobody gives back. */
+	struct dmr_version *v = dmr_pool_alloc(rb->map->pool);
+
+	if (!v)
+		return NULL;
+	memset(v, 0, sizeof(*v));
+	v->key = key;
+	v->epoch = epoch;
+	v->slot = DMR_SLOT_NONE;
+	v->next = *p;
+	*p = v;
+	atomic64_inc(&rb->map->versions);
+	return v;
+}
+
+static bool dmr_rebuild_main(const struct dmr_rebuild *rb, u32 epoch)
+{
+	const struct dmr_sb *sb = rb->sb;
+
+	return dmr_epoch_is_main(sb->promoted, sb->dead_first, sb->dead_last, epoch);
+}
+
+/* A version loses blocks.  Return: false if it has none left. */
+static bool dmr_rebuild_clear(struct dmr_version *v, u64 mask)
+{
+	v->data &= ~mask;
+	v->zero &= ~mask;
+	return v->data | v->zero;
+}
+
+static int dmr_rebuild_drop(struct dmr_rebuild *rb, const struct dmr_record *rec)
+{
+	u64 key = dmr_key(rec->disk, rec->chunk);
+	struct dmr_version **p = &rb->map->buckets[dmr_map_bucket(rb->map, key)], *v;
+	u64 mask = rec->data | rec->zero;
+	u32 n;
+
+	for (n = 0; n < DMR_REBUILD_NEAR; n++) {
+		v = READ_ONCE(*p);
+		if (!v)
+			return 0;
+		if (v->key != key || v->epoch > rec->epoch || !dmr_rebuild_main(rb, v->epoch) ||
+		    atomic_read(&v->state) & (DMR_REBUILD_GONE | DMR_REBUILD_DROP) ||
+		    dmr_rebuild_clear(v, mask)) {
+			p = &v->next;
+			continue;
+		}
+		dmr_rebuild_unindex(rb, v);
+		dmr_rebuild_cut(rb, p);
+	}
+	v = dmr_rebuild_new(rb, key, rec->epoch);
+	if (!v)
+		return -ENOMEM;
+	v->data = mask;
+	dmr_rebuild_stamp(rb, v, DMR_REBUILD_DROP);
+	return 0;
+}
+
+/**
+ * dmr_rebuild_record() - apply one record of the log, in log order
+ * @rb: the rebuild
+ * @rec: a valid record (dmr_record_validate())
+ * @number: number of its log block
+ *
+ * R13: a slot belongs to the last record that names it, also when that record
+ * is of a dead epoch; a moved-home record kills what is older in its blocks.
+ *
+ * Return: 0, -ENOMEM, or -ENOSPC if there are more versions than the ring has records.
+ */
+int dmr_rebuild_record(struct dmr_rebuild *rb, const struct dmr_record *rec, u64 number)
+{
+	const struct dmr_sb *sb = rb->sb;
+	u64 key = dmr_key(rec->disk, rec->chunk);
+	bool main = dmr_rebuild_main(rb, rec->epoch);
+	struct dmr_version *v, *owner;
+	struct llist_node **head;
+
+	rb->records++;
+	rb->nth = number == rb->number ? rb->nth + 1 : 0;
+	rb->number = number;
+	if (rec->type == DMR_RECORD_DROP)
+		return dmr_rebuild_drop(rb, rec);
+
+	v = dmr_rebuild_find(rb, key, rec->epoch);
+	if (rec->slot != DMR_SLOT_NONE_40) {
+		owner = rb->owners[rec->slot];
+		if (owner && owner != v)
+			dmr_rebuild_forget(rb, owner);
+	}
+	if (!main && rec->epoch != sb->live.epoch && rec->epoch != sb->test.epoch) {
+		rb->skipped++;
+		return 0;
+	}
+	if (!v) {
+		if (atomic64_read(&rb->map->versions) >= (s64)rb->max_versions)
+			return -ENOSPC;
+		v = dmr_rebuild_new(rb, key, rec->epoch);
+		if (!v)
+			return -ENOMEM;
+		head = dmr_rebuild_head(rb, key, rec->epoch);
+		v->dirty.next = *head;
+		*head = &v->dirty;
+	}
+	if (v->slot != DMR_SLOT_NONE && v->slot != rec->slot && rb->owners[v->slot] == v)
+		rb->owners[v->slot] = NULL;
+	v->slot = rec->slot == DMR_SLOT_NONE_40 ? DMR_SLOT_NONE : rec->slot;
+	if (v->slot != DMR_SLOT_NONE)
+		rb->owners[v->slot] = v;
+	v->data = rec->data;
+	v->zero = rec->zero;
+	dmr_rebuild_stamp(rb, v, 0);
+	return 0;
+}
+
+typedef bool (*dmr_before_fn)(const struct dmr_version *a, const struct dmr_version *b);
+
+/* By chunk, newest epoch first: the order of the map. */
+static bool dmr_rebuild_newer(const struct dmr_version *a, const struct dmr_version *b)
+{
+	return a->key != b->key ? a->key < b->key : a->epoch > b->epoch;
+}
+
+/* By chunk, last record first.  Block numbers of one ring never differ by half of 32 bits. */
+static bool dmr_rebuild_later(const struct dmr_version *a, const struct dmr_version *b)
+{
+	if (a->key != b->key)
+		return a->key < b->key;
+	if (a->log != b->log)
+		return (s32)(a->log - b->log) > 0;
+	return (u32)atomic_read(&a->state) >> DMR_REBUILD_NTH >
+	       (u32)atomic_read(&b->state) >> DMR_REBUILD_NTH;
+}
+
+static struct dmr_version *dmr_rebuild_merge(struct dmr_version *a, struct dmr_version *b,
+					     dmr_before_fn before)
+{
+	struct dmr_version *all = NULL, **end = &all;
+
+	while (a && b) {
+		struct dmr_version **from = before(b, a) ? &b : &a;
+
+		*end = *from;
+		end = &(*end)->next;
+		*from = *end;
+	}
+	*end = a ?: b;
+	return all;
+}
+
+/* Merges runs of 1, 2, 4, ... versions. */
+static void dmr_rebuild_sort(struct dmr_version **list, dmr_before_fn before)
+{
+	struct dmr_version *runs[40] = { 0 }, *v, *next;
+	u32 i;
+
+	for (v = *list; v; v = next) {
+		next = READ_ONCE(v->next);
+		v->next = NULL;
+		for (i = 0; runs[i]; i++) {
+			v = dmr_rebuild_merge(runs[i], v, before);
+			runs[i] = NULL;
+			cond_resched();
+		}
+		runs[i] = v;
+	}
+	*list = NULL;
+	for (i = 0; i < ARRAY_SIZE(runs); i++)
+		*list = dmr_rebuild_merge(runs[i], *list, before);
+}
+
+/* Moved-home records that have stayed in a bucket: apply them, last one first. */
+static void dmr_rebuild_drops(struct dmr_rebuild *rb, struct dmr_version **p)
+{
+	u32 below[64] = { 0 }, b;	/* what goes of each block: older records up to this epoch */
+	u64 key = DMR_KEY_NONE, mask, left;
+	struct dmr_version *v;
+
+	dmr_rebuild_sort(p, dmr_rebuild_later);
+	while ((v = READ_ONCE(*p))) {
+		if (v->key != key)
+			memset(below, 0, sizeof(below));
+		key = v->key;
+		mask = 0;
+		for (left = v->data | v->zero; left; left &= left - 1) {
+			b = __ffs64(left);
+			if (atomic_read(&v->state) & DMR_REBUILD_DROP)
+				below[b] = max(below[b], v->epoch);
+			else if (v->epoch <= below[b])
+				mask |= 1ULL << b;
+		}
+		if (atomic_read(&v->state) & DMR_REBUILD_DROP ||
+		    (mask && dmr_rebuild_main(rb, v->epoch) && !dmr_rebuild_clear(v, mask)))
+			dmr_rebuild_cut(rb, p);
+		else
+			p = &v->next;
+	}
+}
+
+/* Put a bucket in order.  The index is of no use any more: it crosses buckets. */
+static void dmr_rebuild_bucket(struct dmr_rebuild *rb, struct dmr_version **bucket)
+{
+	struct dmr_version **p = bucket, *v;
+	bool drops = false;
+
+	while ((v = READ_ONCE(*p))) {
+		if (atomic_read(&v->state) & DMR_REBUILD_GONE) {
+			dmr_rebuild_cut(rb, p);
+			continue;
+		}
+		drops |= atomic_read(&v->state) & DMR_REBUILD_DROP;
+		p = &v->next;
+	}
+	if (drops)
+		dmr_rebuild_drops(rb, bucket);
+	if (*bucket && (*bucket)->next)
+		dmr_rebuild_sort(bucket, dmr_rebuild_newer);
+	for (v = *bucket; v; v = READ_ONCE(v->next)) {
+		v->dirty.next = NULL;
+		atomic_set(&v->state, 0);
+	}
+}
+
+/**
+ * dmr_rebuild_exit() - the last record has been applied
+ * @rb: the rebuild; its map is in order from now on.
+ *
+ * Context: may sleep.
+ */
+void dmr_rebuild_exit(struct dmr_rebuild *rb)
+{
+	u64 i;
+
+	for (i = 0; i < 1ULL << rb->map->bucket_bits; i++) {
+		if (rb->map->buckets[i])
+			dmr_rebuild_bucket(rb, &rb->map->buckets[i]);
+		if (!(i & 0xfff))
+			cond_resched();
+	}
+	kvfree(rb->owners);
+	kvfree(rb->index);
+	rb->owners = NULL;
+	rb->index = NULL;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Rebuilding the map from the log; see rebuild.c.
+ */
+#ifndef DMR_REBUILD_H
+#define DMR_REBUILD_H
+
+#include "map.h"
+
+/**
+ * struct dmr_rebuild - state of a replay into a map
+ * @map: the map, empty at first.
+ * @sb: superblock in force.
+ * @max_versions: versions there may be meanwhile.
+ * @owners: slot -> version, slot_end entries.
+ * @index: versions by chunk and epoch, chained through dirty; as many as buckets.
+ * @records: records seen.
+ * @skipped: of those, records of dead epochs.
+ * @number: log block of the last record.
+ * @nth: its place in there.
+ */
+struct dmr_rebuild {
+	struct dmr_map *map;
+	const struct dmr_sb *sb;
+	u64 max_versions;
+	struct dmr_version **owners;
+	struct llist_node **index;
+	u64 records;
+	u64 skipped;
+	u64 number;
+	u32 nth;
+};
+
+int dmr_rebuild_init(struct dmr_rebuild *rb, struct dmr_map *map, const struct dmr_sb *sb);
+int dmr_rebuild_record(struct dmr_rebuild *rb, const struct dmr_record *rec, u64 number);
+void dmr_rebuild_exit(struct dmr_rebuild *rb);
+
+#endif /* DMR_REBUILD_H */
