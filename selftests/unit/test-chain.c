@@ -256,7 +256,7 @@ TEST(chain_rebuild_random)
 	u32 seed, versions = 0, i, e, ops;
 	struct rng r;
 
-	for (seed = 0; seed < 150 * unit_scale(); seed++) {
+	for (seed = 0; seed < unit_scale(150); seed++) {
 		struct naive all[FEW][MANY] = { 0 }, *n;
 		struct chain *c = chain_new(0);
 		struct dmr_sb *sb = unit_sb();
@@ -402,7 +402,7 @@ TEST(chain_sweep_random)
 	u32 seed, dead = 0, alive = 0;
 	struct rng r;
 
-	for (seed = 0; seed < 400 * unit_scale(); seed++) {
+	for (seed = 0; seed < unit_scale(400); seed++) {
 		struct dmr_version *all[NAIVE_MAX], *v;
 		bool gone[NAIVE_MAX];
 		struct dmr_sweep sw;
