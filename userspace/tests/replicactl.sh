@@ -445,7 +445,7 @@ printf '#!/bin/sh\nulimit -t 20\nexec "%s" "$@"\n' "$R" >"$dir/limited"
 chmod +x "$dir/limited"
 if "${CC:-gcc}" -O2 -o "$dir/store" selftests/helper-store.c 2>"$dir/cc"; then
 	for order in rising falling drops; do
-		image big 8G
+		image big 16G
 		image h9 64M
 		rm -rf "$dir/conf2"
 		DM_REPLICA_CONFDIR=$dir/conf2 "$R" create big --store "$dir/big" --disk "vda=$dir/h9" \
