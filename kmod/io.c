@@ -481,7 +481,7 @@ static int dmr_first_join(struct dmr_io *io, struct bio *bio, u64 key, u32 epoch
 	v = dmr_map_find(&sys->map, key, epoch);
 	if (!v)
 		goto out;
-	if (atomic_read(&v->state) & DMR_V_BUSY) {
+	if (dmr_version_busy(v)) {
 		dmr_io_wait_version(io, bio, v);
 		r = DMR_TAKEN;
 		goto out;

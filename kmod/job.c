@@ -240,7 +240,7 @@ void dmr_job_end(struct dmr_job *job, u32 code, const char *text)
 				 DM_REPLICA_JOB_STATE_COMPLETED, code, text);
 	if (changed && !list_empty(&job->list)) {
 		/* Armed for an older one already, if there is one. */
-		schedule_delayed_work(&sys->job_reaper, DMR_JOB_KEEP + 1);
+		queue_delayed_work(sys->ops_wq, &sys->job_reaper, DMR_JOB_KEEP + 1);
 		dmr_job_limit(sys);
 	}
 	mutex_unlock(&sys->job_mutex);
@@ -267,7 +267,7 @@ void dmr_job_terminate(struct dmr_job *job, u32 code, const char *text)
 	mutex_lock(&sys->job_mutex);
 	changed = dmr_job_finish(job, DM_REPLICA_JOB_STATE_TERMINATED, code, text);
 	if (changed && !list_empty(&job->list)) {
-		schedule_delayed_work(&sys->job_reaper, DMR_JOB_KEEP + 1);
+		queue_delayed_work(sys->ops_wq, &sys->job_reaper, DMR_JOB_KEEP + 1);
 		dmr_job_limit(sys);
 	}
 	mutex_unlock(&sys->job_mutex);
@@ -354,7 +354,7 @@ void dmr_job_expire(struct dmr_system *sys, bool all)
 		}
 	}
 	if (wait)
-		schedule_delayed_work(&sys->job_reaper, first - now + 1);
+		queue_delayed_work(sys->ops_wq, &sys->job_reaper, first - now + 1);
 	mutex_unlock(&sys->job_mutex);
 
 	/* With the list empty nothing arms it again. */

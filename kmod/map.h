@@ -27,6 +27,7 @@
 #define DMR_V_HELD		(1u << 5)	/* with BUSY: a copy home that no write cancels (R5) */
 #define DMR_V_WRITER		(1u << 16)
 #define DMR_V_WRITERS		(~(DMR_V_WRITER - 1))
+#define DMR_V_CROWD		(0xff00u * DMR_V_WRITER)	/* no more than so many at a time */
 
 /**
  * struct dmr_version - one chunk as written in one epoch; 56 bytes
@@ -168,6 +169,22 @@ static inline struct dmr_version *dmr_map_held(struct dmr_map *map, u64 key)
 		if (atomic_read(&v->state) & DMR_V_HELD)
 			return v;
 	return NULL;
+}
+
+/**
+ * dmr_version_busy() - must a write that would be counted wait?
+ * @v: version; the chunk's lock is held.
+ *
+ * R4: the count of writers has 16 bits, and a version whose count has come back to
+ * none could be freed under them.
+ *
+ * Return: true while a read-merge-write owns the chunk, or too many are in flight.
+ */
+static inline bool dmr_version_busy(const struct dmr_version *v)
+{
+	u32 state = atomic_read(&v->state);
+
+	return state & DMR_V_BUSY || state >= DMR_V_CROWD;
 }
 
 /**

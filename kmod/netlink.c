@@ -7,12 +7,16 @@
  * A notification is built and sent with event_mutex held, so that the last one
  * that arrives tells the newest state.  Memory for it is asked for with
  * GFP_NOIO: it may be sent while an operation holds a device fenced that
- * reclaim would like to write to.
+ * reclaim would like to write to.  The commit worker sends some, and reclaim may wait
+ * for a flush that it answers: it asks in a way that soon gives up, as does whatever
+ * holds event_mutex, for a lost event is cheaper.
  */
 #include <linux/module.h>
 
 #include "netlink.h"
 #include "trace.h"
+
+#define DMR_NOTICE_GFP		(GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN)
 
 enum { DMR_GROUP_SYSTEMS, DMR_GROUP_JOBS };
 
@@ -525,7 +529,7 @@ void dmr_netlink_system(struct dmr_system *sys)
 
 	if (!dmr_listeners(DMR_GROUP_SYSTEMS))
 		return;
-	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_NOIO);
+	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, DMR_NOTICE_GFP);
 	if (!msg)
 		return;
 	mutex_lock(&sys->event_mutex);
@@ -538,7 +542,7 @@ void dmr_netlink_system(struct dmr_system *sys)
 		nlmsg_free(msg);
 	} else {
 		genlmsg_end(msg, hdr);
-		genlmsg_multicast(&dmr_family, msg, 0, DMR_GROUP_SYSTEMS, GFP_NOIO);
+		genlmsg_multicast(&dmr_family, msg, 0, DMR_GROUP_SYSTEMS, DMR_NOTICE_GFP);
 	}
 	mutex_unlock(&sys->event_mutex);
 }
@@ -570,7 +574,7 @@ void dmr_netlink_job(struct dmr_job *job)
 		nlmsg_free(msg);
 	} else {
 		genlmsg_end(msg, hdr);
-		genlmsg_multicast(&dmr_family, msg, 0, DMR_GROUP_JOBS, GFP_NOIO);
+		genlmsg_multicast(&dmr_family, msg, 0, DMR_GROUP_JOBS, DMR_NOTICE_GFP);
 	}
 	mutex_unlock(&sys->event_mutex);
 }

@@ -16,7 +16,7 @@
  *     durable one, so the newest durable superblock, or a newer one, is found
  *     at the next attach.
  *  W2 A life's first superblock is durable before its first log block is
- *     issued.  It is written with a preflush and carries durable = E - 1: what
+ *     issued.  The store is flushed before it, and it carries durable = E - 1: what
  *     was replayed is on the medium before anything builds on it.
  *  W3 A log block carries the number of a superblock that was durable when it
  *     was issued, the newest such; in one life it never goes down.

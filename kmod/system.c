@@ -171,6 +171,7 @@ static void dmr_system_release(struct kref *ref)
 	list_del(&sys->list);
 	/* Never flush work with the registry locked. */
 	mutex_unlock(&dmr_registry_mutex);
+	/* On ops_wq as well: this may run there, and waits for no work of a lesser queue. */
 	cancel_delayed_work_sync(&sys->job_reaper);
 	cancel_delayed_work_sync(&sys->vacuum_work);
 	dmr_system_free(sys);

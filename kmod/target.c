@@ -361,8 +361,14 @@ static int dmr_target_iterate(struct dm_target *ti, iterate_devices_callout_fn f
 
 static void dmr_target_io_hints(struct dm_target *ti, struct queue_limits *limits)
 {
-	/* Discards end in the map wherever a chunk has a version. */
-	limits->discard_granularity = DMR_BLOCK_SIZE;
+	struct dmr_target *t = ti->private;
+
+	/*
+	 * Discards end in the map wherever a chunk has a version, and at home elsewhere:
+	 * what is less than home can discard would be asked for in vain.
+	 */
+	limits->discard_granularity = max_t(unsigned int, DMR_BLOCK_SIZE,
+					    bdev_discard_granularity(t->home->bdev));
 	limits->max_discard_sectors = UINT_MAX >> SECTOR_SHIFT;
 	limits->max_hw_discard_sectors = UINT_MAX >> SECTOR_SHIFT;
 	limits->discard_alignment = 0;

@@ -469,6 +469,36 @@ TEST(map_dead_busy)
 	model_free(m);
 }
 
+/* R4: the count of writers never comes back to none while they are in flight. */
+TEST(map_crowd)
+{
+	struct dmr_need need = { .cur = 12, .next = 14, .durable = ~0U };
+	struct model *m = model_new(100);
+	struct dmr_version *v;
+	u32 i, in = 0;
+	struct rng r;
+
+	rng_init(&r, 3);
+	model_set(&r, m, 0, 0, 5);		/* an overlay that is gone */
+	v = m->cells[0][0][5].v;
+	for (i = 0; i < 70000; i++) {
+		if (dmr_version_busy(v))
+			continue;
+		atomic_add(DMR_V_WRITER, &v->state);
+		in++;
+		CHECK(!version_dead(&m->map, &need, v), "with %u", in);
+	}
+	CHECK_EQ(in, 0xff00);
+	/* The next one follows the first that ends; flags are kept apart. */
+	atomic_sub(DMR_V_WRITER, &v->state);
+	CHECK(!dmr_version_busy(v));
+	atomic_set(&v->state, (in - 1) * DMR_V_WRITER | DMR_V_DIRTY | DMR_V_WAITED);
+	CHECK(!dmr_version_busy(v));
+	atomic_set(&v->state, DMR_V_BUSY);
+	CHECK(dmr_version_busy(v));
+	model_free(m);
+}
+
 /* What is swept is what is dead, all of it, and readers find the rest as before. */
 TEST(map_sweep)
 {
