@@ -252,6 +252,7 @@ static int dmr_target_preresume(struct dm_target *ti)
 {
 	struct dmr_target *t = ti->private;
 
+	dmr_io_offer_zeroes(t);
 	/* Bios need it as soon as the device runs; resume() cannot fail. */
 	return dmr_system_bind(t->sys, t);
 }
@@ -366,10 +367,7 @@ static void dmr_target_io_hints(struct dm_target *ti, struct queue_limits *limit
 	limits->max_discard_sectors = UINT_MAX >> SECTOR_SHIFT;
 	limits->max_hw_discard_sectors = UINT_MAX >> SECTOR_SHIFT;
 	limits->discard_alignment = 0;
-	/* Each chunk of a write-zeroes may need a version: bounded per request. */
-	limits->max_write_zeroes_sectors =
-		min_t(unsigned int, limits->max_write_zeroes_sectors,
-		      DMR_ZERO_MAX * (DMR_MIN_CHUNK >> SECTOR_SHIFT));
+	limits->max_write_zeroes_sectors = DMR_ZERO_SECTORS;	/* see dmr_io_offer_zeroes() */
 	limits->io_min = max_t(unsigned int, limits->io_min, DMR_BLOCK_SIZE);
 }
 
