@@ -505,6 +505,7 @@ void dmr_reader_init(struct dmr_reader_bdev *rb, struct dmr_system *sys);
 /* health.c */
 u32 dmr_health_reasons(struct dmr_system *sys, const struct dmr_sb *sb);
 u32 dmr_health_of(u32 reasons);
+void dmr_health_devices(struct dmr_system *sys);
 void dmr_health_check(struct dmr_system *sys);
 void dmr_space_settings(struct dmr_system *sys);
 void dmr_space_full(struct dmr_system *sys);

@@ -154,6 +154,12 @@ static int replica_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		ti->error = "Cannot get the home device";
 		goto bad;
 	}
+	/* Both are written anywhere, in any order. */
+	if (bdev_is_zoned(t->store->bdev) || bdev_is_zoned(t->home->bdev)) {
+		ti->error = "A zoned device can be neither store nor home";
+		r = -EINVAL;
+		goto bad;
+	}
 	if (t->store->bdev == t->home->bdev) {
 		ti->error = "Store and home are the same device";
 		r = -EINVAL;
@@ -355,9 +361,11 @@ static void dmr_target_status(struct dm_target *ti, status_type_t type, unsigned
 static int dmr_target_iterate(struct dm_target *ti, iterate_devices_callout_fn fn, void *data)
 {
 	struct dmr_target *t = ti->private;
+	/* Whole blocks of it are used, and more dm would not have below 4 KiB sectors. */
+	sector_t store = round_down(bdev_nr_sectors(t->store->bdev), DMR_BLOCK_SECTORS);
 	int r = fn(ti, t->home, 0, ti->len, data);
 
-	return r ?: fn(ti, t->store, 0, bdev_nr_sectors(t->store->bdev), data);
+	return r ?: fn(ti, t->store, 0, store, data);
 }
 
 static void dmr_target_io_hints(struct dm_target *ti, struct queue_limits *limits)

@@ -187,12 +187,16 @@ static int check_home(struct attach *a, unsigned int number, bool accept)
 		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 				 "home %s of disk %s is %s", home->path, disk->name,
 				 home->file ? "a plain file" : "read-only");
-	if (home->bytes != disk->sectors * 512) {
+	if (home->bytes > disk->sectors * 512)
+		dmrl_warn(ctx, "home %s of disk %s has %llu bytes, and the disk %llu: it has grown, and the disk goes on as it is; what was added is not used",
+			  home->path, disk->name, (unsigned long long)home->bytes,
+			  (unsigned long long)disk->sectors * 512);
+	if (home->bytes < disk->sectors * 512) {
 		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 			  "home %s of disk %s has %llu bytes, and the store says %llu", home->path,
 			  disk->name, (unsigned long long)home->bytes,
 			  (unsigned long long)disk->sectors * 512);
-		return dmrl_hint(ctx, "it is another device, or was resized; nothing was changed");
+		return dmrl_hint(ctx, "it is another device, or was made shorter: make it as long as it was; nothing was changed");
 	}
 	if (home->logical > disk->logical_block)
 		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,

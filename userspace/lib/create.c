@@ -87,6 +87,10 @@ static int probe(struct maker *m, const char *path, const char *what,
 	if (bdev->read_only)
 		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER, "%s %s is read-only",
 				 what, path);
+	if (bdev->zoned)
+		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+				 "%s %s is a zoned device: those cannot be written in any order, as stores and homes are",
+				 what, path);
 	if (bdev->bytes == 0 || bdev->bytes % SECTOR)
 		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 				 "the size of %s %s, %llu bytes, is not a multiple of %d", what, path,

@@ -125,6 +125,7 @@ struct dmreplica_blockdev {
 	dev_t dev;
 	bool file;			/* a plain file: an image, read only by check and dump */
 	bool read_only;
+	bool zoned;
 	uint64_t bytes;
 	uint32_t logical;		/* logical and physical block size */
 	uint32_t physical;
