@@ -3,11 +3,11 @@
 # Devices below that change their size: what has grown is none the worse, by itself or
 # under suspend and resume; what has become shorter is critical at once and named; and
 # sizes that are no whole number of blocks.
-# vm: --disk k4=64M,lbs=4096
+# vm: --disk k4=64M,lbs=4096 --disk huge=250G
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 41
+ktap_plan 44
 load_module
 linear() {	# NAME SECTORS DEVICE [OFFSET]: make or change it
 	local line="0 $2 linear $3 ${4-0}"
@@ -112,4 +112,13 @@ check "as long as it was, it attaches" r attach b
 check "and all is there" "$io" $rep c:0:8M:1 n:8M:8M
 check "healthy" health Normal
 r detach b >/dev/null || die "cannot detach"
+
+# --- what a large one takes -------------------------------------------------------------------
+
+said=$(r create g --store /dev/vm/huge --disk vda="$(device d1)") || die "cannot create"
+check "create names the memory" grep -Eq "memory: 3[0-9].* while attached, and up to 2[0-9][0-9].* MiB" <<<"$said"
+said=$(r attach g 2>&1) || die "cannot attach: $said"
+check "attach tells of reading the log" grep -q "g: reading the log, 3" <<<"$said"
+check "and of the kernel's doing so" grep -q "g: the kernel reads the log, 3" <<<"$said"
+r detach g >/dev/null || die "cannot detach"
 check "the module unloads" unload_module

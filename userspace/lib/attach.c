@@ -404,6 +404,8 @@ static int do_attach(struct attach *a, unsigned int flags)
 	/* our own claim on the store goes before device mapper takes it */
 	close(a->store->fd);
 	a->store->fd = -1;
+	dmrl_progress(a->ctx, "the kernel reads the log", 0,
+		      dmr_ring_blocks(a->sb) * DMR_BLOCK_SIZE);
 	return make_devices(a);
 }
 
