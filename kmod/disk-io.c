@@ -65,6 +65,41 @@ int dmr_rw_sectors(struct dmr_system *sys, struct block_device *bdev, u64 sector
 	return r;
 }
 
+/**
+ * dmr_rw_zeroes() - write blocks of zeroes
+ * @sys: the system.
+ * @bdev: a home.
+ * @sector: first sector.
+ * @sectors: how many.
+ *
+ * For a device that does not take write-zeroes.  One bio at a time, from the system's
+ * own set: this goes on without memory.
+ *
+ * Context: may sleep.
+ * Return: 0 or a negative errno.
+ */
+int dmr_rw_zeroes(struct dmr_system *sys, struct block_device *bdev, u64 sector, u32 sectors)
+{
+	struct bio *bio;
+	u32 n, bytes;
+	int r = 0;
+
+	for (; sectors && !r; sector += n, sectors -= n) {
+		n = DIV_ROUND_UP(sectors, PAGE_SIZE >> SECTOR_SHIFT);
+		bio = bio_alloc_bioset(bdev, min_t(u32, n, BIO_MAX_VECS), REQ_OP_WRITE | REQ_SYNC,
+				       GFP_NOIO, &sys->bios);
+		bio->bi_iter.bi_sector = sector;
+		for (n = 0; n < sectors; n += bytes >> SECTOR_SHIFT) {
+			bytes = min_t(u32, (sectors - n) << SECTOR_SHIFT, PAGE_SIZE);
+			if (bio_add_page(bio, ZERO_PAGE(0), bytes, 0) != bytes)
+				break;
+		}
+		r = n ? submit_bio_wait(bio) : -EIO;
+		bio_put(bio);
+	}
+	return r;
+}
+
 /*
  * R2, R15: a device that has lost its cache says so once, to whoever flushes it.  Who
  * else relies on it is told by a flush or an operation of his own: each kind of device

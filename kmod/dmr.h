@@ -35,7 +35,8 @@
 #define DM_MSG_PREFIX		"replica"
 
 #define DMR_BLOCK_SECTORS	(DMR_BLOCK_SIZE >> SECTOR_SHIFT)
-#define DMR_ZERO_MAX		64		/* chunks one write-zeroes may cover (bounded) */
+/* What one write-zeroes may cover: each chunk of it may need a version. */
+#define DMR_ZERO_SECTORS	(64 * (DMR_MIN_CHUNK >> SECTOR_SHIFT))
 #define DMR_COMMIT_PERIOD	HZ
 #define DMR_FLUSH_FAILED	(5 * HZ)	/* FUA fails for so long after a flush that did */
 #define DMR_FLUSH_RESUMED	(60 * HZ)	/* and after dm has gone on with what it kept */
@@ -130,6 +131,7 @@ struct dmr_disk {
 	dev_t home_dev;			/* dmr_registry_mutex */
 	struct dmr_target *target[DMR_KINDS];	/* bound ones; op_mutex */
 	bool movable;			/* the replica target is bound; home_mutex */
+	bool no_zeroes;			/* its home offers write-zeroes, and refuses them */
 	dev_t dev[DMR_KINDS];		/* their devices, 0 if not bound; sb_mutex to change */
 	struct gendisk *gd[DMR_KINDS];	/* the same; under RCU it stays for who has found it */
 	unsigned int home_dirty;	/* written directly since its last flush was issued */
@@ -186,7 +188,7 @@ struct dmr_io {
 	struct dmr_target *t;
 	struct work_struct work;
 	struct bio *bio;
-	u64 sector;		/* as mapped, FIRST only */
+	u64 sector;		/* as mapped, FIRST and STRAIGHT */
 	u32 sectors;
 	u32 epoch;
 	u8 kind;
@@ -430,6 +432,7 @@ int dmr_rw_pages(struct dmr_system *sys, struct block_device *bdev, u64 sector,
 		 struct page **pages, u32 nr, blk_opf_t opf);
 int dmr_rw_sectors(struct dmr_system *sys, struct block_device *bdev, u64 sector,
 		   struct page *page, u32 offset, u32 bytes, blk_opf_t opf);
+int dmr_rw_zeroes(struct dmr_system *sys, struct block_device *bdev, u64 sector, u32 sectors);
 int dmr_home_flush(struct dmr_disk *disk);
 int dmr_home_flush_for_op(struct dmr_disk *disk);
 void dmr_home_written(struct dmr_disk *disk, enum dmr_kind kind, int flush_errors);
@@ -502,6 +505,7 @@ void dmr_reader_init(struct dmr_reader_bdev *rb, struct dmr_system *sys);
 /* health.c */
 u32 dmr_health_reasons(struct dmr_system *sys, const struct dmr_sb *sb);
 u32 dmr_health_of(u32 reasons);
+void dmr_health_devices(struct dmr_system *sys);
 void dmr_health_check(struct dmr_system *sys);
 void dmr_space_settings(struct dmr_system *sys);
 void dmr_space_full(struct dmr_system *sys);
@@ -510,6 +514,7 @@ u64 dmr_replicated_bytes(struct dmr_system *sys);
 
 /* io.c: the I/O path */
 int dmr_io_map(struct dmr_target *t, struct bio *bio);
+void dmr_io_offer_zeroes(struct dmr_target *t);
 int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error);
 void dmr_io_wake(struct dmr_system *sys);
 void dmr_io_defer(struct dmr_io *io, struct bio *bio);

@@ -67,7 +67,8 @@ static int dmr_grow_blank(struct dmr_system *sys, const struct dmr_sb *draft)
 void dmr_op_grow(struct dmr_op *op, struct dmr_job *job)
 {
 	struct dmr_system *sys = op->sys;
-	u64 bytes = bdev_nr_bytes(sys->store), slots;
+	/* Whole blocks, as create has it. */
+	u64 bytes = round_down(bdev_nr_bytes(sys->store), DMR_BLOCK_SIZE), slots;
 	struct dmr_sb *draft = dmr_draft(sys);
 	const char *why;
 	int r;

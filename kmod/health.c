@@ -116,6 +116,52 @@ static void dmr_space_policy(struct dmr_system *sys)
 	dmr_op_queue(op);
 }
 
+/* Which device below is shorter than it has to be?  Return: why that is critical, or NULL. */
+static const char *dmr_health_short(struct dmr_system *sys)
+{
+	u64 has = bdev_nr_bytes(sys->store), had = dmr_shown(sys)->store_bytes;
+	u32 i;
+
+	if (has < had) {
+		DMERR("%s: the store has %llu bytes, it had %llu", sys->sb->name, has, had);
+		return "the store's device has become shorter";
+	}
+	for (i = 0; i < sys->sb->nr_disks; i++) {
+		/* A home that is let go of meanwhile stays until RCU's readers have left. */
+		struct block_device *home = READ_ONCE(sys->disks[i].home);
+
+		had = sys->disks[i].info->sectors;
+		if (!home || bdev_nr_sectors(home) >= had)
+			continue;
+		DMERR("%s: the home of disk %s has %llu sectors, it had %llu", sys->sb->name,
+		      sys->disks[i].info->name, (u64)bdev_nr_sectors(home), had);
+		return "a home's device has become shorter";
+	}
+	return NULL;
+}
+
+/**
+ * dmr_health_devices() - are the devices below as long as they have to be?
+ * @sys: the system, running.
+ *
+ * R9: what was there is gone, and what is in memory may be, too: nothing is acknowledged,
+ * and no point is made, of what is known to be short.  A device that has grown is none the
+ * worse.
+ *
+ * Context: may sleep; waits for no store.
+ */
+void dmr_health_devices(struct dmr_system *sys)
+{
+	const char *why = NULL;
+
+	rcu_read_lock();
+	if (!READ_ONCE(sys->critical))
+		why = dmr_health_short(sys);
+	rcu_read_unlock();
+	if (why)
+		dmr_critical(sys, why);
+}
+
 /**
  * dmr_health_check() - has anything changed that no operation said?
  * @sys: the system, running.
@@ -130,6 +176,7 @@ void dmr_health_check(struct dmr_system *sys)
 	u32 reasons, old = sys->health, slots, used;
 	bool spare;
 
+	dmr_health_devices(sys);
 	rcu_read_lock();
 	reasons = dmr_health_reasons(sys, dmr_shown(sys));
 	spare = dmr_point_spare(dmr_shown(sys));

@@ -659,24 +659,32 @@ defer:
 	return DMR_TAKEN;
 }
 
-static int dmr_io_straight(struct dmr_io *io, struct bio *bio)
+/* @own: the write is made of bios of ours, so that a FUA is not passed on. */
+static void dmr_straight_begin(struct dmr_io *io, struct bio *bio, bool own)
 {
 	struct dmr_target *t = io->t;
 	struct dmr_disk *disk = t->disk;
 
 	io->kind = DMR_IO_STRAIGHT;
+	io->sector = bio->bi_iter.bi_sector;
+	io->sectors = bio_sectors(bio);
 	io->flush_errors = atomic_read(&disk->flush_errors);
 	/*
 	 * R2, R5: a flush that the kernel sends behind the write could lose what others
 	 * wrote, beside one of ours that finds nothing lost.  So it is ours.
 	 */
-	if ((bio->bi_opf & REQ_FUA) && !dmr_fua_is_native(t->home->bdev)) {
+	if ((bio->bi_opf & REQ_FUA) && (own || !dmr_fua_is_native(t->home->bdev))) {
 		io->commit = true;
 		io->home = true;
 		io->told = atomic_read(&disk->home_lost[t->kind]);
 		bio->bi_opf &= ~REQ_FUA;
 	}
-	return dmr_remap(bio, t->home->bdev, bio->bi_iter.bi_sector);
+}
+
+static int dmr_io_straight(struct dmr_io *io, struct bio *bio)
+{
+	dmr_straight_begin(io, bio, false);
+	return dmr_remap(bio, io->t->home->bdev, bio->bi_iter.bi_sector);
 }
 
 static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bool inline_)
@@ -854,6 +862,42 @@ static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_tabl
 	return dmr_io_finish(io, bio, BLK_STS_OK);
 }
 
+static bool dmr_home_takes_zeroes(const struct dmr_target *t)
+{
+	return bdev_write_zeroes_sectors(t->home->bdev) && !READ_ONCE(t->disk->no_zeroes);
+}
+
+/* Straight home, to a device that knows no write-zeroes.  Context: a worker; sleeps. */
+static int dmr_io_zero_home(struct dmr_io *io, struct bio *bio)
+{
+	int r;
+
+	dmr_straight_begin(io, bio, true);
+	r = dmr_rw_zeroes(io->t->sys, io->t->home->bdev, io->sector, io->sectors);
+	bio->bi_status = !r ? BLK_STS_OK : r == -ENOSPC ? BLK_STS_NOSPC : BLK_STS_IOERR;
+	bio_endio(bio);		/* dmr_io_end() does the rest */
+	return DMR_TAKEN;
+}
+
+/*
+ * A home that offers write-zeroes, and refuses the first one, as SCSI disks do that do not
+ * say beforehand.  Write them ourselves, from now on.
+ */
+static void dmr_io_zero_again(struct dmr_io *io, struct bio *bio)
+{
+	struct dmr_target *t = io->t;
+
+	WRITE_ONCE(t->disk->no_zeroes, true);
+	dmr_io_offer_zeroes(t);		/* dm has just taken it back */
+	bio->bi_iter.bi_sector = io->sector;
+	bio->bi_iter.bi_size = io->sectors << SECTOR_SHIFT;
+	bio->bi_status = BLK_STS_OK;
+	if (io->commit)
+		bio->bi_opf |= REQ_FUA;
+	io->commit = false;
+	dmr_io_defer(io, bio);
+}
+
 static int dmr_io_zeroes(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bool inline_)
 {
 	struct dmr_target *t = io->t;
@@ -863,9 +907,16 @@ static int dmr_io_zeroes(struct dmr_io *io, struct bio *bio, struct dmr_table *t
 
 	if (tab->straight == t->kind) {
 		run = dmr_run_bare(io, sector, sectors);
-		/* Our limit is the smaller of store and home: home takes it if we were asked. */
+		if (run && !dmr_home_takes_zeroes(t) && inline_) {
+			/* What a worker is given lies in one chunk. */
+			dmr_io_cut(bio, min(run, sys->chunk_sectors - dmr_chunk_offset(sys, sector)),
+				   true);
+			dmr_io_defer(io, bio);
+			return DMR_TAKEN;
+		}
 		if (run && dmr_io_cut(bio, run, inline_))
-			return dmr_io_straight(io, bio);
+			return dmr_home_takes_zeroes(t) ? dmr_io_straight(io, bio) :
+							  dmr_io_zero_home(io, bio);
 	}
 
 	if (sector % DMR_BLOCK_SECTORS || (sectors < DMR_BLOCK_SECTORS &&
@@ -880,9 +931,12 @@ static int dmr_io_zeroes(struct dmr_io *io, struct bio *bio, struct dmr_table *t
 	if (sector + sectors != t->disk->info->sectors)
 		sectors = round_down(sectors, DMR_BLOCK_SECTORS);
 	run = min(sectors, sys->chunk_sectors - dmr_chunk_offset(sys, sector));
-	/* A worker's bio lies in one chunk. */
+	/*
+	 * A worker's bio lies in one chunk, unless a home has refused it, and has to take
+	 * no more of them now: then let the kernel write the zeroes.
+	 */
 	if (!dmr_io_cut(bio, run, inline_))
-		return dmr_io_finish(io, bio, BLK_STS_IOERR);
+		return dmr_io_finish(io, bio, BLK_STS_NOTSUPP);
 	return dmr_io_zero_chunk(io, bio, tab, inline_);
 }
 
@@ -973,6 +1027,30 @@ int dmr_io_map(struct dmr_target *t, struct bio *bio)
 }
 
 /**
+ * dmr_io_offer_zeroes() - take write-zeroes, whatever lies below
+ * @t: the target.
+ *
+ * They take no slot, and are exact; without them the kernel would write zeroes, which
+ * take slots.  dm offers only what each device below does and cannot be told otherwise,
+ * and takes it back when one of them refuses; it changes the limit just like this then.
+ *
+ * Context: any.
+ */
+void dmr_io_offer_zeroes(struct dmr_target *t)
+{
+	struct request_queue *q = dm_disk(dm_table_get_md(t->ti->table))->queue;
+
+	WRITE_ONCE(q->limits.max_write_zeroes_sectors, DMR_ZERO_SECTORS);
+}
+
+/* Did a home refuse what it does not know, and need not? */
+static bool dmr_io_refused(struct bio *bio, blk_status_t error)
+{
+	return (error == BLK_STS_NOTSUPP || error == BLK_STS_TARGET) &&
+	       (bio_op(bio) == REQ_OP_WRITE_ZEROES || bio_op(bio) == REQ_OP_DISCARD);
+}
+
+/**
  * dmr_io_end() - end_io() of both targets
  * @t: the target.
  * @bio: the bio.
@@ -987,6 +1065,7 @@ int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error)
 	struct dmr_io *io = dmr_io_of(bio);
 	struct dmr_system *sys = t->sys;
 	u8 kind = io->kind;
+	bool refused;
 
 	if (t->kind == DMR_REPLICA && bio_op(bio) == REQ_OP_WRITE && !*error && io->bytes) {
 		this_cpu_add(*sys->bytes, io->bytes);
@@ -996,7 +1075,8 @@ int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error)
 		return DM_ENDIO_DONE;
 	io->kind = DMR_IO_NONE;
 
-	if (unlikely(*error))
+	refused = kind == DMR_IO_STRAIGHT && unlikely(*error) && dmr_io_refused(bio, *error);
+	if (unlikely(*error) && !refused)
 		atomic64_inc(&t->disk->errors);
 	switch (kind) {
 	case DMR_IO_FIRST:
@@ -1012,6 +1092,13 @@ int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error)
 		break;
 	}
 	dmr_io_leave(io);
+	if (unlikely(refused)) {
+		if (bio_op(bio) == REQ_OP_WRITE_ZEROES) {
+			dmr_io_zero_again(io, bio);
+			return DM_ENDIO_INCOMPLETE;
+		}
+		*error = BLK_STS_OK;	/* a discard is advice */
+	}
 	if (io->commit && !*error) {
 		io->commit = false;
 		dmr_commit_fua(sys, bio);

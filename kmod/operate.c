@@ -224,6 +224,8 @@ static bool dmr_op_allowed(struct dmr_op *op)
 			   DMR_NOT_ATTACHED);
 		return false;
 	}
+	/* Not a second later: no point is made of a device that is short by now. */
+	dmr_health_devices(sys);
 	if (READ_ONCE(sys->critical)) {
 		dmr_refuse(op, -EREMOTEIO, DM_REPLICA_CODE_UNKNOWN,
 			   "the system is critical: detach, mend the store, check, attach");

@@ -14,7 +14,8 @@
  */
 int dmr_slots_init(struct dmr_slots *slots, const struct dmr_sb *sb)
 {
-	u64 n;
+	u64 n, end;
+	u32 i;
 
 	memset(slots, 0, sizeof(*slots));
 	spin_lock_init(&slots->lock);
@@ -22,14 +23,19 @@ int dmr_slots_init(struct dmr_slots *slots, const struct dmr_sb *sb)
 	slots->taken = kvcalloc(BITS_TO_LONGS(sb->slot_end), sizeof(long), GFP_KERNEL | __GFP_NOWARN);
 	if (!slots->taken)
 		return -ENOMEM;
-	for (n = 0; n < sb->slot_end; n++) {
-		if (dmr_slot_usable(sb, n))
-			slots->total++;
-		else
+	/* Few are not usable; a look at each would take seconds for a large store. */
+	for (n = 0; n < sb->slot_first; n++)
+		__set_bit(n, slots->taken);
+	for (i = 0; i < sb->ring_extents; i++) {
+		n = div_u64(sb->ring[i].first, dmr_chunk_blocks(sb));
+		end = n + div_u64(sb->ring[i].count, dmr_chunk_blocks(sb));
+		for (; n < min(end, sb->slot_end); n++) {
 			__set_bit(n, slots->taken);
-		if (!(n & 0xffff))
-			cond_resched();
+			if (!(n & 0xffff))
+				cond_resched();
+		}
 	}
+	slots->total = dmr_usable_slots(sb);
 	slots->free = slots->total;
 	slots->rotor = sb->slot_first;
 	return 0;

@@ -566,10 +566,16 @@ static int dmr_system_fits(struct dmr_system *sys, struct dmr_target *t)
 		DMERR("%s: disk %s has such a device already", sys->sb->name, info->name);
 		return -EBUSY;
 	}
-	if (t->ti->len != info->sectors || bdev_nr_sectors(t->home->bdev) != info->sectors) {
-		DMERR("%s: disk %s has %llu sectors, the table %llu, its home %llu",
-		      sys->sb->name, info->name, info->sectors, (u64)t->ti->len,
-		      (u64)bdev_nr_sectors(t->home->bdev));
+	if (t->ti->len != info->sectors) {
+		DMERR("%s: disk %s has %llu sectors, the table %llu", sys->sb->name, info->name,
+		      info->sectors, (u64)t->ti->len);
+		return -EINVAL;
+	}
+	/* A home that has grown below is none the worse: the disk keeps its size. */
+	if (bdev_nr_sectors(t->home->bdev) < info->sectors) {
+		DMERR("%s: the home of disk %s is too short: %llu sectors, the disk has %llu",
+		      sys->sb->name, info->name, (u64)bdev_nr_sectors(t->home->bdev),
+		      info->sectors);
 		return -EINVAL;
 	}
 	if (disk->home && disk->home != t->home->bdev) {

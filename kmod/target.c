@@ -154,6 +154,12 @@ static int replica_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		ti->error = "Cannot get the home device";
 		goto bad;
 	}
+	/* Both are written anywhere, in any order. */
+	if (bdev_is_zoned(t->store->bdev) || bdev_is_zoned(t->home->bdev)) {
+		ti->error = "A zoned device can be neither store nor home";
+		r = -EINVAL;
+		goto bad;
+	}
 	if (t->store->bdev == t->home->bdev) {
 		ti->error = "Store and home are the same device";
 		r = -EINVAL;
@@ -252,6 +258,7 @@ static int dmr_target_preresume(struct dm_target *ti)
 {
 	struct dmr_target *t = ti->private;
 
+	dmr_io_offer_zeroes(t);
 	/* Bios need it as soon as the device runs; resume() cannot fail. */
 	return dmr_system_bind(t->sys, t);
 }
@@ -354,9 +361,11 @@ static void dmr_target_status(struct dm_target *ti, status_type_t type, unsigned
 static int dmr_target_iterate(struct dm_target *ti, iterate_devices_callout_fn fn, void *data)
 {
 	struct dmr_target *t = ti->private;
+	/* Whole blocks of it are used, and more dm would not have below 4 KiB sectors. */
+	sector_t store = round_down(bdev_nr_sectors(t->store->bdev), DMR_BLOCK_SECTORS);
 	int r = fn(ti, t->home, 0, ti->len, data);
 
-	return r ?: fn(ti, t->store, 0, bdev_nr_sectors(t->store->bdev), data);
+	return r ?: fn(ti, t->store, 0, store, data);
 }
 
 static void dmr_target_io_hints(struct dm_target *ti, struct queue_limits *limits)
@@ -372,10 +381,7 @@ static void dmr_target_io_hints(struct dm_target *ti, struct queue_limits *limit
 	limits->max_discard_sectors = UINT_MAX >> SECTOR_SHIFT;
 	limits->max_hw_discard_sectors = UINT_MAX >> SECTOR_SHIFT;
 	limits->discard_alignment = 0;
-	/* Each chunk of a write-zeroes may need a version: bounded per request. */
-	limits->max_write_zeroes_sectors =
-		min_t(unsigned int, limits->max_write_zeroes_sectors,
-		      DMR_ZERO_MAX * (DMR_MIN_CHUNK >> SECTOR_SHIFT));
+	limits->max_write_zeroes_sectors = DMR_ZERO_SECTORS;	/* see dmr_io_offer_zeroes() */
 	limits->io_min = max_t(unsigned int, limits->io_min, DMR_BLOCK_SIZE);
 }
 

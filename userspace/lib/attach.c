@@ -187,12 +187,16 @@ static int check_home(struct attach *a, unsigned int number, bool accept)
 		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 				 "home %s of disk %s is %s", home->path, disk->name,
 				 home->file ? "a plain file" : "read-only");
-	if (home->bytes != disk->sectors * 512) {
+	if (home->bytes > disk->sectors * 512)
+		dmrl_warn(ctx, "home %s of disk %s has %llu bytes, and the disk %llu: it has grown, and the disk goes on as it is; what was added is not used",
+			  home->path, disk->name, (unsigned long long)home->bytes,
+			  (unsigned long long)disk->sectors * 512);
+	if (home->bytes < disk->sectors * 512) {
 		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 			  "home %s of disk %s has %llu bytes, and the store says %llu", home->path,
 			  disk->name, (unsigned long long)home->bytes,
 			  (unsigned long long)disk->sectors * 512);
-		return dmrl_hint(ctx, "it is another device, or was resized; nothing was changed");
+		return dmrl_hint(ctx, "it is another device, or was made shorter: make it as long as it was; nothing was changed");
 	}
 	if (home->logical > disk->logical_block)
 		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
@@ -400,6 +404,8 @@ static int do_attach(struct attach *a, unsigned int flags)
 	/* our own claim on the store goes before device mapper takes it */
 	close(a->store->fd);
 	a->store->fd = -1;
+	dmrl_progress(a->ctx, "the kernel reads the log", 0,
+		      dmr_ring_blocks(a->sb) * DMR_BLOCK_SIZE);
 	return make_devices(a);
 }
 

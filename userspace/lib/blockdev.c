@@ -170,6 +170,7 @@ int dmreplica_blockdev_probe(struct dmreplica *ctx, const char *path,
 {
 	unsigned int physical = 0;
 	int logical = 0, read_only = 0;
+	char zoned[32];
 	struct stat st;
 	int fd, err;
 
@@ -203,6 +204,10 @@ int dmreplica_blockdev_probe(struct dmreplica *ctx, const char *path,
 		return dmrl_fail_errno(ctx, err, "cannot ask %s for its size", path);
 	}
 	close(fd);
+	/* a partition's queue is that of its disk; a kernel without zones has no such file */
+	bdev->zoned = (!dmrl_sysfs_read_dev(bdev->dev, "queue/zoned", zoned, sizeof(zoned)) ||
+		       !dmrl_sysfs_read_dev(bdev->dev, "../queue/zoned", zoned, sizeof(zoned))) &&
+		      strcmp(zoned, "none");
 	bdev->logical = logical;
 	bdev->physical = physical;
 	bdev->read_only = read_only;

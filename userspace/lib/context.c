@@ -53,6 +53,21 @@ void dmreplica_on_warning(struct dmreplica *ctx, void (*warn)(void *arg, const c
 	ctx->warn_arg = arg;
 }
 
+void dmreplica_on_progress(struct dmreplica *ctx,
+			   void (*progress)(void *arg, const char *what, uint64_t done,
+					    uint64_t total),
+			   void *arg)
+{
+	ctx->progress = progress;
+	ctx->progress_arg = arg;
+}
+
+void dmrl_progress(struct dmreplica *ctx, const char *what, u64 done, u64 total)
+{
+	if (ctx->progress)
+		ctx->progress(ctx->progress_arg, what, done, total);
+}
+
 void dmreplica_list_free(void *list)
 {
 	free(list);

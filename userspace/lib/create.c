@@ -16,6 +16,7 @@
 #define DEFAULT_CHUNK	(64 * 1024)
 #define WIPE_BYTES	(1024 * 1024)	/* at the start of the store and of the ring */
 #define SECTOR		512
+#define VERSION_BYTES	56		/* of the kernel's memory */
 
 struct maker {
 	struct dmreplica *ctx;
@@ -86,6 +87,10 @@ static int probe(struct maker *m, const char *path, const char *what,
 	}
 	if (bdev->read_only)
 		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER, "%s %s is read-only",
+				 what, path);
+	if (bdev->zoned)
+		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+				 "%s %s is a zoned device: those cannot be written in any order, as stores and homes are",
 				 what, path);
 	if (bdev->bytes == 0 || bdev->bytes % SECTOR)
 		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
@@ -326,13 +331,22 @@ static int check_taken(struct maker *m)
 	return code ? dmrl_hint(m->ctx, "replicactl remove that system first; if it is no more, --force takes its device") : 0;
 }
 
+/* What the module's map and bitmap of slots take: see Documentation/memory-and-cost.md. */
+static u64 memory(u64 slots)
+{
+	u64 buckets = 256;
+
+	while (buckets < dmr_map_versions(slots) / 2)
+		buckets *= 2;
+	return buckets * 8 + slots / 8;
+}
+
 static int build_super(struct maker *m)
 {
 	struct dmreplica_create *in = m->in;
 	struct dmr_sb *sb = m->sb;
 	const char *fault;
 	unsigned int i;
-	u64 slot;
 
 	memcpy(sb->store_uuid, in->store_uuid, 16);
 	memcpy(sb->system_uuid, in->uuid, 16);
@@ -373,8 +387,9 @@ static int build_super(struct maker *m)
 					 "the superblock would not be valid: %s", fault);
 	}
 	in->log_blocks = dmr_ring_blocks(sb);
-	for (slot = sb->slot_first; slot < sb->slot_end; slot++)
-		in->slots += dmr_slot_usable(sb, slot);
+	in->slots = dmr_usable_slots(sb);
+	in->memory = memory(in->slots);
+	in->memory_full = in->memory + in->slots * VERSION_BYTES;
 	return 0;
 }
 

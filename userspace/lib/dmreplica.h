@@ -68,6 +68,18 @@ const char *dmreplica_message(const struct dmreplica *ctx);
 const char *dmreplica_hint(const struct dmreplica *ctx);
 
 /**
+ * dmreplica_on_progress() - be told of what takes long
+ * @ctx: the context.
+ * @progress: called with what is being done, and bytes done and in all; again and again
+ *	as it goes on.  Where only the kernel knows how far it is, @done stays 0.
+ * @arg: handed to @progress.
+ */
+void dmreplica_on_progress(struct dmreplica *ctx,
+			   void (*progress)(void *arg, const char *what, uint64_t done,
+					    uint64_t total),
+			   void *arg);
+
+/**
  * dmreplica_on_warning() - be told of what is odd but no refusal
  * @ctx: the context.
  * @warn: called with one line of text, without a newline.
@@ -125,6 +137,7 @@ struct dmreplica_blockdev {
 	dev_t dev;
 	bool file;			/* a plain file: an image, read only by check and dump */
 	bool read_only;
+	bool zoned;
 	uint64_t bytes;
 	uint32_t logical;		/* logical and physical block size */
 	uint32_t physical;
@@ -243,6 +256,8 @@ struct dmreplica_create {
 	uint8_t store_uuid[16];		/* set */
 	uint64_t slots;			/* set: slots the store holds */
 	uint64_t log_blocks;		/* set: 4 KiB blocks of its log */
+	uint64_t memory;		/* set: bytes of kernel memory while attached, at least */
+	uint64_t memory_full;		/* set: and when all slots are in use */
 };
 
 /**

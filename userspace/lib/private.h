@@ -33,6 +33,8 @@ struct dmreplica {
 	struct dmrl_list taken;		/* what files name, once it has been looked at: taken.c */
 	void (*warn)(void *arg, const char *text);
 	void *warn_arg;
+	void (*progress)(void *arg, const char *what, uint64_t done, uint64_t total);
+	void *progress_arg;
 	struct nl_sock *sock;		/* NULL until the family has been found */
 	int family;
 	uint32_t family_version;
@@ -50,6 +52,7 @@ int dmrl_no_memory(struct dmreplica *ctx);
 /* Return: the code of the refusal the hint belongs to. */
 int dmrl_hint(struct dmreplica *ctx, const char *fmt, ...) DMRL_PRINTF(2, 3);
 int dmrl_append(struct dmreplica *ctx, const char *fmt, ...) DMRL_PRINTF(2, 3);
+void dmrl_progress(struct dmreplica *ctx, const char *what, u64 done, u64 total);
 void dmrl_warn(struct dmreplica *ctx, const char *fmt, ...) DMRL_PRINTF(2, 3);
 
 /* Return: a zeroed new item, or NULL. */
@@ -123,6 +126,9 @@ struct dmreplica_store {
 	bool chosen;
 	struct dmr_sb *super;
 	struct dmr_damage damage;	/* of the last refusal; no reason if there was none */
+	struct dmreplica *told;		/* of progress while the log is read, else NULL */
+	u64 read;			/* bytes, since then */
+	u64 to_read;
 };
 
 int dmrl_store_open_flags(struct dmreplica *ctx, const char *path, int flags,

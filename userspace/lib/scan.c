@@ -98,7 +98,7 @@ static const struct dmreplica_blockdev *find_home(const struct dmrl_list *device
 	size_t i;
 
 	for (i = 0; i < devices->nr; i++) {
-		if (bdev[i].bytes != disk->sectors * 512)
+		if (bdev[i].bytes < disk->sectors * 512)
 			continue;
 		if (disk->identity_type == DMR_IDENTITY_PATH ?
 		    !strcmp(bdev[i].path, disk->identity) ||

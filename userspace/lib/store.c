@@ -34,6 +34,9 @@ static int store_read(struct dmr_reader *rd, u64 first, u32 count, void *buf)
 		offset += n;
 		left -= n;
 	}
+	store->read += (u64)count * DMR_BLOCK_SIZE;
+	if (store->told)
+		dmrl_progress(store->told, "reading the log", store->read, store->to_read);
 	return 0;
 }
 
@@ -275,7 +278,12 @@ int dmreplica_store_replay(struct dmreplica *ctx, struct dmreplica_store *store,
 		return code;
 	if (store->bdev.bytes < sb->store_bytes)
 		return truncated(ctx, store);
+	/* R6: the whole ring is read, and what is in force once more */
+	store->told = ctx;
+	store->read = 0;
+	store->to_read = dmr_ring_blocks(sb) * DMR_BLOCK_SIZE;
 	err = dmr_replay_log(&store->reader, sb, &replay.ops, &end, &store->damage);
+	store->told = NULL;
 	if (err)
 		return dmrl_replay_refusal(ctx, store->bdev.path, err, &store->damage);
 	if (next)

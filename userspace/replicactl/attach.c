@@ -1,8 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* replicactl attach, detach, scan */
 #include <getopt.h>
+#include <unistd.h>
 
 #include "replicactl.h"
+
+#define LONG_READ	(256ULL << 20)	/* so much of a log takes seconds */
+
+static const char *last;	/* what was told of, and how far it was */
+static unsigned int percent;
+
+/* A line for each thing that takes long; on a terminal it goes on to tell how far it is. */
+static void progress(void *arg, const char *what, uint64_t done, uint64_t total)
+{
+	const char *name = arg;
+	unsigned int now = total ? (done > total ? total : done) * 100 / total : 0;
+
+	if (total < LONG_READ || (what == last && (now == percent || !isatty(2))))
+		return;
+	fflush(stdout);
+	if (!isatty(2))
+		fprintf(stderr, "replicactl: %s: %s, %s\n", name, what, text_size(total));
+	else if (done)
+		fprintf(stderr, "\r%s: %s, %s: %u %%\033[K%s", name, what, text_size(total), now,
+			now == 100 ? "\n" : "");
+	else
+		fprintf(stderr, "\r%s: %s, %s\033[K\n", name, what, text_size(total));
+	last = what;
+	percent = now;
+}
+
+static int attach_one(struct dmreplica *ctx, char *name, unsigned int flags)
+{
+	int code;
+
+	last = NULL;
+	dmreplica_on_progress(ctx, progress, name);
+	code = dmreplica_attach(ctx, name, flags);
+	dmreplica_on_progress(ctx, NULL, NULL);
+	return code;
+}
 
 static void print_attached(struct dmreplica *ctx, const char *name)
 {
@@ -37,7 +74,7 @@ static int attach_all(struct dmreplica *ctx, unsigned int flags)
 	for (i = 0; i < nr; i++) {
 		if (list[i].attached)
 			continue;
-		code = dmreplica_attach(ctx, list[i].name, flags);
+		code = attach_one(ctx, list[i].name, flags);
 		if (code)
 			status = refused(ctx, code);
 		else
@@ -78,7 +115,7 @@ int cmd_attach(struct dmreplica *ctx, int argc, char **argv)
 		return usage_error("give one system, or --all");
 	if (all)
 		return attach_all(ctx, flags);
-	code = dmreplica_attach(ctx, argv[optind], flags);
+	code = attach_one(ctx, argv[optind], flags);
 	if (code)
 		return refused(ctx, code);
 	print_attached(ctx, argv[optind]);

@@ -72,6 +72,9 @@ int cmd_create(struct dmreplica *ctx, int argc, char **argv)
 	printf("  store %s: %s of %s, log of %s\n", create.store,
 	       text_count(create.slots, "slot"), text_size(create.chunk_bytes),
 	       text_size(create.log_blocks * 4096));
+	printf("  memory: %s of the kernel's while attached, ", text_size(create.memory));
+	printf("and up to %s as slots are used\n", text_size(create.memory_full));
+	printf("  time: attach reads all of the log, twice\n");
 	printf("  next: replicactl attach %s\n", create.name);
 	return 0;
 }
