@@ -50,21 +50,22 @@ check "a guest's zeroes" "$io" $live n:64K:4M c:0:64K:1 z:0:16M f n:0:16M
 no_slots "failed over"
 check "not through the kernel: fallocate" fallocate -z -n -o 0 -l 16M $live
 no_slots "by fallocate"
-dmsetup suspend z-vda && dmsetup resume z-vda || die "cannot suspend"
-dmsetup suspend z-vdb && dmsetup load z-vdb --table "$(dmsetup table z-vdb)" && dmsetup resume z-vdb ||
-	die "cannot load"
+again() { dmsetup suspend "$1" && dmsetup load "$1" --table "$(dmsetup table "$1")" && dmsetup resume "$1"; }
+(dmsetup suspend z-vda && dmsetup resume z-vda) || die "cannot suspend"
+again z-vdb || die "cannot load"
 check "offered after suspend and reload, too" offered z
 release z
 r commit z --yes >/dev/null || die "cannot commit"
 check "moved home: zeroes" "$io" /dev/nbd1 n:0:16M
 check "straight home again, by the guest" "$io" $live w:1M:1M:5 z:1M:512K f n:1M:512K c:1536K:512K:5
 r detach z >/dev/null || die "cannot detach"
-exec {DISKS[1]}>&-
 
 # A file without extents takes no FALLOC_FL_ZERO_RANGE, which the loop device above
 # learns when it tries.
 mkfs.ext4 -q -O ^extents,^64bit,^metadata_csum,^huge_file /dev/vm/d0 || die "no file system"
-mkdir -p /mnt/z && mount /dev/vm/d0 /mnt/z && truncate -s 32M /mnt/z/home || die "cannot mount"
+mkdir -p /mnt/z
+mount /dev/vm/d0 /mnt/z || die "cannot mount"
+truncate -s 32M /mnt/z/home || die "no file"
 modprobe loop 2>/dev/null
 home=$(losetup --find --show --direct-io=off /mnt/z/home) || die "no loop"
 diag "$home offers $(cat /sys/block/"$(basename "$home")"/queue/write_zeroes_max_bytes)"
