@@ -31,10 +31,10 @@ r detach f >/dev/null || die "cannot detach"
 
 # By hand: disk 1 has its table, disk 0 comes first and has a wrong size.
 diag "$tables"
-read -r _ sectors _ store _ home rest <<<"$tables"
+read -r _ sectors _ store _ _ rest <<<"$tables"
 expect_log 'device-mapper: replica: f: disk vda has'
 expect_log 'device-mapper: table: .*: .*preresume'
-dmsetup create f1 --notable && dmsetup load f1 --table "$tables" || die "no table"
+{ dmsetup create f1 --notable && dmsetup load f1 --table "$tables"; } || die "no table"
 vda=$(lsblk -dno MAJ:MIN "$(readlink -f /dev/vm/d0)" | tr -d ' ')
 check_fails "disk 0 of half the size does not start" \
 	dmsetup create f0 --table "0 $((sectors / 2)) replica $store 0 $vda $rest"

@@ -16,8 +16,8 @@ granularity() {
 # A pool of 128 KiB blocks.
 "$io" /dev/vm/d1 z:0:4M f || die "cannot write"
 dmsetup create pool --table "0 $((256 * 2048)) thin-pool /dev/vm/d1 /dev/vm/d2 256 0" || die "no pool"
-dmsetup message pool 0 "create_thin 0" && dmsetup create thin --table "0 131072 thin /dev/mapper/pool 0" ||
-	die "no thin disk"
+dmsetup message pool 0 "create_thin 0" || die "no thin disk"
+dmsetup create thin --table "0 131072 thin /dev/mapper/pool 0" || die "no thin disk"
 coarse=$(granularity thin)
 is "home's own" "$coarse" 131072
 make_system g s0 vda=/dev/mapper/thin vdb=d3 -- --chunk-size 16K --force
@@ -26,6 +26,6 @@ for kind in -replica ""; do
 	is "vdb$kind: a block" "$(granularity g-vdb$kind)" 4096
 done
 r detach g >/dev/null || die "cannot detach"
-dmsetup remove thin && dmsetup remove pool || die "cannot remove"
+{ dmsetup remove thin && dmsetup remove pool; } || die "cannot remove"
 check "check finds nothing wrong" r check g
 check "the module unloads" unload_module
