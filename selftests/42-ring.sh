@@ -47,7 +47,8 @@ most=$(sort -n /tmp/used | tail -n 1)
 check "most of the ring was in use (at most $most blocks)" [ "$most" -gt $((blocks * 7 / 10)) ]
 is "the system is Replicating" "$(field g state_name)" Replicating
 check "the ring has room" [ "$(field g log_used)" -lt $((blocks * 7 / 8)) ]
-stays="c:0:4K:1 c:$((cold / 2 * 16))K:4K:1 c:$(((cold - 1) * 16))K:4K:1"
+mid=$((cold / 2))
+stays="c:0:4K:1 c:$((mid * 16))K:4K:1 c:$(((cold - 1) * 16))K:4K:1"
 # shellcheck disable=SC2086 # words
 check "what stays is there" "$io" $rep $stays
 
