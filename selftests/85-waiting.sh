@@ -73,7 +73,7 @@ killed() {
 "$io" $rep w:0:64K:1 || die "cannot write"	# straight home, not flushed
 before=$(points)
 disks on 1 f 0 0 hold
-for n in 1 2 3 4 5; do killed "$REPLICACTL" recovery-point create w; done
+for _ in 1 2 3 4 5; do killed "$REPLICACTL" recovery-point create w; done
 check "one has begun, and hangs" await_held 1
 is "those behind it, whose clients are dead, wait no more" "$(new_jobs)" 0
 began=$(date +%s)

@@ -193,6 +193,9 @@ int dmreplica_blockdev_probe(struct dmreplica *ctx, const char *path,
 		return dmrl_hint(ctx, "give a disk, partition, logical volume, loop or network block device");
 	}
 	bdev->dev = st.st_rdev;
+	err = dmrl_device_answers(ctx, path, st.st_rdev);
+	if (err)
+		return err;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return dmrl_fail_errno(ctx, errno, "cannot open %s", path);

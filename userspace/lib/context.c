@@ -153,3 +153,8 @@ void *dmrl_list_add(struct dmrl_list *list)
 	memset(item, 0, list->size);
 	return item;
 }
+
+void dmreplica_set_patience(struct dmreplica *ctx, unsigned int ms)
+{
+	ctx->patience_ms = ms;
+}

@@ -454,6 +454,17 @@ struct dmreplica_job {
 };
 
 /**
+ * dmreplica_set_patience() - do not hang with a device that does not answer
+ * @ctx: the context.
+ * @ms: how long to wait for it, 0 for ever.
+ *
+ * For whoever looks at devices of several systems: one that does not answer in time is
+ * refused with 32777.  A process of its own tries it, and stays until it answers.  One
+ * that device-mapper has suspended is refused in any case.
+ */
+void dmreplica_set_patience(struct dmreplica *ctx, unsigned int ms);
+
+/**
  * dmreplica_system_list() - all systems that the kernel or a file knows, by name
  *
  * Systems that are not attached have only their names (dmreplica_system.read is

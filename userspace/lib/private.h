@@ -39,6 +39,8 @@ struct dmreplica {
 	struct nlattr *reply;		/* while a reply is handed out: all its attributes */
 	int reply_bytes;
 	char dm_log[512];		/* last error that libdevmapper told */
+	unsigned int patience_ms;	/* with a device; 0: each is waited for */
+	bool unanswered;		/* the last one looked at did not answer */
 	bool test_files;		/* take plain files for devices: tests only */
 };
 
@@ -105,6 +107,9 @@ int dmrl_sysfs_read_dev(dev_t dev, const char *attr, char *buf, size_t size);
 bool dmrl_is_device(const char *path, u32 maj, u32 min);
 /* Does @bdev carry the identity that a store names? */
 bool dmrl_same_identity(const struct dmreplica_blockdev *bdev, u32 type, const char *identity);
+
+/* answering.c */
+int dmrl_device_answers(struct dmreplica *ctx, const char *path, dev_t dev);
 
 /* holder.c: append to the message who holds these.  Return: how many were named. */
 size_t dmrl_append_holders(struct dmreplica *ctx, const dev_t *devs, unsigned int nr,

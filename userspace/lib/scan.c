@@ -37,6 +37,8 @@ static int all_devices(struct dmreplica *ctx, struct dmrl_list *list)
 		dmreplica_device_path(maj, min, dev_path, sizeof(dev_path));
 		if (dmreplica_blockdev_probe(ctx, dev_path, &one)) {
 			denied += ctx->code == DM_REPLICA_CODE_ACCESS_DENIED;
+			if (ctx->unanswered)
+				dmrl_warn(ctx, "%s; it is passed over", ctx->message);
 			continue;
 		}
 		bdev = dmrl_list_add(list);

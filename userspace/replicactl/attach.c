@@ -31,6 +31,8 @@ static int attach_all(struct dmreplica *ctx, unsigned int flags)
 	int code, status = 0;
 	size_t nr, i;
 
+	/* one that does not answer keeps no other back; a disk may have to spin up, though */
+	dmreplica_set_patience(ctx, 5000);
 	code = dmreplica_system_list(ctx, &list, &nr);
 	if (code)
 		return refused(ctx, code);
@@ -231,6 +233,7 @@ int cmd_scan(struct dmreplica *ctx, int argc, char **argv)
 	}
 	status = 0;
 	named = optind < argc;
+	dmreplica_set_patience(ctx, PATIENCE_MS);
 	code = dmreplica_scan(ctx, named ? (const char *const *)argv + optind : NULL,
 			      argc - optind, &list, &nr);
 	if (code)

@@ -14,6 +14,8 @@
 
 #define EXIT_USAGE	64
 
+#define PATIENCE_MS	1000	/* with a device, for what shows several systems */
+
 struct option;
 
 /** struct command - one command of the tool */

@@ -370,6 +370,7 @@ int cmd_status(struct dmreplica *ctx, int argc, char **argv)
 		json = true;
 	}
 	status = 0;
+	dmreplica_set_patience(ctx, PATIENCE_MS);
 	if (json)
 		array = json_object_new_array();
 	if (optind == argc) {

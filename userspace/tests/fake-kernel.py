@@ -6,7 +6,7 @@ usage: fake-kernel.py [--tty INPUT] SCENARIO LIBRARY COMMAND...
 
 SCENARIO is JSON: "system", "disks", "points", "jobs", "settings", "adapters" are
 what the dumps give, attributes by their names; "answers" says for an operation
-what is answered ("code", "job", or "errno" with "cim" and "text") and what is
+what is answered ("code", "job" and "job-state", or "errno" with "cim" and "text") and what is
 "set" in the system then; "unknown" lists commands that this kernel does not have;
 "events" are systems that a listener is told of.  A list for a job is its states,
 one for each look at it.  Every request that asks for a change is printed behind
@@ -210,9 +210,12 @@ class Kernel:
         if command == 'settings-set':
             self.world['settings'].update(
                 {k: v for k, v in asked.items() if k in self.world['settings']})
-        if group != 'op':
+        if group != 'op' and 'code' not in how:
             return [self.ack(seq)]
-        return [reply({'code': how.get('code', 0), 'job': how.get('job', 1)}), self.ack(seq)]
+        said = {'code': how.get('code', 0), 'job': how.get('job', 1)}
+        if group == 'op' and 'job-state' in how:
+            said['job-state'] = how['job-state']
+        return [reply(said), self.ack(seq)]
 
     def serve(self, conn):
         told = False

@@ -135,6 +135,34 @@ played "sizes of points" 0 '^ +3 .*8 KiB  twin' '' recovery-point list web1
 played "points of a module that knows no sizes" 0 '^ +3 .* -  twin' 'w["unknown"] = ["sizes"]' recovery-point list web1
 played_json "sizes as JSON" '[p["bytes"] for p in d][:3] == [4096, 0, 8192] and d[1]["in_use"]' '' recovery-point list web1 --json
 
+# --- what is not decided at once: the job says what it comes to ---
+
+waits='a = w["answers"].setdefault; j = w["jobs"]["5"]; n = dict(j[0], state=2, type=96, text="suspend replication")'
+waits="$waits"'; undecided = {"code": 4096, "job": 5, "job-state": 2}'
+turn='; w["jobs"]["5"] = [n, n, dict(n, state=3), dict(n, state=7, code=0, answer=0)]'
+played "an operation that waits for its turn is waited for" 0 '^0 Completed' \
+	"$waits$turn"'; w["answers"]["replication-suspend"] = undecided' suspend web1
+played "and may be refused then" 8 '^replicactl: 32775 .*: no longer' \
+	"$waits"'; w["jobs"]["5"] = [n, dict(n, state=10, code=32775, answer=32775, errno=52, text="no longer")]
+w["answers"]["replication-suspend"] = undecided' suspend web1
+played "or be cancelled" 5 '^replicactl: 32772 .*: cancelled' \
+	"$waits"'; w["jobs"]["5"] = [n, dict(n, state=8, code=32772, answer=32772, errno=110, text="cancelled")]
+w["answers"]["replication-suspend"] = undecided' suspend web1
+played "or end with a detach" 10 '^replicactl: 32777 .*: detached' \
+	"$waits"'; w["jobs"]["5"] = [n, dict(n, state=8, code=32777, text="detached")]
+w["answers"]["replication-suspend"] = undecided' suspend web1
+played "settings are waited for, too" 5 '^replicactl: 32772 .*: too late' \
+	"$waits"'; w["jobs"]["5"] = [n, dict(n, state=10, code=32772, answer=32772, errno=110, text="too late")]
+w["answers"]["settings-set"] = undecided' settings web1 --keep-last 3
+played "a point made in its turn has its number" 0 'recovery point 9 of web1' \
+	"$waits"'; w["jobs"]["5"] = [n, dict(n, state=7, code=0, answer=0, point=9)]
+w["answers"]["point-new"] = undecided' recovery-point create web1
+played "--no-wait waits for a few seconds only" 0 'not begun, nothing is decided' \
+	"$waits"'; w["jobs"]["5"] = [n]; s["state"] = 3; w["answers"]["failover-initiate"] = undecided' \
+	failover web1 --no-wait
+also "says how to go on" 'replicactl job wait web1 5 .*replicactl job cancel web1 5'
+also "and needs no socket" 'failover-initiate .*"unattended": true'
+
 # --- suspend, resume, grow, move-home, jobs, vacuum ---
 
 played "suspend" 0 'request replication-suspend .*"timeout": 20000' '' suspend web1 --timeout 20
@@ -207,7 +235,7 @@ played "remove while failed over" 8 'end the failover first: replicactl revert w
 	'w["answers"]["relationship-remove"] = {"errno": "EBADE", "cim": 32775, "text": "failed over"}' remove web1 --yes
 played "remove while home is not the newest state" 8 'replicactl remove web1 --flatten' \
 	"$s3"'; w["answers"]["relationship-remove"] = {"errno": "EBADE", "cim": 32775, "text": "home is old"}' remove web1 --yes
-played "remove asks for what was shown" 0 'relationship-remove .*"expect-state-number": 7, "wait": 5000, "flatten": true}' \
+played "remove asks for what was shown" 0 'relationship-remove .*"expect-state-number": 7, "wait": 5000, "unattended": true, "flatten": true}' \
 	"$s3" remove web1 --yes --flatten --no-wait --wait 5
 also "without waiting it has to be run again" 'replicactl remove web1 has to be run again'
 # the store that the played kernel names does not exist: the end is tested above
