@@ -86,11 +86,13 @@ static void dmr_op_give_up(struct dmr_op *op, const char *why)
 static void dmr_op_expire(struct work_struct *work)
 {
 	struct dmr_op *op = container_of(to_delayed_work(work), struct dmr_op, expire);
+	unsigned long now = jiffies, left;
 	bool over, waits;
 
 	spin_lock(&dmr_ops_lock);
 	waits = op->phase == DMR_OP_WAITING;
-	over = waits && time_after_eq(jiffies, op->limit);
+	over = waits && time_after_eq(now, op->limit);
+	left = op->limit - now;
 	if (over)
 		dmr_op_dequeue(op, DMR_OP_ENDED);
 	spin_unlock(&dmr_ops_lock);
@@ -103,7 +105,7 @@ static void dmr_op_expire(struct work_struct *work)
 		dmr_op_end_turns(op);
 		dmr_op_done(op);
 	} else if (waits) {
-		dmr_op_arm(op, 1);	/* its limit was moved */
+		dmr_op_arm(op, left);	/* its limit was moved */
 	}
 	dmr_op_put(op);
 }
