@@ -45,6 +45,7 @@
 #define DMR_WAIT_MS		500		/* for openers, unless the caller says how long */
 #define DMR_ANSWER_MS		100		/* a handler waits for so long, then answers 4096 */
 #define DMR_OPS_MAX		256		/* operations that may wait for their turn, per system */
+#define DMR_BIND_QUIET		(10 * HZ)	/* an attach or detach goes on for so long after a bind */
 #define DMR_JOB_KEEP		(300 * HZ)	/* Msvm_ConcreteJob.TimeBeforeRemoval */
 #define DMR_CANCEL_SLOTS	1024		/* counters of cancelled moves, by hash */
 
@@ -258,6 +259,8 @@ struct dmr_system {
 	bool claimed;			/* its UUIDs are taken; dmr_registry_mutex */
 	bool running;			/* some target is bound */
 	u32 nr_bound;
+	unsigned long bind_time;	/* jiffies of the last bind or unbind; sb_mutex */
+	bool gone;			/* left the registry, and that is announced: event mutex */
 	u8 host[16];
 
 	struct mutex sb_mutex;
@@ -726,6 +729,7 @@ void dmr_point_drain_work(struct work_struct *work);
 int dmr_netlink_init(void);
 void dmr_netlink_exit(void);
 void dmr_netlink_system(struct dmr_system *sys);
+void dmr_netlink_gone(struct dmr_system *sys);
 void dmr_netlink_job(struct dmr_job *job);
 
 /* target.c */

@@ -66,6 +66,16 @@ static u32 dmr_health_points(const struct dmr_sb *sb, u64 now)
 	return reasons;
 }
 
+/*
+ * Devices are bound and unbound one by one: what is missing while an attach or a detach
+ * goes on is no fault.  What is still missing after that is.
+ */
+static bool dmr_health_incomplete(struct dmr_system *sys)
+{
+	return !dmr_system_complete(sys) &&
+	       time_after_eq(jiffies, sys->bind_time + DMR_BIND_QUIET);
+}
+
 /**
  * dmr_health_reasons() - what is not as it should be
  * @sys: the system, active.
@@ -82,7 +92,7 @@ u32 dmr_health_reasons(struct dmr_system *sys, const struct dmr_sb *sb)
 
 	if (READ_ONCE(sys->critical))
 		reasons |= DM_REPLICA_HEALTH_REASONS_STORE;
-	if (!dmr_system_complete(sys))
+	if (dmr_health_incomplete(sys))
 		reasons |= DM_REPLICA_HEALTH_REASONS_INCOMPLETE;
 	if (sb->flags & DMR_SB_SUSPENDED)
 		reasons |= DM_REPLICA_HEALTH_REASONS_SUSPENDED;

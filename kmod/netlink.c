@@ -511,6 +511,70 @@ static bool dmr_listeners(u32 group)
 	return READ_ONCE(dmr_family_up) && genl_has_listeners(&dmr_family, &init_net, group);
 }
 
+/* Events of a group come in the order of their numbers; a leaf, but for memory (GFP_NOIO). */
+static DEFINE_MUTEX(dmr_event_mutex);
+static u64 dmr_event_number[2];
+
+/*
+ * An event that there was no memory for takes its number with it, and all listeners
+ * read ENOBUFS, as one that does not read fast enough does.
+ */
+static void dmr_event_lost(u32 group)
+{
+	mutex_lock(&dmr_event_mutex);
+	dmr_event_number[group]++;
+	mutex_unlock(&dmr_event_mutex);
+	genl_set_err(&dmr_family, &init_net, 0, group, -ENOBUFS);
+}
+
+/* Sends @msg, or frees it.  @attr takes its number.  Nothing comes behind the end of @sys. */
+static void dmr_event_send(struct dmr_system *sys, struct sk_buff *msg, void *hdr, u32 group,
+			   int attr)
+{
+	mutex_lock(&dmr_event_mutex);
+	if (sys->gone) {
+		nlmsg_free(msg);
+	} else if (dmr_put_u64(msg, attr, ++dmr_event_number[group])) {
+		nlmsg_free(msg);
+		genl_set_err(&dmr_family, &init_net, 0, group, -ENOBUFS);
+	} else {
+		genlmsg_end(msg, hdr);
+		genlmsg_multicast(&dmr_family, msg, 0, group, GFP_NOIO);
+	}
+	mutex_unlock(&dmr_event_mutex);
+}
+
+/**
+ * dmr_netlink_gone() - announce that a system has been detached
+ * @sys: the system; no target of it is left, and no event of it follows.
+ *
+ * Context: may sleep; dmr_registry_mutex is held.
+ */
+void dmr_netlink_gone(struct dmr_system *sys)
+{
+	struct sk_buff *msg = NULL;
+	void *hdr = NULL;
+
+	if (smp_load_acquire(&sys->active) && dmr_listeners(DMR_GROUP_SYSTEMS)) {
+		msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_NOIO);
+		if (msg)
+			hdr = genlmsg_put(msg, 0, 0, &dmr_family, 0,
+					  DM_REPLICA_CMD_SYSTEM_DEL_NTF);
+		/* What identifies a system is never written to. */
+		if (!hdr || nla_put(msg, DM_REPLICA_A_SYSTEM_UUID, 16, sys->sb->system_uuid) ||
+		    nla_put_string(msg, DM_REPLICA_A_SYSTEM_NAME, sys->sb->name)) {
+			nlmsg_free(msg);
+			dmr_event_lost(DMR_GROUP_SYSTEMS);
+		} else {
+			dmr_event_send(sys, msg, hdr, DMR_GROUP_SYSTEMS,
+				       DM_REPLICA_A_SYSTEM_EVENT);
+		}
+	}
+	mutex_lock(&dmr_event_mutex);
+	sys->gone = true;
+	mutex_unlock(&dmr_event_mutex);
+}
+
 /**
  * dmr_netlink_system() - tell who listens what a system is like now
  * @sys: the system, referenced; may be in any phase of its life.
@@ -525,24 +589,27 @@ void dmr_netlink_system(struct dmr_system *sys)
 {
 	struct sk_buff *msg;
 	int r = -ENOENT;
+	bool active;
 	void *hdr;
 
 	if (!dmr_listeners(DMR_GROUP_SYSTEMS))
 		return;
 	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, DMR_NOTICE_GFP);
 	if (!msg)
-		return;
+		return dmr_event_lost(DMR_GROUP_SYSTEMS);
 	mutex_lock(&sys->event_mutex);
 	hdr = genlmsg_put(msg, 0, 0, &dmr_family, 0, DM_REPLICA_CMD_SYSTEM_NTF);
 	rcu_read_lock();
-	if (hdr && smp_load_acquire(&sys->active))
+	active = smp_load_acquire(&sys->active);
+	if (hdr && active)
 		r = dmr_put_system(msg, sys, dmr_shown(sys));
 	rcu_read_unlock();
-	if (r) {
-		nlmsg_free(msg);
+	if (!r) {
+		dmr_event_send(sys, msg, hdr, DMR_GROUP_SYSTEMS, DM_REPLICA_A_SYSTEM_EVENT);
 	} else {
-		genlmsg_end(msg, hdr);
-		genlmsg_multicast(&dmr_family, msg, 0, DMR_GROUP_SYSTEMS, DMR_NOTICE_GFP);
+		nlmsg_free(msg);
+		if (active)
+			dmr_event_lost(DMR_GROUP_SYSTEMS);
 	}
 	mutex_unlock(&sys->event_mutex);
 }
@@ -564,7 +631,7 @@ void dmr_netlink_job(struct dmr_job *job)
 		return;
 	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_NOIO);
 	if (!msg)
-		return;
+		return dmr_event_lost(DMR_GROUP_JOBS);
 	mutex_lock(&sys->event_mutex);
 	hdr = genlmsg_put(msg, 0, 0, &dmr_family, 0, DM_REPLICA_CMD_JOB_NTF);
 	mutex_lock(&sys->job_mutex);
@@ -572,9 +639,9 @@ void dmr_netlink_job(struct dmr_job *job)
 	mutex_unlock(&sys->job_mutex);
 	if (r) {
 		nlmsg_free(msg);
+		dmr_event_lost(DMR_GROUP_JOBS);
 	} else {
-		genlmsg_end(msg, hdr);
-		genlmsg_multicast(&dmr_family, msg, 0, DMR_GROUP_JOBS, DMR_NOTICE_GFP);
+		dmr_event_send(sys, msg, hdr, DMR_GROUP_JOBS, DM_REPLICA_A_JOB_EVENT);
 	}
 	mutex_unlock(&sys->event_mutex);
 }

@@ -189,6 +189,8 @@ void dmr_system_leave(struct dmr_system *sys)
 {
 	mutex_lock(&dmr_registry_mutex);
 	if (!--sys->users) {
+		/* Before its store can be attached anew: events come in this order. */
+		dmr_netlink_gone(sys);
 		list_del_init(&sys->list);
 		dmr_registry_seq++;
 	}
@@ -758,6 +760,7 @@ int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t)
 	WRITE_ONCE(disk->dev[t->kind], disk_devt(gd));
 	smp_store_release(&disk->gd[t->kind], gd);
 	disk->home = t->home->bdev;
+	sys->bind_time = jiffies;
 	mutex_unlock(&sys->sb_mutex);
 	if (t->kind == DMR_REPLICA) {
 		mutex_lock(&sys->home_mutex);
@@ -799,6 +802,7 @@ void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t)
 		dmr_system_stop(sys);	/* while the home is still known: it may need a flush */
 	sys->nr_bound--;
 	mutex_lock(&sys->sb_mutex);
+	sys->bind_time = jiffies;
 	disk->target[t->kind] = NULL;
 	/* A gendisk and its block_device are freed behind a grace period of RCU. */
 	WRITE_ONCE(disk->gd[t->kind], NULL);

@@ -121,7 +121,7 @@ enum dm_replica_health {
 /* Why it is not OK; the first four make it Critical, the others Warning. */
 enum dm_replica_health_reasons {
 	DM_REPLICA_HEALTH_REASONS_STORE = 1,		/* the state is Critical */
-	DM_REPLICA_HEALTH_REASONS_INCOMPLETE = 2,	/* a disk is not attached */
+	DM_REPLICA_HEALTH_REASONS_INCOMPLETE = 2,	/* a disk is not attached, and no attach goes on */
 	DM_REPLICA_HEALTH_REASONS_FULL = 4,		/* slots or versions are past the critical mark */
 	DM_REPLICA_HEALTH_REASONS_SUSPENDED = 8,	/* replication is suspended */
 	DM_REPLICA_HEALTH_REASONS_LOW_SPACE = 16,	/* slots or versions are past the low mark */
@@ -197,6 +197,7 @@ enum {
 	DM_REPLICA_A_SYSTEM_VACUUM_RATE,	/* u64: bytes per second, ~0 if not limited */
 	DM_REPLICA_A_SYSTEM_STORE_BYTES,	/* u64: of the store device, those in use */
 	DM_REPLICA_A_SYSTEM_STORE_DEVICE_BYTES,	/* u64: its size now */
+	DM_REPLICA_A_SYSTEM_EVENT,		/* u64, in an event: its number in the group */
 
 	__DM_REPLICA_A_SYSTEM_MAX,
 	DM_REPLICA_A_SYSTEM_MAX = (__DM_REPLICA_A_SYSTEM_MAX - 1)
@@ -265,6 +266,7 @@ enum {
 	DM_REPLICA_A_JOB_ANSWER,		/* u32: its operation's answer; absent: undecided */
 	DM_REPLICA_A_JOB_ERRNO,			/* u32: positive, with an answer that is a refusal */
 	DM_REPLICA_A_JOB_POINT,			/* u64: a point's number, with the answer */
+	DM_REPLICA_A_JOB_EVENT,			/* u64, in an event: its number in the group */
 
 	__DM_REPLICA_A_JOB_MAX,
 	DM_REPLICA_A_JOB_MAX = (__DM_REPLICA_A_JOB_MAX - 1)
@@ -367,6 +369,7 @@ enum {
 	DM_REPLICA_CMD_ADAPTER_GET,		/* dump */
 	DM_REPLICA_CMD_ADAPTER_SET,		/* replace one adapter's settings */
 	DM_REPLICA_CMD_ADAPTER_DEL,		/* forget one adapter's settings, or all */
+	DM_REPLICA_CMD_SYSTEM_DEL_NTF,		/* event: detached; UUID and name */
 
 	__DM_REPLICA_CMD_MAX,
 	DM_REPLICA_CMD_MAX = (__DM_REPLICA_CMD_MAX - 1)

@@ -766,6 +766,9 @@ enum dmreplica_event_type {
 	DMREPLICA_EVENT_JOB,		/* a job as it is now */
 	DMREPLICA_EVENT_LOST,		/* events were lost: everything follows afresh */
 	DMREPLICA_EVENT_CURRENT,	/* what came so far was the present state */
+	DMREPLICA_EVENT_DETACHED,	/* a system has gone: its name and UUID */
+	DMREPLICA_EVENT_UNLOADED,	/* the module is not loaded: there is no system */
+	DMREPLICA_EVENT_LOADED,		/* the module has been loaded: everything follows afresh */
 };
 
 struct dmreplica_event {
@@ -780,7 +783,8 @@ struct dmreplica_event {
  * @mon: set to the monitor.
  *
  * First come all systems and jobs as they are, then a DMREPLICA_EVENT_CURRENT,
- * then changes.
+ * then changes.  Without the module first comes a DMREPLICA_EVENT_UNLOADED.  The
+ * monitor goes on when the module is unloaded, and when it comes back.
  */
 int dmreplica_monitor_open(struct dmreplica *ctx, struct dmreplica_monitor **mon);
 

@@ -80,14 +80,17 @@ int dmreplica_job_list(struct dmreplica *ctx, const struct dmreplica_system *sys
 		       struct dmreplica_job **list, size_t *nr)
 {
 	struct dmrl_list found = { .size = sizeof(struct dmreplica_job) };
+	bool present;
 	int code;
 
 	*list = NULL;
 	*nr = 0;
 	dmrl_clear(ctx);
-	/* no module, no jobs */
-	if ((sys && !sys->attached) || !dmrl_nl_present(ctx))
+	if (sys && !sys->attached)
 		return 0;
+	code = dmrl_nl_present(ctx, &present);
+	if (code || !present)
+		return code;	/* no module, no jobs */
 	/* Of one system only that one is asked: another one's store may hang. */
 	code = dmrl_job_dump(ctx, sys ? sys->uuid : NULL, &found);
 	if (sys && code == DM_REPLICA_CODE_NOT_FOUND) {

@@ -132,16 +132,17 @@ int dmreplica_system_list(struct dmreplica *ctx, struct dmreplica_system **list,
 	struct dmreplica_system *sys;
 	struct dmreplica_conf *conf;
 	size_t nr_conf, i, j;
+	bool present;
 	int code;
 
 	*list = NULL;
 	*nr = 0;
 	dmrl_clear(ctx);
-	if (dmrl_nl_present(ctx)) {
+	code = dmrl_nl_present(ctx, &present);
+	if (!code && present)
 		code = dmrl_system_dump(ctx, &found);
-		if (code)
-			goto fail;
-	}
+	if (code)
+		goto fail;
 	code = dmreplica_conf_list(ctx, &conf, &nr_conf);
 	if (code) {
 		/* what is attached can be shown without the files */
@@ -185,8 +186,11 @@ static int ask_kernel(struct dmreplica *ctx, const u8 *uuid, struct dmreplica_sy
 	struct dump dump = { .ctx = ctx, .list = &found };
 	struct nl_msg *msg;
 	int code, ret = -1;
+	bool present;
 
-	if (!dmrl_nl_present(ctx))
+	if (dmrl_nl_present(ctx, &present))
+		return -1;
+	if (!present)
 		return 0;
 	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_SYSTEM_GET, 0);
 	if (!msg)

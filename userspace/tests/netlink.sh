@@ -270,6 +270,14 @@ played_json "status as JSON" 'd[0]["health"] == 2 and [r["reason_name"] for r in
 	and d[0]["store_device_bytes"] == 2147483648 and d[0]["home_bytes"] == 3145728' '' status web1 --json
 played "a reason that is not known yet" 0 'does not know: 0x800' 's["health-reasons"] = 2048' status web1
 
+# What cannot be known is no "not attached".
+before=(env FAKE_EMFILE=1)
+played "status without a socket" 1 '32768.*cannot open a netlink socket' '' status
+played "status of one without a socket" 1 '32768.*cannot open a netlink socket' '' status web1
+played "job list without a socket" 1 '32768.*cannot open a netlink socket' '' job list
+before=()
+played "job list without the module" 0 '!.' 'w["absent"] = True' job list
+
 # What others have chosen: a terminal must not obey it, nor a shell.
 esc=$'\x1b' bidi=$'\xe2\x80\xae'
 played "a name of control characters" 0 'web\?\[31mred\?' 's["name"] = "web\x1b[31mred\u202e"' status
@@ -296,4 +304,19 @@ also "and enough again" 'space web1 enough again: 500 of 1000'
 played "monitor as JSON" 0 '"event":"health",.*"health":3,"health_name":"Critical","was":2,.*"begun":\[\{"reason":4,"reason_name":"full"' \
 	'w["events"] = [{"health-reasons": 84, "health": 3, "slots-used": 960}]' monitor --json
 also "and space" '"event":"space",.*"low":true,"critical":true,"slots":1000,"slots_used":960'
+played "monitor says when a system has gone" 0 'detached web1 00010203-0405' 'w["events"] = [{"cmd": "system-del-ntf"}]' monitor
+also_not "and that it had been there is no news" ' attached web1'
+played "and when one has come" 0 ' attached web1 00010203' 'w["events"] = [{"cmd": "system-del-ntf"}, {"flags": 10}, {"flags": 2}]' monitor
+played "also as JSON" 0 '"event":"detached",.*"system_name":"web1"' 'w["events"] = [{"cmd": "system-del-ntf"}, {"flags": 2}]' \
+	monitor --json
+also "in a line of its own" '"event":"attached",.*"system_name":"web1"'
+played "monitor says that an event is missing" 0 'lost: .*could be sent' 'w["events"] = [{"event": 5}, {"event": 7}]' monitor
+also "and shows all there is" 'current'
+played "none is missing" 0 '!lost' 'w["events"] = [{"event": 5}, {"event": 6}]' monitor
+played "monitor without the module waits for it" 0 'unloaded: ' 'w["absent"] = True' monitor
+played "and says when it comes" 0 '^[0-9:]* loaded: ' 'w["absent"] = True; w["events"] = [{"family": "back"}]' monitor
+also "with all there is" 'system web1'
+played "monitor says that the module has gone" 0 'unloaded: ' 'w["events"] = [{"family": "gone"}, {"family": "back"}, {"flags": 2}]' monitor
+also "and come back" ' loaded: '
+also "with all there is again" "system web1"
 before=()
