@@ -72,10 +72,14 @@ struct dmr_settings {
 	u64 point_interval;
 	u64 decide_within;
 	u64 vacuum_rate;
+	u64 replication_interval;
 	u64 points_made;
 	u64 points_dropped;
 	u64 last_point_time;
 	u64 last_test_time;
+	u64 last_received_time;
+	u64 jump_point;
+	u64 jump_by;
 };
 
 struct dmr_ip {
@@ -182,6 +186,8 @@ enum dmr_verdict dmr_sb_decode(const void *buf, u32 copy, struct dmr_sb *sb,
  * Return: NULL if it is, otherwise a constant text naming the first that is not.
  */
 const char *dmr_sb_validate(const struct dmr_sb *sb);
+
+#define DMR_MAX_JUMP		(1ULL << 62)	/* ns, more than a century */
 
 /* Numbers that only grow start low: what is near the end is no number of ours. */
 #define DMR_NUMBER_LIMIT	(1ULL << 62)

@@ -48,13 +48,14 @@ const struct nla_policy dmr_point_get_policy[DM_REPLICA_A_POINT_SIZES + 1] = {
 	[DM_REPLICA_A_POINT_SIZES] = { .type = NLA_FLAG, },
 };
 
-static const struct nla_policy dmr_point_new_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
+static const struct nla_policy dmr_point_new_policy[DM_REPLICA_A_OP_RECEIVED + 1] = {
 	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_OP_POINT_KIND] = NLA_POLICY_RANGE(NLA_U32, 1, 3),
 	[DM_REPLICA_A_OP_POINT_NAME] = { .type = NLA_NUL_STRING, .len = DMR_POINT_NAME_LEN - 1, },
 	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
 	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
 	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+	[DM_REPLICA_A_OP_RECEIVED] = { .type = NLA_FLAG, },
 };
 
 static const struct nla_policy dmr_point_del_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
@@ -160,7 +161,8 @@ static const struct nla_policy dmr_settings_get_policy[DM_REPLICA_A_SETTINGS_SYS
 	[DM_REPLICA_A_SETTINGS_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 };
 
-static const struct nla_policy dmr_settings_set_policy[DM_REPLICA_A_SETTINGS_VACUUM_RATE + 1] = {
+static const struct nla_policy
+dmr_settings_set_policy[DM_REPLICA_A_SETTINGS_REPLICATION_INTERVAL + 1] = {
 	[DM_REPLICA_A_SETTINGS_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_SETTINGS_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
 	[DM_REPLICA_A_SETTINGS_KEEP_LAST] = { .type = NLA_U32, },
@@ -175,6 +177,11 @@ static const struct nla_policy dmr_settings_set_policy[DM_REPLICA_A_SETTINGS_VAC
 	[DM_REPLICA_A_SETTINGS_POINT_INTERVAL] = { .type = NLA_U64, },
 	[DM_REPLICA_A_SETTINGS_DECIDE_WITHIN] = { .type = NLA_U64, },
 	[DM_REPLICA_A_SETTINGS_VACUUM_RATE] = { .type = NLA_U64, },
+	[DM_REPLICA_A_SETTINGS_REPLICATION_INTERVAL] = { .type = NLA_U64, },
+};
+
+static const struct nla_policy dmr_replication_heartbeat_policy[DM_REPLICA_A_OP_SYSTEM + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 };
 
 static const struct nla_policy dmr_adapter_get_policy[DM_REPLICA_A_ADAPTER_SYSTEM + 1] = {
@@ -311,6 +318,7 @@ static int dmr_operate(struct sk_buff *skb, struct genl_info *info, enum dmr_ver
 	}
 	if (plain || !nla_get_flag(info->attrs[DM_REPLICA_A_OP_UNATTENDED]))
 		op->portid = info->snd_portid;
+	dmr_owner_current(&op->owner);
 	r = expect ? dmr_nl_expect(info, expect, &op->expect_state) : 0;
 	if (!r)
 		r = fill(info, op);
@@ -474,6 +482,9 @@ static int dmr_job_set_doit(struct sk_buff *skb, struct genl_info *info)
 		dmr_nl_refuse_request(info, request, -EBADE, DM_REPLICA_CODE_INVALID_STATE, msg);
 	else
 		trace_dmr_reply(info->genlhdr->cmd, DM_REPLICA_CODE_COMPLETED);
+	if (!r)
+		dmr_owner_request(sys, nla_get_u32(request) == DM_REPLICA_JOB_REQUEST_SUSPEND ?
+				  "job pause" : "job resume");
 	dmr_job_put(job);
 out:
 	dmr_system_put(sys);
@@ -497,6 +508,26 @@ static int dmr_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info)
 	if (IS_ERR(sys))
 		return PTR_ERR(sys);
 	dmr_vacuum_hold(sys, nla_get_u32(hold));
+	dmr_owner_request(sys, nla_get_u32(hold) ? "vacuum --hold" : "vacuum --release");
+	dmr_system_put(sys);
+	trace_dmr_reply(info->genlhdr->cmd, DM_REPLICA_CODE_COMPLETED);
+	return 0;
+}
+
+/* Touches memory only; the next superblock has it. */
+static int dmr_replication_heartbeat_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct dmr_system *sys;
+	int r;
+
+	trace_dmr_request(info->genlhdr->cmd);
+	r = dmr_nl_refuse_unprivileged(skb, info);
+	if (r)
+		return r;
+	sys = dmr_request_system(info);
+	if (IS_ERR(sys))
+		return PTR_ERR(sys);
+	dmr_received(sys);
 	dmr_system_put(sys);
 	trace_dmr_reply(info->genlhdr->cmd, DM_REPLICA_CODE_COMPLETED);
 	return 0;
@@ -832,6 +863,13 @@ static const struct genl_ops dmr_ops[] = {
 		.doit = dmr_adapter_del_doit,
 		.policy = dmr_adapter_del_policy,
 		.maxattr = ARRAY_SIZE(dmr_adapter_del_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_REPLICATION_HEARTBEAT,
+		.doit = dmr_replication_heartbeat_doit,
+		.policy = dmr_replication_heartbeat_policy,
+		.maxattr = ARRAY_SIZE(dmr_replication_heartbeat_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 };

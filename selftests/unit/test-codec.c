@@ -78,12 +78,16 @@ TEST(format_offsets)
 	AT(dmr_disk_settings, point_interval, 48);
 	AT(dmr_disk_settings, decide_within, 56);
 	AT(dmr_disk_settings, vacuum_rate, 64);
-	AT(dmr_disk_settings, reserved1, 72);
+	AT(dmr_disk_settings, replication_interval, 72);
+	AT(dmr_disk_settings, reserved1, 80);
 	AT(dmr_disk_settings, points_made, 256);
 	AT(dmr_disk_settings, points_dropped, 264);
 	AT(dmr_disk_settings, last_point_time, 272);
 	AT(dmr_disk_settings, last_test_time, 280);
-	AT(dmr_disk_settings, reserved2, 288);
+	AT(dmr_disk_settings, last_received_time, 288);
+	AT(dmr_disk_settings, jump_point, 296);
+	AT(dmr_disk_settings, jump_by, 304);
+	AT(dmr_disk_settings, reserved2, 312);
 	AT(dmr_disk_adapter, dhcp, 6);
 	AT(dmr_disk_adapter, addresses, 8);
 	AT(dmr_disk_adapter, gateways, 168);

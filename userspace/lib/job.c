@@ -35,6 +35,13 @@ void dmrl_job_parse(struct dmreplica_job *job, struct nlattr **attrs)
 	job->decided = A(ANSWER) != NULL;
 	job->answer = dmrl_nl_u32(A(ANSWER));
 	job->point = dmrl_nl_u64(A(POINT));
+	job->owned = A(OWNER_UID);
+	job->owner_uid = dmrl_nl_u32(A(OWNER_UID));
+	job->owner_login_uid = A(OWNER_LOGIN_UID) ? dmrl_nl_u32(A(OWNER_LOGIN_UID)) :
+			       DMREPLICA_NO_LOGIN;
+	dmrl_nl_string(A(OWNER_COMM), job->owner_comm, sizeof(job->owner_comm));
+	job->discarded = dmrl_nl_u64(A(DISCARDED));
+	job->points_dropped = dmrl_nl_u32(A(POINTS_DROPPED));
 }
 
 struct dump {

@@ -25,6 +25,7 @@ static int settings_reply(void *arg, int cmd, struct nlattr **attrs)
 	set->live_reserve = dmrl_nl_u64(A(LIVE_RESERVE));
 	set->point_interval = dmrl_nl_u64(A(POINT_INTERVAL));
 	set->decide_within = dmrl_nl_u64(A(DECIDE_WITHIN));
+	set->replication_interval = dmrl_nl_u64(A(REPLICATION_INTERVAL));
 	set->vacuum_rate = A(VACUUM_RATE) ? dmrl_nl_u64(A(VACUUM_RATE)) : DMREPLICA_UNLIMITED;
 	return 0;
 }
@@ -55,6 +56,7 @@ static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		set->point_interval = from->point_interval;
 		set->decide_within = from->decide_within;
 		set->vacuum_rate = from->vacuum_rate;
+		set->replication_interval = from->replication_interval;
 	}
 	dmreplica_store_close(store);
 	return code;
@@ -110,6 +112,8 @@ static bool put_settings(struct nl_msg *msg, const struct dmreplica_settings *se
 		  set->point_interval },
 		{ DMREPLICA_SET_DECIDE_WITHIN, DM_REPLICA_A_SETTINGS_DECIDE_WITHIN,
 		  set->decide_within },
+		{ DMREPLICA_SET_REPLICATION_INTERVAL, DM_REPLICA_A_SETTINGS_REPLICATION_INTERVAL,
+		  set->replication_interval },
 		{ DMREPLICA_SET_VACUUM_RATE, DM_REPLICA_A_SETTINGS_VACUUM_RATE, set->vacuum_rate },
 	};
 	unsigned int i;

@@ -59,6 +59,7 @@ void dmrl_system_parse(struct dmreplica_system *sys, struct nlattr **attrs)
 	sys->points_dropped = dmrl_nl_u64(A(POINTS_DROPPED));
 	sys->last_point_time = dmrl_nl_u64(A(LAST_POINT_TIME));
 	sys->last_test_time = dmrl_nl_u64(A(LAST_TEST_TIME));
+	sys->last_received_time = dmrl_nl_u64(A(LAST_RECEIVED_TIME));
 	sys->store_bytes = dmrl_nl_u64(A(STORE_BYTES));
 	sys->store_device_bytes = dmrl_nl_u64(A(STORE_DEVICE_BYTES));
 	dmreplica_device_path(sys->store_major, sys->store_minor, sys->store, sizeof(sys->store));
@@ -316,6 +317,7 @@ int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *
 	sys->points_dropped = sb->settings.points_dropped;
 	sys->last_point_time = sb->settings.last_point_time;
 	sys->last_test_time = sb->settings.last_test_time;
+	sys->last_received_time = sb->settings.last_received_time;
 	sys->chunk_bytes = sb->chunk_bytes;
 	sys->disks = sb->nr_disks;
 	sys->points = sb->nr_points;

@@ -130,6 +130,7 @@ struct json_object *json_system(const struct dmreplica_system *sys)
 	json_add_u64(stats, "points_dropped", sys->points_dropped);
 	json_add_u64(stats, "last_point_time", sys->last_point_time);
 	json_add_u64(stats, "last_test_time", sys->last_test_time);
+	json_add_u64(stats, "last_received_time", sys->last_received_time);
 	json_object_object_add(obj, "statistics", stats);
 	return obj;
 }
@@ -202,6 +203,16 @@ struct json_object *json_job(const struct dmreplica_job *job)
 		json_add_u64(obj, "bytes", job->bytes);
 		json_add_u64(obj, "bytes_total", job->bytes_total);
 	}
+	if (job->owned) {
+		json_add_u64(obj, "owner_uid", job->owner_uid);
+		if (job->owner_login_uid != DMREPLICA_NO_LOGIN)
+			json_add_u64(obj, "owner_login_uid", job->owner_login_uid);
+		json_add_string(obj, "owner_comm", job->owner_comm);
+	}
+	if (job->discarded)
+		json_add_u64(obj, "discarded", job->discarded);
+	if (job->points_dropped)
+		json_add_u64(obj, "points_dropped", job->points_dropped);
 	json_add_string(obj, "text", job->text);
 	return obj;
 }

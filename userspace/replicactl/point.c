@@ -20,6 +20,7 @@ int cmd_point_create(struct dmreplica *ctx, int argc, char **argv)
 	static const struct option options[] = {
 		{ "kind", required_argument, NULL, 'k' },
 		{ "label", required_argument, NULL, 'l' },
+		{ "received", no_argument, NULL, 'r' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ NULL, 0, NULL, 0 }
 	};
@@ -43,6 +44,9 @@ int cmd_point_create(struct dmreplica *ctx, int argc, char **argv)
 						   DMREPLICA_POINT_NAME_MAX - 1);
 			op.label = optarg;
 			op.given |= DMREPLICA_OP_LABEL;
+			break;
+		case 'r':
+			op.given |= DMREPLICA_OP_RECEIVED;
 			break;
 		case 't':
 			if (!parse_wait("--timeout", optarg, &op.timeout_ms, &status))

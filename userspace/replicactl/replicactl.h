@@ -105,6 +105,7 @@ int cmd_job_resume(struct dmreplica *ctx, int argc, char **argv);
 int cmd_monitor(struct dmreplica *ctx, int argc, char **argv);
 int cmd_check(struct dmreplica *ctx, int argc, char **argv);
 int cmd_dump(struct dmreplica *ctx, int argc, char **argv);
+int cmd_heartbeat(struct dmreplica *ctx, int argc, char **argv);
 int cmd_vacuum(struct dmreplica *ctx, int argc, char **argv);
 int cmd_version(struct dmreplica *ctx, int argc, char **argv);
 

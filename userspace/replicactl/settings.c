@@ -22,6 +22,7 @@ static const struct option options[] = {
 	{ "live-reserve", required_argument, NULL, 'r' },
 	{ "point-interval", required_argument, NULL, 'p' },
 	{ "decide-within", required_argument, NULL, 'd' },
+	{ "replication-interval", required_argument, NULL, 'i' },
 	{ "vacuum-rate", required_argument, NULL, 'v' },
 	{ "json", no_argument, NULL, 'j' },
 	{ NULL, 0, NULL, 0 }
@@ -111,6 +112,9 @@ static int take(int c, const char *text, struct dmreplica_settings *set)
 	case 'd':
 		set->given |= DMREPLICA_SET_DECIDE_WITHIN;
 		return take_span(c, text, &set->decide_within);
+	case 'i':
+		set->given |= DMREPLICA_SET_REPLICATION_INTERVAL;
+		return take_span(c, text, &set->replication_interval);
 	case 'v':
 		set->given |= DMREPLICA_SET_VACUUM_RATE;
 		if (!parse_rate(text, &set->vacuum_rate))
@@ -159,6 +163,11 @@ void show_settings(const struct dmreplica_settings *set)
 	       text_span(set->point_interval) : "none: health does not look at it");
 	printf("  Decide within      %s\n", set->decide_within ?
 	       text_span(set->decide_within) : "none: health does not look at it");
+	if (set->replication_interval)
+		printf("  Replication        every %s: health warns after three times that\n",
+		       text_span(set->replication_interval));
+	else
+		printf("  Replication        at no known interval: health warns after a day\n");
 	printf("  Vacuum rate        %s\n", text_rate(set->vacuum_rate));
 }
 
@@ -178,6 +187,7 @@ struct json_object *json_of_settings(const struct dmreplica_settings *set)
 	json_add_u64(obj, "live_reserve", set->live_reserve);
 	json_add_u64(obj, "point_interval", set->point_interval);
 	json_add_u64(obj, "decide_within", set->decide_within);
+	json_add_u64(obj, "replication_interval", set->replication_interval);
 	json_add_rate(obj, "vacuum_rate", set->vacuum_rate);
 	return obj;
 }

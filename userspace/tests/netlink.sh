@@ -181,6 +181,15 @@ played "job wait of a suspended job says so" 5 'Suspended' 'w["jobs"]["5"][0]["s
 	job wait web1 5 --timeout 11
 played "a job that was terminated" 1 'ended with Terminated' 'w["jobs"]["5"][1].update({"state": 8, "code": 32768})' job wait web1 5
 played_json "job as JSON" 'd["bytes"] == 524288 and d["bytes_total"] == 1048576' '' job show web1 5 --json
+played "job show: who asked" 0 'Asked by +uid 0, replicactl, login uid 1000' \
+	'for j in w["jobs"]["5"]: j.update({"owner-uid": 0, "owner-login-uid": 1000, "owner-comm": "replicactl", "point": 3, "discarded": 4096, "points-dropped": 2})' \
+	job show web1 5
+also "about what" 'Point +3$'
+also "what was lost" 'Thrown away +4 KiB'
+also "and dropped" 'Dropped +2 recovery points'
+played "job show of nobody's job" 0 '!Asked by' '' job show web1 5
+played_json "as JSON" 'd["owner_uid"] == 0 and d["owner_comm"] == "x" and d["point"] == 3 and "owner_login_uid" not in d' \
+	'for j in w["jobs"]["5"]: j.update({"owner-uid": 0, "owner-comm": "x", "point": 3})' job show web1 5 --json
 played "vacuum --rate" 0 'settings-set .*"vacuum-rate": 52428800}' '' vacuum web1 --rate 50M
 played "vacuum --rate unlimited" 0 '"vacuum-rate": 18446744073709551615' '' vacuum web1 --rate unlimited
 played "vacuum --hold" 0 'request vacuum-set .*"hold": 1' '' vacuum web1 --hold
@@ -195,6 +204,15 @@ also "interval" 'Point interval +15 min'
 also "no limit" 'Vacuum rate +without a limit'
 played "without rules" 0 'all: there is no rule' \
 	'w["settings"].update({"keep-last": 0, "keep-within": 0, "keep-daily": 0})' settings web1
+played "an interval of replication" 0 'Replication +every 5 min: ' 'w["settings"]["replication-interval"] = 300' settings web1
+played "none" 0 'Replication +at no known interval' 'w["settings"]["replication-interval"] = 0' settings web1
+played "to be set" 0 'settings-set .*"replication-interval": 90}' 'w["settings"]["replication-interval"] = 0' \
+	settings web1 --replication-interval 90s
+played "heartbeat" 0 'request replication-heartbeat' '' heartbeat web1
+played "a point of the sender" 0 'request point-new .*"received": true' '' recovery-point create web1 --received
+played "a replica that stalls" 0 'nothing has been replicated for long: .*replicactl heartbeat web1' \
+	's["health-reasons"] = 2048; s["last-received-time"] = 1700000000000000000' status web1
+also "since when" 'Last received +2023'
 played "settings all at once" 0 '"keep-last": 10, "keep-hourly": 24, "keep-daily": 0, "keep-weekly": 4, "space-low": 70, "space-critical": 90, "full-policy": 1, "keep-within": 172800, "live-reserve": 10737418240, "point-interval": 0, "decide-within": 129600, "vacuum-rate": 0}' \
 	'' settings web1 --keep-last 10 --keep-within 2d --keep-hourly 24 --keep-daily none --keep-weekly 4 --space-low 70% \
 	--space-critical 90 --when-full drop-oldest --live-reserve 10G --point-interval none --decide-within 1d12h --vacuum-rate 0
@@ -268,7 +286,7 @@ played_json "status as JSON" 'd[0]["health"] == 2 and [r["reason_name"] for r in
 	and d[0]["statistics"]["replicated_bytes"] == 65536 and d[0]["vacuum_rate"] == 52428800 and d[0]["slots_reserved"] == 10
 	and d[0]["settings"]["keep_daily"] == 7 and d[0]["adapter_list"][0]["addresses"][1] == "2001:db8::5/64"
 	and d[0]["store_device_bytes"] == 2147483648 and d[0]["home_bytes"] == 3145728' '' status web1 --json
-played "a reason that is not known yet" 0 'does not know: 0x800' 's["health-reasons"] = 2048' status web1
+played "a reason that is not known yet" 0 'does not know: 0x80000000' 's["health-reasons"] = 1 << 31' status web1
 
 # What cannot be known is no "not attached".
 before=(env FAKE_EMFILE=1)
@@ -276,7 +294,7 @@ played "status without a socket" 1 '32768.*cannot open a netlink socket' '' stat
 played "status of one without a socket" 1 '32768.*cannot open a netlink socket' '' status web1
 played "job list without a socket" 1 '32768.*cannot open a netlink socket' '' job list
 before=()
-played "job list without the module" 0 '!.' 'w["absent"] = True' job list
+played "job list without the module" 0 'no job' 'w["absent"] = True' job list
 
 # What others have chosen: a terminal must not obey it, nor a shell.
 esc=$'\x1b' bidi=$'\xe2\x80\xae'
