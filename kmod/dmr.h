@@ -431,6 +431,7 @@ void dmr_systems_wait_gone(void);
 bool dmr_system_complete(struct dmr_system *sys);
 u32 dmr_system_state(struct dmr_system *sys);
 u32 dmr_state_of(const struct dmr_system *sys, const struct dmr_sb *sb);
+u32 dmr_stored_state(const struct dmr_sb *sb);
 extern struct mutex dmr_registry_mutex;
 extern struct list_head dmr_replica_targets;
 extern u32 dmr_registry_seq;

@@ -157,6 +157,7 @@ int dmr_put_system(struct sk_buff *skb, struct dmr_system *sys, const struct dmr
 	if (nla_put(skb, DM_REPLICA_A_SYSTEM_UUID, 16, sb->system_uuid) ||
 	    nla_put_string(skb, DM_REPLICA_A_SYSTEM_NAME, sb->name) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_STATE, dmr_state_of(sys, sb)) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_STATE_STORED, dmr_stored_state(sb)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STATE_NUMBER, sb->state_number) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STATE_TIME, sb->state_time) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_FLAGS, dmr_system_flags(sys, sb)) ||

@@ -285,8 +285,12 @@ void dmr_critical(struct dmr_system *sys, const char *why)
  */
 u32 dmr_state_of(const struct dmr_system *sys, const struct dmr_sb *sb)
 {
-	if (READ_ONCE(sys->critical))
-		return DM_REPLICA_STATE_CRITICAL;
+	return READ_ONCE(sys->critical) ? DM_REPLICA_STATE_CRITICAL : dmr_stored_state(sb);
+}
+
+/** dmr_stored_state() - the same, but never Critical: what it was.  Return: it. */
+u32 dmr_stored_state(const struct dmr_sb *sb)
+{
 	if (sb->state == DM_REPLICA_STATE_REPLICATING && (sb->flags & DMR_SB_SUSPENDED))
 		return DM_REPLICA_STATE_SUSPENDED;
 	return sb->state;

@@ -200,6 +200,7 @@ enum {
 	DM_REPLICA_A_SYSTEM_STORE_DEVICE_BYTES,	/* u64: its size now */
 	DM_REPLICA_A_SYSTEM_EVENT,		/* u64, in an event: its number in the group */
 	DM_REPLICA_A_SYSTEM_LAST_RECEIVED_TIME,	/* u64: of the last sign of replication; 0: none yet */
+	DM_REPLICA_A_SYSTEM_STATE_STORED,	/* u32: the state, but never 8 */
 
 	__DM_REPLICA_A_SYSTEM_MAX,
 	DM_REPLICA_A_SYSTEM_MAX = (__DM_REPLICA_A_SYSTEM_MAX - 1)

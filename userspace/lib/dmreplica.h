@@ -414,6 +414,7 @@ struct dmreplica_system {
 	uint64_t last_point_time;	/* 0: never */
 	uint64_t last_test_time;
 	uint64_t last_received_time;	/* of the last sign of replication, 0 if there was none */
+	uint32_t state_stored;		/* the state, but never Critical: what it was */
 };
 
 /** struct dmreplica_disk - one disk of a system; device numbers are 0:0 where there is none */
@@ -711,6 +712,20 @@ int dmreplica_settings_get(struct dmreplica *ctx, const struct dmreplica_system 
 /** dmreplica_settings_set() - change those that @settings->given names. */
 int dmreplica_settings_set(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			   const struct dmreplica_settings *settings);
+
+/**
+ * dmreplica_settings_drop() - which recovery points would the next one drop?
+ * @ctx: the context.
+ * @sys: the system, attached.
+ * @settings: its settings.
+ * @list: set to these points, oldest first; free it with dmreplica_list_free().
+ * @nr: set to their number.
+ *
+ * A step of the clock that the module has noticed makes it drop fewer.
+ */
+int dmreplica_settings_drop(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			    const struct dmreplica_settings *settings,
+			    struct dmreplica_point **list, size_t *nr);
 
 /** struct dmreplica_ip - an address, with the length of its prefix where it has one */
 struct dmreplica_ip {

@@ -20,6 +20,7 @@ void dmrl_system_parse(struct dmreplica_system *sys, struct nlattr **attrs)
 	dmrl_nl_uuid(A(UUID), sys->uuid);
 	dmrl_nl_string(A(NAME), sys->name, sizeof(sys->name));
 	sys->state = dmrl_nl_u32(A(STATE));
+	sys->state_stored = A(STATE_STORED) ? dmrl_nl_u32(A(STATE_STORED)) : sys->state;
 	sys->state_number = dmrl_nl_u64(A(STATE_NUMBER));
 	sys->state_time = dmrl_nl_u64(A(STATE_TIME));
 	sys->flags = dmrl_nl_u32(A(FLAGS));
@@ -305,6 +306,7 @@ int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *
 		goto out;
 	sys->read = true;
 	sys->state = dmrl_shown_state(sb);
+	sys->state_stored = sys->state;
 	sys->state_number = sb->state_number;
 	sys->state_time = sb->state_time;
 	memcpy(sys->store_uuid, sb->store_uuid, 16);

@@ -75,6 +75,8 @@ struct json_object *json_system(const struct dmreplica_system *sys)
 		return obj;
 	json_add_u64(obj, "state", sys->state);
 	json_add_string(obj, "state_name", dmreplica_state_name(sys->state));
+	json_add_u64(obj, "state_stored", sys->state_stored);
+	json_add_string(obj, "state_stored_name", dmreplica_state_name(sys->state_stored));
 	json_add_u64(obj, "state_number", sys->state_number);
 	json_add_u64(obj, "state_time", sys->state_time);
 	json_add_bool(obj, "suspended", sys->flags & DM_REPLICA_SYSTEM_FLAGS_SUSPENDED);

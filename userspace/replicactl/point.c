@@ -2,7 +2,6 @@
 /* replicactl recovery-point create, list, drop */
 #include <getopt.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "replicactl.h"
 
@@ -146,8 +145,7 @@ int cmd_point_drop(struct dmreplica *ctx, int argc, char **argv)
 	code = dmreplica_system_attached(ctx, argv[optind], &sys);
 	if (!code)
 		code = find_point(ctx, &sys, argv[optind + 1], &op.point);
-	/* Who names it in a script knows; a finger on a terminal may slip. */
-	if (!code && isatty(STDIN_FILENO)) {
+	if (!code) {
 		snprintf(question, sizeof(question), "Drop recovery point %llu for good?",
 			 (unsigned long long)op.point);
 		if (!confirm(yes, question, &status))

@@ -192,12 +192,34 @@ struct json_object *json_of_settings(const struct dmreplica_settings *set)
 	return obj;
 }
 
+/* Rules of retention drop nothing now, but with the next point. */
+static void print_drop(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		       const struct dmreplica_settings *set)
+{
+	struct dmreplica_point *list;
+	size_t nr, i;
+
+	if (dmreplica_settings_drop(ctx, sys, set, &list, &nr))
+		return;
+	if (nr)
+		printf("The next recovery point drops %s:", text_count(nr, "older one"));
+	for (i = 0; i < nr; i++)
+		printf(" %llu", (unsigned long long)list[i].number);
+	if (nr)
+		printf("\n");
+	dmreplica_list_free(list);
+}
+
+#define RULES	(DMREPLICA_SET_KEEP_LAST | DMREPLICA_SET_KEEP_WITHIN | DMREPLICA_SET_KEEP_HOURLY | \
+		 DMREPLICA_SET_KEEP_DAILY | DMREPLICA_SET_KEEP_WEEKLY)
+
 int cmd_settings(struct dmreplica *ctx, int argc, char **argv)
 {
 	struct dmreplica_settings set = { .given = 0 };
 	struct dmreplica_system sys;
 	struct json_object *obj;
 	bool json = false;
+	unsigned int given;
 	int c, code, status;
 
 	while ((c = next_option(argc, argv, "j", options, &status)) != -1) {
@@ -219,6 +241,7 @@ int cmd_settings(struct dmreplica *ctx, int argc, char **argv)
 				   set.space_critical);
 	code = set.given ? dmreplica_system_attached(ctx, argv[optind], &sys) :
 			   dmreplica_system_find(ctx, argv[optind], &sys);
+	given = set.given;
 	if (!code && set.given)
 		code = dmreplica_settings_set(ctx, &sys, &set);
 	if (!code)
@@ -234,5 +257,7 @@ int cmd_settings(struct dmreplica *ctx, int argc, char **argv)
 	}
 	printf("%s  %s\n", sys.name, text_uuid(sys.uuid));
 	show_settings(&set);
+	if (given & RULES)
+		print_drop(ctx, &sys, &set);
 	return 0;
 }

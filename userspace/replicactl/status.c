@@ -225,6 +225,9 @@ static void print_status(const struct status *st)
 	}
 	printf("  State            %s since %s, state number %llu\n", text_state(sys->state),
 	       text_time(sys->state_time), (unsigned long long)sys->state_number);
+	if (sys->state_stored != sys->state)
+		printf("  The store has    %s: that is what it comes back to\n",
+		       text_state(sys->state_stored));
 	print_health(sys);
 	print_flags(sys);
 	print_overlays(st);

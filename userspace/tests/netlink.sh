@@ -119,6 +119,15 @@ played "not waiting at all" 0 '"expect-writes": 33, "wait": 0}' '' revert web1 -
 played "revert after more writes" 8 '33 writes.*not 32' '' revert web1 --yes --expect-writes 32
 played "waiting ran out" 5 '32772 Timeout: a device is open' \
 	'w["answers"]["failover-revert"] = {"errno": "ETIMEDOUT", "cim": 32772, "text": "a device is open"}' revert web1 --yes --wait 1
+tty=(--tty n)
+played "what is written while it waits is lost, too: said with the question" 1 'thrown away, too' '' revert web1 --wait 2
+tty=()
+held='w["answers"]["failover-revert"] = {"code": 4096, "job": 5, "set": {"state": 3}}; w["jobs"]["5"] = [w["jobs"]["5"][0]]'
+played "a job that nothing works on is not waited for" 0 'vacuum web1 --release' "$held; s['vacuum-held'] = 1" revert web1 --yes
+also "it waits" 'replicactl job wait web1 5'
+played "nor with a rate of 0" 0 'vacuum web1 --rate unlimited' "$held; s['vacuum-rate'] = 0" revert web1 --yes
+played "nor behind a commit" 0 'vacuum web1 --release' "s['vacuum-held'] = 1" commit web1 --yes
+played "nor a removal" 0 'vacuum web1 --release' "s['state'] = 3; s['live-time'] = 0; s['vacuum-held'] = 1" remove web1 --yes
 played "stop of a test waits, too" 0 'test-stop .*"wait": 60000' 's["test-time"] = 5' test-failover stop web1 --yes --wait 60
 
 # --- points ---
@@ -162,6 +171,9 @@ played "--no-wait waits for a few seconds only" 0 'not begun, nothing is decided
 	failover web1 --no-wait
 also "says how to go on" 'replicactl job wait web1 5 .*replicactl job cancel web1 5'
 also "and needs no socket" 'failover-initiate .*"unattended": true'
+played "drop asks, and does not where it cannot" 64 'yes goes on without asking' '' recovery-point drop web1 1
+also_not "and drops nothing" '^request'
+played "drop with --yes" 0 'request point-del .*"point": 1}' '' recovery-point drop web1 1 --yes
 
 # --- suspend, resume, grow, move-home, jobs, vacuum ---
 
@@ -210,6 +222,9 @@ played "to be set" 0 'settings-set .*"replication-interval": 90}' 'w["settings"]
 	settings web1 --replication-interval 90s
 played "heartbeat" 0 'request replication-heartbeat' '' heartbeat web1
 played "a point of the sender" 0 'request point-new .*"received": true' '' recovery-point create web1 --received
+played "a critical system: what it was" 0 'The store has +Recovered \(5\)' 's["state"] = 8; s["state-stored"] = 5' status web1
+played "others" 0 '!The store has' 's["state-stored"] = 5' status web1
+played "without privilege" 2 'CAP_SYS_ADMIN and CAP_NET_ADMIN' 'w["answers"]["replication-suspend"] = {"errno": "EPERM"}' suspend web1
 played "a replica that stalls" 0 'nothing has been replicated for long: .*replicactl heartbeat web1' \
 	's["health-reasons"] = 2048; s["last-received-time"] = 1700000000000000000' status web1
 also "since when" 'Last received +2023'
@@ -218,6 +233,9 @@ played "settings all at once" 0 '"keep-last": 10, "keep-hourly": 24, "keep-daily
 	--space-critical 90 --when-full drop-oldest --live-reserve 10G --point-interval none --decide-within 1d12h --vacuum-rate 0
 also "and what they are then" 'Points kept +the last 10'
 played "one setting is one attribute" 0 '"system": "[0-9a-f]*", "keep-last": 1}' '' settings web1 --keep-last 1
+played "what the next point drops is said" 0 'next recovery point drops 4 older ones: 1 3 9 10$' 'w["settings"].update({"keep-within": 0, "keep-daily": 0})' \
+	settings web1 --keep-last 1
+played "or nothing" 0 '!drops' 'w["settings"].update({"keep-within": 0, "keep-daily": 0})' settings web1 --keep-last 100
 played_json "settings as JSON" 'd["keep_within"] == 604800 and d["vacuum_rate"] is None and d["system"] == "web1"' '' \
 	settings web1 --json
 played "settings that the kernel refuses" 6 'the low mark of space is above' \
