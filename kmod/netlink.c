@@ -570,7 +570,7 @@ static void dmr_event_send(struct dmr_system *sys, struct sk_buff *msg, void *hd
 		genl_set_err(&dmr_family, &init_net, 0, group, -ENOBUFS);
 	} else {
 		genlmsg_end(msg, hdr);
-		genlmsg_multicast(&dmr_family, msg, 0, group, GFP_NOIO);
+		genlmsg_multicast(&dmr_family, msg, 0, group, DMR_NOTICE_GFP);
 	}
 	mutex_unlock(&dmr_event_mutex);
 }
@@ -587,7 +587,7 @@ void dmr_netlink_gone(struct dmr_system *sys)
 	void *hdr = NULL;
 
 	if (smp_load_acquire(&sys->active) && dmr_listeners(DMR_GROUP_SYSTEMS)) {
-		msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_NOIO);
+		msg = genlmsg_new(NLMSG_DEFAULT_SIZE, DMR_NOTICE_GFP);
 		if (msg)
 			hdr = genlmsg_put(msg, 0, 0, &dmr_family, 0,
 					  DM_REPLICA_CMD_SYSTEM_DEL_NTF);
@@ -660,7 +660,7 @@ void dmr_netlink_job(struct dmr_job *job)
 
 	if (!dmr_listeners(DMR_GROUP_JOBS))
 		return;
-	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_NOIO);
+	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, DMR_NOTICE_GFP);
 	if (!msg)
 		return dmr_event_lost(DMR_GROUP_JOBS);
 	mutex_lock(&sys->event_mutex);
