@@ -80,7 +80,7 @@ static void dmr_settings_merge(struct dmr_settings *set, const struct dmr_change
 {
 	const struct dmr_settings *new = &change->set;
 
-#define GIVEN(attr)	(change->has & (1u << DM_REPLICA_A_SETTINGS_##attr))
+#define GIVEN(attr)	(change->has & BIT_ULL(DM_REPLICA_A_SETTINGS_##attr))
 	if (GIVEN(KEEP_LAST))
 		set->keep_last = new->keep_last;
 	if (GIVEN(KEEP_WITHIN))
@@ -103,6 +103,8 @@ static void dmr_settings_merge(struct dmr_settings *set, const struct dmr_change
 		set->point_interval = new->point_interval;
 	if (GIVEN(DECIDE_WITHIN))
 		set->decide_within = new->decide_within;
+	if (GIVEN(REPLICATION_INTERVAL))
+		set->replication_interval = new->replication_interval;
 	if (GIVEN(VACUUM_RATE))
 		set->vacuum_rate = new->vacuum_rate;
 #undef GIVEN

@@ -98,15 +98,59 @@ bool dmr_point_name_ok(const char *name)
 	return dmr_text_ok(name, DMR_POINT_NAME_LEN) && !strchr(name, '/');
 }
 
-static bool dmr_disk_name_ok(const char *s, size_t size)
+static bool dmr_is_hex(char c)
 {
-	if (!*s || !memchr(s, 0, size))
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+/* 32 hex digits, with the four hyphens or without. */
+static bool dmr_is_uuid(const char *s)
+{
+	u32 len = strlen(s), i;
+
+	if (len != 32 && len != 36)
 		return false;
-	for (; *s; s++)
-		if (!((*s >= 'A' && *s <= 'Z') || (*s >= 'a' && *s <= 'z') ||
-		      (*s >= '0' && *s <= '9') || *s == '_' || *s == '.' || *s == '+'))
+	for (i = 0; i < len; i++) {
+		if (len == 36 && (i == 8 || i == 13 || i == 18 || i == 23)) {
+			if (s[i] != '-')
+				return false;
+		} else if (!dmr_is_hex(s[i])) {
 			return false;
+		}
+	}
 	return true;
+}
+
+static const char *dmr_name_fault(const char *name, size_t size, bool hyphens)
+{
+	const char *s;
+
+	if (!*name)
+		return "is empty";
+	if (strnlen(name, size) == size)
+		return "is too long";
+	if (*name == '-' || *name == '.')
+		return "begins with '-' or '.'";
+	for (s = name; *s; s++) {
+		if (*s == '-' && !hyphens)
+			return "has a hyphen, which separates the parts of device names";
+		if (!((*s >= 'A' && *s <= 'Z') || (*s >= 'a' && *s <= 'z') ||
+		      (*s >= '0' && *s <= '9') || *s == '_' || *s == '.' || *s == '+' || *s == '-'))
+			return "has a character that is not allowed";
+	}
+	return NULL;
+}
+
+const char *dmr_system_name_fault(const char *name)
+{
+	const char *why = dmr_name_fault(name, DMR_NAME_LEN, true);
+
+	return why || !dmr_is_uuid(name) ? why : "is a UUID, by which systems are looked up, too";
+}
+
+const char *dmr_disk_name_fault(const char *name)
+{
+	return dmr_name_fault(name, DMR_DISK_NAME_LEN, false);
 }
 
 static void dmr_put_text(u8 *out, const char *s, size_t size)
@@ -137,7 +181,7 @@ static const char *dmr_check_identity(const struct dmr_sb *sb)
 		return "the store has no UUID";
 	if (dmr_is_zero(sb->system_uuid, sizeof(sb->system_uuid)))
 		return "the system has no UUID";
-	if (!sb->name[0] || !dmr_text_ok(sb->name, sizeof(sb->name)) || strchr(sb->name, '/'))
+	if (dmr_system_name_fault(sb->name))
 		return "the system's name is impossible";
 	if (sb->flags & ~DMR_SB_FLAGS_KNOWN)
 		return "an unknown flag";
@@ -157,7 +201,7 @@ static const char *dmr_check_disks(const struct dmr_sb *sb)
 
 		if (d->number != i)
 			return "a disk's number is not its place in the list";
-		if (!dmr_disk_name_ok(d->name, sizeof(d->name)))
+		if (dmr_disk_name_fault(d->name))
 			return "a disk's name is impossible";
 		for (j = 0; j < i; j++)
 			if (!strcmp(d->name, sb->disks[j].name))
@@ -573,6 +617,11 @@ static enum dmr_verdict dmr_get_sb(const struct dmr_disk_sb *d, u32 length, u32 
 		*why = dmr_get_lists(d, sb, length);
 	if (!*why)
 		*why = dmr_sb_validate(sb);
+	if (*why && (sb->compat & ~DMR_COMPAT_KNOWN)) {
+		/* What seems impossible may be what that feature has put there. */
+		*why = "the store uses a feature newer than this software";
+		return DMR_NEWER;
+	}
 	return *why ? DMR_BAD : DMR_OK;
 }
 

@@ -17,7 +17,7 @@ enum dmr_verdict {
 	DMR_OK = 0,
 	DMR_NOT_OURS,		/* no magic: blank, or something else's */
 	DMR_TORN,		/* our magic, but the checksum does not hold */
-	DMR_NEWER,		/* a version or an incompatible feature we do not know */
+	DMR_NEWER,		/* a version or a feature that we do not know */
 	DMR_BAD,		/* checksum holds, but a field is impossible: see the reason */
 	DMR_FOREIGN,		/* a log block of another store */
 	DMR_STALE,		/* a log block of another number */
@@ -72,10 +72,14 @@ struct dmr_settings {
 	u64 point_interval;
 	u64 decide_within;
 	u64 vacuum_rate;
+	u64 replication_interval;
 	u64 points_made;
 	u64 points_dropped;
 	u64 last_point_time;
 	u64 last_test_time;
+	u64 last_received_time;
+	u64 jump_point;
+	u64 jump_by;
 };
 
 struct dmr_ip {
@@ -183,6 +187,8 @@ enum dmr_verdict dmr_sb_decode(const void *buf, u32 copy, struct dmr_sb *sb,
  */
 const char *dmr_sb_validate(const struct dmr_sb *sb);
 
+#define DMR_MAX_JUMP		(1ULL << 62)	/* ns, more than a century */
+
 /* Numbers that only grow start low: what is near the end is no number of ours. */
 #define DMR_NUMBER_LIMIT	(1ULL << 62)
 
@@ -221,6 +227,19 @@ const char *dmr_adapter_check(const struct dmr_adapter *adapter);
  * no slash; "" is the name of a point without one.
  */
 bool dmr_point_name_ok(const char *name);
+
+/**
+ * dmr_system_name_fault() - may a system be called that?
+ * @name: DMR_NAME_LEN bytes.
+ *
+ * It is part of device names, of file names, and of what shells and terminals see.
+ *
+ * Return: NULL if so, otherwise a constant text that follows the name.
+ */
+const char *dmr_system_name_fault(const char *name);
+
+/** dmr_disk_name_fault() - the same for a disk, DMR_DISK_NAME_LEN bytes. */
+const char *dmr_disk_name_fault(const char *name);
 
 /**
  * dmr_sb_same_identity() - do two superblocks describe the same store?

@@ -45,6 +45,7 @@
 #define DMR_WAIT_MS		500		/* for openers, unless the caller says how long */
 #define DMR_ANSWER_MS		100		/* a handler waits for so long, then answers 4096 */
 #define DMR_OPS_MAX		256		/* operations that may wait for their turn, per system */
+#define DMR_BIND_QUIET		(10 * HZ)	/* an attach or detach goes on for so long after a bind */
 #define DMR_JOB_KEEP		(300 * HZ)	/* Msvm_ConcreteJob.TimeBeforeRemoval */
 #define DMR_CANCEL_SLOTS	1024		/* counters of cancelled moves, by hash */
 
@@ -203,6 +204,22 @@ struct dmr_io {
 
 /* jobs, see job.c */
 
+#define DMR_NO_LOGIN	(~0U)
+
+/**
+ * struct dmr_owner - the process that asked for an operation
+ * @known: false: the module asked itself.
+ * @uid: in the initial user namespace.
+ * @login: the user that logged in, whatever it is now; or DMR_NO_LOGIN.
+ * @comm: name of the process, which it chooses.
+ */
+struct dmr_owner {
+	bool known;
+	u32 uid;
+	u32 login;
+	char comm[TASK_COMM_LEN];
+};
+
 struct dmr_job {
 	struct list_head list;
 	struct dmr_system *sys;
@@ -216,7 +233,7 @@ struct dmr_job {
 	bool decided;		/* its operation has been answered: */
 	u32 answer;		/* with this, */
 	int err;		/* this errno, negative or 0, */
-	u64 point;		/* and this point, 0 if none */
+	u64 point;		/* made, used, left or dropped; 0 if none */
 	u64 start;		/* ns since 1970 UTC */
 	ktime_t begun;
 	ktime_t ended;
@@ -228,6 +245,9 @@ struct dmr_job {
 	bool home;		/* it moves home: its progress is in bytes */
 	u64 bytes;		/* moved home */
 	u64 bytes_total;	/* 0 until the first pass has counted */
+	struct dmr_owner owner;	/* from here on: see struct dmr_op */
+	u64 discarded;
+	u32 dropped;
 	char text[128];
 };
 
@@ -258,6 +278,8 @@ struct dmr_system {
 	bool claimed;			/* its UUIDs are taken; dmr_registry_mutex */
 	bool running;			/* some target is bound */
 	u32 nr_bound;
+	unsigned long bind_time;	/* jiffies of the last bind or unbind; sb_mutex */
+	bool gone;			/* left the registry, and that is announced: event mutex */
 	u8 host[16];
 
 	struct mutex sb_mutex;
@@ -359,6 +381,16 @@ struct dmr_system {
 	struct delayed_work ops_work;	/* takes them in turn; pending, it holds a reference */
 
 	struct mutex event_mutex;	/* events are built and sent in one order */
+	/* the last sign of replication: health.c; any of it may be set anew at any time */
+	u64 received_writes;		/* the count then */
+	u64 received_time;		/* ns since 1970 UTC, 0: none yet */
+	u64 received_boot;		/* the same, where no clock that is set counts */
+
+	/* steps of the clock: clock.c */
+	spinlock_t clock_lock;
+	s64 clock_offset;		/* to the clock that cannot be set, at the last look */
+	u64 jump_point;			/* as in struct dmr_settings */
+	u64 jump_by;
 
 	/* jobs: job.c */
 	struct mutex job_mutex;
@@ -399,6 +431,7 @@ void dmr_systems_wait_gone(void);
 bool dmr_system_complete(struct dmr_system *sys);
 u32 dmr_system_state(struct dmr_system *sys);
 u32 dmr_state_of(const struct dmr_system *sys, const struct dmr_sb *sb);
+u32 dmr_stored_state(const struct dmr_sb *sb);
 extern struct mutex dmr_registry_mutex;
 extern struct list_head dmr_replica_targets;
 extern u32 dmr_registry_seq;
@@ -511,6 +544,14 @@ void dmr_space_settings(struct dmr_system *sys);
 void dmr_space_full(struct dmr_system *sys);
 u64 dmr_space_reserved(struct dmr_system *sys);
 u64 dmr_replicated_bytes(struct dmr_system *sys);
+void dmr_received(struct dmr_system *sys);
+void dmr_received_load(struct dmr_system *sys);
+u64 dmr_received_time(struct dmr_system *sys);
+
+/* clock.c */
+void dmr_clock_load(struct dmr_system *sys);
+void dmr_clock_look(struct dmr_system *sys);
+void dmr_clock_draft(struct dmr_system *sys, struct dmr_sb *draft);
 
 /* io.c: the I/O path */
 int dmr_io_map(struct dmr_target *t, struct bio *bio);
@@ -578,7 +619,10 @@ void dmr_move_finish(struct dmr_system *sys);
 void dmr_move_terminate(struct dmr_system *sys, const char *why);
 
 /* job.c */
-struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text);
+struct dmr_op;
+struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text,
+			    const struct dmr_owner *owner);
+void dmr_job_about(struct dmr_job *job, const struct dmr_op *op);
 void dmr_job_run(struct dmr_job *job);
 void dmr_job_turn(struct dmr_job *job, bool begun, bool tell);
 void dmr_job_decide(struct dmr_job *job, u32 code, int err, u64 point);
@@ -644,6 +688,7 @@ enum dmr_op_phase {
  * @point: number of a point, 0 for the newest; set to the one made or used.
  * @kind: kind of a point to make.
  * @name: its name.
+ * @received: the sender makes it: all until now has arrived.
  * @timeout: ms the drain may take.
  * @wait: ms to wait for openers to let go.
  * @wait_asked: the caller said how long: it is told so when time runs out.
@@ -657,6 +702,9 @@ enum dmr_op_phase {
  * @err: the errno that goes with it.
  * @msg: constant text: why, and what to do.
  * @job: its job, referenced; NULL if it has none.
+ * @owner: the process that asks.
+ * @discarded: bytes that it threw away, where that is known.
+ * @dropped: recovery points that it dropped, beside @point.
  */
 struct dmr_op {
 	struct kref ref;
@@ -679,6 +727,7 @@ struct dmr_op {
 	u64 point;
 	u32 kind;
 	char name[DMR_POINT_NAME_LEN];
+	bool received;
 	u32 timeout;
 	u32 wait;
 	bool wait_asked;
@@ -692,6 +741,9 @@ struct dmr_op {
 	int err;
 	const char *msg;
 	struct dmr_job *job;
+	struct dmr_owner owner;
+	u64 discarded;
+	u32 dropped;
 };
 
 /**
@@ -703,7 +755,7 @@ struct dmr_op {
  * @all: forget all.
  */
 struct dmr_change {
-	u32 has;
+	u64 has;
 	struct dmr_settings set;
 	struct dmr_adapter adapter;
 	bool forget;
@@ -719,6 +771,11 @@ bool dmr_op_cancel(struct dmr_system *sys, u64 job);
 void dmr_ops_work(struct work_struct *work);
 void dmr_ops_socket_closed(u32 portid);
 
+/* owner.c */
+void dmr_owner_current(struct dmr_owner *owner);
+void dmr_owner_log(const struct dmr_op *op);
+void dmr_owner_request(struct dmr_system *sys, const char *what);
+
 /* point.c */
 void dmr_point_drain_work(struct work_struct *work);
 
@@ -726,6 +783,7 @@ void dmr_point_drain_work(struct work_struct *work);
 int dmr_netlink_init(void);
 void dmr_netlink_exit(void);
 void dmr_netlink_system(struct dmr_system *sys);
+void dmr_netlink_gone(struct dmr_system *sys);
 void dmr_netlink_job(struct dmr_job *job);
 
 /* target.c */

@@ -135,8 +135,8 @@ static void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *jo
 	struct dmr_table *fence, *after, *back;
 	struct dmr_overlay *overlay;
 	struct dmr_sb *draft;
+	u64 left, point = 0, bytes = 0;
 	u32 epoch, i;
-	u64 left;
 	int r;
 
 	if (kind == DMR_TEST && !sys->sb->test.epoch)
@@ -145,6 +145,9 @@ static void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *jo
 	draft = dmr_draft(sys);
 	overlay = dmr_overlay_of(draft, kind);
 	epoch = overlay->epoch;
+	for (i = 0; i < draft->nr_points; i++)
+		if (draft->points[i].epoch == overlay->base)
+			point = draft->points[i].number;
 	memset(overlay, 0, sizeof(*overlay));
 	if (kind == DMR_LIVE)
 		dmr_draft_state(draft, DM_REPLICA_STATE_REPLICATING);
@@ -172,7 +175,10 @@ static void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *jo
 		return;
 
 	for (i = 0; i < sys->sb->nr_disks; i++)
-		atomic64_set(&sys->disks[i].overlay_blocks[kind], 0);
+		bytes += atomic64_xchg(&sys->disks[i].overlay_blocks[kind], 0) << DMR_BLOCK_SHIFT;
+	op->point = point;
+	op->discarded = bytes;
+	dmr_job_about(job, op);
 	left = atomic64_xchg(&sys->overlay_versions[kind], 0);
 	if (left) {
 		op->code = DM_REPLICA_CODE_JOB_STARTED;

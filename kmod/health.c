@@ -6,6 +6,8 @@
  */
 #include "operate.h"
 
+#define DMR_STALL_AFTER		86400u	/* s, where no replication-interval is set */
+
 #define DMR_HEALTH_CRITICAL	(DM_REPLICA_HEALTH_REASONS_STORE | \
 				 DM_REPLICA_HEALTH_REASONS_INCOMPLETE | \
 				 DM_REPLICA_HEALTH_REASONS_FULL | \
@@ -45,6 +47,68 @@ static bool dmr_health_over(u64 time, u64 span, u64 now)
 	return span && now > time && div_u64(now - time, NSEC_PER_SEC) >= span;
 }
 
+/**
+ * dmr_received() - replication has shown that it is there
+ * @sys: the system.
+ *
+ * Context: any.
+ */
+void dmr_received(struct dmr_system *sys)
+{
+	WRITE_ONCE(sys->received_time, ktime_get_real_ns());
+	WRITE_ONCE(sys->received_boot, ktime_get_boottime_ns());
+}
+
+/**
+ * dmr_received_load() - go on from what the superblock has
+ * @sys: the system, being loaded.
+ *
+ * A replica that has never been written to counts from the attach.
+ */
+void dmr_received_load(struct dmr_system *sys)
+{
+	u64 now = ktime_get_real_ns(), boot = ktime_get_boottime_ns();
+	u64 last = sys->sb->settings.last_received_time;
+
+	sys->received_writes = dmr_view_writes(sys, DMR_REPLICA);
+	sys->received_time = last;
+	/* It may be before this host was booted: unsigned, differences hold all the same. */
+	sys->received_boot = boot - (last && last < now ? now - last : 0);
+}
+
+/**
+ * dmr_received_time() - of the last sign of replication
+ * @sys: the system, active.
+ *
+ * Writes are counted by the I/O path and looked at here, once a second at least.
+ *
+ * Context: any.
+ * Return: ns since 1970 UTC, 0 if there has been none yet.
+ */
+u64 dmr_received_time(struct dmr_system *sys)
+{
+	u64 writes = dmr_view_writes(sys, DMR_REPLICA);
+
+	if (writes != READ_ONCE(sys->received_writes)) {
+		WRITE_ONCE(sys->received_writes, writes);
+		dmr_received(sys);
+	}
+	return READ_ONCE(sys->received_time);
+}
+
+/* Recovery points that somebody makes on this host say nothing of what arrives. */
+static bool dmr_health_stalled(struct dmr_system *sys, const struct dmr_sb *sb)
+{
+	u64 span = sb->settings.replication_interval * 3, age;
+
+	dmr_received_time(sys);
+	if (sb->state == DM_REPLICA_STATE_COMMITTED || sb->state == DM_REPLICA_STATE_DISABLED ||
+	    (sb->flags & DMR_SB_SUSPENDED))
+		return false;
+	age = ktime_get_boottime_ns() - READ_ONCE(sys->received_boot);
+	return div_u64(age, NSEC_PER_SEC) >= (span ? span : DMR_STALL_AFTER);
+}
+
 static u32 dmr_health_points(const struct dmr_sb *sb, u64 now)
 {
 	const struct dmr_settings *set = &sb->settings;
@@ -66,6 +130,16 @@ static u32 dmr_health_points(const struct dmr_sb *sb, u64 now)
 	return reasons;
 }
 
+/*
+ * Devices are bound and unbound one by one: what is missing while an attach or a detach
+ * goes on is no fault.  What is still missing after that is.
+ */
+static bool dmr_health_incomplete(struct dmr_system *sys)
+{
+	return !dmr_system_complete(sys) &&
+	       time_after_eq(jiffies, READ_ONCE(sys->bind_time) + DMR_BIND_QUIET);
+}
+
 /**
  * dmr_health_reasons() - what is not as it should be
  * @sys: the system, active.
@@ -80,9 +154,11 @@ u32 dmr_health_reasons(struct dmr_system *sys, const struct dmr_sb *sb)
 
 	reasons |= dmr_health_space(sys, &sb->settings);
 
+	if (dmr_health_stalled(sys, sb))
+		reasons |= DM_REPLICA_HEALTH_REASONS_STALLED;
 	if (READ_ONCE(sys->critical))
 		reasons |= DM_REPLICA_HEALTH_REASONS_STORE;
-	if (!dmr_system_complete(sys))
+	if (dmr_health_incomplete(sys))
 		reasons |= DM_REPLICA_HEALTH_REASONS_INCOMPLETE;
 	if (sb->flags & DMR_SB_SUSPENDED)
 		reasons |= DM_REPLICA_HEALTH_REASONS_SUSPENDED;
@@ -177,6 +253,7 @@ void dmr_health_check(struct dmr_system *sys)
 	bool spare;
 
 	dmr_health_devices(sys);
+	dmr_clock_look(sys);
 	rcu_read_lock();
 	reasons = dmr_health_reasons(sys, dmr_shown(sys));
 	spare = dmr_point_spare(dmr_shown(sys));

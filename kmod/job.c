@@ -60,6 +60,7 @@ static void dmr_job_changed(struct dmr_job *job)
  * @sys: its system.
  * @type: DM_REPLICA_JOB_TYPE_*.
  * @text: what it does.
+ * @owner: the process that asked for it, or NULL.
  *
  * It is listed in state New from here on.
  *
@@ -67,7 +68,8 @@ static void dmr_job_changed(struct dmr_job *job)
  * Return: the job, to be given to dmr_job_end() and then to dmr_job_put(), or
  * NULL without memory.
  */
-struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text)
+struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text,
+			    const struct dmr_owner *owner)
 {
 	struct dmr_job *job = kzalloc(sizeof(*job), GFP_NOIO);
 
@@ -79,6 +81,8 @@ struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text)
 	job->state = DM_REPLICA_JOB_STATE_NEW;
 	job->start = ktime_get_real_ns();
 	job->begun = ktime_get();
+	if (owner)
+		job->owner = *owner;
 	generate_random_uuid(job->uuid);
 	if (text)
 		strscpy(job->text, text, sizeof(job->text));
@@ -90,6 +94,24 @@ struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text)
 	mutex_unlock(&sys->job_mutex);
 	dmr_job_changed(job);
 	return job;
+}
+
+/**
+ * dmr_job_about() - what a job's operation was about, and what it threw away
+ * @job: the job, or NULL.
+ * @op: its operation.
+ *
+ * Before the job can end, so that its last event has it.
+ * Context: may sleep.
+ */
+void dmr_job_about(struct dmr_job *job, const struct dmr_op *op)
+{
+	if (!job)
+		return;
+	mutex_lock(&job->sys->job_mutex);
+	job->discarded = op->discarded;
+	job->dropped = op->dropped;
+	mutex_unlock(&job->sys->job_mutex);
 }
 
 /**

@@ -76,7 +76,7 @@ void dmr_move_resume(struct dmr_system *sys)
 		 removing ? "removal" : "commit", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
 		 tm.tm_hour, tm.tm_min, tm.tm_sec);
 	job = dmr_job_new(sys, removing ? DM_REPLICA_JOB_TYPE_REMOVE_RELATIONSHIP :
-			  DM_REPLICA_JOB_TYPE_COMMIT_FAILOVER, text);
+			  DM_REPLICA_JOB_TYPE_COMMIT_FAILOVER, text, NULL);
 	dmr_job_run(job);
 	dmr_move_begin(sys, job);
 	dmr_job_put(job);

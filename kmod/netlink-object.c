@@ -136,6 +136,7 @@ static int dmr_put_health(struct sk_buff *skb, struct dmr_system *sys, const str
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_POINTS_DROPPED, set->points_dropped) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LAST_POINT_TIME, set->last_point_time) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LAST_TEST_TIME, set->last_test_time) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LAST_RECEIVED_TIME, dmr_received_time(sys)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_HOME_BYTES, READ_ONCE(sys->home_left)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS_RESERVED, dmr_space_reserved(sys)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VACUUM_RATE, READ_ONCE(sys->vacuum_rate)) ||
@@ -156,6 +157,7 @@ int dmr_put_system(struct sk_buff *skb, struct dmr_system *sys, const struct dmr
 	if (nla_put(skb, DM_REPLICA_A_SYSTEM_UUID, 16, sb->system_uuid) ||
 	    nla_put_string(skb, DM_REPLICA_A_SYSTEM_NAME, sb->name) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_STATE, dmr_state_of(sys, sb)) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_STATE_STORED, dmr_stored_state(sb)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STATE_NUMBER, sb->state_number) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STATE_TIME, sb->state_time) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_FLAGS, dmr_system_flags(sys, sb)) ||
@@ -270,6 +272,16 @@ int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job)
 	if (job->home && (dmr_put_u64(skb, DM_REPLICA_A_JOB_BYTES, job->bytes) ||
 			  dmr_put_u64(skb, DM_REPLICA_A_JOB_BYTES_TOTAL, job->bytes_total)))
 		return -EMSGSIZE;
+	if (job->owner.known &&
+	    (nla_put_u32(skb, DM_REPLICA_A_JOB_OWNER_UID, job->owner.uid) ||
+	     nla_put_string(skb, DM_REPLICA_A_JOB_OWNER_COMM, job->owner.comm)))
+		return -EMSGSIZE;
+	if (job->owner.known && job->owner.login != DMR_NO_LOGIN &&
+	    nla_put_u32(skb, DM_REPLICA_A_JOB_OWNER_LOGIN_UID, job->owner.login))
+		return -EMSGSIZE;
+	if ((job->discarded && dmr_put_u64(skb, DM_REPLICA_A_JOB_DISCARDED, job->discarded)) ||
+	    (job->dropped && nla_put_u32(skb, DM_REPLICA_A_JOB_POINTS_DROPPED, job->dropped)))
+		return -EMSGSIZE;
 	return 0;
 }
 
@@ -289,7 +301,9 @@ static int dmr_put_settings(struct sk_buff *skb, struct dmr_system *sys, const s
 	    dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_LIVE_RESERVE, set->live_reserve) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_POINT_INTERVAL, set->point_interval) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_DECIDE_WITHIN, set->decide_within) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_VACUUM_RATE, set->vacuum_rate))
+	    dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_VACUUM_RATE, set->vacuum_rate) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_REPLICATION_INTERVAL,
+			set->replication_interval))
 		return -EMSGSIZE;
 	return 0;
 }

@@ -201,6 +201,7 @@ int dmr_point_new_fill(struct genl_info *info, struct dmr_op *op)
 	struct nlattr *kind = info->attrs[DM_REPLICA_A_OP_POINT_KIND];
 
 	op->kind = kind ? nla_get_u32(kind) : DM_REPLICA_POINT_KIND_STANDARD;
+	op->received = nla_get_flag(info->attrs[DM_REPLICA_A_OP_RECEIVED]);
 	return dmr_timeout_fill(info, op) ?: dmr_point_name(info, op);
 }
 
@@ -262,12 +263,14 @@ int dmr_job_cancel_fill(struct genl_info *info, struct dmr_op *op)
 int dmr_settings_fill(struct genl_info *info, struct dmr_op *op)
 {
 	struct dmr_settings *set = &op->change->set;
-	u32 attr, has = 0;
+	u64 has = 0;
+	u32 attr;
 
-	for (attr = DM_REPLICA_A_SETTINGS_KEEP_LAST; attr <= DM_REPLICA_A_SETTINGS_VACUUM_RATE;
-	     attr++)
+	static_assert(DM_REPLICA_A_SETTINGS_MAX < 64);
+	for (attr = DM_REPLICA_A_SETTINGS_KEEP_LAST;
+	     attr <= DM_REPLICA_A_SETTINGS_REPLICATION_INTERVAL; attr++)
 		if (info->attrs[attr])
-			has |= 1u << attr;
+			has |= BIT_ULL(attr);
 	if (!has)
 		return dmr_nl_refuse_missing(info, DM_REPLICA_A_SETTINGS_KEEP_LAST,
 					     "say which setting to change");
@@ -289,6 +292,7 @@ int dmr_settings_fill(struct genl_info *info, struct dmr_op *op)
 	TAKE(64, point_interval, POINT_INTERVAL);
 	TAKE(64, decide_within, DECIDE_WITHIN);
 	TAKE(64, vacuum_rate, VACUUM_RATE);
+	TAKE(64, replication_interval, REPLICATION_INTERVAL);
 #undef TAKE
 	return 0;
 }

@@ -48,13 +48,14 @@ const struct nla_policy dmr_point_get_policy[DM_REPLICA_A_POINT_SIZES + 1] = {
 	[DM_REPLICA_A_POINT_SIZES] = { .type = NLA_FLAG, },
 };
 
-static const struct nla_policy dmr_point_new_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
+static const struct nla_policy dmr_point_new_policy[DM_REPLICA_A_OP_RECEIVED + 1] = {
 	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_OP_POINT_KIND] = NLA_POLICY_RANGE(NLA_U32, 1, 3),
 	[DM_REPLICA_A_OP_POINT_NAME] = { .type = NLA_NUL_STRING, .len = DMR_POINT_NAME_LEN - 1, },
 	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
 	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
 	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+	[DM_REPLICA_A_OP_RECEIVED] = { .type = NLA_FLAG, },
 };
 
 static const struct nla_policy dmr_point_del_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
@@ -160,7 +161,8 @@ static const struct nla_policy dmr_settings_get_policy[DM_REPLICA_A_SETTINGS_SYS
 	[DM_REPLICA_A_SETTINGS_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 };
 
-static const struct nla_policy dmr_settings_set_policy[DM_REPLICA_A_SETTINGS_VACUUM_RATE + 1] = {
+static const struct nla_policy
+dmr_settings_set_policy[DM_REPLICA_A_SETTINGS_REPLICATION_INTERVAL + 1] = {
 	[DM_REPLICA_A_SETTINGS_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_SETTINGS_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
 	[DM_REPLICA_A_SETTINGS_KEEP_LAST] = { .type = NLA_U32, },
@@ -175,6 +177,11 @@ static const struct nla_policy dmr_settings_set_policy[DM_REPLICA_A_SETTINGS_VAC
 	[DM_REPLICA_A_SETTINGS_POINT_INTERVAL] = { .type = NLA_U64, },
 	[DM_REPLICA_A_SETTINGS_DECIDE_WITHIN] = { .type = NLA_U64, },
 	[DM_REPLICA_A_SETTINGS_VACUUM_RATE] = { .type = NLA_U64, },
+	[DM_REPLICA_A_SETTINGS_REPLICATION_INTERVAL] = { .type = NLA_U64, },
+};
+
+static const struct nla_policy dmr_replication_heartbeat_policy[DM_REPLICA_A_OP_SYSTEM + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 };
 
 static const struct nla_policy dmr_adapter_get_policy[DM_REPLICA_A_ADAPTER_SYSTEM + 1] = {
@@ -311,6 +318,7 @@ static int dmr_operate(struct sk_buff *skb, struct genl_info *info, enum dmr_ver
 	}
 	if (plain || !nla_get_flag(info->attrs[DM_REPLICA_A_OP_UNATTENDED]))
 		op->portid = info->snd_portid;
+	dmr_owner_current(&op->owner);
 	r = expect ? dmr_nl_expect(info, expect, &op->expect_state) : 0;
 	if (!r)
 		r = fill(info, op);
@@ -474,6 +482,9 @@ static int dmr_job_set_doit(struct sk_buff *skb, struct genl_info *info)
 		dmr_nl_refuse_request(info, request, -EBADE, DM_REPLICA_CODE_INVALID_STATE, msg);
 	else
 		trace_dmr_reply(info->genlhdr->cmd, DM_REPLICA_CODE_COMPLETED);
+	if (!r)
+		dmr_owner_request(sys, nla_get_u32(request) == DM_REPLICA_JOB_REQUEST_SUSPEND ?
+				  "job pause" : "job resume");
 	dmr_job_put(job);
 out:
 	dmr_system_put(sys);
@@ -497,6 +508,26 @@ static int dmr_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info)
 	if (IS_ERR(sys))
 		return PTR_ERR(sys);
 	dmr_vacuum_hold(sys, nla_get_u32(hold));
+	dmr_owner_request(sys, nla_get_u32(hold) ? "vacuum --hold" : "vacuum --release");
+	dmr_system_put(sys);
+	trace_dmr_reply(info->genlhdr->cmd, DM_REPLICA_CODE_COMPLETED);
+	return 0;
+}
+
+/* Touches memory only; the next superblock has it. */
+static int dmr_replication_heartbeat_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct dmr_system *sys;
+	int r;
+
+	trace_dmr_request(info->genlhdr->cmd);
+	r = dmr_nl_refuse_unprivileged(skb, info);
+	if (r)
+		return r;
+	sys = dmr_request_system(info);
+	if (IS_ERR(sys))
+		return PTR_ERR(sys);
+	dmr_received(sys);
 	dmr_system_put(sys);
 	trace_dmr_reply(info->genlhdr->cmd, DM_REPLICA_CODE_COMPLETED);
 	return 0;
@@ -509,6 +540,70 @@ static int dmr_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info)
 static bool dmr_listeners(u32 group)
 {
 	return READ_ONCE(dmr_family_up) && genl_has_listeners(&dmr_family, &init_net, group);
+}
+
+/* Events of a group come in the order of their numbers; a leaf, but for memory (GFP_NOIO). */
+static DEFINE_MUTEX(dmr_event_mutex);
+static u64 dmr_event_number[2];
+
+/*
+ * An event that there was no memory for takes its number with it, and all listeners
+ * read ENOBUFS, as one that does not read fast enough does.
+ */
+static void dmr_event_lost(u32 group)
+{
+	mutex_lock(&dmr_event_mutex);
+	dmr_event_number[group]++;
+	mutex_unlock(&dmr_event_mutex);
+	genl_set_err(&dmr_family, &init_net, 0, group, -ENOBUFS);
+}
+
+/* Sends @msg, or frees it.  @attr takes its number.  Nothing comes behind the end of @sys. */
+static void dmr_event_send(struct dmr_system *sys, struct sk_buff *msg, void *hdr, u32 group,
+			   int attr)
+{
+	mutex_lock(&dmr_event_mutex);
+	if (sys->gone) {
+		nlmsg_free(msg);
+	} else if (dmr_put_u64(msg, attr, ++dmr_event_number[group])) {
+		nlmsg_free(msg);
+		genl_set_err(&dmr_family, &init_net, 0, group, -ENOBUFS);
+	} else {
+		genlmsg_end(msg, hdr);
+		genlmsg_multicast(&dmr_family, msg, 0, group, DMR_NOTICE_GFP);
+	}
+	mutex_unlock(&dmr_event_mutex);
+}
+
+/**
+ * dmr_netlink_gone() - announce that a system has been detached
+ * @sys: the system; no target of it is left, and no event of it follows.
+ *
+ * Context: may sleep; dmr_registry_mutex is held.
+ */
+void dmr_netlink_gone(struct dmr_system *sys)
+{
+	struct sk_buff *msg = NULL;
+	void *hdr = NULL;
+
+	if (smp_load_acquire(&sys->active) && dmr_listeners(DMR_GROUP_SYSTEMS)) {
+		msg = genlmsg_new(NLMSG_DEFAULT_SIZE, DMR_NOTICE_GFP);
+		if (msg)
+			hdr = genlmsg_put(msg, 0, 0, &dmr_family, 0,
+					  DM_REPLICA_CMD_SYSTEM_DEL_NTF);
+		/* What identifies a system is never written to. */
+		if (!hdr || nla_put(msg, DM_REPLICA_A_SYSTEM_UUID, 16, sys->sb->system_uuid) ||
+		    nla_put_string(msg, DM_REPLICA_A_SYSTEM_NAME, sys->sb->name)) {
+			nlmsg_free(msg);
+			dmr_event_lost(DMR_GROUP_SYSTEMS);
+		} else {
+			dmr_event_send(sys, msg, hdr, DMR_GROUP_SYSTEMS,
+				       DM_REPLICA_A_SYSTEM_EVENT);
+		}
+	}
+	mutex_lock(&dmr_event_mutex);
+	sys->gone = true;
+	mutex_unlock(&dmr_event_mutex);
 }
 
 /**
@@ -525,24 +620,27 @@ void dmr_netlink_system(struct dmr_system *sys)
 {
 	struct sk_buff *msg;
 	int r = -ENOENT;
+	bool active;
 	void *hdr;
 
 	if (!dmr_listeners(DMR_GROUP_SYSTEMS))
 		return;
 	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, DMR_NOTICE_GFP);
 	if (!msg)
-		return;
+		return dmr_event_lost(DMR_GROUP_SYSTEMS);
 	mutex_lock(&sys->event_mutex);
 	hdr = genlmsg_put(msg, 0, 0, &dmr_family, 0, DM_REPLICA_CMD_SYSTEM_NTF);
 	rcu_read_lock();
-	if (hdr && smp_load_acquire(&sys->active))
+	active = smp_load_acquire(&sys->active);
+	if (hdr && active)
 		r = dmr_put_system(msg, sys, dmr_shown(sys));
 	rcu_read_unlock();
-	if (r) {
-		nlmsg_free(msg);
+	if (!r) {
+		dmr_event_send(sys, msg, hdr, DMR_GROUP_SYSTEMS, DM_REPLICA_A_SYSTEM_EVENT);
 	} else {
-		genlmsg_end(msg, hdr);
-		genlmsg_multicast(&dmr_family, msg, 0, DMR_GROUP_SYSTEMS, DMR_NOTICE_GFP);
+		nlmsg_free(msg);
+		if (active)
+			dmr_event_lost(DMR_GROUP_SYSTEMS);
 	}
 	mutex_unlock(&sys->event_mutex);
 }
@@ -562,9 +660,9 @@ void dmr_netlink_job(struct dmr_job *job)
 
 	if (!dmr_listeners(DMR_GROUP_JOBS))
 		return;
-	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_NOIO);
+	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, DMR_NOTICE_GFP);
 	if (!msg)
-		return;
+		return dmr_event_lost(DMR_GROUP_JOBS);
 	mutex_lock(&sys->event_mutex);
 	hdr = genlmsg_put(msg, 0, 0, &dmr_family, 0, DM_REPLICA_CMD_JOB_NTF);
 	mutex_lock(&sys->job_mutex);
@@ -572,9 +670,9 @@ void dmr_netlink_job(struct dmr_job *job)
 	mutex_unlock(&sys->job_mutex);
 	if (r) {
 		nlmsg_free(msg);
+		dmr_event_lost(DMR_GROUP_JOBS);
 	} else {
-		genlmsg_end(msg, hdr);
-		genlmsg_multicast(&dmr_family, msg, 0, DMR_GROUP_JOBS, DMR_NOTICE_GFP);
+		dmr_event_send(sys, msg, hdr, DMR_GROUP_JOBS, DM_REPLICA_A_JOB_EVENT);
 	}
 	mutex_unlock(&sys->event_mutex);
 }
@@ -765,6 +863,13 @@ static const struct genl_ops dmr_ops[] = {
 		.doit = dmr_adapter_del_doit,
 		.policy = dmr_adapter_del_policy,
 		.maxattr = ARRAY_SIZE(dmr_adapter_del_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_REPLICATION_HEARTBEAT,
+		.doit = dmr_replication_heartbeat_doit,
+		.policy = dmr_replication_heartbeat_policy,
+		.maxattr = ARRAY_SIZE(dmr_replication_heartbeat_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 };

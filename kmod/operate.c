@@ -341,6 +341,7 @@ struct dmr_sb *dmr_draft(struct dmr_system *sys)
 {
 	memcpy(sys->draft, sys->sb, sizeof(*sys->draft));
 	sys->draft->state_number++;
+	dmr_clock_draft(sys, sys->draft);
 	return sys->draft;
 }
 
@@ -503,6 +504,12 @@ struct dmr_point *dmr_point_by_number(struct dmr_sb *sb, u64 number)
  * Running them
  *----------------------------------------------------------------*/
 
+/** dmr_op_name() - an operation in the words of replicactl.  Return: constant text. */
+const char *dmr_op_name(enum dmr_verb verb)
+{
+	return dmr_verbs[verb].name;
+}
+
 /** dmr_op_text() - what an operation does.  Return: constant text. */
 const char *dmr_op_text(enum dmr_verb verb)
 {
@@ -633,6 +640,9 @@ void dmr_op_end_turns(struct dmr_op *op)
 		WRITE_ONCE(sys->settle_asked, false);
 	trace_dmr_op_end(sys->sb->name, dmr_verbs[op->verb].job, op->code,
 			 op->job ? op->job->id : 0);
+	if (!dmr_verbs[op->verb].inward)
+		dmr_owner_log(op);
+	dmr_job_about(op->job, op);
 	dmr_job_decide(op->job, op->code, op->err, op->err ? 0 : op->point);
 	if (op->code == DM_REPLICA_CODE_JOB_STARTED)
 		dmr_job_run(op->job);

@@ -54,6 +54,7 @@ void dmr_disks_unlock(struct dmr_system *sys, enum dmr_kind kind);
 bool dmr_disks_open(struct dmr_system *sys, enum dmr_kind kind);
 void dmr_disks_announce(struct dmr_system *sys, enum dmr_kind kind, bool online);
 
+const char *dmr_op_name(enum dmr_verb verb);
 const char *dmr_op_text(enum dmr_verb verb);
 u32 dmr_op_job_type(enum dmr_verb verb);
 bool dmr_op_inward(enum dmr_verb verb);

@@ -67,16 +67,17 @@ static u32 dmr_draft_drop(struct dmr_sb *draft, const unsigned long *drop)
 }
 
 /* The rules of retention, as part of the same edit that makes the point. */
-static void dmr_draft_retain(struct dmr_sb *draft, u64 now)
+static u32 dmr_draft_retain(struct dmr_sb *draft, u64 now)
 {
 	const u32 held[] = { draft->live.epoch ? draft->live.base : DMR_EPOCH_NONE,
 			     draft->test.epoch ? draft->test.base : DMR_EPOCH_NONE };
 	DECLARE_BITMAP(drop, DMR_MAX_POINTS);
 
 	bitmap_zero(drop, DMR_MAX_POINTS);
-	if (dmr_retention(&draft->settings, draft->points, draft->nr_points, now, held,
-			  ARRAY_SIZE(held), drop))
-		dmr_draft_drop(draft, drop);
+	if (!dmr_retention(&draft->settings, draft->points, draft->nr_points, now, held,
+			   ARRAY_SIZE(held), drop))
+		return 0;
+	return dmr_draft_drop(draft, drop);
 }
 
 /**
@@ -91,6 +92,7 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 	u64 now = ktime_get_real_ns();
 	struct dmr_point *point;
 	struct dmr_sb *draft;
+	u32 dropped;
 	int r;
 
 	if (READ_ONCE(sys->draining))
@@ -100,7 +102,7 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 		return dmr_refuse_super(op, r);
 
 	draft = dmr_draft(sys);
-	dmr_draft_retain(draft, now);
+	dropped = dmr_draft_retain(draft, now);
 	if (draft->nr_points >= DMR_MAX_POINTS)
 		return dmr_refuse(op, -ENOSPC, DM_REPLICA_CODE_FAILED,
 				  "the system has as many points as it can; drop one first");
@@ -129,6 +131,9 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 	point->time = ktime_get_real_ns();
 	draft->settings.points_made++;
 	draft->settings.last_point_time = point->time;
+	/* Also where the sender had nothing to write: its point is a sign as well. */
+	if (op->received)
+		draft->settings.last_received_time = point->time;
 	r = dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout));
 	if (!r) {
 		/* The table in force is the pending one, all before it can go. */
@@ -157,6 +162,9 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 	}
 	dmr_table_publish(sys, after);
 	op->point = point->number;
+	op->dropped = dropped;
+	if (op->received)
+		dmr_received(sys);
 	WRITE_ONCE(sys->point_writes, dmr_view_writes(sys, DMR_REPLICA));
 	WRITE_ONCE(sys->point_bytes, dmr_replicated_bytes(sys));
 }
@@ -232,5 +240,6 @@ void dmr_op_make_room(struct dmr_op *op, struct dmr_job *job)
 	if (!point)
 		return dmr_refuse_state(op, "no recovery point can be given up; grow the store");
 	DMWARN("%s: the store is full: dropping recovery point %llu", draft->name, point->number);
+	op->point = point->number;
 	dmr_drop_one(op, draft, point);
 }

@@ -84,8 +84,9 @@ void dmr_op_commit(struct dmr_op *op, struct dmr_job *job)
 {
 	struct dmr_system *sys = op->sys;
 	struct dmr_table *fence, *back, *after = NULL;
+	u32 i, dropped = sys->sb->nr_points;
 	enum dmr_kind kind;
-	u32 i;
+	u64 point = 0;
 
 	if (sys->sb->test.epoch)
 		return dmr_refuse_busy(op, "a test failover exists; stop it first");
@@ -96,6 +97,9 @@ void dmr_op_commit(struct dmr_op *op, struct dmr_job *job)
 		kvfree(back);
 		return dmr_refuse_memory(op);
 	}
+	for (i = 0; i < sys->sb->nr_points; i++)
+		if (sys->sb->points[i].epoch == sys->sb->live.base)
+			point = sys->sb->points[i].number;
 	if (dmr_promote(op, fence, back, &after))
 		return;
 
@@ -106,6 +110,9 @@ void dmr_op_commit(struct dmr_op *op, struct dmr_job *job)
 		for (i = 0; i < sys->sb->nr_disks; i++)
 			atomic64_set(&sys->disks[i].overlay_blocks[kind], 0);
 	}
+	op->point = point;
+	op->dropped = dropped;
+	dmr_job_about(job, op);
 	if (atomic64_read(&sys->map.versions)) {
 		op->code = DM_REPLICA_CODE_JOB_STARTED;
 		dmr_move_begin(sys, job);

@@ -257,7 +257,8 @@ void dmr_op_put(struct dmr_op *op)
 static void dmr_op_make_job(struct dmr_op *op)
 {
 	if (!dmr_op_inward(op->verb))
-		op->job = dmr_job_new(op->sys, dmr_op_job_type(op->verb), dmr_op_text(op->verb));
+		op->job = dmr_job_new(op->sys, dmr_op_job_type(op->verb), dmr_op_text(op->verb),
+				      &op->owner);
 }
 
 /**

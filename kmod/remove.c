@@ -89,6 +89,7 @@ static void dmr_removal_decide(struct dmr_op *op, struct dmr_removal *rm)
 	struct dmr_system *sys = op->sys;
 	struct dmr_sb *draft;
 	bool current_;
+	u32 dropped;
 	int r;
 
 	r = dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout));
@@ -105,7 +106,8 @@ static void dmr_removal_decide(struct dmr_op *op, struct dmr_removal *rm)
 					"home is not the newest state; have it moved there first (flatten)");
 
 	draft = dmr_draft(sys);
-	draft->settings.points_dropped += draft->nr_points;
+	dropped = draft->nr_points;
+	draft->settings.points_dropped += dropped;
 	memset(draft->points, 0, draft->nr_points * sizeof(draft->points[0]));
 	draft->nr_points = 0;
 	draft->flags &= ~(DMR_SB_SUSPENDED | DMR_SB_STAY);
@@ -118,6 +120,7 @@ static void dmr_removal_decide(struct dmr_op *op, struct dmr_removal *rm)
 	r = dmr_super_commit(sys, draft, dmr_op_text(op->verb));
 	if (r)
 		return dmr_refuse_super(op, r);
+	op->dropped = dropped;
 	if (!current_)
 		op->code = DM_REPLICA_CODE_JOB_STARTED;
 }

@@ -3,8 +3,11 @@
  * Retention: which recovery points go when another is made.
  *
  * The list is walked once, from the new point to the oldest, and each rule is
- * asked about each point.  The order is that of the list: a clock that was set
- * back makes a rule keep another point than people expect, but nothing worse.
+ * asked about each point.  The order is that of the list: a clock that was set back makes
+ * a rule of the calendar keep another point than people expect, but nothing worse.  For the
+ * rule that asks how old a point is, none is younger than the next one, so that what is
+ * dated in the future goes in its turn; and those from before the clock was set ahead count
+ * as made on the new one.
  */
 #include "retention.h"
 
@@ -43,6 +46,16 @@ static bool dmr_held(u32 epoch, const u32 *held, u32 nr_held)
 	return false;
 }
 
+/* When a point was made, by the present clock, and not after the next one. */
+static u64 dmr_point_made(const struct dmr_settings *set, const struct dmr_point *point, u64 next)
+{
+	u64 time = point->time;
+
+	if (point->number < set->jump_point)
+		time = time + set->jump_by < time ? ~0ULL : time + set->jump_by;
+	return min(time, next);
+}
+
 u32 dmr_retention(const struct dmr_settings *set, const struct dmr_point *points, u32 nr,
 		  u64 now, const u32 *held, u32 nr_held, unsigned long *drop)
 {
@@ -51,7 +64,7 @@ u32 dmr_retention(const struct dmr_settings *set, const struct dmr_point *points
 		{ set->keep_daily, DMR_DAY, 0, ~0ULL },
 		{ set->keep_weekly, DMR_WEEK, DMR_MONDAY, ~0ULL },
 	};
-	u64 within = set->keep_within * DMR_SECOND;
+	u64 within = set->keep_within * DMR_SECOND, made = now;
 	u32 i, r, gone = 0;
 
 	bitmap_zero(drop, nr);
@@ -62,15 +75,14 @@ u32 dmr_retention(const struct dmr_settings *set, const struct dmr_point *points
 	for (r = 0; r < ARRAY_SIZE(rules); r++)
 		dmr_rule_keeps(&rules[r], now);
 	for (i = nr; i--;) {
-		u64 time = points[i].time;
 		/* Among the last so many, of which the new one is one. */
 		bool keep = nr - i < set->keep_last;
 
-		/* What the clock says is still to come is not too old either. */
-		if (within && time >= now - min(now, within))
+		made = dmr_point_made(set, &points[i], made);
+		if (within && made >= now - min(now, within))
 			keep = true;
 		for (r = 0; r < ARRAY_SIZE(rules); r++)
-			if (dmr_rule_keeps(&rules[r], time))
+			if (dmr_rule_keeps(&rules[r], points[i].time))
 				keep = true;
 		if (keep || dmr_held(points[i].epoch, held, nr_held))	/* R14 */
 			continue;

@@ -15,8 +15,11 @@ static_assert(offsetof(struct dmr_disk_settings, space_low) == 24);
 static_assert(offsetof(struct dmr_disk_settings, full_policy) == 32);
 static_assert(offsetof(struct dmr_disk_settings, live_reserve) == 40);
 static_assert(offsetof(struct dmr_disk_settings, decide_within) == 56);
+static_assert(offsetof(struct dmr_disk_settings, replication_interval) == 72);
 static_assert(offsetof(struct dmr_disk_settings, points_made) == 256);
 static_assert(offsetof(struct dmr_disk_settings, last_point_time) == 272);
+static_assert(offsetof(struct dmr_disk_settings, last_received_time) == 288);
+static_assert(offsetof(struct dmr_disk_settings, jump_by) == 304);
 static_assert(sizeof(struct dmr_disk_ip) == 20);
 static_assert(sizeof(struct dmr_disk_adapter) == 512);
 static_assert(offsetof(struct dmr_disk_adapter, addresses) == 8);
@@ -61,8 +64,13 @@ const char *dmr_settings_check(const struct dmr_settings *set)
 		return "point-interval is above 100 years";
 	if (set->decide_within > DMR_MAX_SPAN)
 		return "decide-within is above 100 years";
+	if (set->replication_interval > DMR_MAX_SPAN)
+		return "replication-interval is above 100 years";
 	if (set->points_made >= DMR_NUMBER_LIMIT || set->points_dropped >= DMR_NUMBER_LIMIT)
 		return "a count of points is impossible";
+	if (!set->jump_point != !set->jump_by || set->jump_point >= DMR_NUMBER_LIMIT ||
+	    set->jump_by > DMR_MAX_JUMP)
+		return "a step of the clock is impossible";
 	return NULL;
 }
 
@@ -95,10 +103,14 @@ void dmr_settings_put(const struct dmr_settings *set, struct dmr_disk_settings *
 	out->decide_within = cpu_to_le64(dmr_plus_one(set->decide_within,
 						      DMR_DEFAULT_DECIDE_WITHIN));
 	out->vacuum_rate = cpu_to_le64(dmr_plus_one(set->vacuum_rate, DMR_UNLIMITED));
+	out->replication_interval = cpu_to_le64(set->replication_interval);
 	out->points_made = cpu_to_le64(set->points_made);
 	out->points_dropped = cpu_to_le64(set->points_dropped);
 	out->last_point_time = cpu_to_le64(set->last_point_time);
 	out->last_test_time = cpu_to_le64(set->last_test_time);
+	out->last_received_time = cpu_to_le64(set->last_received_time);
+	out->jump_point = cpu_to_le64(set->jump_point);
+	out->jump_by = cpu_to_le64(set->jump_by);
 }
 
 const char *dmr_settings_get(const struct dmr_disk_settings *in, struct dmr_settings *set)
@@ -126,10 +138,14 @@ const char *dmr_settings_get(const struct dmr_disk_settings *in, struct dmr_sett
 	set->full_policy = le32_to_cpu(in->full_policy);
 	set->live_reserve = le64_to_cpu(in->live_reserve);
 	set->point_interval = le64_to_cpu(in->point_interval);
+	set->replication_interval = le64_to_cpu(in->replication_interval);
 	set->points_made = le64_to_cpu(in->points_made);
 	set->points_dropped = le64_to_cpu(in->points_dropped);
 	set->last_point_time = le64_to_cpu(in->last_point_time);
 	set->last_test_time = le64_to_cpu(in->last_test_time);
+	set->last_received_time = le64_to_cpu(in->last_received_time);
+	set->jump_point = le64_to_cpu(in->jump_point);
+	set->jump_by = le64_to_cpu(in->jump_by);
 	return NULL;
 }
 

@@ -91,6 +91,7 @@ static struct dmr_system *dmr_system_new(struct block_device *store)
 	INIT_LIST_HEAD(&sys->drops);
 	INIT_LIST_HEAD(&sys->jobs);
 	spin_lock_init(&sys->park_lock);
+	spin_lock_init(&sys->clock_lock);
 	spin_lock_init(&sys->commit_lock);
 	bio_list_init(&sys->parked);
 	bio_list_init(&sys->flushes);
@@ -189,6 +190,8 @@ void dmr_system_leave(struct dmr_system *sys)
 {
 	mutex_lock(&dmr_registry_mutex);
 	if (!--sys->users) {
+		/* Before its store can be attached anew: events come in this order. */
+		dmr_netlink_gone(sys);
 		list_del_init(&sys->list);
 		dmr_registry_seq++;
 	}
@@ -282,8 +285,12 @@ void dmr_critical(struct dmr_system *sys, const char *why)
  */
 u32 dmr_state_of(const struct dmr_system *sys, const struct dmr_sb *sb)
 {
-	if (READ_ONCE(sys->critical))
-		return DM_REPLICA_STATE_CRITICAL;
+	return READ_ONCE(sys->critical) ? DM_REPLICA_STATE_CRITICAL : dmr_stored_state(sb);
+}
+
+/** dmr_stored_state() - the same, but never Critical: what it was.  Return: it. */
+u32 dmr_stored_state(const struct dmr_sb *sb)
+{
 	if (sb->state == DM_REPLICA_STATE_REPLICATING && (sb->flags & DMR_SB_SUSPENDED))
 		return DM_REPLICA_STATE_SUSPENDED;
 	return sb->state;
@@ -497,6 +504,8 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 	memcpy(sys->host, t->host, 16);
 	sys->full_pass = 0;
 	dmr_space_settings(sys);
+	dmr_received_load(sys);
+	dmr_clock_load(sys);
 
 	tab = dmr_table_make(sys, sb, DMR_EPOCH_NONE);
 	if (!tab) {
@@ -668,6 +677,7 @@ static void dmr_system_stop(struct dmr_system *sys)
 	memcpy(draft, sys->sb, sizeof(*draft));
 	draft->flags &= ~DMR_SB_ACTIVE;
 	draft->job_number = sys->job_next;
+	dmr_clock_draft(sys, draft);
 	dmr_super_commit(sys, draft, "detach");
 }
 
@@ -758,6 +768,7 @@ int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t)
 	WRITE_ONCE(disk->dev[t->kind], disk_devt(gd));
 	smp_store_release(&disk->gd[t->kind], gd);
 	disk->home = t->home->bdev;
+	WRITE_ONCE(sys->bind_time, jiffies);
 	mutex_unlock(&sys->sb_mutex);
 	if (t->kind == DMR_REPLICA) {
 		mutex_lock(&sys->home_mutex);
@@ -799,6 +810,7 @@ void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t)
 		dmr_system_stop(sys);	/* while the home is still known: it may need a flush */
 	sys->nr_bound--;
 	mutex_lock(&sys->sb_mutex);
+	WRITE_ONCE(sys->bind_time, jiffies);
 	disk->target[t->kind] = NULL;
 	/* A gendisk and its block_device are freed behind a grace period of RCU. */
 	WRITE_ONCE(disk->gd[t->kind], NULL);

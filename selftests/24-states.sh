@@ -244,7 +244,7 @@ words_for() {
 	words="$1 x"
 	case $1 in
 	'recovery-point create') request='point-new' ;;
-	'recovery-point drop') request="point-del point=$point" words="$words $point" ;;
+	'recovery-point drop') request="point-del point=$point" words="$words $point --yes" ;;
 	failover) request=initiate ;;
 	revert | commit | remove) request=$1 yes=1 ;;
 	suspend | resume | grow) request=$1 ;;

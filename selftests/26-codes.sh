@@ -172,7 +172,7 @@ waits
 recalled TERM
 waits
 check "while a revert waits a point is made" r recovery-point create c
-check "and dropped" r recovery-point drop c 1
+check "and dropped" r recovery-point drop --yes c 1
 sleep 0.5
 check "it waits on" kill -0 $asked
 recalled INT

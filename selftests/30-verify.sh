@@ -59,7 +59,7 @@ some_points() {
 	r recovery-point create v
 	sleep 0.2
 	n=$(point_numbers v | sed -n 2p)
-	[ -z "$n" ] || r recovery-point drop v "$n"
+	[ -z "$n" ] || r recovery-point drop --yes v "$n"
 	blkdiscard -o 50M -l 1M $rep
 }
 
@@ -109,7 +109,7 @@ write_and_verify "it holds it after that" jobs_direct $rep --verify_only
 
 # Only one point, failed over to: what it shows is what the replica held.
 for n in $(point_numbers v); do
-	r recovery-point drop v "$n" >/dev/null
+	r recovery-point drop --yes v "$n" >/dev/null
 done
 point v
 r failover v >/dev/null || die "cannot fail over"

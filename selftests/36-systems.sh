@@ -54,7 +54,7 @@ cycles() {
 		if [ $((n % 4)) = 0 ]; then
 			{ r detach w && r attach w; } >/dev/null || return 1
 		fi
-		r recovery-point drop w "$(json number recovery-point list w)" >/dev/null || return 1
+		r recovery-point drop --yes w "$(json number recovery-point list w)" >/dev/null || return 1
 	done
 	echo $n >/tmp/cycles
 	"$io" $w-replica c:16386K:1K:$n c:20418K:1K:$n n:16388K:4K

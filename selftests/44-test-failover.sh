@@ -33,7 +33,7 @@ is "the system is Replicating still" "$(field t state_name)" Replicating
 is "status names the point" "$(field t test_point)" 1
 check "and when the last test was" [ $(($(date +%s) - $(field t last_test_time) / 1000000000)) -le 60 ]
 refused "one at a time" 32775 'exists already' r test-failover start t
-refused "its point cannot be dropped" 32774 'failover runs from this point' r recovery-point drop t 1
+refused "its point cannot be dropped" 32774 'failover runs from this point' r recovery-point drop --yes t 1
 budget "a live failover beside it: one superblock" \
 	"s0 0 0 1 8 1" "d0 0 0 0 0 0" "d1 0 0 0 0 0" -- r failover t
 check "which shows the newest" "$io" $live c:0:512K:2 c:512K:512K:1

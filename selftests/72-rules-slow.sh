@@ -111,7 +111,7 @@ rule_R4() {
 	reader=$!
 	sleep 1
 	"$io" $rep w:0:64K:7 f || die "cannot write"
-	r recovery-point drop q 2 >/dev/null || die "cannot drop"
+	r recovery-point drop --yes q 2 >/dev/null || die "cannot drop"
 	sleep 1
 	"$io" $rep m:64K:64K:64K:250:8 2>/dev/null
 	kill -0 $reader 2>/dev/null || diag "R4: the reader was faster"
@@ -127,7 +127,7 @@ rule_R5() {
 	begin
 	point q
 	"$io" $rep w:0:64K:2 f || die "cannot write"
-	r recovery-point drop q 1 >/dev/null || die "cannot drop"
+	r recovery-point drop --yes q 1 >/dev/null || die "cannot drop"
 	swap home "$(slow h 0 4000)"
 	release q
 	sleep 1.5

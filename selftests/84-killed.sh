@@ -58,7 +58,7 @@ point_after() {
 }
 drop_before() {
 	r recovery-point create k --label doomed >/dev/null && was=$(newest)
-	again_args=(recovery-point drop k "$was")
+	again_args=(recovery-point drop --yes k "$was")
 }
 drop_after() { [ "$(newest)" != "$was" ]; }
 failover_before() { in_state 3 || r revert k --yes >/dev/null; }
@@ -203,7 +203,7 @@ requests() {
 }
 more_requests() {
 	local in=$1
-	one "recovery-point drop$in" "0 32779" drop_before drop_after recovery-point drop k 0
+	one "recovery-point drop$in" "0 32779" drop_before drop_after recovery-point drop --yes k 0
 	one "test-failover start$in" "0 32775" start_before start_after test-failover start k
 	one "test-failover stop$in" "0 32775" stop_before stop_after test-failover stop k --yes
 	one "settings$in" 0 settings_before settings_after settings k --keep-last 4 --keep-daily 7

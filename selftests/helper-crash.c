@@ -559,7 +559,7 @@ static void op(int what, uint64_t arg)
 			    (unsigned long long)m.last_point);
 		break;
 	case OP_DROP:
-		must(said, sizeof(said), "recovery-point drop %s %llu", name,
+		must(said, sizeof(said), "recovery-point drop --yes %s %llu", name,
 		     (unsigned long long)arg);
 		break;
 	case OP_FAILOVER:

@@ -92,12 +92,16 @@ struct dmr_disk_settings {		/* 512 bytes */
 	__le64 point_interval;		/* s; 0: never warn */
 	__le64 decide_within;		/* 56: s, plus one */
 	__le64 vacuum_rate;		/* bytes per second, plus one */
-	__u8   reserved1[184];
+	__le64 replication_interval;	/* 72: s between two arrivals; 0: not known */
+	__u8   reserved1[176];
 	__le64 points_made;		/* 256: counters, moved by operations */
 	__le64 points_dropped;
 	__le64 last_point_time;		/* 272: ns since 1970 UTC, 0: never */
 	__le64 last_test_time;
-	__u8   reserved2[224];
+	__le64 last_received_time;	/* 288: as far as it was known when this was written */
+	__le64 jump_point;		/* 296: points below were made before the clock was set.. */
+	__le64 jump_by;			/* ..by so many ns ahead; both 0: it was not */
+	__u8   reserved2[200];
 };
 
 /* What a network adapter of the guest gets after a failover. */

@@ -121,7 +121,7 @@ enum dm_replica_health {
 /* Why it is not OK; the first four make it Critical, the others Warning. */
 enum dm_replica_health_reasons {
 	DM_REPLICA_HEALTH_REASONS_STORE = 1,		/* the state is Critical */
-	DM_REPLICA_HEALTH_REASONS_INCOMPLETE = 2,	/* a disk is not attached */
+	DM_REPLICA_HEALTH_REASONS_INCOMPLETE = 2,	/* a disk is not attached, and no attach goes on */
 	DM_REPLICA_HEALTH_REASONS_FULL = 4,		/* slots or versions are past the critical mark */
 	DM_REPLICA_HEALTH_REASONS_SUSPENDED = 8,	/* replication is suspended */
 	DM_REPLICA_HEALTH_REASONS_LOW_SPACE = 16,	/* slots or versions are past the low mark */
@@ -131,6 +131,7 @@ enum dm_replica_health_reasons {
 	DM_REPLICA_HEALTH_REASONS_NO_POINT = 256,	/* there is no recovery point */
 	DM_REPLICA_HEALTH_REASONS_OLD_POINT = 512,	/* none made within the interval set */
 	DM_REPLICA_HEALTH_REASONS_HELD = 1024,		/* the vacuum or a move home is held still */
+	DM_REPLICA_HEALTH_REASONS_STALLED = 2048,	/* nothing has been replicated for long */
 };
 
 /* What happens when replication needs room and there is none. */
@@ -197,6 +198,9 @@ enum {
 	DM_REPLICA_A_SYSTEM_VACUUM_RATE,	/* u64: bytes per second, ~0 if not limited */
 	DM_REPLICA_A_SYSTEM_STORE_BYTES,	/* u64: of the store device, those in use */
 	DM_REPLICA_A_SYSTEM_STORE_DEVICE_BYTES,	/* u64: its size now */
+	DM_REPLICA_A_SYSTEM_EVENT,		/* u64, in an event: its number in the group */
+	DM_REPLICA_A_SYSTEM_LAST_RECEIVED_TIME,	/* u64: of the last sign of replication; 0: none yet */
+	DM_REPLICA_A_SYSTEM_STATE_STORED,	/* u32: the state, but never 8 */
 
 	__DM_REPLICA_A_SYSTEM_MAX,
 	DM_REPLICA_A_SYSTEM_MAX = (__DM_REPLICA_A_SYSTEM_MAX - 1)
@@ -264,7 +268,13 @@ enum {
 	DM_REPLICA_A_JOB_BYTES_TOTAL,		/* u64: of these */
 	DM_REPLICA_A_JOB_ANSWER,		/* u32: its operation's answer; absent: undecided */
 	DM_REPLICA_A_JOB_ERRNO,			/* u32: positive, with an answer that is a refusal */
-	DM_REPLICA_A_JOB_POINT,			/* u64: a point's number, with the answer */
+	DM_REPLICA_A_JOB_POINT,			/* u64: made, used, left or dropped, with the answer */
+	DM_REPLICA_A_JOB_EVENT,			/* u64, in an event: its number in the group */
+	DM_REPLICA_A_JOB_OWNER_UID,		/* u32: who asked; absent if nobody did */
+	DM_REPLICA_A_JOB_OWNER_LOGIN_UID,	/* u32: who had logged in; absent if not known */
+	DM_REPLICA_A_JOB_OWNER_COMM,		/* string: name of the process, which chooses it */
+	DM_REPLICA_A_JOB_DISCARDED,		/* u64: bytes thrown away, where that is known */
+	DM_REPLICA_A_JOB_POINTS_DROPPED,	/* u32: points that went with it */
 
 	__DM_REPLICA_A_JOB_MAX,
 	DM_REPLICA_A_JOB_MAX = (__DM_REPLICA_A_JOB_MAX - 1)
@@ -287,6 +297,7 @@ enum {
 	DM_REPLICA_A_OP_FLATTEN,		/* flag: give up the points, move all home first */
 	DM_REPLICA_A_OP_UNATTENDED,		/* flag: wait also when the socket is closed */
 	DM_REPLICA_A_OP_JOB_STATE,		/* u32, enum dm_replica_job_state, in the answer */
+	DM_REPLICA_A_OP_RECEIVED,		/* flag: the sender's point: all until now has arrived */
 
 	__DM_REPLICA_A_OP_MAX,
 	DM_REPLICA_A_OP_MAX = (__DM_REPLICA_A_OP_MAX - 1)
@@ -315,6 +326,7 @@ enum {
 	DM_REPLICA_A_SETTINGS_VACUUM_RATE,	/* u64: bytes per second, 0: none, ~0: no limit */
 	DM_REPLICA_A_SETTINGS_CODE,		/* u32: 4096 in the answer, if it is not done yet */
 	DM_REPLICA_A_SETTINGS_JOB,		/* u64: id of the job then */
+	DM_REPLICA_A_SETTINGS_REPLICATION_INTERVAL, /* u64: s; after three health warns; 0: after a day */
 
 	__DM_REPLICA_A_SETTINGS_MAX,
 	DM_REPLICA_A_SETTINGS_MAX = (__DM_REPLICA_A_SETTINGS_MAX - 1)
@@ -367,6 +379,8 @@ enum {
 	DM_REPLICA_CMD_ADAPTER_GET,		/* dump */
 	DM_REPLICA_CMD_ADAPTER_SET,		/* replace one adapter's settings */
 	DM_REPLICA_CMD_ADAPTER_DEL,		/* forget one adapter's settings, or all */
+	DM_REPLICA_CMD_SYSTEM_DEL_NTF,		/* event: detached; UUID and name */
+	DM_REPLICA_CMD_REPLICATION_HEARTBEAT,	/* the sender is there and has nothing to send */
 
 	__DM_REPLICA_CMD_MAX,
 	DM_REPLICA_CMD_MAX = (__DM_REPLICA_CMD_MAX - 1)

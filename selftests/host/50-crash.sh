@@ -35,7 +35,7 @@ slow_flush() {
 		"0 8192 delay /dev/nbd1 0 0 /dev/nbd1 0 0 /dev/nbd1 0 1500" &&
 		r create slow --force --store /dev/nbd0 --disk vda=/dev/mapper/slow &&
 		r attach slow && r vacuum slow --hold && r recovery-point create slow &&
-		"$1" $rep w:0:64K:1 && r recovery-point drop slow 1 && "$1" $rep w:2M:64K:2 ||
+		"$1" $rep w:0:64K:1 && r recovery-point drop --yes slow 1 && "$1" $rep w:2M:64K:2 ||
 		return 1
 	before=$(flushes)
 	r vacuum slow --release && sleep 0.5 && "$1" $rep f || return 1

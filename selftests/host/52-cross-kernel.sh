@@ -119,7 +119,7 @@ step_3() {
 	at_point 2 "${c2[@]}"
 	at_point 3 "${c4[@]}"
 	is "reverted" "$(where)" "state 3, points 1 2 3, failed over to 0"
-	for p in 1 2 3; do r recovery-point drop x "$p" >/dev/null; done
+	for p in 1 2 3; do r recovery-point drop --yes x "$p" >/dev/null; done
 	# shellcheck disable=SC2317 # wait_for calls it
 	drained() { [ "$(field slots_used)" = 0 ]; }
 	check "without points all goes home" wait_for 60 drained

@@ -78,12 +78,16 @@ TEST(format_offsets)
 	AT(dmr_disk_settings, point_interval, 48);
 	AT(dmr_disk_settings, decide_within, 56);
 	AT(dmr_disk_settings, vacuum_rate, 64);
-	AT(dmr_disk_settings, reserved1, 72);
+	AT(dmr_disk_settings, replication_interval, 72);
+	AT(dmr_disk_settings, reserved1, 80);
 	AT(dmr_disk_settings, points_made, 256);
 	AT(dmr_disk_settings, points_dropped, 264);
 	AT(dmr_disk_settings, last_point_time, 272);
 	AT(dmr_disk_settings, last_test_time, 280);
-	AT(dmr_disk_settings, reserved2, 288);
+	AT(dmr_disk_settings, last_received_time, 288);
+	AT(dmr_disk_settings, jump_point, 296);
+	AT(dmr_disk_settings, jump_by, 304);
+	AT(dmr_disk_settings, reserved2, 312);
 	AT(dmr_disk_adapter, dhcp, 6);
 	AT(dmr_disk_adapter, addresses, 8);
 	AT(dmr_disk_adapter, gateways, 168);
@@ -556,9 +560,10 @@ TEST(sb_impossible_bytes)
 		{ 511, 1, DMR_BAD, "reserved" },
 		{ 512 + 24, 81, DMR_BAD, "default" },
 		{ 512 + 36, 1, DMR_BAD, "reserved" },
-		{ 512 + 72, 1, DMR_BAD, "reserved" },
+		{ 512 + 80, 1, DMR_BAD, "reserved" },
 		{ 512 + 255, 1, DMR_BAD, "reserved" },
-		{ 512 + 288, 1, DMR_BAD, "reserved" },
+		{ 512 + 296, 1, DMR_BAD, "step of the clock" },
+		{ 512 + 312, 1, DMR_BAD, "reserved" },
 		{ 1023, 1, DMR_BAD, "reserved" },
 		{ 1024 + 10, 1, DMR_BAD, "disk's name" },
 		{ 1024 + 68, 1, DMR_BAD, "reserved" },
@@ -602,6 +607,45 @@ TEST(sb_impossible_bytes)
 	buf[470] = 1;			/* active_host */
 	unit_sb_crc(buf);
 	CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_OK, "%s", why);
+	/* What a compatible feature may have put there is newer, not damaged. */
+	for (i = 0; i < ARRAY_SIZE(t); i++) {
+		if (t[i].verdict != DMR_BAD)
+			continue;
+		memcpy(buf, clean, DMR_SB_AREA);
+		buf[24] = 1;
+		buf[t[i].at] = t[i].byte;
+		unit_sb_crc(buf);
+		CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_NEWER, "at %u: %s", t[i].at, why);
+		CHECK(strstr(why, "feature newer"), "at %u: %s", t[i].at, why);
+	}
+}
+
+/* One rule for what becomes part of device names, file names and commands. */
+TEST(sb_names)
+{
+	static const char *const good[] = {
+		"a", "0", "web-1", "a.b_c+d", "A-", "0123456789abcdef", "11111111-2222-3333-4444",
+		"11111111-2222-3333-4444-55555555555g", "a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a",
+		"a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a-a",
+	};
+	static const char *const bad[] = {
+		"-a", ".a", "a b", "$(touch x)", "w\xc3\xa9" "b", "a;b", "a~",
+		"11111111-2222-3333-4444-555555555555", "0123456789abcdefABCDEF0123456789",
+	};
+	struct dmr_sb *sb = unit_sb();
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(good); i++) {
+		strcpy(sb->name, good[i]);
+		CHECK(!dmr_sb_validate(sb), "%s: %s", good[i], dmr_sb_validate(sb));
+	}
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		strcpy(sb->name, bad[i]);
+		CHECK(dmr_sb_validate(sb), "%s", bad[i]);
+	}
+	strcpy(sb->name, "a");
+	strcpy(sb->disks[0].name, ".a");
+	CHECK(dmr_sb_validate(sb));
 }
 
 TEST(sb_states)
@@ -677,16 +721,18 @@ TEST(sb_good_names)
 		"a", "web-01", "Mail Server", "b\xc3\xbc" "cher", "\xe2\x82\xac", "\xf0\x9f\x90\xa7",
 		"..", "x y\"z'", "\xc2\xa0", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
 		"\xef\xbf\xbd", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", " ", "~",
-		"0123456789012345678901234567890123456789012345678901234567890ab",
+		"012345678901234567890123456789012345678",
 	};
 	struct dmr_sb *sb = unit_sb();
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(good); i++) {
-		memset(sb->name, 0, sizeof(sb->name));
-		strcpy(sb->name, good[i]);
+		memset(sb->points[0].name, 0, sizeof(sb->points[0].name));
+		strcpy(sb->points[0].name, good[i]);
 		CHECK(!dmr_sb_validate(sb), "%s", good[i]);
 	}
+	strcpy(sb->name, "0123456789012345678901234567890123456789012345678901234567890gh");
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
 	strcpy(sb->disks[0].name, "Az_09.+");
 	sb->points[0].name[0] = 0;
 	sb->disks[0].identity_type = DMR_IDENTITY_NONE;

@@ -236,6 +236,32 @@ TEST(retention_clock)
 	l->set.keep_within = 0;
 	l->set.keep_weekly = 9;
 	expect(l, "kkkk", "weekly, in 1970");
+	/* What is dated in the future goes in its turn, and does not stay for 70 years. */
+	l = list();
+	add(l, TUESDAY);
+	add(l, TUESDAY + 70 * 365 * DAY);
+	add(l, TUESDAY + HOUR);
+	add(l, TUESDAY + 2 * HOUR);
+	l->set.keep_within = 3600;
+	l->now = TUESDAY + 2 * HOUR + MINUTE;
+	expect(l, "---k", "by order");
+	/* Set ten years ahead behind the third: nothing is older than it was. */
+	l = list();
+	for (i = 0; i < 3; i++)
+		add(l, TUESDAY + i * HOUR);
+	l->set.keep_within = 2 * 3600;
+	l->now = TUESDAY + 2 * HOUR + 3650 * DAY + MINUTE;
+	expect(l, "---", "a step that was not noticed");
+	l->set.jump_point = 4;
+	l->set.jump_by = 3650 * DAY;
+	expect(l, "-kk", "one that was");
+	add(l, l->now);
+	l->now += 2 * HOUR - 2 * MINUTE;
+	expect(l, "--kk", "and later");
+	l->now += 2 * MINUTE;
+	expect(l, "---k", "and later still");
+	l->set.jump_by = ~0ULL >> 2;
+	expect(l, "kkkk", "one that was taken for larger");
 	/* All of one hour, and the hour before, in turns: each is the newest of its hour. */
 	l = list();
 	l->now = TUESDAY;

@@ -44,18 +44,22 @@ TEST(settings_golden_bytes)
 		.keep_within = 0x1122, .space_low = 1, .space_critical = 100, .full_policy = 1,
 		.live_reserve = 1ULL << 60, .point_interval = 900, .decide_within = 0,
 		.vacuum_rate = 0, .points_made = 0x0102030405060708ULL, .points_dropped = 3,
-		.last_point_time = ~0ULL, .last_test_time = 0xff,
+		.last_point_time = ~0ULL, .last_test_time = 0xff, .last_received_time = 0xfe,
+		.replication_interval = 300, .jump_point = 7, .jump_by = 0x0203,
 	};
 	dmr_sb_encode(sb, buf);
 	CHECK(!memcmp(p, "\5\0\0\0" "\x18\0\0\0" "\7\0\0\0" "\xa0\x86\1\0", 16));
 	CHECK(!memcmp(p + 16, "\x22\x11\0\0\0\0\0\0" "\2\0\0\0" "\x65\0\0\0", 16));
 	CHECK(!memcmp(p + 32, "\1\0\0\0" "\0\0\0\0" "\0\0\0\0\0\0\0\x10", 16));
 	CHECK(!memcmp(p + 48, "\x84\3\0\0\0\0\0\0" "\1\0\0\0\0\0\0\0", 16));
-	CHECK(!memcmp(p + 64, "\1\0\0\0\0\0\0\0" "\0\0\0\0\0\0\0\0", 16));
-	CHECK(!memchr_inv(p + 72, 0, 184));
+	CHECK(!memcmp(p + 64, "\1\0\0\0\0\0\0\0", 8));
+	CHECK(!memcmp(p + 72, "\x2c\1\0\0\0\0\0\0", 8));
+	CHECK(!memchr_inv(p + 80, 0, 176));
 	CHECK(!memcmp(p + 256, "\x08\7\6\5\4\3\2\1" "\3\0\0\0\0\0\0\0", 16));
 	CHECK(!memcmp(p + 272, "\xff\xff\xff\xff\xff\xff\xff\xff" "\xff\0\0\0\0\0\0\0", 16));
-	CHECK(!memchr_inv(p + 288, 0, 224));
+	CHECK(!memcmp(p + 288, "\xfe\0\0\0\0\0\0\0" "\7\0\0\0\0\0\0\0", 16));
+	CHECK(!memcmp(p + 304, "\3\2\0\0\0\0\0\0", 8));
+	CHECK(!memchr_inv(p + 312, 0, 200));
 	CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_OK, "%s", why);
 	CHECK(out->settings.space_low == 1 && out->settings.space_critical == 100);
 	CHECK(!out->settings.decide_within && !out->settings.vacuum_rate);
@@ -143,6 +147,12 @@ TEST(settings_limits)
 	GOOD(set.decide_within = 0);
 	WRONG("decide-within", set.decide_within = years + 1);
 	WRONG("decide-within", set.decide_within = ~0ULL);
+	GOOD(set.replication_interval = years);
+	WRONG("replication-interval", set.replication_interval = years + 1);
+	WRONG("step of the clock", set.jump_point = 1);
+	WRONG("step of the clock", set.jump_by = 1);
+	GOOD((set.jump_point = 1, set.jump_by = DMR_MAX_JUMP));
+	WRONG("step of the clock", (set.jump_point = 1, set.jump_by = DMR_MAX_JUMP + 1));
 	GOOD(set.vacuum_rate = 0);
 	GOOD(set.vacuum_rate = ~0ULL - 1);
 	GOOD(set.points_made = (1ULL << 62) - 1);
@@ -212,10 +222,10 @@ TEST(settings_impossible_bytes)
 	BYTES(DMR_BAD, "policy", put32(p + 32, 2));
 	BYTES(DMR_BAD, "keep-last", put32(p, 513));
 	for (at = 36; at < 512; at++) {
-		if (at >= 40 && at < 72)
-			at = 72;
-		if (at >= 256 && at < 288)
-			at = 288;
+		if (at >= 40 && at < 80)
+			at = 80;
+		if (at >= 256 && at < 312)
+			at = 312;
 		BYTES(DMR_BAD, "reserved", p[at] = 1);
 	}
 }

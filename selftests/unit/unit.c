@@ -205,6 +205,11 @@ void unit_random_settings(struct rng *r, struct dmr_settings *set)
 	ONE_OF(points_dropped, DMR_NUMBER_LIMIT - 1);
 	ONE_OF(last_point_time, ~0ULL);
 	ONE_OF(last_test_time, ~0ULL);
+	ONE_OF(last_received_time, ~0ULL);
+	ONE_OF(replication_interval, DMR_MAX_SPAN);
+	ONE_OF(jump_point, DMR_NUMBER_LIMIT - 1);
+	if (set->jump_point)
+		set->jump_by = 1 + rng_u64(r) % DMR_MAX_JUMP;
 #undef ONE_OF
 	if (rng_chance(r, 50)) {
 		set->space_critical = rng_range(r, 1, 100);

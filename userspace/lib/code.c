@@ -112,6 +112,7 @@ static const struct number_name health_reasons[] = {
 	{ DM_REPLICA_HEALTH_REASONS_NO_POINT, "no-point" },
 	{ DM_REPLICA_HEALTH_REASONS_OLD_POINT, "old-point" },
 	{ DM_REPLICA_HEALTH_REASONS_HELD, "held" },
+	{ DM_REPLICA_HEALTH_REASONS_STALLED, "stalled" },
 	{ 0, NULL }
 };
 

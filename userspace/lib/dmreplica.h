@@ -413,6 +413,8 @@ struct dmreplica_system {
 	uint64_t points_dropped;
 	uint64_t last_point_time;	/* 0: never */
 	uint64_t last_test_time;
+	uint64_t last_received_time;	/* of the last sign of replication, 0 if there was none */
+	uint32_t state_stored;		/* the state, but never Critical: what it was */
 };
 
 /** struct dmreplica_disk - one disk of a system; device numbers are 0:0 where there is none */
@@ -465,8 +467,16 @@ struct dmreplica_job {
 	uint64_t bytes_total;		/* of these, 0 where it is no matter of bytes */
 	bool decided;			/* its operation has been answered */
 	uint32_t answer;		/* with this code */
-	uint64_t point;			/* and this point, 0 if none */
+	uint64_t point;			/* made, used, left or dropped; 0: none */
+	bool owned;			/* a process asked for it */
+	uint32_t owner_uid;
+	uint32_t owner_login_uid;	/* the user that had logged in, DMREPLICA_NO_LOGIN */
+	char owner_comm[64];		/* name of the process, which it chooses */
+	uint64_t discarded;		/* bytes thrown away, where that is known */
+	uint32_t points_dropped;	/* points that went with it */
 };
+
+#define DMREPLICA_NO_LOGIN	(~0U)
 
 /**
  * dmreplica_set_patience() - do not hang with a device that does not answer
@@ -577,6 +587,7 @@ int dmreplica_job_request(struct dmreplica *ctx, const struct dmreplica_system *
 #define DMREPLICA_OP_WAIT		(1u << 6)	/* wait for openers to let go */
 #define DMREPLICA_OP_FLATTEN		(1u << 7)	/* give up the points */
 #define DMREPLICA_OP_NO_WAIT		(1u << 8)	/* for its turn: a few seconds at most */
+#define DMREPLICA_OP_RECEIVED		(1u << 9)	/* the sender's point: all has arrived */
 
 /** struct dmreplica_op - what an operation is told, and its answer */
 struct dmreplica_op {
@@ -648,6 +659,9 @@ int dmreplica_grow(struct dmreplica *ctx, const struct dmreplica_system *sys,
 int dmreplica_move_home(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			struct dmreplica_op *op);
 
+/** dmreplica_heartbeat() - replication is there and has nothing to write. */
+int dmreplica_heartbeat(struct dmreplica *ctx, const struct dmreplica_system *sys);
+
 /** dmreplica_vacuum_hold() - hold the vacuum and the one-second commit, or let them go on. */
 int dmreplica_vacuum_hold(struct dmreplica *ctx, const struct dmreplica_system *sys, bool hold);
 
@@ -666,6 +680,7 @@ int dmreplica_vacuum_hold(struct dmreplica *ctx, const struct dmreplica_system *
 #define DMREPLICA_SET_DECIDE_WITHIN	(1u << 10)
 #define DMREPLICA_SET_VACUUM_RATE	(1u << 11)
 #define DMREPLICA_SET_EXPECT_STATE	(1u << 12)	/* refuse if the state has moved on */
+#define DMREPLICA_SET_REPLICATION_INTERVAL (1u << 13)
 
 /** struct dmreplica_settings - settings of a system, kept in its store */
 struct dmreplica_settings {
@@ -683,6 +698,7 @@ struct dmreplica_settings {
 	uint64_t point_interval;	/* s; 0: never warn */
 	uint64_t decide_within;		/* s; 0: never warn */
 	uint64_t vacuum_rate;		/* bytes per second, DMREPLICA_UNLIMITED */
+	uint64_t replication_interval;	/* s; warn after three; 0: after a day */
 };
 
 /**
@@ -696,6 +712,20 @@ int dmreplica_settings_get(struct dmreplica *ctx, const struct dmreplica_system 
 /** dmreplica_settings_set() - change those that @settings->given names. */
 int dmreplica_settings_set(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			   const struct dmreplica_settings *settings);
+
+/**
+ * dmreplica_settings_drop() - which recovery points would the next one drop?
+ * @ctx: the context.
+ * @sys: the system, attached.
+ * @settings: its settings.
+ * @list: set to these points, oldest first; free it with dmreplica_list_free().
+ * @nr: set to their number.
+ *
+ * A step of the clock that the module has noticed makes it drop fewer.
+ */
+int dmreplica_settings_drop(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			    const struct dmreplica_settings *settings,
+			    struct dmreplica_point **list, size_t *nr);
 
 /** struct dmreplica_ip - an address, with the length of its prefix where it has one */
 struct dmreplica_ip {
@@ -766,6 +796,9 @@ enum dmreplica_event_type {
 	DMREPLICA_EVENT_JOB,		/* a job as it is now */
 	DMREPLICA_EVENT_LOST,		/* events were lost: everything follows afresh */
 	DMREPLICA_EVENT_CURRENT,	/* what came so far was the present state */
+	DMREPLICA_EVENT_DETACHED,	/* a system has gone: its name and UUID */
+	DMREPLICA_EVENT_UNLOADED,	/* the module is not loaded: there is no system */
+	DMREPLICA_EVENT_LOADED,		/* the module has been loaded: everything follows afresh */
 };
 
 struct dmreplica_event {
@@ -780,7 +813,8 @@ struct dmreplica_event {
  * @mon: set to the monitor.
  *
  * First come all systems and jobs as they are, then a DMREPLICA_EVENT_CURRENT,
- * then changes.
+ * then changes.  Without the module first comes a DMREPLICA_EVENT_UNLOADED.  The
+ * monitor goes on when the module is unloaded, and when it comes back.
  */
 int dmreplica_monitor_open(struct dmreplica *ctx, struct dmreplica_monitor **mon);
 

@@ -35,6 +35,13 @@ void dmrl_job_parse(struct dmreplica_job *job, struct nlattr **attrs)
 	job->decided = A(ANSWER) != NULL;
 	job->answer = dmrl_nl_u32(A(ANSWER));
 	job->point = dmrl_nl_u64(A(POINT));
+	job->owned = A(OWNER_UID);
+	job->owner_uid = dmrl_nl_u32(A(OWNER_UID));
+	job->owner_login_uid = A(OWNER_LOGIN_UID) ? dmrl_nl_u32(A(OWNER_LOGIN_UID)) :
+			       DMREPLICA_NO_LOGIN;
+	dmrl_nl_string(A(OWNER_COMM), job->owner_comm, sizeof(job->owner_comm));
+	job->discarded = dmrl_nl_u64(A(DISCARDED));
+	job->points_dropped = dmrl_nl_u32(A(POINTS_DROPPED));
 }
 
 struct dump {
@@ -80,14 +87,17 @@ int dmreplica_job_list(struct dmreplica *ctx, const struct dmreplica_system *sys
 		       struct dmreplica_job **list, size_t *nr)
 {
 	struct dmrl_list found = { .size = sizeof(struct dmreplica_job) };
+	bool present;
 	int code;
 
 	*list = NULL;
 	*nr = 0;
 	dmrl_clear(ctx);
-	/* no module, no jobs */
-	if ((sys && !sys->attached) || !dmrl_nl_present(ctx))
+	if (sys && !sys->attached)
 		return 0;
+	code = dmrl_nl_present(ctx, &present);
+	if (code || !present)
+		return code;	/* no module, no jobs */
 	/* Of one system only that one is asked: another one's store may hang. */
 	code = dmrl_job_dump(ctx, sys ? sys->uuid : NULL, &found);
 	if (sys && code == DM_REPLICA_CODE_NOT_FOUND) {

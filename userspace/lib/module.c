@@ -117,6 +117,8 @@ void dmrl_append_kernel_log(struct dmreplica *ctx, u64 since)
 
 void dmreplica_versions(struct dmreplica *ctx, struct dmreplica_versions *v)
 {
+	bool present;
+
 	memset(v, 0, sizeof(*v));
 	snprintf(v->library, sizeof(v->library), "%s", DMREPLICA_VERSION);
 	v->format = DMR_SB_VERSION;
@@ -124,7 +126,7 @@ void dmreplica_versions(struct dmreplica *ctx, struct dmreplica_versions *v)
 	v->module_loaded = !access("/sys/module/dm_replica", F_OK);
 	if (dmrl_sysfs_read("/sys/module/dm_replica/version", v->module, sizeof(v->module)))
 		v->module[0] = 0;
-	if (dmrl_nl_present(ctx))
+	if (!dmrl_nl_present(ctx, &present) && present)
 		v->module_family = ctx->family_version;
 	dmrl_clear(ctx);
 }

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include <linux/genetlink.h>
 #include <netlink/genl/ctrl.h>
 #include <netlink/genl/genl.h>
 #include <netlink/netlink.h>
@@ -20,6 +21,11 @@ struct dmreplica_monitor {
 	struct dmrl_list queue;		/* of struct dmreplica_event */
 	size_t taken;
 	bool no_memory;
+	bool loaded;			/* the family is there, and its groups are joined */
+	bool family_changed;		/* it has come or gone */
+	bool gap;			/* numbers of events are missing */
+	u64 system_number;		/* of the last event of each group, 0 before the first */
+	u64 job_number;
 };
 
 static struct dmreplica_event *add(struct dmreplica_monitor *mon, enum dmreplica_event_type type)
@@ -33,6 +39,31 @@ static struct dmreplica_event *add(struct dmreplica_monitor *mon, enum dmreplica
 	return event;
 }
 
+/* The kernel drops an event that it has no memory for; the numbers show that. */
+static void count(struct dmreplica_monitor *mon, u64 *last, struct nlattr *attr)
+{
+	u64 number = dmrl_nl_u64(attr);
+
+	if (number && *last && number != *last + 1)
+		mon->gap = true;
+	*last = number;
+}
+
+/* The groups of a family go with it: what comes back has others. */
+static void on_family(struct dmreplica_monitor *mon, struct genlmsghdr *head)
+{
+	struct nlattr *attrs[CTRL_ATTR_MAX + 1];
+	char name[GENL_NAMSIZ];
+
+	if ((head->cmd != CTRL_CMD_NEWFAMILY && head->cmd != CTRL_CMD_DELFAMILY) ||
+	    nla_parse(attrs, CTRL_ATTR_MAX, genlmsg_attrdata(head, 0), genlmsg_attrlen(head, 0),
+		      NULL))
+		return;
+	dmrl_nl_string(attrs[CTRL_ATTR_FAMILY_NAME], name, sizeof(name));
+	if (!strcmp(name, DM_REPLICA_FAMILY_NAME))
+		mon->family_changed = true;
+}
+
 static int on_event(struct nl_msg *msg, void *arg)
 {
 	struct genlmsghdr *head = genlmsg_hdr(nlmsg_hdr(msg));
@@ -40,14 +71,23 @@ static int on_event(struct nl_msg *msg, void *arg)
 	struct dmreplica_monitor *mon = arg;
 	struct dmreplica_event *event;
 
+	if (nlmsg_hdr(msg)->nlmsg_type == GENL_ID_CTRL) {
+		on_family(mon, head);
+		return NL_OK;
+	}
 	if (nla_parse(attrs, DMRL_NL_ATTRS - 1, genlmsg_attrdata(head, 0), genlmsg_attrlen(head, 0),
 		      NULL))
 		return NL_OK;
-	if (head->cmd == DM_REPLICA_CMD_SYSTEM_NTF) {
-		event = add(mon, DMREPLICA_EVENT_SYSTEM);
+	if (head->cmd == DM_REPLICA_CMD_SYSTEM_NTF || head->cmd == DM_REPLICA_CMD_SYSTEM_DEL_NTF) {
+		count(mon, &mon->system_number, attrs[DM_REPLICA_A_SYSTEM_EVENT]);
+		event = add(mon, head->cmd == DM_REPLICA_CMD_SYSTEM_NTF ? DMREPLICA_EVENT_SYSTEM :
+			    DMREPLICA_EVENT_DETACHED);
 		if (event)
 			dmrl_system_parse(&event->system, attrs);
+		if (event && head->cmd == DM_REPLICA_CMD_SYSTEM_DEL_NTF)
+			event->system.attached = false;
 	} else if (head->cmd == DM_REPLICA_CMD_JOB_NTF) {
+		count(mon, &mon->job_number, attrs[DM_REPLICA_A_JOB_EVENT]);
 		event = add(mon, DMREPLICA_EVENT_JOB);
 		if (event)
 			dmrl_job_parse(&event->job, attrs);
@@ -113,20 +153,58 @@ static int join(struct dmreplica_monitor *mon, const char *group)
 			 nl_geterror(err));
 }
 
+/* Ask for the family anew: what the context knows of it may be of one that has gone. */
+static int resync(struct dmreplica_monitor *mon)
+{
+	struct dmreplica *ctx = mon->ctx;
+	bool was = mon->loaded;
+	int code;
+
+	mon->family_changed = false;
+	mon->gap = false;
+	mon->system_number = 0;
+	mon->job_number = 0;
+	dmrl_nl_close(ctx);
+	code = dmrl_nl_present(ctx, &mon->loaded);
+	if (code)
+		return code;
+	if (mon->loaded) {
+		/* listen first, so that nothing falls between the two */
+		code = join(mon, DM_REPLICA_MCGRP_SYSTEMS);
+		if (!code)
+			code = join(mon, DM_REPLICA_MCGRP_JOBS);
+		if (!code && !was)
+			add(mon, DMREPLICA_EVENT_LOADED);
+		if (!code)
+			code = queue_present(mon);
+	}
+	/* It may go in the midst of that; its going is an event that is still to be read. */
+	if (code == DM_REPLICA_CODE_NOT_AVAILABLE || code == DM_REPLICA_CODE_NOT_FOUND) {
+		dmrl_clear(ctx);
+		mon->loaded = false;
+		code = 0;
+	}
+	if (!code && was && !mon->loaded)
+		add(mon, DMREPLICA_EVENT_UNLOADED);
+	return code;
+}
+
 int dmreplica_monitor_open(struct dmreplica *ctx, struct dmreplica_monitor **out)
 {
 	struct dmreplica_monitor *mon;
+	bool present;
 	int code;
 
 	*out = NULL;
 	dmrl_clear(ctx);
-	code = dmrl_nl_connect(ctx);
+	code = dmrl_nl_present(ctx, &present);
 	if (code)
 		return code;
 	mon = calloc(1, sizeof(*mon));
 	if (!mon)
 		return dmrl_no_memory(ctx);
 	mon->ctx = ctx;
+	mon->loaded = true;	/* so that its absence is an event, and its presence is none */
 	mon->queue.size = sizeof(struct dmreplica_event);
 	mon->sock = nl_socket_alloc();
 	mon->cb = nl_cb_alloc(NL_CB_DEFAULT);
@@ -139,12 +217,12 @@ int dmreplica_monitor_open(struct dmreplica *ctx, struct dmreplica_monitor **out
 		nl_socket_set_buffer_size(mon->sock, 1024 * 1024, 0);
 		nl_cb_set(mon->cb, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, no_sequence, NULL);
 		nl_cb_set(mon->cb, NL_CB_VALID, NL_CB_CUSTOM, on_event, mon);
-		/* listen first, so that nothing falls between the two */
-		code = join(mon, DM_REPLICA_MCGRP_SYSTEMS);
+		/* the number of nlctrl's group notify is that of nlctrl */
+		if (nl_socket_add_membership(mon->sock, GENL_ID_CTRL))
+			code = dmrl_fail(ctx, DM_REPLICA_CODE_FAILED,
+					 "cannot listen to the coming and going of modules");
 		if (!code)
-			code = join(mon, DM_REPLICA_MCGRP_JOBS);
-		if (!code)
-			code = queue_present(mon);
+			code = resync(mon);
 	}
 	if (code) {
 		dmreplica_monitor_close(mon);
@@ -181,7 +259,7 @@ static int lost(struct dmreplica_monitor *mon)
 	mon->queue.nr = 0;
 	mon->taken = 0;
 	add(mon, DMREPLICA_EVENT_LOST);
-	return queue_present(mon);
+	return resync(mon);
 }
 
 int dmreplica_monitor_next(struct dmreplica_monitor *mon, struct dmreplica_event *event,
@@ -201,8 +279,12 @@ int dmreplica_monitor_next(struct dmreplica_monitor *mon, struct dmreplica_event
 		errno = 0;
 		err = nl_recvmsgs(mon->sock, mon->cb);
 		/* ENOBUFS: the kernel had more to tell than we had room for */
-		if (err == -NLE_NOMEM || errno == ENOBUFS) {
+		if (err == -NLE_NOMEM || errno == ENOBUFS || mon->gap) {
 			code = lost(mon);
+			if (code)
+				return code;
+		} else if (mon->family_changed) {
+			code = resync(mon);
 			if (code)
 				return code;
 		} else if (err < 0 && err != -NLE_AGAIN) {

@@ -4,45 +4,22 @@
 
 #include "private.h"
 
-static bool is_plain(char c)
+/* Longer ones have no end within the bytes that the codec looks at. */
+static const char *fault(const char *name, size_t room, const char *(*of)(const char *name))
 {
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-	       c == '_' || c == '.' || c == '+';
-}
-
-static const char *name_fault(const char *name, size_t room, bool hyphens)
-{
-	size_t i;
-
-	if (!*name)
-		return "is empty";
-	if (strlen(name) >= room)
-		return "is too long";
-	if (*name == '-' || *name == '.')
-		return "begins with '-' or '.'";
-	for (i = 0; name[i]; i++) {
-		if (name[i] == '-' && !hyphens)
-			return "has a hyphen, which separates the parts of device names";
-		if (!is_plain(name[i]) && name[i] != '-')
-			return "has a character that is not allowed";
-	}
-	return NULL;
+	return strlen(name) >= room ? "is too long" : of(name);
 }
 
 /* Return: what is wrong with a system's name, or NULL. */
 const char *dmrl_system_name_fault(const char *name)
 {
-	u8 uuid[16];
-
-	if (dmreplica_uuid_parse(name, uuid))
-		return "is a UUID, by which systems are looked up, too";
-	return name_fault(name, DMR_NAME_LEN, true);
+	return fault(name, DMR_NAME_LEN, dmr_system_name_fault);
 }
 
 /* Return: what is wrong with a disk's name, or NULL. */
 const char *dmrl_disk_name_fault(const char *name)
 {
-	return name_fault(name, DMR_DISK_NAME_LEN, false);
+	return fault(name, DMR_DISK_NAME_LEN, dmr_disk_name_fault);
 }
 
 /*

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
@@ -28,8 +30,29 @@ struct call {
 	bool interrupted;
 };
 
-static void module_not_loaded(struct dmreplica *ctx)
+/*
+ * Families are seen from the initial network namespace alone, /sys/module from any.
+ * There, one that is not seen is a module that comes or goes.
+ */
+static bool other_namespace(void)
 {
+	struct stat own, initial;
+
+	if (access("/sys/module/dm_replica", F_OK))
+		return false;
+	return stat("/proc/self/ns/net", &own) || stat("/proc/1/ns/net", &initial) ||
+	       own.st_dev != initial.st_dev || own.st_ino != initial.st_ino;
+}
+
+static void module_not_seen(struct dmreplica *ctx)
+{
+	ctx->absent = !other_namespace();
+	if (!ctx->absent) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_NOT_AVAILABLE,
+			  "module dm-replica is loaded, but this network namespace cannot see it");
+		dmrl_hint(ctx, "run replicactl in the host's network namespace: nsenter --net=/proc/1/ns/net");
+		return;
+	}
 	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_AVAILABLE, "module dm-replica is not loaded");
 	dmrl_hint(ctx, "replicactl attach NAME loads it");
 }
@@ -78,21 +101,29 @@ static int ask_family(struct dmreplica *ctx, struct nl_sock *sock)
 int dmrl_nl_connect(struct dmreplica *ctx)
 {
 	struct nl_sock *sock;
-	int one = 1;
+	int one = 1, err;
 
 	if (ctx->sock)
 		return 0;
+	ctx->absent = false;
 	sock = nl_socket_alloc();
 	if (!sock)
 		return dmrl_no_memory(ctx);
-	if (genl_connect(sock)) {
+	err = genl_connect(sock);
+	if (err) {
 		nl_socket_free(sock);
-		return dmrl_fail(ctx, DM_REPLICA_CODE_FAILED, "cannot open a netlink socket");
+		return dmrl_fail(ctx, DM_REPLICA_CODE_FAILED, "cannot open a netlink socket: %s",
+				 nl_geterror(err));
 	}
 	nl_socket_set_buffer_size(sock, RECEIVE_BUFFER, 0);
-	if (ask_family(ctx, sock)) {
+	err = ask_family(ctx, sock);
+	if (err) {
 		nl_socket_free(sock);
-		module_not_loaded(ctx);
+		if (err != -NLE_OBJ_NOTFOUND)
+			return dmrl_fail(ctx, DM_REPLICA_CODE_FAILED,
+					 "cannot ask whether module dm-replica is loaded: %s",
+					 nl_geterror(err));
+		module_not_seen(ctx);
 		return ctx->code;
 	}
 	/* refusals come with words and with the exact code */
@@ -102,13 +133,22 @@ int dmrl_nl_connect(struct dmreplica *ctx)
 	return 0;
 }
 
-/* Is the family there?  Leaves no refusal behind. */
-bool dmrl_nl_present(struct dmreplica *ctx)
+void dmrl_nl_close(struct dmreplica *ctx)
 {
-	bool present = dmrl_nl_connect(ctx) == 0;
+	if (ctx->sock)
+		nl_socket_free(ctx->sock);
+	ctx->sock = NULL;
+}
 
+int dmrl_nl_present(struct dmreplica *ctx, bool *present)
+{
+	int code = dmrl_nl_connect(ctx);
+
+	*present = !code;
+	if (code && !ctx->absent)
+		return code;
 	dmrl_clear(ctx);
-	return present;
+	return 0;
 }
 
 struct nl_msg *dmrl_nl_message(struct dmreplica *ctx, int cmd, int flags)
@@ -157,7 +197,7 @@ static void refusal(struct dmreplica *ctx, int err, struct nlattr *tlv, int len)
 		return;
 	}
 	if (err == EPERM || err == EACCES) {
-		dmrl_fail(ctx, code, "only root (CAP_SYS_ADMIN) may change a system");
+		dmrl_fail(ctx, code, "only root may do this: it takes CAP_SYS_ADMIN and CAP_NET_ADMIN");
 		dmrl_hint(ctx, "try again with sudo");
 	} else if (err == EOPNOTSUPP) {
 		dmrl_fail(ctx, code, "this version of module dm-replica does not know that operation");

@@ -57,6 +57,8 @@ static bool put_op(struct nl_msg *msg, const struct dmreplica_op *op)
 		return true;
 	if ((given & DMREPLICA_OP_NO_WAIT) && nla_put_flag(msg, DM_REPLICA_A_OP_UNATTENDED))
 		return true;
+	if ((given & DMREPLICA_OP_RECEIVED) && nla_put_flag(msg, DM_REPLICA_A_OP_RECEIVED))
+		return true;
 	return (given & DMREPLICA_OP_FLATTEN) && nla_put_flag(msg, DM_REPLICA_A_OP_FLATTEN);
 }
 
@@ -224,6 +226,21 @@ int dmreplica_move_home(struct dmreplica *ctx, const struct dmreplica_system *sy
 			struct dmreplica_op *op)
 {
 	return operate(ctx, DM_REPLICA_CMD_HOME_MOVE, sys, op);
+}
+
+int dmreplica_heartbeat(struct dmreplica *ctx, const struct dmreplica_system *sys)
+{
+	struct nl_msg *msg;
+
+	dmrl_clear(ctx);
+	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_REPLICATION_HEARTBEAT, 0);
+	if (!msg)
+		return ctx->code;
+	if (nla_put(msg, DM_REPLICA_A_OP_SYSTEM, 16, sys->uuid)) {
+		nlmsg_free(msg);
+		return dmrl_no_memory(ctx);
+	}
+	return dmrl_nl_call(ctx, msg, NULL, NULL);
 }
 
 int dmreplica_vacuum_hold(struct dmreplica *ctx, const struct dmreplica_system *sys, bool hold)

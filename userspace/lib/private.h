@@ -36,6 +36,7 @@ struct dmreplica {
 	void (*progress)(void *arg, const char *what, uint64_t done, uint64_t total);
 	void *progress_arg;
 	struct nl_sock *sock;		/* NULL until the family has been found */
+	bool absent;			/* it was not: the module is not loaded */
 	int family;
 	uint32_t family_version;
 	struct nlattr *reply;		/* while a reply is handed out: all its attributes */
@@ -179,9 +180,11 @@ struct nlmsghdr;
 
 typedef int (*dmrl_reply_fn)(void *arg, int cmd, struct nlattr **attrs);
 
-/* Return: 0; 32777 if the module is not loaded. */
+/* Return: 0; 32777 if the module is not loaded, or cannot be seen from here. */
 int dmrl_nl_connect(struct dmreplica *ctx);
-bool dmrl_nl_present(struct dmreplica *ctx);
+void dmrl_nl_close(struct dmreplica *ctx);
+/* Is the module loaded?  Return: 0 with the answer, or a refusal if that cannot be known. */
+int dmrl_nl_present(struct dmreplica *ctx, bool *present);
 struct nl_msg *dmrl_nl_message(struct dmreplica *ctx, int cmd, int flags);
 /* Sends and frees @msg; calls @fn for every reply. */
 int dmrl_nl_call(struct dmreplica *ctx, struct nl_msg *msg, dmrl_reply_fn fn, void *arg);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Settings of a system: retention, space, when to warn, how fast to move. */
+#include <stdlib.h>
 #include <string.h>
 
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
 #include "private.h"
+#include "../../kmod/retention.h"
 
 #define A(name)	attrs[DM_REPLICA_A_SETTINGS_##name]
 
@@ -25,6 +27,7 @@ static int settings_reply(void *arg, int cmd, struct nlattr **attrs)
 	set->live_reserve = dmrl_nl_u64(A(LIVE_RESERVE));
 	set->point_interval = dmrl_nl_u64(A(POINT_INTERVAL));
 	set->decide_within = dmrl_nl_u64(A(DECIDE_WITHIN));
+	set->replication_interval = dmrl_nl_u64(A(REPLICATION_INTERVAL));
 	set->vacuum_rate = A(VACUUM_RATE) ? dmrl_nl_u64(A(VACUUM_RATE)) : DMREPLICA_UNLIMITED;
 	return 0;
 }
@@ -55,6 +58,7 @@ static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		set->point_interval = from->point_interval;
 		set->decide_within = from->decide_within;
 		set->vacuum_rate = from->vacuum_rate;
+		set->replication_interval = from->replication_interval;
 	}
 	dmreplica_store_close(store);
 	return code;
@@ -77,6 +81,45 @@ int dmreplica_settings_get(struct dmreplica *ctx, const struct dmreplica_system 
 		return dmrl_no_memory(ctx);
 	}
 	return dmrl_nl_call(ctx, msg, settings_reply, set);
+}
+
+int dmreplica_settings_drop(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			    const struct dmreplica_settings *settings,
+			    struct dmreplica_point **list, size_t *nr)
+{
+	struct dmr_settings set = {
+		.keep_last = settings->keep_last, .keep_hourly = settings->keep_hourly,
+		.keep_daily = settings->keep_daily, .keep_weekly = settings->keep_weekly,
+		.keep_within = settings->keep_within,
+	};
+	unsigned long drop[DMR_MAX_POINTS / BITS_PER_LONG];
+	u32 held[DMR_MAX_POINTS], nr_held = 0;
+	struct dmr_point *points;
+	size_t i, n;
+	int code;
+
+	code = dmreplica_point_list(ctx, sys, list, nr);
+	if (code)
+		return code;
+	n = min_t(size_t, *nr, DMR_MAX_POINTS);
+	points = calloc(n ?: 1, sizeof(*points));
+	if (!points) {
+		dmreplica_list_free(*list);
+		return dmrl_no_memory(ctx);
+	}
+	for (i = 0; i < n; i++) {
+		points[i].epoch = i + 1;	/* the order is all that matters */
+		points[i].number = (*list)[i].number;
+		points[i].time = (*list)[i].time;
+		if ((*list)[i].in_use)
+			held[nr_held++] = points[i].epoch;
+	}
+	dmr_retention(&set, points, n, dmrl_now(), held, nr_held, drop);
+	free(points);
+	for (i = *nr = 0; i < n; i++)
+		if (test_bit(i, drop))
+			(*list)[(*nr)++] = (*list)[i];
+	return 0;
 }
 
 /* Each stands for one attribute; true if there is no room for it. */
@@ -110,6 +153,8 @@ static bool put_settings(struct nl_msg *msg, const struct dmreplica_settings *se
 		  set->point_interval },
 		{ DMREPLICA_SET_DECIDE_WITHIN, DM_REPLICA_A_SETTINGS_DECIDE_WITHIN,
 		  set->decide_within },
+		{ DMREPLICA_SET_REPLICATION_INTERVAL, DM_REPLICA_A_SETTINGS_REPLICATION_INTERVAL,
+		  set->replication_interval },
 		{ DMREPLICA_SET_VACUUM_RATE, DM_REPLICA_A_SETTINGS_VACUUM_RATE, set->vacuum_rate },
 	};
 	unsigned int i;

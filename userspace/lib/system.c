@@ -20,6 +20,7 @@ void dmrl_system_parse(struct dmreplica_system *sys, struct nlattr **attrs)
 	dmrl_nl_uuid(A(UUID), sys->uuid);
 	dmrl_nl_string(A(NAME), sys->name, sizeof(sys->name));
 	sys->state = dmrl_nl_u32(A(STATE));
+	sys->state_stored = A(STATE_STORED) ? dmrl_nl_u32(A(STATE_STORED)) : sys->state;
 	sys->state_number = dmrl_nl_u64(A(STATE_NUMBER));
 	sys->state_time = dmrl_nl_u64(A(STATE_TIME));
 	sys->flags = dmrl_nl_u32(A(FLAGS));
@@ -59,6 +60,7 @@ void dmrl_system_parse(struct dmreplica_system *sys, struct nlattr **attrs)
 	sys->points_dropped = dmrl_nl_u64(A(POINTS_DROPPED));
 	sys->last_point_time = dmrl_nl_u64(A(LAST_POINT_TIME));
 	sys->last_test_time = dmrl_nl_u64(A(LAST_TEST_TIME));
+	sys->last_received_time = dmrl_nl_u64(A(LAST_RECEIVED_TIME));
 	sys->store_bytes = dmrl_nl_u64(A(STORE_BYTES));
 	sys->store_device_bytes = dmrl_nl_u64(A(STORE_DEVICE_BYTES));
 	dmreplica_device_path(sys->store_major, sys->store_minor, sys->store, sizeof(sys->store));
@@ -132,16 +134,17 @@ int dmreplica_system_list(struct dmreplica *ctx, struct dmreplica_system **list,
 	struct dmreplica_system *sys;
 	struct dmreplica_conf *conf;
 	size_t nr_conf, i, j;
+	bool present;
 	int code;
 
 	*list = NULL;
 	*nr = 0;
 	dmrl_clear(ctx);
-	if (dmrl_nl_present(ctx)) {
+	code = dmrl_nl_present(ctx, &present);
+	if (!code && present)
 		code = dmrl_system_dump(ctx, &found);
-		if (code)
-			goto fail;
-	}
+	if (code)
+		goto fail;
 	code = dmreplica_conf_list(ctx, &conf, &nr_conf);
 	if (code) {
 		/* what is attached can be shown without the files */
@@ -185,8 +188,11 @@ static int ask_kernel(struct dmreplica *ctx, const u8 *uuid, struct dmreplica_sy
 	struct dump dump = { .ctx = ctx, .list = &found };
 	struct nl_msg *msg;
 	int code, ret = -1;
+	bool present;
 
-	if (!dmrl_nl_present(ctx))
+	if (dmrl_nl_present(ctx, &present))
+		return -1;
+	if (!present)
 		return 0;
 	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_SYSTEM_GET, 0);
 	if (!msg)
@@ -300,6 +306,7 @@ int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *
 		goto out;
 	sys->read = true;
 	sys->state = dmrl_shown_state(sb);
+	sys->state_stored = sys->state;
 	sys->state_number = sb->state_number;
 	sys->state_time = sb->state_time;
 	memcpy(sys->store_uuid, sb->store_uuid, 16);
@@ -312,6 +319,7 @@ int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *
 	sys->points_dropped = sb->settings.points_dropped;
 	sys->last_point_time = sb->settings.last_point_time;
 	sys->last_test_time = sb->settings.last_test_time;
+	sys->last_received_time = sb->settings.last_received_time;
 	sys->chunk_bytes = sb->chunk_bytes;
 	sys->disks = sb->nr_disks;
 	sys->points = sb->nr_points;

@@ -62,6 +62,22 @@ void print_state(struct dmreplica *ctx, const struct dmreplica_system *sys)
 	printf("\n");
 }
 
+/* A job that nothing works on does not end: say why, and what lets it go on. */
+bool vacuum_rests(struct dmreplica *ctx, const struct dmreplica_system *sys)
+{
+	struct dmreplica_system now;
+
+	if (dmreplica_system_attached(ctx, text_uuid(sys->uuid), &now))
+		return false;
+	if (now.vacuum_held)
+		printf("  nothing works on it: the vacuum is held still; replicactl vacuum %s --release\n",
+		       now.name);
+	else if (!now.vacuum_rate)
+		printf("  nothing works on it: the vacuum's rate is 0; replicactl vacuum %s --rate unlimited\n",
+		       now.name);
+	return now.vacuum_held || !now.vacuum_rate;
+}
+
 int follow_job(struct dmreplica *ctx, const struct dmreplica_system *sys, int code,
 	       const struct dmreplica_op *op, bool wait)
 {
@@ -69,7 +85,7 @@ int follow_job(struct dmreplica *ctx, const struct dmreplica_system *sys, int co
 
 	if (code != DM_REPLICA_CODE_JOB_STARTED)
 		return 0;
-	if (!wait) {
+	if (!wait || vacuum_rests(ctx, sys)) {
 		printf("  replicactl job wait %s %llu waits for it\n", sys->name,
 		       (unsigned long long)op->job);
 		return 0;

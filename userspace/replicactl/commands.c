@@ -41,10 +41,11 @@ const struct command commands[] = {
 	  "none is written.\n" },
 	{ "list", cmd_list, "[--json]", "all systems, attached or not", HELP_JSON },
 	{ "status", cmd_status, "[NAME...] [--json]", "everything about a system", HELP_JSON },
-	{ "recovery-point create", cmd_point_create, "NAME [--kind KIND] [--label TEXT]",
+	{ "recovery-point create", cmd_point_create, "NAME [--kind KIND] [--label TEXT] [--received]",
 	  "make a recovery point of all disks",
 	  "  --kind KIND   standard (default), application-consistent or planned\n"
 	  "  --label TEXT  a name to know it by, at most 39 bytes\n"
+	  "  --received    what replicates makes it: all until now has arrived\n"
 	  HELP_TIMEOUT },
 	{ "recovery-point list", cmd_point_list, "NAME [--json]", "the recovery points of a system",
 	  HELP_JSON
@@ -101,6 +102,9 @@ const struct command commands[] = {
 	  HELP_TIMEOUT
 	  "\nThe replica devices refuse writes until replicactl resume.\n" },
 	{ "resume", cmd_resume, "NAME", "let suspended replication go on", NULL },
+	{ "heartbeat", cmd_heartbeat, "NAME", "replication is there and has nothing to write",
+	  "For what replicates, when all is sent and nothing has changed since.  Without writes,\n"
+	  "heartbeats and points made with --received health warns: see --replication-interval.\n" },
 	{ "remove", cmd_remove, "NAME [--flatten] [--wait S] [--yes] [--no-wait]",
 	  "give up the replica: its homes become plain disks",
 	  "  --flatten    give up the recovery points, and move all home first\n"
@@ -125,6 +129,7 @@ const struct command commands[] = {
 	  "  --live-reserve SIZE  slots kept for the live failover alone\n"
 	  "  --point-interval T   warn if no point was made for so long\n"
 	  "  --decide-within T    warn if failed over for so long\n"
+	  "  --replication-interval T  warn if nothing arrived for three times that; 0: for a day\n"
 	  "  --vacuum-rate RATE   what the vacuum may copy a second, unlimited, or 0\n"
 	  "  --json               as JSON\n"
 	  "\nT is as 90s, 15m, 24h, 7d, 2w or 1d12h, SIZE and RATE as 512M or 10G.  0 or none\n"
@@ -171,7 +176,7 @@ const struct command commands[] = {
 	{ "monitor", cmd_monitor, "[--json]", "what there is, then every change as it comes",
 	  "  --json  one JSON object on each line\n"
 	  "\nBeside systems and jobs: health, when it changes, and space, when the store runs\n"
-	  "low or has enough again.\n" },
+	  "low or has enough again; attached and detached; the module unloaded and loaded.\n" },
 	{ "check", cmd_check, "STORE|NAME [--repair no] [--json]",
 	  "check a store, without the module and changing nothing",
 	  "  --repair no  change nothing, which is also the default\n"

@@ -58,12 +58,17 @@ static void print_settings(const struct dmr_settings *set)
 	       text_size(set->live_reserve));
 	print_setting("point interval", set->point_interval, 0, "none", " s");
 	print_setting("decide within", set->decide_within, 0, "any time", " s");
+	print_setting("replication", set->replication_interval, 0, "at no known interval", " s");
 	print_setting("vacuum rate", set->vacuum_rate, DMR_UNLIMITED, "unlimited",
 		      " bytes per second");
 	printf("  %-18s %llu made, %llu gone\n", "points", LL(set->points_made),
 	       LL(set->points_dropped));
 	printf("  %-18s %s\n", "last point", text_time(set->last_point_time));
 	printf("  %-18s %s\n", "last test", text_time(set->last_test_time));
+	printf("  %-18s %s\n", "last received", text_time(set->last_received_time));
+	if (set->jump_point)
+		printf("  %-18s %llu s ahead before point %llu\n", "clock set",
+		       LL(set->jump_by / 1000000000), LL(set->jump_point));
 }
 
 static const char *ip_text(const struct dmr_ip *ip, char *text, size_t size)
@@ -196,6 +201,7 @@ static struct json_object *json_settings(const struct dmr_settings *set)
 	json_add_u64(obj, "live_reserve", set->live_reserve);
 	json_add_u64(obj, "point_interval", set->point_interval);
 	json_add_u64(obj, "decide_within", set->decide_within);
+	json_add_u64(obj, "replication_interval", set->replication_interval);
 	/* Null: no limit. */
 	if (set->vacuum_rate == DMR_UNLIMITED)
 		json_object_object_add(obj, "vacuum_rate", NULL);
@@ -315,6 +321,9 @@ static struct json_object *json_super(const struct dmr_sb *sb)
 	json_add_u64(obj, "points_dropped", sb->settings.points_dropped);
 	json_add_u64(obj, "last_point_time", sb->settings.last_point_time);
 	json_add_u64(obj, "last_test_time", sb->settings.last_test_time);
+	json_add_u64(obj, "last_received_time", sb->settings.last_received_time);
+	json_add_u64(obj, "jump_point", sb->settings.jump_point);
+	json_add_u64(obj, "jump_by", sb->settings.jump_by);
 	array = json_object_new_array();
 	for (i = 0; i < sb->nr_adapters; i++)
 		json_object_array_add(array, json_adapter(&sb->adapters[i]));

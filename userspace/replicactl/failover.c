@@ -143,7 +143,7 @@ static int end(struct dmreplica *ctx, int argc, char **argv, const struct view *
 		.given = DMREPLICA_OP_EXPECT_STATE | DMREPLICA_OP_EXPECT_WRITES,
 	};
 	struct dmreplica_system sys;
-	bool wait = true, yes = false, state_given = false, writes_given = false;
+	bool wait = true, yes = false, state_given = false, writes_given = false, more;
 	int c, code, status;
 
 	while ((c = next_option(argc, argv, "ynt:w:", options, &status)) != -1) {
@@ -188,16 +188,17 @@ static int end(struct dmreplica *ctx, int argc, char **argv, const struct view *
 			      writes_given, &op);
 	if (status)
 		return status;
+	/* whoever is waited for may go on writing, which is what --wait allows */
+	more = (op.given & DMREPLICA_OP_WAIT) && op.wait_ms && !writes_given;
+	if (more)
+		op.given &= ~DMREPLICA_OP_EXPECT_WRITES;
 	/* what must be refused anyway is for the kernel to refuse: nothing to ask */
 	if (view->test ? sys.test_time : sys.live_time && sys.state != DM_REPLICA_STATE_COMMITTED) {
 		print_loss(ctx, &sys, view);
+		if (more)
+			printf("what is written until the devices are closed is thrown away, too\n");
 		if (!confirm(yes, "Throw it away?", &status))
 			return status;
-	}
-	/* whoever is waited for may go on writing, which is what --wait allows */
-	if ((op.given & DMREPLICA_OP_WAIT) && op.wait_ms && !writes_given) {
-		op.given &= ~DMREPLICA_OP_EXPECT_WRITES;
-		printf("what is written until the devices are closed is thrown away, too\n");
 	}
 	if (wait)
 		print_waiting(&op);

@@ -27,6 +27,8 @@ static const struct {
 	  "replicactl recovery-point create %s" },
 	{ DM_REPLICA_HEALTH_REASONS_OLD_POINT, "the newest recovery point is older than it should be",
 	  "look at what replicates; replicactl recovery-point create %s makes one now" },
+	{ DM_REPLICA_HEALTH_REASONS_STALLED, "nothing has been replicated for long",
+	  "look at what replicates; one that has nothing to send says so by replicactl heartbeat %s" },
 	{ DM_REPLICA_HEALTH_REASONS_HELD, "the vacuum or a move home is held still",
 	  "replicactl vacuum %s --release, or job resume, or move-home" },
 };

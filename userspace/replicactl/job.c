@@ -152,6 +152,17 @@ static void print_job(const struct dmreplica_job *job)
 		printf("  Code         %u %s\n", job->code, dmreplica_code_name(job->code));
 	if (job->request)
 		printf("  Asked to     %s\n", dmreplica_job_request_name(job->request));
+	if (job->owned && job->owner_login_uid != DMREPLICA_NO_LOGIN)
+		printf("  Asked by     uid %u, %s, login uid %u\n", job->owner_uid, job->owner_comm,
+		       job->owner_login_uid);
+	else if (job->owned)
+		printf("  Asked by     uid %u, %s\n", job->owner_uid, job->owner_comm);
+	if (job->point)
+		printf("  Point        %llu\n", (unsigned long long)job->point);
+	if (job->discarded)
+		printf("  Thrown away  %s\n", text_size(job->discarded));
+	if (job->points_dropped)
+		printf("  Dropped      %s\n", text_count(job->points_dropped, "recovery point"));
 	printf("  Cancellable  %s\n", job->cancellable ? "yes" : "no");
 	if (*job->text)
 		printf("  Text         %s\n", job->text);

@@ -75,6 +75,8 @@ struct json_object *json_system(const struct dmreplica_system *sys)
 		return obj;
 	json_add_u64(obj, "state", sys->state);
 	json_add_string(obj, "state_name", dmreplica_state_name(sys->state));
+	json_add_u64(obj, "state_stored", sys->state_stored);
+	json_add_string(obj, "state_stored_name", dmreplica_state_name(sys->state_stored));
 	json_add_u64(obj, "state_number", sys->state_number);
 	json_add_u64(obj, "state_time", sys->state_time);
 	json_add_bool(obj, "suspended", sys->flags & DM_REPLICA_SYSTEM_FLAGS_SUSPENDED);
@@ -130,6 +132,7 @@ struct json_object *json_system(const struct dmreplica_system *sys)
 	json_add_u64(stats, "points_dropped", sys->points_dropped);
 	json_add_u64(stats, "last_point_time", sys->last_point_time);
 	json_add_u64(stats, "last_test_time", sys->last_test_time);
+	json_add_u64(stats, "last_received_time", sys->last_received_time);
 	json_object_object_add(obj, "statistics", stats);
 	return obj;
 }
@@ -202,6 +205,16 @@ struct json_object *json_job(const struct dmreplica_job *job)
 		json_add_u64(obj, "bytes", job->bytes);
 		json_add_u64(obj, "bytes_total", job->bytes_total);
 	}
+	if (job->owned) {
+		json_add_u64(obj, "owner_uid", job->owner_uid);
+		if (job->owner_login_uid != DMREPLICA_NO_LOGIN)
+			json_add_u64(obj, "owner_login_uid", job->owner_login_uid);
+		json_add_string(obj, "owner_comm", job->owner_comm);
+	}
+	if (job->discarded)
+		json_add_u64(obj, "discarded", job->discarded);
+	if (job->points_dropped)
+		json_add_u64(obj, "points_dropped", job->points_dropped);
 	json_add_string(obj, "text", job->text);
 	return obj;
 }

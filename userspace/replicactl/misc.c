@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* replicactl vacuum, grow, version */
+/* replicactl vacuum, heartbeat, grow, version */
 #include <getopt.h>
 
 #include "replicactl.h"
@@ -51,6 +51,24 @@ int cmd_vacuum(struct dmreplica *ctx, int argc, char **argv)
 	else
 		printf("the vacuum of %s %s\n", sys.name, hold ? "is held still" : "goes on");
 	return 0;
+}
+
+int cmd_heartbeat(struct dmreplica *ctx, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ NULL, 0, NULL, 0 }
+	};
+	struct dmreplica_system sys;
+	int code, status;
+
+	if (next_option(argc, argv, "", options, &status) != -1)
+		return status;
+	if (optind != argc - 1)
+		return usage_error("give one system");
+	code = dmreplica_system_attached(ctx, argv[optind], &sys);
+	if (!code)
+		code = dmreplica_heartbeat(ctx, &sys);
+	return code ? refused(ctx, code) : 0;
 }
 
 int cmd_grow(struct dmreplica *ctx, int argc, char **argv)

@@ -20,11 +20,15 @@ static void on_signal(int sig)
 struct seen {
 	struct seen *next;
 	uint8_t uuid[16];
+	char name[sizeof(((struct dmreplica_system *)0)->name)];
 	uint32_t health;
 	uint32_t reasons;
+	bool whole;		/* with all its disks */
+	bool fresh;		/* since what there is was shown */
 };
 
 static struct seen *seen;
+static bool current;		/* what there is has been shown: what comes is news */
 
 static struct seen *find_seen(const uint8_t uuid[16])
 {
@@ -46,10 +50,24 @@ static void forget_seen(void)
 	}
 }
 
+static void forget(const uint8_t uuid[16])
+{
+	struct seen **at, *s;
+
+	for (at = &seen; (s = *at); at = &s->next) {
+		if (memcmp(s->uuid, uuid, 16))
+			continue;
+		*at = s->next;
+		free(s);
+		return;
+	}
+}
+
 #define SPACE	(DM_REPLICA_HEALTH_REASONS_LOW_SPACE | DM_REPLICA_HEALTH_REASONS_FULL)
 
 /* What a system's event says beside the system itself. */
 struct change {
+	bool attached;
 	bool health;
 	bool space;
 	uint32_t old_health;
@@ -59,10 +77,12 @@ struct change {
 static struct change compare(const struct dmreplica_system *sys)
 {
 	struct change change = { .health = false };
+	bool whole = !(sys->flags & DM_REPLICA_SYSTEM_FLAGS_INCOMPLETE);
 	struct seen *s = find_seen(sys->uuid);
 
 	if (!sys->health)
 		return change;
+	change.attached = current && whole && !(s && s->whole);
 	if (s) {
 		change.old_health = s->health;
 		change.old_reasons = s->reasons;
@@ -78,26 +98,63 @@ static struct change compare(const struct dmreplica_system *sys)
 		/* what is wrong from the start is said, too */
 		change.space = sys->health_reasons & SPACE;
 	}
+	snprintf(s->name, sizeof(s->name), "%s", sys->name);
 	s->health = sys->health;
 	s->reasons = sys->health_reasons;
+	s->whole = whole;
+	s->fresh = true;
 	return change;
 }
 
-static struct json_object *change_head(const char *event, const struct dmreplica_system *sys)
+static struct json_object *head_of(const char *event, const char *name, const uint8_t uuid[16])
 {
 	struct json_object *obj = json_object_new_object();
 
 	json_add_string(obj, "event", event);
 	json_add_u64(obj, "time", now_ns());
-	json_add_string(obj, "system_name", sys->name);
-	json_add_uuid(obj, "system_uuid", sys->uuid);
+	json_add_string(obj, "system_name", name);
+	json_add_uuid(obj, "system_uuid", uuid);
 	return obj;
+}
+
+static struct json_object *change_head(const char *event, const struct dmreplica_system *sys)
+{
+	return head_of(event, sys->name, sys->uuid);
+}
+
+/* @stamp: NULL for JSON. */
+static void print_detached(const char *stamp, const char *name, const uint8_t uuid[16])
+{
+	if (stamp)
+		printf("%s detached %s %s\n", stamp, name, text_uuid(uuid));
+	else
+		json_print_line(head_of("detached", name, uuid));
+}
+
+/* What there is has been shown: what was seen before and is not there has gone unheard. */
+static void print_gone(const char *stamp)
+{
+	struct seen **at = &seen, *s;
+
+	while ((s = *at)) {
+		if (s->fresh) {
+			s->fresh = false;
+			at = &s->next;
+			continue;
+		}
+		print_detached(stamp, s->name, s->uuid);
+		*at = s->next;
+		free(s);
+	}
+	current = true;
 }
 
 static void print_change_json(const struct dmreplica_system *sys, const struct change *change)
 {
 	struct json_object *obj;
 
+	if (change->attached)
+		json_print_line(change_head("attached", sys));
 	if (change->health) {
 		obj = change_head("health", sys);
 		json_add_u64(obj, "health", sys->health);
@@ -128,6 +185,8 @@ static void print_change(const char *stamp, const struct dmreplica_system *sys,
 	uint32_t begun = sys->health_reasons & ~change->old_reasons;
 	uint32_t ended = change->old_reasons & ~sys->health_reasons;
 
+	if (change->attached)
+		printf("%s attached %s %s\n", stamp, sys->name, text_uuid(sys->uuid));
 	if (change->health) {
 		printf("%s health %s %s, was %s", stamp, sys->name,
 		       dmreplica_health_name(sys->health),
@@ -160,6 +219,12 @@ static const char *event_name(enum dmreplica_event_type type)
 		return "job";
 	case DMREPLICA_EVENT_LOST:
 		return "lost";
+	case DMREPLICA_EVENT_DETACHED:
+		return "detached";
+	case DMREPLICA_EVENT_UNLOADED:
+		return "unloaded";
+	case DMREPLICA_EVENT_LOADED:
+		return "loaded";
 	case DMREPLICA_EVENT_CURRENT:
 		break;
 	}
@@ -168,9 +233,16 @@ static const char *event_name(enum dmreplica_event_type type)
 
 static void print_json(const struct dmreplica_event *event)
 {
-	struct json_object *obj = json_object_new_object(), *sys;
+	struct json_object *obj, *sys;
 	struct change change;
 
+	if (event->type == DMREPLICA_EVENT_DETACHED) {
+		print_detached(NULL, event->system.name, event->system.uuid);
+		return;
+	}
+	if (event->type == DMREPLICA_EVENT_CURRENT)
+		print_gone(NULL);
+	obj = json_object_new_object();
 	json_add_string(obj, "event", event_name(event->type));
 	json_add_u64(obj, "time", now_ns());
 	if (event->type == DMREPLICA_EVENT_SYSTEM) {
@@ -230,7 +302,10 @@ static void print_event(const struct dmreplica_event *event)
 
 	localtime_r(&t, &tm);
 	strftime(stamp, sizeof(stamp), "%H:%M:%S", &tm);
-	printf("%s ", stamp);
+	if (event->type == DMREPLICA_EVENT_CURRENT)
+		print_gone(stamp);
+	if (event->type != DMREPLICA_EVENT_DETACHED)
+		printf("%s ", stamp);
 	switch (event->type) {
 	case DMREPLICA_EVENT_SYSTEM:
 		print_system(&event->system);
@@ -241,13 +316,21 @@ static void print_event(const struct dmreplica_event *event)
 		print_job(&event->job);
 		break;
 	case DMREPLICA_EVENT_LOST:
-		printf("lost: events came faster than they were read; all there is follows\n");
+		printf("lost: events came faster than they were read or could be sent; all there is follows\n");
+		break;
+	case DMREPLICA_EVENT_DETACHED:
+		print_detached(stamp, event->system.name, event->system.uuid);
+		break;
+	case DMREPLICA_EVENT_UNLOADED:
+		printf("unloaded: module dm-replica is not loaded, so nothing is attached; what comes is shown\n");
+		break;
+	case DMREPLICA_EVENT_LOADED:
+		printf("loaded: module dm-replica is loaded; all there is follows\n");
 		break;
 	case DMREPLICA_EVENT_CURRENT:
 		printf("current: that is all there is; changes follow\n");
 		break;
 	}
-	fflush(stdout);
 }
 
 int cmd_monitor(struct dmreplica *ctx, int argc, char **argv)
@@ -280,10 +363,17 @@ int cmd_monitor(struct dmreplica *ctx, int argc, char **argv)
 			continue;
 		if (code || ferror(stdout))
 			break;
+		if (event.type == DMREPLICA_EVENT_LOST || event.type == DMREPLICA_EVENT_LOADED)
+			current = false;
 		if (json)
 			print_json(&event);
 		else
 			print_event(&event);
+		fflush(stdout);
+		if (event.type == DMREPLICA_EVENT_DETACHED)
+			forget(event.system.uuid);
+		if (event.type == DMREPLICA_EVENT_UNLOADED)
+			forget_seen();
 	}
 	dmreplica_monitor_close(mon);
 	forget_seen();

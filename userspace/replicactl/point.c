@@ -2,7 +2,6 @@
 /* replicactl recovery-point create, list, drop */
 #include <getopt.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "replicactl.h"
 
@@ -20,6 +19,7 @@ int cmd_point_create(struct dmreplica *ctx, int argc, char **argv)
 	static const struct option options[] = {
 		{ "kind", required_argument, NULL, 'k' },
 		{ "label", required_argument, NULL, 'l' },
+		{ "received", no_argument, NULL, 'r' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ NULL, 0, NULL, 0 }
 	};
@@ -43,6 +43,9 @@ int cmd_point_create(struct dmreplica *ctx, int argc, char **argv)
 						   DMREPLICA_POINT_NAME_MAX - 1);
 			op.label = optarg;
 			op.given |= DMREPLICA_OP_LABEL;
+			break;
+		case 'r':
+			op.given |= DMREPLICA_OP_RECEIVED;
 			break;
 		case 't':
 			if (!parse_wait("--timeout", optarg, &op.timeout_ms, &status))
@@ -142,8 +145,7 @@ int cmd_point_drop(struct dmreplica *ctx, int argc, char **argv)
 	code = dmreplica_system_attached(ctx, argv[optind], &sys);
 	if (!code)
 		code = find_point(ctx, &sys, argv[optind + 1], &op.point);
-	/* Who names it in a script knows; a finger on a terminal may slip. */
-	if (!code && isatty(STDIN_FILENO)) {
+	if (!code) {
 		snprintf(question, sizeof(question), "Drop recovery point %llu for good?",
 			 (unsigned long long)op.point);
 		if (!confirm(yes, question, &status))

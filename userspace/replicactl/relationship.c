@@ -121,6 +121,8 @@ static int complete(struct dmreplica *ctx, struct dmreplica_system *sys, int cod
 	int status;
 
 	if (code == DM_REPLICA_CODE_JOB_STARTED) {
+		if (wait && vacuum_rests(ctx, sys))
+			wait = false;
 		status = follow_job(ctx, sys, code, &op, wait);
 		if (!wait)
 			printf("  then replicactl remove %s has to be run again, to detach it and to wipe its store\n",
@@ -285,8 +287,17 @@ int cmd_remove(struct dmreplica *ctx, int argc, char **argv)
 	code = dmreplica_system_find(ctx, argv[optind], &sys);
 	if (code)
 		return refused(ctx, code);
-	if (!sys.attached)
+	if (!sys.attached) {
+		if (state_given) {
+			code = dmreplica_system_read_store(ctx, &sys);
+			if (code)
+				return refused(ctx, code);
+			status = expect_shown(&sys, 0, true, false, &op);
+			if (status)
+				return status;
+		}
 		return remove_detached(ctx, &sys, yes);
+	}
 	status = expect_shown(&sys, 0, state_given, false, &op);
 	return status ? status : remove_attached(ctx, &sys, &op, yes, wait);
 }

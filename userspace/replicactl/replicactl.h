@@ -67,6 +67,7 @@ void print_answer(int code, const struct dmreplica_op *op);
 void print_state(struct dmreplica *ctx, const struct dmreplica_system *sys);
 void print_waiting(const struct dmreplica_op *op);
 bool print_undecided(const struct dmreplica_system *sys, int code, const struct dmreplica_op *op);
+bool vacuum_rests(struct dmreplica *ctx, const struct dmreplica_system *sys);
 int follow_job(struct dmreplica *ctx, const struct dmreplica_system *sys, int code,
 	       const struct dmreplica_op *op, bool wait);
 int plain_operation(struct dmreplica *ctx, const char *name, struct dmreplica_op *op, bool wait,
@@ -105,6 +106,7 @@ int cmd_job_resume(struct dmreplica *ctx, int argc, char **argv);
 int cmd_monitor(struct dmreplica *ctx, int argc, char **argv);
 int cmd_check(struct dmreplica *ctx, int argc, char **argv);
 int cmd_dump(struct dmreplica *ctx, int argc, char **argv);
+int cmd_heartbeat(struct dmreplica *ctx, int argc, char **argv);
 int cmd_vacuum(struct dmreplica *ctx, int argc, char **argv);
 int cmd_version(struct dmreplica *ctx, int argc, char **argv);
 

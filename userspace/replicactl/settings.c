@@ -22,6 +22,7 @@ static const struct option options[] = {
 	{ "live-reserve", required_argument, NULL, 'r' },
 	{ "point-interval", required_argument, NULL, 'p' },
 	{ "decide-within", required_argument, NULL, 'd' },
+	{ "replication-interval", required_argument, NULL, 'i' },
 	{ "vacuum-rate", required_argument, NULL, 'v' },
 	{ "json", no_argument, NULL, 'j' },
 	{ NULL, 0, NULL, 0 }
@@ -111,6 +112,9 @@ static int take(int c, const char *text, struct dmreplica_settings *set)
 	case 'd':
 		set->given |= DMREPLICA_SET_DECIDE_WITHIN;
 		return take_span(c, text, &set->decide_within);
+	case 'i':
+		set->given |= DMREPLICA_SET_REPLICATION_INTERVAL;
+		return take_span(c, text, &set->replication_interval);
 	case 'v':
 		set->given |= DMREPLICA_SET_VACUUM_RATE;
 		if (!parse_rate(text, &set->vacuum_rate))
@@ -159,6 +163,11 @@ void show_settings(const struct dmreplica_settings *set)
 	       text_span(set->point_interval) : "none: health does not look at it");
 	printf("  Decide within      %s\n", set->decide_within ?
 	       text_span(set->decide_within) : "none: health does not look at it");
+	if (set->replication_interval)
+		printf("  Replication        every %s: health warns after three times that\n",
+		       text_span(set->replication_interval));
+	else
+		printf("  Replication        at no known interval: health warns after a day\n");
 	printf("  Vacuum rate        %s\n", text_rate(set->vacuum_rate));
 }
 
@@ -178,9 +187,31 @@ struct json_object *json_of_settings(const struct dmreplica_settings *set)
 	json_add_u64(obj, "live_reserve", set->live_reserve);
 	json_add_u64(obj, "point_interval", set->point_interval);
 	json_add_u64(obj, "decide_within", set->decide_within);
+	json_add_u64(obj, "replication_interval", set->replication_interval);
 	json_add_rate(obj, "vacuum_rate", set->vacuum_rate);
 	return obj;
 }
+
+/* Rules of retention drop nothing now, but with the next point. */
+static void print_drop(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		       const struct dmreplica_settings *set)
+{
+	struct dmreplica_point *list;
+	size_t nr, i;
+
+	if (dmreplica_settings_drop(ctx, sys, set, &list, &nr))
+		return;
+	if (nr)
+		printf("The next recovery point drops %s:", text_count(nr, "older one"));
+	for (i = 0; i < nr; i++)
+		printf(" %llu", (unsigned long long)list[i].number);
+	if (nr)
+		printf("\n");
+	dmreplica_list_free(list);
+}
+
+#define RULES	(DMREPLICA_SET_KEEP_LAST | DMREPLICA_SET_KEEP_WITHIN | DMREPLICA_SET_KEEP_HOURLY | \
+		 DMREPLICA_SET_KEEP_DAILY | DMREPLICA_SET_KEEP_WEEKLY)
 
 int cmd_settings(struct dmreplica *ctx, int argc, char **argv)
 {
@@ -188,6 +219,7 @@ int cmd_settings(struct dmreplica *ctx, int argc, char **argv)
 	struct dmreplica_system sys;
 	struct json_object *obj;
 	bool json = false;
+	unsigned int given;
 	int c, code, status;
 
 	while ((c = next_option(argc, argv, "j", options, &status)) != -1) {
@@ -209,6 +241,7 @@ int cmd_settings(struct dmreplica *ctx, int argc, char **argv)
 				   set.space_critical);
 	code = set.given ? dmreplica_system_attached(ctx, argv[optind], &sys) :
 			   dmreplica_system_find(ctx, argv[optind], &sys);
+	given = set.given;
 	if (!code && set.given)
 		code = dmreplica_settings_set(ctx, &sys, &set);
 	if (!code)
@@ -224,5 +257,7 @@ int cmd_settings(struct dmreplica *ctx, int argc, char **argv)
 	}
 	printf("%s  %s\n", sys.name, text_uuid(sys.uuid));
 	show_settings(&set);
+	if (given & RULES)
+		print_drop(ctx, &sys, &set);
 	return 0;
 }

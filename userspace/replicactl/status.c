@@ -153,6 +153,8 @@ static void print_statistics(const struct dmreplica_system *sys)
 		printf("  Replicated       %s in %s since the last point or the attach\n",
 		       text_size(sys->replicated_bytes),
 		       text_count(sys->replicated_writes, "write"));
+	if (sys->health || sys->last_received_time)
+		printf("  Last received    %s\n", text_time(sys->last_received_time));
 	if (sys->health || sys->points_made)
 		printf("  Points so far    %llu made, %llu dropped, the last was made %s\n",
 		       (unsigned long long)sys->points_made,
@@ -223,6 +225,9 @@ static void print_status(const struct status *st)
 	}
 	printf("  State            %s since %s, state number %llu\n", text_state(sys->state),
 	       text_time(sys->state_time), (unsigned long long)sys->state_number);
+	if (sys->state_stored != sys->state)
+		printf("  The store has    %s: that is what it comes back to\n",
+		       text_state(sys->state_stored));
 	print_health(sys);
 	print_flags(sys);
 	print_overlays(st);

@@ -8,8 +8,9 @@ SCENARIO is JSON: "system", "disks", "points", "jobs", "settings", "adapters" ar
 what the dumps give, attributes by their names; "answers" says for an operation
 what is answered ("code", "job" and "job-state", or "errno" with "cim" and "text") and what is
 "set" in the system then; "unknown" lists commands that this kernel does not have;
-"events" are systems that a listener is told of.  A list for a job is its states,
-one for each look at it.  Every request that asks for a change is printed behind
+"absent" says that the module is not loaded.  "events" are changes of the system that a
+listener hears of; one with "cmd" is another event, one with "family" says that the
+module is "gone" or "back".  A list for a job is its states, one for each look at it.  Every request that asks for a change is printed behind
 the command's own output, as "request NAME {attributes}".
 
 Names and types of attributes are taken from the header.  With --tty standard
@@ -17,6 +18,7 @@ input and output of the command are a terminal on which INPUT is typed.
 """
 
 import errno
+import itertools
 import json
 import os
 import pty
@@ -160,6 +162,8 @@ class Kernel:
         return world.get('adapters', [])
 
     def control(self, seq):
+        if self.world.get('absent'):
+            return [self.ack(seq, errno.ENOENT)]
         body = attr(1, struct.pack('<H', FAMILY)) + attr(2, b'dm_replica\0') + \
             attr(3, struct.pack('<I', 1))
         groups = b''.join(attr(i, attr(1, name.encode() + b'\0') +
@@ -217,18 +221,27 @@ class Kernel:
             said['job-state'] = how['job-state']
         return [reply(said), self.ack(seq)]
 
+    def event(self, event):
+        if 'family' in event:
+            self.world['absent'] = event['family'] == 'gone'
+            return message(CTRL, 0, 0, struct.pack('<BBH', 2 if self.world['absent'] else 1, 2, 0) +
+                           attr(1, struct.pack('<H', FAMILY)) + attr(2, b'dm_replica\0'))
+        event = dict(event)
+        number = {name: n for n, name in COMMANDS.items()}[event.pop('cmd', 'system-ntf')]
+        return message(FAMILY, 0, 0, struct.pack('<BBH', number, 1, 0) +
+                       encode('system', dict(self.world['system'], **event)))
+
     def serve(self, conn):
         told = False
         while True:
             events = self.world.get('events', [])
-            if events and not told and conn.fileno() != self.first:
+            if events and not told and conn.fileno() == self.listener:
                 # the second socket is the one that listens
                 told = True
                 time.sleep(1)           # what there is comes first
                 for event in events:
-                    now = dict(self.world['system'], **event)
-                    conn.send(message(FAMILY, 0, 0, struct.pack('<BBH', 2, 1, 0) +
-                                      encode('system', now)))
+                    time.sleep(0.2)
+                    conn.send(self.event(event))
             data = conn.recv(65536)
             if not data:
                 return
@@ -236,11 +249,11 @@ class Kernel:
                 conn.send(one)
 
     def listen(self, sock):
-        self.first = None
-        while True:
+        self.listener = None
+        for n in itertools.count():
             conn = sock.accept()[0]
-            if self.first is None:
-                self.first = conn.fileno()
+            if n == 1:
+                self.listener = conn.fileno()
             threading.Thread(target=self.serve, args=(conn,), daemon=True).start()
 
 

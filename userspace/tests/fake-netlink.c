@@ -2,7 +2,8 @@
 /*
  * Preloaded into replicactl in tests: its netlink sockets become connections to
  * the program that listens on $FAKE_NETLINK, which plays the kernel.  A write to
- * a place in a file fails once $FAKE_WRITES of them have been made.
+ * a place in a file fails once $FAKE_WRITES of them have been made, and a netlink socket
+ * with $FAKE_EMFILE.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -32,6 +33,10 @@ int socket(int domain, int type, int protocol)
 
 	if (domain != AF_NETLINK || protocol != NETLINK_GENERIC || !path)
 		return REAL(socket)(domain, type, protocol);
+	if (getenv("FAKE_EMFILE")) {
+		errno = EMFILE;
+		return -1;
+	}
 	fd = REAL(socket)(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	strncpy(to.sun_path, path, sizeof(to.sun_path) - 1);
 	if (fd < 0 || fd >= FDS || connect(fd, (struct sockaddr *)&to, sizeof(to)))

@@ -119,6 +119,15 @@ played "not waiting at all" 0 '"expect-writes": 33, "wait": 0}' '' revert web1 -
 played "revert after more writes" 8 '33 writes.*not 32' '' revert web1 --yes --expect-writes 32
 played "waiting ran out" 5 '32772 Timeout: a device is open' \
 	'w["answers"]["failover-revert"] = {"errno": "ETIMEDOUT", "cim": 32772, "text": "a device is open"}' revert web1 --yes --wait 1
+tty=(--tty n)
+played "what is written while it waits is lost, too: said with the question" 1 'thrown away, too' '' revert web1 --wait 2
+tty=()
+held='w["answers"]["failover-revert"] = {"code": 4096, "job": 5, "set": {"state": 3}}; w["jobs"]["5"] = [w["jobs"]["5"][0]]'
+played "a job that nothing works on is not waited for" 0 'vacuum web1 --release' "$held; s['vacuum-held'] = 1" revert web1 --yes
+also "it waits" 'replicactl job wait web1 5'
+played "nor with a rate of 0" 0 'vacuum web1 --rate unlimited' "$held; s['vacuum-rate'] = 0" revert web1 --yes
+played "nor behind a commit" 0 'vacuum web1 --release' "s['vacuum-held'] = 1" commit web1 --yes
+played "nor a removal" 0 'vacuum web1 --release' "s['state'] = 3; s['live-time'] = 0; s['vacuum-held'] = 1" remove web1 --yes
 played "stop of a test waits, too" 0 'test-stop .*"wait": 60000' 's["test-time"] = 5' test-failover stop web1 --yes --wait 60
 
 # --- points ---
@@ -162,6 +171,9 @@ played "--no-wait waits for a few seconds only" 0 'not begun, nothing is decided
 	failover web1 --no-wait
 also "says how to go on" 'replicactl job wait web1 5 .*replicactl job cancel web1 5'
 also "and needs no socket" 'failover-initiate .*"unattended": true'
+played "drop asks, and does not where it cannot" 64 'yes goes on without asking' '' recovery-point drop web1 1
+also_not "and drops nothing" '^request'
+played "drop with --yes" 0 'request point-del .*"point": 1}' '' recovery-point drop web1 1 --yes
 
 # --- suspend, resume, grow, move-home, jobs, vacuum ---
 
@@ -181,6 +193,15 @@ played "job wait of a suspended job says so" 5 'Suspended' 'w["jobs"]["5"][0]["s
 	job wait web1 5 --timeout 11
 played "a job that was terminated" 1 'ended with Terminated' 'w["jobs"]["5"][1].update({"state": 8, "code": 32768})' job wait web1 5
 played_json "job as JSON" 'd["bytes"] == 524288 and d["bytes_total"] == 1048576' '' job show web1 5 --json
+played "job show: who asked" 0 'Asked by +uid 0, replicactl, login uid 1000' \
+	'for j in w["jobs"]["5"]: j.update({"owner-uid": 0, "owner-login-uid": 1000, "owner-comm": "replicactl", "point": 3, "discarded": 4096, "points-dropped": 2})' \
+	job show web1 5
+also "about what" 'Point +3$'
+also "what was lost" 'Thrown away +4 KiB'
+also "and dropped" 'Dropped +2 recovery points'
+played "job show of nobody's job" 0 '!Asked by' '' job show web1 5
+played_json "as JSON" 'd["owner_uid"] == 0 and d["owner_comm"] == "x" and d["point"] == 3 and "owner_login_uid" not in d' \
+	'for j in w["jobs"]["5"]: j.update({"owner-uid": 0, "owner-comm": "x", "point": 3})' job show web1 5 --json
 played "vacuum --rate" 0 'settings-set .*"vacuum-rate": 52428800}' '' vacuum web1 --rate 50M
 played "vacuum --rate unlimited" 0 '"vacuum-rate": 18446744073709551615' '' vacuum web1 --rate unlimited
 played "vacuum --hold" 0 'request vacuum-set .*"hold": 1' '' vacuum web1 --hold
@@ -195,11 +216,26 @@ also "interval" 'Point interval +15 min'
 also "no limit" 'Vacuum rate +without a limit'
 played "without rules" 0 'all: there is no rule' \
 	'w["settings"].update({"keep-last": 0, "keep-within": 0, "keep-daily": 0})' settings web1
+played "an interval of replication" 0 'Replication +every 5 min: ' 'w["settings"]["replication-interval"] = 300' settings web1
+played "none" 0 'Replication +at no known interval' 'w["settings"]["replication-interval"] = 0' settings web1
+played "to be set" 0 'settings-set .*"replication-interval": 90}' 'w["settings"]["replication-interval"] = 0' \
+	settings web1 --replication-interval 90s
+played "heartbeat" 0 'request replication-heartbeat' '' heartbeat web1
+played "a point of the sender" 0 'request point-new .*"received": true' '' recovery-point create web1 --received
+played "a critical system: what it was" 0 'The store has +Recovered \(5\)' 's["state"] = 8; s["state-stored"] = 5' status web1
+played "others" 0 '!The store has' 's["state-stored"] = 5' status web1
+played "without privilege" 2 'CAP_SYS_ADMIN and CAP_NET_ADMIN' 'w["answers"]["replication-suspend"] = {"errno": "EPERM"}' suspend web1
+played "a replica that stalls" 0 'nothing has been replicated for long: .*replicactl heartbeat web1' \
+	's["health-reasons"] = 2048; s["last-received-time"] = 1700000000000000000' status web1
+also "since when" 'Last received +2023'
 played "settings all at once" 0 '"keep-last": 10, "keep-hourly": 24, "keep-daily": 0, "keep-weekly": 4, "space-low": 70, "space-critical": 90, "full-policy": 1, "keep-within": 172800, "live-reserve": 10737418240, "point-interval": 0, "decide-within": 129600, "vacuum-rate": 0}' \
 	'' settings web1 --keep-last 10 --keep-within 2d --keep-hourly 24 --keep-daily none --keep-weekly 4 --space-low 70% \
 	--space-critical 90 --when-full drop-oldest --live-reserve 10G --point-interval none --decide-within 1d12h --vacuum-rate 0
 also "and what they are then" 'Points kept +the last 10'
 played "one setting is one attribute" 0 '"system": "[0-9a-f]*", "keep-last": 1}' '' settings web1 --keep-last 1
+played "what the next point drops is said" 0 'next recovery point drops 4 older ones: 1 3 9 10$' 'w["settings"].update({"keep-within": 0, "keep-daily": 0})' \
+	settings web1 --keep-last 1
+played "or nothing" 0 '!drops' 'w["settings"].update({"keep-within": 0, "keep-daily": 0})' settings web1 --keep-last 100
 played_json "settings as JSON" 'd["keep_within"] == 604800 and d["vacuum_rate"] is None and d["system"] == "web1"' '' \
 	settings web1 --json
 played "settings that the kernel refuses" 6 'the low mark of space is above' \
@@ -268,7 +304,15 @@ played_json "status as JSON" 'd[0]["health"] == 2 and [r["reason_name"] for r in
 	and d[0]["statistics"]["replicated_bytes"] == 65536 and d[0]["vacuum_rate"] == 52428800 and d[0]["slots_reserved"] == 10
 	and d[0]["settings"]["keep_daily"] == 7 and d[0]["adapter_list"][0]["addresses"][1] == "2001:db8::5/64"
 	and d[0]["store_device_bytes"] == 2147483648 and d[0]["home_bytes"] == 3145728' '' status web1 --json
-played "a reason that is not known yet" 0 'does not know: 0x800' 's["health-reasons"] = 2048' status web1
+played "a reason that is not known yet" 0 'does not know: 0x80000000' 's["health-reasons"] = 1 << 31' status web1
+
+# What cannot be known is no "not attached".
+before=(env FAKE_EMFILE=1)
+played "status without a socket" 1 '32768.*cannot open a netlink socket' '' status
+played "status of one without a socket" 1 '32768.*cannot open a netlink socket' '' status web1
+played "job list without a socket" 1 '32768.*cannot open a netlink socket' '' job list
+before=()
+played "job list without the module" 0 'no job' 'w["absent"] = True' job list
 
 # What others have chosen: a terminal must not obey it, nor a shell.
 esc=$'\x1b' bidi=$'\xe2\x80\xae'
@@ -296,4 +340,19 @@ also "and enough again" 'space web1 enough again: 500 of 1000'
 played "monitor as JSON" 0 '"event":"health",.*"health":3,"health_name":"Critical","was":2,.*"begun":\[\{"reason":4,"reason_name":"full"' \
 	'w["events"] = [{"health-reasons": 84, "health": 3, "slots-used": 960}]' monitor --json
 also "and space" '"event":"space",.*"low":true,"critical":true,"slots":1000,"slots_used":960'
+played "monitor says when a system has gone" 0 'detached web1 00010203-0405' 'w["events"] = [{"cmd": "system-del-ntf"}]' monitor
+also_not "and that it had been there is no news" ' attached web1'
+played "and when one has come" 0 ' attached web1 00010203' 'w["events"] = [{"cmd": "system-del-ntf"}, {"flags": 10}, {"flags": 2}]' monitor
+played "also as JSON" 0 '"event":"detached",.*"system_name":"web1"' 'w["events"] = [{"cmd": "system-del-ntf"}, {"flags": 2}]' \
+	monitor --json
+also "in a line of its own" '"event":"attached",.*"system_name":"web1"'
+played "monitor says that an event is missing" 0 'lost: .*could be sent' 'w["events"] = [{"event": 5}, {"event": 7}]' monitor
+also "and shows all there is" 'current'
+played "none is missing" 0 '!lost' 'w["events"] = [{"event": 5}, {"event": 6}]' monitor
+played "monitor without the module waits for it" 0 'unloaded: ' 'w["absent"] = True' monitor
+played "and says when it comes" 0 '^[0-9:]* loaded: ' 'w["absent"] = True; w["events"] = [{"family": "back"}]' monitor
+also "with all there is" 'system web1'
+played "monitor says that the module has gone" 0 'unloaded: ' 'w["events"] = [{"family": "gone"}, {"family": "back"}, {"flags": 2}]' monitor
+also "and come back" ' loaded: '
+also "with all there is again" "system web1"
 before=()

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Owners of operations: the process that asked, and the line that the end of each
+ * operation leaves in the kernel log, refused ones included.  The morning after, jobs have
+ * expired; the log is what is left.
+ */
+#include <linux/audit.h>
+#include <linux/cred.h>
+#include <linux/uidgid.h>
+
+#include "operate.h"
+
+/**
+ * dmr_owner_current() - the process that asks now
+ * @owner: filled in.
+ *
+ * Context: that of the process.
+ */
+void dmr_owner_current(struct dmr_owner *owner)
+{
+	owner->known = true;
+	owner->uid = from_kuid(&init_user_ns, current_uid());
+	/* A login keeps its user through su and sudo. */
+	owner->login = from_kuid(&init_user_ns, audit_get_loginuid(current));
+	get_task_comm(owner->comm, current);
+}
+
+static void dmr_owner_text(const struct dmr_owner *owner, char *text, size_t size)
+{
+	int n;
+
+	if (!owner->known) {
+		strscpy(text, "by itself", size);
+		return;
+	}
+	/* A process chooses its name: what is no text is escaped. */
+	n = scnprintf(text, size, "by uid %u (%*pE)", owner->uid, (int)strlen(owner->comm),
+		      owner->comm);
+	if (owner->login != DMR_NO_LOGIN)
+		scnprintf(text + n, size - n, ", login uid %u", owner->login);
+}
+
+/* What it was about, as far as it is known. */
+static void dmr_owner_about(const struct dmr_op *op, char *text, size_t size)
+{
+	int n = 0;
+
+	text[0] = 0;
+	if (op->point)
+		n += scnprintf(text + n, size - n, ", recovery point %llu", op->point);
+	if (op->discarded)
+		n += scnprintf(text + n, size - n, ", %llu bytes thrown away", op->discarded);
+	if (op->dropped)
+		scnprintf(text + n, size - n, ", %u recovery points dropped", op->dropped);
+}
+
+/**
+ * dmr_owner_log() - an operation has been decided or refused: note it in the kernel log
+ * @op: the operation, with its answer; its system's superblock is in memory.
+ *
+ * Context: may sleep.
+ */
+void dmr_owner_log(const struct dmr_op *op)
+{
+	char who[160], about[128];
+
+	dmr_owner_text(&op->owner, who, sizeof(who));
+	dmr_owner_about(op, about, sizeof(about));
+	DMINFO("%s: %s %s%s: %u%s%s", op->sys->sb->name, dmr_op_name(op->verb), who, about, op->code,
+	       op->err ? ", " : "", op->err && op->msg ? op->msg : "");
+}
+
+/**
+ * dmr_owner_request() - the same for what is no operation
+ * @sys: the system, active.
+ * @what: constant: what was asked for, in the words of replicactl.
+ *
+ * Context: that of the process that asks.
+ */
+void dmr_owner_request(struct dmr_system *sys, const char *what)
+{
+	struct dmr_owner owner;
+	char who[160];
+
+	dmr_owner_current(&owner);
+	dmr_owner_text(&owner, who, sizeof(who));
+	DMINFO("%s: %s %s", sys->sb->name, what, who);
+}
