@@ -159,6 +159,8 @@ struct dmr_target {
 	struct dm_dev *store;
 	struct dm_dev *home;
 	struct dm_dev *replica;		/* failover targets: the device they hang on */
+	bool store_linked;		/* it has a share in dmr_claim_link() */
+	bool home_linked;
 	bool bound;
 	bool takeover;
 	unsigned long suspend_began;	/* jiffies, until it is resumed; 0: it runs */

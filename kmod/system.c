@@ -9,6 +9,7 @@
  */
 #include <linux/sched/signal.h>
 
+#include "claim.h"
 #include "dmr.h"
 #include "rebuild.h"
 #include "trace.h"
@@ -540,8 +541,8 @@ bad_load:
 }
 
 /*
- * A home belongs to one disk of one system.  Claims of dm are shared, so nobody
- * else sees to that.
+ * A home belongs to one disk.  The claim on it is the system's: this keeps it from another
+ * disk of the same one.
  */
 static bool dmr_home_taken(struct dmr_disk *disk, dev_t home)
 {
@@ -737,12 +738,16 @@ int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t)
 	int r = 0;
 
 	mutex_lock(&sys->op_mutex);
+	if (!sys->running)
+		dmr_claim_settle(t->store);
 	if (!sys->active) {
 		r = dmr_system_load(sys, t);
 		loaded = true;
 	}
 	if (!r)
 		r = dmr_system_fits(sys, t);
+	if (!r && !sys->disks[t->disk_number].home)
+		dmr_claim_settle(t->home);
 	if (!r && !sys->running)
 		r = dmr_system_start(sys, loaded);
 	if (r)
@@ -829,10 +834,13 @@ void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t)
 	}
 	mutex_unlock(&sys->sb_mutex);
 	if (!disk->home) {
+		dmr_claim_forget(t->home);
 		mutex_lock(&dmr_registry_mutex);
 		WRITE_ONCE(disk->home_dev, 0);
 		mutex_unlock(&dmr_registry_mutex);
 	}
+	if (!sys->nr_bound)
+		dmr_claim_forget(t->store);
 out:
 	mutex_unlock(&sys->op_mutex);
 	dmr_netlink_system(sys);

@@ -10,9 +10,28 @@
  * Targets that name the same store share one system.  A constructor changes
  * nothing: reading the store and binding come with the resume.
  */
+#include "claim.h"
 #include "dmr.h"
 
 #define DMR_FEATURES_MAX	3
+
+static void dmr_target_link(struct dmr_target *t)
+{
+	struct gendisk *disk = dm_disk(dm_table_get_md(t->ti->table));
+
+	dmr_claim_link(t->store, disk, &t->store_linked);
+	dmr_claim_link(t->home, disk, &t->home_linked);
+}
+
+static void dmr_target_unlink(struct dmr_target *t)
+{
+	struct gendisk *disk = dm_disk(dm_table_get_md(t->ti->table));
+
+	if (t->store_linked)
+		dmr_claim_unlink(t->store, disk);
+	if (t->home_linked)
+		dmr_claim_unlink(t->home, disk);
+}
 
 static void dmr_target_free(struct dm_target *ti)
 {
@@ -28,13 +47,43 @@ static void dmr_target_free(struct dm_target *ti)
 			dmr_system_unbind(t->sys, t);
 		dmr_system_leave(t->sys);
 	}
+	dmr_target_unlink(t);
 	if (t->home)
-		dm_put_device(ti, t->home);
+		dmr_claim_put(t->home);
 	if (t->store)
-		dm_put_device(ti, t->store);
+		dmr_claim_put(t->store);
 	if (t->replica)
-		dm_put_device(ti, t->replica);
+		dmr_claim_put(t->replica);
 	kfree(t);
+}
+
+/* One of them for this target; what it names must not be the target's own device. */
+static int dmr_target_claim(struct dm_target *ti, dev_t dev, dev_t store, struct dm_dev **claim,
+			    char *busy, char *error)
+{
+	struct dmr_target *t = ti->private;
+	struct dm_dev *got = dev == t->own_dev ? ERR_PTR(-EINVAL) : dmr_claim_get(dev, store);
+
+	if (IS_ERR(got)) {
+		ti->error = PTR_ERR(got) == -EBUSY ? busy : error;
+		return PTR_ERR(got);
+	}
+	*claim = got;
+	return 0;
+}
+
+/* The store first, by which systems are known. */
+static int dmr_target_claims(struct dm_target *ti, dev_t store, dev_t home)
+{
+	struct dmr_target *t = ti->private;
+	int r;
+
+	r = dmr_target_claim(ti, store, store, &t->store, "The store is in use",
+			     "Cannot get the store device");
+	if (!r)
+		r = dmr_target_claim(ti, home, store, &t->home, "The home is in use",
+				     "Cannot get the home device");
+	return r;
 }
 
 static struct dmr_target *dmr_target_new(struct dm_target *ti, enum dmr_kind kind)
@@ -80,6 +129,7 @@ static int dmr_target_join(struct dm_target *ti, struct dmr_target *t)
 		ti->error = "The device serves another disk, view, home or size; detach first";
 		return -EBUSY;
 	}
+	dmr_target_link(t);
 	return 0;
 }
 
@@ -126,6 +176,7 @@ static int dmr_parse_features(struct dm_target *ti, struct dmr_target *t, unsign
 static int replica_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 {
 	struct dmr_target *t;
+	dev_t store, home;
 	int r;
 
 	if (argc < 3) {
@@ -144,24 +195,27 @@ static int replica_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	r = dmr_parse_features(ti, t, argc - 3, argv + 3);
 	if (r)
 		goto bad;
-	r = dm_get_device(ti, argv[0], dm_table_get_mode(ti->table), &t->store);
+	r = dmr_claim_number(argv[0], &store);
 	if (r) {
-		ti->error = "Cannot get the store device";
+		ti->error = "Cannot find the store device";
 		goto bad;
 	}
-	r = dm_get_device(ti, argv[2], dm_table_get_mode(ti->table), &t->home);
+	r = dmr_claim_number(argv[2], &home);
 	if (r) {
-		ti->error = "Cannot get the home device";
+		ti->error = "Cannot find the home device";
 		goto bad;
 	}
-	/* Both are written anywhere, in any order. */
-	if (bdev_is_zoned(t->store->bdev) || bdev_is_zoned(t->home->bdev)) {
-		ti->error = "A zoned device can be neither store nor home";
+	if (store == home) {
+		ti->error = "Store and home are the same device";
 		r = -EINVAL;
 		goto bad;
 	}
-	if (t->store->bdev == t->home->bdev) {
-		ti->error = "Store and home are the same device";
+	r = dmr_target_claims(ti, store, home);
+	if (r)
+		goto bad;
+	/* Both are written anywhere, in any order. */
+	if (bdev_is_zoned(t->store->bdev) || bdev_is_zoned(t->home->bdev)) {
+		ti->error = "A zoned device can be neither store nor home";
 		r = -EINVAL;
 		goto bad;
 	}
@@ -179,13 +233,15 @@ bad:
 }
 
 /*
- * A failover target takes its own references on the home and the store that it
- * does I/O to: a replica table that is wiped under it leaves it untouched.
+ * A failover target has its own share in the claims on the home and the store that it
+ * does I/O to: a replica table that is wiped under it leaves it untouched.  The replica
+ * device is not claimed: that is for replication, which may want it alone.
  */
 static int failover_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 {
+	dev_t replica, store = 0, home = 0;
 	struct dmr_target *t, *rep;
-	char store[16], home[16];
+	struct dm_dev *dev;
 	enum dmr_kind kind;
 	int r;
 
@@ -204,20 +260,26 @@ static int failover_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	t = dmr_target_new(ti, kind);
 	if (!t)
 		return ti->error[0] == 'O' ? -ENOMEM : -EINVAL;
-	r = dm_get_device(ti, argv[0], dm_table_get_mode(ti->table), &t->replica);
+	r = dmr_claim_number(argv[0], &replica);
+	if (!r) {
+		dev = replica == t->own_dev ? ERR_PTR(-EINVAL) :
+		      dmr_claim_look(replica, t->own_dev);
+		r = PTR_ERR_OR_ZERO(dev);
+	}
 	if (r) {
 		ti->error = "Cannot get the replica device";
 		goto bad;
 	}
+	t->replica = dev;
 
 	r = -ENXIO;
 	mutex_lock(&dmr_registry_mutex);
 	list_for_each_entry(rep, &dmr_replica_targets, replicas) {
-		if (rep->own_dev == t->replica->bdev->bd_dev) {
+		if (rep->own_dev == replica) {
 			t->disk_number = rep->disk_number;
 			memcpy(t->host, rep->host, sizeof(t->host));
-			format_dev_t(store, rep->store->bdev->bd_dev);
-			format_dev_t(home, rep->home->bdev->bd_dev);
+			store = rep->store->bdev->bd_dev;
+			home = rep->home->bdev->bd_dev;
 			r = 0;
 			break;
 		}
@@ -227,14 +289,9 @@ static int failover_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		ti->error = "The device named is not a replica device";
 		goto bad;
 	}
-	r = dm_get_device(ti, store, dm_table_get_mode(ti->table), &t->store);
+	r = dmr_target_claims(ti, store, home);
 	if (!r)
-		r = dm_get_device(ti, home, dm_table_get_mode(ti->table), &t->home);
-	if (r) {
-		ti->error = "Cannot get the store or the home device";
-		goto bad;
-	}
-	r = dmr_target_join(ti, t);
+		r = dmr_target_join(ti, t);
 	if (r)
 		goto bad;
 	dmr_target_ready(ti);
@@ -258,6 +315,7 @@ static int dmr_target_preresume(struct dm_target *ti)
 {
 	struct dmr_target *t = ti->private;
 
+	dmr_target_link(t);
 	dmr_io_offer_zeroes(t);
 	/* Bios need it as soon as the device runs; resume() cannot fail. */
 	return dmr_system_bind(t->sys, t);

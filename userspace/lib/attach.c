@@ -401,7 +401,11 @@ static int do_attach(struct attach *a, unsigned int flags)
 		code = check_device_names(a);
 	if (code)
 		return code;
-	/* our own claim on the store goes before device mapper takes it */
+	/* What a partition's page cache holds would be written over what the module writes. */
+	dmrl_relatives_flush(a->store->bdev.dev);
+	for (i = 0; i < a->sb->nr_disks; i++)
+		dmrl_relatives_flush(a->homes[i].dev);
+	/* our own claim on the store goes before the module takes it */
 	close(a->store->fd);
 	a->store->fd = -1;
 	dmrl_progress(a->ctx, "the kernel reads the log", 0,
@@ -544,10 +548,21 @@ static int remove_all(struct dmreplica *ctx, const char *name, const struct dmrl
 	return code;
 }
 
+/* Homes read the same from now on by whatever name; the module has seen to their own caches. */
+static void flush_relatives(const struct dmrl_list *below)
+{
+	const dev_t *devs = below->items;
+	size_t i;
+
+	for (i = 0; i < below->nr; i++)
+		dmrl_relatives_flush(devs[i]);
+}
+
 static int do_detach(struct dmreplica *ctx, const struct dmreplica_system *sys)
 {
 	struct dmrl_dm_device *list;
-	size_t nr;
+	struct dmrl_list below = { 0 };
+	size_t nr, i;
 	int code;
 
 	code = dmrl_dm_list(ctx, sys->uuid, &list, &nr);
@@ -560,9 +575,16 @@ static int do_detach(struct dmreplica *ctx, const struct dmreplica_system *sys)
 		return dmrl_hint(ctx, "there is nothing to do; replicactl attach %s attaches it",
 				 sys->name);
 	}
-	code = check_closed(ctx, sys->name, list, nr);
+	for (i = 0; i < nr && !code; i++)
+		if (dmrl_relatives_below(&below, makedev(list[i].major, list[i].minor)))
+			code = dmrl_no_memory(ctx);
+	if (!code)
+		code = check_closed(ctx, sys->name, list, nr);
 	if (!code)
 		code = remove_all(ctx, sys->name, list, nr);
+	if (!code)
+		flush_relatives(&below);
+	free(below.items);
 	free(list);
 	return code;
 }

@@ -2,8 +2,10 @@
 /* Making a system: every check first, then the bytes of its store. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -480,6 +482,15 @@ static int write_store(struct maker *m)
 	return code;
 }
 
+/* Pages that a writer has left dirty would be written over the new store. */
+static void settle_store(struct maker *m)
+{
+	if (m->store.file)
+		return;
+	ioctl(m->store_fd, BLKFLSBUF, 0);
+	dmrl_relatives_flush(m->store.dev);
+}
+
 /* The file is all there before the store is touched, and in its place behind it. */
 static int write_store_and_conf(struct maker *m)
 {
@@ -504,6 +515,7 @@ static int write_store_and_conf(struct maker *m)
 	free(conf);
 	if (code)
 		return code;
+	settle_store(m);
 	code = write_store(m);
 	dmrl_conf_end(m->ctx, &draft, !code);
 	if (!code && m->ctx->code) {

@@ -173,17 +173,20 @@ enum dmreplica_holder_kind {
 	DMREPLICA_HOLDER_MOUNT,		/* a mounted file system lies on it */
 	DMREPLICA_HOLDER_SWAP,
 	DMREPLICA_HOLDER_DEVICE,	/* a device stacked on it (dm, md, bcache, ...) */
-	DMREPLICA_HOLDER_LOOP,		/* a loop device over it */
+	DMREPLICA_HOLDER_LOOP,		/* a loop or zram device over it */
+	DMREPLICA_HOLDER_FILESYSTEM,	/* a file system that is in use, and mounted nowhere */
+	DMREPLICA_HOLDER_TARGET,	/* exported by the kernel: LIO, nvmet */
+	DMREPLICA_HOLDER_MAPPING,	/* in the memory of a process, which has closed it */
 };
 
 /** struct dmreplica_holder - somebody who has a block device open */
 struct dmreplica_holder {
 	enum dmreplica_holder_kind kind;
 	dev_t dev;			/* what is held */
-	pid_t pid;			/* of a process, 0 else */
+	pid_t pid;			/* of a process or mapping, 0 else */
 	bool writes;			/* opened for writing */
 	char command[32];		/* of a process */
-	char detail[256];		/* mount point, or name of the stacked device */
+	char detail[256];		/* mount point, name of the stacked device, type, export */
 };
 
 /**
@@ -195,8 +198,8 @@ struct dmreplica_holder {
  * @nr: set to its length.
  *
  * Looks at open files and mounts of all processes that the caller may see and
- * at sysfs.  The calling process is left out.  A holder inside the kernel that
- * shows nowhere is not found.
+ * at sysfs and configfs, and if that finds none, at what processes have mapped.  The
+ * calling process is left out.  A holder inside the kernel that shows nowhere is not found.
  *
  * Return: 0 or 32778.
  */

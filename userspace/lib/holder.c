@@ -16,36 +16,30 @@
 #define PF_KTHREAD	0x00200000
 
 struct scan {
-	const dev_t *devs;
-	unsigned int nr_devs;
-	struct dmrl_list list;
+	struct dmrl_holders found;
 	ino_t seen_ns[64];
 	unsigned int nr_ns;
-	bool no_memory;
 };
 
 static bool wanted(const struct scan *scan, dev_t dev)
 {
-	unsigned int i;
-
-	for (i = 0; i < scan->nr_devs; i++)
-		if (scan->devs[i] == dev)
-			return true;
-	return false;
+	return dmrl_holder_wanted(&scan->found, dev);
 }
 
 static struct dmreplica_holder *add(struct scan *scan, dev_t dev,
 				    enum dmreplica_holder_kind kind)
 {
-	struct dmreplica_holder *h = dmrl_list_add(&scan->list);
+	return dmrl_holder_add(&scan->found, dev, kind);
+}
 
-	if (!h) {
-		scan->no_memory = true;
-		return NULL;
-	}
-	h->dev = dev;
-	h->kind = kind;
-	return h;
+static void command_of(pid_t pid, struct dmreplica_holder *h)
+{
+	char path[64], command[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	if (dmrl_sysfs_read(path, command, sizeof(command)))
+		snprintf(command, sizeof(command), "?");
+	snprintf(h->command, sizeof(h->command), "%.31s", command);
 }
 
 static bool fd_writes(pid_t pid, const char *fd)
@@ -80,7 +74,7 @@ static bool may_be_device(int dir, const char *fd)
 static void scan_fds(struct scan *scan, pid_t pid)
 {
 	struct dmreplica_holder *h, *items;
-	char path[64], command[64];
+	char path[64];
 	struct dirent *de;
 	struct stat st;
 	bool writes;
@@ -97,12 +91,12 @@ static void scan_fds(struct scan *scan, pid_t pid)
 		    !wanted(scan, st.st_rdev))
 			continue;
 		writes = fd_writes(pid, de->d_name);
-		items = scan->list.items;
-		for (i = 0; i < scan->list.nr; i++)
+		items = scan->found.list.items;
+		for (i = 0; i < scan->found.list.nr; i++)
 			if (items[i].kind == DMREPLICA_HOLDER_PROCESS && items[i].pid == pid &&
 			    items[i].dev == st.st_rdev)
 				break;
-		if (i < scan->list.nr) {
+		if (i < scan->found.list.nr) {
 			items[i].writes |= writes;
 			continue;
 		}
@@ -111,10 +105,7 @@ static void scan_fds(struct scan *scan, pid_t pid)
 			break;
 		h->pid = pid;
 		h->writes = writes;
-		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-		if (dmrl_sysfs_read(path, command, sizeof(command)))
-			snprintf(command, sizeof(command), "?");
-		snprintf(h->command, sizeof(h->command), "%.31s", command);
+		command_of(pid, h);
 	}
 	closedir(dir);
 }
@@ -137,7 +128,7 @@ static void unescape(char *text)
 
 static void add_mount(struct scan *scan, dev_t dev, const char *where, pid_t pid, bool other_ns)
 {
-	const struct dmreplica_holder *items = scan->list.items;
+	const struct dmreplica_holder *items = scan->found.list.items;
 	struct dmreplica_holder *h;
 	char detail[256];
 	size_t i;
@@ -147,7 +138,7 @@ static void add_mount(struct scan *scan, dev_t dev, const char *where, pid_t pid
 			 where, pid);
 	else
 		snprintf(detail, sizeof(detail), "%.255s", where);
-	for (i = 0; i < scan->list.nr; i++)
+	for (i = 0; i < scan->found.list.nr; i++)
 		if (items[i].kind == DMREPLICA_HOLDER_MOUNT && items[i].dev == dev &&
 		    (other_ns || !strcmp(items[i].detail, detail)))
 			return;
@@ -273,15 +264,14 @@ static bool is_kernel_thread(const struct dmrl_list *threads, pid_t pid)
 	return readlink(path, exe, sizeof(exe)) < 0 && errno == ENOENT;
 }
 
-static void scan_processes(struct scan *scan)
+/* Each process but this one and kernel threads, by @look. */
+static void each_process(struct scan *scan, void (*look)(struct scan *scan, pid_t pid))
 {
 	struct dmrl_list threads = { .size = sizeof(pid_t) };
 	pid_t self = getpid(), pid;
 	struct dirent *de;
 	DIR *dir;
 
-	new_namespace(scan, self);
-	scan_mounts(scan, self, false);
 	dir = opendir("/proc");
 	if (!dir)
 		return;
@@ -290,14 +280,18 @@ static void scan_processes(struct scan *scan)
 		if (!isdigit(de->d_name[0]))
 			continue;
 		pid = atoi(de->d_name);
-		if (pid == self || is_kernel_thread(&threads, pid))
-			continue;
-		scan_fds(scan, pid);
-		if (new_namespace(scan, pid))
-			scan_mounts(scan, pid, true);
+		if (pid != self && !is_kernel_thread(&threads, pid))
+			look(scan, pid);
 	}
 	closedir(dir);
 	free(threads.items);
+}
+
+static void scan_process(struct scan *scan, pid_t pid)
+{
+	scan_fds(scan, pid);
+	if (new_namespace(scan, pid))
+		scan_mounts(scan, pid, true);
 }
 
 static void scan_swaps(struct scan *scan)
@@ -328,96 +322,92 @@ static void scan_swaps(struct scan *scan)
 	fclose(f);
 }
 
-static bool ours(const char *uuid)
+/* The device of a line of /proc/PID/maps; only nodes below some /dev are looked at. */
+static bool mapped_device(char *line, dev_t *dev, bool *writes)
 {
-	return !strncmp(uuid, "DMREPLICA-", 10);
-}
-
-static void scan_holders(struct scan *scan, dev_t dev)
-{
-	char path[300], name[256], uuid[160];
-	struct dmreplica_holder *h;
-	bool dev_ours;
-	struct dirent *de;
-	DIR *dir;
-
-	dev_ours = !dmrl_sysfs_read_dev(dev, "dm/uuid", uuid, sizeof(uuid)) && ours(uuid);
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/holders", major(dev), minor(dev));
-	dir = opendir(path);
-	if (!dir)
-		return;
-	while ((de = readdir(dir))) {
-		if (de->d_name[0] == '.')
-			continue;
-		/* a failover device over its replica device is no news */
-		snprintf(path, sizeof(path), "/sys/block/%.200s/dm/uuid", de->d_name);
-		if (dev_ours && !dmrl_sysfs_read(path, uuid, sizeof(uuid)) && ours(uuid))
-			continue;
-		h = add(scan, dev, DMREPLICA_HOLDER_DEVICE);
-		if (!h)
-			break;
-		h->writes = true;
-		snprintf(path, sizeof(path), "/sys/block/%.200s/dm/name", de->d_name);
-		if (dmrl_sysfs_read(path, name, sizeof(name)))
-			snprintf(h->detail, sizeof(h->detail), "/dev/%.200s", de->d_name);
-		else
-			snprintf(h->detail, sizeof(h->detail), "/dev/mapper/%.200s", name);
-	}
-	closedir(dir);
-}
-
-static void scan_loops(struct scan *scan)
-{
-	char path[300], file[4096];
-	struct dmreplica_holder *h;
-	struct dirent *de;
+	char *path = strchr(line, '/'), *end;
 	struct stat st;
-	DIR *dir = opendir("/sys/block");
 
-	if (!dir)
-		return;
-	while ((de = readdir(dir))) {
-		if (strncmp(de->d_name, "loop", 4))
-			continue;
-		snprintf(path, sizeof(path), "/sys/block/%.200s/loop/backing_file", de->d_name);
-		if (dmrl_sysfs_read(path, file, sizeof(file)) || !strstr(file, "/dev/") ||
-		    stat(file, &st) || !S_ISBLK(st.st_mode) || !wanted(scan, st.st_rdev))
-			continue;
-		h = add(scan, st.st_rdev, DMREPLICA_HOLDER_LOOP);
-		if (!h)
-			break;
-		h->writes = true;
-		snprintf(h->detail, sizeof(h->detail), "/dev/%.200s", de->d_name);
-	}
-	closedir(dir);
+	if (!path || !strstr(path, "/dev/"))
+		return false;
+	path[strcspn(path, "\n")] = 0;
+	if (stat(path, &st) || !S_ISBLK(st.st_mode))
+		return false;
+	*dev = st.st_rdev;
+	end = strchr(line, ' ');
+	/* address, then rwxs or rwxp */
+	*writes = end && end[2] == 'w' && end[4] == 's';
+	return true;
 }
 
-int dmreplica_holder_list(struct dmreplica *ctx, const dev_t *devs, unsigned int nr_devs,
-			  struct dmreplica_holder **list, size_t *nr)
+static void scan_maps(struct scan *scan, pid_t pid)
+{
+	struct dmreplica_holder *h;
+	char path[64], *line = NULL;
+	size_t room = 0;
+	bool writes;
+	dev_t dev;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return;
+	while (getline(&line, &room, f) > 0) {
+		if (!mapped_device(line, &dev, &writes) || !dmrl_holder_wanted(&scan->found, dev))
+			continue;
+		h = dmrl_holder_add(&scan->found, dev, DMREPLICA_HOLDER_MAPPING);
+		if (!h)
+			break;
+		h->pid = pid;
+		h->writes = writes;
+		command_of(pid, h);
+		break;
+	}
+	free(line);
+	fclose(f);
+}
+
+/* @maps: what processes have mapped, too, if nothing else is found. */
+static int list_holders(struct dmreplica *ctx, const dev_t *devs, unsigned int nr_devs,
+			bool maps, struct dmreplica_holder **list, size_t *nr)
 {
 	struct scan scan = {
-		.devs = devs,
-		.nr_devs = nr_devs,
-		.list.size = sizeof(struct dmreplica_holder),
+		.found.devs = devs,
+		.found.nr_devs = nr_devs,
+		.found.list.size = sizeof(struct dmreplica_holder),
 	};
-	unsigned int i;
+	struct dmrl_holders *found = &scan.found;
+	pid_t self = getpid();
 
 	*list = NULL;
 	*nr = 0;
 	if (!nr_devs)
 		return 0;
-	for (i = 0; i < nr_devs; i++)
-		scan_holders(&scan, devs[i]);
+	dmrl_holders_stacked(found);
 	scan_swaps(&scan);
-	scan_loops(&scan);
-	scan_processes(&scan);
-	if (scan.no_memory) {
-		free(scan.list.items);
+	new_namespace(&scan, self);
+	scan_mounts(&scan, self, false);
+	each_process(&scan, scan_process);
+	/* After mounts: those that are mounted are no news. */
+	dmrl_holders_filesystems(found);
+	dmrl_holders_targets(found);
+	/* A process that hangs may keep a reader of its maps: only if something must be there. */
+	if (maps && !found->list.nr)
+		each_process(&scan, scan_maps);
+	if (found->no_memory) {
+		free(found->list.items);
 		return dmrl_no_memory(ctx);
 	}
-	*list = scan.list.items;
-	*nr = scan.list.nr;
+	*list = found->list.items;
+	*nr = found->list.nr;
 	return 0;
+}
+
+int dmreplica_holder_list(struct dmreplica *ctx, const dev_t *devs, unsigned int nr_devs,
+			  struct dmreplica_holder **list, size_t *nr)
+{
+	return list_holders(ctx, devs, nr_devs, true, list, nr);
 }
 
 static void append_holder(struct dmreplica *ctx, const struct dmreplica_holder *h)
@@ -442,37 +432,41 @@ static void append_holder(struct dmreplica *ctx, const struct dmreplica_holder *
 	case DMREPLICA_HOLDER_LOOP:
 		dmrl_append(ctx, "\n  %s is used by loop device %s", path, h->detail);
 		break;
+	case DMREPLICA_HOLDER_FILESYSTEM:
+		dmrl_append(ctx, "\n  %s is in use by a %s file system that is not mounted from it (unmounted lazily, with a file open still, or mounted by another device)",
+			    path, h->detail);
+		break;
+	case DMREPLICA_HOLDER_TARGET:
+		dmrl_append(ctx, "\n  %s is exported by the kernel: %s", path, h->detail);
+		break;
+	case DMREPLICA_HOLDER_MAPPING:
+		dmrl_append(ctx, "\n  %s is mapped into memory by process %d (%s)", path, h->pid,
+			    h->command);
+		break;
 	}
 }
 
-static size_t append(struct dmreplica *ctx, const dev_t *devs, unsigned int nr,
-		     bool writers_only, bool devices)
+size_t dmrl_append_holders(struct dmreplica *ctx, const dev_t *devs, unsigned int nr,
+			   bool writers_only)
 {
 	struct dmreplica_holder *list;
 	size_t n, i, named = 0;
+	unsigned int nr_all;
+	dev_t *all;
+	int code;
 
-	if (dmreplica_holder_list(ctx, devs, nr, &list, &n))
+	if (dmrl_relatives(ctx, devs, nr, &all, &nr_all))
+		return 0;
+	code = list_holders(ctx, all, nr_all, !writers_only, &list, &n);
+	free(all);
+	if (code)
 		return 0;
 	for (i = 0; i < n; i++) {
 		if (writers_only && !list[i].writes)
-			continue;
-		if (!devices && list[i].kind == DMREPLICA_HOLDER_DEVICE)
 			continue;
 		append_holder(ctx, &list[i]);
 		named++;
 	}
 	dmreplica_list_free(list);
 	return named;
-}
-
-size_t dmrl_append_holders(struct dmreplica *ctx, const dev_t *devs, unsigned int nr,
-			   bool writers_only)
-{
-	return append(ctx, devs, nr, writers_only, true);
-}
-
-/* The failover devices are stacked on the replica devices, which is no use of them. */
-size_t dmrl_append_users(struct dmreplica *ctx, const dev_t *devs, unsigned int nr)
-{
-	return append(ctx, devs, nr, false, false);
 }

@@ -91,9 +91,9 @@ static void append_openers(struct dmreplica *ctx, const struct dmreplica_system 
 		unseen += disks[i].live_openers || disks[i].test_openers;
 	}
 	named = dmrl_append_holders(ctx, devs, n, false);
-	named += dmrl_append_users(ctx, replicas, r);
+	named += dmrl_append_holders(ctx, replicas, r, false);
 	if (!named && unseen)
-		dmrl_append(ctx, "\n  who has it open cannot be seen from here");
+		dmrl_append(ctx, "\n  what has it open cannot be seen from here: the kernel itself, or a process in another namespace");
 	if (!*ctx->hint)
 		dmrl_hint(ctx, "unmount it or stop what uses it, then try again");
 	free(disks);

@@ -115,10 +115,33 @@ bool dmrl_same_identity(const struct dmreplica_blockdev *bdev, u32 type, const c
 /* answering.c */
 int dmrl_device_answers(struct dmreplica *ctx, const char *path, dev_t dev);
 
-/* holder.c: append to the message who holds these.  Return: how many were named. */
+/* relative.c: partitions of a disk, or the disk that a partition is part of. */
+int dmrl_relatives(struct dmreplica *ctx, const dev_t *devs, unsigned int nr, dev_t **all,
+		   unsigned int *nr_all);
+int dmrl_relatives_below(struct dmrl_list *list, dev_t dev);
+void dmrl_relatives_flush(dev_t dev);
+
+/*
+ * holder.c: append to the message what holds these, their partitions, or the disks that
+ * they are partitions of.  Return: how many were named.
+ */
 size_t dmrl_append_holders(struct dmreplica *ctx, const dev_t *devs, unsigned int nr,
 			   bool writers_only);
-size_t dmrl_append_users(struct dmreplica *ctx, const dev_t *devs, unsigned int nr);
+
+/* holder-kernel.c: holders that no process and no mount shows */
+struct dmrl_holders {
+	const dev_t *devs;
+	unsigned int nr_devs;
+	struct dmrl_list list;
+	bool no_memory;
+};
+
+bool dmrl_holder_wanted(const struct dmrl_holders *h, dev_t dev);
+struct dmreplica_holder *dmrl_holder_add(struct dmrl_holders *h, dev_t dev,
+					 enum dmreplica_holder_kind kind);
+void dmrl_holders_stacked(struct dmrl_holders *h);
+void dmrl_holders_filesystems(struct dmrl_holders *h);
+void dmrl_holders_targets(struct dmrl_holders *h);
 
 /* store.c */
 struct dmreplica_store {

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Claims: the block devices that targets hold open.
+ *
+ * dm_get_device() would claim them for all of device mapper, so that LVM or kpartx could
+ * map a home under a running system, and no exclusive opener could have a replica device
+ * below a failover device.  So stores and homes are claimed here, by a holder of their
+ * own, and the replica device below a failover device is open without a claim.  What
+ * dm_get_device() does beside is listed in Documentation/design-decisions.md.
+ *
+ * Each device is open once, however many targets hold it: a table that is loaded again
+ * opens nothing, also if its device is dead or slow by then.
+ */
+#include <linux/device-mapper.h>
+#include <linux/mutex.h>
+#include <linux/pagemap.h>
+#include <linux/slab.h>
+
+#include "bdev-open.h"
+#include "claim.h"
+
+#define DM_MSG_PREFIX	"replica"
+
+/**
+ * struct dmr_claim - one device that is open
+ * @list: of all; dmr_claims_mutex.
+ * @users: targets that hold it or are about to; dmr_claims_mutex.
+ * @number: the device.
+ * @owner: the store of the system that it belongs to, or, without a claim, the dm device
+ *	whose tables look at it.
+ * @claimed: exclusively open.
+ * @lock: opening and closing, which may take as long as the device does.
+ * @opened: of the users, how many have it; @lock.
+ * @open: the device; @lock.
+ * @links: what sysfs shows as its holders; @lock.
+ * @dev: what targets and dm's callouts are given.
+ */
+struct dmr_claim {
+	struct list_head list;
+	unsigned int users;
+	dev_t number;
+	dev_t owner;
+	bool claimed;
+	struct mutex lock;
+	unsigned int opened;
+	struct dmr_open open;
+	struct list_head links;
+	struct dm_dev dev;
+};
+
+/* One for each dm device, however many of its tables there are. */
+struct dmr_link {
+	struct list_head list;
+	struct gendisk *disk;
+	unsigned int users;
+	bool shown;
+};
+
+static DEFINE_MUTEX(dmr_claims_mutex);	/* a leaf */
+static LIST_HEAD(dmr_claims);
+
+/** dmr_claim_number() - the device that a word of a table names.  Return: 0 or an errno. */
+int dmr_claim_number(const char *path, dev_t *dev)
+{
+	unsigned int major, minor;
+	char end;
+
+	if (sscanf(path, "%u:%u%c", &major, &minor, &end) != 2)
+		return lookup_bdev(path, dev);
+	*dev = MKDEV(major, minor);
+	return MAJOR(*dev) == major && MINOR(*dev) == minor ? 0 : -EOVERFLOW;
+}
+
+/* The claim with one more user, made if it is new. */
+static struct dmr_claim *dmr_claim_find(dev_t number, dev_t owner, bool claimed)
+{
+	struct dmr_claim *claim, *new = kzalloc(sizeof(*new), GFP_KERNEL);
+
+	if (!new)
+		return ERR_PTR(-ENOMEM);
+	mutex_lock(&dmr_claims_mutex);
+	list_for_each_entry(claim, &dmr_claims, list) {
+		if (claim->number != number || claim->claimed != claimed)
+			continue;
+		if (claim->owner == owner) {
+			claim->users++;
+			mutex_unlock(&dmr_claims_mutex);
+			kfree(new);
+			return claim;
+		}
+		/* A device belongs to one system, as store or as home. */
+		if (claimed) {
+			mutex_unlock(&dmr_claims_mutex);
+			kfree(new);
+			return ERR_PTR(-EBUSY);
+		}
+	}
+	new->users = 1;
+	new->number = number;
+	new->owner = owner;
+	new->claimed = claimed;
+	mutex_init(&new->lock);
+	INIT_LIST_HEAD(&new->links);
+	list_add(&new->list, &dmr_claims);
+	mutex_unlock(&dmr_claims_mutex);
+	return new;
+}
+
+static void dmr_claim_drop(struct dmr_claim *claim)
+{
+	bool last;
+
+	mutex_lock(&dmr_claims_mutex);
+	last = !--claim->users;
+	if (last)
+		list_del(&claim->list);
+	mutex_unlock(&dmr_claims_mutex);
+	if (last)
+		kfree(claim);
+}
+
+static struct dm_dev *dmr_claim_open(dev_t number, dev_t owner, bool claimed)
+{
+	struct dmr_claim *claim = dmr_claim_find(number, owner, claimed);
+	int r = 0;
+
+	if (IS_ERR(claim))
+		return ERR_CAST(claim);
+	mutex_lock(&claim->lock);
+	if (!claim->opened) {
+		r = dmr_bdev_open(&claim->open, number, claimed ? claim : NULL);
+		if (!r) {
+			claim->dev.bdev = claim->open.bdev;
+			format_dev_t(claim->dev.name, number);
+		}
+	}
+	if (!r)
+		claim->opened++;
+	mutex_unlock(&claim->lock);
+	if (!r)
+		return &claim->dev;
+	dmr_claim_drop(claim);
+	return ERR_PTR(r);
+}
+
+/**
+ * dmr_claim_get() - claim a store or a home for a system
+ * @dev: the device.
+ * @store: the system's store.
+ *
+ * Context: constructor; may sleep, as long as the device takes to open.
+ * Return: the device, to be given back with dmr_claim_put(); or an error pointer: -EBUSY if
+ * another system, or any other exclusive opener, has it.
+ */
+struct dm_dev *dmr_claim_get(dev_t dev, dev_t store)
+{
+	return dmr_claim_open(dev, store, true);
+}
+
+/**
+ * dmr_claim_look() - keep a replica device from going, without a claim
+ * @dev: the replica device.
+ * @own: the device of the table that depends on it.
+ *
+ * Open once for all tables of a device: operations count its openers.
+ *
+ * Context: constructor; may sleep.
+ * Return: as dmr_claim_get().
+ */
+struct dm_dev *dmr_claim_look(dev_t dev, dev_t own)
+{
+	return dmr_claim_open(dev, own, false);
+}
+
+/** dmr_claim_put() - a target lets go of a device; the last one closes it; may sleep */
+void dmr_claim_put(struct dm_dev *dev)
+{
+	struct dmr_claim *claim = container_of(dev, struct dmr_claim, dev);
+
+	mutex_lock(&claim->lock);
+	/* Another user may be about to open it again: that one waits, and has this object. */
+	if (!--claim->opened)
+		dmr_bdev_close(&claim->open);
+	mutex_unlock(&claim->lock);
+	dmr_claim_drop(claim);
+}
+
+static struct dmr_link *dmr_link_of(struct dmr_claim *claim, const struct gendisk *disk)
+{
+	struct dmr_link *link;
+
+	lockdep_assert_held(&claim->lock);
+	list_for_each_entry(link, &claim->links, list)
+		if (link->disk == disk)
+			return link;
+	return NULL;
+}
+
+/**
+ * dmr_claim_link() - show in sysfs what holds a device
+ * @dev: the device, claimed.
+ * @disk: the dm device that holds it.
+ * @linked: does the caller have its share in that already?  Set when it has.
+ *
+ * To be called by the constructor and at resume: while dm makes the first table of a device
+ * there is no directory for it.  Once shown it is not touched again before the last of the
+ * device's tables goes: 6.1 takes the open_mutex of @disk for that, which a last closer may
+ * hold until the device is resumed.
+ *
+ * Without memory it is not seen, and all else is as it should be.
+ *
+ * Context: may sleep.
+ */
+void dmr_claim_link(struct dm_dev *dev, struct gendisk *disk, bool *linked)
+{
+	struct dmr_claim *claim = container_of(dev, struct dmr_claim, dev);
+	struct dmr_link *link;
+
+	mutex_lock(&claim->lock);
+	link = dmr_link_of(claim, disk);
+	if (!link) {
+		link = kzalloc(sizeof(*link), GFP_NOIO);
+		if (!link)
+			goto out;
+		link->disk = disk;
+		list_add(&link->list, &claim->links);
+	}
+	if (!*linked)
+		link->users++;
+	*linked = true;
+	if (!link->shown && disk->slave_dir)
+		link->shown = !bd_link_disk_holder(dev->bdev, disk);
+out:
+	mutex_unlock(&claim->lock);
+}
+
+/** dmr_claim_unlink() - give up a share in that; before dmr_claim_put(); may sleep */
+void dmr_claim_unlink(struct dm_dev *dev, struct gendisk *disk)
+{
+	struct dmr_claim *claim = container_of(dev, struct dmr_claim, dev);
+	struct dmr_link *link;
+
+	mutex_lock(&claim->lock);
+	link = dmr_link_of(claim, disk);
+	if (!--link->users) {
+		if (link->shown)
+			bd_unlink_disk_holder(dev->bdev, disk);
+		list_del(&link->list);
+		kfree(link);
+	}
+	mutex_unlock(&claim->lock);
+}
+
+/**
+ * dmr_claim_forget() - nothing of what its page cache holds is valid any more
+ * @dev: a store or home, to which no I/O of ours is under way.
+ *
+ * Our I/O goes past the page cache.  A reader that has had the device open all the time
+ * would go on to see what it was before, and hand that to later readers, too.
+ *
+ * Context: may sleep.
+ */
+void dmr_claim_forget(struct dm_dev *dev)
+{
+	struct dmr_claim *claim = container_of(dev, struct dmr_claim, dev);
+
+	if (!claim->open.mapping->nrpages)
+		return;
+	/* Pages in the CPUs' lists are not to be had by the second. */
+	invalidate_bdev(dev->bdev);
+	if (invalidate_inode_pages2(claim->open.mapping))
+		DMWARN("%s: its page cache is in use; buffered reads of it may be stale",
+		       dev->name);
+}
+
+/**
+ * dmr_claim_settle() - before a store or home is used: its page cache is written and emptied
+ * @dev: the device.
+ *
+ * Pages that a writer left dirty, while some reader kept the device open, would else be
+ * written over what we write there.  What cannot be written is lost, as it is for any
+ * writer that does not wait; that must keep no device from being resumed.
+ *
+ * Context: may sleep.
+ */
+void dmr_claim_settle(struct dm_dev *dev)
+{
+	if (sync_blockdev(dev->bdev))
+		DMWARN("%s: what its page cache held could not be written", dev->name);
+	dmr_claim_forget(dev);
+}

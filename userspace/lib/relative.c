@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Relatives: the partitions of a disk, or the disk that a partition is part of.
+ *
+ * They share their sectors, and nothing else: an opener of one is no opener of the other,
+ * and each has a page cache of its own.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "private.h"
+
+static int add(struct dmrl_list *list, dev_t dev)
+{
+	dev_t *item = list->items;
+	size_t i;
+
+	for (i = 0; i < list->nr; i++)
+		if (item[i] == dev)
+			return 0;
+	item = dmrl_list_add(list);
+	if (!item)
+		return -1;
+	*item = dev;
+	return 0;
+}
+
+/* The number in this file.  Return: 0 or -1. */
+static int read_number(const char *path, dev_t *dev)
+{
+	unsigned int maj, min;
+	char buf[32];
+
+	if (dmrl_sysfs_read(path, buf, sizeof(buf)) || sscanf(buf, "%u:%u", &maj, &min) != 2)
+		return -1;
+	*dev = makedev(maj, min);
+	return 0;
+}
+
+static int add_partitions(struct dmrl_list *list, const char *dir)
+{
+	struct dirent *de;
+	char path[400];
+	int ret = 0;
+	dev_t dev;
+	DIR *d;
+
+	d = opendir(dir);
+	if (!d)
+		return 0;
+	while (!ret && (de = readdir(d))) {
+		snprintf(path, sizeof(path), "%s/%.255s/partition", dir, de->d_name);
+		if (de->d_name[0] == '.' || access(path, F_OK))
+			continue;
+		snprintf(path, sizeof(path), "%s/%.255s/dev", dir, de->d_name);
+		if (!read_number(path, &dev))
+			ret = add(list, dev);
+	}
+	closedir(d);
+	return ret;
+}
+
+static int add_relatives(struct dmrl_list *list, dev_t dev)
+{
+	char dir[64], path[100];
+	dev_t disk;
+
+	snprintf(dir, sizeof(dir), "/sys/dev/block/%u:%u", major(dev), minor(dev));
+	snprintf(path, sizeof(path), "%s/partition", dir);
+	if (access(path, F_OK))
+		return add_partitions(list, dir);
+	snprintf(path, sizeof(path), "%s/../dev", dir);
+	return read_number(path, &disk) ? 0 : add(list, disk);
+}
+
+/*
+ * These devices, and after them their relatives; @all is the caller's to free.
+ *
+ * Return: 0 or 32778.
+ */
+int dmrl_relatives(struct dmreplica *ctx, const dev_t *devs, unsigned int nr, dev_t **all,
+		   unsigned int *nr_all)
+{
+	struct dmrl_list list = { .size = sizeof(dev_t) };
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < nr && !ret; i++)
+		ret = add(&list, devs[i]);
+	for (i = 0; i < nr && !ret; i++)
+		ret = add_relatives(&list, devs[i]);
+	if (ret) {
+		free(list.items);
+		return dmrl_no_memory(ctx);
+	}
+	*all = list.items;
+	*nr_all = list.nr;
+	return 0;
+}
+
+/*
+ * What a device of ours lies on, to be flushed when it has gone.
+ *
+ * Return: 0, or -1 for want of memory.
+ */
+int dmrl_relatives_below(struct dmrl_list *list, dev_t dev)
+{
+	struct dirent *de;
+	char dir[64], path[400];
+	dev_t below;
+	int ret = 0;
+	DIR *d;
+
+	list->size = sizeof(dev_t);
+	snprintf(dir, sizeof(dir), "/sys/dev/block/%u:%u/slaves", major(dev), minor(dev));
+	d = opendir(dir);
+	if (!d)
+		return 0;
+	while (!ret && (de = readdir(d))) {
+		snprintf(path, sizeof(path), "%s/%.255s/dev", dir, de->d_name);
+		if (de->d_name[0] != '.' && !read_number(path, &below))
+			ret = add(list, below);
+	}
+	closedir(d);
+	return ret;
+}
+
+static void flush_one(dev_t dev)
+{
+	char path[256];
+	int fd;
+
+	dmreplica_device_path(major(dev), minor(dev), path, sizeof(path));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	ioctl(fd, BLKFLSBUF, 0);
+	close(fd);
+}
+
+/*
+ * Write and empty the page caches of a device's relatives.  The module does so with the
+ * device's own; it does not know of these.
+ */
+void dmrl_relatives_flush(dev_t dev)
+{
+	struct dmrl_list list = { .size = sizeof(dev_t) };
+	const dev_t *devs;
+	size_t i;
+
+	add_relatives(&list, dev);
+	devs = list.items;
+	for (i = 0; i < list.nr; i++)
+		flush_one(devs[i]);
+	free(list.items);
+}
