@@ -181,6 +181,7 @@ static const char *dmr_check_extents(const struct dmr_sb *sb)
 const char *dmr_geometry_check(const struct dmr_sb *sb)
 {
 	const char *why;
+	u64 need;
 
 	if (!is_power_of_2(sb->chunk_bytes) || sb->chunk_bytes < DMR_MIN_CHUNK ||
 	    sb->chunk_bytes > DMR_MAX_CHUNK)
@@ -194,8 +195,16 @@ const char *dmr_geometry_check(const struct dmr_sb *sb)
 	why = dmr_check_extents(sb);
 	if (why)
 		return why;
-	if (dmr_ring_blocks(sb) < dmr_ring_need(dmr_usable_slots(sb)))
+	need = dmr_ring_need(dmr_usable_slots(sb));
+	if (dmr_ring_blocks(sb) < need)
 		return "the ring is too small for the slots";	/* R7 */
+	/*
+	 * Growing more than doubles a ring, to twice of what is needed at most, and rounds.
+	 * A longer one would hold records by the thousand for each bucket of the map, whose
+	 * size follows the slots.
+	 */
+	if (dmr_ring_blocks(sb) > 4 * need + sb->ring_extents * dmr_chunk_blocks(sb))
+		return "the ring is too long for the slots";
 	return NULL;
 }
 

@@ -209,9 +209,11 @@ static u32 dmr_op_overlay(const struct dmr_op *op)
  */
 static bool dmr_op_moved_on(const struct dmr_op *op)
 {
-	if (op->expect_state == ~0ULL || op->expect_state == op->sys->sb->state_number)
-		return false;
-	return !op->overlay || op->overlay != dmr_op_overlay(op);
+	/* R11: another failover is thrown away by another request only. */
+	if (op->overlay && op->overlay != dmr_op_overlay(op))
+		return true;
+	return !op->overlay && op->expect_state != ~0ULL &&
+	       op->expect_state != op->sys->sb->state_number;
 }
 
 /* What every change asks first. */

@@ -54,7 +54,7 @@ static void dmr_op_dequeue(struct dmr_op *op, enum dmr_op_phase phase)
 	op->sys->nr_ops--;
 }
 
-/* Its time is over in @delay jiffies, if it waits then. */
+/* Its time is over in @delay jiffies, if it waits then.  Sleeps nowhere: never the last reference. */
 static void dmr_op_arm(struct dmr_op *op, unsigned long delay)
 {
 	kref_get(&op->ref);
@@ -72,6 +72,15 @@ static void dmr_op_done(struct dmr_op *op)
 	if (cancel_delayed_work(&op->expire))
 		dmr_op_put(op);
 	dmr_op_put(op);
+}
+
+/*
+ * It had its turn in vain: a detach has ended its job while it waited, and an attach of
+ * the same system came before this look.
+ */
+static bool dmr_op_outlived(const struct dmr_op *op)
+{
+	return op->job && READ_ONCE(op->job->state) >= DM_REPLICA_JOB_STATE_COMPLETED;
 }
 
 /* It waited and was taken out of the queue by the caller: nothing has happened. */
@@ -138,13 +147,14 @@ static bool dmr_op_wait(struct dmr_op *op)
 
 	dmr_job_turn(op->job, false, false);
 	op->limit = op->give_up + msecs_to_jiffies(3 * DMR_PAUSE_MS);	/* behind a last look */
-	dmr_op_arm(op, op->limit - jiffies);
 	spin_lock(&dmr_ops_lock);
 	left = op->left;
 	if (!left) {
 		op->again = jiffies + msecs_to_jiffies(op->pause);
 		op->pause = min(op->pause * 2, (unsigned int)DMR_PAUSE_MS);
 		dmr_op_enqueue(op);
+		/* R12: behind it, since a limit that passes before is lost. */
+		dmr_op_arm(op, op->limit - jiffies);
 	}
 	spin_unlock(&dmr_ops_lock);
 	return !left;
@@ -163,7 +173,12 @@ static bool dmr_ops_turn(struct dmr_system *sys, unsigned long *wait)
 		mutex_unlock(&sys->op_mutex);
 		return false;
 	}
-	again = dmr_op_turn(op);
+	if (dmr_op_outlived(op)) {
+		dmr_refuse(op, -ENODEV, DM_REPLICA_CODE_NOT_AVAILABLE, DMR_NOT_ATTACHED);
+		again = false;
+	} else {
+		again = dmr_op_turn(op);
+	}
 	if (again) {
 		again = dmr_op_wait(op);
 		if (!again) {
@@ -342,11 +357,11 @@ int dmr_op_run(struct dmr_op *op)
 	kref_get(&op->ref);		/* the queue's */
 	op->again = jiffies;
 	op->limit = jiffies + limit;
-	dmr_op_arm(op, limit);
 	spin_lock(&dmr_ops_lock);
 	if (op->portid)
 		list_add_tail(&op->asked, &dmr_ops_asked);
 	dmr_op_enqueue(op);
+	dmr_op_arm(op, limit);
 	spin_unlock(&dmr_ops_lock);
 	dmr_ops_kick(sys, 0);
 

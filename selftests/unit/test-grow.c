@@ -476,3 +476,19 @@ TEST(grow_refused)
 	sb->ring_from = 1;
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
 }
+
+/* A ring that few slots do not ask for: its records would crowd the map's buckets. */
+TEST(grow_ring_too_long)
+{
+	struct dmr_sb *sb = unit_sb();
+	u64 need;
+
+	sb->store_bytes = 1ULL << 34;
+	sb->nr_points = 0;
+	CHECK(!dmr_geometry(sb));
+	sb->slot_first = sb->slot_end - 16;
+	CHECK(strstr(dmr_sb_validate(sb) ?: "", "too long for the slots"), "%s", dmr_sb_validate(sb));
+	need = dmr_ring_need(16);
+	sb->ring[0].count = round_up(3 * need, (u64)dmr_chunk_blocks(sb));
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+}

@@ -69,9 +69,10 @@ static u64 hash_seed(void)
 static size_t hash_find(const struct hash *h, u64 key)
 {
 	u64 mix = key * GOLDEN_RATIO_64;
-	size_t i = ((mix ^ mix >> 32) * hash_seed()) >> 20;
+	/* The highest bits of a product depend on all bits of the key. */
+	size_t i = ((mix ^ mix >> 32) * hash_seed()) >> (64 - __builtin_ctzll(h->room));
 
-	for (i &= h->room - 1; h->keys[i] != ~0ULL && h->keys[i] != key; i = (i + 1) & (h->room - 1))
+	for (; h->keys[i] != ~0ULL && h->keys[i] != key; i = (i + 1) & (h->room - 1))
 		;
 	return i;
 }

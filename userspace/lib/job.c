@@ -177,6 +177,7 @@ int dmrl_job_decided(struct dmreplica *ctx, const u8 *uuid, u64 id, u64 *point,
 	unsigned int pause = POLL_MIN_MS;
 	u64 begin = now_ms();
 	struct dmreplica_job job;
+	char why[512];
 	int code;
 
 	for (;;) {
@@ -184,9 +185,14 @@ int dmrl_job_decided(struct dmreplica *ctx, const u8 *uuid, u64 id, u64 *point,
 		if (code == DM_REPLICA_CODE_NOT_FOUND)
 			return dmrl_fail(ctx, DM_REPLICA_CODE_UNKNOWN,
 					 "the system was detached while the operation waited; look at it");
-		if (code)
-			return code;
-		if (job.state > DM_REPLICA_JOB_STATE_STARTING)
+		/* What has begun goes on, so nothing but the job itself can report a refusal. */
+		if (code) {
+			snprintf(why, sizeof(why), "%s", dmreplica_message(ctx));
+			return dmrl_fail(ctx, DM_REPLICA_CODE_UNKNOWN,
+					 "the operation's job cannot be read, look at the system: %s",
+					 why);
+		}
+		if (job.decided || job.state >= DM_REPLICA_JOB_STATE_COMPLETED)
 			break;
 		if (undecided && now_ms() - begin >= DMRL_TURN_MS) {
 			*undecided = true;
