@@ -943,7 +943,7 @@ struct dmreplica_report {
  * @report: filled in; free it with dmreplica_report_free() in any case.
  *
  * Return: 0 if the check could be made and found no damage, 32768 if it found
- * some, 32770 for a newer format, 32771 if something could not be read, 32773
+ * some, 32770 for another format, 32771 if something could not be read, 32773
  * if it is no store at all.
  */
 int dmreplica_store_check(struct dmreplica *ctx, struct dmreplica_store *store,
