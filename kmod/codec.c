@@ -45,11 +45,8 @@ static u32 dmr_block_crc(const void *buf, u32 length, u32 at)
 
 /* Text */
 
-/*
- * Length of the UTF-8 sequence at @s if it is well-formed and no control
- * character, else 0.  A NUL is no continuation, so nothing is read beyond it.
- */
-static u32 dmr_utf8_char(const u8 *s)
+/* A NUL is no continuation, so nothing is read beyond it. */
+u32 dmr_utf8_char(const u8 *s)
 {
 	u32 c, len, i, least;
 

@@ -231,6 +231,14 @@ const char *dmr_settings_check(const struct dmr_settings *set);
 const char *dmr_adapter_check(const struct dmr_adapter *adapter);
 
 /**
+ * dmr_utf8_char() - the character that a text begins with
+ * @s: bytes that end in a NUL.
+ *
+ * Return: its length in bytes, 0 if it is not well-formed or a control character.
+ */
+u32 dmr_utf8_char(const u8 *s);
+
+/**
  * dmr_point_name_ok() - may a recovery point be called that?
  * @name: DMR_POINT_NAME_LEN bytes.
  *
