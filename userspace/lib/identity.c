@@ -21,14 +21,14 @@ static u64 hash(const char *text)
 	return h;
 }
 
-/* Bytes that the format does not take, and the backslash, as \xNN. */
+/* Bytes that the format does not take as \xNN, as udev writes them in links. */
 static char *printable(const char *text)
 {
 	char *out = malloc(4 * strlen(text) + 1), *p = out;
 	u32 len;
 
 	for (; out && *text; text += len) {
-		len = *text == '\\' ? 0 : dmr_utf8_char((const u8 *)text);
+		len = dmr_utf8_char((const u8 *)text);
 		if (!len) {
 			p += sprintf(p, "\\x%02x", (u8)*text);
 			len = 1;
