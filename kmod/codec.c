@@ -22,11 +22,14 @@ static_assert(sizeof(struct dmr_disk_log_block) == DMR_BLOCK_SIZE);
 static_assert(offsetof(struct dmr_disk_sb, crc) == DMR_SB_CRC_OFFSET);
 static_assert(offsetof(struct dmr_disk_sb, nr_adapters) == 504);
 static_assert(offsetof(struct dmr_disk_sb, settings) == 512);
+static_assert(offsetof(struct dmr_disk_sb, active_boot) == 1024);
+static_assert(sizeof(struct dmr_disk_print) == 16);
 static_assert(offsetof(struct dmr_disk_log_block, crc) == DMR_LOG_CRC_OFFSET);
 static_assert(offsetof(struct dmr_disk_log_block, records) == 64);
 static_assert(DMR_SB_FIXED + DMR_MAX_DISKS * sizeof(struct dmr_disk_disk) +
 	      DMR_MAX_POINTS * sizeof(struct dmr_disk_point) +
-	      DMR_MAX_ADAPTERS * sizeof(struct dmr_disk_adapter) <= DMR_SB_AREA);
+	      DMR_MAX_ADAPTERS * sizeof(struct dmr_disk_adapter) +
+	      DMR_MAX_PRINTS * sizeof(struct dmr_disk_print) <= DMR_SB_AREA);
 
 /* CRC-32C of a block whose own checksum at @at is taken as zero. */
 static u32 dmr_block_crc(const void *buf, u32 length, u32 at)
@@ -42,11 +45,8 @@ static u32 dmr_block_crc(const void *buf, u32 length, u32 at)
 
 /* Text */
 
-/*
- * Length of the UTF-8 sequence at @s if it is well-formed and no control
- * character, else 0.  A NUL is no continuation, so nothing is read beyond it.
- */
-static u32 dmr_utf8_char(const u8 *s)
+/* A NUL is no continuation, so nothing is read beyond it. */
+u32 dmr_utf8_char(const u8 *s)
 {
 	u32 c, len, i, least;
 
@@ -325,6 +325,28 @@ static const char *dmr_check_state(const struct dmr_sb *sb)
 	return NULL;
 }
 
+static const char *dmr_check_prints(const struct dmr_sb *sb)
+{
+	u32 i;
+
+	if (sb->nr_prints > DMR_MAX_PRINTS)
+		return "the number of places in the fingerprint is impossible";
+	/* Writes go home while a host has it: the fingerprint would say nothing. */
+	if (sb->nr_prints && sb->flags & DMR_SB_ACTIVE)
+		return "an active store has a fingerprint";
+	for (i = 0; i < sb->nr_prints; i++) {
+		const struct dmr_print *p = &sb->prints[i], *prev = i ? p - 1 : NULL;
+
+		if (p->disk >= sb->nr_disks || p->written > 1 ||
+		    p->block >= sb->disks[p->disk].sectors >> (DMR_BLOCK_SHIFT - 9))
+			return "a place in the fingerprint is impossible";
+		if (prev && (prev->disk > p->disk ||
+			     (prev->disk == p->disk && prev->block >= p->block)))
+			return "the places in the fingerprint are not in order";
+	}
+	return NULL;
+}
+
 const char *dmr_sb_validate(const struct dmr_sb *sb)
 {
 	const char *why;
@@ -346,6 +368,8 @@ const char *dmr_sb_validate(const struct dmr_sb *sb)
 		why = dmr_settings_check(&sb->settings);
 	if (!why)
 		why = dmr_adapters_check(sb);
+	if (!why)
+		why = dmr_check_prints(sb);
 	return why;
 }
 
@@ -363,7 +387,8 @@ u32 dmr_sb_length(const struct dmr_sb *sb)
 {
 	u32 bytes = DMR_SB_FIXED + sb->nr_disks * sizeof(struct dmr_disk_disk) +
 		    sb->nr_points * sizeof(struct dmr_disk_point) +
-		    sb->nr_adapters * sizeof(struct dmr_disk_adapter);
+		    sb->nr_adapters * sizeof(struct dmr_disk_adapter) +
+		    sb->nr_prints * sizeof(struct dmr_disk_print);
 
 	return round_up(bytes, (u32)DMR_BLOCK_SIZE);
 }
@@ -434,10 +459,12 @@ static void dmr_put_fixed(const struct dmr_sb *sb, struct dmr_disk_sb *d, u32 le
 	dmr_put_overlay(&d->test, &sb->test);
 	d->state_time = cpu_to_le64(sb->state_time);
 	memcpy(d->active_host, sb->active_host, sizeof(d->active_host));
+	memcpy(d->active_boot, sb->active_boot, sizeof(d->active_boot));
 	d->active_time = cpu_to_le64(sb->active_time);
 	d->next_point = cpu_to_le64(sb->next_point);
 	d->job_number = cpu_to_le64(sb->job_number);
 	d->nr_adapters = cpu_to_le32(sb->nr_adapters);
+	d->nr_prints = cpu_to_le32(sb->nr_prints);
 	dmr_settings_put(&sb->settings, &d->settings);
 }
 
@@ -446,11 +473,14 @@ u32 dmr_sb_encode(const struct dmr_sb *sb, void *buf)
 	struct dmr_disk_sb *d = buf;
 	struct dmr_disk_disk *disk = (struct dmr_disk_disk *)(d + 1);
 	struct dmr_disk_point *point = (struct dmr_disk_point *)(disk + sb->nr_disks);
+	struct dmr_disk_adapter *adapter;
+	struct dmr_disk_print *print;
 	u32 length = dmr_sb_length(sb), i;
 
 	/* What does not validate must not make us write past the buffer either. */
 	if (WARN_ON_ONCE(sb->nr_disks > DMR_MAX_DISKS || sb->nr_points > DMR_MAX_POINTS ||
 			 sb->nr_adapters > DMR_MAX_ADAPTERS ||
+			 sb->nr_prints > DMR_MAX_PRINTS ||
 			 sb->ring_extents > DMR_RING_EXTENTS)) {
 		memset(buf, 0, DMR_SB_AREA);
 		return DMR_BLOCK_SIZE;
@@ -477,7 +507,15 @@ u32 dmr_sb_encode(const struct dmr_sb *sb, void *buf)
 		point->time = cpu_to_le64(in->time);
 		dmr_put_text(point->name, in->name, sizeof(point->name));
 	}
-	dmr_adapters_put(sb, (struct dmr_disk_adapter *)point);
+	adapter = (struct dmr_disk_adapter *)point;
+	dmr_adapters_put(sb, adapter);
+	print = (struct dmr_disk_print *)(adapter + sb->nr_adapters);
+	for (i = 0; i < sb->nr_prints; i++, print++) {
+		print->block = cpu_to_le64(sb->prints[i].block);
+		print->crc = cpu_to_le32(sb->prints[i].crc);
+		print->disk = sb->prints[i].disk;
+		print->written = sb->prints[i].written;
+	}
 	d->crc = cpu_to_le32(dmr_block_crc(buf, length, DMR_SB_CRC_OFFSET));
 	return length;
 }
@@ -523,6 +561,7 @@ static const char *dmr_get_fixed(const struct dmr_disk_sb *d, struct dmr_sb *sb)
 		return "a failover that is not there has a beginning";
 	sb->state_time = le64_to_cpu(d->state_time);
 	memcpy(sb->active_host, d->active_host, sizeof(sb->active_host));
+	memcpy(sb->active_boot, d->active_boot, sizeof(sb->active_boot));
 	sb->active_time = le64_to_cpu(d->active_time);
 	sb->next_point = le64_to_cpu(d->next_point);
 	sb->job_number = le64_to_cpu(d->job_number);
@@ -536,6 +575,7 @@ static const char *dmr_get_lists(const struct dmr_disk_sb *d, struct dmr_sb *sb,
 	const struct dmr_disk_disk *disk = (const struct dmr_disk_disk *)(d + 1);
 	const struct dmr_disk_adapter *adapter;
 	const struct dmr_disk_point *point;
+	const struct dmr_disk_print *print;
 	const char *why;
 	u32 i;
 
@@ -570,8 +610,18 @@ static const char *dmr_get_lists(const struct dmr_disk_sb *d, struct dmr_sb *sb,
 	why = dmr_adapters_get(adapter, sb);
 	if (why)
 		return why;
-	adapter += sb->nr_adapters;
-	if (!dmr_is_zero(adapter, (const u8 *)d + length - (const u8 *)adapter))
+	print = (const struct dmr_disk_print *)(adapter + sb->nr_adapters);
+	for (i = 0; i < sb->nr_prints; i++, print++) {
+		struct dmr_print *out = &sb->prints[i];
+
+		out->block = le64_to_cpu(print->block);
+		out->crc = le32_to_cpu(print->crc);
+		out->disk = print->disk;
+		out->written = print->written;
+		if (!dmr_is_zero(print->reserved0, sizeof(print->reserved0)))
+			return "reserved bytes are in use";
+	}
+	if (!dmr_is_zero(print, (const u8 *)d + length - (const u8 *)print))
 		return "bytes after the last list are in use";
 	return NULL;
 }
@@ -584,6 +634,10 @@ static enum dmr_verdict dmr_get_sb(const struct dmr_disk_sb *d, u32 length, u32 
 		*why = "the format's version is newer than this software";
 		return DMR_NEWER;
 	}
+	if (le32_to_cpu(d->version) == 1) {
+		*why = "the format's version is 1, older than this software reads";
+		return DMR_NEWER;
+	}
 	if (le64_to_cpu(d->incompat) & ~DMR_INCOMPAT_KNOWN) {
 		*why = "the store uses a feature newer than this software";
 		return DMR_NEWER;
@@ -594,6 +648,7 @@ static enum dmr_verdict dmr_get_sb(const struct dmr_disk_sb *d, u32 length, u32 
 	sb->nr_disks = le32_to_cpu(d->nr_disks);
 	sb->nr_points = le32_to_cpu(d->nr_points);
 	sb->nr_adapters = le32_to_cpu(d->nr_adapters);
+	sb->nr_prints = le32_to_cpu(d->nr_prints);
 	if (le32_to_cpu(d->version) != DMR_SB_VERSION)
 		*why = "the format's version is impossible";
 	else if (le32_to_cpu(d->copy) != copy)
@@ -609,6 +664,8 @@ static enum dmr_verdict dmr_get_sb(const struct dmr_disk_sb *d, u32 length, u32 
 		*why = "the number of points is impossible";
 	else if (sb->nr_adapters > DMR_MAX_ADAPTERS)
 		*why = "the number of network adapters is impossible";
+	else if (sb->nr_prints > DMR_MAX_PRINTS)
+		*why = "the number of places in the fingerprint is impossible";
 	else if (length != dmr_sb_length(sb))
 		*why = "the superblock's length does not go with its lists";
 	else

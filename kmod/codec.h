@@ -17,7 +17,7 @@ enum dmr_verdict {
 	DMR_OK = 0,
 	DMR_NOT_OURS,		/* no magic: blank, or something else's */
 	DMR_TORN,		/* our magic, but the checksum does not hold */
-	DMR_NEWER,		/* a version or a feature that we do not know */
+	DMR_NEWER,		/* another version, or a feature that we do not know */
 	DMR_BAD,		/* checksum holds, but a field is impossible: see the reason */
 	DMR_FOREIGN,		/* a log block of another store */
 	DMR_STALE,		/* a log block of another number */
@@ -97,10 +97,18 @@ struct dmr_adapter {
 	struct dmr_ip dns[DMR_MAX_DNS];
 };
 
+/** struct dmr_print - one place of a home's fingerprint */
+struct dmr_print {
+	u64 block;		/* of home, 4 KiB */
+	u32 crc;
+	u8 disk;
+	u8 written;		/* written home lately, not drawn at random */
+};
+
 /**
  * struct dmr_sb - a superblock in host form
  *
- * Field meanings are those of struct dmr_disk_sb.  Some 60 KiB: allocate it
+ * Field meanings are those of struct dmr_disk_sb.  Some 64 KiB: allocate it
  * with kvzalloc(), never on the stack.
  */
 struct dmr_sb {
@@ -140,14 +148,17 @@ struct dmr_sb {
 	struct dmr_overlay test;
 	u64 state_time;
 	u8 active_host[16];
+	u8 active_boot[16];
 	u64 active_time;
 	u64 next_point;
 	u64 job_number;
 	u32 nr_adapters;
+	u32 nr_prints;
 	struct dmr_settings settings;
 	struct dmr_disk_info disks[DMR_MAX_DISKS];
 	struct dmr_point points[DMR_MAX_POINTS];	/* by rising epoch */
 	struct dmr_adapter adapters[DMR_MAX_ADAPTERS];	/* by rising address */
+	struct dmr_print prints[DMR_MAX_PRINTS];	/* by rising disk and block */
 };
 
 /**
@@ -218,6 +229,14 @@ const char *dmr_settings_check(const struct dmr_settings *set);
  * and what is allowed.
  */
 const char *dmr_adapter_check(const struct dmr_adapter *adapter);
+
+/**
+ * dmr_utf8_char() - the character that a text begins with
+ * @s: bytes that end in a NUL.
+ *
+ * Return: its length in bytes, 0 if it is not well-formed or a control character.
+ */
+u32 dmr_utf8_char(const u8 *s);
 
 /**
  * dmr_point_name_ok() - may a recovery point be called that?
@@ -343,6 +362,17 @@ u64 dmr_usable_slots(const struct dmr_sb *sb);
 
 /** dmr_slot_usable() - may this slot be given out?  Return: false on superblocks or ring. */
 bool dmr_slot_usable(const struct dmr_sb *sb, u64 slot);
+
+/**
+ * dmr_disk_prints() - places that the fingerprint of each disk may have
+ * @nr_disks: disks of the system, at least 1.
+ *
+ * Return: 4 to DMR_DISK_PRINTS, so that those of all disks fit.
+ */
+static inline u32 dmr_disk_prints(u32 nr_disks)
+{
+	return min_t(u32, DMR_DISK_PRINTS, DMR_MAX_PRINTS / nr_disks);
+}
 
 /** dmr_chunk_blocks() - 4 KiB blocks per chunk.  Return: 4..64. */
 static inline u32 dmr_chunk_blocks(const struct dmr_sb *sb)

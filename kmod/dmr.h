@@ -26,6 +26,7 @@
 #include <linux/workqueue.h>
 
 #include "codec.h"
+#include "fingerprint.h"
 #include "log-room.h"
 #include "map.h"
 #include "replay.h"
@@ -146,6 +147,7 @@ struct dmr_disk {
 	atomic_t flush_errors;		/* flushes that failed, whoever asked for them */
 	atomic64_t overlay_blocks[DMR_KINDS];	/* blocks in the live and the test overlay */
 	atomic64_t errors;		/* I/O errors met at home and in slots */
+	struct dmr_fingerprint fingerprint;
 };
 
 /* One instance of a target: a table line */
@@ -165,6 +167,7 @@ struct dmr_target {
 	bool takeover;
 	unsigned long suspend_began;	/* jiffies, until it is resumed; 0: it runs */
 	u8 host[16];
+	u8 boot[16];		/* of that host */
 	struct list_head replicas;	/* registry: replica targets by their own devt */
 	dev_t own_dev;
 };
@@ -283,6 +286,7 @@ struct dmr_system {
 	unsigned long bind_time;	/* jiffies of the last bind or unbind; sb_mutex */
 	bool gone;			/* left the registry, and that is announced: event mutex */
 	u8 host[16];
+	u8 boot[16];		/* of that host */
 
 	struct mutex sb_mutex;
 	struct mutex store_mutex;	/* see dmr_store_lock() */

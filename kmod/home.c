@@ -264,6 +264,7 @@ static int dmr_move_run(struct dmr_mover *m, u32 move, struct dmr_disk *disk, u6
 	}
 	c->count += end - sector;
 	c->last = move;
+	dmr_fingerprint_note(&disk->fingerprint, sector / DMR_BLOCK_SECTORS);
 	return 0;
 }
 

@@ -669,6 +669,9 @@ static void dmr_straight_begin(struct dmr_io *io, struct bio *bio, bool own)
 	io->sector = bio->bi_iter.bi_sector;
 	io->sectors = bio_sectors(bio);
 	io->flush_errors = atomic_read(&disk->flush_errors);
+	if (bio_op(bio) == REQ_OP_WRITE)
+		dmr_fingerprint_note(&disk->fingerprint,
+				     bio->bi_iter.bi_sector / DMR_BLOCK_SECTORS);
 	/*
 	 * R2, R5: a flush that the kernel sends behind the write could lose what others
 	 * wrote, beside one of ours that finds nothing lost.  So it is ours.

@@ -22,6 +22,16 @@ static u64 dmr_system_serial;
 static atomic_t dmr_systems_live = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(dmr_systems_gone);
 
+static void dmr_disks_free(struct dmr_system *sys)
+{
+	u32 i;
+
+	for (i = 0; sys->disks && i < sys->sb->nr_disks; i++)
+		dmr_fingerprint_exit(&sys->disks[i]);
+	kvfree(sys->disks);
+	sys->disks = NULL;
+}
+
 static void dmr_system_free(struct dmr_system *sys)
 {
 	int i;
@@ -37,7 +47,7 @@ static void dmr_system_free(struct dmr_system *sys)
 		dmr_table_reap(sys);
 		dmr_map_exit(&sys->map);
 		dmr_slots_exit(&sys->slots);
-		kvfree(sys->disks);
+		dmr_disks_free(sys);
 	}
 	dmr_commit_free(sys);
 	dmr_super_free(sys);
@@ -454,6 +464,9 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 		mutex_init(&sys->disks[i].flush_mutex);
 		/* R15: what was written there before may still be in its cache. */
 		sys->disks[i].home_dirty = 1;
+		r = dmr_fingerprint_init(&sys->disks[i], sb);
+		if (r)
+			goto bad_load;
 	}
 	for (i = 0; i < DMR_KINDS; i++)
 		atomic64_set(&sys->overlay_versions[i], 0);
@@ -503,6 +516,7 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 	sys->chunk_shift = ilog2(sys->chunk_sectors);
 	sys->job_next = sb->job_number + 1;
 	memcpy(sys->host, t->host, 16);
+	memcpy(sys->boot, t->boot, 16);
 	sys->full_pass = 0;
 	dmr_space_settings(sys);
 	dmr_received_load(sys);
@@ -534,8 +548,7 @@ bad_slots:
 	dmr_map_exit(&sys->map);
 bad_load:
 	dmr_system_disclaim(sys);
-	kvfree(sys->disks);
-	sys->disks = NULL;
+	dmr_disks_free(sys);
 	kvfree(load);
 	return r;
 }
@@ -649,6 +662,10 @@ static int dmr_system_start(struct dmr_system *sys, bool loaded)
 	memcpy(draft, sys->sb, sizeof(*draft));
 	draft->flags |= DMR_SB_ACTIVE;
 	memcpy(draft->active_host, sys->host, 16);
+	memcpy(draft->active_boot, sys->boot, 16);
+	/* Writes may go home from here on. */
+	memset(draft->prints, 0, sizeof(draft->prints));
+	draft->nr_prints = 0;
 	draft->active_time = ktime_get_real_ns();
 	draft->job_number = sys->job_next + 1000000;
 	r = dmr_super_commit(sys, draft, "attach");
@@ -667,6 +684,7 @@ static int dmr_system_start(struct dmr_system *sys, bool loaded)
 static void dmr_system_stop(struct dmr_system *sys)
 {
 	struct dmr_sb *draft = sys->draft;
+	u32 i;
 
 	dmr_vacuum_stop(sys);
 	flush_work(&sys->drain_work);
@@ -675,10 +693,22 @@ static void dmr_system_stop(struct dmr_system *sys)
 	dmr_job_forget_all(sys, "the system was detached; reclaiming goes on at the next attach");
 	if (READ_ONCE(sys->critical))
 		return;
+	/* The disk whose targets go last; the others' were taken when they went. */
+	for (i = 0; i < sys->sb->nr_disks; i++)
+		if (sys->disks[i].home && !dmr_home_flush(&sys->disks[i]))
+			dmr_fingerprint_take(&sys->disks[i]);
 	memcpy(draft, sys->sb, sizeof(*draft));
 	draft->flags &= ~DMR_SB_ACTIVE;
 	draft->job_number = sys->job_next;
 	dmr_clock_draft(sys, draft);
+	draft->nr_prints = 0;
+	for (i = 0; i < draft->nr_disks; i++) {
+		struct dmr_fingerprint *fp = &sys->disks[i].fingerprint;
+
+		memcpy(&draft->prints[draft->nr_prints], fp->prints,
+		       fp->nr * sizeof(fp->prints[0]));
+		draft->nr_prints += fp->nr;
+	}
 	dmr_super_commit(sys, draft, "detach");
 }
 
@@ -761,6 +791,7 @@ int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t)
 			dmr_system_stop(sys);
 		goto out;
 	}
+	dmr_fingerprint_void(disk);
 	t->disk = disk;
 	t->bound = true;
 	/* R2: what dm may have kept behind a flush went with its device. */
@@ -799,6 +830,7 @@ out:
 void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t)
 {
 	struct dmr_disk *disk = t->disk;
+	bool others = false;
 	u32 i;
 
 	mutex_lock(&sys->op_mutex);
@@ -811,8 +843,12 @@ void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t)
 		disk->movable = false;
 		mutex_unlock(&sys->home_mutex);
 	}
+	for (i = 0; i < DMR_KINDS; i++)
+		others |= i != t->kind && disk->target[i];
 	if (sys->nr_bound == 1)
 		dmr_system_stop(sys);	/* while the home is still known: it may need a flush */
+	else if (!others)
+		dmr_fingerprint_take(disk);	/* nothing writes there any more */
 	sys->nr_bound--;
 	mutex_lock(&sys->sb_mutex);
 	WRITE_ONCE(sys->bind_time, jiffies);
@@ -825,7 +861,8 @@ void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t)
 			break;
 	if (i == DMR_KINDS) {
 		/* Its home may go: what was written there directly is flushed first. */
-		dmr_home_flush(disk);
+		if (dmr_home_flush(disk))
+			dmr_fingerprint_void(disk);	/* what was read may be lost */
 		mutex_lock(&disk->flush_mutex);	/* nobody flushes it for the vacuum any more */
 		disk->home = NULL;
 		mutex_unlock(&disk->flush_mutex);

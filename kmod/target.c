@@ -5,15 +5,16 @@
  *	replica <store> <disk number> <home> [<nr of features> <feature>...]
  *	failover <replica device> live|test
  *
- * Features of replica: `host <32 hex digits>` names the host (2 words) and
- * `takeover` (1 word) attaches a store that another host is said to have.
+ * Features of replica: `host <32 hex digits>` names the host (2 words), `boot <32 hex
+ * digits>` its boot (2 words), and `takeover` (1 word) attaches a store that another
+ * host is said to have.
  * Targets that name the same store share one system.  A constructor changes
  * nothing: reading the store and binding come with the resume.
  */
 #include "claim.h"
 #include "dmr.h"
 
-#define DMR_FEATURES_MAX	3
+#define DMR_FEATURES_MAX	5
 
 static void dmr_target_link(struct dmr_target *t)
 {
@@ -165,6 +166,13 @@ static int dmr_parse_features(struct dm_target *ti, struct dmr_target *t, unsign
 				ti->error = "host takes 32 hex digits";
 				return -EINVAL;
 			}
+		} else if (!strcasecmp(word, "boot") && nr) {
+			word = dm_shift_arg(&as);
+			nr--;
+			if (strlen(word) != 32 || hex2bin(t->boot, word, 16)) {
+				ti->error = "boot takes 32 hex digits";
+				return -EINVAL;
+			}
 		} else {
 			ti->error = "Unknown feature";
 			return -EINVAL;
@@ -278,6 +286,7 @@ static int failover_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		if (rep->own_dev == replica) {
 			t->disk_number = rep->disk_number;
 			memcpy(t->host, rep->host, sizeof(t->host));
+			memcpy(t->boot, rep->boot, sizeof(t->boot));
 			store = rep->store->bdev->bd_dev;
 			home = rep->home->bdev->bd_dev;
 			r = 0;
@@ -365,7 +374,7 @@ static void dmr_target_status(struct dm_target *ti, status_type_t type, unsigned
 	struct dmr_target *t = ti->private;
 	struct dmr_system *sys = t->sys;
 	bool up = smp_load_acquire(&sys->active) && READ_ONCE(t->bound);
-	unsigned int sz = 0;
+	unsigned int sz = 0, words;
 	u32 state;
 	u32 slots, used;
 	u64 blocks;
@@ -394,10 +403,14 @@ static void dmr_target_status(struct dm_target *ti, status_type_t type, unsigned
 	case STATUSTYPE_TABLE:
 		if (t->kind == DMR_REPLICA) {
 			DMEMIT("%s %u %s", t->store->name, t->disk_number, t->home->name);
-			if (memchr_inv(t->host, 0, 16) || t->takeover)
-				DMEMIT(" %u", (memchr_inv(t->host, 0, 16) ? 2 : 0) + t->takeover);
+			words = (memchr_inv(t->host, 0, 16) ? 2 : 0) +
+				(memchr_inv(t->boot, 0, 16) ? 2 : 0) + t->takeover;
+			if (words)
+				DMEMIT(" %u", words);
 			if (memchr_inv(t->host, 0, 16))
 				DMEMIT(" host %*phN", 16, t->host);
+			if (memchr_inv(t->boot, 0, 16))
+				DMEMIT(" boot %*phN", 16, t->boot);
 			if (t->takeover)
 				DMEMIT(" takeover");
 		} else {

@@ -61,7 +61,7 @@ dd if=/dev/zero of=/dev/vm/d0 bs=1M count=64 conv=fsync 2>/dev/null
 scan --write --yes
 check "a path proves nothing" grep -q 'the file of 0 .* is not written: a home of it is known by its path alone' <<<"$said"
 is "only the other is written" "$(ls $conf)" r.conf
-check "attach --all" r attach --all
+check "attach --all, its home not as it was left" r attach --all --accept-homes
 check "the victim's disk is untouched" safe
 r detach r >/dev/null || die "cannot detach"
 

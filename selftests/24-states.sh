@@ -85,7 +85,7 @@ write() {
 
 save() { dd if=/dev/vm/st of="/tmp/$1" bs=3296K count=1 iflag=direct 2>/dev/null || die "dd"; }
 attach() {
-	r attach x >/dev/null || die "attach"
+	r attach x --accept-older --accept-homes >/dev/null || die "attach"
 	done_by vacuum hold=1
 	test='' written='' data='' set='' device=''
 }

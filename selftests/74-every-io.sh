@@ -75,7 +75,7 @@ committed() { in_state 6 && "$io" $a c:0:32K:1 c:32K:64K:3 c:96K:32K:1 o:$b c:0:
 # --- one I/O after the other ----------------------------------------------------------
 
 attach() {
-	r attach e >/dev/null || die "cannot attach"
+	r attach e --accept-older --accept-homes >/dev/null || die "cannot attach"
 	done_by vacuum hold=1
 	# The first flush after an attach is one of homes, too, for what another life may have
 	# left in their caches.  With a point that is nothing, and a failure nobody's.
@@ -226,11 +226,11 @@ op_detach() {
 	attach
 }
 op_attach() {
-	answer=$(r attach e 2>&1 >/dev/null)
+	answer=$(r attach e --accept-older --accept-homes 2>&1 >/dev/null)
 	code=$?
 	[ $code = 0 ] || code=$((code + 32767))
 	disks off
-	[ $code = 0 ] || r attach e >/dev/null || die "cannot attach after it was refused"
+	[ $code = 0 ] || r attach e --accept-older --accept-homes >/dev/null || die "cannot attach after it was refused"
 	done_by vacuum hold=1
 }
 detach() { r detach e >/dev/null || die "cannot detach"; }

@@ -342,7 +342,7 @@ check "there were some" [ "$(field f superblocks)" -gt $((before + 1)) ]
 disks freeze
 r detach f >/dev/null || die "cannot detach"
 disks thaw
-check "after a crash the log is good: attach" r attach f
+check "after a crash the log is good: attach" r attach f --accept-older
 hold f
 check "what was flushed is there" "$io" $repa c:256K:$(((half - 64) * 4))K:5 c:$((half * 4))K:600K:7
 check "all of it" now_there

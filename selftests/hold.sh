@@ -76,5 +76,5 @@ all_out() {
 crash() {
 	r detach "$1" >/dev/null || die "cannot detach $1"
 	disks thaw
-	r attach "$1"
+	r attach "$1" --accept-older	# what the detach wrote is thrown away
 }

@@ -18,7 +18,7 @@
 #include <linux/types.h>
 
 #define DMR_SB_MAGIC		"DMREPLSB"	/* eight bytes, no NUL on disk */
-#define DMR_SB_VERSION		1
+#define DMR_SB_VERSION		2
 #define DMR_SB_AREA		65536		/* bytes reserved for one copy */
 #define DMR_SB_COPIES		2		/* A at 0, B at DMR_SB_AREA */
 
@@ -127,12 +127,28 @@ struct dmr_disk_adapter {		/* 512 bytes */
 	__u8   reserved1[84];
 };
 
+/*
+ * The fingerprint of a home: what some of its blocks were at a clean detach.  A store
+ * has one of at most DMR_MAX_PRINTS places in all, which its disks share.
+ */
+#define DMR_MAX_PRINTS		256
+#define DMR_DISK_PRINTS		64	/* of one disk, at most */
+
+struct dmr_disk_print {			/* 16 bytes */
+	__le64 block;			/* of home, 4 KiB; a whole one */
+	__le32 crc;			/* CRC-32C of its 4096 bytes */
+	__u8   disk;
+	__u8   written;			/* 1: written home lately; 0: drawn at random */
+	__u8   reserved0[2];
+};
+
 /**
- * struct dmr_disk_sb - the fixed part of a superblock, 1024 bytes
+ * struct dmr_disk_sb - the fixed part of a superblock, 1280 bytes
  *
  * It is followed by nr_disks entries of struct dmr_disk_disk, nr_points entries
- * of struct dmr_disk_point, sorted by epoch, and nr_adapters entries of struct
- * dmr_disk_adapter, sorted by address.  @crc is CRC-32C
+ * of struct dmr_disk_point, sorted by epoch, nr_adapters entries of struct
+ * dmr_disk_adapter, sorted by address, and nr_prints entries of struct
+ * dmr_disk_print, sorted by disk and block.  @crc is CRC-32C
  * (Castagnoli, reflected, initial value and final xor ~0) over @length bytes
  * with the @crc field taken as zero.  Reserved bytes are zero and a reader of
  * this version refuses anything else.
@@ -185,8 +201,10 @@ struct dmr_disk_sb {
 	__le64 next_point;		/* 488: number the next point gets, from 1 */
 	__le64 job_number;		/* 496: highest job number given out before activation */
 	__le32 nr_adapters;		/* 504 */
-	__u8   reserved0[4];
+	__le32 nr_prints;		/* 508: none while a host has it active */
 	struct dmr_disk_settings settings;	/* 512 */
+	__u8   active_boot[16];		/* 1024: boot id of that host, then */
+	__u8   reserved0[240];
 };
 
 /* dmr_disk_disk.identity_type */
@@ -218,7 +236,7 @@ struct dmr_disk_point {			/* 64 bytes */
 	__u8   name[DMR_POINT_NAME_LEN];
 };
 
-#define DMR_SB_FIXED		1024
+#define DMR_SB_FIXED		1280
 #define DMR_SB_CRC_OFFSET	8
 
 /*

@@ -68,7 +68,10 @@ TEST(format_offsets)
 	AT(dmr_disk_sb, next_point, 488);
 	AT(dmr_disk_sb, job_number, 496);
 	AT(dmr_disk_sb, nr_adapters, 504);
+	AT(dmr_disk_sb, nr_prints, 508);
 	AT(dmr_disk_sb, settings, 512);
+	AT(dmr_disk_sb, active_boot, 1024);
+	AT(dmr_disk_sb, reserved0, 1040);
 	AT(dmr_disk_settings, keep_within, 16);
 	AT(dmr_disk_settings, space_low, 24);
 	AT(dmr_disk_settings, space_critical, 28);
@@ -96,6 +99,9 @@ TEST(format_offsets)
 	AT(dmr_disk_ip, ip, 4);
 	AT(dmr_disk_disk, identity, 72);
 	AT(dmr_disk_point, name, 24);
+	AT(dmr_disk_print, crc, 8);
+	AT(dmr_disk_print, disk, 12);
+	AT(dmr_disk_print, written, 13);
 	AT(dmr_disk_log_block, number, 24);
 	AT(dmr_disk_log_block, nr_records, 48);
 	AT(dmr_disk_log_block, records, 64);
@@ -113,15 +119,15 @@ TEST(sb_golden_bytes)
 	sb->seq = 0x0102030405060708ULL;
 	CHECK_EQ(dmr_sb_encode(sb, buf), 4096);
 	CHECK(!memcmp(buf, "DMREPLSB", 8));
-	CHECK(!memcmp(buf + 12, "\x00\x10\0\0" "\x01\0\0\0" "\0\0\0\0", 12));
+	CHECK(!memcmp(buf + 12, "\x00\x10\0\0" "\x02\0\0\0" "\0\0\0\0", 12));
 	CHECK(!memcmp(buf + 40, "\x08\x07\x06\x05\x04\x03\x02\x01", 8));
 	CHECK(!memcmp(buf + 80, "vm1\0", 4));
 	CHECK(!memcmp(buf + 144, "\0\0\x80\0\0\0\0\0" "\0\0\x01\0" "\0\x10\0\0", 16));
 	CHECK(!memcmp(buf + 168, "\x02\0\0\0" "\x01\0\0\0" "\0\x01\0\0" "\x40\0\0\0", 16));
-	CHECK(!memcmp(buf + 1024, "vda\0", 4));
-	CHECK(!memcmp(buf + 1024 + 256, "vdb\0", 4));
-	CHECK(!memcmp(buf + 1024 + 512, "\x02\0\0\0" "\x01\0\0\0" "\x01\0\0\0\0\0\0\0", 16));
-	CHECK(!memcmp(buf + 1024 + 512 + 24, "before upgrade\0", 15));
+	CHECK(!memcmp(buf + DMR_SB_FIXED, "vda\0", 4));
+	CHECK(!memcmp(buf + DMR_SB_FIXED + 256, "vdb\0", 4));
+	CHECK(!memcmp(buf + DMR_SB_FIXED + 512, "\x02\0\0\0" "\x01\0\0\0" "\x01\0\0\0\0\0\0\0", 16));
+	CHECK(!memcmp(buf + DMR_SB_FIXED + 512 + 24, "before upgrade\0", 15));
 }
 
 TEST(sb_round_trip)
@@ -530,7 +536,8 @@ TEST(sb_impossible_bytes)
 		{ 14, 0x01, DMR_TORN, "checksum" },		/* more than the area */
 		{ 15, 0xff, DMR_TORN, "checksum" },
 		{ 16, 0, DMR_BAD, "version" },
-		{ 16, 2, DMR_NEWER, "version" },
+		{ 16, 1, DMR_NEWER, "version is 1, older" },
+		{ 16, 3, DMR_NEWER, "version" },
 		{ 19, 0x80, DMR_NEWER, "version" },
 		{ 20, 1, DMR_BAD, "other copy" },
 		{ 32, 1, DMR_NEWER, "feature" },
@@ -556,8 +563,9 @@ TEST(sb_impossible_bytes)
 		{ 504, 17, DMR_BAD, "number of network adapters" },
 		{ 507, 0xff, DMR_BAD, "number of network adapters" },
 		{ 504, 16, DMR_BAD, "length" },
-		{ 508, 1, DMR_BAD, "reserved" },
-		{ 511, 1, DMR_BAD, "reserved" },
+		{ 509, 1, DMR_BAD, "length" },
+		{ 509, 2, DMR_BAD, "number of places" },
+		{ 511, 0xff, DMR_BAD, "number of places" },
 		{ 512 + 24, 81, DMR_BAD, "default" },
 		{ 512 + 36, 1, DMR_BAD, "reserved" },
 		{ 512 + 80, 1, DMR_BAD, "reserved" },
@@ -565,13 +573,15 @@ TEST(sb_impossible_bytes)
 		{ 512 + 296, 1, DMR_BAD, "step of the clock" },
 		{ 512 + 312, 1, DMR_BAD, "reserved" },
 		{ 1023, 1, DMR_BAD, "reserved" },
-		{ 1024 + 10, 1, DMR_BAD, "disk's name" },
-		{ 1024 + 68, 1, DMR_BAD, "reserved" },
-		{ 1024 + 200, 1, DMR_BAD, "reserved" },
-		{ 1024 + 255, 1, DMR_BAD, "reserved" },
-		{ 1024 + 72 + 100, 'x', DMR_BAD, "identity" },
-		{ 1024 + 512 + 24 + 30, 'x', DMR_BAD, "point's name" },
-		{ 1024 + 512 + 64, 1, DMR_BAD, "after the last list" },
+		{ 1040, 1, DMR_BAD, "reserved" },
+		{ 1279, 1, DMR_BAD, "reserved" },
+		{ DMR_SB_FIXED + 10, 1, DMR_BAD, "disk's name" },
+		{ DMR_SB_FIXED + 68, 1, DMR_BAD, "reserved" },
+		{ DMR_SB_FIXED + 200, 1, DMR_BAD, "reserved" },
+		{ DMR_SB_FIXED + 255, 1, DMR_BAD, "reserved" },
+		{ DMR_SB_FIXED + 72 + 100, 'x', DMR_BAD, "identity" },
+		{ DMR_SB_FIXED + 512 + 24 + 30, 'x', DMR_BAD, "point's name" },
+		{ DMR_SB_FIXED + 512 + 64, 1, DMR_BAD, "after the last list" },
 		{ 4095, 1, DMR_BAD, "after the last list" },
 	};
 	const char *why;
@@ -591,7 +601,8 @@ TEST(sb_impossible_bytes)
 	}
 	/* Text that has no end, in each place where there is text. */
 	for (i = 0; i < 4; i++) {
-		static const u32 at[] = { 80, 1024, 1024 + 72, 1024 + 512 + 24 };
+		static const u32 at[] = { 80, DMR_SB_FIXED, DMR_SB_FIXED + 72,
+					  DMR_SB_FIXED + 512 + 24 };
 		static const u32 size[] = { 64, 32, 128, 40 };
 
 		memcpy(buf, clean, DMR_SB_AREA);
@@ -605,6 +616,7 @@ TEST(sb_impossible_bytes)
 	buf[24] = 1;			/* compat */
 	buf[512] = 1;			/* keep_last */
 	buf[470] = 1;			/* active_host */
+	buf[1030] = 1;			/* active_boot */
 	unit_sb_crc(buf);
 	CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_OK, "%s", why);
 	/* What a compatible feature may have put there is newer, not damaged. */
@@ -646,6 +658,59 @@ TEST(sb_names)
 	strcpy(sb->name, "a");
 	strcpy(sb->disks[0].name, ".a");
 	CHECK(dmr_sb_validate(sb));
+}
+
+/* A fingerprint: where it lies, what of it is possible, and the largest. */
+TEST(sb_prints)
+{
+	u8 *buf = unit_alloc(DMR_SB_AREA), *at = buf + DMR_SB_FIXED + 512 + 64;
+	struct dmr_sb *sb = unit_sb(), *out = unit_alloc(sizeof(*out));
+	const char *why;
+	u32 i;
+
+	sb->nr_prints = 2;
+	sb->prints[0] = (struct dmr_print){ .block = 0x0102, .crc = 0x03040506, .written = 1 };
+	sb->prints[1] = (struct dmr_print){ .block = 7, .crc = 8, .disk = 1 };
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+	dmr_sb_encode(sb, buf);
+	CHECK(!memcmp(at, "\x02\x01\0\0\0\0\0\0" "\x06\x05\x04\x03" "\0\x01\0\0", 16));
+	CHECK(!memcmp(at + 16, "\x07\0\0\0\0\0\0\0" "\x08\0\0\0" "\x01\0\0\0", 16));
+	CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_OK, "%s", why);
+	CHECK(!memcmp(sb, out, sizeof(*sb)));
+	at[14] = 1;
+	unit_sb_crc(buf);
+	CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_BAD && strstr(why, "reserved"), "%s", why);
+
+	sb->flags |= DMR_SB_ACTIVE;
+	CHECK(dmr_sb_validate(sb));
+	sb->flags &= ~DMR_SB_ACTIVE;
+	sb->prints[1].disk = 2;
+	CHECK(dmr_sb_validate(sb));
+	sb->prints[1].disk = 0;			/* not in order */
+	CHECK(dmr_sb_validate(sb));
+	sb->prints[1].block = 0x0102;		/* twice */
+	CHECK(dmr_sb_validate(sb));
+	sb->prints[1].block++;
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+	sb->prints[1].written = 2;
+	CHECK(dmr_sb_validate(sb));
+	sb->prints[1].written = 0;
+	sb->prints[1].block = sb->disks[0].sectors / 8;		/* beyond, or half a block */
+	CHECK(dmr_sb_validate(sb));
+	sb->prints[1].block--;
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+
+	for (i = 0; i < DMR_MAX_PRINTS; i++)
+		sb->prints[i] = (struct dmr_print){ .block = i, .crc = i };
+	sb->nr_prints = DMR_MAX_PRINTS;
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+	dmr_sb_encode(sb, buf);
+	CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_OK, "%s", why);
+	CHECK(!memcmp(sb, out, sizeof(*sb)));
+	sb->nr_prints++;
+	CHECK(dmr_sb_validate(sb));
+	for (i = 1; i <= DMR_MAX_DISKS; i++)
+		CHECK(dmr_disk_prints(i) >= 4 && dmr_disk_prints(i) * i <= DMR_MAX_PRINTS, "%u", i);
 }
 
 TEST(sb_states)

@@ -43,6 +43,7 @@ static struct dmr_sb *example_sb(void)
 	sb->live.time = 1700000600000000000ULL;
 	sb->state_time = 1700000600000000000ULL;
 	fill(sb->active_host, 0x50);
+	fill(sb->active_boot, 0x70);
 	sb->active_time = 1700000000000000000ULL;
 	sb->next_point = 3;
 	sb->job_number = 12;

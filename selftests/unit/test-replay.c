@@ -165,7 +165,7 @@ TEST(super_whole_but_wrong)
 	/* Newer format: refuse, even where the other copy would do. */
 	set_up(&s);
 	b = (void *)(s.st->mem + DMR_SB_AREA);
-	b->version = cpu_to_le32(2);
+	b->version = cpu_to_le32(DMR_SB_VERSION + 1);
 	unit_sb_crc(b);
 	CHECK_EQ(super(&s, &seq, &state), -EPROTONOSUPPORT);
 	CHECK_EQ(s.dmg.where, SB_BLOCKS);

@@ -3,7 +3,8 @@
 #include "unit.h"
 
 #define SETTINGS_AT	512
-#define ADAPTERS_AT	(1024 + 2 * 256 + 64)	/* of unit_sb(), behind two disks and a point */
+/* Of unit_sb(), behind two disks and a point. */
+#define ADAPTERS_AT	(DMR_SB_FIXED + 2 * 256 + 64)
 
 /* What has never been set is zero on disk, and what is zero has never been set. */
 TEST(settings_default)
@@ -403,7 +404,7 @@ TEST(adapters_in_order)
 	rng_init(&r, 1);
 	unit_random_adapters(&r, sb, DMR_MAX_ADAPTERS);
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
-	CHECK_EQ(dmr_sb_length(sb), 12288);	/* 1024 + 512 + 64 + 16 * 512, rounded up */
+	CHECK_EQ(dmr_sb_length(sb), 12288);	/* 1280 + 512 + 64 + 16 * 512, rounded up */
 	for (i = 1; i < DMR_MAX_ADAPTERS; i++) {
 		struct dmr_adapter keep = sb->adapters[i];
 
@@ -453,9 +454,13 @@ TEST(adapters_largest_superblock)
 	sb->next_point = DMR_MAX_POINTS + 1;
 	sb->cur_epoch = 2 + 2 * DMR_MAX_POINTS;
 	sb->next_epoch = sb->last_epoch = sb->cur_epoch + 2;
+	for (i = 0; i < DMR_MAX_PRINTS; i++)
+		sb->prints[i] = (struct dmr_print){ .block = i % 4, .crc = i, .disk = i / 4 };
+	sb->nr_prints = DMR_MAX_PRINTS;
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
-	CHECK_EQ(dmr_sb_encode(sb, buf), 61440);
-	CHECK(!memcmp(buf + 1024 + 64 * 256 + 512 * 64 + 15 * 512, sb->adapters[15].mac, 6));
+	CHECK_EQ(dmr_sb_encode(sb, buf), 65536);
+	CHECK(!memcmp(buf + DMR_SB_FIXED + 64 * 256 + 512 * 64 + 15 * 512,
+		      sb->adapters[15].mac, 6));
 	CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_OK, "%s", why);
 	CHECK(!memcmp(sb, out, sizeof(*sb)));
 }

@@ -249,6 +249,25 @@ void unit_random_adapters(struct rng *r, struct dmr_sb *sb, u32 nr)
 	}
 }
 
+static void random_prints(struct rng *r, struct dmr_sb *sb)
+{
+	u32 most = dmr_disk_prints(sb->nr_disks), i, n;
+
+	for (i = 0; i < sb->nr_disks; i++) {
+		u64 blocks = sb->disks[i].sectors / 8, block = 0;
+
+		for (n = 0; n < most && block < blocks; n++) {
+			block += rng_below(r, blocks / most + 1);
+			if (block >= blocks)
+				break;
+			sb->prints[sb->nr_prints++] = (struct dmr_print){
+				.block = block++, .crc = rng_u64(r), .disk = i,
+				.written = rng_below(r, 2),
+			};
+		}
+	}
+}
+
 struct dmr_sb *unit_random_sb(struct rng *r)
 {
 	struct dmr_sb *sb = unit_sb();
@@ -267,6 +286,7 @@ struct dmr_sb *unit_random_sb(struct rng *r)
 		unit_random_adapters(r, sb, rng_chance(r, 20) ? DMR_MAX_ADAPTERS :
 				     rng_range(r, 1, 3));
 	rng_bytes(r, sb->active_host, 16);
+	rng_bytes(r, sb->active_boot, 16);
 	sb->flags = rng_below(r, 4);
 	sb->state_number = rng_below(r, 1ULL << 40);
 	sb->job_number = rng_below(r, 1ULL << 40);
@@ -361,6 +381,8 @@ struct dmr_sb *unit_random_sb(struct rng *r)
 		if (!(sb->flags & DMR_SB_STAY) && rng_chance(r, 50))
 			sb->state = DM_REPLICA_STATE_DISABLED;
 	}
+	if (!(sb->flags & DMR_SB_ACTIVE) && rng_chance(r, 50))
+		random_prints(r, sb);
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
 	return sb;
 }

@@ -24,8 +24,11 @@ struct attach {
 	struct dmreplica_blockdev homes[DMR_MAX_DISKS];
 	dev_t replicas[DMR_MAX_DISKS];
 	bool has_host;
+	bool has_boot;
 	u8 host[16];
+	u8 boot[16];
 	bool take_over;
+	u64 seq;			/* of the superblock in force */
 	char made[DMR_MAX_DISKS * KINDS][128];
 	unsigned int nr_made;
 };
@@ -133,8 +136,22 @@ static int check_store(struct attach *a)
 			  "system %s is removed and its homes are plain disks", a->sb->name);
 		return dmrl_hint(ctx, "replicactl remove %s does the rest", a->sb->name);
 	}
+	code = dmrl_foreign_check(ctx, a->store);
+	if (code)
+		return code;
 	/* everything the module will read is read and checked here first */
 	return dmreplica_store_replay(ctx, a->store, NULL, NULL, NULL);
+}
+
+/* The module attaches with one copy and writes the other again. */
+static void warn_missing_copy(struct attach *a)
+{
+	unsigned int i;
+
+	for (i = 0; i < DMR_SB_COPIES; i++)
+		if (a->store->copy[i].verdict == DMR_NOT_OURS)
+			dmrl_warn(a->ctx, "superblock %c of store %s is gone: %s; it is written again",
+				  'A' + i, a->store->bdev.path, a->store->copy[i].reason);
 }
 
 static int check_host(struct attach *a)
@@ -144,6 +161,10 @@ static int check_host(struct attach *a)
 	unsigned int i;
 
 	a->has_host = dmrl_host_id(a->host);
+	a->has_boot = dmrl_boot_id(a->boot);
+	if (dmrl_boot_other(a->sb))
+		dmrl_warn(a->ctx, "system %s was not detached: another boot of this host has it attached, says its store. If this host has not been cut off since, another one has the same machine id (a cloned template?): detach it there",
+			  a->conf.name);
 	if (!a->has_host)
 		dmrl_warn(a->ctx, "this machine has no /etc/machine-id: the store will not name it");
 	if (!(a->sb->flags & DMR_SB_ACTIVE) || !memcmp(a->sb->active_host, nobody, 16))
@@ -277,11 +298,11 @@ static void remove_made(struct attach *a)
 static int make_device(struct attach *a, unsigned int number, enum kind kind, u32 *cookie)
 {
 	const struct dmr_disk_info *disk = &a->sb->disks[number];
-	char name[128], uuid[132], params[256], hex[40] = "";
+	char name[128], uuid[132], params[256], hex[80] = "";
 	struct dmreplica *ctx = a->ctx;
 	dev_t home = a->homes[number].dev, store = a->store->bdev.dev;
 	dev_t replica = a->replicas[number], made = 0;
-	unsigned int i, n, args = 0;
+	unsigned int i, n = 0, args = 0;
 	u64 since;
 	int err;
 
@@ -295,6 +316,12 @@ static int make_device(struct attach *a, unsigned int number, enum kind kind, u3
 			n = sprintf(hex, " host ");
 			for (i = 0; i < 16; i++)
 				n += sprintf(hex + n, "%02x", a->host[i]);
+		}
+		if (a->has_boot) {
+			args += 2;
+			n += sprintf(hex + n, " boot ");
+			for (i = 0; i < 16; i++)
+				n += sprintf(hex + n, "%02x", a->boot[i]);
 		}
 		args += a->take_over;
 		snprintf(params, sizeof(params), "%u:%u %u %u:%u %u%s%s", major(store),
@@ -379,6 +406,28 @@ static int make_devices(struct attach *a)
 	return code;
 }
 
+/* Is it the newest store, and are the homes as they were left? */
+static int check_content(struct attach *a, unsigned int flags)
+{
+	struct dmreplica *ctx = a->ctx;
+	enum dmreplica_home verdict;
+	unsigned int i;
+	int code = 0;
+
+	if (!(flags & DMREPLICA_ATTACH_ACCEPT_OLDER))
+		code = dmrl_seen_check(ctx, a->store->bdev.path, a->sb);
+	for (i = 0; !code && i < a->sb->nr_disks; i++) {
+		code = dmrl_fingerprint_check(ctx, a->sb, i, &a->homes[i], &verdict);
+		ctx->homes[i] = verdict;
+		if (code && verdict == DMREPLICA_HOME_DIFFERS &&
+		    flags & DMREPLICA_ATTACH_ACCEPT_HOMES) {
+			dmrl_clear(ctx);
+			code = 0;
+		}
+	}
+	return code;
+}
+
 static int do_attach(struct attach *a, unsigned int flags)
 {
 	unsigned int i;
@@ -399,18 +448,36 @@ static int do_attach(struct attach *a, unsigned int flags)
 		code = check_writers(a);
 	if (!code)
 		code = check_device_names(a);
+	if (!code)
+		code = check_content(a, flags);
 	if (code)
 		return code;
 	/* What a partition's page cache holds would be written over what the module writes. */
 	dmrl_relatives_flush(a->store->bdev.dev);
 	for (i = 0; i < a->sb->nr_disks; i++)
 		dmrl_relatives_flush(a->homes[i].dev);
+	warn_missing_copy(a);
+	a->seq = a->sb->seq;
+	if (flags & DMREPLICA_ATTACH_ACCEPT_HOMES) {
+		code = dmrl_record_homes(a->ctx, a->store, a->homes, &a->seq);
+		if (code)
+			return code;
+	}
 	/* our own claim on the store goes before the module takes it */
 	close(a->store->fd);
 	a->store->fd = -1;
 	dmrl_progress(a->ctx, "the kernel reads the log", 0,
 		      dmr_ring_blocks(a->sb) * DMR_BLOCK_SIZE);
-	return make_devices(a);
+	code = make_devices(a);
+	/* the module has written a superblock by now, see dmr_system_start() */
+	if (!code)
+		dmrl_seen_record(a->ctx, a->sb, a->seq + 1);
+	return code;
+}
+
+enum dmreplica_home dmreplica_attach_home(const struct dmreplica *ctx, unsigned int disk)
+{
+	return disk < DMREPLICA_MAX_DISKS ? ctx->homes[disk] : DMREPLICA_HOME_NOT_VERIFIED;
 }
 
 int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags)
@@ -423,6 +490,7 @@ int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags
 		return dmrl_no_memory(ctx);
 	a->ctx = ctx;
 	a->take_over = flags & DMREPLICA_ATTACH_TAKE_OVER;
+	memset(ctx->homes, DMREPLICA_HOME_NOT_VERIFIED, sizeof(ctx->homes));
 	code = dmreplica_conf_find(ctx, name, &a->conf);
 	/* R12: one attach at a time, so that devices left by a killed one can be recognized. */
 	if (!code)
@@ -558,6 +626,24 @@ static void flush_relatives(const struct dmrl_list *below)
 		dmrl_relatives_flush(devs[i]);
 }
 
+/*
+ * Remember how far the store is now; an outcome of its own does not count.  Only a clean
+ * detach is sure to be durable: what an unclean one left may be in a cache that is lost.
+ */
+static void record_seen(struct dmreplica *ctx, const struct dmreplica_system *sys)
+{
+	struct dmreplica_store *store;
+	const struct dmr_sb *sb;
+
+	if (!dmreplica_store_open(ctx, sys->store, &store)) {
+		if (!dmreplica_store_super(ctx, store, &sb) &&
+		    !memcmp(sb->system_uuid, sys->uuid, 16) && !(sb->flags & DMR_SB_ACTIVE))
+			dmrl_seen_record(ctx, sb, sb->seq);
+		dmreplica_store_close(store);
+	}
+	dmrl_clear(ctx);
+}
+
 static int do_detach(struct dmreplica *ctx, const struct dmreplica_system *sys)
 {
 	struct dmrl_dm_device *list;
@@ -586,6 +672,8 @@ static int do_detach(struct dmreplica *ctx, const struct dmreplica_system *sys)
 		flush_relatives(&below);
 	free(below.items);
 	free(list);
+	if (!code)
+		record_seen(ctx, sys);
 	return code;
 }
 

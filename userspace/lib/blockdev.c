@@ -83,17 +83,6 @@ static bool partuuid_of(dev_t dev, char *out, size_t size)
 	return uuid != NULL;
 }
 
-/* Identities longer than the format has room for keep their end, which tells more. */
-static void set_identity(struct dmreplica_blockdev *bdev, u32 type, const char *text)
-{
-	size_t len = strlen(text);
-
-	if (len >= sizeof(bdev->identity))
-		text += len - (sizeof(bdev->identity) - 1);
-	bdev->identity_type = type;
-	snprintf(bdev->identity, sizeof(bdev->identity), "%s", text);
-}
-
 static void find_identity(struct dmreplica_blockdev *bdev)
 {
 	static const char *const wwids[] = { "wwid", "device/wwid" };
@@ -102,24 +91,24 @@ static void find_identity(struct dmreplica_blockdev *bdev)
 	unsigned int i;
 
 	if (bdev->file) {
-		set_identity(bdev, DMR_IDENTITY_PATH, bdev->path);
+		dmrl_identity_set(bdev, DMR_IDENTITY_PATH, bdev->path);
 		return;
 	}
 	if (!dmrl_sysfs_read_dev(bdev->dev, "dm/uuid", buf, sizeof(buf))) {
-		set_identity(bdev, DMR_IDENTITY_DM_UUID, buf);
+		dmrl_identity_set(bdev, DMR_IDENTITY_DM_UUID, buf);
 		return;
 	}
 	if (is_partition(bdev->dev)) {
 		if (partuuid_of(bdev->dev, buf, sizeof(buf))) {
-			set_identity(bdev, DMR_IDENTITY_PARTUUID, buf);
+			dmrl_identity_set(bdev, DMR_IDENTITY_PARTUUID, buf);
 			return;
 		}
-		set_identity(bdev, DMR_IDENTITY_PATH, bdev->path);
+		dmrl_identity_set(bdev, DMR_IDENTITY_PATH, bdev->path);
 		return;
 	}
 	for (i = 0; i < 2; i++) {
 		if (!dmrl_sysfs_read_dev(bdev->dev, wwids[i], buf, sizeof(buf))) {
-			set_identity(bdev, DMR_IDENTITY_WWID, buf);
+			dmrl_identity_set(bdev, DMR_IDENTITY_WWID, buf);
 			return;
 		}
 	}
@@ -127,27 +116,19 @@ static void find_identity(struct dmreplica_blockdev *bdev)
 		if (!dmrl_sysfs_read_dev(bdev->dev, "loop/offset", offset, sizeof(offset)) &&
 		    strcmp(offset, "0")) {
 			snprintf(full, sizeof(full), "%s@%s", buf, offset);
-			set_identity(bdev, DMR_IDENTITY_LOOP_FILE, full);
+			dmrl_identity_set(bdev, DMR_IDENTITY_LOOP_FILE, full);
 		} else {
-			set_identity(bdev, DMR_IDENTITY_LOOP_FILE, buf);
+			dmrl_identity_set(bdev, DMR_IDENTITY_LOOP_FILE, buf);
 		}
 		return;
 	}
 	for (i = 0; i < 2; i++) {
 		if (!dmrl_sysfs_read_dev(bdev->dev, serials[i], buf, sizeof(buf))) {
-			set_identity(bdev, DMR_IDENTITY_SERIAL, buf);
+			dmrl_identity_set(bdev, DMR_IDENTITY_SERIAL, buf);
 			return;
 		}
 	}
-	set_identity(bdev, DMR_IDENTITY_PATH, bdev->path);
-}
-
-bool dmrl_same_identity(const struct dmreplica_blockdev *bdev, u32 type, const char *identity)
-{
-	/* A path is no identity: the device under it may be any. */
-	if (type == DMR_IDENTITY_NONE || type == DMR_IDENTITY_PATH)
-		return true;
-	return type == bdev->identity_type && !strcmp(identity, bdev->identity);
+	dmrl_identity_set(bdev, DMR_IDENTITY_PATH, bdev->path);
 }
 
 /* Links are kept: /dev/disk/by-id outlives the name that it points to today. */

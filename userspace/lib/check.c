@@ -499,6 +499,10 @@ static void check_copies(struct check *c, const struct dmreplica_store *store)
 		else if (copy->readable && copy->verdict == DMR_TORN)
 			finding(c, DMREPLICA_DOUBT, block, 0, "superblock %c is torn: %s", 'A' + i,
 				copy->reason);
+		else if (copy->readable && copy->verdict == DMR_NOT_OURS &&
+			 store->copy[!i].valid)
+			finding(c, DMREPLICA_DOUBT, block, 0, "superblock %c is gone: %s", 'A' + i,
+				copy->reason);
 		else
 			finding(c, DMREPLICA_DAMAGE, block, 0, "superblock %c: %s", 'A' + i,
 				copy->reason);
@@ -507,6 +511,74 @@ static void check_copies(struct check *c, const struct dmreplica_store *store)
 	    !dmr_sb_same_identity(store->sb[0], store->sb[1]))
 		finding(c, DMREPLICA_DAMAGE, ~0ULL, 0,
 			"superblocks A and B describe different stores");
+}
+
+/* What attach refuses is damage here, too. */
+static int refusal(struct check *c, struct dmreplica *ctx, int code)
+{
+	if (code)
+		finding(c, DMREPLICA_DAMAGE, ~0ULL, 0, "%.239s", ctx->message);
+	return code;
+}
+
+static int check_home(struct check *c, struct dmreplica *ctx, unsigned int number,
+		      const char *path)
+{
+	const struct dmr_disk_info *disk = &c->sb->disks[number];
+	struct dmreplica_blockdev home;
+	enum dmreplica_home verdict;
+	int code;
+
+	if (dmreplica_blockdev_probe(ctx, path, &home)) {
+		dmrl_clear(ctx);
+		return 0;
+	}
+	if (!dmrl_same_identity(&home, disk->identity_type, disk->identity))
+		finding(c, DMREPLICA_DOUBT, ~0ULL, 0, "home %.80s of disk %s is another device",
+			home.path, disk->name);
+	code = refusal(c, ctx, dmrl_fingerprint_check(ctx, c->sb, number, &home, &verdict));
+	if (!code)
+		finding(c, DMREPLICA_NOTE, ~0ULL, 0, "home %.80s of disk %s is %s", home.path,
+			disk->name, verdict == DMREPLICA_HOME_VERIFIED ?
+			"as it was left at the last detach" : "not verified");
+	return code;
+}
+
+/* The homes that the system's file names, if it has one. */
+static int check_homes(struct check *c, struct dmreplica *ctx)
+{
+	struct dmreplica_conf *conf = malloc(sizeof(*conf));
+	unsigned int i, j;
+	int code = 0;
+
+	if (!conf)
+		return dmrl_no_memory(ctx);
+	if (!dmrl_conf_of(ctx, c->sb->name, c->sb->system_uuid, conf))
+		for (i = 0; !code && i < c->sb->nr_disks; i++)
+			for (j = 0; !code && j < conf->nr_disks; j++)
+				if (!strcmp(conf->disks[j].name, c->sb->disks[i].name))
+					code = check_home(c, ctx, i, conf->disks[j].path);
+	if (!code)
+		dmrl_clear(ctx);
+	free(conf);
+	return code;
+}
+
+static int check_identity(struct check *c, struct dmreplica *ctx,
+			  const struct dmreplica_store *store)
+{
+	int code;
+
+	if (dmrl_boot_other(c->sb))
+		finding(c, DMREPLICA_DOUBT, ~0ULL, 0,
+			"it was not detached: another boot of this host has it attached, or another host with the same machine id");
+	code = refusal(c, ctx, dmrl_foreign_check(ctx, store));
+	if (!code)
+		code = refusal(c, ctx, dmrl_seen_check(ctx, store->bdev.path, c->sb));
+	/* While a host has it, homes change and there is no fingerprint. */
+	if (!code && !(c->sb->flags & DMR_SB_ACTIVE))
+		code = check_homes(c, ctx);
+	return code;
 }
 
 int dmreplica_store_check(struct dmreplica *ctx, struct dmreplica_store *store,
@@ -549,6 +621,8 @@ int dmreplica_store_check(struct dmreplica *ctx, struct dmreplica_store *store,
 		code = dmrl_fail(ctx, DM_REPLICA_CODE_FAILED, "store %s is damaged: %u findings",
 				 store->bdev.path, report->damage);
 		dmrl_hint(ctx, "do not attach it; copy the device before any attempt to save it");
+	} else {
+		code = check_identity(&c, ctx, store);
 	}
 out:
 	report->epochs = c.epochs.items;

@@ -9,6 +9,7 @@
 
 #define DEFAULT_CONF_DIR	"/etc/dm-replica/systems.d"
 #define DEFAULT_RUN_DIR		"/run/dm-replica"
+#define DEFAULT_STATE_DIR	"/var/lib/dm-replica"
 
 struct dmreplica *dmreplica_new(void)
 {
@@ -19,7 +20,9 @@ struct dmreplica *dmreplica_new(void)
 	if (!ctx)
 		return NULL;
 	snprintf(ctx->conf_dir, sizeof(ctx->conf_dir), "%s", dir && *dir ? dir : DEFAULT_CONF_DIR);
-	/* Files of another place have locks of their own. */
+	/* Files of another place have locks and a memory of their own. */
+	snprintf(ctx->state_dir, sizeof(ctx->state_dir), dir && *dir ? "%s/.state" : "%s",
+		 dir && *dir ? dir : DEFAULT_STATE_DIR);
 	snprintf(ctx->run_dir, sizeof(ctx->run_dir), dir && *dir ? "%s/.run" : "%s",
 		 dir && *dir ? dir : DEFAULT_RUN_DIR);
 	ctx->test_files = files && !strcmp(files, "1");

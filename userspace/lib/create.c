@@ -452,6 +452,16 @@ static void wipe_signatures(struct maker *m)
 	blkid_free_probe(pr);
 }
 
+static void warn_no_identity(struct maker *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->in->nr_disks; i++)
+		if (m->homes[i].identity_type == DMR_IDENTITY_PATH)
+			dmrl_warn(m->ctx, "home %s of disk %s has no identity of its own (serial number, WWID, PARTUUID): it is known by its path, and after a clean detach by some of its content",
+				  m->homes[i].path, m->in->disks[i].name);
+}
+
 /* Superblocks come last: until then the device is nothing at all. */
 static int write_store(struct maker *m)
 {
@@ -555,6 +565,8 @@ static int make(struct maker *m)
 		code = dmrl_fail_errno(m->ctx, errno, "cannot write to %s", m->ctx->conf_dir);
 	if (!code)
 		code = write_store_and_conf(m);
+	if (!code)
+		warn_no_identity(m);
 	return code;
 }
 

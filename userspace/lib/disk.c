@@ -88,7 +88,7 @@ static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	struct dmreplica_store *store;
 	struct dmreplica_disk *disk;
 	const struct dmr_sb *sb;
-	unsigned int i;
+	unsigned int i, j;
 	int code;
 
 	code = dmreplica_store_open(ctx, sys->store, &store);
@@ -106,6 +106,8 @@ static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		disk->number = i;
 		snprintf(disk->name, sizeof(disk->name), "%s", sb->disks[i].name);
 		disk->bytes = sb->disks[i].sectors * 512;
+		for (j = 0; j < sb->nr_prints; j++)
+			disk->fingerprint |= sb->prints[j].disk == i;
 	}
 	dmreplica_store_close(store);
 	return code;

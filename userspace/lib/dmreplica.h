@@ -277,6 +277,23 @@ int dmreplica_create(struct dmreplica *ctx, struct dmreplica_create *create);
 
 #define DMREPLICA_ATTACH_TAKE_OVER	(1u << 0)	/* although another host has it active */
 #define DMREPLICA_ATTACH_ACCEPT_HOMES	(1u << 1)	/* although homes are other devices */
+#define DMREPLICA_ATTACH_ACCEPT_OLDER	(1u << 2)	/* although the store is an older copy */
+
+/* Is the content of a home the one that was left at the last detach? */
+enum dmreplica_home {
+	DMREPLICA_HOME_NOT_VERIFIED,	/* not known: there was no clean detach */
+	DMREPLICA_HOME_VERIFIED,
+	DMREPLICA_HOME_DIFFERS,		/* it is not, and was accepted */
+};
+
+/**
+ * dmreplica_attach_home() - what the last dmreplica_attach() found of a home
+ * @ctx: the context.
+ * @disk: number of the disk.
+ *
+ * Return: the verdict.
+ */
+enum dmreplica_home dmreplica_attach_home(const struct dmreplica *ctx, unsigned int disk);
 
 /**
  * dmreplica_attach() - make the devices of a system
@@ -436,6 +453,7 @@ struct dmreplica_disk {
 	uint64_t live_bytes;
 	uint64_t test_bytes;
 	uint64_t errors;
+	bool fingerprint;		/* not attached: its home can be compared */
 	char home[256];			/* path, also when not attached */
 };
 
@@ -946,7 +964,7 @@ struct dmreplica_report {
  * @report: filled in; free it with dmreplica_report_free() in any case.
  *
  * Return: 0 if the check could be made and found no damage, 32768 if it found
- * some, 32770 for a newer format, 32771 if something could not be read, 32773
+ * some, 32770 for another format, 32771 if something could not be read, 32773
  * if it is no store at all.
  */
 int dmreplica_store_check(struct dmreplica *ctx, struct dmreplica_store *store,

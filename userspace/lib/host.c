@@ -45,6 +45,44 @@ bool dmrl_host_id(u8 id[16])
 	return false;
 }
 
+/**
+ * dmrl_boot_id() - this boot of the host
+ * @id: set.
+ *
+ * DM_REPLICA_BOOT_ID, 32 hexadecimal digits, stands in for it in tests.
+ *
+ * Return: false if it is not known.
+ */
+bool dmrl_boot_id(u8 id[16])
+{
+	const char *env = getenv("DM_REPLICA_BOOT_ID");
+	char buf[64];
+
+	if (env)
+		return parse_id(env, id);
+	return !dmrl_sysfs_read("/proc/sys/kernel/random/boot_id", buf, sizeof(buf)) &&
+	       !uuid_parse(buf, id) && !uuid_is_null(id);
+}
+
+/**
+ * dmrl_boot_other() - is a store recorded as active by this host, but by another boot?
+ * @sb: superblock in force.
+ *
+ * It looks like this after the host has crashed, and also if another host has the same
+ * machine id, as clones of a template do, and has the store attached now.
+ *
+ * Return: true if so; false also if a boot is not known.
+ */
+bool dmrl_boot_other(const struct dmr_sb *sb)
+{
+	static const u8 none[16];
+	u8 host[16], boot[16];
+
+	return sb->flags & DMR_SB_ACTIVE && memcmp(sb->active_boot, none, 16) &&
+	       dmrl_host_id(host) && !memcmp(sb->active_host, host, 16) && dmrl_boot_id(boot) &&
+	       memcmp(sb->active_boot, boot, 16);
+}
+
 u64 dmrl_now(void)
 {
 	struct timespec ts;

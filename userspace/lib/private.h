@@ -30,6 +30,8 @@ struct dmreplica {
 	char hint[1024];
 	char conf_dir[400];
 	char run_dir[408];
+	char state_dir[408];
+	uint8_t homes[DMREPLICA_MAX_DISKS];	/* enum dmreplica_home of the last attach */
 	struct dmrl_list taken;		/* what files name, once it has been looked at: taken.c */
 	void (*warn)(void *arg, const char *text);
 	void *warn_arg;
@@ -109,7 +111,9 @@ int dmrl_conf_of(struct dmreplica *ctx, const char *name, const u8 *uuid,
 int dmrl_sysfs_read(const char *path, char *buf, size_t size);
 int dmrl_sysfs_read_dev(dev_t dev, const char *attr, char *buf, size_t size);
 bool dmrl_is_device(const char *path, u32 maj, u32 min);
-/* Does @bdev carry the identity that a store names? */
+
+/* identity.c */
+void dmrl_identity_set(struct dmreplica_blockdev *bdev, u32 type, const char *text);
 bool dmrl_same_identity(const struct dmreplica_blockdev *bdev, u32 type, const char *identity);
 
 /* answering.c */
@@ -120,6 +124,15 @@ int dmrl_relatives(struct dmreplica *ctx, const dev_t *devs, unsigned int nr, de
 		   unsigned int *nr_all);
 int dmrl_relatives_below(struct dmrl_list *list, dev_t dev);
 void dmrl_relatives_flush(dev_t dev);
+
+/* fingerprint.c */
+int dmrl_fingerprint_check(struct dmreplica *ctx, const struct dmr_sb *sb, unsigned int number,
+			   const struct dmreplica_blockdev *home, enum dmreplica_home *verdict);
+
+/* seen.c */
+int dmrl_seen_check(struct dmreplica *ctx, const char *path, const struct dmr_sb *sb);
+void dmrl_seen_record(struct dmreplica *ctx, const struct dmr_sb *sb, u64 seq);
+void dmrl_seen_forget(const struct dmreplica *ctx, const u8 *uuid);
 
 /*
  * holder.c: append to the message what holds these, their partitions, or the disks that
@@ -167,8 +180,17 @@ int dmrl_replay_refusal(struct dmreplica *ctx, const char *path, int err,
 			const struct dmr_damage *dmg);
 u32 dmrl_shown_state(const struct dmr_sb *sb);
 
+/* record.c */
+int dmrl_record_homes(struct dmreplica *ctx, struct dmreplica_store *store,
+		      const struct dmreplica_blockdev *homes, u64 *seq);
+
+/* foreign.c */
+int dmrl_foreign_check(struct dmreplica *ctx, const struct dmreplica_store *store);
+
 /* host.c */
 bool dmrl_host_id(u8 id[16]);
+bool dmrl_boot_id(u8 id[16]);
+bool dmrl_boot_other(const struct dmr_sb *sb);
 u64 dmrl_now(void);
 
 /* module.c */

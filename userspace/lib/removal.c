@@ -188,5 +188,7 @@ int dmreplica_removal_finish(struct dmreplica *ctx, const struct dmreplica_syste
 	code = wipe(ctx, sys);
 	if (!code)
 		code = forget_file(ctx, sys);
+	if (!code)
+		dmrl_seen_forget(ctx, sys->uuid);
 	return code;
 }

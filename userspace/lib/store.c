@@ -182,8 +182,8 @@ int dmrl_replay_refusal(struct dmreplica *ctx, const char *path, int err,
 		return ctx->code;
 	case -EPROTONOSUPPORT:
 		dmrl_fail(ctx, DM_REPLICA_CODE_NOT_SUPPORTED,
-			  "store %s is of a newer format: %s", path, reason);
-		dmrl_hint(ctx, "use the version of dm-replica that wrote it, or a newer one");
+			  "store %s is of another format: %s", path, reason);
+		dmrl_hint(ctx, "use the version of dm-replica that wrote it");
 		return ctx->code;
 	case -EIO:
 		dmrl_fail(ctx, DM_REPLICA_CODE_UNKNOWN, "store %s cannot be read: %s", path,

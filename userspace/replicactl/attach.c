@@ -43,6 +43,11 @@ static int attach_one(struct dmreplica *ctx, char *name, unsigned int flags)
 
 static void print_attached(struct dmreplica *ctx, const char *name)
 {
+	static const char *const homes[] = {
+		[DMREPLICA_HOME_NOT_VERIFIED] = "not verified",
+		[DMREPLICA_HOME_VERIFIED] = "verified",
+		[DMREPLICA_HOME_DIFFERS] = "differs, accepted",
+	};
 	struct dmreplica_system sys;
 	struct dmreplica_disk *disks;
 	size_t nr, i;
@@ -55,10 +60,11 @@ static void print_attached(struct dmreplica *ctx, const char *name)
 	if (dmreplica_disk_list(ctx, &sys, &disks, &nr))
 		return;
 	for (i = 0; i < nr; i++)
-		printf("  %s  replica %s  failover %s  test %s\n", disks[i].name,
+		printf("  %s  replica %s  failover %s  test %s  home %s\n", disks[i].name,
 		       text_device(disks[i].replica_major, disks[i].replica_minor),
 		       text_device(disks[i].live_major, disks[i].live_minor),
-		       text_device(disks[i].test_major, disks[i].test_minor));
+		       text_device(disks[i].test_major, disks[i].test_minor),
+		       homes[dmreplica_attach_home(ctx, disks[i].number)]);
 	dmreplica_list_free(disks);
 }
 
@@ -92,6 +98,7 @@ int cmd_attach(struct dmreplica *ctx, int argc, char **argv)
 		{ "all", no_argument, NULL, 'a' },
 		{ "take-over", no_argument, NULL, 't' },
 		{ "accept-homes", no_argument, NULL, 'x' },
+		{ "accept-older", no_argument, NULL, 'o' },
 		{ NULL, 0, NULL, 0 }
 	};
 	unsigned int flags = 0;
@@ -108,6 +115,9 @@ int cmd_attach(struct dmreplica *ctx, int argc, char **argv)
 			break;
 		case 'x':
 			flags |= DMREPLICA_ATTACH_ACCEPT_HOMES;
+			break;
+		case 'o':
+			flags |= DMREPLICA_ATTACH_ACCEPT_OLDER;
 			break;
 		default:
 			return status;

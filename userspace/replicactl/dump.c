@@ -147,6 +147,7 @@ static void print_super(const struct dmr_sb *sb)
 	       sb->flags & DMR_SB_REMOVING ? " removing" : "",
 	       sb->flags & DMR_SB_STAY ? " stay" : "");
 	print_hex("active host", sb->active_host, sizeof(sb->active_host));
+	print_hex("active boot", sb->active_boot, sizeof(sb->active_boot));
 	printf("  %-18s %s\n", "active since", text_time(sb->active_time));
 	printf("  %-18s current %u, next %u, last opened %u\n", "epochs", sb->cur_epoch,
 	       sb->next_epoch, sb->last_epoch);
@@ -170,6 +171,10 @@ static void print_super(const struct dmr_sb *sb)
 		       dmreplica_point_kind_name(sb->points[i].kind), sb->points[i].name);
 	for (i = 0; i < sb->nr_adapters; i++)
 		print_adapter(&sb->adapters[i]);
+	for (i = 0; i < sb->nr_prints; i++)
+		printf("  fingerprint        disk %u block %llu, CRC %#010x%s\n", sb->prints[i].disk,
+		       LL(sb->prints[i].block), sb->prints[i].crc,
+		       sb->prints[i].written ? ", written" : "");
 }
 
 static struct json_object *json_overlay(const struct dmr_overlay *o)
@@ -279,6 +284,7 @@ static struct json_object *json_super(const struct dmr_sb *sb)
 	json_add_bool(obj, "removing", sb->flags & DMR_SB_REMOVING);
 	json_add_bool(obj, "stay", sb->flags & DMR_SB_STAY);
 	json_add_uuid(obj, "active_host", sb->active_host);
+	json_add_uuid(obj, "active_boot", sb->active_boot);
 	json_add_u64(obj, "active_time", sb->active_time);
 	json_add_u64(obj, "cur_epoch", sb->cur_epoch);
 	json_add_u64(obj, "next_epoch", sb->next_epoch);
@@ -328,6 +334,16 @@ static struct json_object *json_super(const struct dmr_sb *sb)
 	for (i = 0; i < sb->nr_adapters; i++)
 		json_object_array_add(array, json_adapter(&sb->adapters[i]));
 	json_object_object_add(obj, "adapters", array);
+	array = json_object_new_array();
+	for (i = 0; i < sb->nr_prints; i++) {
+		one = json_object_new_object();
+		json_add_u64(one, "disk", sb->prints[i].disk);
+		json_add_u64(one, "block", sb->prints[i].block);
+		json_add_u64(one, "crc", sb->prints[i].crc);
+		json_add_bool(one, "written", sb->prints[i].written);
+		json_object_array_add(array, one);
+	}
+	json_object_object_add(obj, "fingerprint", array);
 	return obj;
 }
 

@@ -228,6 +228,22 @@ result $? "nothing was written by any of them"
 [ ! -e "$dir/conf/w.conf" ]
 result $? "no file either"
 
+# names that the format cannot hold as they are: bytes that are no UTF-8, and too many
+odd=$dir/h$(printf '\377')
+long=$dir/$(printf 'x%.0s' {1..200})
+image "h$(printf '\377')" 64M
+image "${long##*/}" 64M
+image s3 64M
+expect 0 'home .* of disk a has no identity of its own' "a home whose name is no UTF-8" \
+	create odd --store "$dir/s3" --disk a="$odd"
+expect 0 'path ".*/h\\xff"' "its identity" dump "$dir/s3"
+expect 0 '^good' "it can be checked" check "$dir/s3"
+rm "$dir/conf/odd.conf"
+expect 0 'system long made' "a home with a long name" create long --force --store "$dir/s3" --disk a="$long"
+expect 0 'path "[0-9a-f]{16}:x+"' "its identity" dump "$dir/s3"
+rm "$dir/conf/long.conf"
+rmdir "$dir/conf/.run" 2>/dev/null
+
 # what one that was killed has left, longer than what follows
 mkdir -p "$dir/conf"
 printf 'disk.old=/dev/null\n%.0s' {1..100} >"$dir/conf/.web-1.conf.new"

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The fingerprint of a home: checksums of some of its blocks, kept in the superblock
+ * from a clean detach to the next attach.  A home that was swapped, restored or edited
+ * meanwhile differs there, and replicactl attach refuses it.
+ *
+ * Half of the places are those written home last, which a copy of an earlier time
+ * lacks; the other half is drawn at random, which tells any other device.  Only the
+ * module knows the first half: the vacuum writes home, and so do writes that go
+ * straight home.  The places (not the checksums) of the last fingerprint are used
+ * again where fewer have been written since.
+ *
+ * All reads of a disk are issued at once, as far as its device takes them without
+ * waiting, and have one second.  A disk whose reads take longer, or fail, gets no
+ * fingerprint, and its detach goes on: reads that are still on their way then own their
+ * memory and a reference to the module.
+ */
+#include <linux/random.h>
+#include <linux/sort.h>
+
+#include "dmr.h"
+
+#define DMR_PRINT_TIMEOUT	HZ
+
+struct dmr_print_read {
+	struct bio_vec vec;
+	struct page *page;
+	struct dmr_print_reads *all;
+	blk_status_t status;	/* AGAIN: to be issued */
+	struct bio bio;		/* last: ends in a flexible array */
+};
+
+struct dmr_print_reads {
+	struct kref ref;	/* one for each read and one for the taker */
+	atomic_t left;
+	struct completion done;
+	u32 nr;
+	struct dmr_print_read *read[DMR_DISK_PRINTS];
+};
+
+/**
+ * dmr_fingerprint_init() - begin to note what is written home
+ * @disk: the disk; its number is set.
+ * @sb: superblock in force, with the fingerprint of the last detach.
+ *
+ * Context: may sleep; op_mutex is held.
+ * Return: 0 or -ENOMEM; dmr_fingerprint_exit() is allowed in both cases.
+ */
+int dmr_fingerprint_init(struct dmr_disk *disk, const struct dmr_sb *sb)
+{
+	struct dmr_fingerprint *fp = &disk->fingerprint;
+	u32 i;
+
+	fp->recent = alloc_percpu(struct dmr_recent);
+	if (!fp->recent)
+		return -ENOMEM;
+	for (i = 0; i < sb->nr_prints && fp->nr_old < ARRAY_SIZE(fp->old); i++)
+		if (sb->prints[i].disk == disk->number && sb->prints[i].written)
+			fp->old[fp->nr_old++] = sb->prints[i].block;
+	return 0;
+}
+
+/** dmr_fingerprint_exit() - free what dmr_fingerprint_init() has made */
+void dmr_fingerprint_exit(struct dmr_disk *disk)
+{
+	free_percpu(disk->fingerprint.recent);
+	disk->fingerprint.recent = NULL;
+}
+
+/**
+ * dmr_fingerprint_void() - the home may change from now on
+ * @disk: the disk.
+ *
+ * Context: op_mutex is held.
+ */
+void dmr_fingerprint_void(struct dmr_disk *disk)
+{
+	disk->fingerprint.nr = 0;
+}
+
+/* Add a place unless it is there already, beyond the home, or one too many. */
+static void dmr_print_add(struct dmr_disk *disk, u64 block, bool written, u32 most)
+{
+	struct dmr_fingerprint *fp = &disk->fingerprint;
+	u32 i;
+
+	if (fp->nr >= most || block >= disk->info->sectors / DMR_BLOCK_SECTORS)
+		return;
+	for (i = 0; i < fp->nr; i++)
+		if (fp->prints[i].block == block)
+			return;
+	memset(&fp->prints[fp->nr], 0, sizeof(fp->prints[0]));
+	fp->prints[fp->nr].block = block;
+	fp->prints[fp->nr].disk = disk->number;
+	fp->prints[fp->nr].written = written;
+	fp->nr++;
+}
+
+/* Which places: the latest of each CPU in turn, then earlier ones, then random ones. */
+static void dmr_print_places(struct dmr_disk *disk)
+{
+	struct dmr_fingerprint *fp = &disk->fingerprint;
+	u32 most = dmr_disk_prints(disk->sys->sb->nr_disks), i, nr;
+	u64 blocks = disk->info->sectors / DMR_BLOCK_SECTORS, block;
+	int cpu;
+
+	fp->nr = 0;
+	for (i = 1; i <= DMR_RECENT; i++) {
+		for_each_possible_cpu(cpu) {
+			struct dmr_recent *recent = per_cpu_ptr(fp->recent, cpu);
+
+			block = READ_ONCE(recent->block[(READ_ONCE(recent->next) - i) %
+							DMR_RECENT]);
+			if (block)
+				dmr_print_add(disk, block - 1, true, most / 2);
+		}
+	}
+	for (i = 0; i < fp->nr_old; i++)
+		dmr_print_add(disk, fp->old[i], true, most / 2);
+	fp->nr_old = fp->nr;
+	for (i = 0; i < fp->nr; i++)
+		fp->old[i] = fp->prints[i].block;
+	nr = min_t(u64, most - fp->nr, blocks);
+	for (i = 0; i < nr; i++) {
+		div64_u64_rem(get_random_u64(), blocks, &block);
+		dmr_print_add(disk, block, false, most);
+	}
+}
+
+static void dmr_print_reads_free(struct kref *ref)
+{
+	struct dmr_print_reads *all = container_of(ref, struct dmr_print_reads, ref);
+	u32 i;
+
+	for (i = 0; i < all->nr; i++) {
+		if (all->read[i]->page)
+			__free_page(all->read[i]->page);
+		kfree(all->read[i]);
+	}
+	kfree(all);
+	module_put(THIS_MODULE);
+}
+
+static void dmr_print_read_end(struct bio *bio)
+{
+	struct dmr_print_read *read = container_of(bio, struct dmr_print_read, bio);
+	struct dmr_print_reads *all = read->all;
+
+	read->status = bio->bi_status;
+	bio_uninit(bio);
+	if (atomic_dec_and_test(&all->left))
+		complete(&all->done);
+	kref_put(&all->ref, dmr_print_reads_free);
+}
+
+static struct dmr_print_reads *dmr_print_reads_alloc(u32 nr)
+{
+	/* No reserve: without memory there is no fingerprint. */
+	const gfp_t gfp = GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN;
+	struct dmr_print_reads *all;
+	struct dmr_print_read *read;
+
+	all = kzalloc(sizeof(*all), gfp);
+	if (!all)
+		return NULL;
+	__module_get(THIS_MODULE);
+	kref_init(&all->ref);
+	init_completion(&all->done);
+	while (all->nr < nr) {
+		read = kzalloc(sizeof(*read), gfp);
+		if (!read)
+			goto bad;
+		all->read[all->nr++] = read;
+		read->all = all;
+		read->status = BLK_STS_AGAIN;
+		read->page = alloc_page(gfp);
+		if (!read->page)
+			goto bad;
+	}
+	return all;
+bad:
+	kref_put(&all->ref, dmr_print_reads_free);
+	return NULL;
+}
+
+/* Issue what is not read yet.  A device that hangs has no tags left: never wait for one. */
+static void dmr_print_submit(struct dmr_disk *disk, struct dmr_print_reads *all)
+{
+	blk_opf_t opf = REQ_OP_READ | (bdev_nowait(disk->home) ? REQ_NOWAIT : 0);
+	struct blk_plug plug;
+	u32 i;
+
+	reinit_completion(&all->done);
+	atomic_set(&all->left, 1);
+	blk_start_plug(&plug);
+	for (i = 0; i < all->nr; i++) {
+		struct dmr_print_read *read = all->read[i];
+
+		if (read->status != BLK_STS_AGAIN)
+			continue;
+		bio_init(&read->bio, disk->home, &read->vec, 1, opf);
+		read->bio.bi_iter.bi_sector = disk->fingerprint.prints[i].block * DMR_BLOCK_SECTORS;
+		read->bio.bi_end_io = dmr_print_read_end;
+		__bio_add_page(&read->bio, read->page, DMR_BLOCK_SIZE, 0);
+		atomic_inc(&all->left);
+		kref_get(&all->ref);
+		submit_bio(&read->bio);
+	}
+	blk_finish_plug(&plug);
+	if (atomic_dec_and_test(&all->left))
+		complete(&all->done);
+}
+
+/* Return: true if all were read within the time. */
+static bool dmr_print_read_all(struct dmr_disk *disk, struct dmr_print_reads *all)
+{
+	unsigned long left = DMR_PRINT_TIMEOUT;
+	bool again;
+	u32 i;
+
+	do {
+		dmr_print_submit(disk, all);
+		left = wait_for_completion_timeout(&all->done, left);
+		if (!left)
+			return false;
+		again = false;
+		for (i = 0; i < all->nr; i++) {
+			if (all->read[i]->status == BLK_STS_AGAIN)
+				again = true;
+			else if (all->read[i]->status)
+				return false;
+		}
+		if (again) {	/* fewer tags than reads */
+			schedule_timeout_uninterruptible(1);
+			left--;
+		}
+	} while (again && left);
+	return !again;
+}
+
+static int dmr_print_compare(const void *a, const void *b)
+{
+	u64 x = ((const struct dmr_print *)a)->block, y = ((const struct dmr_print *)b)->block;
+
+	return x < y ? -1 : x > y;
+}
+
+/**
+ * dmr_fingerprint_take() - read the fingerprint of a home that does not change any more
+ * @disk: the disk; the last of its targets is suspended, and its home still known.
+ *
+ * Context: may sleep, for a second at most; op_mutex is held.
+ */
+void dmr_fingerprint_take(struct dmr_disk *disk)
+{
+	struct dmr_fingerprint *fp = &disk->fingerprint;
+	struct dmr_print_reads *all;
+	u32 i;
+
+	dmr_print_places(disk);
+	if (!fp->nr)
+		return;
+	sort(fp->prints, fp->nr, sizeof(fp->prints[0]), dmr_print_compare, NULL);
+	all = dmr_print_reads_alloc(fp->nr);
+	if (!all) {
+		fp->nr = 0;
+		return;
+	}
+	if (dmr_print_read_all(disk, all)) {
+		for (i = 0; i < fp->nr; i++)
+			fp->prints[i].crc = dmr_crc32c(0, page_address(all->read[i]->page),
+						       DMR_BLOCK_SIZE);
+	} else {
+		DMWARN("%s: no fingerprint of the home of disk %s: it could not be read in a second",
+		       disk->sys->sb->name, disk->info->name);
+		fp->nr = 0;
+	}
+	kref_put(&all->ref, dmr_print_reads_free);
+}

@@ -1,0 +1,251 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Which device is it, and is its content still the one that was left: homes swapped, edited,
+# moved and opened under another name, stores put back, and none of that said where a
+# system was only cut off, trimmed, or restored as a whole
+# vm: --disk copy=64M
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/replica.sh"
+
+ktap_plan 48
+load_module
+load_brd 4 16
+conf=/etc/dm-replica/systems.d
+state=/var/lib/dm-replica
+s=/dev/vm/copy
+
+fill() { dd if=/dev/urandom of="$1" bs=1M count=16 conv=fsync 2>/dev/null || die "cannot fill $1"; }
+copy() { dd if="$1" of="$2" bs=1M conv=fsync 2>/dev/null || die "cannot copy $1"; }
+attach() {
+	said=$(r attach "$@" 2>&1) || die "cannot attach: $said"
+}
+detach() { r detach w >/dev/null || die "cannot detach"; }
+# new [OPTION...]: w with vda on ram0 and vdb on ram1.
+new() {
+	fill /dev/ram0
+	fill /dev/ram1
+	said=$(r create w --force --store $s --disk vda=/dev/ram0 --disk vdb=/dev/ram1 "$@" 2>&1) ||
+		die "cannot create: $said"
+}
+swap() { sed -i -e 's/ram0/ramX/' -e 's/ram1/ram0/' -e 's/ramX/ram1/' $conf/w.conf; }
+silent() { [ "$(grep -c 'home verified' <<<"$said") $(grep -c warning <<<"$said")" = "2 0" ]; }
+
+# --- Homes without an identity, swapped and edited.
+new
+check "create names the homes without an identity" \
+	[ "$(grep -c 'home /dev/ram[01] of disk vd[ab] has no identity of its own' <<<"$said")" = 2 ]
+attach w
+is "nothing is known at first" "$(grep -c 'home not verified' <<<"$said")" 2
+point w
+detach
+check "a detached home can be compared" [ "$(json fingerprint status w)" = true ]
+check "check compares it" grep -q 'home /dev/ram0 of disk vda is as it was left' <(r check w)
+swap
+watched="copy /dev/ram0:16M /dev/ram1:16M"
+refused "swapped homes" 32773 'home /dev/ram1 of disk vda is not as it was left.*accept-homes' r attach w
+refused "the same by check" 32773 'home /dev/ram1 of disk vda is not as it was left' r check w
+watched=''
+swap
+attach w
+check "back in place they are verified" silent
+detach
+# One block alone, among the last that were written home.
+new
+attach w
+"$io" /dev/mapper/w-vda-replica w:5M:4K:1 f || die "cannot write"
+detach
+copy /dev/ram0 /dev/ram2
+attach w
+check "what went straight home is as it was left" silent
+"$io" /dev/mapper/w-vda-replica w:5M:4K:2 f || die "cannot write"
+detach
+copy /dev/ram2 /dev/ram0
+refused "a home of an earlier time" 32773 'home /dev/ram0 of disk vda is not as it was left.* 1 of [0-9]* places' r attach w
+attach w --accept-homes
+is "accepted" "$(grep -c 'home differs, accepted' <<<"$said")" 1
+detach
+attach w
+check "once" silent
+detach
+
+# --- Nothing is said of what is right.
+fill /dev/vm/d0
+r create t --store /dev/vm/s0 --disk vda=/dev/vm/d0 >/dev/null 2>&1 || die "cannot create t"
+attach t
+"$io" /dev/mapper/t-vda-replica w:8M:64K:3 w:32M:64K:3 f t:1M:4M t:8M:64K f || die "cannot discard"
+r detach t >/dev/null || die "cannot detach t"
+attach t
+check "discards straight home" grep -q 'home verified' <<<"$said"
+r detach t >/dev/null || die "cannot detach t"
+rm $conf/t.conf
+attach w
+"$io" /dev/mapper/w-vda-replica w:9M:4K:3 f || die "cannot write"
+detach
+dd if=/dev/zero of=/dev/ram0 bs=1M seek=9 count=1 conv=notrunc,fsync 2>/dev/null
+attach w
+check "a device that forgets late what was discarded" silent
+point w
+detach
+attach w
+check "after a point" silent
+r failover w >/dev/null || die "cannot fail over"
+"$io" /dev/mapper/w-vda w:1M:1M:4 f || die "cannot write"
+detach
+attach w
+check "failed over" silent
+r commit w --yes >/dev/null || die "cannot commit"
+"$io" /dev/mapper/w-vda w:3M:1M:5 f || die "cannot write"
+detach
+attach w
+check "committed" silent
+detach
+
+# crash NAME: while the store is as a crash leaves it, with writes after that.
+crash() {
+	attach w
+	"$io" "/dev/mapper/$2" w:2M:64K:6 f || die "cannot write"
+	copy $s /dev/vm/s1
+	"$io" "/dev/mapper/$2" w:4M:64K:7 f || die "cannot write"
+	copy /dev/ram0 /dev/ram2
+	detach
+	copy /dev/ram2 /dev/ram0
+	dd if=/dev/vm/s1 of=$s bs=1M count=64 conv=fsync 2>/dev/null
+	rm -r $state
+	attach w
+	is "a crash $1 verifies nothing" \
+		"$(grep -c 'home not verified' <<<"$said") $(grep -c warning <<<"$said")" "2 0"
+	detach
+	attach w
+	check "and the next clean end does" silent
+	detach
+}
+crash "when committed" w-vda
+new
+crash "before the first point" w-vda-replica
+attach w
+point w
+r failover w >/dev/null || die "cannot fail over"
+detach
+crash "when failed over" w-vda
+
+# --- A hung home delays nothing, and gets no fingerprint.
+dmsetup create hung --table "0 32768 linear /dev/ram3 0" || die "no dm"
+fill /dev/mapper/hung
+r create h --force --store /dev/vm/s0 --disk vda=/dev/mapper/hung >/dev/null 2>&1 || die "cannot create h"
+r attach h >/dev/null || die "cannot attach h"
+"$io" /dev/mapper/h-vda-replica w:0:4K:1 f || die "cannot write"
+dmsetup suspend --noflush hung
+expect_log "no fingerprint of the home"
+check "detach with a hung home" timeout 60 "$REPLICACTL" detach h
+dmsetup resume hung
+attach h
+check "its home is not verified" grep -q 'home not verified' <<<"$said"
+r detach h >/dev/null || die "cannot detach h"
+attach h
+check "it is after a clean end" grep -q 'home verified' <<<"$said"
+r detach h >/dev/null || die "cannot detach h"
+rm $conf/h.conf
+dmsetup remove hung
+
+# --- An older store.
+new
+attach w
+"$io" /dev/mapper/w-vda-replica w:0:64K:7 f || die "cannot write"
+detach
+copy $s /dev/vm/s1
+copy /dev/ram0 /dev/ram2
+copy /dev/ram1 /dev/ram3
+attach w
+"$io" /dev/mapper/w-vda-replica w:0:64K:8 f || die "cannot write"
+point w
+"$io" /dev/mapper/w-vda-replica w:0:64K:9 f || die "cannot write"
+r recovery-point drop w 1 --yes >/dev/null || die "cannot drop"
+detach
+dd if=/dev/vm/s1 of=$s bs=1M count=64 conv=fsync 2>/dev/null
+refused "an older store" 32773 'is an older copy.*accept-older' r attach w
+refused "the same by check" 32773 'is an older copy' r check w
+refused "an older store with homes of later" 32773 'is not as it was left' r attach w --accept-older
+copy /dev/ram2 /dev/ram0
+copy /dev/ram3 /dev/ram1
+refused "restored with its homes" 32773 'is an older copy' r attach w
+attach w --accept-older
+check "accepted, it is verified" silent
+detach
+attach w
+check "once" silent
+detach
+check "a removal forgets it" [ -e "$state/$(field w uuid)" ]
+
+# --- Homes that move, and mappings of another name.
+rm $conf/w.conf
+uuid=CRYPT-LUKS2-0123456789abcdef0123456789abcdef
+map() { dmsetup create "$1" --uuid "$2" --table "0 32768 linear $3 0" || die "no dm"; }
+map one MAP-one /dev/ram0
+map two MAP-two /dev/ram1
+r create m --force --store $s --disk vda=/dev/mapper/one >/dev/null || die "cannot create m"
+r attach m >/dev/null || die "cannot attach m"
+"$io" /dev/mapper/m-vda-replica w:0:64K:1 f || die "cannot write"
+r detach m >/dev/null || die "cannot detach m"
+copy /dev/mapper/one /dev/mapper/two
+sed -i 's|mapper/one|mapper/two|' $conf/m.conf
+refused "a home that has moved" 32773 'is another device.*accept-homes' r attach m
+attach m --accept-homes
+check "accepted, its content is verified" grep -q 'home verified' <<<"$said"
+r detach m >/dev/null || die "cannot detach m"
+check "once" r attach m
+r detach m >/dev/null || die "cannot detach m"
+rm $conf/m.conf
+check "scan finds it" grep -q 'home /dev/.*two' <(r scan $s)
+dmsetup remove one
+dmsetup remove two
+
+map one $uuid-one /dev/ram0
+r create c --force --store $s --disk vda=/dev/mapper/one >/dev/null || die "cannot create c"
+r attach c >/dev/null || die "cannot attach c"
+r detach c >/dev/null || die "cannot detach c"
+dmsetup remove one
+map other $uuid-other /dev/ram0
+sed -i 's|mapper/one|mapper/other|' $conf/c.conf
+check "an encrypted volume under another name" r attach c
+r detach c >/dev/null || die "cannot detach c"
+dmsetup remove other
+map other CRYPT-LUKS2-0123456789abcdef0123456789abcdee-other /dev/ram0
+refused "another encrypted volume" 32773 'is another device' r attach c
+dmsetup remove other
+rm $conf/c.conf
+
+# --- The same host, another boot.
+new
+DM_REPLICA_BOOT_ID=11111111111111111111111111111111 r attach w >/dev/null || die "cannot attach"
+check "the table names the boot" grep -q 'boot 1111' <(dmsetup table w-vda-replica)
+copy $s /dev/vm/s1
+detach
+dd if=/dev/vm/s1 of=$s bs=1M count=64 conv=fsync 2>/dev/null
+rm -r $state
+check "check says that it was another boot" \
+	grep -q 'another boot of this host has it attached' <(r check w)
+said=$(DM_REPLICA_BOOT_ID=11111111111111111111111111111111 r attach w 2>&1)
+check "the same boot is no news" [ "$(grep -c 'same machine id' <<<"$said")" = 0 ]
+detach
+dd if=/dev/vm/s1 of=$s bs=1M count=64 conv=fsync 2>/dev/null
+rm -r $state
+attach w
+check "attach says that it was another boot" grep -q 'another one has the same machine id' <<<"$said"
+detach
+attach w
+check "not after a detach" silent
+detach
+
+# --- A foreign signature over superblock A.
+new
+attach w
+detach		# its newest superblock is B
+mkswap $s >/dev/null 2>&1 || die "no mkswap"
+refused "a foreign signature" 32773 'has a signature of swap over its superblock A' r attach w
+refused "the same by check" 32773 'has a signature of swap over its superblock A' r check w
+wipefs -a $s >/dev/null || die "no wipefs"
+check "without the signature check has a doubt" grep -q 'good, with 1 doubt' <(r check w)
+attach w
+check "and attach goes on" grep -q 'home verified' <<<"$said"
+detach
+check "the module unloads" unload_module

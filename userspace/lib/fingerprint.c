@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Is the content of a home still the one that was left?
+ *
+ * The superblock of a clean detach has checksums of some blocks of each home, see
+ * kmod/fingerprint.c.  There are none after an unclean end, and then nothing is said.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <linux/fs.h>
+
+#include "private.h"
+
+/* What the places of one home have come to. */
+struct places {
+	unsigned int all;
+	unsigned int same;	/* as they were, and not zeroes */
+	unsigned int zeroed;	/* zeroes now */
+	unsigned int other;	/* other content now */
+};
+
+static int read_block(int fd, u64 block, void *buf)
+{
+	ssize_t n;
+
+	do {
+		n = pread(fd, buf, DMR_BLOCK_SIZE, block * DMR_BLOCK_SIZE);
+	} while (n < 0 && errno == EINTR);
+	if (n == DMR_BLOCK_SIZE)
+		return 0;
+	return n < 0 ? errno : EIO;
+}
+
+static int compare(int fd, const struct dmr_sb *sb, unsigned int number, void *buf,
+		   struct places *p)
+{
+	unsigned int i;
+	bool zero;
+	int err;
+
+	for (i = 0; i < sb->nr_prints; i++) {
+		if (sb->prints[i].disk != number)
+			continue;
+		err = read_block(fd, sb->prints[i].block, buf);
+		if (err)
+			return err;
+		p->all++;
+		zero = dmr_is_zero(buf, DMR_BLOCK_SIZE);
+		if (dmr_crc32c(0, buf, DMR_BLOCK_SIZE) == sb->prints[i].crc)
+			p->same += !zero;
+		else if (zero)
+			p->zeroed++;
+		else
+			p->other++;
+	}
+	return 0;
+}
+
+static bool has_prints(const struct dmr_sb *sb, unsigned int number)
+{
+	unsigned int i;
+
+	for (i = 0; i < sb->nr_prints; i++)
+		if (sb->prints[i].disk == number)
+			return true;
+	return false;
+}
+
+/**
+ * dmrl_fingerprint_check() - is a home as it was left at the last detach?
+ * @ctx: the context.
+ * @sb: superblock in force.
+ * @number: of the disk.
+ * @home: its home.
+ * @verdict: set.
+ *
+ * A place that reads as zeroes now proves nothing as long as others are as they were:
+ * what the guest has discarded may be forgotten by the device at any time.
+ *
+ * Return: 0, 32773 and a message if it is not, or the code of what kept it from being read.
+ */
+int dmrl_fingerprint_check(struct dmreplica *ctx, const struct dmr_sb *sb, unsigned int number,
+			   const struct dmreplica_blockdev *home, enum dmreplica_home *verdict)
+{
+	struct places p = { 0 };
+	void *buf;
+	int fd, err;
+
+	*verdict = DMREPLICA_HOME_NOT_VERIFIED;
+	if (!has_prints(sb, number))
+		return 0;
+	if (posix_memalign(&buf, DMR_BLOCK_SIZE, DMR_BLOCK_SIZE))
+		return dmrl_no_memory(ctx);
+	fd = open(home->path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	if (fd < 0 && errno == EINVAL) {
+		fd = open(home->path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0)
+			ioctl(fd, BLKFLSBUF, 0);
+	}
+	err = fd < 0 ? errno : compare(fd, sb, number, buf, &p);
+	if (fd >= 0)
+		close(fd);
+	free(buf);
+	if (err)
+		return dmrl_fail_errno(ctx, err, "cannot read home %s of disk %s", home->path,
+				       sb->disks[number].name);
+	if (!p.other && (!p.zeroed || p.same)) {
+		*verdict = DMREPLICA_HOME_VERIFIED;
+		return 0;
+	}
+	*verdict = DMREPLICA_HOME_DIFFERS;
+	dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+		  "home %s of disk %s is not as it was left at the last detach: %u of %u places that were compared differ",
+		  home->path, sb->disks[number].name, p.other + p.zeroed, p.all);
+	return dmrl_hint(ctx, "it is another device, or was restored or written meanwhile; if its content is to be taken as it is: attach --accept-homes");
+}

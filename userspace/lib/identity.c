@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Identities: the text by which a store recognizes a home.
+ *
+ * Comes from sysfs or the partition table as any bytes of any length; the format holds
+ * DMR_IDENTITY_LEN bytes of UTF-8 without control characters.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "private.h"
+
+/* FNV-1a: tells texts apart that end alike; no defence against anybody. */
+static u64 hash(const char *text)
+{
+	u64 h = 0xcbf29ce484222325ULL;
+
+	for (; *text; text++)
+		h = (h ^ (u8)*text) * 0x100000001b3ULL;
+	return h;
+}
+
+/* Bytes that the format does not take as \xNN, as udev writes them in links. */
+static char *printable(const char *text)
+{
+	char *out = malloc(4 * strlen(text) + 1), *p = out;
+	u32 len;
+
+	for (; out && *text; text += len) {
+		len = dmr_utf8_char((const u8 *)text);
+		if (!len) {
+			p += sprintf(p, "\\x%02x", (u8)*text);
+			len = 1;
+			continue;
+		}
+		memcpy(p, text, len);
+		p += len;
+	}
+	if (out)
+		*p = 0;
+	return out;
+}
+
+/*
+ * The name at the end of dm-crypt's "CRYPT-TYPE-UUID-NAME" is the mapping's, not the
+ * volume's: the same volume may be opened under any.
+ */
+static void cut_mapping_name(char *uuid)
+{
+	char *p;
+	int i;
+
+	if (strncmp(uuid, "CRYPT-", 6))
+		return;
+	p = strchr(uuid + 6, '-');
+	if (!p)
+		return;
+	for (i = 0, p++; i < 32; i++, p++)
+		if (!isxdigit((unsigned char)*p))
+			return;
+	if (*p == '-')
+		*p = 0;
+}
+
+/**
+ * dmrl_identity_set() - give a device its identity
+ * @bdev: the device.
+ * @type: DMR_IDENTITY_*.
+ * @text: of any length and bytes; one that is too long keeps its end, which tells more
+ *	to people, behind a hash of it all.
+ */
+void dmrl_identity_set(struct dmreplica_blockdev *bdev, u32 type, const char *text)
+{
+	const size_t room = sizeof(bdev->identity) - 1, head = 17;
+	char *copy = printable(text), *from;
+
+	bdev->identity_type = DMR_IDENTITY_NONE;
+	bdev->identity[0] = 0;
+	if (!copy)
+		return;
+	if (type == DMR_IDENTITY_DM_UUID)
+		cut_mapping_name(copy);
+	bdev->identity_type = type;
+	from = copy;
+	if (strlen(copy) > room) {
+		from += strlen(copy) - (room - head);
+		while ((*from & 0xc0) == 0x80)
+			from++;
+		sprintf(bdev->identity, "%016llx:", (unsigned long long)hash(copy));
+	}
+	strcat(bdev->identity, from);
+	free(copy);
+}
+
+/** dmrl_same_identity() - does @bdev carry the identity that a store names?  Return: if so. */
+bool dmrl_same_identity(const struct dmreplica_blockdev *bdev, u32 type, const char *identity)
+{
+	/* A path is no identity: the device under it may be any. */
+	if (type == DMR_IDENTITY_NONE || type == DMR_IDENTITY_PATH)
+		return true;
+	return type == bdev->identity_type && !strcmp(identity, bdev->identity);
+}
