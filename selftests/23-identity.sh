@@ -20,11 +20,11 @@ attach() {
 	said=$(r attach "$@" 2>&1) || die "cannot attach: $said"
 }
 detach() { r detach w >/dev/null || die "cannot detach"; }
-# new [OPTION...]: w with vda on ram0 and vdb on ram1.
+# w with vda on ram0 and vdb on ram1.
 new() {
 	fill /dev/ram0
 	fill /dev/ram1
-	said=$(r create w --force --store $s --disk vda=/dev/ram0 --disk vdb=/dev/ram1 "$@" 2>&1) ||
+	said=$(r create w --force --store $s --disk vda=/dev/ram0 --disk vdb=/dev/ram1 2>&1) ||
 		die "cannot create: $said"
 }
 swap() { sed -i -e 's/ram0/ramX/' -e 's/ram1/ram0/' -e 's/ramX/ram1/' $conf/w.conf; }
@@ -41,9 +41,11 @@ detach
 check "a detached home can be compared" [ "$(json fingerprint status w)" = true ]
 check "check compares it" grep -q 'home /dev/ram0 of disk vda is as it was left' <(r check w)
 swap
+# shellcheck disable=SC2034 # refused reads it
 watched="copy /dev/ram0:16M /dev/ram1:16M"
 refused "swapped homes" 32773 'home /dev/ram1 of disk vda is not as it was left.*accept-homes' r attach w
 refused "the same by check" 32773 'home /dev/ram1 of disk vda is not as it was left' r check w
+# shellcheck disable=SC2034 # the same
 watched=''
 swap
 attach w
