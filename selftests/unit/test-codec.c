@@ -1022,16 +1022,18 @@ TEST(geometry_limits)
 	GOOD();
 	sb->slot_first = 1;
 	CHECK(strstr(dmr_sb_validate(sb), "first slot"));
-	/* As many slots as there may be, and as long a ring. */
+	/* As many slots as there may be, and about as long a ring as they may have. */
 	sb = unit_sb();
 	sb->store_bytes = 1ULL << 46;
-	sb->ring[0].count = 1ULL << 28;
+	sb->ring[0].count = 1ULL << 24;
 	sb->slot_first = (sb->ring[0].first + sb->ring[0].count) / 16;
 	sb->slot_end = 0x0fffffff;
 	GOOD();
 	sb->slot_end++;
 	CHECK(strstr(dmr_sb_validate(sb), "slots lie beyond"));
 	sb->slot_end--;
+	sb->ring[0].count = 1ULL << 28;
+	CHECK(strstr(dmr_sb_validate(sb), "too long for the slots"));
 	sb->ring[0].count += 16;
 	CHECK(strstr(dmr_sb_validate(sb), "impossibly large"));
 	/* A ring of just what the slots ask for. */
