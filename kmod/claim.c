@@ -172,6 +172,26 @@ struct dm_dev *dmr_claim_look(dev_t dev, dev_t own)
 	return dmr_claim_open(dev, own, false);
 }
 
+/**
+ * dmr_claim_share() - hold a store or home beside the target that has it
+ * @dev: the device, which its target keeps meanwhile.
+ *
+ * Context: may sleep.
+ * Return: @dev, to be given back with dmr_claim_put().
+ */
+struct dm_dev *dmr_claim_share(struct dm_dev *dev)
+{
+	struct dmr_claim *claim = container_of(dev, struct dmr_claim, dev);
+
+	mutex_lock(&dmr_claims_mutex);
+	claim->users++;
+	mutex_unlock(&dmr_claims_mutex);
+	mutex_lock(&claim->lock);
+	claim->opened++;
+	mutex_unlock(&claim->lock);
+	return dev;
+}
+
 /** dmr_claim_put() - a target lets go of a device; the last one closes it; may sleep */
 void dmr_claim_put(struct dm_dev *dev)
 {

@@ -8,6 +8,7 @@
 int dmr_claim_number(const char *path, dev_t *dev);
 struct dm_dev *dmr_claim_get(dev_t dev, dev_t store);
 struct dm_dev *dmr_claim_look(dev_t dev, dev_t own);
+struct dm_dev *dmr_claim_share(struct dm_dev *dev);
 void dmr_claim_put(struct dm_dev *dev);
 void dmr_claim_link(struct dm_dev *dev, struct gendisk *disk, bool *linked);
 void dmr_claim_unlink(struct dm_dev *dev, struct gendisk *disk);

@@ -13,11 +13,13 @@
  * All reads of a disk are issued at once, as far as its device takes them without
  * waiting, and have one second.  A disk whose reads take longer, or fail, gets no
  * fingerprint, and its detach goes on: reads that are still on their way then own their
- * memory and a reference to the module.
+ * memory, a share in the claim on the home, which must not go under them, and a reference
+ * to the module.
  */
 #include <linux/random.h>
 #include <linux/sort.h>
 
+#include "claim.h"
 #include "dmr.h"
 
 #define DMR_PRINT_TIMEOUT	HZ
@@ -32,6 +34,8 @@ struct dmr_print_read {
 
 struct dmr_print_reads {
 	struct kref ref;	/* one for each read and one for the taker */
+	struct work_struct free;
+	struct dm_dev *home;	/* open until the last read has ended */
 	atomic_t left;
 	struct completion done;
 	u32 nr;
@@ -127,18 +131,27 @@ static void dmr_print_places(struct dmr_disk *disk)
 	}
 }
 
-static void dmr_print_reads_free(struct kref *ref)
+static void dmr_print_reads_free(struct work_struct *work)
 {
-	struct dmr_print_reads *all = container_of(ref, struct dmr_print_reads, ref);
+	struct dmr_print_reads *all = container_of(work, struct dmr_print_reads, free);
 	u32 i;
 
+	dmr_claim_put(all->home);
 	for (i = 0; i < all->nr; i++) {
 		if (all->read[i]->page)
 			__free_page(all->read[i]->page);
 		kfree(all->read[i]);
 	}
 	kfree(all);
-	module_put(THIS_MODULE);
+	module_put(THIS_MODULE);	/* its exit waits for the queue */
+}
+
+/* Closing the home may sleep, and reads end anywhere. */
+static void dmr_print_reads_release(struct kref *ref)
+{
+	struct dmr_print_reads *all = container_of(ref, struct dmr_print_reads, ref);
+
+	queue_work(dmr_ops_wq, &all->free);
 }
 
 static void dmr_print_read_end(struct bio *bio)
@@ -150,10 +163,10 @@ static void dmr_print_read_end(struct bio *bio)
 	bio_uninit(bio);
 	if (atomic_dec_and_test(&all->left))
 		complete(&all->done);
-	kref_put(&all->ref, dmr_print_reads_free);
+	kref_put(&all->ref, dmr_print_reads_release);
 }
 
-static struct dmr_print_reads *dmr_print_reads_alloc(u32 nr)
+static struct dmr_print_reads *dmr_print_reads_alloc(struct dm_dev *home, u32 nr)
 {
 	/* No reserve: without memory there is no fingerprint. */
 	const gfp_t gfp = GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN;
@@ -165,6 +178,8 @@ static struct dmr_print_reads *dmr_print_reads_alloc(u32 nr)
 		return NULL;
 	__module_get(THIS_MODULE);
 	kref_init(&all->ref);
+	INIT_WORK(&all->free, dmr_print_reads_free);
+	all->home = dmr_claim_share(home);
 	init_completion(&all->done);
 	while (all->nr < nr) {
 		read = kzalloc(sizeof(*read), gfp);
@@ -179,7 +194,7 @@ static struct dmr_print_reads *dmr_print_reads_alloc(u32 nr)
 	}
 	return all;
 bad:
-	kref_put(&all->ref, dmr_print_reads_free);
+	kref_put(&all->ref, dmr_print_reads_release);
 	return NULL;
 }
 
@@ -261,7 +276,9 @@ void dmr_fingerprint_take(struct dmr_disk *disk)
 	if (!fp->nr)
 		return;
 	sort(fp->prints, fp->nr, sizeof(fp->prints[0]), dmr_print_compare, NULL);
-	all = dmr_print_reads_alloc(fp->nr);
+	for (i = 0; !disk->target[i]; i++)
+		;
+	all = dmr_print_reads_alloc(disk->target[i]->home, fp->nr);
 	if (!all) {
 		fp->nr = 0;
 		return;
@@ -275,5 +292,5 @@ void dmr_fingerprint_take(struct dmr_disk *disk)
 		       disk->sys->sb->name, disk->info->name);
 		fp->nr = 0;
 	}
-	kref_put(&all->ref, dmr_print_reads_free);
+	kref_put(&all->ref, dmr_print_reads_release);
 }

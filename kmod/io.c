@@ -901,6 +901,21 @@ static void dmr_io_zero_again(struct dmr_io *io, struct bio *bio)
 	dmr_io_defer(io, bio);
 }
 
+/*
+ * How much of a write-zeroes of @run sectors a worker can do under whatever table is in
+ * force when its turn comes: the rest of a block, or whole blocks of one chunk.
+ */
+static u32 dmr_zeroes_for_worker(const struct dmr_io *io, u64 sector, u32 run)
+{
+	struct dmr_system *sys = io->t->sys;
+	u32 in_block = sector % DMR_BLOCK_SECTORS;
+
+	if (in_block || run < DMR_BLOCK_SECTORS)
+		return min_t(u32, run, DMR_BLOCK_SECTORS - in_block);
+	run = min_t(u32, run, sys->chunk_sectors - dmr_chunk_offset(sys, sector));
+	return round_down(run, DMR_BLOCK_SECTORS);
+}
+
 static int dmr_io_zeroes(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bool inline_)
 {
 	struct dmr_target *t = io->t;
@@ -909,24 +924,26 @@ static int dmr_io_zeroes(struct dmr_io *io, struct bio *bio, struct dmr_table *t
 	u32 sectors = bio_sectors(bio), run;
 
 	if (tab->straight == t->kind) {
+		/* Once: a refusal of the home may change it between two looks. */
+		bool takes = dmr_home_takes_zeroes(t);
+
 		run = dmr_run_bare(io, sector, sectors);
-		if (run && !dmr_home_takes_zeroes(t) && inline_) {
-			/* What a worker is given lies in one chunk. */
-			dmr_io_cut(bio, min(run, sys->chunk_sectors - dmr_chunk_offset(sys, sector)),
-				   true);
+		if (run && !takes && inline_) {
+			dmr_io_cut(bio, dmr_zeroes_for_worker(io, sector, run), true);
 			dmr_io_defer(io, bio);
 			return DMR_TAKEN;
 		}
 		if (run && dmr_io_cut(bio, run, inline_))
-			return dmr_home_takes_zeroes(t) ? dmr_io_straight(io, bio) :
-							  dmr_io_zero_home(io, bio);
+			return takes ? dmr_io_straight(io, bio) : dmr_io_zero_home(io, bio);
 	}
 
 	if (sector % DMR_BLOCK_SECTORS || (sectors < DMR_BLOCK_SECTORS &&
 					   !dmr_io_aligned(io, sector, sectors))) {
 		run = min_t(u32, sectors, DMR_BLOCK_SECTORS - sector % DMR_BLOCK_SECTORS);
 		if (!inline_)
-			return dmr_partial_write(io, bio, tab);
+			/* What a home has refused may be longer: see below. */
+			return sectors > run ? dmr_io_finish(io, bio, BLK_STS_NOTSUPP) :
+					       dmr_partial_write(io, bio, tab);
 		dmr_io_cut(bio, run, true);
 		dmr_io_defer(io, bio);
 		return DMR_TAKEN;

@@ -18,11 +18,21 @@
  */
 void dmr_owner_current(struct dmr_owner *owner)
 {
+	u32 i, len;
+
 	owner->known = true;
 	owner->uid = from_kuid(&init_user_ns, current_uid());
 	/* A login keeps its user through su and sudo. */
 	owner->login = from_kuid(&init_user_ns, audit_get_loginuid(current));
 	get_task_comm(owner->comm, current);
+	/* A name of 15 bytes may end within a character; strings on the wire are UTF-8. */
+	for (i = 0; owner->comm[i]; i += len) {
+		len = dmr_utf8_char((u8 *)owner->comm + i);
+		if (!len) {
+			owner->comm[i] = '?';
+			len = 1;
+		}
+	}
 }
 
 static void dmr_owner_text(const struct dmr_owner *owner, char *text, size_t size)

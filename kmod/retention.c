@@ -5,8 +5,8 @@
  * The list is walked once, from the new point to the oldest, and each rule is
  * asked about each point.  The order is that of the list: a clock that was set back makes
  * a rule of the calendar keep another point than people expect, but nothing worse.  For the
- * rule that asks how old a point is, none is younger than the next one, so that what is
- * dated in the future goes in its turn; and those from before the clock was set ahead count
+ * rule that asks how old a point is, what is dated in the future is as old as the next one,
+ * so that it goes in its turn; and those from before the clock was set ahead count
  * as made on the new one.
  */
 #include "retention.h"
@@ -46,14 +46,18 @@ static bool dmr_held(u32 epoch, const u32 *held, u32 nr_held)
 	return false;
 }
 
-/* When a point was made, by the present clock, and not after the next one. */
-static u64 dmr_point_made(const struct dmr_settings *set, const struct dmr_point *point, u64 next)
+/*
+ * When a point was made, by the present clock.  One in the future counts as made with the
+ * next one; one in the past is what it is, or a single wrong date would age all before it.
+ */
+static u64 dmr_point_made(const struct dmr_settings *set, const struct dmr_point *point, u64 now,
+			  u64 next)
 {
 	u64 time = point->time;
 
 	if (point->number < set->jump_point)
 		time = time + set->jump_by < time ? ~0ULL : time + set->jump_by;
-	return min(time, next);
+	return time > now ? next : time;
 }
 
 u32 dmr_retention(const struct dmr_settings *set, const struct dmr_point *points, u32 nr,
@@ -78,7 +82,7 @@ u32 dmr_retention(const struct dmr_settings *set, const struct dmr_point *points
 		/* Among the last so many, of which the new one is one. */
 		bool keep = nr - i < set->keep_last;
 
-		made = dmr_point_made(set, &points[i], made);
+		made = dmr_point_made(set, &points[i], now, made);
 		if (within && made >= now - min(now, within))
 			keep = true;
 		for (r = 0; r < ARRAY_SIZE(rules); r++)

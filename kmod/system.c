@@ -536,6 +536,8 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 	dmr_super_show(sys);
 	mutex_unlock(&sys->sb_mutex);
 	/* Whoever finds it active finds the superblock and the disks. */
+	/* Its disks come one after the other: no alarm before they had the time. */
+	WRITE_ONCE(sys->bind_time, jiffies);
 	smp_store_release(&sys->active, true);
 	mutex_lock(&dmr_registry_mutex);
 	dmr_registry_seq++;

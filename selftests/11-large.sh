@@ -15,18 +15,18 @@ hold b
 point b
 r failover b >/dev/null || die "cannot fail over"
 
-# The same large reads through dm-linear over the same home, from the same memory.
-dmsetup create flat --table "0 $(blockdev --getsz /dev/vm/d0) linear /dev/vm/d0 0" || die "dmsetup"
+# The same large reads through dm-linear over a disk like the home, from the same memory.
+dmsetup create flat --table "0 $(blockdev --getsz /dev/vm/d1) linear /dev/vm/d1 0" || die "dmsetup"
 at_exit dmsetup remove flat
-reads() {	# DEVICE: of an 8 MiB read at 64 MiB
-	"$io" /dev/mapper/flat r:64M:8M "x:cat /sys/block/$d0/stat" o:"$1" r:64M:8M \
-		"x:cat /sys/block/$d0/stat" | awk '{ print $1 - was, $3 - sectors; was = $1; sectors = $3 }' |
+reads() {	# DEVICE DISK: of an 8 MiB read at 64 MiB, what comes to the disk
+	"$io" /dev/mapper/flat r:64M:8M "x:cat /sys/block/$2/stat" o:"$1" r:64M:8M \
+		"x:cat /sys/block/$2/stat" | awk '{ print $1 - was, $3 - sectors; was = $1; sectors = $3 }' |
 		tail -n 1
 }
 d0=$(basename "$(dev d0)")
-flat=$(reads /dev/mapper/flat)
+flat=$(reads /dev/mapper/flat "$(basename "$(dev d1)")")
 for d in $live $rep; do
-	got=$(reads "$d")
+	got=$(reads "$d" "$d0")
 	diag "8 MiB read of untouched ground by $(basename "$d"): $got (I/Os and sectors at home); by dm-linear: $flat"
 	is "8 MiB read of untouched ground by $(basename "$d") as by dm-linear" "$got" "$flat"
 done

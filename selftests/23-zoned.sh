@@ -21,6 +21,7 @@ refused "as the store" 32773 "store .*nullb0 is a zoned device" \
 	r create z --store /dev/nullb0 --disk vda="$(device d0)"
 is "no file is left" "$(ls /etc/dm-replica/systems.d 2>/dev/null)" ""
 expect_log 'A zoned device can be neither store nor home'
+expect_log 'error adding target to table'
 table() { dmsetup create z --table "0 131072 replica $1 0 $2"; }
 check_fails "the target refuses it as a home" table "$(dev s0)" /dev/nullb0
 check_fails "and as the store" table /dev/nullb0 "$(dev d0)"

@@ -11,9 +11,8 @@ for tool in mkfs.xfs xfs_repair fsck.ext4 fstrim; do
 	command -v $tool >/dev/null || skip_all "$tool is missing"
 done
 
-# live FS, rep FS: the devices of the disk of this name.  A replica device is held by
-# the failover devices over it, so that it cannot be mounted itself; one more device
-# of device mapper can lie over it.
+# live FS, rep FS: the devices of the disk of this name.  For the replica one more device
+# of device mapper lies over it.
 live() { echo "/dev/mapper/f-$1"; }
 rep() { echo "/dev/mapper/in-$1"; }
 stack() {
@@ -109,7 +108,8 @@ mounted() {
 ktap_plan 31
 load_module "$@"
 make_system f s0 ext4=d0 xfs=x0
-check_fails "a replica device is held" mkfs.ext4 -q /dev/mapper/f-ext4-replica
+alone() { python3 -c 'import os, sys; os.open(sys.argv[1], os.O_RDWR | os.O_EXCL)' "$1"; }
+check "a replica device is free for a replication that wants it alone" alone /dev/mapper/f-ext4-replica
 stack
 
 # Replication makes the file systems and fills them.

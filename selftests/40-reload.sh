@@ -30,10 +30,10 @@ state_number=$(field t state_number)
 # --- status and table ------------------------------------------------------
 
 size=$(blockdev --getsz "$d0")
-host=$(dmsetup table t-vda-replica | sed -n 's/.* 2 host \([0-9a-f]\{32\}\)$/\1/p')
+host=$(dmsetup table t-vda-replica | sed -n 's/.* 4 \(host [0-9a-f]\{32\} boot [0-9a-f]\{32\}\)$/\1/p')
 [ -n "$host" ] || diag "no host in the table: $(dmsetup table t-vda-replica)"
 is "table of a replica device" "$(dmsetup table t-vdb-replica)" \
-	"0 $size replica $(no "$s0") 1 $(no "$d1") 2 host $host"
+	"0 $size replica $(no "$s0") 1 $(no "$d1") 4 $host"
 is "of a failover device" "$(dmsetup table t-vda)" "0 $size failover $(no $rep) live"
 is "of a test device" "$(dmsetup table t-vda-test)" "0 $size failover $(no $rep) test"
 "$io" $live w:1M:64K:2 w:2M:4K:2 f || die "cannot write"

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
 
-ktap_plan 28
+ktap_plan 33
 load_module
 hold_disks 24 32 16,nofua
 for n in 0 1 2; do
@@ -59,6 +59,26 @@ r commit z --yes >/dev/null || die "cannot commit"
 check "moved home: zeroes" "$io" /dev/nbd1 n:0:16M
 check "straight home again, by the guest" "$io" $live w:1M:1M:5 z:1M:512K f n:1M:512K c:1536K:512K:5
 r detach z >/dev/null || die "cannot detach"
+
+# From the middle of a block, more than workers take at a time, while a point is made: what
+# waits for its turn is zeroed
+# in the next epoch, block by block (R1, R15).
+rm -f /etc/dm-replica/systems.d/z.conf
+make_system y /dev/nbd0 vda=/dev/nbd1 vdb=/dev/nbd2 -- --force --chunk-size 16K
+rep=/dev/mapper/y-vda-replica
+"$io" $rep w:0:8M:7 w:8M:8M:7 w:16M:8M:7 f || die "cannot write"
+disks on 1 w 0 65536 hold
+beside zeroes "$io" $rep z:32256:20M f
+check "zeroes of many chunks, the first at home hangs" await_held 1
+beside point r recovery-point create y
+begun() { [ "$(json state job show y "$(job_of y 70)")" = 3 ]; }
+check "a point begins meanwhile" wait_for 10 begun
+sleep 1		# its epoch is in force by then; if it is not, less is shown
+go
+check "the zeroes are written" went_well zeroes
+check "and the point made" went_well point
+check "and nothing else is zero" "$io" $rep c:0:28K:7 n:32256:8M n:8420864:8M n:16809472:4M c:21003776:512K:7
+r detach y >/dev/null || die "cannot detach"
 
 # A file without extents takes no FALLOC_FL_ZERO_RANGE, which the loop device above
 # learns when it tries.

@@ -163,7 +163,7 @@ is "writes and flushes" "$bad" ''
 # of what is there, zeroes, and commits of the log.
 lasting() {
 	local from=$SECONDS n at hits steps=()
-	for ((n = 0; n < 40; n++)); do
+	for ((n = 0; n < $3; n++)); do
 		at=$(($2 + 16 * n))
 		steps+=("w:${at}K:16K:4" "w:$((at * 1024 + 512)):512:5" "z:$((at + 8))K:4K")
 		[ $((n % 8)) != 7 ] || steps+=(f)
@@ -185,8 +185,9 @@ lasting() {
 	done
 	check "and what was written is there" "$io" $repa "${steps[@]}"
 }
-lasting failslab 2048
-lasting fail_page_alloc 2688
+lasting failslab 2048 40
+# The slab asks for pages only when it is out of them.
+lasting fail_page_alloc 2688 600
 aim failslab
 
 # A commit, and what it moves home: an allocation that fails there holds it up, no more.
@@ -242,7 +243,7 @@ come_and_go() {
 	diag "$1: $failed allocations failed in attaches"
 	is "attach and detach, $1" "$bad" ''
 }
-expect_log 'device-mapper: (table: .*replica: .*-12|ioctl: error adding target to table)|workqueue: Failed to create a rescuer'
+expect_log 'device-mapper: (table: .*replica: .*-12|ioctl: error adding target to table)|workqueue: Failed to (create|allocate) a rescuer'
 come_and_go failslab
 come_and_go fail_page_alloc
 check "all is there" "$io" $a c:0:32K:1 c:32K:64K:3

@@ -228,6 +228,20 @@ TEST(retention_clock)
 	l->set.keep_last = 0;
 	l->set.keep_daily = 1;
 	expect(l, "----", "daily 1");
+	/* One that was made while the clock was far behind ages no other. */
+	l->nr = 0;
+	add(l, TUESDAY - 3 * HOUR);
+	add(l, TUESDAY - 2 * HOUR);
+	add(l, 5);
+	l->set.keep_daily = 0;
+	l->set.keep_within = 24 * 3600;
+	expect(l, "kk-", "within, and one of 1970");
+	l->nr = 0;
+	add(l, TUESDAY - 2 * HOUR);
+	add(l, TUESDAY + 70 * 365 * DAY);
+	add(l, ~0ULL);
+	add(l, TUESDAY - HOUR);
+	l->set.keep_within = 0;
 	/* The machine woke up in 1970: what was is not old, and not lost. */
 	l->now = 5;
 	l->set.keep_daily = 0;

@@ -192,7 +192,9 @@ int dmrl_job_decided(struct dmreplica *ctx, const u8 *uuid, u64 id, u64 *point,
 					 "the operation's job cannot be read, look at the system: %s",
 					 why);
 		}
-		if (job.decided || job.state >= DM_REPLICA_JOB_STATE_COMPLETED)
+		/* Answer and state change one after the other. */
+		if ((job.decided && job.state > DM_REPLICA_JOB_STATE_STARTING) ||
+		    job.state >= DM_REPLICA_JOB_STATE_COMPLETED)
 			break;
 		if (undecided && now_ms() - begin >= DMRL_TURN_MS) {
 			*undecided = true;

@@ -131,6 +131,16 @@ static void print_detached(const char *stamp, const char *name, const uint8_t uu
 		json_print_line(head_of("detached", name, uuid));
 }
 
+/* Events were lost: only what is shown from here on is there. */
+static void begin_again(void)
+{
+	struct seen *s;
+
+	current = false;
+	for (s = seen; s; s = s->next)
+		s->fresh = false;
+}
+
 /* What there is has been shown: what was seen before and is not there has gone unheard. */
 static void print_gone(const char *stamp)
 {
@@ -364,7 +374,7 @@ int cmd_monitor(struct dmreplica *ctx, int argc, char **argv)
 		if (code || ferror(stdout))
 			break;
 		if (event.type == DMREPLICA_EVENT_LOST || event.type == DMREPLICA_EVENT_LOADED)
-			current = false;
+			begin_again();
 		if (json)
 			print_json(&event);
 		else
