@@ -48,7 +48,7 @@ end() {
 
 moved() { [ "$(field q versions)" = 0 ]; }
 replicating() { [ "$(field q state_name)" = Replicating ]; }
-reverting() { r job list q --json | grep -A4 '"type": 98' | grep -q '"state": 4'; }
+reverting() { [ "$(json state job show q "$(job_of q 98)")" = 3 ]; }
 # stuck: I/O of the system that does not end until home goes on.
 stuck() {
 	dmsetup suspend --noflush --nolockfs home || die "dmsetup"

@@ -186,8 +186,9 @@ lasting() {
 	check "and what was written is there" "$io" $repa "${steps[@]}"
 }
 lasting failslab 2048 40
-# The slab asks for pages only when it is out of them.
-lasting fail_page_alloc 2688 600
+# The slab asks for pages only when it has none left.
+echo 1 >/sys/kernel/slab/dmr_version/shrink
+lasting fail_page_alloc 2688 80
 aim failslab
 
 # A commit, and what it moves home: an allocation that fails there holds it up, no more.
