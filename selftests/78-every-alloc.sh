@@ -161,9 +161,10 @@ done
 is "writes and flushes" "$bad" ''
 # All of them fail for as long as it takes: first writes of chunks, parts of blocks, parts
 # of what is there, zeroes, and commits of the log.
-lasting() {
-	local from=$SECONDS n at hits steps=()
-	for ((n = 0; n < $3; n++)); do
+# burst LAB FROM: hits is how many allocations failed.
+burst() {
+	local from=$SECONDS n at steps=()
+	for ((n = 0; n < 40; n++)); do
 		at=$(($2 + 16 * n))
 		steps+=("w:${at}K:16K:4" "w:$((at * 1024 + 512)):512:5" "z:$((at + 8))K:4K")
 		[ $((n % 8)) != 7 ] || steps+=(f)
@@ -176,19 +177,27 @@ lasting() {
 	hits=$((1000000 - $(cat "$lab"/times)))
 	stop
 	diag "$1: $hits allocations failed, $((SECONDS - from)) s"
+}
+# lasting LAB FROM BURSTS: the slab asks for pages only when it has nothing left over, and
+# how much that is is left to chance: so on until one has failed.
+lasting() {
+	local n at=$2 steps=()
+	for ((n = 0; n < $3; n++)); do
+		at=$(($2 + 640 * n))
+		burst "$1" $at
+		[ "$hits $rc" = "0 0" ] || break
+	done
 	is "they go on though all fail, $1" "$((hits > 0)) $rc $said" "1 0 "
-	steps=()
 	for ((n = 0; n < 40; n++)); do
-		at=$(($2 + 16 * n))
 		steps+=("c:${at}K:512:4" "c:$((at * 1024 + 512)):512:5" "c:$((at + 1))K:7K:4" "n:$((at + 8))K:4K"
 			"c:$((at + 12))K:4K:4")
+		at=$((at + 16))
 	done
 	check "and what was written is there" "$io" $repa "${steps[@]}"
 }
-lasting failslab 2048 40
-# The slab asks for pages only when it has none left.
+lasting failslab 2048 1
 echo 1 >/sys/kernel/slab/dmr_version/shrink
-lasting fail_page_alloc 2688 80
+lasting fail_page_alloc 2688 20
 aim failslab
 
 # A commit, and what it moves home: an allocation that fails there holds it up, no more.
