@@ -6,7 +6,7 @@
  *	dm's own suspend lock -> dmr_system.op_mutex -> gendisk open_mutex (trylock
  *	only, R10) -> dmr_system.sb_mutex -> store_mutex -> event_mutex -> job_mutex ->
  *	dmr_ops_lock, chunk locks -> slots, lists.
- * No I/O is done under event_mutex and job_mutex, so whoever reads may take them.
+ * No I/O is done under event_mutex and job_mutex, so readers may take them.
  * The I/O path takes none of the mutexes.  The commit worker takes sb_mutex
  * and what is inside of it only, so an operation may wait for a commit unless it holds that one.
  */
@@ -411,7 +411,7 @@ struct dmr_drop {
 };
 
 /**
- * dmr_shown() - the superblock in force, for who must not wait
+ * dmr_shown() - the superblock in force, for readers that must not wait
  * @sys: the system, active.
  *
  * sb_mutex is held over I/O to a store that may hang.

@@ -96,7 +96,7 @@ u64 dmr_received_time(struct dmr_system *sys)
 	return READ_ONCE(sys->received_time);
 }
 
-/* Recovery points that somebody makes on this host say nothing of what arrives. */
+/* Recovery points made on this host are no sign that replication arrives. */
 static bool dmr_health_stalled(struct dmr_system *sys, const struct dmr_sb *sb)
 {
 	u64 span = sb->settings.replication_interval * 3, age;

@@ -114,6 +114,19 @@ void dmr_job_about(struct dmr_job *job, const struct dmr_op *op)
 	mutex_unlock(&job->sys->job_mutex);
 }
 
+/* A job that is not Running yet changes its state.  Return: false if it is, or has ended. */
+static bool dmr_job_early(struct dmr_job *job, u32 state)
+{
+	bool changed;
+
+	mutex_lock(&job->sys->job_mutex);
+	changed = job->state < DM_REPLICA_JOB_STATE_RUNNING;
+	if (changed)
+		job->state = state;
+	mutex_unlock(&job->sys->job_mutex);
+	return changed;
+}
+
 /**
  * dmr_job_run() - a job's work begins
  * @job: the job, or NULL.
@@ -122,16 +135,7 @@ void dmr_job_about(struct dmr_job *job, const struct dmr_op *op)
  */
 void dmr_job_run(struct dmr_job *job)
 {
-	bool changed;
-
-	if (!job)
-		return;
-	mutex_lock(&job->sys->job_mutex);
-	changed = job->state < DM_REPLICA_JOB_STATE_RUNNING;
-	if (changed)
-		job->state = DM_REPLICA_JOB_STATE_RUNNING;
-	mutex_unlock(&job->sys->job_mutex);
-	if (changed)
+	if (job && dmr_job_early(job, DM_REPLICA_JOB_STATE_RUNNING))
 		dmr_job_changed(job);
 }
 
@@ -139,7 +143,7 @@ void dmr_job_run(struct dmr_job *job)
  * dmr_job_turn() - a job's operation has its turn, or waits for another
  * @job: the job, or NULL.
  * @begun: it has its turn.
- * @tell: whoever listens.
+ * @tell: send an event.
  *
  * Starting: it may be decided at any moment, and cannot be taken away any more.
  *
@@ -147,16 +151,8 @@ void dmr_job_run(struct dmr_job *job)
  */
 void dmr_job_turn(struct dmr_job *job, bool begun, bool tell)
 {
-	bool changed;
-
-	if (!job)
-		return;
-	mutex_lock(&job->sys->job_mutex);
-	changed = job->state < DM_REPLICA_JOB_STATE_RUNNING;
-	if (changed)
-		job->state = begun ? DM_REPLICA_JOB_STATE_STARTING : DM_REPLICA_JOB_STATE_NEW;
-	mutex_unlock(&job->sys->job_mutex);
-	if (changed && tell)
+	if (job && dmr_job_early(job, begun ? DM_REPLICA_JOB_STATE_STARTING :
+					      DM_REPLICA_JOB_STATE_NEW) && tell)
 		dmr_job_changed(job);
 }
 
@@ -167,7 +163,7 @@ void dmr_job_turn(struct dmr_job *job, bool begun, bool tell)
  * @err: the errno that goes with it, or 0.
  * @point: the point made or used, or 0.
  *
- * Whoever has been answered 4096 before finds all of the answer here.
+ * A client that was answered 4096 before finds the whole answer here.
  *
  * Context: may sleep.
  */

@@ -286,6 +286,16 @@ static void dmr_reply_undecided(struct sk_buff *msg, void *hdr, struct genl_info
 	trace_dmr_reply(info->genlhdr->cmd, DM_REPLICA_CODE_JOB_STARTED);
 }
 
+/* The system of a request that changes something and names no more than that. */
+static struct dmr_system *dmr_request_begin(struct sk_buff *skb, struct genl_info *info)
+{
+	int r;
+
+	trace_dmr_request(info->genlhdr->cmd);
+	r = dmr_nl_refuse_unprivileged(skb, info);
+	return r ? ERR_PTR(r) : dmr_request_system(info);
+}
+
 /* Ask for an operation, and answer what has become of it by then. */
 static int dmr_operate(struct sk_buff *skb, struct genl_info *info, enum dmr_verb verb,
 		       int (*fill)(struct genl_info *info, struct dmr_op *op))
@@ -299,11 +309,7 @@ static int dmr_operate(struct sk_buff *skb, struct genl_info *info, enum dmr_ver
 	void *hdr;
 	int r;
 
-	trace_dmr_request(info->genlhdr->cmd);
-	r = dmr_nl_refuse_unprivileged(skb, info);
-	if (r)
-		return r;
-	sys = dmr_request_system(info);
+	sys = dmr_request_begin(skb, info);
 	if (IS_ERR(sys))
 		return PTR_ERR(sys);
 	op = dmr_op_new(sys, verb);
@@ -528,14 +534,8 @@ static int dmr_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info)
 /* Touches memory only; the next superblock has it. */
 static int dmr_replication_heartbeat_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	struct dmr_system *sys;
-	int r;
+	struct dmr_system *sys = dmr_request_begin(skb, info);
 
-	trace_dmr_request(info->genlhdr->cmd);
-	r = dmr_nl_refuse_unprivileged(skb, info);
-	if (r)
-		return r;
-	sys = dmr_request_system(info);
 	if (IS_ERR(sys))
 		return PTR_ERR(sys);
 	dmr_received(sys);
