@@ -25,12 +25,12 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include "codec.h"
+#include "store/superblock.h"
 #include "fingerprint.h"
-#include "log-room.h"
-#include "map.h"
-#include "replay.h"
-#include "slots.h"
+#include "store/log-room.h"
+#include "store/map.h"
+#include "store/replay.h"
+#include "store/slots.h"
 #include "../uapi/dm-replica.h"
 
 #define DM_MSG_PREFIX		"replica"

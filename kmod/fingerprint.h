@@ -3,7 +3,7 @@
 #ifndef DMR_FINGERPRINT_H
 #define DMR_FINGERPRINT_H
 
-#include "codec.h"
+#include "store/superblock.h"
 
 struct dmr_disk;
 struct dmr_sb;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Recovery points: making and dropping them. */
 #include "operate.h"
-#include "retention.h"
+#include "store/retention.h"
 
 /*
  * A point that came to nothing leaves head writes in the next epoch: they never

@@ -11,7 +11,7 @@
 
 #include "claim.h"
 #include "dmr.h"
-#include "rebuild.h"
+#include "store/rebuild.h"
 #include "trace.h"
 
 DEFINE_MUTEX(dmr_registry_mutex);

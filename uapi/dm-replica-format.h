@@ -34,6 +34,7 @@
 #define DMR_POINT_NAME_LEN	40		/* point name, with its NUL */
 #define DMR_IDENTITY_LEN	128		/* identity of a home, with its NUL */
 #define DMR_RING_EXTENTS	8
+#define DMR_NUMBER_LIMIT	(1ULL << 62)	/* counters start low; a larger number is damage */
 #define DMR_RING_MIN_BLOCKS	512		/* beside twice the records of every slot */
 
 /*

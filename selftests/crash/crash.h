@@ -10,10 +10,10 @@
 #ifndef CRASH_H
 #define CRASH_H
 
-#include "map.h"
-#include "rebuild.h"
-#include "replay.h"
-#include "slots.h"
+#include <store/map.h>
+#include <store/rebuild.h>
+#include <store/replay.h>
+#include <store/slots.h>
 #include "../../uapi/dm-replica.h"
 #include "../record.h"
 

@@ -4,7 +4,7 @@
  * proportion to its length, whatever a store holds.  Steps are counted as loads
  * of shared memory.
  */
-#include "rebuild.h"
+#include <store/rebuild.h>
 #include "unit.h"
 
 #define POINTS_MAX	512

@@ -6,8 +6,8 @@
  */
 #include <time.h>
 
-#include "rebuild.h"
-#include "slots.h"
+#include <store/rebuild.h>
+#include <store/slots.h>
 #include "unit.h"
 
 #define MAX_SECONDS	4

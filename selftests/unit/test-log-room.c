@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The log's ring, simulated with the module's own accounting (kmod/log-room.c): writes are
+ * The log's ring, simulated with the module's own accounting (kmod/store/log-room.c): writes are
  * admitted, flushed alone or together, versions move home and die, superblocks fail, the
  * ring grows.  At any time every live version has its newest record in the ring, no block
  * is written over before the superblock has left it behind, no batch is larger than the
  * room that there is (R7), and a write that the map has a place for is admitted in the end
  * (R8).
  */
-#include "log-room.h"
+#include <store/log-room.h>
 #include "unit.h"
 
 struct version {

@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include "rebuild.h"
+#include <store/rebuild.h>
 #include "unit.h"
 
 #define CHUNKS	6		/* few, so that chains get long */

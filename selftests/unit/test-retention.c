@@ -5,7 +5,7 @@
  */
 #include <time.h>
 
-#include "retention.h"
+#include <store/retention.h>
 #include "unit.h"
 
 #define SECOND	1000000000ULL

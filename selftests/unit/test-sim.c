@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A crash simulator for the log: a writer that keeps to the rules W1..W6 of
- * kmod/replay.c, on a device with a volatile cache, crashed at any instant,
+ * kmod/store/replay.c, on a device with a volatile cache, crashed at any instant,
  * attached, crashed again, over several lives.  Whatever arrived, replay must
  * give all that was durable, nothing that was not issued, and must not cry
  * damage; and where a durable block that something vouches for is spoiled, it

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The slot allocator: never one slot twice, always all of them, runs that are runs. */
-#include "slots.h"
+#include <store/slots.h>
 #include "unit.h"
 
 TEST(slots_random)

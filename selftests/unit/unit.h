@@ -8,9 +8,9 @@
 #ifndef UNIT_H
 #define UNIT_H
 
-#include "codec.h"
-#include "replay.h"
-#include "settings.h"
+#include <store/logblock.h>
+#include <store/replay.h>
+#include <store/settings.h>
 #include "../../uapi/dm-replica.h"
 
 struct unit_test {

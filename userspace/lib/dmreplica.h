@@ -859,14 +859,14 @@ void dmreplica_monitor_close(struct dmreplica_monitor *mon);
 /* Stores, without the module --------------------------------------------- */
 
 struct dmreplica_store;
-struct dmr_sb;			/* kmod/codec.h: a superblock in host form */
-struct dmr_record;		/* kmod/codec.h: a log record in host form */
+struct dmr_sb;			/* kmod/store/superblock.h: a superblock in host form */
+struct dmr_record;		/* kmod/store/logblock.h: a log record in host form */
 
 /** struct dmreplica_copy - one of the two superblocks */
 struct dmreplica_copy {
 	bool readable;
 	bool valid;
-	int verdict;			/* enum dmr_verdict of kmod/codec.h */
+	int verdict;			/* enum dmr_verdict of kmod/store/superblock.h */
 	const char *reason;		/* why it is not valid */
 	const struct dmr_sb *sb;	/* NULL if not valid */
 };

@@ -8,8 +8,8 @@
 
 #include "dmreplica.h"
 #include "../../uapi/dm-replica.h"
-#include "../../kmod/codec.h"
-#include "../../kmod/replay.h"
+#include <store/logblock.h>
+#include <store/replay.h>
 
 #define DMRL_PRINTF(f, a)	__attribute__((format(printf, f, a)))
 

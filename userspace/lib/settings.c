@@ -7,7 +7,7 @@
 #include <netlink/msg.h>
 
 #include "private.h"
-#include "../../kmod/retention.h"
+#include <store/retention.h>
 
 #define A(name)	attrs[DM_REPLICA_A_SETTINGS_##name]
 

@@ -6,7 +6,7 @@
 
 #include "replicactl.h"
 #include "store.h"
-#include "../../kmod/codec.h"
+#include <store/logblock.h>
 
 #define LL(x)	((unsigned long long)(x))
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the shared sources (codec, replay, map, slots) need from their
- * surroundings: the kernel's own headers in the module, a small user-space
- * stand-in (userspace/shim) in the tools and the unit tests.
+ * What the sources of this directory need from their surroundings: the
+ * kernel's own headers in the module, a small user-space stand-in (shim/) in
+ * the tools and the unit tests.
  */
 #ifndef DMR_PORTABLE_H
 #define DMR_PORTABLE_H
@@ -39,7 +39,7 @@ static inline u32 dmr_crc32c(u32 seed, const void *data, size_t len)
 	return ~crc32c(~seed, data, len);
 }
 #else
-#include "shim.h"
+#include "shim/shim.h"
 #endif
 
 #endif /* DMR_PORTABLE_H */

@@ -3,7 +3,7 @@
 #ifndef DMR_RETENTION_H
 #define DMR_RETENTION_H
 
-#include "codec.h"
+#include "superblock.h"
 
 /**
  * dmr_retention() - which points go when a new one is made

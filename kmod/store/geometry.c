@@ -5,8 +5,9 @@
  * A ring that has grown has two geometries for a while: numbers below ring_from
  * lie where the older one puts them, until the tail has passed them all.
  */
-#include "codec.h"
-#include "../uapi/dm-replica.h"
+#include "geometry.h"
+#include "superblock.h"
+#include "../../uapi/dm-replica.h"
 
 #define DMR_RING_FIRST_BYTE	(1024 * 1024)	/* where a new store's ring begins */
 #define DMR_MIN_SLOTS		16

@@ -10,7 +10,7 @@
 #ifndef DMR_MAP_H
 #define DMR_MAP_H
 
-#include "codec.h"
+#include "logblock.h"
 
 #define DMR_SLOT_NONE		U32_MAX
 

@@ -3,7 +3,7 @@
 #ifndef DMR_SLOTS_H
 #define DMR_SLOTS_H
 
-#include "codec.h"
+#include "superblock.h"
 
 struct dmr_slots {
 	spinlock_t lock;

@@ -5,6 +5,7 @@
 #ifndef DMR_REBUILD_H
 #define DMR_REBUILD_H
 
+#include "logblock.h"
 #include "map.h"
 
 /**

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * User-space stand-ins for the few kernel services that the shared sources
- * (kmod/codec.c, replay.c, map.c, slots.c) use, with the kernel's names and
- * semantics.  Included by kmod/portable.h when the kernel is not there.
+ * User-space stand-ins for the few kernel services that the sources of
+ * kmod/store use, with the kernel's names and semantics.  portable.h includes
+ * this header where the kernel's are not there.
  *
  * Nothing here is for the kernel, and nothing in the tools should need it for
  * its own sake.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Superblock and log blocks between their bytes on disk and host form.
+ * The superblock between its bytes on disk and host form.
  *
  * Three ways to look at a superblock, each with one job: dmr_sb_encode() writes
  * the one canonical form of what it is given, dmr_sb_validate() says whether
@@ -8,8 +8,9 @@
  * form of something possible.  So whatever passes dmr_sb_validate() can be read
  * back, and whatever is read back is written again byte for byte.
  */
-#include "settings.h"
-#include "../uapi/dm-replica.h"
+#include "crc.h"
+#include "superblock.h"
+#include "../../uapi/dm-replica.h"
 
 #define DMR_CHUNK_LIMIT		(1ULL << 40)	/* chunk numbers are below: what a record holds */
 
@@ -17,155 +18,15 @@
 static_assert(sizeof(struct dmr_disk_sb) == DMR_SB_FIXED);
 static_assert(sizeof(struct dmr_disk_disk) == 256);
 static_assert(sizeof(struct dmr_disk_point) == 64);
-static_assert(sizeof(struct dmr_disk_record) == 32);
-static_assert(sizeof(struct dmr_disk_log_block) == DMR_BLOCK_SIZE);
 static_assert(offsetof(struct dmr_disk_sb, crc) == DMR_SB_CRC_OFFSET);
 static_assert(offsetof(struct dmr_disk_sb, nr_adapters) == 504);
 static_assert(offsetof(struct dmr_disk_sb, settings) == 512);
 static_assert(offsetof(struct dmr_disk_sb, active_boot) == 1024);
 static_assert(sizeof(struct dmr_disk_print) == 16);
-static_assert(offsetof(struct dmr_disk_log_block, crc) == DMR_LOG_CRC_OFFSET);
-static_assert(offsetof(struct dmr_disk_log_block, records) == 64);
 static_assert(DMR_SB_FIXED + DMR_MAX_DISKS * sizeof(struct dmr_disk_disk) +
 	      DMR_MAX_POINTS * sizeof(struct dmr_disk_point) +
 	      DMR_MAX_ADAPTERS * sizeof(struct dmr_disk_adapter) +
 	      DMR_MAX_PRINTS * sizeof(struct dmr_disk_print) <= DMR_SB_AREA);
-
-/* CRC-32C of a block whose own checksum at @at is taken as zero. */
-static u32 dmr_block_crc(const void *buf, u32 length, u32 at)
-{
-	static const u8 zero[4];
-	u32 crc;
-
-	crc = dmr_crc32c(0, buf, at);
-	crc = dmr_crc32c(crc, zero, sizeof(zero));
-	at += sizeof(zero);
-	return dmr_crc32c(crc, (const u8 *)buf + at, length - at);
-}
-
-/* Text */
-
-/* A NUL is no continuation, so nothing is read beyond it. */
-u32 dmr_utf8_char(const u8 *s)
-{
-	u32 c, len, i, least;
-
-	if (s[0] < 0x80)
-		return s[0] >= 0x20 && s[0] != 0x7f;
-	if ((s[0] & 0xe0) == 0xc0) {
-		len = 2;
-		least = 0xa0;		/* 0x80..0x9f are control characters, too */
-		c = s[0] & 0x1f;
-	} else if ((s[0] & 0xf0) == 0xe0) {
-		len = 3;
-		least = 0x800;
-		c = s[0] & 0x0f;
-	} else if ((s[0] & 0xf8) == 0xf0) {
-		len = 4;
-		least = 0x10000;
-		c = s[0] & 0x07;
-	} else {
-		return 0;
-	}
-	for (i = 1; i < len; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	if (c < least || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return 0;
-	return len;
-}
-
-/* Does @s end within @size, and is it something that may be shown to people? */
-static bool dmr_text_ok(const char *s, size_t size)
-{
-	const u8 *p = (const u8 *)s;
-	u32 len;
-
-	if (!memchr(s, 0, size))
-		return false;
-	for (; *p; p += len) {
-		len = dmr_utf8_char(p);
-		if (!len)
-			return false;
-	}
-	return true;
-}
-
-bool dmr_point_name_ok(const char *name)
-{
-	return dmr_text_ok(name, DMR_POINT_NAME_LEN) && !strchr(name, '/');
-}
-
-static bool dmr_is_hex(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-/* 32 hex digits, with the four hyphens or without. */
-static bool dmr_is_uuid(const char *s)
-{
-	u32 len = strlen(s), i;
-
-	if (len != 32 && len != 36)
-		return false;
-	for (i = 0; i < len; i++) {
-		if (len == 36 && (i == 8 || i == 13 || i == 18 || i == 23)) {
-			if (s[i] != '-')
-				return false;
-		} else if (!dmr_is_hex(s[i])) {
-			return false;
-		}
-	}
-	return true;
-}
-
-static const char *dmr_name_fault(const char *name, size_t size, bool hyphens)
-{
-	const char *s;
-
-	if (!*name)
-		return "is empty";
-	if (strnlen(name, size) == size)
-		return "is too long";
-	if (*name == '-' || *name == '.')
-		return "begins with '-' or '.'";
-	for (s = name; *s; s++) {
-		if (*s == '-' && !hyphens)
-			return "has a hyphen, which separates the parts of device names";
-		if (!((*s >= 'A' && *s <= 'Z') || (*s >= 'a' && *s <= 'z') ||
-		      (*s >= '0' && *s <= '9') || *s == '_' || *s == '.' || *s == '+' || *s == '-'))
-			return "has a character that is not allowed";
-	}
-	return NULL;
-}
-
-const char *dmr_system_name_fault(const char *name)
-{
-	const char *why = dmr_name_fault(name, DMR_NAME_LEN, true);
-
-	return why || !dmr_is_uuid(name) ? why : "is a UUID, by which systems are looked up, too";
-}
-
-const char *dmr_disk_name_fault(const char *name)
-{
-	return dmr_name_fault(name, DMR_DISK_NAME_LEN, false);
-}
-
-static void dmr_put_text(u8 *out, const char *s, size_t size)
-{
-	memcpy(out, s, strnlen(s, size - 1));	/* the rest is zero already */
-}
-
-/* Canonical: nothing hides behind the NUL. */
-static bool dmr_get_text(char *s, const u8 *in, size_t size)
-{
-	const u8 *end = memchr(in, 0, size);
-
-	memcpy(s, in, size);
-	return end && dmr_is_zero(end, in + size - end);
-}
 
 /* Is every field possible? */
 
@@ -367,7 +228,7 @@ const char *dmr_sb_validate(const struct dmr_sb *sb)
 	if (!why)
 		why = dmr_settings_check(&sb->settings);
 	if (!why)
-		why = dmr_adapters_check(sb);
+		why = dmr_adapters_check(sb->adapters, sb->nr_adapters);
 	if (!why)
 		why = dmr_check_prints(sb);
 	return why;
@@ -508,7 +369,7 @@ u32 dmr_sb_encode(const struct dmr_sb *sb, void *buf)
 		dmr_put_text(point->name, in->name, sizeof(point->name));
 	}
 	adapter = (struct dmr_disk_adapter *)point;
-	dmr_adapters_put(sb, adapter);
+	dmr_adapters_put(sb->adapters, sb->nr_adapters, adapter);
 	print = (struct dmr_disk_print *)(adapter + sb->nr_adapters);
 	for (i = 0; i < sb->nr_prints; i++, print++) {
 		print->block = cpu_to_le64(sb->prints[i].block);
@@ -607,7 +468,7 @@ static const char *dmr_get_lists(const struct dmr_disk_sb *d, struct dmr_sb *sb,
 			return "a point's name is impossible";
 	}
 	adapter = (const struct dmr_disk_adapter *)point;
-	why = dmr_adapters_get(adapter, sb);
+	why = dmr_adapters_get(adapter, sb->adapters, sb->nr_adapters);
 	if (why)
 		return why;
 	print = (const struct dmr_disk_print *)(adapter + sb->nr_adapters);
@@ -704,134 +565,4 @@ enum dmr_verdict dmr_sb_decode(const void *buf, u32 copy, struct dmr_sb *sb,
 	if (reason)
 		*reason = why;
 	return verdict;
-}
-
-/* The log */
-
-static void dmr_put_40(u8 *out, u64 v)
-{
-	u32 i;
-
-	for (i = 0; i < 5; i++)
-		out[i] = v >> (8 * i);
-}
-
-static u64 dmr_get_40(const u8 *in)
-{
-	u64 v = 0;
-	u32 i;
-
-	for (i = 5; i--;)
-		v = v << 8 | in[i];
-	return v;
-}
-
-/**
- * dmr_record_encode() - write a record's bytes
- * @rec: record in host form.
- * @out: all of it is written.
- */
-void dmr_record_encode(const struct dmr_record *rec, struct dmr_disk_record *out)
-{
-	out->data = cpu_to_le64(rec->data);
-	out->zero = cpu_to_le64(rec->zero);
-	out->epoch = cpu_to_le32(rec->epoch);
-	out->type = rec->type;
-	out->disk = rec->disk;
-	dmr_put_40(out->chunk, rec->chunk);
-	dmr_put_40(out->slot, rec->slot);
-}
-
-/**
- * dmr_record_decode() - read a record's bytes
- * @in: from a log block whose checksum holds.
- * @rec: filled in; any bytes give something, see dmr_record_validate().
- */
-void dmr_record_decode(const struct dmr_disk_record *in, struct dmr_record *rec)
-{
-	rec->data = le64_to_cpu(in->data);
-	rec->zero = le64_to_cpu(in->zero);
-	rec->epoch = le32_to_cpu(in->epoch);
-	rec->type = in->type;
-	rec->disk = in->disk;
-	rec->chunk = dmr_get_40(in->chunk);
-	rec->slot = dmr_get_40(in->slot);
-}
-
-const char *dmr_record_validate(const struct dmr_sb *sb, const struct dmr_record *rec)
-{
-	u32 blocks = dmr_chunk_blocks(sb);
-	u64 end, first;
-
-	if (rec->type != DMR_RECORD_VERSION && rec->type != DMR_RECORD_DROP)
-		return "a log record is of an unknown type";
-	if (rec->disk >= sb->nr_disks)
-		return "a log record names a disk that does not exist";
-	if (rec->epoch < DMR_EPOCH_FIRST || rec->epoch > sb->last_epoch)
-		return "a log record names an epoch that was never opened";
-	if (rec->data & rec->zero)
-		return "a log record says a block is data and zero at once";
-
-	/* Blocks of the disk; the last one may be part of a block. */
-	end = (sb->disks[rec->disk].sectors + 7) >> (DMR_BLOCK_SHIFT - 9);
-	first = rec->chunk * blocks;
-	if (first >= end)
-		return "a log record names a chunk beyond its disk";
-	if ((rec->data | rec->zero) & ~dmr_block_mask(0, min_t(u64, blocks, end - first)))
-		return "a log record names blocks beyond its chunk or disk";
-
-	if (rec->slot == DMR_SLOT_NONE_40) {
-		if (rec->type == DMR_RECORD_VERSION && rec->data)
-			return "a log record has data but no slot";
-	} else if (rec->type == DMR_RECORD_DROP) {
-		return "a log record of a move home has a slot";
-	} else if (!dmr_slot_usable(sb, rec->slot)) {
-		return "a log record names a slot that cannot be one";
-	}
-	return NULL;
-}
-
-void dmr_log_seal(struct dmr_disk_log_block *blk, const u8 *store_uuid,
-		  const struct dmr_log_header *hdr)
-{
-	u32 nr = min_t(u32, hdr->nr_records, DMR_LOG_RECORDS);
-
-	blk->magic = cpu_to_le32(DMR_LOG_MAGIC);
-	memcpy(blk->store_uuid, store_uuid, sizeof(blk->store_uuid));
-	blk->number = cpu_to_le64(hdr->number);
-	blk->sb_seq = cpu_to_le64(hdr->sb_seq);
-	blk->durable = cpu_to_le64(hdr->durable);
-	blk->nr_records = cpu_to_le32(nr);
-	memset(blk->reserved0, 0, sizeof(blk->reserved0));
-	memset(&blk->records[nr], 0, (DMR_LOG_RECORDS - nr) * sizeof(blk->records[0]));
-	blk->crc = cpu_to_le32(dmr_block_crc(blk, DMR_BLOCK_SIZE, DMR_LOG_CRC_OFFSET));
-}
-
-enum dmr_verdict dmr_log_check(const struct dmr_disk_log_block *blk, const u8 *store_uuid,
-			       struct dmr_log_header *hdr)
-{
-	u32 nr;
-
-	if (le32_to_cpu(blk->magic) != DMR_LOG_MAGIC)
-		return DMR_NOT_OURS;
-	if (memcmp(blk->store_uuid, store_uuid, sizeof(blk->store_uuid)))
-		return DMR_FOREIGN;
-	if (dmr_block_crc(blk, DMR_BLOCK_SIZE, DMR_LOG_CRC_OFFSET) != le32_to_cpu(blk->crc))
-		return DMR_TORN;
-
-	hdr->number = le64_to_cpu(blk->number);
-	hdr->sb_seq = le64_to_cpu(blk->sb_seq);
-	hdr->durable = le64_to_cpu(blk->durable);
-	nr = le32_to_cpu(blk->nr_records);
-	hdr->nr_records = nr;
-	/*
-	 * Nothing is durable before it is issued (and so there is no number 0), and
-	 * none is issued under no superblock.
-	 */
-	if (hdr->durable >= hdr->number || hdr->number >= DMR_NUMBER_LIMIT ||
-	    !hdr->sb_seq || nr > DMR_LOG_RECORDS ||
-	    !dmr_is_zero(blk->reserved0, sizeof(blk->reserved0)) ||
-	    !dmr_is_zero(&blk->records[nr], (DMR_LOG_RECORDS - nr) * sizeof(blk->records[0])))
-		return DMR_BAD;
-	return DMR_OK;
 }

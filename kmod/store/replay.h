@@ -6,7 +6,7 @@
 #ifndef DMR_REPLAY_H
 #define DMR_REPLAY_H
 
-#include "codec.h"
+#include "logblock.h"
 
 /**
  * struct dmr_reader - how replay reads the store

@@ -2,7 +2,7 @@
 /*
  * Room in the log's ring (R7, R8); see log-room.h.
  */
-#include "codec.h"
+#include "superblock.h"
 #include "log-room.h"
 
 /**

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Log blocks and their records between their bytes on disk and host form.
+ */
+#include "crc.h"
+#include "logblock.h"
+
+static_assert(sizeof(struct dmr_disk_record) == 32);
+static_assert(sizeof(struct dmr_disk_log_block) == DMR_BLOCK_SIZE);
+static_assert(offsetof(struct dmr_disk_log_block, crc) == DMR_LOG_CRC_OFFSET);
+static_assert(offsetof(struct dmr_disk_log_block, records) == 64);
+
+static void dmr_put_40(u8 *out, u64 v)
+{
+	u32 i;
+
+	for (i = 0; i < 5; i++)
+		out[i] = v >> (8 * i);
+}
+
+static u64 dmr_get_40(const u8 *in)
+{
+	u64 v = 0;
+	u32 i;
+
+	for (i = 5; i--;)
+		v = v << 8 | in[i];
+	return v;
+}
+
+/**
+ * dmr_record_encode() - write a record's bytes
+ * @rec: record in host form.
+ * @out: all of it is written.
+ */
+void dmr_record_encode(const struct dmr_record *rec, struct dmr_disk_record *out)
+{
+	out->data = cpu_to_le64(rec->data);
+	out->zero = cpu_to_le64(rec->zero);
+	out->epoch = cpu_to_le32(rec->epoch);
+	out->type = rec->type;
+	out->disk = rec->disk;
+	dmr_put_40(out->chunk, rec->chunk);
+	dmr_put_40(out->slot, rec->slot);
+}
+
+/**
+ * dmr_record_decode() - read a record's bytes
+ * @in: from a log block whose checksum holds.
+ * @rec: filled in; any bytes give something, see dmr_record_validate().
+ */
+void dmr_record_decode(const struct dmr_disk_record *in, struct dmr_record *rec)
+{
+	rec->data = le64_to_cpu(in->data);
+	rec->zero = le64_to_cpu(in->zero);
+	rec->epoch = le32_to_cpu(in->epoch);
+	rec->type = in->type;
+	rec->disk = in->disk;
+	rec->chunk = dmr_get_40(in->chunk);
+	rec->slot = dmr_get_40(in->slot);
+}
+
+const char *dmr_record_validate(const struct dmr_sb *sb, const struct dmr_record *rec)
+{
+	u32 blocks = dmr_chunk_blocks(sb);
+	u64 end, first;
+
+	if (rec->type != DMR_RECORD_VERSION && rec->type != DMR_RECORD_DROP)
+		return "a log record is of an unknown type";
+	if (rec->disk >= sb->nr_disks)
+		return "a log record names a disk that does not exist";
+	if (rec->epoch < DMR_EPOCH_FIRST || rec->epoch > sb->last_epoch)
+		return "a log record names an epoch that was never opened";
+	if (rec->data & rec->zero)
+		return "a log record says a block is data and zero at once";
+
+	/* Blocks of the disk; the last one may be part of a block. */
+	end = (sb->disks[rec->disk].sectors + 7) >> (DMR_BLOCK_SHIFT - 9);
+	first = rec->chunk * blocks;
+	if (first >= end)
+		return "a log record names a chunk beyond its disk";
+	if ((rec->data | rec->zero) & ~dmr_block_mask(0, min_t(u64, blocks, end - first)))
+		return "a log record names blocks beyond its chunk or disk";
+
+	if (rec->slot == DMR_SLOT_NONE_40) {
+		if (rec->type == DMR_RECORD_VERSION && rec->data)
+			return "a log record has data but no slot";
+	} else if (rec->type == DMR_RECORD_DROP) {
+		return "a log record of a move home has a slot";
+	} else if (!dmr_slot_usable(sb, rec->slot)) {
+		return "a log record names a slot that cannot be one";
+	}
+	return NULL;
+}
+
+void dmr_log_seal(struct dmr_disk_log_block *blk, const u8 *store_uuid,
+		  const struct dmr_log_header *hdr)
+{
+	u32 nr = min_t(u32, hdr->nr_records, DMR_LOG_RECORDS);
+
+	blk->magic = cpu_to_le32(DMR_LOG_MAGIC);
+	memcpy(blk->store_uuid, store_uuid, sizeof(blk->store_uuid));
+	blk->number = cpu_to_le64(hdr->number);
+	blk->sb_seq = cpu_to_le64(hdr->sb_seq);
+	blk->durable = cpu_to_le64(hdr->durable);
+	blk->nr_records = cpu_to_le32(nr);
+	memset(blk->reserved0, 0, sizeof(blk->reserved0));
+	memset(&blk->records[nr], 0, (DMR_LOG_RECORDS - nr) * sizeof(blk->records[0]));
+	blk->crc = cpu_to_le32(dmr_block_crc(blk, DMR_BLOCK_SIZE, DMR_LOG_CRC_OFFSET));
+}
+
+enum dmr_verdict dmr_log_check(const struct dmr_disk_log_block *blk, const u8 *store_uuid,
+			       struct dmr_log_header *hdr)
+{
+	u32 nr;
+
+	if (le32_to_cpu(blk->magic) != DMR_LOG_MAGIC)
+		return DMR_NOT_OURS;
+	if (memcmp(blk->store_uuid, store_uuid, sizeof(blk->store_uuid)))
+		return DMR_FOREIGN;
+	if (dmr_block_crc(blk, DMR_BLOCK_SIZE, DMR_LOG_CRC_OFFSET) != le32_to_cpu(blk->crc))
+		return DMR_TORN;
+
+	hdr->number = le64_to_cpu(blk->number);
+	hdr->sb_seq = le64_to_cpu(blk->sb_seq);
+	hdr->durable = le64_to_cpu(blk->durable);
+	nr = le32_to_cpu(blk->nr_records);
+	hdr->nr_records = nr;
+	/*
+	 * Nothing is durable before it is issued (and so there is no number 0), and
+	 * none is issued under no superblock.
+	 */
+	if (hdr->durable >= hdr->number || hdr->number >= DMR_NUMBER_LIMIT ||
+	    !hdr->sb_seq || nr > DMR_LOG_RECORDS ||
+	    !dmr_is_zero(blk->reserved0, sizeof(blk->reserved0)) ||
+	    !dmr_is_zero(&blk->records[nr], (DMR_LOG_RECORDS - nr) * sizeof(blk->records[0])))
+		return DMR_BAD;
+	return DMR_OK;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Log blocks and their records between their bytes on disk and host form. */
+#ifndef DMR_LOGBLOCK_H
+#define DMR_LOGBLOCK_H
+
+#include "superblock.h"
+
+/** struct dmr_record - one log record in host form */
+struct dmr_record {
+	u8 type;		/* enum dmr_record_type */
+	u8 disk;
+	u32 epoch;
+	u64 chunk;
+	u64 slot;		/* DMR_SLOT_NONE_40 if it has none */
+	u64 data;
+	u64 zero;
+};
+
+void dmr_record_encode(const struct dmr_record *rec, struct dmr_disk_record *out);
+void dmr_record_decode(const struct dmr_disk_record *in, struct dmr_record *rec);
+
+/**
+ * dmr_record_validate() - can a record belong to this store?
+ * @sb: the superblock the log is replayed under.
+ * @rec: record in host form.
+ *
+ * Disk and chunk exist, the slot may be given out, masks do not overlap and
+ * stay within the chunk and the disk, the epoch has been opened.
+ *
+ * Return: NULL, or a constant text saying what is impossible.
+ */
+const char *dmr_record_validate(const struct dmr_sb *sb, const struct dmr_record *rec);
+
+/** struct dmr_log_header - the head of a log block in host form */
+struct dmr_log_header {
+	u64 number;
+	u64 sb_seq;
+	u64 durable;
+	u32 nr_records;
+};
+
+/**
+ * dmr_log_seal() - fill in a log block's head and checksum
+ * @blk: block whose first @hdr->nr_records records are filled in; the rest is zeroed.
+ * @store_uuid: 16 bytes.
+ * @hdr: the head.
+ */
+void dmr_log_seal(struct dmr_disk_log_block *blk, const u8 *store_uuid,
+		  const struct dmr_log_header *hdr);
+
+/**
+ * dmr_log_check() - check a log block read from disk
+ * @blk: the block.
+ * @store_uuid: 16 bytes.
+ * @hdr: filled in when DMR_OK is returned.
+ *
+ * Return: DMR_OK, DMR_NOT_OURS, DMR_FOREIGN, DMR_TORN or DMR_BAD.  The caller
+ * compares the number.
+ */
+enum dmr_verdict dmr_log_check(const struct dmr_disk_log_block *blk, const u8 *store_uuid,
+			       struct dmr_log_header *hdr);
+
+#endif /* DMR_LOGBLOCK_H */

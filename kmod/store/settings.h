@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Settings and counters of a superblock between their bytes on disk and host form. */
+#ifndef DMR_SETTINGS_H
+#define DMR_SETTINGS_H
+
+#include "portable.h"
+#include "../../uapi/dm-replica-format.h"
+
+/* What a retention rule may count to, but for the last points, and spans may last. */
+#define DMR_MAX_KEEP		100000u
+#define DMR_MAX_SPAN		(100ULL * 365 * 86400)	/* s */
+#define DMR_MAX_RESERVE		(1ULL << 60)		/* bytes */
+
+#define DMR_MAX_JUMP		(1ULL << 62)	/* ns, more than a century */
+
+/**
+ * struct dmr_settings - settings and counters in host form
+ *
+ * Field meanings are those of struct dmr_disk_settings, with each number as it
+ * applies: what is stored plus one on disk is not so here.  Never zeroed but by
+ * dmr_settings_init().
+ */
+struct dmr_settings {
+	u32 keep_last;
+	u32 keep_hourly;
+	u32 keep_daily;
+	u32 keep_weekly;
+	u64 keep_within;
+	u32 space_low;
+	u32 space_critical;
+	u32 full_policy;
+	u64 live_reserve;
+	u64 point_interval;
+	u64 decide_within;
+	u64 vacuum_rate;
+	u64 replication_interval;
+	u64 points_made;
+	u64 points_dropped;
+	u64 last_point_time;
+	u64 last_test_time;
+	u64 last_received_time;
+	u64 jump_point;
+	u64 jump_by;
+};
+
+/** dmr_settings_init() - the settings of a new store: the default of each */
+void dmr_settings_init(struct dmr_settings *set);
+
+/**
+ * dmr_settings_check() - are these settings possible?
+ * @set: settings.
+ *
+ * Return: NULL if they are, otherwise a constant text that says what is wrong
+ * and what is allowed.
+ */
+const char *dmr_settings_check(const struct dmr_settings *set);
+
+/**
+ * dmr_settings_put() - write the bytes of settings and counters
+ * @set: settings that dmr_settings_check() has nothing against.
+ * @out: zeroed by the caller.
+ */
+void dmr_settings_put(const struct dmr_settings *set, struct dmr_disk_settings *out);
+
+/**
+ * dmr_settings_get() - read the bytes of settings and counters
+ * @in: any bytes.
+ * @set: filled in.
+ *
+ * Return: NULL, or a constant text that says why these bytes are not what
+ * dmr_settings_put() writes; dmr_settings_check() has not been called.
+ */
+const char *dmr_settings_get(const struct dmr_disk_settings *in, struct dmr_settings *set);
+
+#endif /* DMR_SETTINGS_H */
