@@ -432,6 +432,10 @@ struct dmr_system *dmr_system_next(struct dmr_system *prev);
 bool dmr_system_may_reload(const struct dmr_target *t);
 int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t);
 void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t);
+void dmr_disks_free(struct dmr_system *sys);
+bool dmr_home_taken(struct dmr_disk *disk, dev_t home);
+bool dmr_system_claim(struct dmr_system *sys);
+void dmr_system_disclaim(struct dmr_system *sys);
 void dmr_critical(struct dmr_system *sys, const char *why);
 void dmr_systems_wait_gone(void);
 bool dmr_system_complete(struct dmr_system *sys);
@@ -447,7 +451,8 @@ struct dmr_table *dmr_table_make(struct dmr_system *sys, const struct dmr_sb *sb
 				 u32 pending_point);
 void dmr_table_publish(struct dmr_system *sys, struct dmr_table *tab);
 void dmr_table_reap(struct dmr_system *sys);
-void dmr_settle_kick(struct dmr_system *sys);
+int dmr_publish(struct dmr_system *sys);
+struct dmr_table *dmr_table_back(struct dmr_system *sys);
 
 /** dmr_table_get() - the table in force; between dmr_grace_enter() and _leave() */
 static inline struct dmr_table *dmr_table_get(struct dmr_system *sys)
@@ -597,6 +602,9 @@ int dmr_commit_grow(struct dmr_system *sys, struct dmr_sb *draft);
 bool dmr_commit_room(struct dmr_system *sys, u32 records);
 bool dmr_commit_make_room(struct dmr_system *sys, u32 records);
 bool dmr_commit_settled(struct dmr_system *sys, struct dmr_version *v);
+
+/* settle.c */
+void dmr_settle_kick(struct dmr_system *sys);
 
 /* vacuum.c */
 bool dmr_vacuum_may_run(struct dmr_system *sys);

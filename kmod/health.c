@@ -47,55 +47,6 @@ static bool dmr_health_over(u64 time, u64 span, u64 now)
 	return span && now > time && div_u64(now - time, NSEC_PER_SEC) >= span;
 }
 
-/**
- * dmr_received() - replication has shown that it is there
- * @sys: the system.
- *
- * Context: any.
- */
-void dmr_received(struct dmr_system *sys)
-{
-	WRITE_ONCE(sys->received_time, ktime_get_real_ns());
-	WRITE_ONCE(sys->received_boot, ktime_get_boottime_ns());
-}
-
-/**
- * dmr_received_load() - go on from what the superblock has
- * @sys: the system, being loaded.
- *
- * A replica that has never been written to counts from the attach.
- */
-void dmr_received_load(struct dmr_system *sys)
-{
-	u64 now = ktime_get_real_ns(), boot = ktime_get_boottime_ns();
-	u64 last = sys->sb->settings.last_received_time;
-
-	sys->received_writes = dmr_view_writes(sys, DMR_REPLICA);
-	sys->received_time = last;
-	/* It may be before this host was booted: unsigned, differences hold all the same. */
-	sys->received_boot = boot - (last && last < now ? now - last : 0);
-}
-
-/**
- * dmr_received_time() - of the last sign of replication
- * @sys: the system, active.
- *
- * Writes are counted by the I/O path and looked at here, once a second at least.
- *
- * Context: any.
- * Return: ns since 1970 UTC, 0 if there has been none yet.
- */
-u64 dmr_received_time(struct dmr_system *sys)
-{
-	u64 writes = dmr_view_writes(sys, DMR_REPLICA);
-
-	if (writes != READ_ONCE(sys->received_writes)) {
-		WRITE_ONCE(sys->received_writes, writes);
-		dmr_received(sys);
-	}
-	return READ_ONCE(sys->received_time);
-}
-
 /* Recovery points made on this host are no sign that replication arrives. */
 static bool dmr_health_stalled(struct dmr_system *sys, const struct dmr_sb *sb)
 {
@@ -270,61 +221,4 @@ void dmr_health_check(struct dmr_system *sys)
 		dmr_netlink_system(sys);
 	if ((reasons & DM_REPLICA_HEALTH_REASONS_FULL) && spare)
 		dmr_space_policy(sys);
-}
-
-/**
- * dmr_space_full() - a write found no room
- * @sys: the system.
- *
- * Context: any.
- */
-void dmr_space_full(struct dmr_system *sys)
-{
-	mod_delayed_work(sys->commit_wq, &sys->commit_timer, 0);
-}
-
-/**
- * dmr_space_settings() - settings have changed, or been read
- * @sys: the system; op_mutex is held.
- */
-void dmr_space_settings(struct dmr_system *sys)
-{
-	const struct dmr_settings *set = &sys->sb->settings;
-
-	WRITE_ONCE(sys->reserve, DIV_ROUND_UP_ULL(set->live_reserve, sys->sb->chunk_bytes));
-	WRITE_ONCE(sys->vacuum_rate, set->vacuum_rate);
-	wake_up(&sys->throttle);
-}
-
-/**
- * dmr_space_reserved() - free slots that only the live failover may take (R8)
- * @sys: the system.
- *
- * What it has already counts.  Context: any.
- * Return: how many.
- */
-u64 dmr_space_reserved(struct dmr_system *sys)
-{
-	u64 reserve = READ_ONCE(sys->reserve), used;
-
-	if (!reserve || READ_ONCE(sys->sb->state) == DM_REPLICA_STATE_COMMITTED)
-		return 0;
-	used = atomic64_read(&sys->overlay_versions[DMR_LIVE]);
-	return min_t(u64, reserve - min(reserve, used), READ_ONCE(sys->slots.free));
-}
-
-/**
- * dmr_replicated_bytes() - written to the replica devices
- * @sys: the system.
- *
- * Return: bytes since the system was attached.
- */
-u64 dmr_replicated_bytes(struct dmr_system *sys)
-{
-	u64 sum = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(*per_cpu_ptr(sys->bytes, cpu));
-	return sum;
 }

@@ -8,168 +8,12 @@
  * deferred to a worker, where the same code runs again from the beginning, with
  * the table as it is then.
  */
-#include "dmr.h"
+#include "io.h"
 #include "trace.h"
-
-static struct dmr_io *dmr_io_of(struct bio *bio)
-{
-	return dm_per_bio_data(bio, sizeof(struct dmr_io));
-}
-
-static void dmr_io_leave(struct dmr_io *io)
-{
-	if (io->entered) {
-		io->entered = false;
-		dmr_grace_leave(&io->t->sys->grace, io->side);
-	}
-}
-
-static int dmr_io_finish(struct dmr_io *io, struct bio *bio, blk_status_t status)
-{
-	io->kind = DMR_IO_NONE;
-	dmr_io_leave(io);
-	bio->bi_status = status;
-	bio_endio(bio);
-	return DMR_ENDED;
-}
-
-/* Inside map() a bio may be cut; a deferred one has been cut already. */
-static bool dmr_io_cut(struct bio *bio, u32 sectors, bool inline_)
-{
-	if (sectors >= bio_sectors(bio))
-		return true;
-	if (!inline_)
-		return false;
-	dm_accept_partial_bio(bio, sectors);
-	dmr_io_of(bio)->bytes = sectors << SECTOR_SHIFT;
-	return true;
-}
-
-static int dmr_remap(struct bio *bio, struct block_device *bdev, u64 sector)
-{
-	bio_set_dev(bio, bdev);
-	bio->bi_iter.bi_sector = sector;
-	return DMR_SUBMIT;
-}
-
-static void dmr_io_work(struct work_struct *work);
-
-/**
- * dmr_io_defer() - let a worker begin with this bio again
- * @io: the bio's own data; it has left the grace section.
- * @bio: the bio, cut to what a worker can do in one piece.
- *
- * Context: any.
- */
-void dmr_io_defer(struct dmr_io *io, struct bio *bio)
-{
-	dmr_io_leave(io);
-	io->bio = bio;
-	INIT_WORK(&io->work, dmr_io_work);
-	queue_work(io->t->sys->io_wq, &io->work);
-}
-
-/* Park a bio until dmr_io_wake(); @io has left its grace section. */
-static void dmr_io_park(struct dmr_io *io, struct bio *bio)
-{
-	io->bio = bio;
-	bio_list_add(&io->t->sys->parked, bio);
-}
-
-/**
- * dmr_io_bare() - a chunk stays bare: begin again when that is settled
- * @io: the bio's own data; it has entered.
- * @bio: the bio, cut to its chunk.
- *
- * Context: any.
- */
-void dmr_io_bare(struct dmr_io *io, struct bio *bio)
-{
-	struct dmr_system *sys = io->t->sys;
-	unsigned long flags;
-	bool park;
-
-	dmr_io_leave(io);
-	spin_lock_irqsave(&sys->park_lock, flags);
-	park = sys->settling;
-	if (park)
-		dmr_io_park(io, bio);
-	spin_unlock_irqrestore(&sys->park_lock, flags);
-	if (!park)
-		dmr_io_defer(io, bio);
-}
-
-/**
- * dmr_io_wake() - what parked bios waited for may have happened
- * @sys: the system.
- *
- * Context: any.
- */
-void dmr_io_wake(struct dmr_system *sys)
-{
-	struct bio_list list;
-	unsigned long flags;
-	struct bio *bio;
-
-	bio_list_init(&list);
-	spin_lock_irqsave(&sys->park_lock, flags);
-	bio_list_merge(&list, &sys->parked);
-	bio_list_init(&sys->parked);
-	spin_unlock_irqrestore(&sys->park_lock, flags);
-	while ((bio = bio_list_pop(&list)))
-		dmr_io_defer(dmr_io_of(bio), bio);
-}
-
-/*
- * Wait until nobody writes to this version whose bits are not set yet.  The
- * chunk's lock is held, so the wake-up cannot come before the parking.
- */
-static void dmr_io_wait_version(struct dmr_io *io, struct bio *bio, struct dmr_version *v)
-{
-	struct dmr_system *sys = io->t->sys;
-
-	atomic_or(DMR_V_WAITED, &v->state);
-	dmr_io_leave(io);
-	spin_lock(&sys->park_lock);
-	dmr_io_park(io, bio);
-	spin_unlock(&sys->park_lock);
-}
-
-/*
- * A read-merge-write in a new epoch may read what an old epoch's write straight
- * home is still writing: it waits for the switch to be over.
- */
-static bool dmr_io_wait_drain(struct dmr_io *io, struct bio *bio)
-{
-	struct dmr_system *sys = io->t->sys;
-	unsigned long flags;
-	bool wait;
-
-	if (!READ_ONCE(sys->draining))
-		return false;
-	spin_lock_irqsave(&sys->park_lock, flags);
-	wait = sys->draining;
-	if (wait) {
-		dmr_io_leave(io);
-		dmr_io_park(io, bio);
-	}
-	spin_unlock_irqrestore(&sys->park_lock, flags);
-	return wait;
-}
 
 /*----------------------------------------------------------------
  * Places
  *----------------------------------------------------------------*/
-
-static u64 dmr_io_key(struct dmr_io *io, u64 sector)
-{
-	return dmr_key(io->t->disk_number, sector >> io->t->sys->chunk_shift);
-}
-
-static u32 dmr_chunk_offset(struct dmr_system *sys, u64 sector)
-{
-	return sector & (sys->chunk_sectors - 1);
-}
 
 static u64 dmr_slot_sector(struct dmr_system *sys, u32 slot, u32 offset)
 {
@@ -182,27 +26,6 @@ static u64 dmr_touched(u32 offset, u32 sectors)
 	u32 first = offset / DMR_BLOCK_SECTORS;
 
 	return dmr_block_mask(first, DIV_ROUND_UP(offset + sectors, DMR_BLOCK_SECTORS) - first);
-}
-
-/* Whole blocks only; the last block of a disk may be short. */
-static bool dmr_io_aligned(struct dmr_io *io, u64 sector, u32 sectors)
-{
-	return !(sector % DMR_BLOCK_SECTORS) &&
-	       (!(sectors % DMR_BLOCK_SECTORS) || sector + sectors == io->t->disk->info->sectors);
-}
-
-/* Sectors from @sector on, at most @max, in chunks that have no version at all. */
-static u32 dmr_run_bare(struct dmr_io *io, u64 sector, u32 max)
-{
-	struct dmr_system *sys = io->t->sys;
-	u32 run = 0;
-
-	while (run < max) {
-		if (dmr_map_first(&sys->map, dmr_io_key(io, sector + run)))
-			break;
-		run += sys->chunk_sectors - dmr_chunk_offset(sys, sector + run);
-	}
-	return min(run, max);
 }
 
 /*----------------------------------------------------------------
@@ -262,28 +85,6 @@ static int dmr_io_read(struct dmr_io *io, struct bio *bio, struct dmr_table *tab
  * Writes
  *----------------------------------------------------------------*/
 
-/*
- * R5: a write cancels the move of its chunk.  Lock-free: the vacuum sets
- * MOVING, waits a grace period, and only then may turn MOVING into DROPPED.
- *
- * Return: false if the version has been dropped and takes no more writes, or is
- * held and takes none for now.
- */
-static bool dmr_version_hold(struct dmr_version *v)
-{
-	int state = atomic_read(&v->state);
-
-	if (unlikely(state & DMR_V_HELD))
-		return false;
-	while (state & DMR_V_MOVING) {
-		if (atomic_try_cmpxchg(&v->state, &state, state & ~DMR_V_MOVING))
-			return true;
-		if (state & DMR_V_HELD)
-			return false;
-	}
-	return !(state & (DMR_V_DROPPED | DMR_V_HELD));
-}
-
 /* Sectors of a write, at most @max, that hit blocks already in this epoch's slots. */
 static u32 dmr_hit_run(struct dmr_io *io, u32 epoch, u64 sector, u32 max, u32 *slot, bool *settled)
 {
@@ -326,79 +127,6 @@ static u32 dmr_hit_run(struct dmr_io *io, u32 epoch, u64 sector, u32 max, u32 *s
 static void dmr_io_count(struct dmr_io *io)
 {
 	this_cpu_inc(*io->t->sys->writes[io->t->kind]);
-}
-
-static struct dmr_version *dmr_version_new(struct dmr_io *io, const struct bio *bio, u64 key,
-					   u32 epoch, u32 slot)
-{
-	struct dmr_version *v = dmr_version_get(io->t->sys, bio->bi_opf & REQ_SWAP);
-
-	if (!v)
-		return NULL;
-	v->key = key;
-	v->epoch = epoch;
-	v->slot = slot;
-	return v;
-}
-
-/**
- * dmr_io_versions() - how many more versions may the map hold for this write?
- * @io: the bio's own data.
- *
- * R8: a slot that is kept for the live failover is of use only with a version.
- *
- * Context: any.
- * Return: a number, 0 if it is full.
- */
-u32 dmr_io_versions(const struct dmr_io *io)
-{
-	const struct dmr_map *map = &io->t->sys->map;
-	s64 room = READ_ONCE(map->max_versions) - atomic64_read(&map->versions) -
-		   dmr_io_spare(io);
-
-	return clamp_t(s64, room, 0, U32_MAX);
-}
-
-/**
- * dmr_io_again() - there was no memory for a version: begin again when there is
- * @io: the bio's own data; it has entered.
- * @bio: the bio, cut to what a worker can do in one piece.
- * @inline_: not in a worker: do not wait here.
- *
- * The wait is outside of the grace section: the vacuum, which gives versions
- * back, waits for those inside.  What it is given goes back into the reserve,
- * for the next try.
- *
- * Context: a worker, unless @inline_.
- * Return: DMR_TAKEN.
- */
-int dmr_io_again(struct dmr_io *io, struct bio *bio, bool inline_)
-{
-	struct dmr_system *sys = io->t->sys;
-
-	dmr_io_leave(io);
-	if (!inline_)
-		dmr_versions_wait(sys, bio->bi_opf & REQ_SWAP);
-	dmr_io_defer(io, bio);
-	return DMR_TAKEN;
-}
-
-/**
- * dmr_stays_bare() - must this chunk get no version?
- * @io: the bio's own data.
- * @tab: the table it entered under.
- * @key: of the chunk, whose lock is held.
- *
- * While writes may go straight home, or are about to, a chunk without a version
- * gets none: a write that is on its way home would not be seen by who reads home
- * to merge.
- *
- * Return: true if the bio has to begin again, and will go straight, too.
- */
-bool dmr_stays_bare(struct dmr_io *io, const struct dmr_table *tab, u64 key)
-{
-	return (tab->straight == io->t->kind || tab->bare == io->t->kind) &&
-	       !dmr_map_first(&io->t->sys->map, key);
 }
 
 /*
@@ -559,25 +287,6 @@ void dmr_io_first_done(struct dmr_io *io, bool ok)
 		dmr_io_wake(sys);
 }
 
-/* R8: full; whoever can make room is told. */
-static int dmr_io_full(struct dmr_io *io, struct bio *bio)
-{
-	dmr_space_full(io->t->sys);
-	return dmr_io_finish(io, bio, BLK_STS_NOSPC);
-}
-
-/* R8, R9: full is one thing, broken another. */
-static blk_status_t dmr_no_room(struct dmr_system *sys)
-{
-	return READ_ONCE(sys->critical) ? BLK_STS_IOERR : BLK_STS_NOSPC;
-}
-
-/* R7: log space for what is about to be due; a worker may wait for it. */
-static bool dmr_first_room(struct dmr_system *sys, u32 chunks, bool inline_)
-{
-	return inline_ ? dmr_commit_room(sys, chunks) : dmr_commit_make_room(sys, chunks);
-}
-
 static int dmr_io_first(struct dmr_io *io, struct bio *bio, const struct dmr_table *tab,
 			bool inline_)
 {
@@ -659,37 +368,6 @@ defer:
 	return DMR_TAKEN;
 }
 
-/* @own: the write is made of bios of ours, so that a FUA is not passed on. */
-static void dmr_straight_begin(struct dmr_io *io, struct bio *bio, bool own)
-{
-	struct dmr_target *t = io->t;
-	struct dmr_disk *disk = t->disk;
-
-	io->kind = DMR_IO_STRAIGHT;
-	io->sector = bio->bi_iter.bi_sector;
-	io->sectors = bio_sectors(bio);
-	io->flush_errors = atomic_read(&disk->flush_errors);
-	if (bio_op(bio) == REQ_OP_WRITE)
-		dmr_fingerprint_note(&disk->fingerprint,
-				     bio->bi_iter.bi_sector / DMR_BLOCK_SECTORS);
-	/*
-	 * R2, R5: a flush that the kernel sends behind the write could lose what others
-	 * wrote, beside one of ours that finds nothing lost.  So it is ours.
-	 */
-	if ((bio->bi_opf & REQ_FUA) && (own || !dmr_fua_is_native(t->home->bdev))) {
-		io->commit = true;
-		io->home = true;
-		io->told = atomic_read(&disk->home_lost[t->kind]);
-		bio->bi_opf &= ~REQ_FUA;
-	}
-}
-
-static int dmr_io_straight(struct dmr_io *io, struct bio *bio)
-{
-	dmr_straight_begin(io, bio, false);
-	return dmr_remap(bio, io->t->home->bdev, bio->bi_iter.bi_sector);
-}
-
 static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bool inline_)
 {
 	struct dmr_target *t = io->t;
@@ -734,230 +412,6 @@ static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_table *ta
 		return DMR_TAKEN;
 	}
 	return dmr_io_first(io, bio, tab, inline_);
-}
-
-/*----------------------------------------------------------------
- * Discards and write-zeroes
- *----------------------------------------------------------------*/
-
-/* Zero whole blocks of one chunk in a version of this epoch; the lock is held. */
-static void dmr_zero_blocks(struct dmr_io *io, struct dmr_version *v, u64 mask)
-{
-	u64 had = v->data | v->zero;
-
-	dmr_commit_dirty(io->t->sys, v);
-	dmr_version_zero(v, mask);
-	if (v->epoch & DMR_EPOCH_OVERLAY)
-		atomic64_add(hweight64(mask & ~had), &io->t->disk->overlay_blocks[io->t->kind]);
-}
-
-static u64 dmr_whole_blocks(struct dmr_io *io, u64 sector, u32 sectors)
-{
-	u32 offset = dmr_chunk_offset(io->t->sys, sector);
-	u32 first = DIV_ROUND_UP(offset, DMR_BLOCK_SECTORS);
-	u32 last = (offset + sectors) / DMR_BLOCK_SECTORS;
-
-	if (sector + sectors == io->t->disk->info->sectors)
-		last = DIV_ROUND_UP(offset + sectors, DMR_BLOCK_SECTORS);
-	return last > first ? dmr_block_mask(first, last - first) : 0;
-}
-
-/* Advice: zero what this epoch has in a slot, pass on what lies at home alone. */
-static int dmr_io_discard(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bool inline_)
-{
-	struct dmr_target *t = io->t;
-	struct dmr_system *sys = t->sys;
-	u32 epoch = tab->view[t->kind].write;
-	u64 sector = bio->bi_iter.bi_sector, key = dmr_io_key(io, sector), mask;
-	u32 sectors = bio_sectors(bio), run;
-	spinlock_t *lock = dmr_map_lock(&sys->map, key);
-	struct dmr_version *v;
-	unsigned long flags;
-
-	run = dmr_run_bare(io, sector, sectors);
-	if (run) {
-		dmr_io_cut(bio, run, inline_);
-		if (tab->straight != t->kind || !bdev_max_discard_sectors(t->home->bdev))
-			return dmr_io_finish(io, bio, BLK_STS_OK);
-		return dmr_io_straight(io, bio);
-	}
-
-	run = min(sectors, sys->chunk_sectors - dmr_chunk_offset(sys, sector));
-	dmr_io_cut(bio, run, inline_);
-	mask = dmr_whole_blocks(io, sector, run);
-	spin_lock_irqsave(lock, flags);
-	v = dmr_map_find(&sys->map, key, epoch);
-	if (mask && v && dmr_version_hold(v) && !(atomic_read(&v->state) & DMR_V_BUSY) &&
-	    dmr_commit_room(sys, 1))
-		dmr_zero_blocks(io, v, mask);
-	spin_unlock_irqrestore(lock, flags);
-	return dmr_io_finish(io, bio, BLK_STS_OK);
-}
-
-/* Exact: blocks become zero in this epoch, with a version of no slot if need be. */
-static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_table *tab,
-			     bool inline_)
-{
-	struct dmr_system *sys = io->t->sys;
-	u32 epoch = tab->view[io->t->kind].write;
-	u64 sector = bio->bi_iter.bi_sector, key = dmr_io_key(io, sector);
-	u64 mask = dmr_whole_blocks(io, sector, bio_sectors(bio));
-	spinlock_t *lock = dmr_map_lock(&sys->map, key);
-	struct dmr_version *v, *new = NULL;
-	unsigned long flags;
-	bool bare = false;
-
-	if (!dmr_first_room(sys, 1, inline_)) {
-		if (!inline_)
-			return dmr_io_finish(io, bio, dmr_no_room(sys));
-		dmr_io_defer(io, bio);
-		return DMR_TAKEN;
-	}
-	for (;;) {
-		spin_lock_irqsave(lock, flags);
-		v = dmr_map_held(&sys->map, key);
-		if (v)
-			break;		/* BUSY: see below */
-		v = dmr_map_find(&sys->map, key, epoch);
-		if (v && !dmr_version_hold(v))
-			v = NULL;
-		bare = !v && dmr_stays_bare(io, tab, key);
-		if (v || new || bare)
-			break;
-		spin_unlock_irqrestore(lock, flags);
-		if (!dmr_io_versions(io))
-			return dmr_io_full(io, bio);
-		new = dmr_version_new(io, bio, key, epoch, DMR_SLOT_NONE);
-		if (!new)
-			return dmr_io_again(io, bio, inline_);
-	}
-	if (bare) {
-		spin_unlock_irqrestore(lock, flags);
-		if (new)
-			mempool_free(new, sys->versions);
-		dmr_io_bare(io, bio);
-		return DMR_TAKEN;
-	}
-	if (!v) {
-		dmr_map_insert(&sys->map, new);
-		if (epoch & DMR_EPOCH_OVERLAY)
-			atomic64_inc(&sys->overlay_versions[io->t->kind]);
-		v = new;
-		new = NULL;
-	} else if (atomic_read(&v->state) & DMR_V_BUSY) {
-		/* A merge of old content must not land on our zeroes. */
-		dmr_io_wait_version(io, bio, v);
-		v = NULL;
-	}
-	if (v)
-		dmr_zero_blocks(io, v, mask);
-	spin_unlock_irqrestore(lock, flags);
-	if (new)
-		mempool_free(new, sys->versions);
-	if (!v)
-		return DMR_TAKEN;
-	if (bio->bi_opf & REQ_FUA) {
-		io->kind = DMR_IO_NONE;
-		dmr_io_leave(io);
-		dmr_commit_fua(sys, bio);
-		return DMR_TAKEN;
-	}
-	return dmr_io_finish(io, bio, BLK_STS_OK);
-}
-
-static bool dmr_home_takes_zeroes(const struct dmr_target *t)
-{
-	return bdev_write_zeroes_sectors(t->home->bdev) && !READ_ONCE(t->disk->no_zeroes);
-}
-
-/* Straight home, to a device that knows no write-zeroes.  Context: a worker; sleeps. */
-static int dmr_io_zero_home(struct dmr_io *io, struct bio *bio)
-{
-	int r;
-
-	dmr_straight_begin(io, bio, true);
-	r = dmr_rw_zeroes(io->t->sys, io->t->home->bdev, io->sector, io->sectors);
-	bio->bi_status = !r ? BLK_STS_OK : r == -ENOSPC ? BLK_STS_NOSPC : BLK_STS_IOERR;
-	bio_endio(bio);		/* dmr_io_end() does the rest */
-	return DMR_TAKEN;
-}
-
-/*
- * A home that offers write-zeroes, and refuses the first one, as SCSI disks do that do not
- * say beforehand.  Write them ourselves, from now on.
- */
-static void dmr_io_zero_again(struct dmr_io *io, struct bio *bio)
-{
-	struct dmr_target *t = io->t;
-
-	WRITE_ONCE(t->disk->no_zeroes, true);
-	dmr_io_offer_zeroes(t);		/* dm has just taken it back */
-	bio->bi_iter.bi_sector = io->sector;
-	bio->bi_iter.bi_size = io->sectors << SECTOR_SHIFT;
-	bio->bi_status = BLK_STS_OK;
-	if (io->commit)
-		bio->bi_opf |= REQ_FUA;
-	io->commit = false;
-	dmr_io_defer(io, bio);
-}
-
-/*
- * How much of a write-zeroes of @run sectors a worker can do under whatever table is in
- * force when its turn comes: the rest of a block, or whole blocks of one chunk.
- */
-static u32 dmr_zeroes_for_worker(const struct dmr_io *io, u64 sector, u32 run)
-{
-	struct dmr_system *sys = io->t->sys;
-	u32 in_block = sector % DMR_BLOCK_SECTORS;
-
-	if (in_block || run < DMR_BLOCK_SECTORS)
-		return min_t(u32, run, DMR_BLOCK_SECTORS - in_block);
-	run = min_t(u32, run, sys->chunk_sectors - dmr_chunk_offset(sys, sector));
-	return round_down(run, DMR_BLOCK_SECTORS);
-}
-
-static int dmr_io_zeroes(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bool inline_)
-{
-	struct dmr_target *t = io->t;
-	struct dmr_system *sys = t->sys;
-	u64 sector = bio->bi_iter.bi_sector;
-	u32 sectors = bio_sectors(bio), run;
-
-	if (tab->straight == t->kind) {
-		/* Once: a refusal of the home may change it between two looks. */
-		bool takes = dmr_home_takes_zeroes(t);
-
-		run = dmr_run_bare(io, sector, sectors);
-		if (run && !takes && inline_) {
-			dmr_io_cut(bio, dmr_zeroes_for_worker(io, sector, run), true);
-			dmr_io_defer(io, bio);
-			return DMR_TAKEN;
-		}
-		if (run && dmr_io_cut(bio, run, inline_))
-			return takes ? dmr_io_straight(io, bio) : dmr_io_zero_home(io, bio);
-	}
-
-	if (sector % DMR_BLOCK_SECTORS || (sectors < DMR_BLOCK_SECTORS &&
-					   !dmr_io_aligned(io, sector, sectors))) {
-		run = min_t(u32, sectors, DMR_BLOCK_SECTORS - sector % DMR_BLOCK_SECTORS);
-		if (!inline_)
-			/* What a home has refused may be longer: see below. */
-			return sectors > run ? dmr_io_finish(io, bio, BLK_STS_NOTSUPP) :
-					       dmr_partial_write(io, bio, tab);
-		dmr_io_cut(bio, run, true);
-		dmr_io_defer(io, bio);
-		return DMR_TAKEN;
-	}
-	if (sector + sectors != t->disk->info->sectors)
-		sectors = round_down(sectors, DMR_BLOCK_SECTORS);
-	run = min(sectors, sys->chunk_sectors - dmr_chunk_offset(sys, sector));
-	/*
-	 * A worker's bio lies in one chunk, unless a home has refused it, and has to take
-	 * no more of them now: then let the kernel write the zeroes.
-	 */
-	if (!dmr_io_cut(bio, run, inline_))
-		return dmr_io_finish(io, bio, BLK_STS_NOTSUPP);
-	return dmr_io_zero_chunk(io, bio, tab, inline_);
 }
 
 /*----------------------------------------------------------------
@@ -1011,7 +465,7 @@ static int dmr_io_run(struct dmr_io *io, struct bio *bio, bool inline_)
 	}
 }
 
-static void dmr_io_work(struct work_struct *work)
+void dmr_io_work(struct work_struct *work)
 {
 	struct dmr_io *io = container_of(work, struct dmr_io, work);
 	struct bio *bio = io->bio;
@@ -1044,23 +498,6 @@ int dmr_io_map(struct dmr_target *t, struct bio *bio)
 		return DM_MAPIO_SUBMITTED;
 	}
 	return dmr_io_run(io, bio, true) == DMR_SUBMIT ? DM_MAPIO_REMAPPED : DM_MAPIO_SUBMITTED;
-}
-
-/**
- * dmr_io_offer_zeroes() - take write-zeroes, whatever lies below
- * @t: the target.
- *
- * They take no slot, and are exact; without them the kernel would write zeroes, which
- * take slots.  dm offers only what each device below does and cannot be told otherwise,
- * and takes it back when one of them refuses; it changes the limit just like this then.
- *
- * Context: any.
- */
-void dmr_io_offer_zeroes(struct dmr_target *t)
-{
-	struct request_queue *q = dm_disk(dm_table_get_md(t->ti->table))->queue;
-
-	WRITE_ONCE(q->limits.max_write_zeroes_sectors, DMR_ZERO_SECTORS);
 }
 
 /* Did a home refuse what it does not know, and need not? */
@@ -1125,22 +562,4 @@ int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error)
 		return DM_ENDIO_INCOMPLETE;
 	}
 	return DM_ENDIO_DONE;
-}
-
-/**
- * dmr_view_writes() - count of writes that a kind of view has seen (R11)
- * @sys: the system.
- * @kind: of view.
- *
- * Exact when no write is on its way.
- * Return: the count since the system was attached.
- */
-u64 dmr_view_writes(struct dmr_system *sys, enum dmr_kind kind)
-{
-	u64 sum = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(*per_cpu_ptr(sys->writes[kind], cpu));
-	return sum;
 }

@@ -7,7 +7,11 @@
 
 #include "dmr.h"
 
+/* genl.c */
 extern struct genl_family dmr_family;
+extern bool dmr_genl_up;
+
+enum { DMR_GROUP_SYSTEMS, DMR_GROUP_JOBS };
 
 /* Each set of attributes has its padding and its system's UUID in one place. */
 #define DMR_A_PAD	((int)DM_REPLICA_A_SYSTEM_PAD)
@@ -37,9 +41,29 @@ int dmr_settings_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_adapter_set_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_adapter_del_fill(struct genl_info *info, struct dmr_op *op);
 
-/* netlink.c */
+/* genl.c */
 extern const struct nla_policy dmr_disk_get_policy[];
 extern const struct nla_policy dmr_point_get_policy[];
+
+/* netlink.c: changing */
+int dmr_point_new_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_point_del_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_failover_initiate_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_failover_revert_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_test_start_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_test_stop_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_failover_commit_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_replication_suspend_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_replication_resume_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_relationship_remove_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_store_grow_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_home_move_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_settings_set_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_adapter_set_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_adapter_del_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_job_set_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_replication_heartbeat_doit(struct sk_buff *skb, struct genl_info *info);
 
 /* netlink-object.c: objects; between rcu_read_lock() and _unlock(), the system is active */
 int dmr_put_u64(struct sk_buff *skb, int attr, u64 value);

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * What the operations share: refusals, drafts of the next superblock, and the
- * locks of the devices.  All of it under the system's op_mutex.
- */
+/* Operations: refusals, turns, and a function for each. */
 #ifndef DMR_OPERATE_H
 #define DMR_OPERATE_H
 
-#include "dmr.h"
+#include "draft.h"
+#include "openers.h"
 
 /*
  * Refusals.  @msg is constant text that says why, and what to do; the code is
@@ -39,21 +37,6 @@ void dmr_refuse_super(struct dmr_op *op, int r);
 #define DMR_STILL_OPEN	"a device was still open when the time ran out; nothing was changed"
 #define DMR_ASKER_LEFT	"the client that asked has gone; nothing was changed"
 
-/* Drafts of the next superblock */
-struct dmr_sb *dmr_draft(struct dmr_system *sys);
-void dmr_draft_state(struct dmr_sb *draft, u32 state);
-bool dmr_draft_next(struct dmr_sb *draft);
-u32 dmr_draft_overlay(struct dmr_sb *draft);
-struct dmr_point *dmr_point_by_number(struct dmr_sb *sb, u64 number);
-int dmr_publish(struct dmr_system *sys);
-struct dmr_table *dmr_table_back(struct dmr_system *sys);
-
-/* The devices of one kind of view */
-bool dmr_disks_lock(struct dmr_system *sys, enum dmr_kind kind);
-void dmr_disks_unlock(struct dmr_system *sys, enum dmr_kind kind);
-bool dmr_disks_open(struct dmr_system *sys, enum dmr_kind kind);
-void dmr_disks_announce(struct dmr_system *sys, enum dmr_kind kind, bool online);
-
 const char *dmr_op_name(enum dmr_verb verb);
 const char *dmr_op_text(enum dmr_verb verb);
 u32 dmr_op_job_type(enum dmr_verb verb);
@@ -67,7 +50,6 @@ void dmr_op_end_turns(struct dmr_op *op);
 void dmr_op_point(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_drop(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_make_room(struct dmr_op *op, struct dmr_job *job);
-const struct dmr_point *dmr_point_spare(const struct dmr_sb *sb);
 
 void dmr_op_initiate(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_revert(struct dmr_op *op, struct dmr_job *job);

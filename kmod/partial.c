@@ -5,7 +5,7 @@
  * set the chunk is held (DMR_V_BUSY) against every other first write, merge,
  * write-zeroes and move; an epoch switch waits since the bio has entered.
  */
-#include "dmr.h"
+#include "io.h"
 #include "trace.h"
 
 static int dmr_partial_end(struct dmr_io *io, struct bio *bio, int r)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Recovery points: making and dropping them. */
 #include "operate.h"
-#include "store/retention.h"
 
 /*
  * A point that came to nothing leaves head writes in the next epoch: they never
@@ -46,38 +45,6 @@ void dmr_point_drain_work(struct work_struct *work)
 
 	dmr_grace_wait(&sys->grace, 0);
 	dmr_switch_over(sys);
-}
-
-/*
- * Points leave the draft; @drop has a bit for each that goes.  The epochs that
- * remain are in order as before.
- */
-static u32 dmr_draft_drop(struct dmr_sb *draft, const unsigned long *drop)
-{
-	u32 from, to = 0, gone;
-
-	for (from = 0; from < draft->nr_points; from++)
-		if (!test_bit(from, drop))
-			draft->points[to++] = draft->points[from];
-	gone = draft->nr_points - to;
-	memset(&draft->points[to], 0, gone * sizeof(draft->points[0]));
-	draft->nr_points = to;
-	draft->settings.points_dropped += gone;
-	return gone;
-}
-
-/* The rules of retention, as part of the same edit that makes the point. */
-static u32 dmr_draft_retain(struct dmr_sb *draft, u64 now)
-{
-	const u32 held[] = { draft->live.epoch ? draft->live.base : DMR_EPOCH_NONE,
-			     draft->test.epoch ? draft->test.base : DMR_EPOCH_NONE };
-	DECLARE_BITMAP(drop, DMR_MAX_POINTS);
-
-	bitmap_zero(drop, DMR_MAX_POINTS);
-	if (!dmr_retention(&draft->settings, draft->points, draft->nr_points, now, held,
-			   ARRAY_SIZE(held), drop))
-		return 0;
-	return dmr_draft_drop(draft, drop);
 }
 
 /**
@@ -169,13 +136,6 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 	WRITE_ONCE(sys->point_bytes, dmr_replicated_bytes(sys));
 }
 
-/* R14: points and overlays hold each other. */
-static bool dmr_point_held(const struct dmr_sb *sb, const struct dmr_point *point)
-{
-	return (sb->live.epoch && sb->live.base == point->epoch) ||
-	       (sb->test.epoch && sb->test.base == point->epoch);
-}
-
 static void dmr_drop_one(struct dmr_op *op, struct dmr_sb *draft, const struct dmr_point *point)
 {
 	DECLARE_BITMAP(drop, DMR_MAX_POINTS);
@@ -206,25 +166,6 @@ void dmr_op_drop(struct dmr_op *op, struct dmr_job *job)
 	if (dmr_point_held(draft, point))
 		return dmr_refuse_busy(op, "a failover runs from this point; end it first");
 	dmr_drop_one(op, draft, point);
-}
-
-/**
- * dmr_point_spare() - the point to give up first
- * @sb: the state.
- *
- * The oldest that no failover runs from; never the last one there is, since
- * without a point nothing could be failed over to.
- *
- * Return: it, or NULL if there is none.
- */
-const struct dmr_point *dmr_point_spare(const struct dmr_sb *sb)
-{
-	u32 i;
-
-	for (i = 0; i + 1 < sb->nr_points; i++)
-		if (!dmr_point_held(sb, &sb->points[i]))
-			return &sb->points[i];
-	return NULL;
 }
 
 /**

@@ -5,27 +5,6 @@
  */
 #include "operate.h"
 
-/* The superblock after a commit; the overlay is the history now. */
-static bool dmr_draft_promote(struct dmr_sb *draft)
-{
-	if (draft->last_epoch >= DMR_EPOCH_MAX - 2)
-		return false;
-	draft->promoted = draft->live.epoch;
-	/* All main epochs after the point are dead, the one opened ahead included. */
-	draft->dead_first = draft->live.base + 2;
-	draft->dead_last = draft->next_epoch;
-	draft->cur_epoch = draft->promoted;
-	draft->next_epoch = (draft->last_epoch + 2) & ~DMR_EPOCH_OVERLAY;
-	draft->last_epoch = draft->next_epoch;
-	memset(&draft->live, 0, sizeof(draft->live));
-	draft->settings.points_dropped += draft->nr_points;
-	memset(draft->points, 0, draft->nr_points * sizeof(draft->points[0]));
-	draft->nr_points = 0;
-	draft->flags &= ~(DMR_SB_SUSPENDED | DMR_SB_STAY);
-	dmr_draft_state(draft, DM_REPLICA_STATE_COMMITTED);
-	return true;
-}
-
 /* R14: the replica devices go first; on any error they are back as they were. */
 static int dmr_promote(struct dmr_op *op, struct dmr_table *fence, struct dmr_table *back,
 		       struct dmr_table **after)

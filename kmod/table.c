@@ -113,3 +113,42 @@ void dmr_table_reap(struct dmr_system *sys)
 		kvfree(tab);
 	}
 }
+
+/**
+ * dmr_publish() - put the table of the state in force, in force
+ * @sys: the system.
+ *
+ * If writes may go straight home from now and could not before, that is not for
+ * this table to say: see dmr_op_settle().
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int dmr_publish(struct dmr_system *sys)
+{
+	struct dmr_table *tab = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
+
+	if (!tab)
+		return -ENOMEM;
+	if (tab->straight != sys->table->straight)
+		tab->straight = -1;
+	dmr_table_publish(sys, tab);
+	return 0;
+}
+
+/**
+ * dmr_table_back() - a table to go back to, should an operation come to nothing
+ * @sys: the system.
+ *
+ * What is not straight now does not become so behind anybody's back: see
+ * dmr_op_settle().
+ *
+ * Return: it, or NULL without memory.
+ */
+struct dmr_table *dmr_table_back(struct dmr_system *sys)
+{
+	struct dmr_table *tab = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
+
+	if (tab)
+		tab->straight = sys->table->straight;
+	return tab;
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * For scripts/check-spec: just enough of <net/netlink.h> to compile the
- * policies, those of kmod/netlink.c and those generated from the specification,
+ * policies, those of the module and those generated from the specification,
  * into tables of numbers that can be printed and compared.
  */
 #include <stdio.h>

@@ -181,7 +181,7 @@ static const struct dmr_log_tail_ops ops = {
 	.release = release,
 };
 
-/* As dmr_commit() in kmod/commit.c. */
+/* As dmr_commit() in kmod/log.c. */
 static void commit(struct sim *s)
 {
 	bool press = dmr_log_room_press(&s->room, s->nr_first, s->nr_due);

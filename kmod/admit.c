@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a write needs before it begins: memory, a version, a slot, room in the log.
+ */
+#include "io.h"
+
+struct dmr_version *dmr_version_new(struct dmr_io *io, const struct bio *bio, u64 key,
+				    u32 epoch, u32 slot)
+{
+	struct dmr_version *v = dmr_version_get(io->t->sys, bio->bi_opf & REQ_SWAP);
+
+	if (!v)
+		return NULL;
+	v->key = key;
+	v->epoch = epoch;
+	v->slot = slot;
+	return v;
+}
+
+/**
+ * dmr_io_versions() - how many more versions may the map hold for this write?
+ * @io: the bio's own data.
+ *
+ * R8: a slot that is kept for the live failover is of use only with a version.
+ *
+ * Context: any.
+ * Return: a number, 0 if it is full.
+ */
+u32 dmr_io_versions(const struct dmr_io *io)
+{
+	const struct dmr_map *map = &io->t->sys->map;
+	s64 room = READ_ONCE(map->max_versions) - atomic64_read(&map->versions) -
+		   dmr_io_spare(io);
+
+	return clamp_t(s64, room, 0, U32_MAX);
+}
+
+/**
+ * dmr_io_again() - there was no memory for a version: begin again when there is
+ * @io: the bio's own data; it has entered.
+ * @bio: the bio, cut to what a worker can do in one piece.
+ * @inline_: not in a worker: do not wait here.
+ *
+ * The wait is outside of the grace section: the vacuum, which gives versions
+ * back, waits for those inside.  What it is given goes back into the reserve,
+ * for the next try.
+ *
+ * Context: a worker, unless @inline_.
+ * Return: DMR_TAKEN.
+ */
+int dmr_io_again(struct dmr_io *io, struct bio *bio, bool inline_)
+{
+	struct dmr_system *sys = io->t->sys;
+
+	dmr_io_leave(io);
+	if (!inline_)
+		dmr_versions_wait(sys, bio->bi_opf & REQ_SWAP);
+	dmr_io_defer(io, bio);
+	return DMR_TAKEN;
+}
+
+/**
+ * dmr_stays_bare() - must this chunk get no version?
+ * @io: the bio's own data.
+ * @tab: the table it entered under.
+ * @key: of the chunk, whose lock is held.
+ *
+ * While writes may go straight home, or are about to, a chunk without a version
+ * gets none: a write that is on its way home would not be seen by who reads home
+ * to merge.
+ *
+ * Return: true if the bio has to begin again, and will go straight, too.
+ */
+bool dmr_stays_bare(struct dmr_io *io, const struct dmr_table *tab, u64 key)
+{
+	return (tab->straight == io->t->kind || tab->bare == io->t->kind) &&
+	       !dmr_map_first(&io->t->sys->map, key);
+}
+
+/* R8: full; whoever can make room is told. */
+int dmr_io_full(struct dmr_io *io, struct bio *bio)
+{
+	dmr_space_full(io->t->sys);
+	return dmr_io_finish(io, bio, BLK_STS_NOSPC);
+}
+
+/* R8, R9: full is one thing, broken another. */
+blk_status_t dmr_no_room(struct dmr_system *sys)
+{
+	return READ_ONCE(sys->critical) ? BLK_STS_IOERR : BLK_STS_NOSPC;
+}
+
+/* R7: log space for what is about to be due; a worker may wait for it. */
+bool dmr_first_room(struct dmr_system *sys, u32 chunks, bool inline_)
+{
+	return inline_ ? dmr_commit_room(sys, chunks) : dmr_commit_make_room(sys, chunks);
+}

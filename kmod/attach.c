@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Attaching: choose a superblock, replay the log, and bind targets; and the way back.
+ *
+ * The store is read when the first target of a system is resumed.
+ */
+#include <linux/sched/signal.h>
+
+#include "claim.h"
+#include "dmr.h"
+#include "store/rebuild.h"
+#include "trace.h"
+
+struct dmr_load {
+	struct dmr_replay_ops ops;
+	struct dmr_rebuild rb;
+};
+
+static int dmr_load_record(struct dmr_replay_ops *ops, const struct dmr_record *rec, u64 number)
+{
+	cond_resched();
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	return dmr_rebuild_record(&container_of(ops, struct dmr_load, ops)->rb, rec, number);
+}
+
+/* What follows from the versions: slots in use, sizes of overlays, the epoch of writes. */
+static int dmr_load_account(struct dmr_system *sys)
+{
+	const struct dmr_sb *sb = sys->sb;
+	struct dmr_version *v;
+	u64 i;
+	int r, kind;
+
+	for (i = 0; i < 1ULL << sys->map.bucket_bits; i++) {
+		for (v = sys->map.buckets[i]; v; v = v->next) {
+			if (v->slot != DMR_SLOT_NONE) {
+				r = dmr_slots_claim(&sys->slots, v->slot);
+				if (r)
+					return r;
+			}
+			/*
+			 * Writes had gone on to the next epoch when a point came to
+			 * nothing: they never go back under what they wrote there.
+			 */
+			if (v->epoch == sb->next_epoch)
+				sys->ahead = true;
+			if (v->epoch == sb->live.epoch)
+				kind = DMR_LIVE;
+			else if (v->epoch == sb->test.epoch)
+				kind = DMR_TEST;
+			else
+				continue;
+			atomic64_inc(&sys->overlay_versions[kind]);
+			atomic64_add(hweight64(v->data | v->zero),
+				     &sys->disks[dmr_key_disk(v->key)].overlay_blocks[kind]);
+		}
+		if (!(i & 0xffff))
+			cond_resched();
+	}
+	return 0;
+}
+
+static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
+{
+	struct dmr_sb *sb = sys->sb;
+	struct dmr_damage dmg = { .reason = "no reason given" };
+	struct dmr_reader_bdev reader;
+	struct dmr_load *load;
+	struct dmr_table *tab;
+	u64 other_seq, other_state, next;
+	u32 i;
+	int r;
+
+	dmr_reader_init(&reader, sys);
+	r = dmr_replay_super(&reader.rd, sb, &other_seq, &other_state, &dmg);
+	if (r) {
+		DMERR("%s: %s; see replicactl check", sys->store_name, dmg.reason);
+		return r;
+	}
+	if (bdev_nr_bytes(sys->store) < sb->store_bytes) {
+		DMERR("%s: the store is shorter than its superblock says", sys->store_name);
+		return -EUCLEAN;
+	}
+	if (sb->state == DM_REPLICA_STATE_DISABLED && !(sb->flags & DMR_SB_REMOVING)) {
+		DMERR("%s: the relationship was removed; the homes are plain disks",
+		      sys->store_name);
+		return -EUNATCH;
+	}
+	/* A host without an id is nobody in particular. */
+	if ((sb->flags & DMR_SB_ACTIVE) && memchr_inv(sb->active_host, 0, 16) &&
+	    memcmp(sb->active_host, t->host, 16) && !t->takeover) {
+		DMERR("%s: another host has it attached", sys->store_name);
+		return -EBUSY;
+	}
+	if (!dmr_system_claim(sys)) {
+		DMERR("%s: a store or a system of this UUID is attached already", sys->store_name);
+		return -EEXIST;
+	}
+
+	load = kvzalloc(sizeof(*load), GFP_KERNEL);
+	sys->disks = kvcalloc(sb->nr_disks, sizeof(*sys->disks), GFP_KERNEL);
+	if (!load || !sys->disks) {
+		r = -ENOMEM;
+		goto bad_load;
+	}
+	for (i = 0; i < sb->nr_disks; i++) {
+		sys->disks[i].sys = sys;
+		sys->disks[i].info = &sb->disks[i];
+		sys->disks[i].number = i;
+		mutex_init(&sys->disks[i].flush_mutex);
+		/* R15: what was written there before may still be in its cache. */
+		sys->disks[i].home_dirty = 1;
+		r = dmr_fingerprint_init(&sys->disks[i], sb);
+		if (r)
+			goto bad_load;
+	}
+	for (i = 0; i < DMR_KINDS; i++)
+		atomic64_set(&sys->overlay_versions[i], 0);
+	sys->ahead = false;
+	sys->swept = false;
+
+	r = dmr_map_init(&sys->map, dmr_map_versions(dmr_usable_slots(sb)), sys->versions);
+	if (r)
+		goto bad_load;
+	r = dmr_slots_init(&sys->slots, sb);
+	if (r)
+		goto bad_slots;
+	r = dmr_rebuild_init(&load->rb, &sys->map, sb);
+	if (r)
+		goto bad_rebuild;
+	load->ops.record = dmr_load_record;
+	r = dmr_replay_log(&reader.rd, sb, &load->ops, &next, &dmg);
+	dmr_rebuild_exit(&load->rb);
+	if (r == -EINTR) {
+		/* Who attaches was killed: nothing is wrong with the store. */
+		DMINFO("%s: attach was interrupted", sys->store_name);
+		goto bad_rebuild;
+	}
+	if (r) {
+		DMERR("%s: log: %s (block %llu); see replicactl check", sys->store_name,
+		      dmg.reason, dmg.number);
+		goto bad_rebuild;
+	}
+	r = dmr_load_account(sys);
+	if (r) {
+		DMERR("%s: two versions share a slot; see replicactl check", sys->store_name);
+		goto bad_rebuild;
+	}
+
+	sys->room.next = next;
+	sys->room.durable = next - 1;
+	sys->room.tail = sb->log_tail;
+	sys->room.sb_tail = sb->log_tail;
+	sys->tail_record = 0;
+	sys->tail_count = 0;
+	sys->room.blocks = dmr_ring_blocks(sb);
+	sys->room.from = sb->ring_from;
+	sys->room.fresh = sys->room.blocks - sb->ring_start;
+	sys->copy_state[sb->copy] = sb->state_number;
+	sys->copy_state[!sb->copy] = other_state;
+	sys->chunk_sectors = sb->chunk_bytes >> SECTOR_SHIFT;
+	sys->chunk_shift = ilog2(sys->chunk_sectors);
+	sys->job_next = sb->job_number + 1;
+	memcpy(sys->host, t->host, 16);
+	memcpy(sys->boot, t->boot, 16);
+	sys->full_pass = 0;
+	dmr_space_settings(sys);
+	dmr_received_load(sys);
+	dmr_clock_load(sys);
+
+	tab = dmr_table_make(sys, sb, DMR_EPOCH_NONE);
+	if (!tab) {
+		r = -ENOMEM;
+		goto bad_rebuild;
+	}
+	dmr_table_publish(sys, tab);
+	/* Whose it is what is in the caches of homes, if they lose it. */
+	for (i = 0; i < sb->nr_disks && tab->straight >= 0; i++)
+		sys->disks[i].home_direct[tab->straight] = 1;
+	kvfree(load);
+	mutex_lock(&sys->sb_mutex);
+	dmr_super_show(sys);
+	mutex_unlock(&sys->sb_mutex);
+	/* Whoever finds it active finds the superblock and the disks. */
+	/* Its disks come one after the other: no alarm before they had the time. */
+	WRITE_ONCE(sys->bind_time, jiffies);
+	smp_store_release(&sys->active, true);
+	mutex_lock(&dmr_registry_mutex);
+	dmr_registry_seq++;
+	mutex_unlock(&dmr_registry_mutex);
+	return 0;
+
+bad_rebuild:
+	dmr_slots_exit(&sys->slots);
+bad_slots:
+	dmr_map_exit(&sys->map);
+bad_load:
+	dmr_system_disclaim(sys);
+	dmr_disks_free(sys);
+	kvfree(load);
+	return r;
+}
+
+static int dmr_system_fits(struct dmr_system *sys, struct dmr_target *t)
+{
+	const struct dmr_disk_info *info;
+	struct dmr_disk *disk;
+
+	if (t->disk_number >= sys->sb->nr_disks) {
+		DMERR("%s: there is no disk %u", sys->sb->name, t->disk_number);
+		return -ENXIO;
+	}
+	disk = &sys->disks[t->disk_number];
+	info = disk->info;
+	if (disk->target[t->kind]) {
+		DMERR("%s: disk %s has such a device already", sys->sb->name, info->name);
+		return -EBUSY;
+	}
+	if (t->ti->len != info->sectors) {
+		DMERR("%s: disk %s has %llu sectors, the table %llu", sys->sb->name, info->name,
+		      info->sectors, (u64)t->ti->len);
+		return -EINVAL;
+	}
+	/* A home that has grown below is none the worse: the disk keeps its size. */
+	if (bdev_nr_sectors(t->home->bdev) < info->sectors) {
+		DMERR("%s: the home of disk %s is too short: %llu sectors, the disk has %llu",
+		      sys->sb->name, info->name, (u64)bdev_nr_sectors(t->home->bdev),
+		      info->sectors);
+		return -EINVAL;
+	}
+	if (disk->home && disk->home != t->home->bdev) {
+		DMERR("%s: disk %s is bound to another home", sys->sb->name, info->name);
+		return -EBUSY;
+	}
+	if (bdev_logical_block_size(sys->store) > bdev_logical_block_size(t->home->bdev)) {
+		DMERR("%s: the store's logical block is larger than that of disk %s",
+		      sys->sb->name, info->name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/*
+ * Suspended and resumed without a new table: what memory knows is in force only
+ * if nobody has had the store meanwhile.
+ */
+static int dmr_system_same(struct dmr_system *sys)
+{
+	struct dmr_damage dmg = { .reason = "no reason given" };
+	struct dmr_sb *sb = kvzalloc(sizeof(*sb), GFP_NOIO);
+	struct dmr_reader_bdev reader;
+	u64 other_seq, other_state;
+	int r;
+
+	if (!sb)
+		return -ENOMEM;
+	dmr_reader_init(&reader, sys);
+	r = dmr_replay_super(&reader.rd, sb, &other_seq, &other_state, &dmg);
+	if (r) {
+		DMERR("%s: %s; see replicactl check", sys->store_name, dmg.reason);
+	} else if (sb->seq != sys->sb->seq || sb->copy != sys->sb->copy ||
+		   memcmp(sb->store_uuid, sys->sb->store_uuid, 16)) {
+		DMERR("%s: the store was changed while it was suspended; detach and attach",
+		      sys->store_name);
+		r = -ESTALE;
+	}
+	kvfree(sb);
+	return r;
+}
+
+/* The first target: this host has it now, durable before any log block or slot write. */
+static int dmr_system_start(struct dmr_system *sys, bool loaded)
+{
+	struct dmr_sb *draft = sys->draft;
+	int r;
+
+	if (!loaded) {
+		r = dmr_system_same(sys);
+		if (r)
+			return r;
+	}
+	/* R6: what replay took may still be in the device's cache; nothing builds on that. */
+	r = blkdev_issue_flush(sys->store);
+	if (r) {
+		/* It may be lost, and memory has it: another resume must not go on with that. */
+		dmr_critical(sys, "the store could not be flushed");
+		return r;
+	}
+	memcpy(draft, sys->sb, sizeof(*draft));
+	draft->flags |= DMR_SB_ACTIVE;
+	memcpy(draft->active_host, sys->host, 16);
+	memcpy(draft->active_boot, sys->boot, 16);
+	/* Writes may go home from here on. */
+	memset(draft->prints, 0, sizeof(draft->prints));
+	draft->nr_prints = 0;
+	draft->active_time = ktime_get_real_ns();
+	draft->job_number = sys->job_next + 1000000;
+	r = dmr_super_commit(sys, draft, "attach");
+	if (r)
+		return r;
+	/* Also if the target that had it loaded did not fit. */
+	if (!sys->swept)
+		dmr_vacuum_first(sys);
+	dmr_commit_start(sys);
+	WRITE_ONCE(sys->running, true);
+	dmr_move_resume(sys);
+	dmr_vacuum_start(sys);
+	return 0;
+}
+
+static void dmr_system_stop(struct dmr_system *sys)
+{
+	struct dmr_sb *draft = sys->draft;
+	u32 i;
+
+	dmr_vacuum_stop(sys);
+	flush_work(&sys->drain_work);
+	dmr_commit_stop(sys);
+	WRITE_ONCE(sys->running, false);
+	dmr_job_forget_all(sys, "the system was detached; reclaiming goes on at the next attach");
+	if (READ_ONCE(sys->critical))
+		return;
+	/* The disk whose targets go last; the others' were taken when they went. */
+	for (i = 0; i < sys->sb->nr_disks; i++)
+		if (sys->disks[i].home && !dmr_home_flush(&sys->disks[i]))
+			dmr_fingerprint_take(&sys->disks[i]);
+	memcpy(draft, sys->sb, sizeof(*draft));
+	draft->flags &= ~DMR_SB_ACTIVE;
+	draft->job_number = sys->job_next;
+	dmr_clock_draft(sys, draft);
+	draft->nr_prints = 0;
+	for (i = 0; i < draft->nr_disks; i++) {
+		struct dmr_fingerprint *fp = &sys->disks[i].fingerprint;
+
+		memcpy(&draft->prints[draft->nr_prints], fp->prints,
+		       fp->nr * sizeof(fp->prints[0]));
+		draft->nr_prints += fp->nr;
+	}
+	dmr_super_commit(sys, draft, "detach");
+}
+
+/**
+ * dmr_system_may_reload() - may this table follow the one that its device has?
+ * @t: the new target, its devices open.
+ *
+ * dm has thrown the old table away when a resume fails, and the device stays
+ * suspended with a guest's I/O in it.  So what can be known is looked at when
+ * the table is loaded: a device that does I/O for a disk keeps to it.
+ *
+ * Context: constructor; may sleep.
+ * Return: false if its device does another disk's I/O, or that of other devices.
+ */
+bool dmr_system_may_reload(const struct dmr_target *t)
+{
+	struct dmr_system *sys = NULL;
+	bool may = true, found = false;
+	u32 i, kind;
+
+	while (!found && (sys = dmr_system_next(sys))) {
+		/* No mutex: a system that hangs must not hold up the others' tables. */
+		for (i = 0; smp_load_acquire(&sys->active) && i < sys->sb->nr_disks; i++) {
+			const struct dmr_disk *disk = &sys->disks[i];
+
+			for (kind = 0; kind < DMR_KINDS; kind++) {
+				if (READ_ONCE(disk->dev[kind]) != t->own_dev)
+					continue;
+				found = true;
+				may = sys == t->sys && i == t->disk_number && kind == t->kind &&
+				      READ_ONCE(disk->home_dev) == t->home->bdev->bd_dev &&
+				      disk->info->sectors == t->ti->len;
+			}
+		}
+	}
+	if (sys)
+		dmr_system_put(sys);
+	return may;
+}
+
+/**
+ * dmr_system_bind() - a target is about to be resumed: it does its disk's I/O from now
+ * @sys: the system.
+ * @t: the target.
+ *
+ * The first one reads the store, replays the log and notes this host in the
+ * store; later ones only check.
+ *
+ * Context: preresume; may sleep.
+ * Return: 0 or a negative errno; the reason is in the kernel log.
+ */
+int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t)
+{
+	struct gendisk *gd = dm_disk(dm_table_get_md(t->ti->table));
+	bool loaded = false;
+	struct dmr_disk *disk;
+	int r = 0;
+
+	mutex_lock(&sys->op_mutex);
+	if (!sys->running)
+		dmr_claim_settle(t->store);
+	if (!sys->active) {
+		r = dmr_system_load(sys, t);
+		loaded = true;
+	}
+	if (!r)
+		r = dmr_system_fits(sys, t);
+	if (!r && !sys->disks[t->disk_number].home)
+		dmr_claim_settle(t->home);
+	if (!r && !sys->running)
+		r = dmr_system_start(sys, loaded);
+	if (r)
+		goto out;
+	disk = &sys->disks[t->disk_number];
+	if (dmr_home_taken(disk, t->home->bdev->bd_dev)) {
+		DMERR("%s: the home of disk %s is that of another disk", sys->sb->name,
+		      disk->info->name);
+		r = -EBUSY;
+		if (!sys->nr_bound)
+			dmr_system_stop(sys);
+		goto out;
+	}
+	dmr_fingerprint_void(disk);
+	t->disk = disk;
+	t->bound = true;
+	/* R2: what dm may have kept behind a flush went with its device. */
+	if (disk->diskseq[t->kind] != gd->diskseq)
+		WRITE_ONCE(disk->flush_failed[t->kind], 0);
+	disk->diskseq[t->kind] = gd->diskseq;
+	sys->nr_bound++;
+	mutex_lock(&sys->sb_mutex);
+	disk->target[t->kind] = t;
+	WRITE_ONCE(disk->dev[t->kind], disk_devt(gd));
+	smp_store_release(&disk->gd[t->kind], gd);
+	disk->home = t->home->bdev;
+	WRITE_ONCE(sys->bind_time, jiffies);
+	mutex_unlock(&sys->sb_mutex);
+	if (t->kind == DMR_REPLICA) {
+		mutex_lock(&sys->home_mutex);
+		disk->movable = true;
+		mutex_unlock(&sys->home_mutex);
+		dmr_vacuum_kick(sys);	/* now it can be moved home */
+	}
+out:
+	mutex_unlock(&sys->op_mutex);
+	if (!r)
+		dmr_netlink_system(sys);
+	return r;
+}
+
+/**
+ * dmr_system_unbind() - a target is suspended
+ * @sys: the system.
+ * @t: the target; none of its bios is in flight.
+ *
+ * The last one commits and quiesces the store.
+ * Context: postsuspend; may sleep.
+ */
+void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t)
+{
+	struct dmr_disk *disk = t->disk;
+	bool others = false;
+	u32 i;
+
+	mutex_lock(&sys->op_mutex);
+	if (!t->bound)
+		goto out;
+	t->bound = false;
+	dmr_flush_failed_expire(t);
+	if (t->kind == DMR_REPLICA) {
+		mutex_lock(&sys->home_mutex);	/* no batch is on its way home any more */
+		disk->movable = false;
+		mutex_unlock(&sys->home_mutex);
+	}
+	for (i = 0; i < DMR_KINDS; i++)
+		others |= i != t->kind && disk->target[i];
+	if (sys->nr_bound == 1)
+		dmr_system_stop(sys);	/* while the home is still known: it may need a flush */
+	else if (!others)
+		dmr_fingerprint_take(disk);	/* nothing writes there any more */
+	sys->nr_bound--;
+	mutex_lock(&sys->sb_mutex);
+	WRITE_ONCE(sys->bind_time, jiffies);
+	disk->target[t->kind] = NULL;
+	/* A gendisk and its block_device are freed behind a grace period of RCU. */
+	WRITE_ONCE(disk->gd[t->kind], NULL);
+	WRITE_ONCE(disk->dev[t->kind], 0);
+	for (i = 0; i < DMR_KINDS; i++)
+		if (disk->target[i])
+			break;
+	if (i == DMR_KINDS) {
+		/* Its home may go: what was written there directly is flushed first. */
+		if (dmr_home_flush(disk))
+			dmr_fingerprint_void(disk);	/* what was read may be lost */
+		mutex_lock(&disk->flush_mutex);	/* nobody flushes it for the vacuum any more */
+		disk->home = NULL;
+		mutex_unlock(&disk->flush_mutex);
+	} else {
+		disk->home = disk->target[i]->home->bdev;
+	}
+	mutex_unlock(&sys->sb_mutex);
+	if (!disk->home) {
+		dmr_claim_forget(t->home);
+		mutex_lock(&dmr_registry_mutex);
+		WRITE_ONCE(disk->home_dev, 0);
+		mutex_unlock(&dmr_registry_mutex);
+	}
+	if (!sys->nr_bound)
+		dmr_claim_forget(t->store);
+out:
+	mutex_unlock(&sys->op_mutex);
+	dmr_netlink_system(sys);
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Drafts of the next superblock: an operation edits a copy of the state in force,
+ * and one superblock write puts it in force.
+ */
+#include "draft.h"
+#include "store/retention.h"
+
+/** dmr_draft() - a copy of the state in force, one state number on.  Return: it. */
+struct dmr_sb *dmr_draft(struct dmr_system *sys)
+{
+	memcpy(sys->draft, sys->sb, sizeof(*sys->draft));
+	sys->draft->state_number++;
+	dmr_clock_draft(sys, sys->draft);
+	return sys->draft;
+}
+
+/** dmr_draft_state() - enter a state now */
+void dmr_draft_state(struct dmr_sb *draft, u32 state)
+{
+	draft->state = state;
+	draft->state_time = ktime_get_real_ns();
+}
+
+/**
+ * dmr_draft_next() - head writes move on to the epoch opened ahead
+ * @draft: the draft; the next epoch is opened in it.
+ *
+ * Return: false if the numbers are used up.
+ */
+bool dmr_draft_next(struct dmr_sb *draft)
+{
+	if (draft->last_epoch >= DMR_EPOCH_MAX - 2)
+		return false;
+	draft->cur_epoch = draft->next_epoch;
+	draft->next_epoch = (draft->last_epoch + 2) & ~DMR_EPOCH_OVERLAY;
+	draft->last_epoch = draft->next_epoch;
+	return true;
+}
+
+/** dmr_draft_overlay() - open an overlay's epoch.  Return: it, or none if used up. */
+u32 dmr_draft_overlay(struct dmr_sb *draft)
+{
+	if (draft->last_epoch >= DMR_EPOCH_MAX - 2)
+		return DMR_EPOCH_NONE;
+	draft->last_epoch = (draft->last_epoch + 1) | DMR_EPOCH_OVERLAY;
+	return draft->last_epoch;
+}
+
+/** dmr_point_by_number() - find a point.  Return: it, or NULL. */
+struct dmr_point *dmr_point_by_number(struct dmr_sb *sb, u64 number)
+{
+	u32 i;
+
+	for (i = 0; i < sb->nr_points; i++)
+		if (sb->points[i].number == number)
+			return &sb->points[i];
+	return NULL;
+}
+
+/* R14: points and overlays hold each other. */
+bool dmr_point_held(const struct dmr_sb *sb, const struct dmr_point *point)
+{
+	return (sb->live.epoch && sb->live.base == point->epoch) ||
+	       (sb->test.epoch && sb->test.base == point->epoch);
+}
+
+/**
+ * dmr_point_spare() - the point to give up first
+ * @sb: the state.
+ *
+ * The oldest that no failover runs from; never the last one there is, since
+ * without a point nothing could be failed over to.
+ *
+ * Return: it, or NULL if there is none.
+ */
+const struct dmr_point *dmr_point_spare(const struct dmr_sb *sb)
+{
+	u32 i;
+
+	for (i = 0; i + 1 < sb->nr_points; i++)
+		if (!dmr_point_held(sb, &sb->points[i]))
+			return &sb->points[i];
+	return NULL;
+}
+
+/*
+ * Points leave the draft; @drop has a bit for each that goes.  The epochs that
+ * remain are in order as before.
+ */
+u32 dmr_draft_drop(struct dmr_sb *draft, const unsigned long *drop)
+{
+	u32 from, to = 0, gone;
+
+	for (from = 0; from < draft->nr_points; from++)
+		if (!test_bit(from, drop))
+			draft->points[to++] = draft->points[from];
+	gone = draft->nr_points - to;
+	memset(&draft->points[to], 0, gone * sizeof(draft->points[0]));
+	draft->nr_points = to;
+	draft->settings.points_dropped += gone;
+	return gone;
+}
+
+/* The rules of retention, as part of the same edit that makes the point. */
+u32 dmr_draft_retain(struct dmr_sb *draft, u64 now)
+{
+	const u32 held[] = { draft->live.epoch ? draft->live.base : DMR_EPOCH_NONE,
+			     draft->test.epoch ? draft->test.base : DMR_EPOCH_NONE };
+	DECLARE_BITMAP(drop, DMR_MAX_POINTS);
+
+	bitmap_zero(drop, DMR_MAX_POINTS);
+	if (!dmr_retention(&draft->settings, draft->points, draft->nr_points, now, held,
+			   ARRAY_SIZE(held), drop))
+		return 0;
+	return dmr_draft_drop(draft, drop);
+}
+
+/* The superblock after a commit; the overlay is the history now. */
+bool dmr_draft_promote(struct dmr_sb *draft)
+{
+	if (draft->last_epoch >= DMR_EPOCH_MAX - 2)
+		return false;
+	draft->promoted = draft->live.epoch;
+	/* All main epochs after the point are dead, the one opened ahead included. */
+	draft->dead_first = draft->live.base + 2;
+	draft->dead_last = draft->next_epoch;
+	draft->cur_epoch = draft->promoted;
+	draft->next_epoch = (draft->last_epoch + 2) & ~DMR_EPOCH_OVERLAY;
+	draft->last_epoch = draft->next_epoch;
+	memset(&draft->live, 0, sizeof(draft->live));
+	draft->settings.points_dropped += draft->nr_points;
+	memset(draft->points, 0, draft->nr_points * sizeof(draft->points[0]));
+	draft->nr_points = 0;
+	draft->flags &= ~(DMR_SB_SUSPENDED | DMR_SB_STAY);
+	dmr_draft_state(draft, DM_REPLICA_STATE_COMMITTED);
+	return true;
+}

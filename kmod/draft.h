@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Drafts of the next superblock; under op_mutex. */
+#ifndef DMR_DRAFT_H
+#define DMR_DRAFT_H
+
+#include "dmr.h"
+
+struct dmr_sb *dmr_draft(struct dmr_system *sys);
+void dmr_draft_state(struct dmr_sb *draft, u32 state);
+bool dmr_draft_next(struct dmr_sb *draft);
+u32 dmr_draft_overlay(struct dmr_sb *draft);
+bool dmr_draft_promote(struct dmr_sb *draft);
+u32 dmr_draft_drop(struct dmr_sb *draft, const unsigned long *drop);
+u32 dmr_draft_retain(struct dmr_sb *draft, u64 now);
+struct dmr_point *dmr_point_by_number(struct dmr_sb *sb, u64 number);
+bool dmr_point_held(const struct dmr_sb *sb, const struct dmr_point *point);
+const struct dmr_point *dmr_point_spare(const struct dmr_sb *sb);
+
+#endif /* DMR_DRAFT_H */

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Flushes (R2): one worker, one commit at a time, shared by all flushes, writes
+ * with FUA and operations that wait when it starts.
+ *
+ * The worker must wait for nothing that waits for it: it takes no op_mutex and
+ * no grace period.
+ */
+#include <linux/delay.h>
+
+#include "log.h"
+
+struct dmr_commit_wait {
+	struct list_head list;
+	struct completion done;
+	bool homes;		/* flush the homes that were written directly, too */
+	bool own;		/* for us only: what was lost is not told */
+	bool pressed;		/* set: the commit moved the tail as far as it takes */
+	struct dmr_sb *grow;	/* a larger store, to be in force from the next block on */
+	int r;
+};
+
+void dmr_commit_free(struct dmr_system *sys)
+{
+	struct dmr_drop *drop, *next;
+	u32 i;
+
+	list_for_each_entry_safe(drop, next, &sys->drops, list)
+		kfree(drop);
+	for (i = 0; i < DMR_LOG_BATCH; i++)
+		if (sys->log_pages[i])
+			__free_page(sys->log_pages[i]);
+	for (i = 0; i < DMR_TAIL_BATCH; i++)
+		if (sys->tail_pages[i])
+			__free_page(sys->tail_pages[i]);
+}
+
+static int dmr_commit_await(struct dmr_system *sys, struct dmr_commit_wait *w)
+{
+	unsigned long flags;
+
+	init_completion(&w->done);
+	spin_lock_irqsave(&sys->commit_lock, flags);
+	list_add_tail(&w->list, &sys->waiters);
+	spin_unlock_irqrestore(&sys->commit_lock, flags);
+	queue_work(sys->commit_wq, &sys->commit_work);
+	wait_for_completion(&w->done);
+	return w->r;
+}
+
+/**
+ * dmr_commit_make_room() - wait for log space
+ * @sys: the system.
+ * @records: chunks about to be written.
+ *
+ * A commit moves the tail; first writes in flight give back the block that each
+ * may need when they end.  Only if neither is left to wait for is the log full.
+ * @records is at most DMR_FIRST_MAX, for which commits press.
+ *
+ * Context: a worker that deferred bios run in; sleeps.
+ * Return: false if there is no space (R8).
+ */
+bool dmr_commit_make_room(struct dmr_system *sys, u32 records)
+{
+	bool last;
+
+	while (!dmr_commit_room(sys, records)) {
+		struct dmr_commit_wait w = { };
+
+		last = !atomic64_read(&sys->nr_first);
+		if (dmr_commit_await(sys, &w))
+			return false;
+		if (dmr_commit_room(sys, records))
+			break;
+		/* R8: full only if the tail could not be moved far enough. */
+		if (last && w.pressed)
+			return false;
+		usleep_range(200, 1000);
+	}
+	return true;
+}
+
+static void dmr_commit_answer(struct bio *bio, int r)
+{
+	if (r)
+		bio->bi_status = errno_to_blk_status(r);
+	bio_endio(bio);
+}
+
+/* A flush, or a write with FUA straight home.  One flush of a home serves all that wait. */
+static void dmr_commit_answer_home(struct bio *bio, int r, unsigned long *flushed)
+{
+	struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
+	struct dmr_disk *disk = io->t->disk;
+	enum dmr_kind kind = io->t->kind;
+	u32 told = io->told, lost = told;
+	bool flush = !io->home;
+
+	if (!r) {
+		if (!__test_and_set_bit(disk->number, flushed))
+			dmr_home_flush(disk);
+		/* R2: by that flush, or by one that somebody else sent. */
+		lost = atomic_read(&disk->home_lost[kind]);
+		if (lost != told)
+			r = -EIO;
+	}
+	if (r && flush)
+		WRITE_ONCE(disk->flush_failed[kind], jiffies ?: 1);
+	dmr_commit_answer(bio, r);
+	/* A flush that comes before the answer does not follow one that has said so. */
+	if (lost != told && flush)
+		WRITE_ONCE(disk->told[kind], lost);
+}
+
+static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
+			     struct bio_list *fuas, struct list_head *waiters)
+{
+	struct dmr_commit_wait *w, *next;
+	bool need = !bio_list_empty(flushes);
+	bool press = dmr_commit_press(sys) || READ_ONCE(sys->ring_hurry);
+	DECLARE_BITMAP(flushed, DMR_MAX_DISKS) = { 0 };
+	struct bio *bio;
+	int r = 0, hr;
+	u32 i;
+
+	if (READ_ONCE(sys->critical)) {
+		r = -EIO;
+	} else {
+		list_for_each_entry(w, waiters, list)
+			need |= w->homes || w->grow;
+		need |= !bio_list_empty(fuas);
+		r = dmr_commit(sys, press);
+		if (!r && need)
+			r = dmr_store_flush_rest(sys);
+	}
+
+	while ((bio = bio_list_pop(fuas)))
+		dmr_commit_answer(bio, r);
+	list_for_each_entry_safe(w, next, waiters, list) {
+		w->r = r;
+		w->pressed = press;
+		if (!r && w->grow)
+			w->r = dmr_commit_turn(sys, w->grow);
+		if (!r && w->homes) {
+			for (i = 0; i < sys->sb->nr_disks; i++) {
+				hr = w->own ? dmr_home_flush(&sys->disks[i]) :
+					      dmr_home_flush_for_op(&sys->disks[i]);
+				if (!w->r)
+					w->r = hr;
+			}
+		}
+		list_del(&w->list);
+		complete(&w->done);
+	}
+	while ((bio = bio_list_pop(flushes)))
+		dmr_commit_answer_home(bio, r, flushed);
+}
+
+static void dmr_commit_work(struct work_struct *work)
+{
+	struct dmr_system *sys = container_of(work, struct dmr_system, commit_work);
+	struct bio_list flushes, fuas;
+	unsigned long flags;
+	LIST_HEAD(waiters);
+
+	bio_list_init(&flushes);
+	bio_list_init(&fuas);
+	spin_lock_irqsave(&sys->commit_lock, flags);
+	bio_list_merge(&flushes, &sys->flushes);
+	bio_list_init(&sys->flushes);
+	bio_list_merge(&fuas, &sys->fuas);
+	bio_list_init(&sys->fuas);
+	list_splice_init(&sys->waiters, &waiters);
+	spin_unlock_irqrestore(&sys->commit_lock, flags);
+	dmr_commit_round(sys, &flushes, &fuas, &waiters);
+}
+
+/* R2: a commit also runs every second, so that little is lost and little is due. */
+static void dmr_commit_timer(struct work_struct *work)
+{
+	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system,
+					      commit_timer);
+
+	dmr_health_check(sys);
+	dmr_versions_fill(sys);
+	if (!READ_ONCE(sys->vacuum_held) && (!llist_empty(&sys->dirty) || dmr_log_room_turning(&sys->room)))
+		queue_work(sys->commit_wq, &sys->commit_work);
+	queue_delayed_work(sys->commit_wq, &sys->commit_timer, DMR_COMMIT_PERIOD);
+}
+
+/**
+ * dmr_commit_flush() - answer a flush when a commit has covered it
+ * @sys: the system.
+ * @bio: an empty flush.
+ *
+ * Context: any.
+ */
+void dmr_commit_flush(struct dmr_system *sys, struct bio *bio)
+{
+	struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
+	unsigned long flags;
+
+	io->told = READ_ONCE(io->t->disk->told[io->t->kind]);
+	spin_lock_irqsave(&sys->commit_lock, flags);
+	bio_list_add(&sys->flushes, bio);
+	spin_unlock_irqrestore(&sys->commit_lock, flags);
+	queue_work(sys->commit_wq, &sys->commit_work);
+}
+
+/**
+ * dmr_commit_fua() - answer a completed write when it is durable
+ * @sys: the system.
+ * @bio: the write; its data is in the slot and its record due, or it went straight home.
+ *
+ * Context: any.
+ */
+void dmr_commit_fua(struct dmr_system *sys, struct bio *bio)
+{
+	struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
+	unsigned long flags;
+
+	spin_lock_irqsave(&sys->commit_lock, flags);
+	bio_list_add(io->home ? &sys->flushes : &sys->fuas, bio);
+	spin_unlock_irqrestore(&sys->commit_lock, flags);
+	queue_work(sys->commit_wq, &sys->commit_work);
+}
+
+/**
+ * dmr_commit_sync() - make everything that has completed durable
+ * @sys: the system.
+ * @homes: flush the homes that were written directly, too (R15).
+ *
+ * Context: may sleep; not with sb_mutex held, not from the commit worker.
+ * Return: 0 or a negative errno.
+ */
+int dmr_commit_sync(struct dmr_system *sys, bool homes)
+{
+	struct dmr_commit_wait w = { .homes = homes };
+
+	return dmr_commit_await(sys, &w);
+}
+
+/**
+ * dmr_commit_grow() - a commit, and then the superblock of a larger store
+ * @sys: the system; op_mutex is held.
+ * @draft: its state; the ring's beginning is filled in.
+ *
+ * Context: may sleep; as dmr_commit_sync().
+ * Return: as dmr_super_write(), or another negative errno if the commit failed.
+ */
+int dmr_commit_grow(struct dmr_system *sys, struct dmr_sb *draft)
+{
+	struct dmr_commit_wait w = { .grow = draft };
+
+	return dmr_commit_await(sys, &w);
+}
+
+int dmr_commit_alloc(struct dmr_system *sys)
+{
+	u32 i;
+
+	INIT_WORK(&sys->commit_work, dmr_commit_work);
+	INIT_DELAYED_WORK(&sys->commit_timer, dmr_commit_timer);
+	for (i = 0; i < DMR_LOG_BATCH; i++) {
+		sys->log_pages[i] = alloc_page(GFP_KERNEL);
+		if (!sys->log_pages[i])
+			return -ENOMEM;
+	}
+	for (i = 0; i < DMR_TAIL_BATCH; i++) {
+		sys->tail_pages[i] = alloc_page(GFP_KERNEL);
+		if (!sys->tail_pages[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/** dmr_commit_start() - begin the one-second commits; op_mutex is held */
+void dmr_commit_start(struct dmr_system *sys)
+{
+	queue_delayed_work(sys->commit_wq, &sys->commit_timer, DMR_COMMIT_PERIOD);
+}
+
+/** dmr_commit_stop() - a last commit, then none; no bio is in flight; op_mutex is held */
+void dmr_commit_stop(struct dmr_system *sys)
+{
+	/* Nobody is told by it: a table that is loaded again suspends us, too. */
+	struct dmr_commit_wait w = { .homes = true, .own = true };
+
+	cancel_delayed_work_sync(&sys->commit_timer);
+	dmr_commit_await(sys, &w);
+	flush_workqueue(sys->commit_wq);
+}

@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The generic netlink family: its policies, commands and groups.
+ *
+ * Documentation/netlink/specs/dm_replica.yaml says the same; scripts/check-spec
+ * compares the two.
+ */
+#include <linux/module.h>
+
+#include "netlink.h"
+
+bool dmr_genl_up;		/* the family is there: notifications have a place to go */
+
+static_assert(DM_REPLICA_A_DISK_PAD == DMR_A_PAD && DM_REPLICA_A_POINT_PAD == DMR_A_PAD &&
+	      DM_REPLICA_A_JOB_PAD == DMR_A_PAD && DM_REPLICA_A_OP_PAD == DMR_A_PAD &&
+	      DM_REPLICA_A_SETTINGS_PAD == DMR_A_PAD && DM_REPLICA_A_ADAPTER_PAD == DMR_A_PAD);
+static_assert(DM_REPLICA_A_POINT_SYSTEM == DMR_A_SYSTEM &&
+	      DM_REPLICA_A_JOB_SYSTEM == DMR_A_SYSTEM && DM_REPLICA_A_OP_SYSTEM == DMR_A_SYSTEM &&
+	      DM_REPLICA_A_SETTINGS_SYSTEM == DMR_A_SYSTEM &&
+	      DM_REPLICA_A_ADAPTER_SYSTEM == DMR_A_SYSTEM);
+
+static const struct nla_policy dmr_system_get_policy[DM_REPLICA_A_SYSTEM_NAME + 1] = {
+	[DM_REPLICA_A_SYSTEM_UUID] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_SYSTEM_NAME] = { .type = NLA_NUL_STRING, .len = DMR_NAME_LEN - 1, },
+};
+
+const struct nla_policy dmr_disk_get_policy[DM_REPLICA_A_DISK_SYSTEM + 1] = {
+	[DM_REPLICA_A_DISK_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+};
+
+const struct nla_policy dmr_point_get_policy[DM_REPLICA_A_POINT_SIZES + 1] = {
+	[DM_REPLICA_A_POINT_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_POINT_SIZES] = { .type = NLA_FLAG, },
+};
+
+static const struct nla_policy dmr_point_new_policy[DM_REPLICA_A_OP_RECEIVED + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_POINT_KIND] = NLA_POLICY_RANGE(NLA_U32, 1, 3),
+	[DM_REPLICA_A_OP_POINT_NAME] = { .type = NLA_NUL_STRING, .len = DMR_POINT_NAME_LEN - 1, },
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+	[DM_REPLICA_A_OP_RECEIVED] = { .type = NLA_FLAG, },
+};
+
+static const struct nla_policy dmr_point_del_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_POINT] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+};
+
+static const struct nla_policy dmr_job_get_policy[DM_REPLICA_A_JOB_ID + 1] = {
+	[DM_REPLICA_A_JOB_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_JOB_ID] = { .type = NLA_U64, },
+};
+
+static const struct nla_policy dmr_failover_initiate_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_POINT] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+};
+
+static const struct nla_policy dmr_failover_revert_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_EXPECT_WRITES] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_WAIT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+};
+
+static const struct nla_policy dmr_test_start_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_POINT] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+};
+
+static const struct nla_policy dmr_test_stop_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_EXPECT_WRITES] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_WAIT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+};
+
+static const struct nla_policy dmr_vacuum_set_policy[DM_REPLICA_A_OP_HOLD + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_HOLD] = NLA_POLICY_MAX(NLA_U32, 1),
+};
+
+static const struct nla_policy dmr_failover_commit_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+};
+
+static const struct nla_policy dmr_replication_suspend_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+};
+
+static const struct nla_policy
+dmr_replication_resume_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+};
+
+static const struct nla_policy dmr_relationship_remove_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_WAIT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_FLATTEN] = { .type = NLA_FLAG, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+};
+
+static const struct nla_policy dmr_store_grow_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+};
+
+static const struct nla_policy dmr_home_move_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+};
+
+static const struct nla_policy dmr_job_set_policy[DM_REPLICA_A_JOB_REQUEST + 1] = {
+	[DM_REPLICA_A_JOB_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_JOB_ID] = { .type = NLA_U64, },
+	[DM_REPLICA_A_JOB_REQUEST] = NLA_POLICY_RANGE(NLA_U32, 2, 4),
+};
+
+static const struct nla_policy dmr_settings_get_policy[DM_REPLICA_A_SETTINGS_SYSTEM + 1] = {
+	[DM_REPLICA_A_SETTINGS_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+};
+
+static const struct nla_policy
+dmr_settings_set_policy[DM_REPLICA_A_SETTINGS_REPLICATION_INTERVAL + 1] = {
+	[DM_REPLICA_A_SETTINGS_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_SETTINGS_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_SETTINGS_KEEP_LAST] = { .type = NLA_U32, },
+	[DM_REPLICA_A_SETTINGS_KEEP_WITHIN] = { .type = NLA_U64, },
+	[DM_REPLICA_A_SETTINGS_KEEP_HOURLY] = { .type = NLA_U32, },
+	[DM_REPLICA_A_SETTINGS_KEEP_DAILY] = { .type = NLA_U32, },
+	[DM_REPLICA_A_SETTINGS_KEEP_WEEKLY] = { .type = NLA_U32, },
+	[DM_REPLICA_A_SETTINGS_SPACE_LOW] = { .type = NLA_U32, },
+	[DM_REPLICA_A_SETTINGS_SPACE_CRITICAL] = { .type = NLA_U32, },
+	[DM_REPLICA_A_SETTINGS_FULL_POLICY] = NLA_POLICY_MAX(NLA_U32, 1),
+	[DM_REPLICA_A_SETTINGS_LIVE_RESERVE] = { .type = NLA_U64, },
+	[DM_REPLICA_A_SETTINGS_POINT_INTERVAL] = { .type = NLA_U64, },
+	[DM_REPLICA_A_SETTINGS_DECIDE_WITHIN] = { .type = NLA_U64, },
+	[DM_REPLICA_A_SETTINGS_VACUUM_RATE] = { .type = NLA_U64, },
+	[DM_REPLICA_A_SETTINGS_REPLICATION_INTERVAL] = { .type = NLA_U64, },
+};
+
+static const struct nla_policy dmr_replication_heartbeat_policy[DM_REPLICA_A_OP_SYSTEM + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+};
+
+static const struct nla_policy dmr_adapter_get_policy[DM_REPLICA_A_ADAPTER_SYSTEM + 1] = {
+	[DM_REPLICA_A_ADAPTER_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+};
+
+static const struct nla_policy dmr_adapter_set_policy[DM_REPLICA_A_ADAPTER_DNS + 1] = {
+	[DM_REPLICA_A_ADAPTER_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_ADAPTER_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_ADAPTER_MAC] = NLA_POLICY_EXACT_LEN(6),
+	[DM_REPLICA_A_ADAPTER_DHCP] = NLA_POLICY_MAX(NLA_U32, 1),
+	[DM_REPLICA_A_ADAPTER_ADDRESS] = { .type = NLA_BINARY, },
+	[DM_REPLICA_A_ADAPTER_GATEWAY] = { .type = NLA_BINARY, },
+	[DM_REPLICA_A_ADAPTER_DNS] = { .type = NLA_BINARY, },
+};
+
+static const struct nla_policy dmr_adapter_del_policy[DM_REPLICA_A_ADAPTER_MAC + 1] = {
+	[DM_REPLICA_A_ADAPTER_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_ADAPTER_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_ADAPTER_MAC] = NLA_POLICY_EXACT_LEN(6),
+};
+
+static const struct genl_ops dmr_ops[] = {
+	{
+		.cmd = DM_REPLICA_CMD_SYSTEM_GET,
+		.doit = dmr_system_get_doit,
+		.start = dmr_dump_all_start,
+		.dumpit = dmr_system_get_dumpit,
+		.policy = dmr_system_get_policy,
+		.maxattr = ARRAY_SIZE(dmr_system_get_policy) - 1,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_DISK_GET,
+		.start = dmr_dump_filtered_start,
+		.dumpit = dmr_disk_get_dumpit,
+		.policy = dmr_disk_get_policy,
+		.maxattr = ARRAY_SIZE(dmr_disk_get_policy) - 1,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_POINT_GET,
+		.start = dmr_point_get_start,
+		.dumpit = dmr_point_get_dumpit,
+		.done = dmr_point_get_done,
+		.policy = dmr_point_get_policy,
+		.maxattr = ARRAY_SIZE(dmr_point_get_policy) - 1,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_POINT_NEW,
+		.doit = dmr_point_new_doit,
+		.policy = dmr_point_new_policy,
+		.maxattr = ARRAY_SIZE(dmr_point_new_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_POINT_DEL,
+		.doit = dmr_point_del_doit,
+		.policy = dmr_point_del_policy,
+		.maxattr = ARRAY_SIZE(dmr_point_del_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_JOB_GET,
+		.doit = dmr_job_get_doit,
+		.start = dmr_dump_filtered_start,
+		.dumpit = dmr_job_get_dumpit,
+		.policy = dmr_job_get_policy,
+		.maxattr = ARRAY_SIZE(dmr_job_get_policy) - 1,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_FAILOVER_INITIATE,
+		.doit = dmr_failover_initiate_doit,
+		.policy = dmr_failover_initiate_policy,
+		.maxattr = ARRAY_SIZE(dmr_failover_initiate_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_FAILOVER_REVERT,
+		.doit = dmr_failover_revert_doit,
+		.policy = dmr_failover_revert_policy,
+		.maxattr = ARRAY_SIZE(dmr_failover_revert_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_TEST_START,
+		.doit = dmr_test_start_doit,
+		.policy = dmr_test_start_policy,
+		.maxattr = ARRAY_SIZE(dmr_test_start_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_TEST_STOP,
+		.doit = dmr_test_stop_doit,
+		.policy = dmr_test_stop_policy,
+		.maxattr = ARRAY_SIZE(dmr_test_stop_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_VACUUM_SET,
+		.doit = dmr_vacuum_set_doit,
+		.policy = dmr_vacuum_set_policy,
+		.maxattr = ARRAY_SIZE(dmr_vacuum_set_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_FAILOVER_COMMIT,
+		.doit = dmr_failover_commit_doit,
+		.policy = dmr_failover_commit_policy,
+		.maxattr = ARRAY_SIZE(dmr_failover_commit_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_REPLICATION_SUSPEND,
+		.doit = dmr_replication_suspend_doit,
+		.policy = dmr_replication_suspend_policy,
+		.maxattr = ARRAY_SIZE(dmr_replication_suspend_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_REPLICATION_RESUME,
+		.doit = dmr_replication_resume_doit,
+		.policy = dmr_replication_resume_policy,
+		.maxattr = ARRAY_SIZE(dmr_replication_resume_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_RELATIONSHIP_REMOVE,
+		.doit = dmr_relationship_remove_doit,
+		.policy = dmr_relationship_remove_policy,
+		.maxattr = ARRAY_SIZE(dmr_relationship_remove_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_STORE_GROW,
+		.doit = dmr_store_grow_doit,
+		.policy = dmr_store_grow_policy,
+		.maxattr = ARRAY_SIZE(dmr_store_grow_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_HOME_MOVE,
+		.doit = dmr_home_move_doit,
+		.policy = dmr_home_move_policy,
+		.maxattr = ARRAY_SIZE(dmr_home_move_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_JOB_SET,
+		.doit = dmr_job_set_doit,
+		.policy = dmr_job_set_policy,
+		.maxattr = ARRAY_SIZE(dmr_job_set_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_SETTINGS_GET,
+		.doit = dmr_settings_get_doit,
+		.start = dmr_dump_filtered_start,
+		.dumpit = dmr_settings_get_dumpit,
+		.policy = dmr_settings_get_policy,
+		.maxattr = ARRAY_SIZE(dmr_settings_get_policy) - 1,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_SETTINGS_SET,
+		.doit = dmr_settings_set_doit,
+		.policy = dmr_settings_set_policy,
+		.maxattr = ARRAY_SIZE(dmr_settings_set_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_ADAPTER_GET,
+		.start = dmr_dump_filtered_start,
+		.dumpit = dmr_adapter_get_dumpit,
+		.policy = dmr_adapter_get_policy,
+		.maxattr = ARRAY_SIZE(dmr_adapter_get_policy) - 1,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_ADAPTER_SET,
+		.doit = dmr_adapter_set_doit,
+		.policy = dmr_adapter_set_policy,
+		.maxattr = ARRAY_SIZE(dmr_adapter_set_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_ADAPTER_DEL,
+		.doit = dmr_adapter_del_doit,
+		.policy = dmr_adapter_del_policy,
+		.maxattr = ARRAY_SIZE(dmr_adapter_del_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_REPLICATION_HEARTBEAT,
+		.doit = dmr_replication_heartbeat_doit,
+		.policy = dmr_replication_heartbeat_policy,
+		.maxattr = ARRAY_SIZE(dmr_replication_heartbeat_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+};
+
+static const struct genl_multicast_group dmr_groups[] = {
+	[DMR_GROUP_SYSTEMS] = {
+		.name = DM_REPLICA_MCGRP_SYSTEMS,
+		.flags = GENL_MCAST_CAP_SYS_ADMIN,
+	},
+	[DMR_GROUP_JOBS] = {
+		.name = DM_REPLICA_MCGRP_JOBS,
+		.flags = GENL_MCAST_CAP_SYS_ADMIN,
+	},
+};
+
+/* Block devices are not in network namespaces, and operations may take long. */
+struct genl_family dmr_family __ro_after_init = {
+	.name = DM_REPLICA_FAMILY_NAME,
+	.version = DM_REPLICA_FAMILY_VERSION,
+	.netnsok = false,
+	.parallel_ops = true,
+	.module = THIS_MODULE,
+	.ops = dmr_ops,
+	.n_ops = ARRAY_SIZE(dmr_ops),
+	.mcgrps = dmr_groups,
+	.n_mcgrps = ARRAY_SIZE(dmr_groups),
+};
+
+/*
+ * A socket was closed: what it has asked for and has not begun must not happen.  The
+ * family is that of one network namespace.
+ */
+static int dmr_socket_event(struct notifier_block *nb, unsigned long event, void *data)
+{
+	const struct netlink_notify *n = data;
+
+	if (event == NETLINK_URELEASE && n->protocol == NETLINK_GENERIC &&
+	    net_eq(n->net, &init_net))
+		dmr_ops_socket_closed(n->portid);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block dmr_sockets = {
+	.notifier_call = dmr_socket_event,
+};
+
+/**
+ * dmr_netlink_init() - from here on the family answers
+ *
+ * Context: module initialisation, with the registry and dmr_ops_wq ready.
+ * Return: 0 or a negative errno.
+ */
+int __init dmr_netlink_init(void)
+{
+	int r = netlink_register_notifier(&dmr_sockets);
+
+	if (r)
+		return r;
+	r = genl_register_family(&dmr_family);
+	if (r)
+		netlink_unregister_notifier(&dmr_sockets);
+	else
+		WRITE_ONCE(dmr_genl_up, true);
+	return r;
+}
+
+/**
+ * dmr_netlink_exit() - the family is gone
+ *
+ * No handler runs any more when it returns; notifications go nowhere.
+ *
+ * Context: module exit, or initialisation that failed.
+ */
+void dmr_netlink_exit(void)
+{
+	WRITE_ONCE(dmr_genl_up, false);
+	genl_unregister_family(&dmr_family);
+	netlink_unregister_notifier(&dmr_sockets);
+}
+
+MODULE_ALIAS_GENL_FAMILY(DM_REPLICA_FAMILY_NAME);

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A bio on its way through the parts of the I/O path. */
+#ifndef DMR_IO_H
+#define DMR_IO_H
+
+#include "dmr.h"
+
+static inline struct dmr_io *dmr_io_of(struct bio *bio)
+{
+	return dm_per_bio_data(bio, sizeof(struct dmr_io));
+}
+
+static inline void dmr_io_leave(struct dmr_io *io)
+{
+	if (io->entered) {
+		io->entered = false;
+		dmr_grace_leave(&io->t->sys->grace, io->side);
+	}
+}
+
+static inline int dmr_io_finish(struct dmr_io *io, struct bio *bio, blk_status_t status)
+{
+	io->kind = DMR_IO_NONE;
+	dmr_io_leave(io);
+	bio->bi_status = status;
+	bio_endio(bio);
+	return DMR_ENDED;
+}
+
+/* Inside map() a bio may be cut; a deferred one has been cut already. */
+static inline bool dmr_io_cut(struct bio *bio, u32 sectors, bool inline_)
+{
+	if (sectors >= bio_sectors(bio))
+		return true;
+	if (!inline_)
+		return false;
+	dm_accept_partial_bio(bio, sectors);
+	dmr_io_of(bio)->bytes = sectors << SECTOR_SHIFT;
+	return true;
+}
+
+static inline u64 dmr_io_key(struct dmr_io *io, u64 sector)
+{
+	return dmr_key(io->t->disk_number, sector >> io->t->sys->chunk_shift);
+}
+
+static inline u32 dmr_chunk_offset(struct dmr_system *sys, u64 sector)
+{
+	return sector & (sys->chunk_sectors - 1);
+}
+
+/* Whole blocks only; the last block of a disk may be short. */
+static inline bool dmr_io_aligned(struct dmr_io *io, u64 sector, u32 sectors)
+{
+	return !(sector % DMR_BLOCK_SECTORS) &&
+	       (!(sectors % DMR_BLOCK_SECTORS) || sector + sectors == io->t->disk->info->sectors);
+}
+
+static inline int dmr_remap(struct bio *bio, struct block_device *bdev, u64 sector)
+{
+	bio_set_dev(bio, bdev);
+	bio->bi_iter.bi_sector = sector;
+	return DMR_SUBMIT;
+}
+
+/*
+ * R5: a write cancels the move of its chunk.  Lock-free: the vacuum sets
+ * MOVING, waits a grace period, and only then may turn MOVING into DROPPED.
+ *
+ * Return: false if the version has been dropped and takes no more writes, or is
+ * held and takes none for now.
+ */
+static inline bool dmr_version_hold(struct dmr_version *v)
+{
+	int state = atomic_read(&v->state);
+
+	if (unlikely(state & DMR_V_HELD))
+		return false;
+	while (state & DMR_V_MOVING) {
+		if (atomic_try_cmpxchg(&v->state, &state, state & ~DMR_V_MOVING))
+			return true;
+		if (state & DMR_V_HELD)
+			return false;
+	}
+	return !(state & (DMR_V_DROPPED | DMR_V_HELD));
+}
+
+/* Sectors from @sector on, at most @max, in chunks that have no version at all. */
+static inline u32 dmr_run_bare(struct dmr_io *io, u64 sector, u32 max)
+{
+	struct dmr_system *sys = io->t->sys;
+	u32 run = 0;
+
+	while (run < max) {
+		if (dmr_map_first(&sys->map, dmr_io_key(io, sector + run)))
+			break;
+		run += sys->chunk_sectors - dmr_chunk_offset(sys, sector + run);
+	}
+	return min(run, max);
+}
+
+/* @own: the write is made of bios of ours, so that a FUA is not passed on. */
+static inline void dmr_straight_begin(struct dmr_io *io, struct bio *bio, bool own)
+{
+	struct dmr_target *t = io->t;
+	struct dmr_disk *disk = t->disk;
+
+	io->kind = DMR_IO_STRAIGHT;
+	io->sector = bio->bi_iter.bi_sector;
+	io->sectors = bio_sectors(bio);
+	io->flush_errors = atomic_read(&disk->flush_errors);
+	if (bio_op(bio) == REQ_OP_WRITE)
+		dmr_fingerprint_note(&disk->fingerprint,
+				     bio->bi_iter.bi_sector / DMR_BLOCK_SECTORS);
+	/*
+	 * R2, R5: a flush that the kernel sends behind the write could lose what others
+	 * wrote, beside one of ours that finds nothing lost.  So it is ours.
+	 */
+	if ((bio->bi_opf & REQ_FUA) && (own || !dmr_fua_is_native(t->home->bdev))) {
+		io->commit = true;
+		io->home = true;
+		io->told = atomic_read(&disk->home_lost[t->kind]);
+		bio->bi_opf &= ~REQ_FUA;
+	}
+}
+
+static inline int dmr_io_straight(struct dmr_io *io, struct bio *bio)
+{
+	dmr_straight_begin(io, bio, false);
+	return dmr_remap(bio, io->t->home->bdev, bio->bi_iter.bi_sector);
+}
+
+/* admit.c */
+int dmr_io_full(struct dmr_io *io, struct bio *bio);
+blk_status_t dmr_no_room(struct dmr_system *sys);
+bool dmr_first_room(struct dmr_system *sys, u32 chunks, bool inline_);
+struct dmr_version *dmr_version_new(struct dmr_io *io, const struct bio *bio, u64 key,
+				    u32 epoch, u32 slot);
+
+/* io.c */
+void dmr_io_work(struct work_struct *work);
+
+/* park.c */
+void dmr_io_wait_version(struct dmr_io *io, struct bio *bio, struct dmr_version *v);
+bool dmr_io_wait_drain(struct dmr_io *io, struct bio *bio);
+
+/* zeroes.c */
+int dmr_io_discard(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bool inline_);
+int dmr_io_zeroes(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bool inline_);
+void dmr_io_zero_again(struct dmr_io *io, struct bio *bio);
+bool dmr_home_takes_zeroes(const struct dmr_target *t);
+
+#endif /* DMR_IO_H */

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Operations on a move home: terminate it, begin it anew.
+ */
+#include "operate.h"
+
+/**
+ * dmr_op_job_cancel() - a move home is given up: what moved stays moved
+ * @op: target is the job's id.
+ * @job: its own job, for the list.
+ *
+ * The superblock remembers, so that no attach takes the work up again.
+ */
+void dmr_op_job_cancel(struct dmr_op *op, struct dmr_job *job)
+{
+	struct dmr_system *sys = op->sys;
+	struct dmr_job *target = dmr_job_find(sys, op->target);
+	struct dmr_sb *draft;
+	int r;
+
+	if (!target)
+		return dmr_refuse(op, -ENOENT, DM_REPLICA_CODE_NOT_FOUND,
+				  "no such job: ended jobs are listed for five minutes");
+	if (!target->home || READ_ONCE(target->state) >= DM_REPLICA_JOB_STATE_COMPLETED) {
+		dmr_refuse_state(op, "only a job that moves home can be terminated");
+		goto out;
+	}
+	draft = dmr_draft(sys);
+	draft->flags |= DMR_SB_STAY;
+	r = dmr_super_commit(sys, draft, dmr_op_text(op->verb));
+	if (r) {
+		dmr_refuse_super(op, r);
+		goto out;
+	}
+	WRITE_ONCE(sys->move_paused, false);
+	wake_up(&sys->throttle);
+	dmr_job_terminate(target, DM_REPLICA_CODE_COMPLETED,
+			  "terminated on request; what was moved home stays there");
+out:
+	dmr_job_put(target);
+}
+
+/**
+ * dmr_op_move_home() - begin a move home anew that was terminated or failed
+ * @op: nothing else is asked for.
+ * @job: moves home from here on; may be NULL.
+ */
+void dmr_op_move_home(struct dmr_op *op, struct dmr_job *job)
+{
+	struct dmr_system *sys = op->sys;
+	struct dmr_sb *draft;
+	int r;
+
+	if (dmr_move_running(sys))
+		return dmr_refuse_state(op, "a move home is under way already");
+	if (!(sys->sb->flags & (DMR_SB_REMOVING | DMR_SB_STAY)) &&
+	    !atomic64_read(&sys->map.versions))
+		return dmr_refuse_state(op, "home holds all there is; nothing is left to move");
+	if (sys->sb->flags & DMR_SB_STAY) {
+		draft = dmr_draft(sys);
+		draft->flags &= ~DMR_SB_STAY;
+		r = dmr_super_commit(sys, draft, dmr_op_text(op->verb));
+		if (r)
+			return dmr_refuse_super(op, r);
+	}
+	if (!(sys->sb->flags & DMR_SB_REMOVING) && !atomic64_read(&sys->map.versions))
+		return;
+	op->code = DM_REPLICA_CODE_JOB_STARTED;
+	dmr_move_begin(sys, job);
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The openers of all devices of one kind of view (R10): no device is opened or
+ * closed while an operation holds their open_mutex.
+ */
+#include <linux/delay.h>
+
+#include "openers.h"
+#include "trace.h"
+
+static void dmr_disks_unlock_some(struct dmr_system *sys, enum dmr_kind kind, u32 nr)
+{
+	while (nr--)
+		mutex_unlock(&sys->disks[nr].gd[kind]->open_mutex);
+}
+
+/** dmr_disks_unlock() - let openers of every disk go on */
+void dmr_disks_unlock(struct dmr_system *sys, enum dmr_kind kind)
+{
+	dmr_disks_unlock_some(sys, kind, sys->sb->nr_disks);
+}
+
+/**
+ * dmr_disks_lock() - keep openers and last closers away from every disk
+ * @sys: the system, complete.
+ * @kind: of view.
+ *
+ * A trylock loop with a deadline: the kernel has no mutex_lock() with a time
+ * limit, blocking on the second of one lock class is a lockdep report, and
+ * somebody may hold one for as long as a slow device takes to write back.
+ *
+ * Return: false if time ran out; nothing is held then.
+ */
+bool dmr_disks_lock(struct dmr_system *sys, enum dmr_kind kind)
+{
+	unsigned long deadline = jiffies + msecs_to_jiffies(DMR_LOCK_MS);
+	u32 i;
+
+	for (i = 0; i < sys->sb->nr_disks; i++) {
+		while (!mutex_trylock(&sys->disks[i].gd[kind]->open_mutex)) {
+			if (time_after(jiffies, deadline)) {
+				dmr_disks_unlock_some(sys, kind, i);
+				return false;
+			}
+			usleep_range(200, 1000);
+		}
+	}
+	return true;
+}
+
+/* The failover devices of a disk hang on its replica device, and have it open. */
+static unsigned int dmr_disk_own_openers(const struct dmr_disk *disk, enum dmr_kind kind)
+{
+	return kind == DMR_REPLICA ? !!disk->target[DMR_LIVE] + !!disk->target[DMR_TEST] : 0;
+}
+
+/** dmr_disks_open() - is any disk open?  Under dmr_disks_lock().  Return: true if so. */
+bool dmr_disks_open(struct dmr_system *sys, enum dmr_kind kind)
+{
+	u32 i;
+
+	for (i = 0; i < sys->sb->nr_disks; i++) {
+		const struct dmr_disk *disk = &sys->disks[i];
+
+		if (disk_openers(disk->gd[kind]) > dmr_disk_own_openers(disk, kind))
+			return true;
+	}
+	return false;
+}
+
+/**
+ * dmr_disks_announce() - tell udev and whoever listens
+ * @sys: the system.
+ * @kind: of view.
+ * @online: has it come, or gone?
+ *
+ * Not under any lock that an opener needs.
+ */
+void dmr_disks_announce(struct dmr_system *sys, enum dmr_kind kind, bool online)
+{
+	char *envp[] = { online ? "DM_REPLICA_VIEW=online" : "DM_REPLICA_VIEW=offline", NULL };
+	u32 i;
+
+	trace_dmr_view(sys->sb->name, kind == DMR_TEST ? "test" :
+		       kind == DMR_LIVE ? "live" : "replica", online,
+		       kind == DMR_TEST ? sys->sb->test.base : sys->sb->live.base);
+	for (i = 0; i < sys->sb->nr_disks; i++) {
+		struct gendisk *gd = sys->disks[i].gd[kind];
+
+		if (gd)
+			kobject_uevent_env(&disk_to_dev(gd)->kobj, KOBJ_CHANGE, envp);
+	}
+}

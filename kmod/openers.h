@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Openers of the devices of one kind of view; under op_mutex. */
+#ifndef DMR_OPENERS_H
+#define DMR_OPENERS_H
+
+#include "dmr.h"
+
+bool dmr_disks_lock(struct dmr_system *sys, enum dmr_kind kind);
+void dmr_disks_unlock(struct dmr_system *sys, enum dmr_kind kind);
+bool dmr_disks_open(struct dmr_system *sys, enum dmr_kind kind);
+void dmr_disks_announce(struct dmr_system *sys, enum dmr_kind kind, bool online);
+
+#endif /* DMR_OPENERS_H */

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Bios that wait: deferred to a worker, or parked until an event they need.
+ */
+#include "io.h"
+
+/**
+ * dmr_io_defer() - let a worker begin with this bio again
+ * @io: the bio's own data; it has left the grace section.
+ * @bio: the bio, cut to what a worker can do in one piece.
+ *
+ * Context: any.
+ */
+void dmr_io_defer(struct dmr_io *io, struct bio *bio)
+{
+	dmr_io_leave(io);
+	io->bio = bio;
+	INIT_WORK(&io->work, dmr_io_work);
+	queue_work(io->t->sys->io_wq, &io->work);
+}
+
+/* Park a bio until dmr_io_wake(); @io has left its grace section. */
+static void dmr_io_park(struct dmr_io *io, struct bio *bio)
+{
+	io->bio = bio;
+	bio_list_add(&io->t->sys->parked, bio);
+}
+
+/**
+ * dmr_io_bare() - a chunk stays bare: begin again when that is settled
+ * @io: the bio's own data; it has entered.
+ * @bio: the bio, cut to its chunk.
+ *
+ * Context: any.
+ */
+void dmr_io_bare(struct dmr_io *io, struct bio *bio)
+{
+	struct dmr_system *sys = io->t->sys;
+	unsigned long flags;
+	bool park;
+
+	dmr_io_leave(io);
+	spin_lock_irqsave(&sys->park_lock, flags);
+	park = sys->settling;
+	if (park)
+		dmr_io_park(io, bio);
+	spin_unlock_irqrestore(&sys->park_lock, flags);
+	if (!park)
+		dmr_io_defer(io, bio);
+}
+
+/**
+ * dmr_io_wake() - what parked bios waited for may have happened
+ * @sys: the system.
+ *
+ * Context: any.
+ */
+void dmr_io_wake(struct dmr_system *sys)
+{
+	struct bio_list list;
+	unsigned long flags;
+	struct bio *bio;
+
+	bio_list_init(&list);
+	spin_lock_irqsave(&sys->park_lock, flags);
+	bio_list_merge(&list, &sys->parked);
+	bio_list_init(&sys->parked);
+	spin_unlock_irqrestore(&sys->park_lock, flags);
+	while ((bio = bio_list_pop(&list)))
+		dmr_io_defer(dmr_io_of(bio), bio);
+}
+
+/*
+ * Wait until nobody writes to this version whose bits are not set yet.  The
+ * chunk's lock is held, so the wake-up cannot come before the parking.
+ */
+void dmr_io_wait_version(struct dmr_io *io, struct bio *bio, struct dmr_version *v)
+{
+	struct dmr_system *sys = io->t->sys;
+
+	atomic_or(DMR_V_WAITED, &v->state);
+	dmr_io_leave(io);
+	spin_lock(&sys->park_lock);
+	dmr_io_park(io, bio);
+	spin_unlock(&sys->park_lock);
+}
+
+/*
+ * A read-merge-write in a new epoch may read what an old epoch's write straight
+ * home is still writing: it waits for the switch to be over.
+ */
+bool dmr_io_wait_drain(struct dmr_io *io, struct bio *bio)
+{
+	struct dmr_system *sys = io->t->sys;
+	unsigned long flags;
+	bool wait;
+
+	if (!READ_ONCE(sys->draining))
+		return false;
+	spin_lock_irqsave(&sys->park_lock, flags);
+	wait = sys->draining;
+	if (wait) {
+		dmr_io_leave(io);
+		dmr_io_park(io, bio);
+	}
+	spin_unlock_irqrestore(&sys->park_lock, flags);
+	return wait;
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The last sign of replication: when something was received.
+ */
+#include "dmr.h"
+
+/**
+ * dmr_received() - replication has shown that it is there
+ * @sys: the system.
+ *
+ * Context: any.
+ */
+void dmr_received(struct dmr_system *sys)
+{
+	WRITE_ONCE(sys->received_time, ktime_get_real_ns());
+	WRITE_ONCE(sys->received_boot, ktime_get_boottime_ns());
+}
+
+/**
+ * dmr_received_load() - go on from what the superblock has
+ * @sys: the system, being loaded.
+ *
+ * A replica that has never been written to counts from the attach.
+ */
+void dmr_received_load(struct dmr_system *sys)
+{
+	u64 now = ktime_get_real_ns(), boot = ktime_get_boottime_ns();
+	u64 last = sys->sb->settings.last_received_time;
+
+	sys->received_writes = dmr_view_writes(sys, DMR_REPLICA);
+	sys->received_time = last;
+	/* It may be before this host was booted: unsigned, differences hold all the same. */
+	sys->received_boot = boot - (last && last < now ? now - last : 0);
+}
+
+/**
+ * dmr_received_time() - of the last sign of replication
+ * @sys: the system, active.
+ *
+ * Writes are counted by the I/O path and looked at here, once a second at least.
+ *
+ * Context: any.
+ * Return: ns since 1970 UTC, 0 if there has been none yet.
+ */
+u64 dmr_received_time(struct dmr_system *sys)
+{
+	u64 writes = dmr_view_writes(sys, DMR_REPLICA);
+
+	if (writes != READ_ONCE(sys->received_writes)) {
+		WRITE_ONCE(sys->received_writes, writes);
+		dmr_received(sys);
+	}
+	return READ_ONCE(sys->received_time);
+}

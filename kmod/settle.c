@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Settling: the switch of a view's writes to home, once no older content is needed.
+ */
+#include "operate.h"
+
+static void dmr_settling(struct dmr_system *sys, bool settling)
+{
+	spin_lock_irq(&sys->park_lock);
+	sys->settling = settling;
+	spin_unlock_irq(&sys->park_lock);
+	if (!settling)
+		dmr_io_wake(sys);
+}
+
+/**
+ * dmr_op_settle() - nothing needs old content any more: writes go straight home
+ * @op: asked for by the vacuum.
+ * @job: none.
+ *
+ * R3: from then on home is written over, so both superblocks say first that
+ * nobody needs what was there.
+ *
+ * A bio may be about to give a bare chunk a version, having read home for it;
+ * one that goes straight to that chunk at the same time would be lost under it.
+ * So there is a table in between, under which a bare chunk gets no version and no
+ * write goes straight: writes that would need either wait until all that entered
+ * before has ended.  If that takes too long all is as it was, and the vacuum asks
+ * again.
+ */
+void dmr_op_settle(struct dmr_op *op, struct dmr_job *job)
+{
+	struct dmr_system *sys = op->sys;
+	struct dmr_table *want, *between;
+
+	want = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
+	between = dmr_table_back(sys);
+	if (!want || !between || want->straight < 0 || sys->table->straight >= 0 ||
+	    dmr_super_sync_copies(sys)) {
+		kvfree(want);
+		kvfree(between);
+		return;
+	}
+	between->bare = want->straight;
+	dmr_settling(sys, true);
+	dmr_table_publish(sys, between);
+	if (dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout)))
+		want->straight = -1;
+	else
+		dmr_table_reap(sys);
+	dmr_table_publish(sys, want);
+	dmr_settling(sys, false);
+}
+
+/**
+ * dmr_settle_kick() - may writes go straight home that do not yet?
+ * @sys: the system, running.
+ *
+ * Context: the vacuum, after a pass.
+ */
+void dmr_settle_kick(struct dmr_system *sys)
+{
+	u32 side = dmr_grace_enter(&sys->grace);
+	const struct dmr_table *tab = dmr_table_get(sys);
+	u32 state = READ_ONCE(sys->sb->state);
+	/* Without a point there is no overlay either. */
+	bool ask = tab->straight < 0 && !tab->need.nr && state != DM_REPLICA_STATE_DISABLED;
+	struct dmr_op *op;
+
+	dmr_grace_leave(&sys->grace, side);
+	if (!ask || READ_ONCE(sys->settle_asked))
+		return;
+	op = dmr_op_new(sys, DMR_VERB_SETTLE);
+	if (!op)
+		return;
+	WRITE_ONCE(sys->settle_asked, true);
+	dmr_op_queue(op);
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Space (R8): what is kept for the live failover; and counters of what was written.
+ */
+#include "dmr.h"
+
+/**
+ * dmr_space_full() - a write found no room
+ * @sys: the system.
+ *
+ * Context: any.
+ */
+void dmr_space_full(struct dmr_system *sys)
+{
+	mod_delayed_work(sys->commit_wq, &sys->commit_timer, 0);
+}
+
+/**
+ * dmr_space_settings() - settings have changed, or been read
+ * @sys: the system; op_mutex is held.
+ */
+void dmr_space_settings(struct dmr_system *sys)
+{
+	const struct dmr_settings *set = &sys->sb->settings;
+
+	WRITE_ONCE(sys->reserve, DIV_ROUND_UP_ULL(set->live_reserve, sys->sb->chunk_bytes));
+	WRITE_ONCE(sys->vacuum_rate, set->vacuum_rate);
+	wake_up(&sys->throttle);
+}
+
+/**
+ * dmr_space_reserved() - free slots that only the live failover may take (R8)
+ * @sys: the system.
+ *
+ * What it has already counts.  Context: any.
+ * Return: how many.
+ */
+u64 dmr_space_reserved(struct dmr_system *sys)
+{
+	u64 reserve = READ_ONCE(sys->reserve), used;
+
+	if (!reserve || READ_ONCE(sys->sb->state) == DM_REPLICA_STATE_COMMITTED)
+		return 0;
+	used = atomic64_read(&sys->overlay_versions[DMR_LIVE]);
+	return min_t(u64, reserve - min(reserve, used), READ_ONCE(sys->slots.free));
+}
+
+/**
+ * dmr_replicated_bytes() - written to the replica devices
+ * @sys: the system.
+ *
+ * Return: bytes since the system was attached.
+ */
+u64 dmr_replicated_bytes(struct dmr_system *sys)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(*per_cpu_ptr(sys->bytes, cpu));
+	return sum;
+}
+
+/**
+ * dmr_view_writes() - count of writes that a kind of view has seen (R11)
+ * @sys: the system.
+ * @kind: of view.
+ *
+ * Exact when no write is on its way.
+ * Return: the count since the system was attached.
+ */
+u64 dmr_view_writes(struct dmr_system *sys, enum dmr_kind kind)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(*per_cpu_ptr(sys->writes[kind], cpu));
+	return sum;
+}

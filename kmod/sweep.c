@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The vacuum: reclaims versions that nobody needs any more, and moves home what
+ * no point needs in a slot (home.c).
+ *
+ * It runs behind the edits of operations.  Before it destroys anything old, the
+ * edit is durable in both superblocks (R3) and every record due has been
+ * written; a slot is used again only a grace period after its version left the
+ * map (R4).
+ */
+#include <linux/sched/mm.h>
+
+#include "dmr.h"
+#include "trace.h"
+
+#define DMR_SWEEP_BATCH		512	/* versions freed per grace period */
+#define DMR_PASS_AGAIN		(5 * HZ)	/* until what was in use is looked at again */
+#define DMR_MOVE_AGAIN		(HZ / 10)	/* the same while a job moves home */
+#define DMR_PASS_JOBS		8	/* running jobs that versions are counted for */
+#define DMR_SWEEP_BUCKETS	4096	/* buckets looked at in one grace section, at most */
+#define DMR_SWEEP_VERSIONS	128	/* versions looked at with interrupts off */
+#define DMR_SWEEP_NS		NSEC_PER_MSEC	/* what a grace section of the sweep takes */
+
+/* A pass, and what it was told by the table it began under. */
+struct dmr_pass {
+	struct dmr_need need;
+	struct dmr_sweep sweep;
+	u32 *points;
+	u32 bucket;		/* the one that the sweep has come to */
+	u64 serial;
+	u64 freed;
+	bool moved_on;		/* the table has changed: begin again */
+};
+
+static int dmr_pass_begin(struct dmr_system *sys, struct dmr_pass *pass)
+{
+	struct dmr_table *tab;
+	u32 nr, side;
+	int r = 0;
+
+	memset(pass, 0, sizeof(*pass));
+	pass->points = kvcalloc(DMR_MAX_POINTS + 1, sizeof(u32), GFP_KERNEL);
+	if (!pass->points)
+		return -ENOMEM;
+	side = dmr_grace_enter(&sys->grace);
+	tab = dmr_table_get(sys);
+	nr = tab->need.nr;
+	if (nr <= DMR_MAX_POINTS + 1)
+		memcpy(pass->points, tab->points, nr * sizeof(u32));
+	else
+		r = -EINVAL;
+	pass->need = tab->need;
+	pass->need.epochs = pass->points;
+	pass->serial = tab->serial;
+	dmr_grace_leave(&sys->grace, side);
+
+	/* R3: what is about to be destroyed must not come back with the other copy. */
+	if (!r)
+		r = dmr_super_sync_copies(sys);
+	/* What supersedes must be durable before what it supersedes goes (R13). */
+	if (!r)
+		r = dmr_commit_sync(sys, false);
+	pass->need.durable = READ_ONCE(sys->room.durable);
+	dmr_sweep_init(&pass->sweep, &pass->need);
+	if (r)
+		kvfree(pass->points);
+	return r;
+}
+
+/*
+ * A piece of the sweep.  A version of an epoch that the pass does not know can
+ * only be in a bucket if the newer table was published before its lock was taken,
+ * so looking at the table under the lock is enough.
+ *
+ * A chunk may have thousands of versions, and a store can be made that has tens of
+ * thousands: interrupts are off for some of them at a time, and the grace section,
+ * which every operation's drain waits for, ends after a millisecond (R12).
+ */
+static void dmr_pass_sweep(struct dmr_system *sys, struct dmr_pass *pass)
+{
+	u32 end = min(1U << sys->map.bucket_bits, pass->bucket + DMR_SWEEP_BUCKETS);
+	u32 side = dmr_grace_enter(&sys->grace);
+	u64 until = ktime_get_ns() + DMR_SWEEP_NS;
+	unsigned long flags;
+
+	while (pass->bucket < end && pass->sweep.count < DMR_SWEEP_BATCH && !pass->moved_on) {
+		spinlock_t *lock = &sys->map.locks[pass->bucket & sys->map.lock_mask];
+
+		if (!READ_ONCE(sys->map.buckets[pass->bucket])) {
+			pass->bucket++;
+			continue;
+		}
+		spin_lock_irqsave(lock, flags);
+		if (dmr_table_get(sys)->serial != pass->serial)
+			pass->moved_on = true;
+		else if (dmr_map_sweep(&sys->map, &pass->sweep, pass->bucket, DMR_SWEEP_VERSIONS))
+			pass->bucket++;
+		spin_unlock_irqrestore(lock, flags);
+		if (need_resched() || ktime_get_ns() > until)
+			break;
+	}
+	dmr_grace_leave(&sys->grace, side);
+}
+
+static void dmr_pass_free(struct dmr_system *sys, struct dmr_pass *pass)
+{
+	struct dmr_version *v, *garbage = pass->sweep.garbage;
+	struct dmr_job *job, *jobs[DMR_PASS_JOBS];
+	u32 nr = 0, i;
+
+	if (!garbage)
+		return;
+	pass->sweep.garbage = NULL;
+	pass->sweep.count = 0;
+	/* R4: nobody who could have seen them is left. */
+	dmr_grace_wait(&sys->grace, 0);
+	mutex_lock(&sys->job_mutex);
+	/* Few reclaim at a time; one that is not counted only shows less progress. */
+	list_for_each_entry(job, &sys->jobs, list)
+		if (job->state == DM_REPLICA_JOB_STATE_RUNNING && job->epoch && nr < DMR_PASS_JOBS)
+			jobs[nr++] = job;
+	while ((v = garbage)) {
+		garbage = dmr_garbage_next(v);
+		for (i = 0; i < nr; i++)
+			if (jobs[i]->epoch == v->epoch)
+				jobs[i]->reclaimed++;
+		if (v->slot != DMR_SLOT_NONE)
+			dmr_slots_free(&sys->slots, v->slot);
+		mempool_free(v, sys->versions);
+		pass->freed++;
+		if (atomic64_read(&sys->vacuum_pending) > 0)
+			atomic64_dec(&sys->vacuum_pending);
+	}
+	mutex_unlock(&sys->job_mutex);
+}
+
+/* Jobs whose reclaiming is done, or how far it is. */
+static void dmr_pass_jobs(struct dmr_system *sys, bool ended)
+{
+	struct dmr_job *job, *found;
+
+	do {
+		u32 percent = 0;
+
+		found = NULL;
+		mutex_lock(&sys->job_mutex);
+		list_for_each_entry(job, &sys->jobs, list) {
+			if (job->state != DM_REPLICA_JOB_STATE_RUNNING || !job->epoch)
+				continue;
+			percent = job->total ?
+				  min_t(u64, 99, div64_u64(job->reclaimed * 100, job->total)) : 99;
+			if ((ended && job->seen) || percent > job->percent) {
+				kref_get(&job->ref);
+				found = job;
+				break;
+			}
+		}
+		mutex_unlock(&sys->job_mutex);
+		if (found) {
+			if (ended && found->seen)
+				dmr_job_end(found, DM_REPLICA_CODE_COMPLETED, NULL);
+			else
+				dmr_job_progress(found, percent);
+			dmr_job_put(found);
+		}
+	} while (found);
+}
+
+/* R9: nothing is reclaimed any more; who waits for it is told. */
+static void dmr_pass_give_up(struct dmr_system *sys)
+{
+	struct dmr_job *job, *found;
+
+	do {
+		found = NULL;
+		mutex_lock(&sys->job_mutex);
+		list_for_each_entry(job, &sys->jobs, list) {
+			if (job->state < DM_REPLICA_JOB_STATE_COMPLETED &&
+			    (job->epoch || job->home)) {
+				kref_get(&job->ref);
+				found = job;
+				break;
+			}
+		}
+		mutex_unlock(&sys->job_mutex);
+		dmr_job_end(found, DM_REPLICA_CODE_UNKNOWN,
+			    "the system is critical; the work goes on after the next attach");
+		dmr_job_put(found);
+	} while (found);
+}
+
+static void dmr_pass_mark_jobs(struct dmr_system *sys)
+{
+	struct dmr_job *job;
+
+	mutex_lock(&sys->job_mutex);
+	list_for_each_entry(job, &sys->jobs, list)
+		if (job->epoch)
+			job->seen = true;
+	mutex_unlock(&sys->job_mutex);
+}
+
+/* A pass over the whole map, unless something is against it. */
+static void dmr_vacuum_pass(struct dmr_system *sys)
+{
+	struct dmr_pass pass;
+	bool again = false;
+	u64 errors = 0;
+	s64 moved = 0;
+	u32 end;
+	int r;
+
+	if (READ_ONCE(sys->critical))
+		dmr_pass_give_up(sys);
+	if (!dmr_vacuum_may_run(sys))
+		return;
+	dmr_pass_mark_jobs(sys);
+	r = dmr_pass_begin(sys, &pass);
+	if (r) {
+		/* No memory, or a superblock that was taken back; critical ends it. */
+		queue_delayed_work(sys->ops_wq, &sys->vacuum_work, HZ);
+		return;
+	}
+	end = 1U << sys->map.bucket_bits;
+	while (pass.bucket < end && !pass.moved_on && dmr_vacuum_may_run(sys)) {
+		dmr_pass_sweep(sys, &pass);
+		if (pass.sweep.count >= DMR_SWEEP_BATCH) {
+			dmr_pass_free(sys, &pass);
+			dmr_pass_jobs(sys, false);
+		}
+		cond_resched();
+	}
+	if (pass.sweep.count) {
+		dmr_pass_free(sys, &pass);
+		dmr_pass_jobs(sys, false);
+	}
+	if (pass.bucket == end && !pass.moved_on) {
+		moved = dmr_home_move(sys, &pass.need, pass.serial, &again, &errors);
+		if (moved > 0)
+			pass.freed += moved;
+		else if (moved < 0)
+			again = true;		/* no memory: nobody else would ask for another pass */
+	}
+	kvfree(pass.points);
+
+	if (pass.moved_on) {
+		queue_delayed_work(sys->ops_wq, &sys->vacuum_work, 1);
+		return;
+	}
+	if (pass.bucket < end)
+		return;		/* held or stopped: begin again when let go */
+	dmr_pass_jobs(sys, true);
+	dmr_settle_kick(sys);
+	WRITE_ONCE(sys->passes, sys->passes + 1);
+	/* Who waits for home is not kept waiting for long. */
+	if (dmr_vacuum_may_move(sys) && dmr_move_pass_done(sys, again, errors, moved))
+		queue_delayed_work(sys->ops_wq, &sys->vacuum_work, DMR_MOVE_AGAIN);
+	else if (again)
+		queue_delayed_work(sys->ops_wq, &sys->vacuum_work, DMR_PASS_AGAIN);
+	if (pass.freed)
+		dmr_netlink_system(sys);
+}
+
+/**
+ * dmr_vacuum_work() - a pass over the whole map
+ * @work: the system's vacuum_work.
+ *
+ * Context: worker; takes sb_mutex and waits for commits and grace periods, so
+ * it must hold nothing that they may wait for.
+ */
+void dmr_vacuum_work(struct work_struct *work)
+{
+	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system,
+					      vacuum_work);
+	/* Reclaim must not wait for writes to our own devices: space for them is made here. */
+	unsigned int noio = memalloc_noio_save();
+
+	WRITE_ONCE(sys->pass_busy, true);
+	smp_mb();	/* pairs with dmr_vacuum_hold(): either this pass sees it held, or is seen */
+	dmr_vacuum_pass(sys);
+	memalloc_noio_restore(noio);
+	smp_store_release(&sys->pass_busy, false);
+	wake_up(&sys->throttle);
+}
+
+static void dmr_first_free(struct dmr_system *sys, struct dmr_sweep *sw)
+{
+	struct dmr_version *v, *garbage = sw->garbage;
+
+	if (!garbage)
+		return;
+	sw->garbage = NULL;
+	sw->count = 0;
+	/* R4: a walk that could have seen them has ended. */
+	dmr_grace_wait(&sys->grace, 0);
+	while ((v = garbage)) {
+		garbage = dmr_garbage_next(v);
+		if (v->slot != DMR_SLOT_NONE)
+			dmr_slots_free(&sys->slots, v->slot);
+		mempool_free(v, sys->versions);
+	}
+}
+
+/**
+ * dmr_vacuum_first() - reclaim what replay brought back, before any I/O
+ * @sys: the system, just loaded, its first superblock written; no target is bound.  A
+ *	dump of its recovery points may be walking the map (R4).
+ *
+ * A version that was superseded is taken out of memory, not out of the log: its
+ * record brings it back, and with it a slot that was free.  Without this a store
+ * could be full of the dead when the first write comes.  A process that is killed
+ * meanwhile leaves the rest to the vacuum.
+ *
+ * Context: may sleep; op_mutex is held.
+ */
+void dmr_vacuum_first(struct dmr_system *sys)
+{
+	struct dmr_table *tab = sys->table;
+	struct dmr_need need = tab->need;
+	struct dmr_sweep sw;
+	u32 b = 0;
+
+	/* R3; if it cannot be written now the vacuum tries again. */
+	if (dmr_super_sync_copies(sys))
+		return;
+	need.durable = sys->room.durable;	/* all of it was read from the store */
+	dmr_sweep_init(&sw, &need);
+	while (b < 1U << sys->map.bucket_bits && !fatal_signal_pending(current)) {
+		if (dmr_map_sweep(&sys->map, &sw, b, DMR_SWEEP_VERSIONS))
+			b++;
+		if (sw.count >= DMR_SWEEP_BATCH)
+			dmr_first_free(sys, &sw);
+		cond_resched();
+	}
+	dmr_first_free(sys, &sw);
+	sys->swept = true;
+}

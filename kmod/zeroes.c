@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Discards and write-zeroes.
+ */
+#include "io.h"
+
+/* Zero whole blocks of one chunk in a version of this epoch; the lock is held. */
+static void dmr_zero_blocks(struct dmr_io *io, struct dmr_version *v, u64 mask)
+{
+	u64 had = v->data | v->zero;
+
+	dmr_commit_dirty(io->t->sys, v);
+	dmr_version_zero(v, mask);
+	if (v->epoch & DMR_EPOCH_OVERLAY)
+		atomic64_add(hweight64(mask & ~had), &io->t->disk->overlay_blocks[io->t->kind]);
+}
+
+static u64 dmr_whole_blocks(struct dmr_io *io, u64 sector, u32 sectors)
+{
+	u32 offset = dmr_chunk_offset(io->t->sys, sector);
+	u32 first = DIV_ROUND_UP(offset, DMR_BLOCK_SECTORS);
+	u32 last = (offset + sectors) / DMR_BLOCK_SECTORS;
+
+	if (sector + sectors == io->t->disk->info->sectors)
+		last = DIV_ROUND_UP(offset + sectors, DMR_BLOCK_SECTORS);
+	return last > first ? dmr_block_mask(first, last - first) : 0;
+}
+
+/* Advice: zero what this epoch has in a slot, pass on what lies at home alone. */
+int dmr_io_discard(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bool inline_)
+{
+	struct dmr_target *t = io->t;
+	struct dmr_system *sys = t->sys;
+	u32 epoch = tab->view[t->kind].write;
+	u64 sector = bio->bi_iter.bi_sector, key = dmr_io_key(io, sector), mask;
+	u32 sectors = bio_sectors(bio), run;
+	spinlock_t *lock = dmr_map_lock(&sys->map, key);
+	struct dmr_version *v;
+	unsigned long flags;
+
+	run = dmr_run_bare(io, sector, sectors);
+	if (run) {
+		dmr_io_cut(bio, run, inline_);
+		if (tab->straight != t->kind || !bdev_max_discard_sectors(t->home->bdev))
+			return dmr_io_finish(io, bio, BLK_STS_OK);
+		return dmr_io_straight(io, bio);
+	}
+
+	run = min(sectors, sys->chunk_sectors - dmr_chunk_offset(sys, sector));
+	dmr_io_cut(bio, run, inline_);
+	mask = dmr_whole_blocks(io, sector, run);
+	spin_lock_irqsave(lock, flags);
+	v = dmr_map_find(&sys->map, key, epoch);
+	if (mask && v && dmr_version_hold(v) && !(atomic_read(&v->state) & DMR_V_BUSY) &&
+	    dmr_commit_room(sys, 1))
+		dmr_zero_blocks(io, v, mask);
+	spin_unlock_irqrestore(lock, flags);
+	return dmr_io_finish(io, bio, BLK_STS_OK);
+}
+
+/* Exact: blocks become zero in this epoch, with a version of no slot if need be. */
+static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_table *tab,
+			     bool inline_)
+{
+	struct dmr_system *sys = io->t->sys;
+	u32 epoch = tab->view[io->t->kind].write;
+	u64 sector = bio->bi_iter.bi_sector, key = dmr_io_key(io, sector);
+	u64 mask = dmr_whole_blocks(io, sector, bio_sectors(bio));
+	spinlock_t *lock = dmr_map_lock(&sys->map, key);
+	struct dmr_version *v, *new = NULL;
+	unsigned long flags;
+	bool bare = false;
+
+	if (!dmr_first_room(sys, 1, inline_)) {
+		if (!inline_)
+			return dmr_io_finish(io, bio, dmr_no_room(sys));
+		dmr_io_defer(io, bio);
+		return DMR_TAKEN;
+	}
+	for (;;) {
+		spin_lock_irqsave(lock, flags);
+		v = dmr_map_held(&sys->map, key);
+		if (v)
+			break;		/* BUSY: see below */
+		v = dmr_map_find(&sys->map, key, epoch);
+		if (v && !dmr_version_hold(v))
+			v = NULL;
+		bare = !v && dmr_stays_bare(io, tab, key);
+		if (v || new || bare)
+			break;
+		spin_unlock_irqrestore(lock, flags);
+		if (!dmr_io_versions(io))
+			return dmr_io_full(io, bio);
+		new = dmr_version_new(io, bio, key, epoch, DMR_SLOT_NONE);
+		if (!new)
+			return dmr_io_again(io, bio, inline_);
+	}
+	if (bare) {
+		spin_unlock_irqrestore(lock, flags);
+		if (new)
+			mempool_free(new, sys->versions);
+		dmr_io_bare(io, bio);
+		return DMR_TAKEN;
+	}
+	if (!v) {
+		dmr_map_insert(&sys->map, new);
+		if (epoch & DMR_EPOCH_OVERLAY)
+			atomic64_inc(&sys->overlay_versions[io->t->kind]);
+		v = new;
+		new = NULL;
+	} else if (atomic_read(&v->state) & DMR_V_BUSY) {
+		/* A merge of old content must not land on our zeroes. */
+		dmr_io_wait_version(io, bio, v);
+		v = NULL;
+	}
+	if (v)
+		dmr_zero_blocks(io, v, mask);
+	spin_unlock_irqrestore(lock, flags);
+	if (new)
+		mempool_free(new, sys->versions);
+	if (!v)
+		return DMR_TAKEN;
+	if (bio->bi_opf & REQ_FUA) {
+		io->kind = DMR_IO_NONE;
+		dmr_io_leave(io);
+		dmr_commit_fua(sys, bio);
+		return DMR_TAKEN;
+	}
+	return dmr_io_finish(io, bio, BLK_STS_OK);
+}
+
+bool dmr_home_takes_zeroes(const struct dmr_target *t)
+{
+	return bdev_write_zeroes_sectors(t->home->bdev) && !READ_ONCE(t->disk->no_zeroes);
+}
+
+/* Straight home, to a device that knows no write-zeroes.  Context: a worker; sleeps. */
+static int dmr_io_zero_home(struct dmr_io *io, struct bio *bio)
+{
+	int r;
+
+	dmr_straight_begin(io, bio, true);
+	r = dmr_rw_zeroes(io->t->sys, io->t->home->bdev, io->sector, io->sectors);
+	bio->bi_status = !r ? BLK_STS_OK : r == -ENOSPC ? BLK_STS_NOSPC : BLK_STS_IOERR;
+	bio_endio(bio);		/* dmr_io_end() does the rest */
+	return DMR_TAKEN;
+}
+
+/*
+ * A home that offers write-zeroes, and refuses the first one, as SCSI disks do that do not
+ * say beforehand.  Write them ourselves, from now on.
+ */
+void dmr_io_zero_again(struct dmr_io *io, struct bio *bio)
+{
+	struct dmr_target *t = io->t;
+
+	WRITE_ONCE(t->disk->no_zeroes, true);
+	dmr_io_offer_zeroes(t);		/* dm has just taken it back */
+	bio->bi_iter.bi_sector = io->sector;
+	bio->bi_iter.bi_size = io->sectors << SECTOR_SHIFT;
+	bio->bi_status = BLK_STS_OK;
+	if (io->commit)
+		bio->bi_opf |= REQ_FUA;
+	io->commit = false;
+	dmr_io_defer(io, bio);
+}
+
+/*
+ * How much of a write-zeroes of @run sectors a worker can do under whatever table is in
+ * force when its turn comes: the rest of a block, or whole blocks of one chunk.
+ */
+static u32 dmr_zeroes_for_worker(const struct dmr_io *io, u64 sector, u32 run)
+{
+	struct dmr_system *sys = io->t->sys;
+	u32 in_block = sector % DMR_BLOCK_SECTORS;
+
+	if (in_block || run < DMR_BLOCK_SECTORS)
+		return min_t(u32, run, DMR_BLOCK_SECTORS - in_block);
+	run = min_t(u32, run, sys->chunk_sectors - dmr_chunk_offset(sys, sector));
+	return round_down(run, DMR_BLOCK_SECTORS);
+}
+
+int dmr_io_zeroes(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bool inline_)
+{
+	struct dmr_target *t = io->t;
+	struct dmr_system *sys = t->sys;
+	u64 sector = bio->bi_iter.bi_sector;
+	u32 sectors = bio_sectors(bio), run;
+
+	if (tab->straight == t->kind) {
+		/* Once: a refusal of the home may change it between two looks. */
+		bool takes = dmr_home_takes_zeroes(t);
+
+		run = dmr_run_bare(io, sector, sectors);
+		if (run && !takes && inline_) {
+			dmr_io_cut(bio, dmr_zeroes_for_worker(io, sector, run), true);
+			dmr_io_defer(io, bio);
+			return DMR_TAKEN;
+		}
+		if (run && dmr_io_cut(bio, run, inline_))
+			return takes ? dmr_io_straight(io, bio) : dmr_io_zero_home(io, bio);
+	}
+
+	if (sector % DMR_BLOCK_SECTORS || (sectors < DMR_BLOCK_SECTORS &&
+					   !dmr_io_aligned(io, sector, sectors))) {
+		run = min_t(u32, sectors, DMR_BLOCK_SECTORS - sector % DMR_BLOCK_SECTORS);
+		if (!inline_)
+			/* What a home has refused may be longer: see below. */
+			return sectors > run ? dmr_io_finish(io, bio, BLK_STS_NOTSUPP) :
+					       dmr_partial_write(io, bio, tab);
+		dmr_io_cut(bio, run, true);
+		dmr_io_defer(io, bio);
+		return DMR_TAKEN;
+	}
+	if (sector + sectors != t->disk->info->sectors)
+		sectors = round_down(sectors, DMR_BLOCK_SECTORS);
+	run = min(sectors, sys->chunk_sectors - dmr_chunk_offset(sys, sector));
+	/*
+	 * A worker's bio lies in one chunk, unless a home has refused it, and has to take
+	 * no more of them now: then let the kernel write the zeroes.
+	 */
+	if (!dmr_io_cut(bio, run, inline_))
+		return dmr_io_finish(io, bio, BLK_STS_NOTSUPP);
+	return dmr_io_zero_chunk(io, bio, tab, inline_);
+}
+
+/**
+ * dmr_io_offer_zeroes() - take write-zeroes, whatever lies below
+ * @t: the target.
+ *
+ * They take no slot, and are exact; without them the kernel would write zeroes, which
+ * take slots.  dm offers only what each device below does and cannot be told otherwise,
+ * and takes it back when one of them refuses; it changes the limit just like this then.
+ *
+ * Context: any.
+ */
+void dmr_io_offer_zeroes(struct dmr_target *t)
+{
+	struct request_queue *q = dm_disk(dm_table_get_md(t->ti->table))->queue;
+
+	WRITE_ONCE(q->limits.max_write_zeroes_sectors, DMR_ZERO_SECTORS);
+}
