@@ -443,7 +443,7 @@ int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t)
 out:
 	mutex_unlock(&sys->op_mutex);
 	if (!r)
-		dmr_netlink_system(sys);
+		dmr_raise(sys, DMR_NEWS_STATE);
 	return r;
 }
 
@@ -508,5 +508,5 @@ void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t)
 		dmr_claim_forget(t->store);
 out:
 	mutex_unlock(&sys->op_mutex);
-	dmr_netlink_system(sys);
+	dmr_raise(sys, DMR_NEWS_STATE);
 }

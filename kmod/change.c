@@ -36,7 +36,7 @@ void dmr_op_suspend(struct dmr_op *op, struct dmr_job *job)
 		dmr_refuse_timeout(op, "writes did not end in time; replication goes on");
 	} else {
 		dmr_table_reap(sys);
-		r = dmr_super_commit(sys, draft, dmr_op_text(op->verb));
+		r = dmr_super_commit(sys, draft, dmr_op_text(op));
 		if (r)
 			dmr_refuse_super(op, r);
 	}
@@ -65,7 +65,7 @@ void dmr_op_resume(struct dmr_op *op, struct dmr_job *job)
 	after = dmr_table_make(sys, draft, DMR_EPOCH_NONE);
 	if (!after)
 		return dmr_refuse_memory(op);
-	r = dmr_super_commit(sys, draft, dmr_op_text(op->verb));
+	r = dmr_super_commit(sys, draft, dmr_op_text(op));
 	if (r) {
 		kvfree(after);
 		return dmr_refuse_super(op, r);
@@ -132,7 +132,7 @@ void dmr_op_settings(struct dmr_op *op, struct dmr_job *job)
 	    sys->chunk_shift > sys->slots.total)
 		return dmr_refuse(op, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
 				  "more is to be kept for the live failover than the store has");
-	r = dmr_super_commit(sys, draft, dmr_op_text(op->verb));
+	r = dmr_super_commit(sys, draft, dmr_op_text(op));
 	if (r)
 		return dmr_refuse_super(op, r);
 	dmr_space_settings(sys);
@@ -198,7 +198,7 @@ void dmr_op_adapters(struct dmr_op *op, struct dmr_job *job)
 	dmr_adapters_change(op, draft);
 	if (op->err)
 		return;
-	r = dmr_super_commit(op->sys, draft, dmr_op_text(op->verb));
+	r = dmr_super_commit(op->sys, draft, dmr_op_text(op));
 	if (r)
 		dmr_refuse_super(op, r);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * dm-replica: what the parts of the module share.
+ * dm-replica: what the parts of the module share; event.h has the direction of calls.
  *
  * Lock order, outermost first:
  *	dm's own suspend lock -> dmr_system.op_mutex -> gendisk open_mutex (trylock
@@ -26,11 +26,13 @@
 #include <linux/workqueue.h>
 
 #include "store/superblock.h"
+#include "event.h"
 #include "fingerprint.h"
 #include "store/log-room.h"
 #include "store/map.h"
 #include "store/replay.h"
 #include "store/slots.h"
+#include "work.h"
 #include "../uapi/dm-replica.h"
 
 #define DM_MSG_PREFIX		"replica"
@@ -250,6 +252,7 @@ struct dmr_job {
 	bool home;		/* it moves home: its progress is in bytes */
 	u64 bytes;		/* moved home */
 	u64 bytes_total;	/* 0 until the first pass has counted */
+	struct dmr_event events[DMR_EVENTS];	/* one of each kind */
 	struct dmr_owner owner;	/* from here on: see struct dmr_op */
 	u64 discarded;
 	u32 dropped;
@@ -325,11 +328,11 @@ struct dmr_system {
 	struct workqueue_struct *commit_wq;	/* ordered */
 	struct workqueue_struct *ops_wq;	/* operations and the vacuum */
 
-	/* parked bios: io.c */
+	/* parked bios: park.c */
 	spinlock_t park_lock;
 	struct bio_list parked;
 
-	/* the log: commit.c */
+	/* the log and flushes: log.c, flush.c */
 	spinlock_t commit_lock;
 	struct bio_list flushes;	/* flush bios waiting for a commit */
 	struct bio_list fuas;		/* completed FUA writes waiting for one */
@@ -353,7 +356,7 @@ struct dmr_system {
 	mempool_t *pages;
 	struct bio_set bios;
 
-	/* the vacuum: vacuum.c */
+	/* the vacuum: vacuum.c, sweep.c, home.c */
 	bool swept;			/* once, since it was loaded; op_mutex */
 	struct delayed_work vacuum_work;
 	struct mutex home_mutex;	/* a batch is being moved home; before it: op_mutex */
@@ -369,7 +372,7 @@ struct dmr_system {
 	u8 cancels[DMR_CANCEL_SLOTS];	/* moves that writes took away, by hash of the chunk */
 	struct dm_kcopyd_client *kcopyd;
 
-	/* space and health: health.c */
+	/* space.c, health.c */
 	u64 reserve;			/* slots for the live failover alone */
 	u32 health;			/* reasons as last told */
 	bool full_asked;		/* a point is being dropped to make room */
@@ -387,7 +390,7 @@ struct dmr_system {
 	struct delayed_work ops_work;	/* takes them in turn; pending, it holds a reference */
 
 	struct mutex event_mutex;	/* events are built and sent in one order */
-	/* the last sign of replication: health.c; any of it may be set anew at any time */
+	/* received.c; any of it may be set anew at any time */
 	u64 received_writes;		/* the count then */
 	u64 received_time;		/* ns since 1970 UTC, 0: none yet */
 	u64 received_boot;		/* the same, where no clock that is set counts */
@@ -403,6 +406,8 @@ struct dmr_system {
 	struct list_head jobs;
 	u64 job_next;
 	struct delayed_work job_reaper;
+
+	struct dmr_events events;	/* event.c */
 };
 
 struct dmr_drop {
@@ -423,7 +428,7 @@ static inline const struct dmr_sb *dmr_shown(const struct dmr_system *sys)
 	return &rcu_dereference(sys->shown)->sb;
 }
 
-/* registry and life of systems: system.c */
+/* system.c, attach.c */
 struct dmr_system *dmr_system_get(struct block_device *store);
 void dmr_system_leave(struct dmr_system *sys);
 void dmr_system_put(struct dmr_system *sys);
@@ -436,7 +441,6 @@ void dmr_disks_free(struct dmr_system *sys);
 bool dmr_home_taken(struct dmr_disk *disk, dev_t home);
 bool dmr_system_claim(struct dmr_system *sys);
 void dmr_system_disclaim(struct dmr_system *sys);
-void dmr_critical(struct dmr_system *sys, const char *why);
 void dmr_systems_wait_gone(void);
 bool dmr_system_complete(struct dmr_system *sys);
 u32 dmr_system_state(struct dmr_system *sys);
@@ -471,7 +475,7 @@ int dmr_super_commit(struct dmr_system *sys, const struct dmr_sb *draft, const c
 int dmr_super_sync_copies(struct dmr_system *sys);
 int dmr_super_move_tail(struct dmr_system *sys, u64 tail);
 
-/* disk-io.c: synchronous I/O on pages of our own */
+/* page-io.c: synchronous I/O on pages of our own; home-flush.c */
 int dmr_rw_pages(struct dmr_system *sys, struct block_device *bdev, u64 sector,
 		 struct page **pages, u32 nr, blk_opf_t opf);
 int dmr_rw_sectors(struct dmr_system *sys, struct block_device *bdev, u64 sector,
@@ -546,7 +550,7 @@ struct dmr_reader_bdev {
 };
 void dmr_reader_init(struct dmr_reader_bdev *rb, struct dmr_system *sys);
 
-/* health.c */
+/* health.c, space.c, received.c */
 u32 dmr_health_reasons(struct dmr_system *sys, const struct dmr_sb *sb);
 u32 dmr_health_of(u32 reasons);
 void dmr_health_devices(struct dmr_system *sys);
@@ -564,7 +568,7 @@ void dmr_clock_load(struct dmr_system *sys);
 void dmr_clock_look(struct dmr_system *sys);
 void dmr_clock_draft(struct dmr_system *sys, struct dmr_sb *draft);
 
-/* io.c: the I/O path */
+/* io.c, park.c, admit.c, zeroes.c: the I/O path */
 int dmr_io_map(struct dmr_target *t, struct bio *bio);
 void dmr_io_offer_zeroes(struct dmr_target *t);
 int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error);
@@ -588,7 +592,7 @@ static inline u64 dmr_io_spare(const struct dmr_io *io)
 /* partial.c: writes of less than a block */
 int dmr_partial_write(struct dmr_io *io, struct bio *bio, struct dmr_table *tab);
 
-/* commit.c: the log */
+/* log.c, flush.c */
 int dmr_commit_alloc(struct dmr_system *sys);
 void dmr_commit_free(struct dmr_system *sys);
 void dmr_commit_start(struct dmr_system *sys);
@@ -603,6 +607,9 @@ bool dmr_commit_room(struct dmr_system *sys, u32 records);
 bool dmr_commit_make_room(struct dmr_system *sys, u32 records);
 bool dmr_commit_settled(struct dmr_system *sys, struct dmr_version *v);
 
+/* critical.c */
+void dmr_critical(struct dmr_system *sys, const char *why);
+
 /* settle.c */
 void dmr_settle_kick(struct dmr_system *sys);
 
@@ -610,18 +617,20 @@ void dmr_settle_kick(struct dmr_system *sys);
 bool dmr_vacuum_may_run(struct dmr_system *sys);
 bool dmr_vacuum_may_move(struct dmr_system *sys);
 void dmr_vacuum_kick(struct dmr_system *sys);
-void dmr_vacuum_first(struct dmr_system *sys);
 void dmr_vacuum_start(struct dmr_system *sys);
 void dmr_vacuum_stop(struct dmr_system *sys);
 void dmr_vacuum_hold(struct dmr_system *sys, bool hold);
 u32 dmr_vacuum_held(struct dmr_system *sys);
-void dmr_vacuum_work(struct work_struct *work);
+
+/* sweep.c */
+void dmr_vacuum_first(struct dmr_system *sys);
+void dmr_sweep_work(struct work_struct *work);
 
 /* home.c */
 s64 dmr_home_move(struct dmr_system *sys, const struct dmr_need *need, u64 serial, bool *again,
 		  u64 *errors);
 
-/* move.c: jobs that move home */
+/* move-job.c */
 void dmr_move_begin(struct dmr_system *sys, struct dmr_job *job);
 void dmr_move_resume(struct dmr_system *sys);
 void dmr_move_progress(struct dmr_system *sys, u64 bytes);
@@ -637,6 +646,7 @@ struct dmr_op;
 struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text,
 			    const struct dmr_owner *owner);
 void dmr_job_about(struct dmr_job *job, const struct dmr_op *op);
+void dmr_job_report(struct dmr_job *job);
 void dmr_job_run(struct dmr_job *job);
 void dmr_job_turn(struct dmr_job *job, bool begun, bool tell);
 void dmr_job_decide(struct dmr_job *job, u32 code, int err, u64 point);
@@ -649,7 +659,7 @@ void dmr_job_reap(struct work_struct *work);
 void dmr_job_forget_all(struct dmr_system *sys, const char *why);
 void dmr_job_expire(struct dmr_system *sys, bool all);
 
-/* operate.c: the operations */
+/* verbs.c: the operations */
 
 enum dmr_verb {
 	DMR_VERB_POINT_NEW,
@@ -697,6 +707,7 @@ enum dmr_op_phase {
  * @taken: it was taken away: its job is Terminated.
  * @sys: the system, referenced.
  * @verb: which.
+ * @info: its row in the table of operations.
  * @expect_state: state number the caller saw, ~0 if it does not care (R11).
  * @expect_writes: the view's count of writes it saw, ~0 likewise.
  * @point: number of a point, 0 for the newest; set to the one made or used.
@@ -736,6 +747,7 @@ struct dmr_op {
 	struct completion done;
 	struct dmr_system *sys;
 	enum dmr_verb verb;
+	const struct dmr_verb_info *info;
 	u64 expect_state;
 	u64 expect_writes;
 	u64 point;
@@ -796,9 +808,6 @@ void dmr_point_drain_work(struct work_struct *work);
 /* netlink.c, netlink-object.c */
 int dmr_netlink_init(void);
 void dmr_netlink_exit(void);
-void dmr_netlink_system(struct dmr_system *sys);
-void dmr_netlink_gone(struct dmr_system *sys);
-void dmr_netlink_job(struct dmr_job *job);
 
 /* target.c */
 int dmr_target_init(void);
@@ -812,9 +821,5 @@ void dmr_versions_destroy(struct dmr_system *sys);
 struct dmr_version *dmr_version_get(struct dmr_system *sys, bool swap);
 void dmr_versions_wait(struct dmr_system *sys, bool swap);
 void dmr_versions_fill(struct dmr_system *sys);
-
-/* module.c */
-extern struct workqueue_struct *dmr_ops_wq;
-extern struct workqueue_struct *dmr_expire_wq;
 
 #endif /* DMR_H */

@@ -66,7 +66,7 @@ static void dmr_op_begin(struct dmr_op *op, enum dmr_kind kind)
 		r = -EBUSY;
 		dmr_refuse_open(op, "a failover device is open; close it first");
 	} else {
-		r = dmr_super_commit(sys, draft, dmr_op_text(op->verb));
+		r = dmr_super_commit(sys, draft, dmr_op_text(op));
 		if (r)
 			dmr_refuse_super(op, r);
 	}
@@ -109,7 +109,7 @@ static int dmr_end_locked(struct dmr_op *op, enum dmr_kind kind, struct dmr_sb *
 			   "the guest has written since you looked; look again");
 		goto bad;
 	}
-	r = dmr_super_commit(sys, draft, dmr_op_text(op->verb));
+	r = dmr_super_commit(sys, draft, dmr_op_text(op));
 	if (r) {
 		dmr_refuse_super(op, r);
 		goto bad;

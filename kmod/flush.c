@@ -181,7 +181,7 @@ static void dmr_commit_timer(struct work_struct *work)
 	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system,
 					      commit_timer);
 
-	dmr_health_check(sys);
+	dmr_upcalls->look(sys);
 	dmr_versions_fill(sys);
 	if (!READ_ONCE(sys->vacuum_held) && (!llist_empty(&sys->dirty) || dmr_log_room_turning(&sys->room)))
 		queue_work(sys->commit_wq, &sys->commit_work);

@@ -9,8 +9,6 @@
 
 #include "netlink.h"
 
-bool dmr_genl_up;		/* the family is there: notifications have a place to go */
-
 static_assert(DM_REPLICA_A_DISK_PAD == DMR_A_PAD && DM_REPLICA_A_POINT_PAD == DMR_A_PAD &&
 	      DM_REPLICA_A_JOB_PAD == DMR_A_PAD && DM_REPLICA_A_OP_PAD == DMR_A_PAD &&
 	      DM_REPLICA_A_SETTINGS_PAD == DMR_A_PAD && DM_REPLICA_A_ADAPTER_PAD == DMR_A_PAD);
@@ -22,15 +20,6 @@ static_assert(DM_REPLICA_A_POINT_SYSTEM == DMR_A_SYSTEM &&
 static const struct nla_policy dmr_system_get_policy[DM_REPLICA_A_SYSTEM_NAME + 1] = {
 	[DM_REPLICA_A_SYSTEM_UUID] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_SYSTEM_NAME] = { .type = NLA_NUL_STRING, .len = DMR_NAME_LEN - 1, },
-};
-
-const struct nla_policy dmr_disk_get_policy[DM_REPLICA_A_DISK_SYSTEM + 1] = {
-	[DM_REPLICA_A_DISK_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
-};
-
-const struct nla_policy dmr_point_get_policy[DM_REPLICA_A_POINT_SIZES + 1] = {
-	[DM_REPLICA_A_POINT_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
-	[DM_REPLICA_A_POINT_SIZES] = { .type = NLA_FLAG, },
 };
 
 static const struct nla_policy dmr_point_new_policy[DM_REPLICA_A_OP_RECEIVED + 1] = {
@@ -376,7 +365,7 @@ static const struct genl_multicast_group dmr_groups[] = {
 };
 
 /* Block devices are not in network namespaces, and operations may take long. */
-struct genl_family dmr_family __ro_after_init = {
+static struct genl_family dmr_family __ro_after_init = {
 	.name = DM_REPLICA_FAMILY_NAME,
 	.version = DM_REPLICA_FAMILY_VERSION,
 	.netnsok = false,
@@ -414,8 +403,10 @@ static struct notifier_block dmr_sockets = {
  */
 int __init dmr_netlink_init(void)
 {
-	int r = netlink_register_notifier(&dmr_sockets);
+	int r;
 
+	dmr_nl_family = &dmr_family;
+	r = netlink_register_notifier(&dmr_sockets);
 	if (r)
 		return r;
 	r = genl_register_family(&dmr_family);

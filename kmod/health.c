@@ -218,7 +218,7 @@ void dmr_health_check(struct dmr_system *sys)
 		       reasons & DM_REPLICA_HEALTH_REASONS_FULL ? ": grow it now" : "");
 	}
 	if (reasons != old)
-		dmr_netlink_system(sys);
+		dmr_raise(sys, DMR_NEWS_STATE);
 	if ((reasons & DM_REPLICA_HEALTH_REASONS_FULL) && spare)
 		dmr_space_policy(sys);
 }

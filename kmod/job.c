@@ -6,9 +6,8 @@
  * A job is for looking at.  Nothing depends on it, so an operation that gets
  * none for want of memory goes on without: every function here takes NULL.
  *
- * sys->job_mutex is a leaf lock; listeners are told after it has been dropped,
- * by dmr_netlink_job().  Neither waits for I/O.  A job does not pin its system: whoever holds a job holds the
- * system as well.  Memory is asked for with GFP_NOIO, since an operation may
+ * sys->job_mutex is a leaf lock.  Each change is reported (event.h); nothing here waits
+ * for I/O.  A job does not pin its system: a holder of a job holds the system as well.  Memory is asked for with GFP_NOIO, since an operation may
  * hold a device fenced that reclaim would like to write to.
  */
 #include <linux/uuid.h>
@@ -47,12 +46,25 @@ static void dmr_job_drop(struct dmr_job *job)
 	dmr_job_put(job);
 }
 
-/* Tell everybody; job_mutex is not held. */
-static void dmr_job_changed(struct dmr_job *job)
+/* The event holds the job until it has been taken. */
+static void dmr_job_raise(struct dmr_job *job, enum dmr_event_kind kind)
 {
 	trace_dmr_job(job->sys->sb->name, job->id, job->type, READ_ONCE(job->state),
 		      READ_ONCE(job->percent));
-	dmr_netlink_job(job);
+	kref_get(&job->ref);
+	if (!dmr_event_raise(job->sys, &job->events[kind]))
+		dmr_job_put(job);
+}
+
+/**
+ * dmr_job_report() - report that a job has changed
+ * @job: the job, which has not ended.
+ *
+ * Context: any but hard interrupts.
+ */
+void dmr_job_report(struct dmr_job *job)
+{
+	dmr_job_raise(job, DMR_EVENT_JOB);
 }
 
 /**
@@ -72,6 +84,7 @@ struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text,
 			    const struct dmr_owner *owner)
 {
 	struct dmr_job *job = kzalloc(sizeof(*job), GFP_NOIO);
+	int i;
 
 	if (!job)
 		return NULL;
@@ -83,6 +96,10 @@ struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text,
 	job->begun = ktime_get();
 	if (owner)
 		job->owner = *owner;
+	for (i = 0; i < DMR_EVENTS; i++) {
+		INIT_LIST_HEAD(&job->events[i].list);
+		job->events[i].kind = i;
+	}
 	generate_random_uuid(job->uuid);
 	if (text)
 		strscpy(job->text, text, sizeof(job->text));
@@ -92,7 +109,7 @@ struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text,
 	kref_get(&job->ref);		/* the list's */
 	list_add_tail(&job->list, &sys->jobs);
 	mutex_unlock(&sys->job_mutex);
-	dmr_job_changed(job);
+	dmr_job_report(job);
 	return job;
 }
 
@@ -136,7 +153,7 @@ static bool dmr_job_early(struct dmr_job *job, u32 state)
 void dmr_job_run(struct dmr_job *job)
 {
 	if (job && dmr_job_early(job, DM_REPLICA_JOB_STATE_RUNNING))
-		dmr_job_changed(job);
+		dmr_job_raise(job, DMR_EVENT_DECIDED);
 }
 
 /**
@@ -153,7 +170,7 @@ void dmr_job_turn(struct dmr_job *job, bool begun, bool tell)
 {
 	if (job && dmr_job_early(job, begun ? DM_REPLICA_JOB_STATE_STARTING :
 					      DM_REPLICA_JOB_STATE_NEW) && tell)
-		dmr_job_changed(job);
+		dmr_job_report(job);
 }
 
 /**
@@ -199,7 +216,7 @@ void dmr_job_progress(struct dmr_job *job, u32 percent)
 		job->percent = percent;
 	mutex_unlock(&job->sys->job_mutex);
 	if (changed)
-		dmr_job_changed(job);
+		dmr_job_report(job);
 }
 
 /* job_mutex is held; a job ends once. */
@@ -263,7 +280,7 @@ void dmr_job_end(struct dmr_job *job, u32 code, const char *text)
 	}
 	mutex_unlock(&sys->job_mutex);
 	if (changed)
-		dmr_job_changed(job);
+		dmr_job_raise(job, DMR_EVENT_ENDED);
 }
 
 /**
@@ -290,7 +307,7 @@ void dmr_job_terminate(struct dmr_job *job, u32 code, const char *text)
 	}
 	mutex_unlock(&sys->job_mutex);
 	if (changed)
-		dmr_job_changed(job);
+		dmr_job_raise(job, DMR_EVENT_ENDED);
 }
 
 /**
@@ -342,7 +359,7 @@ void dmr_job_forget_all(struct dmr_system *sys, const char *why)
 		}
 		mutex_unlock(&sys->job_mutex);
 		if (more) {
-			dmr_job_changed(job);
+			dmr_job_raise(job, DMR_EVENT_ENDED);
 			dmr_job_put(job);
 		}
 	} while (more);

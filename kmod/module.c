@@ -6,10 +6,23 @@
  */
 #include <linux/module.h>
 
-#include "dmr.h"
+#include "dispatch.h"
+#include "io.h"
+#include "netlink.h"
+#include "operate.h"
 
-struct workqueue_struct *dmr_ops_wq;
-struct workqueue_struct *dmr_expire_wq;	/* nothing there waits for I/O */
+/* All that a lower floor starts of a higher one; scripts/check-floors knows each. */
+static const struct dmr_upcalls dmr_upcall_table = {
+	.dispatch = dmr_dispatch_work,
+	.ops = dmr_ops_work,
+	.sweep = dmr_sweep_work,
+	.drain = dmr_point_drain_work,
+	.io = dmr_io_work,
+	.look = dmr_health_check,
+	.turn = dmr_op_turn,
+	.end_turns = dmr_op_end_turns,
+	.verbs = dmr_verbs,
+};
 
 static int __init dmr_module_init(void)
 {
@@ -22,11 +35,9 @@ static int __init dmr_module_init(void)
 	r = dmr_version_init();
 	if (r)
 		return r;
-	r = -ENOMEM;
-	dmr_ops_wq = alloc_workqueue("dmr_ops", WQ_MEM_RECLAIM | WQ_UNBOUND, WQ_MAX_ACTIVE);
-	dmr_expire_wq = alloc_workqueue("dmr_expire", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
-	if (!dmr_ops_wq || !dmr_expire_wq)
-		goto bad_wq;
+	r = dmr_work_start(&dmr_upcall_table);
+	if (r)
+		goto bad_work;
 	r = dmr_netlink_init();
 	if (r)
 		goto bad_netlink;
@@ -38,11 +49,8 @@ static int __init dmr_module_init(void)
 bad_target:
 	dmr_netlink_exit();
 bad_netlink:
-bad_wq:
-	if (dmr_expire_wq)
-		destroy_workqueue(dmr_expire_wq);
-	if (dmr_ops_wq)
-		destroy_workqueue(dmr_ops_wq);
+bad_work:
+	dmr_work_stop();
 	dmr_version_exit();
 	return r;
 }
@@ -50,10 +58,10 @@ bad_wq:
 static void __exit dmr_module_exit(void)
 {
 	dmr_target_exit();
+	dmr_events_flush();		/* listeners hear of the end of each system */
 	dmr_netlink_exit();
 	dmr_systems_wait_gone();
-	destroy_workqueue(dmr_expire_wq);
-	destroy_workqueue(dmr_ops_wq);
+	dmr_work_stop();
 	dmr_version_exit();
 }
 

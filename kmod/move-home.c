@@ -27,7 +27,7 @@ void dmr_op_job_cancel(struct dmr_op *op, struct dmr_job *job)
 	}
 	draft = dmr_draft(sys);
 	draft->flags |= DMR_SB_STAY;
-	r = dmr_super_commit(sys, draft, dmr_op_text(op->verb));
+	r = dmr_super_commit(sys, draft, dmr_op_text(op));
 	if (r) {
 		dmr_refuse_super(op, r);
 		goto out;
@@ -59,7 +59,7 @@ void dmr_op_move_home(struct dmr_op *op, struct dmr_job *job)
 	if (sys->sb->flags & DMR_SB_STAY) {
 		draft = dmr_draft(sys);
 		draft->flags &= ~DMR_SB_STAY;
-		r = dmr_super_commit(sys, draft, dmr_op_text(op->verb));
+		r = dmr_super_commit(sys, draft, dmr_op_text(op));
 		if (r)
 			return dmr_refuse_super(op, r);
 	}

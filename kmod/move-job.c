@@ -250,7 +250,7 @@ int dmr_move_request(struct dmr_system *sys, struct dmr_job *job, u32 request, c
 	wake_up(&sys->throttle);
 	if (!pause)
 		dmr_vacuum_kick(sys);
-	dmr_netlink_job(job);
-	dmr_netlink_system(sys);
+	dmr_job_report(job);
+	dmr_raise(sys, DMR_NEWS_STATE);
 	return 0;
 }

@@ -16,6 +16,15 @@
  * Objects.  All of this runs under RCU, on an active system, and does not sleep.
  *----------------------------------------------------------------*/
 
+const struct nla_policy dmr_disk_get_policy[DM_REPLICA_A_DISK_SYSTEM + 1] = {
+	[DM_REPLICA_A_DISK_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+};
+
+const struct nla_policy dmr_point_get_policy[DM_REPLICA_A_POINT_SIZES + 1] = {
+	[DM_REPLICA_A_POINT_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_POINT_SIZES] = { .type = NLA_FLAG, },
+};
+
 int dmr_put_u64(struct sk_buff *skb, int attr, u64 value)
 {
 	return nla_put_u64_64bit(skb, attr, value, DMR_A_PAD);
@@ -242,11 +251,11 @@ static int dmr_put_point(struct sk_buff *skb, const struct dmr_sb *sb, u32 i,
  * With job_mutex held, and so not under RCU.  Of the superblock only what stays is
  * taken, UUID and name, and one word that is looked at on its own.
  */
-int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job)
+int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job, u32 state)
 {
 	const struct dmr_sb *sb = job->sys->sb;
-	bool waits = job->state == DM_REPLICA_JOB_STATE_NEW;
-	bool ended = job->state >= DM_REPLICA_JOB_STATE_COMPLETED;
+	bool waits = state == DM_REPLICA_JOB_STATE_NEW;
+	bool ended = state >= DM_REPLICA_JOB_STATE_COMPLETED;
 	u64 elapsed = ktime_to_ns(ktime_sub(ended ? job->ended : ktime_get(), job->begun));
 	/* What a removal has given up cannot be had back. */
 	bool cancellable = waits || (job->home && !ended &&
@@ -256,7 +265,7 @@ int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job)
 	    dmr_put_u64(skb, DM_REPLICA_A_JOB_ID, job->id) ||
 	    nla_put(skb, DM_REPLICA_A_JOB_UUID, 16, job->uuid) ||
 	    nla_put_u32(skb, DM_REPLICA_A_JOB_TYPE, job->type) ||
-	    nla_put_u32(skb, DM_REPLICA_A_JOB_STATE, job->state) ||
+	    nla_put_u32(skb, DM_REPLICA_A_JOB_STATE, state) ||
 	    nla_put_u32(skb, DM_REPLICA_A_JOB_PERCENT, job->percent) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_JOB_START_TIME, job->start) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_JOB_ELAPSED, elapsed) ||
@@ -364,7 +373,7 @@ static int dmr_reply_object(struct genl_info *info, struct dmr_system *sys, stru
 
 	if (!msg)
 		return -ENOMEM;
-	hdr = genlmsg_put_reply(msg, info, &dmr_family, 0, info->genlhdr->cmd);
+	hdr = genlmsg_put_reply(msg, info, dmr_nl_family, 0, info->genlhdr->cmd);
 	if (!hdr) {
 		r = -EMSGSIZE;
 		goto bad;
@@ -373,7 +382,7 @@ static int dmr_reply_object(struct genl_info *info, struct dmr_system *sys, stru
 		r = dmr_nl_refuse_unknown(info, attr);
 	} else if (job) {
 		mutex_lock(&sys->job_mutex);
-		r = dmr_put_job(msg, job);
+		r = dmr_put_job(msg, job, job->state);
 		mutex_unlock(&sys->job_mutex);
 	} else {
 		rcu_read_lock();
@@ -504,7 +513,7 @@ static void dmr_dump_same(struct netlink_callback *cb, const struct dmr_sb *sb)
 /* Begin an entry. */
 static void *dmr_entry(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
 {
-	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, &dmr_family,
+	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, dmr_nl_family,
 				NLM_F_MULTI, cmd);
 
 	if (hdr)
@@ -697,7 +706,7 @@ static int dmr_list_jobs(struct sk_buff *skb, struct netlink_callback *cb,
 		if (job->id < dmr_dump(cb)->key)
 			continue;
 		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_JOB_GET);
-		r = hdr ? dmr_entry_end(skb, cb, hdr, dmr_put_job(skb, job), job->id) : -EMSGSIZE;
+		r = hdr ? dmr_entry_end(skb, cb, hdr, dmr_put_job(skb, job, job->state), job->id) : -EMSGSIZE;
 		if (r)
 			break;
 	}

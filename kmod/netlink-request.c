@@ -13,6 +13,9 @@
  * Refusals
  *----------------------------------------------------------------*/
 
+struct genl_family *dmr_nl_family;	/* set once, before the family is registered */
+bool dmr_genl_up;			/* notifications have a place to go */
+
 /**
  * dmr_nl_refuse() - say why a request or a dump is refused
  * @extack: takes it, may be NULL

@@ -140,7 +140,7 @@ static int dmr_operate(struct sk_buff *skb, struct genl_info *info, enum dmr_ver
 	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
 	if (!msg)
 		goto out_op;
-	hdr = genlmsg_put_reply(msg, info, &dmr_family, 0, info->genlhdr->cmd);
+	hdr = genlmsg_put_reply(msg, info, dmr_nl_family, 0, info->genlhdr->cmd);
 	if (!hdr)
 		goto out_msg;
 

@@ -7,8 +7,8 @@
 
 #include "dmr.h"
 
-/* genl.c */
-extern struct genl_family dmr_family;
+/* netlink-request.c: the family, which genl.c registers */
+extern struct genl_family *dmr_nl_family;
 extern bool dmr_genl_up;
 
 enum { DMR_GROUP_SYSTEMS, DMR_GROUP_JOBS };
@@ -41,9 +41,9 @@ int dmr_settings_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_adapter_set_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_adapter_del_fill(struct genl_info *info, struct dmr_op *op);
 
-/* genl.c */
-extern const struct nla_policy dmr_disk_get_policy[];
-extern const struct nla_policy dmr_point_get_policy[];
+/* netlink-object.c: policies that its dumps parse with, too */
+extern const struct nla_policy dmr_disk_get_policy[DM_REPLICA_A_DISK_SYSTEM + 1];
+extern const struct nla_policy dmr_point_get_policy[DM_REPLICA_A_POINT_SIZES + 1];
 
 /* netlink.c: changing */
 int dmr_point_new_doit(struct sk_buff *skb, struct genl_info *info);
@@ -68,7 +68,12 @@ int dmr_replication_heartbeat_doit(struct sk_buff *skb, struct genl_info *info);
 /* netlink-object.c: objects; between rcu_read_lock() and _unlock(), the system is active */
 int dmr_put_u64(struct sk_buff *skb, int attr, u64 value);
 int dmr_put_system(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb);
-int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job);
+int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job, u32 state);
+
+/* notify.c */
+void dmr_notify_system(struct dmr_system *sys);
+void dmr_notify_gone(struct dmr_system *sys);
+void dmr_notify_job(struct dmr_job *job, enum dmr_event_kind kind);
 
 /* netlink-object.c: reading */
 int dmr_system_get_doit(struct sk_buff *skb, struct genl_info *info);

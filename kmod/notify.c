@@ -15,7 +15,7 @@
 
 static bool dmr_listeners(u32 group)
 {
-	return READ_ONCE(dmr_genl_up) && genl_has_listeners(&dmr_family, &init_net, group);
+	return READ_ONCE(dmr_genl_up) && genl_has_listeners(dmr_nl_family, &init_net, group);
 }
 
 /* Events of a group come in the order of their numbers; a leaf, but for memory (GFP_NOIO). */
@@ -32,7 +32,7 @@ static void dmr_event_lost(u32 group)
 	mutex_lock(&dmr_event_mutex);
 	dmr_event_number[group]++;
 	mutex_unlock(&dmr_event_mutex);
-	genl_set_err(&dmr_family, &init_net, 0, group, -ENOBUFS);
+	genl_set_err(dmr_nl_family, &init_net, 0, group, -ENOBUFS);
 }
 
 /* Sends @msg, or frees it.  @attr takes its number.  Nothing comes behind the end of @sys. */
@@ -44,21 +44,21 @@ static void dmr_event_send(struct dmr_system *sys, struct sk_buff *msg, void *hd
 		nlmsg_free(msg);
 	} else if (dmr_put_u64(msg, attr, ++dmr_event_number[group])) {
 		nlmsg_free(msg);
-		genl_set_err(&dmr_family, &init_net, 0, group, -ENOBUFS);
+		genl_set_err(dmr_nl_family, &init_net, 0, group, -ENOBUFS);
 	} else {
 		genlmsg_end(msg, hdr);
-		genlmsg_multicast(&dmr_family, msg, 0, group, DMR_NOTICE_GFP);
+		genlmsg_multicast(dmr_nl_family, msg, 0, group, DMR_NOTICE_GFP);
 	}
 	mutex_unlock(&dmr_event_mutex);
 }
 
 /**
- * dmr_netlink_gone() - announce that a system has been detached
+ * dmr_notify_gone() - announce that a system has been detached
  * @sys: the system; no target of it is left, and no event of it follows.
  *
  * Context: may sleep; dmr_registry_mutex is held.
  */
-void dmr_netlink_gone(struct dmr_system *sys)
+void dmr_notify_gone(struct dmr_system *sys)
 {
 	struct sk_buff *msg = NULL;
 	void *hdr = NULL;
@@ -66,7 +66,7 @@ void dmr_netlink_gone(struct dmr_system *sys)
 	if (smp_load_acquire(&sys->active) && dmr_listeners(DMR_GROUP_SYSTEMS)) {
 		msg = genlmsg_new(NLMSG_DEFAULT_SIZE, DMR_NOTICE_GFP);
 		if (msg)
-			hdr = genlmsg_put(msg, 0, 0, &dmr_family, 0,
+			hdr = genlmsg_put(msg, 0, 0, dmr_nl_family, 0,
 					  DM_REPLICA_CMD_SYSTEM_DEL_NTF);
 		/* What identifies a system is never written to. */
 		if (!hdr || nla_put(msg, DM_REPLICA_A_SYSTEM_UUID, 16, sys->sb->system_uuid) ||
@@ -84,7 +84,7 @@ void dmr_netlink_gone(struct dmr_system *sys)
 }
 
 /**
- * dmr_netlink_system() - tell who listens what a system is like now
+ * dmr_notify_system() - tell who listens what a system is like now
  * @sys: the system, referenced; may be in any phase of its life.
  *
  * R9: whoever finds that a superblock cannot be written holds sb_mutex and has to say
@@ -93,7 +93,7 @@ void dmr_netlink_gone(struct dmr_system *sys)
  * Context: may sleep, for memory alone; any lock may be held but event_mutex and
  * job_mutex.
  */
-void dmr_netlink_system(struct dmr_system *sys)
+void dmr_notify_system(struct dmr_system *sys)
 {
 	struct sk_buff *msg;
 	int r = -ENOENT;
@@ -106,7 +106,7 @@ void dmr_netlink_system(struct dmr_system *sys)
 	if (!msg)
 		return dmr_event_lost(DMR_GROUP_SYSTEMS);
 	mutex_lock(&sys->event_mutex);
-	hdr = genlmsg_put(msg, 0, 0, &dmr_family, 0, DM_REPLICA_CMD_SYSTEM_NTF);
+	hdr = genlmsg_put(msg, 0, 0, dmr_nl_family, 0, DM_REPLICA_CMD_SYSTEM_NTF);
 	rcu_read_lock();
 	active = smp_load_acquire(&sys->active);
 	if (hdr && active)
@@ -123,27 +123,37 @@ void dmr_netlink_system(struct dmr_system *sys)
 }
 
 /**
- * dmr_netlink_job() - tell who listens what a job is like now
+ * dmr_notify_job() - notify listeners of a job
  * @job: the job; its system's superblock is in memory.
+ * @kind: what has happened to it.
+ *
+ * The end of a job has a notification of its own, and so has the answer to its
+ * operation, even if the job has ended by now.
  *
  * Context: may sleep, for memory alone; takes event_mutex and job_mutex.
  */
-void dmr_netlink_job(struct dmr_job *job)
+void dmr_notify_job(struct dmr_job *job, enum dmr_event_kind kind)
 {
 	struct dmr_system *sys = job->sys;
 	struct sk_buff *msg;
 	void *hdr;
+	u32 state;
 	int r;
 
 	if (!dmr_listeners(DMR_GROUP_JOBS))
+		return;
+	if (kind == DMR_EVENT_JOB && READ_ONCE(job->state) >= DM_REPLICA_JOB_STATE_COMPLETED)
 		return;
 	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, DMR_NOTICE_GFP);
 	if (!msg)
 		return dmr_event_lost(DMR_GROUP_JOBS);
 	mutex_lock(&sys->event_mutex);
-	hdr = genlmsg_put(msg, 0, 0, &dmr_family, 0, DM_REPLICA_CMD_JOB_NTF);
+	hdr = genlmsg_put(msg, 0, 0, dmr_nl_family, 0, DM_REPLICA_CMD_JOB_NTF);
 	mutex_lock(&sys->job_mutex);
-	r = hdr ? dmr_put_job(msg, job) : -EMSGSIZE;
+	state = job->state;
+	if (kind != DMR_EVENT_ENDED && state >= DM_REPLICA_JOB_STATE_COMPLETED)
+		state = DM_REPLICA_JOB_STATE_RUNNING;
+	r = hdr ? dmr_put_job(msg, job, state) : -EMSGSIZE;
 	mutex_unlock(&sys->job_mutex);
 	if (r) {
 		nlmsg_free(msg);

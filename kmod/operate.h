@@ -37,10 +37,36 @@ void dmr_refuse_super(struct dmr_op *op, int r);
 #define DMR_STILL_OPEN	"a device was still open when the time ran out; nothing was changed"
 #define DMR_ASKER_LEFT	"the client that asked has gone; nothing was changed"
 
-const char *dmr_op_name(enum dmr_verb verb);
-const char *dmr_op_text(enum dmr_verb verb);
-u32 dmr_op_job_type(enum dmr_verb verb);
-bool dmr_op_inward(enum dmr_verb verb);
+/**
+ * struct dmr_verb_info - one operation
+ * @name: as replicactl has it.
+ * @legal: states in which it may be asked for, as dmr_system_state() shows them.
+ * @unsuspended: not while replication is suspended, whatever the state.
+ * @inward: the module asks it of itself: no job, and no state forbids it.
+ * @job: DM_REPLICA_JOB_TYPE_*.
+ * @text: what it does, for its job.
+ * @run: does it, with op_mutex held.
+ *
+ * Which operation is legal in which state is decided here and nowhere else;
+ * Documentation/states-and-codes.md is held against it by scripts/check-states.
+ */
+struct dmr_verb_info {
+	const char *name;
+	u32 legal;
+	bool unsuspended;
+	bool inward;
+	u32 job;
+	const char *text;
+	void (*run)(struct dmr_op *op, struct dmr_job *job);
+};
+
+extern const struct dmr_verb_info dmr_verbs[DMR_VERBS];
+
+/** dmr_op_text() - what an operation does.  Return: constant text. */
+static inline const char *dmr_op_text(const struct dmr_op *op)
+{
+	return op->info->text ?: op->info->name;
+}
 
 /* One turn of an operation */
 bool dmr_op_turn(struct dmr_op *op);

@@ -76,7 +76,7 @@ void dmr_owner_log(const struct dmr_op *op)
 
 	dmr_owner_text(&op->owner, who, sizeof(who));
 	dmr_owner_about(op, about, sizeof(about));
-	DMINFO("%s: %s %s%s: %u%s%s", op->sys->sb->name, dmr_op_name(op->verb), who, about, op->code,
+	DMINFO("%s: %s %s%s: %u%s%s", op->sys->sb->name, op->info->name, who, about, op->code,
 	       op->err ? ", " : "", op->err && op->msg ? op->msg : "");
 }
 

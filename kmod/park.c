@@ -15,7 +15,7 @@ void dmr_io_defer(struct dmr_io *io, struct bio *bio)
 {
 	dmr_io_leave(io);
 	io->bio = bio;
-	INIT_WORK(&io->work, dmr_io_work);
+	INIT_WORK(&io->work, dmr_upcalls->io);
 	queue_work(io->t->sys->io_wq, &io->work);
 }
 

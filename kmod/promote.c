@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * CommitFailover: the failover becomes the machine.  One superblock write; the
- * guest writes on to the device it has, and home catches up behind it (move.c).
+ * guest writes on to the device it has, and home catches up behind it (move-job.c).
  */
 #include "operate.h"
 
@@ -35,7 +35,7 @@ static int dmr_promote(struct dmr_op *op, struct dmr_table *fence, struct dmr_ta
 		dmr_refuse_memory(op);
 		goto bad_ahead;
 	}
-	r = dmr_super_commit(sys, draft, dmr_op_text(op->verb));
+	r = dmr_super_commit(sys, draft, dmr_op_text(op));
 	if (r) {
 		dmr_refuse_super(op, r);
 		goto bad_ahead;

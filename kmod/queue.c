@@ -24,6 +24,35 @@ static LIST_HEAD(dmr_ops_asked);	/* operations that a socket may take away */
 
 #define DMR_PAUSE_MS	100		/* between two looks at openers, at most */
 
+/**
+ * dmr_refuse() - end an operation with an error
+ * @op: the operation.
+ * @err: negative errno.
+ * @code: CIM code.
+ * @msg: constant text: why, and what to do.
+ */
+void dmr_refuse(struct dmr_op *op, int err, u32 code, const char *msg)
+{
+	op->err = err;
+	op->code = code;
+	op->msg = msg;
+}
+
+/**
+ * dmr_refuse_super() - the superblock write that was to decide it failed (R3)
+ * @op: the operation.
+ * @r: from dmr_super_write().
+ */
+void dmr_refuse_super(struct dmr_op *op, int r)
+{
+	if (r == -EIO)
+		dmr_refuse(op, -EIO, DM_REPLICA_CODE_FAILED,
+			   "the store took no superblock; nothing was changed, see the kernel log");
+	else
+		dmr_refuse(op, -EREMOTEIO, DM_REPLICA_CODE_UNKNOWN,
+			   "the superblock is in doubt: detach, mend the store, attach, look");
+}
+
 /* A turn is due in @delay jiffies at the latest. */
 static void dmr_ops_kick(struct dmr_system *sys, unsigned long delay)
 {
@@ -88,7 +117,7 @@ static void dmr_op_give_up(struct dmr_op *op, const char *why)
 {
 	op->taken = true;
 	dmr_refuse_timeout(op, why);
-	dmr_op_end_turns(op);
+	dmr_upcalls->end_turns(op);
 	dmr_op_done(op);
 }
 
@@ -111,7 +140,7 @@ static void dmr_op_expire(struct work_struct *work)
 			dmr_refuse_timeout(op, "other operations took all of its time; nothing was changed");
 		else if (op->wait_asked)
 			dmr_refuse_timeout(op, DMR_STILL_OPEN);
-		dmr_op_end_turns(op);
+		dmr_upcalls->end_turns(op);
 		dmr_op_done(op);
 	} else if (waits) {
 		dmr_op_arm(op, left);	/* its limit was moved */
@@ -177,7 +206,7 @@ static bool dmr_ops_turn(struct dmr_system *sys, unsigned long *wait)
 		dmr_refuse(op, -ENODEV, DM_REPLICA_CODE_NOT_AVAILABLE, DMR_NOT_ATTACHED);
 		again = false;
 	} else {
-		again = dmr_op_turn(op);
+		again = dmr_upcalls->turn(op);
 	}
 	if (again) {
 		again = dmr_op_wait(op);
@@ -188,7 +217,7 @@ static bool dmr_ops_turn(struct dmr_system *sys, unsigned long *wait)
 	}
 	if (!again) {
 		changed = !op->err && op->verb != DMR_VERB_SETTLE;
-		dmr_op_end_turns(op);
+		dmr_upcalls->end_turns(op);
 	}
 	mutex_unlock(&sys->op_mutex);
 	if (again)
@@ -196,7 +225,7 @@ static bool dmr_ops_turn(struct dmr_system *sys, unsigned long *wait)
 	/* Its I/O is not to be in the way of the answer. */
 	if (changed) {
 		dmr_vacuum_kick(sys);
-		dmr_netlink_system(sys);
+		dmr_raise(sys, DMR_NEWS_STATE);
 	}
 	dmr_op_done(op);
 	return true;
@@ -241,6 +270,7 @@ struct dmr_op *dmr_op_new(struct dmr_system *sys, enum dmr_verb verb)
 	kref_get(&sys->ref);
 	op->sys = sys;
 	op->verb = verb;
+	op->info = &dmr_upcalls->verbs[verb];
 	op->expect_state = ~0ULL;
 	op->expect_writes = ~0ULL;
 	op->timeout = DMR_DRAIN_MS;
@@ -271,9 +301,8 @@ void dmr_op_put(struct dmr_op *op)
 
 static void dmr_op_make_job(struct dmr_op *op)
 {
-	if (!dmr_op_inward(op->verb))
-		op->job = dmr_job_new(op->sys, dmr_op_job_type(op->verb), dmr_op_text(op->verb),
-				      &op->owner);
+	if (!op->info->inward)
+		op->job = dmr_job_new(op->sys, op->info->job, dmr_op_text(op), &op->owner);
 }
 
 /**
@@ -294,7 +323,7 @@ void dmr_op_queue(struct dmr_op *op)
 	op->again = jiffies;
 	spin_lock(&dmr_ops_lock);
 	list_for_each_entry(other, &sys->ops, list)
-		twin |= dmr_op_inward(op->verb) && other->verb == op->verb;
+		twin |= op->info->inward && other->verb == op->verb;
 	if (!twin)
 		dmr_op_enqueue(op);
 	spin_unlock(&dmr_ops_lock);

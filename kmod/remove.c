@@ -5,7 +5,7 @@
  *
  * One superblock write decides, as everywhere: the state is Disabled, with
  * DMR_SB_REMOVING as long as home is not the newest state.  A job moves it there
- * (move.c) and ends with the write that takes the flag away; from then on the
+ * (move-job.c) and ends with the write that takes the flag away; from then on the
  * store is of no use, and the tools wipe it.
  */
 #include "operate.h"
@@ -117,7 +117,7 @@ static void dmr_removal_decide(struct dmr_op *op, struct dmr_removal *rm)
 	rm->after = dmr_table_make(sys, draft, DMR_EPOCH_NONE);
 	if (!rm->after)
 		return dmr_refuse_memory(op);
-	r = dmr_super_commit(sys, draft, dmr_op_text(op->verb));
+	r = dmr_super_commit(sys, draft, dmr_op_text(op));
 	if (r)
 		return dmr_refuse_super(op, r);
 	op->dropped = dropped;

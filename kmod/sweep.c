@@ -258,17 +258,17 @@ static void dmr_vacuum_pass(struct dmr_system *sys)
 	else if (again)
 		queue_delayed_work(sys->ops_wq, &sys->vacuum_work, DMR_PASS_AGAIN);
 	if (pass.freed)
-		dmr_netlink_system(sys);
+		dmr_raise(sys, DMR_NEWS_STATE);
 }
 
 /**
- * dmr_vacuum_work() - a pass over the whole map
+ * dmr_sweep_work() - a pass over the whole map
  * @work: the system's vacuum_work.
  *
  * Context: worker; takes sb_mutex and waits for commits and grace periods, so
  * it must hold nothing that they may wait for.
  */
-void dmr_vacuum_work(struct work_struct *work)
+void dmr_sweep_work(struct work_struct *work)
 {
 	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system,
 					      vacuum_work);

@@ -91,7 +91,7 @@ static struct dmr_system *dmr_system_new(struct block_device *store)
 	mutex_init(&sys->event_mutex);
 	mutex_init(&sys->job_mutex);
 	INIT_LIST_HEAD(&sys->ops);
-	INIT_DELAYED_WORK(&sys->ops_work, dmr_ops_work);
+	INIT_DELAYED_WORK(&sys->ops_work, dmr_upcalls->ops);
 	INIT_LIST_HEAD(&sys->stale_tables);
 	INIT_LIST_HEAD(&sys->waiters);
 	INIT_LIST_HEAD(&sys->drops);
@@ -105,8 +105,9 @@ static struct dmr_system *dmr_system_new(struct block_device *store)
 	init_llist_head(&sys->dirty);
 	init_waitqueue_head(&sys->throttle);
 	INIT_DELAYED_WORK(&sys->job_reaper, dmr_job_reap);
-	INIT_DELAYED_WORK(&sys->vacuum_work, dmr_vacuum_work);
-	INIT_WORK(&sys->drain_work, dmr_point_drain_work);
+	INIT_DELAYED_WORK(&sys->vacuum_work, dmr_upcalls->sweep);
+	INIT_WORK(&sys->drain_work, dmr_upcalls->drain);
+	dmr_events_init(&sys->events);
 	sys->vacuum_stop = true;
 	sys->job_next = 1;
 
@@ -196,8 +197,8 @@ void dmr_system_leave(struct dmr_system *sys)
 {
 	mutex_lock(&dmr_registry_mutex);
 	if (!--sys->users) {
-		/* Before its store can be attached anew: events come in this order. */
-		dmr_netlink_gone(sys);
+		/* Before its store can be attached anew: events are delivered in this order. */
+		dmr_raise(sys, DMR_NEWS_GONE);
 		list_del_init(&sys->list);
 		dmr_registry_seq++;
 	}
@@ -263,23 +264,6 @@ struct dmr_system *dmr_system_next(struct dmr_system *prev)
 	if (prev)
 		dmr_system_put(prev);
 	return found;
-}
-
-/**
- * dmr_critical() - something is broken that cannot be made good while attached
- * @sys: the system.
- * @why: constant text.
- *
- * R9: said aloud, computed and never stored; ends by detach and attach.
- * Context: may sleep.
- */
-void dmr_critical(struct dmr_system *sys, const char *why)
-{
-	if (cmpxchg(&sys->critical, NULL, why))
-		return;
-	DMERR("%s: critical: %s; detach, mend the device, check, attach", sys->sb->name, why);
-	dmr_vacuum_kick(sys);
-	dmr_netlink_system(sys);
 }
 
 /**

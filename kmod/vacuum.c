@@ -56,13 +56,13 @@ void dmr_vacuum_hold(struct dmr_system *sys, bool hold)
 {
 	WRITE_ONCE(sys->vacuum_held, hold);
 	wake_up(&sys->throttle);
-	smp_mb();	/* pairs with dmr_vacuum_work() */
+	smp_mb();	/* pairs with dmr_sweep_work() */
 	if (hold)
 		wait_event_killable_timeout(sys->throttle, !smp_load_acquire(&sys->pass_busy),
 					    msecs_to_jiffies(DMR_ANSWER_MS));
 	else
 		dmr_vacuum_kick(sys);
-	dmr_netlink_system(sys);
+	dmr_raise(sys, DMR_NEWS_STATE);
 }
 
 /** dmr_vacuum_held() - 0: it is not held, 1: it is, 2: as soon as its pass has ended. */

@@ -8,35 +8,6 @@
 #include "operate.h"
 #include "trace.h"
 
-/**
- * dmr_refuse() - end an operation with an error
- * @op: the operation.
- * @err: negative errno.
- * @code: CIM code.
- * @msg: constant text: why, and what to do.
- */
-void dmr_refuse(struct dmr_op *op, int err, u32 code, const char *msg)
-{
-	op->err = err;
-	op->code = code;
-	op->msg = msg;
-}
-
-/**
- * dmr_refuse_super() - the superblock write that was to decide it failed (R3)
- * @op: the operation.
- * @r: from dmr_super_write().
- */
-void dmr_refuse_super(struct dmr_op *op, int r)
-{
-	if (r == -EIO)
-		dmr_refuse(op, -EIO, DM_REPLICA_CODE_FAILED,
-			   "the store took no superblock; nothing was changed, see the kernel log");
-	else
-		dmr_refuse(op, -EREMOTEIO, DM_REPLICA_CODE_UNKNOWN,
-			   "the superblock is in doubt: detach, mend the store, attach, look");
-}
-
 /*----------------------------------------------------------------
  * The operations
  *----------------------------------------------------------------*/
@@ -44,30 +15,7 @@ void dmr_refuse_super(struct dmr_op *op, int r)
 #define IN(state)	(1u << (state))
 #define IN_ANY		(IN(2) | IN(3) | IN(5) | IN(6) | IN(7))
 
-/**
- * struct dmr_verb_info - one operation
- * @name: as replicactl has it.
- * @legal: states in which it may be asked for, as dmr_system_state() shows them.
- * @unsuspended: not while replication is suspended, whatever the state.
- * @inward: the module asks it of itself: no job, and no state forbids it.
- * @job: DM_REPLICA_JOB_TYPE_*.
- * @text: what it does, for its job.
- * @run: does it, with op_mutex held.
- *
- * Which operation is legal in which state is decided here and nowhere else;
- * Documentation/states-and-codes.md is held against it by scripts/check-states.
- */
-struct dmr_verb_info {
-	const char *name;
-	u32 legal;
-	bool unsuspended;
-	bool inward;
-	u32 job;
-	const char *text;
-	void (*run)(struct dmr_op *op, struct dmr_job *job);
-};
-
-static const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
+const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 	[DMR_VERB_POINT_NEW] = {
 		.name = "recovery-point create",
 		.legal = IN(2) | IN(3) | IN(5),
@@ -231,7 +179,7 @@ static bool dmr_op_allowed(struct dmr_op *op)
 			   "the system is critical: detach, mend the store, check, attach");
 		return false;
 	}
-	if (!dmr_verbs[op->verb].inward && !dmr_system_complete(sys)) {
+	if (!op->info->inward && !dmr_system_complete(sys)) {
 		dmr_refuse(op, -ENODEV, DM_REPLICA_CODE_NOT_AVAILABLE,
 			   "a disk of the system is not attached; detach and attach again");
 		return false;
@@ -247,18 +195,6 @@ static bool dmr_op_allowed(struct dmr_op *op)
 /*----------------------------------------------------------------
  * Running them
  *----------------------------------------------------------------*/
-
-/** dmr_op_name() - an operation in the words of replicactl.  Return: constant text. */
-const char *dmr_op_name(enum dmr_verb verb)
-{
-	return dmr_verbs[verb].name;
-}
-
-/** dmr_op_text() - what an operation does.  Return: constant text. */
-const char *dmr_op_text(enum dmr_verb verb)
-{
-	return dmr_verbs[verb].text ?: dmr_verbs[verb].name;
-}
 
 /* Why it is not legal now, in the words of who asked. */
 static const char *dmr_why_not(enum dmr_verb verb, u32 state, u32 flags)
@@ -300,7 +236,7 @@ static const char *dmr_why_not(enum dmr_verb verb, u32 state, u32 flags)
 
 static bool dmr_op_legal(struct dmr_op *op)
 {
-	const struct dmr_verb_info *info = &dmr_verbs[op->verb];
+	const struct dmr_verb_info *info = op->info;
 	u32 state = dmr_system_state(op->sys);
 
 	if (info->inward)
@@ -314,18 +250,6 @@ static bool dmr_op_legal(struct dmr_op *op)
 		return false;
 	}
 	return true;
-}
-
-/** dmr_op_job_type() - of which type its job is.  Return: DM_REPLICA_JOB_TYPE_*. */
-u32 dmr_op_job_type(enum dmr_verb verb)
-{
-	return dmr_verbs[verb].job;
-}
-
-/** dmr_op_inward() - does the module ask it of itself, without a job?  Return: true if so. */
-bool dmr_op_inward(enum dmr_verb verb)
-{
-	return dmr_verbs[verb].inward;
 }
 
 /**
@@ -342,7 +266,7 @@ bool dmr_op_turn(struct dmr_op *op)
 	struct dmr_system *sys = op->sys;
 
 	if (!op->tried) {
-		trace_dmr_op_begin(sys->sb->name, dmr_verbs[op->verb].job);
+		trace_dmr_op_begin(sys->sb->name, op->info->job);
 		op->give_up = jiffies + msecs_to_jiffies(op->wait);
 	}
 	op->open = false;
@@ -352,7 +276,7 @@ bool dmr_op_turn(struct dmr_op *op)
 	if (dmr_op_allowed(op)) {
 		dmr_job_turn(op->job, true, !op->tried);
 		if (dmr_op_legal(op))
-			dmr_verbs[op->verb].run(op, op->job);
+			op->info->run(op, op->job);
 	}
 	op->tried = true;
 	if (!op->open)
@@ -382,9 +306,9 @@ void dmr_op_end_turns(struct dmr_op *op)
 		WRITE_ONCE(sys->full_asked, false);
 	if (op->verb == DMR_VERB_SETTLE)
 		WRITE_ONCE(sys->settle_asked, false);
-	trace_dmr_op_end(sys->sb->name, dmr_verbs[op->verb].job, op->code,
+	trace_dmr_op_end(sys->sb->name, op->info->job, op->code,
 			 op->job ? op->job->id : 0);
-	if (!dmr_verbs[op->verb].inward)
+	if (!op->info->inward)
 		dmr_owner_log(op);
 	dmr_job_about(op->job, op);
 	dmr_job_decide(op->job, op->code, op->err, op->err ? 0 : op->point);

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Reports to higher floors; see event.h. */
+#include "dmr.h"
+#include "event.h"
+#include "work.h"
+
+/**
+ * dmr_events_flush() - wait until all that was raised has been taken
+ *
+ * Context: may sleep; not in dispatch.c.
+ */
+void dmr_events_flush(void)
+{
+	flush_workqueue(dmr_events_wq);
+}
+
+/** dmr_events_init() - initialise the reports of a new system */
+void dmr_events_init(struct dmr_events *events)
+{
+	spin_lock_init(&events->lock);
+	INIT_LIST_HEAD(&events->queue);
+	INIT_WORK(&events->work, dmr_upcalls->dispatch);
+}
+
+static void dmr_events_kick(struct dmr_system *sys)
+{
+	kref_get(&sys->ref);
+	/* Pending already; the caller has a reference, so this one is not the last. */
+	if (!queue_work(dmr_events_wq, &sys->events.work))
+		refcount_dec(&sys->ref.refcount);
+}
+
+/**
+ * dmr_raise() - report a level to the top floor
+ * @sys: the system; the caller has a reference, or something that keeps one.
+ * @news: what has changed; raised again before it was taken, it counts once.
+ *
+ * The state that the news are about is changed before.
+ *
+ * Context: any.
+ */
+void dmr_raise(struct dmr_system *sys, enum dmr_news news)
+{
+	set_bit(news, &sys->events.news);
+	dmr_events_kick(sys);
+}
+
+/**
+ * dmr_event_raise() - report an event to the top floor, in order
+ * @sys: the system; as for dmr_raise().
+ * @event: preallocated.
+ *
+ * Context: any but hard interrupts.
+ * Return: false if it waits already.
+ */
+bool dmr_event_raise(struct dmr_system *sys, struct dmr_event *event)
+{
+	bool fresh;
+
+	spin_lock(&sys->events.lock);
+	fresh = list_empty(&event->list);
+	if (fresh)
+		list_add_tail(&event->list, &sys->events.queue);
+	spin_unlock(&sys->events.lock);
+	if (fresh)
+		dmr_events_kick(sys);
+	return fresh;
+}
+
+/**
+ * dmr_event_take() - take the oldest event
+ * @events: of a system.
+ *
+ * Context: dispatch.c.
+ * Return: it, or NULL if there is none.
+ */
+struct dmr_event *dmr_event_take(struct dmr_events *events)
+{
+	struct dmr_event *event;
+
+	spin_lock(&events->lock);
+	event = list_first_entry_or_null(&events->queue, struct dmr_event, list);
+	if (event)
+		list_del_init(&event->list);
+	spin_unlock(&events->lock);
+	return event;
+}
