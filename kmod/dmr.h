@@ -394,7 +394,8 @@ struct dmr_system {
 
 	/* steps of the clock: clock.c */
 	spinlock_t clock_lock;
-	s64 clock_offset;		/* to the clock that cannot be set, at the last look */
+	u64 clock_offset;		/* to the clock that cannot be set, at the last look */
+	u64 load_boot;			/* when it was loaded, by the clock that cannot be set */
 	u64 jump_point;			/* as in struct dmr_settings */
 	u64 jump_by;
 
@@ -557,7 +558,10 @@ u64 dmr_received_time(struct dmr_system *sys);
 /* clock.c */
 void dmr_clock_load(struct dmr_system *sys);
 void dmr_clock_look(struct dmr_system *sys);
+void dmr_clock_jump(struct dmr_system *sys, u64 *point, u64 *by);
 void dmr_clock_draft(struct dmr_system *sys, struct dmr_sb *draft);
+u64 dmr_clock_age(const struct dmr_settings *set, u64 since);
+void dmr_clock_check(struct dmr_system *sys);
 
 /* io.c: the I/O path */
 int dmr_io_map(struct dmr_target *t, struct bio *bio);
@@ -663,6 +667,7 @@ enum dmr_verb {
 	DMR_VERB_MAKE_ROOM,
 	DMR_VERB_REMOVED,
 	DMR_VERB_SETTLE,
+	DMR_VERB_CLOCK,
 	DMR_VERBS
 };
 

@@ -193,6 +193,11 @@ static const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 		.inward = true,
 		.run = dmr_op_settle,
 	},
+	[DMR_VERB_CLOCK] = {
+		.name = "clock",
+		.inward = true,
+		.run = dmr_op_clock,
+	},
 };
 
 /* The overlay that an operation would throw away, or none. */
@@ -352,6 +357,7 @@ void dmr_draft_state(struct dmr_sb *draft, u32 state)
 {
 	draft->state = state;
 	draft->state_time = ktime_get_real_ns();
+	draft->settings.state_since = draft->state_time;
 }
 
 /**

@@ -85,6 +85,7 @@ void dmr_op_adapters(struct dmr_op *op, struct dmr_job *job);
 
 void dmr_op_grow(struct dmr_op *op, struct dmr_job *job);
 
+void dmr_op_clock(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_settle(struct dmr_op *op, struct dmr_job *job);
 
 void dmr_op_move_home(struct dmr_op *op, struct dmr_job *job);

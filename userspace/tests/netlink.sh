@@ -235,6 +235,9 @@ also "and what they are then" 'Points kept +the last 10'
 played "one setting is one attribute" 0 '"system": "[0-9a-f]*", "keep-last": 1}' '' settings web1 --keep-last 1
 played "what the next point drops is said" 0 'next recovery point drops 4 older ones: 1 3 9 10$' 'w["settings"].update({"keep-within": 0, "keep-daily": 0})' \
 	settings web1 --keep-last 1
+played "as it is with a clock that was set" 0 'next recovery point drops 2 older ones: 9 10$' \
+	'import time; w["settings"].update({"keep-last": 0, "keep-daily": 0, "jump-point": 4,
+"jump-by": (int(time.time()) - 1700000010) * 10 ** 9})' settings web1 --keep-within 1h
 played "or nothing" 0 '!drops' 'w["settings"].update({"keep-within": 0, "keep-daily": 0})' settings web1 --keep-last 100
 played_json "settings as JSON" 'd["keep_within"] == 604800 and d["vacuum_rate"] is None and d["system"] == "web1"' '' \
 	settings web1 --json
