@@ -358,4 +358,22 @@ also "with all there is" 'system web1'
 played "monitor says that the module has gone" 0 'unloaded: ' 'w["events"] = [{"family": "gone"}, {"family": "back"}, {"flags": 2}]' monitor
 also "and come back" ' loaded: '
 also "with all there is again" "system web1"
+played "a module that is loaded anew at once" 0 'unloaded: ' 'w["events"] = [{"family": "again"}]' monitor
+also "is back at once" ' loaded: '
+also_not "no look asks for the family by its name, which would load the module" '^request getfamily'
+played "what cannot be listed is listed later" 0 'lost: ' \
+	'w["interrupted"] = [2, 25]; w["events"] = [{"event": 5}, {"event": 7}]' monitor
+listed=$(grep -c ' current: ' "$dir/out")
+[ "$listed" = 2 ]
+result $? "and is not left out"
+before=(timeout --preserve-status -s INT 4 env FAKE_NO_GROUPS=1)
+played "a module that goes while all is listed" 0 'unloaded: ' 'w["controls"] = 2' monitor
+before=(timeout --preserve-status -s INT 4 unshare -n)
+played "monitor where the module will not be seen" 10 '32777.*network namespace' 'w["absent"] = True' monitor
+# A reader that has gone, with SIGPIPE ignored as under a service manager.
+before=(bash -c 'trap "" PIPE; timeout 8 "$@" > >(exec 1>&-; sleep 1); rc=$?; echo "ended with $rc"; exit $rc' bash)
+played "monitor ends with its reader" 1 'ended with 1$' '' monitor
+played "also as JSON" 1 'ended with 1$' '' monitor --json
+played "and when it has something to print" 1 'ended with 1$' \
+	'w["events"] = [{"slots-used": n} for n in range(900, 910)]' monitor --json
 before=()
