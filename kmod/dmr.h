@@ -700,7 +700,9 @@ enum dmr_op_phase {
  * @kind: kind of a point to make.
  * @name: its name.
  * @received: the sender makes it: all until now has arrived.
- * @timeout: ms the drain may take.
+ * @timeout: ms that waiting for its turn and the drain may take together; what is left of
+ *	it from its first turn on.
+ * @limited: it does not wait for its turn for ever.
  * @wait: ms to wait for openers to let go.
  * @wait_asked: the caller said how long: it is told so when time runs out.
  * @flatten: REMOVE: give up the points, move all home first.
@@ -740,6 +742,7 @@ struct dmr_op {
 	char name[DMR_POINT_NAME_LEN];
 	bool received;
 	u32 timeout;
+	bool limited;
 	u32 wait;
 	bool wait_asked;
 	bool flatten;
@@ -785,7 +788,8 @@ void dmr_ops_socket_closed(u32 portid);
 /* owner.c */
 void dmr_owner_current(struct dmr_owner *owner);
 void dmr_owner_log(const struct dmr_op *op);
-void dmr_owner_request(struct dmr_system *sys, const char *what);
+void dmr_owner_request(struct dmr_system *sys, const char *what, u64 job);
+void dmr_owner_refused(const u8 *uuid, const char *what, u32 code, const char *msg);
 
 /* point.c */
 void dmr_point_drain_work(struct work_struct *work);

@@ -270,6 +270,10 @@ void dmr_health_check(struct dmr_system *sys)
 		       READ_ONCE(sys->map.max_versions),
 		       reasons & DM_REPLICA_HEALTH_REASONS_FULL ? ": grow it now" : "");
 	}
+	if (reasons & ~old & DM_REPLICA_HEALTH_REASONS_STALLED)
+		DMWARN("%s: nothing has been replicated for %llu s", sys->sb->name,
+		       div_u64(ktime_get_boottime_ns() - READ_ONCE(sys->received_boot),
+			       NSEC_PER_SEC));
 	if (reasons != old)
 		dmr_netlink_system(sys);
 	if ((reasons & DM_REPLICA_HEALTH_REASONS_FULL) && spare)

@@ -592,6 +592,18 @@ bool dmr_op_inward(enum dmr_verb verb)
 	return dmr_verbs[verb].inward;
 }
 
+/*
+ * R12: the time that was asked for is that of all its waiting; a wait for openers has its
+ * own.  A grace period is waited for without a limit where it is 0.
+ */
+static void dmr_op_time_left(struct dmr_op *op)
+{
+	long left = op->limit - jiffies;
+
+	if (op->limited)
+		op->timeout = max(left > 0 ? jiffies_to_msecs(left) : 0, 1u);
+}
+
 /**
  * dmr_op_turn() - an operation's turn: it is tried
  * @op: begun; op_mutex is held.
@@ -608,6 +620,7 @@ bool dmr_op_turn(struct dmr_op *op)
 	if (!op->tried) {
 		trace_dmr_op_begin(sys->sb->name, dmr_verbs[op->verb].job);
 		op->give_up = jiffies + msecs_to_jiffies(op->wait);
+		dmr_op_time_left(op);
 	}
 	op->open = false;
 	op->err = 0;
