@@ -14,7 +14,7 @@ rep=/dev/mapper/o-vda-replica
 YEARS=315360000
 now() { date +%s; }
 clock() { date -s "@$(($(now) + $1))" >/dev/null || die "cannot set the clock"; }
-attach() { r detach o >/dev/null && r attach o >/dev/null || die "cannot attach anew"; }
+attach() { { r detach o && r attach o; } >/dev/null || die "cannot attach anew"; }
 # As a host that was booted since finds it.
 booted() {
 	r detach o >/dev/null || die "cannot detach"

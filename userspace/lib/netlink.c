@@ -203,6 +203,18 @@ struct nl_msg *dmrl_nl_message(struct dmreplica *ctx, int cmd, int flags)
 	return msg;
 }
 
+struct nl_msg *dmrl_nl_message_of(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid)
+{
+	struct nl_msg *msg = dmrl_nl_message(ctx, cmd, 0);
+
+	if (msg && nla_put(msg, attr, 16, uuid)) {
+		nlmsg_free(msg);
+		dmrl_no_memory(ctx);
+		msg = NULL;
+	}
+	return msg;
+}
+
 /*
  * A refusal: the kernel's words and code if it sent any, else what the errno
  * means.

@@ -77,13 +77,10 @@ int dmreplica_settings_get(struct dmreplica *ctx, const struct dmreplica_system 
 	memset(set, 0, sizeof(*set));
 	if (!sys->attached)
 		return from_store(ctx, sys, set);
-	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_SETTINGS_GET, 0);
+	msg = dmrl_nl_message_of(ctx, DM_REPLICA_CMD_SETTINGS_GET, DM_REPLICA_A_SETTINGS_SYSTEM,
+				 sys->uuid);
 	if (!msg)
 		return ctx->code;
-	if (nla_put(msg, DM_REPLICA_A_SETTINGS_SYSTEM, 16, sys->uuid)) {
-		nlmsg_free(msg);
-		return dmrl_no_memory(ctx);
-	}
 	return dmrl_nl_call(ctx, msg, settings_reply, set);
 }
 
@@ -181,10 +178,11 @@ int dmreplica_settings_set(struct dmreplica *ctx, const struct dmreplica_system 
 	struct nl_msg *msg;
 
 	dmrl_clear(ctx);
-	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_SETTINGS_SET, 0);
+	msg = dmrl_nl_message_of(ctx, DM_REPLICA_CMD_SETTINGS_SET, DM_REPLICA_A_SETTINGS_SYSTEM,
+				 sys->uuid);
 	if (!msg)
 		return ctx->code;
-	if (nla_put(msg, DM_REPLICA_A_SETTINGS_SYSTEM, 16, sys->uuid) || put_settings(msg, set)) {
+	if (put_settings(msg, set)) {
 		nlmsg_free(msg);
 		return dmrl_no_memory(ctx);
 	}

@@ -204,6 +204,7 @@ played_json "as JSON" 'd["owner_uid"] == 0 and d["owner_comm"] == "x" and d["poi
 	'for j in w["jobs"]["5"]: j.update({"owner-uid": 0, "owner-comm": "x", "point": 3})' job show web1 5 --json
 played "vacuum --rate" 0 'settings-set .*"vacuum-rate": 52428800}' '' vacuum web1 --rate 50M
 played "vacuum --rate unlimited" 0 '"vacuum-rate": 18446744073709551615' '' vacuum web1 --rate unlimited
+played "vacuum --hold has a limit, too" 5 '32772.*is still to end' 's["vacuum-held"] = 2' vacuum web1 --hold
 played "vacuum --hold" 0 'request vacuum-set .*"hold": 1' '' vacuum web1 --hold
 
 # --- settings ---
@@ -283,6 +284,7 @@ also "or says that the homes are plain disks already" 'the homes are plain disks
 going='s["state"] = 0; s["flags"] = 32; w["jobs"]["5"][0]["type"] = 93; w["jobs"]["5"].insert(0, w["jobs"]["5"][0])'
 played "a removal that goes on is waited for" 8 'is being removed already, by job 5' "$going" remove web1
 also_not "and not begun again" '^request'
+also_not "and that its homes are plain disks is not so yet" 'plain disks already'
 played "one without a job is begun again" 8 'request home-move' 's["state"] = 0; s["flags"] = 32' remove web1
 
 # --- status, monitor ---
