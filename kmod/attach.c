@@ -166,8 +166,8 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 	memcpy(sys->boot, t->boot, 16);
 	sys->full_pass = 0;
 	dmr_space_settings(sys);
-	dmr_received_load(sys);
 	dmr_clock_load(sys);
+	dmr_received_load(sys);
 
 	tab = dmr_table_make(sys, sb, DMR_EPOCH_NONE);
 	if (!tab) {
@@ -296,6 +296,7 @@ static int dmr_system_start(struct dmr_system *sys, bool loaded)
 	draft->nr_prints = 0;
 	draft->active_time = ktime_get_real_ns();
 	draft->job_number = sys->job_next + 1000000;
+	dmr_clock_draft(sys, draft);
 	r = dmr_super_commit(sys, draft, "attach");
 	if (r)
 		return r;

@@ -4,27 +4,61 @@
  * present, so a clock that is set ten years ahead would make all points too old at once,
  * and the next point would drop them.  A step is noticed by a clock that cannot be set, and
  * the points from before it count as made on the new one: see dmr_retention().
+ *
+ * DOC: ages
+ *
+ * Health measures ages by the clock that cannot be set.  It begins anew with each boot, so a
+ * superblock keeps what each age counts from by the clock that people set (*_since), and
+ * how far apart the two were when it was written (clock_offset).  The difference of the two
+ * is a time of the clock that cannot be set, as long as the host is not booted anew; the
+ * first load in another boot takes the present difference, since nothing better is known of
+ * the time between.  Each draft moves all of them on together.
  */
 #include "dmr.h"
+#include "store/retention.h"
 
 #define DMR_CLOCK_STEP	(60 * (s64)NSEC_PER_SEC)	/* less is no matter to any rule */
 
-static s64 dmr_clock_offset(void)
+static u64 dmr_clock_offset(void)
 {
 	return ktime_get_real_ns() - ktime_get_boottime_ns();
 }
 
+/** dmr_clock_is_step() - is this more than the drift of two clocks?  @step: ns.  Return: true if so. */
+bool dmr_clock_is_step(s64 step)
+{
+	return step >= DMR_CLOCK_STEP || step <= -DMR_CLOCK_STEP;
+}
+
+/* What lies in the future was noted on a clock that was ahead: it begins now. */
+static void dmr_clock_rebase(u64 *since, u64 now)
+{
+	*since = min(*since, now);
+}
+
 /**
  * dmr_clock_load() - go on from what the superblock has
- * @sys: the system, being loaded.
+ * @sys: the system, being loaded; its boot id is known.
  *
- * A step while it was not attached cannot be told from a long time without it.
+ * A step while it was not attached is noticed like any other, if the host was not booted
+ * since.  Otherwise it cannot be told from a long time without it.
  */
 void dmr_clock_load(struct dmr_system *sys)
 {
-	sys->clock_offset = dmr_clock_offset();
-	sys->jump_point = sys->sb->settings.jump_point;
-	sys->jump_by = sys->sb->settings.jump_by;
+	struct dmr_settings *set = &sys->sb->settings;
+	u64 now = ktime_get_real_ns();
+
+	sys->load_boot = ktime_get_boottime_ns();
+	if (!set->clock_offset || !memchr_inv(sys->boot, 0, sizeof(sys->boot)) ||
+	    memcmp(sys->sb->active_boot, sys->boot, sizeof(sys->boot))) {
+		dmr_clock_rebase(&set->state_since, now);
+		dmr_clock_rebase(&set->point_since, now);
+		dmr_clock_rebase(&set->received_since, now);
+		set->clock_offset = dmr_clock_offset();
+	}
+	sys->clock_offset = set->clock_offset;
+	sys->jump_point = set->jump_point;
+	sys->jump_by = set->jump_by;
 }
 
 /**
@@ -37,7 +71,8 @@ void dmr_clock_load(struct dmr_system *sys)
  */
 void dmr_clock_look(struct dmr_system *sys)
 {
-	s64 offset, step;
+	u64 offset;
+	s64 step;
 
 	spin_lock(&sys->clock_lock);
 	offset = dmr_clock_offset();
@@ -55,24 +90,70 @@ void dmr_clock_look(struct dmr_system *sys)
 			sys->jump_point = 0;
 	}
 	spin_unlock(&sys->clock_lock);
-	if (step >= DMR_CLOCK_STEP || step <= -DMR_CLOCK_STEP)
+	if (dmr_clock_is_step(step))
 		DMWARN("%s: the clock was set by %lld s: recovery points from before count as made on the new one",
 		       sys->sb->name, div_s64(step, NSEC_PER_SEC));
 }
 
 /**
+ * dmr_clock_jump() - by how much do points count as younger?
+ * @sys: the system, active.
+ * @point: set to the lowest number of those that do not, or to 0.
+ * @by: set to ns.
+ *
+ * Context: any but interrupts.
+ */
+void dmr_clock_jump(struct dmr_system *sys, u64 *point, u64 *by)
+{
+	dmr_clock_look(sys);
+	spin_lock(&sys->clock_lock);
+	*point = sys->jump_point;
+	*by = sys->jump_by;
+	spin_unlock(&sys->clock_lock);
+}
+
+/**
  * dmr_clock_draft() - a superblock to come has what is known of clocks
  * @sys: the system, active.
- * @draft: the superblock.
+ * @draft: the superblock; its points are those in force.
  *
  * Context: any but interrupts.
  */
 void dmr_clock_draft(struct dmr_system *sys, struct dmr_sb *draft)
 {
+	struct dmr_settings *set = &draft->settings;
+	u64 shift;
+
 	dmr_clock_look(sys);
+	set->last_received_time = dmr_received_time(sys);
 	spin_lock(&sys->clock_lock);
-	draft->settings.jump_point = sys->jump_point;
-	draft->settings.jump_by = sys->jump_by;
+	/* A step ends with the last point from before it. */
+	if (dmr_retention_jump_over(sys->jump_point, draft->points, draft->nr_points))
+		sys->jump_point = sys->jump_by = 0;
+	set->jump_point = sys->jump_point;
+	set->jump_by = sys->jump_by;
+	shift = sys->clock_offset - set->clock_offset;
+	set->clock_offset = sys->clock_offset;
 	spin_unlock(&sys->clock_lock);
-	draft->settings.last_received_time = dmr_received_time(sys);
+	if (set->state_since)
+		set->state_since += shift;
+	if (set->point_since)
+		set->point_since += shift;
+	set->received_since = set->last_received_time ?
+			      READ_ONCE(sys->received_boot) + set->clock_offset : 0;
+}
+
+/**
+ * dmr_clock_age() - how long ago is that?
+ * @set: settings of a superblock of this boot.
+ * @since: one of its times.
+ *
+ * Context: any.
+ * Return: s.
+ */
+u64 dmr_clock_age(const struct dmr_settings *set, u64 since)
+{
+	s64 age = ktime_get_boottime_ns() + set->clock_offset - since;
+
+	return age > 0 ? div_u64(age, NSEC_PER_SEC) : 0;
 }

@@ -397,7 +397,8 @@ struct dmr_system {
 
 	/* steps of the clock: clock.c */
 	spinlock_t clock_lock;
-	s64 clock_offset;		/* to the clock that cannot be set, at the last look */
+	u64 clock_offset;		/* to the clock that cannot be set, at the last look */
+	u64 load_boot;			/* when it was loaded, by the clock that cannot be set */
 	u64 jump_point;			/* as in struct dmr_settings */
 	u64 jump_by;
 
@@ -566,7 +567,13 @@ u64 dmr_received_time(struct dmr_system *sys);
 /* clock.c */
 void dmr_clock_load(struct dmr_system *sys);
 void dmr_clock_look(struct dmr_system *sys);
+void dmr_clock_jump(struct dmr_system *sys, u64 *point, u64 *by);
 void dmr_clock_draft(struct dmr_system *sys, struct dmr_sb *draft);
+u64 dmr_clock_age(const struct dmr_settings *set, u64 since);
+bool dmr_clock_is_step(s64 step);
+
+/* clock-step.c */
+void dmr_clock_check(struct dmr_system *sys);
 
 /* io.c, park.c, admit.c, zeroes.c: the I/O path */
 int dmr_io_map(struct dmr_target *t, struct bio *bio);
@@ -681,6 +688,7 @@ enum dmr_verb {
 	DMR_VERB_MAKE_ROOM,
 	DMR_VERB_REMOVED,
 	DMR_VERB_SETTLE,
+	DMR_VERB_CLOCK,
 	DMR_VERBS
 };
 
@@ -714,7 +722,9 @@ enum dmr_op_phase {
  * @kind: kind of a point to make.
  * @name: its name.
  * @received: the sender makes it: all until now has arrived.
- * @timeout: ms the drain may take.
+ * @timeout: ms that waiting for its turn and the drain may take together; what is left of
+ *	it from its first turn on.
+ * @limited: it does not wait for its turn for ever.
  * @wait: ms to wait for openers to let go.
  * @wait_asked: the caller said how long: it is told so when time runs out.
  * @flatten: REMOVE: give up the points, move all home first.
@@ -755,6 +765,7 @@ struct dmr_op {
 	char name[DMR_POINT_NAME_LEN];
 	bool received;
 	u32 timeout;
+	bool limited;
 	u32 wait;
 	bool wait_asked;
 	bool flatten;
@@ -800,7 +811,8 @@ void dmr_ops_socket_closed(u32 portid);
 /* owner.c */
 void dmr_owner_current(struct dmr_owner *owner);
 void dmr_owner_log(const struct dmr_op *op);
-void dmr_owner_request(struct dmr_system *sys, const char *what);
+void dmr_owner_request(struct dmr_system *sys, const char *what, u64 job);
+void dmr_owner_refused(const u8 *uuid, const char *what, u32 code, const char *msg);
 
 /* point.c */
 void dmr_point_drain_work(struct work_struct *work);

@@ -20,6 +20,7 @@ void dmr_draft_state(struct dmr_sb *draft, u32 state)
 {
 	draft->state = state;
 	draft->state_time = ktime_get_real_ns();
+	draft->settings.state_since = draft->state_time;
 }
 
 /**

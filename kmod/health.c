@@ -41,10 +41,14 @@ static u32 dmr_health_space(struct dmr_system *sys, const struct dmr_settings *s
 	return 0;
 }
 
-/* Is @time more than @span seconds ago?  A span of 0 is never over. */
-static bool dmr_health_over(u64 time, u64 span, u64 now)
+/*
+ * Is @since more than @span seconds ago?  A span of 0 is never over; what is not known counts
+ * from the attach.
+ */
+static bool dmr_health_over(struct dmr_system *sys, const struct dmr_settings *set, u64 since,
+			    u64 span)
 {
-	return span && now > time && div_u64(now - time, NSEC_PER_SEC) >= span;
+	return span && dmr_clock_age(set, since ?: sys->load_boot + set->clock_offset) >= span;
 }
 
 /* Recovery points made on this host are no sign that replication arrives. */
@@ -60,7 +64,7 @@ static bool dmr_health_stalled(struct dmr_system *sys, const struct dmr_sb *sb)
 	return div_u64(age, NSEC_PER_SEC) >= (span ? span : DMR_STALL_AFTER);
 }
 
-static u32 dmr_health_points(const struct dmr_sb *sb, u64 now)
+static u32 dmr_health_points(struct dmr_system *sys, const struct dmr_sb *sb)
 {
 	const struct dmr_settings *set = &sb->settings;
 	u32 reasons = 0;
@@ -71,12 +75,12 @@ static u32 dmr_health_points(const struct dmr_sb *sb, u64 now)
 	case DM_REPLICA_STATE_DISABLED:
 		return 0;
 	case DM_REPLICA_STATE_RECOVERED:
-		if (dmr_health_over(sb->state_time, set->decide_within, now))
+		if (dmr_health_over(sys, set, set->state_since, set->decide_within))
 			reasons |= DM_REPLICA_HEALTH_REASONS_UNDECIDED;
 	}
 	if (!sb->nr_points)
 		reasons |= DM_REPLICA_HEALTH_REASONS_NO_POINT;
-	if (dmr_health_over(set->last_point_time ?: sb->active_time, set->point_interval, now))
+	if (dmr_health_over(sys, set, set->point_since, set->point_interval))
 		reasons |= DM_REPLICA_HEALTH_REASONS_OLD_POINT;
 	return reasons;
 }
@@ -101,7 +105,7 @@ static bool dmr_health_incomplete(struct dmr_system *sys)
  */
 u32 dmr_health_reasons(struct dmr_system *sys, const struct dmr_sb *sb)
 {
-	u32 reasons = dmr_health_points(sb, ktime_get_real_ns()), i;
+	u32 reasons = dmr_health_points(sys, sb), i;
 
 	reasons |= dmr_health_space(sys, &sb->settings);
 
@@ -204,7 +208,7 @@ void dmr_health_check(struct dmr_system *sys)
 	bool spare;
 
 	dmr_health_devices(sys);
-	dmr_clock_look(sys);
+	dmr_clock_check(sys);
 	rcu_read_lock();
 	reasons = dmr_health_reasons(sys, dmr_shown(sys));
 	spare = dmr_point_spare(dmr_shown(sys));
@@ -217,6 +221,10 @@ void dmr_health_check(struct dmr_system *sys)
 		       READ_ONCE(sys->map.max_versions),
 		       reasons & DM_REPLICA_HEALTH_REASONS_FULL ? ": grow it now" : "");
 	}
+	if (reasons & ~old & DM_REPLICA_HEALTH_REASONS_STALLED)
+		DMWARN("%s: nothing has been replicated for %llu s", sys->sb->name,
+		       div_u64(ktime_get_boottime_ns() - READ_ONCE(sys->received_boot),
+			       NSEC_PER_SEC));
 	if (reasons != old)
 		dmr_raise(sys, DMR_NEWS_STATE);
 	if ((reasons & DM_REPLICA_HEALTH_REASONS_FULL) && spare)

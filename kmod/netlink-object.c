@@ -297,7 +297,12 @@ int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job, u32 state)
 static int dmr_put_settings(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb)
 {
 	const struct dmr_settings *set = &sb->settings;
+	u64 point, by;
 
+	dmr_clock_jump(sys, &point, &by);
+	if (point && (dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_JUMP_POINT, point) ||
+		      dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_JUMP_BY, by)))
+		return -EMSGSIZE;
 	if (nla_put(skb, DM_REPLICA_A_SETTINGS_SYSTEM, 16, sb->system_uuid) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_KEEP_LAST, set->keep_last) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_KEEP_WITHIN, set->keep_within) ||

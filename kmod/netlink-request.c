@@ -7,6 +7,7 @@
 #include <linux/capability.h>
 
 #include "netlink.h"
+#include "operate.h"
 #include "trace.h"
 
 /*----------------------------------------------------------------
@@ -39,8 +40,76 @@ int dmr_nl_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr, int
 	return err;
 }
 
+/* What a command changes, in the words of replicactl.  Return: NULL if it only reads. */
+static const char *dmr_cmd_name(u8 cmd)
+{
+	switch (cmd) {
+	case DM_REPLICA_CMD_POINT_NEW:
+		return dmr_op_name(DMR_VERB_POINT_NEW);
+	case DM_REPLICA_CMD_POINT_DEL:
+		return dmr_op_name(DMR_VERB_POINT_DEL);
+	case DM_REPLICA_CMD_FAILOVER_INITIATE:
+		return dmr_op_name(DMR_VERB_INITIATE);
+	case DM_REPLICA_CMD_FAILOVER_REVERT:
+		return dmr_op_name(DMR_VERB_REVERT);
+	case DM_REPLICA_CMD_FAILOVER_COMMIT:
+		return dmr_op_name(DMR_VERB_COMMIT);
+	case DM_REPLICA_CMD_TEST_START:
+		return dmr_op_name(DMR_VERB_TEST_START);
+	case DM_REPLICA_CMD_TEST_STOP:
+		return dmr_op_name(DMR_VERB_TEST_STOP);
+	case DM_REPLICA_CMD_REPLICATION_SUSPEND:
+		return dmr_op_name(DMR_VERB_SUSPEND);
+	case DM_REPLICA_CMD_REPLICATION_RESUME:
+		return dmr_op_name(DMR_VERB_RESUME);
+	case DM_REPLICA_CMD_REPLICATION_HEARTBEAT:
+		return "heartbeat";
+	case DM_REPLICA_CMD_RELATIONSHIP_REMOVE:
+		return dmr_op_name(DMR_VERB_REMOVE);
+	case DM_REPLICA_CMD_STORE_GROW:
+		return dmr_op_name(DMR_VERB_GROW);
+	case DM_REPLICA_CMD_HOME_MOVE:
+		return dmr_op_name(DMR_VERB_MOVE_HOME);
+	case DM_REPLICA_CMD_JOB_SET:
+		return "job cancel, pause or resume";
+	case DM_REPLICA_CMD_SETTINGS_SET:
+		return dmr_op_name(DMR_VERB_SETTINGS);
+	case DM_REPLICA_CMD_ADAPTER_SET:
+	case DM_REPLICA_CMD_ADAPTER_DEL:
+		return dmr_op_name(DMR_VERB_ADAPTERS);
+	case DM_REPLICA_CMD_VACUUM_SET:
+		return "vacuum";
+	default:
+		return NULL;
+	}
+}
+
 /**
  * dmr_nl_refuse_request() - refuse a request, which ends with it (a dump does not)
+ * @info: the request
+ * @attr: the attribute that is to blame, or NULL
+ * @err: the errno, negative
+ * @code: the CIM code, for the cookie
+ * @text: constant
+ *
+ * It is noted in the kernel log, if it was to change something.
+ *
+ * Context: that of the process that asks; may sleep.
+ * Return: @err.
+ */
+int dmr_nl_refuse_request(struct genl_info *info, const struct nlattr *attr, int err,
+			  u32 code, const char *text)
+{
+	const struct nlattr *uuid = info->attrs[DMR_A_SYSTEM];
+	const char *what = dmr_cmd_name(info->genlhdr->cmd);
+
+	if (what)
+		dmr_owner_refused(uuid ? nla_data(uuid) : NULL, what, code, text);
+	return dmr_nl_refuse_op(info, attr, err, code, text);
+}
+
+/**
+ * dmr_nl_refuse_op() - the same for an operation that had a job, whose end has been noted
  * @info: the request
  * @attr: the attribute that is to blame, or NULL
  * @err: the errno, negative
@@ -50,8 +119,8 @@ int dmr_nl_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr, int
  * Context: any.
  * Return: @err.
  */
-int dmr_nl_refuse_request(struct genl_info *info, const struct nlattr *attr, int err,
-			  u32 code, const char *text)
+int dmr_nl_refuse_op(struct genl_info *info, const struct nlattr *attr, int err, u32 code,
+		     const char *text)
 {
 	trace_dmr_reply(info->genlhdr->cmd, code);
 	return dmr_nl_refuse(info->extack, attr, err, code, text);

@@ -153,7 +153,10 @@ static int dmr_operate(struct sk_buff *skb, struct genl_info *info, enum dmr_ver
 		return 0;
 	}
 	if (r) {
-		dmr_nl_refuse_request(info, dmr_blame(info, op, r), r, op->code, op->msg);
+		if (op->job)
+			dmr_nl_refuse_op(info, dmr_blame(info, op, r), r, op->code, op->msg);
+		else
+			dmr_nl_refuse_request(info, dmr_blame(info, op, r), r, op->code, op->msg);
 		goto out_msg;
 	}
 	if (plain) {
@@ -275,8 +278,10 @@ int dmr_job_set_doit(struct sk_buff *skb, struct genl_info *info)
 	if (nla_get_u32(request) == DM_REPLICA_JOB_REQUEST_TERMINATE) {
 		/* What waits for its turn can go at once: nothing is to be written. */
 		r = 0;
-		if (dmr_op_cancel(sys, nla_get_u64(id)))
+		if (dmr_op_cancel(sys, nla_get_u64(id))) {
+			dmr_owner_request(sys, "job cancel", nla_get_u64(id));
 			goto out;
+		}
 		/*
 		 * R11: what was asked for is that it does not happen.  Behind it, the same
 		 * would be an end of the move home that it began.
@@ -305,7 +310,7 @@ int dmr_job_set_doit(struct sk_buff *skb, struct genl_info *info)
 		trace_dmr_reply(info->genlhdr->cmd, DM_REPLICA_CODE_COMPLETED);
 	if (!r)
 		dmr_owner_request(sys, nla_get_u32(request) == DM_REPLICA_JOB_REQUEST_SUSPEND ?
-				  "job pause" : "job resume");
+				  "job pause" : "job resume", nla_get_u64(id));
 	dmr_job_put(job);
 out:
 	dmr_system_put(sys);
@@ -329,7 +334,7 @@ int dmr_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info)
 	if (IS_ERR(sys))
 		return PTR_ERR(sys);
 	dmr_vacuum_hold(sys, nla_get_u32(hold));
-	dmr_owner_request(sys, nla_get_u32(hold) ? "vacuum --hold" : "vacuum --release");
+	dmr_owner_request(sys, nla_get_u32(hold) ? "vacuum --hold" : "vacuum --release", 0);
 	dmr_system_put(sys);
 	trace_dmr_reply(info->genlhdr->cmd, DM_REPLICA_CODE_COMPLETED);
 	return 0;

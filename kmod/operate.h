@@ -62,6 +62,12 @@ struct dmr_verb_info {
 
 extern const struct dmr_verb_info dmr_verbs[DMR_VERBS];
 
+/** dmr_op_name() - an operation in the words of replicactl.  Return: constant text. */
+static inline const char *dmr_op_name(enum dmr_verb verb)
+{
+	return dmr_upcalls->verbs[verb].name;
+}
+
 /** dmr_op_text() - what an operation does.  Return: constant text. */
 static inline const char *dmr_op_text(const struct dmr_op *op)
 {
@@ -93,6 +99,7 @@ void dmr_op_adapters(struct dmr_op *op, struct dmr_job *job);
 
 void dmr_op_grow(struct dmr_op *op, struct dmr_job *job);
 
+void dmr_op_clock(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_settle(struct dmr_op *op, struct dmr_job *job);
 
 void dmr_op_move_home(struct dmr_op *op, struct dmr_job *job);

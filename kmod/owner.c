@@ -6,6 +6,7 @@
  */
 #include <linux/audit.h>
 #include <linux/cred.h>
+#include <linux/ratelimit.h>
 #include <linux/uidgid.h>
 
 #include "operate.h"
@@ -58,6 +59,8 @@ static void dmr_owner_about(const struct dmr_op *op, char *text, size_t size)
 	text[0] = 0;
 	if (op->point)
 		n += scnprintf(text + n, size - n, ", recovery point %llu", op->point);
+	if (op->target)
+		n += scnprintf(text + n, size - n, ", job %llu", op->target);
 	if (op->discarded)
 		n += scnprintf(text + n, size - n, ", %llu bytes thrown away", op->discarded);
 	if (op->dropped)
@@ -84,15 +87,52 @@ void dmr_owner_log(const struct dmr_op *op)
  * dmr_owner_request() - the same for what is no operation
  * @sys: the system, active.
  * @what: constant: what was asked for, in the words of replicactl.
+ * @job: id of the job that it is about, or 0.
  *
  * Context: that of the process that asks.
  */
-void dmr_owner_request(struct dmr_system *sys, const char *what)
+void dmr_owner_request(struct dmr_system *sys, const char *what, u64 job)
 {
 	struct dmr_owner owner;
 	char who[160];
 
 	dmr_owner_current(&owner);
 	dmr_owner_text(&owner, who, sizeof(who));
-	DMINFO("%s: %s %s", sys->sb->name, what, who);
+	if (job)
+		DMINFO("%s: %s %s, job %llu", sys->sb->name, what, who, job);
+	else
+		DMINFO("%s: %s %s", sys->sb->name, what, who);
+}
+
+/**
+ * dmr_owner_refused() - the same for a request that was refused before it had a job
+ * @uuid: of the system, attached or not; NULL if the request does not say which.
+ * @what: constant: what was asked for, in the words of replicactl.
+ * @code: CIM code.
+ * @msg: constant text: why.
+ *
+ * Any number may come, so what is too much is left out.
+ *
+ * Context: that of the process that asks; may sleep.
+ */
+void dmr_owner_refused(const u8 *uuid, const char *what, u32 code, const char *msg)
+{
+	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
+	struct dmr_system *sys;
+	struct dmr_owner owner;
+	char who[160];
+
+	if (!__ratelimit(&limit))
+		return;
+	dmr_owner_current(&owner);
+	dmr_owner_text(&owner, who, sizeof(who));
+	sys = uuid ? dmr_system_find(uuid, NULL) : NULL;
+	if (sys)
+		DMINFO("%s: %s %s: %u, %s", sys->sb->name, what, who, code, msg);
+	else if (uuid)
+		DMINFO("%pUb: %s %s: %u, %s", uuid, what, who, code, msg);
+	else
+		DMINFO("%s %s: %u, %s", what, who, code, msg);
+	if (sys)
+		dmr_system_put(sys);
 }

@@ -98,9 +98,12 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 	point->time = ktime_get_real_ns();
 	draft->settings.points_made++;
 	draft->settings.last_point_time = point->time;
+	draft->settings.point_since = point->time;
 	/* Also where the sender had nothing to write: its point is a sign as well. */
-	if (op->received)
+	if (op->received) {
 		draft->settings.last_received_time = point->time;
+		draft->settings.received_since = point->time;
+	}
 	r = dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout));
 	if (!r) {
 		/* The table in force is the pending one, all before it can go. */

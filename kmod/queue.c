@@ -386,6 +386,7 @@ int dmr_op_run(struct dmr_op *op)
 	kref_get(&op->ref);		/* the queue's */
 	op->again = jiffies;
 	op->limit = jiffies + limit;
+	op->limited = true;
 	spin_lock(&dmr_ops_lock);
 	if (op->portid)
 		list_add_tail(&op->asked, &dmr_ops_asked);

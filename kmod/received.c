@@ -24,13 +24,13 @@ void dmr_received(struct dmr_system *sys)
  */
 void dmr_received_load(struct dmr_system *sys)
 {
-	u64 now = ktime_get_real_ns(), boot = ktime_get_boottime_ns();
-	u64 last = sys->sb->settings.last_received_time;
+	const struct dmr_settings *set = &sys->sb->settings;
 
 	sys->received_writes = dmr_view_writes(sys, DMR_REPLICA);
-	sys->received_time = last;
+	sys->received_time = set->last_received_time;
 	/* It may be before this host was booted: unsigned, differences hold all the same. */
-	sys->received_boot = boot - (last && last < now ? now - last : 0);
+	sys->received_boot = set->received_since ? set->received_since - set->clock_offset :
+						   sys->load_boot;
 }
 
 /**

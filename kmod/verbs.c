@@ -139,6 +139,11 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 		.inward = true,
 		.run = dmr_op_settle,
 	},
+	[DMR_VERB_CLOCK] = {
+		.name = "clock",
+		.inward = true,
+		.run = dmr_op_clock,
+	},
 };
 
 /* The overlay that an operation would throw away, or none. */
@@ -252,6 +257,18 @@ static bool dmr_op_legal(struct dmr_op *op)
 	return true;
 }
 
+/*
+ * R12: the time that was asked for is that of all its waiting; a wait for openers has its
+ * own.  A grace period is waited for without a limit where it is 0.
+ */
+static void dmr_op_time_left(struct dmr_op *op)
+{
+	long left = op->limit - jiffies;
+
+	if (op->limited)
+		op->timeout = max(left > 0 ? jiffies_to_msecs(left) : 0, 1u);
+}
+
 /**
  * dmr_op_turn() - an operation's turn: it is tried
  * @op: begun; op_mutex is held.
@@ -268,6 +285,7 @@ bool dmr_op_turn(struct dmr_op *op)
 	if (!op->tried) {
 		trace_dmr_op_begin(sys->sb->name, op->info->job);
 		op->give_up = jiffies + msecs_to_jiffies(op->wait);
+		dmr_op_time_left(op);
 	}
 	op->open = false;
 	op->err = 0;

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 27
+ktap_plan 29
 load_module
 load_brd 2 16
 victim=/dev/ram0
@@ -40,6 +40,10 @@ scan --json
 check "scan finds both" grep -q '"content_of_home": true' <<<"$said"
 scan --write
 is "without a device named it asks" "$rc $(ls $conf)" "64 "
+# On a terminal it asks; the question is no part of the JSON.
+{ sleep 2; echo n; } | script -qec "$REPLICACTL scan --write --json >/tmp/scan.json" /dev/null >/tmp/scan.said 2>&1
+check "the question is asked" grep -q 'Write the files of these' /tmp/scan.said
+is "beside the JSON" "$(sed -n '1p;$p' /tmp/scan.json | tr -d '\n')" '[]'
 scan --write --yes
 check "a store on the home of another is not taken for one" \
 	grep -q 'the file of 0 .* is not written: its store lies on the home of another system' <<<"$said"

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
 
-ktap_plan 38
+ktap_plan 43
 load_module
 
 # --- for openers: nothing else waits ------------------------------------------------
@@ -92,6 +92,23 @@ go
 check "it is done in its turn" wait_for 30 listed w 97 7
 is "at most one point was made" "$(($(points) - before))" 1
 is "and what --no-wait asked for" "$(field w state)" 5
+
+# The time that a request gives is that of all its waiting: for its turn, and for I/O to end.
+"$io" $rep w:0:64K:2 f || die "cannot write"
+disks on 0 w 0 32768 hold
+beside writer "$io" $rep w:128K:16K:3
+check "a write hangs" await_held 1
+beside first r suspend w --timeout 3
+wait_for 5 listed w 96 3
+began=$(date +%s)
+beside second r suspend w --timeout 6
+check "an operation that drains behind another ends" wait_for 30 ended second
+took=$(($(date +%s) - began))
+diag "it took $took s"
+check "in the time that it gave" test $took -lt "$(scaled 8)"
+is "with 32772" "$(cat /tmp/second.rc)" 5
+go
+check "the write ends" went_well writer
 
 # A commit that was asked for by a client that is dead.
 "$io" $rep w:0:64K:2 || die "cannot write"

@@ -102,7 +102,15 @@ struct dmr_disk_settings {		/* 512 bytes */
 	__le64 last_received_time;	/* 288: as far as it was known when this was written */
 	__le64 jump_point;		/* 296: points below were made before the clock was set.. */
 	__le64 jump_by;			/* ..by so many ns ahead; both 0: it was not */
-	__u8   reserved2[200];
+	/*
+	 * What the age of the state, of the last point and of the last sign of replication
+	 * counts from, by the clock as it was when this superblock was written; 0: not known.
+	 */
+	__le64 state_since;		/* 312 */
+	__le64 point_since;
+	__le64 received_since;
+	__le64 clock_offset;		/* 336: that clock less the time since the boot, then */
+	__u8   reserved2[168];
 };
 
 /* What a network adapter of the guest gets after a failover. */

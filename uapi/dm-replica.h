@@ -327,6 +327,8 @@ enum {
 	DM_REPLICA_A_SETTINGS_CODE,		/* u32: 4096 in the answer, if it is not done yet */
 	DM_REPLICA_A_SETTINGS_JOB,		/* u64: id of the job then */
 	DM_REPLICA_A_SETTINGS_REPLICATION_INTERVAL, /* u64: s; after three health warns; 0: after a day */
+	DM_REPLICA_A_SETTINGS_JUMP_POINT,	/* u64: points below were made before the clock was set */
+	DM_REPLICA_A_SETTINGS_JUMP_BY,		/* u64: by so many ns ahead; both are not to be set */
 
 	__DM_REPLICA_A_SETTINGS_MAX,
 	DM_REPLICA_A_SETTINGS_MAX = (__DM_REPLICA_A_SETTINGS_MAX - 1)

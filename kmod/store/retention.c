@@ -95,3 +95,8 @@ u32 dmr_retention(const struct dmr_settings *set, const struct dmr_point *points
 	}
 	return gone;
 }
+
+bool dmr_retention_jump_over(u64 jump_point, const struct dmr_point *points, u32 nr)
+{
+	return !nr || points[0].number >= jump_point;
+}

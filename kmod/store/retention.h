@@ -24,4 +24,14 @@
 u32 dmr_retention(const struct dmr_settings *set, const struct dmr_point *points, u32 nr,
 		  u64 now, const u32 *held, u32 nr_held, unsigned long *drop);
 
+/**
+ * dmr_retention_jump_over() - is no point left from before the clock was set?
+ * @jump_point: as in struct dmr_settings.
+ * @points: those there are, by rising number.
+ * @nr: how many.
+ *
+ * Return: true if so; what was known of the step is of no use any more.
+ */
+bool dmr_retention_jump_over(u64 jump_point, const struct dmr_point *points, u32 nr);
+
 #endif /* DMR_RETENTION_H */

@@ -15,6 +15,7 @@ static_assert(offsetof(struct dmr_disk_settings, points_made) == 256);
 static_assert(offsetof(struct dmr_disk_settings, last_point_time) == 272);
 static_assert(offsetof(struct dmr_disk_settings, last_received_time) == 288);
 static_assert(offsetof(struct dmr_disk_settings, jump_by) == 304);
+static_assert(offsetof(struct dmr_disk_settings, clock_offset) == 336);
 
 void dmr_settings_init(struct dmr_settings *set)
 {
@@ -94,6 +95,10 @@ void dmr_settings_put(const struct dmr_settings *set, struct dmr_disk_settings *
 	out->last_received_time = cpu_to_le64(set->last_received_time);
 	out->jump_point = cpu_to_le64(set->jump_point);
 	out->jump_by = cpu_to_le64(set->jump_by);
+	out->state_since = cpu_to_le64(set->state_since);
+	out->point_since = cpu_to_le64(set->point_since);
+	out->received_since = cpu_to_le64(set->received_since);
+	out->clock_offset = cpu_to_le64(set->clock_offset);
 }
 
 const char *dmr_settings_get(const struct dmr_disk_settings *in, struct dmr_settings *set)
@@ -129,5 +134,9 @@ const char *dmr_settings_get(const struct dmr_disk_settings *in, struct dmr_sett
 	set->last_received_time = le64_to_cpu(in->last_received_time);
 	set->jump_point = le64_to_cpu(in->jump_point);
 	set->jump_by = le64_to_cpu(in->jump_by);
+	set->state_since = le64_to_cpu(in->state_since);
+	set->point_since = le64_to_cpu(in->point_since);
+	set->received_since = le64_to_cpu(in->received_since);
+	set->clock_offset = le64_to_cpu(in->clock_offset);
 	return NULL;
 }

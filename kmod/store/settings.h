@@ -41,6 +41,10 @@ struct dmr_settings {
 	u64 last_received_time;
 	u64 jump_point;
 	u64 jump_by;
+	u64 state_since;
+	u64 point_since;
+	u64 received_since;
+	u64 clock_offset;
 };
 
 /** dmr_settings_init() - the settings of a new store: the default of each */

@@ -90,7 +90,11 @@ TEST(format_offsets)
 	AT(dmr_disk_settings, last_received_time, 288);
 	AT(dmr_disk_settings, jump_point, 296);
 	AT(dmr_disk_settings, jump_by, 304);
-	AT(dmr_disk_settings, reserved2, 312);
+	AT(dmr_disk_settings, state_since, 312);
+	AT(dmr_disk_settings, point_since, 320);
+	AT(dmr_disk_settings, received_since, 328);
+	AT(dmr_disk_settings, clock_offset, 336);
+	AT(dmr_disk_settings, reserved2, 344);
 	AT(dmr_disk_adapter, dhcp, 6);
 	AT(dmr_disk_adapter, addresses, 8);
 	AT(dmr_disk_adapter, gateways, 168);
@@ -571,7 +575,7 @@ TEST(sb_impossible_bytes)
 		{ 512 + 80, 1, DMR_BAD, "reserved" },
 		{ 512 + 255, 1, DMR_BAD, "reserved" },
 		{ 512 + 296, 1, DMR_BAD, "step of the clock" },
-		{ 512 + 312, 1, DMR_BAD, "reserved" },
+		{ 512 + 344, 1, DMR_BAD, "reserved" },
 		{ 1023, 1, DMR_BAD, "reserved" },
 		{ 1040, 1, DMR_BAD, "reserved" },
 		{ 1279, 1, DMR_BAD, "reserved" },

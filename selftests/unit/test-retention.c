@@ -276,6 +276,11 @@ TEST(retention_clock)
 	expect(l, "---k", "and later still");
 	l->set.jump_by = ~0ULL >> 2;
 	expect(l, "kkkk", "one that was taken for larger");
+	/* It ends with the last point from before it. */
+	CHECK(!dmr_retention_jump_over(4, l->points, l->nr));
+	CHECK(!dmr_retention_jump_over(4, l->points + 2, 1));
+	CHECK(dmr_retention_jump_over(4, l->points + 3, 1));
+	CHECK(dmr_retention_jump_over(4, l->points, 0));
 	/* All of one hour, and the hour before, in turns: each is the newest of its hour. */
 	l = list();
 	l->now = TUESDAY;

@@ -47,6 +47,8 @@ TEST(settings_golden_bytes)
 		.vacuum_rate = 0, .points_made = 0x0102030405060708ULL, .points_dropped = 3,
 		.last_point_time = ~0ULL, .last_test_time = 0xff, .last_received_time = 0xfe,
 		.replication_interval = 300, .jump_point = 7, .jump_by = 0x0203,
+		.state_since = 0x04, .point_since = 0x05, .received_since = 0x06,
+		.clock_offset = ~0ULL,
 	};
 	dmr_sb_encode(sb, buf);
 	CHECK(!memcmp(p, "\5\0\0\0" "\x18\0\0\0" "\7\0\0\0" "\xa0\x86\1\0", 16));
@@ -60,7 +62,9 @@ TEST(settings_golden_bytes)
 	CHECK(!memcmp(p + 272, "\xff\xff\xff\xff\xff\xff\xff\xff" "\xff\0\0\0\0\0\0\0", 16));
 	CHECK(!memcmp(p + 288, "\xfe\0\0\0\0\0\0\0" "\7\0\0\0\0\0\0\0", 16));
 	CHECK(!memcmp(p + 304, "\3\2\0\0\0\0\0\0", 8));
-	CHECK(!memchr_inv(p + 312, 0, 200));
+	CHECK(!memcmp(p + 312, "\4\0\0\0\0\0\0\0" "\5\0\0\0\0\0\0\0", 16));
+	CHECK(!memcmp(p + 328, "\6\0\0\0\0\0\0\0" "\xff\xff\xff\xff\xff\xff\xff\xff", 16));
+	CHECK(!memchr_inv(p + 344, 0, 168));
 	CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_OK, "%s", why);
 	CHECK(out->settings.space_low == 1 && out->settings.space_critical == 100);
 	CHECK(!out->settings.decide_within && !out->settings.vacuum_rate);
@@ -225,8 +229,8 @@ TEST(settings_impossible_bytes)
 	for (at = 36; at < 512; at++) {
 		if (at >= 40 && at < 80)
 			at = 80;
-		if (at >= 256 && at < 312)
-			at = 312;
+		if (at >= 256 && at < 344)
+			at = 344;
 		BYTES(DMR_BAD, "reserved", p[at] = 1);
 	}
 }

@@ -208,6 +208,10 @@ void unit_random_settings(struct rng *r, struct dmr_settings *set)
 	ONE_OF(last_received_time, ~0ULL);
 	ONE_OF(replication_interval, DMR_MAX_SPAN);
 	ONE_OF(jump_point, DMR_NUMBER_LIMIT - 1);
+	ONE_OF(state_since, ~0ULL);
+	ONE_OF(point_since, ~0ULL);
+	ONE_OF(received_since, ~0ULL);
+	ONE_OF(clock_offset, ~0ULL);
 	if (set->jump_point)
 		set->jump_by = 1 + rng_u64(r) % DMR_MAX_JUMP;
 #undef ONE_OF

@@ -320,11 +320,11 @@ int dmreplica_adapter_set(struct dmreplica *ctx, const struct dmreplica_system *
 	dmrl_clear(ctx);
 	if (fault)
 		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER, "%s", fault);
-	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_ADAPTER_SET, 0);
+	msg = dmrl_nl_message_of(ctx, DM_REPLICA_CMD_ADAPTER_SET, DM_REPLICA_A_ADAPTER_SYSTEM,
+				 sys->uuid);
 	if (!msg)
 		return ctx->code;
-	if (nla_put(msg, DM_REPLICA_A_ADAPTER_SYSTEM, 16, sys->uuid) ||
-	    nla_put(msg, DM_REPLICA_A_ADAPTER_MAC, 6, adapter->mac) ||
+	if (nla_put(msg, DM_REPLICA_A_ADAPTER_MAC, 6, adapter->mac) ||
 	    nla_put_u32(msg, DM_REPLICA_A_ADAPTER_DHCP, adapter->dhcp) ||
 	    put_ips(msg, DM_REPLICA_A_ADAPTER_ADDRESS, adapter->addresses, adapter->nr_addresses,
 		    true) ||
@@ -345,11 +345,11 @@ int dmreplica_adapter_clear(struct dmreplica *ctx, const struct dmreplica_system
 	int code;
 
 	dmrl_clear(ctx);
-	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_ADAPTER_DEL, 0);
+	msg = dmrl_nl_message_of(ctx, DM_REPLICA_CMD_ADAPTER_DEL, DM_REPLICA_A_ADAPTER_SYSTEM,
+				 sys->uuid);
 	if (!msg)
 		return ctx->code;
-	if (nla_put(msg, DM_REPLICA_A_ADAPTER_SYSTEM, 16, sys->uuid) ||
-	    (mac && nla_put(msg, DM_REPLICA_A_ADAPTER_MAC, 6, mac))) {
+	if ((mac && nla_put(msg, DM_REPLICA_A_ADAPTER_MAC, 6, mac))) {
 		nlmsg_free(msg);
 		return dmrl_no_memory(ctx);
 	}

@@ -720,6 +720,8 @@ struct dmreplica_settings {
 	uint64_t decide_within;		/* s; 0: never warn */
 	uint64_t vacuum_rate;		/* bytes per second, DMREPLICA_UNLIMITED */
 	uint64_t replication_interval;	/* s; warn after three; 0: after a day */
+	uint64_t jump_point;		/* points below were made before the clock was set ahead */
+	uint64_t jump_by;		/* by so many ns; both 0: it was not; never set */
 };
 
 /**
@@ -742,7 +744,7 @@ int dmreplica_settings_set(struct dmreplica *ctx, const struct dmreplica_system 
  * @list: set to these points, oldest first; free it with dmreplica_list_free().
  * @nr: set to their number.
  *
- * A step of the clock that the module has noticed makes it drop fewer.
+ * A step of the clock that the module has noticed is allowed for.
  */
 int dmreplica_settings_drop(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			    const struct dmreplica_settings *settings,

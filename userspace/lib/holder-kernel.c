@@ -49,31 +49,41 @@ static bool known(const struct dmrl_holders *found, dev_t dev, enum dmreplica_ho
 	return false;
 }
 
-static void scan_holders(struct dmrl_holders *found, dev_t dev)
-{
-	char path[300], name[256];
-	struct dmreplica_holder *h;
-	struct dirent *de;
-	DIR *dir;
+/* What is done with each entry of a directory.  Return: false to look at no more. */
+typedef bool (*entry_fn)(struct dmrl_holders *found, const char *dir, const char *name,
+			 const void *arg);
 
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/holders", major(dev), minor(dev));
-	dir = opendir(path);
+static void each_entry(struct dmrl_holders *found, const char *path, entry_fn look,
+		       const void *arg)
+{
+	struct dirent *de;
+	DIR *dir = opendir(path);
+
 	if (!dir)
 		return;
-	while ((de = readdir(dir))) {
-		if (de->d_name[0] == '.')
-			continue;
-		h = dmrl_holder_add(found, dev, DMREPLICA_HOLDER_DEVICE);
-		if (!h)
+	while ((de = readdir(dir)))
+		if (de->d_name[0] != '.' && !look(found, path, de->d_name, arg))
 			break;
-		h->writes = true;
-		snprintf(path, sizeof(path), "/sys/block/%.200s/dm/name", de->d_name);
-		if (dmrl_sysfs_read(path, name, sizeof(name)))
-			snprintf(h->detail, sizeof(h->detail), "/dev/%.200s", de->d_name);
-		else
-			snprintf(h->detail, sizeof(h->detail), "/dev/mapper/%.200s", name);
-	}
 	closedir(dir);
+}
+
+static bool look_at_holder(struct dmrl_holders *found, const char *dir, const char *entry,
+			   const void *arg)
+{
+	struct dmreplica_holder *h = dmrl_holder_add(found, *(const dev_t *)arg,
+						     DMREPLICA_HOLDER_DEVICE);
+	char path[300], name[256];
+
+	(void)dir;
+	if (!h)
+		return false;
+	h->writes = true;
+	snprintf(path, sizeof(path), "/sys/block/%.200s/dm/name", entry);
+	if (dmrl_sysfs_read(path, name, sizeof(name)))
+		snprintf(h->detail, sizeof(h->detail), "/dev/%.200s", entry);
+	else
+		snprintf(h->detail, sizeof(h->detail), "/dev/mapper/%.200s", name);
+	return true;
 }
 
 /* Is this path, of a node below some /dev, one of the devices? */
@@ -89,43 +99,43 @@ static bool leads_to(const struct dmrl_holders *found, const char *path, dev_t *
 }
 
 /* Those that have it open like a file, and are no holder in sysfs. */
-static void scan_backed(struct dmrl_holders *found)
+static bool look_at_backed(struct dmrl_holders *found, const char *dir, const char *name,
+			   const void *arg)
 {
 	char path[300], file[4096];
 	struct dmreplica_holder *h;
-	struct dirent *de;
 	dev_t dev;
-	DIR *dir = opendir("/sys/block");
 
-	if (!dir)
-		return;
-	while ((de = readdir(dir))) {
-		if (!strncmp(de->d_name, "loop", 4))
-			snprintf(path, sizeof(path), "/sys/block/%.200s/loop/backing_file",
-				 de->d_name);
-		else if (!strncmp(de->d_name, "zram", 4))
-			snprintf(path, sizeof(path), "/sys/block/%.200s/backing_dev", de->d_name);
-		else
-			continue;
-		if (dmrl_sysfs_read(path, file, sizeof(file)) || !leads_to(found, file, &dev))
-			continue;
-		h = dmrl_holder_add(found, dev, DMREPLICA_HOLDER_LOOP);
-		if (!h)
-			break;
-		h->writes = true;
-		snprintf(h->detail, sizeof(h->detail), "/dev/%.200s", de->d_name);
-	}
-	closedir(dir);
+	(void)arg;
+	if (!strncmp(name, "loop", 4))
+		snprintf(path, sizeof(path), "%s/%.200s/loop/backing_file", dir, name);
+	else if (!strncmp(name, "zram", 4))
+		snprintf(path, sizeof(path), "%s/%.200s/backing_dev", dir, name);
+	else
+		return true;
+	if (dmrl_sysfs_read(path, file, sizeof(file)) || !leads_to(found, file, &dev))
+		return true;
+	h = dmrl_holder_add(found, dev, DMREPLICA_HOLDER_LOOP);
+	if (!h)
+		return false;
+	h->writes = true;
+	snprintf(h->detail, sizeof(h->detail), "/dev/%.200s", name);
+	return true;
 }
 
 /* Loop devices, and devices stacked on these. */
 void dmrl_holders_stacked(struct dmrl_holders *found)
 {
+	char path[64];
 	unsigned int i;
+	dev_t dev;
 
-	for (i = 0; i < found->nr_devs; i++)
-		scan_holders(found, found->devs[i]);
-	scan_backed(found);
+	for (i = 0; i < found->nr_devs; i++) {
+		dev = found->devs[i];
+		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/holders", major(dev), minor(dev));
+		each_entry(found, path, look_at_holder, &dev);
+	}
+	each_entry(found, "/sys/block", look_at_backed, NULL);
 }
 
 /* The kernel's name of a device, as file systems show it in /sys/fs.  Return: 0 or -1. */
@@ -154,58 +164,54 @@ static void add_filesystem(struct dmrl_holders *found, dev_t dev, const char *ty
 	snprintf(h->detail, sizeof(h->detail), "%.200s", type);
 }
 
-/* /sys/fs/TYPE/DEVICE, or of btrfs, which has several devices, UUID/devices/DEVICE. */
-static void scan_filesystem(struct dmrl_holders *found, dev_t dev, const char *name,
-			    const char *type)
-{
-	char path[600];
-	struct dirent *de;
-	DIR *dir;
+struct wanted_fs {
+	dev_t dev;
+	char name[128];		/* the kernel's, of the device */
+};
 
-	snprintf(path, sizeof(path), "/sys/fs/%.200s/%.127s", type, name);
-	if (!access(path, F_OK)) {
-		add_filesystem(found, dev, type);
-		return;
-	}
-	if (strcmp(type, "btrfs"))
-		return;
-	dir = opendir("/sys/fs/btrfs");
-	if (!dir)
-		return;
-	while ((de = readdir(dir))) {
-		if (de->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "/sys/fs/btrfs/%.200s/devices/%.127s", de->d_name,
-			 name);
-		if (!access(path, F_OK)) {
-			add_filesystem(found, dev, type);
-			break;
-		}
-	}
-	closedir(dir);
+/* Of btrfs, which has several devices: UUID/devices/DEVICE. */
+static bool look_at_btrfs(struct dmrl_holders *found, const char *dir, const char *uuid,
+			  const void *arg)
+{
+	const struct wanted_fs *wanted = arg;
+	char path[600];
+
+	snprintf(path, sizeof(path), "%s/%.200s/devices/%s", dir, uuid, wanted->name);
+	if (access(path, F_OK))
+		return true;
+	add_filesystem(found, wanted->dev, "btrfs");
+	return false;
+}
+
+static bool look_at_type(struct dmrl_holders *found, const char *dir, const char *type,
+			 const void *arg)
+{
+	const struct wanted_fs *wanted = arg;
+	char path[600];
+
+	/* These have directories of any name. */
+	if (!strcmp(type, "cgroup") || !strcmp(type, "bpf"))
+		return true;
+	snprintf(path, sizeof(path), "%s/%.200s/%s", dir, type, wanted->name);
+	if (!access(path, F_OK))
+		add_filesystem(found, wanted->dev, type);
+	else if (!strcmp(type, "btrfs"))
+		each_entry(found, "/sys/fs/btrfs", look_at_btrfs, wanted);
+	return true;
 }
 
 /* File systems that are alive on these, but for those that a mount has named. */
 void dmrl_holders_filesystems(struct dmrl_holders *found)
 {
-	char name[128];
-	struct dirent *de;
+	struct wanted_fs wanted;
 	unsigned int i;
-	DIR *dir = opendir("/sys/fs");
 
-	if (!dir)
-		return;
-	while ((de = readdir(dir))) {
-		/* These have directories of any name. */
-		if (de->d_name[0] == '.' || !strcmp(de->d_name, "cgroup") ||
-		    !strcmp(de->d_name, "bpf"))
-			continue;
-		for (i = 0; i < found->nr_devs; i++)
-			if (!known(found, found->devs[i], DMREPLICA_HOLDER_MOUNT) &&
-			    !kernel_name(found->devs[i], name, sizeof(name)))
-				scan_filesystem(found, found->devs[i], name, de->d_name);
+	for (i = 0; i < found->nr_devs; i++) {
+		wanted.dev = found->devs[i];
+		if (!known(found, wanted.dev, DMREPLICA_HOLDER_MOUNT) &&
+		    !kernel_name(wanted.dev, wanted.name, sizeof(wanted.name)))
+			each_entry(found, "/sys/fs", look_at_type, &wanted);
 	}
-	closedir(dir);
 }
 
 static void add_target(struct dmrl_holders *found, dev_t dev, const char *what, const char *group,
@@ -219,89 +225,92 @@ static void add_target(struct dmrl_holders *found, dev_t dev, const char *what, 
 	snprintf(h->detail, sizeof(h->detail), "%s %.100s/%.100s", what, group, name);
 }
 
+/* The last part of a path. */
+static const char *last_part(const char *path)
+{
+	const char *last = strrchr(path, '/');
+
+	return last ? last + 1 : path;
+}
+
 /* A backstore of LIO: "info" has "Major: 254 Minor: 1" of iblock, "File: PATH" of fileio. */
-static void look_at_lio(struct dmrl_holders *found, const char *dir, const char *group,
-			const char *name)
+static bool look_at_lio(struct dmrl_holders *found, const char *group, const char *name,
+			const void *arg)
 {
 	char path[600], info[4096], *at;
 	unsigned int maj, min;
 	dev_t dev;
 
-	snprintf(path, sizeof(path), "%s/%.200s/%.200s/info", dir, group, name);
+	(void)arg;
+	snprintf(path, sizeof(path), "%.300s/%.200s/info", group, name);
 	if (dmrl_sysfs_read(path, info, sizeof(info)))
-		return;
+		return true;
 	at = strstr(info, "Major: ");
 	if (at && sscanf(at, "Major: %u Minor: %u", &maj, &min) == 2) {
 		dev = makedev(maj, min);
 		if (dmrl_holder_wanted(found, dev))
-			add_target(found, dev, "LIO backstore", group, name);
-		return;
+			add_target(found, dev, "LIO backstore", last_part(group), name);
+		return true;
 	}
 	at = strstr(info, "File: ");
 	if (!at)
-		return;
+		return true;
 	at += strlen("File: ");
 	at[strcspn(at, " \n")] = 0;
 	if (leads_to(found, at, &dev))
-		add_target(found, dev, "LIO backstore", group, name);
+		add_target(found, dev, "LIO backstore", last_part(group), name);
+	return true;
 }
 
-static void look_at_nvmet(struct dmrl_holders *found, const char *dir, const char *group,
-			  const char *name)
+static bool look_at_namespace(struct dmrl_holders *found, const char *dir, const char *name,
+			      const void *group)
 {
-	char base[600], path[700], value[4096];
-	struct dirent *de;
+	char path[700], value[4096];
 	dev_t dev;
-	DIR *d;
 
-	if (strcmp(name, "namespaces"))
-		return;
-	snprintf(base, sizeof(base), "%s/%.200s/namespaces", dir, group);
-	d = opendir(base);
-	if (!d)
-		return;
-	while ((de = readdir(d))) {
-		if (de->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/%.40s/enable", base, de->d_name);
-		if (dmrl_sysfs_read(path, value, sizeof(value)) || strcmp(value, "1"))
-			continue;
-		snprintf(path, sizeof(path), "%s/%.40s/device_path", base, de->d_name);
-		if (!dmrl_sysfs_read(path, value, sizeof(value)) && leads_to(found, value, &dev))
-			add_target(found, dev, "nvmet namespace", group, de->d_name);
-	}
-	closedir(d);
+	snprintf(path, sizeof(path), "%.500s/%.40s/enable", dir, name);
+	if (dmrl_sysfs_read(path, value, sizeof(value)) || strcmp(value, "1"))
+		return true;
+	snprintf(path, sizeof(path), "%.500s/%.40s/device_path", dir, name);
+	if (!dmrl_sysfs_read(path, value, sizeof(value)) && leads_to(found, value, &dev))
+		add_target(found, dev, "nvmet namespace", group, name);
+	return true;
 }
 
-/* Each entry of each directory in @path. */
-static void two_floors(struct dmrl_holders *found, const char *path,
-		       void (*look)(struct dmrl_holders *found, const char *dir,
-				    const char *group, const char *name))
+static bool look_at_nvmet(struct dmrl_holders *found, const char *group, const char *name,
+			  const void *arg)
 {
-	struct dirent *group, *entry;
-	DIR *upper = opendir(path), *lower;
-	char sub[400];
+	char path[600];
 
-	if (!upper)
-		return;
-	while ((group = readdir(upper))) {
-		if (group->d_name[0] == '.')
-			continue;
-		snprintf(sub, sizeof(sub), "%.100s/%.200s", path, group->d_name);
-		lower = opendir(sub);
-		if (!lower)
-			continue;
-		while ((entry = readdir(lower)))
-			if (entry->d_name[0] != '.')
-				look(found, path, group->d_name, entry->d_name);
-		closedir(lower);
-	}
-	closedir(upper);
+	(void)arg;
+	if (strcmp(name, "namespaces"))
+		return true;
+	snprintf(path, sizeof(path), "%.500s/namespaces", group);
+	each_entry(found, path, look_at_namespace, last_part(group));
+	return true;
+}
+
+/* Which way each entry of each directory is looked at. */
+struct floor {
+	entry_fn look;
+};
+
+static bool look_below(struct dmrl_holders *found, const char *dir, const char *name,
+		       const void *arg)
+{
+	const struct floor *lower = arg;
+	char path[400];
+
+	snprintf(path, sizeof(path), "%.150s/%.200s", dir, name);
+	each_entry(found, path, lower->look, NULL);
+	return true;
 }
 
 /* What the kernel exports by SCSI or NVMe. */
 void dmrl_holders_targets(struct dmrl_holders *found)
 {
-	two_floors(found, "/sys/kernel/config/target/core", look_at_lio);
-	two_floors(found, "/sys/kernel/config/nvmet/subsystems", look_at_nvmet);
+	static const struct floor lio = { look_at_lio }, nvmet = { look_at_nvmet };
+
+	each_entry(found, "/sys/kernel/config/target/core", look_below, &lio);
+	each_entry(found, "/sys/kernel/config/nvmet/subsystems", look_below, &nvmet);
 }

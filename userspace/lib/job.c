@@ -130,11 +130,10 @@ static int find(struct dmreplica *ctx, const u8 *uuid, u64 id, struct dmreplica_
 
 	dmrl_clear(ctx);
 	memset(job, 0, sizeof(*job));
-	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_JOB_GET, 0);
+	msg = dmrl_nl_message_of(ctx, DM_REPLICA_CMD_JOB_GET, DM_REPLICA_A_JOB_SYSTEM, uuid);
 	if (!msg)
 		return ctx->code;
-	if (nla_put(msg, DM_REPLICA_A_JOB_SYSTEM, 16, uuid) ||
-	    nla_put_u64(msg, DM_REPLICA_A_JOB_ID, id)) {
+	if (nla_put_u64(msg, DM_REPLICA_A_JOB_ID, id)) {
 		nlmsg_free(msg);
 		return dmrl_no_memory(ctx);
 	}
@@ -159,14 +158,6 @@ static void pause_ms(unsigned int *ms)
 	*ms = min_t(unsigned int, *ms * 2, POLL_MAX_MS);
 }
 
-static u64 now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /*
  * The socket stays open meanwhile: the kernel takes back what nobody waits for.  A job
  * that has left New and Starting without an answer was ended by a detach.
@@ -175,7 +166,7 @@ int dmrl_job_decided(struct dmreplica *ctx, const u8 *uuid, u64 id, u64 *point,
 		     bool *undecided)
 {
 	unsigned int pause = POLL_MIN_MS;
-	u64 begin = now_ms();
+	u64 begin = dmrl_now_ms();
 	struct dmreplica_job job;
 	char why[512];
 	int code;
@@ -196,7 +187,7 @@ int dmrl_job_decided(struct dmreplica *ctx, const u8 *uuid, u64 id, u64 *point,
 		if ((job.decided && job.state > DM_REPLICA_JOB_STATE_STARTING) ||
 		    job.state >= DM_REPLICA_JOB_STATE_COMPLETED)
 			break;
-		if (undecided && now_ms() - begin >= DMRL_TURN_MS) {
+		if (undecided && dmrl_now_ms() - begin >= DMRL_TURN_MS) {
 			*undecided = true;
 			return DM_REPLICA_CODE_JOB_STARTED;
 		}
@@ -243,7 +234,7 @@ int dmreplica_job_wait(struct dmreplica *ctx, const struct dmreplica_system *sys
 		       void (*progress)(void *arg, const struct dmreplica_job *job), void *arg,
 		       struct dmreplica_job *job)
 {
-	u64 begin = now_ms();
+	u64 begin = dmrl_now_ms();
 	unsigned int pause = POLL_MIN_MS;
 	int code;
 
@@ -255,7 +246,7 @@ int dmreplica_job_wait(struct dmreplica *ctx, const struct dmreplica_system *sys
 			progress(arg, job);
 		if (dmreplica_job_ended(job->state))
 			break;
-		if (timeout_ms && now_ms() - begin >= timeout_ms) {
+		if (timeout_ms && dmrl_now_ms() - begin >= timeout_ms) {
 			dmrl_fail(ctx, DM_REPLICA_CODE_TIMEOUT,
 				  "job %llu of system %s is still running, at %u percent",
 				  (unsigned long long)id, sys->name, job->percent);
@@ -279,11 +270,10 @@ int dmreplica_job_request(struct dmreplica *ctx, const struct dmreplica_system *
 	int code;
 
 	dmrl_clear(ctx);
-	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_JOB_SET, 0);
+	msg = dmrl_nl_message_of(ctx, DM_REPLICA_CMD_JOB_SET, DM_REPLICA_A_JOB_SYSTEM, sys->uuid);
 	if (!msg)
 		return ctx->code;
-	if (nla_put(msg, DM_REPLICA_A_JOB_SYSTEM, 16, sys->uuid) ||
-	    nla_put_u64(msg, DM_REPLICA_A_JOB_ID, id) ||
+	if (nla_put_u64(msg, DM_REPLICA_A_JOB_ID, id) ||
 	    nla_put_u32(msg, DM_REPLICA_A_JOB_REQUEST, request)) {
 		nlmsg_free(msg);
 		return dmrl_no_memory(ctx);

@@ -14,6 +14,8 @@
 
 #include "private.h"
 
+#define MAX_TRIES	5		/* to list all there is */
+
 struct dmreplica_monitor {
 	struct dmreplica *ctx;
 	struct nl_sock *sock;
@@ -22,8 +24,11 @@ struct dmreplica_monitor {
 	size_t taken;
 	bool no_memory;
 	bool loaded;			/* the family is there, and its groups are joined */
+	int family;			/* its number then */
 	bool family_changed;		/* it has come or gone */
+	bool family_went;		/* it has gone, and may have come back since */
 	bool gap;			/* numbers of events are missing */
+	bool unlisted;			/* what there is could not be listed: again */
 	u64 system_number;		/* of the last event of each group, 0 before the first */
 	u64 job_number;
 };
@@ -60,7 +65,13 @@ static void on_family(struct dmreplica_monitor *mon, struct genlmsghdr *head)
 		      NULL))
 		return;
 	dmrl_nl_string(attrs[CTRL_ATTR_FAMILY_NAME], name, sizeof(name));
-	if (!strcmp(name, DM_REPLICA_FAMILY_NAME))
+	if (strcmp(name, DM_REPLICA_FAMILY_NAME))
+		return;
+	if (head->cmd == CTRL_CMD_DELFAMILY)
+		mon->family_went = true;
+	/* The one that was found when its predecessor went is no news. */
+	if (head->cmd == CTRL_CMD_DELFAMILY || !mon->loaded || !attrs[CTRL_ATTR_FAMILY_ID] ||
+	    nla_get_u16(attrs[CTRL_ATTR_FAMILY_ID]) != mon->family)
 		mon->family_changed = true;
 }
 
@@ -132,16 +143,15 @@ static int queue_present(struct dmreplica_monitor *mon)
 	return mon->no_memory ? dmrl_no_memory(mon->ctx) : code;
 }
 
-static int join(struct dmreplica_monitor *mon, const char *group)
+static int join(struct dmreplica_monitor *mon, int group)
 {
 	struct dmreplica *ctx = mon->ctx;
-	int id, err;
+	int err;
 
-	id = genl_ctrl_resolve_grp(ctx->sock, DM_REPLICA_FAMILY_NAME, group);
-	if (id < 0)
+	if (!group)
 		return dmrl_fail(ctx, DM_REPLICA_CODE_NOT_SUPPORTED,
-				 "the module has no multicast group %s", group);
-	err = nl_socket_add_membership(mon->sock, id);
+				 "the module has no events to listen to");
+	err = nl_socket_add_membership(mon->sock, group);
 	if (!err)
 		return 0;
 	if (err == -NLE_PERM || err == -NLE_NOACCESS) {
@@ -149,43 +159,80 @@ static int join(struct dmreplica_monitor *mon, const char *group)
 			  "only root (CAP_SYS_ADMIN) may listen to events");
 		return dmrl_hint(ctx, "try again with sudo; replicactl status needs no rights");
 	}
-	return dmrl_fail(ctx, DM_REPLICA_CODE_FAILED, "cannot listen to group %s: %s", group,
+	return dmrl_fail(ctx, DM_REPLICA_CODE_FAILED, "cannot listen to events: %s",
 			 nl_geterror(err));
 }
 
-/* Ask for the family anew: what the context knows of it may be of one that has gone. */
+static void pause_a_moment(void)
+{
+	struct timespec ts = { .tv_nsec = 100 * 1000000L };
+
+	nanosleep(&ts, NULL);
+}
+
+/* The family as it is now: what the context knows of it may be of one that has gone. */
+static int look(struct dmreplica_monitor *mon, bool *present)
+{
+	dmrl_nl_close(mon->ctx);
+	return dmrl_nl_present(mon->ctx, present);
+}
+
+/* It is there: listen first, so that nothing falls between the two. */
+static int begin(struct dmreplica_monitor *mon)
+{
+	int code = join(mon, mon->ctx->group_systems);
+
+	if (!code)
+		code = join(mon, mon->ctx->group_jobs);
+	if (!code && !mon->loaded)
+		add(mon, DMREPLICA_EVENT_LOADED);
+	mon->loaded = true;
+	mon->family = mon->ctx->family;
+	return code ? code : queue_present(mon);
+}
+
+static bool may_pass(int code)
+{
+	return code == DM_REPLICA_CODE_NOT_AVAILABLE || code == DM_REPLICA_CODE_NOT_FOUND ||
+	       code == DM_REPLICA_CODE_NOT_SUPPORTED || code == DM_REPLICA_CODE_FAILED;
+}
+
+/* The module may go, and come back, in the midst of this: whatever fails is tried anew. */
 static int resync(struct dmreplica_monitor *mon)
 {
 	struct dmreplica *ctx = mon->ctx;
-	bool was = mon->loaded;
-	int code;
+	unsigned int tries;
+	bool present;
+	int code = 0;
 
 	mon->family_changed = false;
 	mon->gap = false;
+	mon->unlisted = false;
 	mon->system_number = 0;
 	mon->job_number = 0;
-	dmrl_nl_close(ctx);
-	code = dmrl_nl_present(ctx, &mon->loaded);
-	if (code)
-		return code;
-	if (mon->loaded) {
-		/* listen first, so that nothing falls between the two */
-		code = join(mon, DM_REPLICA_MCGRP_SYSTEMS);
-		if (!code)
-			code = join(mon, DM_REPLICA_MCGRP_JOBS);
-		if (!code && !was)
-			add(mon, DMREPLICA_EVENT_LOADED);
-		if (!code)
-			code = queue_present(mon);
+	for (tries = 0; tries < MAX_TRIES; tries++) {
+		code = look(mon, &present);
+		if (code)
+			return code;
+		/* Each load gives it another number. */
+		if (mon->loaded && (mon->family_went || !present || mon->family != ctx->family)) {
+			add(mon, DMREPLICA_EVENT_UNLOADED);
+			mon->loaded = false;
+		}
+		mon->family_went = false;
+		if (!present)
+			return 0;
+		code = begin(mon);
+		if (!may_pass(code))
+			break;
+		pause_a_moment();
 	}
-	/* It may go in the midst of that; its going is an event that is still to be read. */
-	if (code == DM_REPLICA_CODE_NOT_AVAILABLE || code == DM_REPLICA_CODE_NOT_FOUND) {
+	/* The code is also that of no event in time: it is reported, and all is listed again. */
+	if (code == DM_REPLICA_CODE_TIMEOUT) {
 		dmrl_clear(ctx);
-		mon->loaded = false;
+		mon->unlisted = true;
 		code = 0;
 	}
-	if (!code && was && !mon->loaded)
-		add(mon, DMREPLICA_EVENT_UNLOADED);
 	return code;
 }
 
@@ -200,11 +247,15 @@ int dmreplica_monitor_open(struct dmreplica *ctx, struct dmreplica_monitor **out
 	code = dmrl_nl_present(ctx, &present);
 	if (code)
 		return code;
+	/* No event would ever tell that it has come. */
+	if (!present && dmrl_nl_elsewhere(ctx))
+		return ctx->code;
 	mon = calloc(1, sizeof(*mon));
 	if (!mon)
 		return dmrl_no_memory(ctx);
 	mon->ctx = ctx;
 	mon->loaded = true;	/* so that its absence is an event, and its presence is none */
+	mon->family = ctx->family;
 	mon->queue.size = sizeof(struct dmreplica_event);
 	mon->sock = nl_socket_alloc();
 	mon->cb = nl_cb_alloc(NL_CB_DEFAULT);
@@ -271,6 +322,13 @@ int dmreplica_monitor_next(struct dmreplica_monitor *mon, struct dmreplica_event
 	while (mon->taken == mon->queue.nr) {
 		mon->taken = 0;
 		mon->queue.nr = 0;
+		if (mon->unlisted) {
+			pause_a_moment();
+			code = lost(mon);
+			if (code)
+				return code;
+			continue;
+		}
 		err = poll(&pfd, 1, timeout_ms);
 		if (err < 0 && errno != EINTR)
 			return dmrl_fail_errno(mon->ctx, errno, "cannot wait for events");

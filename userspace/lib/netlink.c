@@ -20,6 +20,7 @@
 
 #define MAX_RESTARTS	20
 #define RECEIVE_BUFFER	(256 * 1024)
+#define ENTER_NAMESPACE	"run replicactl in the host's network namespace: nsenter --net=/proc/1/ns/net"
 
 struct call {
 	struct dmreplica *ctx;
@@ -31,70 +32,104 @@ struct call {
 };
 
 /*
- * Families are seen from the initial network namespace alone, /sys/module from any.
- * There, one that is not seen is a module that comes or goes.
+ * Families are seen from the initial network namespace alone.  Return: 1 if this is
+ * another, 0 if it is that one, -1 if it is not known.
  */
-static bool other_namespace(void)
+static int other_namespace(void)
 {
 	struct stat own, initial;
 
-	if (access("/sys/module/dm_replica", F_OK))
+	if (stat("/proc/self/ns/net", &own) || stat("/proc/1/ns/net", &initial)) {
+		/* Not every user may look at process 1.  This setting is the initial one's alone. */
+		if (access("/proc/sys/net/core/somaxconn", F_OK))
+			return -1;
+		return access("/proc/sys/net/core/netdev_budget", F_OK) != 0;
+	}
+	return own.st_dev != initial.st_dev || own.st_ino != initial.st_ino;
+}
+
+bool dmrl_nl_elsewhere(struct dmreplica *ctx)
+{
+	if (other_namespace() <= 0)
 		return false;
-	return stat("/proc/self/ns/net", &own) || stat("/proc/1/ns/net", &initial) ||
-	       own.st_dev != initial.st_dev || own.st_ino != initial.st_ino;
+	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_AVAILABLE,
+		  "module dm-replica cannot be seen from this network namespace");
+	dmrl_hint(ctx, ENTER_NAMESPACE);
+	return true;
 }
 
 static void module_not_seen(struct dmreplica *ctx)
 {
-	ctx->absent = !other_namespace();
+	/* In sysfs it can be seen from any; a family that cannot is about to come or go. */
+	ctx->absent = access("/sys/module/dm_replica", F_OK) || !other_namespace();
 	if (!ctx->absent) {
 		dmrl_fail(ctx, DM_REPLICA_CODE_NOT_AVAILABLE,
 			  "module dm-replica is loaded, but this network namespace cannot see it");
-		dmrl_hint(ctx, "run replicactl in the host's network namespace: nsenter --net=/proc/1/ns/net");
+		dmrl_hint(ctx, ENTER_NAMESPACE);
 		return;
 	}
 	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_AVAILABLE, "module dm-replica is not loaded");
 	dmrl_hint(ctx, "replicactl attach NAME loads it");
 }
 
-/*
- * The answer to CTRL_CMD_GETFAMILY is read here, not by genl_ctrl_resolve(),
- * which drops the family's version.
- */
+static void group_ids(struct dmreplica *ctx, struct nlattr *groups)
+{
+	struct nlattr *one, *attrs[CTRL_ATTR_MCAST_GRP_MAX + 1];
+	char name[GENL_NAMSIZ];
+	int rest;
+
+	nla_for_each_nested(one, groups, rest) {
+		if (nla_parse_nested(attrs, CTRL_ATTR_MCAST_GRP_MAX, one, NULL))
+			continue;
+		dmrl_nl_string(attrs[CTRL_ATTR_MCAST_GRP_NAME], name, sizeof(name));
+		if (!strcmp(name, DM_REPLICA_MCGRP_SYSTEMS))
+			ctx->group_systems = dmrl_nl_u32(attrs[CTRL_ATTR_MCAST_GRP_ID]);
+		else if (!strcmp(name, DM_REPLICA_MCGRP_JOBS))
+			ctx->group_jobs = dmrl_nl_u32(attrs[CTRL_ATTR_MCAST_GRP_ID]);
+	}
+}
+
 static int family_reply(struct nl_msg *msg, void *arg)
 {
 	struct genlmsghdr *head = genlmsg_hdr(nlmsg_hdr(msg));
 	struct nlattr *attrs[CTRL_ATTR_MAX + 1];
 	struct dmreplica *ctx = arg;
+	char name[GENL_NAMSIZ];
 
 	if (nla_parse(attrs, CTRL_ATTR_MAX, genlmsg_attrdata(head, 0), genlmsg_attrlen(head, 0),
 		      NULL))
-		return NL_SKIP;
-	if (attrs[CTRL_ATTR_FAMILY_ID])
-		ctx->family = nla_get_u16(attrs[CTRL_ATTR_FAMILY_ID]);
+		return NL_OK;
+	dmrl_nl_string(attrs[CTRL_ATTR_FAMILY_NAME], name, sizeof(name));
+	if (strcmp(name, DM_REPLICA_FAMILY_NAME) || !attrs[CTRL_ATTR_FAMILY_ID])
+		return NL_OK;
+	ctx->family = nla_get_u16(attrs[CTRL_ATTR_FAMILY_ID]);
 	if (attrs[CTRL_ATTR_VERSION])
 		ctx->family_version = nla_get_u32(attrs[CTRL_ATTR_VERSION]);
-	return NL_SKIP;
+	if (attrs[CTRL_ATTR_MCAST_GROUPS])
+		group_ids(ctx, attrs[CTRL_ATTR_MCAST_GROUPS]);
+	return NL_OK;
 }
 
+/*
+ * All families, and ours among them: the kernel loads the module of one that is asked for
+ * by its name, also while somebody unloads it.
+ */
 static int ask_family(struct dmreplica *ctx, struct nl_sock *sock)
 {
-	struct nl_msg *msg = nlmsg_alloc();
-	int err = -NLE_NOMEM;
+	unsigned int tries;
+	int err = 0;
 
-	ctx->family = 0;
-	if (!msg)
-		return err;
-	if (genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, GENL_ID_CTRL, 0, 0, CTRL_CMD_GETFAMILY, 1) &&
-	    !nla_put_string(msg, CTRL_ATTR_FAMILY_NAME, DM_REPLICA_FAMILY_NAME)) {
-		nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, family_reply, ctx);
-		err = nl_send_auto(sock, msg);
+	nl_socket_modify_cb(sock, NL_CB_VALID, NL_CB_CUSTOM, family_reply, ctx);
+	for (tries = 0; tries < MAX_RESTARTS; tries++) {
+		ctx->family = 0;
+		ctx->group_systems = 0;
+		ctx->group_jobs = 0;
+		err = genl_send_simple(sock, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1, NLM_F_DUMP);
 		if (err >= 0)
 			err = nl_recvmsgs_default(sock);
-		if (err >= 0)
-			err = nl_wait_for_ack(sock);
+		if (err != -NLE_DUMP_INTR)
+			break;
 	}
-	nlmsg_free(msg);
 	return ctx->family ? 0 : err < 0 ? err : -NLE_OBJ_NOTFOUND;
 }
 
@@ -165,6 +200,18 @@ struct nl_msg *dmrl_nl_message(struct dmreplica *ctx, int cmd, int flags)
 	}
 	if (!msg)
 		dmrl_no_memory(ctx);
+	return msg;
+}
+
+struct nl_msg *dmrl_nl_message_of(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid)
+{
+	struct nl_msg *msg = dmrl_nl_message(ctx, cmd, 0);
+
+	if (msg && nla_put(msg, attr, 16, uuid)) {
+		nlmsg_free(msg);
+		dmrl_no_memory(ctx);
+		msg = NULL;
+	}
 	return msg;
 }
 

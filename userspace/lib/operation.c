@@ -10,6 +10,8 @@
 
 #include "private.h"
 
+#define HOLD_MS	20000		/* for a pass of the vacuum to end */
+
 struct answer {
 	u32 code;
 	u64 job;
@@ -124,10 +126,10 @@ static int operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system
 	op->job = 0;
 	op->point_made = 0;
 	op->undecided = false;
-	msg = dmrl_nl_message(ctx, cmd, 0);
+	msg = dmrl_nl_message_of(ctx, cmd, DM_REPLICA_A_OP_SYSTEM, sys->uuid);
 	if (!msg)
 		return ctx->code;
-	if (nla_put(msg, DM_REPLICA_A_OP_SYSTEM, 16, sys->uuid) || put_op(msg, op)) {
+	if (put_op(msg, op)) {
 		nlmsg_free(msg);
 		return dmrl_no_memory(ctx);
 	}
@@ -233,13 +235,10 @@ int dmreplica_heartbeat(struct dmreplica *ctx, const struct dmreplica_system *sy
 	struct nl_msg *msg;
 
 	dmrl_clear(ctx);
-	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_REPLICATION_HEARTBEAT, 0);
+	msg = dmrl_nl_message_of(ctx, DM_REPLICA_CMD_REPLICATION_HEARTBEAT, DM_REPLICA_A_OP_SYSTEM,
+				 sys->uuid);
 	if (!msg)
 		return ctx->code;
-	if (nla_put(msg, DM_REPLICA_A_OP_SYSTEM, 16, sys->uuid)) {
-		nlmsg_free(msg);
-		return dmrl_no_memory(ctx);
-	}
 	return dmrl_nl_call(ctx, msg, NULL, NULL);
 }
 
@@ -247,16 +246,16 @@ int dmreplica_vacuum_hold(struct dmreplica *ctx, const struct dmreplica_system *
 {
 	struct timespec pause = { .tv_nsec = 10 * 1000000L };
 	char text[DMREPLICA_UUID_TEXT];
+	u64 begin = dmrl_now_ms();
 	struct dmreplica_system now;
 	struct nl_msg *msg;
 	int code;
 
 	dmrl_clear(ctx);
-	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_VACUUM_SET, 0);
+	msg = dmrl_nl_message_of(ctx, DM_REPLICA_CMD_VACUUM_SET, DM_REPLICA_A_OP_SYSTEM, sys->uuid);
 	if (!msg)
 		return ctx->code;
-	if (nla_put(msg, DM_REPLICA_A_OP_SYSTEM, 16, sys->uuid) ||
-	    nla_put_u32(msg, DM_REPLICA_A_OP_HOLD, hold)) {
+	if (nla_put_u32(msg, DM_REPLICA_A_OP_HOLD, hold)) {
 		nlmsg_free(msg);
 		return dmrl_no_memory(ctx);
 	}
@@ -266,6 +265,10 @@ int dmreplica_vacuum_hold(struct dmreplica *ctx, const struct dmreplica_system *
 		code = dmreplica_system_attached(ctx, dmreplica_uuid_text(sys->uuid, text), &now);
 		if (code || now.vacuum_held != 2)
 			break;
+		if (dmrl_now_ms() - begin > HOLD_MS)
+			return dmrl_fail(ctx, DM_REPLICA_CODE_TIMEOUT,
+					 "the vacuum of %s is held, but what it does now is still to end",
+					 sys->name);
 		nanosleep(&pause, NULL);
 	}
 	return code;

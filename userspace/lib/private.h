@@ -41,6 +41,8 @@ struct dmreplica {
 	bool absent;			/* it was not: the module is not loaded */
 	int family;
 	uint32_t family_version;
+	int group_systems;		/* multicast groups of the family */
+	int group_jobs;
 	struct nlattr *reply;		/* while a reply is handed out: all its attributes */
 	int reply_bytes;
 	char dm_log[512];		/* last error that libdevmapper told */
@@ -192,6 +194,8 @@ bool dmrl_host_id(u8 id[16]);
 bool dmrl_boot_id(u8 id[16]);
 bool dmrl_boot_other(const struct dmr_sb *sb);
 u64 dmrl_now(void);
+/* By a clock that is not set, for limits. */
+u64 dmrl_now_ms(void);
 
 /* module.c */
 int dmrl_module_need(struct dmreplica *ctx);
@@ -230,7 +234,11 @@ int dmrl_nl_connect(struct dmreplica *ctx);
 void dmrl_nl_close(struct dmreplica *ctx);
 /* Is the module loaded?  Return: 0 with the answer, or a refusal if that cannot be known. */
 int dmrl_nl_present(struct dmreplica *ctx, bool *present);
+/* Is this a network namespace that sees no module, loaded or not?  True with a refusal. */
+bool dmrl_nl_elsewhere(struct dmreplica *ctx);
 struct nl_msg *dmrl_nl_message(struct dmreplica *ctx, int cmd, int flags);
+/* A request about one system, with @attr for its UUID. */
+struct nl_msg *dmrl_nl_message_of(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid);
 /* Sends and frees @msg; calls @fn for every reply. */
 int dmrl_nl_call(struct dmreplica *ctx, struct nl_msg *msg, dmrl_reply_fn fn, void *arg);
 /*

@@ -28,6 +28,8 @@ static int settings_reply(void *arg, int cmd, struct nlattr **attrs)
 	set->point_interval = dmrl_nl_u64(A(POINT_INTERVAL));
 	set->decide_within = dmrl_nl_u64(A(DECIDE_WITHIN));
 	set->replication_interval = dmrl_nl_u64(A(REPLICATION_INTERVAL));
+	set->jump_point = dmrl_nl_u64(A(JUMP_POINT));
+	set->jump_by = dmrl_nl_u64(A(JUMP_BY));
 	set->vacuum_rate = A(VACUUM_RATE) ? dmrl_nl_u64(A(VACUUM_RATE)) : DMREPLICA_UNLIMITED;
 	return 0;
 }
@@ -59,6 +61,8 @@ static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		set->decide_within = from->decide_within;
 		set->vacuum_rate = from->vacuum_rate;
 		set->replication_interval = from->replication_interval;
+		set->jump_point = from->jump_point;
+		set->jump_by = from->jump_by;
 	}
 	dmreplica_store_close(store);
 	return code;
@@ -73,13 +77,10 @@ int dmreplica_settings_get(struct dmreplica *ctx, const struct dmreplica_system 
 	memset(set, 0, sizeof(*set));
 	if (!sys->attached)
 		return from_store(ctx, sys, set);
-	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_SETTINGS_GET, 0);
+	msg = dmrl_nl_message_of(ctx, DM_REPLICA_CMD_SETTINGS_GET, DM_REPLICA_A_SETTINGS_SYSTEM,
+				 sys->uuid);
 	if (!msg)
 		return ctx->code;
-	if (nla_put(msg, DM_REPLICA_A_SETTINGS_SYSTEM, 16, sys->uuid)) {
-		nlmsg_free(msg);
-		return dmrl_no_memory(ctx);
-	}
 	return dmrl_nl_call(ctx, msg, settings_reply, set);
 }
 
@@ -91,6 +92,7 @@ int dmreplica_settings_drop(struct dmreplica *ctx, const struct dmreplica_system
 		.keep_last = settings->keep_last, .keep_hourly = settings->keep_hourly,
 		.keep_daily = settings->keep_daily, .keep_weekly = settings->keep_weekly,
 		.keep_within = settings->keep_within,
+		.jump_point = settings->jump_point, .jump_by = settings->jump_by,
 	};
 	unsigned long drop[DMR_MAX_POINTS / BITS_PER_LONG];
 	u32 held[DMR_MAX_POINTS], nr_held = 0;
@@ -176,10 +178,11 @@ int dmreplica_settings_set(struct dmreplica *ctx, const struct dmreplica_system 
 	struct nl_msg *msg;
 
 	dmrl_clear(ctx);
-	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_SETTINGS_SET, 0);
+	msg = dmrl_nl_message_of(ctx, DM_REPLICA_CMD_SETTINGS_SET, DM_REPLICA_A_SETTINGS_SYSTEM,
+				 sys->uuid);
 	if (!msg)
 		return ctx->code;
-	if (nla_put(msg, DM_REPLICA_A_SETTINGS_SYSTEM, 16, sys->uuid) || put_settings(msg, set)) {
+	if (put_settings(msg, set)) {
 		nlmsg_free(msg);
 		return dmrl_no_memory(ctx);
 	}

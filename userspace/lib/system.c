@@ -194,13 +194,9 @@ static int ask_kernel(struct dmreplica *ctx, const u8 *uuid, struct dmreplica_sy
 		return -1;
 	if (!present)
 		return 0;
-	msg = dmrl_nl_message(ctx, DM_REPLICA_CMD_SYSTEM_GET, 0);
+	msg = dmrl_nl_message_of(ctx, DM_REPLICA_CMD_SYSTEM_GET, DM_REPLICA_A_SYSTEM_UUID, uuid);
 	if (!msg)
 		return -1;
-	if (nla_put(msg, DM_REPLICA_A_SYSTEM_UUID, 16, uuid)) {
-		nlmsg_free(msg);
-		return -1;
-	}
 	code = dmrl_nl_call(ctx, msg, system_reply, &dump);
 	if (code == DM_REPLICA_CODE_NOT_FOUND) {
 		ret = 0;

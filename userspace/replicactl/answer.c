@@ -15,11 +15,13 @@ bool confirm(bool yes, const char *question, int *status)
 		*status = usage_error("standard input is no terminal to ask on; --yes goes on without asking");
 		return false;
 	}
-	printf("%s [y/N] ", question);
+	/* What is asked is no output: that may be JSON, or go to a file. */
 	fflush(stdout);
+	fprintf(stderr, "%s [y/N] ", question);
+	fflush(stderr);
 	if (fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y'))
 		return true;
-	printf("nothing was changed\n");
+	fprintf(stderr, "nothing was changed\n");
 	*status = 1;
 	return false;
 }

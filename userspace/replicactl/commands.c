@@ -3,8 +3,8 @@
 #include "replicactl.h"
 
 #define HELP_JSON	"  --json  as JSON\n"
-#define HELP_TIMEOUT	"  --timeout S  give up if other operations take longer than S seconds, or the\n" \
-			"               disks cannot be drained in S seconds; 10 by default, 600 at most\n"
+#define HELP_TIMEOUT	"  --timeout S  give up if waiting for other operations and for I/O to end takes\n" \
+			"               longer than S seconds; 10 by default, 600 at most\n"
 #define HELP_WAIT	"  --wait S     wait up to S seconds, 600 at most, for the devices to be\n" \
 			"               closed; Ctrl-C ends the waiting, and nothing happens;\n" \
 			"               half a second by default, 0 is not at all\n"
@@ -43,7 +43,7 @@ const struct command commands[] = {
 	  "none is written.\n" },
 	{ "list", cmd_list, "[--json]", "all systems, attached or not", HELP_JSON },
 	{ "status", cmd_status, "[NAME...] [--json]", "everything about a system", HELP_JSON },
-	{ "recovery-point create", cmd_point_create, "NAME [--kind KIND] [--label TEXT] [--received]",
+	{ "recovery-point create", cmd_point_create, "NAME [--kind KIND] [--label TEXT] [--received] [--timeout S]",
 	  "make a recovery point of all disks",
 	  "  --kind KIND   standard (default), application-consistent or planned\n"
 	  "  --label TEXT  a name to know it by, at most 39 bytes\n"
@@ -107,7 +107,7 @@ const struct command commands[] = {
 	{ "heartbeat", cmd_heartbeat, "NAME", "replication is there and has nothing to write",
 	  "For what replicates, when all is sent and nothing has changed since.  Without writes,\n"
 	  "heartbeats and points made with --received health warns: see --replication-interval.\n" },
-	{ "remove", cmd_remove, "NAME [--flatten] [--wait S] [--yes] [--no-wait]",
+	{ "remove", cmd_remove, "NAME [--flatten] [--wait S] [--yes] [--no-wait] [--timeout S]",
 	  "give up the replica: its homes become plain disks",
 	  "  --flatten    give up the recovery points, and move all home first\n"
 	  HELP_WAIT
@@ -169,9 +169,10 @@ const struct command commands[] = {
 	{ "job wait", cmd_job_wait, "NAME ID [--timeout S]",
 	  "wait for a job, end with the code it ended with",
 	  "  --timeout S  wait at most S seconds\n" },
-	{ "job cancel", cmd_job_cancel, "NAME ID", "end a job that moves home",
-	  "What is home stays there, what is not stays in the store, also after a reboot,\n"
-	  "until replicactl move-home.\n" },
+	{ "job cancel", cmd_job_cancel, "NAME ID", "end a job that moves home, or that has not begun",
+	  "One in state New is taken back, and nothing is changed.  Of a move home what is home\n"
+	  "stays there, what is not stays in the store, also after a reboot, until\n"
+	  "replicactl move-home.\n" },
 	{ "job pause", cmd_job_pause, "NAME ID", "let a job that moves home rest",
 	  "It rests until replicactl job resume, or until the system is attached anew.\n" },
 	{ "job resume", cmd_job_resume, "NAME ID", "let a job go on that rests", NULL },
@@ -191,7 +192,8 @@ const struct command commands[] = {
 	  "  --rate RATE  bytes per second as 50M, or unlimited, or 0: held still\n"
 	  "  --hold       hold it and the one-second commit still\n"
 	  "  --release    let them go on\n"
-	  "\nThe rate is a setting and stays; what is held is held until the detach.\n" },
+	  "\nThe rate is a setting and stays; what is held is held until the detach.  What it does\n"
+	  "is waited for, 20 seconds at most.\n" },
 	{ "version", cmd_version, "[--json]", "versions of tool, format, netlink family and module",
 	  HELP_JSON },
 };

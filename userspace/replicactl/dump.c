@@ -330,6 +330,10 @@ static struct json_object *json_super(const struct dmr_sb *sb)
 	json_add_u64(obj, "last_received_time", sb->settings.last_received_time);
 	json_add_u64(obj, "jump_point", sb->settings.jump_point);
 	json_add_u64(obj, "jump_by", sb->settings.jump_by);
+	json_add_u64(obj, "state_since", sb->settings.state_since);
+	json_add_u64(obj, "point_since", sb->settings.point_since);
+	json_add_u64(obj, "received_since", sb->settings.received_since);
+	json_add_u64(obj, "clock_offset", sb->settings.clock_offset);
 	array = json_object_new_array();
 	for (i = 0; i < sb->nr_adapters; i++)
 		json_object_array_add(array, json_adapter(&sb->adapters[i]));

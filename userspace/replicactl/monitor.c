@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* replicactl monitor */
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "replicactl.h"
 
@@ -343,6 +345,24 @@ static void print_event(const struct dmreplica_event *event)
 	}
 }
 
+/* A pipe whose reader has gone is noticed without an event to print. */
+static bool unread(void)
+{
+	struct pollfd pfd = { .fd = STDOUT_FILENO };
+
+	return output_failed() ||
+	       (poll(&pfd, 1, 0) > 0 && pfd.revents & (POLLERR | POLLHUP | POLLNVAL));
+}
+
+/* As if it had been written to.  Where SIGPIPE is ignored the status is all that is left. */
+static int end_unread(void)
+{
+	raise(SIGPIPE);
+	if (!output_failed())
+		fprintf(stderr, "replicactl: cannot write the output: nothing reads it any more\n");
+	return 1;
+}
+
 int cmd_monitor(struct dmreplica *ctx, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -352,7 +372,7 @@ int cmd_monitor(struct dmreplica *ctx, int argc, char **argv)
 	struct sigaction action = { .sa_handler = on_signal };
 	struct dmreplica_monitor *mon;
 	struct dmreplica_event event;
-	bool json = false;
+	bool json = false, gone = false;
 	int c, code, status;
 
 	while ((c = next_option(argc, argv, "j", options, &status)) != -1) {
@@ -369,10 +389,11 @@ int cmd_monitor(struct dmreplica *ctx, int argc, char **argv)
 	sigaction(SIGTERM, &action, NULL);
 	while (!stop) {
 		code = dmreplica_monitor_next(mon, &event, 1000);
-		if (code == DM_REPLICA_CODE_TIMEOUT)
-			continue;
-		if (code || ferror(stdout))
+		gone = unread();
+		if (gone || (code && code != DM_REPLICA_CODE_TIMEOUT))
 			break;
+		if (code)
+			continue;
 		if (event.type == DMREPLICA_EVENT_LOST || event.type == DMREPLICA_EVENT_LOADED)
 			begin_again();
 		if (json)
@@ -387,5 +408,7 @@ int cmd_monitor(struct dmreplica *ctx, int argc, char **argv)
 	}
 	dmreplica_monitor_close(mon);
 	forget_seen();
+	if (gone)
+		return end_unread();
 	return code && code != DM_REPLICA_CODE_TIMEOUT ? refused(ctx, code) : 0;
 }

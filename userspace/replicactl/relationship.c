@@ -77,7 +77,15 @@ static void print_loss(const struct dmreplica_system *sys, const struct homes *h
 	printf("  lost       store %s is wiped, and the system is forgotten here\n", sys->store);
 }
 
-/* What the kernel leaves to do; the homes are plain disks already. */
+/* Is only what the tools do left of it? */
+static bool decided(struct dmreplica *ctx, const struct dmreplica_system *sys)
+{
+	enum dmreplica_removal stage;
+
+	return !dmreplica_removal(ctx, sys, &stage) && stage != DMREPLICA_REMOVAL_NONE;
+}
+
+/* What the kernel leaves to do. */
 static int finish(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		  const struct homes *homes)
 {
@@ -85,8 +93,9 @@ static int finish(struct dmreplica *ctx, const struct dmreplica_system *sys,
 
 	if (code) {
 		refused(ctx, code);
-		fprintf(stderr, "  the homes are plain disks already; replicactl remove %s does the rest when that is mended\n",
-			sys->name);
+		if (decided(ctx, sys))
+			fprintf(stderr, "  the homes are plain disks already; replicactl remove %s does the rest when that is mended\n",
+				sys->name);
 		return dmreplica_exit_status(code);
 	}
 	printf("%s is removed: store %s is wiped, the homes are plain disks\n", sys->name, sys->store);

@@ -67,7 +67,9 @@ struct status {
 	size_t nr_disks;
 	size_t nr_points;
 	size_t nr_jobs;
-	const char *why;	/* why the store could not be read */
+	int code;		/* why the store could not be read */
+	const char *why;
+	const char *hint;
 };
 
 static void print_origin(const struct status *st, const char *what, uint64_t number, uint64_t time)
@@ -253,13 +255,25 @@ static void print_status(const struct status *st)
 		printf("  Jobs             none is running\n");
 }
 
+/* Why a system, or its store, cannot be shown: in one form, whatever the reason. */
+static void add_error(struct json_object *obj, int code, const char *message, const char *hint)
+{
+	struct json_object *error = json_object_new_object();
+
+	json_add_u64(error, "code", code);
+	json_add_string(error, "code_name", dmreplica_code_name(code));
+	json_add_string(error, "message", message);
+	json_add_string(error, "hint", hint);
+	json_object_object_add(obj, "error", error);
+}
+
 static struct json_object *json_status(const struct status *st)
 {
 	struct json_object *obj = json_system(st->sys), *array;
 	size_t i;
 
 	if (!st->sys->read) {
-		json_add_string(obj, "error", st->why);
+		add_error(obj, st->code, st->why, st->hint);
 		return obj;
 	}
 	array = json_object_new_array();
@@ -306,12 +320,16 @@ static int show(struct dmreplica *ctx, struct dmreplica_system *sys, struct json
 {
 	struct dmreplica_settings settings;
 	struct status st = { .sys = sys };
-	char why[512];
+	char why[512], hint[512];
 	int code = 0;
 
-	if (!sys->attached && dmreplica_system_read_store(ctx, sys)) {
+	if (!sys->attached)
+		st.code = dmreplica_system_read_store(ctx, sys);
+	if (st.code) {
 		snprintf(why, sizeof(why), "%s", dmreplica_message(ctx));
+		snprintf(hint, sizeof(hint), "%s", dmreplica_hint(ctx));
 		st.why = why;
+		st.hint = hint;
 	} else {
 		code = dmreplica_disk_list(ctx, sys, &st.disks, &st.nr_disks);
 		if (!code)
@@ -341,17 +359,12 @@ static int worse(int a, int b)
 static int not_shown(struct dmreplica *ctx, int code, struct json_object *array,
 		     const char *name)
 {
-	struct json_object *obj, *error;
+	struct json_object *obj;
 
 	if (array) {
 		obj = json_object_new_object();
-		error = json_object_new_object();
 		json_add_string(obj, "name", name);
-		json_add_u64(error, "code", code);
-		json_add_string(error, "code_name", dmreplica_code_name(code));
-		json_add_string(error, "message", dmreplica_message(ctx));
-		json_add_string(error, "hint", dmreplica_hint(ctx));
-		json_object_object_add(obj, "error", error);
+		add_error(obj, code, dmreplica_message(ctx), dmreplica_hint(ctx));
 		json_object_array_add(array, obj);
 	}
 	return refused(ctx, code);

@@ -10,7 +10,9 @@ what is answered ("code", "job" and "job-state", or "errno" with "cim" and "text
 "set" in the system then; "unknown" lists commands that this kernel does not have;
 "absent" says that the module is not loaded.  "events" are changes of the system that a
 listener hears of; one with "cmd" is another event, one with "family" says that the
-module is "gone" or "back".  A list for a job is its states, one for each look at it.  Every request that asks for a change is printed behind
+module is "gone" or "back", or "again": it was unloaded and loaded by the time that is heard.
+"controls" is how many looks for the family find it, "interrupted" are the first and the
+last of the dumps of systems that are interrupted.  A list for a job is its states, one for each look at it.  Every request that asks for a change is printed behind
 the command's own output, as "request NAME {attributes}".
 
 Names and types of attributes are taken from the header.  With --tty standard
@@ -124,6 +126,8 @@ class Kernel:
         self.world = scenario
         self.requests = []
         self.looks = {}
+        self.controls = 0
+        self.dumps = 0
 
     def ack(self, seq, err=0, text=None, cim=None):
         body = struct.pack('<i', -err) + struct.pack('<IHHII', 16, 0, 0, seq, 0)
@@ -161,21 +165,32 @@ class Kernel:
             return [world['settings']]
         return world.get('adapters', [])
 
-    def control(self, seq):
+    def control(self, seq, flags):
+        dump = flags & 0x300 == 0x300
+        done = message(3, 2, seq, struct.pack('<i', 0))
+        if not dump:
+            # the kernel would load the module for it
+            self.requests.append(('getfamily', {}))
+        self.controls += 1
+        if self.controls > self.world.get('controls', 1 << 30):
+            self.world['absent'] = True
         if self.world.get('absent'):
-            return [self.ack(seq, errno.ENOENT)]
+            return [done] if dump else [self.ack(seq, errno.ENOENT)]
         body = attr(1, struct.pack('<H', FAMILY)) + attr(2, b'dm_replica\0') + \
             attr(3, struct.pack('<I', 1))
         groups = b''.join(attr(i, attr(1, name.encode() + b'\0') +
                                attr(2, struct.pack('<I', number)))
                           for i, (name, number) in enumerate(GROUPS.items(), 1))
         body += attr(7, groups)
+        if dump:
+            other = attr(1, struct.pack('<H', CTRL)) + attr(2, b'nlctrl\0')
+            return [message(CTRL, 2, seq, struct.pack('<BBH', 1, 2, 0) + b) for b in (other, body)] + [done]
         return [message(CTRL, 0, seq, struct.pack('<BBH', 1, 2, 0) + body), self.ack(seq)]
 
     def answer(self, data):
         kind, flags, seq = struct.unpack_from('<HHI', data, 4)
         if kind == CTRL:
-            return self.control(seq)
+            return self.control(seq, flags)
         command = COMMANDS[data[16]]
         group = group_of(command)
         asked = decode(group, data[20:])
@@ -189,7 +204,14 @@ class Kernel:
         if command == 'point-get' and 'sizes' in asked and 'sizes' in self.world.get('unknown', []):
             return [self.ack(seq, errno.EINVAL, 'Unknown attribute type')]
         if flags & 0x300:
-            return [reply(o, 2) for o in self.dump(command, asked)] + \
+            if self.world.get('absent'):
+                return [self.ack(seq, errno.ENOENT)]
+            multi = 2
+            if command == 'system-get':
+                self.dumps += 1
+                first, last = self.world.get('interrupted', [1, 0])
+                multi |= 0x10 if first <= self.dumps <= last else 0
+            return [reply(o, multi) for o in self.dump(command, asked)] + \
                 [message(3, 2, seq, struct.pack('<i', 0))]
         if command == 'system-get':
             one = self.world.get('system', {})
@@ -224,12 +246,13 @@ class Kernel:
     def event(self, event):
         if 'family' in event:
             self.world['absent'] = event['family'] == 'gone'
-            return message(CTRL, 0, 0, struct.pack('<BBH', 2 if self.world['absent'] else 1, 2, 0) +
-                           attr(1, struct.pack('<H', FAMILY)) + attr(2, b'dm_replica\0'))
+            return [message(CTRL, 0, 0, struct.pack('<BBH', n, 2, 0) +
+                            attr(1, struct.pack('<H', FAMILY)) + attr(2, b'dm_replica\0'))
+                    for n in {'gone': [2], 'back': [1], 'again': [2, 1]}[event['family']]]
         event = dict(event)
         number = {name: n for n, name in COMMANDS.items()}[event.pop('cmd', 'system-ntf')]
-        return message(FAMILY, 0, 0, struct.pack('<BBH', number, 1, 0) +
-                       encode('system', dict(self.world['system'], **event)))
+        return [message(FAMILY, 0, 0, struct.pack('<BBH', number, 1, 0) +
+                        encode('system', dict(self.world['system'], **event)))]
 
     def serve(self, conn):
         told = False
@@ -241,7 +264,8 @@ class Kernel:
                 time.sleep(1)           # what there is comes first
                 for event in events:
                     time.sleep(0.2)
-                    conn.send(self.event(event))
+                    for one in self.event(event):
+                        conn.send(one)
             data = conn.recv(65536)
             if not data:
                 return

@@ -3,10 +3,11 @@
  * Preloaded into replicactl in tests: its netlink sockets become connections to
  * the program that listens on $FAKE_NETLINK, which plays the kernel.  A write to
  * a place in a file fails once $FAKE_WRITES of them have been made, and a netlink socket
- * with $FAKE_EMFILE.
+ * with $FAKE_EMFILE.  With $FAKE_NO_GROUPS there are no groups but nlctrl's.
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <linux/genetlink.h>
 #include <linux/netlink.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#ifndef SOL_NETLINK
+#define SOL_NETLINK	270
+#endif
 #define FDS	1024
 
 static char ours[FDS];
@@ -59,7 +63,14 @@ int bind(int fd, const struct sockaddr *addr, socklen_t len)
 
 int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 {
-	return is_ours(fd) ? 0 : REAL(setsockopt)(fd, level, name, value, len);
+	if (!is_ours(fd))
+		return REAL(setsockopt)(fd, level, name, value, len);
+	if (getenv("FAKE_NO_GROUPS") && level == SOL_NETLINK && name == NETLINK_ADD_MEMBERSHIP &&
+	    *(const int *)value != GENL_ID_CTRL) {
+		errno = EINVAL;
+		return -1;
+	}
+	return 0;
 }
 
 int getsockname(int fd, struct sockaddr *addr, socklen_t *len)

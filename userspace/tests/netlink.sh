@@ -204,6 +204,7 @@ played_json "as JSON" 'd["owner_uid"] == 0 and d["owner_comm"] == "x" and d["poi
 	'for j in w["jobs"]["5"]: j.update({"owner-uid": 0, "owner-comm": "x", "point": 3})' job show web1 5 --json
 played "vacuum --rate" 0 'settings-set .*"vacuum-rate": 52428800}' '' vacuum web1 --rate 50M
 played "vacuum --rate unlimited" 0 '"vacuum-rate": 18446744073709551615' '' vacuum web1 --rate unlimited
+played "vacuum --hold has a limit, too" 5 '32772.*is still to end' 's["vacuum-held"] = 2' vacuum web1 --hold
 played "vacuum --hold" 0 'request vacuum-set .*"hold": 1' '' vacuum web1 --hold
 
 # --- settings ---
@@ -235,6 +236,9 @@ also "and what they are then" 'Points kept +the last 10'
 played "one setting is one attribute" 0 '"system": "[0-9a-f]*", "keep-last": 1}' '' settings web1 --keep-last 1
 played "what the next point drops is said" 0 'next recovery point drops 4 older ones: 1 3 9 10$' 'w["settings"].update({"keep-within": 0, "keep-daily": 0})' \
 	settings web1 --keep-last 1
+played "as it is with a clock that was set" 0 'next recovery point drops 2 older ones: 9 10$' \
+	'import time; w["settings"].update({"keep-last": 0, "keep-daily": 0, "jump-point": 4,
+"jump-by": (int(time.time()) - 1700000010) * 10 ** 9})' settings web1 --keep-within 1h
 played "or nothing" 0 '!drops' 'w["settings"].update({"keep-within": 0, "keep-daily": 0})' settings web1 --keep-last 100
 played_json "settings as JSON" 'd["keep_within"] == 604800 and d["vacuum_rate"] is None and d["system"] == "web1"' '' \
 	settings web1 --json
@@ -280,6 +284,7 @@ also "or says that the homes are plain disks already" 'the homes are plain disks
 going='s["state"] = 0; s["flags"] = 32; w["jobs"]["5"][0]["type"] = 93; w["jobs"]["5"].insert(0, w["jobs"]["5"][0])'
 played "a removal that goes on is waited for" 8 'is being removed already, by job 5' "$going" remove web1
 also_not "and not begun again" '^request'
+also_not "and that its homes are plain disks is not so yet" 'plain disks already'
 played "one without a job is begun again" 8 'request home-move' 's["state"] = 0; s["flags"] = 32' remove web1
 
 # --- status, monitor ---
@@ -355,4 +360,22 @@ also "with all there is" 'system web1'
 played "monitor says that the module has gone" 0 'unloaded: ' 'w["events"] = [{"family": "gone"}, {"family": "back"}, {"flags": 2}]' monitor
 also "and come back" ' loaded: '
 also "with all there is again" "system web1"
+played "a module that is loaded anew at once" 0 'unloaded: ' 'w["events"] = [{"family": "again"}]' monitor
+also "is back at once" ' loaded: '
+also_not "no look asks for the family by its name, which would load the module" '^request getfamily'
+played "what cannot be listed is listed later" 0 'lost: ' \
+	'w["interrupted"] = [2, 25]; w["events"] = [{"event": 5}, {"event": 7}]' monitor
+listed=$(grep -c ' current: ' "$dir/out")
+[ "$listed" = 2 ]
+result $? "and is not left out"
+before=(timeout --preserve-status -s INT 4 env FAKE_NO_GROUPS=1)
+played "a module that goes while all is listed" 0 'unloaded: ' 'w["controls"] = 2' monitor
+before=(timeout --preserve-status -s INT 4 unshare -n)
+played "monitor where the module will not be seen" 10 '32777.*network namespace' 'w["absent"] = True' monitor
+# A reader that has gone, with SIGPIPE ignored as under a service manager.
+before=(bash -c 'trap "" PIPE; timeout 8 "$@" > >(exec 1>&-; sleep 1); rc=$?; echo "ended with $rc"; exit $rc' bash)
+played "monitor ends with its reader" 1 'ended with 1$' '' monitor
+played "also as JSON" 1 'ended with 1$' '' monitor --json
+played "and when it has something to print" 1 'ended with 1$' \
+	'w["events"] = [{"slots-used": n} for n in range(900, 910)]' monitor --json
 before=()

@@ -334,6 +334,11 @@ expect 12 'web-1' "in the other order" status nosuch web-1
 "$R" status nosuch web-1 --json >"$dir/out" 2>/dev/null </dev/null
 [ $? = 12 ] && json 'd[0]["name"] == "nosuch" and d[0]["error"]["code"] == 32779 and d[1]["name"] == "web-1" and "error" not in d[1]'
 result $? "as JSON, with an error in its place"
+mv "$dir/s" "$dir/s.away"
+json_of "a store that cannot be read is an error of the same form" \
+	'd[0]["error"]["code"] == 32779 and d[0]["error"]["code_name"] and "s" in d[0]["error"]["message"] and "hint" in d[0]["error"]' \
+	status web-1 --json
+mv "$dir/s.away" "$dir/s"
 json_of "status by UUID" 'd[0]["name"] == "web-1"' status "$uuid" --json
 json_of "dump as JSON" 'd["in_force"] == "B" and [x["seq"] for x in d["superblocks"]] == [1, 2] and
 	d["records"] == [] and d["log_next"] == 1' dump --log --json web-1

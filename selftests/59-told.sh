@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 50
+ktap_plan 57
 heard=/tmp/heard
 said() { wait_for 20 grep -q "$1" $heard; }
 
@@ -22,6 +22,7 @@ rep=/dev/mapper/o-vda-replica
 check "a system comes" said '"event":"attached",.*"system_name":"o"'
 "$io" $rep w:0:1M:1 f || die "cannot write"
 point o
+said '"event":"health",.*"health":1,' || die "no news of the point"
 : >$heard
 r detach o >/dev/null || die "cannot detach"
 check "a system goes" said '"event":"detached",.*"system_name":"o"'
@@ -58,6 +59,20 @@ holder /dev/mapper/o-vda
 refused "a revert of an open device" 32774 'in use' r revert o --yes
 check "a refusal is logged, with its reason" logged 'revert by uid 0 \(replicactl\).*: 32774, .*in use'
 check "and its job has the user" has '"owner_uid":0'
+beside() { "$REPLICACTL" "$@" >/dev/null 2>&1 & }
+waits() { r job list o --json | tr -d ' \n' | grep -o '{[^{}]*"state":2,[^{}]*}' | sed -n 's/.*"id":\([0-9]*\),.*/\1/p' | grep .; }
+beside revert o --yes --wait 60
+check "one waits" wait_for 10 waits
+cancelled=$(waits)
+r job cancel o "$cancelled" >/dev/null || die "cannot cancel"
+check "a cancel is logged" logged 'job cancel by uid 0 \(replicactl\).*, job '"$cancelled$"
+check "and what it took away" logged 'revert by uid 0 .*: 32772, cancelled'
+refused "what is no job" 32779 . r job pause o 99999999
+check "is logged, without a job of its own" logged 'job .*by uid 0 \(replicactl\).*: 32779, no such job'
+uuid=01234567-89ab-cdef-0123-456789abcdef
+"$nl" point-new $uuid >/dev/null 2>&1
+check "as is a refusal about no system" wait_for 5 eval \
+	"dmesg | grep -Eq 'replica: $uuid: recovery-point create by uid 0 .*: 32779, no such system'"
 refused "one that waits" 32772 'time ran out' r revert o --yes --wait 1
 check "is logged when its time runs out" logged 'revert by uid 0 .*: 32772, .*still open'
 let_go
@@ -86,6 +101,7 @@ check_fails "a day without writes is not over" stalled
 r settings o --replication-interval 1s >/dev/null || die "no settings"
 check "three intervals are" wait_for 10 stalled
 is "which is a warning" "$(field o health)" 2
+check "and is logged" logged 'nothing has been replicated for [0-9]+ s$'
 point o
 check "a point made here is no sign of replication" stalled
 received=$(field o last_received_time)
