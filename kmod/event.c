@@ -22,10 +22,15 @@ void dmr_events_init(struct dmr_events *events)
 	INIT_WORK(&events->work, dmr_upcalls->dispatch);
 }
 
+/* For the work item.  Return: false if the system is about to be freed: nothing listens. */
+static bool dmr_events_get(struct dmr_system *sys)
+{
+	return kref_get_unless_zero(&sys->ref);
+}
+
+/* Takes the reference over.  One that is pending has one; the caller's keeps the count above. */
 static void dmr_events_kick(struct dmr_system *sys)
 {
-	kref_get(&sys->ref);
-	/* Pending already; the caller has a reference, so this one is not the last. */
 	if (!queue_work(dmr_events_wq, &sys->events.work))
 		refcount_dec(&sys->ref.refcount);
 }
@@ -41,6 +46,8 @@ static void dmr_events_kick(struct dmr_system *sys)
  */
 void dmr_raise(struct dmr_system *sys, enum dmr_news news)
 {
+	if (!dmr_events_get(sys))
+		return;
 	set_bit(news, &sys->events.news);
 	dmr_events_kick(sys);
 }
@@ -51,19 +58,20 @@ void dmr_raise(struct dmr_system *sys, enum dmr_news news)
  * @event: preallocated.
  *
  * Context: any but hard interrupts.
- * Return: false if it waits already.
+ * Return: false if it waits already, or if nothing takes it any more.
  */
 bool dmr_event_raise(struct dmr_system *sys, struct dmr_event *event)
 {
 	bool fresh;
 
+	if (!dmr_events_get(sys))
+		return false;
 	spin_lock(&sys->events.lock);
 	fresh = list_empty(&event->list);
 	if (fresh)
 		list_add_tail(&event->list, &sys->events.queue);
 	spin_unlock(&sys->events.lock);
-	if (fresh)
-		dmr_events_kick(sys);
+	dmr_events_kick(sys);
 	return fresh;
 }
 

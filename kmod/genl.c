@@ -427,6 +427,7 @@ int __init dmr_netlink_init(void)
 void dmr_netlink_exit(void)
 {
 	WRITE_ONCE(dmr_genl_up, false);
+	dmr_events_flush();	/* a notification that was begun before has been sent */
 	genl_unregister_family(&dmr_family);
 	netlink_unregister_notifier(&dmr_sockets);
 }
