@@ -89,11 +89,15 @@ again() {	# as when the disks were frozen
 
 # every NAME PREPARE OPERATION BEFORE AFTER CODES UNDO: OPERATION sets $code; BEFORE
 # and AFTER say whether the system is like that; CODES are allowed when an I/O failed.
+#
+# The places of a fingerprint are read by the hundred, all alike: without EVERY_IO one in
+# sixteen of these fails, and each I/O from the last of them on.
 every() {
-	local mode n bad said number hit
+	local mode n bad said number hit step tried
 	for mode in once on; do
-		bad=''
-		for ((n = 1; ; n++)); do
+		bad='' step=1 tried=0
+		[ -z "${EVERY_IO-}" ] || step=0
+		for ((n = 1; ; n += step ? step : 1)); do
 			$2
 			now
 			number=$state_number
@@ -103,8 +107,14 @@ every() {
 			disks armed
 			hit=$disks_said
 			disks off
-			[ "${hit%% *}" != 0 ] || break
+			[ "${hit%% *}" != 0 ] || [ $step = 16 ] || break
+			tried=$((tried + 1))
 			judge "$@" || bad="$bad; I/O $n ($hit): $said: $why"
+			case $step:$hit in
+			1:*' '[12]' r '*) case $1 in detach | attach) step=16 ;; esac ;;
+			16:*' '[12]' r '*) ;;
+			16:*) n=$((n - 16)) step=0 ;;
+			esac
 			if [ $mode = on ] && [ -z "${EVERY_IO-}" ]; then
 				$2
 				$3
@@ -117,7 +127,11 @@ every() {
 		esac
 		$5 || bad="$bad; it is not done then: $(r status e | sed -n '2,4p')"
 		if [ $mode = once ]; then
-			is "$1: each of its $((n - 1)) I/Os fails once" "$bad" ''
+			case $1:$step in
+			detach:[!0]* | attach:[!0]*) bad="$bad; no I/O behind the fingerprint was tried" ;;
+			esac
+			diag "$1: $tried of its $((n - 1)) I/Os failed"
+			is "$1: each of its I/Os fails once" "$bad" ''
 		else
 			is "$1: the disks are gone" "$bad" ''
 		fi
