@@ -72,4 +72,4 @@ MODULE_AUTHOR("The dm-replica developers");
 MODULE_DESCRIPTION("device-mapper targets for recovery points and failover of replica disks");
 MODULE_LICENSE("GPL");
 MODULE_VERSION("0.1.0");
-MODULE_ALIAS("dm-failover");	/* what dm asks for by the target's name */
+MODULE_ALIAS("dm-replica-overlay");	/* what dm asks for by the target's name */

@@ -3,7 +3,7 @@
  * The dm targets: thin over views.
  *
  *	replica <store> <disk number> <home> [<nr of features> <feature>...]
- *	failover <replica device> live|test
+ *	replica-overlay <replica device> live|test
  *
  * Features of replica: `host <32 hex digits>` names the host (2 words), `boot <32 hex
  * digits>` its boot (2 words), and `takeover` (1 word) attaches a store that another
@@ -254,7 +254,7 @@ static int failover_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	int r;
 
 	if (argc != 2) {
-		ti->error = "Usage: failover <replica device> live|test";
+		ti->error = "Usage: replica-overlay <replica device> live|test";
 		return -EINVAL;
 	}
 	if (!strcmp(argv[1], "live")) {
@@ -476,7 +476,7 @@ static struct target_type replica_target = {
 };
 
 static struct target_type failover_target = {
-	.name = "failover",
+	.name = "replica-overlay",
 	.version = { 1, 0, 0 },
 	.features = DM_TARGET_SINGLETON,
 	.module = THIS_MODULE,

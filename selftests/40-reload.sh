@@ -34,18 +34,18 @@ host=$(dmsetup table t-vda-replica | sed -n 's/.* 4 \(host [0-9a-f]\{32\} boot [
 [ -n "$host" ] || diag "no host in the table: $(dmsetup table t-vda-replica)"
 is "table of a replica device" "$(dmsetup table t-vdb-replica)" \
 	"0 $size replica $(no "$s0") 1 $(no "$d1") 4 $host"
-is "of a failover device" "$(dmsetup table t-vda)" "0 $size failover $(no $rep) live"
-is "of a test device" "$(dmsetup table t-vda-test)" "0 $size failover $(no $rep) test"
+is "of a failover device" "$(dmsetup table t-vda)" "0 $size replica-overlay $(no $rep) live"
+is "of a test device" "$(dmsetup table t-vda-test)" "0 $size replica-overlay $(no $rep) test"
 "$io" $live w:1M:64K:2 w:2M:4K:2 f || die "cannot write"
 total=$(field t slots)
 is "status of a replica device" "$(dmsetup status t-vda-replica)" "0 $size replica 5 2/$total 2 1 ok"
-is "of a failover device: with the sectors written" "$(dmsetup status t-vda)" "0 $size failover 5 online 136"
-is "of one that nothing was written to" "$(dmsetup status t-vdb)" "0 $size failover 5 online 0"
-is "of a test device" "$(dmsetup status t-vda-test)" "0 $size failover 5 offline 0"
+is "of a failover device: with the sectors written" "$(dmsetup status t-vda)" "0 $size replica-overlay 5 online 136"
+is "of one that nothing was written to" "$(dmsetup status t-vdb)" "0 $size replica-overlay 5 online 0"
+is "of a test device" "$(dmsetup status t-vda-test)" "0 $size replica-overlay 5 offline 0"
 measured() { dmsetup measure "$1" | grep -o 'target_name=.*'; }
 is "as measured for IMA: a replica device" "$(measured t-vda-replica)" \
 	"target_name=replica,target_version=1.0.0,store=$(no "$s0"),disk=0,home=$(no "$d0");"
-is "a failover device" "$(measured t-vda)" "target_name=failover,target_version=1.0.0,replica=$(no $rep),view=live;"
+is "a failover device" "$(measured t-vda)" "target_name=replica-overlay,target_version=1.0.0,replica=$(no $rep),view=live;"
 
 # --- while written to -------------------------------------------------------
 
@@ -141,12 +141,12 @@ wrong "with the other disk's number and home" t-vda-replica "replica $s0 1 $d1"
 wrong "with a disk that there is not" t-vda-replica "replica $s0 7 $d0"
 wrong "with a store that is none" t-vda-replica "replica $d2 0 $d0"
 wrong "with another size" t-vda-replica "replica $s0 0 $d0" $((size - 8))
-wrong "a failover table without a word" t-vda "failover $rep"
-wrong "with a word that is none" t-vda "failover $rep alive"
-wrong "with a home for a replica device" t-vda "failover $d0 live"
-wrong "with a failover device for a replica device" t-vda "failover $live live"
-wrong "for another view" t-vda "failover $rep test"
-wrong "for another disk" t-vda "failover /dev/mapper/t-vdb-replica live"
+wrong "a failover table without a word" t-vda "replica-overlay $rep"
+wrong "with a word that is none" t-vda "replica-overlay $rep alive"
+wrong "with a home for a replica device" t-vda "replica-overlay $d0 live"
+wrong "with a failover device for a replica device" t-vda "replica-overlay $live live"
+wrong "for another view" t-vda "replica-overlay $rep test"
+wrong "for another disk" t-vda "replica-overlay /dev/mapper/t-vdb-replica live"
 wrong "a replica table on a failover device" t-vda "replica $s0 0 $d0"
 
 holds() {	# VIEW STAMP: what its writer wrote last
@@ -170,7 +170,7 @@ let_go
 check "a failover device that nobody uses is" dmsetup remove t-vda
 check "the replica goes on" "$io" $rep w:3M:64K:9 f c:3M:64K:9
 refused "a revert with a device missing" 32777 "." r revert t --yes
-check "it can be made again" dmsetup create t-vda --table "0 $size failover $rep live"
+check "it can be made again" dmsetup create t-vda --table "0 $size replica-overlay $rep live"
 check "and shows what was written" "$io" $live c:3M:64K:8
 dmsetup remove t-vda || die "dmsetup"
 check "detach with a device missing" r detach t

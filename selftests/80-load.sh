@@ -95,7 +95,7 @@ other_table() {
 		t=${table[$d]/ 2 host / 3 takeover host }
 		ok_to "reload $d as $t" reload "$d" "$t"
 		;;
-	*) ok_to "reload $d by name" reload "$d" "0 $size failover /dev/mapper/${d%-test}-replica $([[ $d = *-test ]] && echo test || echo live)" ;;
+	*) ok_to "reload $d by name" reload "$d" "0 $size replica-overlay /dev/mapper/${d%-test}-replica $([[ $d = *-test ]] && echo test || echo live)" ;;
 	esac
 }
 pause_one() { any; any_flags; ok_to "suspend $f $d" suspend "$d"; ok_to "resume $d" dmsetup resume "$d"; }

@@ -332,8 +332,9 @@ static int make_device(struct attach *a, unsigned int number, enum kind kind, u3
 			 uuid_kinds[kind]);
 	}
 	since = dmrl_kernel_log_now();
-	if (dmrl_dm_create(ctx, name, uuid, disk->sectors, kind == REPLICA ? "replica" : "failover",
-			   params, cookie, &made, &err)) {
+	if (dmrl_dm_create(ctx, name, uuid, disk->sectors,
+			   kind == REPLICA ? "replica" : "replica-overlay", params, cookie, &made,
+			   &err)) {
 		dmrl_fail(ctx, dmrl_code_of_local_errno(err), "cannot make device %s: %s", name,
 			  strerror(err));
 		if (*ctx->dm_log)

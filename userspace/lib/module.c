@@ -41,7 +41,7 @@ static int run(char *const argv[])
 static bool targets_there(struct dmreplica *ctx)
 {
 	return dmrl_dm_has_target(ctx, "replica", NULL, 0) &&
-	       dmrl_dm_has_target(ctx, "failover", NULL, 0);
+	       dmrl_dm_has_target(ctx, "replica-overlay", NULL, 0);
 }
 
 /* Load the module unless its targets are there. */
@@ -62,7 +62,7 @@ int dmrl_module_need(struct dmreplica *ctx)
 	if (targets_there(ctx))
 		return 0;
 	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_AVAILABLE,
-		  "the kernel has no targets \"replica\" and \"failover\", and module dm-replica cannot be loaded");
+		  "the kernel has no targets \"replica\" and \"replica-overlay\", and module dm-replica cannot be loaded");
 	return dmrl_hint(ctx, "install the module for this kernel (make && sudo make install), see modprobe dm-replica and dmesg");
 }
 
