@@ -2,7 +2,14 @@
 /*
  * What a write needs before it begins: memory, a version, a slot, room in the log.
  */
+#include "admit.h"
+#include "flush.h"
 #include "io.h"
+#include "log.h"
+#include "park.h"
+#include "space.h"
+#include "system.h"
+#include "version.h"
 
 struct dmr_version *dmr_version_new(struct dmr_io *io, const struct bio *bio, u64 key,
 				    u32 epoch, u32 slot)

@@ -6,10 +6,22 @@
  */
 #include <linux/sched/signal.h>
 
+#include "attach.h"
 #include "claim.h"
-#include "dmr.h"
+#include "clock.h"
+#include "critical.h"
+#include "flush.h"
+#include "home-flush.h"
+#include "job.h"
+#include "move-job.h"
+#include "page-io.h"
+#include "received.h"
+#include "space.h"
 #include "store/rebuild.h"
-#include "trace.h"
+#include "super.h"
+#include "sweep.h"
+#include "system.h"
+#include "vacuum.h"
 
 struct dmr_load {
 	struct dmr_replay_ops ops;

@@ -3,7 +3,13 @@
  * Changes that move no data: suspending and resuming replication, settings, and
  * what the guest's network adapters get after a failover.
  */
+#include "change.h"
+#include "draft.h"
 #include "operate.h"
+#include "queue.h"
+#include "space.h"
+#include "super.h"
+#include "system.h"
 
 /**
  * dmr_op_suspend() - replication stops: the replica devices refuse writes

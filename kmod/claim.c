@@ -18,6 +18,7 @@
 
 #include "bdev-open.h"
 #include "claim.h"
+#include "system.h"
 
 #define DM_MSG_PREFIX	"replica"
 

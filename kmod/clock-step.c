@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A step of the clock is written down: see clock.c. */
+#include "clock-step.h"
+#include "clock.h"
+#include "draft.h"
 #include "operate.h"
+#include "queue.h"
+#include "super.h"
+#include "system.h"
 
 /**
  * dmr_clock_check() - has a step been noticed that the superblock does not have?

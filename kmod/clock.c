@@ -14,8 +14,10 @@
  * first load in another boot takes the present difference, since nothing better is known of
  * the time between.  Each draft moves all of them on together.
  */
-#include "dmr.h"
+#include "clock.h"
+#include "received.h"
 #include "store/retention.h"
+#include "system.h"
 
 #define DMR_CLOCK_STEP	(60 * (s64)NSEC_PER_SEC)	/* less is no matter to any rule */
 

@@ -6,7 +6,9 @@
  * Nothing here waits for I/O, nor for a lock that is held over I/O.
  */
 #include "dispatch.h"
+#include "job.h"
 #include "netlink.h"
+#include "system.h"
 
 static void dmr_dispatch_event(struct dmr_event *event)
 {

@@ -3,8 +3,10 @@
  * Drafts of the next superblock: an operation edits a copy of the state in force,
  * and one superblock write puts it in force.
  */
+#include "clock.h"
 #include "draft.h"
 #include "store/retention.h"
+#include "system.h"
 
 /** dmr_draft() - a copy of the state in force, one state number on.  Return: it. */
 struct dmr_sb *dmr_draft(struct dmr_system *sys)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Reports to higher floors; see event.h. */
-#include "dmr.h"
-#include "event.h"
+#include "system.h"
 #include "work.h"
 
 /**

@@ -3,7 +3,14 @@
  * Failovers, live and test: an overlay begins at a recovery point and ends by
  * being thrown away.  Both kinds are the same edit of the superblock.
  */
+#include "draft.h"
+#include "job.h"
+#include "openers.h"
 #include "operate.h"
+#include "queue.h"
+#include "space.h"
+#include "super.h"
+#include "system.h"
 
 static struct dmr_overlay *dmr_overlay_of(struct dmr_sb *sb, enum dmr_kind kind)
 {

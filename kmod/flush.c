@@ -8,7 +8,13 @@
  */
 #include <linux/delay.h>
 
+#include "flush.h"
+#include "home-flush.h"
+#include "io.h"
 #include "log.h"
+#include "system.h"
+#include "version.h"
+#include "work.h"
 
 struct dmr_commit_wait {
 	struct list_head list;

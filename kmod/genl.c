@@ -7,7 +7,9 @@
  */
 #include <linux/module.h>
 
+#include "event.h"
 #include "netlink.h"
+#include "queue.h"
 
 static_assert(DM_REPLICA_A_DISK_PAD == DMR_A_PAD && DM_REPLICA_A_POINT_PAD == DMR_A_PAD &&
 	      DM_REPLICA_A_JOB_PAD == DMR_A_PAD && DM_REPLICA_A_OP_PAD == DMR_A_PAD &&

@@ -9,8 +9,9 @@
  * srcu_down_read().
  */
 #include <linux/delay.h>
+#include <linux/jiffies.h>
 
-#include "dmr.h"
+#include "grace.h"
 
 int dmr_grace_init(struct dmr_grace *g)
 {

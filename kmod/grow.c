@@ -11,7 +11,12 @@
  */
 #include <linux/delay.h>
 
+#include "draft.h"
+#include "flush.h"
 #include "operate.h"
+#include "queue.h"
+#include "space.h"
+#include "system.h"
 
 /* A second growth that needs another ring waits until the first is through. */
 static bool dmr_grow_wait_turn(struct dmr_op *op)

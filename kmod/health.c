@@ -4,7 +4,16 @@
  * the statistics beside them.  Computed when asked for; looked at every second,
  * so that listeners hear of a change that no operation made.
  */
-#include "operate.h"
+#include "clock-step.h"
+#include "clock.h"
+#include "critical.h"
+#include "draft.h"
+#include "health.h"
+#include "queue.h"
+#include "received.h"
+#include "space.h"
+#include "system.h"
+#include "vacuum.h"
 
 #define DMR_STALL_AFTER		86400u	/* s, where no replication-interval is set */
 

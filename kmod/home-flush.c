@@ -2,7 +2,8 @@
 /*
  * Flushes of homes, and what is known of writes that a home may have lost.
  */
-#include "dmr.h"
+#include "home-flush.h"
+#include "system.h"
 
 /*
  * R2, R15: a device that has lost its cache says so once, to whoever flushes it.  Who

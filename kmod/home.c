@@ -16,8 +16,14 @@
 #include <linux/hash.h>
 #include <linux/sort.h>
 
-#include "dmr.h"
-#include "trace.h"
+#include "flush.h"
+#include "home-flush.h"
+#include "home.h"
+#include "log.h"
+#include "move-job.h"
+#include "park.h"
+#include "system.h"
+#include "vacuum.h"
 
 #define DMR_MOVE_KEYS		4096	/* chunks looked up and sorted at a time */
 #define DMR_MOVE_BATCH		256	/* chunks that share two barriers */

@@ -8,8 +8,16 @@
  * deferred to a worker, where the same code runs again from the beginning, with
  * the table as it is then.
  */
+#include "admit.h"
+#include "flush.h"
+#include "home-flush.h"
 #include "io.h"
+#include "log.h"
+#include "park.h"
+#include "partial.h"
+#include "system.h"
 #include "trace.h"
+#include "zeroes.h"
 
 /*----------------------------------------------------------------
  * Places

@@ -12,7 +12,9 @@
  */
 #include <linux/uuid.h>
 
-#include "dmr.h"
+#include "job.h"
+#include "queue.h"
+#include "system.h"
 #include "trace.h"
 
 #define DMR_JOBS_MAX	1024		/* ended jobs that a system keeps */

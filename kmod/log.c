@@ -6,7 +6,11 @@
  * their bits set, R1), flushes the store, and writes log blocks.  One worker runs
  * it, one commit at a time; see flush.c.
  */
+#include "critical.h"
 #include "log.h"
+#include "page-io.h"
+#include "super.h"
+#include "system.h"
 #include "trace.h"
 
 /**

@@ -2,7 +2,13 @@
 /*
  * Operations on a move home: terminate it, begin it anew.
  */
+#include "draft.h"
+#include "job.h"
+#include "move-job.h"
 #include "operate.h"
+#include "queue.h"
+#include "super.h"
+#include "system.h"
 
 /**
  * dmr_op_job_cancel() - a move home is given up: what moved stays moved

@@ -9,7 +9,11 @@
  */
 #include <linux/ktime.h>
 
-#include "operate.h"
+#include "job.h"
+#include "move-job.h"
+#include "queue.h"
+#include "system.h"
+#include "vacuum.h"
 
 /* The job that moves home, referenced, or NULL; there is one at most. */
 static struct dmr_job *dmr_move_job(struct dmr_system *sys)

@@ -9,8 +9,15 @@
  */
 #include <linux/sched/signal.h>
 
+#include "clock.h"
+#include "health.h"
+#include "job.h"
 #include "netlink.h"
+#include "received.h"
+#include "space.h"
+#include "system.h"
 #include "trace.h"
+#include "vacuum.h"
 
 /*----------------------------------------------------------------
  * Objects.  All of this runs under RCU, on an active system, and does not sleep.

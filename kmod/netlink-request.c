@@ -6,8 +6,11 @@
  */
 #include <linux/capability.h>
 
+#include "change.h"
 #include "netlink.h"
-#include "operate.h"
+#include "owner.h"
+#include "queue.h"
+#include "system.h"
 #include "trace.h"
 
 /*----------------------------------------------------------------

@@ -5,8 +5,16 @@
  * netlink-request.c reads the attributes of a request; netlink-object.c has the
  * commands that read.
  */
+#include "change.h"
+#include "job.h"
+#include "move-job.h"
 #include "netlink.h"
+#include "owner.h"
+#include "queue.h"
+#include "received.h"
+#include "system.h"
 #include "trace.h"
+#include "vacuum.h"
 
 /*----------------------------------------------------------------
  * Operations

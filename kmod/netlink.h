@@ -5,7 +5,17 @@
 
 #include <net/genetlink.h>
 
-#include "dmr.h"
+#include "event.h"
+#include "../uapi/dm-replica.h"
+
+struct dmr_job;
+struct dmr_op;
+struct dmr_sb;
+struct dmr_system;
+
+/* genl.c */
+int dmr_netlink_init(void);
+void dmr_netlink_exit(void);
 
 /* netlink-request.c: the family, which genl.c registers */
 extern struct genl_family *dmr_nl_family;

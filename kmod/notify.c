@@ -9,7 +9,9 @@
  * for a flush that it answers: it asks in a way that soon gives up, as does whatever
  * holds event_mutex, for a lost event is cheaper.
  */
+#include "job.h"
 #include "netlink.h"
+#include "system.h"
 
 #define DMR_NOTICE_GFP		(GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN)
 

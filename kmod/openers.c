@@ -6,6 +6,7 @@
 #include <linux/delay.h>
 
 #include "openers.h"
+#include "system.h"
 #include "trace.h"
 
 static void dmr_disks_unlock_some(struct dmr_system *sys, enum dmr_kind kind, u32 nr)

@@ -9,7 +9,10 @@
 #include <linux/ratelimit.h>
 #include <linux/uidgid.h>
 
-#include "operate.h"
+#include "job.h"
+#include "owner.h"
+#include "queue.h"
+#include "system.h"
 
 /**
  * dmr_owner_current() - the process that asks now

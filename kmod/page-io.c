@@ -4,7 +4,8 @@
  * Bios come from the system's own bio set, so that this goes on under memory
  * pressure; never called from map() (the bios would wait in current->bio_list).
  */
-#include "dmr.h"
+#include "page-io.h"
+#include "system.h"
 
 /**
  * dmr_rw_pages() - read or write whole 4 KiB blocks

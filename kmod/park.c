@@ -3,6 +3,9 @@
  * Bios that wait: deferred to a worker, or parked until an event they need.
  */
 #include "io.h"
+#include "park.h"
+#include "system.h"
+#include "work.h"
 
 /**
  * dmr_io_defer() - let a worker begin with this bio again

@@ -5,8 +5,16 @@
  * set the chunk is held (DMR_V_BUSY) against every other first write, merge,
  * write-zeroes and move; an epoch switch waits since the bio has entered.
  */
+#include "admit.h"
+#include "flush.h"
 #include "io.h"
-#include "trace.h"
+#include "log.h"
+#include "page-io.h"
+#include "park.h"
+#include "partial.h"
+#include "space.h"
+#include "system.h"
+#include "version.h"
 
 static int dmr_partial_end(struct dmr_io *io, struct bio *bio, int r)
 {

@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Recovery points: making and dropping them. */
+#include "draft.h"
+#include "flush.h"
 #include "operate.h"
+#include "park.h"
+#include "point.h"
+#include "queue.h"
+#include "received.h"
+#include "space.h"
+#include "super.h"
+#include "system.h"
 
 /*
  * A point that came to nothing leaves head writes in the next epoch: they never

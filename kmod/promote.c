@@ -3,7 +3,14 @@
  * CommitFailover: the failover becomes the machine.  One superblock write; the
  * guest writes on to the device it has, and home catches up behind it (move-job.c).
  */
+#include "draft.h"
+#include "job.h"
+#include "move-job.h"
+#include "openers.h"
 #include "operate.h"
+#include "queue.h"
+#include "super.h"
+#include "system.h"
 
 /* R14: the replica devices go first; on any error they are back as they were. */
 static int dmr_promote(struct dmr_op *op, struct dmr_table *fence, struct dmr_table *back,

@@ -17,7 +17,11 @@
  */
 #include <linux/sched/mm.h>
 
-#include "operate.h"
+#include "job.h"
+#include "queue.h"
+#include "system.h"
+#include "vacuum.h"
+#include "work.h"
 
 static DEFINE_SPINLOCK(dmr_ops_lock);	/* all queues; phases */
 static LIST_HEAD(dmr_ops_asked);	/* operations that a socket may take away */

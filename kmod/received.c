@@ -2,7 +2,9 @@
 /*
  * The last sign of replication: when something was received.
  */
-#include "dmr.h"
+#include "received.h"
+#include "space.h"
+#include "system.h"
 
 /**
  * dmr_received() - replication has shown that it is there

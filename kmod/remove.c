@@ -8,7 +8,14 @@
  * (move-job.c) and ends with the write that takes the flag away; from then on the
  * store is of no use, and the tools wipe it.
  */
+#include "draft.h"
+#include "flush.h"
+#include "move-job.h"
+#include "openers.h"
 #include "operate.h"
+#include "queue.h"
+#include "super.h"
+#include "system.h"
 
 /* Is there a version that a reader of the head may need? */
 static bool dmr_home_current(struct dmr_system *sys)

@@ -3,6 +3,11 @@
  * Settling: the switch of a view's writes to home, once no older content is needed.
  */
 #include "operate.h"
+#include "park.h"
+#include "queue.h"
+#include "settle.h"
+#include "super.h"
+#include "system.h"
 
 static void dmr_settling(struct dmr_system *sys, bool settling)
 {

@@ -2,7 +2,8 @@
 /*
  * Space (R8): what is kept for the live failover; and counters of what was written.
  */
-#include "dmr.h"
+#include "space.h"
+#include "system.h"
 
 /**
  * dmr_space_full() - a write found no room

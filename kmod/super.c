@@ -5,7 +5,11 @@
  */
 #include <linux/highmem.h>
 
-#include "dmr.h"
+#include "critical.h"
+#include "home-flush.h"
+#include "page-io.h"
+#include "super.h"
+#include "system.h"
 #include "trace.h"
 
 int dmr_super_alloc(struct dmr_system *sys)

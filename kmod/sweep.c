@@ -10,8 +10,15 @@
  */
 #include <linux/sched/mm.h>
 
-#include "dmr.h"
-#include "trace.h"
+#include "flush.h"
+#include "home.h"
+#include "job.h"
+#include "move-job.h"
+#include "settle.h"
+#include "super.h"
+#include "sweep.h"
+#include "system.h"
+#include "vacuum.h"
 
 #define DMR_SWEEP_BATCH		512	/* versions freed per grace period */
 #define DMR_PASS_AGAIN		(5 * HZ)	/* until what was in use is looked at again */

@@ -6,8 +6,12 @@
  * finds or makes the object; the store is read at the first resume, and what is
  * mutable belongs to the targets that are resumed (bound).
  */
-#include "dmr.h"
-#include "trace.h"
+#include "flush.h"
+#include "job.h"
+#include "super.h"
+#include "system.h"
+#include "version.h"
+#include "work.h"
 
 DEFINE_MUTEX(dmr_registry_mutex);
 static LIST_HEAD(dmr_systems);

@@ -4,8 +4,7 @@
  * every bio learns what its view shows and where it writes.  An operation makes
  * a new one and publishes it with a single pointer.
  */
-#include "dmr.h"
-#include "trace.h"
+#include "system.h"
 
 /**
  * dmr_table_make() - the table that goes with a superblock

@@ -11,8 +11,13 @@
  * Targets that name the same store share one system.  A constructor changes
  * nothing: reading the store and binding come with the resume.
  */
+#include "attach.h"
 #include "claim.h"
-#include "dmr.h"
+#include "home-flush.h"
+#include "io.h"
+#include "system.h"
+#include "target.h"
+#include "zeroes.h"
 
 #define DMR_FEATURES_MAX	5
 

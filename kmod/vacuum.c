@@ -2,7 +2,8 @@
 /*
  * The vacuum's gate: start, stop, hold and kick.  sweep.c has its work.
  */
-#include "dmr.h"
+#include "system.h"
+#include "vacuum.h"
 
 /** dmr_vacuum_may_run() - is nothing against the vacuum's work?  Return: true if so. */
 bool dmr_vacuum_may_run(struct dmr_system *sys)

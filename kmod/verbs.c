@@ -5,8 +5,14 @@
  * An operation runs in a worker, so that nobody's death leaves it half done
  * (R12).  One at a time per system; queue.c says whose turn it is.
  */
+#include "health.h"
+#include "job.h"
 #include "operate.h"
+#include "owner.h"
+#include "queue.h"
+#include "system.h"
 #include "trace.h"
+#include "verbs.h"
 
 /*----------------------------------------------------------------
  * The operations

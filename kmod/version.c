@@ -19,7 +19,8 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
-#include "dmr.h"
+#include "system.h"
+#include "version.h"
 
 /* Versions in reserve, for each system: 14 KiB.  About as many chunks are in a batch. */
 #define DMR_VERSIONS_RESERVE	256

@@ -2,7 +2,15 @@
 /*
  * Discards and write-zeroes.
  */
+#include "admit.h"
+#include "flush.h"
 #include "io.h"
+#include "log.h"
+#include "page-io.h"
+#include "park.h"
+#include "partial.h"
+#include "system.h"
+#include "zeroes.h"
 
 /* Zero whole blocks of one chunk in a version of this epoch; the lock is held. */
 static void dmr_zero_blocks(struct dmr_io *io, struct dmr_version *v, u64 mask)
