@@ -63,7 +63,7 @@ static int dmr_load_account(struct dmr_system *sys)
 				kind = DMR_TEST;
 			else
 				continue;
-			atomic64_inc(&sys->overlay_versions[kind]);
+			atomic64_inc(&sys->space.overlay_versions[kind]);
 			atomic64_add(hweight64(v->data | v->zero),
 				     &sys->disks[dmr_key_disk(v->key)].overlay_blocks[kind]);
 		}
@@ -128,11 +128,11 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 			goto bad_load;
 	}
 	for (i = 0; i < DMR_KINDS; i++)
-		atomic64_set(&sys->overlay_versions[i], 0);
+		atomic64_set(&sys->space.overlay_versions[i], 0);
 	sys->ahead = false;
-	sys->swept = false;
+	sys->vacuum.swept = false;
 
-	r = dmr_map_init(&sys->map, dmr_map_versions(dmr_usable_slots(sb)), sys->versions);
+	r = dmr_map_init(&sys->map, dmr_map_versions(dmr_usable_slots(sb)), sys->versions.pool);
 	if (r)
 		goto bad_load;
 	r = dmr_slots_init(&sys->slots, sb);
@@ -160,23 +160,23 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 		goto bad_rebuild;
 	}
 
-	sys->room.next = next;
-	sys->room.durable = next - 1;
-	sys->room.tail = sb->log_tail;
-	sys->room.sb_tail = sb->log_tail;
-	sys->tail_record = 0;
-	sys->tail_count = 0;
-	sys->room.blocks = dmr_ring_blocks(sb);
-	sys->room.from = sb->ring_from;
-	sys->room.fresh = sys->room.blocks - sb->ring_start;
-	sys->copy_state[sb->copy] = sb->state_number;
-	sys->copy_state[!sb->copy] = other_state;
+	sys->log.room.next = next;
+	sys->log.room.durable = next - 1;
+	sys->log.room.tail = sb->log_tail;
+	sys->log.room.sb_tail = sb->log_tail;
+	sys->log.tail_record = 0;
+	sys->log.tail_count = 0;
+	sys->log.room.blocks = dmr_ring_blocks(sb);
+	sys->log.room.from = sb->ring_from;
+	sys->log.room.fresh = sys->log.room.blocks - sb->ring_start;
+	sys->super.copy_state[sb->copy] = sb->state_number;
+	sys->super.copy_state[!sb->copy] = other_state;
 	sys->chunk_sectors = sb->chunk_bytes >> SECTOR_SHIFT;
 	sys->chunk_shift = ilog2(sys->chunk_sectors);
-	sys->job_next = sb->job_number + 1;
+	sys->jobs.next = sb->job_number + 1;
 	memcpy(sys->host, t->host, 16);
 	memcpy(sys->boot, t->boot, 16);
-	sys->full_pass = 0;
+	sys->space.full_pass = 0;
 	dmr_space_settings(sys);
 	dmr_clock_load(sys);
 	dmr_received_load(sys);
@@ -284,7 +284,7 @@ static int dmr_system_same(struct dmr_system *sys)
 /* The first target: this host has it now, durable before any log block or slot write. */
 static int dmr_system_start(struct dmr_system *sys, bool loaded)
 {
-	struct dmr_sb *draft = sys->draft;
+	struct dmr_sb *draft = sys->super.draft;
 	int r;
 
 	if (!loaded) {
@@ -307,13 +307,13 @@ static int dmr_system_start(struct dmr_system *sys, bool loaded)
 	memset(draft->prints, 0, sizeof(draft->prints));
 	draft->nr_prints = 0;
 	draft->active_time = ktime_get_real_ns();
-	draft->job_number = sys->job_next + 1000000;
+	draft->job_number = sys->jobs.next + 1000000;
 	dmr_clock_draft(sys, draft);
 	r = dmr_super_commit(sys, draft, "attach");
 	if (r)
 		return r;
 	/* Also if the target that had it loaded did not fit. */
-	if (!sys->swept)
+	if (!sys->vacuum.swept)
 		dmr_vacuum_first(sys);
 	dmr_commit_start(sys);
 	WRITE_ONCE(sys->running, true);
@@ -324,11 +324,11 @@ static int dmr_system_start(struct dmr_system *sys, bool loaded)
 
 static void dmr_system_stop(struct dmr_system *sys)
 {
-	struct dmr_sb *draft = sys->draft;
+	struct dmr_sb *draft = sys->super.draft;
 	u32 i;
 
 	dmr_vacuum_stop(sys);
-	flush_work(&sys->drain_work);
+	flush_work(&sys->park.drain_work);
 	dmr_commit_stop(sys);
 	WRITE_ONCE(sys->running, false);
 	dmr_job_forget_all(sys, "the system was detached; reclaiming goes on at the next attach");
@@ -340,7 +340,7 @@ static void dmr_system_stop(struct dmr_system *sys)
 			dmr_fingerprint_take(&sys->disks[i]);
 	memcpy(draft, sys->sb, sizeof(*draft));
 	draft->flags &= ~DMR_SB_ACTIVE;
-	draft->job_number = sys->job_next;
+	draft->job_number = sys->jobs.next;
 	dmr_clock_draft(sys, draft);
 	draft->nr_prints = 0;
 	for (i = 0; i < draft->nr_disks; i++) {
@@ -448,9 +448,9 @@ int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t)
 	WRITE_ONCE(sys->bind_time, jiffies);
 	mutex_unlock(&sys->sb_mutex);
 	if (t->kind == DMR_REPLICA) {
-		mutex_lock(&sys->home_mutex);
+		mutex_lock(&sys->vacuum.home_mutex);
 		disk->movable = true;
-		mutex_unlock(&sys->home_mutex);
+		mutex_unlock(&sys->vacuum.home_mutex);
 		dmr_vacuum_kick(sys);	/* now it can be moved home */
 	}
 out:
@@ -480,9 +480,9 @@ void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t)
 	t->bound = false;
 	dmr_flush_failed_expire(t);
 	if (t->kind == DMR_REPLICA) {
-		mutex_lock(&sys->home_mutex);	/* no batch is on its way home any more */
+		mutex_lock(&sys->vacuum.home_mutex);	/* no batch is on its way home any more */
 		disk->movable = false;
-		mutex_unlock(&sys->home_mutex);
+		mutex_unlock(&sys->vacuum.home_mutex);
 	}
 	for (i = 0; i < DMR_KINDS; i++)
 		others |= i != t->kind && disk->target[i];

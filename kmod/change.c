@@ -77,7 +77,7 @@ void dmr_op_resume(struct dmr_op *op, struct dmr_job *job)
 		return dmr_refuse_super(op, r);
 	}
 	/* Straight home is for dmr_op_settle() to say. */
-	after->straight = sys->table->straight;
+	after->straight = sys->tables.published->straight;
 	dmr_table_publish(sys, after);
 }
 

@@ -23,7 +23,7 @@ void dmr_clock_check(struct dmr_system *sys)
 
 	dmr_clock_look(sys);
 	rcu_read_lock();
-	step = READ_ONCE(sys->clock_offset) - dmr_shown(sys)->settings.clock_offset;
+	step = READ_ONCE(sys->clock.offset) - dmr_shown(sys)->settings.clock_offset;
 	rcu_read_unlock();
 	if (!dmr_clock_is_step(step) || READ_ONCE(sys->critical))
 		return;

@@ -32,6 +32,12 @@ bool dmr_clock_is_step(s64 step)
 	return step >= DMR_CLOCK_STEP || step <= -DMR_CLOCK_STEP;
 }
 
+/** dmr_clock_init() - no step was seen yet */
+void dmr_clock_init(struct dmr_clock *clock)
+{
+	spin_lock_init(&clock->lock);
+}
+
 /* What lies in the future was noted on a clock that was ahead: it begins now. */
 static void dmr_clock_rebase(u64 *since, u64 now)
 {
@@ -50,7 +56,7 @@ void dmr_clock_load(struct dmr_system *sys)
 	struct dmr_settings *set = &sys->sb->settings;
 	u64 now = ktime_get_real_ns();
 
-	sys->load_boot = ktime_get_boottime_ns();
+	sys->clock.load_boot = ktime_get_boottime_ns();
 	if (!set->clock_offset || !memchr_inv(sys->boot, 0, sizeof(sys->boot)) ||
 	    memcmp(sys->sb->active_boot, sys->boot, sizeof(sys->boot))) {
 		dmr_clock_rebase(&set->state_since, now);
@@ -58,9 +64,9 @@ void dmr_clock_load(struct dmr_system *sys)
 		dmr_clock_rebase(&set->received_since, now);
 		set->clock_offset = dmr_clock_offset();
 	}
-	sys->clock_offset = set->clock_offset;
-	sys->jump_point = set->jump_point;
-	sys->jump_by = set->jump_by;
+	sys->clock.offset = set->clock_offset;
+	sys->clock.jump_point = set->jump_point;
+	sys->clock.jump_by = set->jump_by;
 }
 
 /**
@@ -76,22 +82,22 @@ void dmr_clock_look(struct dmr_system *sys)
 	u64 offset;
 	s64 step;
 
-	spin_lock(&sys->clock_lock);
+	spin_lock(&sys->clock.lock);
 	offset = dmr_clock_offset();
-	step = offset - sys->clock_offset;
-	sys->clock_offset = offset;
+	step = offset - sys->clock.offset;
+	sys->clock.offset = offset;
 	if (step >= DMR_CLOCK_STEP) {
 		/* Those made since an earlier step come into the future, and go by order. */
 		rcu_read_lock();
-		sys->jump_point = dmr_shown(sys)->next_point;
+		sys->clock.jump_point = dmr_shown(sys)->next_point;
 		rcu_read_unlock();
-		sys->jump_by = min_t(u64, sys->jump_by + step, DMR_MAX_JUMP);
+		sys->clock.jump_by = min_t(u64, sys->clock.jump_by + step, DMR_MAX_JUMP);
 	} else if (step <= -DMR_CLOCK_STEP) {
-		sys->jump_by -= min_t(u64, sys->jump_by, -step);
-		if (!sys->jump_by)
-			sys->jump_point = 0;
+		sys->clock.jump_by -= min_t(u64, sys->clock.jump_by, -step);
+		if (!sys->clock.jump_by)
+			sys->clock.jump_point = 0;
 	}
-	spin_unlock(&sys->clock_lock);
+	spin_unlock(&sys->clock.lock);
 	if (dmr_clock_is_step(step))
 		DMWARN("%s: the clock was set by %lld s: recovery points from before count as made on the new one",
 		       sys->sb->name, div_s64(step, NSEC_PER_SEC));
@@ -108,10 +114,10 @@ void dmr_clock_look(struct dmr_system *sys)
 void dmr_clock_jump(struct dmr_system *sys, u64 *point, u64 *by)
 {
 	dmr_clock_look(sys);
-	spin_lock(&sys->clock_lock);
-	*point = sys->jump_point;
-	*by = sys->jump_by;
-	spin_unlock(&sys->clock_lock);
+	spin_lock(&sys->clock.lock);
+	*point = sys->clock.jump_point;
+	*by = sys->clock.jump_by;
+	spin_unlock(&sys->clock.lock);
 }
 
 /**
@@ -128,21 +134,21 @@ void dmr_clock_draft(struct dmr_system *sys, struct dmr_sb *draft)
 
 	dmr_clock_look(sys);
 	set->last_received_time = dmr_received_time(sys);
-	spin_lock(&sys->clock_lock);
+	spin_lock(&sys->clock.lock);
 	/* A step ends with the last point from before it. */
-	if (dmr_retention_jump_over(sys->jump_point, draft->points, draft->nr_points))
-		sys->jump_point = sys->jump_by = 0;
-	set->jump_point = sys->jump_point;
-	set->jump_by = sys->jump_by;
-	shift = sys->clock_offset - set->clock_offset;
-	set->clock_offset = sys->clock_offset;
-	spin_unlock(&sys->clock_lock);
+	if (dmr_retention_jump_over(sys->clock.jump_point, draft->points, draft->nr_points))
+		sys->clock.jump_point = sys->clock.jump_by = 0;
+	set->jump_point = sys->clock.jump_point;
+	set->jump_by = sys->clock.jump_by;
+	shift = sys->clock.offset - set->clock_offset;
+	set->clock_offset = sys->clock.offset;
+	spin_unlock(&sys->clock.lock);
 	if (set->state_since)
 		set->state_since += shift;
 	if (set->point_since)
 		set->point_since += shift;
 	set->received_since = set->last_received_time ?
-			      READ_ONCE(sys->received_boot) + set->clock_offset : 0;
+			      READ_ONCE(sys->received.boot) + set->clock_offset : 0;
 }
 
 /**

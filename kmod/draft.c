@@ -11,10 +11,10 @@
 /** dmr_draft() - a copy of the state in force, one state number on.  Return: it. */
 struct dmr_sb *dmr_draft(struct dmr_system *sys)
 {
-	memcpy(sys->draft, sys->sb, sizeof(*sys->draft));
-	sys->draft->state_number++;
-	dmr_clock_draft(sys, sys->draft);
-	return sys->draft;
+	memcpy(sys->super.draft, sys->sb, sizeof(*sys->super.draft));
+	sys->super.draft->state_number++;
+	dmr_clock_draft(sys, sys->super.draft);
+	return sys->super.draft;
 }
 
 /** dmr_draft_state() - enter a state now */

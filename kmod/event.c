@@ -16,6 +16,7 @@ void dmr_events_flush(void)
 /** dmr_events_init() - initialise the reports of a new system */
 void dmr_events_init(struct dmr_events *events)
 {
+	mutex_init(&events->mutex);
 	spin_lock_init(&events->lock);
 	INIT_LIST_HEAD(&events->queue);
 	INIT_WORK(&events->work, dmr_upcalls->dispatch);

@@ -21,6 +21,7 @@
 #define DMR_EVENT_H
 
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
@@ -55,12 +56,16 @@ struct dmr_event {
  * @lock: of the queue; a leaf.
  * @queue: struct dmr_event, oldest first.
  * @work: takes them; pending, it holds a reference to the system.
+ * @mutex: notifications are built and sent in one order.
+ * @gone: the end of the system was announced: no notification follows; dmr_event_mutex.
  */
 struct dmr_events {
 	unsigned long news;
 	spinlock_t lock;
 	struct list_head queue;
 	struct work_struct work;
+	struct mutex mutex;
+	bool gone;
 };
 
 void dmr_events_flush(void);

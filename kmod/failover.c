@@ -80,7 +80,7 @@ static void dmr_op_begin(struct dmr_op *op, enum dmr_kind kind)
 	if (!r) {
 		for (i = 0; i < sys->sb->nr_disks; i++)
 			atomic64_set(&sys->disks[i].overlay_blocks[kind], 0);
-		atomic64_set(&sys->overlay_versions[kind], 0);
+		atomic64_set(&sys->space.overlay_versions[kind], 0);
 		dmr_table_publish(sys, after);
 		op->point = point->number;
 	} else {
@@ -186,15 +186,15 @@ static void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *jo
 	op->point = point;
 	op->discarded = bytes;
 	dmr_job_about(job, op);
-	left = atomic64_xchg(&sys->overlay_versions[kind], 0);
+	left = atomic64_xchg(&sys->space.overlay_versions[kind], 0);
 	if (left) {
 		op->code = DM_REPLICA_CODE_JOB_STARTED;
-		atomic64_add(left, &sys->vacuum_pending);
+		atomic64_add(left, &sys->vacuum.pending);
 		if (job) {
-			mutex_lock(&sys->job_mutex);
+			mutex_lock(&sys->jobs.mutex);
 			job->total = left;
 			job->epoch = epoch;
-			mutex_unlock(&sys->job_mutex);
+			mutex_unlock(&sys->jobs.mutex);
 		}
 	}
 	dmr_disks_announce(sys, kind, false);

@@ -3,17 +3,36 @@
 #ifndef DMR_FLUSH_H
 #define DMR_FLUSH_H
 
+#include <linux/bio.h>
 #include <linux/jiffies.h>
-#include <linux/types.h>
+#include <linux/list.h>
+#include <linux/workqueue.h>
 
-struct bio;
 struct dmr_sb;
 struct dmr_system;
 
 #define DMR_COMMIT_PERIOD	HZ
 
-int dmr_commit_alloc(struct dmr_system *sys);
-void dmr_commit_free(struct dmr_system *sys);
+/**
+ * struct dmr_flush - the commit worker of a system, and what waits for it
+ * @wq: ordered.
+ * @flushes: flushes that wait for a commit; log.lock.
+ * @fuas: completed FUA writes that wait for a commit; log.lock.
+ * @waiters: struct dmr_commit_wait; log.lock.
+ * @work: one round.
+ * @timer: the commit of each second.
+ */
+struct dmr_flush {
+	struct workqueue_struct *wq;
+	struct bio_list flushes;
+	struct bio_list fuas;
+	struct list_head waiters;
+	struct work_struct work;
+	struct delayed_work timer;
+};
+
+int dmr_flush_init(struct dmr_flush *flush);
+void dmr_flush_exit(struct dmr_flush *flush);
 void dmr_commit_start(struct dmr_system *sys);
 void dmr_commit_stop(struct dmr_system *sys);
 void dmr_commit_flush(struct dmr_system *sys, struct bio *bio);

@@ -24,12 +24,12 @@ static bool dmr_grow_wait_turn(struct dmr_op *op)
 	struct dmr_system *sys = op->sys;
 	unsigned long deadline = jiffies + msecs_to_jiffies(op->timeout);
 
-	WRITE_ONCE(sys->ring_hurry, true);
-	while (dmr_log_room_turning(&sys->room) && time_before(jiffies, deadline))
+	WRITE_ONCE(sys->log.hurry, true);
+	while (dmr_log_room_turning(&sys->log.room) && time_before(jiffies, deadline))
 		if (dmr_commit_sync(sys, false))
 			break;
-	WRITE_ONCE(sys->ring_hurry, false);
-	if (!dmr_log_room_turning(&sys->room))
+	WRITE_ONCE(sys->log.hurry, false);
+	if (!dmr_log_room_turning(&sys->log.room))
 		return true;
 	dmr_refuse_timeout(op, "the log has not left its old ring yet; try again in a moment");
 	return false;
@@ -51,7 +51,7 @@ static int dmr_grow_blank(struct dmr_system *sys, const struct dmr_sb *draft)
 	 * R9: for who asks whether anything may be lost, see dmr_super_may_have_lost().  No
 	 * grace section: it takes long, and without any the vacuum has nothing to give back.
 	 */
-	WRITE_ONCE(sys->blanking, true);
+	WRITE_ONCE(sys->super.blanking, true);
 	r = blkdev_issue_zeroout(sys->store, e->first * DMR_BLOCK_SECTORS,
 				 e->count * DMR_BLOCK_SECTORS, GFP_NOIO, 0);
 	/*
@@ -59,8 +59,8 @@ static int dmr_grow_blank(struct dmr_system *sys, const struct dmr_sb *draft)
 	 * one that says what slots have lost, and the next commit would know nothing of it.
 	 */
 	if (!r)
-		WRITE_ONCE(sys->store_dirty, 1);
-	smp_store_release(&sys->blanking, false);
+		WRITE_ONCE(sys->super.store_dirty, 1);
+	smp_store_release(&sys->super.blanking, false);
 	return r;
 }
 
@@ -86,7 +86,7 @@ void dmr_op_grow(struct dmr_op *op, struct dmr_job *job)
 	why = dmr_geometry_grow(draft, bytes);
 	if (why)
 		return dmr_refuse(op, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER, why);
-	if (draft->ring_extents != sys->sb->ring_extents && dmr_log_room_turning(&sys->room)) {
+	if (draft->ring_extents != sys->sb->ring_extents && dmr_log_room_turning(&sys->log.room)) {
 		if (!dmr_grow_wait_turn(op))
 			return;
 		/* The tail has moved on, and with it what there is to grow from. */

@@ -57,7 +57,9 @@ static u32 dmr_health_space(struct dmr_system *sys, const struct dmr_settings *s
 static bool dmr_health_over(struct dmr_system *sys, const struct dmr_settings *set, u64 since,
 			    u64 span)
 {
-	return span && dmr_clock_age(set, since ?: sys->load_boot + set->clock_offset) >= span;
+	if (!since)
+		since = sys->clock.load_boot + set->clock_offset;
+	return span && dmr_clock_age(set, since) >= span;
 }
 
 /* Recovery points made on this host are no sign that replication arrives. */
@@ -69,7 +71,7 @@ static bool dmr_health_stalled(struct dmr_system *sys, const struct dmr_sb *sb)
 	if (sb->state == DM_REPLICA_STATE_COMMITTED || sb->state == DM_REPLICA_STATE_DISABLED ||
 	    (sb->flags & DMR_SB_SUSPENDED))
 		return false;
-	age = ktime_get_boottime_ns() - READ_ONCE(sys->received_boot);
+	age = ktime_get_boottime_ns() - READ_ONCE(sys->received.boot);
 	return div_u64(age, NSEC_PER_SEC) >= (span ? span : DMR_STALL_AFTER);
 }
 
@@ -129,8 +131,8 @@ u32 dmr_health_reasons(struct dmr_system *sys, const struct dmr_sb *sb)
 	for (i = 0; i < sb->nr_disks; i++)
 		if (atomic64_read(&sys->disks[i].errors))
 			reasons |= DM_REPLICA_HEALTH_REASONS_DEVICE_ERRORS;
-	if (READ_ONCE(sys->vacuum_held) || !READ_ONCE(sys->vacuum_rate) ||
-	    READ_ONCE(sys->move_paused) || (sb->flags & DMR_SB_STAY))
+	if (READ_ONCE(sys->vacuum.held) || !READ_ONCE(sys->vacuum.rate) ||
+	    READ_ONCE(sys->vacuum.move_paused) || (sb->flags & DMR_SB_STAY))
 		reasons |= DM_REPLICA_HEALTH_REASONS_HELD;
 	return reasons;
 }
@@ -141,18 +143,18 @@ static void dmr_space_policy(struct dmr_system *sys)
 	struct dmr_op *op;
 
 	if (READ_ONCE(sys->sb->settings.full_policy) != DM_REPLICA_FULL_POLICY_DROP_OLDEST ||
-	    READ_ONCE(sys->full_asked))
+	    READ_ONCE(sys->space.full_asked))
 		return;
 	/* What the last one freed has to be seen first. */
-	if (sys->full_pass && READ_ONCE(sys->passes) + 1 - sys->full_pass < 2) {
+	if (sys->space.full_pass && READ_ONCE(sys->vacuum.passes) + 1 - sys->space.full_pass < 2) {
 		dmr_vacuum_kick(sys);
 		return;
 	}
 	op = dmr_op_new(sys, DMR_VERB_MAKE_ROOM);
 	if (!op)
 		return;
-	sys->full_pass = READ_ONCE(sys->passes) + 1;
-	WRITE_ONCE(sys->full_asked, true);
+	sys->space.full_pass = READ_ONCE(sys->vacuum.passes) + 1;
+	WRITE_ONCE(sys->space.full_asked, true);
 	dmr_op_queue(op);
 }
 
@@ -232,7 +234,7 @@ void dmr_health_check(struct dmr_system *sys)
 	}
 	if (reasons & ~old & DM_REPLICA_HEALTH_REASONS_STALLED)
 		DMWARN("%s: nothing has been replicated for %llu s", sys->sb->name,
-		       div_u64(ktime_get_boottime_ns() - READ_ONCE(sys->received_boot),
+		       div_u64(ktime_get_boottime_ns() - READ_ONCE(sys->received.boot),
 			       NSEC_PER_SEC));
 	if (reasons != old)
 		dmr_raise(sys, DMR_NEWS_STATE);

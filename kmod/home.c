@@ -13,6 +13,7 @@
  *
  * The copying itself is dm-kcopyd's.
  */
+#include <linux/dm-kcopyd.h>
 #include <linux/hash.h>
 #include <linux/sort.h>
 
@@ -108,7 +109,7 @@ static u32 dmr_move_chain(struct dmr_mover *m, u64 key, u32 with, u32 without)
 
 static u8 *dmr_move_cancels(struct dmr_system *sys, u64 key)
 {
-	return &sys->cancels[hash_64(key, ilog2(DMR_CANCEL_SLOTS))];
+	return &sys->vacuum.cancels[hash_64(key, ilog2(DMR_CANCEL_SLOTS))];
 }
 
 /* A write was faster; two chunks of one counter only lose patience sooner. */
@@ -243,7 +244,7 @@ static void dmr_copy_start(struct dmr_mover *m)
 	to.count = c->count;
 	WRITE_ONCE(mv->span, max(mv->span, c->last - c->move + 1));
 	atomic_inc(&m->copies);
-	dm_kcopyd_copy(m->sys->kcopyd, &from, 1, &to, 0, dmr_copy_ended, mv);
+	dm_kcopyd_copy(m->sys->vacuum.kcopyd, &from, 1, &to, 0, dmr_copy_ended, mv);
 	c->disk = NULL;
 }
 
@@ -520,7 +521,7 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 		garbage = dmr_garbage_next(v);
 		if (v->slot != DMR_SLOT_NONE)
 			dmr_slots_free(&sys->slots, v->slot);
-		mempool_free(v, sys->versions);
+		mempool_free(v, sys->versions.pool);
 	}
 	dmr_move_progress(sys, bytes);
 	m->bytes += bytes;
@@ -531,7 +532,7 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 static s64 dmr_move_some(struct dmr_mover *m, const u64 *keys, u32 count)
 {
 	struct dmr_system *sys = m->sys;
-	u64 rate = READ_ONCE(sys->vacuum_rate);
+	u64 rate = READ_ONCE(sys->vacuum.rate);
 	/* Four times a second is smooth enough. */
 	u32 most = clamp_t(u64, rate >> 2 >> (sys->chunk_shift + SECTOR_SHIFT), 1, DMR_MOVE_BATCH);
 	u32 n = 0;
@@ -557,7 +558,7 @@ static s64 dmr_move_some(struct dmr_mover *m, const u64 *keys, u32 count)
 static void dmr_move_throttle(struct dmr_mover *m)
 {
 	struct dmr_system *sys = m->sys;
-	u64 rate = READ_ONCE(sys->vacuum_rate);
+	u64 rate = READ_ONCE(sys->vacuum.rate);
 	unsigned long wait;
 
 	if (rate == DMR_UNLIMITED || !rate || !m->bytes)
@@ -565,9 +566,9 @@ static void dmr_move_throttle(struct dmr_mover *m)
 	wait = min_t(u64, div64_u64(m->bytes * HZ, rate), 60 * HZ);
 	m->bytes = 0;
 	if (wait)
-		wait_event_timeout(sys->throttle, !dmr_vacuum_may_move(sys) ||
-				   READ_ONCE(sys->vacuum_rate) != rate ||
-				   READ_ONCE(sys->table_serial) != m->serial, wait);
+		wait_event_timeout(sys->vacuum.throttle, !dmr_vacuum_may_move(sys) ||
+				   READ_ONCE(sys->vacuum.rate) != rate ||
+				   READ_ONCE(sys->tables.serial) != m->serial, wait);
 }
 
 static int dmr_key_compare(const void *a, const void *b)
@@ -669,9 +670,9 @@ s64 dmr_home_move(struct dmr_system *sys, const struct dmr_need *need, u64 seria
 	while (b < 1U << sys->map.bucket_bits && r >= 0 && !m->stale && dmr_vacuum_may_move(sys)) {
 		nr = dmr_move_collect(m, &b);
 		for (i = 0; i < nr && !m->stale && dmr_vacuum_may_move(sys); i += r) {
-			mutex_lock(&sys->home_mutex);
+			mutex_lock(&sys->vacuum.home_mutex);
 			r = dmr_move_some(m, m->keys + i, nr - i);
-			mutex_unlock(&sys->home_mutex);
+			mutex_unlock(&sys->vacuum.home_mutex);
 			if (r < 0)
 				break;
 			dmr_move_throttle(m);

@@ -134,7 +134,7 @@ static u32 dmr_hit_run(struct dmr_io *io, u32 epoch, u64 sector, u32 max, u32 *s
 
 static void dmr_io_count(struct dmr_io *io)
 {
-	this_cpu_inc(*io->t->sys->writes[io->t->kind]);
+	this_cpu_inc(*io->t->sys->space.writes[io->t->kind]);
 }
 
 /*
@@ -181,17 +181,17 @@ static u32 dmr_first_open(struct dmr_io *io, struct bio *bio, const struct dmr_t
 		}
 		if (*status || dmr_map_find(&sys->map, key, epoch)) {
 			spin_unlock_irqrestore(lock, flags);
-			mempool_free(v, sys->versions);
+			mempool_free(v, sys->versions.pool);
 			break;
 		}
 		dmr_map_insert(&sys->map, v);
 		spin_unlock_irqrestore(lock, flags);
 		if (epoch & DMR_EPOCH_OVERLAY)
-			atomic64_inc(&sys->overlay_versions[io->t->kind]);
+			atomic64_inc(&sys->space.overlay_versions[io->t->kind]);
 		trace_dmr_version_made(sys->sb->name, io->t->disk_number, dmr_key_chunk(key),
 				       epoch, *slot + i);
 	}
-	atomic64_add(i, &sys->nr_first);
+	atomic64_add(i, &sys->log.nr_first);
 	for (want = i; i < got; i++)
 		dmr_slots_free(&sys->slots, *slot + i);
 	return want;
@@ -236,7 +236,7 @@ static int dmr_first_join(struct dmr_io *io, struct bio *bio, u64 key, u32 epoch
 	}
 	*slot = v->slot;
 	atomic_add(DMR_V_WRITER, &v->state);
-	atomic64_inc(&sys->nr_first);
+	atomic64_inc(&sys->log.nr_first);
 	r = DMR_SUBMIT;
 out:
 	spin_unlock_irqrestore(lock, flags);
@@ -288,7 +288,7 @@ void dmr_io_first_done(struct dmr_io *io, bool ok)
 		}
 		spin_unlock_irqrestore(lock, flags);
 		smp_mb__before_atomic();	/* dirty first: pairs with dmr_commit_room() */
-		atomic64_dec(&sys->nr_first);
+		atomic64_dec(&sys->log.nr_first);
 		sector += sectors;
 	}
 	if (wake)
@@ -533,7 +533,7 @@ int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error)
 	bool refused;
 
 	if (t->kind == DMR_REPLICA && bio_op(bio) == REQ_OP_WRITE && !*error && io->bytes) {
-		this_cpu_add(*sys->bytes, io->bytes);
+		this_cpu_add(*sys->space.bytes, io->bytes);
 		io->bytes = 0;		/* a FUA write ends twice */
 	}
 	if (kind == DMR_IO_NONE)
@@ -547,8 +547,8 @@ int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error)
 	case DMR_IO_FIRST:
 	case DMR_IO_HIT:
 		/* Set before the answer, so that the next flush covers this write (R2). */
-		if (!READ_ONCE(sys->store_dirty))
-			WRITE_ONCE(sys->store_dirty, 1);
+		if (!READ_ONCE(sys->super.store_dirty))
+			WRITE_ONCE(sys->super.store_dirty, 1);
 		if (kind == DMR_IO_FIRST)
 			dmr_io_first_done(io, !*error);
 		break;

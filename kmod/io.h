@@ -172,7 +172,7 @@ static inline int dmr_io_straight(struct dmr_io *io, struct bio *bio)
 /** dmr_io_spare() - slots that this write must leave alone (R8).  Return: how many. */
 static inline u64 dmr_io_spare(const struct dmr_io *io)
 {
-	if (likely(!READ_ONCE(io->t->sys->reserve)) || io->t->kind == DMR_LIVE)
+	if (likely(!READ_ONCE(io->t->sys->space.reserve)) || io->t->kind == DMR_LIVE)
 		return 0;
 	return dmr_space_reserved(io->t->sys);
 }

@@ -7,6 +7,7 @@
 #include <linux/kref.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/workqueue.h>
 
@@ -64,6 +65,21 @@ struct dmr_job {
 	char text[128];
 };
 
+/**
+ * struct dmr_jobs - jobs of a system
+ * @mutex: protects jobs and their list; no I/O.
+ * @list: struct dmr_job, oldest first.
+ * @next: id of the next one.
+ * @reaper: takes expired jobs off the list.
+ */
+struct dmr_jobs {
+	struct mutex mutex;
+	struct list_head list;
+	u64 next;
+	struct delayed_work reaper;
+};
+
+void dmr_jobs_init(struct dmr_jobs *jobs);
 struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text,
 			    const struct dmr_owner *owner);
 void dmr_job_about(struct dmr_job *job, const struct dmr_op *op);
@@ -76,7 +92,6 @@ void dmr_job_end(struct dmr_job *job, u32 code, const char *text);
 void dmr_job_terminate(struct dmr_job *job, u32 code, const char *text);
 struct dmr_job *dmr_job_find(struct dmr_system *sys, u64 id);
 void dmr_job_put(struct dmr_job *job);
-void dmr_job_reap(struct work_struct *work);
 void dmr_job_forget_all(struct dmr_system *sys, const char *why);
 void dmr_job_expire(struct dmr_system *sys, bool all);
 

@@ -38,8 +38,8 @@ void dmr_op_job_cancel(struct dmr_op *op, struct dmr_job *job)
 		dmr_refuse_super(op, r);
 		goto out;
 	}
-	WRITE_ONCE(sys->move_paused, false);
-	wake_up(&sys->throttle);
+	WRITE_ONCE(sys->vacuum.move_paused, false);
+	wake_up(&sys->vacuum.throttle);
 	dmr_job_terminate(target, DM_REPLICA_CODE_COMPLETED,
 			  "terminated on request; what was moved home stays there");
 out:

@@ -20,15 +20,15 @@ static struct dmr_job *dmr_move_job(struct dmr_system *sys)
 {
 	struct dmr_job *job, *found = NULL;
 
-	mutex_lock(&sys->job_mutex);
-	list_for_each_entry(job, &sys->jobs, list) {
+	mutex_lock(&sys->jobs.mutex);
+	list_for_each_entry(job, &sys->jobs.list, list) {
 		if (job->home && job->state < DM_REPLICA_JOB_STATE_COMPLETED) {
 			kref_get(&job->ref);
 			found = job;
 			break;
 		}
 	}
-	mutex_unlock(&sys->job_mutex);
+	mutex_unlock(&sys->jobs.mutex);
 	return found;
 }
 
@@ -48,13 +48,13 @@ bool dmr_move_running(struct dmr_system *sys)
  */
 void dmr_move_begin(struct dmr_system *sys, struct dmr_job *job)
 {
-	WRITE_ONCE(sys->move_paused, false);
-	memset(sys->cancels, 0, sizeof(sys->cancels));
+	WRITE_ONCE(sys->vacuum.move_paused, false);
+	memset(sys->vacuum.cancels, 0, sizeof(sys->vacuum.cancels));
 	if (!job)
 		return;
-	mutex_lock(&sys->job_mutex);
+	mutex_lock(&sys->jobs.mutex);
 	job->home = true;
-	mutex_unlock(&sys->job_mutex);
+	mutex_unlock(&sys->jobs.mutex);
 }
 
 /**
@@ -71,7 +71,7 @@ void dmr_move_resume(struct dmr_system *sys)
 	char text[sizeof(job->text)];
 	struct tm tm;
 
-	WRITE_ONCE(sys->move_paused, false);
+	WRITE_ONCE(sys->vacuum.move_paused, false);
 	if (!removing && (sb->state != DM_REPLICA_STATE_COMMITTED || (sb->flags & DMR_SB_STAY) ||
 			  !atomic64_read(&sys->map.versions)))
 		return;
@@ -98,12 +98,12 @@ void dmr_move_counted(struct dmr_system *sys, u64 left)
 {
 	struct dmr_job *job = dmr_move_job(sys);
 
-	WRITE_ONCE(sys->home_left, left);
+	WRITE_ONCE(sys->vacuum.home_left, left);
 	if (!job)
 		return;
-	mutex_lock(&sys->job_mutex);
+	mutex_lock(&sys->jobs.mutex);
 	job->bytes_total = max(job->bytes_total, job->bytes + left);
-	mutex_unlock(&sys->job_mutex);
+	mutex_unlock(&sys->jobs.mutex);
 	dmr_job_put(job);
 }
 
@@ -119,15 +119,16 @@ void dmr_move_progress(struct dmr_system *sys, u64 bytes)
 	struct dmr_job *job = dmr_move_job(sys);
 	u32 percent;
 
-	WRITE_ONCE(sys->home_left, sys->home_left - min(sys->home_left, bytes));
+	WRITE_ONCE(sys->vacuum.home_left,
+		   sys->vacuum.home_left - min(sys->vacuum.home_left, bytes));
 	if (!job)
 		return;
-	mutex_lock(&sys->job_mutex);
+	mutex_lock(&sys->jobs.mutex);
 	job->bytes += bytes;
 	job->bytes_total = max(job->bytes_total, job->bytes);
 	percent = job->bytes_total ?
 		  min_t(u64, 99, div64_u64(job->bytes * 100, job->bytes_total)) : 0;
-	mutex_unlock(&sys->job_mutex);
+	mutex_unlock(&sys->jobs.mutex);
 	dmr_job_progress(job, percent);
 	dmr_job_put(job);
 }
@@ -142,7 +143,7 @@ void dmr_move_finish(struct dmr_system *sys)
 {
 	struct dmr_job *job = dmr_move_job(sys);
 
-	WRITE_ONCE(sys->home_left, 0);
+	WRITE_ONCE(sys->vacuum.home_left, 0);
 	dmr_job_end(job, DM_REPLICA_CODE_COMPLETED, NULL);
 	dmr_job_put(job);
 }
@@ -239,19 +240,19 @@ int dmr_move_request(struct dmr_system *sys, struct dmr_job *job, u32 request, c
 	bool pause = request == DM_REPLICA_JOB_REQUEST_SUSPEND;
 
 	*msg = NULL;
-	mutex_lock(&sys->job_mutex);
+	mutex_lock(&sys->jobs.mutex);
 	if (job->state >= DM_REPLICA_JOB_STATE_COMPLETED) {
 		*msg = "the job has ended";
 	} else if (!job->home) {
 		*msg = "only a job that moves home can be suspended";
 	} else {
 		job->state = pause ? DM_REPLICA_JOB_STATE_SUSPENDED : DM_REPLICA_JOB_STATE_RUNNING;
-		WRITE_ONCE(sys->move_paused, pause);
+		WRITE_ONCE(sys->vacuum.move_paused, pause);
 	}
-	mutex_unlock(&sys->job_mutex);
+	mutex_unlock(&sys->jobs.mutex);
 	if (*msg)
 		return -EBADE;
-	wake_up(&sys->throttle);
+	wake_up(&sys->vacuum.throttle);
 	if (!pause)
 		dmr_vacuum_kick(sys);
 	dmr_job_report(job);

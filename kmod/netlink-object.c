@@ -118,7 +118,7 @@ static int dmr_put_overlay(struct sk_buff *skb, struct dmr_system *sys, const st
 static int dmr_put_store(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb)
 {
 	u32 slots, used = dmr_slots_used(&sys->slots, &slots);
-	u64 tail = READ_ONCE(sys->room.sb_tail), next = READ_ONCE(sys->room.next);
+	u64 tail = READ_ONCE(sys->log.room.sb_tail), next = READ_ONCE(sys->log.room.next);
 
 	if (nla_put(skb, DM_REPLICA_A_SYSTEM_STORE_UUID, 16, sb->store_uuid) ||
 	    dmr_put_dev(skb, DM_REPLICA_A_SYSTEM_STORE_MAJOR, sys->store_dev) ||
@@ -126,12 +126,12 @@ static int dmr_put_store(struct sk_buff *skb, struct dmr_system *sys, const stru
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS, slots) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS_USED, used) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VERSIONS, atomic64_read(&sys->map.versions)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LOG_BLOCKS, READ_ONCE(sys->room.blocks)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LOG_BLOCKS, READ_ONCE(sys->log.room.blocks)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LOG_USED, next - min(tail, next)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_COMMITS, atomic64_read(&sys->commits)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SUPERBLOCKS, atomic64_read(&sys->sb_writes)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_COMMITS, atomic64_read(&sys->log.commits)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SUPERBLOCKS, atomic64_read(&sys->super.writes)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VACUUM_PENDING,
-			atomic64_read(&sys->vacuum_pending)) ||
+			atomic64_read(&sys->vacuum.pending)) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_VACUUM_HELD, dmr_vacuum_held(sys)))
 		return -EMSGSIZE;
 	return 0;
@@ -141,8 +141,8 @@ static int dmr_put_health(struct sk_buff *skb, struct dmr_system *sys, const str
 {
 	const struct dmr_settings *set = &sb->settings;
 	u32 reasons = dmr_health_reasons(sys, sb);
-	u64 bytes = dmr_replicated_bytes(sys) - READ_ONCE(sys->point_bytes);
-	u64 writes = dmr_view_writes(sys, DMR_REPLICA) - READ_ONCE(sys->point_writes);
+	u64 bytes = dmr_replicated_bytes(sys) - READ_ONCE(sys->space.point_bytes);
+	u64 writes = dmr_view_writes(sys, DMR_REPLICA) - READ_ONCE(sys->space.point_writes);
 
 	if (nla_put_u32(skb, DM_REPLICA_A_SYSTEM_HEALTH, dmr_health_of(reasons)) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_HEALTH_REASONS, reasons) ||
@@ -153,9 +153,9 @@ static int dmr_put_health(struct sk_buff *skb, struct dmr_system *sys, const str
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LAST_POINT_TIME, set->last_point_time) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LAST_TEST_TIME, set->last_test_time) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LAST_RECEIVED_TIME, dmr_received_time(sys)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_HOME_BYTES, READ_ONCE(sys->home_left)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_HOME_BYTES, READ_ONCE(sys->vacuum.home_left)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS_RESERVED, dmr_space_reserved(sys)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VACUUM_RATE, READ_ONCE(sys->vacuum_rate)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VACUUM_RATE, READ_ONCE(sys->vacuum.rate)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STORE_BYTES, sb->store_bytes))
 		return -EMSGSIZE;
 	/*
@@ -255,7 +255,7 @@ static int dmr_put_point(struct sk_buff *skb, const struct dmr_sb *sb, u32 i,
 }
 
 /*
- * With job_mutex held, and so not under RCU.  Of the superblock only what stays is
+ * With jobs.mutex held, and so not under RCU.  Of the superblock only what stays is
  * taken, UUID and name, and one word that is looked at on its own.
  */
 int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job, u32 state)
@@ -393,9 +393,9 @@ static int dmr_reply_object(struct genl_info *info, struct dmr_system *sys, stru
 	if (!smp_load_acquire(&sys->active)) {
 		r = dmr_nl_refuse_unknown(info, attr);
 	} else if (job) {
-		mutex_lock(&sys->job_mutex);
+		mutex_lock(&sys->jobs.mutex);
 		r = dmr_put_job(msg, job, job->state);
-		mutex_unlock(&sys->job_mutex);
+		mutex_unlock(&sys->jobs.mutex);
 	} else {
 		rcu_read_lock();
 		r = put(msg, sys, dmr_shown(sys));
@@ -713,8 +713,8 @@ static int dmr_list_jobs(struct sk_buff *skb, struct netlink_callback *cb,
 	void *hdr;
 	int r = 0;
 
-	mutex_lock(&sys->job_mutex);
-	list_for_each_entry(job, &sys->jobs, list) {	/* by rising id */
+	mutex_lock(&sys->jobs.mutex);
+	list_for_each_entry(job, &sys->jobs.list, list) {	/* by rising id */
 		if (job->id < dmr_dump(cb)->key)
 			continue;
 		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_JOB_GET);
@@ -722,7 +722,7 @@ static int dmr_list_jobs(struct sk_buff *skb, struct netlink_callback *cb,
 		if (r)
 			break;
 	}
-	mutex_unlock(&sys->job_mutex);
+	mutex_unlock(&sys->jobs.mutex);
 	return r;
 }
 
@@ -747,7 +747,7 @@ static int dmr_dump_systems(struct sk_buff *skb, struct netlink_callback *cb, dm
 		if (d->sizes && d->sizes->serial != sys->serial)
 			dmr_point_count(sys, d->sizes);
 		if (smp_load_acquire(&sys->active) && list == dmr_list_jobs) {
-			r = list(skb, cb, sys, NULL);	/* takes job_mutex */
+			r = list(skb, cb, sys, NULL);	/* takes jobs.mutex */
 		} else if (smp_load_acquire(&sys->active)) {
 			rcu_read_lock();
 			r = list(skb, cb, sys, dmr_shown(sys));

@@ -2,12 +2,12 @@
 /*
  * Notifications of the generic netlink family.
  *
- * A notification is built and sent with event_mutex held, so that the last one
+ * A notification is built and sent with events.mutex held, so that the last one
  * that arrives tells the newest state.  Memory for it is asked for with
  * GFP_NOIO: it may be sent while an operation holds a device fenced that
  * reclaim would like to write to.  The commit worker sends some, and reclaim may wait
  * for a flush that it answers: it asks in a way that soon gives up, as does whatever
- * holds event_mutex, for a lost event is cheaper.
+ * holds events.mutex, for a lost event is cheaper.
  */
 #include "job.h"
 #include "netlink.h"
@@ -42,7 +42,7 @@ static void dmr_event_send(struct dmr_system *sys, struct sk_buff *msg, void *hd
 			   int attr)
 {
 	mutex_lock(&dmr_event_mutex);
-	if (sys->gone) {
+	if (sys->events.gone) {
 		nlmsg_free(msg);
 	} else if (dmr_put_u64(msg, attr, ++dmr_event_number[group])) {
 		nlmsg_free(msg);
@@ -81,7 +81,7 @@ void dmr_notify_gone(struct dmr_system *sys)
 		}
 	}
 	mutex_lock(&dmr_event_mutex);
-	sys->gone = true;
+	sys->events.gone = true;
 	mutex_unlock(&dmr_event_mutex);
 }
 
@@ -92,8 +92,8 @@ void dmr_notify_gone(struct dmr_system *sys)
  * R9: whoever finds that a superblock cannot be written holds sb_mutex and has to say
  * so.  Nothing here takes it.
  *
- * Context: may sleep, for memory alone; any lock may be held but event_mutex and
- * job_mutex.
+ * Context: may sleep, for memory alone; any lock may be held but events.mutex and
+ * jobs.mutex.
  */
 void dmr_notify_system(struct dmr_system *sys)
 {
@@ -107,7 +107,7 @@ void dmr_notify_system(struct dmr_system *sys)
 	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, DMR_NOTICE_GFP);
 	if (!msg)
 		return dmr_event_lost(DMR_GROUP_SYSTEMS);
-	mutex_lock(&sys->event_mutex);
+	mutex_lock(&sys->events.mutex);
 	hdr = genlmsg_put(msg, 0, 0, dmr_nl_family, 0, DM_REPLICA_CMD_SYSTEM_NTF);
 	rcu_read_lock();
 	active = smp_load_acquire(&sys->active);
@@ -121,7 +121,7 @@ void dmr_notify_system(struct dmr_system *sys)
 		if (active)
 			dmr_event_lost(DMR_GROUP_SYSTEMS);
 	}
-	mutex_unlock(&sys->event_mutex);
+	mutex_unlock(&sys->events.mutex);
 }
 
 /**
@@ -132,7 +132,7 @@ void dmr_notify_system(struct dmr_system *sys)
  * The end of a job has a notification of its own, and so has the answer to its
  * operation, even if the job has ended by now.
  *
- * Context: may sleep, for memory alone; takes event_mutex and job_mutex.
+ * Context: may sleep, for memory alone; takes events.mutex and jobs.mutex.
  */
 void dmr_notify_job(struct dmr_job *job, enum dmr_event_kind kind)
 {
@@ -149,19 +149,19 @@ void dmr_notify_job(struct dmr_job *job, enum dmr_event_kind kind)
 	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, DMR_NOTICE_GFP);
 	if (!msg)
 		return dmr_event_lost(DMR_GROUP_JOBS);
-	mutex_lock(&sys->event_mutex);
+	mutex_lock(&sys->events.mutex);
 	hdr = genlmsg_put(msg, 0, 0, dmr_nl_family, 0, DM_REPLICA_CMD_JOB_NTF);
-	mutex_lock(&sys->job_mutex);
+	mutex_lock(&sys->jobs.mutex);
 	state = job->state;
 	if (kind != DMR_EVENT_ENDED && state >= DM_REPLICA_JOB_STATE_COMPLETED)
 		state = DM_REPLICA_JOB_STATE_RUNNING;
 	r = hdr ? dmr_put_job(msg, job, state) : -EMSGSIZE;
-	mutex_unlock(&sys->job_mutex);
+	mutex_unlock(&sys->jobs.mutex);
 	if (r) {
 		nlmsg_free(msg);
 		dmr_event_lost(DMR_GROUP_JOBS);
 	} else {
 		dmr_event_send(sys, msg, hdr, DMR_GROUP_JOBS, DM_REPLICA_A_JOB_EVENT);
 	}
-	mutex_unlock(&sys->event_mutex);
+	mutex_unlock(&sys->events.mutex);
 }

@@ -92,7 +92,7 @@ void dmr_op_commit(struct dmr_op *op, struct dmr_job *job)
 	after->straight = -1;		/* see dmr_op_settle() */
 	dmr_table_publish(sys, after);
 	for (kind = 0; kind < DMR_KINDS; kind++) {
-		atomic64_set(&sys->overlay_versions[kind], 0);
+		atomic64_set(&sys->space.overlay_versions[kind], 0);
 		for (i = 0; i < sys->sb->nr_disks; i++)
 			atomic64_set(&sys->disks[i].overlay_blocks[kind], 0);
 	}

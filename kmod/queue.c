@@ -64,9 +64,9 @@ static void dmr_ops_kick(struct dmr_system *sys, unsigned long delay)
 
 	kref_get(&sys->ref);
 	if (delay)
-		pending = !queue_delayed_work(sys->ops_wq, &sys->ops_work, delay);
+		pending = !queue_delayed_work(sys->ops_wq, &sys->queue.work, delay);
 	else
-		pending = mod_delayed_work(sys->ops_wq, &sys->ops_work, 0);
+		pending = mod_delayed_work(sys->ops_wq, &sys->queue.work, 0);
 	if (pending)
 		dmr_system_put(sys);	/* never the last one: the caller has one */
 }
@@ -75,8 +75,8 @@ static void dmr_ops_kick(struct dmr_system *sys, unsigned long delay)
 static void dmr_op_enqueue(struct dmr_op *op)
 {
 	op->phase = DMR_OP_WAITING;
-	list_add_tail(&op->list, &op->sys->ops);
-	op->sys->nr_ops++;
+	list_add_tail(&op->list, &op->sys->queue.list);
+	op->sys->queue.nr++;
 }
 
 /* The same; it waited. */
@@ -84,7 +84,7 @@ static void dmr_op_dequeue(struct dmr_op *op, enum dmr_op_phase phase)
 {
 	op->phase = phase;
 	list_del_init(&op->list);
-	op->sys->nr_ops--;
+	op->sys->queue.nr--;
 }
 
 /* Its time is over in @delay jiffies, if it waits then.  Sleeps nowhere: never the last reference. */
@@ -160,7 +160,7 @@ static struct dmr_op *dmr_ops_take(struct dmr_system *sys, unsigned long *wait)
 
 	*wait = MAX_JIFFY_OFFSET;
 	spin_lock(&dmr_ops_lock);
-	list_for_each_entry(op, &sys->ops, list) {
+	list_for_each_entry(op, &sys->queue.list, list) {
 		if (time_after_eq(now, op->again)) {
 			found = op;
 			break;
@@ -237,13 +237,13 @@ static bool dmr_ops_turn(struct dmr_system *sys, unsigned long *wait)
 
 /**
  * dmr_ops_work() - what waits has its turn
- * @work: the system's ops_work; it holds a reference to the system.
+ * @work: the system's queue.work; it holds a reference to the system.
  *
  * Context: worker; takes op_mutex.
  */
 void dmr_ops_work(struct work_struct *work)
 {
-	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system, ops_work);
+	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system, queue.work);
 	/* Reclaim must not wait for writes that wait for this operation. */
 	unsigned int noio = memalloc_noio_save();
 	unsigned long wait;
@@ -326,7 +326,7 @@ void dmr_op_queue(struct dmr_op *op)
 	kref_get(&sys->ref);
 	op->again = jiffies;
 	spin_lock(&dmr_ops_lock);
-	list_for_each_entry(other, &sys->ops, list)
+	list_for_each_entry(other, &sys->queue.list, list)
 		twin |= op->info->inward && other->verb == op->verb;
 	if (!twin)
 		dmr_op_enqueue(op);
@@ -378,7 +378,7 @@ int dmr_op_run(struct dmr_op *op)
 		dmr_refuse(op, -ENODEV, DM_REPLICA_CODE_NOT_AVAILABLE, DMR_NOT_ATTACHED);
 		return op->err;
 	}
-	if (READ_ONCE(sys->nr_ops) >= DMR_OPS_MAX) {
+	if (READ_ONCE(sys->queue.nr) >= DMR_OPS_MAX) {
 		dmr_refuse_timeout(op, "too many operations wait already; nothing was changed");
 		return op->err;
 	}
@@ -422,7 +422,7 @@ bool dmr_op_cancel(struct dmr_system *sys, u64 job)
 	struct dmr_op *op, *found = NULL;
 
 	spin_lock(&dmr_ops_lock);
-	list_for_each_entry(op, &sys->ops, list) {
+	list_for_each_entry(op, &sys->queue.list, list) {
 		if (op->job && op->job->id == job) {
 			found = op;
 			dmr_op_dequeue(op, DMR_OP_ENDED);

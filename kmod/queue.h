@@ -170,6 +170,25 @@ static inline const char *dmr_op_text(const struct dmr_op *op)
 	return op->info->text ?: op->info->name;
 }
 
+/**
+ * struct dmr_queue - operations of a system that wait for their turn
+ * @list: struct dmr_op; dmr_ops_lock.
+ * @nr: their number; dmr_ops_lock.
+ * @work: takes them in turn; pending, it holds a reference to the system.
+ */
+struct dmr_queue {
+	struct list_head list;
+	u32 nr;
+	struct delayed_work work;
+};
+
+/* Here, since systems are on a lower floor than queue.c. */
+static inline void dmr_queue_init(struct dmr_queue *queue)
+{
+	INIT_LIST_HEAD(&queue->list);
+	INIT_DELAYED_WORK(&queue->work, dmr_upcalls->ops);
+}
+
 struct dmr_op *dmr_op_new(struct dmr_system *sys, enum dmr_verb verb);
 int dmr_op_run(struct dmr_op *op);
 void dmr_op_queue(struct dmr_op *op);

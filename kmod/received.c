@@ -14,8 +14,8 @@
  */
 void dmr_received(struct dmr_system *sys)
 {
-	WRITE_ONCE(sys->received_time, ktime_get_real_ns());
-	WRITE_ONCE(sys->received_boot, ktime_get_boottime_ns());
+	WRITE_ONCE(sys->received.time, ktime_get_real_ns());
+	WRITE_ONCE(sys->received.boot, ktime_get_boottime_ns());
 }
 
 /**
@@ -28,11 +28,11 @@ void dmr_received_load(struct dmr_system *sys)
 {
 	const struct dmr_settings *set = &sys->sb->settings;
 
-	sys->received_writes = dmr_view_writes(sys, DMR_REPLICA);
-	sys->received_time = set->last_received_time;
+	sys->received.writes = dmr_view_writes(sys, DMR_REPLICA);
+	sys->received.time = set->last_received_time;
 	/* It may be before this host was booted: unsigned, differences hold all the same. */
-	sys->received_boot = set->received_since ? set->received_since - set->clock_offset :
-						   sys->load_boot;
+	sys->received.boot = set->received_since ? set->received_since - set->clock_offset :
+						   sys->clock.load_boot;
 }
 
 /**
@@ -48,9 +48,9 @@ u64 dmr_received_time(struct dmr_system *sys)
 {
 	u64 writes = dmr_view_writes(sys, DMR_REPLICA);
 
-	if (writes != READ_ONCE(sys->received_writes)) {
-		WRITE_ONCE(sys->received_writes, writes);
+	if (writes != READ_ONCE(sys->received.writes)) {
+		WRITE_ONCE(sys->received.writes, writes);
 		dmr_received(sys);
 	}
-	return READ_ONCE(sys->received_time);
+	return READ_ONCE(sys->received.time);
 }

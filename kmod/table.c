@@ -6,6 +6,12 @@
  */
 #include "system.h"
 
+/** dmr_tables_init() - no table is published yet */
+void dmr_tables_init(struct dmr_tables *tables)
+{
+	INIT_LIST_HEAD(&tables->stale);
+}
+
 /**
  * dmr_table_make() - the table that goes with a superblock
  * @sys: the system.
@@ -87,13 +93,13 @@ struct dmr_table *dmr_table_make(struct dmr_system *sys, const struct dmr_sb *sb
  */
 void dmr_table_publish(struct dmr_system *sys, struct dmr_table *tab)
 {
-	struct dmr_table *old = sys->table;
+	struct dmr_table *old = sys->tables.published;
 
-	WRITE_ONCE(sys->table_serial, sys->table_serial + 1);	/* throttled moves look at it */
-	tab->serial = sys->table_serial;
-	smp_store_release(&sys->table, tab);
+	WRITE_ONCE(sys->tables.serial, sys->tables.serial + 1);	/* throttled moves look at it */
+	tab->serial = sys->tables.serial;
+	smp_store_release(&sys->tables.published, tab);
 	if (old)
-		list_add_tail(&old->stale, &sys->stale_tables);
+		list_add_tail(&old->stale, &sys->tables.stale);
 }
 
 /**
@@ -107,7 +113,7 @@ void dmr_table_reap(struct dmr_system *sys)
 {
 	struct dmr_table *tab, *next;
 
-	list_for_each_entry_safe(tab, next, &sys->stale_tables, stale) {
+	list_for_each_entry_safe(tab, next, &sys->tables.stale, stale) {
 		list_del(&tab->stale);
 		kvfree(tab);
 	}
@@ -128,7 +134,7 @@ int dmr_publish(struct dmr_system *sys)
 
 	if (!tab)
 		return -ENOMEM;
-	if (tab->straight != sys->table->straight)
+	if (tab->straight != sys->tables.published->straight)
 		tab->straight = -1;
 	dmr_table_publish(sys, tab);
 	return 0;
@@ -148,6 +154,6 @@ struct dmr_table *dmr_table_back(struct dmr_system *sys)
 	struct dmr_table *tab = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
 
 	if (tab)
-		tab->straight = sys->table->straight;
+		tab->straight = sys->tables.published->straight;
 	return tab;
 }

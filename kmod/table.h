@@ -33,6 +33,19 @@ struct dmr_table {
 	u32 points[];
 };
 
+/**
+ * struct dmr_tables - the tables of a system
+ * @published: the one in force, see dmr_table_get().
+ * @stale: replaced ones that readers may still see; op_mutex.
+ * @serial: of the last publication.
+ */
+struct dmr_tables {
+	struct dmr_table *published;
+	struct list_head stale;
+	u64 serial;
+};
+
+void dmr_tables_init(struct dmr_tables *tables);
 struct dmr_table *dmr_table_make(struct dmr_system *sys, const struct dmr_sb *sb,
 				 u32 pending_point);
 void dmr_table_publish(struct dmr_system *sys, struct dmr_table *tab);

@@ -327,9 +327,9 @@ void dmr_op_end_turns(struct dmr_op *op)
 	struct dmr_system *sys = op->sys;
 
 	if (op->verb == DMR_VERB_MAKE_ROOM)
-		WRITE_ONCE(sys->full_asked, false);
+		WRITE_ONCE(sys->space.full_asked, false);
 	if (op->verb == DMR_VERB_SETTLE)
-		WRITE_ONCE(sys->settle_asked, false);
+		WRITE_ONCE(sys->park.settle_asked, false);
 	trace_dmr_op_end(sys->sb->name, op->info->job, op->code,
 			 op->job ? op->job->id : 0);
 	if (!op->info->inward)

@@ -49,22 +49,23 @@ void dmr_version_exit(void)
 }
 
 /**
- * dmr_versions_create() - make a system's reserve
+ * dmr_versions_init() - make the reserve of a new system
+ * @sys: the system.
  *
- * Context: may sleep.
- * Return: the pool, to be destroyed by mempool_destroy(); NULL without memory.
+ * Return: 0 or -ENOMEM; dmr_versions_exit() is due in either case.
  */
-mempool_t *dmr_versions_create(void)
+int dmr_versions_init(struct dmr_system *sys)
 {
-	return mempool_create_slab_pool(DMR_VERSIONS_RESERVE, dmr_version_cache);
+	sys->versions.pool = mempool_create_slab_pool(DMR_VERSIONS_RESERVE, dmr_version_cache);
+	return sys->versions.pool ? 0 : -ENOMEM;
 }
 
-/** dmr_versions_destroy() - the other way round; no I/O is on its way */
-void dmr_versions_destroy(struct dmr_system *sys)
+/** dmr_versions_exit() - free the reserve; no I/O is in flight */
+void dmr_versions_exit(struct dmr_system *sys)
 {
-	if (sys->swap_version)
-		mempool_free(sys->swap_version, sys->versions);
-	mempool_destroy(sys->versions);
+	if (sys->versions.swap)
+		mempool_free(sys->versions.swap, sys->versions.pool);
+	mempool_destroy(sys->versions.pool);
 }
 
 /**
@@ -77,13 +78,13 @@ void dmr_versions_destroy(struct dmr_system *sys)
  */
 struct dmr_version *dmr_version_get(struct dmr_system *sys, bool swap)
 {
-	struct dmr_version *v = mempool_alloc(sys->versions, GFP_NOWAIT | __GFP_NOWARN);
+	struct dmr_version *v = mempool_alloc(sys->versions.pool, GFP_NOWAIT | __GFP_NOWARN);
 
 	if (unlikely(!v))
 		v = kmem_cache_alloc(dmr_version_cache,
 				     GFP_ATOMIC | __GFP_NOMEMALLOC | __GFP_NOWARN);
 	if (unlikely(!v) && swap)
-		v = xchg(&sys->swap_version, NULL);
+		v = xchg(&sys->versions.swap, NULL);
 	if (v)
 		memset(v, 0, sizeof(*v));
 	return v;
@@ -109,11 +110,11 @@ void dmr_versions_wait(struct dmr_system *sys, bool swap)
 	if (swap)
 		memalloc_noreclaim_restore(flags);
 	if (v && swap)
-		v = xchg(&sys->swap_version, v);
+		v = xchg(&sys->versions.swap, v);
 	else if (!v)
 		schedule_timeout_uninterruptible(1);
 	if (v)
-		mempool_free(v, sys->versions);
+		mempool_free(v, sys->versions.pool);
 }
 
 /**
@@ -124,7 +125,7 @@ void dmr_versions_wait(struct dmr_system *sys, bool swap)
  */
 void dmr_versions_fill(struct dmr_system *sys)
 {
-	mempool_t *pool = sys->versions;
+	mempool_t *pool = sys->versions.pool;
 
 	/* Looked at without the pool's lock: the pool frees what is too much. */
 	while (data_race(pool->curr_nr) < pool->min_nr) {

@@ -8,10 +8,20 @@
 struct dmr_system;
 struct dmr_version;
 
+/**
+ * struct dmr_versions - memory for versions of a system
+ * @pool: the reserve.
+ * @swap: a version reserved for swap-out writes, or NULL.
+ */
+struct dmr_versions {
+	mempool_t *pool;
+	struct dmr_version *swap;
+};
+
 int dmr_version_init(void);
 void dmr_version_exit(void);
-mempool_t *dmr_versions_create(void);
-void dmr_versions_destroy(struct dmr_system *sys);
+int dmr_versions_init(struct dmr_system *sys);
+void dmr_versions_exit(struct dmr_system *sys);
 struct dmr_version *dmr_version_get(struct dmr_system *sys, bool swap);
 void dmr_versions_wait(struct dmr_system *sys, bool swap);
 void dmr_versions_fill(struct dmr_system *sys);

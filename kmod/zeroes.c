@@ -106,14 +106,14 @@ static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_tabl
 	if (bare) {
 		spin_unlock_irqrestore(lock, flags);
 		if (new)
-			mempool_free(new, sys->versions);
+			mempool_free(new, sys->versions.pool);
 		dmr_io_bare(io, bio);
 		return DMR_TAKEN;
 	}
 	if (!v) {
 		dmr_map_insert(&sys->map, new);
 		if (epoch & DMR_EPOCH_OVERLAY)
-			atomic64_inc(&sys->overlay_versions[io->t->kind]);
+			atomic64_inc(&sys->space.overlay_versions[io->t->kind]);
 		v = new;
 		new = NULL;
 	} else if (atomic_read(&v->state) & DMR_V_BUSY) {
@@ -125,7 +125,7 @@ static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_tabl
 		dmr_zero_blocks(io, v, mask);
 	spin_unlock_irqrestore(lock, flags);
 	if (new)
-		mempool_free(new, sys->versions);
+		mempool_free(new, sys->versions.pool);
 	if (!v)
 		return DMR_TAKEN;
 	if (bio->bi_opf & REQ_FUA) {
