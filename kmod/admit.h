@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a write needs before it begins. */
+/* Preconditions of a write. */
 #ifndef DMR_ADMIT_H
 #define DMR_ADMIT_H
 

@@ -36,7 +36,7 @@ static int dmr_load_record(struct dmr_replay_ops *ops, const struct dmr_record *
 	return dmr_rebuild_record(&container_of(ops, struct dmr_load, ops)->rb, rec, number);
 }
 
-/* What follows from the versions: slots in use, sizes of overlays, the epoch of writes. */
+/* Derive from the versions: slots in use, sizes of overlays, the epoch of writes. */
 static int dmr_load_account(struct dmr_system *sys)
 {
 	const struct dmr_sb *sb = sys->sb;
@@ -52,8 +52,8 @@ static int dmr_load_account(struct dmr_system *sys)
 					return r;
 			}
 			/*
-			 * Writes had gone on to the next epoch when a point came to
-			 * nothing: they never go back under what they wrote there.
+			 * A point failed after writes had gone on to the next epoch: they
+			 * never go back to an older one.
 			 */
 			if (v->epoch == sb->next_epoch)
 				sys->ahead = true;
@@ -99,7 +99,7 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 		      sys->store_name);
 		return -EUNATCH;
 	}
-	/* A host without an id is nobody in particular. */
+	/* A host without an id matches any host. */
 	if ((sb->flags & DMR_SB_ACTIVE) && memchr_inv(sb->active_host, 0, 16) &&
 	    memcmp(sb->active_host, t->host, 16) && !t->takeover) {
 		DMERR("%s: another host has it attached", sys->store_name);
@@ -121,7 +121,7 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 		sys->disks[i].info = &sb->disks[i];
 		sys->disks[i].number = i;
 		mutex_init(&sys->disks[i].flush_mutex);
-		/* R15: what was written there before may still be in its cache. */
+		/* R15: earlier writes may still be in its cache. */
 		sys->disks[i].home_dirty = 1;
 		r = dmr_fingerprint_init(&sys->disks[i], sb);
 		if (r)
@@ -145,7 +145,7 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 	r = dmr_replay_log(&reader.rd, sb, &load->ops, &next, &dmg);
 	dmr_rebuild_exit(&load->rb);
 	if (r == -EINTR) {
-		/* Who attaches was killed: nothing is wrong with the store. */
+		/* The attaching process was killed; the store is intact. */
 		DMINFO("%s: attach was interrupted", sys->store_name);
 		goto bad_rebuild;
 	}
@@ -187,14 +187,14 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 		goto bad_rebuild;
 	}
 	dmr_table_publish(sys, tab);
-	/* Whose it is what is in the caches of homes, if they lose it. */
+	/* Attribute data still in the homes' caches to this kind of device. */
 	for (i = 0; i < sb->nr_disks && tab->straight >= 0; i++)
 		sys->disks[i].home_direct[tab->straight] = 1;
 	kvfree(load);
 	mutex_lock(&sys->sb_mutex);
 	dmr_super_show(sys);
 	mutex_unlock(&sys->sb_mutex);
-	/* Whoever finds it active finds the superblock and the disks. */
+	/* Superblock and disks are visible before @active is. */
 	/* Its disks come one after the other: no alarm before they had the time. */
 	WRITE_ONCE(sys->bind_time, jiffies);
 	smp_store_release(&sys->active, true);
@@ -254,8 +254,8 @@ static int dmr_system_fits(struct dmr_system *sys, struct dmr_target *t)
 }
 
 /*
- * Suspended and resumed without a new table: what memory knows is in force only
- * if nobody has had the store meanwhile.
+ * Suspended and resumed without a new table: memory is valid only if the store was not
+ * changed meanwhile.
  */
 static int dmr_system_same(struct dmr_system *sys)
 {
@@ -357,9 +357,9 @@ static void dmr_system_stop(struct dmr_system *sys)
  * dmr_system_may_reload() - may this table follow the one that its device has?
  * @t: the new target, its devices open.
  *
- * dm has thrown the old table away when a resume fails, and the device stays
- * suspended with a guest's I/O in it.  So what can be known is looked at when
- * the table is loaded: a device that does I/O for a disk keeps to it.
+ * dm has thrown the old table away when a resume fails, and the device stays suspended
+ * with a guest's I/O in it.  So the load of a table checks all it can: a device that does
+ * I/O for a disk keeps to it.
  *
  * Context: constructor; may sleep.
  * Return: false if its device does another disk's I/O, or that of other devices.

@@ -7,10 +7,10 @@
 #include "store/settings.h"
 
 /**
- * struct dmr_change - what SETTINGS and ADAPTERS ask for
+ * struct dmr_change - request of SETTINGS and ADAPTERS
  * @has: DM_REPLICA_A_SETTINGS_* that are given, a bit each.
  * @set: their values.
- * @adapter: the one to set; its address alone says which one to forget.
+ * @adapter: the one to set; to forget one, its address is enough.
  * @forget: forget it rather than set it.
  * @all: forget all.
  */

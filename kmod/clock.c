@@ -7,12 +7,12 @@
  *
  * DOC: ages
  *
- * Health measures ages by the clock that cannot be set.  It begins anew with each boot, so a
- * superblock keeps what each age counts from by the clock that people set (*_since), and
- * how far apart the two were when it was written (clock_offset).  The difference of the two
- * is a time of the clock that cannot be set, as long as the host is not booted anew; the
- * first load in another boot takes the present difference, since nothing better is known of
- * the time between.  Each draft moves all of them on together.
+ * Health measures ages by the clock that cannot be set.  It begins anew with each boot,
+ * so a superblock keeps the start of each age by the clock that can be set (*_since), and
+ * the offset of the two clocks when it was written (clock_offset).  The difference of the
+ * two is a time of the clock that cannot be set, as long as the host is not booted anew;
+ * the first load in another boot takes the present difference, for lack of a better
+ * value.  Each draft moves all of them on together.
  */
 #include "clock.h"
 #include "received.h"
@@ -38,18 +38,18 @@ void dmr_clock_init(struct dmr_clock *clock)
 	spin_lock_init(&clock->lock);
 }
 
-/* What lies in the future was noted on a clock that was ahead: it begins now. */
+/* A time in the future was noted on a clock that was ahead: it begins now. */
 static void dmr_clock_rebase(u64 *since, u64 now)
 {
 	*since = min(*since, now);
 }
 
 /**
- * dmr_clock_load() - go on from what the superblock has
+ * dmr_clock_load() - take over the state in the superblock
  * @sys: the system, being loaded; its boot id is known.
  *
- * A step while it was not attached is noticed like any other, if the host was not booted
- * since.  Otherwise it cannot be told from a long time without it.
+ * A step while the system was not attached is noticed if the host was not booted since.
+ * Otherwise it looks like a long detach.
  */
 void dmr_clock_load(struct dmr_system *sys)
 {
@@ -121,7 +121,7 @@ void dmr_clock_jump(struct dmr_system *sys, u64 *point, u64 *by)
 }
 
 /**
- * dmr_clock_draft() - a superblock to come has what is known of clocks
+ * dmr_clock_draft() - put the state of the clocks into a superblock to come
  * @sys: the system, active.
  * @draft: the superblock; its points are those in force.
  *

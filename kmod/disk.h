@@ -31,18 +31,18 @@ struct dmr_disk {
 	dev_t home_dev;			/* dmr_registry_mutex */
 	struct dmr_target *target[DMR_KINDS];	/* bound ones; op_mutex */
 	bool movable;			/* the replica target is bound; home_mutex */
-	bool no_zeroes;			/* its home offers write-zeroes, and refuses them */
+	bool no_zeroes;			/* its home advertises write-zeroes, but refuses them */
 	dev_t dev[DMR_KINDS];		/* their devices, 0 if not bound; sb_mutex to change */
-	struct gendisk *gd[DMR_KINDS];	/* the same; under RCU it stays for who has found it */
-	unsigned int home_dirty;	/* written directly since its last flush was issued */
-	unsigned int home_direct[DMR_KINDS];	/* the same, by users of that kind of device */
-	atomic_t home_lost[DMR_KINDS];	/* how often what they wrote may have been lost */
-	unsigned int told[DMR_KINDS];	/* the same, when a flush of theirs has said so */
-	unsigned long flush_failed[DMR_KINDS];	/* when one did last, jiffies; 0 if none has */
-	u64 diskseq[DMR_KINDS];		/* of the device that this is told of */
-	atomic_t op_lost;		/* and an operation has not said so yet */
-	struct mutex flush_mutex;	/* until that flush has ended; a leaf */
-	atomic_t flush_errors;		/* flushes that failed, whoever asked for them */
+	struct gendisk *gd[DMR_KINDS];	/* the same; freed after a grace period of RCU */
+	unsigned int home_dirty;	/* direct writes since its last flush was issued */
+	unsigned int home_direct[DMR_KINDS];	/* the same, by kind of the device */
+	atomic_t home_lost[DMR_KINDS];	/* times that their writes may have been lost */
+	unsigned int told[DMR_KINDS];	/* home_lost as of the last flush that reported it */
+	unsigned long flush_failed[DMR_KINDS];	/* jiffies of the last failed flush; 0: none */
+	u64 diskseq[DMR_KINDS];		/* of the device that @flush_failed is about */
+	atomic_t op_lost;		/* lost writes that no operation has reported yet */
+	struct mutex flush_mutex;	/* held over a flush of the home; a leaf */
+	atomic_t flush_errors;		/* failed flushes, whatever their source */
 	atomic64_t overlay_blocks[DMR_KINDS];	/* blocks in the live and the test overlay */
 	atomic64_t errors;		/* I/O errors met at home and in slots */
 	struct dmr_fingerprint fingerprint;
@@ -58,7 +58,7 @@ struct dmr_target {
 	enum dmr_kind kind;
 	struct dm_dev *store;
 	struct dm_dev *home;
-	struct dm_dev *replica;		/* failover targets: the device they hang on */
+	struct dm_dev *replica;		/* failover targets: the replica device below */
 	bool store_linked;		/* it has a share in dmr_claim_link() */
 	bool home_linked;
 	bool bound;

@@ -28,8 +28,8 @@ static void dmr_may_begin(struct dmr_op *op, enum dmr_kind kind)
 }
 
 /*
- * A failover begins: InitiateFailover, TestReplicaSystem.  op->point says where,
- * 0 for the newest; it is set to the one used.
+ * A failover begins: InitiateFailover, TestReplicaSystem.  op->point has its number, 0
+ * for the newest; it is set to the one used.
  */
 static void dmr_op_begin(struct dmr_op *op, enum dmr_kind kind)
 {
@@ -110,7 +110,7 @@ static int dmr_end_locked(struct dmr_op *op, enum dmr_kind kind, struct dmr_sb *
 		goto bad;
 	}
 	dmr_table_reap(sys);
-	/* R11: what was shown is what is done. */
+	/* R11: act only on the state that the caller saw. */
 	if (op->expect_writes != ~0ULL && op->expect_writes != dmr_view_writes(sys, kind)) {
 		dmr_refuse(op, -ESTALE, DM_REPLICA_CODE_INVALID_STATE,
 			   "the guest has written since you looked; look again");
@@ -126,15 +126,15 @@ static int dmr_end_locked(struct dmr_op *op, enum dmr_kind kind, struct dmr_sb *
 	return 0;
 bad:
 	kvfree(after);
-	/* R12: the fence is lifted, whatever has failed. */
+	/* R12: lift the fence after any failure. */
 	dmr_table_publish(sys, back);
 	return op->err;
 }
 
 /*
- * A failover is thrown away: RevertFailover, end of a test.  op->expect_writes is
- * looked at once nothing writes any more (R11); @job, if there is one, is told
- * what is left to reclaim.
+ * A failover is thrown away: RevertFailover, end of a test.  op->expect_writes is looked
+ * at once nothing writes any more (R11); @job, if there is one, gets the epoch to
+ * reclaim.
  */
 static void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *job)
 {
@@ -202,7 +202,7 @@ static void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *jo
 
 /**
  * dmr_op_initiate() - InitiateFailover
- * @op: point says where, 0 for the newest; it is set to the one used.
+ * @op: point is its number, 0 for the newest; it is set to the one used.
  * @job: its job; not used.
  */
 void dmr_op_initiate(struct dmr_op *op, struct dmr_job *job)
@@ -213,7 +213,7 @@ void dmr_op_initiate(struct dmr_op *op, struct dmr_job *job)
 /**
  * dmr_op_revert() - RevertFailover
  * @op: expect_writes is looked at once nothing writes any more (R11).
- * @job: told what is left to reclaim; may be NULL.
+ * @job: gets the epoch to reclaim; may be NULL.
  */
 void dmr_op_revert(struct dmr_op *op, struct dmr_job *job)
 {
@@ -233,7 +233,7 @@ void dmr_op_test_start(struct dmr_op *op, struct dmr_job *job)
 /**
  * dmr_op_test_stop() - a test failover is thrown away
  * @op: as with dmr_op_revert().
- * @job: told what is left to reclaim; may be NULL.
+ * @job: gets the epoch to reclaim; may be NULL.
  */
 void dmr_op_test_stop(struct dmr_op *op, struct dmr_job *job)
 {

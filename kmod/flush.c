@@ -20,7 +20,7 @@ struct dmr_commit_wait {
 	struct list_head list;
 	struct completion done;
 	bool homes;		/* flush the homes that were written directly, too */
-	bool own;		/* for us only: what was lost is not told */
+	bool own;		/* for us only: losses are not reported */
 	bool pressed;		/* set: the commit moved the tail as far as it takes */
 	struct dmr_sb *grow;	/* a larger store, to be in force from the next block on */
 	int r;
@@ -90,7 +90,7 @@ static void dmr_commit_answer_home(struct bio *bio, int r, unsigned long *flushe
 	if (!r) {
 		if (!__test_and_set_bit(disk->number, flushed))
 			dmr_home_flush(disk);
-		/* R2: by that flush, or by one that somebody else sent. */
+		/* R2: lost by that flush, or by an earlier one from another source. */
 		lost = atomic_read(&disk->home_lost[kind]);
 		if (lost != told)
 			r = -EIO;
@@ -98,7 +98,7 @@ static void dmr_commit_answer_home(struct bio *bio, int r, unsigned long *flushe
 	if (r && flush)
 		WRITE_ONCE(disk->flush_failed[kind], jiffies ?: 1);
 	dmr_commit_answer(bio, r);
-	/* A flush that comes before the answer does not follow one that has said so. */
+	/* A flush queued before this reply must still report the loss. */
 	if (lost != told && flush)
 		WRITE_ONCE(disk->told[kind], lost);
 }
@@ -280,7 +280,7 @@ void dmr_commit_start(struct dmr_system *sys)
 /** dmr_commit_stop() - a last commit, then none; no bio is in flight; op_mutex is held */
 void dmr_commit_stop(struct dmr_system *sys)
 {
-	/* Nobody is told by it: a table that is loaded again suspends us, too. */
+	/* It reports no loss: a reload of a table suspends us, too. */
 	struct dmr_commit_wait w = { .homes = true, .own = true };
 
 	cancel_delayed_work_sync(&sys->flush.timer);

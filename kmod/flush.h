@@ -14,7 +14,7 @@ struct dmr_system;
 #define DMR_COMMIT_PERIOD	HZ
 
 /**
- * struct dmr_flush - the commit worker of a system, and what waits for it
+ * struct dmr_flush - the commit worker of a system, and its queues
  * @wq: ordered.
  * @flushes: flushes that wait for a commit; log.lock.
  * @fuas: completed FUA writes that wait for a commit; log.lock.

@@ -30,7 +30,7 @@ u32 dmr_health_of(u32 reasons)
 	return reasons ? DM_REPLICA_HEALTH_WARNING : DM_REPLICA_HEALTH_OK;
 }
 
-/* What is kept for the live failover is not there for replication. */
+/* Slots reserved for the live failover do not count for replication. */
 static bool dmr_health_past(struct dmr_system *sys, u64 percent)
 {
 	u64 kept = dmr_space_reserved(sys), most = READ_ONCE(sys->map.max_versions);
@@ -51,8 +51,8 @@ static u32 dmr_health_space(struct dmr_system *sys, const struct dmr_settings *s
 }
 
 /*
- * Is @since more than @span seconds ago?  A span of 0 is never over; what is not known counts
- * from the attach.
+ * Is @since more than @span seconds ago?  A span of 0 is never over; an unknown start
+ * counts as the attach.
  */
 static bool dmr_health_over(struct dmr_system *sys, const struct dmr_settings *set, u64 since,
 			    u64 span)
@@ -97,8 +97,8 @@ static u32 dmr_health_points(struct dmr_system *sys, const struct dmr_sb *sb)
 }
 
 /*
- * Devices are bound and unbound one by one: what is missing while an attach or a detach
- * goes on is no fault.  What is still missing after that is.
+ * Devices are bound and unbound one by one: a missing device is no fault during an attach
+ * or a detach, only after it.
  */
 static bool dmr_health_incomplete(struct dmr_system *sys)
 {
@@ -107,7 +107,7 @@ static bool dmr_health_incomplete(struct dmr_system *sys)
 }
 
 /**
- * dmr_health_reasons() - what is not as it should be
+ * dmr_health_reasons() - reasons of a degraded health
  * @sys: the system, active.
  * @sb: its superblock, as dmr_shown() has it.
  *
@@ -145,7 +145,7 @@ static void dmr_space_policy(struct dmr_system *sys)
 	if (READ_ONCE(sys->sb->settings.full_policy) != DM_REPLICA_FULL_POLICY_DROP_OLDEST ||
 	    READ_ONCE(sys->space.full_asked))
 		return;
-	/* What the last one freed has to be seen first. */
+	/* Wait until the space freed by the last one shows. */
 	if (sys->space.full_pass && READ_ONCE(sys->vacuum.passes) + 1 - sys->space.full_pass < 2) {
 		dmr_vacuum_kick(sys);
 		return;
@@ -186,9 +186,8 @@ static const char *dmr_health_short(struct dmr_system *sys)
  * dmr_health_devices() - are the devices below as long as they have to be?
  * @sys: the system, running.
  *
- * R9: what was there is gone, and what is in memory may be, too: nothing is acknowledged,
- * and no point is made, of what is known to be short.  A device that has grown is none the
- * worse.
+ * R9: the content behind its end is lost, so nothing is acknowledged and no point made on
+ * a device that is too short.  A larger device is no fault.
  *
  * Context: may sleep; waits for no store.
  */
@@ -205,7 +204,7 @@ void dmr_health_devices(struct dmr_system *sys)
 }
 
 /**
- * dmr_health_check() - has anything changed that no operation said?
+ * dmr_health_check() - report changes that no operation has reported
  * @sys: the system, running.
  *
  * Low space is an event long before the store is full (R8).

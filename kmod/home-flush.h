@@ -16,11 +16,11 @@ int dmr_home_flush_for_op(struct dmr_disk *disk);
 void dmr_home_written(struct dmr_disk *disk, enum dmr_kind kind, int flush_errors);
 
 /**
- * dmr_flush_failed_lately() - may dm still have the write that was behind that flush?
+ * dmr_flush_failed_lately() - may dm still have a write deferred behind that flush?
  * @t: the target.
  * @failed: when a flush failed, from flush_failed[].
  *
- * What dm keeps back while it suspends comes when that has ended: time stands still.
+ * dm issues deferred bios after the suspend: time stands still until then.
  */
 static inline bool dmr_flush_failed_lately(const struct dmr_target *t, unsigned long failed)
 {
@@ -30,10 +30,11 @@ static inline bool dmr_flush_failed_lately(const struct dmr_target *t, unsigned 
 }
 
 /**
- * dmr_flush_failed_renew() - the suspend has ended, and dm goes on with what it kept back
+ * dmr_flush_failed_renew() - the suspend has ended, and dm resumes its deferred bios
  * @t: a target that has its disk.
  *
- * A journal's write comes in its turn, behind what the page cache has sent meanwhile.
+ * A journal's write comes in its turn, behind bios that the page cache has sent
+ * meanwhile.
  */
 static inline void dmr_flush_failed_renew(struct dmr_target *t)
 {
@@ -48,7 +49,7 @@ static inline void dmr_flush_failed_renew(struct dmr_target *t)
  * dmr_flush_failed_expire() - forget a flush that failed long ago
  * @t: a target that has its disk.
  *
- * Return: has one failed that is not forgotten, maybe just now?
+ * Return: true if a failed flush is remembered, maybe a new one.
  */
 static inline bool dmr_flush_failed_expire(struct dmr_target *t)
 {
@@ -64,9 +65,9 @@ static inline bool dmr_flush_failed_expire(struct dmr_target *t)
 }
 
 /*
- * Does a write with FUA concern this device's medium only?  Where it has none the kernel
- * sends a flush behind it, and what fails may be that.  A device that takes bios itself
- * (dm, md) says it has FUA whatever those below it have.
+ * Does a write with FUA concern this device's medium only?  Without FUA the kernel sends
+ * a flush behind the write, and the error may be that flush's.  A device that takes bios
+ * itself (dm, md) advertises FUA even if the devices below lack it.
  */
 static inline bool dmr_fua_is_native(struct block_device *bdev)
 {

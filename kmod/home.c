@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Moving home (R5): what no point needs in a slot is copied to where it belongs
- * on the plain device, so that in the end home alone holds the disk.
+ * Moving home (R5): blocks that no point needs in a slot are copied to their place on the
+ * plain device, so that in the end home alone holds the disk.
  *
  * A batch: mark the chunks' versions, wait until no write that did not see the
  * mark is left, copy, flush the homes, record the drops, and only when those
@@ -31,7 +31,7 @@
 #define DMR_MOVE_PATIENCE	3	/* times a move may be taken away before its chunk is held */
 #define DMR_MOVE_RUN		2048	/* sectors of one copy */
 #define DMR_MOVE_CHAIN		(DMR_MAX_POINTS + 4)
-#define DMR_MOVE_HOLD		(HZ / 2)	/* what a chunk is held for before its copy begins */
+#define DMR_MOVE_HOLD		(HZ / 2)	/* limit of a hold before the copy begins */
 
 struct dmr_mover;
 
@@ -40,8 +40,8 @@ struct dmr_move {
 	u64 key;
 	u64 mask;		/* blocks that go home */
 	u32 top;		/* newest epoch of the group */
-	u32 span;		/* moves whose blocks are copied together with its own */
-	int error;		/* set by whatever copies them */
+	u32 span;		/* moves copied together with this one */
+	int error;		/* set by the copy */
 	bool ok;
 };
 
@@ -60,9 +60,9 @@ struct dmr_mover {
 	const struct dmr_need *need;
 	u64 serial;			/* of the table it works under */
 	u32 base;			/* main epochs up to here go home */
-	u32 busy;			/* what keeps a chunk from moving: not for one that we hold */
+	u32 busy;			/* state that keeps a chunk from moving; 0 for a held one */
 	int flushed[DMR_MAX_DISKS];	/* dmr_disk.flush_errors before the copies */
-	atomic_t copies;		/* under way, and one for who starts them */
+	atomic_t copies;		/* in flight, and one for their submitter */
 	struct completion copied;
 	struct dmr_copy copy;
 	u64 errors;
@@ -123,8 +123,8 @@ static void dmr_move_cancelled(struct dmr_mover *m, u64 key)
 }
 
 /*
- * Let no new write begin in a chunk, see those end that have, and their record
- * durable.  Who comes now is parked until dmr_move_release().
+ * Let no new write begin in a chunk, and wait until those in flight have ended and their
+ * record is durable.  New ones are parked until dmr_move_release().
  */
 static bool dmr_move_hold(struct dmr_mover *m, u64 key)
 {
@@ -143,7 +143,7 @@ static bool dmr_move_hold(struct dmr_mover *m, u64 key)
 	if (!nr)
 		return false;
 	m->busy = 0;
-	/* Somebody else's slow I/O must not hold this chunk up for long. */
+	/* Slow I/O to another chunk must not hold this one up for long. */
 	if (dmr_grace_wait(&sys->grace, DMR_MOVE_HOLD))
 		return false;
 	dmr_commit_sync(sys, false);	/* if that fails nothing will be marked */
@@ -179,7 +179,7 @@ static bool dmr_move_mark(struct dmr_mover *m, struct dmr_move *mv)
 	unsigned long flags;
 
 	spin_lock_irqsave(lock, flags);
-	/* What a newer table needs is not known here: see dmr_pass_sweep(). */
+	/* The needs of a newer table are not known here: see dmr_pass_sweep(). */
 	m->stale |= dmr_table_get(sys)->serial != m->serial;
 	if (!m->stale)
 		nr = dmr_move_chain(m, mv->key, 0, DMR_V_DIRTY | m->busy | DMR_V_WRITERS |
@@ -292,7 +292,7 @@ static void dmr_move_copy(struct dmr_mover *m, u32 move)
 	u32 b, run;
 	int r = 0;
 
-	/* The versions cannot go: only we free what is marked. */
+	/* The versions cannot go: only we free marked ones. */
 	while (left && !r) {
 		b = __ffs64(left);
 		run = ~(left >> b) ? __ffs64(~(left >> b)) : 64 - b;
@@ -334,7 +334,7 @@ static void dmr_move_copy_range(struct dmr_mover *m, u32 from, u32 end)
 	blk_finish_plug(&plug);
 	dmr_copy_done(m);
 	wait_for_completion(&m->copied);
-	/* Only now: a flush that somebody issued meanwhile has not covered it (R5). */
+	/* Only now: a flush issued meanwhile has not covered it (R5). */
 	for (i = from; i < end; i++)
 		WRITE_ONCE(m->sys->disks[dmr_key_disk(m->moves[i].key)].home_dirty, 1);
 }
@@ -363,8 +363,8 @@ static void dmr_move_copies(struct dmr_mover *m, u32 nr)
 }
 
 /*
- * The newest version goes first: writes hit the current epoch alone, so it is
- * the only one whose mark a writer may take away under us.
+ * The newest version goes first: writes hit the current epoch alone, so a writer may take
+ * away the mark of that one only.
  */
 static bool dmr_move_drop(struct dmr_mover *m, struct dmr_move *mv, struct dmr_drop *drop)
 {
@@ -405,8 +405,8 @@ out:
 }
 
 /*
- * Oldest first, so that nobody meets an older block where a newer one was.
- * *@waited is set if somebody was parked because of one of them.
+ * Oldest first, so that no reader meets an older block in place of a newer one. *@waited
+ * is set if a bio was parked because of one of them.
  */
 static struct dmr_version *dmr_move_unlink(struct dmr_mover *m, struct dmr_move *mv,
 					   struct dmr_version *garbage, bool *waited)
@@ -435,8 +435,8 @@ static struct dmr_version *dmr_move_unlink(struct dmr_mover *m, struct dmr_move 
 }
 
 /*
- * R5: of the homes that were copied to.  A flush that failed for somebody else
- * may have lost what was copied: the device tells it once.
+ * R5: of the homes that were copied to.  A failed flush of another source may have lost
+ * the copies: the device reports it once.
  */
 static int dmr_move_flush(struct dmr_mover *m, u32 nr)
 {
@@ -484,7 +484,7 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 	}
 	if (!nr)
 		return 0;
-	/* Into a chunk that is held nobody writes who could have missed the mark. */
+	/* A held chunk has no writer that could have missed the mark. */
 	if (!held)
 		dmr_grace_wait(&sys->grace, 0);
 	dmr_move_copies(m, nr);
@@ -554,7 +554,7 @@ static s64 dmr_move_some(struct dmr_mover *m, const u64 *keys, u32 count)
 	return r ?: 1;
 }
 
-/* What was copied takes its time at the rate that was set. */
+/* Wait as long as the copies take at the rate that was set. */
 static void dmr_move_throttle(struct dmr_mover *m)
 {
 	struct dmr_system *sys = m->sys;
@@ -637,7 +637,7 @@ static u64 dmr_move_left(struct dmr_mover *m)
 /**
  * dmr_home_move() - move home all that can go now
  * @sys: the system.
- * @need: who needs what, as durable in both superblocks.
+ * @need: needs of points and overlays, as durable in both superblocks.
  * @serial: of the table that @need was taken from.
  * @again: set if a chunk was in use and should be looked at again.
  * @errors: set to the number of chunks that could not be read or written.

@@ -2,11 +2,10 @@
 /*
  * The I/O path: what happens to a bio of any view.
  *
- * Everything is done inside map() where it can be: reads, rewrites and first
- * aligned writes are remapped without a lock on a hit, without a worker and
- * without a copy.  What must wait or copy is cut to a chunk (or a block) and
- * deferred to a worker, where the same code runs again from the beginning, with
- * the table as it is then.
+ * Everything is done inside map() where it can be: reads, rewrites and first aligned
+ * writes are remapped without a lock on a hit, without a worker and without a copy.  A
+ * bio that must wait or copy is cut to a chunk (or a block) and deferred to a worker,
+ * where the same code runs again from the beginning, with the table as it is then.
  */
 #include "admit.h"
 #include "flush.h"
@@ -141,10 +140,10 @@ static void dmr_io_count(struct dmr_io *io)
  * Open new versions for up to @want chunks from @sector on, in adjacent slots,
  * each with this write counted in it.
  *
- * Return: how many; 0 with *status set: OK means somebody else was first, look
- * again; BLK_STS_AGAIN that the chunk has become bare or, @inline_, is held;
- * BLK_STS_DM_REQUEUE that it is held and the bio, which lies in one chunk, has
- * been parked; BLK_STS_RESOURCE that there is no memory without sleeping.
+ * Return: how many; 0 with *status set: OK means another write was first, look again;
+ * BLK_STS_AGAIN that the chunk has become bare or, @inline_, is held; BLK_STS_DM_REQUEUE
+ * that it is held and the bio, which lies in one chunk, has been parked; BLK_STS_RESOURCE
+ * that there is no memory without sleeping.
  */
 static u32 dmr_first_open(struct dmr_io *io, struct bio *bio, const struct dmr_table *tab,
 			  u64 sector, u32 want, bool inline_, u32 *slot, blk_status_t *status)
@@ -245,7 +244,7 @@ out:
 
 /**
  * dmr_io_first_done() - a first write has ended: set its bits
- * @io: it; sector, sectors and epoch say what was written.
+ * @io: it; sector, sectors and epoch are those of the write.
  * @ok: did the device take it?  If not, no bit is set (R1).
  *
  * Context: any.
@@ -401,8 +400,8 @@ static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_table *ta
 		io->commit = false;
 		if ((bio->bi_opf & REQ_FUA) && (!settled || !dmr_fua_is_native(t->store->bdev))) {
 			/*
-			 * R2: answered when the record is durable as well.  R9: the
-			 * flush is then ours, and not one whose failure nobody else sees.
+			 * R2: answered when the record is durable as well.  R9: the flush
+			 * is then ours, since the failure of another would be hidden.
 			 */
 			io->commit = true;
 			bio->bi_opf &= ~REQ_FUA;
@@ -449,9 +448,10 @@ static int dmr_io_run(struct dmr_io *io, struct bio *bio, bool inline_)
 	if (t->kind == DMR_REPLICA && tab->suspended)
 		return dmr_io_finish(io, bio, BLK_STS_OFFLINE);
 	/*
-	 * R2: when the flush in front of a write fails, dm forgets that and sends the
-	 * write, which as a journal's commit would vouch for what is lost.  Another flush
-	 * may have succeeded before it comes; who never sends any is held up for a while.
+	 * R2: when the flush in front of a write fails, dm ignores that and sends the
+	 * write; a journal's commit would then refer to lost blocks.  Another flush may
+	 * have succeeded before it comes; a client that never flushes sees errors until
+	 * this expires.
 	 */
 	if (inline_ && (bio->bi_opf & REQ_FUA) && dmr_flush_failed_expire(t))
 		return dmr_io_finish(io, bio, BLK_STS_IOERR);
@@ -501,14 +501,14 @@ int dmr_io_map(struct dmr_target *t, struct bio *bio)
 	io->home = false;
 	io->bytes = bio->bi_iter.bi_size;
 	if (bio->bi_opf & REQ_PREFLUSH) {
-		/* dm hands us flushes empty.  Nobody can have written to what is offline. */
+		/* dm hands us flushes empty.  An offline view has no writes to flush. */
 		dmr_commit_flush(t->sys, bio);
 		return DM_MAPIO_SUBMITTED;
 	}
 	return dmr_io_run(io, bio, true) == DMR_SUBMIT ? DM_MAPIO_REMAPPED : DM_MAPIO_SUBMITTED;
 }
 
-/* Did a home refuse what it does not know, and need not? */
+/* Did a home refuse an optional operation that it does not support? */
 static bool dmr_io_refused(struct bio *bio, blk_status_t error)
 {
 	return (error == BLK_STS_NOTSUPP || error == BLK_STS_TARGET) &&

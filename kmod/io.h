@@ -11,7 +11,7 @@
 #include "space.h"
 #include "system.h"
 
-/* What the parts of the I/O path tell each other. */
+/* Results of the parts of the I/O path. */
 enum dmr_io_result {
 	DMR_SUBMIT,		/* the bio is remapped: submit it */
 	DMR_TAKEN,		/* deferred, parked or waiting: it may be gone already */
@@ -23,7 +23,7 @@ enum dmr_io_kind {
 	DMR_IO_READ_SLOT,
 	DMR_IO_READ_HOME,
 	DMR_IO_HIT,		/* write into blocks that are in this epoch's slot */
-	DMR_IO_FIRST,		/* write whose mask bits are still to be set */
+	DMR_IO_FIRST,		/* write with mask bits still to be set */
 	DMR_IO_STRAIGHT,	/* write straight home */
 };
 
@@ -38,7 +38,7 @@ struct dmr_io {
 	u8 side;		/* of the grace counters */
 	bool entered;
 	bool commit;		/* answered by a commit (FUA) */
-	bool home;		/* which flushes its home for it */
+	bool home;		/* by a commit that flushes its home */
 	u32 told;		/* a flush: dmr_disk.told when it came; FUA with @home: home_lost */
 	int flush_errors;	/* STRAIGHT: dmr_disk.flush_errors when it came */
 	u32 bytes;		/* of the bio, as cut */
@@ -152,8 +152,8 @@ static inline void dmr_straight_begin(struct dmr_io *io, struct bio *bio, bool o
 		dmr_fingerprint_note(&disk->fingerprint,
 				     bio->bi_iter.bi_sector / DMR_BLOCK_SECTORS);
 	/*
-	 * R2, R5: a flush that the kernel sends behind the write could lose what others
-	 * wrote, beside one of ours that finds nothing lost.  So it is ours.
+	 * R2, R5: a flush that the kernel sends behind the write could consume the error
+	 * of other writes, and ours would succeed.  So issue it ourselves.
 	 */
 	if ((bio->bi_opf & REQ_FUA) && (own || !dmr_fua_is_native(t->home->bdev))) {
 		io->commit = true;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Jobs: what operations did in the last minutes, and what still goes on behind
- * them.
+ * Jobs: operations of the last minutes, and the work that still goes on behind them.
  *
- * A job is for looking at.  Nothing depends on it, so an operation that gets
- * none for want of memory goes on without: every function here takes NULL.
+ * A job only shows state.  Nothing depends on it, so an operation that gets none for want
+ * of memory goes on without: every function here takes NULL.
  *
  * sys->jobs.mutex is a leaf lock.  Each change is reported (event.h); nothing here waits
  * for I/O.  A job does not pin its system: a holder of a job holds the system as well.  Memory is asked for with GFP_NOIO, since an operation may
@@ -73,7 +72,7 @@ void dmr_job_report(struct dmr_job *job)
  * dmr_job_new() - begin a job
  * @sys: its system.
  * @type: DM_REPLICA_JOB_TYPE_*.
- * @text: what it does.
+ * @text: its title.
  * @owner: the process that asked for it, or NULL.
  *
  * It is listed in state New from here on.
@@ -116,7 +115,7 @@ struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text,
 }
 
 /**
- * dmr_job_about() - what a job's operation was about, and what it threw away
+ * dmr_job_about() - subject of a job's operation, and the data that it discarded
  * @job: the job, or NULL.
  * @op: its operation.
  *
@@ -201,7 +200,7 @@ void dmr_job_decide(struct dmr_job *job, u32 code, int err, u64 point)
 /**
  * dmr_job_progress() - how far a job has come
  * @job: the job, or NULL.
- * @percent: never goes down, whatever is given here.
+ * @percent: a lower value than before is ignored.
  *
  * Context: may sleep.
  */
@@ -370,8 +369,8 @@ void dmr_job_forget_all(struct dmr_system *sys, const char *why)
 /**
  * dmr_job_expire() - take jobs off the list
  * @sys: the system.
- * @all: not only those whose time is over but all, ended or not, and stop
- *	sys->jobs.reaper for good; for the end of the system's life.
+ * @all: not only expired ones but all, ended or not, and stop sys->jobs.reaper for good;
+ *	for the end of the system's life.
  *
  * Context: may sleep; with @all not from sys->jobs.reaper.
  */
@@ -399,7 +398,7 @@ void dmr_job_expire(struct dmr_system *sys, bool all)
 		cancel_delayed_work_sync(&sys->jobs.reaper);
 }
 
-/* jobs.reaper: jobs whose time is over */
+/* jobs.reaper: expired jobs */
 static void dmr_job_reap(struct work_struct *work)
 {
 	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system,

@@ -23,7 +23,7 @@ struct dmr_system;
  * struct dmr_owner - the process that asked for an operation
  * @known: false: the module asked itself.
  * @uid: in the initial user namespace.
- * @login: the user that logged in, whatever it is now; or DMR_NO_LOGIN.
+ * @login: the user that logged in, even after a change of user; or DMR_NO_LOGIN.
  * @comm: name of the process, which it chooses.
  */
 struct dmr_owner {
@@ -43,15 +43,15 @@ struct dmr_job {
 	u32 state;
 	u32 percent;
 	u32 code;
-	bool decided;		/* its operation has been answered: */
+	bool decided;		/* its operation has been answered, */
 	u32 answer;		/* with this, */
 	int err;		/* this errno, negative or 0, */
-	u64 point;		/* made, used, left or dropped; 0 if none */
+	u64 point;		/* point made, used, left or dropped; 0 if none */
 	u64 start;		/* ns since 1970 UTC */
 	ktime_t begun;
 	ktime_t ended;
 	unsigned long expires;	/* jiffies, once ended */
-	u32 epoch;		/* what its reclaiming is about */
+	u32 epoch;		/* the epoch to reclaim, 0: none */
 	u64 total;		/* versions to reclaim when it began */
 	u64 reclaimed;		/* of those, done */
 	bool seen;		/* the vacuum's pass began after it */

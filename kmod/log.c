@@ -75,7 +75,7 @@ bool dmr_commit_room(struct dmr_system *sys, u32 records)
 	return dmr_log_room_admits(&sys->log.room, first, atomic64_read(&sys->log.nr_dirty));
 }
 
-/* R8: what writes are refused for is what the tail is moved for. */
+/* R8: the tail is moved by the same rule that refuses writes. */
 bool dmr_commit_press(struct dmr_system *sys)
 {
 	u64 first = atomic64_read(&sys->log.nr_first);
@@ -87,7 +87,7 @@ bool dmr_commit_press(struct dmr_system *sys)
 /**
  * dmr_commit_settled() - is everything about a version durable?
  * @sys: the system.
- * @v: a version, whose masks have been looked at before.
+ * @v: a version; its masks were read before.
  *
  * Return: true if no record of it is due or in flight.
  */
@@ -122,7 +122,7 @@ void dmr_commit_dirty(struct dmr_system *sys, struct dmr_version *v)
 /**
  * dmr_commit_drop() - a moved-home record is due
  * @sys: the system.
- * @drop: kmalloc'd, ours from now; the chunk's lock is held and the versions it
+ * @drop: kmalloc'd, freed by the commit; the chunk's lock is held and the versions it
  *	kills are marked DMR_V_DROPPED.
  */
 void dmr_commit_drop(struct dmr_system *sys, struct dmr_drop *drop)
@@ -185,7 +185,7 @@ static void dmr_batch_seal(struct dmr_system *sys, struct dmr_log_batch *b)
 static int dmr_store_flush(struct dmr_system *sys)
 {
 	WRITE_ONCE(sys->super.store_dirty, 0);
-	smp_mb();	/* cleared before the flush: what is written later sets it again */
+	smp_mb();	/* cleared before the flush: a later write sets it again */
 	return blkdev_issue_flush(sys->store);
 }
 
@@ -247,8 +247,8 @@ static int dmr_batch_write_last(struct dmr_system *sys, struct dmr_log_batch *b)
 }
 
 /*
- * R2: what the blocks describe is durable before any of them is issued, and
- * the last one's flush makes the earlier ones durable: its FUA alone would not.
+ * R2: the data that the blocks describe is durable before any of them is issued, and the
+ * last one's flush makes the earlier ones durable: its FUA alone would not.
  */
 static int dmr_batch_write(struct dmr_system *sys, struct dmr_log_batch *b)
 {
@@ -278,7 +278,7 @@ static int dmr_batch_write(struct dmr_system *sys, struct dmr_log_batch *b)
 	}
 	if (!r)
 		r = dmr_batch_write_last(sys, b);
-	/* At once: nobody may take what has failed for settled. */
+	/* At once: failed records must not count as settled. */
 	if (r)
 		dmr_critical(sys, "the store's log could not be written");
 	dmr_store_unlock(sys, alone);
@@ -349,9 +349,9 @@ static int dmr_tail_read(struct dmr_system *sys, u64 end)
 }
 
 /*
- * Write again what still lives in the tail's blocks, as long as @more says so
- * and the batch has room.  A version is written again only if this block holds
- * its newest record, so the records in the ring never multiply.
+ * Write live records of the tail's blocks again, up to block @upto, while the batch has
+ * room (@gap_only: room in its last block).  A version is written again only if this
+ * block holds its newest record, so the records in the ring never multiply.
  *
  * Return: 0 or a negative errno.
  */
@@ -427,7 +427,7 @@ static int dmr_commit_records(struct dmr_system *sys, struct dmr_log_batch *b, u
 			*written += b->blocks;
 			r = dmr_batch_flush(sys, b);
 			if (r)
-				return r;	/* what is still due stays so: nothing of it is durable */
+				return r;	/* the rest stays due: none of it is durable */
 		}
 		spin_lock_irqsave(lock, flags);
 		/* From here on it may be made dirty again, or freed by the vacuum. */
@@ -442,11 +442,11 @@ static int dmr_commit_records(struct dmr_system *sys, struct dmr_log_batch *b, u
 }
 
 /*
- * R7, R13: before the superblock follows the tail, what the tail has left behind
- * is durable at the head.  A version that was dropped meanwhile has been passed
- * over; its drop was queued under the same lock, so it is written here at the
- * latest.  A superblock that is taken back cleanly leaves the ring a little
- * shorter until the next try.
+ * R7, R13: before the superblock follows the tail, the records that the tail has left
+ * behind are durable at the head.  A version that was dropped meanwhile has been passed
+ * over; its drop was queued under the same lock, so it is written here at the latest.  A
+ * superblock that is taken back cleanly leaves the ring a little shorter until the next
+ * try.
  */
 static int dmr_tail_release(struct dmr_system *sys, struct dmr_log_batch *b)
 {
@@ -503,15 +503,15 @@ int dmr_commit(struct dmr_system *sys, bool press)
 		r = dmr_tail_release(sys, &b);
 	else if (!r && b.blocks)
 		r = dmr_batch_flush(sys, &b);
-	/* At once: nobody may take what has failed for settled. */
+	/* At once: failed records must not count as settled. */
 	if (r)
 		dmr_critical(sys, "the store's log could not be written");
 	return r;
 }
 
 /*
- * Between two commits nobody asks where a log block lies, so that the ring may
- * change.  What is durable has been placed by the old one.
+ * Between two commits no log block is in flight, so that the ring may change.  Durable
+ * blocks were placed by the old ring.
  */
 int dmr_commit_turn(struct dmr_system *sys, struct dmr_sb *draft)
 {

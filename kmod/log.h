@@ -22,7 +22,7 @@ struct dmr_drop {
 };
 
 /**
- * struct dmr_log - the log of a system; the commit worker alone, but for what names its lock
+ * struct dmr_log - the log of a system; for the commit worker, if no lock or context is named
  * @lock: protects @drops, and the lists of struct dmr_flush.
  * @drops: struct dmr_drop.
  * @dirty: versions with a record due; any context.

@@ -11,7 +11,7 @@
 #include "system.h"
 
 /**
- * dmr_op_job_cancel() - a move home is given up: what moved stays moved
+ * dmr_op_job_cancel() - give up a move home; moved chunks stay home
  * @op: target is the job's id.
  * @job: its own job, for the list.
  *

@@ -2,10 +2,10 @@
 /*
  * Jobs that move home: behind a commit, a removal, or asked for anew.
  *
- * The vacuum does the work (home.c) whether there is a job or not; a job says
- * how far it has come, and through it the work can be held still or given up.
- * It survives nothing: after the next attach the same work has a new job, made
- * from what the superblock says (dmr_move_resume()).
+ * The vacuum does the work (home.c) whether there is a job or not; a job shows the
+ * progress, and through it the work can be held still or given up.  It survives nothing:
+ * after the next attach the same work has a new job, made from the superblock
+ * (dmr_move_resume()).
  */
 #include <linux/ktime.h>
 
@@ -58,7 +58,7 @@ void dmr_move_begin(struct dmr_system *sys, struct dmr_job *job)
 }
 
 /**
- * dmr_move_resume() - after an attach: what an earlier life left goes on
+ * dmr_move_resume() - after an attach: continue a move of an earlier life
  * @sys: the system, just started; op_mutex is held.
  *
  * Context: may sleep.
@@ -87,11 +87,11 @@ void dmr_move_resume(struct dmr_system *sys)
 }
 
 /**
- * dmr_move_counted() - how much there is left to move
+ * dmr_move_counted() - set the number of bytes left to move
  * @sys: the system.
  * @left: bytes.
  *
- * What is written meanwhile may make it more.
+ * Writes meanwhile may increase it.
  * Context: may sleep.
  */
 void dmr_move_counted(struct dmr_system *sys, u64 left)
@@ -191,7 +191,7 @@ static bool dmr_move_settled(struct dmr_system *sys)
  * @errors: chunks that could not be moved.
  * @moved: versions that are gone.
  *
- * R9: what can be read nowhere stays where it is, and the job says so.
+ * R9: an unreadable block stays in its slot, and the job reports it.
  *
  * Context: the vacuum; may sleep.
  * Return: true if the next pass should begin at once.
