@@ -26,7 +26,12 @@ static u64 dmr_clock_offset(void)
 	return ktime_get_real_ns() - ktime_get_boottime_ns();
 }
 
-/** dmr_clock_is_step() - is this more than the drift of two clocks?  @step: ns.  Return: true if so. */
+/**
+ * dmr_clock_is_step() - is a step more than the drift of two clocks?
+ * @step: ns.
+ *
+ * Return: true if so.
+ */
 bool dmr_clock_is_step(s64 step)
 {
 	return step >= DMR_CLOCK_STEP || step <= -DMR_CLOCK_STEP;

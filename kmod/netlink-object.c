@@ -46,7 +46,7 @@ static int dmr_put_dev(struct sk_buff *skb, int major_attr, dev_t dev)
 
 static u64 dmr_overlay_bytes(struct dmr_disk *disk, const struct dmr_sb *sb, enum dmr_kind kind)
 {
-	/* What a commit made the history is no overlay any more, though it grows. */
+	/* A committed overlay is history, not an overlay any more, though it grows. */
 	if (!(kind == DMR_TEST ? sb->test.epoch : sb->live.epoch))
 		return 0;
 	return (u64)atomic64_read(&disk->overlay_blocks[kind]) << DMR_BLOCK_SHIFT;
@@ -93,7 +93,7 @@ static u32 dmr_system_flags(struct dmr_system *sys, const struct dmr_sb *sb)
 static_assert(DM_REPLICA_A_SYSTEM_LIVE_WRITES == DM_REPLICA_A_SYSTEM_LIVE_POINT + 3 &&
 	      DM_REPLICA_A_SYSTEM_TEST_WRITES == DM_REPLICA_A_SYSTEM_TEST_POINT + 3);
 
-/* What there is to say only while an overlay exists. */
+/* Attributes that exist only while an overlay does. */
 static int dmr_put_overlay(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb,
 			   enum dmr_kind kind, int first)
 {
@@ -159,8 +159,8 @@ static int dmr_put_health(struct sk_buff *skb, struct dmr_system *sys, const str
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STORE_BYTES, sb->store_bytes))
 		return -EMSGSIZE;
 	/*
-	 * The device may go while this is told, but only after its targets, and its memory
-	 * behind a grace period of RCU.
+	 * The device may go meanwhile, but only after its targets, and its memory behind
+	 * a grace period of RCU.
 	 */
 	return READ_ONCE(sys->running) ? dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STORE_DEVICE_BYTES,
 					  bdev_nr_bytes(sys->store)) : 0;
@@ -221,7 +221,7 @@ static int dmr_put_disk(struct sk_buff *skb, struct dmr_system *sys, const struc
 }
 
 /**
- * struct dmr_point_sizes - what only one point holds
+ * struct dmr_point_sizes - bytes that only one point holds
  * @serial: of the system it is about.
  * @nr: points.
  * @epochs: theirs, rising.
@@ -255,8 +255,8 @@ static int dmr_put_point(struct sk_buff *skb, const struct dmr_sb *sb, u32 i,
 }
 
 /*
- * With jobs.mutex held, and so not under RCU.  Of the superblock only what stays is
- * taken, UUID and name, and one word that is looked at on its own.
+ * With jobs.mutex held, and so not under RCU.  Of the superblock only constant members
+ * are taken, UUID and name, and one word that is read on its own.
  */
 int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job, u32 state)
 {
@@ -264,7 +264,7 @@ int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job, u32 state)
 	bool waits = state == DM_REPLICA_JOB_STATE_NEW;
 	bool ended = state >= DM_REPLICA_JOB_STATE_COMPLETED;
 	u64 elapsed = ktime_to_ns(ktime_sub(ended ? job->ended : ktime_get(), job->begun));
-	/* What a removal has given up cannot be had back. */
+	/* A removal cannot be undone. */
 	bool cancellable = waits || (job->home && !ended &&
 				     READ_ONCE(sb->state) == DM_REPLICA_STATE_COMMITTED);
 
@@ -547,8 +547,8 @@ static int dmr_entry_end(struct sk_buff *skb, struct netlink_callback *cb, void 
 }
 
 /*
- * Lists what a system has, from the key on; under RCU, but for jobs, which have no use
- * for @sb.  -EMSGSIZE: full.
+ * Lists the objects of a system, from the key on; under RCU, but for jobs, which have no
+ * use for @sb.  -EMSGSIZE: full.
  */
 typedef int (*dmr_list_fn)(struct sk_buff *skb, struct netlink_callback *cb,
 			   struct dmr_system *sys, const struct dmr_sb *sb);
@@ -782,7 +782,7 @@ static int dmr_list_adapters(struct sk_buff *skb, struct netlink_callback *cb,
 	u32 i;
 	int r;
 
-	/* By place: one that comes or goes in between is told by the flag. */
+	/* By place: the flag reports one that comes or goes in between. */
 	dmr_dump_same(cb, sb);
 	for (i = dmr_dump(cb)->key; i < sb->nr_adapters; i++) {
 		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_ADAPTER_GET);
@@ -826,10 +826,10 @@ int dmr_adapter_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 }
 
 /*
- * A command has one policy for do and dump, and its parsed attributes are in
- * different places in different kernels.  So the dump looks for itself, as
- * strictly as genetlink has before it, at what a dump takes: @max attributes.
- * Kernels before 6.7 have no extack here: such refusals are an errno alone.
+ * A command has one policy for do and dump, and its parsed attributes are in different
+ * places in different kernels.  So the dump parses its @max attributes itself, as
+ * strictly as genetlink has before it.  Kernels before 6.7 have no extack here: such
+ * refusals are an errno alone.
  */
 static int dmr_dump_parse(struct netlink_callback *cb, struct nlattr **tb, int max,
 			  const struct nla_policy *policy)
@@ -856,7 +856,7 @@ static int dmr_dump_only(struct netlink_callback *cb, struct nlattr *attr)
 	if (!sys)
 		return dmr_nl_refuse(cb->extack, attr, -ENOENT, DM_REPLICA_CODE_NOT_FOUND,
 				     "no such system is attached: attach it first");
-	/* Not a reference: a dump that nobody reads on must not pin a store. */
+	/* Not a reference: an abandoned dump must not pin a store. */
 	dmr_dump(cb)->only = sys->serial;
 	dmr_system_put(sys);
 	return 0;
@@ -884,7 +884,7 @@ int dmr_point_get_start(struct netlink_callback *cb)
 	r = dmr_dump_only(cb, tb[DM_REPLICA_A_POINT_SYSTEM]);
 	if (r || !nla_get_flag(tb[DM_REPLICA_A_POINT_SIZES]))
 		return r;
-	/* A walk over all there is, which not everybody may ask for all the time. */
+	/* A walk over the whole map: privileged. */
 	if (!netlink_capable(cb->skb, CAP_SYS_ADMIN))
 		return dmr_nl_refuse(cb->extack, tb[DM_REPLICA_A_POINT_SIZES], -EPERM,
 				     DM_REPLICA_CODE_ACCESS_DENIED,

@@ -2,12 +2,12 @@
 /*
  * Notifications of the generic netlink family.
  *
- * A notification is built and sent with events.mutex held, so that the last one
- * that arrives tells the newest state.  Memory for it is asked for with
- * GFP_NOIO: it may be sent while an operation holds a device fenced that
- * reclaim would like to write to.  The commit worker sends some, and reclaim may wait
- * for a flush that it answers: it asks in a way that soon gives up, as does whatever
- * holds events.mutex, for a lost event is cheaper.
+ * A notification is built and sent with events.mutex held, so that the last one that
+ * arrives has the newest state.  Memory for it is asked for with GFP_NOIO: it may be sent
+ * while an operation holds a device fenced that reclaim would like to write to.  The
+ * commit worker sends some, and reclaim may wait for a flush that it answers: it asks in
+ * a way that soon gives up, as does any holder of events.mutex, for a lost event is
+ * cheaper.
  */
 #include "job.h"
 #include "netlink.h"
@@ -70,7 +70,7 @@ void dmr_notify_gone(struct dmr_system *sys)
 		if (msg)
 			hdr = genlmsg_put(msg, 0, 0, dmr_nl_family, 0,
 					  DM_REPLICA_CMD_SYSTEM_DEL_NTF);
-		/* What identifies a system is never written to. */
+		/* UUID and name of a system never change. */
 		if (!hdr || nla_put(msg, DM_REPLICA_A_SYSTEM_UUID, 16, sys->sb->system_uuid) ||
 		    nla_put_string(msg, DM_REPLICA_A_SYSTEM_NAME, sys->sb->name)) {
 			nlmsg_free(msg);
@@ -86,11 +86,11 @@ void dmr_notify_gone(struct dmr_system *sys)
 }
 
 /**
- * dmr_notify_system() - tell who listens what a system is like now
+ * dmr_notify_system() - report the present state of a system to listeners
  * @sys: the system, referenced; may be in any phase of its life.
  *
- * R9: whoever finds that a superblock cannot be written holds sb_mutex and has to say
- * so.  Nothing here takes it.
+ * R9: the report of a superblock that could not be written comes with sb_mutex held.
+ * Nothing here takes it.
  *
  * Context: may sleep, for memory alone; any lock may be held but events.mutex and
  * jobs.mutex.
@@ -127,7 +127,7 @@ void dmr_notify_system(struct dmr_system *sys)
 /**
  * dmr_notify_job() - notify listeners of a job
  * @job: the job; its system's superblock is in memory.
- * @kind: what has happened to it.
+ * @kind: kind of event.
  *
  * The end of a job has a notification of its own, and so has the answer to its
  * operation, even if the job has ended by now.

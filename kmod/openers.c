@@ -26,9 +26,9 @@ void dmr_disks_unlock(struct dmr_system *sys, enum dmr_kind kind)
  * @sys: the system, complete.
  * @kind: of view.
  *
- * A trylock loop with a deadline: the kernel has no mutex_lock() with a time
- * limit, blocking on the second of one lock class is a lockdep report, and
- * somebody may hold one for as long as a slow device takes to write back.
+ * A trylock loop with a deadline: the kernel has no mutex_lock() with a time limit,
+ * blocking on the second of one lock class is a lockdep report, and a closer may hold one
+ * for as long as a slow device takes to write back.
  *
  * Return: false if time ran out; nothing is held then.
  */
@@ -70,10 +70,10 @@ bool dmr_disks_open(struct dmr_system *sys, enum dmr_kind kind)
 }
 
 /**
- * dmr_disks_announce() - tell udev and whoever listens
+ * dmr_disks_announce() - notify udev and other listeners
  * @sys: the system.
  * @kind: of view.
- * @online: has it come, or gone?
+ * @online: true if the view comes, false if it goes.
  *
  * Not under any lock that an opener needs.
  */

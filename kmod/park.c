@@ -32,7 +32,7 @@ void dmr_park_exit(struct dmr_park *park)
 /**
  * dmr_io_defer() - let a worker begin with this bio again
  * @io: the bio's own data; it has left the grace section.
- * @bio: the bio, cut to what a worker can do in one piece.
+ * @bio: the bio, cut to a piece for a worker.
  *
  * Context: any.
  */
@@ -75,7 +75,7 @@ void dmr_io_bare(struct dmr_io *io, struct bio *bio)
 }
 
 /**
- * dmr_io_wake() - what parked bios waited for may have happened
+ * dmr_io_wake() - begin all parked bios again
  * @sys: the system.
  *
  * Context: any.
@@ -96,8 +96,8 @@ void dmr_io_wake(struct dmr_system *sys)
 }
 
 /*
- * Wait until nobody writes to this version whose bits are not set yet.  The
- * chunk's lock is held, so the wake-up cannot come before the parking.
+ * Wait until writes to this version have ended and set their bits.  The chunk's lock is
+ * held, so the wake-up cannot come before the parking.
  */
 void dmr_io_wait_version(struct dmr_io *io, struct bio *bio, struct dmr_version *v)
 {
@@ -111,8 +111,8 @@ void dmr_io_wait_version(struct dmr_io *io, struct bio *bio, struct dmr_version 
 }
 
 /*
- * A read-merge-write in a new epoch may read what an old epoch's write straight
- * home is still writing: it waits for the switch to be over.
+ * A read-merge-write in a new epoch may read home while an old epoch's direct write is in
+ * flight: it waits for the switch to be over.
  */
 bool dmr_io_wait_drain(struct dmr_io *io, struct bio *bio)
 {

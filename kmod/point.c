@@ -32,7 +32,7 @@ static int dmr_catch_up(struct dmr_system *sys)
 	return r;
 }
 
-/* The old epoch's writes have ended: merges of the new one may read what they wrote. */
+/* The old epoch's writes have ended: merges of the new one may read their data. */
 static void dmr_switch_over(struct dmr_system *sys)
 {
 	spin_lock_irq(&sys->park.lock);
@@ -45,8 +45,8 @@ static void dmr_switch_over(struct dmr_system *sys)
  * dmr_point_drain_work() - end a switch of epochs that an operation gave up on
  * @work: the system's park.drain_work.
  *
- * R12: the operation has been answered; what waits for the old epoch's writes
- * goes on waiting for them here.
+ * R12: the operation has been answered; bios that wait for the old epoch's writes go on
+ * waiting for them here.
  */
 void dmr_point_drain_work(struct work_struct *work)
 {
@@ -165,7 +165,7 @@ static void dmr_drop_one(struct dmr_op *op, struct dmr_sb *draft, const struct d
 
 /**
  * dmr_op_drop() - drop a recovery point
- * @op: point says which.
+ * @op: point is its number.
  * @job: its job; not used.
  */
 void dmr_op_drop(struct dmr_op *op, struct dmr_job *job)

@@ -54,7 +54,7 @@ bad_ahead:
 	kvfree(*after);
 	sys->ahead = ahead;
 bad:
-	/* R12: the fence is lifted, whatever has failed. */
+	/* R12: lift the fence after any failure. */
 	dmr_table_publish(sys, back);
 	return op->err;
 }

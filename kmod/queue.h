@@ -36,7 +36,7 @@ enum dmr_verb {
 	DMR_VERB_JOB_CANCEL,
 	DMR_VERB_SETTINGS,
 	DMR_VERB_ADAPTERS,
-	/* What the module asks of itself. */
+	/* Operations that the module starts itself. */
 	DMR_VERB_MAKE_ROOM,
 	DMR_VERB_REMOVED,
 	DMR_VERB_SETTLE,
@@ -66,7 +66,7 @@ enum dmr_op_phase {
  * @tried: it has had a turn.
  * @taken: it was taken away: its job is Terminated.
  * @sys: the system, referenced.
- * @verb: which.
+ * @verb: its verb.
  * @info: its row in the table of operations.
  * @expect_state: state number the caller saw, ~0 if it does not care (R11).
  * @expect_writes: the view's count of writes it saw, ~0 likewise.
@@ -74,23 +74,23 @@ enum dmr_op_phase {
  * @kind: kind of a point to make.
  * @name: its name.
  * @received: the sender makes it: all until now has arrived.
- * @timeout: ms that waiting for its turn and the drain may take together; what is left of
- *	it from its first turn on.
+ * @timeout: ms that waiting for its turn and the drain may take together; from its first
+ *	turn on, the remainder.
  * @limited: it does not wait for its turn for ever.
  * @wait: ms to wait for openers to let go.
- * @wait_asked: the caller said how long: it is told so when time runs out.
+ * @wait_asked: the caller set @wait: running out of it is refused with a timeout.
  * @flatten: REMOVE: give up the points, move all home first.
  * @target: JOB_CANCEL: id of the job.
- * @change: SETTINGS and ADAPTERS: what to change; ours to free.
+ * @change: SETTINGS and ADAPTERS: the change; ours to free.
  * @open: refused because a device is open.
  * @overlay: the failover it waits to throw away.
  * @left: the socket that asked was closed: do not wait for openers any more.
  * @code: the CIM code it ended with.
  * @err: the errno that goes with it.
- * @msg: constant text: why, and what to do.
+ * @msg: constant text: the reason, and the remedy.
  * @job: its job, referenced; NULL if it has none.
  * @owner: the process that asks.
- * @discarded: bytes that it threw away, where that is known.
+ * @discarded: discarded bytes, where known.
  * @dropped: recovery points that it dropped, beside @point.
  */
 struct dmr_op {
@@ -138,12 +138,12 @@ struct dmr_op {
 /**
  * struct dmr_verb_info - one operation
  * @name: as replicactl has it.
- * @legal: states in which it may be asked for, as dmr_system_state() shows them.
+ * @legal: states in which it is legal, as dmr_system_state() shows them.
  * @unsuspended: not while replication is suspended, whatever the state.
  * @inward: the module asks it of itself: no job, and no state forbids it.
  * @job: DM_REPLICA_JOB_TYPE_*.
- * @text: what it does, for its job.
- * @run: does it, with op_mutex held.
+ * @text: title of its job.
+ * @run: runs it, with op_mutex held.
  *
  * Which operation is legal in which state is decided here and nowhere else;
  * Documentation/states-and-codes.md is held against it by scripts/check-states.
@@ -164,7 +164,7 @@ static inline const char *dmr_op_name(enum dmr_verb verb)
 	return dmr_upcalls->verbs[verb].name;
 }
 
-/** dmr_op_text() - what an operation does.  Return: constant text. */
+/** dmr_op_text() - title of an operation.  Return: constant text. */
 static inline const char *dmr_op_text(const struct dmr_op *op)
 {
 	return op->info->text ?: op->info->name;
@@ -198,8 +198,8 @@ void dmr_ops_work(struct work_struct *work);
 void dmr_ops_socket_closed(u32 portid);
 
 /*
- * Refusals.  @msg is constant text that says why, and what to do; the code is
- * the CIM one, the errno is what fits best.
+ * Refusals.  @msg is constant text with the reason and the remedy; the code is the CIM
+ * one, the errno the closest.
  */
 void dmr_refuse(struct dmr_op *op, int err, u32 code, const char *msg);
 void dmr_refuse_super(struct dmr_op *op, int r);

@@ -19,7 +19,7 @@ void dmr_received(struct dmr_system *sys)
 }
 
 /**
- * dmr_received_load() - go on from what the superblock has
+ * dmr_received_load() - take over the state in the superblock
  * @sys: the system, being loaded.
  *
  * A replica that has never been written to counts from the attach.

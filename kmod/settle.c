@@ -23,8 +23,8 @@ static void dmr_settling(struct dmr_system *sys, bool settling)
  * @op: asked for by the vacuum.
  * @job: none.
  *
- * R3: from then on home is written over, so both superblocks say first that
- * nobody needs what was there.
+ * R3: from then on home is written over, so both superblocks first record that its old
+ * content is not needed.
  *
  * A bio may be about to give a bare chunk a version, having read home for it;
  * one that goes straight to that chunk at the same time would be lost under it.

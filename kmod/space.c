@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Space (R8): what is kept for the live failover; and counters of what was written.
+ * Space (R8): the reserve of the live failover; and counters of writes.
  */
 #include "space.h"
 #include "system.h"
@@ -62,7 +62,7 @@ void dmr_space_settings(struct dmr_system *sys)
  * dmr_space_reserved() - free slots that only the live failover may take (R8)
  * @sys: the system.
  *
- * What it has already counts.  Context: any.
+ * Its versions count against the reserve.  Context: any.
  * Return: how many.
  */
 u64 dmr_space_reserved(struct dmr_system *sys)

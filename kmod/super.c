@@ -96,13 +96,13 @@ static void dmr_super_log(struct dmr_system *sys, struct dmr_sb *sb)
 }
 
 /**
- * dmr_store_lock() - before a flush of the store, or what the kernel may flush behind
+ * dmr_store_lock() - before a flush of the store, or a write with a flush behind it
  * @sys: the system.
  *
  * R6, R9: where a device has no FUA, the flush behind a superblock may be the one that
- * says what is lost, and the commit's the next one, which does not; or the other way
- * round.  So only one of them is on its way at a time, and what it found is known
- * before the other begins.
+ * reports a loss, and the commit's the next one, which does not; or the other way round.
+ * So only one of them is in flight at a time, and its result is known before the other
+ * begins.
  *
  * Context: may sleep; inside of sb_mutex, if that is held.
  * Return: to be given to dmr_store_unlock(); true if it was necessary.
@@ -126,8 +126,8 @@ void dmr_store_unlock(struct dmr_system *sys, bool alone)
 /*
  * May a superblock that could not be written have lost anything?  Where a device has no
  * FUA the kernel flushes it behind the write, and it may have been the flush that failed.
- * No other flush was on its way, see dmr_store_lock(): what had ended before is
- * in store_dirty still, and what the device had and has not ended has not left.
+ * No other flush was on its way, see dmr_store_lock(): writes that had ended before still
+ * show in store_dirty, and writes in flight are still in their grace section.
  */
 static bool dmr_super_may_have_lost(struct dmr_system *sys)
 {
@@ -136,7 +136,7 @@ static bool dmr_super_may_have_lost(struct dmr_system *sys)
 	if (dmr_fua_is_native(sys->store))
 		return false;
 	idle = dmr_grace_idle(&sys->grace) && !READ_ONCE(sys->super.blanking);
-	smp_rmb();	/* who leaves, or has written zeroes, has made the store dirty before */
+	smp_rmb();	/* a leave, or a write of zeroes, has set store_dirty before */
 	return !idle || READ_ONCE(sys->super.store_dirty);
 }
 
@@ -166,7 +166,7 @@ static int dmr_super_try(struct dmr_system *sys, const struct dmr_sb *next, cons
 	/* R3: in doubt.  Over the same copy, never the good one, the old state. */
 	DMERR("%s: superblock write failed (%d), taking it back", sys->sb->name, r);
 	lost = dmr_super_may_have_lost(sys);
-	if (lost)	/* before anybody takes the next flush of the store for a good one */
+	if (lost)	/* before the success of the next flush of the store counts */
 		dmr_critical(sys, "the flush behind a superblock may have failed");
 	memcpy(sb, sys->sb, sizeof(*sb));
 	sb->seq = sys->sb->seq + 2;
@@ -189,10 +189,10 @@ static int dmr_super_try(struct dmr_system *sys, const struct dmr_sb *next, cons
  * @next: the new state; sequence, copy and the log's place are filled in here.
  * @why: for the trace, constant.
  *
- * On success sys->sb is the new state.  On failure the old state has been
- * written to the same copy under a higher number, so that the failed write can
- * never come back (R3); if that fails too the system is critical, and also if what
- * failed may have been a flush that had something to lose (R9).
+ * On success sys->sb is the new state.  On failure the old state has been written to the
+ * same copy under a higher number, so that the failed write can never come back (R3); if
+ * that fails too the system is critical, and also if the failure may be that of a flush
+ * with something to lose (R9).
  *
  * Context: may sleep.
  * Return: 0; -EIO: nothing has changed; -EREMOTEIO: the outcome is unknown.
@@ -253,8 +253,8 @@ int dmr_super_sync_copies(struct dmr_system *sys)
 /**
  * dmr_super_move_tail() - let go of the log before a block
  * @sys: the system.
- * @tail: first block that is still needed; what lived before it has been
- *	written again and is durable (R7).
+ * @tail: first block that is still needed; live records before it have been written again
+ *	and are durable (R7).
  *
  * Context: may sleep; takes sb_mutex; from the commit worker.
  * Return: as dmr_super_write().

@@ -14,8 +14,8 @@ struct dmr_system;
 /**
  * struct dmr_shown - a superblock as readers see it
  * @rcu: frees it once it was replaced and no reader is left.
- * @sb: never changed.  What moves between two operations, sequence, copy and the log's
- *	place, is not kept up to date here.
+ * @sb: never changed.  Members that change between two operations, sequence, copy and the
+ *	log's place, are not kept up to date here.
  */
 struct dmr_shown {
 	struct rcu_head rcu;

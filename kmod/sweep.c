@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The vacuum: reclaims versions that nobody needs any more, and moves home what
+ * The vacuum: reclaims versions that are not needed any more, and moves home blocks that
  * no point needs in a slot (home.c).
  *
  * It runs behind the edits of operations.  Before it destroys anything old, the
@@ -21,14 +21,14 @@
 #include "vacuum.h"
 
 #define DMR_SWEEP_BATCH		512	/* versions freed per grace period */
-#define DMR_PASS_AGAIN		(5 * HZ)	/* until what was in use is looked at again */
+#define DMR_PASS_AGAIN		(5 * HZ)	/* until chunks in use are looked at again */
 #define DMR_MOVE_AGAIN		(HZ / 10)	/* the same while a job moves home */
 #define DMR_PASS_JOBS		8	/* running jobs that versions are counted for */
 #define DMR_SWEEP_BUCKETS	4096	/* buckets looked at in one grace section, at most */
 #define DMR_SWEEP_VERSIONS	128	/* versions looked at with interrupts off */
-#define DMR_SWEEP_NS		NSEC_PER_MSEC	/* what a grace section of the sweep takes */
+#define DMR_SWEEP_NS		NSEC_PER_MSEC	/* limit of a grace section of the sweep */
 
-/* A pass, and what it was told by the table it began under. */
+/* A pass, and the needs in the table it began under. */
 struct dmr_pass {
 	struct dmr_need need;
 	struct dmr_sweep sweep;
@@ -61,10 +61,10 @@ static int dmr_pass_begin(struct dmr_system *sys, struct dmr_pass *pass)
 	pass->serial = tab->serial;
 	dmr_grace_leave(&sys->grace, side);
 
-	/* R3: what is about to be destroyed must not come back with the other copy. */
+	/* R3: the other copy must not bring back versions that are about to be destroyed. */
 	if (!r)
 		r = dmr_super_sync_copies(sys);
-	/* What supersedes must be durable before what it supersedes goes (R13). */
+	/* A version must be durable before the versions that it supersedes go (R13). */
 	if (!r)
 		r = dmr_commit_sync(sys, false);
 	pass->need.durable = READ_ONCE(sys->log.room.durable);
@@ -119,7 +119,7 @@ static void dmr_pass_free(struct dmr_system *sys, struct dmr_pass *pass)
 		return;
 	pass->sweep.garbage = NULL;
 	pass->sweep.count = 0;
-	/* R4: nobody who could have seen them is left. */
+	/* R4: no reader that could have seen them is left. */
 	dmr_grace_wait(&sys->grace, 0);
 	mutex_lock(&sys->jobs.mutex);
 	/* Few reclaim at a time; one that is not counted only shows less progress. */
@@ -141,7 +141,7 @@ static void dmr_pass_free(struct dmr_system *sys, struct dmr_pass *pass)
 	mutex_unlock(&sys->jobs.mutex);
 }
 
-/* Jobs whose reclaiming is done, or how far it is. */
+/* End jobs that have reclaimed all, or report their progress. */
 static void dmr_pass_jobs(struct dmr_system *sys, bool ended)
 {
 	struct dmr_job *job, *found;
@@ -173,7 +173,7 @@ static void dmr_pass_jobs(struct dmr_system *sys, bool ended)
 	} while (found);
 }
 
-/* R9: nothing is reclaimed any more; who waits for it is told. */
+/* R9: nothing is reclaimed any more; end the jobs that wait for it. */
 static void dmr_pass_give_up(struct dmr_system *sys)
 {
 	struct dmr_job *job, *found;
@@ -246,7 +246,7 @@ static void dmr_vacuum_pass(struct dmr_system *sys)
 		if (moved > 0)
 			pass.freed += moved;
 		else if (moved < 0)
-			again = true;		/* no memory: nobody else would ask for another pass */
+			again = true;		/* no memory: nothing else would start another pass */
 	}
 	kvfree(pass.points);
 
@@ -259,7 +259,7 @@ static void dmr_vacuum_pass(struct dmr_system *sys)
 	dmr_pass_jobs(sys, true);
 	dmr_settle_kick(sys);
 	WRITE_ONCE(sys->vacuum.passes, sys->vacuum.passes + 1);
-	/* Who waits for home is not kept waiting for long. */
+	/* A job that moves home does not wait for long. */
 	if (dmr_vacuum_may_move(sys) && dmr_move_pass_done(sys, again, errors, moved))
 		queue_delayed_work(sys->ops_wq, &sys->vacuum.work, DMR_MOVE_AGAIN);
 	else if (again)
@@ -309,14 +309,14 @@ static void dmr_first_free(struct dmr_system *sys, struct dmr_sweep *sw)
 }
 
 /**
- * dmr_vacuum_first() - reclaim what replay brought back, before any I/O
+ * dmr_vacuum_first() - reclaim versions that replay brought back, before any I/O
  * @sys: the system, just loaded, its first superblock written; no target is bound.  A
  *	dump of its recovery points may be walking the map (R4).
  *
- * A version that was superseded is taken out of memory, not out of the log: its
- * record brings it back, and with it a slot that was free.  Without this a store
- * could be full of the dead when the first write comes.  A process that is killed
- * meanwhile leaves the rest to the vacuum.
+ * A version that was superseded is taken out of memory, not out of the log: its record
+ * brings it back, and with it a slot that was free.  Without this a store could be full
+ * of dead versions when the first write comes.  A process that is killed meanwhile leaves
+ * the rest to the vacuum.
  *
  * Context: may sleep; op_mutex is held.
  */

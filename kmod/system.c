@@ -2,9 +2,9 @@
 /*
  * Systems: the object, the registry, references, and the state that is shown.
  *
- * A system exists as long as a table line names its store.  A constructor only
- * finds or makes the object; the store is read at the first resume, and what is
- * mutable belongs to the targets that are resumed (bound).
+ * A system exists as long as a table line names its store.  A constructor only finds or
+ * makes the object; the store is read at the first resume, and mutable state belongs to
+ * the targets that are resumed (bound).
  */
 #include "clock.h"
 #include "flush.h"
@@ -65,7 +65,7 @@ static void dmr_system_free(struct dmr_system *sys)
 /**
  * dmr_systems_wait_gone() - the module is about to leave
  *
- * What still waits in a queue finds its system detached, and holds it until then.
+ * An operation still in a queue finds its system detached, and holds it until then.
  * Context: module exit; no target is left, nothing can be asked for any more.
  */
 void dmr_systems_wait_gone(void)
@@ -164,8 +164,8 @@ static void dmr_system_release(struct kref *ref)
  * dmr_system_leave() - a target lets go of its system
  * @sys: the system.
  *
- * With the last target the system leaves the registry, whoever else still looks
- * at it: the next attach reads the store anew.
+ * With the last target the system leaves the registry, even if it has other references:
+ * the next attach reads the store anew.
  * Context: may sleep.
  */
 void dmr_system_leave(struct dmr_system *sys)
@@ -215,7 +215,7 @@ struct dmr_system *dmr_system_find(const u8 *uuid, const char *name)
 
 /**
  * dmr_system_next() - walk the registry
- * @prev: the system before, whose reference is dropped, or NULL to begin.
+ * @prev: the system before; its reference is dropped; NULL to begin.
  *
  * Context: may sleep.
  * Return: the next system, referenced, or NULL at the end.
@@ -253,7 +253,7 @@ u32 dmr_state_of(const struct dmr_system *sys, const struct dmr_sb *sb)
 	return READ_ONCE(sys->critical) ? DM_REPLICA_STATE_CRITICAL : dmr_stored_state(sb);
 }
 
-/** dmr_stored_state() - the same, but never Critical: what it was.  Return: it. */
+/** dmr_stored_state() - the same, as stored: never Critical.  Return: it. */
 u32 dmr_stored_state(const struct dmr_sb *sb)
 {
 	if (sb->state == DM_REPLICA_STATE_REPLICATING && (sb->flags & DMR_SB_SUSPENDED))

@@ -2,13 +2,12 @@
 /*
  * Systems: a store and everything about it; event.h has the direction of calls.
  *
- * Lock order, outermost first:
- *	dm's own suspend lock -> dmr_system.op_mutex -> gendisk open_mutex (trylock
- *	only, R10) -> dmr_system.sb_mutex -> super.store_mutex -> events.mutex -> jobs.mutex ->
- *	dmr_ops_lock, chunk locks -> slots, lists.
- * No I/O is done under events.mutex and jobs.mutex, so readers may take them.
- * The I/O path takes none of the mutexes.  The commit worker takes sb_mutex
- * and what is inside of it only, so an operation may wait for a commit unless it holds that one.
+ * Lock order, outermost first: dm's own suspend lock -> dmr_system.op_mutex -> gendisk
+ *	open_mutex (trylock only, R10) -> dmr_system.sb_mutex -> super.store_mutex ->
+ *	events.mutex -> jobs.mutex -> dmr_ops_lock, chunk locks -> slots, lists.  No I/O
+ *	is done under events.mutex and jobs.mutex, so readers may take them.  The I/O path
+ *	takes none of the mutexes.  The commit worker takes sb_mutex and locks inside of
+ *	it only, so an operation may wait for a commit unless it holds sb_mutex.
  */
 #ifndef DMR_SYSTEM_H
 #define DMR_SYSTEM_H

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The table: one immutable picture of epochs, points and overlays, from which
- * every bio learns what its view shows and where it writes.  An operation makes
- * a new one and publishes it with a single pointer.
+ * The table: one immutable picture of epochs, points and overlays, which has for every
+ * bio the content of its view and the place of writes.  An operation makes a new one and
+ * publishes it with a single pointer.
  */
 #include "system.h"
 
@@ -64,7 +64,7 @@ struct dmr_table *dmr_table_make(struct dmr_system *sys, const struct dmr_sb *sb
 		view->write = sb->test.epoch;
 	}
 
-	/* Straight home only while nothing may need what home holds now. */
+	/* Straight home only while nothing may need the present content of home. */
 	tab->bare = -1;
 	tab->straight = -1;
 	if (!nr && !sb->live.epoch && !sb->test.epoch && sb->state != DM_REPLICA_STATE_DISABLED)
@@ -103,7 +103,7 @@ void dmr_table_publish(struct dmr_system *sys, struct dmr_table *tab)
 }
 
 /**
- * dmr_table_reap() - free tables that nobody uses any more
+ * dmr_table_reap() - free tables without readers
  * @sys: the system; op_mutex is held.
  *
  * Context: called after a grace period that began when the last one of them
@@ -123,8 +123,8 @@ void dmr_table_reap(struct dmr_system *sys)
  * dmr_publish() - put the table of the state in force, in force
  * @sys: the system.
  *
- * If writes may go straight home from now and could not before, that is not for
- * this table to say: see dmr_op_settle().
+ * If writes may go straight home from now and could not before, that is not for this
+ * table to decide: see dmr_op_settle().
  *
  * Return: 0 or -ENOMEM.
  */
@@ -144,8 +144,7 @@ int dmr_publish(struct dmr_system *sys)
  * dmr_table_back() - a table to go back to, should an operation come to nothing
  * @sys: the system.
  *
- * What is not straight now does not become so behind anybody's back: see
- * dmr_op_settle().
+ * It does not make writes go straight home that did not before: see dmr_op_settle().
  *
  * Return: it, or NULL without memory.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Tables: what the I/O path knows of epochs, points and overlays. */
+/* Tables: epochs, points and overlays for the I/O path. */
 #ifndef DMR_TABLE_H
 #define DMR_TABLE_H
 
@@ -13,10 +13,10 @@ struct dmr_system;
 
 /**
  * struct dmr_table - one published state; never changed, replaced as a whole
- * @view: what each kind of device shows.
+ * @view: view of each kind of device.
  * @straight: the kind whose writes may go straight home, or -1.
- * @bare: the kind whose writes are about to, or -1: a chunk without a version
- *	gets none, and who would give it one waits (dmr_op_settle()).
+ * @bare: the kind whose writes are about to, or -1: a chunk without a version gets none,
+ *	and a write that needs one waits (dmr_op_settle()).
  * @suspended: replication is suspended: the replica devices refuse writes.
  * @need: for the vacuum; its epochs array is @points.
  * @stale: on the system's list of tables to free.

@@ -74,8 +74,8 @@ void dmr_vacuum_stop(struct dmr_system *sys)
  * @sys: the system.
  * @hold: hold them?
  *
- * A pass that is under way ends at its next step, which may hang in I/O: that is waited
- * for a moment only.  Until then dmr_vacuum_held() says so.
+ * A pass that is under way ends at its next step, which may hang in I/O: wait for a
+ * moment only.  Until then dmr_vacuum_held() returns 2.
  *
  * Context: may sleep, for DMR_ANSWER_MS.
  */

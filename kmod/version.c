@@ -2,19 +2,19 @@
 /*
  * Memory for versions.
  *
- * What else the I/O path allocates comes back when the I/O ends; a version stays as
- * long as its data, so a reserve that has been taken does not fill up again by
- * itself.  And a host that is short of memory may get some only by writing through
- * us, to swap space or to a file system on a failover device.  Therefore:
+ * Other memory of the I/O path comes back when the I/O ends; a version stays as long as
+ * its data, so a reserve that has been taken does not fill up again by itself.  And a
+ * host that is short of memory may get some only by writing through us, to swap space or
+ * to a file system on a failover device.  Therefore:
  *
  * - each system has a reserve of its own, which is filled up again once a second as
  *   long as there is memory to be had without it;
- * - behind that a version may dip into what the page allocator keeps for who cannot
- *   wait: 4 KiB of it carry 73 versions, and each lets a block or more be written;
- * - who finds nothing at all looks again at the next tick, after all others that wait,
- *   and not in the mempool, which would for five seconds; and what is swapped out may
- *   take all there is, and keeps it from others.  It gives back 4 KiB or more for each
- *   56 bytes, and may be what all others wait for.
+ * - behind that a version may dip into the atomic reserve of the page allocator: 4 KiB of
+ *   it carry 73 versions, and each lets a block or more be written;
+ * - a write without memory tries again at the next tick, after all others that wait, and
+ *   not in the mempool, which would sleep for five seconds; and swap-out may take all
+ *   memory, and keeps it from others.  It gives back 4 KiB or more for each 56 bytes, and
+ *   may be what all others wait for.
  */
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -71,7 +71,7 @@ void dmr_versions_exit(struct dmr_system *sys)
 /**
  * dmr_version_get() - a version, without waiting
  * @sys: the system.
- * @swap: for what is swapped out.
+ * @swap: for swap-out writes.
  *
  * Context: any.
  * Return: the version, all zeroes; NULL if there is no memory, see dmr_versions_wait().
@@ -92,11 +92,11 @@ struct dmr_version *dmr_version_get(struct dmr_system *sys, bool swap)
 
 /**
  * dmr_versions_wait() - wait a moment for memory for a version
- * @sys: the system; what there is is put into its reserve, or aside for swap.
- * @swap: for what is swapped out.
+ * @sys: the system; memory found goes into its reserve, or aside for swap.
+ * @swap: for swap-out writes.
  *
- * Not for longer: without memory for other workers, the one who waits may be the only
- * one, and others have to be served for there to be any.
+ * Not for longer: without memory for other workers, this worker may be the only one, and
+ * others must run to free some.
  *
  * Context: a worker, outside of any grace section: the vacuum, which gives
  * versions back, waits for those inside.
@@ -127,7 +127,7 @@ void dmr_versions_fill(struct dmr_system *sys)
 {
 	mempool_t *pool = sys->versions.pool;
 
-	/* Looked at without the pool's lock: the pool frees what is too much. */
+	/* Read without the pool's lock: the pool frees the excess. */
 	while (data_race(pool->curr_nr) < pool->min_nr) {
 		struct dmr_version *v = kmem_cache_alloc(dmr_version_cache,
 							 GFP_NOWAIT | __GFP_NOWARN);

@@ -34,7 +34,7 @@ static u64 dmr_whole_blocks(struct dmr_io *io, u64 sector, u32 sectors)
 	return last > first ? dmr_block_mask(first, last - first) : 0;
 }
 
-/* Advice: zero what this epoch has in a slot, pass on what lies at home alone. */
+/* Advice: zero this epoch's slots, pass on the parts at home alone. */
 int dmr_io_discard(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bool inline_)
 {
 	struct dmr_target *t = io->t;
@@ -155,8 +155,8 @@ static int dmr_io_zero_home(struct dmr_io *io, struct bio *bio)
 }
 
 /*
- * A home that offers write-zeroes, and refuses the first one, as SCSI disks do that do not
- * say beforehand.  Write them ourselves, from now on.
+ * A home may advertise write-zeroes, and refuse the first one, as some SCSI disks do.
+ * Write them ourselves, from now on.
  */
 void dmr_io_zero_again(struct dmr_io *io, struct bio *bio)
 {
@@ -174,8 +174,8 @@ void dmr_io_zero_again(struct dmr_io *io, struct bio *bio)
 }
 
 /*
- * How much of a write-zeroes of @run sectors a worker can do under whatever table is in
- * force when its turn comes: the rest of a block, or whole blocks of one chunk.
+ * How much of a write-zeroes of @run sectors a worker can do under any later table: the
+ * rest of a block, or whole blocks of one chunk.
  */
 static u32 dmr_zeroes_for_worker(const struct dmr_io *io, u64 sector, u32 run)
 {
@@ -213,7 +213,7 @@ int dmr_io_zeroes(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, boo
 					   !dmr_io_aligned(io, sector, sectors))) {
 		run = min_t(u32, sectors, DMR_BLOCK_SECTORS - sector % DMR_BLOCK_SECTORS);
 		if (!inline_)
-			/* What a home has refused may be longer: see below. */
+			/* A write that a home refused may be longer: see below. */
 			return sectors > run ? dmr_io_finish(io, bio, BLK_STS_NOTSUPP) :
 					       dmr_partial_write(io, bio, tab);
 		dmr_io_cut(bio, run, true);
@@ -233,12 +233,12 @@ int dmr_io_zeroes(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, boo
 }
 
 /**
- * dmr_io_offer_zeroes() - take write-zeroes, whatever lies below
+ * dmr_io_offer_zeroes() - accept write-zeroes over any home
  * @t: the target.
  *
  * They take no slot, and are exact; without them the kernel would write zeroes, which
- * take slots.  dm offers only what each device below does and cannot be told otherwise,
- * and takes it back when one of them refuses; it changes the limit just like this then.
+ * take slots.  dm always limits a target to the features of the devices below, and takes
+ * it back when one of them refuses; it changes the limit just like this then.
  *
  * Context: any.
  */
