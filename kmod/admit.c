@@ -78,6 +78,7 @@ int dmr_io_again(struct dmr_io *io, struct bio *bio, bool inline_)
  */
 bool dmr_stays_bare(struct dmr_io *io, const struct dmr_table *tab, u64 key)
 {
+	dmr_assert_chunk_locked(io->t->sys, key);
 	return (tab->straight == io->t->kind || tab->bare == io->t->kind) &&
 	       !dmr_map_first(&io->t->sys->map, key);
 }

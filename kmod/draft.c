@@ -11,6 +11,7 @@
 /** dmr_draft() - a copy of the state in force, one state number on.  Return: it. */
 struct dmr_sb *dmr_draft(struct dmr_system *sys)
 {
+	lockdep_assert_held(&sys->op_mutex);
 	memcpy(sys->super.draft, sys->sb, sizeof(*sys->super.draft));
 	sys->super.draft->state_number++;
 	dmr_clock_draft(sys, sys->super.draft);

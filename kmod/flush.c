@@ -244,6 +244,7 @@ int dmr_commit_grow(struct dmr_system *sys, struct dmr_sb *draft)
 {
 	struct dmr_commit_wait w = { .grow = draft };
 
+	lockdep_assert_held(&sys->op_mutex);
 	return dmr_commit_await(sys, &w);
 }
 
@@ -274,12 +275,14 @@ void dmr_flush_exit(struct dmr_flush *flush)
 /** dmr_commit_start() - begin the one-second commits; op_mutex is held */
 void dmr_commit_start(struct dmr_system *sys)
 {
+	lockdep_assert_held(&sys->op_mutex);
 	queue_delayed_work(sys->flush.wq, &sys->flush.timer, DMR_COMMIT_PERIOD);
 }
 
 /** dmr_commit_stop() - a last commit, then none; no bio is in flight; op_mutex is held */
 void dmr_commit_stop(struct dmr_system *sys)
 {
+	lockdep_assert_held(&sys->op_mutex);
 	/* It reports no loss: a reload of a table suspends us, too. */
 	struct dmr_commit_wait w = { .homes = true, .own = true };
 

@@ -92,6 +92,7 @@ static u32 dmr_move_chain(struct dmr_mover *m, u64 key, u32 with, u32 without)
 	struct dmr_version *v;
 	u32 nr = 0, state;
 
+	dmr_assert_chunk_locked(m->sys, key);
 	for (v = dmr_map_first(&m->sys->map, key); v; v = dmr_map_next(v)) {
 		if (!dmr_move_group(m, v))
 			continue;

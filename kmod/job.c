@@ -43,6 +43,7 @@ void dmr_job_put(struct dmr_job *job)
 /* Takes it off the list and drops the list's reference; jobs.mutex is held. */
 static void dmr_job_drop(struct dmr_job *job)
 {
+	lockdep_assert_held(&job->sys->jobs.mutex);
 	list_del_init(&job->list);
 	dmr_job_put(job);
 }
@@ -223,6 +224,7 @@ void dmr_job_progress(struct dmr_job *job, u32 percent)
 /* jobs.mutex is held; a job ends once. */
 static bool dmr_job_finish(struct dmr_job *job, u32 state, u32 code, const char *text)
 {
+	lockdep_assert_held(&job->sys->jobs.mutex);
 	if (dmr_job_ended(job))
 		return false;
 	job->state = state;
@@ -242,6 +244,7 @@ static void dmr_job_limit(struct dmr_system *sys)
 	struct dmr_job *job, *oldest = NULL;
 	u32 ended = 0;
 
+	lockdep_assert_held(&sys->jobs.mutex);
 	list_for_each_entry(job, &sys->jobs.list, list) {
 		if (!dmr_job_ended(job))
 			continue;

@@ -111,6 +111,7 @@ bool dmr_commit_settled(struct dmr_system *sys, struct dmr_version *v)
  */
 void dmr_commit_dirty(struct dmr_system *sys, struct dmr_version *v)
 {
+	dmr_assert_chunk_locked(sys, v->key);
 	if (atomic_read(&v->state) & DMR_V_DIRTY)
 		return;
 	atomic_or(DMR_V_DIRTY, &v->state);
@@ -127,6 +128,7 @@ void dmr_commit_dirty(struct dmr_system *sys, struct dmr_version *v)
  */
 void dmr_commit_drop(struct dmr_system *sys, struct dmr_drop *drop)
 {
+	dmr_assert_chunk_locked(sys, dmr_key(drop->rec.disk, drop->rec.chunk));
 	spin_lock(&sys->log.lock);
 	list_add_tail(&drop->list, &sys->log.drops);
 	spin_unlock(&sys->log.lock);

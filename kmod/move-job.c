@@ -48,6 +48,7 @@ bool dmr_move_running(struct dmr_system *sys)
  */
 void dmr_move_begin(struct dmr_system *sys, struct dmr_job *job)
 {
+	lockdep_assert_held(&sys->op_mutex);
 	WRITE_ONCE(sys->vacuum.move_paused, false);
 	memset(sys->vacuum.cancels, 0, sizeof(sys->vacuum.cancels));
 	if (!job)
@@ -71,6 +72,7 @@ void dmr_move_resume(struct dmr_system *sys)
 	char text[sizeof(job->text)];
 	struct tm tm;
 
+	lockdep_assert_held(&sys->op_mutex);
 	WRITE_ONCE(sys->vacuum.move_paused, false);
 	if (!removing && (sb->state != DM_REPLICA_STATE_COMMITTED || (sb->flags & DMR_SB_STAY) ||
 			  !atomic64_read(&sys->map.versions)))
@@ -157,6 +159,7 @@ void dmr_move_terminate(struct dmr_system *sys, const char *why)
 {
 	struct dmr_job *job = dmr_move_job(sys);
 
+	lockdep_assert_held(&sys->op_mutex);
 	if (job)
 		dmr_job_terminate(job, DM_REPLICA_CODE_COMPLETED, why);
 	dmr_job_put(job);

@@ -268,6 +268,7 @@ int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job, u32 state)
 	bool cancellable = waits || (job->home && !ended &&
 				     READ_ONCE(sb->state) == DM_REPLICA_STATE_COMMITTED);
 
+	lockdep_assert_held(&job->sys->jobs.mutex);
 	if (nla_put(skb, DM_REPLICA_A_JOB_SYSTEM, 16, sb->system_uuid) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_JOB_ID, job->id) ||
 	    nla_put(skb, DM_REPLICA_A_JOB_UUID, 16, job->uuid) ||

@@ -58,7 +58,7 @@ static void dmr_event_send(struct dmr_system *sys, struct sk_buff *msg, void *hd
  * dmr_notify_gone() - announce that a system has been detached
  * @sys: the system; no target of it is left, and no event of it follows.
  *
- * Context: may sleep; dmr_registry_mutex is held.
+ * Context: may sleep; dispatch.c.
  */
 void dmr_notify_gone(struct dmr_system *sys)
 {

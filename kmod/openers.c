@@ -37,6 +37,7 @@ bool dmr_disks_lock(struct dmr_system *sys, enum dmr_kind kind)
 	unsigned long deadline = jiffies + msecs_to_jiffies(DMR_LOCK_MS);
 	u32 i;
 
+	lockdep_assert_held(&sys->op_mutex);
 	for (i = 0; i < sys->sb->nr_disks; i++) {
 		while (!mutex_trylock(&sys->disks[i].gd[kind]->open_mutex)) {
 			if (time_after(jiffies, deadline)) {

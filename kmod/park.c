@@ -103,6 +103,7 @@ void dmr_io_wait_version(struct dmr_io *io, struct bio *bio, struct dmr_version 
 {
 	struct dmr_system *sys = io->t->sys;
 
+	dmr_assert_chunk_locked(sys, v->key);
 	atomic_or(DMR_V_WAITED, &v->state);
 	dmr_io_leave(io);
 	spin_lock(&sys->park.lock);

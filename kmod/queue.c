@@ -74,6 +74,7 @@ static void dmr_ops_kick(struct dmr_system *sys, unsigned long delay)
 /* dmr_ops_lock is held. */
 static void dmr_op_enqueue(struct dmr_op *op)
 {
+	lockdep_assert_held(&dmr_ops_lock);
 	op->phase = DMR_OP_WAITING;
 	list_add_tail(&op->list, &op->sys->queue.list);
 	op->sys->queue.nr++;
@@ -82,6 +83,7 @@ static void dmr_op_enqueue(struct dmr_op *op)
 /* The same; it waited. */
 static void dmr_op_dequeue(struct dmr_op *op, enum dmr_op_phase phase)
 {
+	lockdep_assert_held(&dmr_ops_lock);
 	op->phase = phase;
 	list_del_init(&op->list);
 	op->sys->queue.nr--;

@@ -53,6 +53,7 @@ void dmr_space_settings(struct dmr_system *sys)
 {
 	const struct dmr_settings *set = &sys->sb->settings;
 
+	lockdep_assert_held(&sys->op_mutex);
 	WRITE_ONCE(sys->space.reserve, DIV_ROUND_UP_ULL(set->live_reserve, sys->sb->chunk_bytes));
 	WRITE_ONCE(sys->vacuum.rate, set->vacuum_rate);
 	wake_up(&sys->vacuum.throttle);

@@ -63,6 +63,7 @@ void dmr_super_show(struct dmr_system *sys)
 {
 	struct dmr_shown *new = sys->super.spare, *old;
 
+	lockdep_assert_held(&sys->sb_mutex);
 	old = rcu_dereference_protected(sys->super.shown, lockdep_is_held(&sys->sb_mutex));
 	memcpy(&new->sb, sys->sb, sizeof(new->sb));
 	rcu_assign_pointer(sys->super.shown, new);
@@ -222,6 +223,7 @@ int dmr_super_commit(struct dmr_system *sys, const struct dmr_sb *draft, const c
 {
 	int r;
 
+	lockdep_assert_held(&sys->op_mutex);
 	mutex_lock(&sys->sb_mutex);
 	r = dmr_super_write(sys, draft, why);
 	mutex_unlock(&sys->sb_mutex);

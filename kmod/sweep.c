@@ -327,6 +327,7 @@ void dmr_vacuum_first(struct dmr_system *sys)
 	struct dmr_sweep sw;
 	u32 b = 0;
 
+	lockdep_assert_held(&sys->op_mutex);
 	/* R3; if it cannot be written now the vacuum tries again. */
 	if (dmr_super_sync_copies(sys))
 		return;

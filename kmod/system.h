@@ -15,6 +15,7 @@
 #include <linux/device-mapper.h>
 #include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/lockdep.h>
 #include <linux/mutex.h>
 #include <linux/workqueue.h>
 
@@ -148,6 +149,13 @@ struct dmr_system {
 static inline const struct dmr_sb *dmr_shown(const struct dmr_system *sys)
 {
 	return &rcu_dereference(sys->super.shown)->sb;
+}
+
+/** dmr_assert_chunk_locked() - warn if a chunk's lock is not held, with lockdep only */
+static inline void dmr_assert_chunk_locked(struct dmr_system *sys, u64 key)
+{
+	if (IS_ENABLED(CONFIG_LOCKDEP))
+		lockdep_assert_held(dmr_map_lock(&sys->map, key));
 }
 
 /** dmr_table_get() - the table in force; between dmr_grace_enter() and _leave() */

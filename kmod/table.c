@@ -30,6 +30,7 @@ struct dmr_table *dmr_table_make(struct dmr_system *sys, const struct dmr_sb *sb
 	struct dmr_table *tab = kvzalloc(struct_size(tab, points, nr), GFP_KERNEL);
 	struct dmr_view *view;
 
+	lockdep_assert_held(&sys->op_mutex);
 	if (!tab)
 		return NULL;
 	for (i = 0; i < sb->nr_points; i++)
@@ -95,6 +96,7 @@ void dmr_table_publish(struct dmr_system *sys, struct dmr_table *tab)
 {
 	struct dmr_table *old = sys->tables.published;
 
+	lockdep_assert_held(&sys->op_mutex);
 	WRITE_ONCE(sys->tables.serial, sys->tables.serial + 1);	/* throttled moves look at it */
 	tab->serial = sys->tables.serial;
 	smp_store_release(&sys->tables.published, tab);
@@ -104,7 +106,7 @@ void dmr_table_publish(struct dmr_system *sys, struct dmr_table *tab)
 
 /**
  * dmr_table_reap() - free tables without readers
- * @sys: the system; op_mutex is held.
+ * @sys: the system; op_mutex is held, or the last reference has gone.
  *
  * Context: called after a grace period that began when the last one of them
  * had been replaced.

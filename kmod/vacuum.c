@@ -57,6 +57,7 @@ void dmr_vacuum_kick(struct dmr_system *sys)
 /** dmr_vacuum_start() - begin; a first pass clears what an earlier life left; op_mutex is held */
 void dmr_vacuum_start(struct dmr_system *sys)
 {
+	lockdep_assert_held(&sys->op_mutex);
 	WRITE_ONCE(sys->vacuum.stop, false);
 	dmr_vacuum_kick(sys);
 }
@@ -64,6 +65,7 @@ void dmr_vacuum_start(struct dmr_system *sys)
 /** dmr_vacuum_stop() - stop and wait until it has; op_mutex is held */
 void dmr_vacuum_stop(struct dmr_system *sys)
 {
+	lockdep_assert_held(&sys->op_mutex);
 	WRITE_ONCE(sys->vacuum.stop, true);
 	wake_up(&sys->vacuum.throttle);
 	cancel_delayed_work_sync(&sys->vacuum.work);

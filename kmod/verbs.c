@@ -288,6 +288,7 @@ bool dmr_op_turn(struct dmr_op *op)
 {
 	struct dmr_system *sys = op->sys;
 
+	lockdep_assert_held(&op->sys->op_mutex);
 	if (!op->tried) {
 		trace_dmr_op_begin(sys->sb->name, op->info->job);
 		op->give_up = jiffies + msecs_to_jiffies(op->wait);

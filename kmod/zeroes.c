@@ -17,6 +17,7 @@ static void dmr_zero_blocks(struct dmr_io *io, struct dmr_version *v, u64 mask)
 {
 	u64 had = v->data | v->zero;
 
+	dmr_assert_chunk_locked(io->t->sys, v->key);
 	dmr_commit_dirty(io->t->sys, v);
 	dmr_version_zero(v, mask);
 	if (v->epoch & DMR_EPOCH_OVERLAY)
