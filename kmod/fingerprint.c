@@ -20,7 +20,8 @@
 #include <linux/sort.h>
 
 #include "claim.h"
-#include "dmr.h"
+#include "system.h"
+#include "work.h"
 
 #define DMR_PRINT_TIMEOUT	HZ
 
