@@ -81,7 +81,8 @@ static int dmr_io_read(struct dmr_io *io, struct bio *bio, struct dmr_table *tab
 	case DMR_SRC_SLOT:
 		io->kind = DMR_IO_READ_SLOT;
 		return dmr_remap(bio, t->store->bdev,
-				 dmr_slot_sector(t->sys, src.slot, dmr_chunk_offset(t->sys, sector)));
+				 dmr_slot_sector(t->sys, src.slot,
+						 dmr_chunk_offset(t->sys, sector)));
 	default:
 		io->kind = DMR_IO_READ_HOME;
 		return dmr_remap(bio, t->home->bdev, sector);

@@ -153,7 +153,8 @@ static void dmr_batch_add(struct dmr_system *sys, struct dmr_log_batch *b,
 }
 
 /* R13: from the map, under the chunk's lock, when it gets its place. */
-static void dmr_batch_version(struct dmr_system *sys, struct dmr_log_batch *b, struct dmr_version *v)
+static void dmr_batch_version(struct dmr_system *sys, struct dmr_log_batch *b,
+			      struct dmr_version *v)
 {
 	struct dmr_record rec;
 

@@ -639,7 +639,8 @@ static void dmr_point_count_chunk(struct dmr_system *sys, struct dmr_version *v,
 }
 
 /*
- * A walk over the whole map, once per system and with no lock held.  A point made or dropped meanwhile makes it less exact.
+ * A walk over the whole map, once per system and with no lock held.  A point made or
+ * dropped meanwhile makes it less exact.
  */
 static void dmr_point_count(struct dmr_system *sys, struct dmr_point_sizes *sizes)
 {
@@ -719,7 +720,9 @@ static int dmr_list_jobs(struct sk_buff *skb, struct netlink_callback *cb,
 		if (job->id < dmr_dump(cb)->key)
 			continue;
 		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_JOB_GET);
-		r = hdr ? dmr_entry_end(skb, cb, hdr, dmr_put_job(skb, job, job->state), job->id) : -EMSGSIZE;
+		r = -EMSGSIZE;
+		if (hdr)
+			r = dmr_entry_end(skb, cb, hdr, dmr_put_job(skb, job, job->state), job->id);
 		if (r)
 			break;
 	}

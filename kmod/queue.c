@@ -89,7 +89,7 @@ static void dmr_op_dequeue(struct dmr_op *op, enum dmr_op_phase phase)
 	op->sys->queue.nr--;
 }
 
-/* Its time is over in @delay jiffies, if it waits then.  Sleeps nowhere: never the last reference. */
+/* Its time is over in @delay jiffies, if it waits then.  Never the last reference: no sleep. */
 static void dmr_op_arm(struct dmr_op *op, unsigned long delay)
 {
 	kref_get(&op->ref);
