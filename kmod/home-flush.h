@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Flushes of homes, and what a failed one may have lost (R2). */
+/* Flushes of homes, and losses behind failed ones (R2). */
 #ifndef DMR_HOME_FLUSH_H
 #define DMR_HOME_FLUSH_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The I/O path: what happens to a bio of any view.
+ * The I/O path: the way of a bio of any view.
  *
  * Everything is done inside map() where it can be: reads, rewrites and first aligned
  * writes are remapped without a lock on a hit, without a worker and without a copy.  A

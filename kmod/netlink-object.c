@@ -2,10 +2,10 @@
 /*
  * Objects as netlink attributes, and reading them: requests for one, and dumps.
  *
- * Reading waits for nothing that hangs: op_mutex and sb_mutex are held over I/O, and
- * not taken here.  Of a superblock, readers see what dmr_super_show() has published,
- * all of one message in one section of RCU; devices stay for as long.  A dump finds its
- * place again by key.
+ * Reading waits for nothing that hangs: op_mutex and sb_mutex are held over I/O, and not
+ * taken here.  Readers see the superblock that dmr_super_show() has published, all of one
+ * message in one section of RCU; devices stay for as long.  A dump finds its place again
+ * by key.
  */
 #include <linux/sched/signal.h>
 

@@ -141,7 +141,7 @@ struct dmr_op {
  * struct dmr_verb_info - one operation
  * @name: as replicactl has it.
  * @legal: states in which it is legal, as dmr_system_state() shows them.
- * @unsuspended: not while replication is suspended, whatever the state.
+ * @unsuspended: not while replication is suspended, in any state.
  * @inward: the module asks it of itself: no job, and no state forbids it.
  * @job: DM_REPLICA_JOB_TYPE_*.
  * @text: title of its job.

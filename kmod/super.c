@@ -39,7 +39,7 @@ int dmr_super_init(struct dmr_system *sys)
 	return 0;
 }
 
-/** dmr_super_exit() - free what dmr_super_init() allocated */
+/** dmr_super_exit() - free the memory of dmr_super_init() */
 void dmr_super_exit(struct dmr_system *sys)
 {
 	vfree(sys->super.buf);
