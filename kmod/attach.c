@@ -91,7 +91,7 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 		return r;
 	}
 	if (bdev_nr_bytes(sys->store) < sb->store_bytes) {
-		DMERR("%s: the store is shorter than its superblock says", sys->store_name);
+		DMERR("%s: the store is shorter than in its superblock", sys->store_name);
 		return -EUCLEAN;
 	}
 	if (sb->state == DM_REPLICA_STATE_DISABLED && !(sb->flags & DMR_SB_REMOVING)) {

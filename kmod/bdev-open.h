@@ -16,6 +16,8 @@
  * struct dmr_open - a block device that is open
  * @bdev: the device, NULL if it is closed.
  * @mapping: its page cache.
+ * @file: the open file (6.12).
+ * @mode: of the open (6.1).
  */
 struct dmr_open {
 	struct block_device *bdev;

@@ -307,6 +307,6 @@ void dmr_claim_forget(struct dm_dev *dev)
 void dmr_claim_settle(struct dm_dev *dev)
 {
 	if (sync_blockdev(dev->bdev))
-		DMWARN("%s: what its page cache held could not be written", dev->name);
+		DMWARN("%s: dirty pages of its page cache could not be written", dev->name);
 	dmr_claim_forget(dev);
 }

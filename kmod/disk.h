@@ -37,7 +37,7 @@ struct dmr_disk {
 	unsigned int home_dirty;	/* direct writes since its last flush was issued */
 	unsigned int home_direct[DMR_KINDS];	/* the same, by kind of the device */
 	atomic_t home_lost[DMR_KINDS];	/* times that their writes may have been lost */
-	unsigned int told[DMR_KINDS];	/* home_lost as of the last flush that reported it */
+	unsigned int reported[DMR_KINDS];	/* home_lost as of the last flush to report it */
 	unsigned long flush_failed[DMR_KINDS];	/* jiffies of the last failed flush; 0: none */
 	u64 diskseq[DMR_KINDS];		/* of the device that @flush_failed is about */
 	atomic_t op_lost;		/* lost writes that no operation has reported yet */

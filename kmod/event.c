@@ -38,7 +38,7 @@ static void dmr_events_kick(struct dmr_system *sys)
 /**
  * dmr_raise() - report a level to the top floor
  * @sys: the system; the caller has a reference, or a lock that preserves one.
- * @news: what has changed; raised again before it was taken, it counts once.
+ * @news: the change; raised again before it was taken, it counts once.
  *
  * The state that the news are about is changed before.
  *

@@ -84,7 +84,7 @@ static void dmr_commit_answer_home(struct bio *bio, int r, unsigned long *flushe
 	struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
 	struct dmr_disk *disk = io->t->disk;
 	enum dmr_kind kind = io->t->kind;
-	u32 told = io->told, lost = told;
+	u32 reported = io->reported, lost = reported;
 	bool flush = !io->home;
 
 	if (!r) {
@@ -92,15 +92,15 @@ static void dmr_commit_answer_home(struct bio *bio, int r, unsigned long *flushe
 			dmr_home_flush(disk);
 		/* R2: lost by that flush, or by an earlier one from another source. */
 		lost = atomic_read(&disk->home_lost[kind]);
-		if (lost != told)
+		if (lost != reported)
 			r = -EIO;
 	}
 	if (r && flush)
 		WRITE_ONCE(disk->flush_failed[kind], jiffies ?: 1);
 	dmr_commit_answer(bio, r);
 	/* A flush queued before this reply must still report the loss. */
-	if (lost != told && flush)
-		WRITE_ONCE(disk->told[kind], lost);
+	if (lost != reported && flush)
+		WRITE_ONCE(disk->reported[kind], lost);
 }
 
 static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
@@ -192,7 +192,7 @@ void dmr_commit_flush(struct dmr_system *sys, struct bio *bio)
 	struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
 	unsigned long flags;
 
-	io->told = READ_ONCE(io->t->disk->told[io->t->kind]);
+	io->reported = READ_ONCE(io->t->disk->reported[io->t->kind]);
 	spin_lock_irqsave(&sys->log.lock, flags);
 	bio_list_add(&sys->flush.flushes, bio);
 	spin_unlock_irqrestore(&sys->log.lock, flags);

@@ -137,7 +137,7 @@ u32 dmr_health_reasons(struct dmr_system *sys, const struct dmr_sb *sb)
 	return reasons;
 }
 
-/* R8: where its policy says so, a full system gives up its oldest points. */
+/* R8: if its policy allows it, a full system gives up its oldest points. */
 static void dmr_space_policy(struct dmr_system *sys)
 {
 	struct dmr_op *op;

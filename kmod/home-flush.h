@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Flushes of homes, and what a failed one may have lost (R2). */
+/* Flushes of homes, and losses behind failed ones (R2). */
 #ifndef DMR_HOME_FLUSH_H
 #define DMR_HOME_FLUSH_H
 
@@ -8,8 +8,9 @@
 
 #include "disk.h"
 
-#define DMR_FLUSH_FAILED	(5 * HZ)	/* fail FUA writes for this long after a failed flush */
-#define DMR_FLUSH_RESUMED	(60 * HZ)	/* and this long after dm resumes its deferred bios */
+/* Fail FUA writes for this long after a failed flush, and after dm resumes deferred bios. */
+#define DMR_FLUSH_FAILED	(5 * HZ)
+#define DMR_FLUSH_RESUMED	(60 * HZ)
 
 int dmr_home_flush(struct dmr_disk *disk);
 int dmr_home_flush_for_op(struct dmr_disk *disk);
@@ -21,6 +22,8 @@ void dmr_home_written(struct dmr_disk *disk, enum dmr_kind kind, int flush_error
  * @failed: when a flush failed, from flush_failed[].
  *
  * dm issues deferred bios after the suspend: time stands still until then.
+ *
+ * Return: true if so.
  */
 static inline bool dmr_flush_failed_lately(const struct dmr_target *t, unsigned long failed)
 {

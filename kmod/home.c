@@ -28,7 +28,7 @@
 
 #define DMR_MOVE_KEYS		4096	/* chunks looked up and sorted at a time */
 #define DMR_MOVE_BATCH		256	/* chunks that share two barriers */
-#define DMR_MOVE_PATIENCE	3	/* times a move may be taken away before its chunk is held */
+#define DMR_MOVE_PATIENCE	3	/* cancelled moves before a chunk is held */
 #define DMR_MOVE_RUN		2048	/* sectors of one copy */
 #define DMR_MOVE_CHAIN		(DMR_MAX_POINTS + 4)
 #define DMR_MOVE_HOLD		(HZ / 2)	/* limit of a hold before the copy begins */

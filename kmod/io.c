@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The I/O path: what happens to a bio of any view.
+ * The I/O path: the way of a bio of any view.
  *
  * Everything is done inside map() where it can be: reads, rewrites and first aligned
  * writes are remapped without a lock on a hit, without a worker and without a copy.  A
@@ -81,7 +81,8 @@ static int dmr_io_read(struct dmr_io *io, struct bio *bio, struct dmr_table *tab
 	case DMR_SRC_SLOT:
 		io->kind = DMR_IO_READ_SLOT;
 		return dmr_remap(bio, t->store->bdev,
-				 dmr_slot_sector(t->sys, src.slot, dmr_chunk_offset(t->sys, sector)));
+				 dmr_slot_sector(t->sys, src.slot,
+						 dmr_chunk_offset(t->sys, sector)));
 	default:
 		io->kind = DMR_IO_READ_HOME;
 		return dmr_remap(bio, t->home->bdev, sector);

@@ -6,8 +6,9 @@
  * of memory goes on without: every function here takes NULL.
  *
  * sys->jobs.mutex is a leaf lock.  Each change is reported (event.h); nothing here waits
- * for I/O.  A job does not pin its system: a holder of a job holds the system as well.  Memory is asked for with GFP_NOIO, since an operation may
- * hold a device fenced that reclaim would like to write to.
+ * for I/O.  A job does not pin its system: a holder of a job holds the system as well.
+ * Memory is asked for with GFP_NOIO, since an operation may hold a device fenced that
+ * reclaim would like to write to.
  */
 #include <linux/uuid.h>
 

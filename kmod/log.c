@@ -153,7 +153,8 @@ static void dmr_batch_add(struct dmr_system *sys, struct dmr_log_batch *b,
 }
 
 /* R13: from the map, under the chunk's lock, when it gets its place. */
-static void dmr_batch_version(struct dmr_system *sys, struct dmr_log_batch *b, struct dmr_version *v)
+static void dmr_batch_version(struct dmr_system *sys, struct dmr_log_batch *b,
+			      struct dmr_version *v)
 {
 	struct dmr_record rec;
 
@@ -259,8 +260,7 @@ static int dmr_batch_write(struct dmr_system *sys, struct dmr_log_batch *b)
 	int r = 0;
 
 	if (b->blocks > dmr_log_room_free(&sys->log.room)) {
-		DMERR("%s: the log has no room, which its reserve should have kept",
-		      sys->sb->name);
+		DMERR("%s: the log is full in spite of its reserve", sys->sb->name);
 		return -ENOSPC;
 	}
 	mutex_lock(&sys->sb_mutex);	/* the superblock they are written under */

@@ -2,7 +2,7 @@
 /*
  * dm-replica: recovery points and failover of a virtual machine's replica disks.
  *
- * Module life; see Documentation/ for what it does.
+ * Module life; see Documentation/ for its purpose.
  */
 #include <linux/module.h>
 
@@ -80,4 +80,4 @@ MODULE_AUTHOR("The dm-replica developers");
 MODULE_DESCRIPTION("device-mapper targets for recovery points and failover of replica disks");
 MODULE_LICENSE("GPL");
 MODULE_VERSION("0.1.0");
-MODULE_ALIAS("dm-replica-overlay");	/* what dm asks for by the target's name */
+MODULE_ALIAS("dm-replica-overlay");	/* requested by dm for the target's name */

@@ -2,10 +2,10 @@
 /*
  * Objects as netlink attributes, and reading them: requests for one, and dumps.
  *
- * Reading waits for nothing that hangs: op_mutex and sb_mutex are held over I/O, and
- * not taken here.  Of a superblock, readers see what dmr_super_show() has published,
- * all of one message in one section of RCU; devices stay for as long.  A dump finds its
- * place again by key.
+ * Reading waits for nothing that hangs: op_mutex and sb_mutex are held over I/O, and not
+ * taken here.  Readers see the superblock that dmr_super_show() has published, all of one
+ * message in one section of RCU; devices stay for as long.  A dump finds its place again
+ * by key.
  */
 #include <linux/sched/signal.h>
 
@@ -639,7 +639,8 @@ static void dmr_point_count_chunk(struct dmr_system *sys, struct dmr_version *v,
 }
 
 /*
- * A walk over the whole map, once per system and with no lock held.  A point made or dropped meanwhile makes it less exact.
+ * A walk over the whole map, once per system and with no lock held.  A point made or
+ * dropped meanwhile makes it less exact.
  */
 static void dmr_point_count(struct dmr_system *sys, struct dmr_point_sizes *sizes)
 {
@@ -719,7 +720,9 @@ static int dmr_list_jobs(struct sk_buff *skb, struct netlink_callback *cb,
 		if (job->id < dmr_dump(cb)->key)
 			continue;
 		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_JOB_GET);
-		r = hdr ? dmr_entry_end(skb, cb, hdr, dmr_put_job(skb, job, job->state), job->id) : -EMSGSIZE;
+		r = -EMSGSIZE;
+		if (hdr)
+			r = dmr_entry_end(skb, cb, hdr, dmr_put_job(skb, job, job->state), job->id);
 		if (r)
 			break;
 	}

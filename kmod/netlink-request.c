@@ -197,7 +197,7 @@ struct dmr_system *dmr_request_system(struct genl_info *info)
 }
 
 /*----------------------------------------------------------------
- * Operations: what their attributes say
+ * Operations: their attributes
  *----------------------------------------------------------------*/
 
 /**

@@ -109,7 +109,7 @@ void dmr_owner_request(struct dmr_system *sys, const char *what, u64 job)
 
 /**
  * dmr_owner_refused() - the same for a request that was refused before it had a job
- * @uuid: of the system, attached or not; NULL if the request does not say which.
+ * @uuid: of the system, attached or not; NULL if the request has none.
  * @what: constant: the request, in the words of replicactl.
  * @code: CIM code.
  * @msg: constant text: why.

@@ -22,7 +22,7 @@ int dmr_page_io_init(struct dmr_page_io *io)
 	return bioset_init(&io->bios, 64, 0, BIOSET_NEED_BVECS);
 }
 
-/** dmr_page_io_exit() - free what dmr_page_io_init() allocated */
+/** dmr_page_io_exit() - free the memory of dmr_page_io_init() */
 void dmr_page_io_exit(struct dmr_page_io *io)
 {
 	mempool_destroy(io->pages);

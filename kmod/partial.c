@@ -211,8 +211,9 @@ int dmr_partial_write(struct dmr_io *io, struct bio *bio, struct dmr_table *tab)
 	/* It lies in one block: more would be merged beyond its page. */
 	if (WARN_ON_ONCE(at + bio->bi_iter.bi_size > sectors << SECTOR_SHIFT))
 		return dmr_partial_end(io, bio, -EIO);
+	/* R8, R9 */
 	if (!dmr_commit_make_room(sys, 1))
-		return dmr_partial_end(io, bio, READ_ONCE(sys->critical) ? -EIO : -ENOSPC);	/* R8, R9 */
+		return dmr_partial_end(io, bio, READ_ONCE(sys->critical) ? -EIO : -ENOSPC);
 	/* R15: a merge of this epoch takes nothing from the next one, begun meanwhile. */
 	if (!view.overlay)
 		view.base = view.write;

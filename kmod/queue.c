@@ -6,11 +6,10 @@
  * DOC: requests of clients that have gone
  *
  * A request that has not begun can still be taken away: by its own time limit, by job
- * cancel, and when the socket that asked is closed, unless the request says that it needs
- * none.  From the moment its turn begins it is decided by the operation alone.  Each
- * change of phase is made under dmr_ops_lock, so either the turn begins or the request is
- * gone, and the function that changes the phase to DMR_OP_ENDED, or has the turn, answers
- * it.
+ * cancel, and when the socket that asked is closed, unless the request needs none.  From
+ * the moment its turn begins it is decided by the operation alone.  Each change of phase
+ * is made under dmr_ops_lock, so either the turn begins or the request is gone, and the
+ * function that changes the phase to DMR_OP_ENDED, or has the turn, answers it.
  *
  * The queue may stand still for as long as a device hangs.  So nothing here but the
  * turn itself waits for I/O or for a lock that is held over I/O.
@@ -89,7 +88,7 @@ static void dmr_op_dequeue(struct dmr_op *op, enum dmr_op_phase phase)
 	op->sys->queue.nr--;
 }
 
-/* Its time is over in @delay jiffies, if it waits then.  Sleeps nowhere: never the last reference. */
+/* Its time is over in @delay jiffies, if it waits then.  Never the last reference: no sleep. */
 static void dmr_op_arm(struct dmr_op *op, unsigned long delay)
 {
 	kref_get(&op->ref);

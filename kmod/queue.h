@@ -18,7 +18,7 @@ struct dmr_system;
 
 #define DMR_DRAIN_MS		10000		/* default time limit of an operation's drain */
 #define DMR_WAIT_MS		500		/* default time to wait for openers */
-#define DMR_OPS_MAX		256		/* operations that may wait for their turn, per system */
+#define DMR_OPS_MAX		256		/* waiting operations of a system */
 
 enum dmr_verb {
 	DMR_VERB_POINT_NEW,
@@ -54,6 +54,7 @@ enum dmr_op_phase {
 
 /**
  * struct dmr_op - one operation asked for
+ * @ref: references.
  * @list: in the system's queue, while it waits.
  * @asked: in the list of those that a socket may take away.
  * @expire: its time is over, while it waits; pending, it holds a reference.
@@ -65,6 +66,7 @@ enum dmr_op_phase {
  * @limit: jiffies from when on it does not wait any more.
  * @tried: it has had a turn.
  * @taken: it was taken away: its job is Terminated.
+ * @done: it has ended.
  * @sys: the system, referenced.
  * @verb: its verb.
  * @info: its row in the table of operations.
@@ -139,7 +141,7 @@ struct dmr_op {
  * struct dmr_verb_info - one operation
  * @name: as replicactl has it.
  * @legal: states in which it is legal, as dmr_system_state() shows them.
- * @unsuspended: not while replication is suspended, whatever the state.
+ * @unsuspended: not while replication is suspended, in any state.
  * @inward: the module asks it of itself: no job, and no state forbids it.
  * @job: DM_REPLICA_JOB_TYPE_*.
  * @text: title of its job.

@@ -39,7 +39,7 @@ int dmr_super_init(struct dmr_system *sys)
 	return 0;
 }
 
-/** dmr_super_exit() - free what dmr_super_init() allocated */
+/** dmr_super_exit() - free the memory of dmr_super_init() */
 void dmr_super_exit(struct dmr_system *sys)
 {
 	vfree(sys->super.buf);
@@ -83,7 +83,8 @@ static int dmr_super_put(struct dmr_system *sys, const struct dmr_sb *sb, const 
 
 	flush_kernel_vmap_range(sys->super.buf, bytes);
 	r = dmr_rw_pages(sys, sys->store, sb->copy * (DMR_SB_AREA >> SECTOR_SHIFT),
-			 sys->super.pages, bytes / DMR_BLOCK_SIZE, REQ_OP_WRITE | REQ_META | REQ_FUA);
+			 sys->super.pages, bytes / DMR_BLOCK_SIZE,
+			 REQ_OP_WRITE | REQ_META | REQ_FUA);
 	atomic64_inc(&sys->super.writes);
 	trace_dmr_superblock(sys->sb->name, sb->seq, sb->copy, sb->state, why, r);
 	return r;

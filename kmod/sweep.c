@@ -246,7 +246,7 @@ static void dmr_vacuum_pass(struct dmr_system *sys)
 		if (moved > 0)
 			pass.freed += moved;
 		else if (moved < 0)
-			again = true;		/* no memory: nothing else would start another pass */
+			again = true;	/* no memory: nothing else would start another pass */
 	}
 	kvfree(pass.points);
 
@@ -283,7 +283,7 @@ void dmr_sweep_work(struct work_struct *work)
 	unsigned int noio = memalloc_noio_save();
 
 	WRITE_ONCE(sys->vacuum.busy, true);
-	smp_mb();	/* pairs with dmr_vacuum_hold(): either this pass sees it held, or is seen */
+	smp_mb();	/* pairs with dmr_vacuum_hold(): this pass sees @held, or is seen */
 	dmr_vacuum_pass(sys);
 	memalloc_noio_restore(noio);
 	smp_store_release(&sys->vacuum.busy, false);

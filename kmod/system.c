@@ -227,7 +227,8 @@ struct dmr_system *dmr_system_next(struct dmr_system *prev)
 
 	mutex_lock(&dmr_registry_mutex);
 	/* From its place on, if it has one still: a walk is to be no longer than the list. */
-	sys = prev && !list_empty(&prev->list) ? prev : list_entry(&dmr_systems, typeof(*sys), list);
+	sys = prev && !list_empty(&prev->list) ? prev :
+	      list_entry(&dmr_systems, typeof(*sys), list);
 	list_for_each_entry_continue(sys, &dmr_systems, list) {
 		if (sys->serial > after) {
 			kref_get(&sys->ref);

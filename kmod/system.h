@@ -145,6 +145,7 @@ struct dmr_system {
  * sb_mutex is held over I/O to a store that may hang.
  *
  * Context: between rcu_read_lock() and rcu_read_unlock().
+ * Return: it, valid until rcu_read_unlock().
  */
 static inline const struct dmr_sb *dmr_shown(const struct dmr_system *sys)
 {

@@ -19,6 +19,7 @@ struct dmr_system;
  *	and a write that needs one waits (dmr_op_settle()).
  * @suspended: replication is suspended: the replica devices refuse writes.
  * @need: for the vacuum; its epochs array is @points.
+ * @serial: of its publication.
  * @stale: on the system's list of tables to free.
  * @points: epochs of the points, pending ones included.
  */

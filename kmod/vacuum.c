@@ -24,7 +24,7 @@ int dmr_vacuum_init(struct dmr_vacuum *vacuum)
 	return PTR_ERR_OR_ZERO(vacuum->kcopyd);
 }
 
-/** dmr_vacuum_exit() - free what dmr_vacuum_init() allocated */
+/** dmr_vacuum_exit() - free the memory of dmr_vacuum_init() */
 void dmr_vacuum_exit(struct dmr_vacuum *vacuum)
 {
 	if (!IS_ERR_OR_NULL(vacuum->kcopyd))
@@ -54,7 +54,12 @@ void dmr_vacuum_kick(struct dmr_system *sys)
 		mod_delayed_work(sys->ops_wq, &sys->vacuum.work, 0);
 }
 
-/** dmr_vacuum_start() - begin; a first pass clears what an earlier life left; op_mutex is held */
+/**
+ * dmr_vacuum_start() - begin
+ * @sys: the system; op_mutex is held.
+ *
+ * A first pass reclaims the leftovers of an earlier life.
+ */
 void dmr_vacuum_start(struct dmr_system *sys)
 {
 	lockdep_assert_held(&sys->op_mutex);

@@ -46,7 +46,7 @@ void dmr_adapters_put(const struct dmr_adapter *a, u32 nr, struct dmr_disk_adapt
  *
  * Does not call dmr_adapters_check().
  *
- * Return: NULL, or a constant text that names what dmr_adapters_put() does not write.
+ * Return: NULL, or a constant text if dmr_adapters_put() does not write these bytes.
  */
 const char *dmr_adapters_get(const struct dmr_disk_adapter *in, struct dmr_adapter *a, u32 nr);
 

@@ -117,10 +117,10 @@ bool dmr_log_room_tail_lags(const struct dmr_log_room *room)
  * @ctx: for them.
  *
  * Half of the ring may be taken for nothing; live records fill less than that.  Beyond it
- * each commit moves the tail on: first by what fits into the gap of the block that it
- * writes anyway, from three quarters on by several times the blocks it writes, so that a
- * long run of blocks that still live is behind it before the reserve is touched, and
- * under pressure as far as it takes.  Records written again take space, too, so the
+ * each commit moves the tail on: first by the records that fit into the gap of the block
+ * that it writes anyway, from three quarters on by several times the blocks it writes, so
+ * that a long run of blocks that still live is behind it before the reserve is touched,
+ * and under pressure as far as it takes.  Records written again take space, too, so the
  * superblock follows in strides that the reserve has room for.
  *
  * Context: the commit worker; sleeps if @ops do.

@@ -15,6 +15,30 @@
 
 /**
  * struct dmr_settings - settings and counters in host form
+ * @keep_last: newest points to keep; of the rules of retention 0 means none.
+ * @keep_hourly: points to keep, one for each hour.
+ * @keep_daily: points to keep, one for each day.
+ * @keep_weekly: points to keep, one for each week.
+ * @keep_within: age of points to keep, s.
+ * @space_low: percent in use of a Warning.
+ * @space_critical: percent in use of a Critical.
+ * @full_policy: enum dm_replica_full_policy.
+ * @live_reserve: bytes of slots for the live failover alone.
+ * @point_interval: s between two points; 0: never warn.
+ * @decide_within: s that a failover may be undecided.
+ * @vacuum_rate: bytes per second; 0: nothing, ~0: no limit.
+ * @replication_interval: s between two arrivals; 0: not known.
+ * @points_made: count of points.
+ * @points_dropped: count of those dropped.
+ * @last_point_time: ns since 1970 UTC; 0: never; so for all times.
+ * @last_test_time: of the last test failover.
+ * @last_received_time: of the last sign of replication, as known when written.
+ * @jump_point: points below were made before the clock was set ahead.
+ * @jump_by: ns that it was set ahead by; 0, as @jump_point: it was not.
+ * @state_since: start of the state's age, by the clock when written; 0: not known.
+ * @point_since: the same of the last point.
+ * @received_since: the same of the last sign of replication.
+ * @clock_offset: that clock less the time since the boot, then.
  *
  * Field meanings are those of struct dmr_disk_settings, with each number as it applies:
  * members stored plus one on disk are not so here.  Never zeroed but by

@@ -59,6 +59,53 @@ struct dmr_print {
 
 /**
  * struct dmr_sb - a superblock in host form
+ * @seq: the higher of two valid copies is current.
+ * @copy: 0 for A, 1 for B.
+ * @compat: features that may be ignored.
+ * @incompat: features that may not.
+ * @store_uuid: of the store.
+ * @system_uuid: of the system.
+ * @name: of the system.
+ * @store_bytes: size of the store that is used.
+ * @chunk_bytes: size of a chunk.
+ * @create_time: ns since 1970 UTC, as are all times.
+ * @nr_disks: disks.
+ * @nr_points: recovery points.
+ * @slot_first: lowest slot number that may be allocated.
+ * @slot_end: one past the highest.
+ * @ring_extents: extents in use.
+ * @ring_old_extents: those of the older geometry.
+ * @ring_from: first log number placed by the present geometry.
+ * @ring_start: its place in the ring, in blocks.
+ * @ring_old_from: the same for numbers below @ring_from.
+ * @ring_old_start: its place.
+ * @log_tail: first log number that replay needs.
+ * @log_durable: last log number known durable; @log_tail - 1 if none.
+ * @ring: extents of the ring.
+ * @state: CIM replication state, never 8.
+ * @flags: DMR_SB_*.
+ * @state_number: changed by operations only.
+ * @cur_epoch: epoch of head writes: even, or the promoted overlay.
+ * @next_epoch: opened ahead.
+ * @last_epoch: highest number ever opened.
+ * @promoted: the overlay that a commit made main, or none.
+ * @dead_first: first main epoch killed by a commit, or none.
+ * @dead_last: the last one.
+ * @live: live failover.
+ * @test: test failover.
+ * @state_time: entry into @state.
+ * @active_host: machine id of the host that has it active.
+ * @active_boot: boot id of that host.
+ * @active_time: time of the activation.
+ * @next_point: number of the next point, from 1.
+ * @job_number: highest job number in use before the activation.
+ * @nr_adapters: network adapters.
+ * @nr_prints: places of fingerprints; none while a host has it active.
+ * @settings: settings and counters.
+ * @disks: by number.
+ * @points: by rising epoch.
+ * @adapters: by rising address.
+ * @prints: by rising disk and block.
  *
  * Field meanings are those of struct dmr_disk_sb.  Some 64 KiB: allocate it
  * with kvzalloc(), never on the stack.
@@ -108,9 +155,9 @@ struct dmr_sb {
 	u32 nr_prints;
 	struct dmr_settings settings;
 	struct dmr_disk_info disks[DMR_MAX_DISKS];
-	struct dmr_point points[DMR_MAX_POINTS];	/* by rising epoch */
-	struct dmr_adapter adapters[DMR_MAX_ADAPTERS];	/* by rising address */
-	struct dmr_print prints[DMR_MAX_PRINTS];	/* by rising disk and block */
+	struct dmr_point points[DMR_MAX_POINTS];
+	struct dmr_adapter adapters[DMR_MAX_ADAPTERS];
+	struct dmr_print prints[DMR_MAX_PRINTS];
 };
 
 /**
