@@ -101,15 +101,14 @@ int follow_job(struct dmreplica *ctx, const struct dmreplica_system *sys, int co
 }
 
 /* An operation with nothing to ask before it. */
-int plain_operation(struct dmreplica *ctx, const char *name, struct dmreplica_op *op, bool wait,
+int plain_operation(struct dmreplica *ctx, const char *name, struct op_options *o,
 		    int (*run)(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			       struct dmreplica_op *op))
 {
+	struct dmreplica_op *op = &o->op;
 	struct dmreplica_system sys;
 	int code;
 
-	if (!wait)
-		op->given |= DMREPLICA_OP_NO_WAIT;
 	code = dmreplica_system_attached(ctx, name, &sys);
 	if (!code)
 		code = run(ctx, &sys, op);
@@ -119,17 +118,18 @@ int plain_operation(struct dmreplica *ctx, const char *name, struct dmreplica_op
 		return 0;
 	print_answer(code, op);
 	print_state(ctx, &sys);
-	return follow_job(ctx, &sys, code, op, wait);
+	return follow_job(ctx, &sys, code, op, !o->no_wait);
 }
 
 /*
  * R11: what was shown is what is done, or nothing.  A caller that has looked before
  * us says what it saw, and is refused here rather than asked about something else.
  */
-int expect_shown(const struct dmreplica_system *sys, uint64_t writes, bool state_given,
-		 bool writes_given, struct dmreplica_op *op)
+int expect_shown(const struct dmreplica_system *sys, uint64_t writes, struct op_options *o)
 {
-	if (state_given && op->expect_state != sys->state_number) {
+	struct dmreplica_op *op = &o->op;
+
+	if (o->state_given && op->expect_state != sys->state_number) {
 		fprintf(stderr, "replicactl: %d %s: the state number of %s is %llu, not %llu: it has changed since\n  replicactl status %s shows it as it is now\n",
 			DM_REPLICA_CODE_INVALID_STATE,
 			dmreplica_code_name(DM_REPLICA_CODE_INVALID_STATE), sys->name,
@@ -137,7 +137,7 @@ int expect_shown(const struct dmreplica_system *sys, uint64_t writes, bool state
 			(unsigned long long)op->expect_state, sys->name);
 		return dmreplica_exit_status(DM_REPLICA_CODE_INVALID_STATE);
 	}
-	if (writes_given && op->expect_writes != writes) {
+	if (o->writes_given && op->expect_writes != writes) {
 		fprintf(stderr, "replicactl: %d %s: %llu writes were made to the failover of %s, not %llu: it was written to since\n  replicactl status %s shows it as it is now\n",
 			DM_REPLICA_CODE_INVALID_STATE,
 			dmreplica_code_name(DM_REPLICA_CODE_INVALID_STATE),

@@ -170,22 +170,15 @@ static void print_job(const struct dmreplica_job *job)
 
 int cmd_job_list(struct dmreplica *ctx, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
 	struct dmreplica_system sys;
 	struct json_object *array;
 	struct dmreplica_job *list;
-	bool json = false, one;
-	int c, code = 0, status;
+	int code = 0, status;
+	bool json, one;
 	size_t nr, i;
 
-	while ((c = next_option(argc, argv, "j", options, &status)) != -1) {
-		if (c != 'j')
-			return status;
-		json = true;
-	}
+	if (!parse_json_option(argc, argv, &json, &status))
+		return status;
 	if (optind < argc - 1)
 		return usage_error("too many arguments: %s", argv[optind + 1]);
 	one = optind < argc;
@@ -211,27 +204,29 @@ int cmd_job_list(struct dmreplica *ctx, int argc, char **argv)
 	return 0;
 }
 
-int cmd_job_show(struct dmreplica *ctx, int argc, char **argv)
+/* NAME ID behind the options.  Return: 0, or the status to end with. */
+static int take_job(int argc, char **argv, uint64_t *id)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
-	struct dmreplica_system sys;
-	struct dmreplica_job job;
-	bool json = false;
-	int c, code, status;
-	uint64_t id;
-
-	while ((c = next_option(argc, argv, "j", options, &status)) != -1) {
-		if (c != 'j')
-			return status;
-		json = true;
-	}
 	if (optind != argc - 2)
 		return usage_error("give a system and the number of a job");
-	if (!parse_number(argv[optind + 1], &id))
+	if (!parse_number(argv[optind + 1], id))
 		return usage_error("%s is not the number of a job", argv[optind + 1]);
+	return 0;
+}
+
+int cmd_job_show(struct dmreplica *ctx, int argc, char **argv)
+{
+	struct dmreplica_system sys;
+	struct dmreplica_job job;
+	int code, status;
+	uint64_t id;
+	bool json;
+
+	if (!parse_json_option(argc, argv, &json, &status))
+		return status;
+	status = take_job(argc, argv, &id);
+	if (status)
+		return status;
 	code = dmreplica_system_attached(ctx, argv[optind], &sys);
 	if (!code)
 		code = dmreplica_job_find(ctx, &sys, id, &job);
@@ -262,10 +257,9 @@ int cmd_job_wait(struct dmreplica *ctx, int argc, char **argv)
 		if (!parse_seconds(optarg, &timeout_ms))
 			return usage_error("--timeout %s is no time in seconds", optarg);
 	}
-	if (optind != argc - 2)
-		return usage_error("give a system and the number of a job");
-	if (!parse_number(argv[optind + 1], &id))
-		return usage_error("%s is not the number of a job", argv[optind + 1]);
+	status = take_job(argc, argv, &id);
+	if (status)
+		return status;
 	code = dmreplica_system_attached(ctx, argv[optind], &sys);
 	if (!code)
 		code = wait_for_job(ctx, &sys, id, timeout_ms, false, &job);
@@ -281,15 +275,14 @@ static int ask_job(struct dmreplica *ctx, int argc, char **argv, uint32_t reques
 {
 	struct dmreplica_system sys;
 	struct dmreplica_job job;
-	int c, code, status;
+	int code, status;
 	uint64_t id;
 
-	while ((c = next_option(argc, argv, "", NULL, &status)) != -1)
+	if (next_option(argc, argv, "", NULL, &status) != -1)
 		return status;
-	if (optind != argc - 2)
-		return usage_error("give a system and the number of a job");
-	if (!parse_number(argv[optind + 1], &id))
-		return usage_error("%s is not the number of a job", argv[optind + 1]);
+	status = take_job(argc, argv, &id);
+	if (status)
+		return status;
 	code = dmreplica_system_attached(ctx, argv[optind], &sys);
 	if (!code)
 		code = dmreplica_job_request(ctx, &sys, id, request);

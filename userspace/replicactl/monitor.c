@@ -365,21 +365,14 @@ static int end_unread(void)
 
 int cmd_monitor(struct dmreplica *ctx, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
 	struct sigaction action = { .sa_handler = on_signal };
 	struct dmreplica_monitor *mon;
 	struct dmreplica_event event;
-	bool json = false, gone = false;
-	int c, code, status;
+	bool json, gone = false;
+	int code, status;
 
-	while ((c = next_option(argc, argv, "j", options, &status)) != -1) {
-		if (c != 'j')
-			return status;
-		json = true;
-	}
+	if (!parse_json_option(argc, argv, &json, &status))
+		return status;
 	if (optind != argc)
 		return usage_error("too many arguments: %s", argv[optind]);
 	code = dmreplica_monitor_open(ctx, &mon);

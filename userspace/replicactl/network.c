@@ -60,22 +60,15 @@ struct json_object *json_of_adapter(const struct dmreplica_adapter *adapter)
 
 int cmd_network_list(struct dmreplica *ctx, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
 	struct dmreplica_adapter *list;
 	struct dmreplica_system sys;
 	struct json_object *array;
-	bool json = false;
-	int c, code, status;
+	int code, status;
+	bool json;
 	size_t nr, i;
 
-	while ((c = next_option(argc, argv, "j", options, &status)) != -1) {
-		if (c != 'j')
-			return status;
-		json = true;
-	}
+	if (!parse_json_option(argc, argv, &json, &status))
+		return status;
 	if (optind != argc - 1)
 		return usage_error("give one system");
 	code = dmreplica_system_find(ctx, argv[optind], &sys);

@@ -40,6 +40,21 @@ int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Print a refusal with its code, its name and what to do; returns the exit status. */
 int refused(struct dmreplica *ctx, int code);
 
+/* options.c: both return false if the command ends with *@status */
+struct op_options {
+	struct dmreplica_op op;		/* what the library gets of them */
+	const char *point;		/* --point, still to be found; NULL without it */
+	bool yes;
+	bool no_wait;
+	bool state_given;		/* --expect-state, --expect-writes */
+	bool writes_given;
+};
+
+/* @letters: those of the options of options.c that the command takes. */
+bool parse_op_options(int argc, char **argv, const char *letters, struct op_options *o,
+		      int *status);
+bool parse_json_option(int argc, char **argv, bool *json, int *status);
+
 /* commands.c */
 extern const struct command commands[];
 extern const unsigned int nr_commands;
@@ -61,8 +76,7 @@ int find_point(struct dmreplica *ctx, const struct dmreplica_system *sys, const 
 
 /* answer.c: what commands that change something have in common */
 bool confirm(bool yes, const char *question, int *status);
-int expect_shown(const struct dmreplica_system *sys, uint64_t writes, bool state_given,
-		 bool writes_given, struct dmreplica_op *op);
+int expect_shown(const struct dmreplica_system *sys, uint64_t writes, struct op_options *o);
 void print_answer(int code, const struct dmreplica_op *op);
 void print_state(struct dmreplica *ctx, const struct dmreplica_system *sys);
 void print_waiting(const struct dmreplica_op *op);
@@ -70,7 +84,7 @@ bool print_undecided(const struct dmreplica_system *sys, int code, const struct 
 bool vacuum_rests(struct dmreplica *ctx, const struct dmreplica_system *sys);
 int follow_job(struct dmreplica *ctx, const struct dmreplica_system *sys, int code,
 	       const struct dmreplica_op *op, bool wait);
-int plain_operation(struct dmreplica *ctx, const char *name, struct dmreplica_op *op, bool wait,
+int plain_operation(struct dmreplica *ctx, const char *name, struct op_options *o,
 		    int (*run)(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			       struct dmreplica_op *op));
 

@@ -13,21 +13,14 @@ static double percent(uint64_t part, uint64_t whole)
 
 int cmd_list(struct dmreplica *ctx, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
 	struct json_object *array = NULL;
 	struct dmreplica_system *list;
-	bool json = false;
-	int c, code, status;
+	int code, status;
+	bool json;
 	size_t nr, i;
 
-	while ((c = next_option(argc, argv, "j", options, &status)) != -1) {
-		if (c != 'j')
-			return status;
-		json = true;
-	}
+	if (!parse_json_option(argc, argv, &json, &status))
+		return status;
 	if (optind != argc)
 		return usage_error("too many arguments: %s", argv[optind]);
 	code = dmreplica_system_list(ctx, &list, &nr);
@@ -372,21 +365,14 @@ static int not_shown(struct dmreplica *ctx, int code, struct json_object *array,
 
 int cmd_status(struct dmreplica *ctx, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
 	struct json_object *array = NULL;
 	struct dmreplica_system *list = NULL, sys;
-	int c, code = 0, one, status = 0;
-	bool json = false;
+	int code = 0, one, status = 0;
+	bool json;
 	size_t nr = 0, i;
 
-	while ((c = next_option(argc, argv, "j", options, &status)) != -1) {
-		if (c != 'j')
-			return status;
-		json = true;
-	}
+	if (!parse_json_option(argc, argv, &json, &status))
+		return status;
 	status = 0;
 	dmreplica_set_patience(ctx, PATIENCE_MS);
 	if (json)
