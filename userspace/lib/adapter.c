@@ -122,11 +122,6 @@ char *dmreplica_mac_text(const uint8_t mac[6], char text[DMREPLICA_MAC_TEXT])
 	return text;
 }
 
-struct dump {
-	struct dmreplica *ctx;
-	struct dmrl_list list;
-};
-
 /* Addresses have their prefix behind them, one byte. */
 static bool take_ip(struct nlattr *attr, bool prefix, struct dmreplica_ip *list, unsigned int room,
 		    unsigned int *nr)
@@ -145,22 +140,18 @@ static bool take_ip(struct nlattr *attr, bool prefix, struct dmreplica_ip *list,
 	return true;
 }
 
-static int adapter_reply(void *arg, int cmd, struct nlattr **attrs)
+static void adapter_item(struct dmreplica *ctx, void *item, struct nlattr **attrs)
 {
-	struct dump *dump = arg;
-	struct dmreplica_adapter *adapter = dmrl_list_add(&dump->list);
+	struct dmreplica_adapter *adapter = item;
 	struct nlattr *attr;
 	int left;
 
-	(void)cmd;
-	if (!adapter)
-		return dmrl_no_memory(dump->ctx);
 	dmrl_nl_uuid(A(SYSTEM), adapter->system);
 	if (A(MAC) && nla_len(A(MAC)) == 6)
 		memcpy(adapter->mac, nla_data(A(MAC)), 6);
 	adapter->dhcp = dmrl_nl_u32(A(DHCP));
 	adapter->protocol = dmrl_nl_u32(A(PROTOCOL));
-	nla_for_each_attr(attr, dump->ctx->reply, dump->ctx->reply_bytes, left) {
+	nla_for_each_attr(attr, ctx->reply, ctx->reply_bytes, left) {
 		switch (nla_type(attr)) {
 		case DM_REPLICA_A_ADAPTER_ADDRESS:
 			take_ip(attr, true, adapter->addresses, DMREPLICA_MAX_ADDRESSES,
@@ -175,12 +166,6 @@ static int adapter_reply(void *arg, int cmd, struct nlattr **attrs)
 			break;
 		}
 	}
-	return 0;
-}
-
-static void adapter_restart(void *arg)
-{
-	((struct dump *)arg)->list.nr = 0;
 }
 
 static unsigned int copy_ips(const struct dmr_ip *from, unsigned int room, struct dmreplica_ip *to)
@@ -218,10 +203,9 @@ static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	unsigned int i;
 	int code;
 
-	code = dmreplica_store_open(ctx, sys->store, &store);
+	code = dmrl_store_open_super(ctx, sys->store, &store, &sb);
 	if (code)
 		return code;
-	code = dmreplica_store_super(ctx, store, &sb);
 	for (i = 0; !code && i < sb->nr_adapters; i++) {
 		adapter = dmrl_list_add(list);
 		if (!adapter) {
@@ -246,27 +230,17 @@ static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
 int dmreplica_adapter_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			   struct dmreplica_adapter **list, size_t *nr)
 {
-	struct dump dump = {
-		.ctx = ctx,
-		.list.size = sizeof(struct dmreplica_adapter),
-	};
+	struct dmrl_list found = { .size = sizeof(struct dmreplica_adapter) };
 	int code;
 
-	*list = NULL;
-	*nr = 0;
 	dmrl_clear(ctx);
 	if (sys->attached)
-		code = dmrl_nl_dump_of(ctx, DM_REPLICA_CMD_ADAPTER_GET, DM_REPLICA_A_ADAPTER_SYSTEM,
-				       sys->uuid, 0, adapter_reply, adapter_restart, &dump);
+		code = dmrl_nl_dump(ctx, DM_REPLICA_CMD_ADAPTER_GET, DM_REPLICA_A_ADAPTER_SYSTEM,
+				    sys->uuid, 0, adapter_item, &found);
 	else
-		code = from_store(ctx, sys, &dump.list);
-	if (code) {
-		free(dump.list.items);
-		return code;
-	}
-	*list = dump.list.items;
-	*nr = dump.list.nr;
-	return 0;
+		code = from_store(ctx, sys, &found);
+	*list = dmrl_list_end(&found, code, NULL, nr);
+	return code;
 }
 
 static bool put_ips(struct nl_msg *msg, int attr, const struct dmreplica_ip *list, unsigned int nr,

@@ -156,10 +156,7 @@ int dmreplica_conf_list(struct dmreplica *ctx, struct dmreplica_conf **list, siz
 	}
 	closedir(dir);
 	dmrl_clear(ctx);
-	if (found.nr)
-		qsort(found.items, found.nr, found.size, compare);
-	*list = found.items;
-	*nr = found.nr;
+	*list = dmrl_list_end(&found, 0, compare, nr);
 	return 0;
 }
 
@@ -193,6 +190,12 @@ bool dmrl_conf_named(struct dmreplica *ctx, const char *name, struct dmreplica_c
 	return false;
 }
 
+int dmrl_unknown(struct dmreplica *ctx, const char *name)
+{
+	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_FOUND, "no system is known as %s", name);
+	return dmrl_hint(ctx, "replicactl list shows what is known, replicactl scan looks for stores");
+}
+
 int dmreplica_conf_find(struct dmreplica *ctx, const char *name, struct dmreplica_conf *conf)
 {
 	struct dmreplica_conf *list;
@@ -216,8 +219,7 @@ int dmreplica_conf_find(struct dmreplica *ctx, const char *name, struct dmreplic
 	free(list);
 	if (i < nr)
 		return 0;
-	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_FOUND, "no system is known as %s", name);
-	return dmrl_hint(ctx, "replicactl list shows what is known, replicactl scan looks for stores");
+	return dmrl_unknown(ctx, name);
 }
 
 int dmrl_conf_of(struct dmreplica *ctx, const char *name, const u8 *uuid,

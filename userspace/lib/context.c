@@ -172,6 +172,20 @@ void *dmrl_list_add(struct dmrl_list *list)
 	return item;
 }
 
+void *dmrl_list_end(struct dmrl_list *list, int code,
+		    int (*compare)(const void *a, const void *b), size_t *nr)
+{
+	if (code) {
+		free(list->items);
+		*nr = 0;
+		return NULL;
+	}
+	if (compare && list->nr)
+		qsort(list->items, list->nr, list->size, compare);
+	*nr = list->nr;
+	return list->items;
+}
+
 void dmreplica_set_patience(struct dmreplica *ctx, unsigned int ms)
 {
 	ctx->patience_ms = ms;

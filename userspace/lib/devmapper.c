@@ -189,24 +189,16 @@ int dmrl_dm_list(struct dmreplica *ctx, const u8 *uuid, struct dmrl_dm_device **
 {
 	struct dmrl_list found = { .size = sizeof(struct dmrl_dm_device) };
 	char prefix[64] = "DMREPLICA-", text[DMREPLICA_UUID_TEXT];
-	int ret;
+	int ret, code;
 
-	*list = NULL;
-	*nr = 0;
 	if (uuid)
 		snprintf(prefix, sizeof(prefix), "DMREPLICA-%s-", dmreplica_uuid_text(uuid, text));
 	ret = list_by_ioctl(ctx, prefix, &found);
 	if (ret > 0)
 		ret = list_by_sysfs(prefix, &found);
-	if (ret) {
-		free(found.items);
-		return dmrl_no_memory(ctx);
-	}
-	if (found.nr)
-		qsort(found.items, found.nr, found.size, compare);
-	*list = found.items;
-	*nr = found.nr;
-	return 0;
+	code = ret ? dmrl_no_memory(ctx) : 0;
+	*list = dmrl_list_end(&found, code, compare, nr);
+	return code;
 }
 
 static int run_task(struct dm_task *task, u32 *cookie, int *err)

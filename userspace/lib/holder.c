@@ -379,6 +379,7 @@ static int list_holders(struct dmreplica *ctx, const dev_t *devs, unsigned int n
 	};
 	struct dmrl_holders *found = &scan.found;
 	pid_t self = getpid();
+	int code = 0;
 
 	*list = NULL;
 	*nr = 0;
@@ -395,13 +396,10 @@ static int list_holders(struct dmreplica *ctx, const dev_t *devs, unsigned int n
 	/* A process that hangs may keep a reader of its maps: only if something must be there. */
 	if (maps && !found->list.nr)
 		each_process(&scan, scan_maps);
-	if (found->no_memory) {
-		free(found->list.items);
-		return dmrl_no_memory(ctx);
-	}
-	*list = found->list.items;
-	*nr = found->list.nr;
-	return 0;
+	if (found->no_memory)
+		code = dmrl_no_memory(ctx);
+	*list = dmrl_list_end(&found->list, code, NULL, nr);
+	return code;
 }
 
 int dmreplica_holder_list(struct dmreplica *ctx, const dev_t *devs, unsigned int nr_devs,

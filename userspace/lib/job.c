@@ -44,34 +44,16 @@ void dmrl_job_parse(struct dmreplica_job *job, struct nlattr **attrs)
 	job->points_dropped = dmrl_nl_u32(A(POINTS_DROPPED));
 }
 
-struct dump {
-	struct dmreplica *ctx;
-	struct dmrl_list *list;
-};
-
-static int job_reply(void *arg, int cmd, struct nlattr **attrs)
+static void job_item(struct dmreplica *ctx, void *item, struct nlattr **attrs)
 {
-	struct dump *dump = arg;
-	struct dmreplica_job *job = dmrl_list_add(dump->list);
-
-	(void)cmd;
-	if (!job)
-		return dmrl_no_memory(dump->ctx);
-	dmrl_job_parse(job, attrs);
-	return 0;
-}
-
-static void job_restart(void *arg)
-{
-	((struct dump *)arg)->list->nr = 0;
+	(void)ctx;
+	dmrl_job_parse(item, attrs);
 }
 
 int dmrl_job_dump(struct dmreplica *ctx, const u8 *uuid, struct dmrl_list *list)
 {
-	struct dump dump = { .ctx = ctx, .list = list };
-
-	return dmrl_nl_dump_of(ctx, DM_REPLICA_CMD_JOB_GET, DM_REPLICA_A_JOB_SYSTEM, uuid, 0,
-			       job_reply, job_restart, &dump);
+	return dmrl_nl_dump(ctx, DM_REPLICA_CMD_JOB_GET, DM_REPLICA_A_JOB_SYSTEM, uuid, 0,
+			    job_item, list);
 }
 
 static int compare(const void *a, const void *b)
@@ -106,15 +88,8 @@ int dmreplica_job_list(struct dmreplica *ctx, const struct dmreplica_system *sys
 		found.nr = 0;
 		code = 0;
 	}
-	if (code) {
-		free(found.items);
-		return code;
-	}
-	if (found.nr)
-		qsort(found.items, found.nr, found.size, compare);
-	*list = found.items;
-	*nr = found.nr;
-	return 0;
+	*list = dmrl_list_end(&found, code, compare, nr);
+	return code;
 }
 
 static int one_job_reply(void *arg, int cmd, struct nlattr **attrs)

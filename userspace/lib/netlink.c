@@ -367,15 +367,34 @@ int dmrl_nl_call(struct dmreplica *ctx, struct nl_msg *msg, dmrl_reply_fn fn, vo
 	return code;
 }
 
-int dmrl_nl_dump_of(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid, int flag,
-		    dmrl_reply_fn fn, void (*restart)(void *arg), void *arg)
+struct dump {
+	struct dmreplica *ctx;
+	struct dmrl_list *list;
+	dmrl_item_fn fn;
+};
+
+static int on_item(void *arg, int cmd, struct nlattr **attrs)
 {
+	struct dump *dump = arg;
+	void *item = dmrl_list_add(dump->list);
+
+	(void)cmd;
+	if (!item)
+		return dmrl_no_memory(dump->ctx);
+	dump->fn(dump->ctx, item, attrs);
+	return 0;
+}
+
+int dmrl_nl_dump(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid, int flag,
+		 dmrl_item_fn fn, struct dmrl_list *list)
+{
+	struct dump dump = { .ctx = ctx, .list = list, .fn = fn };
 	unsigned int tries;
 	struct nl_msg *msg;
 	int code;
 
 	for (tries = 0; tries < MAX_RESTARTS; tries++) {
-		struct call call = { .ctx = ctx, .fn = fn, .arg = arg };
+		struct call call = { .ctx = ctx, .fn = on_item, .arg = &dump };
 
 		msg = dmrl_nl_message(ctx, cmd, NLM_F_REQUEST | NLM_F_DUMP);
 		if (!msg)
@@ -389,17 +408,10 @@ int dmrl_nl_dump_of(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid, in
 		if (code || !call.interrupted)
 			return code;
 		/* something changed in the middle: take all of it again */
-		if (restart)
-			restart(arg);
+		list->nr = 0;
 	}
 	return dmrl_fail(ctx, DM_REPLICA_CODE_TIMEOUT,
 			 "systems change faster than they can be listed");
-}
-
-int dmrl_nl_dump(struct dmreplica *ctx, int cmd, dmrl_reply_fn fn, void (*restart)(void *arg),
-		 void *arg)
-{
-	return dmrl_nl_dump_of(ctx, cmd, 0, NULL, 0, fn, restart, arg);
 }
 
 void dmrl_nl_string(struct nlattr *attr, char *out, size_t size)

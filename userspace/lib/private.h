@@ -64,6 +64,12 @@ void dmrl_warn(struct dmreplica *ctx, const char *fmt, ...) DMRL_PRINTF(2, 3);
 
 /* Return: a zeroed new item, or NULL. */
 void *dmrl_list_add(struct dmrl_list *list);
+/*
+ * The items, sorted if @compare is not NULL, and their number in @nr; of a list whose making
+ * ended with the refusal @code none: they are freed.
+ */
+void *dmrl_list_end(struct dmrl_list *list, int code,
+		    int (*compare)(const void *a, const void *b), size_t *nr);
 
 /* taken.c */
 bool dmrl_names_device(const char *path, const struct dmreplica_blockdev *bdev);
@@ -101,6 +107,8 @@ int dmrl_device_uuid(char *out, size_t size, const u8 *uuid, const char *disk,
 		     const char *kind);
 
 /* conf.c: a system's file is named after it */
+/* The refusal for a name or UUID that no file and no attached system has. */
+int dmrl_unknown(struct dmreplica *ctx, const char *name);
 /* May there be a file of this name? */
 bool dmrl_conf_maybe(const struct dmreplica *ctx, const char *name);
 /* The file of this name, without a look at the others; says nothing of a bad one. */
@@ -175,6 +183,9 @@ struct dmreplica_store {
 	u64 to_read;
 };
 
+/* Opens a store and takes the superblock in force; on refusal the store is closed. */
+int dmrl_store_open_super(struct dmreplica *ctx, const char *path, struct dmreplica_store **store,
+			  const struct dmr_sb **sb);
 int dmrl_store_open_flags(struct dmreplica *ctx, const char *path, int flags,
 			  struct dmreplica_store **store);
 /* Turn what replay returned into a refusal. */
@@ -241,15 +252,16 @@ struct nl_msg *dmrl_nl_message(struct dmreplica *ctx, int cmd, int flags);
 struct nl_msg *dmrl_nl_message_of(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid);
 /* Sends and frees @msg; calls @fn for every reply. */
 int dmrl_nl_call(struct dmreplica *ctx, struct nl_msg *msg, dmrl_reply_fn fn, void *arg);
+
+/* Fills a zeroed item of a list from a reply. */
+typedef void (*dmrl_item_fn)(struct dmreplica *ctx, void *item, struct nlattr **attrs);
+
 /*
- * Dumps everything of @cmd; again from the start when it was interrupted, after
- * calling @restart.
+ * Adds an item for each reply to a dump of @cmd; from the start again when it was interrupted.
+ * Of one system, with @attr for its UUID, unless @uuid is NULL; with @flag unless that is 0.
  */
-int dmrl_nl_dump(struct dmreplica *ctx, int cmd, dmrl_reply_fn fn, void (*restart)(void *arg),
-		 void *arg);
-/* Of one system, with @attr for its UUID, and with @flag unless that is 0. */
-int dmrl_nl_dump_of(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid, int flag,
-		    dmrl_reply_fn fn, void (*restart)(void *arg), void *arg);
+int dmrl_nl_dump(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid, int flag,
+		 dmrl_item_fn fn, struct dmrl_list *list);
 #define DMRL_NL_ATTRS	64
 
 void dmrl_nl_string(struct nlattr *attr, char *out, size_t size);

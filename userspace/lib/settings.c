@@ -42,30 +42,27 @@ static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	const struct dmr_sb *sb;
 	int code;
 
-	code = dmreplica_store_open(ctx, sys->store, &store);
+	code = dmrl_store_open_super(ctx, sys->store, &store, &sb);
 	if (code)
 		return code;
-	code = dmreplica_store_super(ctx, store, &sb);
-	if (!code) {
-		from = &sb->settings;
-		set->keep_last = from->keep_last;
-		set->keep_within = from->keep_within;
-		set->keep_hourly = from->keep_hourly;
-		set->keep_daily = from->keep_daily;
-		set->keep_weekly = from->keep_weekly;
-		set->space_low = from->space_low;
-		set->space_critical = from->space_critical;
-		set->full_policy = from->full_policy;
-		set->live_reserve = from->live_reserve;
-		set->point_interval = from->point_interval;
-		set->decide_within = from->decide_within;
-		set->vacuum_rate = from->vacuum_rate;
-		set->replication_interval = from->replication_interval;
-		set->jump_point = from->jump_point;
-		set->jump_by = from->jump_by;
-	}
+	from = &sb->settings;
+	set->keep_last = from->keep_last;
+	set->keep_within = from->keep_within;
+	set->keep_hourly = from->keep_hourly;
+	set->keep_daily = from->keep_daily;
+	set->keep_weekly = from->keep_weekly;
+	set->space_low = from->space_low;
+	set->space_critical = from->space_critical;
+	set->full_policy = from->full_policy;
+	set->live_reserve = from->live_reserve;
+	set->point_interval = from->point_interval;
+	set->decide_within = from->decide_within;
+	set->vacuum_rate = from->vacuum_rate;
+	set->replication_interval = from->replication_interval;
+	set->jump_point = from->jump_point;
+	set->jump_by = from->jump_by;
 	dmreplica_store_close(store);
-	return code;
+	return 0;
 }
 
 int dmreplica_settings_get(struct dmreplica *ctx, const struct dmreplica_system *sys,

@@ -234,6 +234,19 @@ int dmreplica_store_super(struct dmreplica *ctx, struct dmreplica_store *store,
 	return 0;
 }
 
+int dmrl_store_open_super(struct dmreplica *ctx, const char *path, struct dmreplica_store **store,
+			  const struct dmr_sb **sb)
+{
+	int code = dmreplica_store_open(ctx, path, store);
+
+	if (code)
+		return code;
+	code = dmreplica_store_super(ctx, *store, sb);
+	if (code)
+		dmreplica_store_close(*store);
+	return code;
+}
+
 struct replay {
 	struct dmr_replay_ops ops;
 	void (*record)(void *arg, const struct dmr_record *rec, uint64_t number);

@@ -66,21 +66,12 @@ void dmrl_system_parse(struct dmreplica_system *sys, struct nlattr **attrs)
 	dmreplica_device_path(sys->store_major, sys->store_minor, sys->store, sizeof(sys->store));
 }
 
-struct dump {
-	struct dmreplica *ctx;
-	struct dmrl_list *list;
-};
-
-static int system_reply(void *arg, int cmd, struct nlattr **attrs)
+static void system_item(struct dmreplica *ctx, void *item, struct nlattr **attrs)
 {
-	struct dump *dump = arg;
-	struct dmreplica_system *sys;
+	struct dmreplica_system *sys = item;
 	char bytes[32];
 
-	(void)cmd;
-	sys = dmrl_list_add(dump->list);
-	if (!sys)
-		return dmrl_no_memory(dump->ctx);
+	(void)ctx;
 	dmrl_system_parse(sys, attrs);
 	/* a module that does not tell the sizes uses all that there is */
 	if (!sys->store_device_bytes &&
@@ -89,19 +80,18 @@ static int system_reply(void *arg, int cmd, struct nlattr **attrs)
 		sys->store_device_bytes = strtoull(bytes, NULL, 10) * 512;
 	if (!sys->store_bytes)
 		sys->store_bytes = sys->store_device_bytes;
-	return 0;
 }
 
-static void system_restart(void *arg)
+static int one_system_reply(void *arg, int cmd, struct nlattr **attrs)
 {
-	((struct dump *)arg)->list->nr = 0;
+	(void)cmd;
+	system_item(NULL, arg, attrs);
+	return 0;
 }
 
 int dmrl_system_dump(struct dmreplica *ctx, struct dmrl_list *list)
 {
-	struct dump dump = { .ctx = ctx, .list = list };
-
-	return dmrl_nl_dump(ctx, DM_REPLICA_CMD_SYSTEM_GET, system_reply, system_restart, &dump);
+	return dmrl_nl_dump(ctx, DM_REPLICA_CMD_SYSTEM_GET, 0, NULL, 0, system_item, list);
 }
 
 static int compare(const void *a, const void *b)
@@ -144,11 +134,12 @@ int dmreplica_system_list(struct dmreplica *ctx, struct dmreplica_system **list,
 	if (!code && present)
 		code = dmrl_system_dump(ctx, &found);
 	if (code)
-		goto fail;
+		goto out;
 	code = dmreplica_conf_list(ctx, &conf, &nr_conf);
 	if (code) {
 		/* what is attached can be shown without the files */
 		dmrl_warn(ctx, "%s", ctx->message);
+		code = 0;
 		conf = NULL;
 		nr_conf = 0;
 	}
@@ -163,32 +154,26 @@ int dmreplica_system_list(struct dmreplica *ctx, struct dmreplica_system **list,
 		}
 		sys = dmrl_list_add(&found);
 		if (!sys) {
-			free(conf);
-			code = dmrl_no_memory(ctx);
-			goto fail;
+			code = DM_REPLICA_CODE_NO_MEMORY;
+			break;
 		}
 		from_conf(sys, &conf[i]);
 	}
 	free(conf);
 	dmrl_clear(ctx);
-	if (found.nr)
-		qsort(found.items, found.nr, found.size, compare);
-	*list = found.items;
-	*nr = found.nr;
-	return 0;
-fail:
-	free(found.items);
+	if (code)
+		dmrl_no_memory(ctx);
+out:
+	*list = dmrl_list_end(&found, code, compare, nr);
 	return code;
 }
 
 /* Is it attached?  Return: 1 with all about it, 0 if it is not, -1 if that is not known. */
 static int ask_kernel(struct dmreplica *ctx, const u8 *uuid, struct dmreplica_system *sys)
 {
-	struct dmrl_list found = { .size = sizeof(struct dmreplica_system) };
-	struct dump dump = { .ctx = ctx, .list = &found };
 	struct nl_msg *msg;
-	int code, ret = -1;
 	bool present;
+	int code;
 
 	if (dmrl_nl_present(ctx, &present))
 		return -1;
@@ -197,15 +182,10 @@ static int ask_kernel(struct dmreplica *ctx, const u8 *uuid, struct dmreplica_sy
 	msg = dmrl_nl_message_of(ctx, DM_REPLICA_CMD_SYSTEM_GET, DM_REPLICA_A_SYSTEM_UUID, uuid);
 	if (!msg)
 		return -1;
-	code = dmrl_nl_call(ctx, msg, system_reply, &dump);
-	if (code == DM_REPLICA_CODE_NOT_FOUND) {
-		ret = 0;
-	} else if (!code && found.nr == 1) {
-		memcpy(sys, found.items, sizeof(*sys));
-		ret = 1;
-	}
-	free(found.items);
-	return ret;
+	code = dmrl_nl_call(ctx, msg, one_system_reply, sys);
+	if (code == DM_REPLICA_CODE_NOT_FOUND)
+		return 0;
+	return !code && sys->attached ? 1 : -1;
 }
 
 /*
@@ -266,8 +246,7 @@ int dmreplica_system_find(struct dmreplica *ctx, const char *name, struct dmrepl
 	free(list);
 	if (i < nr)
 		return 0;
-	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_FOUND, "no system is known as %s", name);
-	return dmrl_hint(ctx, "replicactl list shows what is known, replicactl scan looks for stores");
+	return dmrl_unknown(ctx, name);
 }
 
 int dmreplica_system_attached(struct dmreplica *ctx, const char *name,
@@ -291,15 +270,14 @@ int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *
 	u8 host[16];
 	int code;
 
-	code = dmreplica_store_open(ctx, sys->store, &store);
+	code = dmrl_store_open_super(ctx, sys->store, &store, &sb);
 	if (code)
 		return code;
-	code = dmreplica_store_super(ctx, store, &sb);
-	if (!code && memcmp(sb->system_uuid, sys->uuid, 16))
+	if (memcmp(sb->system_uuid, sys->uuid, 16)) {
 		code = dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 				 "store %s belongs to another system, %s", sys->store, sb->name);
-	if (code)
 		goto out;
+	}
 	sys->read = true;
 	sys->state = dmrl_shown_state(sb);
 	sys->state_stored = sys->state;
