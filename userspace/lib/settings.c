@@ -104,6 +104,8 @@ int dmreplica_settings_drop(struct dmreplica *ctx, const struct dmreplica_system
 	points = calloc(n ?: 1, sizeof(*points));
 	if (!points) {
 		dmreplica_list_free(*list);
+		*list = NULL;
+		*nr = 0;
 		return dmrl_no_memory(ctx);
 	}
 	for (i = 0; i < n; i++) {
