@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What network adapters of the guest get after a failover. */
+/* Settings that network adapters of the guest get after a failover. */
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static unsigned int ip_bytes(const struct dmreplica_ip *ip)
 	return ip->family == 6 ? 16 : 4;
 }
 
-/* Return: false if no prefix is as long as what the netmask has of ones. */
+/* Return: false if the ones of the netmask are not all at its start. */
 static bool netmask_prefix(const u8 *mask, u8 *prefix)
 {
 	u32 bits = (u32)mask[0] << 24 | (u32)mask[1] << 16 | (u32)mask[2] << 8 | mask[3];
@@ -59,7 +59,7 @@ static const char *parse_prefix(const char *text, struct dmreplica_ip *ip)
 const char *dmreplica_ip_parse(const char *text, bool prefix, struct dmreplica_ip *ip)
 {
 	const char *slash = strchr(text, '/');
-	static const u8 nobody[16];
+	static const u8 unspecified[16];
 	char address[64];
 	size_t len = slash ? (size_t)(slash - text) : strlen(text);
 
@@ -74,8 +74,8 @@ const char *dmreplica_ip_parse(const char *text, bool prefix, struct dmreplica_i
 		ip->family = 6;
 	else
 		return "is not an IPv4 or IPv6 address";
-	if (!memcmp(ip->bytes, nobody, ip_bytes(ip)))
-		return "is nobody's address";
+	if (!memcmp(ip->bytes, unspecified, ip_bytes(ip)))
+		return "is the unspecified address";
 	if (ip->family == 4 ? ip->bytes[0] >> 4 == 14 : ip->bytes[0] == 0xff)
 		return "is a multicast address";
 	if (ip->family == 4 && !memcmp(ip->bytes, "\377\377\377\377", 4))
@@ -122,7 +122,7 @@ char *dmreplica_mac_text(const uint8_t mac[6], char text[DMREPLICA_MAC_TEXT])
 	return text;
 }
 
-/* Addresses have their prefix behind them, one byte. */
+/* An address is followed by its prefix length, one byte. */
 static bool take_ip(struct nlattr *attr, bool prefix, struct dmreplica_ip *list, unsigned int room,
 		    unsigned int *nr)
 {
@@ -180,7 +180,7 @@ static unsigned int copy_ips(const struct dmr_ip *from, unsigned int room, struc
 	return i;
 }
 
-/* ProtocolIFType, as the kernel tells it of an adapter. */
+/* ProtocolIFType, as the kernel computes it. */
 static u32 protocol_of(const struct dmreplica_adapter *adapter)
 {
 	bool v4 = adapter->dhcp, v6 = false;

@@ -185,7 +185,7 @@ bool dmrl_conf_named(struct dmreplica *ctx, const char *name, struct dmreplica_c
 		return false;
 	if (!conf_read(ctx, file, conf))
 		return true;
-	/* whoever reads all of them says what is wrong with it */
+	/* dmreplica_conf_list() warns of it */
 	dmrl_clear(ctx);
 	return false;
 }
@@ -204,7 +204,7 @@ int dmreplica_conf_find(struct dmreplica *ctx, const char *name, struct dmreplic
 	size_t nr, i;
 	int code;
 
-	/* A UUID is one, and no name: else a system could be named like another one's UUID. */
+	/* A UUID is no name: else a system could be named like the UUID of another. */
 	by_uuid = dmreplica_uuid_parse(name, uuid);
 	if (!by_uuid && dmrl_conf_named(ctx, name, conf))
 		return 0;
@@ -247,16 +247,16 @@ static int make_dir(const char *dir)
 }
 
 /**
- * dmrl_conf_begin() - write a file of a system, beside the place where it will be
+ * dmrl_conf_begin() - write the file of a system under a temporary name
  * @ctx: the context.
  * @conf: what to write; @conf->file is set.
  * @draft: for dmrl_conf_end().
  *
- * All that can fail for want of space, or of rights, fails here: what depends on the
- * file can be done in between.  One writer at a time, so that what a killed one has left
- * is written over (R12); the lock is let go by dmrl_conf_end().
+ * Fails here for lack of space or of rights, so that the change the file describes can be
+ * made before dmrl_conf_end().  One writer at a time overwrites what a killed one left
+ * (R12); dmrl_conf_end() releases the lock.
  *
- * Return: 0, or the code of what failed; then there is no draft.
+ * Return: 0, or a refusal without a draft.
  */
 int dmrl_conf_begin(struct dmreplica *ctx, struct dmreplica_conf *conf,
 		    struct dmrl_conf_draft *draft)
@@ -305,9 +305,9 @@ int dmrl_conf_begin(struct dmreplica *ctx, struct dmreplica_conf *conf,
  * dmrl_conf_end() - put the draft in its place, or throw it away
  * @ctx: the context.
  * @draft: from dmrl_conf_begin().
- * @keep: what it is to be.
+ * @keep: put it in its place.
  *
- * Return: 0, or the code of what failed; without @keep the context's code stays.
+ * Return: 0, or a refusal; without @keep the context's code stays.
  */
 int dmrl_conf_end(struct dmreplica *ctx, struct dmrl_conf_draft *draft, bool keep)
 {

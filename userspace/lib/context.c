@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The context: how a call ended, and what was odd on the way. */
+/* The context: result and warnings of a call; growing lists. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@ struct dmreplica *dmreplica_new(void)
 	if (!ctx)
 		return NULL;
 	snprintf(ctx->conf_dir, sizeof(ctx->conf_dir), "%s", dir && *dir ? dir : DEFAULT_CONF_DIR);
-	/* Files of another place have locks and a memory of their own. */
+	/* Another directory of files has its own locks and its own record of stores seen. */
 	snprintf(ctx->state_dir, sizeof(ctx->state_dir), dir && *dir ? "%s/.state" : "%s",
 		 dir && *dir ? dir : DEFAULT_STATE_DIR);
 	snprintf(ctx->run_dir, sizeof(ctx->run_dir), dir && *dir ? "%s/.run" : "%s",

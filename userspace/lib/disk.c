@@ -43,7 +43,7 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Where the files say the homes are. */
+/* Set paths of homes from the file of the system. */
 static void add_homes(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		      struct dmreplica_disk *disks, size_t nr)
 {

@@ -80,10 +80,10 @@ int dmreplica_job_list(struct dmreplica *ctx, const struct dmreplica_system *sys
 	code = dmrl_nl_present(ctx, &present);
 	if (code || !present)
 		return code;	/* no module, no jobs */
-	/* Of one system only that one is asked: another one's store may hang. */
+	/* Ask about one system only: the store of another may hang. */
 	code = dmrl_job_dump(ctx, sys ? sys->uuid : NULL, &found);
 	if (sys && code == DM_REPLICA_CODE_NOT_FOUND) {
-		/* it has been detached since */
+		/* detached since @sys was filled in */
 		dmrl_clear(ctx);
 		found.nr = 0;
 		code = 0;
@@ -134,8 +134,8 @@ static void pause_ms(unsigned int *ms)
 }
 
 /*
- * The socket stays open meanwhile: the kernel takes back what nobody waits for.  A job
- * that has left New and Starting without an answer was ended by a detach.
+ * Keep the socket open meanwhile: when it closes the kernel takes the operation back.  A job
+ * that left New and Starting without an answer was ended by a detach.
  */
 int dmrl_job_decided(struct dmreplica *ctx, const u8 *uuid, u64 id, u64 *point,
 		     bool *undecided)
@@ -151,7 +151,7 @@ int dmrl_job_decided(struct dmreplica *ctx, const u8 *uuid, u64 id, u64 *point,
 		if (code == DM_REPLICA_CODE_NOT_FOUND)
 			return dmrl_fail(ctx, DM_REPLICA_CODE_UNKNOWN,
 					 "the system was detached while the operation waited; look at it");
-		/* What has begun goes on, so nothing but the job itself can report a refusal. */
+		/* An operation that has begun goes on: only its job can report a refusal. */
 		if (code) {
 			snprintf(why, sizeof(why), "%s", dmreplica_message(ctx));
 			return dmrl_fail(ctx, DM_REPLICA_CODE_UNKNOWN,

@@ -23,8 +23,8 @@ const char *dmrl_disk_name_fault(const char *name)
 }
 
 /*
- * Hyphens of the system's name are doubled, as LVM does, so that the hyphens
- * that separate the parts can be told from them.
+ * Hyphens of the system's name are doubled, as LVM does, to distinguish them from the
+ * hyphens between the parts.
  *
  * Return: 0, or -1 if the name is longer than @size or than device mapper allows.
  */

@@ -89,7 +89,7 @@ int dmreplica_point_list_sized(struct dmreplica *ctx, const struct dmreplica_sys
 {
 	int code = list_points(ctx, sys, DM_REPLICA_A_POINT_SIZES, list, nr);
 
-	/* validation is strict: a module that does not know the flag refuses it; sizes are root's */
+	/* validation is strict: an older module refuses the flag; sizes need root */
 	if (code == DM_REPLICA_CODE_INVALID_TYPE || code == DM_REPLICA_CODE_NOT_SUPPORTED ||
 	    code == DM_REPLICA_CODE_ACCESS_DENIED)
 		code = list_points(ctx, sys, 0, list, nr);

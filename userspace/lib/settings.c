@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Settings of a system: retention, space, when to warn, how fast to move. */
+/* Settings of a system: retention, space, limits of health, rate of the vacuum. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,7 +109,7 @@ int dmreplica_settings_drop(struct dmreplica *ctx, const struct dmreplica_system
 		return dmrl_no_memory(ctx);
 	}
 	for (i = 0; i < n; i++) {
-		points[i].epoch = i + 1;	/* the order is all that matters */
+		points[i].epoch = i + 1;	/* only the order matters */
 		points[i].number = (*list)[i].number;
 		points[i].time = (*list)[i].time;
 		if ((*list)[i].in_use)
@@ -123,7 +123,7 @@ int dmreplica_settings_drop(struct dmreplica *ctx, const struct dmreplica_system
 	return 0;
 }
 
-/* Each stands for one attribute; true if there is no room for it. */
+/* One attribute for each member given.  Return: true without room for it. */
 static bool put_settings(struct nl_msg *msg, const struct dmreplica_settings *set)
 {
 	const struct {

@@ -73,7 +73,7 @@ static void system_item(struct dmreplica *ctx, void *item, struct nlattr **attrs
 
 	(void)ctx;
 	dmrl_system_parse(sys, attrs);
-	/* a module that does not tell the sizes uses all that there is */
+	/* a module that does not report sizes uses the whole device */
 	if (!sys->store_device_bytes &&
 	    !dmrl_sysfs_read_dev(makedev(sys->store_major, sys->store_minor), "size", bytes,
 				 sizeof(bytes)))
@@ -100,11 +100,11 @@ static int compare(const void *a, const void *b)
 		      ((const struct dmreplica_system *)b)->name);
 }
 
-/* What a file says of a system that the kernel knows, too. */
+/* Add the content of the file of a system that the kernel has. */
 static void add_conf(struct dmreplica_system *sys, const struct dmreplica_conf *conf)
 {
 	sys->known = true;
-	/* the name that was given says more than the kernel's */
+	/* prefer the path as the user gave it */
 	if (dmrl_is_device(conf->store, sys->store_major, sys->store_minor))
 		memcpy(sys->store, conf->store, sizeof(sys->store));
 }
@@ -137,7 +137,7 @@ int dmreplica_system_list(struct dmreplica *ctx, struct dmreplica_system **list,
 		goto out;
 	code = dmreplica_conf_list(ctx, &conf, &nr_conf);
 	if (code) {
-		/* what is attached can be shown without the files */
+		/* attached systems can be shown without the files */
 		dmrl_warn(ctx, "%s", ctx->message);
 		code = 0;
 		conf = NULL;
@@ -168,7 +168,7 @@ out:
 	return code;
 }
 
-/* Is it attached?  Return: 1 with all about it, 0 if it is not, -1 if that is not known. */
+/* Is it attached?  Return: 1 with @sys filled in, 0 if it is not, -1 if that is not known. */
 static int ask_kernel(struct dmreplica *ctx, const u8 *uuid, struct dmreplica_system *sys)
 {
 	struct nl_msg *msg;
@@ -189,9 +189,8 @@ static int ask_kernel(struct dmreplica *ctx, const u8 *uuid, struct dmreplica_sy
 }
 
 /*
- * A system whose file has its name is found without a look at all the others, of which
- * there may be a thousand.  Return: false if it takes that look, to find it or to say
- * what is wrong.
+ * Find a system whose file has its name without reading all files, of which there may be
+ * a thousand.  Return: false if they must be read, to find it or to report the fault.
  */
 static bool find_one(struct dmreplica *ctx, const char *name, struct dmreplica_conf *conf,
 		     struct dmreplica_system *sys)
@@ -262,7 +261,7 @@ int dmreplica_system_attached(struct dmreplica *ctx, const char *name,
 
 int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *sys)
 {
-	static const u8 nobody[16];
+	static const u8 no_host[16];
 	struct dmreplica_report report;
 	struct dmreplica_store *store;
 	const struct dmr_sb *sb;
@@ -304,7 +303,7 @@ int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *
 		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_REMOVING;
 	if (sb->flags & DMR_SB_STAY)
 		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_STAY;
-	/* as the module says it: once committed, the failover devices show the head */
+	/* as the module reports it: after a commit the failover devices show the head */
 	if (sb->live.epoch || sb->state == DM_REPLICA_STATE_COMMITTED)
 		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_FAILED_OVER;
 	if (sb->test.epoch)
@@ -315,8 +314,8 @@ int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *
 		if (sb->test.epoch && sb->points[i].epoch == sb->test.base)
 			sys->test_point = sb->points[i].number;
 	}
-	/* Its log changes while it is read: to check it here would call it damaged. */
-	if (sb->flags & DMR_SB_ACTIVE && memcmp(sb->active_host, nobody, 16) &&
+	/* Do not check it: its log changes meanwhile and would look damaged. */
+	if (sb->flags & DMR_SB_ACTIVE && memcmp(sb->active_host, no_host, 16) &&
 	    (!dmrl_host_id(host) || memcmp(sb->active_host, host, 16))) {
 		sys->elsewhere = true;
 		memcpy(sys->active_host, sb->active_host, 16);

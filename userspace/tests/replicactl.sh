@@ -160,7 +160,7 @@ done
 expect 64 'prefix that is not from 1 to 32' "netmask of zeroes" network set a --mac $m --address 192.0.2.5/0.0.0.0
 expect 64 'has no prefix' "no prefix" network set a --mac $m --address 192.0.2.5
 expect 64 'none belongs here' "prefix of a gateway" network set a --mac $m --dhcp --gateway 192.0.2.1/24
-expect 64 "nobody's address" "address of zeroes" network set a --mac $m --address 0.0.0.0/8
+expect 64 "unspecified address" "address of zeroes" network set a --mac $m --address 0.0.0.0/8
 expect 64 'multicast' "an IPv4 group" network set a --mac $m --dhcp --dns 224.0.0.1
 expect 64 'multicast' "an IPv6 group" network set a --mac $m --address ff02::1/64
 expect 64 'broadcast' "broadcast" network set a --mac $m --dhcp --gateway 255.255.255.255
