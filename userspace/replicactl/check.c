@@ -103,7 +103,7 @@ static void print_report(const char *path, const struct dmreplica_report *r)
 		printf("good\n");
 }
 
-/* A store is named by its path, or by the system it belongs to. */
+/* @name: path of a store (with a slash), or its system. */
 int open_store(struct dmreplica *ctx, const char *name, struct dmreplica_store **store)
 {
 	struct dmreplica_system sys;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The commands, and what --help says of each. */
+/* The commands and their help texts. */
 #include "replicactl.h"
 
 #define HELP_JSON	"  --json  as JSON\n"
@@ -11,7 +11,7 @@
 #define HELP_EXPECT_STATE \
 			"  --expect-state N   only if the state number is N still, as status showed it\n"
 #define HELP_EXPECT_WRITES \
-			"  --expect-writes N  only if it was written to N times, as status --json says\n"
+			"  --expect-writes N  only if it was written to N times, as status --json shows\n"
 
 const struct command commands[] = {
 	{ "create", cmd_create,
@@ -47,7 +47,7 @@ const struct command commands[] = {
 	  "make a recovery point of all disks",
 	  "  --kind KIND   standard (default), application-consistent or planned\n"
 	  "  --label TEXT  a name to know it by, at most 39 bytes\n"
-	  "  --received    what replicates makes it: all until now has arrived\n"
+	  "  --received    from the replication itself: all until now has arrived\n"
 	  HELP_TIMEOUT },
 	{ "recovery-point list", cmd_point_list, "NAME [--json]", "the recovery points of a system",
 	  HELP_JSON
@@ -85,10 +85,10 @@ const struct command commands[] = {
 	  "  replicactl commit web1\n"
 	  "  replicactl commit web1 --yes --no-wait\n" },
 	{ "move-home", cmd_move_home, "NAME [--no-wait]",
-	  "begin the move home anew that was cancelled",
+	  "restart a cancelled move home",
 	  "  --no-wait    do not wait until everything is home, nor long for its turn\n"
 	  "\nA commit moves everything home as a job; after replicactl job cancel nothing\n"
-	  "moves, also after a reboot, until this is asked for.\n" },
+	  "moves, also after a reboot, until this command.\n" },
 	{ "test-failover start", cmd_test_start, "NAME [--point POINT] [--no-wait] [--timeout S]",
 	  "bring the test devices online, beside all else",
 	  "  --point P    number or label of the recovery point (default: the newest)\n"
@@ -105,7 +105,7 @@ const struct command commands[] = {
 	  "\nThe replica devices refuse writes until replicactl resume.\n" },
 	{ "resume", cmd_resume, "NAME", "let suspended replication go on", NULL },
 	{ "heartbeat", cmd_heartbeat, "NAME", "replication is there and has nothing to write",
-	  "For what replicates, when all is sent and nothing has changed since.  Without writes,\n"
+	  "For the replication, when all is sent and nothing has changed since.  Without writes,\n"
 	  "heartbeats and points made with --received health warns: see --replication-interval.\n" },
 	{ "remove", cmd_remove, "NAME [--flatten] [--wait S] [--yes] [--no-wait] [--timeout S]",
 	  "give up the replica: its homes become plain disks",
@@ -176,7 +176,7 @@ const struct command commands[] = {
 	{ "job pause", cmd_job_pause, "NAME ID", "let a job that moves home rest",
 	  "It rests until replicactl job resume, or until the system is attached anew.\n" },
 	{ "job resume", cmd_job_resume, "NAME ID", "let a job go on that rests", NULL },
-	{ "monitor", cmd_monitor, "[--json]", "what there is, then every change as it comes",
+	{ "monitor", cmd_monitor, "[--json]", "all systems and jobs, then every change as it comes",
 	  "  --json  one JSON object on each line\n"
 	  "\nBeside systems and jobs: health, when it changes, and space, when the store runs\n"
 	  "low or has enough again; attached and detached; the module unloaded and loaded.\n" },
@@ -192,8 +192,8 @@ const struct command commands[] = {
 	  "  --rate RATE  bytes per second as 50M, or unlimited, or 0: held still\n"
 	  "  --hold       hold it and the one-second commit still\n"
 	  "  --release    let them go on\n"
-	  "\nThe rate is a setting and stays; what is held is held until the detach.  What it does\n"
-	  "is waited for, 20 seconds at most.\n" },
+	  "\nThe rate is a setting and stays; a hold ends with the detach.  --hold waits for the end\n"
+	  "of its present work, 20 seconds at most.\n" },
 	{ "version", cmd_version, "[--json]", "versions of tool, format, netlink family and module",
 	  HELP_JSON },
 };

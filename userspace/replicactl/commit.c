@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* replicactl commit, move-home: the failover becomes the machine, and all goes home. */
+/* replicactl commit, move-home: make the failover the machine, and move all home. */
 #include <getopt.h>
 
 #include "replicactl.h"
 
-/* Recovery points younger than the one that was failed over to. */
+/* Count the recovery points younger than the one failed over to. */
 static uint64_t points_after(struct dmreplica *ctx, const struct dmreplica_system *sys)
 {
 	struct dmreplica_point *list;
@@ -56,7 +56,7 @@ int cmd_commit(struct dmreplica *ctx, int argc, char **argv)
 	status = expect_shown(&sys, 0, &o);
 	if (status)
 		return status;
-	/* what must be refused anyway is for the kernel to refuse: nothing to ask */
+	/* in another state leave the refusal to the kernel: do not ask */
 	if (sys.state == DM_REPLICA_STATE_RECOVERED) {
 		print_loss(ctx, &sys);
 		if (!confirm(o.yes, "Commit it?", &status))

@@ -27,7 +27,7 @@ static const struct view test_view = {
 	.end = dmreplica_test_stop,
 };
 
-/* The devices of a view, with what was written there if that is wanted. */
+/* Print the devices of a view; @bytes: with the bytes written there. */
 static void print_devices(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			  const struct view *view, bool bytes)
 {
@@ -119,11 +119,11 @@ static int end(struct dmreplica *ctx, int argc, char **argv, const struct view *
 	status = expect_shown(&sys, view->test ? sys.test_writes : sys.live_writes, &o);
 	if (status)
 		return status;
-	/* whoever is waited for may go on writing, which is what --wait allows */
+	/* --wait allows further writes by what still has the devices open */
 	more = (op->given & DMREPLICA_OP_WAIT) && op->wait_ms && !o.writes_given;
 	if (more)
 		op->given &= ~DMREPLICA_OP_EXPECT_WRITES;
-	/* what must be refused anyway is for the kernel to refuse: nothing to ask */
+	/* without a failover to lose leave the refusal to the kernel: do not ask */
 	if (view->test ? sys.test_time : sys.live_time && sys.state != DM_REPLICA_STATE_COMMITTED) {
 		print_loss(ctx, &sys, view);
 		if (more)

@@ -12,18 +12,17 @@ struct progress {
 	bool terminal;
 	bool shown;		/* a bar is on the line */
 	unsigned int width;	/* of what is on the line */
-	uint32_t told;		/* percent of the last line */
-	uint32_t state;		/* and the state it told */
-	uint64_t told_at;
-	uint64_t begin_at;	/* of our watching, and how far it was then */
+	uint32_t shown_percent;	/* of the last line, without a terminal */
+	uint32_t state;		/* and its state */
+	uint64_t shown_at;	/* and its time, ns */
+	uint64_t begin_at;	/* start of watching, and the progress then */
 	uint64_t begin_bytes;
 	uint32_t begin_percent;
 };
 
 /*
- * How long it may go on, from what was done while we watched: a job that went on
- * from before, or was suspended, says little by its own age.  Return: 0 if that
- * cannot be told.
+ * Estimate the time left from the progress since begin_at, not since the start of the job,
+ * which may have been suspended or have begun before a reboot.  Return: ns, 0 if not known.
  */
 static uint64_t time_left(const struct progress *p, const struct dmreplica_job *job)
 {
@@ -40,7 +39,7 @@ static uint64_t time_left(const struct progress *p, const struct dmreplica_job *
 		if (job->percent < p->begin_percent || job->percent > 100)
 			return 0;
 	}
-	/* the first moments say nothing */
+	/* too short to estimate from */
 	if (!done || watched < 2000000000ULL)
 		return 0;
 	return (uint64_t)((double)watched / done * left);
@@ -87,29 +86,29 @@ static void show_progress(void *arg, const struct dmreplica_job *job)
 			putchar(i < full ? '#' : '.');
 		text = text_progress(p, job);
 		width = strlen(text);
-		/* what was longer is still there */
+		/* overwrite a longer line */
 		printf("] %-*s", p->width > width ? p->width : width, text);
 		fflush(stdout);
 		p->width = width;
 		p->shown = true;
 		return;
 	}
-	/* where lines stay, a few will do */
+	/* without a terminal print few lines */
 	if (dmreplica_job_ended(job->state) ||
-	    (job->state == p->state && percent < p->told + 25 &&
-	     now_ns() - p->told_at < 10000000000ULL))
+	    (job->state == p->state && percent < p->shown_percent + 25 &&
+	     now_ns() - p->shown_at < 10000000000ULL))
 		return;
 	printf("  %s\n", text_progress(p, job));
 	fflush(stdout);
-	p->told = percent;
+	p->shown_percent = percent;
 	p->state = job->state;
-	p->told_at = now_ns();
+	p->shown_at = now_ns();
 }
 
 int wait_for_job(struct dmreplica *ctx, const struct dmreplica_system *sys, uint64_t id,
 		 uint32_t timeout_ms, bool quiet, struct dmreplica_job *job)
 {
-	struct progress p = { .terminal = isatty(STDOUT_FILENO), .told_at = now_ns() };
+	struct progress p = { .terminal = isatty(STDOUT_FILENO), .shown_at = now_ns() };
 	int code;
 
 	code = dmreplica_job_wait(ctx, sys, id, timeout_ms, quiet ? NULL : show_progress, &p, job);
@@ -269,7 +268,7 @@ int cmd_job_wait(struct dmreplica *ctx, int argc, char **argv)
 	return 0;
 }
 
-/* What is asked of a job; @done: what to say when it has been. */
+/* Send a request to a job; @done: the verb, @next: a format, for the output. */
 static int ask_job(struct dmreplica *ctx, int argc, char **argv, uint32_t request,
 		   const char *done, const char *next)
 {
@@ -288,7 +287,7 @@ static int ask_job(struct dmreplica *ctx, int argc, char **argv, uint32_t reques
 		code = dmreplica_job_request(ctx, &sys, id, request);
 	if (code)
 		return refused(ctx, code);
-	printf("job %llu of %s is told to %s", (unsigned long long)id, sys.name, done);
+	printf("job %llu of %s is asked to %s", (unsigned long long)id, sys.name, done);
 	if (!dmreplica_job_find(ctx, &sys, id, &job))
 		printf(": %s (%u), at %u %%", dmreplica_job_state_name(job.state), job.state,
 		       job.percent);

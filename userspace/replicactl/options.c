@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Options that several commands take, and what each of them means. */
+/* Options that several commands share. */
 #include <getopt.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* replicactl suspend, resume, remove: replication rests, goes on, is given up. */
+/* replicactl suspend, resume, remove */
 #include <getopt.h>
 
 #include "replicactl.h"
@@ -28,7 +28,7 @@ int cmd_resume(struct dmreplica *ctx, int argc, char **argv)
 	return plain_operation(ctx, argv[optind], &o, dmreplica_resume);
 }
 
-/* Where the content is afterwards; to be asked for while there is a store. */
+/* Homes with their paths; list them while the store still exists. */
 struct homes {
 	struct dmreplica_disk *list;
 	size_t nr;
@@ -68,7 +68,7 @@ static void print_loss(const struct dmreplica_system *sys, const struct homes *h
 	printf("  lost       store %s is wiped, and the system is forgotten here\n", sys->store);
 }
 
-/* Is only what the tools do left of it? */
+/* Is the removal decided, so that only the part of the tools remains? */
 static bool decided(struct dmreplica *ctx, const struct dmreplica_system *sys)
 {
 	enum dmreplica_removal stage;
@@ -76,7 +76,7 @@ static bool decided(struct dmreplica *ctx, const struct dmreplica_system *sys)
 	return !dmreplica_removal(ctx, sys, &stage) && stage != DMREPLICA_REMOVAL_NONE;
 }
 
-/* What the kernel leaves to do. */
+/* Do the tools' part of a removal. */
 static int finish(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		  const struct homes *homes)
 {
@@ -94,7 +94,7 @@ static int finish(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	return 0;
 }
 
-/* A removal that goes on already, begun without waiting or before a reboot. */
+/* The job of a removal begun without waiting, or before a reboot; 0: none. */
 static uint64_t job_of_removal(struct dmreplica *ctx, const struct dmreplica_system *sys)
 {
 	struct dmreplica_job *list;
@@ -113,7 +113,7 @@ static uint64_t job_of_removal(struct dmreplica *ctx, const struct dmreplica_sys
 	return id;
 }
 
-/* From the kernel's answer to the end. */
+/* After the kernel's answer: wait for the job, then finish. */
 static int complete(struct dmreplica *ctx, struct dmreplica_system *sys, int code, uint64_t job,
 		    const struct homes *homes, bool wait)
 {
@@ -147,7 +147,7 @@ static int go_on(struct dmreplica *ctx, struct dmreplica_system *sys, const stru
 		printf("%s is being removed already, by job %llu\n", sys->name,
 		       (unsigned long long)job);
 	} else {
-		/* its job has ended before its time */
+		/* the job was terminated: restart it */
 		code = dmreplica_move_home(ctx, sys, &op);
 		if (code && code != DM_REPLICA_CODE_JOB_STARTED)
 			return refused(ctx, code);
@@ -164,7 +164,7 @@ static int begin(struct dmreplica *ctx, struct dmreplica_system *sys, struct op_
 	struct dmreplica_op *op = &o->op;
 	int code, status;
 
-	/* failed over it is refused anyway, and the kernel says how */
+	/* failed over leave the refusal to the kernel: do not ask */
 	if (sys->state != DM_REPLICA_STATE_RECOVERED) {
 		print_loss(sys, homes, op->given & DMREPLICA_OP_FLATTEN);
 		if (!confirm(o->yes, "Remove it?", &status))
@@ -202,7 +202,7 @@ static int remove_attached(struct dmreplica *ctx, struct dmreplica_system *sys,
 	return status;
 }
 
-/* A removal that was interrupted after the kernel's part of it, or nothing. */
+/* Finish a removal that was interrupted after the kernel's part, or refuse. */
 static int remove_detached(struct dmreplica *ctx, struct dmreplica_system *sys, bool yes)
 {
 	enum dmreplica_removal stage;

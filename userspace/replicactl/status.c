@@ -54,7 +54,7 @@ struct status {
 	struct dmreplica_disk *disks;
 	struct dmreplica_point *points;
 	struct dmreplica_job *jobs;
-	struct dmreplica_settings *settings;	/* NULL if the module does not know them */
+	struct dmreplica_settings *settings;	/* NULL from a module without settings */
 	struct dmreplica_adapter *adapters;
 	size_t nr_adapters;
 	size_t nr_disks;
@@ -143,7 +143,7 @@ static void print_space(const struct status *st)
 
 static void print_statistics(const struct dmreplica_system *sys)
 {
-	/* counted while attached, by a module that tells its health as well */
+	/* counted while attached, by a module that reports health, too */
 	if (sys->health)
 		printf("  Replicated       %s in %s since the last point or the attach\n",
 		       text_size(sys->replicated_bytes),
@@ -248,7 +248,7 @@ static void print_status(const struct status *st)
 		printf("  Jobs             none is running\n");
 }
 
-/* Why a system, or its store, cannot be shown: in one form, whatever the reason. */
+/* Why a system or its store cannot be shown: in one form for all reasons. */
 static void add_error(struct json_object *obj, int code, const char *message, const char *hint)
 {
 	struct json_object *error = json_object_new_object();
@@ -290,7 +290,7 @@ static struct json_object *json_status(const struct status *st)
 	return obj;
 }
 
-/* What an older module does not know is left out: the rest can be shown. */
+/* Leave out settings and adapters if an older module does not have them. */
 static int look_further(struct dmreplica *ctx, struct status *st,
 			struct dmreplica_settings *settings)
 {
@@ -306,8 +306,8 @@ static int look_further(struct dmreplica *ctx, struct status *st,
 }
 
 /*
- * One system.  That the store of one that is not attached cannot be read is
- * shown, not refused: ordinary users may not read it.
+ * Show one system.  If it is not attached and its store cannot be read, which needs
+ * privilege, show that; do not refuse.
  */
 static int show(struct dmreplica *ctx, struct dmreplica_system *sys, struct json_object *array)
 {
@@ -348,7 +348,7 @@ static int worse(int a, int b)
 	return a > b ? a : b;
 }
 
-/* One system that cannot be shown does not keep the others from being shown. */
+/* Report a system that cannot be shown, and go on with the others. */
 static int not_shown(struct dmreplica *ctx, int code, struct json_object *array,
 		     const char *name)
 {
