@@ -2,9 +2,9 @@
 /*
  * Settings of a guest's network adapters.
  *
- * The host form has one way to express a value, as the bytes have: what lies behind
- * the end of a list or of an IPv4 address is zero in both.  So a check of the
- * host form is a check of the bytes, and two adapters that are equal compare equal.
+ * The host form has one form for each value, as the bytes have: bytes behind the end of a
+ * list or of an IPv4 address are zero in both.  So a check of the host form is a check of
+ * the bytes, and equal adapters have equal bytes.
  */
 #include "adapter.h"
 #include "text.h"
@@ -15,13 +15,13 @@ static_assert(sizeof(struct dmr_disk_adapter) == 512);
 static_assert(offsetof(struct dmr_disk_adapter, addresses) == 8);
 static_assert(offsetof(struct dmr_disk_adapter, gateways) == 168);
 static_assert(offsetof(struct dmr_disk_adapter, dns) == 268);
-/* Two headers name these limits, one for the disk and one for netlink. */
+/* Two headers define these limits, one for the disk and one for netlink. */
 static_assert(DMR_MAX_ADAPTERS == DM_REPLICA_ADAPTERS_MAX);
 static_assert(DMR_MAX_ADDRESSES == DM_REPLICA_ADDRESSES_MAX);
 static_assert(DMR_MAX_GATEWAYS == DM_REPLICA_GATEWAYS_MAX);
 static_assert(DMR_MAX_DNS == DM_REPLICA_DNS_MAX);
 
-/* Can a host be reached at it: not unspecified, multicast or broadcast? */
+/* Can it be the address of a host: not unspecified, multicast or broadcast? */
 static bool dmr_ip_of_host(const struct dmr_ip *ip)
 {
 	if (dmr_is_zero(ip->ip, sizeof(ip->ip)))
@@ -31,7 +31,7 @@ static bool dmr_ip_of_host(const struct dmr_ip *ip)
 	return (ip->ip[0] & 0xf0) != 0xe0 && memchr_inv(ip->ip, 0xff, 4);
 }
 
-/* One of the lists; @prefixes says whether its entries have prefix lengths. */
+/* Check one list; @prefixes: its entries have prefix lengths. */
 static const char *dmr_ips_check(const struct dmr_ip *list, u32 max, bool prefixes)
 {
 	u32 i;

@@ -6,16 +6,17 @@
 #include "portable.h"
 #include "../../uapi/dm-replica-format.h"
 
+/** struct dmr_ip - an address in host form */
 struct dmr_ip {
-	u8 family;		/* 4 or 6; 0: there is none */
-	u8 prefix;
-	u8 ip[16];
+	u8 family;		/* 4 or 6; 0: none, the end of a list */
+	u8 prefix;		/* length in bits; 0 where there is none */
+	u8 ip[16];		/* network byte order; IPv4 takes the first four */
 };
 
 /** struct dmr_adapter - a network adapter's settings; lists end at the first without family */
 struct dmr_adapter {
-	u8 mac[6];
-	u8 dhcp;
+	u8 mac[6];		/* names the adapter */
+	u8 dhcp;		/* 1: IPv4 by DHCP */
 	struct dmr_ip addresses[DMR_MAX_ADDRESSES];
 	struct dmr_ip gateways[DMR_MAX_GATEWAYS];
 	struct dmr_ip dns[DMR_MAX_DNS];
@@ -25,8 +26,8 @@ struct dmr_adapter {
  * dmr_adapter_check() - are these settings of a network adapter possible?
  * @adapter: settings.
  *
- * Return: NULL if they are, otherwise a constant text that says what is wrong
- * and what is allowed.
+ * Return: NULL if they are, otherwise a constant text with the fault and what is
+ * allowed.
  */
 const char *dmr_adapter_check(const struct dmr_adapter *adapter);
 
@@ -46,7 +47,8 @@ void dmr_adapters_put(const struct dmr_adapter *a, u32 nr, struct dmr_disk_adapt
  *
  * Does not call dmr_adapters_check().
  *
- * Return: NULL, or a constant text that names what dmr_adapters_put() does not write.
+ * Return: NULL, or a constant text: the first difference from what dmr_adapters_put()
+ * writes.
  */
 const char *dmr_adapters_get(const struct dmr_disk_adapter *in, struct dmr_adapter *a, u32 nr);
 

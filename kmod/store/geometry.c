@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where things lie in a store: slots, and the ring with its older geometry.
+ * Geometry of a store: places of slots, and of the ring with its older geometry.
  *
  * A ring that has grown has two geometries for a while: numbers below ring_from
- * lie where the older one puts them, until the tail has passed them all.
+ * keep their place of the older one, until the tail has passed them all.
  */
 #include "geometry.h"
 #include "superblock.h"
@@ -11,8 +11,8 @@
 
 #define DMR_RING_FIRST_BYTE	(1024 * 1024)	/* where a new store's ring begins */
 #define DMR_MIN_SLOTS		16
-#define DMR_SLOT_LIMIT		0x0fffffffULL	/* an array of as many pointers can be had at attach */
-#define DMR_RING_MAX_BLOCKS	(1ULL << 28)	/* beyond what any number of slots asks for */
+#define DMR_SLOT_LIMIT		0x0fffffffULL	/* attach allocates an array of as many pointers */
+#define DMR_RING_MAX_BLOCKS	(1ULL << 28)	/* more than any number of slots needs */
 #define DMR_SB_BLOCKS		(DMR_SB_COPIES * DMR_SB_AREA / DMR_BLOCK_SIZE)
 
 static u64 dmr_ring_sum(const struct dmr_sb *sb, u32 extents)
@@ -93,8 +93,8 @@ u64 dmr_usable_slots(const struct dmr_sb *sb)
 }
 
 /*
- * R7: twice the records that can live at a time: one for each slot, and a
- * quarter more and some for versions of zeroes, which have none.
+ * R7: twice the records that can live at a time: one for each slot, and a quarter more and
+ * some for versions of zeroes, which have no slot.
  */
 u64 dmr_ring_need(u64 slots)
 {
@@ -118,7 +118,7 @@ const char *dmr_geometry(struct dmr_sb *sb)
 	first = DMR_RING_FIRST_BYTE / sb->chunk_bytes;
 	if (chunks <= first)
 		return "the store is too small";
-	/* As if the ring took nothing: a little too long, never too short. */
+	/* Computed as if the ring took no slots: a little too long, never too short. */
 	ring = round_up(dmr_ring_need(chunks - first), (u64)blocks);
 	if (chunks - first < div_u64(ring, blocks) + DMR_MIN_SLOTS)
 		return "the store is too small";
@@ -150,7 +150,7 @@ const char *dmr_geometry(struct dmr_sb *sb)
 	return NULL;
 }
 
-/* Are they possible? */
+/* Checks */
 
 static const char *dmr_check_extents(const struct dmr_sb *sb)
 {
@@ -216,9 +216,9 @@ const char *dmr_log_range_check(const struct dmr_sb *sb)
 	if (!sb->log_tail || sb->log_tail >= DMR_NUMBER_LIMIT)
 		return "the log's tail is impossible";
 	/*
-	 * R6, R7: the tail stops at the last durable block, so that the first
-	 * block replay takes is one that is known to be there.  A tail one past
-	 * it would leave nothing to compare a leftover of an earlier life with.
+	 * R6, R7: the tail stops at the last durable block, so that replay begins
+	 * with a block known to be on the medium.  With a tail one past it replay
+	 * could not compare a leftover of an earlier life with anything.
 	 */
 	if (sb->log_durable < sb->log_tail && sb->log_tail != 1)
 		return "the log's tail is past its last durable block";
@@ -245,16 +245,16 @@ const char *dmr_log_range_check(const struct dmr_sb *sb)
 		return "the log's tail is before the older ring's beginning";
 	if (sb->ring_from - sb->log_tail > old)
 		return "the older ring cannot hold its part of the log";
-	/* R7: the older ring is spoken for; it is free when the tail has left it. */
+	/* R7: the older ring is in use until the tail has left it. */
 	if (sb->log_durable >= sb->ring_from && sb->log_durable - sb->ring_from >= blocks - old)
 		return "the log has gone beyond the new part of the ring too early";
 	return NULL;
 }
 
 /**
- * dmr_geometry_grow() - lay out what a store's device has grown by
- * @sb: the present state; store_bytes, slot_end and the ring are changed.
- *	Of the ring, ring_from is left to who knows the next log number.
+ * dmr_geometry_grow() - lay out the space by which a store's device has grown
+ * @sb: the present state; store_bytes, slot_end and the ring are changed, but for
+ *	ring_from: the caller knows the next log number.
  * @bytes: the new size of the device.
  *
  * The ring stays as it is while it is long enough for all slots.  A new extent
@@ -262,7 +262,7 @@ const char *dmr_log_range_check(const struct dmr_sb *sb)
  * than doubles: DMR_RING_EXTENTS of them last for a store some hundred times as
  * large as it was made.
  *
- * Return: NULL, or a constant text saying why it cannot grow; @sb is of no use then.
+ * Return: NULL, or a constant text with the reason why it cannot grow; @sb is garbage then.
  */
 const char *dmr_geometry_grow(struct dmr_sb *sb, u64 bytes)
 {
@@ -295,11 +295,11 @@ const char *dmr_geometry_grow(struct dmr_sb *sb, u64 bytes)
 }
 
 /**
- * dmr_map_versions() - versions that a store of so many slots may have
- * @slots: usable ones.
+ * dmr_map_versions() - most versions that a store may have
+ * @slots: usable slots.
  *
- * Slots, and versions of zeroes only beside them: as dmr_ring_need() counts.
- * Return: how many.
+ * One for each slot, and versions of zeroes beside them, as in dmr_ring_need().
+ * Return: their number.
  */
 u64 dmr_map_versions(u64 slots)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Where things lie in a store: slots, and the ring of the log. */
+/* Geometry of a store: places of slots and of the ring of the log. */
 #ifndef DMR_GEOMETRY_H
 #define DMR_GEOMETRY_H
 
@@ -8,16 +8,17 @@
 
 struct dmr_sb;
 
+/** struct dmr_extent - one extent of the ring */
 struct dmr_extent {
-	u64 first;		/* 4 KiB blocks */
-	u64 count;
+	u64 first;		/* 4 KiB block of the store */
+	u64 count;		/* 4 KiB blocks */
 };
 
 /** dmr_ring_blocks() - blocks of the whole ring.  Return: their number. */
 u64 dmr_ring_blocks(const struct dmr_sb *sb);
 
 /**
- * dmr_ring_place() - where a log block lies
+ * dmr_ring_place() - place of a log block in the store
  * @sb: geometry.
  * @number: log block number, at least log_tail.
  *
@@ -26,7 +27,7 @@ u64 dmr_ring_blocks(const struct dmr_sb *sb);
 u64 dmr_ring_place(const struct dmr_sb *sb, u64 number);
 
 /**
- * dmr_ring_index() - where in the ring a log block lies
+ * dmr_ring_index() - place of a log block in the ring
  * @sb: geometry.
  * @number: log block number, at least log_tail.
  *
@@ -35,7 +36,7 @@ u64 dmr_ring_place(const struct dmr_sb *sb, u64 number);
 u64 dmr_ring_index(const struct dmr_sb *sb, u64 number);
 
 /**
- * dmr_ring_block() - from a place in the ring to one in the store
+ * dmr_ring_block() - convert a place in the ring to one in the store
  * @sb: geometry.
  * @index: place in the ring.
  *
@@ -43,7 +44,7 @@ u64 dmr_ring_index(const struct dmr_sb *sb, u64 number);
  */
 u64 dmr_ring_block(const struct dmr_sb *sb, u64 index);
 
-/** dmr_ring_need() - blocks a ring must have (R7).  Return: their number. */
+/** dmr_ring_need() - blocks that a ring for @slots slots must have (R7).  Return: their number. */
 u64 dmr_ring_need(u64 slots);
 
 /** dmr_usable_slots() - slots that may be given out.  Return: their number. */
@@ -61,10 +62,10 @@ bool dmr_slot_usable(const struct dmr_sb *sb, u64 slot);
 const char *dmr_geometry_check(const struct dmr_sb *sb);
 
 /**
- * dmr_log_range_check() - can the log lie in the ring, from its tail to what is durable?
- * @sb: superblock in host form that dmr_geometry_check() has nothing against.
+ * dmr_log_range_check() - can the log lie in the ring, from its tail to its durable end?
+ * @sb: superblock in host form, valid for dmr_geometry_check().
  *
- * Return: NULL if it can, otherwise a constant text that says why not.
+ * Return: NULL if it can, otherwise a constant text with the reason.
  */
 const char *dmr_log_range_check(const struct dmr_sb *sb);
 
@@ -73,7 +74,7 @@ const char *dmr_log_range_check(const struct dmr_sb *sb);
  * @sb: chunk_bytes and store_bytes are set; ring, slots, log, epochs and settings
  *	are filled in.
  *
- * Return: NULL, or a constant text saying why such a store cannot be made.
+ * Return: NULL, or a constant text with the reason why such a store cannot be made.
  */
 const char *dmr_geometry(struct dmr_sb *sb);
 

@@ -6,7 +6,7 @@
 #include "log-room.h"
 
 /**
- * dmr_log_room_turning() - is the log's tail still in the ring that was before it grew?
+ * dmr_log_room_turning() - is the log's tail still in the ring as it was before it grew?
  * @room: the log's.
  *
  * Context: any.
@@ -21,9 +21,9 @@ bool dmr_log_room_turning(const struct dmr_log_room *room)
  * dmr_log_room_free() - free blocks, as seen without a lock
  * @room: the log's.
  *
- * The tail is read before the head: a reader that is held up in between, while both move
- * on, finds less room than there is and not more (R7).  While the ring is turning no
- * number goes beyond what it has grown by: see grow.c.
+ * Read the tail before the head: a reader that is delayed in between, while both move on,
+ * finds less room than there is and not more (R7).  While the ring is turning numbers stay
+ * within the blocks added by the growth: see grow.c.
  *
  * Context: any.
  * Return: a number of log blocks.
@@ -32,7 +32,7 @@ u64 dmr_log_room_free(const struct dmr_log_room *room)
 {
 	u64 tail = READ_ONCE(room->sb_tail), from = READ_ONCE(room->from), all, used;
 
-	smp_rmb();	/* sizes after the place they begin at: pairs with dmr_commit_turn() */
+	smp_rmb();	/* read sizes after @from: pairs with dmr_commit_turn() */
 	used = READ_ONCE(room->next);
 	if (unlikely(tail < from)) {
 		all = READ_ONCE(room->fresh);
@@ -65,7 +65,7 @@ u64 dmr_log_room_reserve(const struct dmr_log_room *room)
  * @dirty: versions whose record is due.
  *
  * R7: every first write in flight may be flushed alone and take a block; records that
- * are due already go out together.
+ * are due already are written together.
  *
  * Context: any.
  * Return: false if a commit has to move the tail first.
@@ -78,13 +78,13 @@ bool dmr_log_room_admits(const struct dmr_log_room *room, u64 first, u64 dirty)
 }
 
 /**
- * dmr_log_room_press() - has a commit to move the tail as far as it takes?
+ * dmr_log_room_press() - must a commit move the tail as far as needed for waiting writes?
  * @room: the log's.
  * @first: first writes in flight, by chunk.
  * @dirty: versions whose record is due.
  *
- * R7, R8: admission and the tail are one rule.  What is asked for here is the most that
- * any write asks for, so a write that is not admitted finds a tail that has been moved.
+ * R7, R8: admission and the tail follow one rule: this computes with the largest need of
+ * any write, so a write that is not admitted finds the tail moved after the commit.
  *
  * Context: any.
  * Return: true if so.
@@ -110,18 +110,18 @@ bool dmr_log_room_tail_lags(const struct dmr_log_room *room)
 /**
  * dmr_log_room_move_tail() - move the tail on in a commit
  * @room: the log's; @ops change it.
- * @b: the batch; its records are those that are due.
+ * @b: the batch, with the records that are due.
  * @written: blocks that this commit has written already.
- * @press: as far as it takes, since writes wait for room.
- * @ops: what moves the tail.
- * @ctx: for them.
+ * @press: move it as far as needed, since writes wait for room.
+ * @ops: operations that move it.
+ * @ctx: first argument of @ops.
  *
- * Half of the ring may be taken for nothing; live records fill less than that.  Beyond
+ * While half of the ring is free the tail stays; live records fill less than that.  Beyond
  * it each commit moves the tail on: first by what fits into the gap of the block that it
- * writes anyway, from three quarters on by several times the blocks it writes, so that a
- * long run of blocks that still live is behind it before the reserve is touched, and
- * under pressure as far as it takes.  What is written again takes space, too, so the
- * superblock follows in strides that the reserve has room for.
+ * writes anyway; with three quarters in use by several times the blocks it writes, so that
+ * the tail has passed a long run of live blocks before the reserve is touched; under
+ * pressure as far as needed.  Records that are written again take space, too, so the
+ * superblock follows in strides that fit into the reserve.
  *
  * Context: the commit worker; sleeps if @ops do.
  * Return: 0 or a negative errno of @ops.
@@ -131,7 +131,7 @@ int dmr_log_room_move_tail(const struct dmr_log_room *room, struct dmr_log_batch
 {
 	u64 half = room->blocks / 2;
 	u64 used = room->next + b->blocks - room->tail;
-	/* A ring that has grown is left as if it were nearly full. */
+	/* Leave a ring that has grown as if it were nearly full. */
 	bool turning = room->tail < room->from;
 	u64 upto = ~0ULL;
 	int r;
@@ -158,12 +158,12 @@ int dmr_log_room_move_tail(const struct dmr_log_room *room, struct dmr_log_batch
 		if (r)
 			return r;
 		if (dmr_log_room_tail_lags(room))
-			return 0;	/* no superblock, no more: the reserve is not endless */
+			return 0;	/* without a superblock stop: the reserve is finite */
 	}
 	return 0;
 }
 
-/** dmr_log_batch_begin() - an empty batch, from the log's next block on */
+/** dmr_log_batch_begin() - begin an empty batch at the log's next block */
 void dmr_log_batch_begin(struct dmr_log_batch *b, const struct dmr_log_room *room)
 {
 	memset(b, 0, sizeof(*b));
@@ -176,7 +176,7 @@ bool dmr_log_batch_room(const struct dmr_log_batch *b)
 	return b->blocks < DMR_LOG_BATCH || b->in_block < DMR_LOG_RECORDS;
 }
 
-/** dmr_log_batch_gap() - does one fit without beginning one more block? */
+/** dmr_log_batch_gap() - does one more record fit without beginning one more block? */
 bool dmr_log_batch_gap(const struct dmr_log_batch *b)
 {
 	return b->blocks && b->in_block < DMR_LOG_RECORDS;
@@ -189,7 +189,7 @@ u64 dmr_log_batch_next(const struct dmr_log_batch *b)
 }
 
 /**
- * dmr_log_batch_add() - take the place of one record
+ * dmr_log_batch_add() - reserve the place of one record
  * @b: the batch; it has room.
  *
  * Return: the record's index in the batch's last block, b->blocks - 1.

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Room in the log's ring: how much there is, how a commit is cut into batches, and how
- * far its tail moves (R6, R7, R8).
+ * Room in the log's ring: free blocks, batches of a commit, and moves of the tail (R6, R7,
+ * R8).
  *
- * Arithmetic alone: no I/O, no memory, no waiting.  The module and the unit tests are
- * built from it, so that years of commits can be simulated in seconds.
+ * Arithmetic only: no I/O, no allocation, no waiting.  Unit tests simulate years of commits
+ * with it in seconds.
  */
 #ifndef DMR_LOG_ROOM_H
 #define DMR_LOG_ROOM_H
@@ -16,16 +16,16 @@
 #define DMR_TAIL_BATCH		16		/* log blocks read at once when the tail moves */
 
 /**
- * struct dmr_log_room - where the log's head and tail are
+ * struct dmr_log_room - head and tail of the log
  * @next: number of the next log block.
  * @tail: first block that is still needed; at most @durable (R6).
  * @durable: number of the last durable block.
- * @sb_tail: tail as durable in the superblock; what is before it is free.
+ * @sb_tail: tail as durable in the superblock; blocks before it are free.
  * @blocks: blocks in the ring.
  * @from: first number in the present ring, see dmr_log_room_turning().
- * @fresh: blocks that the last growth added to it.
+ * @fresh: blocks that the last growth added to the ring.
  *
- * The commit worker alone changes them; dmr_log_room_free() reads some without a lock.
+ * Changed by the commit worker only; dmr_log_room_free() reads some without a lock.
  */
 struct dmr_log_room {
 	u64 next;
@@ -52,9 +52,9 @@ struct dmr_log_batch {
 };
 
 /**
- * struct dmr_log_tail_ops - what moves the tail
- * @move: write again what lives in the blocks before @upto and move room->tail on, as
- *	far as the batch has room (@gap_only: without beginning one more block).
+ * struct dmr_log_tail_ops - operations that move the tail
+ * @move: write the live records in the blocks before @upto again and move room->tail on,
+ *	as far as the batch has room (@gap_only: without beginning one more block).
  * @flush: write the batch and begin the next one.
  * @release: write the batch and make room->tail durable in the superblock.  The
  *	superblock may fail cleanly: then room->sb_tail stays and 0 is returned.

@@ -8,11 +8,11 @@
 /** struct dmr_record - one log record in host form */
 struct dmr_record {
 	u8 type;		/* enum dmr_record_type */
-	u8 disk;
+	u8 disk;		/* number */
 	u32 epoch;
-	u64 chunk;
+	u64 chunk;		/* number in the disk */
 	u64 slot;		/* DMR_SLOT_NONE_40 if it has none */
-	u64 data;
+	u64 data;		/* masks: bit b for block b of the chunk */
 	u64 zero;
 };
 
@@ -27,15 +27,15 @@ void dmr_record_decode(const struct dmr_disk_record *in, struct dmr_record *rec)
  * Disk and chunk exist, the slot may be given out, masks do not overlap and
  * stay within the chunk and the disk, the epoch has been opened.
  *
- * Return: NULL, or a constant text saying what is impossible.
+ * Return: NULL, or a constant text naming the fault.
  */
 const char *dmr_record_validate(const struct dmr_sb *sb, const struct dmr_record *rec);
 
 /** struct dmr_log_header - the head of a log block in host form */
 struct dmr_log_header {
-	u64 number;
-	u64 sb_seq;
-	u64 durable;
+	u64 number;		/* log block number */
+	u64 sb_seq;		/* superblock it was written under */
+	u64 durable;		/* last log number that was durable when it was issued */
 	u32 nr_records;
 };
 

@@ -2,9 +2,8 @@
 /*
  * The multi-version map.
  *
- * A fixed hash table, sized when the store is attached by the number of
- * versions it may ever hold, so that nothing grows or moves under a lock-free
- * lookup.  Shared with user space (unit tests, check).
+ * A fixed hash table, sized at attach by the largest number of versions, so that it does
+ * not grow or move under a lock-free lookup.  Shared with user space (unit tests, check).
  */
 #include "map.h"
 
@@ -16,7 +15,7 @@
  * dmr_map_init() - make an empty map
  * @map: to be filled in.
  * @max_versions: versions it may hold; the table takes 4 to 8 bytes for each.
- * @pool: where versions come from, elements of sizeof(struct dmr_version).
+ * @pool: allocator of versions, elements of sizeof(struct dmr_version).
  *
  * Context: may sleep.
  * Return: 0 or -ENOMEM.
@@ -91,7 +90,7 @@ u32 dmr_map_bucket(const struct dmr_map *map, u64 key)
  * @map: the map
  * @key: dmr_key() of the chunk
  *
- * Taken with interrupts off: completions take it.
+ * Take it with interrupts off: completions take it, too.
  * Return: the lock.
  */
 spinlock_t *dmr_map_lock(struct dmr_map *map, u64 key)
@@ -120,7 +119,7 @@ struct dmr_version *dmr_map_first(struct dmr_map *map, u64 key)
  * @map: the map
  * @key: dmr_key() of the chunk, whose lock is held
  *
- * Return: it; it leads to no version of the chunk if there is none.
+ * Return: the link; without a version of the chunk it points to another one, or to NULL.
  */
 struct dmr_version **dmr_map_link(struct dmr_map *map, u64 key)
 {
@@ -132,12 +131,12 @@ struct dmr_version **dmr_map_link(struct dmr_map *map, u64 key)
 }
 
 /**
- * dmr_map_find() - the version that writes of an epoch go to
+ * dmr_map_find() - the version that takes the writes of an epoch
  * @map: the map
  * @key: dmr_key() of the chunk
  * @epoch: the epoch
  *
- * One that is dropped takes no more writes and is not found (R5).
+ * A dropped version takes no more writes and is not found (R5).
  *
  * Return: it, or NULL.
  */
@@ -156,8 +155,8 @@ struct dmr_version *dmr_map_find(struct dmr_map *map, u64 key, u32 epoch)
  * @map: the map
  * @v: filled in; the chunk's lock is held.
  *
- * It goes before the versions of its chunk that are not newer, so that one
- * which replaces a dropped version of the same epoch is met first.
+ * Inserts it before the versions of its chunk that are not newer, so that a lookup meets it
+ * before a dropped version of the same epoch that it replaces.
  */
 void dmr_map_insert(struct dmr_map *map, struct dmr_version *v)
 {
@@ -171,12 +170,12 @@ void dmr_map_insert(struct dmr_map *map, struct dmr_version *v)
 }
 
 /**
- * dmr_map_cut() - take out the version that a link leads to
+ * dmr_map_cut() - unlink the version that a link points to
  * @map: the map
- * @link: a bucket, or the next of a version in the map; the chunk's lock is held.
+ * @link: a bucket, or @next of a version in the map; the chunk's lock is held.
  *
- * Readers may still be on it: its memory and its slot are used again only
- * after a grace period (R4).
+ * Readers may still use it: its memory and its slot may be used again only after a grace
+ * period (R4).
  */
 void dmr_map_cut(struct dmr_map *map, struct dmr_version **link)
 {
@@ -185,11 +184,11 @@ void dmr_map_cut(struct dmr_map *map, struct dmr_version **link)
 }
 
 /**
- * dmr_map_unlink() - take a version out
+ * dmr_map_unlink() - unlink a version
  * @map: the map
  * @v: in the map; the chunk's lock is held.
  *
- * It walks down to it from the bucket; see dmr_map_cut().
+ * Walks to it from the bucket; see dmr_map_cut().
  */
 void dmr_map_unlink(struct dmr_map *map, struct dmr_version *v)
 {
@@ -203,9 +202,9 @@ void dmr_map_unlink(struct dmr_map *map, struct dmr_version *v)
 }
 
 /**
- * dmr_map_resolve() - where a view's blocks come from
+ * dmr_map_resolve() - find the source of blocks of a view
  * @map: the map
- * @view: who looks
+ * @view: the view
  * @key: dmr_key() of the chunk
  * @first: first block within the chunk
  * @count: blocks wanted, at least one, all in the chunk
@@ -213,7 +212,7 @@ void dmr_map_unlink(struct dmr_map *map, struct dmr_version *v)
  *
  * Takes no lock; see the top of map.h for where it may run.
  *
- * Return: how many blocks from @first on have that source, 1..@count.
+ * Return: number of blocks from @first on with that source, 1..@count.
  */
 u32 dmr_map_resolve(struct dmr_map *map, const struct dmr_view *view, u64 key,
 		    u32 first, u32 count, struct dmr_source *src)
@@ -244,7 +243,7 @@ u32 dmr_map_resolve(struct dmr_map *map, const struct dmr_view *view, u64 key,
 	}
 	have = want & ~above;
 run:
-	/* @bit is in @have; the run ends at the first block that is not. */
+	/* @bit is in @have; the run ends at the first block that is not in it. */
 	have = ~(have >> first);
 	return have ? min_t(u32, __ffs64(have), count) : count;
 }
@@ -286,16 +285,16 @@ u32 dmr_need_below(const struct dmr_need *need, u32 epoch)
 	return lo ? need->epochs[lo - 1] : DMR_EPOCH_NONE;
 }
 
-/* Does this version's newest record already count?  What is pending hides nothing. */
+/* Is this version's newest record durable?  A pending one hides nothing. */
 static bool dmr_version_settled(const struct dmr_need *need, const struct dmr_version *v)
 {
 	return !(atomic_read(&v->state) & DMR_V_DIRTY) && (s32)(v->log - need->durable) <= 0;
 }
 
 /**
- * dmr_sweep_init() - get ready for a walk over versions
+ * dmr_sweep_init() - begin a walk over versions
  * @sw: to be filled in
- * @need: who needs what, as durable in both superblocks; stays until the walk ends
+ * @need: as durable in both superblocks; stays until the walk ends
  */
 void dmr_sweep_init(struct dmr_sweep *sw, const struct dmr_need *need)
 {
@@ -305,8 +304,8 @@ void dmr_sweep_init(struct dmr_sweep *sw, const struct dmr_need *need)
 }
 
 /**
- * dmr_sweep_dead() - does nobody need this version any more?
- * @sw: the walk; it comes by the versions of a chunk once, newest first
+ * dmr_sweep_dead() - is this version not needed any more?
+ * @sw: the walk; it visits the versions of a chunk once, newest first
  * @v: the next of them; its chunk's lock is held
  *
  * The rule of the design: a version of main epoch s is needed by a point p if
@@ -315,8 +314,8 @@ void dmr_sweep_init(struct dmr_sweep *sw, const struct dmr_need *need)
  * are needed by its own view alone.
  *
  * Of the points from s on the oldest sees least, so it decides for all of them.
- * It is the same point for all versions from one point to the next: there the
- * blocks that newer ones cover add up, and behind each point they begin anew.
+ * It is the same point for all versions between two points: there the blocks
+ * covered by newer versions add up, and below each point the sum starts again.
  *
  * Return: true if it may be unlinked.
  */
@@ -349,7 +348,7 @@ bool dmr_sweep_dead(struct dmr_sweep *sw, const struct dmr_version *v)
 		if (left)
 			return false;
 	}
-	/* A record due or a write in flight: not yet. */
+	/* Not yet: a record is due, or a write is in flight. */
 	if (state & (DMR_V_DIRTY | DMR_V_BUSY | DMR_V_WRITERS | DMR_V_MOVING | DMR_V_DROPPED))
 		return false;
 	return v->epoch != need->cur && v->epoch != need->next &&
@@ -357,15 +356,15 @@ bool dmr_sweep_dead(struct dmr_sweep *sw, const struct dmr_version *v)
 }
 
 /**
- * dmr_map_sweep() - unlink what nobody needs in one bucket, a piece at a time
+ * dmr_map_sweep() - unlink the versions of one bucket that are not needed, in pieces
  * @map: the map
- * @sw: the walk; garbage and count grow by what is unlinked
+ * @sw: the walk; unlinked versions are added to garbage and count
  * @bucket: its number; the bucket's lock is held
- * @most: versions to look at; the walk goes on from there when called again
+ * @most: versions to look at; the next call continues from there
  *
- * The lock may be let go between two pieces: nobody else unlinks meanwhile, so the
- * link that the walk has come to stays one of the map, and what is inserted in front
- * of it would have hidden more, not less.
+ * The lock may be released between two pieces: only the walk unlinks meanwhile, so its
+ * link stays in the map; and a version inserted in front of that link would have hidden
+ * more, not less.
  *
  * Return: true if the bucket has been walked to its end.
  */

@@ -4,8 +4,8 @@
  *
  * Lookups take no lock.  They may run only between dmr_grace_enter() and
  * dmr_grace_leave(), or under the chunk's lock, or with nothing else running
- * (replay): that is what keeps an unlinked version's memory and slot from
- * being used again under a reader (R4).
+ * (replay): so the memory and the slot of an unlinked version are not used
+ * again under a reader (R4).
  */
 #ifndef DMR_MAP_H
 #define DMR_MAP_H
@@ -21,19 +21,19 @@
  */
 #define DMR_V_DIRTY		(1u << 0)	/* on the dirty list: a record is due */
 #define DMR_V_BUSY		(1u << 1)	/* a read-merge-write owns the chunk */
-#define DMR_V_WAITED		(1u << 2)	/* somebody waits for writers or BUSY */
+#define DMR_V_WAITED		(1u << 2)	/* a waiter for writers or BUSY exists */
 #define DMR_V_MOVING		(1u << 3)	/* being copied home; any write clears it (R5) */
-#define DMR_V_DROPPED		(1u << 4)	/* copied home, the record is on its way (R5) */
+#define DMR_V_DROPPED		(1u << 4)	/* copied home, the drop record is in flight (R5) */
 #define DMR_V_HELD		(1u << 5)	/* with BUSY: a copy home that no write cancels (R5) */
 #define DMR_V_WRITER		(1u << 16)
 #define DMR_V_WRITERS		(~(DMR_V_WRITER - 1))
-#define DMR_V_CROWD		(0xff00u * DMR_V_WRITER)	/* no more than so many at a time */
+#define DMR_V_CROWD		(0xff00u * DMR_V_WRITER)	/* limit of writes in flight */
 
 /**
  * struct dmr_version - one chunk as written in one epoch; 56 bytes
- * @next: next of the same bucket; those of one chunk stand together, newest first.
+ * @next: next in the same bucket; versions of one chunk are adjacent, newest first.
  * @key: disk << 40 | chunk, see dmr_key().
- * @data: blocks whose data is complete in the slot (R1).
+ * @data: blocks with complete data in the slot (R1).
  * @zero: blocks that read as zeroes; this bit wins over @data, so that a block
  *	changes between data and zero in one update.
  * @dirty: on the system's dirty list while DMR_V_DIRTY is set.
@@ -54,10 +54,10 @@ struct dmr_version {
 	atomic_t state;
 };
 
-/** struct dmr_view - what one device shows */
+/** struct dmr_view - the epochs that one device shows */
 struct dmr_view {
 	u32 base;		/* main epochs up to this one */
-	u32 overlay;		/* and this epoch, or DMR_EPOCH_NONE */
+	u32 overlay;		/* and this overlay, or DMR_EPOCH_NONE */
 	u32 write;		/* epoch of its writes; DMR_EPOCH_NONE: offline */
 	u32 promoted;		/* for dmr_epoch_is_main() */
 	u32 dead_first;
@@ -66,6 +66,7 @@ struct dmr_view {
 
 enum dmr_source_kind { DMR_SRC_HOME, DMR_SRC_ZERO, DMR_SRC_SLOT };
 
+/** struct dmr_source - source of a run of blocks; @slot of DMR_SRC_SLOT only */
 struct dmr_source {
 	enum dmr_source_kind kind;
 	u32 slot;
@@ -73,17 +74,17 @@ struct dmr_source {
 
 /**
  * struct dmr_map - all versions of a system
- * @buckets: chains of versions, those of one chunk side by side.
- * @bucket_bits: log2 of how many.
+ * @buckets: chains of versions, those of one chunk adjacent.
+ * @bucket_bits: log2 of the number of buckets.
  * @lock_mask: number of locks less one; buckets share them.
  * @locks: taken to change a chain.
- * @seed: odd, and secret: a store may choose its chunks, but not which of them
+ * @seed: odd, and secret: a hostile store can choose its chunks, but not which of them
  *	share a bucket.
- * @held: the chunk whose versions have DMR_V_HELD, or DMR_KEY_NONE; changed under its
- *	lock.
- * @pool: what versions come from.
- * @versions: how many there are.
- * @max_versions: how many there may be.
+ * @held: key of the chunk with DMR_V_HELD in its versions, or DMR_KEY_NONE; changed under
+ *	the chunk's lock.
+ * @pool: allocator of versions.
+ * @versions: number of versions.
+ * @max_versions: limit of @versions.
  */
 struct dmr_map {
 	struct dmr_version **buckets;
@@ -99,7 +100,7 @@ struct dmr_map {
 
 #define DMR_KEY_NONE		(~0ULL)		/* the key of no chunk */
 
-/* Spread keys over 64 bits in a way that the store cannot know. */
+/* Spread keys over 64 bits in a way that a store cannot predict. */
 static inline u64 dmr_map_mix(const struct dmr_map *map, u64 x)
 {
 	x *= GOLDEN_RATIO_64;
@@ -156,13 +157,13 @@ static inline struct dmr_version *dmr_map_next(const struct dmr_version *v)
  * @map: the map
  * @key: dmr_key() of the chunk, whose lock is held.
  *
- * Return: a version that says so, on which to wait, or NULL.
+ * Return: the version with DMR_V_HELD, to wait on, or NULL.
  */
 static inline struct dmr_version *dmr_map_held(struct dmr_map *map, u64 key)
 {
 	struct dmr_version *v;
 
-	/* One chunk at most; all others are spared the walk. */
+	/* One chunk at most is held: skip the walk for all others. */
 	if (likely(READ_ONCE(map->held) != key))
 		return NULL;
 	for (v = dmr_map_first(map, key); v; v = dmr_map_next(v))
@@ -175,8 +176,8 @@ static inline struct dmr_version *dmr_map_held(struct dmr_map *map, u64 key)
  * dmr_version_busy() - must a write that would be counted wait?
  * @v: version; the chunk's lock is held.
  *
- * R4: the count of writers has 16 bits, and a version whose count has come back to
- * none could be freed under them.
+ * R4: the count of writers has 16 bits; if it overflowed to zero the version could be
+ * freed under its writers.
  *
  * Return: true while a read-merge-write owns the chunk, or too many are in flight.
  */
@@ -194,8 +195,8 @@ static inline bool dmr_version_busy(const struct dmr_version *v)
  */
 static inline void dmr_version_set(struct dmr_version *v, u64 mask)
 {
-	smp_wmb();	/* a slot that was given to it first; pairs with dmr_version_masks() */
-	/* R1: data before the end of zero, so that a reader sees the one or the other. */
+	smp_wmb();	/* slot before masks; pairs with dmr_version_masks() */
+	/* R1: set data before clearing zero, so that a reader sees the one or the other. */
 	WRITE_ONCE(v->data, v->data | mask);
 	smp_wmb();
 	WRITE_ONCE(v->zero, v->zero & ~mask);
@@ -220,24 +221,24 @@ static inline void dmr_version_masks(const struct dmr_version *v, u64 *data, u64
 	smp_rmb();	/* pairs with dmr_version_set() */
 	*zero = z;
 	*data = READ_ONCE(v->data) & ~z;
-	smp_rmb();	/* and the slot after the bits */
+	smp_rmb();	/* and read the slot after the masks */
 }
 
 void dmr_version_record(const struct dmr_version *v, struct dmr_record *rec);
 
-/* Which versions nobody needs any more. */
+/* Versions that are not needed any more. */
 
 /**
- * struct dmr_need - who needs what, for dmr_sweep_dead()
+ * struct dmr_need - points and views that need versions, for dmr_sweep_dead()
  * @epochs: epochs of the points, rising.
- * @nr: how many.
- * @cur: the epoch that head writes go to.
- * @next: the one opened ahead.
- * @live: live overlay or none.
- * @test: test overlay or none.
- * @promoted: as in dmr_epoch_is_main(), and the two below.
+ * @nr: number of @epochs.
+ * @cur: the epoch of head writes.
+ * @next: the epoch opened ahead.
+ * @live: live overlay, or DMR_EPOCH_NONE.
+ * @test: test overlay, or DMR_EPOCH_NONE.
+ * @promoted: this and the two below as in dmr_epoch_is_main().
  * @dead_first: first epoch killed by a commit.
- * @dead_last: last one.
+ * @dead_last: last epoch killed by a commit.
  * @durable: low half of the last durable log number: a version with a newer or
  *	a pending record hides nothing yet.
  */
@@ -257,17 +258,17 @@ struct dmr_need {
 u32 dmr_need_below(const struct dmr_need *need, u32 epoch);
 
 /**
- * struct dmr_sweep - a walk that looks for versions nobody needs any more
- * @need: who needs what.
+ * struct dmr_sweep - a walk that unlinks versions that are not needed any more
+ * @need: points and views that need versions.
  * @garbage: versions unlinked so far, see dmr_garbage_next().
- * @count: how many.
+ * @count: number of versions in @garbage.
  * @at: link to the next version; NULL: begin a bucket.
- * @key: chunk of the last version, and what the newer ones of the chunk hide:
- * @above: blocks that settled main versions of newer epochs have, up to the point that
+ * @key: chunk of the last version; the members below are about its newer versions:
+ * @above: blocks hidden by settled main versions of newer epochs, up to the point that
  *	decides.
- * @level: the same of those of @epoch.
+ * @level: the same by those of @epoch.
  * @epoch: of the last main version.
- * @floor: the next older point: at or below it, another one decides.
+ * @floor: the next older point: at or below it another point decides.
  */
 struct dmr_sweep {
 	const struct dmr_need *need;
@@ -285,7 +286,7 @@ void dmr_sweep_init(struct dmr_sweep *sw, const struct dmr_need *need);
 bool dmr_sweep_dead(struct dmr_sweep *sw, const struct dmr_version *v);
 bool dmr_map_sweep(struct dmr_map *map, struct dmr_sweep *sw, u32 bucket, u32 most);
 
-/* Garbage is chained through the node that a clean version does not use. */
+/* Garbage is chained through @dirty, which a clean version does not use. */
 static inline struct dmr_version *dmr_garbage_next(struct dmr_version *v)
 {
 	return v->dirty.next ? container_of(v->dirty.next, struct dmr_version, dirty) : NULL;

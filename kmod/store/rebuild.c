@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Rebuilding the map from the log (R13).  Shared with user space.
+ * Rebuild the map from the log (R13).  Shared with user space.
  *
- * Records come in any order of epochs, since the tail writes old ones again, and a
- * chunk may have as many of them as the ring holds.  To be done with each in a few
- * steps, whatever the store holds:
+ * Records come in any order of epochs, since a move of the tail writes old ones again, and
+ * a chunk may have as many of them as the ring holds.  To apply each in a few steps, for
+ * any content of the store:
  *
- * - a version is found by an index over chunk and epoch, not in its chunk's chain;
- * - new versions go to the front of their bucket, and each bucket is put in order once,
- *   at the end;
- * - a bucket is searched no further than DMR_REBUILD_NEAR versions deep.  What has to
- *   leave it farther down is marked as gone.  A moved-home record that does not get to
- *   the end of the bucket stays there itself, as if it were a version, and is applied
- *   at the end to what is older in the log.
+ * - find a version by an index over chunk and epoch, not in its chunk's chain;
+ * - insert new versions at the front of their bucket, and sort each bucket once, at the
+ *   end;
+ * - search a bucket DMR_REBUILD_NEAR versions deep at most.  A version farther down that
+ *   has to leave the bucket is marked as gone.  A moved-home record that does not reach
+ *   the end of the bucket stays in it, as if it were a version, and is applied at the end
+ *   to the records that are older in the log.
  */
 #include "rebuild.h"
 
 #define DMR_REBUILD_NEAR	64
 
-/* In a version's state until the end; above them its record's place in the log block. */
+/* In a version's state until the end; above these bits its record's place in the block. */
 #define DMR_REBUILD_GONE	(1u << 0)
 #define DMR_REBUILD_DROP	(1u << 1)	/* a moved-home record: not one of the map's versions */
 #define DMR_REBUILD_NTH		16
 
 /**
- * dmr_rebuild_init() - get ready to rebuild a map from the log
+ * dmr_rebuild_init() - begin to rebuild a map from the log
  * @rb: to be filled in
  * @map: an empty map
  * @sb: the superblock in force
@@ -37,9 +37,10 @@ int dmr_rebuild_init(struct dmr_rebuild *rb, struct dmr_map *map, const struct d
 	rb->map = map;
 	rb->sb = sb;
 	/*
-	 * R13: a version that was superseded is taken out of memory, not out of
-	 * the log, so until the tail has passed there may be more of them here,
-	 * those of zeroes above all, which no slot limits.  The vacuum sorts it out.
+	 * R13: a superseded version is removed from memory, not from the log, so
+	 * until the tail has passed it there may be more versions here than in
+	 * memory before, above all those of zeroes, which no slot limits.  The vacuum
+	 * removes them.
 	 */
 	rb->max_versions = max_t(u64, map->max_versions, dmr_ring_blocks(sb) * DMR_LOG_RECORDS);
 	rb->owners = kvcalloc(sb->slot_end, sizeof(*rb->owners), GFP_KERNEL | __GFP_NOWARN);
@@ -75,7 +76,7 @@ static struct dmr_version *dmr_rebuild_find(struct dmr_rebuild *rb, u64 key, u32
 	return NULL;
 }
 
-/* Out of index and owners. */
+/* Remove from index and owners. */
 static void dmr_rebuild_unindex(struct dmr_rebuild *rb, struct dmr_version *v)
 {
 	struct llist_node **n = dmr_rebuild_head(rb, v->key, v->epoch);
@@ -116,11 +117,11 @@ static void dmr_rebuild_stamp(struct dmr_rebuild *rb, struct dmr_version *v, u32
 	atomic_set(&v->state, rb->nth << DMR_REBUILD_NTH | flags);
 }
 
-/* A new version, at the front of its bucket. */
+/* Add a version at the front of its bucket. */
 static struct dmr_version *dmr_rebuild_new(struct dmr_rebuild *rb, u64 key, u32 epoch)
 {
 	struct dmr_version **p = &rb->map->buckets[dmr_map_bucket(rb->map, key)];
-	/* Not from the reserve, which waits for what nobody gives back. */
+	/* Past the reserve of the pool: mempool_alloc() would wait for ever. */
 	struct dmr_version *v = dmr_pool_alloc(rb->map->pool);
 
 	if (!v)
@@ -142,7 +143,7 @@ static bool dmr_rebuild_main(const struct dmr_rebuild *rb, u32 epoch)
 	return dmr_epoch_is_main(sb->promoted, sb->dead_first, sb->dead_last, epoch);
 }
 
-/* A version loses blocks.  Return: false if it has none left. */
+/* Remove blocks from a version.  Return: false if it has none left. */
 static bool dmr_rebuild_clear(struct dmr_version *v, u64 mask)
 {
 	v->data &= ~mask;
@@ -185,7 +186,7 @@ static int dmr_rebuild_drop(struct dmr_rebuild *rb, const struct dmr_record *rec
  * @number: number of its log block
  *
  * R13: a slot belongs to the last record that names it, also when that record
- * is of a dead epoch; a moved-home record kills what is older in its blocks.
+ * is of a dead epoch; a moved-home record kills older versions in its blocks.
  *
  * Return: 0, -ENOMEM, or -ENOSPC if there are more versions than the ring has records.
  */
@@ -269,7 +270,7 @@ static struct dmr_version *dmr_rebuild_merge(struct dmr_version *a, struct dmr_v
 	return all;
 }
 
-/* Merges runs of 1, 2, 4, ... versions. */
+/* Merge runs of 1, 2, 4, ... versions. */
 static void dmr_rebuild_sort(struct dmr_version **list, dmr_before_fn before)
 {
 	struct dmr_version *runs[40] = { 0 }, *v, *next;
@@ -290,10 +291,10 @@ static void dmr_rebuild_sort(struct dmr_version **list, dmr_before_fn before)
 		*list = dmr_rebuild_merge(runs[i], *list, before);
 }
 
-/* Moved-home records that have stayed in a bucket: apply them, last one first. */
+/* Apply the moved-home records that stayed in a bucket, last one first. */
 static void dmr_rebuild_drops(struct dmr_rebuild *rb, struct dmr_version **p)
 {
-	u32 below[64] = { 0 }, b;	/* what goes of each block: older records up to this epoch */
+	u32 below[64] = { 0 }, b;	/* of each block, older records up to this epoch die */
 	u64 key = DMR_KEY_NONE, mask, left;
 	struct dmr_version *v;
 
@@ -318,7 +319,7 @@ static void dmr_rebuild_drops(struct dmr_rebuild *rb, struct dmr_version **p)
 	}
 }
 
-/* Put a bucket in order.  The index is of no use any more: it crosses buckets. */
+/* Sort a bucket.  This breaks the index, which crosses buckets. */
 static void dmr_rebuild_bucket(struct dmr_rebuild *rb, struct dmr_version **bucket)
 {
 	struct dmr_version **p = bucket, *v;
@@ -343,8 +344,8 @@ static void dmr_rebuild_bucket(struct dmr_rebuild *rb, struct dmr_version **buck
 }
 
 /**
- * dmr_rebuild_exit() - the last record has been applied
- * @rb: the rebuild; its map is in order from now on.
+ * dmr_rebuild_exit() - finish after the last record
+ * @rb: the rebuild; its map is sorted from now on.
  *
  * Context: may sleep.
  */

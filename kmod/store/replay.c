@@ -1,51 +1,51 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From a store's bytes to the state that memory had: choosing the superblock
- * (R3) and proving the end of the log (R6).
+ * From a store's bytes to the state that memory had: choose the superblock (R3) and
+ * prove the end of the log (R6).
  *
  * The argument for the end of the log
  * -----------------------------------
  *
  * A *life* is the time from one activation to the crash or detach that ends
  * it.  Each life replays the log up to an end E, writes a superblock and then
- * issues log blocks E, E + 1, ...  This is what every writer keeps to, and the
- * argument rests on nothing else:
+ * issues log blocks E, E + 1, ...  Every writer keeps these rules, and the
+ * argument uses nothing else:
  *
  *  W1 A superblock is never issued with a sequence number that is not higher
  *     than that of every superblock known durable, and never over the newest
  *     durable one, so the newest durable superblock, or a newer one, is found
  *     at the next attach.
  *  W2 A life's first superblock is durable before its first log block is
- *     issued.  The store is flushed before it, and it carries durable = E - 1: what
- *     was replayed is on the medium before anything builds on it.
+ *     issued.  The store is flushed before it, and it carries durable = E - 1: the
+ *     replayed blocks are on the medium before anything builds on them.
  *  W3 A log block carries the number of a superblock that was durable when it
  *     was issued, the newest such; in one life it never goes down.
  *  W4 A log block, and a superblock, carries in its durable field a number D
- *     only if every log block up to D was on the medium before this one got
- *     there.
- *  W5 A number is issued once in a life, and only while its place in the ring
- *     is that of no number from the newest durable superblock's tail on.
+ *     only if every log block up to D was on the medium before this block or
+ *     superblock reached it.
+ *  W5 A number is issued once in a life, and only while no number from the
+ *     newest durable superblock's tail on has its place in the ring.
  *  W6 The tail a superblock carries is not above the durable number it
  *     carries, except in a store whose log is still empty (tail 1, durable 0).
  *
- *  W7 The ring grows between two commits: no log block is on its way.  What the
- *     new extent held before is blank and durable as such, and both superblocks
- *     carry the new geometry, before a number is placed by it; until the tail
- *     has left the older ring no number is placed beyond the new extent.  So a
- *     number has one place at any time, whichever copy is found.
+ *  W7 The ring grows between two commits: no log block is in flight.  Before a
+ *     number is placed by the new geometry the new extent is blank, durably, and
+ *     both superblocks carry that geometry; until the tail has left the older
+ *     ring no number is placed beyond the new extent.  So a number has one place
+ *     at any time, whichever copy is found.
  *
  * By W2 and W3 the sequence numbers in the blocks of a life are all higher
- * than in those of any earlier life: they tell lives apart.
+ * than in those of any earlier life: they distinguish lives.
  *
  * Claim 1: once a log block n is durable, every later end is above n, and n's
  * place keeps n for as long as the tail is not past it.  A later life finds a
- * superblock whose tail is not past n (or n is not asked for); it takes n and
+ * superblock with a tail not past n (or does not look for n); it takes n and
  * all before it (claim 2) and issues numbers above n only, so by W5 nothing is
  * written to n's place before the tail has moved on.
  *
  * Claim 2: the walk from the tail, over consecutive numbers at their places
- * whose sequence never goes down, takes all blocks up to the last durable one.
- * They are there by claim 1, and a higher number in the log was issued later:
+ * with a sequence that never goes down, takes all blocks up to the last durable
+ * one.  They are there by claim 1, and a higher number in the log was issued later:
  * in the same life (W3) or in a later one.
  *
  * Claim 3: beyond the last durable block d the walk takes only blocks that the
@@ -54,28 +54,28 @@
  * overwrite, is either unreadable as n, and still is, or its sequence is below
  * that of its predecessor p, where that life's walk ended.  p is d or beyond
  * d.  Nothing rewrites p unless a life issues p again, with a higher sequence,
- * and p itself is looked at by each walk, since the tail stops at d (W6).  So
- * the leftover is still below its predecessor.  (Without W6 the tail could move
- * to the leftover itself, and it would be taken for want of a predecessor.)
+ * and each walk reads p itself, since the tail stops at d (W6).  So the
+ * leftover is still below its predecessor.  (Without W6 the tail could move to
+ * the leftover itself, and without a predecessor it would be taken.)
  *
- * Claim 4: no history that keeps the rules is called damaged, however many
- * lives it has and whatever leftovers lie behind its end.
- *  - A durable field D in *any* intact block of this store, at whatever place,
- *    of whatever life, was true when it was written (W4), and by claim 1 it is
- *    true for ever: later ends are above D.  A leftover's claim is as good as
- *    any; there is no need to tell which life it is from.
+ * Claim 4: no history that keeps the rules is reported as damaged, with any
+ * number of lives and any leftovers behind its end.
+ *  - A durable field D in *any* intact block of this store, at any place and of
+ *    any life, was true when it was written (W4), and by claim 1 it is true for
+ *    ever: later ends are above D.  The field of a leftover is as good as any;
+ *    its life need not be known.
  *  - A sequence number s in any intact block means that superblock s was
- *    durable, so by W1 the one found is not older than s.
+ *    durable, so by W1 the superblock found is not older than s.
  *  - A number n in any intact block was issued under a superblock that gave it
- *    a place, so it is below that one's tail plus the ring's size, and tail
- *    and ring have only grown since.
- * So all intact blocks are asked, not only those in range.
+ *    a place, so it is below the tail of that superblock plus the ring's size,
+ *    and tail and ring have only grown since.
+ * So all intact blocks count, not only those in range.
  *
- * Claim 5: damage below a number that anything intact calls durable is never
- * taken for the end: the walk stops at it, and the claim says that is too
- * early.  What nothing intact vouches for cannot be told from what never
- * arrived; that is the last commit only, and each following one, and each
- * superblock, vouches for it.
+ * Claim 5: damage below a number that an intact block or superblock has as
+ * durable is never taken for the end: the walk stops at the damage, below that
+ * number.  Damage above all such numbers cannot be distinguished from blocks
+ * that never arrived; this concerns the last commit only, since each following
+ * commit and superblock has it as durable.
  */
 #include "replay.h"
 
@@ -90,8 +90,8 @@ static int dmr_damaged(struct dmr_damage *dmg, int err, const char *reason, u64 
 }
 
 /*
- * Read blocks.  Where that fails, read them singly: a message that names the
- * bad one helps, and should each of them come after all, they are here.
+ * Read blocks.  If that fails, read them singly, to name the bad one; if each of
+ * them can be read after all, go on.
  */
 static int dmr_read(struct dmr_reader *rd, u64 first, u32 count, void *buf,
 		    struct dmr_damage *dmg)
@@ -115,7 +115,7 @@ static int dmr_read(struct dmr_reader *rd, u64 first, u32 count, void *buf,
 
 /* The superblock */
 
-/* R3: what only grows must not be less in the newer copy. */
+/* R3: numbers that only grow must not be lower in the newer copy. */
 static bool dmr_follows(const struct dmr_sb *new, const struct dmr_sb *old)
 {
 	return new->log_tail >= old->log_tail && new->log_durable >= old->log_durable &&
@@ -123,7 +123,7 @@ static bool dmr_follows(const struct dmr_sb *new, const struct dmr_sb *old)
 	       new->state_number >= old->state_number;
 }
 
-/* Neither copy is fit for use, or one of them forbids using the other. */
+/* No copy can be used, or one of them forbids using the other. */
 static int dmr_super_refuse(const enum dmr_verdict *verdict, const char *const *why,
 			    struct dmr_damage *dmg)
 {
@@ -153,8 +153,8 @@ static int dmr_super_choose(struct dmr_sb *sb, struct dmr_sb *copies,
 	*other_state = ~0ULL;
 	/*
 	 * R3: a torn copy is the one that was being written; the other is in
-	 * force.  One that arrived whole and is impossible or too new was never
-	 * torn, and may well be the newer one: do not go back behind it.
+	 * force.  A copy that is whole and impossible or too new was never torn,
+	 * and may be the newer one: do not go back behind it.
 	 */
 	if (verdict[0] == DMR_NEWER || verdict[1] == DMR_NEWER ||
 	    verdict[0] == DMR_BAD || verdict[1] == DMR_BAD ||
@@ -213,7 +213,7 @@ int dmr_replay_super(struct dmr_reader *rd, struct dmr_sb *sb, u64 *other_seq,
 /* The log */
 
 struct dmr_seen {
-	u64 number;		/* 0: nothing of ours that is intact */
+	u64 number;		/* 0: no intact block of this store */
 	u64 sb_seq;
 };
 
@@ -224,7 +224,7 @@ struct dmr_scan {
 	u8 *buf;		/* DMR_READ_BLOCKS blocks, or as many as the ring has */
 	struct dmr_seen *seen;	/* by place in the ring */
 	u64 blocks;		/* of the ring */
-	u64 durable;		/* the highest number that anything calls durable */
+	u64 durable;		/* highest number that anything intact has as durable */
 };
 
 static int dmr_scan_block(struct dmr_scan *sc, const struct dmr_disk_log_block *blk,
@@ -240,9 +240,9 @@ static int dmr_scan_block(struct dmr_scan *sc, const struct dmr_disk_log_block *
 		return dmr_damaged(sc->dmg, -EUCLEAN, "a log block has an impossible head",
 				   where, 0);
 	default:
-		return 0;	/* blank, foreign or torn: a doubt, judged by its place */
+		return 0;	/* blank, foreign or torn: a doubt, decided by its place */
 	}
-	/* Claim 4 above: these hold for every block that ever was, wherever it lies. */
+	/* Claim 4 above: these hold for every block ever written, at any place. */
 	if (hdr.sb_seq > sb->seq)
 		return dmr_damaged(sc->dmg, -EUCLEAN,
 				   "a log block was written under a newer superblock",
@@ -290,12 +290,12 @@ static int dmr_scan_end(struct dmr_scan *sc, u64 *end)
 	for (n = sb->log_tail; n - sb->log_tail < sc->blocks; n++) {
 		const struct dmr_seen *s = &sc->seen[dmr_ring_index(sb, n)];
 
-		/* Another number, or none; or a leftover of an earlier life (claim 3). */
+		/* Another number or none; or a leftover of an earlier life (claim 3). */
 		if (s->number != n || s->sb_seq < seq)
 			break;
 		seq = s->sb_seq;
 	}
-	/* R6: a doubt below what anything calls durable is damage, only above it the end. */
+	/* R6: a doubt is the end only above all durable numbers, below one it is damage. */
 	if (sc->durable >= n)
 		return dmr_damaged(sc->dmg, -EUCLEAN, "a durable log block is missing or damaged",
 				   dmr_ring_place(sb, n), n);
@@ -374,7 +374,7 @@ int dmr_replay_log(struct dmr_reader *rd, const struct dmr_sb *sb,
 
 	dmr_damaged(dmg, 0, NULL, ~0ULL, 0);
 	sc.buf = kvmalloc(min_t(u64, DMR_READ_BLOCKS, sc.blocks) * DMR_BLOCK_SIZE, GFP_KERNEL);
-	/* No warning: how much it is, a hostile store can say. */
+	/* No warning: a hostile store can make this large. */
 	sc.seen = kvcalloc(sc.blocks, sizeof(*sc.seen), GFP_KERNEL | __GFP_NOWARN);
 	if (sc.buf && sc.seen)
 		err = dmr_scan_ring(&sc);

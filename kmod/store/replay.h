@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * From a store's bytes to the state that memory had: choosing the superblock
- * (R3) and proving the end of the log (R6).
+ * From a store's bytes to the state that memory had: choose the superblock (R3) and
+ * prove the end of the log (R6).
  */
 #ifndef DMR_REPLAY_H
 #define DMR_REPLAY_H
@@ -9,7 +9,7 @@
 #include "logblock.h"
 
 /**
- * struct dmr_reader - how replay reads the store
+ * struct dmr_reader - access of replay to the store
  * @read: read @count blocks of 4 KiB from block @first; may sleep.
  *	Return: 0 or a negative errno.
  * @private: for the caller.
@@ -19,10 +19,10 @@ struct dmr_reader {
 	void *private;
 };
 
-/** struct dmr_damage - what is wrong with a store, for messages */
+/** struct dmr_damage - the fault of a store, for messages */
 struct dmr_damage {
 	const char *reason;	/* constant text */
-	u64 where;		/* 4 KiB block of the store, ~0 if that says nothing */
+	u64 where;		/* 4 KiB block of the store, ~0 if not about a block */
 	u64 number;		/* log block number, 0 if not about the log */
 };
 
@@ -43,10 +43,10 @@ int dmr_replay_super(struct dmr_reader *rd, struct dmr_sb *sb, u64 *other_seq,
 		     u64 *other_state, struct dmr_damage *dmg);
 
 /**
- * struct dmr_replay_ops - what replay does with the records it finds
- * @record: called for each record of the log in order, those of dead epochs
- *	included (their slot changes hands all the same); @number is its log
- *	block's.  Return: 0 or a negative errno, which ends the replay.
+ * struct dmr_replay_ops - consumer of the records that replay finds
+ * @record: called for each record of the log in order, those of dead epochs included (they
+ *	take their slot from its owner, too), with the number of its log block.  Return: 0
+ *	or a negative errno, which ends the replay.
  * @private: for the caller.
  */
 struct dmr_replay_ops {
@@ -55,16 +55,16 @@ struct dmr_replay_ops {
 };
 
 /**
- * dmr_replay_log() - find the end of the log, then hand over its records
+ * dmr_replay_log() - find the end of the log, then pass on its records
  * @rd: the store.
  * @sb: the superblock in force.
- * @ops: where records go; nothing is called before the whole ring has been
- *	read and its end is proved.
+ * @ops: consumer of the records; called only after the whole ring has been read and the
+ *	end is proved.
  * @next: set to the number the next log block gets.
  * @dmg: set on error.
  *
- * Return: 0; -EIO for a read error; -EUCLEAN for damage (R6); -ENOMEM; or what
- * a callback returned.
+ * Return: 0; -EIO for a read error; -EUCLEAN for damage (R6); -ENOMEM; or the errno of
+ * @ops.
  */
 int dmr_replay_log(struct dmr_reader *rd, const struct dmr_sb *sb,
 		   struct dmr_replay_ops *ops, u64 *next, struct dmr_damage *dmg);

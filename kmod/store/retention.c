@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Retention: which recovery points go when another is made.
+ * Retention: which recovery points to drop when another is made.
  *
- * The list is walked once, from the new point to the oldest, and each rule is
- * asked about each point.  The order is that of the list: a clock that was set back makes
- * a rule of the calendar keep another point than people expect, but nothing worse.  For the
- * rule that asks how old a point is, what is dated in the future is as old as the next one,
- * so that it goes in its turn; and those from before the clock was set ahead count
- * as made on the new one.
+ * Walk the list once, from the new point to the oldest, and apply each rule to each point.
+ * The order is that of the list, not of times: a clock that was set back makes a rule of the
+ * calendar keep another point than expected, but nothing worse.  For the rule of age a point
+ * dated in the future is as old as the next one, so that it goes in its turn; and points
+ * made before the clock was set ahead count by the new clock.
  */
 #include "retention.h"
 
@@ -15,14 +14,14 @@
 #define DMR_HOUR	3600u		/* s, as all below */
 #define DMR_DAY		(24 * DMR_HOUR)
 #define DMR_WEEK	(7 * DMR_DAY)
-#define DMR_MONDAY	(3 * DMR_DAY)	/* time began on a Thursday, its week three days before */
+#define DMR_MONDAY	(3 * DMR_DAY)	/* 1970 began on a Thursday, its week three days before */
 
-/* Keeps the newest of each of the last so many spans of time that have one. */
+/* Keeps the newest point of each of the last @left spans of time that have one. */
 struct dmr_rule {
-	u32 left;		/* that may still be kept */
+	u32 left;		/* points it may still keep */
 	u32 span;		/* s */
 	u32 shift;		/* s from the beginning of a span to 1970 */
-	u64 last;		/* span of the one kept last; ~0 is none */
+	u64 last;		/* span of the point kept last; ~0: none */
 };
 
 static bool dmr_rule_keeps(struct dmr_rule *rule, u64 time)
@@ -47,8 +46,8 @@ static bool dmr_held(u32 epoch, const u32 *held, u32 nr_held)
 }
 
 /*
- * When a point was made, by the present clock.  One in the future counts as made with the
- * next one; one in the past is what it is, or a single wrong date would age all before it.
+ * Time of a point by the present clock.  A point in the future counts as made with the next
+ * one; a date in the past is not corrected, or one wrong date would age all points before it.
  */
 static u64 dmr_point_made(const struct dmr_settings *set, const struct dmr_point *point, u64 now,
 			  u64 next)
@@ -75,11 +74,11 @@ u32 dmr_retention(const struct dmr_settings *set, const struct dmr_point *points
 	if (!set->keep_last && !set->keep_within && !set->keep_hourly && !set->keep_daily &&
 	    !set->keep_weekly)
 		return 0;
-	/* The new one is the first of each. */
+	/* The new point is the first of each rule. */
 	for (r = 0; r < ARRAY_SIZE(rules); r++)
 		dmr_rule_keeps(&rules[r], now);
 	for (i = nr; i--;) {
-		/* Among the last so many, of which the new one is one. */
+		/* Among the last points, of which the new one is one. */
 		bool keep = nr - i < set->keep_last;
 
 		made = dmr_point_made(set, &points[i], now, made);

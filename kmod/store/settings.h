@@ -6,7 +6,7 @@
 #include "portable.h"
 #include "../../uapi/dm-replica-format.h"
 
-/* What a retention rule may count to, but for the last points, and spans may last. */
+/* Limits: count of a retention rule (but keep_last), and of a span. */
 #define DMR_MAX_KEEP		100000u
 #define DMR_MAX_SPAN		(100ULL * 365 * 86400)	/* s */
 #define DMR_MAX_RESERVE		(1ULL << 60)		/* bytes */
@@ -16,9 +16,8 @@
 /**
  * struct dmr_settings - settings and counters in host form
  *
- * Field meanings are those of struct dmr_disk_settings, with each number as it
- * applies: what is stored plus one on disk is not so here.  Never zeroed but by
- * dmr_settings_init().
+ * Field meanings are those of struct dmr_disk_settings, without the plus one of some
+ * numbers on disk.  Initialise it with dmr_settings_init(), not with zeroes.
  */
 struct dmr_settings {
 	u32 keep_last;
@@ -54,14 +53,14 @@ void dmr_settings_init(struct dmr_settings *set);
  * dmr_settings_check() - are these settings possible?
  * @set: settings.
  *
- * Return: NULL if they are, otherwise a constant text that says what is wrong
- * and what is allowed.
+ * Return: NULL if they are, otherwise a constant text with the fault and what is
+ * allowed.
  */
 const char *dmr_settings_check(const struct dmr_settings *set);
 
 /**
  * dmr_settings_put() - write the bytes of settings and counters
- * @set: settings that dmr_settings_check() has nothing against.
+ * @set: settings, valid for dmr_settings_check().
  * @out: zeroed by the caller.
  */
 void dmr_settings_put(const struct dmr_settings *set, struct dmr_disk_settings *out);
@@ -71,8 +70,10 @@ void dmr_settings_put(const struct dmr_settings *set, struct dmr_disk_settings *
  * @in: any bytes.
  * @set: filled in.
  *
- * Return: NULL, or a constant text that says why these bytes are not what
- * dmr_settings_put() writes; dmr_settings_check() has not been called.
+ * Does not call dmr_settings_check().
+ *
+ * Return: NULL, or a constant text: the first difference from what dmr_settings_put()
+ * writes.
  */
 const char *dmr_settings_get(const struct dmr_disk_settings *in, struct dmr_settings *set);
 

@@ -2,19 +2,19 @@
 /*
  * The superblock between its bytes on disk and host form.
  *
- * Three ways to look at a superblock, each with one job: dmr_sb_encode() writes
- * the one canonical form of what it is given, dmr_sb_validate() says whether
- * the fields are possible, and dmr_sb_decode() takes nothing but the canonical
- * form of something possible.  So whatever passes dmr_sb_validate() can be read
- * back, and whatever is read back is written again byte for byte.
+ * Three functions with one job each: dmr_sb_encode() writes the one canonical form of
+ * a superblock, dmr_sb_validate() checks that the fields are possible, and
+ * dmr_sb_decode() accepts only the canonical form of a valid superblock.  So a
+ * superblock that passes dmr_sb_validate() can be read back after it was written, and
+ * one that was read is written again byte for byte.
  */
 #include "crc.h"
 #include "superblock.h"
 #include "../../uapi/dm-replica.h"
 
-#define DMR_CHUNK_LIMIT		(1ULL << 40)	/* chunk numbers are below: what a record holds */
+#define DMR_CHUNK_LIMIT		(1ULL << 40)	/* chunk numbers are below: 40 bits in a record */
 
-/* The format is these sizes; the header's offsets are comments on them. */
+/* These sizes are the format; the offsets in the header are comments. */
 static_assert(sizeof(struct dmr_disk_sb) == DMR_SB_FIXED);
 static_assert(sizeof(struct dmr_disk_disk) == 256);
 static_assert(sizeof(struct dmr_disk_point) == 64);
@@ -28,7 +28,7 @@ static_assert(DMR_SB_FIXED + DMR_MAX_DISKS * sizeof(struct dmr_disk_disk) +
 	      DMR_MAX_ADAPTERS * sizeof(struct dmr_disk_adapter) +
 	      DMR_MAX_PRINTS * sizeof(struct dmr_disk_print) <= DMR_SB_AREA);
 
-/* Is every field possible? */
+/* Validation */
 
 static const char *dmr_check_identity(const struct dmr_sb *sb)
 {
@@ -100,7 +100,7 @@ static const char *dmr_check_points(const struct dmr_sb *sb)
 	for (i = 0; i < sb->nr_points; i++) {
 		const struct dmr_point *p = &sb->points[i];
 
-		/* Both only grow, so a list by epoch is one by number, too. */
+		/* Both only grow, so the order by epoch is the order by number, too. */
 		if (p->epoch <= epoch || p->number <= number)
 			return "the points are not in order";
 		if (p->epoch >= sb->cur_epoch || !dmr_sb_main(sb, p->epoch))
@@ -127,7 +127,7 @@ static bool dmr_overlay_ok(const struct dmr_sb *sb, const struct dmr_overlay *ov
 	if (!(ov->epoch & DMR_EPOCH_OVERLAY) || ov->epoch > sb->last_epoch ||
 	    ov->epoch <= ov->base || ov->epoch == sb->promoted)
 		return false;
-	for (i = 0; i < sb->nr_points; i++)	/* R14: its point holds it */
+	for (i = 0; i < sb->nr_points; i++)	/* R14: the point holds its base */
 		if (sb->points[i].epoch == ov->base)
 			return true;
 	return false;
@@ -160,7 +160,7 @@ static const char *dmr_check_state(const struct dmr_sb *sb)
 		return "the live failover is impossible";
 	if (!dmr_overlay_ok(sb, &sb->test) || (test && sb->test.epoch == sb->live.epoch))
 		return "the test failover is impossible";
-	/* R5: what is on its way home has no view that needs anything older. */
+	/* R5: during a move home no view may need older content. */
 	if (sb->flags & DMR_SB_REMOVING && sb->nr_points)
 		return "the relationship is being removed, but there are points";
 	if (sb->flags & DMR_SB_STAY && sb->state != DM_REPLICA_STATE_COMMITTED)
@@ -192,7 +192,7 @@ static const char *dmr_check_prints(const struct dmr_sb *sb)
 
 	if (sb->nr_prints > DMR_MAX_PRINTS)
 		return "the number of places in the fingerprint is impossible";
-	/* Writes go home while a host has it: the fingerprint would say nothing. */
+	/* While a host has it active writes change home: a fingerprint would be wrong. */
 	if (sb->nr_prints && sb->flags & DMR_SB_ACTIVE)
 		return "an active store has a fingerprint";
 	for (i = 0; i < sb->nr_prints; i++) {
@@ -338,7 +338,7 @@ u32 dmr_sb_encode(const struct dmr_sb *sb, void *buf)
 	struct dmr_disk_print *print;
 	u32 length = dmr_sb_length(sb), i;
 
-	/* What does not validate must not make us write past the buffer either. */
+	/* Even an invalid superblock must not cause a write past the buffer. */
 	if (WARN_ON_ONCE(sb->nr_disks > DMR_MAX_DISKS || sb->nr_points > DMR_MAX_POINTS ||
 			 sb->nr_adapters > DMR_MAX_ADAPTERS ||
 			 sb->nr_prints > DMR_MAX_PRINTS ||
@@ -487,7 +487,7 @@ static const char *dmr_get_lists(const struct dmr_disk_sb *d, struct dmr_sb *sb,
 	return NULL;
 }
 
-/* Everything below the checksum: @d has @length bytes that arrived as they were written. */
+/* Decode after the checksum: @d has @length bytes, intact. */
 static enum dmr_verdict dmr_get_sb(const struct dmr_disk_sb *d, u32 length, u32 copy,
 				   struct dmr_sb *sb, const char **why)
 {
@@ -536,7 +536,7 @@ static enum dmr_verdict dmr_get_sb(const struct dmr_disk_sb *d, u32 length, u32 
 	if (!*why)
 		*why = dmr_sb_validate(sb);
 	if (*why && (sb->compat & ~DMR_COMPAT_KNOWN)) {
-		/* What seems impossible may be what that feature has put there. */
+		/* An impossible field may belong to that feature. */
 		*why = "the store uses a feature newer than this software";
 		return DMR_NEWER;
 	}
@@ -556,7 +556,7 @@ enum dmr_verdict dmr_sb_decode(const void *buf, u32 copy, struct dmr_sb *sb,
 		why = "there is no superblock";
 	} else if (length < DMR_SB_FIXED || length > DMR_SB_AREA || length % DMR_BLOCK_SIZE ||
 		   dmr_block_crc(buf, length, DMR_SB_CRC_OFFSET) != le32_to_cpu(d->crc)) {
-		/* Half of the old and half of the new, its length included. */
+		/* Parts of the old and of the new superblock; the length may be of either. */
 		verdict = DMR_TORN;
 		why = "the superblock's checksum does not hold";
 	} else {

@@ -2,9 +2,8 @@
 /*
  * The superblock between its bytes on disk and host form.
  *
- * Compiled into the module and into the tools.  Nothing here sleeps, allocates
- * or does I/O, and no input, however hostile, makes it read or write outside
- * the buffers it was given.
+ * Compiled into the module and into the tools.  No function sleeps, allocates or does
+ * I/O, and none reads or writes outside its buffers, for any input, hostile or not.
  */
 #ifndef DMR_SUPERBLOCK_H
 #define DMR_SUPERBLOCK_H
@@ -14,12 +13,12 @@
 #include "settings.h"
 #include "text.h"
 
-/* Why a block was not taken; the order is from "not ours" to "ours but broken". */
+/* Why a block was refused. */
 enum dmr_verdict {
 	DMR_OK = 0,
-	DMR_NOT_OURS,		/* no magic: blank, or something else's */
+	DMR_NOT_OURS,		/* no magic: blank, or foreign */
 	DMR_TORN,		/* our magic, but the checksum does not hold */
-	DMR_NEWER,		/* another version, or a feature that we do not know */
+	DMR_NEWER,		/* another version, or an unknown feature */
 	DMR_BAD,		/* checksum holds, but a field is impossible: see the reason */
 	DMR_FOREIGN,		/* a log block of another store */
 	DMR_STALE,		/* a log block of another number */
@@ -123,7 +122,7 @@ u32 dmr_sb_length(const struct dmr_sb *sb);
 
 /**
  * dmr_sb_encode() - write a superblock's bytes
- * @sb: what to write; must be valid (dmr_sb_validate()).
+ * @sb: superblock in host form; must be valid (dmr_sb_validate()).
  * @buf: DMR_SB_AREA bytes.
  *
  * Return: the number of bytes to write to disk, the rest of @buf is zero.
@@ -135,9 +134,9 @@ u32 dmr_sb_encode(const struct dmr_sb *sb, void *buf);
  * @buf: DMR_SB_AREA bytes as read from disk.
  * @copy: which copy they were read from, 0 or 1.
  * @sb: filled in when DMR_OK is returned, garbage otherwise.
- * @reason: if not NULL, set to a constant text that says what is wrong.
+ * @reason: if not NULL, set to a constant text naming the fault.
  *
- * Return: a verdict; everything that dmr_sb_validate() checks has been checked.
+ * Return: a verdict; includes the checks of dmr_sb_validate().
  */
 enum dmr_verdict dmr_sb_decode(const void *buf, u32 copy, struct dmr_sb *sb,
 			       const char **reason);
@@ -160,10 +159,10 @@ const char *dmr_sb_validate(const struct dmr_sb *sb);
 bool dmr_sb_same_identity(const struct dmr_sb *a, const struct dmr_sb *b);
 
 /**
- * dmr_disk_prints() - places that the fingerprint of each disk may have
+ * dmr_disk_prints() - most places in the fingerprint of each disk
  * @nr_disks: disks of the system, at least 1.
  *
- * Return: 4 to DMR_DISK_PRINTS, so that those of all disks fit.
+ * Return: 4 to DMR_DISK_PRINTS, so that the fingerprints of all disks fit.
  */
 static inline u32 dmr_disk_prints(u32 nr_disks)
 {
@@ -186,8 +185,8 @@ static inline u64 dmr_block_mask(u32 first, u32 count)
  * dmr_epoch_is_main() - does an epoch belong to the history?
  * @promoted: the overlay that a commit made main, or DMR_EPOCH_NONE.
  * @dead_first: first main epoch that a commit killed, or DMR_EPOCH_NONE.
- * @dead_last: last one.
- * @epoch: the epoch asked about.
+ * @dead_last: last main epoch that a commit killed.
+ * @epoch: the epoch to decide.
  *
  * Return: true for main epochs that live, and for the promoted overlay.
  */

@@ -6,36 +6,36 @@
 #include "portable.h"
 #include "../../uapi/dm-replica-format.h"
 
-/** dmr_is_zero() - are all of these bytes zero?  Return: true if so. */
+/** dmr_is_zero() - are all of these bytes zero? */
 static inline bool dmr_is_zero(const void *p, size_t len)
 {
 	return !memchr_inv(p, 0, len);
 }
 
 /**
- * dmr_utf8_char() - the character that a text begins with
+ * dmr_utf8_char() - length of the first character of a text
  * @s: bytes that end in a NUL.
  *
- * Return: its length in bytes, 0 if it is not well-formed or a control character.
+ * Return: bytes, 0 if it is not well-formed or a control character.
  */
 u32 dmr_utf8_char(const u8 *s);
 
 /**
- * dmr_point_name_ok() - may a recovery point be called that?
+ * dmr_point_name_ok() - is this a valid name of a recovery point?
  * @name: DMR_POINT_NAME_LEN bytes.
  *
- * Return: true if it ends in time, is UTF-8 without control characters, and has
- * no slash; "" is the name of a point without one.
+ * Return: true if it ends within its size, is UTF-8 without control characters, and has
+ * no slash; "" stands for a point without a name.
  */
 bool dmr_point_name_ok(const char *name);
 
 /**
- * dmr_system_name_fault() - may a system be called that?
+ * dmr_system_name_fault() - check the name of a system
  * @name: DMR_NAME_LEN bytes.
  *
- * It is part of device names, of file names, and of what shells and terminals see.
+ * It becomes part of device names, file names and of input of shells and terminals.
  *
- * Return: NULL if so, otherwise a constant text that follows the name.
+ * Return: NULL if it is valid, otherwise a constant text that follows the name in a message.
  */
 const char *dmr_system_name_fault(const char *name);
 
@@ -54,7 +54,7 @@ bool dmr_text_ok(const char *s, size_t size);
 /**
  * dmr_put_text() - write the bytes of a text
  * @out: @size bytes, zeroed by the caller.
- * @s: text; what does not fit is cut off.
+ * @s: text; cut off if it does not fit.
  * @size: bytes on disk, the NUL at the end included.
  */
 void dmr_put_text(u8 *out, const char *s, size_t size);
@@ -65,7 +65,7 @@ void dmr_put_text(u8 *out, const char *s, size_t size);
  * @in: any @size bytes.
  * @size: bytes on disk.
  *
- * Return: false if the text does not end, or if bytes behind its end are in use.
+ * Return: false if the text does not end, or if a byte behind its end is not zero.
  */
 bool dmr_get_text(char *s, const u8 *in, size_t size);
 
