@@ -72,7 +72,7 @@ const char *dmr_record_validate(const struct dmr_sb *sb, const struct dmr_record
 	if (rec->epoch < DMR_EPOCH_FIRST || rec->epoch > sb->last_epoch)
 		return "a log record names an epoch that was never opened";
 	if (rec->data & rec->zero)
-		return "a log record says a block is data and zero at once";
+		return "a log record has a block as data and zero at once";
 
 	/* Blocks of the disk; the last may be less than a block. */
 	end = (sb->disks[rec->disk].sectors + 7) >> (DMR_BLOCK_SHIFT - 9);

@@ -29,7 +29,7 @@ static char *trim(char *text)
 	return text;
 }
 
-/* Return: what is wrong with the line, or NULL. */
+/* Return: NULL, or the fault of the line. */
 static const char *parse_line(struct dmreplica_conf *conf, char *line)
 {
 	struct dmreplica_conf_disk *disk;
@@ -110,7 +110,7 @@ static int conf_read(struct dmreplica *ctx, const char *file, struct dmreplica_c
 	} else {
 		return 0;
 	}
-	return dmrl_hint(ctx, "correct it, or have it written anew: replicactl scan --write");
+	return dmrl_hint(ctx, "correct it, or write it again: replicactl scan --write");
 }
 
 static int compare(const void *a, const void *b)
@@ -249,7 +249,7 @@ static int make_dir(const char *dir)
 /**
  * dmrl_conf_begin() - write the file of a system under a temporary name
  * @ctx: the context.
- * @conf: what to write; @conf->file is set.
+ * @conf: content; @conf->file is set.
  * @draft: for dmrl_conf_end().
  *
  * Fails here for lack of space or of rights, so that the change the file describes can be

@@ -121,7 +121,7 @@ int dmreplica_job_find(struct dmreplica *ctx, const struct dmreplica_system *sys
 	int code = find(ctx, sys->uuid, id, job);
 
 	if (code == DM_REPLICA_CODE_NOT_FOUND)
-		dmrl_hint(ctx, "replicactl job list shows what there is");
+		dmrl_hint(ctx, "replicactl job list shows the jobs");
 	return code;
 }
 
@@ -255,7 +255,7 @@ int dmreplica_job_request(struct dmreplica *ctx, const struct dmreplica_system *
 	}
 	code = dmrl_call_plain(ctx, msg, sys->uuid, DM_REPLICA_A_JOB_CODE, DM_REPLICA_A_JOB_ID);
 	if (code == DM_REPLICA_CODE_NOT_FOUND)
-		dmrl_hint(ctx, "replicactl job list %s shows what there is", sys->name);
+		dmrl_hint(ctx, "replicactl job list %s shows the jobs", sys->name);
 	else if (code == DM_REPLICA_CODE_INVALID_STATE)
 		dmrl_hint(ctx, "replicactl job show %s %llu shows its state", sys->name,
 			  (unsigned long long)id);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Operations: what changes a system. */
+/* Operations on a system. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -267,7 +267,7 @@ int dmreplica_vacuum_hold(struct dmreplica *ctx, const struct dmreplica_system *
 			break;
 		if (dmrl_now_ms() - begin > HOLD_MS)
 			return dmrl_fail(ctx, DM_REPLICA_CODE_TIMEOUT,
-					 "the vacuum of %s is held, but what it does now is still to end",
+					 "the vacuum of %s is held, but its present work is still to end",
 					 sys->name);
 		nanosleep(&pause, NULL);
 	}

@@ -162,7 +162,7 @@ int dmreplica_point_find(struct dmreplica *ctx, const struct dmreplica_system *s
 		dmrl_fail(ctx, DM_REPLICA_CODE_NOT_FOUND,
 			  numeric ? "system %s has no recovery point %s" :
 				    "no recovery point of system %s is called %s", sys->name, text);
-		code = dmrl_hint(ctx, "replicactl recovery-point list %s shows what there is",
+		code = dmrl_hint(ctx, "replicactl recovery-point list %s shows the points",
 				 sys->name);
 	}
 	free(list);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the sources of libdmreplica share among themselves. */
+/* Shared by the sources of libdmreplica. */
 #ifndef DMREPLICA_PRIVATE_H
 #define DMREPLICA_PRIVATE_H
 
@@ -65,8 +65,8 @@ void dmrl_warn(struct dmreplica *ctx, const char *fmt, ...) DMRL_PRINTF(2, 3);
 /* Return: a zeroed new item, or NULL. */
 void *dmrl_list_add(struct dmrl_list *list);
 /*
- * The items, sorted if @compare is not NULL, and their number in @nr; of a list whose making
- * ended with the refusal @code none: they are freed.
+ * End a list: return its items, sorted if @compare is not NULL, and set @nr to their number.
+ * With a refusal in @code free them instead, return NULL and set 0.
  */
 void *dmrl_list_end(struct dmrl_list *list, int code,
 		    int (*compare)(const void *a, const void *b), size_t *nr);
@@ -188,7 +188,7 @@ int dmrl_store_open_super(struct dmreplica *ctx, const char *path, struct dmrepl
 			  const struct dmr_sb **sb);
 int dmrl_store_open_flags(struct dmreplica *ctx, const char *path, int flags,
 			  struct dmreplica_store **store);
-/* Turn what replay returned into a refusal. */
+/* Turn an errno of replay into a refusal. */
 int dmrl_replay_refusal(struct dmreplica *ctx, const char *path, int err,
 			const struct dmr_damage *dmg);
 u32 dmrl_shown_state(const struct dmr_sb *sb);

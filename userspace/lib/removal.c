@@ -118,7 +118,7 @@ static int wipe(struct dmreplica *ctx, const struct dmreplica_system *sys)
 		code = stage_of_store(ctx, sys, store, &stage);
 	if (!code && stage == DMREPLICA_REMOVAL_NONE)
 		code = dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_STATE,
-				 "store %s does not say that system %s is removed", sys->store,
+				 "store %s has no mark that system %s is removed", sys->store,
 				 sys->name);
 	if (!code && stage == DMREPLICA_REMOVAL_DECIDED) {
 		/* the older copy may have another state: never leave it as the only one */

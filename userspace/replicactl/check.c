@@ -116,7 +116,7 @@ int open_store(struct dmreplica *ctx, const char *name, struct dmreplica_store *
 	if (code)
 		return code;
 	if (sys.attached)
-		fprintf(stderr, "replicactl: warning: %s is attached: its store changes while it is read, and what is found may not hold\n",
+		fprintf(stderr, "replicactl: warning: %s is attached: its store changes while it is read, and findings may be wrong\n",
 			sys.name);
 	return dmreplica_store_open(ctx, sys.store, store);
 }

@@ -25,10 +25,10 @@ static void print_loss(struct dmreplica *ctx, const struct dmreplica_system *sys
 
 	printf("commit of %s makes the failover to point %llu the machine, for good:\n", sys->name,
 	       (unsigned long long)sys->live_point);
-	printf("  kept       what was written there since: %s in %s\n", text_size(sys->live_bytes),
+	printf("  kept       everything written there since: %s in %s\n", text_size(sys->live_bytes),
 	       text_age(sys->live_time));
 	printf("  lost       all recovery points: %u\n", sys->points);
-	printf("  lost       what replication brought after point %llu: ",
+	printf("  lost       all replicated data after point %llu: ",
 	       (unsigned long long)sys->live_point);
 	if (after)
 		printf("%s, and ", text_count(after, "younger point"));

@@ -7,7 +7,7 @@
 
 #include "replicactl.h"
 
-/* What differs between the two views. */
+/* The differences between the two views. */
 struct view {
 	bool test;
 	int (*begin)(struct dmreplica *ctx, const struct dmreplica_system *sys,
@@ -88,10 +88,10 @@ static void print_loss(struct dmreplica *ctx, const struct dmreplica_system *sys
 	uint64_t time = view->test ? sys->test_time : sys->live_time;
 
 	if (view->test)
-		printf("stop of the test of %s throws away what was written since it began at point %llu:\n",
+		printf("stop of the test of %s throws away everything written since it began at point %llu:\n",
 		       sys->name, (unsigned long long)sys->test_point);
 	else
-		printf("revert of %s throws away what was written since the failover to point %llu:\n",
+		printf("revert of %s throws away everything written since the failover to point %llu:\n",
 		       sys->name, (unsigned long long)sys->live_point);
 	printf("  %s, written in %s since %s\n",
 	       text_size(view->test ? sys->test_bytes : sys->live_bytes),
@@ -127,7 +127,7 @@ static int end(struct dmreplica *ctx, int argc, char **argv, const struct view *
 	if (view->test ? sys.test_time : sys.live_time && sys.state != DM_REPLICA_STATE_COMMITTED) {
 		print_loss(ctx, &sys, view);
 		if (more)
-			printf("what is written until the devices are closed is thrown away, too\n");
+			printf("writes until the devices are closed are thrown away, too\n");
 		if (!confirm(o.yes, "Throw it away?", &status))
 			return status;
 	}

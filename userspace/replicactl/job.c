@@ -11,7 +11,7 @@
 struct progress {
 	bool terminal;
 	bool shown;		/* a bar is on the line */
-	unsigned int width;	/* of what is on the line */
+	unsigned int width;	/* characters on the line */
 	uint32_t shown_percent;	/* of the last line, without a terminal */
 	uint32_t state;		/* and its state */
 	uint64_t shown_at;	/* and its time, ns */
@@ -300,7 +300,7 @@ static int ask_job(struct dmreplica *ctx, int argc, char **argv, uint32_t reques
 int cmd_job_cancel(struct dmreplica *ctx, int argc, char **argv)
 {
 	return ask_job(ctx, argc, argv, DM_REPLICA_JOB_REQUEST_TERMINATE, "end",
-		       "what is home stays there; replicactl move-home %s moves the rest");
+		       "moved data stays home; replicactl move-home %s moves the rest");
 }
 
 int cmd_job_pause(struct dmreplica *ctx, int argc, char **argv)

@@ -334,7 +334,7 @@ static void print_event(const struct dmreplica_event *event)
 		print_detached(stamp, event->system.name, event->system.uuid);
 		break;
 	case DMREPLICA_EVENT_UNLOADED:
-		printf("unloaded: module dm-replica is not loaded, so nothing is attached; what comes is shown\n");
+		printf("unloaded: module dm-replica is not loaded, so nothing is attached; waiting for it\n");
 		break;
 	case DMREPLICA_EVENT_LOADED:
 		printf("loaded: module dm-replica is loaded; all there is follows\n");

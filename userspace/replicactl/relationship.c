@@ -229,7 +229,7 @@ static int remove_detached(struct dmreplica *ctx, struct dmreplica_system *sys, 
 		printf("the file of %s is deleted\n", sys->name);
 		return 0;
 	}
-	printf("the removal of %s was interrupted; what is left is done now\n", sys->name);
+	printf("the removal of %s was interrupted; finishing it now\n", sys->name);
 	look_at_homes(ctx, sys, &homes);
 	status = finish(ctx, sys, &homes);
 	dmreplica_list_free(homes.list);

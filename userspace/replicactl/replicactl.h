@@ -37,7 +37,7 @@ extern const struct command *current_command;
 int next_option(int argc, char **argv, const char *shorts, const struct option *longs,
 		int *status);
 int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* Print a refusal with its code, its name and what to do; returns the exit status. */
+/* Print a refusal with its code, its name and its hint; returns the exit status. */
 int refused(struct dmreplica *ctx, int code);
 
 /* options.c: both return false if the command ends with *@status */

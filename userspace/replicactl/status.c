@@ -169,7 +169,7 @@ static void print_vacuum(const struct dmreplica_system *sys)
 	if (sys->home_bytes)
 		printf("      left         %s to move home\n", text_size(sys->home_bytes));
 	if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_STAY)
-		printf("      cancelled    nothing moves home; replicactl move-home %s begins anew\n",
+		printf("      cancelled    nothing moves home; replicactl move-home %s restarts it\n",
 		       sys->name);
 }
 
@@ -221,7 +221,7 @@ static void print_status(const struct status *st)
 	printf("  State            %s since %s, state number %llu\n", text_state(sys->state),
 	       text_time(sys->state_time), (unsigned long long)sys->state_number);
 	if (sys->state_stored != sys->state)
-		printf("  The store has    %s: that is what it comes back to\n",
+		printf("  The store has    %s: the state after the next attach\n",
 		       text_state(sys->state_stored));
 	print_health(sys);
 	print_flags(sys);
