@@ -2,15 +2,16 @@
 /*
  * dm-replica: the on-disk format of a store.
  *
- * Shared by the module and the tools.  Everything is little-endian.  The field
+ * Shared by the module and the tools.  All numbers are little-endian.  The field
  * by field description, with a hex example, is Documentation/on-disk-format.md.
+ * A number at the start of a comment is the offset of the member in its structure.
  *
  *	0          superblock A  (64 KiB reserved, `length` bytes used)
  *	64 KiB     superblock B
  *	128 KiB    unused up to the first ring extent
  *	ring       log blocks of 4 KiB, in up to DMR_RING_EXTENTS extents
- *	slots      slot n lies at byte n * chunk_bytes of the store; numbers that
- *		   fall on superblocks or ring extents are never given out
+ *	slots      slot n is at byte n * chunk_bytes of the store; numbers on
+ *		   superblocks or ring extents are not used
  */
 #ifndef _UAPI_DM_REPLICA_FORMAT_H
 #define _UAPI_DM_REPLICA_FORMAT_H
@@ -38,32 +39,34 @@
 #define DMR_RING_MIN_BLOCKS	512		/* beside twice the records of every slot */
 
 /*
- * An epoch number's lowest bit says how the epoch was born: even numbers are
- * main epochs, odd ones overlays.  Numbers only grow and are never used twice,
- * so an odd number that the superblock does not list as live or promoted is
- * dead for ever, and no list of dead overlays has to be kept.
+ * The lowest bit of an epoch number is its kind: even numbers are main epochs, odd
+ * ones overlays.  Numbers only grow and are never used twice, so an odd number that
+ * is not live, test or promoted in the superblock is dead for ever, and no list of
+ * dead overlays is needed.
  */
 #define DMR_EPOCH_OVERLAY	1u
 #define DMR_EPOCH_FIRST		2u		/* the first main epoch of a new store */
 #define DMR_EPOCH_NONE		0u
-#define DMR_EPOCH_MAX		0xfffffff0u	/* no epoch is opened above this one */
+#define DMR_EPOCH_MAX		0xfffffff0u	/* the last epoch that may be opened */
 
-/* Feature bits: a reader that does not know an incompatible one refuses. */
+/* Feature bits: a reader refuses unknown incompatible ones. */
 #define DMR_INCOMPAT_KNOWN	0ULL
 #define DMR_COMPAT_KNOWN	0ULL
 
 /* dmr_disk_sb.flags */
 #define DMR_SB_SUSPENDED	(1u << 0)	/* replication is suspended */
-#define DMR_SB_ACTIVE		(1u << 1)	/* a host has it attached, see active_host */
-#define DMR_SB_REMOVING		(1u << 2)	/* all goes home, then the store is given up */
+#define DMR_SB_ACTIVE		(1u << 1)	/* attached on a host, see active_host */
+#define DMR_SB_REMOVING		(1u << 2)	/* everything moves home, then the store is wiped */
 #define DMR_SB_STAY		(1u << 3)	/* the move home was terminated: nothing moves */
 #define DMR_SB_FLAGS_KNOWN	(DMR_SB_SUSPENDED | DMR_SB_ACTIVE | DMR_SB_REMOVING | DMR_SB_STAY)
 
+/** struct dmr_disk_extent - one extent of the ring, 16 bytes */
 struct dmr_disk_extent {
 	__le64 first;			/* in 4 KiB blocks from the start of the store */
 	__le64 count;			/* in 4 KiB blocks */
 };
 
+/** struct dmr_disk_overlay - the live or the test failover, 16 bytes */
 struct dmr_disk_overlay {
 	__le32 epoch;			/* odd, or DMR_EPOCH_NONE */
 	__le32 base;			/* the epoch of the point it branches off */
@@ -71,82 +74,86 @@ struct dmr_disk_overlay {
 };
 
 /*
- * Settings.  A number whose default is not 0 is stored plus one, and the default
- * itself as 0, so that what has never been set is zero in all of it.
+ * Settings.  A number with a default other than 0 is stored plus one, and the default
+ * as 0, so that settings that were never set are all zero.
  */
 #define DMR_DEFAULT_SPACE_LOW		80u	/* percent */
 #define DMR_DEFAULT_SPACE_CRITICAL	95u	/* percent */
 #define DMR_DEFAULT_DECIDE_WITHIN	86400u	/* s */
 #define DMR_UNLIMITED			(~0ULL)	/* the default vacuum_rate */
 
-struct dmr_disk_settings {		/* 512 bytes */
-	__le32 keep_last;		/* rules of retention; 0: there is no such rule */
-	__le32 keep_hourly;
-	__le32 keep_daily;
-	__le32 keep_weekly;
-	__le64 keep_within;		/* 16: s */
+/** struct dmr_disk_settings - settings and counters, 512 bytes */
+struct dmr_disk_settings {
+	__le32 keep_last;		/* newest points to keep; 0 in keep_*: no such rule */
+	__le32 keep_hourly;		/* hours with their newest point kept, in UTC */
+	__le32 keep_daily;		/* the same for days */
+	__le32 keep_weekly;		/* the same for weeks from Monday */
+	__le64 keep_within;		/* 16: s; keep points not older */
 	__le32 space_low;		/* 24: percent, plus one */
 	__le32 space_critical;		/* percent, plus one */
 	__le32 full_policy;		/* 32: enum dm_replica_full_policy of dm-replica.h */
 	__u8   reserved0[4];
-	__le64 live_reserve;		/* 40: bytes of slots */
-	__le64 point_interval;		/* s; 0: never warn */
-	__le64 decide_within;		/* 56: s, plus one */
+	__le64 live_reserve;		/* 40: bytes of slots kept for the live failover */
+	__le64 point_interval;		/* s without a point until health warns; 0: never */
+	__le64 decide_within;		/* 56: s failed over until health warns, plus one */
 	__le64 vacuum_rate;		/* bytes per second, plus one */
 	__le64 replication_interval;	/* 72: s between two arrivals; 0: not known */
 	__u8   reserved1[176];
-	__le64 points_made;		/* 256: counters, moved by operations */
+	__le64 points_made;		/* 256: counters, changed by operations */
 	__le64 points_dropped;
 	__le64 last_point_time;		/* 272: ns since 1970 UTC, 0: never */
-	__le64 last_test_time;
-	__le64 last_received_time;	/* 288: as far as it was known when this was written */
+	__le64 last_test_time;		/* the same */
+	__le64 last_received_time;	/* 288: as known when this superblock was written */
 	__le64 jump_point;		/* 296: points below were made before the clock was set.. */
 	__le64 jump_by;			/* ..by so many ns ahead; both 0: it was not */
 	/*
-	 * What the age of the state, of the last point and of the last sign of replication
-	 * counts from, by the clock as it was when this superblock was written; 0: not known.
+	 * Origins of the age of the state, of the last point and of the last sign of
+	 * replication, by the clock when this superblock was written, ns; 0: not known.
 	 */
 	__le64 state_since;		/* 312 */
 	__le64 point_since;
 	__le64 received_since;
-	__le64 clock_offset;		/* 336: that clock less the time since the boot, then */
+	__le64 clock_offset;		/* 336: that clock less the time since boot, ns */
 	__u8   reserved2[168];
 };
 
-/* What a network adapter of the guest gets after a failover. */
+/* Settings that a network adapter of the guest gets after a failover. */
 #define DMR_MAX_ADAPTERS	16
 #define DMR_MAX_ADDRESSES	8
 #define DMR_MAX_GATEWAYS	5
 #define DMR_MAX_DNS		8
 
-struct dmr_disk_ip {			/* 20 bytes; all zero: there is none */
+/** struct dmr_disk_ip - an address, 20 bytes; all zero: none */
+struct dmr_disk_ip {
 	__u8   family;			/* 4 or 6 */
-	__u8   prefix;			/* length in bits; 0 where it says nothing */
+	__u8   prefix;			/* length in bits; 0 where there is none */
 	__u8   reserved0[2];
-	__u8   ip[16];			/* network byte order; four bytes are used of IPv4 */
+	__u8   ip[16];			/* network byte order; IPv4 takes the first four */
 };
 
-struct dmr_disk_adapter {		/* 512 bytes */
-	__u8   mac[6];
+/** struct dmr_disk_adapter - settings of one adapter, 512 bytes */
+struct dmr_disk_adapter {
+	__u8   mac[6];			/* names the adapter */
 	__u8   dhcp;			/* 1: IPv4 by DHCP */
 	__u8   reserved0;
-	struct dmr_disk_ip addresses[DMR_MAX_ADDRESSES];	/* 8; those in use come first */
+	struct dmr_disk_ip addresses[DMR_MAX_ADDRESSES];	/* 8: those in use come first */
 	struct dmr_disk_ip gateways[DMR_MAX_GATEWAYS];		/* 168 */
 	struct dmr_disk_ip dns[DMR_MAX_DNS];			/* 268 */
 	__u8   reserved1[84];
 };
 
 /*
- * The fingerprint of a home: what some of its blocks were at a clean detach.  A store
- * has one of at most DMR_MAX_PRINTS places in all, which its disks share.
+ * The fingerprint of a home: checksums of some of its blocks at a clean detach.  The
+ * disks of a store share DMR_MAX_PRINTS places.
  */
 #define DMR_MAX_PRINTS		256
 #define DMR_DISK_PRINTS		64	/* of one disk, at most */
 
-struct dmr_disk_print {			/* 16 bytes */
-	__le64 block;			/* of home, 4 KiB; a whole one */
+/** struct dmr_disk_print - one place of a fingerprint, 16 bytes */
+struct dmr_disk_print {
+	__le64 block;			/* 4 KiB block of home, a whole one */
 	__le32 crc;			/* CRC-32C of its 4096 bytes */
-	__u8   disk;
+	__u8   disk;			/* number */
 	__u8   written;			/* 1: written home lately; 0: drawn at random */
 	__u8   reserved0[2];
 };
@@ -159,22 +166,22 @@ struct dmr_disk_print {			/* 16 bytes */
  * dmr_disk_adapter, sorted by address, and nr_prints entries of struct
  * dmr_disk_print, sorted by disk and block.  @crc is CRC-32C
  * (Castagnoli, reflected, initial value and final xor ~0) over @length bytes
- * with the @crc field taken as zero.  Reserved bytes are zero and a reader of
- * this version refuses anything else.
+ * with the @crc field taken as zero.  Reserved bytes are zero; a reader of this
+ * version refuses other values.
  */
 struct dmr_disk_sb {
-	__u8   magic[8];
+	__u8   magic[8];		/* DMR_SB_MAGIC */
 	__le32 crc;
 	__le32 length;			/* bytes written, multiple of 4096, at most DMR_SB_AREA */
-	__le32 version;
+	__le32 version;			/* DMR_SB_VERSION */
 	__le32 copy;			/* 0 for A, 1 for B */
-	__le64 compat;
+	__le64 compat;			/* feature bits */
 	__le64 incompat;
 	__le64 seq;			/* 40: the higher of two valid copies is current */
 	__u8   store_uuid[16];
 	__u8   system_uuid[16];
 	__u8   name[DMR_NAME_LEN];	/* 80 */
-	__le64 store_bytes;		/* 144: size of the store that is used */
+	__le64 store_bytes;		/* 144: used size of the store */
 	__le32 chunk_bytes;
 	__le32 block_bytes;		/* DMR_BLOCK_SIZE */
 	__le64 create_time;		/* ns since 1970 UTC */
@@ -182,10 +189,10 @@ struct dmr_disk_sb {
 	__le32 nr_points;
 	__le32 disk_entry;		/* sizeof(struct dmr_disk_disk) */
 	__le32 point_entry;		/* sizeof(struct dmr_disk_point) */
-	__le64 slot_first;		/* 184: lowest slot number that may be given out */
+	__le64 slot_first;		/* 184: lowest slot number that may be used */
 	__le64 slot_end;		/* one past the highest */
 	__le32 ring_extents;		/* 200: extents in use */
-	__le32 ring_old_extents;	/* of those, the ones the older geometry had */
+	__le32 ring_old_extents;	/* of those, extents of the older geometry */
 	__le64 ring_from;		/* 208: first log number placed by the present geometry */
 	__le64 ring_start;		/* its place in the ring, in blocks */
 	__le64 ring_old_from;		/* the same for numbers below ring_from */
@@ -195,9 +202,9 @@ struct dmr_disk_sb {
 	struct dmr_disk_extent ring[DMR_RING_EXTENTS];	/* 256 */
 	__le32 state;			/* 384: CIM replication state, never 8 */
 	__le32 flags;			/* DMR_SB_* */
-	__le64 state_number;		/* 392: moved by operations only */
+	__le64 state_number;		/* 392: changed by operations only (R11) */
 	__le32 cur_epoch;		/* 400: even, or the promoted overlay */
-	__le32 next_epoch;		/* opened ahead */
+	__le32 next_epoch;		/* the epoch opened ahead */
 	__le32 last_epoch;		/* highest number ever opened */
 	__le32 promoted;		/* the overlay that a commit made main, or none */
 	__le32 dead_first;		/* 416: main epochs killed by a commit: first.. */
@@ -205,14 +212,14 @@ struct dmr_disk_sb {
 	struct dmr_disk_overlay live;	/* 424 */
 	struct dmr_disk_overlay test;	/* 440 */
 	__le64 state_time;		/* 456: when the state was entered, ns since 1970 UTC */
-	__u8   active_host[16];		/* 464: machine id of the host that has it active */
+	__u8   active_host[16];		/* 464: machine id of the host on which it is active */
 	__le64 active_time;		/* 480: when it was activated */
 	__le64 next_point;		/* 488: number the next point gets, from 1 */
-	__le64 job_number;		/* 496: highest job number given out before activation */
+	__le64 job_number;		/* 496: highest job number used before activation */
 	__le32 nr_adapters;		/* 504 */
-	__le32 nr_prints;		/* 508: none while a host has it active */
+	__le32 nr_prints;		/* 508: 0 while it is active */
 	struct dmr_disk_settings settings;	/* 512 */
-	__u8   active_boot[16];		/* 1024: boot id of that host, then */
+	__u8   active_boot[16];		/* 1024: boot id of that host at active_time */
 	__u8   reserved0[240];
 };
 
@@ -223,21 +230,23 @@ struct dmr_disk_sb {
 #define DMR_IDENTITY_PARTUUID	3
 #define DMR_IDENTITY_LOOP_FILE	4
 #define DMR_IDENTITY_SERIAL	5
-#define DMR_IDENTITY_PATH	6	/* nothing better: the path given to create */
+#define DMR_IDENTITY_PATH	6	/* without a better one: the path given to create */
 
-struct dmr_disk_disk {			/* 256 bytes */
+/** struct dmr_disk_disk - one disk, 256 bytes */
+struct dmr_disk_disk {
 	__u8   name[DMR_DISK_NAME_LEN];
 	__u8   uuid[16];
 	__le64 sectors;			/* size of home in 512-byte sectors */
-	__le32 number;			/* as in the table line; equals the place in the list */
-	__le32 logical_block;		/* bytes, of home when the store was made */
-	__le32 identity_type;
+	__le32 number;			/* from 0, as in the table line: the place in the list */
+	__le32 logical_block;		/* bytes: logical block of home when the store was made */
+	__le32 identity_type;		/* DMR_IDENTITY_* */
 	__u8   reserved0[4];
 	__u8   identity[DMR_IDENTITY_LEN];
 	__u8   reserved1[56];
 };
 
-struct dmr_disk_point {			/* 64 bytes */
+/** struct dmr_disk_point - one recovery point, 64 bytes */
+struct dmr_disk_point {
 	__le32 epoch;			/* the main epoch that must stay readable */
 	__le32 kind;			/* enum dm_replica_point_kind of dm-replica.h */
 	__le64 number;			/* never used twice in this store */
@@ -249,14 +258,14 @@ struct dmr_disk_point {			/* 64 bytes */
 #define DMR_SB_CRC_OFFSET	8
 
 /*
- * The log.  Block numbers start at 1 and are consecutive; block n lies in the
- * ring at place (n - ring_from + ring_start) mod the number of ring blocks.
+ * The log.  Block numbers start at 1 and are consecutive; block n is in the ring
+ * at place (n - ring_from + ring_start) mod the number of ring blocks.
  */
 #define DMR_LOG_MAGIC		0x474c5244u	/* "DRLG" */
 #define DMR_LOG_RECORDS		126		/* (4096 - 64) / 32 */
 
 enum dmr_record_type {
-	/* The whole of one version: slot, data and zero blocks, as it is now. */
+	/* All of one version: slot, data and zero blocks. */
 	DMR_RECORD_VERSION = 1,
 	/*
 	 * Moved home: in the blocks of data | zero, every main version of this
@@ -265,23 +274,25 @@ enum dmr_record_type {
 	DMR_RECORD_DROP = 2,
 };
 
-struct dmr_disk_record {		/* 32 bytes */
+/** struct dmr_disk_record - one log record, 32 bytes */
+struct dmr_disk_record {
 	__le64 data;			/* bit b: block b of the slot holds data */
-	__le64 zero;			/* bit b: block b reads as zeroes; never set with data's */
+	__le64 zero;			/* bit b: block b reads as zeroes; not set with data's */
 	__le32 epoch;
-	__u8   type;
-	__u8   disk;
+	__u8   type;			/* enum dmr_record_type */
+	__u8   disk;			/* number */
 	__u8   chunk[5];		/* 40 bits, little-endian */
 	__u8   slot[5];			/* 40 bits, little-endian; all ones: no slot */
 };
 
 #define DMR_SLOT_NONE_40	0xffffffffffULL
 
-struct dmr_disk_log_block {		/* 4096 bytes */
-	__le32 magic;
+/** struct dmr_disk_log_block - a log block, 4096 bytes */
+struct dmr_disk_log_block {
+	__le32 magic;			/* DMR_LOG_MAGIC */
 	__le32 crc;			/* CRC-32C over the block, this field zero */
 	__u8   store_uuid[16];
-	__le64 number;			/* 24 */
+	__le64 number;			/* 24: of this block */
 	__le64 sb_seq;			/* superblock it was written under */
 	__le64 durable;			/* last log number that was durable when it was issued */
 	__le32 nr_records;		/* 48 */

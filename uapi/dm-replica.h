@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause) */
 /*
- * dm-replica: the generic netlink family and the CIM numbers it speaks.
+ * dm-replica: the generic netlink family and the CIM numbers in it.
  *
- * Specified by Documentation/netlink/specs/dm_replica.yaml; `make check` holds
- * the two together.  Numbers of states, jobs and return codes are those of
+ * Specified by Documentation/netlink/specs/dm_replica.yaml; `make check` compares
+ * the two.  Numbers of states, jobs and return codes are those of
  * Msvm_ReplicationService, Msvm_ConcreteJob and Msvm_ReplicationRelationship.
+ *
+ * Each attribute's comment begins with its type.  Sizes are bytes, times ns since
+ * 1970 UTC, UUIDs 16 bytes in the order in which they are written, unless the
+ * comment has another unit.
  */
 #ifndef _UAPI_DM_REPLICA_H
 #define _UAPI_DM_REPLICA_H
@@ -12,8 +16,8 @@
 #define DM_REPLICA_FAMILY_NAME		"dm_replica"
 #define DM_REPLICA_FAMILY_VERSION	1
 
-#define DM_REPLICA_TIMEOUT_MAX		600000	/* ms */
-#define DM_REPLICA_GATEWAYS_MAX		5	/* per adapter, as Hyper-V has it */
+#define DM_REPLICA_TIMEOUT_MAX		600000	/* ms: of OP_TIMEOUT and OP_WAIT */
+#define DM_REPLICA_GATEWAYS_MAX		5	/* per adapter, as in Hyper-V */
 #define DM_REPLICA_ADDRESSES_MAX	8	/* per adapter */
 #define DM_REPLICA_DNS_MAX		8	/* per adapter */
 #define DM_REPLICA_ADAPTERS_MAX		16	/* per system */
@@ -21,7 +25,7 @@
 #define DM_REPLICA_MCGRP_SYSTEMS	"systems"
 #define DM_REPLICA_MCGRP_JOBS		"jobs"
 
-/* What an operation returns.  Refusals carry the code in the extack cookie. */
+/* Return codes of operations.  Refusals carry the code in the extack cookie. */
 enum dm_replica_code {
 	DM_REPLICA_CODE_COMPLETED = 0,
 	DM_REPLICA_CODE_JOB_STARTED = 4096,
@@ -40,8 +44,8 @@ enum dm_replica_code {
 };
 
 /*
- * The code for an errno that comes without a cookie, which is what netlink's
- * own checks give.  X(errno, code); any other errno is DM_REPLICA_CODE_FAILED.
+ * The code for an errno without a cookie, as from netlink's own checks.
+ * X(errno, code); any other errno is DM_REPLICA_CODE_FAILED.
  */
 #define DM_REPLICA_ERRNO_TABLE(X)			\
 	X(EPERM,	ACCESS_DENIED)			\
@@ -58,7 +62,7 @@ enum dm_replica_code {
 	X(ENOMEM,	NO_MEMORY)			\
 	X(ENOENT,	NOT_FOUND)
 
-/* Msvm_ReplicationRelationship.ReplicationState, those a replica can be in. */
+/* Msvm_ReplicationRelationship.ReplicationState: the states of a replica. */
 enum dm_replica_state {
 	DM_REPLICA_STATE_DISABLED = 0,
 	DM_REPLICA_STATE_WAITING_FOR_INITIAL_REPLICATION = 2,
@@ -104,9 +108,9 @@ enum dm_replica_job_state {
 	DM_REPLICA_JOB_STATE_EXCEPTION = 10,
 };
 
-/* Msvm_ConcreteJob.RequestStateChange: what may be asked of a job. */
+/* Msvm_ConcreteJob.RequestStateChange: requests to a job. */
 enum dm_replica_job_request {
-	DM_REPLICA_JOB_REQUEST_START = 2,		/* go on */
+	DM_REPLICA_JOB_REQUEST_START = 2,		/* resume */
 	DM_REPLICA_JOB_REQUEST_SUSPEND = 3,
 	DM_REPLICA_JOB_REQUEST_TERMINATE = 4,
 };
@@ -118,26 +122,26 @@ enum dm_replica_health {
 	DM_REPLICA_HEALTH_CRITICAL = 3,
 };
 
-/* Why it is not OK; the first four make it Critical, the others Warning. */
+/* Bits: reasons of a health not OK; the first four make it Critical, the others Warning. */
 enum dm_replica_health_reasons {
 	DM_REPLICA_HEALTH_REASONS_STORE = 1,		/* the state is Critical */
 	DM_REPLICA_HEALTH_REASONS_INCOMPLETE = 2,	/* a disk is not attached, and no attach goes on */
 	DM_REPLICA_HEALTH_REASONS_FULL = 4,		/* slots or versions are past the critical mark */
 	DM_REPLICA_HEALTH_REASONS_SUSPENDED = 8,	/* replication is suspended */
 	DM_REPLICA_HEALTH_REASONS_LOW_SPACE = 16,	/* slots or versions are past the low mark */
-	DM_REPLICA_HEALTH_REASONS_DEVICE_ERRORS = 32,	/* home or a slot gave an I/O error */
+	DM_REPLICA_HEALTH_REASONS_DEVICE_ERRORS = 32,	/* a home or a slot had an I/O error */
 	DM_REPLICA_HEALTH_REASONS_UNDECIDED = 64,	/* failed over for long, not decided */
-	DM_REPLICA_HEALTH_REASONS_COMMITTED = 128,	/* nothing protects this machine */
+	DM_REPLICA_HEALTH_REASONS_COMMITTED = 128,	/* the machine has no replica any more */
 	DM_REPLICA_HEALTH_REASONS_NO_POINT = 256,	/* there is no recovery point */
-	DM_REPLICA_HEALTH_REASONS_OLD_POINT = 512,	/* none made within the interval set */
-	DM_REPLICA_HEALTH_REASONS_HELD = 1024,		/* the vacuum or a move home is held still */
+	DM_REPLICA_HEALTH_REASONS_OLD_POINT = 512,	/* no point made within the interval set */
+	DM_REPLICA_HEALTH_REASONS_HELD = 1024,		/* the vacuum or a move home is held */
 	DM_REPLICA_HEALTH_REASONS_STALLED = 2048,	/* nothing has been replicated for long */
 };
 
-/* What happens when replication needs room and there is none. */
+/* Effect of a write of replication when the store is full. */
 enum dm_replica_full_policy {
 	DM_REPLICA_FULL_POLICY_FAIL = 0,		/* the write fails */
-	DM_REPLICA_FULL_POLICY_DROP_OLDEST = 1,		/* unused points go, oldest first */
+	DM_REPLICA_FULL_POLICY_DROP_OLDEST = 1,		/* drop unused points, oldest first */
 };
 
 /* Bits of DM_REPLICA_A_SYSTEM_FLAGS */
@@ -147,18 +151,18 @@ enum dm_replica_system_flags {
 	DM_REPLICA_SYSTEM_FLAGS_TEST = 4,		/* the test failover view is online */
 	DM_REPLICA_SYSTEM_FLAGS_INCOMPLETE = 8,		/* a disk is not attached */
 	DM_REPLICA_SYSTEM_FLAGS_CRITICAL = 16,		/* see DM_REPLICA_A_SYSTEM_REASON */
-	DM_REPLICA_SYSTEM_FLAGS_REMOVING = 32,		/* Disabled, but home is not current yet */
+	DM_REPLICA_SYSTEM_FLAGS_REMOVING = 32,		/* Disabled, home not current yet */
 	DM_REPLICA_SYSTEM_FLAGS_STAY = 64,		/* the move home was terminated */
 };
 
-/* One system. Sizes in bytes, times in ns since 1970 UTC. */
+/* One system. */
 enum {
 	DM_REPLICA_A_SYSTEM_PAD = 1,
 	DM_REPLICA_A_SYSTEM_UUID,		/* binary, 16 bytes */
 	DM_REPLICA_A_SYSTEM_NAME,		/* string */
 	DM_REPLICA_A_SYSTEM_STATE,		/* u32, enum dm_replica_state */
-	DM_REPLICA_A_SYSTEM_STATE_NUMBER,	/* u64: moved by operations only (R11) */
-	DM_REPLICA_A_SYSTEM_STATE_TIME,		/* u64 */
+	DM_REPLICA_A_SYSTEM_STATE_NUMBER,	/* u64: changed by operations only (R11) */
+	DM_REPLICA_A_SYSTEM_STATE_TIME,		/* u64: when the state was entered */
 	DM_REPLICA_A_SYSTEM_FLAGS,		/* u32, enum dm_replica_system_flags */
 	DM_REPLICA_A_SYSTEM_REASON,		/* string: why it is critical */
 	DM_REPLICA_A_SYSTEM_STORE_UUID,		/* binary, 16 bytes */
@@ -167,22 +171,22 @@ enum {
 	DM_REPLICA_A_SYSTEM_CHUNK_BYTES,	/* u32 */
 	DM_REPLICA_A_SYSTEM_DISKS,		/* u32: disks the system has */
 	DM_REPLICA_A_SYSTEM_DISKS_ATTACHED,	/* u32: of those, attached */
-	DM_REPLICA_A_SYSTEM_POINTS,		/* u32 */
-	DM_REPLICA_A_SYSTEM_SLOTS,		/* u64 */
-	DM_REPLICA_A_SYSTEM_SLOTS_USED,		/* u64 */
+	DM_REPLICA_A_SYSTEM_POINTS,		/* u32: recovery points */
+	DM_REPLICA_A_SYSTEM_SLOTS,		/* u64: of CHUNK_BYTES each */
+	DM_REPLICA_A_SYSTEM_SLOTS_USED,		/* u64: of those, in use */
 	DM_REPLICA_A_SYSTEM_VERSIONS,		/* u64: in memory */
-	DM_REPLICA_A_SYSTEM_LOG_BLOCKS,		/* u64: size of the ring */
+	DM_REPLICA_A_SYSTEM_LOG_BLOCKS,		/* u64: size of the ring, 4 KiB blocks */
 	DM_REPLICA_A_SYSTEM_LOG_USED,		/* u64: blocks between tail and head */
 	DM_REPLICA_A_SYSTEM_COMMITS,		/* u64: log commits since activation */
 	DM_REPLICA_A_SYSTEM_SUPERBLOCKS,	/* u64: superblocks written since activation */
 	DM_REPLICA_A_SYSTEM_LIVE_POINT,		/* u64: number of the point failed over to */
-	DM_REPLICA_A_SYSTEM_LIVE_TIME,		/* u64: when */
-	DM_REPLICA_A_SYSTEM_LIVE_BYTES,		/* u64: written there since, what a revert discards */
+	DM_REPLICA_A_SYSTEM_LIVE_TIME,		/* u64: time of that failover */
+	DM_REPLICA_A_SYSTEM_LIVE_BYTES,		/* u64: written there since: a revert discards it */
 	DM_REPLICA_A_SYSTEM_LIVE_WRITES,	/* u64: the view's count of writes (R11) */
 	DM_REPLICA_A_SYSTEM_VACUUM_PENDING,	/* u64: versions known to wait for the vacuum */
-	DM_REPLICA_A_SYSTEM_VACUUM_HELD,	/* u32: 1 while the vacuum is held still, 2 soon */
+	DM_REPLICA_A_SYSTEM_VACUUM_HELD,	/* u32: 1: the vacuum is held, 2: will be */
 	DM_REPLICA_A_SYSTEM_TEST_POINT,		/* u64: number of the point a test runs from */
-	DM_REPLICA_A_SYSTEM_TEST_TIME,		/* u64: since when */
+	DM_REPLICA_A_SYSTEM_TEST_TIME,		/* u64: time of its start */
 	DM_REPLICA_A_SYSTEM_TEST_BYTES,		/* u64: written there since */
 	DM_REPLICA_A_SYSTEM_TEST_WRITES,	/* u64: the view's count of writes (R11) */
 	DM_REPLICA_A_SYSTEM_HEALTH,		/* u32, enum dm_replica_health */
@@ -190,16 +194,16 @@ enum {
 	DM_REPLICA_A_SYSTEM_REPLICATED_BYTES,	/* u64: since the last point, or the attach */
 	DM_REPLICA_A_SYSTEM_REPLICATED_WRITES,	/* u64: the same, in writes */
 	DM_REPLICA_A_SYSTEM_POINTS_MADE,	/* u64: since the store was made */
-	DM_REPLICA_A_SYSTEM_POINTS_DROPPED,	/* u64: the same, by whatever cause */
+	DM_REPLICA_A_SYSTEM_POINTS_DROPPED,	/* u64: the same, for any reason */
 	DM_REPLICA_A_SYSTEM_LAST_POINT_TIME,	/* u64: 0 if there has been none */
 	DM_REPLICA_A_SYSTEM_LAST_TEST_TIME,	/* u64: 0 if there has been none */
-	DM_REPLICA_A_SYSTEM_HOME_BYTES,		/* u64: left to move home, while a job does */
+	DM_REPLICA_A_SYSTEM_HOME_BYTES,		/* u64: still to move home, while a job moves */
 	DM_REPLICA_A_SYSTEM_SLOTS_RESERVED,	/* u64: free, but for the live failover alone */
-	DM_REPLICA_A_SYSTEM_VACUUM_RATE,	/* u64: bytes per second, ~0 if not limited */
-	DM_REPLICA_A_SYSTEM_STORE_BYTES,	/* u64: of the store device, those in use */
-	DM_REPLICA_A_SYSTEM_STORE_DEVICE_BYTES,	/* u64: its size now */
+	DM_REPLICA_A_SYSTEM_VACUUM_RATE,	/* u64: bytes per second, ~0: no limit */
+	DM_REPLICA_A_SYSTEM_STORE_BYTES,	/* u64: used part of the store device */
+	DM_REPLICA_A_SYSTEM_STORE_DEVICE_BYTES,	/* u64: size of that device now */
 	DM_REPLICA_A_SYSTEM_EVENT,		/* u64, in an event: its number in the group */
-	DM_REPLICA_A_SYSTEM_LAST_RECEIVED_TIME,	/* u64: of the last sign of replication; 0: none yet */
+	DM_REPLICA_A_SYSTEM_LAST_RECEIVED_TIME,	/* u64: last sign of replication; 0: none yet */
 	DM_REPLICA_A_SYSTEM_STATE_STORED,	/* u32: the state, but never 8 */
 
 	__DM_REPLICA_A_SYSTEM_MAX,
@@ -210,7 +214,7 @@ enum {
 enum {
 	DM_REPLICA_A_DISK_PAD = 1,
 	DM_REPLICA_A_DISK_SYSTEM,		/* binary, 16 bytes: the system's UUID */
-	DM_REPLICA_A_DISK_NUMBER,		/* u32 */
+	DM_REPLICA_A_DISK_NUMBER,		/* u32: from 0, as in the table line */
 	DM_REPLICA_A_DISK_NAME,			/* string */
 	DM_REPLICA_A_DISK_UUID,			/* binary, 16 bytes */
 	DM_REPLICA_A_DISK_BYTES,		/* u64: size */
@@ -225,7 +229,7 @@ enum {
 	DM_REPLICA_A_DISK_TEST_MINOR,		/* u32 */
 	DM_REPLICA_A_DISK_TEST_OPENERS,		/* u32: non-zero while in use */
 	DM_REPLICA_A_DISK_LIVE_BYTES,		/* u64: written to the failover device */
-	DM_REPLICA_A_DISK_ERRORS,		/* u64: I/O errors of home and slots met */
+	DM_REPLICA_A_DISK_ERRORS,		/* u64: I/O errors of home and slots */
 	DM_REPLICA_A_DISK_TEST_BYTES,		/* u64: written to the test failover device */
 
 	__DM_REPLICA_A_DISK_MAX,
@@ -236,13 +240,13 @@ enum {
 enum {
 	DM_REPLICA_A_POINT_PAD = 1,
 	DM_REPLICA_A_POINT_SYSTEM,		/* binary, 16 bytes */
-	DM_REPLICA_A_POINT_NUMBER,		/* u64 */
-	DM_REPLICA_A_POINT_TIME,		/* u64 */
+	DM_REPLICA_A_POINT_NUMBER,		/* u64: from 1, never used twice in a store */
+	DM_REPLICA_A_POINT_TIME,		/* u64: when it was made */
 	DM_REPLICA_A_POINT_KIND,		/* u32, enum dm_replica_point_kind */
 	DM_REPLICA_A_POINT_NAME,		/* string, may be absent */
-	DM_REPLICA_A_POINT_IN_USE,		/* u32: 1 if an overlay branches off it */
-	DM_REPLICA_A_POINT_SIZES,		/* flag, in the request: tell the sizes, too */
-	DM_REPLICA_A_POINT_BYTES,		/* u64: what only this point holds, at home or in slots */
+	DM_REPLICA_A_POINT_IN_USE,		/* u32: 1 if a failover or test branches off it */
+	DM_REPLICA_A_POINT_SIZES,		/* flag, in the request: return sizes, too */
+	DM_REPLICA_A_POINT_BYTES,		/* u64: of this point only, at home or in slots */
 
 	__DM_REPLICA_A_POINT_MAX,
 	DM_REPLICA_A_POINT_MAX = (__DM_REPLICA_A_POINT_MAX - 1)
@@ -257,45 +261,45 @@ enum {
 	DM_REPLICA_A_JOB_TYPE,			/* u32, enum dm_replica_job_type */
 	DM_REPLICA_A_JOB_STATE,			/* u32, enum dm_replica_job_state */
 	DM_REPLICA_A_JOB_PERCENT,		/* u32: 0..100 */
-	DM_REPLICA_A_JOB_START_TIME,		/* u64: ns since 1970 UTC */
-	DM_REPLICA_A_JOB_ELAPSED,		/* u64: ns */
+	DM_REPLICA_A_JOB_START_TIME,		/* u64 */
+	DM_REPLICA_A_JOB_ELAPSED,		/* u64: ns until now, or until its end */
 	DM_REPLICA_A_JOB_CODE,			/* u32, enum dm_replica_code, once it has ended */
 	DM_REPLICA_A_JOB_TEXT,			/* string: what it does, or why it failed */
 	DM_REPLICA_A_JOB_CANCELLABLE,		/* u32: 0 or 1 */
 	DM_REPLICA_A_JOB_SYSTEM_NAME,		/* string */
-	DM_REPLICA_A_JOB_REQUEST,		/* u32, enum dm_replica_job_request: asked for */
+	DM_REPLICA_A_JOB_REQUEST,		/* u32, enum dm_replica_job_request: last one */
 	DM_REPLICA_A_JOB_BYTES,			/* u64: moved home so far */
-	DM_REPLICA_A_JOB_BYTES_TOTAL,		/* u64: of these */
-	DM_REPLICA_A_JOB_ANSWER,		/* u32: its operation's answer; absent: undecided */
+	DM_REPLICA_A_JOB_BYTES_TOTAL,		/* u64: to move home in all */
+	DM_REPLICA_A_JOB_ANSWER,		/* u32: its operation's code; absent: undecided */
 	DM_REPLICA_A_JOB_ERRNO,			/* u32: positive, with an answer that is a refusal */
 	DM_REPLICA_A_JOB_POINT,			/* u64: made, used, left or dropped, with the answer */
 	DM_REPLICA_A_JOB_EVENT,			/* u64, in an event: its number in the group */
-	DM_REPLICA_A_JOB_OWNER_UID,		/* u32: who asked; absent if nobody did */
-	DM_REPLICA_A_JOB_OWNER_LOGIN_UID,	/* u32: who had logged in; absent if not known */
-	DM_REPLICA_A_JOB_OWNER_COMM,		/* string: name of the process, which chooses it */
-	DM_REPLICA_A_JOB_DISCARDED,		/* u64: bytes thrown away, where that is known */
-	DM_REPLICA_A_JOB_POINTS_DROPPED,	/* u32: points that went with it */
+	DM_REPLICA_A_JOB_OWNER_UID,		/* u32: of the requester; absent without one */
+	DM_REPLICA_A_JOB_OWNER_LOGIN_UID,	/* u32: its login user; absent if not known */
+	DM_REPLICA_A_JOB_OWNER_COMM,		/* string: its name, chosen by the process */
+	DM_REPLICA_A_JOB_DISCARDED,		/* u64: bytes thrown away; absent if not known */
+	DM_REPLICA_A_JOB_POINTS_DROPPED,	/* u32: points dropped with it */
 
 	__DM_REPLICA_A_JOB_MAX,
 	DM_REPLICA_A_JOB_MAX = (__DM_REPLICA_A_JOB_MAX - 1)
 };
 
-/* An operation: what is asked for, and the answer. */
+/* An operation: request and answer. */
 enum {
 	DM_REPLICA_A_OP_PAD = 1,
 	DM_REPLICA_A_OP_SYSTEM,			/* binary, 16 bytes */
 	DM_REPLICA_A_OP_POINT,			/* u64: a point's number; absent: the newest */
 	DM_REPLICA_A_OP_POINT_KIND,		/* u32, enum dm_replica_point_kind */
 	DM_REPLICA_A_OP_POINT_NAME,		/* string */
-	DM_REPLICA_A_OP_EXPECT_STATE_NUMBER,	/* u64: refuse with ESTALE if it has moved on */
+	DM_REPLICA_A_OP_EXPECT_STATE_NUMBER,	/* u64: refuse with ESTALE if it has changed */
 	DM_REPLICA_A_OP_EXPECT_WRITES,		/* u64: the same for the view's count of writes */
-	DM_REPLICA_A_OP_TIMEOUT,		/* u32: ms a drain may take */
+	DM_REPLICA_A_OP_TIMEOUT,		/* u32: ms to wait for other operations and I/O */
 	DM_REPLICA_A_OP_CODE,			/* u32: 0 or 4096, in the answer */
 	DM_REPLICA_A_OP_JOB,			/* u64: id of the job, in the answer */
-	DM_REPLICA_A_OP_HOLD,			/* u32: 1 holds the vacuum still, 0 lets it go on */
-	DM_REPLICA_A_OP_WAIT,			/* u32: ms to wait for openers to let go */
+	DM_REPLICA_A_OP_HOLD,			/* u32: 1 holds the vacuum, 0 releases it */
+	DM_REPLICA_A_OP_WAIT,			/* u32: ms to wait for devices to be closed */
 	DM_REPLICA_A_OP_FLATTEN,		/* flag: give up the points, move all home first */
-	DM_REPLICA_A_OP_UNATTENDED,		/* flag: wait also when the socket is closed */
+	DM_REPLICA_A_OP_UNATTENDED,		/* flag: stays when the socket closes */
 	DM_REPLICA_A_OP_JOB_STATE,		/* u32, enum dm_replica_job_state, in the answer */
 	DM_REPLICA_A_OP_RECEIVED,		/* flag: the sender's point: all until now has arrived */
 
@@ -304,51 +308,51 @@ enum {
 };
 
 /*
- * A system's settings, kept in its store.  What a request leaves out stays as it
- * is.  The five rules of retention are looked at together when a point is made:
- * a point that any of them keeps stays, the newest stays, one in use stays.
+ * A system's settings, kept in its store.  A setting that a request leaves out stays
+ * as it is.  The five rules of retention apply together when a point is made: a point
+ * that any rule keeps stays, the newest stays, one in use stays.
  */
 enum {
 	DM_REPLICA_A_SETTINGS_PAD = 1,
 	DM_REPLICA_A_SETTINGS_SYSTEM,		/* binary, 16 bytes */
 	DM_REPLICA_A_SETTINGS_EXPECT_STATE_NUMBER, /* u64: as in an operation */
-	DM_REPLICA_A_SETTINGS_KEEP_LAST,	/* u32: the newest this many points; 0: no rule */
-	DM_REPLICA_A_SETTINGS_KEEP_WITHIN,	/* u64: those not older, in s; 0: no rule */
-	DM_REPLICA_A_SETTINGS_KEEP_HOURLY,	/* u32: the newest of this many hours (UTC) */
+	DM_REPLICA_A_SETTINGS_KEEP_LAST,	/* u32: keep so many newest points; 0: no rule */
+	DM_REPLICA_A_SETTINGS_KEEP_WITHIN,	/* u64: s: keep points not older; 0: no rule */
+	DM_REPLICA_A_SETTINGS_KEEP_HOURLY,	/* u32: the newest of each of so many hours (UTC) */
 	DM_REPLICA_A_SETTINGS_KEEP_DAILY,	/* u32: the same for days */
 	DM_REPLICA_A_SETTINGS_KEEP_WEEKLY,	/* u32: the same for weeks from Monday */
 	DM_REPLICA_A_SETTINGS_SPACE_LOW,	/* u32: mark in percent of the slots */
 	DM_REPLICA_A_SETTINGS_SPACE_CRITICAL,	/* u32: the same, not below the low mark */
 	DM_REPLICA_A_SETTINGS_FULL_POLICY,	/* u32, enum dm_replica_full_policy */
 	DM_REPLICA_A_SETTINGS_LIVE_RESERVE,	/* u64: bytes of slots kept for the live failover */
-	DM_REPLICA_A_SETTINGS_POINT_INTERVAL,	/* u64: s, then health warns; 0: never */
-	DM_REPLICA_A_SETTINGS_DECIDE_WITHIN,	/* u64: s, then health warns; 0: never */
+	DM_REPLICA_A_SETTINGS_POINT_INTERVAL,	/* u64: s until health warns; 0: never */
+	DM_REPLICA_A_SETTINGS_DECIDE_WITHIN,	/* u64: s until health warns; 0: never */
 	DM_REPLICA_A_SETTINGS_VACUUM_RATE,	/* u64: bytes per second, 0: none, ~0: no limit */
-	DM_REPLICA_A_SETTINGS_CODE,		/* u32: 4096 in the answer, if it is not done yet */
+	DM_REPLICA_A_SETTINGS_CODE,		/* u32: 4096 in the answer if it is not done yet */
 	DM_REPLICA_A_SETTINGS_JOB,		/* u64: id of the job then */
 	DM_REPLICA_A_SETTINGS_REPLICATION_INTERVAL, /* u64: s; after three health warns; 0: after a day */
-	DM_REPLICA_A_SETTINGS_JUMP_POINT,	/* u64: points below were made before the clock was set */
-	DM_REPLICA_A_SETTINGS_JUMP_BY,		/* u64: by so many ns ahead; both are not to be set */
+	DM_REPLICA_A_SETTINGS_JUMP_POINT,	/* u64: points below predate a step of the clock */
+	DM_REPLICA_A_SETTINGS_JUMP_BY,		/* u64: that step, ns ahead; both read only */
 
 	__DM_REPLICA_A_SETTINGS_MAX,
 	DM_REPLICA_A_SETTINGS_MAX = (__DM_REPLICA_A_SETTINGS_MAX - 1)
 };
 
 /*
- * What a network adapter of the guest gets after a failover:
+ * Settings that a network adapter of the guest gets after a failover:
  * Msvm_FailoverNetworkAdapterSettingData.  Addresses in network byte order.
  */
 enum {
 	DM_REPLICA_A_ADAPTER_PAD = 1,
 	DM_REPLICA_A_ADAPTER_SYSTEM,		/* binary, 16 bytes */
 	DM_REPLICA_A_ADAPTER_EXPECT_STATE_NUMBER, /* u64: as in an operation */
-	DM_REPLICA_A_ADAPTER_MAC,		/* binary, 6 bytes: which adapter */
+	DM_REPLICA_A_ADAPTER_MAC,		/* binary, 6 bytes: names the adapter */
 	DM_REPLICA_A_ADAPTER_DHCP,		/* u32: 1 if IPv4 comes by DHCP */
 	DM_REPLICA_A_ADAPTER_ADDRESS,		/* binary, several: 4 or 16 bytes, prefix length */
 	DM_REPLICA_A_ADAPTER_GATEWAY,		/* binary, up to 5: 4 or 16 bytes */
 	DM_REPLICA_A_ADAPTER_DNS,		/* binary, several: 4 or 16 bytes */
 	DM_REPLICA_A_ADAPTER_PROTOCOL,		/* u32, in the answer: ProtocolIFType */
-	DM_REPLICA_A_ADAPTER_CODE,		/* u32: 4096 in the answer, if it is not done yet */
+	DM_REPLICA_A_ADAPTER_CODE,		/* u32: 4096 in the answer if it is not done yet */
 	DM_REPLICA_A_ADAPTER_JOB,		/* u64: id of the job then */
 
 	__DM_REPLICA_A_ADAPTER_MAX,
@@ -364,25 +368,25 @@ enum {
 	DM_REPLICA_CMD_POINT_DEL,		/* drop a recovery point */
 	DM_REPLICA_CMD_JOB_GET,			/* do, dump */
 	DM_REPLICA_CMD_JOB_NTF,			/* event: as JOB_GET, in group jobs */
-	DM_REPLICA_CMD_FAILOVER_INITIATE,
-	DM_REPLICA_CMD_FAILOVER_REVERT,
-	DM_REPLICA_CMD_VACUUM_SET,		/* hold the vacuum and the one-second commit */
+	DM_REPLICA_CMD_FAILOVER_INITIATE,	/* bring the failover devices online */
+	DM_REPLICA_CMD_FAILOVER_REVERT,		/* end the failover, discard its writes */
+	DM_REPLICA_CMD_VACUUM_SET,		/* hold or release vacuum and one-second commit */
 	DM_REPLICA_CMD_TEST_START,		/* start a test failover */
-	DM_REPLICA_CMD_TEST_STOP,		/* throw it away */
-	DM_REPLICA_CMD_FAILOVER_COMMIT,		/* the failover becomes the machine */
-	DM_REPLICA_CMD_REPLICATION_SUSPEND,
-	DM_REPLICA_CMD_REPLICATION_RESUME,
-	DM_REPLICA_CMD_RELATIONSHIP_REMOVE,	/* give the plain homes back */
-	DM_REPLICA_CMD_STORE_GROW,		/* use what the store's device has grown by */
-	DM_REPLICA_CMD_HOME_MOVE,		/* begin a move home anew that was terminated */
+	DM_REPLICA_CMD_TEST_STOP,		/* end it, discard its writes */
+	DM_REPLICA_CMD_FAILOVER_COMMIT,		/* make the failover the machine */
+	DM_REPLICA_CMD_REPLICATION_SUSPEND,	/* refuse writes of replication */
+	DM_REPLICA_CMD_REPLICATION_RESUME,	/* accept them again */
+	DM_REPLICA_CMD_RELATIONSHIP_REMOVE,	/* turn the homes into plain disks */
+	DM_REPLICA_CMD_STORE_GROW,		/* use the growth of the store's device */
+	DM_REPLICA_CMD_HOME_MOVE,		/* restart a terminated move home */
 	DM_REPLICA_CMD_JOB_SET,			/* suspend, resume or terminate a job */
 	DM_REPLICA_CMD_SETTINGS_GET,		/* do, dump */
-	DM_REPLICA_CMD_SETTINGS_SET,
+	DM_REPLICA_CMD_SETTINGS_SET,		/* change settings */
 	DM_REPLICA_CMD_ADAPTER_GET,		/* dump */
 	DM_REPLICA_CMD_ADAPTER_SET,		/* replace one adapter's settings */
-	DM_REPLICA_CMD_ADAPTER_DEL,		/* forget one adapter's settings, or all */
+	DM_REPLICA_CMD_ADAPTER_DEL,		/* delete the settings of one adapter, or of all */
 	DM_REPLICA_CMD_SYSTEM_DEL_NTF,		/* event: detached; UUID and name */
-	DM_REPLICA_CMD_REPLICATION_HEARTBEAT,	/* the sender is there and has nothing to send */
+	DM_REPLICA_CMD_REPLICATION_HEARTBEAT,	/* the sender runs and has nothing to send */
 
 	__DM_REPLICA_CMD_MAX,
 	DM_REPLICA_CMD_MAX = (__DM_REPLICA_CMD_MAX - 1)

@@ -47,7 +47,7 @@ void dmr_record_encode(const struct dmr_record *rec, struct dmr_disk_record *out
 /**
  * dmr_record_decode() - read a record's bytes
  * @in: from a log block whose checksum holds.
- * @rec: filled in; any bytes give something, see dmr_record_validate().
+ * @rec: filled in from any bytes, see dmr_record_validate().
  */
 void dmr_record_decode(const struct dmr_disk_record *in, struct dmr_record *rec)
 {
@@ -72,9 +72,9 @@ const char *dmr_record_validate(const struct dmr_sb *sb, const struct dmr_record
 	if (rec->epoch < DMR_EPOCH_FIRST || rec->epoch > sb->last_epoch)
 		return "a log record names an epoch that was never opened";
 	if (rec->data & rec->zero)
-		return "a log record says a block is data and zero at once";
+		return "a log record has a block as data and zero at once";
 
-	/* Blocks of the disk; the last one may be part of a block. */
+	/* Blocks of the disk; the last may be less than a block. */
 	end = (sb->disks[rec->disk].sectors + 7) >> (DMR_BLOCK_SHIFT - 9);
 	first = rec->chunk * blocks;
 	if (first >= end)
@@ -127,8 +127,8 @@ enum dmr_verdict dmr_log_check(const struct dmr_disk_log_block *blk, const u8 *s
 	nr = le32_to_cpu(blk->nr_records);
 	hdr->nr_records = nr;
 	/*
-	 * Nothing is durable before it is issued (and so there is no number 0), and
-	 * none is issued under no superblock.
+	 * A block is issued before it is durable (so there is no number 0), and under a
+	 * superblock.
 	 */
 	if (hdr->durable >= hdr->number || hdr->number >= DMR_NUMBER_LIMIT ||
 	    !hdr->sb_seq || nr > DMR_LOG_RECORDS ||

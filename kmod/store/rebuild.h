@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Rebuilding the map from the log; see rebuild.c.
+ * Rebuild the map from the log; see rebuild.c.
  */
 #ifndef DMR_REBUILD_H
 #define DMR_REBUILD_H
@@ -12,13 +12,13 @@
  * struct dmr_rebuild - state of a replay into a map
  * @map: the map, empty at first.
  * @sb: superblock in force.
- * @max_versions: versions there may be meanwhile.
+ * @max_versions: limit of versions during the replay.
  * @owners: slot -> version, slot_end entries.
  * @index: versions by chunk and epoch, chained through dirty; as many as buckets.
- * @records: records seen.
+ * @records: records applied or skipped.
  * @skipped: of those, records of dead epochs.
  * @number: log block of the last record.
- * @nth: its place in there.
+ * @nth: its place in that block.
  */
 struct dmr_rebuild {
 	struct dmr_map *map;

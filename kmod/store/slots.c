@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The slot allocator: a bitmap in memory, built at attach from the versions.
- * Nothing of it is on disk: a slot is taken because a version names it.
+ * It is not on disk: a slot is taken because a version names it.
  */
 #include "slots.h"
 
 /**
- * dmr_slots_init() - all slots free, superblocks and ring taken
+ * dmr_slots_init() - mark all slots free, superblocks and ring taken
  * @slots: to be filled in
  * @sb: geometry
  *
@@ -23,7 +23,7 @@ int dmr_slots_init(struct dmr_slots *slots, const struct dmr_sb *sb)
 	slots->taken = kvcalloc(BITS_TO_LONGS(sb->slot_end), sizeof(long), GFP_KERNEL | __GFP_NOWARN);
 	if (!slots->taken)
 		return -ENOMEM;
-	/* Few are not usable; a look at each would take seconds for a large store. */
+	/* Visit unusable slots only: a loop over all takes seconds for a large store. */
 	for (n = 0; n < sb->slot_first; n++)
 		__set_bit(n, slots->taken);
 	for (i = 0; i < sb->ring_extents; i++) {
@@ -48,12 +48,12 @@ void dmr_slots_exit(struct dmr_slots *slots)
 }
 
 /**
- * dmr_slots_grow() - there are more slots now
+ * dmr_slots_grow() - add the slots of a store that has grown
  * @slots: the allocator
  * @sb: the new geometry, which only adds to the old one
  *
- * Slots are given out and given back meanwhile; the bitmap is copied under the
- * lock, a bit a slot.
+ * Slots are taken and freed meanwhile; the bitmap, one bit for each slot, is copied under
+ * the lock.
  *
  * Context: may sleep.
  * Return: 0 or -ENOMEM.
@@ -77,7 +77,7 @@ int dmr_slots_grow(struct dmr_slots *slots, const struct dmr_sb *sb)
 	spin_lock_irqsave(&slots->lock, flags);
 	for (n = 0; n < slots->end / BITS_PER_LONG; n++)
 		taken[n] |= slots->taken[n];
-	/* The last word has bits of both. */
+	/* The last old word has bits of old and of new slots. */
 	for (n *= BITS_PER_LONG; n < slots->end; n++)
 		if (test_bit(n, slots->taken))
 			__set_bit(n, taken);
@@ -94,14 +94,14 @@ int dmr_slots_grow(struct dmr_slots *slots, const struct dmr_sb *sb)
 /**
  * dmr_slots_alloc() - take a run of adjacent slots
  * @slots: the allocator
- * @want: how many would be good, at least 1
- * @spare: free ones that are not for the caller
- * @first: set to the first one
+ * @want: number wanted, at least 1
+ * @spare: number of free slots to leave for others
+ * @first: set to the first slot of the run
  *
- * Any context.  Takes the first free place after the last one given out, as
- * long as it is, up to @want: a large write becomes one I/O where it can.
+ * Any context.  Takes the first free run after the last slot taken, up to @want
+ * slots of it: a large write becomes one I/O where it can.
  *
- * Return: how many were taken, 0 if none is free (R8).
+ * Return: number of slots taken, 0 if none is free (R8).
  */
 u32 dmr_slots_alloc(struct dmr_slots *slots, u32 want, u64 spare, u32 *first)
 {
@@ -123,7 +123,7 @@ u32 dmr_slots_alloc(struct dmr_slots *slots, u32 want, u64 spare, u32 *first)
 		at++;
 		got++;
 	}
-	WRITE_ONCE(slots->free, slots->free - got);	/* looked at without the lock */
+	WRITE_ONCE(slots->free, slots->free - got);	/* read without the lock */
 	slots->rotor = at;
 out:
 	spin_unlock_irqrestore(&slots->lock, flags);
@@ -135,7 +135,7 @@ out:
  * @slots: the allocator
  * @slot: its number
  *
- * Return: 0, or -EUCLEAN if it is taken already or may not be given out.
+ * Return: 0, or -EUCLEAN if it is taken already or not usable.
  */
 int dmr_slots_claim(struct dmr_slots *slots, u32 slot)
 {
@@ -147,9 +147,9 @@ int dmr_slots_claim(struct dmr_slots *slots, u32 slot)
 }
 
 /**
- * dmr_slots_free() - give a slot back
+ * dmr_slots_free() - free a slot
  * @slots: the allocator
- * @slot: a slot that no reader can be on any more (R4)
+ * @slot: a slot without readers (R4)
  */
 void dmr_slots_free(struct dmr_slots *slots, u32 slot)
 {
@@ -164,9 +164,9 @@ void dmr_slots_free(struct dmr_slots *slots, u32 slot)
 }
 
 /**
- * dmr_slots_used() - how many slots are in use
+ * dmr_slots_used() - number of slots in use
  * @slots: the allocator
- * @total: gets how many there are, at the same moment: they may be growing
+ * @total: set to the number of usable slots at the same moment: it may grow
  *
  * Return: the number.
  */

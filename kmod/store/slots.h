@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which slots of the store are taken. */
+/* Allocator of the slots of a store. */
 #ifndef DMR_SLOTS_H
 #define DMR_SLOTS_H
 

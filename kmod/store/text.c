@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Names and text in a superblock: which may be given, and their bytes on disk.
+ * Names and text in a superblock: checks, and their bytes on disk.
  */
 #include "text.h"
 
-/* A NUL is no continuation, so nothing is read beyond it. */
+/* A NUL is no continuation byte, so this does not read beyond it. */
 u32 dmr_utf8_char(const u8 *s)
 {
 	u32 c, len, i, least;
@@ -36,7 +36,7 @@ u32 dmr_utf8_char(const u8 *s)
 	return len;
 }
 
-/* Does @s end within @size, and is it something that may be shown to people? */
+/* Does @s end within @size, and is it printable? */
 bool dmr_text_ok(const char *s, size_t size)
 {
 	const u8 *p = (const u8 *)s;
@@ -117,7 +117,7 @@ void dmr_put_text(u8 *out, const char *s, size_t size)
 	memcpy(out, s, strnlen(s, size - 1));	/* the rest is zero already */
 }
 
-/* Canonical: nothing hides behind the NUL. */
+/* Canonical: all bytes behind the NUL are zero. */
 bool dmr_get_text(char *s, const u8 *in, size_t size)
 {
 	const u8 *end = memchr(in, 0, size);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What network adapters of the guest get after a failover. */
+/* Settings that network adapters of the guest get after a failover. */
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static unsigned int ip_bytes(const struct dmreplica_ip *ip)
 	return ip->family == 6 ? 16 : 4;
 }
 
-/* Return: false if no prefix is as long as what the netmask has of ones. */
+/* Return: false if the ones of the netmask are not all at its start. */
 static bool netmask_prefix(const u8 *mask, u8 *prefix)
 {
 	u32 bits = (u32)mask[0] << 24 | (u32)mask[1] << 16 | (u32)mask[2] << 8 | mask[3];
@@ -59,7 +59,7 @@ static const char *parse_prefix(const char *text, struct dmreplica_ip *ip)
 const char *dmreplica_ip_parse(const char *text, bool prefix, struct dmreplica_ip *ip)
 {
 	const char *slash = strchr(text, '/');
-	static const u8 nobody[16];
+	static const u8 unspecified[16];
 	char address[64];
 	size_t len = slash ? (size_t)(slash - text) : strlen(text);
 
@@ -74,8 +74,8 @@ const char *dmreplica_ip_parse(const char *text, bool prefix, struct dmreplica_i
 		ip->family = 6;
 	else
 		return "is not an IPv4 or IPv6 address";
-	if (!memcmp(ip->bytes, nobody, ip_bytes(ip)))
-		return "is nobody's address";
+	if (!memcmp(ip->bytes, unspecified, ip_bytes(ip)))
+		return "is the unspecified address";
 	if (ip->family == 4 ? ip->bytes[0] >> 4 == 14 : ip->bytes[0] == 0xff)
 		return "is a multicast address";
 	if (ip->family == 4 && !memcmp(ip->bytes, "\377\377\377\377", 4))
@@ -122,12 +122,7 @@ char *dmreplica_mac_text(const uint8_t mac[6], char text[DMREPLICA_MAC_TEXT])
 	return text;
 }
 
-struct dump {
-	struct dmreplica *ctx;
-	struct dmrl_list list;
-};
-
-/* Addresses have their prefix behind them, one byte. */
+/* An address is followed by its prefix length, one byte. */
 static bool take_ip(struct nlattr *attr, bool prefix, struct dmreplica_ip *list, unsigned int room,
 		    unsigned int *nr)
 {
@@ -145,22 +140,18 @@ static bool take_ip(struct nlattr *attr, bool prefix, struct dmreplica_ip *list,
 	return true;
 }
 
-static int adapter_reply(void *arg, int cmd, struct nlattr **attrs)
+static void adapter_item(struct dmreplica *ctx, void *item, struct nlattr **attrs)
 {
-	struct dump *dump = arg;
-	struct dmreplica_adapter *adapter = dmrl_list_add(&dump->list);
+	struct dmreplica_adapter *adapter = item;
 	struct nlattr *attr;
 	int left;
 
-	(void)cmd;
-	if (!adapter)
-		return dmrl_no_memory(dump->ctx);
 	dmrl_nl_uuid(A(SYSTEM), adapter->system);
 	if (A(MAC) && nla_len(A(MAC)) == 6)
 		memcpy(adapter->mac, nla_data(A(MAC)), 6);
 	adapter->dhcp = dmrl_nl_u32(A(DHCP));
 	adapter->protocol = dmrl_nl_u32(A(PROTOCOL));
-	nla_for_each_attr(attr, dump->ctx->reply, dump->ctx->reply_bytes, left) {
+	nla_for_each_attr(attr, ctx->reply, ctx->reply_bytes, left) {
 		switch (nla_type(attr)) {
 		case DM_REPLICA_A_ADAPTER_ADDRESS:
 			take_ip(attr, true, adapter->addresses, DMREPLICA_MAX_ADDRESSES,
@@ -175,12 +166,6 @@ static int adapter_reply(void *arg, int cmd, struct nlattr **attrs)
 			break;
 		}
 	}
-	return 0;
-}
-
-static void adapter_restart(void *arg)
-{
-	((struct dump *)arg)->list.nr = 0;
 }
 
 static unsigned int copy_ips(const struct dmr_ip *from, unsigned int room, struct dmreplica_ip *to)
@@ -195,7 +180,7 @@ static unsigned int copy_ips(const struct dmr_ip *from, unsigned int room, struc
 	return i;
 }
 
-/* ProtocolIFType, as the kernel tells it of an adapter. */
+/* ProtocolIFType, as the kernel computes it. */
 static u32 protocol_of(const struct dmreplica_adapter *adapter)
 {
 	bool v4 = adapter->dhcp, v6 = false;
@@ -218,10 +203,9 @@ static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	unsigned int i;
 	int code;
 
-	code = dmreplica_store_open(ctx, sys->store, &store);
+	code = dmrl_store_open_super(ctx, sys->store, &store, &sb);
 	if (code)
 		return code;
-	code = dmreplica_store_super(ctx, store, &sb);
 	for (i = 0; !code && i < sb->nr_adapters; i++) {
 		adapter = dmrl_list_add(list);
 		if (!adapter) {
@@ -246,27 +230,17 @@ static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
 int dmreplica_adapter_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			   struct dmreplica_adapter **list, size_t *nr)
 {
-	struct dump dump = {
-		.ctx = ctx,
-		.list.size = sizeof(struct dmreplica_adapter),
-	};
+	struct dmrl_list found = { .size = sizeof(struct dmreplica_adapter) };
 	int code;
 
-	*list = NULL;
-	*nr = 0;
 	dmrl_clear(ctx);
 	if (sys->attached)
-		code = dmrl_nl_dump_of(ctx, DM_REPLICA_CMD_ADAPTER_GET, DM_REPLICA_A_ADAPTER_SYSTEM,
-				       sys->uuid, 0, adapter_reply, adapter_restart, &dump);
+		code = dmrl_nl_dump(ctx, DM_REPLICA_CMD_ADAPTER_GET, DM_REPLICA_A_ADAPTER_SYSTEM,
+				    sys->uuid, 0, adapter_item, &found);
 	else
-		code = from_store(ctx, sys, &dump.list);
-	if (code) {
-		free(dump.list.items);
-		return code;
-	}
-	*list = dump.list.items;
-	*nr = dump.list.nr;
-	return 0;
+		code = from_store(ctx, sys, &found);
+	*list = dmrl_list_end(&found, code, NULL, nr);
+	return code;
 }
 
 static bool put_ips(struct nl_msg *msg, int attr, const struct dmreplica_ip *list, unsigned int nr,

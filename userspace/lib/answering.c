@@ -2,9 +2,9 @@
 /*
  * Does a device answer?
  *
- * What reads a device that is suspended, or whose medium hangs, cannot be killed.  So a
- * suspended device is recognised before it is touched, and where many devices are looked
- * at, each is tried by a process of its own first, which may hang in our place.
+ * A process that reads a suspended device, or one whose medium hangs, cannot be killed.  So
+ * look for suspended devices in sysfs first; and where many devices are read, let a process
+ * of its own try each, which may hang in place of this one.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -42,7 +42,7 @@ static bool read_dev(const char *path, dev_t *dev)
 	return true;
 }
 
-/* Is this device suspended, or one that it lies on?  *@which is set to it. */
+/* Is this device, or one below it, suspended?  @which is set to that one. */
 static bool suspended(dev_t dev, unsigned int depth, dev_t *which)
 {
 	char path[400], buf[64];
@@ -57,7 +57,7 @@ static bool suspended(dev_t dev, unsigned int depth, dev_t *which)
 	}
 	if (depth == DEPTH)
 		return false;
-	/* a partition lies on its disk */
+	/* below a partition is its disk */
 	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/../dev", major(dev), minor(dev));
 	if (!dmrl_sysfs_read_dev(dev, "partition", buf, sizeof(buf)))
 		return read_dev(path, &below) && suspended(below, depth + 1, which);
@@ -77,8 +77,8 @@ static bool suspended(dev_t dev, unsigned int depth, dev_t *which)
 }
 
 /*
- * What may hang: it opens the device and reads its first block.  It keeps nothing of ours
- * open meanwhile: somebody may wait for the end of our output.
+ * The part that may hang: open the device and read its first block.  Close all inherited
+ * descriptors before: the reader of a pipe would wait for the end of this process.
  */
 static void probe(const char *path, void *buf, int done)
 {
@@ -90,7 +90,7 @@ static void probe(const char *path, void *buf, int done)
 	fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
 	if (fd < 0 && errno == EINVAL)
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-	/* what the device answers is for the caller to find out */
+	/* a read error is an answer, too: the caller meets it again */
 	if (fd >= 0 && pread(fd, buf, PROBE_BYTES, 0) < 0)
 		close(fd);
 	if (write(done, "", 1) < 0)
@@ -115,7 +115,7 @@ static bool answers(const char *path, unsigned int ms)
 	}
 	child = fork();
 	if (!child) {
-		/* init takes it over: nobody here could wait for one that hangs */
+		/* leave it to init: waiting for a process that hangs would hang, too */
 		if (!fork())
 			probe(path, buf, ends[1]);
 		_exit(0);
@@ -124,7 +124,7 @@ static bool answers(const char *path, unsigned int ms)
 	pfd.fd = ends[0];
 	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
 		;
-	/* it has closed its end, too, if it could not be started */
+	/* the pipe is at its end, too, if the process could not be started */
 	if (child > 0)
 		in_time = poll(&pfd, 1, ms) != 0;
 	close(ends[0]);
@@ -134,7 +134,7 @@ static bool answers(const char *path, unsigned int ms)
 
 /**
  * dmrl_device_answers() - refuse to touch a device that would hang
- * @ctx: the context; its patience says whether it is tried, and for how long.
+ * @ctx: the context; @ctx->patience_ms is the limit, without one the device is not tried.
  * @path: the device.
  * @dev: its number.
  *
@@ -161,13 +161,13 @@ int dmrl_device_answers(struct dmreplica *ctx, const char *path, dev_t dev)
 		else
 			dmrl_fail(ctx, DM_REPLICA_CODE_NOT_AVAILABLE,
 				  "device %s lies on %s, which is suspended", path, name);
-		return dmrl_hint(ctx, "see who has suspended it; dmsetup resume %s lets it go on",
+		return dmrl_hint(ctx, "find out what suspended it; dmsetup resume %s resumes it",
 				 name);
 	}
 	if (!ctx->patience_ms || answers(path, ctx->patience_ms))
 		return 0;
 	ctx->unanswered = true;
 	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_AVAILABLE, "device %s does not answer", path);
-	return dmrl_hint(ctx, "what it lies on hangs, or is slower than %u ms; the kernel log may tell",
+	return dmrl_hint(ctx, "the device below it hangs, or is slower than %u ms; see the kernel log",
 			 ctx->patience_ms);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Block devices: their sizes, and what identifies them for good. */
+/* Block devices: sizes and identity. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -131,7 +131,7 @@ static void find_identity(struct dmreplica_blockdev *bdev)
 	dmrl_identity_set(bdev, DMR_IDENTITY_PATH, bdev->path);
 }
 
-/* Links are kept: /dev/disk/by-id outlives the name that it points to today. */
+/* Do not resolve links: /dev/disk/by-id outlives the name that it points to today. */
 static int absolute(const char *path, char *out, size_t size)
 {
 	char dir[256];
@@ -188,7 +188,7 @@ int dmreplica_blockdev_probe(struct dmreplica *ctx, const char *path,
 		return dmrl_fail_errno(ctx, err, "cannot ask %s for its size", path);
 	}
 	close(fd);
-	/* a partition's queue is that of its disk; a kernel without zones has no such file */
+	/* a partition has the queue of its disk; without zone support there is no such file */
 	bdev->zoned = (!dmrl_sysfs_read_dev(bdev->dev, "queue/zoned", zoned, sizeof(zoned)) ||
 		       !dmrl_sysfs_read_dev(bdev->dev, "../queue/zoned", zoned, sizeof(zoned))) &&
 		      strcmp(zoned, "none");
@@ -199,7 +199,7 @@ int dmreplica_blockdev_probe(struct dmreplica *ctx, const char *path,
 	return 0;
 }
 
-/* Is this path that device, now? */
+/* Does this path lead to that device now? */
 bool dmrl_is_device(const char *path, u32 maj, u32 min)
 {
 	struct stat st;

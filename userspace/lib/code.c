@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Numbers that the kernel and CIM use, and their names. */
+/* Names of the numbers of the kernel and of CIM. */
 #include <errno.h>
 
 #include <uuid/uuid.h>
@@ -209,7 +209,7 @@ int dmreplica_code_of_errno(int err)
 	return DM_REPLICA_CODE_FAILED;
 }
 
-/* What system calls on files and devices return means other things than from netlink. */
+/* An errno of a system call on a file or device means other things than one of netlink. */
 int dmrl_code_of_local_errno(int err)
 {
 	switch (err) {

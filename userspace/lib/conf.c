@@ -29,7 +29,7 @@ static char *trim(char *text)
 	return text;
 }
 
-/* Return: what is wrong with the line, or NULL. */
+/* Return: NULL, or the fault of the line. */
 static const char *parse_line(struct dmreplica_conf *conf, char *line)
 {
 	struct dmreplica_conf_disk *disk;
@@ -110,7 +110,7 @@ static int conf_read(struct dmreplica *ctx, const char *file, struct dmreplica_c
 	} else {
 		return 0;
 	}
-	return dmrl_hint(ctx, "correct it, or have it written anew: replicactl scan --write");
+	return dmrl_hint(ctx, "correct it, or write it again: replicactl scan --write");
 }
 
 static int compare(const void *a, const void *b)
@@ -156,10 +156,7 @@ int dmreplica_conf_list(struct dmreplica *ctx, struct dmreplica_conf **list, siz
 	}
 	closedir(dir);
 	dmrl_clear(ctx);
-	if (found.nr)
-		qsort(found.items, found.nr, found.size, compare);
-	*list = found.items;
-	*nr = found.nr;
+	*list = dmrl_list_end(&found, 0, compare, nr);
 	return 0;
 }
 
@@ -188,9 +185,15 @@ bool dmrl_conf_named(struct dmreplica *ctx, const char *name, struct dmreplica_c
 		return false;
 	if (!conf_read(ctx, file, conf))
 		return true;
-	/* whoever reads all of them says what is wrong with it */
+	/* dmreplica_conf_list() warns of it */
 	dmrl_clear(ctx);
 	return false;
+}
+
+int dmrl_unknown(struct dmreplica *ctx, const char *name)
+{
+	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_FOUND, "no system is known as %s", name);
+	return dmrl_hint(ctx, "replicactl list shows what is known, replicactl scan looks for stores");
 }
 
 int dmreplica_conf_find(struct dmreplica *ctx, const char *name, struct dmreplica_conf *conf)
@@ -201,7 +204,7 @@ int dmreplica_conf_find(struct dmreplica *ctx, const char *name, struct dmreplic
 	size_t nr, i;
 	int code;
 
-	/* A UUID is one, and no name: else a system could be named like another one's UUID. */
+	/* A UUID is no name: else a system could be named like the UUID of another. */
 	by_uuid = dmreplica_uuid_parse(name, uuid);
 	if (!by_uuid && dmrl_conf_named(ctx, name, conf))
 		return 0;
@@ -216,8 +219,7 @@ int dmreplica_conf_find(struct dmreplica *ctx, const char *name, struct dmreplic
 	free(list);
 	if (i < nr)
 		return 0;
-	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_FOUND, "no system is known as %s", name);
-	return dmrl_hint(ctx, "replicactl list shows what is known, replicactl scan looks for stores");
+	return dmrl_unknown(ctx, name);
 }
 
 int dmrl_conf_of(struct dmreplica *ctx, const char *name, const u8 *uuid,
@@ -245,16 +247,16 @@ static int make_dir(const char *dir)
 }
 
 /**
- * dmrl_conf_begin() - write a file of a system, beside the place where it will be
+ * dmrl_conf_begin() - write the file of a system under a temporary name
  * @ctx: the context.
- * @conf: what to write; @conf->file is set.
+ * @conf: content; @conf->file is set.
  * @draft: for dmrl_conf_end().
  *
- * All that can fail for want of space, or of rights, fails here: what depends on the
- * file can be done in between.  One writer at a time, so that what a killed one has left
- * is written over (R12); the lock is let go by dmrl_conf_end().
+ * Fails here for lack of space or of rights, so that the change the file describes can be
+ * made before dmrl_conf_end().  One writer at a time overwrites what a killed one left
+ * (R12); dmrl_conf_end() releases the lock.
  *
- * Return: 0, or the code of what failed; then there is no draft.
+ * Return: 0, or a refusal without a draft.
  */
 int dmrl_conf_begin(struct dmreplica *ctx, struct dmreplica_conf *conf,
 		    struct dmrl_conf_draft *draft)
@@ -303,9 +305,9 @@ int dmrl_conf_begin(struct dmreplica *ctx, struct dmreplica_conf *conf,
  * dmrl_conf_end() - put the draft in its place, or throw it away
  * @ctx: the context.
  * @draft: from dmrl_conf_begin().
- * @keep: what it is to be.
+ * @keep: put it in its place.
  *
- * Return: 0, or the code of what failed; without @keep the context's code stays.
+ * Return: 0, or a refusal; without @keep the context's code stays.
  */
 int dmrl_conf_end(struct dmreplica *ctx, struct dmrl_conf_draft *draft, bool keep)
 {

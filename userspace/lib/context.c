@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The context: how a call ended, and what was odd on the way. */
+/* The context: result and warnings of a call; growing lists. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@ struct dmreplica *dmreplica_new(void)
 	if (!ctx)
 		return NULL;
 	snprintf(ctx->conf_dir, sizeof(ctx->conf_dir), "%s", dir && *dir ? dir : DEFAULT_CONF_DIR);
-	/* Files of another place have locks and a memory of their own. */
+	/* Another directory of files has its own locks and its own record of stores seen. */
 	snprintf(ctx->state_dir, sizeof(ctx->state_dir), dir && *dir ? "%s/.state" : "%s",
 		 dir && *dir ? dir : DEFAULT_STATE_DIR);
 	snprintf(ctx->run_dir, sizeof(ctx->run_dir), dir && *dir ? "%s/.run" : "%s",
@@ -170,6 +170,20 @@ void *dmrl_list_add(struct dmrl_list *list)
 	item = (char *)list->items + list->nr++ * list->size;
 	memset(item, 0, list->size);
 	return item;
+}
+
+void *dmrl_list_end(struct dmrl_list *list, int code,
+		    int (*compare)(const void *a, const void *b), size_t *nr)
+{
+	if (code) {
+		free(list->items);
+		*nr = 0;
+		return NULL;
+	}
+	if (compare && list->nr)
+		qsort(list->items, list->nr, list->size, compare);
+	*nr = list->nr;
+	return list->items;
 }
 
 void dmreplica_set_patience(struct dmreplica *ctx, unsigned int ms)

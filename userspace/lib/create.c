@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Making a system: every check first, then the bytes of its store. */
+/* Make a system: all checks first, then write the store. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -18,7 +18,7 @@
 #define DEFAULT_CHUNK	(64 * 1024)
 #define WIPE_BYTES	(1024 * 1024)	/* at the start of the store and of the ring */
 #define SECTOR		512
-#define VERSION_BYTES	56		/* of the kernel's memory */
+#define VERSION_BYTES	56		/* kernel memory of one version */
 
 struct maker {
 	struct dmreplica *ctx;
@@ -150,7 +150,7 @@ static int in_use(struct maker *m, const struct dmreplica_blockdev *bdev, const 
 	return dmrl_hint(m->ctx, "unmount or stop what uses it, then try again");
 }
 
-/* O_EXCL sees mounts, swap and stacked devices, and keeps them away until we are done. */
+/* O_EXCL fails with mounts, swap and stacked devices, and prevents them until the end. */
 static int claim(struct maker *m, const struct dmreplica_blockdev *bdev, const char *what,
 		 int flags, int *fd)
 {
@@ -162,7 +162,7 @@ static int claim(struct maker *m, const struct dmreplica_blockdev *bdev, const c
 	return dmrl_fail_errno(m->ctx, errno, "cannot open %s %s", what, bdev->path);
 }
 
-/* Plain openers are in nobody's way, so look for them in every process. */
+/* O_EXCL does not fail with plain openers: look for them in every process. */
 static int check_writers(struct maker *m)
 {
 	dev_t devs[1 + DMR_MAX_DISKS];
@@ -180,7 +180,7 @@ static int check_writers(struct maker *m)
 	return 0;
 }
 
-/* Does one of our superblocks, valid or not, lie on this device? */
+/* Does this device have one of our superblocks, valid or not? */
 static int look_for_store(struct maker *m, const struct dmreplica_blockdev *bdev,
 			  struct dmreplica_store **store, bool *ours)
 {
@@ -290,7 +290,7 @@ static int check_known(struct maker *m)
 	size_t nr, i, nr_dm = 0;
 	int code;
 
-	/* nobody has a UUID that was just made: only a file of this name could speak against it */
+	/* a UUID that was just made is new: only a file of this name can stand against it */
 	if (!m->in->has_uuid && !dmrl_conf_maybe(m->ctx, m->in->name))
 		return 0;
 	code = dmreplica_conf_list(m->ctx, &list, &nr);
@@ -333,7 +333,7 @@ static int check_taken(struct maker *m)
 	return code ? dmrl_hint(m->ctx, "replicactl remove that system first; if it is no more, --force takes its device") : 0;
 }
 
-/* What the module's map and bitmap of slots take: see Documentation/memory-and-cost.md. */
+/* Kernel memory of the map and the bitmap of slots: Documentation/memory-and-cost.md. */
 static u64 memory(u64 slots)
 {
 	u64 buckets = 256;
@@ -462,7 +462,7 @@ static void warn_no_identity(struct maker *m)
 				  m->homes[i].path, m->in->disks[i].name);
 }
 
-/* Superblocks come last: until then the device is nothing at all. */
+/* Superblocks come last: until then the device is no store. */
 static int write_store(struct maker *m)
 {
 	unsigned int i;
@@ -492,7 +492,7 @@ static int write_store(struct maker *m)
 	return code;
 }
 
-/* Pages that a writer has left dirty would be written over the new store. */
+/* Dirty pages left by a writer would be written over the new store. */
 static void settle_store(struct maker *m)
 {
 	if (m->store.file)
@@ -501,7 +501,7 @@ static void settle_store(struct maker *m)
 	dmrl_relatives_flush(m->store.dev);
 }
 
-/* The file is all there before the store is touched, and in its place behind it. */
+/* Write the file in full before the store, and put it in its place after it. */
 static int write_store_and_conf(struct maker *m)
 {
 	struct dmreplica_conf *conf = calloc(1, sizeof(*conf));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Devices of device mapper, through libdevmapper. */
+/* Devices of device mapper, by libdevmapper. */
 #include <dirent.h>
 #include <errno.h>
 #include <linux/dm-ioctl.h>
@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* libdevmapper and the kernel both have a function of this name */
+/* libdevmapper and kmod/store/shim both have a function of this name */
 #define hweight32	dm_hweight32
 #include <libdevmapper.h>
 #undef hweight32
@@ -20,21 +20,21 @@
 #include "private.h"
 
 /*
- * Nothing of a guest's content may be looked at by the host: no rule that
- * probes, links or mounts runs for our devices.  LIBRARY_FALLBACK is not
- * disabled, so that nodes appear where there is no udevd.
+ * The host must not interpret content of a guest: no udev rule that probes, links or mounts
+ * runs for our devices.  LIBRARY_FALLBACK is not disabled, so that nodes appear without
+ * udevd.
  */
 #define UDEV_FLAGS	(DM_UDEV_DISABLE_DISK_RULES_FLAG | \
 			 DM_UDEV_DISABLE_SUBSYSTEM_RULES_FLAG | \
 			 DM_UDEV_DISABLE_OTHER_RULES_FLAG)
 
-/* How long udevd may go without handling any event of ours. */
+/* Longest time in which udevd may handle no event of ours. */
 #define UDEV_WAIT_MS	10000
 
 /* libdevmapper's log function has no argument. */
 static struct dmreplica *log_ctx;
 
-/* Once it has not answered in this process, it is not waited for again. */
+/* udevd did not answer once: do not wait for it again in this process. */
 static bool udev_dead;
 
 static void DMRL_PRINTF(5, 6) keep_log(int level, const char *file, int line, int err,
@@ -52,7 +52,7 @@ static void DMRL_PRINTF(5, 6) keep_log(int level, const char *file, int line, in
 	va_end(args);
 }
 
-/* Before any other call here: its messages go to this context. */
+/* Call before any other function of this file: messages go to this context. */
 void dmrl_dm_begin(struct dmreplica *ctx)
 {
 	log_ctx = ctx;
@@ -78,19 +78,19 @@ static struct dmrl_dm_device *add_device(struct dmrl_list *list, const char *uui
 }
 
 /*
- * One question to device mapper instead of three to sysfs for each device of the host.
- * What follows a name in its answer is described in linux/dm-ioctl.h; libdevmapper has
- * no function for it before 1.02.187.  Devices without a table are there, too.
+ * One request to device mapper in place of three sysfs files for each device of the host.
+ * linux/dm-ioctl.h describes the data behind a name in the answer; libdevmapper has no
+ * function for it before 1.02.187.  Devices without a table are listed, too.
  *
- * The kernel names UUIDs only to who has set DM_UUID_FLAG, which libdevmapper does for a
- * new UUID, whatever it is.  A UUID in the question is a prefix to choose by.  Names are
- * left as they are: libdevmapper would rewrite them in place, and what follows could not be
- * found any more.  If there is nothing to tell of the kernel writes nothing, and the new
- * UUID stands where a list would begin, which libdevmapper walks along: eight bytes of it
- * are the first device's number, and the offset to the next one is zero.
+ * The kernel returns UUIDs only if DM_UUID_FLAG is set, which libdevmapper does for a new
+ * UUID.  A UUID in the request is a prefix to select by.  Names are not unmangled:
+ * libdevmapper would rewrite them in place, and the data behind them could not be found any
+ * more.  Without any device the kernel writes nothing, and the new UUID stays in the place
+ * of the list, which libdevmapper walks: eight bytes of the UUID are the first device's
+ * number, and the offset to the next device is zero.
  *
- * Return: 0, or 1 if it cannot be told so: only root may ask, and it needs version 4.45
- * of the interface.  -1: no memory.
+ * Return: 0; 1 if this way is not open: it needs root and version 4.45 of the interface;
+ * -1 for lack of memory.
  */
 static int list_by_ioctl(struct dmreplica *ctx, const char *prefix, struct dmrl_list *found)
 {
@@ -103,7 +103,7 @@ static int list_by_ioctl(struct dmreplica *ctx, const char *prefix, struct dmrl_
 	u32 flags;
 	int ret = 1;
 
-	/* libdevmapper would make the node of a driver that is not there */
+	/* libdevmapper would make the node of a driver that is not loaded */
 	if (geteuid() || access("/sys/class/misc/device-mapper", F_OK))
 		return 1;
 	dmrl_dm_begin(ctx);
@@ -148,7 +148,7 @@ out:
 	return ret;
 }
 
-/* Ordinary users may read sysfs.  Return: 0, or -1 for want of memory. */
+/* Without privilege.  Return: 0, or -1 for lack of memory. */
 static int list_by_sysfs(const char *prefix, struct dmrl_list *found)
 {
 	char path[300], dm_uuid[132], buf[160];
@@ -178,7 +178,7 @@ static int list_by_sysfs(const char *prefix, struct dmrl_list *found)
 		snprintf(path, sizeof(path), "/sys/block/%.200s/dev", de->d_name);
 		if (dmrl_sysfs_read(path, buf, sizeof(buf)) ||
 		    sscanf(buf, "%u:%u", &device->major, &device->minor) != 2)
-			found->nr--;	/* gone meanwhile */
+			found->nr--;	/* removed meanwhile */
 	}
 	closedir(dir);
 	return ret;
@@ -189,24 +189,16 @@ int dmrl_dm_list(struct dmreplica *ctx, const u8 *uuid, struct dmrl_dm_device **
 {
 	struct dmrl_list found = { .size = sizeof(struct dmrl_dm_device) };
 	char prefix[64] = "DMREPLICA-", text[DMREPLICA_UUID_TEXT];
-	int ret;
+	int ret, code;
 
-	*list = NULL;
-	*nr = 0;
 	if (uuid)
 		snprintf(prefix, sizeof(prefix), "DMREPLICA-%s-", dmreplica_uuid_text(uuid, text));
 	ret = list_by_ioctl(ctx, prefix, &found);
 	if (ret > 0)
 		ret = list_by_sysfs(prefix, &found);
-	if (ret) {
-		free(found.items);
-		return dmrl_no_memory(ctx);
-	}
-	if (found.nr)
-		qsort(found.items, found.nr, found.size, compare);
-	*list = found.items;
-	*nr = found.nr;
-	return 0;
+	code = ret ? dmrl_no_memory(ctx) : 0;
+	*list = dmrl_list_end(&found, code, compare, nr);
+	return code;
 }
 
 static int run_task(struct dm_task *task, u32 *cookie, int *err)
@@ -219,8 +211,8 @@ static int run_task(struct dm_task *task, u32 *cookie, int *err)
 	if (dm_task_run(task))
 		return 0;
 	/*
-	 * libdevmapper loses the errno of the first of the steps of a create; what it said
-	 * is left, and want of memory is nothing to be taken for a broken store.
+	 * libdevmapper loses the errno of the first step of a create, but has logged it; lack
+	 * of memory must not be reported as a broken store.
 	 */
 	*err = dm_task_get_errno(task);
 	if (!*err)
@@ -228,7 +220,7 @@ static int run_task(struct dm_task *task, u32 *cookie, int *err)
 	return -1;
 }
 
-/* Return: 0, or -1 with an errno in @err and words in ctx->dm_log. */
+/* Return: 0, or -1 with an errno in @err and a message in ctx->dm_log. */
 int dmrl_dm_create(struct dmreplica *ctx, const char *name, const char *uuid, u64 sectors,
 		   const char *target, const char *params, u32 *cookie, dev_t *dev, int *err)
 {
@@ -261,7 +253,7 @@ int dmrl_dm_remove(struct dmreplica *ctx, const char *name, u32 *cookie, int *er
 	task = dm_task_create(DM_DEVICE_REMOVE);
 	if (!task)
 		return -1;
-	/* somebody's look at every device of the machine may be on right now */
+	/* a scan of all devices of the machine may have it open for a moment */
 	dm_task_retry_remove(task);
 	if (dm_task_set_name(task, name))
 		ret = run_task(task, cookie, err);
@@ -270,8 +262,8 @@ int dmrl_dm_remove(struct dmreplica *ctx, const char *name, u32 *cookie, int *er
 }
 
 /*
- * The UUID of a device that has a name, also of one that was made and never got a
- * table: sysfs does not show those.  Return: 0, or -1 if there is none.
+ * The UUID of the device of this name, also of one that never got a table: sysfs does not
+ * show those.  Return: 0, or -1 without such a device.
  */
 int dmrl_dm_uuid(struct dmreplica *ctx, const char *name, char *uuid, size_t size)
 {
@@ -292,7 +284,7 @@ int dmrl_dm_uuid(struct dmreplica *ctx, const char *name, char *uuid, size_t siz
 	return ret;
 }
 
-/* How often is it open, and does it have a table, also one that is not resumed yet? */
+/* Number of openers; @table: has a table, or one that is not resumed yet. */
 int dmrl_dm_open_count(struct dmreplica *ctx, const char *name, int *count, bool *table, int *err)
 {
 	struct dm_task *task;
@@ -351,10 +343,9 @@ static void sleep_ms(unsigned int ms)
 }
 
 /*
- * Wait until udev has handled the events of all tasks with this cookie: its
- * semaphore counts those that are left.  With a udevd that died and left its
- * socket behind that would last for ever: when nothing moves any more the
- * cookie is taken away and the nodes are made here.
+ * Wait until udev has handled the events of all tasks with this cookie: its semaphore
+ * counts the rest.  A udevd that died and left its socket behind would make that last for
+ * ever: when the count stands still remove the cookie and make the nodes here.
  */
 void dmrl_dm_settle(struct dmreplica *ctx, u32 *cookie)
 {

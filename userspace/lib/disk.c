@@ -7,47 +7,32 @@
 
 #define A(name)	attrs[DM_REPLICA_A_DISK_##name]
 
-struct dump {
-	struct dmreplica *ctx;
-	struct dmrl_list list;
-};
-
-static int disk_reply(void *arg, int cmd, struct nlattr **attrs)
+static void disk_item(struct dmreplica *ctx, void *item, struct nlattr **attrs)
 {
-	struct dmreplica_disk *disk, one = { 0 };
-	struct dump *dump = arg;
+	struct dmreplica_disk *disk = item;
 
-	(void)cmd;
-	dmrl_nl_uuid(A(SYSTEM), one.system);
-	one.number = dmrl_nl_u32(A(NUMBER));
-	dmrl_nl_string(A(NAME), one.name, sizeof(one.name));
-	dmrl_nl_uuid(A(UUID), one.uuid);
-	one.bytes = dmrl_nl_u64(A(BYTES));
-	one.home_major = dmrl_nl_u32(A(HOME_MAJOR));
-	one.home_minor = dmrl_nl_u32(A(HOME_MINOR));
-	one.replica_major = dmrl_nl_u32(A(REPLICA_MAJOR));
-	one.replica_minor = dmrl_nl_u32(A(REPLICA_MINOR));
-	one.live_major = dmrl_nl_u32(A(LIVE_MAJOR));
-	one.live_minor = dmrl_nl_u32(A(LIVE_MINOR));
-	one.live_openers = dmrl_nl_u32(A(LIVE_OPENERS));
-	one.test_major = dmrl_nl_u32(A(TEST_MAJOR));
-	one.test_minor = dmrl_nl_u32(A(TEST_MINOR));
-	one.test_openers = dmrl_nl_u32(A(TEST_OPENERS));
-	one.live_bytes = dmrl_nl_u64(A(LIVE_BYTES));
-	one.test_bytes = dmrl_nl_u64(A(TEST_BYTES));
-	one.errors = dmrl_nl_u64(A(ERRORS));
+	(void)ctx;
+	dmrl_nl_uuid(A(SYSTEM), disk->system);
+	disk->number = dmrl_nl_u32(A(NUMBER));
+	dmrl_nl_string(A(NAME), disk->name, sizeof(disk->name));
+	dmrl_nl_uuid(A(UUID), disk->uuid);
+	disk->bytes = dmrl_nl_u64(A(BYTES));
+	disk->home_major = dmrl_nl_u32(A(HOME_MAJOR));
+	disk->home_minor = dmrl_nl_u32(A(HOME_MINOR));
+	disk->replica_major = dmrl_nl_u32(A(REPLICA_MAJOR));
+	disk->replica_minor = dmrl_nl_u32(A(REPLICA_MINOR));
+	disk->live_major = dmrl_nl_u32(A(LIVE_MAJOR));
+	disk->live_minor = dmrl_nl_u32(A(LIVE_MINOR));
+	disk->live_openers = dmrl_nl_u32(A(LIVE_OPENERS));
+	disk->test_major = dmrl_nl_u32(A(TEST_MAJOR));
+	disk->test_minor = dmrl_nl_u32(A(TEST_MINOR));
+	disk->test_openers = dmrl_nl_u32(A(TEST_OPENERS));
+	disk->live_bytes = dmrl_nl_u64(A(LIVE_BYTES));
+	disk->test_bytes = dmrl_nl_u64(A(TEST_BYTES));
+	disk->errors = dmrl_nl_u64(A(ERRORS));
 	if (A(HOME_MAJOR))
-		dmreplica_device_path(one.home_major, one.home_minor, one.home, sizeof(one.home));
-	disk = dmrl_list_add(&dump->list);
-	if (!disk)
-		return dmrl_no_memory(dump->ctx);
-	*disk = one;
-	return 0;
-}
-
-static void disk_restart(void *arg)
-{
-	((struct dump *)arg)->list.nr = 0;
+		dmreplica_device_path(disk->home_major, disk->home_minor, disk->home,
+				      sizeof(disk->home));
 }
 
 static int compare(const void *a, const void *b)
@@ -58,7 +43,7 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Where the files say the homes are. */
+/* Set paths of homes from the file of the system. */
 static void add_homes(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		      struct dmreplica_disk *disks, size_t nr)
 {
@@ -91,10 +76,9 @@ static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	unsigned int i, j;
 	int code;
 
-	code = dmreplica_store_open(ctx, sys->store, &store);
+	code = dmrl_store_open_super(ctx, sys->store, &store, &sb);
 	if (code)
 		return code;
-	code = dmreplica_store_super(ctx, store, &sb);
 	for (i = 0; !code && i < sb->nr_disks; i++) {
 		disk = dmrl_list_add(list);
 		if (!disk) {
@@ -116,28 +100,17 @@ static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
 int dmreplica_disk_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			struct dmreplica_disk **list, size_t *nr)
 {
-	struct dump dump = {
-		.ctx = ctx,
-		.list.size = sizeof(struct dmreplica_disk),
-	};
+	struct dmrl_list found = { .size = sizeof(struct dmreplica_disk) };
 	int code;
 
-	*list = NULL;
-	*nr = 0;
 	dmrl_clear(ctx);
 	if (sys->attached)
-		code = dmrl_nl_dump_of(ctx, DM_REPLICA_CMD_DISK_GET, DM_REPLICA_A_DISK_SYSTEM,
-				       sys->uuid, 0, disk_reply, disk_restart, &dump);
+		code = dmrl_nl_dump(ctx, DM_REPLICA_CMD_DISK_GET, DM_REPLICA_A_DISK_SYSTEM,
+				    sys->uuid, 0, disk_item, &found);
 	else
-		code = from_store(ctx, sys, &dump.list);
-	if (code) {
-		free(dump.list.items);
-		return code;
-	}
-	if (dump.list.nr)
-		qsort(dump.list.items, dump.list.nr, dump.list.size, compare);
-	add_homes(ctx, sys, dump.list.items, dump.list.nr);
-	*list = dump.list.items;
-	*nr = dump.list.nr;
-	return 0;
+		code = from_store(ctx, sys, &found);
+	*list = dmrl_list_end(&found, code, compare, nr);
+	if (!code)
+		add_homes(ctx, sys, *list, *nr);
+	return code;
 }

@@ -5,17 +5,23 @@
  * A program makes a context with dmreplica_new(), calls functions on it and
  * frees it.  A context belongs to one thread at a time.
  *
- * Functions return a CIM code (enum dm_replica_code of dm-replica.h): 0 when
- * what was asked for is done, 4096 when the kernel has started a job, anything
- * else when it was refused.  After a refusal dmreplica_message() says why and
- * dmreplica_hint() what to do next; both stay valid until the next call.
+ * Functions that return int return a CIM code (enum dm_replica_code of
+ * dm-replica.h): 0 when the request is done, 4096 when the kernel has started a
+ * job, 32768 and more for a refusal.  After a refusal dmreplica_message() has the
+ * reason and dmreplica_hint() the next step; both stay valid until the next call.
+ * A function documents the refusals that are particular to it.  Beside these all
+ * may refuse with 32769 (no privilege), 32778 (no memory), 32768 (netlink failed)
+ * and what the kernel refuses with.
  *
- * Systems are named by their name or by their UUID as text.  UUIDs are 16 bytes
- * in the order in which they are written.  Sizes are bytes, times nanoseconds
- * since 1970 UTC, unless said otherwise.
+ * A parameter called name or sys is a system: its name or its UUID as text, or a
+ * struct dmreplica_system from dmreplica_system_find().  UUIDs are 16 bytes in the
+ * order in which they are written.  Sizes are bytes, times nanoseconds since 1970
+ * UTC, counts plain numbers, unless the member has another unit.  Text is UTF-8
+ * and ends with a NUL.
  *
- * Lists are allocated by the library, one block each: give them to
- * dmreplica_list_free(), also empty ones.
+ * Lists are allocated by the library, one block each, and set in @list with their
+ * length in @nr: give them to dmreplica_list_free(), also empty ones.  A refused
+ * call sets NULL and 0.
  */
 #ifndef DMREPLICA_H
 #define DMREPLICA_H
@@ -43,7 +49,7 @@ extern "C" {
 #define DMREPLICA_MAC_TEXT	18
 #define DMREPLICA_UNLIMITED	UINT64_MAX	/* the rate of a vacuum without a limit */
 
-struct dmreplica;
+struct dmreplica;		/* a context: connection, configuration, last refusal */
 struct dmreplica_system;
 
 /* Context ---------------------------------------------------------------- */
@@ -54,25 +60,30 @@ struct dmreplica_system;
  * Configuration is read from /etc/dm-replica/systems.d, or from the directory
  * that the environment variable DM_REPLICA_CONFDIR names.
  *
- * Return: the context, or NULL if there is no memory.
+ * Return: the context, or NULL without memory.
  */
 struct dmreplica *dmreplica_new(void);
 
 /** dmreplica_free() - free a context.  NULL is allowed. */
 void dmreplica_free(struct dmreplica *ctx);
 
-/** dmreplica_message() - why the last call was refused.  Return: one or more lines. */
+/**
+ * dmreplica_message() - reason of the last refusal
+ * @ctx: the context.
+ *
+ * Return: one or more lines without a newline at the end; "" after a call that succeeded.
+ */
 const char *dmreplica_message(const struct dmreplica *ctx);
 
-/** dmreplica_hint() - what to do after the last refusal.  Return: text, may be empty. */
+/** dmreplica_hint() - next step after the last refusal.  Return: text, "" if there is none. */
 const char *dmreplica_hint(const struct dmreplica *ctx);
 
 /**
- * dmreplica_on_progress() - be told of what takes long
+ * dmreplica_on_progress() - set a callback for the progress of long work
  * @ctx: the context.
- * @progress: called with what is being done, and bytes done and in all; again and again
- *	as it goes on.  Where only the kernel knows how far it is, @done stays 0.
- * @arg: handed to @progress.
+ * @progress: called repeatedly with the name of the work, the bytes done and the bytes in
+ *	all.  Where only the kernel knows the progress, done stays 0.  NULL: no callback.
+ * @arg: first argument of @progress.
  */
 void dmreplica_on_progress(struct dmreplica *ctx,
 			   void (*progress)(void *arg, const char *what, uint64_t done,
@@ -80,15 +91,15 @@ void dmreplica_on_progress(struct dmreplica *ctx,
 			   void *arg);
 
 /**
- * dmreplica_on_warning() - be told of what is odd but no refusal
+ * dmreplica_on_warning() - set a callback for oddities that are no refusal
  * @ctx: the context.
- * @warn: called with one line of text, without a newline.
- * @arg: handed to @warn.
+ * @warn: called with one line of text, without a newline.  NULL: no callback.
+ * @arg: first argument of @warn.
  */
 void dmreplica_on_warning(struct dmreplica *ctx, void (*warn)(void *arg, const char *text),
 			  void *arg);
 
-/** dmreplica_list_free() - free a list that a function of this library made. */
+/** dmreplica_list_free() - free a list of this library.  NULL is allowed. */
 void dmreplica_list_free(void *list);
 
 /* Names of numbers ------------------------------------------------------- */
@@ -96,17 +107,21 @@ void dmreplica_list_free(void *list);
 /** dmreplica_code_name() - name of a CIM code.  Return: constant text, never NULL. */
 const char *dmreplica_code_name(int code);
 
-/** dmreplica_code_of_errno() - the code for an errno that came without one. */
+/** dmreplica_code_of_errno() - code of an errno.  @err: positive.  Return: a refusal. */
 int dmreplica_code_of_errno(int err);
 
 /**
- * dmreplica_exit_status() - what a command ends with after a code
- * @code: what a function returned.
+ * dmreplica_exit_status() - exit status of a command for a code
+ * @code: return value of a function.
  *
- * Return: 0 for 0 and 4096, code - 32767 for 32768..32779.
+ * Return: 0 for 0 and 4096, code - 32767 for 32768..32779, else 1.
  */
 int dmreplica_exit_status(int code);
 
+/*
+ * Names of the numbers of enum dm_replica_* of dm-replica.h, of DMR_IDENTITY_* and of
+ * ProtocolIFType.  Return: constant text, "unknown" for a number without a name.
+ */
 const char *dmreplica_state_name(uint32_t state);
 const char *dmreplica_point_kind_name(uint32_t kind);
 const char *dmreplica_job_type_name(uint32_t type);
@@ -114,35 +129,35 @@ const char *dmreplica_job_state_name(uint32_t state);
 const char *dmreplica_job_request_name(uint32_t request);
 const char *dmreplica_identity_type_name(uint32_t type);
 const char *dmreplica_health_name(uint32_t health);
-/* One bit of dmreplica_system.health_reasons, as the specification calls it. */
+/* @reason: one bit of dmreplica_system.health_reasons; named as in the specification. */
 const char *dmreplica_health_reason_name(uint32_t reason);
 const char *dmreplica_full_policy_name(uint32_t policy);
-/* ProtocolIFType of a network adapter's settings */
+/* @protocol: dmreplica_adapter.protocol */
 const char *dmreplica_protocol_name(uint32_t protocol);
 
-/** dmreplica_job_ended() - has a job come to its end, good or bad? */
+/** dmreplica_job_ended() - has a job in this state ended, good or bad? */
 bool dmreplica_job_ended(uint32_t job_state);
 
-/** dmreplica_uuid_text() - a UUID as text.  Return: @text. */
+/** dmreplica_uuid_text() - a UUID as text, in lower case.  Return: @text. */
 char *dmreplica_uuid_text(const uint8_t uuid[16], char text[DMREPLICA_UUID_TEXT]);
 
-/** dmreplica_uuid_parse() - a UUID from text.  Return: false if it is none. */
+/** dmreplica_uuid_parse() - a UUID from text.  Return: false if @text is no UUID. */
 bool dmreplica_uuid_parse(const char *text, uint8_t uuid[16]);
 
 /* Block devices ---------------------------------------------------------- */
 
 /** struct dmreplica_blockdev - a block device as create and attach see it */
 struct dmreplica_blockdev {
-	char path[256];
-	dev_t dev;
-	bool file;			/* a plain file: an image, read only by check and dump */
+	char path[256];			/* as given */
+	dev_t dev;			/* 0 for a plain file */
+	bool file;			/* a plain file: an image, for check and dump only */
 	bool read_only;
-	bool zoned;
-	uint64_t bytes;
-	uint32_t logical;		/* logical and physical block size */
-	uint32_t physical;
+	bool zoned;			/* refused as home and as store */
+	uint64_t bytes;			/* size */
+	uint32_t logical;		/* logical block size, bytes */
+	uint32_t physical;		/* physical block size, bytes */
 	uint32_t identity_type;		/* DMR_IDENTITY_* of dm-replica-format.h */
-	char identity[128];
+	char identity[128];		/* text of that type */
 };
 
 /**
@@ -151,7 +166,7 @@ struct dmreplica_blockdev {
  * @path: its path.
  * @bdev: filled in.
  *
- * Return: 0, 32779 if there is none, 32773 if it is no block device, 32769.
+ * Return: 0; 32779 without such a device; 32773 if @path is no block device; 32769.
  */
 int dmreplica_blockdev_probe(struct dmreplica *ctx, const char *path,
 			     struct dmreplica_blockdev *bdev);
@@ -171,7 +186,7 @@ char *dmreplica_device_path(uint32_t major, uint32_t minor, char *path, size_t s
 enum dmreplica_holder_kind {
 	DMREPLICA_HOLDER_PROCESS,	/* a process has it open */
 	DMREPLICA_HOLDER_MOUNT,		/* a mounted file system lies on it */
-	DMREPLICA_HOLDER_SWAP,
+	DMREPLICA_HOLDER_SWAP,		/* it is used as swap */
 	DMREPLICA_HOLDER_DEVICE,	/* a device stacked on it (dm, md, bcache, ...) */
 	DMREPLICA_HOLDER_LOOP,		/* a loop or zram device over it */
 	DMREPLICA_HOLDER_FILESYSTEM,	/* a file system that is in use, and mounted nowhere */
@@ -179,27 +194,27 @@ enum dmreplica_holder_kind {
 	DMREPLICA_HOLDER_MAPPING,	/* in the memory of a process, which has closed it */
 };
 
-/** struct dmreplica_holder - somebody who has a block device open */
+/** struct dmreplica_holder - one holder of a block device */
 struct dmreplica_holder {
 	enum dmreplica_holder_kind kind;
-	dev_t dev;			/* what is held */
-	pid_t pid;			/* of a process or mapping, 0 else */
+	dev_t dev;			/* the device that is held */
+	pid_t pid;			/* of a process or mapping, else 0 */
 	bool writes;			/* opened for writing */
-	char command[32];		/* of a process */
+	char command[32];		/* name of the process, "" for other kinds */
 	char detail[256];		/* mount point, name of the stacked device, type, export */
 };
 
 /**
- * dmreplica_holder_list() - who holds these devices?
+ * dmreplica_holder_list() - list what holds these devices
  * @ctx: the context.
  * @devs: device numbers.
- * @nr_devs: how many.
+ * @nr_devs: number of @devs.
  * @list: set to the list.
  * @nr: set to its length.
  *
- * Looks at open files and mounts of all processes that the caller may see and
- * at sysfs and configfs, and if that finds none, at what processes have mapped.  The
- * calling process is left out.  A holder inside the kernel that shows nowhere is not found.
+ * Looks at open files and mounts of all processes that the caller may see and at sysfs and
+ * configfs; if these have none, at the mappings of processes.  The calling process is left
+ * out.  A holder inside the kernel that shows nowhere is not found.
  *
  * Return: 0 or 32778.
  */
@@ -208,70 +223,84 @@ int dmreplica_holder_list(struct dmreplica *ctx, const dev_t *devs, unsigned int
 
 /* Configuration files ---------------------------------------------------- */
 
+/** struct dmreplica_conf_disk - one disk of a configuration file */
 struct dmreplica_conf_disk {
 	char name[DMREPLICA_DISK_NAME_MAX];
-	char path[256];
+	char path[256];			/* of its home */
 };
 
 /** struct dmreplica_conf - one file of /etc/dm-replica/systems.d */
 struct dmreplica_conf {
-	char file[512];
-	char name[DMREPLICA_NAME_MAX];
-	uint8_t uuid[16];
-	char store[256];
+	char file[512];			/* path of the file itself */
+	char name[DMREPLICA_NAME_MAX];	/* of the system */
+	uint8_t uuid[16];		/* of the system */
+	char store[256];		/* path of the store's device */
 	unsigned int nr_disks;
 	struct dmreplica_conf_disk disks[DMREPLICA_MAX_DISKS];
 };
 
-/** dmreplica_conf_dir() - where the files are.  Return: a directory. */
+/** dmreplica_conf_dir() - directory of the files.  Return: path, valid as long as @ctx. */
 const char *dmreplica_conf_dir(const struct dmreplica *ctx);
 
 /**
- * dmreplica_conf_list() - all configuration files, by name
+ * dmreplica_conf_list() - list all configuration files, by name
+ * @ctx: the context.
+ * @list: set to the list.
+ * @nr: set to its length.
  *
- * A file that cannot be read is a warning and left out.
+ * A file that cannot be read, or has an error, is left out with a warning.
+ *
+ * Return: 0, without a directory too, or why the directory cannot be read.
  */
 int dmreplica_conf_list(struct dmreplica *ctx, struct dmreplica_conf **list, size_t *nr);
 
-/** dmreplica_conf_find() - the file of one system, by name or UUID.  Return: 0, 32779. */
+/** dmreplica_conf_find() - fill in @conf from the file of one system.  Return: 0, 32779. */
 int dmreplica_conf_find(struct dmreplica *ctx, const char *name, struct dmreplica_conf *conf);
 
-/** dmreplica_conf_write() - write @conf as NAME.conf, all or nothing; sets @conf->file. */
+/**
+ * dmreplica_conf_write() - write the file of a system, all or nothing
+ * @ctx: the context.
+ * @conf: content; @conf->file is set to DIRECTORY/NAME.conf.
+ *
+ * Return: 0; 32774 while another process writes files; or why it cannot be written.
+ */
 int dmreplica_conf_write(struct dmreplica *ctx, struct dmreplica_conf *conf);
 
 /* Making systems --------------------------------------------------------- */
 
+/** struct dmreplica_create_disk - one disk of a system to be made */
 struct dmreplica_create_disk {
 	const char *name;
-	const char *path;
+	const char *path;		/* of its home */
 };
 
-/** struct dmreplica_create - what dmreplica_create() is to make */
+/** struct dmreplica_create - request to dmreplica_create(), and its results */
 struct dmreplica_create {
-	const char *name;
-	const char *store;
+	const char *name;		/* of the system */
+	const char *store;		/* path of the device that becomes the store */
 	const struct dmreplica_create_disk *disks;
-	unsigned int nr_disks;
-	uint32_t chunk_bytes;		/* 0: the default, 64 KiB */
-	bool has_uuid;			/* else a random one */
+	unsigned int nr_disks;		/* 1 to DMREPLICA_MAX_DISKS */
+	uint32_t chunk_bytes;		/* power of two, 16 to 256 KiB; 0: the default, 64 KiB */
+	bool has_uuid;			/* @uuid is given, else it is made at random */
 	uint8_t uuid[16];		/* of the system; set in any case */
-	bool force;			/* overwrite what is on the store */
-	uint8_t store_uuid[16];		/* set */
-	uint64_t slots;			/* set: slots the store holds */
-	uint64_t log_blocks;		/* set: 4 KiB blocks of its log */
-	uint64_t memory;		/* set: bytes of kernel memory while attached, at least */
-	uint64_t memory_full;		/* set: and when all slots are in use */
+	bool force;			/* overwrite the content of the store; take devices that */
+					/* another system's file names */
+	uint8_t store_uuid[16];		/* result: random */
+	uint64_t slots;			/* result: number of slots in the store */
+	uint64_t log_blocks;		/* result: 4 KiB blocks of its log */
+	uint64_t memory;		/* result: least kernel memory while attached, bytes */
+	uint64_t memory_full;		/* result: the same when all slots are in use */
 };
 
 /**
  * dmreplica_create() - make a system: format its store, write its file
  * @ctx: the context.
- * @create: what to make.
+ * @create: the request; results are set.
  *
  * Everything is checked before anything is written; homes are never written.
  *
- * Return: 0; 32773 for a bad name, device, size or a store that has something
- * on it; 32774 for a device in use; others as usual.
+ * Return: 0; 32773 for a bad name, device or size, or a store with content; 32774 for a
+ * device in use.
  */
 int dmreplica_create(struct dmreplica *ctx, struct dmreplica_create *create);
 
@@ -312,74 +341,75 @@ enum dmreplica_home dmreplica_attach_home(const struct dmreplica *ctx, unsigned 
 int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags,
 		     const char *homes);
 
-/** dmreplica_detach() - remove the devices of a system.  Return: 32774 if one is in use. */
+/** dmreplica_detach() - remove the devices of a system.  Return: 0; 32774 if one is in use. */
 int dmreplica_detach(struct dmreplica *ctx, const char *name);
 
-/** enum dmreplica_removal - how far the removal of a system has come */
+/** enum dmreplica_removal - stage of the removal of a system */
 enum dmreplica_removal {
-	DMREPLICA_REMOVAL_NONE,		/* it is a system like any other */
-	DMREPLICA_REMOVAL_DECIDED,	/* Disabled (0): all is home, the store is left */
-	DMREPLICA_REMOVAL_WIPED,	/* the store is blank, the file is left */
+	DMREPLICA_REMOVAL_NONE,		/* no removal, or it is not decided */
+	DMREPLICA_REMOVAL_DECIDED,	/* Disabled (0): all is home, the store remains */
+	DMREPLICA_REMOVAL_WIPED,	/* the store is blank, the file remains */
 };
 
 /**
- * dmreplica_removal() - how far has the removal of a system come?
+ * dmreplica_removal() - get the stage of the removal of a system
  * @ctx: the context.
- * @sys: the system, as dmreplica_system_find() gave it.
+ * @sys: the system.
  * @stage: set.
  *
- * Of a system that is not attached the store is read.
+ * Reads the store of a system that is not attached.
  *
- * Return: 0, or why the store cannot be read.
+ * Return: 0; 32773 if the store is not the system's; or why it cannot be read.
  */
 int dmreplica_removal(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		      enum dmreplica_removal *stage);
 
 /**
- * dmreplica_removal_finish() - do what the kernel leaves to do of a removal
+ * dmreplica_removal_finish() - do the part of a removal that is not the kernel's
  * @ctx: the context.
  * @sys: the system.
  *
  * Removes the devices, overwrites both superblocks of the store and deletes the
  * configuration file.  May be called again until it succeeds.
  *
- * Return: 0; 32774 if a device is in use; 32775 if the removal has not been
- * decided, or the store is not the system's.
+ * Return: 0; 32774 if a device is in use; 32775 if the removal is not decided; 32773 if
+ * the store is not the system's.
  */
 int dmreplica_removal_finish(struct dmreplica *ctx, const struct dmreplica_system *sys);
 
-/** struct dmreplica_found - a store that a scan came upon */
+/** struct dmreplica_found - a store that a scan found */
 struct dmreplica_found {
 	struct dmreplica_conf conf;	/* as it would be written; a home not found is "" */
-	dev_t dev;
-	uint64_t bytes;
-	uint32_t state;
+	dev_t dev;			/* of the store */
+	uint64_t bytes;			/* size of that device */
+	uint32_t state;			/* enum dm_replica_state */
 	unsigned int missing;		/* homes that were not found */
 	bool known;			/* a configuration file names this system */
-	bool attached;
+	bool attached;			/* the kernel has it */
 	bool twin;			/* another device holds a store of the same system */
 	bool name_taken;		/* another system has this name, or it is none */
-	bool content;			/* another store names this device as a home: a guest wrote it */
+	bool content;			/* another store has this device as a home: guest content */
 	bool device_taken;		/* another system names a device of this one, too */
-	unsigned int unproved;		/* homes found by a path alone, for which any device will do */
+	unsigned int unproved;		/* homes found by a path alone: any device may be there */
 	dev_t homes[DMREPLICA_MAX_DISKS];	/* 0: not found, or a file */
 };
 
 /**
  * dmreplica_scan() - look for stores
- *
- * What a device says of itself is not to be believed: a guest can write a store to its own
- * disk that names any device of the host as its home.  Without @paths a device that is a
- * home, by a file or by another store that was found, is not looked at as a store, or is
- * marked @content; two systems that name one device are both marked @device_taken; and
- * homes that only a path names, for a system without a file, are counted in @unproved.
- * Write no file for any of these unless the user confirms that system by name.
- *
  * @ctx: the context.
  * @paths: devices to look at, or NULL for all block devices of the machine.
- * @nr_paths: how many.
- * @list: set to the list of what was found.
+ * @nr_paths: number of @paths.
+ * @list: set to the list of stores found.
  * @nr: set to its length.
+ *
+ * Do not trust the content of a device: a guest can write a store to its own disk that
+ * names any device of the host as its home.  Without @paths a device that is a home, by a
+ * file or by another store that was found, is not taken for a store, or is marked
+ * @content; two systems that name one device are both marked @device_taken; and homes that
+ * only a path names, for a system without a file, are counted in @unproved.  Write no file
+ * for any of these unless the user confirms that system by name.
+ *
+ * Return: 0, also with an empty list.
  */
 int dmreplica_scan(struct dmreplica *ctx, const char *const *paths, unsigned int nr_paths,
 		   struct dmreplica_found **list, size_t *nr);
@@ -392,184 +422,210 @@ struct dmreplica_system {
 	uint8_t uuid[16];
 	bool known;			/* there is a configuration file */
 	bool attached;			/* the kernel has it */
-	bool read;			/* what follows is filled in */
+	bool read;			/* the members that follow are filled in */
 	uint32_t state;			/* enum dm_replica_state */
-	uint64_t state_number;
-	uint64_t state_time;
+	uint64_t state_number;		/* changed by operations only (R11) */
+	uint64_t state_time;		/* when the state was entered */
 	uint32_t flags;			/* enum dm_replica_system_flags */
-	char reason[256];		/* why it is critical */
-	bool elsewhere;			/* not attached here, and its store says another host has it */
+	char reason[256];		/* why it is critical; "" if it is not */
+	bool elsewhere;			/* not attached here; by its store active on another host */
 	uint8_t active_host[16];	/* machine id of that host */
-	uint64_t active_time;		/* since when, ns since 1970 */
+	uint64_t active_time;		/* when it was activated there */
 	uint8_t store_uuid[16];
-	char store[256];		/* path */
-	uint32_t store_major;
+	char store[256];		/* path; without a file by device number */
+	uint32_t store_major;		/* 0:0 if not attached and not @read */
 	uint32_t store_minor;
-	uint64_t store_bytes;		/* in use */
-	uint64_t store_device_bytes;	/* size of its device now */
+	uint64_t store_bytes;		/* part of the store's device that is used */
+	uint64_t store_device_bytes;	/* size of that device now */
 	uint32_t chunk_bytes;
-	uint32_t disks;
-	uint32_t disks_attached;
-	uint32_t points;
-	uint64_t slots;
+	uint32_t disks;			/* disks the system has */
+	uint32_t disks_attached;	/* of these, attached */
+	uint32_t points;		/* recovery points */
+	uint64_t slots;			/* of the store, @chunk_bytes each */
 	uint64_t slots_used;
-	uint64_t versions;
-	uint64_t log_blocks;
-	uint64_t log_used;
-	uint64_t commits;
-	uint64_t superblocks;
-	uint64_t live_point;		/* 0 when not failed over */
-	uint64_t live_time;
-	uint64_t live_bytes;
-	uint64_t live_writes;
-	uint64_t test_point;		/* 0 without a test failover */
+	uint64_t versions;		/* in memory, or in the log if not attached */
+	uint64_t log_blocks;		/* 4 KiB blocks of the ring */
+	uint64_t log_used;		/* of these, from tail to head */
+	uint64_t commits;		/* log commits since activation */
+	uint64_t superblocks;		/* superblocks written since activation */
+	uint64_t live_point;		/* number of the point failed over to; 0: not failed over */
+	uint64_t live_time;		/* when; 0: not failed over */
+	uint64_t live_bytes;		/* written since, which a revert discards */
+	uint64_t live_writes;		/* count of these writes (R11) */
+	uint64_t test_point;		/* the same for the test failover */
 	uint64_t test_time;
 	uint64_t test_bytes;
 	uint64_t test_writes;
-	uint64_t vacuum_pending;
-	uint32_t vacuum_held;		/* 1: it is, 2: as soon as its pass has ended */
-	uint64_t vacuum_rate;		/* bytes per second, DMREPLICA_UNLIMITED */
-	uint64_t home_bytes;		/* left to move home, while a job does */
+	uint64_t vacuum_pending;	/* versions known to wait for the vacuum */
+	uint32_t vacuum_held;		/* 1: held; 2: held as soon as its pass has ended */
+	uint64_t vacuum_rate;		/* bytes per second, or DMREPLICA_UNLIMITED */
+	uint64_t home_bytes;		/* still to move home, while a job moves */
 	uint64_t slots_reserved;	/* free, but for the live failover alone */
 	uint32_t health;		/* enum dm_replica_health, 0 if not known */
 	uint32_t health_reasons;	/* enum dm_replica_health_reasons */
 	uint64_t replicated_bytes;	/* since the last point, or the attach */
-	uint64_t replicated_writes;
+	uint64_t replicated_writes;	/* the same, in writes */
 	uint64_t points_made;		/* since the store was made */
-	uint64_t points_dropped;
+	uint64_t points_dropped;	/* the same, for any reason */
 	uint64_t last_point_time;	/* 0: never */
-	uint64_t last_test_time;
-	uint64_t last_received_time;	/* of the last sign of replication, 0 if there was none */
-	uint32_t state_stored;		/* the state, but never Critical: what it was */
+	uint64_t last_test_time;	/* 0: never */
+	uint64_t last_received_time;	/* of the last sign of replication; 0: none yet */
+	uint32_t state_stored;		/* the state without Critical: the one in the store */
 };
 
 /** struct dmreplica_disk - one disk of a system; device numbers are 0:0 where there is none */
 struct dmreplica_disk {
-	uint8_t system[16];
-	uint32_t number;
+	uint8_t system[16];		/* UUID of the system */
+	uint32_t number;		/* from 0, as in the table line */
 	char name[DMREPLICA_DISK_NAME_MAX];
-	uint8_t uuid[16];
-	uint64_t bytes;
+	uint8_t uuid[16];		/* of the disk */
+	uint64_t bytes;			/* size */
 	uint32_t home_major, home_minor;
-	uint32_t replica_major, replica_minor;
-	uint32_t live_major, live_minor;
-	uint32_t live_openers;
-	uint32_t test_major, test_minor;
-	uint32_t test_openers;
-	uint64_t live_bytes;
-	uint64_t test_bytes;
-	uint64_t errors;
-	bool fingerprint;		/* not attached: its home can be compared */
-	char home[256];			/* path, also when not attached */
+	uint32_t replica_major, replica_minor;	/* the device that shows the head */
+	uint32_t live_major, live_minor;	/* the failover device */
+	uint32_t live_openers;		/* non-zero while it is in use */
+	uint32_t test_major, test_minor;	/* the test failover device */
+	uint32_t test_openers;		/* non-zero while it is in use */
+	uint64_t live_bytes;		/* written to the failover device */
+	uint64_t test_bytes;		/* written to the test failover device */
+	uint64_t errors;		/* I/O errors of home and slots since the attach */
+	bool fingerprint;		/* not attached: the store has a fingerprint of its home */
+	char home[256];			/* path of home, "" if not known */
 };
 
 /** struct dmreplica_point - one recovery point */
 struct dmreplica_point {
-	uint8_t system[16];
-	uint64_t number;
-	uint64_t time;
+	uint8_t system[16];		/* UUID of the system */
+	uint64_t number;		/* from 1, never used twice in a store */
+	uint64_t time;			/* when it was made */
 	uint32_t kind;			/* enum dm_replica_point_kind */
-	bool in_use;
-	char name[DMREPLICA_POINT_NAME_MAX];
-	bool sized;			/* @bytes is told */
-	uint64_t bytes;			/* what only this point holds */
+	bool in_use;			/* a failover or a test branches off it */
+	char name[DMREPLICA_POINT_NAME_MAX];	/* label, may be "" */
+	bool sized;			/* @bytes is known */
+	uint64_t bytes;			/* held by this point only, at home or in slots */
 };
 
 /** struct dmreplica_job - one job */
 struct dmreplica_job {
-	uint8_t system[16];
+	uint8_t system[16];		/* UUID of the system */
 	char system_name[DMREPLICA_NAME_MAX];
-	uint64_t id;
-	uint8_t uuid[16];
+	uint64_t id;			/* number, unique in the system */
+	uint8_t uuid[16];		/* Msvm_ConcreteJob.InstanceID */
 	uint32_t type;			/* enum dm_replica_job_type */
 	uint32_t state;			/* enum dm_replica_job_state */
-	uint32_t percent;
+	uint32_t percent;		/* 0 to 100 */
 	uint64_t start_time;
-	uint64_t elapsed;
-	uint32_t code;
-	bool cancellable;
-	char text[256];
-	uint32_t request;		/* enum dm_replica_job_request, 0 if none */
+	uint64_t elapsed;		/* ns from the start to now, or to the end */
+	uint32_t code;			/* enum dm_replica_code, once it has ended */
+	bool cancellable;		/* takes a request to terminate */
+	char text[256];			/* what the job does, or why it failed */
+	uint32_t request;		/* enum dm_replica_job_request asked for last; 0: none */
 	uint64_t bytes;			/* moved home so far */
-	uint64_t bytes_total;		/* of these, 0 where it is no matter of bytes */
-	bool decided;			/* its operation has been answered */
-	uint32_t answer;		/* with this code */
+	uint64_t bytes_total;		/* to move in all; 0: the job moves nothing */
+	bool decided;			/* its operation has been answered, with @answer */
+	uint32_t answer;		/* enum dm_replica_code */
 	uint64_t point;			/* made, used, left or dropped; 0: none */
-	bool owned;			/* a process asked for it */
+	bool owned;			/* the request of a process began it: @owner_* are set */
 	uint32_t owner_uid;
-	uint32_t owner_login_uid;	/* the user that had logged in, DMREPLICA_NO_LOGIN */
-	char owner_comm[64];		/* name of the process, which it chooses */
-	uint64_t discarded;		/* bytes thrown away, where that is known */
-	uint32_t points_dropped;	/* points that went with it */
+	uint32_t owner_login_uid;	/* login user of that process, or DMREPLICA_NO_LOGIN */
+	char owner_comm[64];		/* name of the process; a process chooses its name */
+	uint64_t discarded;		/* bytes thrown away, 0 where not known */
+	uint32_t points_dropped;	/* points dropped with it */
 };
 
-#define DMREPLICA_NO_LOGIN	(~0U)
+#define DMREPLICA_NO_LOGIN	(~0U)	/* not known, or no login */
 
 /**
- * dmreplica_set_patience() - do not hang with a device that does not answer
+ * dmreplica_set_patience() - limit the wait for a device that does not answer
  * @ctx: the context.
- * @ms: how long to wait for it, 0 for ever.
+ * @ms: longest time to wait for one device, 0 for ever.
  *
- * For whoever looks at devices of several systems: one that does not answer in time is
- * refused with 32777.  A process of its own tries it, and stays until it answers.  One
- * that device-mapper has suspended is refused in any case.
+ * For a program that looks at devices of several systems.  A device that does not answer
+ * in time is refused with 32777; the process that tried it stays until it answers.  A
+ * device that device-mapper has suspended is refused in any case, after half a second.
  */
 void dmreplica_set_patience(struct dmreplica *ctx, unsigned int ms);
 
 /**
- * dmreplica_system_list() - all systems that the kernel or a file knows, by name
+ * dmreplica_system_list() - list all systems that the kernel or a file knows, by name
+ * @ctx: the context.
+ * @list: set to the list.
+ * @nr: set to its length.
  *
- * Systems that are not attached have only their names (dmreplica_system.read is
+ * Systems that are not attached have only what their file has (dmreplica_system.read is
  * false): dmreplica_system_read_store() fills in the rest.
+ *
+ * Return: 0, also with an empty list.
  */
 int dmreplica_system_list(struct dmreplica *ctx, struct dmreplica_system **list, size_t *nr);
 
-/** dmreplica_system_find() - one system by name or UUID.  Return: 0 or 32779. */
+/** dmreplica_system_find() - fill in one system by name or UUID.  Return: 0; 32779. */
 int dmreplica_system_find(struct dmreplica *ctx, const char *name,
 			  struct dmreplica_system *sys);
 
-/** dmreplica_system_attached() - the same, refused with 32777 if it is not attached. */
+/** dmreplica_system_attached() - the same.  Return: also 32777 if it is not attached. */
 int dmreplica_system_attached(struct dmreplica *ctx, const char *name,
 			      struct dmreplica_system *sys);
 
-/** dmreplica_system_read_store() - fill in a system that is not attached, from its store. */
+/**
+ * dmreplica_system_read_store() - fill in a system that is not attached, from its store
+ * @ctx: the context.
+ * @sys: the system; damage of the store is no refusal, but @sys->reason.
+ *
+ * Return: 0; 32773 if the store is not the system's; or why it cannot be read.
+ */
 int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *sys);
 
-/** dmreplica_disk_list() - the disks of a system, by number; attached or not. */
+/** dmreplica_disk_list() - list the disks of a system, by number; attached or not. */
 int dmreplica_disk_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			struct dmreplica_disk **list, size_t *nr);
 
-/** dmreplica_point_list() - the points of a system, oldest first; attached or not. */
+/** dmreplica_point_list() - list the points of a system, oldest first; attached or not. */
 int dmreplica_point_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			 struct dmreplica_point **list, size_t *nr);
 
 /**
  * dmreplica_point_list_sized() - the same, with the size of each
+ * @ctx: the context.
+ * @sys: the system.
+ * @list: set to the list.
+ * @nr: set to its length.
  *
- * The kernel walks over its map for that.  Sizes are not told for a system that
- * is not attached, or by a module that does not know them (dmreplica_point.sized).
+ * The kernel walks its map for the sizes.  They are missing (dmreplica_point.sized is
+ * false) for a system that is not attached, from a module that does not know them and for
+ * a caller without privilege.
+ *
+ * Return: as dmreplica_point_list().
  */
 int dmreplica_point_list_sized(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			       struct dmreplica_point **list, size_t *nr);
 
 /**
- * dmreplica_point_find() - one point of a system, by number or by name
+ * dmreplica_point_find() - find one point of a system, by number or by label
  * @ctx: the context.
  * @sys: the system.
- * @text: what a person calls it: a number goes before a name.
+ * @text: number or label; a number goes before a label.
  * @number: set.
  *
- * Return: 0; 32779 if there is none; 32773 if several have that name, which
- * dmreplica_message() lists.
+ * Return: 0; 32779 without such a point; 32773 if several points have that label:
+ * dmreplica_message() lists them.
  */
 int dmreplica_point_find(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			 const char *text, uint64_t *number);
 
-/** dmreplica_job_list() - jobs of one system, or of all if @sys is NULL. */
+/**
+ * dmreplica_job_list() - list the jobs of one system or of all, oldest first
+ * @ctx: the context.
+ * @sys: the system, or NULL for all.
+ * @list: set to the list; the kernel keeps a job for five minutes after its end.
+ * @nr: set to its length.
+ *
+ * Return: 0, with an empty list for a system that is not attached.
+ */
 int dmreplica_job_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		       struct dmreplica_job **list, size_t *nr);
 
-/** dmreplica_job_find() - one job of a system.  Return: 0 or 32779. */
+/** dmreplica_job_find() - fill in one job of a system, by number.  Return: 0; 32779. */
 int dmreplica_job_find(struct dmreplica *ctx, const struct dmreplica_system *sys, uint64_t id,
 		       struct dmreplica_job *job);
 
@@ -579,11 +635,11 @@ int dmreplica_job_find(struct dmreplica *ctx, const struct dmreplica_system *sys
  * @sys: its system.
  * @id: its number.
  * @timeout_ms: longest time to wait, 0 for ever.
- * @progress: called at every look at the job, the last one too; may be NULL.
- * @arg: handed to @progress.
- * @job: set to the job as it was last seen.
+ * @progress: called each time the job is read, the last time too; may be NULL.
+ * @arg: first argument of @progress.
+ * @job: set to the job as it was last read.
  *
- * Return: the code the job ended with; 32772 if it has not ended in time.
+ * Return: the code the job ended with; 32772 if it has not ended in time; 32779.
  */
 int dmreplica_job_wait(struct dmreplica *ctx, const struct dmreplica_system *sys, uint64_t id,
 		       uint32_t timeout_ms,
@@ -591,67 +647,76 @@ int dmreplica_job_wait(struct dmreplica *ctx, const struct dmreplica_system *sys
 		       struct dmreplica_job *job);
 
 /**
- * dmreplica_job_request() - have a job suspended, go on, or ended
+ * dmreplica_job_request() - suspend, resume or terminate a job
  * @ctx: the context.
  * @sys: its system.
  * @id: its number.
  * @request: enum dm_replica_job_request.
  *
- * Return: 0 or a refusal: only jobs that move home take requests, but that one which
- * has not begun can be ended, whatever it is about.
+ * Only jobs that move home take requests; but any job that has not begun can be terminated.
+ *
+ * Return: 0; 32779; 32775 if the job does not take the request.
  */
 int dmreplica_job_request(struct dmreplica *ctx, const struct dmreplica_system *sys, uint64_t id,
 			  uint32_t request);
 
 /* Operations ------------------------------------------------------------- */
 
-#define DMREPLICA_OP_POINT		(1u << 0)	/* @point is given, else the newest */
-#define DMREPLICA_OP_KIND		(1u << 1)
-#define DMREPLICA_OP_LABEL		(1u << 2)
-#define DMREPLICA_OP_EXPECT_STATE	(1u << 3)	/* refuse if the state has moved on */
-#define DMREPLICA_OP_EXPECT_WRITES	(1u << 4)	/* refuse if more was written */
-#define DMREPLICA_OP_TIMEOUT		(1u << 5)
-#define DMREPLICA_OP_WAIT		(1u << 6)	/* wait for openers to let go */
-#define DMREPLICA_OP_FLATTEN		(1u << 7)	/* give up the points */
-#define DMREPLICA_OP_NO_WAIT		(1u << 8)	/* for its turn: a few seconds at most */
+/* dmreplica_op.given: which members are given, and three requests without a member */
+#define DMREPLICA_OP_POINT		(1u << 0)	/* @point; else the newest */
+#define DMREPLICA_OP_KIND		(1u << 1)	/* @kind; else standard */
+#define DMREPLICA_OP_LABEL		(1u << 2)	/* @label; else none */
+#define DMREPLICA_OP_EXPECT_STATE	(1u << 3)	/* @expect_state: R11 */
+#define DMREPLICA_OP_EXPECT_WRITES	(1u << 4)	/* @expect_writes: R11 */
+#define DMREPLICA_OP_TIMEOUT		(1u << 5)	/* @timeout_ms; else 10 s */
+#define DMREPLICA_OP_WAIT		(1u << 6)	/* @wait_ms; else half a second */
+#define DMREPLICA_OP_FLATTEN		(1u << 7)	/* remove: drop the points, move all home */
+#define DMREPLICA_OP_NO_WAIT		(1u << 8)	/* wait seconds only for its turn */
 #define DMREPLICA_OP_RECEIVED		(1u << 9)	/* the sender's point: all has arrived */
 
-/** struct dmreplica_op - what an operation is told, and its answer */
+/** struct dmreplica_op - parameters of an operation, and its answer */
 struct dmreplica_op {
 	unsigned int given;		/* DMREPLICA_OP_* */
-	uint64_t point;
-	uint32_t kind;
-	const char *label;
-	uint64_t expect_state;
-	uint64_t expect_writes;
-	uint32_t timeout_ms;		/* for draining, at most DM_REPLICA_TIMEOUT_MAX */
-	uint32_t wait_ms;		/* for openers, the same */
-	uint64_t job;			/* answer: number of its job, 0 if none */
-	uint64_t point_made;		/* answer: number of the point made, 0 if unknown */
-	bool undecided;			/* answer, with DMREPLICA_OP_NO_WAIT: it waits still */
+	uint64_t point;			/* number of a point */
+	uint32_t kind;			/* enum dm_replica_point_kind, of a point to make */
+	const char *label;		/* of a point to make, DMREPLICA_POINT_NAME_MAX */
+	uint64_t expect_state;		/* refuse with 32775 if the state number is another */
+	uint64_t expect_writes;		/* refuse with 32775 if the count of writes is another */
+	uint32_t timeout_ms;		/* for other operations and draining; 1 to */
+					/* DM_REPLICA_TIMEOUT_MAX */
+	uint32_t wait_ms;		/* for devices to be closed; 0 to the same */
+	uint64_t job;			/* answer: number of its job; 0: none */
+	uint64_t point_made;		/* answer: number of the point made; 0: not known */
+	bool undecided;			/* answer, with DMREPLICA_OP_NO_WAIT: still in the queue */
 };
 
 /*
- * Each sends one request to the kernel, and waits until it is decided: behind other
- * operations as long as its own time limit allows.  Who dies meanwhile, or closes @ctx,
- * takes it back, unless DMREPLICA_OP_NO_WAIT is given.
+ * Each operation sends one request to the kernel and waits until it is decided: behind
+ * other operations as long as its own time limit allows.  If the process dies meanwhile,
+ * or closes @ctx, the kernel takes the request back, unless DMREPLICA_OP_NO_WAIT is given.
  *
- * @op may be NULL.  Return: 0, 4096 with @op->job set, or a refusal.  4096 with
- * @op->undecided says only that it waits.  A refusal because a device is open names who
- * holds it in dmreplica_message().
+ * @op may be NULL.  Return: 0; 4096 with @op->job set, and if @op->undecided is set
+ * nothing is decided yet; 32772 after the time limit; 32774 if a device is open, with its
+ * holders in dmreplica_message(); 32775 in a state in which the operation is not legal, see
+ * Documentation/states-and-codes.md; 32779 without such a point.
  */
+
+/* Make a recovery point of all disks: @op->kind, @op->label. */
 int dmreplica_point_make(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			 struct dmreplica_op *op);
+/* Drop @op->point. */
 int dmreplica_point_drop(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			 struct dmreplica_op *op);
+/* Bring the failover devices online at @op->point. */
 int dmreplica_failover(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		       struct dmreplica_op *op);
+/* End the failover, and discard what was written since. */
 int dmreplica_revert(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		     struct dmreplica_op *op);
 
 /*
- * The same for a test failover: it runs on devices of its own, beside replication
- * and a live failover, and is thrown away by its stop.
+ * The same for a test failover: it has devices of its own, beside replication and a live
+ * failover, and its stop discards what was written there.
  */
 int dmreplica_test_start(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			 struct dmreplica_op *op);
@@ -659,13 +724,13 @@ int dmreplica_test_stop(struct dmreplica *ctx, const struct dmreplica_system *sy
 			struct dmreplica_op *op);
 
 /*
- * The failover becomes the machine: the points and what replication brought are
- * gone, and its job moves everything home.  There is no way back.
+ * Make the failover the machine, for good: drops all points and what replication brought
+ * after the point; the job moves everything home.
  */
 int dmreplica_commit(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		     struct dmreplica_op *op);
 
-/* Replication rests and goes on: the replica devices refuse writes meanwhile. */
+/* Suspend and resume replication: the replica devices refuse writes meanwhile. */
 int dmreplica_suspend(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		      struct dmreplica_op *op);
 int dmreplica_resume(struct dmreplica *ctx, const struct dmreplica_system *sys,
@@ -678,22 +743,30 @@ int dmreplica_resume(struct dmreplica *ctx, const struct dmreplica_system *sys,
 int dmreplica_remove(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		     struct dmreplica_op *op);
 
-/* Use what the store's device has grown by. */
+/* Use the space by which the store's device has grown. */
 int dmreplica_grow(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		   struct dmreplica_op *op);
 
-/* Begin a move home anew whose job was terminated. */
+/* Restart the move home after its job was terminated. */
 int dmreplica_move_home(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			struct dmreplica_op *op);
 
-/** dmreplica_heartbeat() - replication is there and has nothing to write. */
+/** dmreplica_heartbeat() - record that replication runs and has nothing to write. */
 int dmreplica_heartbeat(struct dmreplica *ctx, const struct dmreplica_system *sys);
 
-/** dmreplica_vacuum_hold() - hold the vacuum and the one-second commit, or let them go on. */
+/**
+ * dmreplica_vacuum_hold() - hold the vacuum and the one-second commit, or release them
+ * @ctx: the context.
+ * @sys: the system.
+ * @hold: hold or release.
+ *
+ * Return: 0, when the pass of the vacuum has ended; 32772 if that takes more than 20 s.
+ */
 int dmreplica_vacuum_hold(struct dmreplica *ctx, const struct dmreplica_system *sys, bool hold);
 
 /* Settings --------------------------------------------------------------- */
 
+/* dmreplica_settings.given: which members to change */
 #define DMREPLICA_SET_KEEP_LAST		(1u << 0)
 #define DMREPLICA_SET_KEEP_WITHIN	(1u << 1)
 #define DMREPLICA_SET_KEEP_HOURLY	(1u << 2)
@@ -711,46 +784,58 @@ int dmreplica_vacuum_hold(struct dmreplica *ctx, const struct dmreplica_system *
 
 /** struct dmreplica_settings - settings of a system, kept in its store */
 struct dmreplica_settings {
-	unsigned int given;		/* DMREPLICA_SET_*: what is to be changed */
-	uint64_t expect_state;
-	uint32_t keep_last;		/* rules of retention; 0: there is no such rule */
-	uint32_t keep_hourly;
-	uint32_t keep_daily;
-	uint32_t keep_weekly;
-	uint64_t keep_within;		/* s */
-	uint32_t space_low;		/* marks, in percent of the slots */
-	uint32_t space_critical;
+	unsigned int given;		/* DMREPLICA_SET_*: members to change */
+	uint64_t expect_state;		/* refuse with 32775 if the state number is another (R11) */
+	uint32_t keep_last;		/* keep the newest points; 0 in keep_*: no such rule */
+	uint32_t keep_hourly;		/* keep the newest point of each of so many hours, in UTC */
+	uint32_t keep_daily;		/* the same for days */
+	uint32_t keep_weekly;		/* the same for weeks from Monday */
+	uint64_t keep_within;		/* s; keep the points not older */
+	uint32_t space_low;		/* mark for a warning, in percent of the slots */
+	uint32_t space_critical;	/* the same for critical, not below @space_low */
 	uint32_t full_policy;		/* enum dm_replica_full_policy */
-	uint64_t live_reserve;		/* bytes of slots */
-	uint64_t point_interval;	/* s; 0: never warn */
-	uint64_t decide_within;		/* s; 0: never warn */
-	uint64_t vacuum_rate;		/* bytes per second, DMREPLICA_UNLIMITED */
-	uint64_t replication_interval;	/* s; warn after three; 0: after a day */
-	uint64_t jump_point;		/* points below were made before the clock was set ahead */
-	uint64_t jump_by;		/* by so many ns; both 0: it was not; never set */
+	uint64_t live_reserve;		/* bytes of slots kept for the live failover */
+	uint64_t point_interval;	/* s without a point until health warns; 0: never warn */
+	uint64_t decide_within;		/* s failed over until health warns; 0: never warn */
+	uint64_t vacuum_rate;		/* bytes per second, 0: held, or DMREPLICA_UNLIMITED */
+	uint64_t replication_interval;	/* s; health warns after three; 0: after a day */
+	uint64_t jump_point;		/* points below were made before the clock was set.. */
+	uint64_t jump_by;		/* ..by so many ns ahead; both 0: it was not; read only */
 };
 
 /**
- * dmreplica_settings_get() - the settings of a system, attached or not
+ * dmreplica_settings_get() - get the settings of a system, attached or not
+ * @ctx: the context.
+ * @sys: the system.
+ * @settings: filled in.
  *
- * Return: 0; 32770 if the module does not know them.
+ * Return: 0; 32770 from a module without settings.
  */
 int dmreplica_settings_get(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			   struct dmreplica_settings *settings);
 
-/** dmreplica_settings_set() - change those that @settings->given names. */
+/**
+ * dmreplica_settings_set() - change settings of a system
+ * @ctx: the context.
+ * @sys: the system, attached.
+ * @settings: members named by @settings->given are changed, the others stay.
+ *
+ * Return: 0; 32773 or 32776 for a value out of range; 32775 for another state number.
+ */
 int dmreplica_settings_set(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			   const struct dmreplica_settings *settings);
 
 /**
- * dmreplica_settings_drop() - which recovery points would the next one drop?
+ * dmreplica_settings_drop() - list the recovery points that the next one would drop
  * @ctx: the context.
  * @sys: the system, attached.
  * @settings: its settings.
- * @list: set to these points, oldest first; free it with dmreplica_list_free().
+ * @list: set to these points, oldest first.
  * @nr: set to their number.
  *
- * A step of the clock that the module has noticed is allowed for.
+ * Allows for a step of the clock that the module has noticed.
+ *
+ * Return: as dmreplica_point_list().
  */
 int dmreplica_settings_drop(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			    const struct dmreplica_settings *settings,
@@ -759,16 +844,16 @@ int dmreplica_settings_drop(struct dmreplica *ctx, const struct dmreplica_system
 /** struct dmreplica_ip - an address, with the length of its prefix where it has one */
 struct dmreplica_ip {
 	uint8_t family;			/* 4 or 6 */
-	uint8_t prefix;
+	uint8_t prefix;			/* length in bits; 0 where there is none */
 	uint8_t bytes[16];		/* network byte order; IPv4 takes the first four */
 };
 
 /** struct dmreplica_adapter - what a network adapter of the guest gets after a failover */
 struct dmreplica_adapter {
-	uint8_t system[16];
-	uint8_t mac[6];
+	uint8_t system[16];		/* UUID of the system */
+	uint8_t mac[6];			/* names the adapter */
 	bool dhcp;			/* IPv4 comes by DHCP */
-	uint32_t protocol;		/* ProtocolIFType, told by the kernel */
+	uint32_t protocol;		/* ProtocolIFType, computed from the rest; not set */
 	unsigned int nr_addresses;
 	unsigned int nr_gateways;
 	unsigned int nr_dns;
@@ -778,41 +863,59 @@ struct dmreplica_adapter {
 };
 
 /**
- * dmreplica_ip_parse() - an address from text
+ * dmreplica_ip_parse() - parse an IPv4 or IPv6 address
  * @text: as 192.0.2.5 or 2001:db8::5; with a prefix 192.0.2.5/24,
  *	192.0.2.5/255.255.255.0 or 2001:db8::5/64.
- * @prefix: must there be a prefix?  If not there may be none.
+ * @prefix: a prefix must follow the address; else none may.
  * @ip: filled in.
  *
- * Return: NULL, or what is wrong with it: constant text to follow it.
+ * Return: NULL, or the fault: constant text that continues a sentence begun with @text.
  */
 const char *dmreplica_ip_parse(const char *text, bool prefix, struct dmreplica_ip *ip);
 
-/** dmreplica_ip_text() - an address as text.  Return: @text. */
+/** dmreplica_ip_text() - an address as text, with its @prefix or without.  Return: @text. */
 char *dmreplica_ip_text(const struct dmreplica_ip *ip, bool prefix, char text[DMREPLICA_IP_TEXT]);
 
-/** dmreplica_mac_parse() - a hardware address from text, as 52:54:00:12:34:56, or with '-'. */
+/** dmreplica_mac_parse() - parse 52:54:00:12:34:56, or with '-'.  Return: false if it is none. */
 bool dmreplica_mac_parse(const char *text, uint8_t mac[6]);
 
 /** dmreplica_mac_text() - a hardware address as text.  Return: @text. */
 char *dmreplica_mac_text(const uint8_t mac[6], char text[DMREPLICA_MAC_TEXT]);
 
 /**
- * dmreplica_adapter_list() - settings of the network adapters of a system, attached or not
+ * dmreplica_adapter_list() - list the settings of the network adapters of a system
+ * @ctx: the context.
+ * @sys: the system, attached or not.
+ * @list: set to the list, by hardware address.
+ * @nr: set to its length.
  *
- * Return: 0; 32770 if the module does not know them.
+ * Return: 0; 32770 from a module without these settings.
  */
 int dmreplica_adapter_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			   struct dmreplica_adapter **list, size_t *nr);
 
-/** dmreplica_adapter_fault() - what is wrong with an adapter's settings?  Return: text or NULL. */
+/** dmreplica_adapter_fault() - check an adapter's settings.  Return: NULL, or the fault as text. */
 const char *dmreplica_adapter_fault(const struct dmreplica_adapter *adapter);
 
-/** dmreplica_adapter_set() - replace the settings of the adapter that @adapter->mac names. */
+/**
+ * dmreplica_adapter_set() - replace the settings of one adapter
+ * @ctx: the context.
+ * @sys: the system, attached.
+ * @adapter: the settings; @adapter->mac names the adapter.
+ *
+ * Return: 0; 32773 with the text of dmreplica_adapter_fault().
+ */
 int dmreplica_adapter_set(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			  const struct dmreplica_adapter *adapter);
 
-/** dmreplica_adapter_clear() - forget the settings of one adapter, or of all if @mac is NULL. */
+/**
+ * dmreplica_adapter_clear() - forget the settings of one adapter or of all
+ * @ctx: the context.
+ * @sys: the system, attached.
+ * @mac: the adapter's hardware address, six bytes; NULL: all adapters.
+ *
+ * Return: 0; 32779 for an adapter without settings.
+ */
 int dmreplica_adapter_clear(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			    const uint8_t *mac);
 
@@ -820,20 +923,22 @@ int dmreplica_adapter_clear(struct dmreplica *ctx, const struct dmreplica_system
 
 struct dmreplica_monitor;
 
+/** enum dmreplica_event_type - what an event is about */
 enum dmreplica_event_type {
 	DMREPLICA_EVENT_SYSTEM,		/* a system as it is now */
 	DMREPLICA_EVENT_JOB,		/* a job as it is now */
-	DMREPLICA_EVENT_LOST,		/* events were lost: everything follows afresh */
-	DMREPLICA_EVENT_CURRENT,	/* what came so far was the present state */
-	DMREPLICA_EVENT_DETACHED,	/* a system has gone: its name and UUID */
-	DMREPLICA_EVENT_UNLOADED,	/* the module is not loaded: there is no system */
-	DMREPLICA_EVENT_LOADED,		/* the module has been loaded: everything follows afresh */
+	DMREPLICA_EVENT_LOST,		/* events were lost: all systems and jobs follow */
+	DMREPLICA_EVENT_CURRENT,	/* end of the list of all systems and jobs */
+	DMREPLICA_EVENT_DETACHED,	/* a system was detached: only its name and UUID are set */
+	DMREPLICA_EVENT_UNLOADED,	/* the module is not loaded: no system is attached */
+	DMREPLICA_EVENT_LOADED,		/* the module was loaded: all systems and jobs follow */
 };
 
+/** struct dmreplica_event - one event */
 struct dmreplica_event {
 	enum dmreplica_event_type type;
-	struct dmreplica_system system;
-	struct dmreplica_job job;
+	struct dmreplica_system system;	/* of DMREPLICA_EVENT_SYSTEM and _DETACHED */
+	struct dmreplica_job job;	/* of DMREPLICA_EVENT_JOB */
 };
 
 /**
@@ -841,13 +946,23 @@ struct dmreplica_event {
  * @ctx: the context; must outlive the monitor.
  * @mon: set to the monitor.
  *
- * First come all systems and jobs as they are, then a DMREPLICA_EVENT_CURRENT,
- * then changes.  Without the module first comes a DMREPLICA_EVENT_UNLOADED.  The
- * monitor goes on when the module is unloaded, and when it comes back.
+ * First come all systems and jobs as they are, then a DMREPLICA_EVENT_CURRENT, then
+ * changes.  Without the module a DMREPLICA_EVENT_UNLOADED comes first.  The monitor stays
+ * open when the module is unloaded and loaded again.
+ *
+ * Return: 0; 32769 without CAP_SYS_ADMIN; 32777 in a network namespace without events.
  */
 int dmreplica_monitor_open(struct dmreplica *ctx, struct dmreplica_monitor **mon);
 
-/** dmreplica_monitor_fd() - descriptor to poll for reading. */
+/**
+ * dmreplica_monitor_fd() - descriptor to poll for reading
+ * @mon: the monitor.
+ *
+ * Poll only after dmreplica_monitor_next() with timeout 0 has returned 32772: it queues
+ * events.
+ *
+ * Return: the descriptor, which stays the monitor's.
+ */
 int dmreplica_monitor_fd(const struct dmreplica_monitor *mon);
 
 /**
@@ -856,7 +971,7 @@ int dmreplica_monitor_fd(const struct dmreplica_monitor *mon);
  * @event: filled in.
  * @timeout_ms: longest time to wait, -1 for ever.
  *
- * Return: 0; 32772 if none came in time; or another refusal.
+ * Return: 0; 32772 if no event came in time.
  */
 int dmreplica_monitor_next(struct dmreplica_monitor *mon, struct dmreplica_event *event,
 			   int timeout_ms);
@@ -866,57 +981,70 @@ void dmreplica_monitor_close(struct dmreplica_monitor *mon);
 
 /* Stores, without the module --------------------------------------------- */
 
-struct dmreplica_store;
+struct dmreplica_store;		/* an open store */
 struct dmr_sb;			/* kmod/store/superblock.h: a superblock in host form */
 struct dmr_record;		/* kmod/store/logblock.h: a log record in host form */
 
 /** struct dmreplica_copy - one of the two superblocks */
 struct dmreplica_copy {
-	bool readable;
-	bool valid;
+	bool readable;			/* its bytes were read */
+	bool valid;			/* and are a superblock */
 	int verdict;			/* enum dmr_verdict of kmod/store/superblock.h */
-	const char *reason;		/* why it is not valid */
-	const struct dmr_sb *sb;	/* NULL if not valid */
+	const char *reason;		/* why it is not valid; NULL if it is */
+	const struct dmr_sb *sb;	/* content; NULL if not valid */
 };
 
 /**
  * dmreplica_store_open() - open a store for reading
  * @ctx: the context.
  * @path: block device or image.
- * @store: set.
+ * @store: set; NULL after a refusal.
  *
- * Reads both superblocks; a store whose superblocks are damaged can be opened.
+ * Reads both superblocks; a store with damaged superblocks can be opened.
+ *
+ * Return: 0; as dmreplica_blockdev_probe(); 32777 after dmreplica_set_patience().
  */
 int dmreplica_store_open(struct dmreplica *ctx, const char *path,
 			 struct dmreplica_store **store);
+/** dmreplica_store_close() - close a store.  NULL is allowed. */
 void dmreplica_store_close(struct dmreplica_store *store);
 
+/* Path and device of a store.  Return: valid until it is closed, as all from a store. */
 const char *dmreplica_store_path(const struct dmreplica_store *store);
 const struct dmreplica_blockdev *dmreplica_store_device(const struct dmreplica_store *store);
 
-/** dmreplica_store_copy() - superblock A (0) or B (1). */
+/** dmreplica_store_copy() - superblock A (0) or B (1).  Return: NULL for another @copy. */
 const struct dmreplica_copy *dmreplica_store_copy(const struct dmreplica_store *store,
 						  unsigned int copy);
 
-/** dmreplica_store_super() - the superblock in force.  Return: refusal if there is none. */
+/**
+ * dmreplica_store_super() - get the superblock in force
+ * @ctx: the context.
+ * @store: the store.
+ * @sb: set.
+ *
+ * Return: 0; 32773 if it is no store; 32770 for another format; 32771 if it cannot be read;
+ * 32768 if it is damaged.
+ */
 int dmreplica_store_super(struct dmreplica *ctx, struct dmreplica_store *store,
 			  const struct dmr_sb **sb);
 
 /**
- * dmreplica_store_replay() - hand over every record of the log, oldest first
+ * dmreplica_store_replay() - call a function for every record of the log, oldest first
  * @ctx: the context.
  * @store: the store.
- * @record: called for each; may be NULL.
- * @arg: handed to @record.
+ * @record: called with each record and the number of its log block; may be NULL.
+ * @arg: first argument of @record.
  * @next: set to the number the next log block gets; may be NULL.
  *
- * Return: 0, or a refusal that says what is damaged.
+ * Return: 0; as dmreplica_store_super(), with the damage in dmreplica_message().
  */
 int dmreplica_store_replay(struct dmreplica *ctx, struct dmreplica_store *store,
 			   void (*record)(void *arg, const struct dmr_record *rec,
 					  uint64_t number),
 			   void *arg, uint64_t *next);
 
+/** enum dmreplica_severity - how bad a finding is */
 enum dmreplica_severity {
 	DMREPLICA_NOTE,			/* nothing wrong */
 	DMREPLICA_DOUBT,		/* repaired by the next attach, or odd */
@@ -929,38 +1057,38 @@ struct dmreplica_finding {
 	enum dmreplica_severity severity;
 	uint64_t block;			/* 4 KiB block of the store, ~0 if none */
 	uint64_t log_number;		/* log block number, 0 if none */
-	char text[240];
+	char text[240];			/* one line */
 };
 
-/** struct dmreplica_epoch_use - what one epoch has in the map */
+/** struct dmreplica_epoch_use - share of one epoch in the map */
 struct dmreplica_epoch_use {
 	uint32_t epoch;
 	const char *role;		/* "main", "live", "test", "dead" */
 	uint64_t versions;
 	uint64_t slots;
-	uint64_t data_blocks;
-	uint64_t zero_blocks;
+	uint64_t data_blocks;		/* 4 KiB blocks with data */
+	uint64_t zero_blocks;		/* 4 KiB blocks that read as zeroes */
 };
 
-/** struct dmreplica_report - what a check found */
+/** struct dmreplica_report - result of a check */
 struct dmreplica_report {
 	bool checked_log;		/* the numbers below are filled in */
-	uint64_t log_blocks;		/* blocks of the ring */
-	uint64_t log_tail;
-	uint64_t log_next;
-	uint64_t records;
-	uint64_t version_records;
-	uint64_t drop_records;
+	uint64_t log_blocks;		/* 4 KiB blocks of the ring */
+	uint64_t log_tail;		/* first log number that replay needs */
+	uint64_t log_next;		/* number the next log block gets */
+	uint64_t records;		/* in the log, of all types */
+	uint64_t version_records;	/* of these, versions */
+	uint64_t drop_records;		/* and drops */
 	uint64_t dead_records;		/* of epochs that are dead */
-	uint64_t versions;
+	uint64_t versions;		/* in the map that the log makes */
 	uint64_t slots;			/* that may be given out */
 	uint64_t slots_used;
 	uint64_t live_bytes;		/* written to the live failover */
-	uint64_t test_bytes;		/* and to the test failover */
+	uint64_t test_bytes;		/* written to the test failover */
 	uint64_t duplicates;		/* slots that two versions need */
-	unsigned int damage;		/* findings of each severity */
-	unsigned int refusals;
-	unsigned int doubts;
+	unsigned int damage;		/* number of findings that are damage */
+	unsigned int refusals;		/* number of findings that attach refuses for */
+	unsigned int doubts;		/* number of findings that are doubts */
 	size_t nr_epochs;
 	struct dmreplica_epoch_use *epochs;
 	size_t nr_findings;
@@ -968,31 +1096,33 @@ struct dmreplica_report {
 };
 
 /**
- * dmreplica_store_check() - check everything about a store, changing nothing
+ * dmreplica_store_check() - check a store as a whole, changing nothing
  * @ctx: the context.
  * @store: the store.
  * @report: filled in; free it with dmreplica_report_free() in any case.
  *
- * Return: 0 if the check could be made and found no damage, 32768 if it found
- * some, 32770 for another format, 32771 if something could not be read, 32773
- * if it is no store at all.
+ * Return: 0 without damage; 32768 with damage; 32770 for another format; 32771 if
+ * something could not be read; 32773 if it is no store.
  */
 int dmreplica_store_check(struct dmreplica *ctx, struct dmreplica_store *store,
 			  struct dmreplica_report *report);
+
+/** dmreplica_report_free() - free the lists of a report. */
 void dmreplica_report_free(struct dmreplica_report *report);
 
 /* This machine ----------------------------------------------------------- */
 
-/** struct dmreplica_versions - versions of everything involved */
+/** struct dmreplica_versions - versions of library, format, netlink family and module */
 struct dmreplica_versions {
-	char library[32];
-	uint32_t format;
-	uint32_t family;		/* of the header this was built with */
+	char library[32];		/* DMREPLICA_VERSION */
+	uint32_t format;		/* of the store, DMR_SB_VERSION */
+	uint32_t family;		/* DM_REPLICA_FAMILY_VERSION of the library */
 	bool module_loaded;
-	char module[64];		/* version the loaded module tells, or "" */
-	uint32_t module_family;		/* version of its netlink family, 0 if there is none */
+	char module[64];		/* version that the loaded module reports, or "" */
+	uint32_t module_family;		/* version of its netlink family, 0 if it has none */
 };
 
+/** dmreplica_versions() - fill in the versions; parts that are not known stay 0. */
 void dmreplica_versions(struct dmreplica *ctx, struct dmreplica_versions *v);
 
 #ifdef __cplusplus

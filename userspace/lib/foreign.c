@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A foreign signature where a superblock should be: something else claims the device. */
+/* A foreign signature in place of a superblock: something else claims the device. */
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 
 #include "private.h"
 
-/* Only where superblocks are: in slots there is what guests have written. */
+/* Only in the place of superblocks: slots hold content of guests. */
 static bool signature(const char *path, char *type, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Holders inside the kernel: devices stacked on a device, file systems that no mount shows,
- * exports.  What there is of them is read from sysfs and configfs.
+ * exports.  They are read from sysfs and configfs.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -37,7 +37,7 @@ struct dmreplica_holder *dmrl_holder_add(struct dmrl_holders *h, dev_t dev,
 	return item;
 }
 
-/* Is one of this kind there already? */
+/* Is a holder of this kind in the list already? */
 static bool known(const struct dmrl_holders *found, dev_t dev, enum dmreplica_holder_kind kind)
 {
 	const struct dmreplica_holder *items = found->list.items;
@@ -49,7 +49,7 @@ static bool known(const struct dmrl_holders *found, dev_t dev, enum dmreplica_ho
 	return false;
 }
 
-/* What is done with each entry of a directory.  Return: false to look at no more. */
+/* Called for each entry of a directory.  Return: false to stop. */
 typedef bool (*entry_fn)(struct dmrl_holders *found, const char *dir, const char *name,
 			 const void *arg);
 
@@ -86,7 +86,7 @@ static bool look_at_holder(struct dmrl_holders *found, const char *dir, const ch
 	return true;
 }
 
-/* Is this path, of a node below some /dev, one of the devices? */
+/* Is this path that of a device node, below some /dev, of one of the devices? */
 static bool leads_to(const struct dmrl_holders *found, const char *path, dev_t *dev)
 {
 	struct stat st;
@@ -98,7 +98,7 @@ static bool leads_to(const struct dmrl_holders *found, const char *path, dev_t *
 	return true;
 }
 
-/* Those that have it open like a file, and are no holder in sysfs. */
+/* Loop and zram devices: they open their backing device like a file, without a sysfs holder. */
 static bool look_at_backed(struct dmrl_holders *found, const char *dir, const char *name,
 			   const void *arg)
 {
@@ -189,7 +189,7 @@ static bool look_at_type(struct dmrl_holders *found, const char *dir, const char
 	const struct wanted_fs *wanted = arg;
 	char path[600];
 
-	/* These have directories of any name. */
+	/* The directories of these have any name. */
 	if (!strcmp(type, "cgroup") || !strcmp(type, "bpf"))
 		return true;
 	snprintf(path, sizeof(path), "%s/%.200s/%s", dir, type, wanted->name);
@@ -200,7 +200,7 @@ static bool look_at_type(struct dmrl_holders *found, const char *dir, const char
 	return true;
 }
 
-/* File systems that are alive on these, but for those that a mount has named. */
+/* File systems active on these devices, except those that a mount has named. */
 void dmrl_holders_filesystems(struct dmrl_holders *found)
 {
 	struct wanted_fs wanted;
@@ -290,7 +290,7 @@ static bool look_at_nvmet(struct dmrl_holders *found, const char *group, const c
 	return true;
 }
 
-/* Which way each entry of each directory is looked at. */
+/* How to look at the entries of one directory. */
 struct floor {
 	entry_fn look;
 };
@@ -306,7 +306,7 @@ static bool look_below(struct dmrl_holders *found, const char *dir, const char *
 	return true;
 }
 
-/* What the kernel exports by SCSI or NVMe. */
+/* Devices that the kernel exports by SCSI or NVMe. */
 void dmrl_holders_targets(struct dmrl_holders *found)
 {
 	static const struct floor lio = { look_at_lio }, nvmet = { look_at_nvmet };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Holders: who has a block device open. */
+/* Holders: what has a block device open. */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 #include "private.h"
 
-/* A bit of "flags" in /proc/PID/stat: linux/sched.h; ps and systemd go by it, too. */
+/* A bit of "flags" in /proc/PID/stat, from linux/sched.h; ps and systemd rely on it, too. */
 #define PF_KTHREAD	0x00200000
 
 struct scan {
@@ -57,8 +57,8 @@ static bool fd_writes(pid_t pid, const char *fd)
 
 /*
  * stat() of a file on a network file system hangs while its server is unreachable, which is
- * usual in a disaster.  readlink() of a descriptor does not touch that file system, and
- * nodes of block devices are below some /dev.
+ * usual in a disaster.  readlink() of a descriptor does not touch that file system; nodes of
+ * block devices are below some /dev.
  */
 static bool may_be_device(int dir, const char *fd)
 {
@@ -110,7 +110,7 @@ static void scan_fds(struct scan *scan, pid_t pid)
 	closedir(dir);
 }
 
-/* mountinfo writes blanks and backslashes of paths as \ooo */
+/* mountinfo has blanks and backslashes of paths as \ooo */
 static void unescape(char *text)
 {
 	char *out = text;
@@ -178,7 +178,7 @@ static void scan_mounts(struct scan *scan, pid_t pid, bool other_ns)
 			add_mount(scan, makedev(maj, min), where, pid, other_ns);
 			continue;
 		}
-		/* btrfs shows a device number of its own: look at the source */
+		/* btrfs shows a device number of its own: use the source */
 		if (maj || !sep)
 			continue;
 		save = NULL;
@@ -220,9 +220,9 @@ static int compare_pids(const void *a, const void *b)
 
 /*
  * Kernel threads have no files, and a host with a thousand systems has thousands of
- * them: each device of device mapper brings its own.  All are children of process 2,
- * unless that is another one in a PID namespace.  One that is missing in this list only
- * costs its look.  Not all of its children are such threads: see is_kernel_thread().
+ * threads: each device of device mapper has its own.  All are children of process 2, unless
+ * this PID namespace has another process 2.  A thread missing in this list costs a scan in
+ * vain.  Not all children of process 2 are kernel threads: see is_kernel_thread().
  */
 static void list_kernel_threads(struct dmrl_list *pids)
 {
@@ -252,7 +252,7 @@ static void list_kernel_threads(struct dmrl_list *pids)
 		qsort(pids->items, pids->nr, pids->size, compare_pids);
 }
 
-/* Programs that the kernel starts, for core_pattern say, are children of process 2, too. */
+/* Programs that the kernel starts (core_pattern) are children of process 2, too. */
 static bool is_kernel_thread(const struct dmrl_list *threads, pid_t pid)
 {
 	char path[64], exe[8];
@@ -264,7 +264,7 @@ static bool is_kernel_thread(const struct dmrl_list *threads, pid_t pid)
 	return readlink(path, exe, sizeof(exe)) < 0 && errno == ENOENT;
 }
 
-/* Each process but this one and kernel threads, by @look. */
+/* Call @look for each process but this one and kernel threads. */
 static void each_process(struct scan *scan, void (*look)(struct scan *scan, pid_t pid))
 {
 	struct dmrl_list threads = { .size = sizeof(pid_t) };
@@ -322,7 +322,7 @@ static void scan_swaps(struct scan *scan)
 	fclose(f);
 }
 
-/* The device of a line of /proc/PID/maps; only nodes below some /dev are looked at. */
+/* The device of a line of /proc/PID/maps; only nodes below some /dev count. */
 static bool mapped_device(char *line, dev_t *dev, bool *writes)
 {
 	char *path = strchr(line, '/'), *end;
@@ -368,7 +368,7 @@ static void scan_maps(struct scan *scan, pid_t pid)
 	fclose(f);
 }
 
-/* @maps: what processes have mapped, too, if nothing else is found. */
+/* @maps: look at mappings of processes, too, if nothing else is found. */
 static int list_holders(struct dmreplica *ctx, const dev_t *devs, unsigned int nr_devs,
 			bool maps, struct dmreplica_holder **list, size_t *nr)
 {
@@ -379,6 +379,7 @@ static int list_holders(struct dmreplica *ctx, const dev_t *devs, unsigned int n
 	};
 	struct dmrl_holders *found = &scan.found;
 	pid_t self = getpid();
+	int code = 0;
 
 	*list = NULL;
 	*nr = 0;
@@ -389,19 +390,16 @@ static int list_holders(struct dmreplica *ctx, const dev_t *devs, unsigned int n
 	new_namespace(&scan, self);
 	scan_mounts(&scan, self, false);
 	each_process(&scan, scan_process);
-	/* After mounts: those that are mounted are no news. */
+	/* After mounts: file systems that a mount has named are left out. */
 	dmrl_holders_filesystems(found);
 	dmrl_holders_targets(found);
-	/* A process that hangs may keep a reader of its maps: only if something must be there. */
+	/* Reading the maps of a process that hangs may hang: only without another holder. */
 	if (maps && !found->list.nr)
 		each_process(&scan, scan_maps);
-	if (found->no_memory) {
-		free(found->list.items);
-		return dmrl_no_memory(ctx);
-	}
-	*list = found->list.items;
-	*nr = found->list.nr;
-	return 0;
+	if (found->no_memory)
+		code = dmrl_no_memory(ctx);
+	*list = dmrl_list_end(&found->list, code, NULL, nr);
+	return code;
 }
 
 int dmreplica_holder_list(struct dmreplica *ctx, const dev_t *devs, unsigned int nr_devs,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The host: who it is, and what time it is there. */
+/* The host: machine id, boot id and clocks. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +46,7 @@ bool dmrl_host_id(u8 id[16])
 }
 
 /**
- * dmrl_boot_id() - this boot of the host
+ * dmrl_boot_id() - id of the present boot of the host
  * @id: set.
  *
  * DM_REPLICA_BOOT_ID, 32 hexadecimal digits, stands in for it in tests.
@@ -68,10 +68,10 @@ bool dmrl_boot_id(u8 id[16])
  * dmrl_boot_other() - is a store recorded as active by this host, but by another boot?
  * @sb: superblock in force.
  *
- * It looks like this after the host has crashed, and also if another host has the same
- * machine id, as clones of a template do, and has the store attached now.
+ * So it is after a crash of the host, and also if another host with the same machine id (a
+ * clone of a template) has the store attached now.
  *
- * Return: true if so; false also if a boot is not known.
+ * Return: true if it is; false also if a boot id is not known.
  */
 bool dmrl_boot_other(const struct dmr_sb *sb)
 {

@@ -2,7 +2,7 @@
 /*
  * Identities: the text by which a store recognizes a home.
  *
- * Comes from sysfs or the partition table as any bytes of any length; the format holds
+ * sysfs and the partition table give any bytes of any length; the format holds
  * DMR_IDENTITY_LEN bytes of UTF-8 without control characters.
  */
 #include <ctype.h>
@@ -11,7 +11,7 @@
 
 #include "private.h"
 
-/* FNV-1a: tells texts apart that end alike; no defence against anybody. */
+/* FNV-1a: distinguishes texts with the same end; no protection against forgery. */
 static u64 hash(const char *text)
 {
 	u64 h = 0xcbf29ce484222325ULL;
@@ -67,8 +67,8 @@ static void cut_mapping_name(char *uuid)
  * dmrl_identity_set() - give a device its identity
  * @bdev: the device.
  * @type: DMR_IDENTITY_*.
- * @text: of any length and bytes; one that is too long keeps its end, which tells more
- *	to people, behind a hash of it all.
+ * @text: of any length and bytes; of a text that is too long the end stays, which people
+ *	recognise best, behind a hash of the whole.
  */
 void dmrl_identity_set(struct dmreplica_blockdev *bdev, u32 type, const char *text)
 {
@@ -93,7 +93,7 @@ void dmrl_identity_set(struct dmreplica_blockdev *bdev, u32 type, const char *te
 	free(copy);
 }
 
-/** dmrl_same_identity() - does @bdev carry the identity that a store names?  Return: if so. */
+/** dmrl_same_identity() - does @bdev have the identity that a store has for it? */
 bool dmrl_same_identity(const struct dmreplica_blockdev *bdev, u32 type, const char *identity)
 {
 	/* A path is no identity: the device under it may be any. */

@@ -44,34 +44,16 @@ void dmrl_job_parse(struct dmreplica_job *job, struct nlattr **attrs)
 	job->points_dropped = dmrl_nl_u32(A(POINTS_DROPPED));
 }
 
-struct dump {
-	struct dmreplica *ctx;
-	struct dmrl_list *list;
-};
-
-static int job_reply(void *arg, int cmd, struct nlattr **attrs)
+static void job_item(struct dmreplica *ctx, void *item, struct nlattr **attrs)
 {
-	struct dump *dump = arg;
-	struct dmreplica_job *job = dmrl_list_add(dump->list);
-
-	(void)cmd;
-	if (!job)
-		return dmrl_no_memory(dump->ctx);
-	dmrl_job_parse(job, attrs);
-	return 0;
-}
-
-static void job_restart(void *arg)
-{
-	((struct dump *)arg)->list->nr = 0;
+	(void)ctx;
+	dmrl_job_parse(item, attrs);
 }
 
 int dmrl_job_dump(struct dmreplica *ctx, const u8 *uuid, struct dmrl_list *list)
 {
-	struct dump dump = { .ctx = ctx, .list = list };
-
-	return dmrl_nl_dump_of(ctx, DM_REPLICA_CMD_JOB_GET, DM_REPLICA_A_JOB_SYSTEM, uuid, 0,
-			       job_reply, job_restart, &dump);
+	return dmrl_nl_dump(ctx, DM_REPLICA_CMD_JOB_GET, DM_REPLICA_A_JOB_SYSTEM, uuid, 0,
+			    job_item, list);
 }
 
 static int compare(const void *a, const void *b)
@@ -98,23 +80,16 @@ int dmreplica_job_list(struct dmreplica *ctx, const struct dmreplica_system *sys
 	code = dmrl_nl_present(ctx, &present);
 	if (code || !present)
 		return code;	/* no module, no jobs */
-	/* Of one system only that one is asked: another one's store may hang. */
+	/* Ask about one system only: the store of another may hang. */
 	code = dmrl_job_dump(ctx, sys ? sys->uuid : NULL, &found);
 	if (sys && code == DM_REPLICA_CODE_NOT_FOUND) {
-		/* it has been detached since */
+		/* detached since @sys was filled in */
 		dmrl_clear(ctx);
 		found.nr = 0;
 		code = 0;
 	}
-	if (code) {
-		free(found.items);
-		return code;
-	}
-	if (found.nr)
-		qsort(found.items, found.nr, found.size, compare);
-	*list = found.items;
-	*nr = found.nr;
-	return 0;
+	*list = dmrl_list_end(&found, code, compare, nr);
+	return code;
 }
 
 static int one_job_reply(void *arg, int cmd, struct nlattr **attrs)
@@ -146,7 +121,7 @@ int dmreplica_job_find(struct dmreplica *ctx, const struct dmreplica_system *sys
 	int code = find(ctx, sys->uuid, id, job);
 
 	if (code == DM_REPLICA_CODE_NOT_FOUND)
-		dmrl_hint(ctx, "replicactl job list shows what there is");
+		dmrl_hint(ctx, "replicactl job list shows the jobs");
 	return code;
 }
 
@@ -159,8 +134,8 @@ static void pause_ms(unsigned int *ms)
 }
 
 /*
- * The socket stays open meanwhile: the kernel takes back what nobody waits for.  A job
- * that has left New and Starting without an answer was ended by a detach.
+ * Keep the socket open meanwhile: when it closes the kernel takes the operation back.  A job
+ * that left New and Starting without an answer was ended by a detach.
  */
 int dmrl_job_decided(struct dmreplica *ctx, const u8 *uuid, u64 id, u64 *point,
 		     bool *undecided)
@@ -176,7 +151,7 @@ int dmrl_job_decided(struct dmreplica *ctx, const u8 *uuid, u64 id, u64 *point,
 		if (code == DM_REPLICA_CODE_NOT_FOUND)
 			return dmrl_fail(ctx, DM_REPLICA_CODE_UNKNOWN,
 					 "the system was detached while the operation waited; look at it");
-		/* What has begun goes on, so nothing but the job itself can report a refusal. */
+		/* An operation that has begun goes on: only its job can report a refusal. */
 		if (code) {
 			snprintf(why, sizeof(why), "%s", dmreplica_message(ctx));
 			return dmrl_fail(ctx, DM_REPLICA_CODE_UNKNOWN,
@@ -280,7 +255,7 @@ int dmreplica_job_request(struct dmreplica *ctx, const struct dmreplica_system *
 	}
 	code = dmrl_call_plain(ctx, msg, sys->uuid, DM_REPLICA_A_JOB_CODE, DM_REPLICA_A_JOB_ID);
 	if (code == DM_REPLICA_CODE_NOT_FOUND)
-		dmrl_hint(ctx, "replicactl job list %s shows what there is", sys->name);
+		dmrl_hint(ctx, "replicactl job list %s shows the jobs", sys->name);
 	else if (code == DM_REPLICA_CODE_INVALID_STATE)
 		dmrl_hint(ctx, "replicactl job show %s %llu shows its state", sys->name,
 			  (unsigned long long)id);

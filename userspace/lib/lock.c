@@ -2,10 +2,10 @@
 /*
  * Locks between processes.
  *
- * They are files in a directory that root alone can enter.  A lock on a file that other
- * users can open is theirs as well: flock() asks for no more than a descriptor, and an
- * unprivileged user could keep root from attaching a system for ever.  A lock ends with
- * the process that has it (R12); its file stays until the next boot.
+ * They are files in a directory that only root can enter: flock() needs no more than a
+ * descriptor, so with a file that others can open an unprivileged user could keep root from
+ * attaching a system for ever.  A lock ends with its process (R12); its file stays until
+ * the next boot.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +49,7 @@ static int try_lock(int dir, const char *file)
 		return -errno;
 	if (flock(fd, LOCK_EX | LOCK_NB))
 		err = -errno;
-	/* Another file may lie there since it was opened. */
+	/* The file may have been replaced since it was opened. */
 	else if (fstat(fd, &mine) || fstatat(dir, file, &now, AT_SYMLINK_NOFOLLOW) ||
 		 mine.st_ino != now.st_ino || mine.st_dev != now.st_dev)
 		err = -EWOULDBLOCK;
@@ -63,10 +63,10 @@ static int try_lock(int dir, const char *file)
  * dmrl_lock() - take a lock, for ten seconds at most
  * @ctx: the context.
  * @file: its name, without a slash.
- * @busy: refusal when another process has it all the time.
+ * @busy: message if another process has it all the time.
  * @fd: set to a descriptor, or to -1; for dmrl_unlock().
  *
- * Return: 0, 32774, or the code of what kept it from being made.
+ * Return: 0; 32774; or why the file cannot be made.
  */
 int dmrl_lock(struct dmreplica *ctx, const char *file, const char *busy, int *fd)
 {
@@ -95,7 +95,7 @@ int dmrl_lock(struct dmreplica *ctx, const char *file, const char *busy, int *fd
 	return dmrl_hint(ctx, "try again when that has ended");
 }
 
-/** dmrl_lock_system() - the lock of attach, detach and all that is done to devices by name */
+/** dmrl_lock_system() - take the lock for attach, detach and all work on devices by name */
 int dmrl_lock_system(struct dmreplica *ctx, const u8 *uuid, const char *name, int *fd)
 {
 	char file[DMREPLICA_UUID_TEXT + 8], text[DMREPLICA_UUID_TEXT], busy[256];
@@ -106,7 +106,7 @@ int dmrl_lock_system(struct dmreplica *ctx, const u8 *uuid, const char *name, in
 	return dmrl_lock(ctx, file, busy, fd);
 }
 
-/** dmrl_unlock() - let a lock go; none if @fd is negative */
+/** dmrl_unlock() - release a lock; a negative @fd is none */
 void dmrl_unlock(int fd)
 {
 	if (fd >= 0)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The kernel module, and what it tells in the kernel log. */
+/* The kernel module, and its messages in the kernel log. */
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -75,8 +75,8 @@ u64 dmrl_kernel_log_now(void)
 }
 
 /*
- * Constructors answer with an errno only, their words are in the kernel log:
- * append the last of what was said there about us since @since microseconds.
+ * A constructor returns an errno only, its message is in the kernel log: append the last
+ * messages of dm-replica and device mapper there since @since (microseconds of that log).
  */
 void dmrl_append_kernel_log(struct dmreplica *ctx, u64 since)
 {
@@ -99,7 +99,7 @@ void dmrl_append_kernel_log(struct dmreplica *ctx, u64 since)
 		text = strchr(record, ';');
 		if (!text || sscanf(record, "%*u,%*u,%llu", &when) != 1)
 			continue;
-		/* the log's clock and ours may differ a little */
+		/* the log's clock and CLOCK_MONOTONIC may differ a little */
 		if (when + 10000 < since)
 			continue;
 		text++;

@@ -14,7 +14,7 @@
 
 #include "private.h"
 
-#define MAX_TRIES	5		/* to list all there is */
+#define MAX_TRIES	5		/* to list all systems and jobs */
 
 struct dmreplica_monitor {
 	struct dmreplica *ctx;
@@ -23,12 +23,12 @@ struct dmreplica_monitor {
 	struct dmrl_list queue;		/* of struct dmreplica_event */
 	size_t taken;
 	bool no_memory;
-	bool loaded;			/* the family is there, and its groups are joined */
-	int family;			/* its number then */
-	bool family_changed;		/* it has come or gone */
-	bool family_went;		/* it has gone, and may have come back since */
+	bool loaded;			/* the family exists, and its groups are joined */
+	int family;			/* its number while @loaded */
+	bool family_changed;		/* the family appeared or disappeared */
+	bool family_went;		/* it disappeared, and may have appeared again since */
 	bool gap;			/* numbers of events are missing */
-	bool unlisted;			/* what there is could not be listed: again */
+	bool unlisted;			/* systems and jobs could not be listed: try again */
 	u64 system_number;		/* of the last event of each group, 0 before the first */
 	u64 job_number;
 };
@@ -44,7 +44,7 @@ static struct dmreplica_event *add(struct dmreplica_monitor *mon, enum dmreplica
 	return event;
 }
 
-/* The kernel drops an event that it has no memory for; the numbers show that. */
+/* The kernel drops an event for lack of memory; the numbers show the gap. */
 static void count(struct dmreplica_monitor *mon, u64 *last, struct nlattr *attr)
 {
 	u64 number = dmrl_nl_u64(attr);
@@ -54,7 +54,7 @@ static void count(struct dmreplica_monitor *mon, u64 *last, struct nlattr *attr)
 	*last = number;
 }
 
-/* The groups of a family go with it: what comes back has others. */
+/* Groups disappear with their family; after a reload they have other numbers. */
 static void on_family(struct dmreplica_monitor *mon, struct genlmsghdr *head)
 {
 	struct nlattr *attrs[CTRL_ATTR_MAX + 1];
@@ -69,7 +69,7 @@ static void on_family(struct dmreplica_monitor *mon, struct genlmsghdr *head)
 		return;
 	if (head->cmd == CTRL_CMD_DELFAMILY)
 		mon->family_went = true;
-	/* The one that was found when its predecessor went is no news. */
+	/* No change: resync() found this family when its predecessor disappeared. */
 	if (head->cmd == CTRL_CMD_DELFAMILY || !mon->loaded || !attrs[CTRL_ATTR_FAMILY_ID] ||
 	    nla_get_u16(attrs[CTRL_ATTR_FAMILY_ID]) != mon->family)
 		mon->family_changed = true;
@@ -106,7 +106,7 @@ static int on_event(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
-/* Events answer no request: there is no sequence to check. */
+/* Events answer no request: they have no sequence number to check. */
 static int no_sequence(struct nl_msg *msg, void *arg)
 {
 	(void)msg;
@@ -114,7 +114,7 @@ static int no_sequence(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
-/* Everything as it is now, behind what is queued. */
+/* Queue all systems and jobs as they are now. */
 static int queue_present(struct dmreplica_monitor *mon)
 {
 	struct dmrl_list systems = { .size = sizeof(struct dmreplica_system) };
@@ -170,14 +170,14 @@ static void pause_a_moment(void)
 	nanosleep(&ts, NULL);
 }
 
-/* The family as it is now: what the context knows of it may be of one that has gone. */
+/* Look for the family again: the context may know one that has disappeared. */
 static int look(struct dmreplica_monitor *mon, bool *present)
 {
 	dmrl_nl_close(mon->ctx);
 	return dmrl_nl_present(mon->ctx, present);
 }
 
-/* It is there: listen first, so that nothing falls between the two. */
+/* With the family present: join the groups before listing, so that no change is missed. */
 static int begin(struct dmreplica_monitor *mon)
 {
 	int code = join(mon, mon->ctx->group_systems);
@@ -197,7 +197,7 @@ static bool may_pass(int code)
 	       code == DM_REPLICA_CODE_NOT_SUPPORTED || code == DM_REPLICA_CODE_FAILED;
 }
 
-/* The module may go, and come back, in the midst of this: whatever fails is tried anew. */
+/* The module may be unloaded and loaded meanwhile: retry what failed. */
 static int resync(struct dmreplica_monitor *mon)
 {
 	struct dmreplica *ctx = mon->ctx;
@@ -214,7 +214,7 @@ static int resync(struct dmreplica_monitor *mon)
 		code = look(mon, &present);
 		if (code)
 			return code;
-		/* Each load gives it another number. */
+		/* Each load gives the family another number. */
 		if (mon->loaded && (mon->family_went || !present || mon->family != ctx->family)) {
 			add(mon, DMREPLICA_EVENT_UNLOADED);
 			mon->loaded = false;
@@ -227,7 +227,7 @@ static int resync(struct dmreplica_monitor *mon)
 			break;
 		pause_a_moment();
 	}
-	/* The code is also that of no event in time: it is reported, and all is listed again. */
+	/* To the caller this code means "no event": report LOST and list again later. */
 	if (code == DM_REPLICA_CODE_TIMEOUT) {
 		dmrl_clear(ctx);
 		mon->unlisted = true;
@@ -247,14 +247,14 @@ int dmreplica_monitor_open(struct dmreplica *ctx, struct dmreplica_monitor **out
 	code = dmrl_nl_present(ctx, &present);
 	if (code)
 		return code;
-	/* No event would ever tell that it has come. */
+	/* No event of a load would ever arrive here. */
 	if (!present && dmrl_nl_elsewhere(ctx))
 		return ctx->code;
 	mon = calloc(1, sizeof(*mon));
 	if (!mon)
 		return dmrl_no_memory(ctx);
 	mon->ctx = ctx;
-	mon->loaded = true;	/* so that its absence is an event, and its presence is none */
+	mon->loaded = true;	/* so that absence makes an event, presence none */
 	mon->family = ctx->family;
 	mon->queue.size = sizeof(struct dmreplica_event);
 	mon->sock = nl_socket_alloc();
@@ -268,7 +268,7 @@ int dmreplica_monitor_open(struct dmreplica *ctx, struct dmreplica_monitor **out
 		nl_socket_set_buffer_size(mon->sock, 1024 * 1024, 0);
 		nl_cb_set(mon->cb, NL_CB_SEQ_CHECK, NL_CB_CUSTOM, no_sequence, NULL);
 		nl_cb_set(mon->cb, NL_CB_VALID, NL_CB_CUSTOM, on_event, mon);
-		/* the number of nlctrl's group notify is that of nlctrl */
+		/* the group "notify" of nlctrl has the number of nlctrl */
 		if (nl_socket_add_membership(mon->sock, GENL_ID_CTRL))
 			code = dmrl_fail(ctx, DM_REPLICA_CODE_FAILED,
 					 "cannot listen to the coming and going of modules");
@@ -289,8 +289,8 @@ int dmreplica_monitor_fd(const struct dmreplica_monitor *mon)
 }
 
 /*
- * What is queued still is older than what is asked for now: told behind it, it
- * would be taken for the news.
+ * Drop the events in the socket: they are older than the list that is about to be made,
+ * and behind it they would be taken for changes.
  */
 static void forget_queued(struct dmreplica_monitor *mon)
 {
@@ -298,7 +298,7 @@ static void forget_queued(struct dmreplica_monitor *mon)
 	unsigned int n = 0;
 	char byte;
 
-	/* a limit, since there may be somebody who is faster */
+	/* with a limit: events may arrive faster than they are dropped */
 	while (n++ < 100000 && (recv(fd, &byte, 1, MSG_DONTWAIT) >= 0 || errno == ENOBUFS ||
 				errno == EINTR))
 		;
@@ -336,7 +336,7 @@ int dmreplica_monitor_next(struct dmreplica_monitor *mon, struct dmreplica_event
 			return dmrl_fail(mon->ctx, DM_REPLICA_CODE_TIMEOUT, "no event came in time");
 		errno = 0;
 		err = nl_recvmsgs(mon->sock, mon->cb);
-		/* ENOBUFS: the kernel had more to tell than we had room for */
+		/* ENOBUFS: the socket buffer overflowed */
 		if (err == -NLE_NOMEM || errno == ENOBUFS || mon->gap) {
 			code = lost(mon);
 			if (code)

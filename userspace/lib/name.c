@@ -10,21 +10,21 @@ static const char *fault(const char *name, size_t room, const char *(*of)(const 
 	return strlen(name) >= room ? "is too long" : of(name);
 }
 
-/* Return: what is wrong with a system's name, or NULL. */
+/* Check a system's name.  Return: NULL, or the fault. */
 const char *dmrl_system_name_fault(const char *name)
 {
 	return fault(name, DMR_NAME_LEN, dmr_system_name_fault);
 }
 
-/* Return: what is wrong with a disk's name, or NULL. */
+/* Check a disk's name.  Return: NULL, or the fault. */
 const char *dmrl_disk_name_fault(const char *name)
 {
 	return fault(name, DMR_DISK_NAME_LEN, dmr_disk_name_fault);
 }
 
 /*
- * Hyphens of the system's name are doubled, as LVM does, so that the hyphens
- * that separate the parts can be told from them.
+ * Hyphens of the system's name are doubled, as LVM does, to distinguish them from the
+ * hyphens between the parts.
  *
  * Return: 0, or -1 if the name is longer than @size or than device mapper allows.
  */

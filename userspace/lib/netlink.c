@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Requests to the kernel's netlink family, and what it answers. */
+/* Requests to the kernel's netlink family, and their answers. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,15 +32,15 @@ struct call {
 };
 
 /*
- * Families are seen from the initial network namespace alone.  Return: 1 if this is
- * another, 0 if it is that one, -1 if it is not known.
+ * The family exists in the initial network namespace only.  Return: 0 in that one, 1 in
+ * another, -1 if it is not known.
  */
 static int other_namespace(void)
 {
 	struct stat own, initial;
 
 	if (stat("/proc/self/ns/net", &own) || stat("/proc/1/ns/net", &initial)) {
-		/* Not every user may look at process 1.  This setting is the initial one's alone. */
+		/* Not every user may stat process 1.  This setting is in the initial one only. */
 		if (access("/proc/sys/net/core/somaxconn", F_OK))
 			return -1;
 		return access("/proc/sys/net/core/netdev_budget", F_OK) != 0;
@@ -60,7 +60,7 @@ bool dmrl_nl_elsewhere(struct dmreplica *ctx)
 
 static void module_not_seen(struct dmreplica *ctx)
 {
-	/* In sysfs it can be seen from any; a family that cannot is about to come or go. */
+	/* sysfs shows the module in each; without a family it is being loaded or unloaded. */
 	ctx->absent = access("/sys/module/dm_replica", F_OK) || !other_namespace();
 	if (!ctx->absent) {
 		dmrl_fail(ctx, DM_REPLICA_CODE_NOT_AVAILABLE,
@@ -111,8 +111,8 @@ static int family_reply(struct nl_msg *msg, void *arg)
 }
 
 /*
- * All families, and ours among them: the kernel loads the module of one that is asked for
- * by its name, also while somebody unloads it.
+ * Dump all families and pick ours: a request for a family by name makes the kernel load its
+ * module, even while the module is being unloaded.
  */
 static int ask_family(struct dmreplica *ctx, struct nl_sock *sock)
 {
@@ -161,7 +161,7 @@ int dmrl_nl_connect(struct dmreplica *ctx)
 		module_not_seen(ctx);
 		return ctx->code;
 	}
-	/* refusals come with words and with the exact code */
+	/* refusals with text and with the exact code */
 	setsockopt(nl_socket_get_fd(sock), SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one));
 	setsockopt(nl_socket_get_fd(sock), SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof(one));
 	ctx->sock = sock;
@@ -216,8 +216,7 @@ struct nl_msg *dmrl_nl_message_of(struct dmreplica *ctx, int cmd, int attr, cons
 }
 
 /*
- * A refusal: the kernel's words and code if it sent any, else what the errno
- * means.
+ * A refusal: the kernel's text and code if it sent any, else the meaning of the errno.
  */
 static void refusal(struct dmreplica *ctx, int err, struct nlattr *tlv, int len)
 {
@@ -254,14 +253,14 @@ static void refusal(struct dmreplica *ctx, int err, struct nlattr *tlv, int len)
 	}
 }
 
-static int on_error(struct sockaddr_nl *who, struct nlmsgerr *e, void *arg)
+static int on_error(struct sockaddr_nl *from, struct nlmsgerr *e, void *arg)
 {
 	struct nlmsghdr *nlh = (struct nlmsghdr *)((char *)e - NLMSG_HDRLEN);
 	struct call *call = arg;
 	size_t skip = sizeof(*e);
 	int len = 0;
 
-	(void)who;
+	(void)from;
 	if (nlh->nlmsg_flags & NLM_F_ACK_TLVS) {
 		if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
 			skip += NLMSG_ALIGN(e->msg.nlmsg_len) - NLMSG_HDRLEN;
@@ -282,7 +281,7 @@ static int on_ack(struct nl_msg *msg, void *arg)
 	return NL_STOP;
 }
 
-/* A dump ends with the errno of its last step, and the words for it. */
+/* A dump ends with the errno of its last step, and the text for it. */
 static int on_finish(struct nl_msg *msg, void *arg)
 {
 	struct nlmsghdr *nlh = nlmsg_hdr(msg);
@@ -321,7 +320,7 @@ static int on_valid(struct nl_msg *msg, void *arg)
 	if (nla_parse(attrs, DMRL_NL_ATTRS - 1, genlmsg_attrdata(head, 0), genlmsg_attrlen(head, 0),
 		      NULL))
 		return NL_OK;
-	/* of an attribute that is there several times @attrs has the last only */
+	/* of a repeated attribute @attrs has the last only */
 	call->ctx->reply = genlmsg_attrdata(head, 0);
 	call->ctx->reply_bytes = genlmsg_attrlen(head, 0);
 	call->result = call->fn(call->arg, head->cmd, attrs);
@@ -348,7 +347,7 @@ static int transact(struct dmreplica *ctx, struct nl_msg *msg, struct call *call
 	if (call->result)
 		return call->result;
 	if (err < 0 && err != -NLE_DUMP_INTR && !call->done) {
-		/* what is still on its way would be taken for the next answer */
+		/* a late answer on this socket would be taken for the next one */
 		nl_socket_free(ctx->sock);
 		ctx->sock = NULL;
 		return dmrl_fail(ctx, DM_REPLICA_CODE_FAILED, "netlink: %s", nl_geterror(err));
@@ -367,15 +366,34 @@ int dmrl_nl_call(struct dmreplica *ctx, struct nl_msg *msg, dmrl_reply_fn fn, vo
 	return code;
 }
 
-int dmrl_nl_dump_of(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid, int flag,
-		    dmrl_reply_fn fn, void (*restart)(void *arg), void *arg)
+struct dump {
+	struct dmreplica *ctx;
+	struct dmrl_list *list;
+	dmrl_item_fn fn;
+};
+
+static int on_item(void *arg, int cmd, struct nlattr **attrs)
 {
+	struct dump *dump = arg;
+	void *item = dmrl_list_add(dump->list);
+
+	(void)cmd;
+	if (!item)
+		return dmrl_no_memory(dump->ctx);
+	dump->fn(dump->ctx, item, attrs);
+	return 0;
+}
+
+int dmrl_nl_dump(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid, int flag,
+		 dmrl_item_fn fn, struct dmrl_list *list)
+{
+	struct dump dump = { .ctx = ctx, .list = list, .fn = fn };
 	unsigned int tries;
 	struct nl_msg *msg;
 	int code;
 
 	for (tries = 0; tries < MAX_RESTARTS; tries++) {
-		struct call call = { .ctx = ctx, .fn = fn, .arg = arg };
+		struct call call = { .ctx = ctx, .fn = on_item, .arg = &dump };
 
 		msg = dmrl_nl_message(ctx, cmd, NLM_F_REQUEST | NLM_F_DUMP);
 		if (!msg)
@@ -388,18 +406,11 @@ int dmrl_nl_dump_of(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid, in
 		nlmsg_free(msg);
 		if (code || !call.interrupted)
 			return code;
-		/* something changed in the middle: take all of it again */
-		if (restart)
-			restart(arg);
+		/* changed during the dump: start again */
+		list->nr = 0;
 	}
 	return dmrl_fail(ctx, DM_REPLICA_CODE_TIMEOUT,
 			 "systems change faster than they can be listed");
-}
-
-int dmrl_nl_dump(struct dmreplica *ctx, int cmd, dmrl_reply_fn fn, void (*restart)(void *arg),
-		 void *arg)
-{
-	return dmrl_nl_dump_of(ctx, cmd, 0, NULL, 0, fn, restart, arg);
 }
 
 void dmrl_nl_string(struct nlattr *attr, char *out, size_t size)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Operations: what changes a system. */
+/* Operations on a system. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -10,7 +10,7 @@
 
 #include "private.h"
 
-#define HOLD_MS	20000		/* for a pass of the vacuum to end */
+#define HOLD_MS	20000		/* for the end of a pass of the vacuum */
 
 struct answer {
 	u32 code;
@@ -34,7 +34,7 @@ static int op_reply(void *arg, int cmd, struct nlattr **attrs)
 	return 0;
 }
 
-/* Each stands for one attribute; true if there is no room for it. */
+/* One attribute for each member given.  Return: true without room for it. */
 static bool put_op(struct nl_msg *msg, const struct dmreplica_op *op)
 {
 	unsigned int given = op->given;
@@ -64,7 +64,7 @@ static bool put_op(struct nl_msg *msg, const struct dmreplica_op *op)
 	return (given & DMREPLICA_OP_FLATTEN) && nla_put_flag(msg, DM_REPLICA_A_OP_FLATTEN);
 }
 
-/* Name who has a failover device open, after the kernel said that somebody has. */
+/* Name the holders of failover devices, after the kernel reported a device in use. */
 static void append_openers(struct dmreplica *ctx, const struct dmreplica_system *sys, int code,
 			   bool replica)
 {
@@ -95,7 +95,7 @@ static void append_openers(struct dmreplica *ctx, const struct dmreplica_system 
 	named = dmrl_append_holders(ctx, devs, n, false);
 	named += dmrl_append_holders(ctx, replicas, r, false);
 	if (!named && unseen)
-		dmrl_append(ctx, "\n  what has it open cannot be seen from here: the kernel itself, or a process in another namespace");
+		dmrl_append(ctx, "\n  its holder cannot be seen from here: the kernel itself, or a process in another namespace");
 	if (!*ctx->hint)
 		dmrl_hint(ctx, "unmount it or stop what uses it, then try again");
 	free(disks);
@@ -260,14 +260,14 @@ int dmreplica_vacuum_hold(struct dmreplica *ctx, const struct dmreplica_system *
 		return dmrl_no_memory(ctx);
 	}
 	code = dmrl_nl_call(ctx, msg, NULL, NULL);
-	/* A pass that is under way is still to end: then nothing moves. */
+	/* A pass may still run: nothing moves after its end. */
 	while (!code && hold) {
 		code = dmreplica_system_attached(ctx, dmreplica_uuid_text(sys->uuid, text), &now);
 		if (code || now.vacuum_held != 2)
 			break;
 		if (dmrl_now_ms() - begin > HOLD_MS)
 			return dmrl_fail(ctx, DM_REPLICA_CODE_TIMEOUT,
-					 "the vacuum of %s is held, but what it does now is still to end",
+					 "the vacuum of %s is held, but its present work is still to end",
 					 sys->name);
 		nanosleep(&pause, NULL);
 	}

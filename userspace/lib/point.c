@@ -9,35 +9,19 @@
 
 #define A(name)	attrs[DM_REPLICA_A_POINT_##name]
 
-struct dump {
-	struct dmreplica *ctx;
-	struct dmrl_list list;
-};
-
-static int point_reply(void *arg, int cmd, struct nlattr **attrs)
+static void point_item(struct dmreplica *ctx, void *item, struct nlattr **attrs)
 {
-	struct dmreplica_point *point, one = { 0 };
-	struct dump *dump = arg;
+	struct dmreplica_point *point = item;
 
-	(void)cmd;
-	dmrl_nl_uuid(A(SYSTEM), one.system);
-	one.number = dmrl_nl_u64(A(NUMBER));
-	one.time = dmrl_nl_u64(A(TIME));
-	one.kind = dmrl_nl_u32(A(KIND));
-	dmrl_nl_string(A(NAME), one.name, sizeof(one.name));
-	one.in_use = dmrl_nl_u32(A(IN_USE));
-	one.sized = A(BYTES);
-	one.bytes = dmrl_nl_u64(A(BYTES));
-	point = dmrl_list_add(&dump->list);
-	if (!point)
-		return dmrl_no_memory(dump->ctx);
-	*point = one;
-	return 0;
-}
-
-static void point_restart(void *arg)
-{
-	((struct dump *)arg)->list.nr = 0;
+	(void)ctx;
+	dmrl_nl_uuid(A(SYSTEM), point->system);
+	point->number = dmrl_nl_u64(A(NUMBER));
+	point->time = dmrl_nl_u64(A(TIME));
+	point->kind = dmrl_nl_u32(A(KIND));
+	dmrl_nl_string(A(NAME), point->name, sizeof(point->name));
+	point->in_use = dmrl_nl_u32(A(IN_USE));
+	point->sized = A(BYTES);
+	point->bytes = dmrl_nl_u64(A(BYTES));
 }
 
 static int compare(const void *a, const void *b)
@@ -57,10 +41,9 @@ static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	unsigned int i;
 	int code;
 
-	code = dmreplica_store_open(ctx, sys->store, &store);
+	code = dmrl_store_open_super(ctx, sys->store, &store, &sb);
 	if (code)
 		return code;
-	code = dmreplica_store_super(ctx, store, &sb);
 	for (i = 0; !code && i < sb->nr_points; i++) {
 		point = dmrl_list_add(list);
 		if (!point) {
@@ -82,29 +65,17 @@ static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
 static int list_points(struct dmreplica *ctx, const struct dmreplica_system *sys, int flag,
 		       struct dmreplica_point **list, size_t *nr)
 {
-	struct dump dump = {
-		.ctx = ctx,
-		.list.size = sizeof(struct dmreplica_point),
-	};
+	struct dmrl_list found = { .size = sizeof(struct dmreplica_point) };
 	int code;
 
-	*list = NULL;
-	*nr = 0;
 	dmrl_clear(ctx);
 	if (sys->attached)
-		code = dmrl_nl_dump_of(ctx, DM_REPLICA_CMD_POINT_GET, DM_REPLICA_A_POINT_SYSTEM,
-				       sys->uuid, flag, point_reply, point_restart, &dump);
+		code = dmrl_nl_dump(ctx, DM_REPLICA_CMD_POINT_GET, DM_REPLICA_A_POINT_SYSTEM,
+				    sys->uuid, flag, point_item, &found);
 	else
-		code = from_store(ctx, sys, &dump.list);
-	if (code) {
-		free(dump.list.items);
-		return code;
-	}
-	if (dump.list.nr)
-		qsort(dump.list.items, dump.list.nr, dump.list.size, compare);
-	*list = dump.list.items;
-	*nr = dump.list.nr;
-	return 0;
+		code = from_store(ctx, sys, &found);
+	*list = dmrl_list_end(&found, code, compare, nr);
+	return code;
 }
 
 int dmreplica_point_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
@@ -118,7 +89,7 @@ int dmreplica_point_list_sized(struct dmreplica *ctx, const struct dmreplica_sys
 {
 	int code = list_points(ctx, sys, DM_REPLICA_A_POINT_SIZES, list, nr);
 
-	/* validation is strict: a module that does not know the flag refuses it; sizes are root's */
+	/* validation is strict: an older module refuses the flag; sizes need root */
 	if (code == DM_REPLICA_CODE_INVALID_TYPE || code == DM_REPLICA_CODE_NOT_SUPPORTED ||
 	    code == DM_REPLICA_CODE_ACCESS_DENIED)
 		code = list_points(ctx, sys, 0, list, nr);
@@ -191,7 +162,7 @@ int dmreplica_point_find(struct dmreplica *ctx, const struct dmreplica_system *s
 		dmrl_fail(ctx, DM_REPLICA_CODE_NOT_FOUND,
 			  numeric ? "system %s has no recovery point %s" :
 				    "no recovery point of system %s is called %s", sys->name, text);
-		code = dmrl_hint(ctx, "replicactl recovery-point list %s shows what there is",
+		code = dmrl_hint(ctx, "replicactl recovery-point list %s shows the points",
 				 sys->name);
 	}
 	free(list);

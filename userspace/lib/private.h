@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the sources of libdmreplica share among themselves. */
+/* Shared by the sources of libdmreplica. */
 #ifndef DMREPLICA_PRIVATE_H
 #define DMREPLICA_PRIVATE_H
 
@@ -32,26 +32,26 @@ struct dmreplica {
 	char run_dir[408];
 	char state_dir[408];
 	uint8_t homes[DMREPLICA_MAX_DISKS];	/* enum dmreplica_home of the last attach */
-	struct dmrl_list taken;		/* what files name, once it has been looked at: taken.c */
+	struct dmrl_list taken;		/* devices that files name, once read: taken.c */
 	void (*warn)(void *arg, const char *text);
 	void *warn_arg;
 	void (*progress)(void *arg, const char *what, uint64_t done, uint64_t total);
 	void *progress_arg;
 	struct nl_sock *sock;		/* NULL until the family has been found */
-	bool absent;			/* it was not: the module is not loaded */
+	bool absent;			/* the family was not found: the module is not loaded */
 	int family;
 	uint32_t family_version;
 	int group_systems;		/* multicast groups of the family */
 	int group_jobs;
-	struct nlattr *reply;		/* while a reply is handed out: all its attributes */
+	struct nlattr *reply;		/* during a dmrl_reply_fn: all attributes of the reply */
 	int reply_bytes;
-	char dm_log[512];		/* last error that libdevmapper told */
-	unsigned int patience_ms;	/* with a device; 0: each is waited for */
-	bool unanswered;		/* the last one looked at did not answer */
+	char dm_log[512];		/* last error that libdevmapper logged */
+	unsigned int patience_ms;	/* longest wait for a device; 0: no limit */
+	bool unanswered;		/* the last device probed did not answer */
 	bool test_files;		/* take plain files for devices: tests only */
 };
 
-/* context.c: the outcome of a call */
+/* context.c: the result of a call */
 void dmrl_clear(struct dmreplica *ctx);
 int dmrl_fail(struct dmreplica *ctx, int code, const char *fmt, ...) DMRL_PRINTF(3, 4);
 int dmrl_fail_errno(struct dmreplica *ctx, int err, const char *fmt, ...) DMRL_PRINTF(3, 4);
@@ -64,6 +64,12 @@ void dmrl_warn(struct dmreplica *ctx, const char *fmt, ...) DMRL_PRINTF(2, 3);
 
 /* Return: a zeroed new item, or NULL. */
 void *dmrl_list_add(struct dmrl_list *list);
+/*
+ * End a list: return its items, sorted if @compare is not NULL, and set @nr to their number.
+ * With a refusal in @code free them instead, return NULL and set 0.
+ */
+void *dmrl_list_end(struct dmrl_list *list, int code,
+		    int (*compare)(const void *a, const void *b), size_t *nr);
 
 /* taken.c */
 bool dmrl_names_device(const char *path, const struct dmreplica_blockdev *bdev);
@@ -72,7 +78,7 @@ int dmrl_taken_check(struct dmreplica *ctx, const char *name,
 		     bool remnants);
 void dmrl_taken_forget(struct dmreplica *ctx);
 
-/* conf.c: a file that is written before and put in its place behind what it is about */
+/* conf.c: a file is written before the change it describes, and put in its place after it */
 struct dmrl_conf_draft {
 	char file[512];
 	char temp[600];
@@ -101,11 +107,13 @@ int dmrl_device_uuid(char *out, size_t size, const u8 *uuid, const char *disk,
 		     const char *kind);
 
 /* conf.c: a system's file is named after it */
+/* The refusal for a name or UUID that no file and no attached system has. */
+int dmrl_unknown(struct dmreplica *ctx, const char *name);
 /* May there be a file of this name? */
 bool dmrl_conf_maybe(const struct dmreplica *ctx, const char *name);
-/* The file of this name, without a look at the others; says nothing of a bad one. */
+/* The file of this name, without reading the others; no message about a bad one. */
 bool dmrl_conf_named(struct dmreplica *ctx, const char *name, struct dmreplica_conf *conf);
-/* The file of the system with this UUID, which most likely has this name.  Return: 0, 32779. */
+/* The file of the system with this UUID; @name is where to look first.  Return: 0, 32779. */
 int dmrl_conf_of(struct dmreplica *ctx, const char *name, const u8 *uuid,
 		 struct dmreplica_conf *conf);
 
@@ -155,13 +163,13 @@ void dmrl_seen_record(struct dmreplica *ctx, const struct dmr_sb *sb, u64 seq);
 void dmrl_seen_forget(const struct dmreplica *ctx, const u8 *uuid);
 
 /*
- * holder.c: append to the message what holds these, their partitions, or the disks that
- * they are partitions of.  Return: how many were named.
+ * holder.c: append to the message the holders of these devices, of their partitions and of
+ * the disks that they are partitions of.  Return: number of holders named.
  */
 size_t dmrl_append_holders(struct dmreplica *ctx, const dev_t *devs, unsigned int nr,
 			   bool writers_only);
 
-/* holder-kernel.c: holders that no process and no mount shows */
+/* holder-kernel.c: holders that neither a process nor a mount shows */
 struct dmrl_holders {
 	const dev_t *devs;
 	unsigned int nr_devs;
@@ -188,14 +196,17 @@ struct dmreplica_store {
 	bool chosen;
 	struct dmr_sb *super;
 	struct dmr_damage damage;	/* of the last refusal; no reason if there was none */
-	struct dmreplica *told;		/* of progress while the log is read, else NULL */
-	u64 read;			/* bytes, since then */
-	u64 to_read;
+	struct dmreplica *progress;	/* gets the progress while the log is read, else NULL */
+	u64 read;			/* bytes of the log read so far */
+	u64 to_read;			/* and in all */
 };
 
+/* Opens a store and takes the superblock in force; on refusal the store is closed. */
+int dmrl_store_open_super(struct dmreplica *ctx, const char *path, struct dmreplica_store **store,
+			  const struct dmr_sb **sb);
 int dmrl_store_open_flags(struct dmreplica *ctx, const char *path, int flags,
 			  struct dmreplica_store **store);
-/* Turn what replay returned into a refusal. */
+/* Turn an errno of replay into a refusal. */
 int dmrl_replay_refusal(struct dmreplica *ctx, const char *path, int err,
 			const struct dmr_damage *dmg);
 u32 dmrl_shown_state(const struct dmr_sb *sb);
@@ -212,7 +223,7 @@ bool dmrl_host_id(u8 id[16]);
 bool dmrl_boot_id(u8 id[16]);
 bool dmrl_boot_other(const struct dmr_sb *sb);
 u64 dmrl_now(void);
-/* By a clock that is not set, for limits. */
+/* Monotonic, for limits. */
 u64 dmrl_now_ms(void);
 
 /* module.c */
@@ -247,27 +258,28 @@ struct nlmsghdr;
 
 typedef int (*dmrl_reply_fn)(void *arg, int cmd, struct nlattr **attrs);
 
-/* Return: 0; 32777 if the module is not loaded, or cannot be seen from here. */
+/* Return: 0; 32777 if the module is not loaded, or not visible in this network namespace. */
 int dmrl_nl_connect(struct dmreplica *ctx);
 void dmrl_nl_close(struct dmreplica *ctx);
-/* Is the module loaded?  Return: 0 with the answer, or a refusal if that cannot be known. */
+/* Is the module loaded?  Return: 0 with @present set, or a refusal if that is not known. */
 int dmrl_nl_present(struct dmreplica *ctx, bool *present);
-/* Is this a network namespace that sees no module, loaded or not?  True with a refusal. */
+/* Is the module invisible in this network namespace?  True with a refusal. */
 bool dmrl_nl_elsewhere(struct dmreplica *ctx);
 struct nl_msg *dmrl_nl_message(struct dmreplica *ctx, int cmd, int flags);
 /* A request about one system, with @attr for its UUID. */
 struct nl_msg *dmrl_nl_message_of(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid);
 /* Sends and frees @msg; calls @fn for every reply. */
 int dmrl_nl_call(struct dmreplica *ctx, struct nl_msg *msg, dmrl_reply_fn fn, void *arg);
+
+/* Fills a zeroed item of a list from a reply. */
+typedef void (*dmrl_item_fn)(struct dmreplica *ctx, void *item, struct nlattr **attrs);
+
 /*
- * Dumps everything of @cmd; again from the start when it was interrupted, after
- * calling @restart.
+ * Adds an item for each reply to a dump of @cmd; from the start again when it was interrupted.
+ * Of one system, with @attr for its UUID, unless @uuid is NULL; with @flag unless that is 0.
  */
-int dmrl_nl_dump(struct dmreplica *ctx, int cmd, dmrl_reply_fn fn, void (*restart)(void *arg),
-		 void *arg);
-/* Of one system, with @attr for its UUID, and with @flag unless that is 0. */
-int dmrl_nl_dump_of(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid, int flag,
-		    dmrl_reply_fn fn, void (*restart)(void *arg), void *arg);
+int dmrl_nl_dump(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid, int flag,
+		 dmrl_item_fn fn, struct dmrl_list *list);
 #define DMRL_NL_ATTRS	64
 
 void dmrl_nl_string(struct nlattr *attr, char *out, size_t size);
@@ -279,13 +291,14 @@ u64 dmrl_nl_u64(struct nlattr *attr);
 void dmrl_system_parse(struct dmreplica_system *sys, struct nlattr **attrs);
 void dmrl_job_parse(struct dmreplica_job *job, struct nlattr **attrs);
 /*
- * What an operation that was answered 4096, undecided, comes to.  @undecided: if not NULL,
- * it is not waited for longer than DMRL_TURN_MS, and this is set then.  Return: its answer.
+ * Wait until an operation that was answered with 4096 and a job in state New or Starting is
+ * decided; if @undecided is not NULL, for DMRL_TURN_MS at most: then it is set.  Return: the
+ * operation's code.
  */
 #define DMRL_TURN_MS	5000
 int dmrl_job_decided(struct dmreplica *ctx, const u8 *uuid, u64 id, u64 *point,
 		     bool *undecided);
-/* The same for one whose answer is that it is done; @msg is sent and freed. */
+/* Send and free @msg, whose operation has no job behind its decision; wait as above. */
 int dmrl_call_plain(struct dmreplica *ctx, struct nl_msg *msg, const u8 *uuid, int code_attr,
 		    int job_attr);
 int dmrl_system_dump(struct dmreplica *ctx, struct dmrl_list *list);

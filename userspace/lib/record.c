@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a user has accepted is written to the store, so that it is asked for once.
+ * Record in the store what a user has accepted, so that no further attach asks for it.
  *
- * A superblock of user space: over the copy that is not in force, with the next number
- * (R3), while the store is claimed and nothing has it attached.  To the module it is one
- * more superblock between two attaches.
+ * User space writes a superblock over the copy that is not in force, with the next number
+ * (R3), while it has claimed the store and the store is not attached.  To the module it is
+ * one more superblock between two attaches.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,13 +48,13 @@ static int write_super(struct dmreplica *ctx, const struct dmreplica_store *stor
 }
 
 /**
- * dmrl_record_homes() - the homes that were accepted are the homes from now on
+ * dmrl_record_homes() - record accepted homes as the homes of the system
  * @ctx: the context.
  * @store: the store, claimed.
- * @homes: of each disk.
- * @seq: set to the sequence number in force then.
+ * @homes: the home of each disk.
+ * @seq: set to the new sequence number.
  *
- * Return: 0, or the code of what failed; 32771: it may be recorded or not.
+ * Return: 0 or a refusal; after 32771 it may be recorded or not.
  */
 int dmrl_record_homes(struct dmreplica *ctx, struct dmreplica_store *store,
 		      const struct dmreplica_blockdev *homes, u64 *seq)

@@ -2,8 +2,7 @@
 /*
  * Relatives: the partitions of a disk, or the disk that a partition is part of.
  *
- * They share their sectors, and nothing else: an opener of one is no opener of the other,
- * and each has a page cache of its own.
+ * They share sectors, but neither openers nor page cache.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -32,7 +31,7 @@ static int add(struct dmrl_list *list, dev_t dev)
 	return 0;
 }
 
-/* The number in this file.  Return: 0 or -1. */
+/* Read a device number from a file.  Return: 0 or -1. */
 static int read_number(const char *path, dev_t *dev)
 {
 	unsigned int maj, min;
@@ -106,7 +105,7 @@ int dmrl_relatives(struct dmreplica *ctx, const dev_t *devs, unsigned int nr, de
 }
 
 /*
- * What a device of ours lies on, to be flushed when it has gone.
+ * Add the devices below a device of ours, to be flushed after its removal.
  *
  * Return: 0, or -1 for want of memory.
  */
@@ -146,8 +145,8 @@ static void flush_one(dev_t dev)
 }
 
 /*
- * Write and empty the page caches of a device's relatives.  The module does so with the
- * device's own; it does not know of these.
+ * Write back and empty the page caches of a device's relatives.  The module does that for
+ * the device itself only.
  */
 void dmrl_relatives_flush(dev_t dev)
 {

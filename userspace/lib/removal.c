@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The end of a system: what is left to do when the kernel has brought everything
- * home and has said so in the store (state Disabled).  Devices, store and file go
- * in this order, and each step finds what an interrupted one has left: the copy
- * of the superblock in force is overwritten last, so that the store says Disabled
- * until it says nothing at all; without a file nobody would come to finish it.
+ * The end of a removal, after the kernel has moved everything home and recorded that in
+ * the store (state Disabled).  Devices, store and file go in this order, so that an
+ * interrupted removal can be continued: the superblock in force is overwritten last, so
+ * the store shows Disabled until it is blank; and the file goes last, because without it
+ * the system is not found any more.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -47,7 +47,7 @@ static int stage_of_store(struct dmreplica *ctx, const struct dmreplica_system *
 	if (memcmp(sb->system_uuid, sys->uuid, 16))
 		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 				 "store %s belongs to another system, %s", sys->store, sb->name);
-	/* what the kernel has shown, or a copy of it? */
+	/* the store that the kernel reported, or a copy of it? */
 	if (sys->read && memcmp(sb->store_uuid, sys->store_uuid, 16))
 		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 				 "store %s is another one than system %s had", sys->store, sys->name);
@@ -83,7 +83,7 @@ static int wipe_copy(struct dmreplica *ctx, struct dmreplica_store *store, unsig
 	size_t left = DMR_SB_AREA;
 	ssize_t n;
 
-	/* the store's buffer is aligned, as direct I/O wants it */
+	/* the store's buffer is aligned for direct I/O */
 	memset(store->bounce, 0, DMR_SB_AREA);
 	while (left) {
 		n = pwrite(store->fd, store->bounce, left, offset);
@@ -107,7 +107,7 @@ static int wipe(struct dmreplica *ctx, const struct dmreplica_system *sys)
 	unsigned int last;
 	int code;
 
-	/* exclusively: nobody has it attached, or mounts what somebody put there */
+	/* O_EXCL: not attached, and no new content of it mounted */
 	code = dmrl_store_open_flags(ctx, sys->store, O_RDWR | O_EXCL, &store);
 	if (code)
 		return code;
@@ -118,10 +118,10 @@ static int wipe(struct dmreplica *ctx, const struct dmreplica_system *sys)
 		code = stage_of_store(ctx, sys, store, &stage);
 	if (!code && stage == DMREPLICA_REMOVAL_NONE)
 		code = dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_STATE,
-				 "store %s does not say that system %s is removed", sys->store,
+				 "store %s has no mark that system %s is removed", sys->store,
 				 sys->name);
 	if (!code && stage == DMREPLICA_REMOVAL_DECIDED) {
-		/* the older copy may say something else: never leave it as the only one */
+		/* the older copy may have another state: never leave it as the only one */
 		last = store->copy[1].valid &&
 		       (!store->copy[0].valid || store->sb[1]->seq > store->sb[0]->seq);
 		code = wipe_copy(ctx, store, !last);
@@ -172,7 +172,7 @@ int dmreplica_removal_finish(struct dmreplica *ctx, const struct dmreplica_syste
 	if (stage == DMREPLICA_REMOVAL_NONE)
 		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_STATE,
 				 "the removal of system %s has not been decided", sys->name);
-	/* better known before the store is gone than after */
+	/* refuse before the store is gone, not after */
 	if (access(ctx->conf_dir, W_OK) && errno != ENOENT)
 		return dmrl_fail_errno(ctx, errno, "cannot write to %s", ctx->conf_dir);
 	/* a detach that was cut short leaves devices of a system that is not attached */

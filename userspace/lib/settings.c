@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Settings of a system: retention, space, when to warn, how fast to move. */
+/* Settings of a system: retention, space, limits of health, rate of the vacuum. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,30 +42,27 @@ static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	const struct dmr_sb *sb;
 	int code;
 
-	code = dmreplica_store_open(ctx, sys->store, &store);
+	code = dmrl_store_open_super(ctx, sys->store, &store, &sb);
 	if (code)
 		return code;
-	code = dmreplica_store_super(ctx, store, &sb);
-	if (!code) {
-		from = &sb->settings;
-		set->keep_last = from->keep_last;
-		set->keep_within = from->keep_within;
-		set->keep_hourly = from->keep_hourly;
-		set->keep_daily = from->keep_daily;
-		set->keep_weekly = from->keep_weekly;
-		set->space_low = from->space_low;
-		set->space_critical = from->space_critical;
-		set->full_policy = from->full_policy;
-		set->live_reserve = from->live_reserve;
-		set->point_interval = from->point_interval;
-		set->decide_within = from->decide_within;
-		set->vacuum_rate = from->vacuum_rate;
-		set->replication_interval = from->replication_interval;
-		set->jump_point = from->jump_point;
-		set->jump_by = from->jump_by;
-	}
+	from = &sb->settings;
+	set->keep_last = from->keep_last;
+	set->keep_within = from->keep_within;
+	set->keep_hourly = from->keep_hourly;
+	set->keep_daily = from->keep_daily;
+	set->keep_weekly = from->keep_weekly;
+	set->space_low = from->space_low;
+	set->space_critical = from->space_critical;
+	set->full_policy = from->full_policy;
+	set->live_reserve = from->live_reserve;
+	set->point_interval = from->point_interval;
+	set->decide_within = from->decide_within;
+	set->vacuum_rate = from->vacuum_rate;
+	set->replication_interval = from->replication_interval;
+	set->jump_point = from->jump_point;
+	set->jump_by = from->jump_by;
 	dmreplica_store_close(store);
-	return code;
+	return 0;
 }
 
 int dmreplica_settings_get(struct dmreplica *ctx, const struct dmreplica_system *sys,
@@ -107,10 +104,12 @@ int dmreplica_settings_drop(struct dmreplica *ctx, const struct dmreplica_system
 	points = calloc(n ?: 1, sizeof(*points));
 	if (!points) {
 		dmreplica_list_free(*list);
+		*list = NULL;
+		*nr = 0;
 		return dmrl_no_memory(ctx);
 	}
 	for (i = 0; i < n; i++) {
-		points[i].epoch = i + 1;	/* the order is all that matters */
+		points[i].epoch = i + 1;	/* only the order matters */
 		points[i].number = (*list)[i].number;
 		points[i].time = (*list)[i].time;
 		if ((*list)[i].in_use)
@@ -124,7 +123,7 @@ int dmreplica_settings_drop(struct dmreplica *ctx, const struct dmreplica_system
 	return 0;
 }
 
-/* Each stands for one attribute; true if there is no room for it. */
+/* One attribute for each member given.  Return: true without room for it. */
 static bool put_settings(struct nl_msg *msg, const struct dmreplica_settings *set)
 {
 	const struct {

@@ -35,12 +35,12 @@ static int store_read(struct dmr_reader *rd, u64 first, u32 count, void *buf)
 		left -= n;
 	}
 	store->read += (u64)count * DMR_BLOCK_SIZE;
-	if (store->told)
-		dmrl_progress(store->told, "reading the log", store->read, store->to_read);
+	if (store->progress)
+		dmrl_progress(store->progress, "reading the log", store->read, store->to_read);
 	return 0;
 }
 
-/* What the module may have written since is on the device, not in our cache. */
+/* The module writes to the device below its page cache: read past the cache. */
 static int open_uncached(const char *path, int flags)
 {
 	int fd = open(path, flags | O_DIRECT | O_CLOEXEC);
@@ -202,7 +202,7 @@ int dmrl_replay_refusal(struct dmreplica *ctx, const char *path, int err,
 		dmrl_append(ctx, " (at 4 KiB block %llu)", (unsigned long long)dmg->where);
 	if (dmg->number)
 		dmrl_append(ctx, " (log block %llu)", (unsigned long long)dmg->number);
-	return dmrl_hint(ctx, "nothing was changed; replicactl check %s tells more", path);
+	return dmrl_hint(ctx, "nothing was changed; replicactl check %s shows more", path);
 }
 
 int dmreplica_store_super(struct dmreplica *ctx, struct dmreplica_store *store,
@@ -232,6 +232,19 @@ int dmreplica_store_super(struct dmreplica *ctx, struct dmreplica_store *store,
 	}
 	*sb = store->super;
 	return 0;
+}
+
+int dmrl_store_open_super(struct dmreplica *ctx, const char *path, struct dmreplica_store **store,
+			  const struct dmr_sb **sb)
+{
+	int code = dmreplica_store_open(ctx, path, store);
+
+	if (code)
+		return code;
+	code = dmreplica_store_super(ctx, *store, sb);
+	if (code)
+		dmreplica_store_close(*store);
+	return code;
 }
 
 struct replay {
@@ -278,12 +291,12 @@ int dmreplica_store_replay(struct dmreplica *ctx, struct dmreplica_store *store,
 		return code;
 	if (store->bdev.bytes < sb->store_bytes)
 		return truncated(ctx, store);
-	/* R6: the whole ring is read, and what is in force once more */
-	store->told = ctx;
+	/* R6: read the whole ring, and the blocks in force once more */
+	store->progress = ctx;
 	store->read = 0;
 	store->to_read = dmr_ring_blocks(sb) * DMR_BLOCK_SIZE;
 	err = dmr_replay_log(&store->reader, sb, &replay.ops, &end, &store->damage);
-	store->told = NULL;
+	store->progress = NULL;
 	if (err)
 		return dmrl_replay_refusal(ctx, store->bdev.path, err, &store->damage);
 	if (next)
@@ -291,7 +304,7 @@ int dmreplica_store_replay(struct dmreplica *ctx, struct dmreplica_store *store,
 	return 0;
 }
 
-/* What netlink shows as the state: the flag for a suspended one is kept beside it. */
+/* The state as netlink reports it: on disk Suspended is a flag beside the state. */
 u32 dmrl_shown_state(const struct dmr_sb *sb)
 {
 	if (sb->state == DM_REPLICA_STATE_REPLICATING && (sb->flags & DMR_SB_SUSPENDED))

@@ -66,42 +66,32 @@ void dmrl_system_parse(struct dmreplica_system *sys, struct nlattr **attrs)
 	dmreplica_device_path(sys->store_major, sys->store_minor, sys->store, sizeof(sys->store));
 }
 
-struct dump {
-	struct dmreplica *ctx;
-	struct dmrl_list *list;
-};
-
-static int system_reply(void *arg, int cmd, struct nlattr **attrs)
+static void system_item(struct dmreplica *ctx, void *item, struct nlattr **attrs)
 {
-	struct dump *dump = arg;
-	struct dmreplica_system *sys;
+	struct dmreplica_system *sys = item;
 	char bytes[32];
 
-	(void)cmd;
-	sys = dmrl_list_add(dump->list);
-	if (!sys)
-		return dmrl_no_memory(dump->ctx);
+	(void)ctx;
 	dmrl_system_parse(sys, attrs);
-	/* a module that does not tell the sizes uses all that there is */
+	/* a module that does not report sizes uses the whole device */
 	if (!sys->store_device_bytes &&
 	    !dmrl_sysfs_read_dev(makedev(sys->store_major, sys->store_minor), "size", bytes,
 				 sizeof(bytes)))
 		sys->store_device_bytes = strtoull(bytes, NULL, 10) * 512;
 	if (!sys->store_bytes)
 		sys->store_bytes = sys->store_device_bytes;
-	return 0;
 }
 
-static void system_restart(void *arg)
+static int one_system_reply(void *arg, int cmd, struct nlattr **attrs)
 {
-	((struct dump *)arg)->list->nr = 0;
+	(void)cmd;
+	system_item(NULL, arg, attrs);
+	return 0;
 }
 
 int dmrl_system_dump(struct dmreplica *ctx, struct dmrl_list *list)
 {
-	struct dump dump = { .ctx = ctx, .list = list };
-
-	return dmrl_nl_dump(ctx, DM_REPLICA_CMD_SYSTEM_GET, system_reply, system_restart, &dump);
+	return dmrl_nl_dump(ctx, DM_REPLICA_CMD_SYSTEM_GET, 0, NULL, 0, system_item, list);
 }
 
 static int compare(const void *a, const void *b)
@@ -110,11 +100,11 @@ static int compare(const void *a, const void *b)
 		      ((const struct dmreplica_system *)b)->name);
 }
 
-/* What a file says of a system that the kernel knows, too. */
+/* Add the content of the file of a system that the kernel has. */
 static void add_conf(struct dmreplica_system *sys, const struct dmreplica_conf *conf)
 {
 	sys->known = true;
-	/* the name that was given says more than the kernel's */
+	/* prefer the path as the user gave it */
 	if (dmrl_is_device(conf->store, sys->store_major, sys->store_minor))
 		memcpy(sys->store, conf->store, sizeof(sys->store));
 }
@@ -144,11 +134,12 @@ int dmreplica_system_list(struct dmreplica *ctx, struct dmreplica_system **list,
 	if (!code && present)
 		code = dmrl_system_dump(ctx, &found);
 	if (code)
-		goto fail;
+		goto out;
 	code = dmreplica_conf_list(ctx, &conf, &nr_conf);
 	if (code) {
-		/* what is attached can be shown without the files */
+		/* attached systems can be shown without the files */
 		dmrl_warn(ctx, "%s", ctx->message);
+		code = 0;
 		conf = NULL;
 		nr_conf = 0;
 	}
@@ -163,32 +154,26 @@ int dmreplica_system_list(struct dmreplica *ctx, struct dmreplica_system **list,
 		}
 		sys = dmrl_list_add(&found);
 		if (!sys) {
-			free(conf);
-			code = dmrl_no_memory(ctx);
-			goto fail;
+			code = DM_REPLICA_CODE_NO_MEMORY;
+			break;
 		}
 		from_conf(sys, &conf[i]);
 	}
 	free(conf);
 	dmrl_clear(ctx);
-	if (found.nr)
-		qsort(found.items, found.nr, found.size, compare);
-	*list = found.items;
-	*nr = found.nr;
-	return 0;
-fail:
-	free(found.items);
+	if (code)
+		dmrl_no_memory(ctx);
+out:
+	*list = dmrl_list_end(&found, code, compare, nr);
 	return code;
 }
 
-/* Is it attached?  Return: 1 with all about it, 0 if it is not, -1 if that is not known. */
+/* Is it attached?  Return: 1 with @sys filled in, 0 if it is not, -1 if that is not known. */
 static int ask_kernel(struct dmreplica *ctx, const u8 *uuid, struct dmreplica_system *sys)
 {
-	struct dmrl_list found = { .size = sizeof(struct dmreplica_system) };
-	struct dump dump = { .ctx = ctx, .list = &found };
 	struct nl_msg *msg;
-	int code, ret = -1;
 	bool present;
+	int code;
 
 	if (dmrl_nl_present(ctx, &present))
 		return -1;
@@ -197,21 +182,15 @@ static int ask_kernel(struct dmreplica *ctx, const u8 *uuid, struct dmreplica_sy
 	msg = dmrl_nl_message_of(ctx, DM_REPLICA_CMD_SYSTEM_GET, DM_REPLICA_A_SYSTEM_UUID, uuid);
 	if (!msg)
 		return -1;
-	code = dmrl_nl_call(ctx, msg, system_reply, &dump);
-	if (code == DM_REPLICA_CODE_NOT_FOUND) {
-		ret = 0;
-	} else if (!code && found.nr == 1) {
-		memcpy(sys, found.items, sizeof(*sys));
-		ret = 1;
-	}
-	free(found.items);
-	return ret;
+	code = dmrl_nl_call(ctx, msg, one_system_reply, sys);
+	if (code == DM_REPLICA_CODE_NOT_FOUND)
+		return 0;
+	return !code && sys->attached ? 1 : -1;
 }
 
 /*
- * A system whose file has its name is found without a look at all the others, of which
- * there may be a thousand.  Return: false if it takes that look, to find it or to say
- * what is wrong.
+ * Find a system whose file has its name without reading all files, of which there may be
+ * a thousand.  Return: false if they must be read, to find it or to report the fault.
  */
 static bool find_one(struct dmreplica *ctx, const char *name, struct dmreplica_conf *conf,
 		     struct dmreplica_system *sys)
@@ -266,8 +245,7 @@ int dmreplica_system_find(struct dmreplica *ctx, const char *name, struct dmrepl
 	free(list);
 	if (i < nr)
 		return 0;
-	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_FOUND, "no system is known as %s", name);
-	return dmrl_hint(ctx, "replicactl list shows what is known, replicactl scan looks for stores");
+	return dmrl_unknown(ctx, name);
 }
 
 int dmreplica_system_attached(struct dmreplica *ctx, const char *name,
@@ -283,7 +261,7 @@ int dmreplica_system_attached(struct dmreplica *ctx, const char *name,
 
 int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *sys)
 {
-	static const u8 nobody[16];
+	static const u8 no_host[16];
 	struct dmreplica_report report;
 	struct dmreplica_store *store;
 	const struct dmr_sb *sb;
@@ -291,15 +269,14 @@ int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *
 	u8 host[16];
 	int code;
 
-	code = dmreplica_store_open(ctx, sys->store, &store);
+	code = dmrl_store_open_super(ctx, sys->store, &store, &sb);
 	if (code)
 		return code;
-	code = dmreplica_store_super(ctx, store, &sb);
-	if (!code && memcmp(sb->system_uuid, sys->uuid, 16))
+	if (memcmp(sb->system_uuid, sys->uuid, 16)) {
 		code = dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 				 "store %s belongs to another system, %s", sys->store, sb->name);
-	if (code)
 		goto out;
+	}
 	sys->read = true;
 	sys->state = dmrl_shown_state(sb);
 	sys->state_stored = sys->state;
@@ -326,7 +303,7 @@ int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *
 		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_REMOVING;
 	if (sb->flags & DMR_SB_STAY)
 		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_STAY;
-	/* as the module says it: once committed, the failover devices show the head */
+	/* as the module reports it: after a commit the failover devices show the head */
 	if (sb->live.epoch || sb->state == DM_REPLICA_STATE_COMMITTED)
 		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_FAILED_OVER;
 	if (sb->test.epoch)
@@ -337,8 +314,8 @@ int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *
 		if (sb->test.epoch && sb->points[i].epoch == sb->test.base)
 			sys->test_point = sb->points[i].number;
 	}
-	/* Its log changes while it is read: to check it here would call it damaged. */
-	if (sb->flags & DMR_SB_ACTIVE && memcmp(sb->active_host, nobody, 16) &&
+	/* Do not check it: its log changes meanwhile and would look damaged. */
+	if (sb->flags & DMR_SB_ACTIVE && memcmp(sb->active_host, no_host, 16) &&
 	    (!dmrl_host_id(host) || memcmp(sb->active_host, host, 16))) {
 		sys->elsewhere = true;
 		memcpy(sys->active_host, sb->active_host, 16);

@@ -2,8 +2,8 @@
 /*
  * Devices that a system's file names.
  *
- * Nothing on a home says which system it belongs to, and a system that is detached holds
- * nothing open: its file alone knows.
+ * A home carries no mark of its system, and a detached system holds no device open: only
+ * its file names them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +63,7 @@ static int add_one(struct dmreplica *ctx, const struct dmreplica_conf *conf, con
 	return 0;
 }
 
-/* Once in the life of a context, so that "attach --all" does not read all files for each. */
+/* Once for each context: "attach --all" must not read all files for each system. */
 static int load(struct dmreplica *ctx)
 {
 	struct dmreplica_conf *list;
@@ -88,14 +88,14 @@ static int load(struct dmreplica *ctx)
 	return code;
 }
 
-/** dmrl_taken_forget() - a file has changed, or the context goes */
+/** dmrl_taken_forget() - read the files again next time, after a change; or free the list */
 void dmrl_taken_forget(struct dmreplica *ctx)
 {
 	free(ctx->taken.items);
 	memset(&ctx->taken, 0, sizeof(ctx->taken));
 }
 
-/* Does the store that this file names still hold its system?  Else the file is a remnant. */
+/* Does the store named by this file still hold its system?  Else the file is a remnant. */
 static bool exists(struct dmreplica *ctx, const struct dmrl_taken *t)
 {
 	struct dmreplica_store *store;
@@ -116,8 +116,8 @@ static bool exists(struct dmreplica *ctx, const struct dmrl_taken *t)
  * dmrl_taken_check() - does another system's file name one of these devices?
  * @ctx: the context.
  * @name: the system that they are for.
- * @devices: what was found at its paths.
- * @nr: how many.
+ * @devices: the devices.
+ * @nr: number of @devices.
  * @remnants: count files of systems that no longer exist, too.
  *
  * Return: 0, 32773 and a message that names device, system and file, or another code.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What commands that change something have in common: the question, the answer, the job. */
+/* Shared by commands that change something: the question, the answer, the job. */
 #include <unistd.h>
 
 #include "replicactl.h"
@@ -15,7 +15,7 @@ bool confirm(bool yes, const char *question, int *status)
 		*status = usage_error("standard input is no terminal to ask on; --yes goes on without asking");
 		return false;
 	}
-	/* What is asked is no output: that may be JSON, or go to a file. */
+	/* The question is no output: standard output may be JSON, or go to a file. */
 	fflush(stdout);
 	fprintf(stderr, "%s [y/N] ", question);
 	fflush(stderr);
@@ -33,7 +33,7 @@ void print_answer(int code, const struct dmreplica_op *op)
 		printf(", job %llu", (unsigned long long)op->job);
 }
 
-/* With --no-wait: it waits for its turn.  Return: true if that is all there is to say. */
+/* With --no-wait: the operation waits for its turn.  Return: true if nothing is decided yet. */
 bool print_undecided(const struct dmreplica_system *sys, int code, const struct dmreplica_op *op)
 {
 	if (code != DM_REPLICA_CODE_JOB_STARTED || !op->undecided)
@@ -45,7 +45,7 @@ bool print_undecided(const struct dmreplica_system *sys, int code, const struct 
 	return true;
 }
 
-/* Before a request that may last: what it waits for, and what ending it does. */
+/* Before a request that may last: what it waits for, and the effect of Ctrl-C. */
 void print_waiting(const struct dmreplica_op *op)
 {
 	if (!(op->given & DMREPLICA_OP_WAIT) || !op->wait_ms)
@@ -64,7 +64,7 @@ void print_state(struct dmreplica *ctx, const struct dmreplica_system *sys)
 	printf("\n");
 }
 
-/* A job that nothing works on does not end: say why, and what lets it go on. */
+/* A job does not end while the vacuum rests: show why, and how to continue. */
 bool vacuum_rests(struct dmreplica *ctx, const struct dmreplica_system *sys)
 {
 	struct dmreplica_system now;
@@ -100,16 +100,15 @@ int follow_job(struct dmreplica *ctx, const struct dmreplica_system *sys, int co
 	return 0;
 }
 
-/* An operation with nothing to ask before it. */
-int plain_operation(struct dmreplica *ctx, const char *name, struct dmreplica_op *op, bool wait,
+/* Run an operation that needs no question. */
+int plain_operation(struct dmreplica *ctx, const char *name, struct op_options *o,
 		    int (*run)(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			       struct dmreplica_op *op))
 {
+	struct dmreplica_op *op = &o->op;
 	struct dmreplica_system sys;
 	int code;
 
-	if (!wait)
-		op->given |= DMREPLICA_OP_NO_WAIT;
 	code = dmreplica_system_attached(ctx, name, &sys);
 	if (!code)
 		code = run(ctx, &sys, op);
@@ -119,17 +118,18 @@ int plain_operation(struct dmreplica *ctx, const char *name, struct dmreplica_op
 		return 0;
 	print_answer(code, op);
 	print_state(ctx, &sys);
-	return follow_job(ctx, &sys, code, op, wait);
+	return follow_job(ctx, &sys, code, op, !o->no_wait);
 }
 
 /*
- * R11: what was shown is what is done, or nothing.  A caller that has looked before
- * us says what it saw, and is refused here rather than asked about something else.
+ * R11: the operation applies to the state that was shown, or is refused.  Compare with the
+ * state that the caller expects before the question, not after it.
  */
-int expect_shown(const struct dmreplica_system *sys, uint64_t writes, bool state_given,
-		 bool writes_given, struct dmreplica_op *op)
+int expect_shown(const struct dmreplica_system *sys, uint64_t writes, struct op_options *o)
 {
-	if (state_given && op->expect_state != sys->state_number) {
+	struct dmreplica_op *op = &o->op;
+
+	if (o->state_given && op->expect_state != sys->state_number) {
 		fprintf(stderr, "replicactl: %d %s: the state number of %s is %llu, not %llu: it has changed since\n  replicactl status %s shows it as it is now\n",
 			DM_REPLICA_CODE_INVALID_STATE,
 			dmreplica_code_name(DM_REPLICA_CODE_INVALID_STATE), sys->name,
@@ -137,7 +137,7 @@ int expect_shown(const struct dmreplica_system *sys, uint64_t writes, bool state
 			(unsigned long long)op->expect_state, sys->name);
 		return dmreplica_exit_status(DM_REPLICA_CODE_INVALID_STATE);
 	}
-	if (writes_given && op->expect_writes != writes) {
+	if (o->writes_given && op->expect_writes != writes) {
 		fprintf(stderr, "replicactl: %d %s: %llu writes were made to the failover of %s, not %llu: it was written to since\n  replicactl status %s shows it as it is now\n",
 			DM_REPLICA_CODE_INVALID_STATE,
 			dmreplica_code_name(DM_REPLICA_CODE_INVALID_STATE),

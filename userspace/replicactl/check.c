@@ -106,7 +106,7 @@ static void print_report(const char *path, const struct dmreplica_report *r)
 		printf("good\n");
 }
 
-/* A store is named by its path, or by the system it belongs to. */
+/* @name: path of a store (with a slash), or its system. */
 int open_store(struct dmreplica *ctx, const char *name, struct dmreplica_store **store)
 {
 	struct dmreplica_system sys;
@@ -119,7 +119,7 @@ int open_store(struct dmreplica *ctx, const char *name, struct dmreplica_store *
 	if (code)
 		return code;
 	if (sys.attached)
-		fprintf(stderr, "replicactl: warning: %s is attached: its store changes while it is read, and what is found may not hold\n",
+		fprintf(stderr, "replicactl: warning: %s is attached: its store changes while it is read, and findings may be wrong\n",
 			sys.name);
 	return dmreplica_store_open(ctx, sys.store, store);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The commands, and what --help says of each. */
+/* The commands and their help texts. */
 #include "replicactl.h"
 
 #define HELP_JSON	"  --json  as JSON\n"
@@ -11,13 +11,13 @@
 #define HELP_EXPECT_STATE \
 			"  --expect-state N   only if the state number is N still, as status showed it\n"
 #define HELP_EXPECT_WRITES \
-			"  --expect-writes N  only if it was written to N times, as status --json says\n"
+			"  --expect-writes N  only if it was written to N times, as status --json shows\n"
 
 const struct command commands[] = {
 	{ "create", cmd_create,
 	  "NAME --store DEVICE --disk DISK=DEVICE [--disk ...] [OPTION...]",
 	  "make a system: format its store and write its file",
-	  "  --store DEVICE      the block device that becomes the store; what is on it is lost\n"
+	  "  --store DEVICE      the block device that becomes the store; its content is lost\n"
 	  "  --disk DISK=DEVICE  name and home of a disk; its content stays as it is\n"
 	  "  --chunk-size SIZE   16K to 256K, a power of two (default 64K)\n"
 	  "  --uuid UUID         of the system (default: a random one)\n"
@@ -36,7 +36,7 @@ const struct command commands[] = {
 	  "  --all  every system that is attached\n" },
 	{ "scan", cmd_scan, "[--write [--accept-homes] [--yes]] [--json] [DEVICE...]",
 	  "look for stores on block devices",
-	  "  --write         write the file of each system found whose homes are all there\n"
+	  "  --write         write the file of each system found with all its homes\n"
 	  "  --accept-homes  also where a home is known by its path alone\n"
 	  "  --yes           do not ask, as is done where no DEVICE is named\n"
 	  "  --json          as JSON\n\n"
@@ -49,12 +49,12 @@ const struct command commands[] = {
 	  "make a recovery point of all disks",
 	  "  --kind KIND   standard (default), application-consistent or planned\n"
 	  "  --label TEXT  a name to know it by, at most 39 bytes\n"
-	  "  --received    what replicates makes it: all until now has arrived\n"
+	  "  --received    from the replication itself: all until now has arrived\n"
 	  HELP_TIMEOUT },
 	{ "recovery-point list", cmd_point_list, "NAME [--json]", "the recovery points of a system",
 	  HELP_JSON
-	  "\nONLY HERE is what no other state needs.  It is not exactly what a drop frees: space\n"
-	  "comes back in whole chunks, and what two points share is counted for neither.\n" },
+	  "\nONLY HERE are the bytes that no other state needs.  A drop does not free exactly these:\n"
+	  "space comes back in whole chunks, and data that two points share is counted for neither.\n" },
 	{ "recovery-point drop", cmd_point_drop, "NAME POINT [--yes]", "drop a recovery point",
 	  "  --yes        do not ask, which is done on a terminal only\n\n"
 	  "POINT is the number or the label of a recovery point; a number goes before a\n"
@@ -68,7 +68,7 @@ const struct command commands[] = {
 	  "  --no-wait    do not wait for the job, nor long for its turn\n"
 	  HELP_TIMEOUT },
 	{ "revert", cmd_revert, "NAME [--yes] [--wait S] [--no-wait] [--timeout S]",
-	  "throw away what was written since the failover",
+	  "throw away everything written since the failover",
 	  "  --yes        do not ask\n"
 	  HELP_WAIT
 	  "  --no-wait    do not wait for the space to be reclaimed, nor long for its turn\n"
@@ -81,23 +81,23 @@ const struct command commands[] = {
 	  "  --yes        do not ask\n"
 	  "  --no-wait    do not wait until everything is home, nor long for its turn\n"
 	  HELP_TIMEOUT HELP_EXPECT_STATE
-	  "\nAll recovery points are lost, and what replication brought after the point that\n"
-	  "was failed over to.  The guest may run on.  There is no way back.\n"
+	  "\nAll recovery points are lost, and all replicated data after the point that was\n"
+	  "failed over to.  The guest may run on.  There is no way back.\n"
 	  "\nExamples:\n"
 	  "  replicactl commit web1\n"
 	  "  replicactl commit web1 --yes --no-wait\n" },
 	{ "move-home", cmd_move_home, "NAME [--no-wait]",
-	  "begin the move home anew that was cancelled",
+	  "restart a cancelled move home",
 	  "  --no-wait    do not wait until everything is home, nor long for its turn\n"
 	  "\nA commit moves everything home as a job; after replicactl job cancel nothing\n"
-	  "moves, also after a reboot, until this is asked for.\n" },
+	  "moves, also after a reboot, until this command.\n" },
 	{ "test-failover start", cmd_test_start, "NAME [--point POINT] [--no-wait] [--timeout S]",
 	  "bring the test devices online, beside all else",
 	  "  --point P    number or label of the recovery point (default: the newest)\n"
 	  "  --no-wait    do not wait for the job, nor long for its turn\n"
 	  HELP_TIMEOUT },
 	{ "test-failover stop", cmd_test_stop, "NAME [--yes] [--wait S] [--no-wait] [--timeout S]",
-	  "throw away what was written in the test",
+	  "throw away everything written in the test",
 	  "  --yes        do not ask\n"
 	  HELP_WAIT
 	  "  --no-wait    do not wait for the space to be reclaimed, nor long for its turn\n"
@@ -107,7 +107,7 @@ const struct command commands[] = {
 	  "\nThe replica devices refuse writes until replicactl resume.\n" },
 	{ "resume", cmd_resume, "NAME", "let suspended replication go on", NULL },
 	{ "heartbeat", cmd_heartbeat, "NAME", "replication is there and has nothing to write",
-	  "For what replicates, when all is sent and nothing has changed since.  Without writes,\n"
+	  "For the replication, when all is sent and nothing has changed since.  Without writes,\n"
 	  "heartbeats and points made with --received health warns: see --replication-interval.\n" },
 	{ "remove", cmd_remove, "NAME [--flatten] [--wait S] [--yes] [--no-wait] [--timeout S]",
 	  "give up the replica: its homes become plain disks",
@@ -134,7 +134,7 @@ const struct command commands[] = {
 	  "  --point-interval T   warn if no point was made for so long\n"
 	  "  --decide-within T    warn if failed over for so long\n"
 	  "  --replication-interval T  warn if nothing arrived for three times that; 0: for a day\n"
-	  "  --vacuum-rate RATE   what the vacuum may copy a second, unlimited, or 0\n"
+	  "  --vacuum-rate RATE   bytes the vacuum may copy a second, unlimited, or 0\n"
 	  "  --json               as JSON\n"
 	  "\nT is as 90s, 15m, 24h, 7d, 2w or 1d12h, SIZE and RATE as 512M or 10G.  0 or none\n"
 	  "switches a rule off.  A point stays if any rule keeps it; without a rule all do.\n"
@@ -143,7 +143,7 @@ const struct command commands[] = {
 	  "  replicactl settings web1 --keep-last 10 --keep-daily 7 --point-interval 15m\n"
 	  "  replicactl settings web1 --keep-last none\n" },
 	{ "network list", cmd_network_list, "NAME [--json]",
-	  "what the guest's network adapters get after a failover", HELP_JSON },
+	  "settings of the guest's network adapters after a failover", HELP_JSON },
 	{ "network set", cmd_network_set, "NAME --mac MAC [--dhcp] [--address IP/PREFIX]... [OPTION...]",
 	  "replace the settings of a network adapter",
 	  "  --mac MAC            which adapter, as 52:54:00:12:34:56\n"
@@ -151,7 +151,7 @@ const struct command commands[] = {
 	  "  --address IP/PREFIX  an address, up to 8; or IPv4 as IP/NETMASK\n"
 	  "  --gateway IP         a gateway, up to 5\n"
 	  "  --dns IP             a DNS server, up to 8\n"
-	  "\nIPv4 and IPv6.  What is not given is not set.\n"
+	  "\nIPv4 and IPv6.  Omitted settings are removed.\n"
 	  "\nExamples:\n"
 	  "  replicactl network set web1 --mac 52:54:00:12:34:56 --dhcp\n"
 	  "  replicactl network set web1 --mac 52:54:00:12:34:56 --address 192.0.2.5/24 \\\n"
@@ -160,7 +160,7 @@ const struct command commands[] = {
 	  "forget the settings of a network adapter",
 	  "  --mac MAC  of this one\n"
 	  "  --all      of all\n" },
-	{ "grow", cmd_grow, "NAME", "use what the store's device has grown by",
+	{ "grow", cmd_grow, "NAME", "use the growth of the store's device",
 	  "Grow the device below first, then this; the system stays attached.\n"
 	  "\nExample:\n"
 	  "  lvextend -L +20G /dev/vg0/web1-store\n"
@@ -172,13 +172,13 @@ const struct command commands[] = {
 	  "wait for a job, end with the code it ended with",
 	  "  --timeout S  wait at most S seconds\n" },
 	{ "job cancel", cmd_job_cancel, "NAME ID", "end a job that moves home, or that has not begun",
-	  "One in state New is taken back, and nothing is changed.  Of a move home what is home\n"
-	  "stays there, what is not stays in the store, also after a reboot, until\n"
-	  "replicactl move-home.\n" },
+	  "A job in state New is taken back, and nothing is changed.  Of a move home moved data\n"
+	  "stays home, the rest stays in the store, also after a reboot, until replicactl\n"
+	  "move-home.\n" },
 	{ "job pause", cmd_job_pause, "NAME ID", "let a job that moves home rest",
-	  "It rests until replicactl job resume, or until the system is attached anew.\n" },
+	  "It rests until replicactl job resume, or until the next attach.\n" },
 	{ "job resume", cmd_job_resume, "NAME ID", "let a job go on that rests", NULL },
-	{ "monitor", cmd_monitor, "[--json]", "what there is, then every change as it comes",
+	{ "monitor", cmd_monitor, "[--json]", "all systems and jobs, then every change as it comes",
 	  "  --json  one JSON object on each line\n"
 	  "\nBeside systems and jobs: health, when it changes, and space, when the store runs\n"
 	  "low or has enough again; attached and detached; the module unloaded and loaded.\n" },
@@ -194,8 +194,8 @@ const struct command commands[] = {
 	  "  --rate RATE  bytes per second as 50M, or unlimited, or 0: held still\n"
 	  "  --hold       hold it and the one-second commit still\n"
 	  "  --release    let them go on\n"
-	  "\nThe rate is a setting and stays; what is held is held until the detach.  What it does\n"
-	  "is waited for, 20 seconds at most.\n" },
+	  "\nThe rate is a setting and stays; a hold ends with the detach.  --hold waits for the end\n"
+	  "of its present work, 20 seconds at most.\n" },
 	{ "version", cmd_version, "[--json]", "versions of tool, format, netlink family and module",
 	  HELP_JSON },
 };

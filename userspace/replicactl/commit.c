@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* replicactl commit, move-home: the failover becomes the machine, and all goes home. */
+/* replicactl commit, move-home: make the failover the machine, and move all home. */
 #include <getopt.h>
 
 #include "replicactl.h"
 
-/* Recovery points younger than the one that was failed over to. */
+/* Count the recovery points younger than the one failed over to. */
 static uint64_t points_after(struct dmreplica *ctx, const struct dmreplica_system *sys)
 {
 	struct dmreplica_point *list;
@@ -25,10 +25,10 @@ static void print_loss(struct dmreplica *ctx, const struct dmreplica_system *sys
 
 	printf("commit of %s makes the failover to point %llu the machine, for good:\n", sys->name,
 	       (unsigned long long)sys->live_point);
-	printf("  kept       what was written there since: %s in %s\n", text_size(sys->live_bytes),
+	printf("  kept       everything written there since: %s in %s\n", text_size(sys->live_bytes),
 	       text_age(sys->live_time));
 	printf("  lost       all recovery points: %u\n", sys->points);
-	printf("  lost       what replication brought after point %llu: ",
+	printf("  lost       all replicated data after point %llu: ",
 	       (unsigned long long)sys->live_point);
 	if (after)
 		printf("%s, and ", text_count(after, "younger point"));
@@ -41,86 +41,50 @@ static void print_loss(struct dmreplica *ctx, const struct dmreplica_system *sys
 
 int cmd_commit(struct dmreplica *ctx, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "yes", no_argument, NULL, 'y' },
-		{ "no-wait", no_argument, NULL, 'n' },
-		{ "timeout", required_argument, NULL, 't' },
-		{ "expect-state", required_argument, NULL, 's' },
-		{ NULL, 0, NULL, 0 }
-	};
-	struct dmreplica_op op = { .given = DMREPLICA_OP_EXPECT_STATE };
-	bool wait = true, yes = false, state_given = false;
+	struct op_options o = { .op.given = DMREPLICA_OP_EXPECT_STATE };
+	struct dmreplica_op *op = &o.op;
 	struct dmreplica_system sys;
-	int c, code, status;
+	int code, status;
 
-	while ((c = next_option(argc, argv, "ynt:", options, &status)) != -1) {
-		switch (c) {
-		case 'y':
-			yes = true;
-			break;
-		case 'n':
-			wait = false;
-			op.given |= DMREPLICA_OP_NO_WAIT;
-			break;
-		case 't':
-			if (!parse_wait("--timeout", optarg, &op.timeout_ms, &status))
-				return status;
-			op.given |= DMREPLICA_OP_TIMEOUT;
-			break;
-		case 's':
-			if (!parse_number(optarg, &op.expect_state))
-				return usage_error("--expect-state %s is not a number", optarg);
-			state_given = true;
-			break;
-		default:
-			return status;
-		}
-	}
+	if (!parse_op_options(argc, argv, "ynts", &o, &status))
+		return status;
 	if (optind != argc - 1)
 		return usage_error("give one system");
 	code = dmreplica_system_attached(ctx, argv[optind], &sys);
 	if (code)
 		return refused(ctx, code);
-	status = expect_shown(&sys, 0, state_given, false, &op);
+	status = expect_shown(&sys, 0, &o);
 	if (status)
 		return status;
-	/* what must be refused anyway is for the kernel to refuse: nothing to ask */
+	/* in another state leave the refusal to the kernel: do not ask */
 	if (sys.state == DM_REPLICA_STATE_RECOVERED) {
 		print_loss(ctx, &sys);
-		if (!confirm(yes, "Commit it?", &status))
+		if (!confirm(o.yes, "Commit it?", &status))
 			return status;
 	}
-	code = dmreplica_commit(ctx, &sys, &op);
+	code = dmreplica_commit(ctx, &sys, op);
 	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
 		return refused(ctx, code);
-	if (print_undecided(&sys, code, &op))
+	if (print_undecided(&sys, code, op))
 		return 0;
-	print_answer(code, &op);
+	print_answer(code, op);
 	print_state(ctx, &sys);
 	if (code == DM_REPLICA_CODE_COMPLETED) {
 		printf("done: all is home\n");
 		return 0;
 	}
 	printf("  everything moves home now\n");
-	return follow_job(ctx, &sys, code, &op, wait);
+	return follow_job(ctx, &sys, code, op, !o.no_wait);
 }
 
 int cmd_move_home(struct dmreplica *ctx, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "no-wait", no_argument, NULL, 'n' },
-		{ NULL, 0, NULL, 0 }
-	};
-	struct dmreplica_op op = { .given = 0 };
-	bool wait = true;
-	int c, status;
+	struct op_options o = { .yes = false };
+	int status;
 
-	while ((c = next_option(argc, argv, "n", options, &status)) != -1) {
-		if (c != 'n')
-			return status;
-		wait = false;
-	}
+	if (!parse_op_options(argc, argv, "n", &o, &status))
+		return status;
 	if (optind != argc - 1)
 		return usage_error("give one system");
-	return plain_operation(ctx, argv[optind], &op, wait, dmreplica_move_home);
+	return plain_operation(ctx, argv[optind], &o, dmreplica_move_home);
 }

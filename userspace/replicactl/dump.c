@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* replicactl dump: what the bytes of a store say */
+/* replicactl dump: the fields of a store */
 #include <arpa/inet.h>
 #include <getopt.h>
 #include <string.h>
@@ -34,7 +34,7 @@ static void print_hex(const char *what, const uint8_t *bytes, size_t nr)
 	printf("\n");
 }
 
-/* A number with the word for one that says nothing, where there is such. */
+/* A number, or @word for the value @odd. */
 static void print_setting(const char *what, uint64_t value, uint64_t odd, const char *word,
 			  const char *unit)
 {

@@ -4,12 +4,10 @@
  * and for the test view.
  */
 #include <getopt.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "replicactl.h"
 
-/* What differs between the two views. */
+/* The differences between the two views. */
 struct view {
 	bool test;
 	int (*begin)(struct dmreplica *ctx, const struct dmreplica_system *sys,
@@ -29,7 +27,7 @@ static const struct view test_view = {
 	.end = dmreplica_test_stop,
 };
 
-/* The devices of a view, with what was written there if that is wanted. */
+/* Print the devices of a view; @bytes: with the bytes written there. */
 static void print_devices(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			  const struct view *view, bool bytes)
 {
@@ -52,52 +50,25 @@ static void print_devices(struct dmreplica *ctx, const struct dmreplica_system *
 
 static int begin(struct dmreplica *ctx, int argc, char **argv, const struct view *view)
 {
-	static const struct option options[] = {
-		{ "point", required_argument, NULL, 'p' },
-		{ "no-wait", no_argument, NULL, 'n' },
-		{ "timeout", required_argument, NULL, 't' },
-		{ NULL, 0, NULL, 0 }
-	};
-	struct dmreplica_op op = { .given = 0 };
+	struct op_options o = { .yes = false };
+	struct dmreplica_op *op = &o.op;
 	struct dmreplica_system sys;
-	const char *point = NULL;
-	bool wait = true;
-	int c, code, status;
+	int code, status;
 
-	while ((c = next_option(argc, argv, "p:nt:", options, &status)) != -1) {
-		switch (c) {
-		case 'p':
-			if (!parse_point(optarg))
-				return usage_error("--point %s is not the number of a point, and no name of one",
-						   optarg);
-			point = optarg;
-			op.given |= DMREPLICA_OP_POINT;
-			break;
-		case 'n':
-			wait = false;
-			op.given |= DMREPLICA_OP_NO_WAIT;
-			break;
-		case 't':
-			if (!parse_wait("--timeout", optarg, &op.timeout_ms, &status))
-				return status;
-			op.given |= DMREPLICA_OP_TIMEOUT;
-			break;
-		default:
-			return status;
-		}
-	}
+	if (!parse_op_options(argc, argv, "pnt", &o, &status))
+		return status;
 	if (optind != argc - 1)
 		return usage_error("give one system");
 	code = dmreplica_system_attached(ctx, argv[optind], &sys);
-	if (!code && point)
-		code = find_point(ctx, &sys, point, &op.point);
+	if (!code && o.point)
+		code = find_point(ctx, &sys, o.point, &op->point);
 	if (!code)
-		code = view->begin(ctx, &sys, &op);
+		code = view->begin(ctx, &sys, op);
 	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
 		return refused(ctx, code);
-	if (print_undecided(&sys, code, &op))
+	if (print_undecided(&sys, code, op))
 		return 0;
-	print_answer(code, &op);
+	print_answer(code, op);
 	if (!dmreplica_system_attached(ctx, argv[optind], &sys)) {
 		if (view->test)
 			printf(": a test of %s runs at point %llu", sys.name,
@@ -108,7 +79,7 @@ static int begin(struct dmreplica *ctx, int argc, char **argv, const struct view
 	}
 	printf("\n");
 	print_devices(ctx, &sys, view, false);
-	return follow_job(ctx, &sys, code, &op, wait);
+	return follow_job(ctx, &sys, code, op, !o.no_wait);
 }
 
 static void print_loss(struct dmreplica *ctx, const struct dmreplica_system *sys,
@@ -117,10 +88,10 @@ static void print_loss(struct dmreplica *ctx, const struct dmreplica_system *sys
 	uint64_t time = view->test ? sys->test_time : sys->live_time;
 
 	if (view->test)
-		printf("stop of the test of %s throws away what was written since it began at point %llu:\n",
+		printf("stop of the test of %s throws away everything written since it began at point %llu:\n",
 		       sys->name, (unsigned long long)sys->test_point);
 	else
-		printf("revert of %s throws away what was written since the failover to point %llu:\n",
+		printf("revert of %s throws away everything written since the failover to point %llu:\n",
 		       sys->name, (unsigned long long)sys->live_point);
 	printf("  %s, written in %s since %s\n",
 	       text_size(view->test ? sys->test_bytes : sys->live_bytes),
@@ -130,90 +101,50 @@ static void print_loss(struct dmreplica *ctx, const struct dmreplica_system *sys
 
 static int end(struct dmreplica *ctx, int argc, char **argv, const struct view *view)
 {
-	static const struct option options[] = {
-		{ "yes", no_argument, NULL, 'y' },
-		{ "no-wait", no_argument, NULL, 'n' },
-		{ "timeout", required_argument, NULL, 't' },
-		{ "wait", required_argument, NULL, 'w' },
-		{ "expect-state", required_argument, NULL, 's' },
-		{ "expect-writes", required_argument, NULL, 'e' },
-		{ NULL, 0, NULL, 0 }
+	struct op_options o = {
+		.op.given = DMREPLICA_OP_EXPECT_STATE | DMREPLICA_OP_EXPECT_WRITES,
 	};
-	struct dmreplica_op op = {
-		.given = DMREPLICA_OP_EXPECT_STATE | DMREPLICA_OP_EXPECT_WRITES,
-	};
+	struct dmreplica_op *op = &o.op;
 	struct dmreplica_system sys;
-	bool wait = true, yes = false, state_given = false, writes_given = false, more;
-	int c, code, status;
+	int code, status;
+	bool more;
 
-	while ((c = next_option(argc, argv, "ynt:w:", options, &status)) != -1) {
-		switch (c) {
-		case 'y':
-			yes = true;
-			break;
-		case 'n':
-			wait = false;
-			op.given |= DMREPLICA_OP_NO_WAIT;
-			break;
-		case 't':
-			if (!parse_wait("--timeout", optarg, &op.timeout_ms, &status))
-				return status;
-			op.given |= DMREPLICA_OP_TIMEOUT;
-			break;
-		case 'w':
-			if (!parse_wait("--wait", optarg, &op.wait_ms, &status))
-				return status;
-			op.given |= DMREPLICA_OP_WAIT;
-			break;
-		case 's':
-			if (!parse_number(optarg, &op.expect_state))
-				return usage_error("--expect-state %s is not a number", optarg);
-			state_given = true;
-			break;
-		case 'e':
-			if (!parse_number(optarg, &op.expect_writes))
-				return usage_error("--expect-writes %s is not a number", optarg);
-			writes_given = true;
-			break;
-		default:
-			return status;
-		}
-	}
+	if (!parse_op_options(argc, argv, "ynwtse", &o, &status))
+		return status;
 	if (optind != argc - 1)
 		return usage_error("give one system");
 	code = dmreplica_system_attached(ctx, argv[optind], &sys);
 	if (code)
 		return refused(ctx, code);
-	status = expect_shown(&sys, view->test ? sys.test_writes : sys.live_writes, state_given,
-			      writes_given, &op);
+	status = expect_shown(&sys, view->test ? sys.test_writes : sys.live_writes, &o);
 	if (status)
 		return status;
-	/* whoever is waited for may go on writing, which is what --wait allows */
-	more = (op.given & DMREPLICA_OP_WAIT) && op.wait_ms && !writes_given;
+	/* --wait allows further writes by what still has the devices open */
+	more = (op->given & DMREPLICA_OP_WAIT) && op->wait_ms && !o.writes_given;
 	if (more)
-		op.given &= ~DMREPLICA_OP_EXPECT_WRITES;
-	/* what must be refused anyway is for the kernel to refuse: nothing to ask */
+		op->given &= ~DMREPLICA_OP_EXPECT_WRITES;
+	/* without a failover to lose leave the refusal to the kernel: do not ask */
 	if (view->test ? sys.test_time : sys.live_time && sys.state != DM_REPLICA_STATE_COMMITTED) {
 		print_loss(ctx, &sys, view);
 		if (more)
-			printf("what is written until the devices are closed is thrown away, too\n");
-		if (!confirm(yes, "Throw it away?", &status))
+			printf("writes until the devices are closed are thrown away, too\n");
+		if (!confirm(o.yes, "Throw it away?", &status))
 			return status;
 	}
-	if (wait)
-		print_waiting(&op);
-	code = view->end(ctx, &sys, &op);
+	if (!o.no_wait)
+		print_waiting(op);
+	code = view->end(ctx, &sys, op);
 	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
 		return refused(ctx, code);
-	if (print_undecided(&sys, code, &op))
+	if (print_undecided(&sys, code, op))
 		return 0;
-	print_answer(code, &op);
+	print_answer(code, op);
 	print_state(ctx, &sys);
 	if (code == DM_REPLICA_CODE_COMPLETED) {
 		printf("done\n");
 		return 0;
 	}
-	return follow_job(ctx, &sys, code, &op, wait);
+	return follow_job(ctx, &sys, code, op, !o.no_wait);
 }
 
 int cmd_failover(struct dmreplica *ctx, int argc, char **argv)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* How a system is, in words, and what to do about it: for status and monitor. */
+/* Health of a system, with reasons and advice: for status and monitor. */
 #include "replicactl.h"
 
 static const struct {
@@ -26,9 +26,9 @@ static const struct {
 	{ DM_REPLICA_HEALTH_REASONS_NO_POINT, "there is no recovery point",
 	  "replicactl recovery-point create %s" },
 	{ DM_REPLICA_HEALTH_REASONS_OLD_POINT, "the newest recovery point is older than it should be",
-	  "look at what replicates; replicactl recovery-point create %s makes one now" },
+	  "look at the replication; replicactl recovery-point create %s makes a point now" },
 	{ DM_REPLICA_HEALTH_REASONS_STALLED, "nothing has been replicated for long",
-	  "look at what replicates; one that has nothing to send says so by replicactl heartbeat %s" },
+	  "look at the replication; with nothing to send it should run replicactl heartbeat %s" },
 	{ DM_REPLICA_HEALTH_REASONS_HELD, "the vacuum or a move home is held still",
 	  "replicactl vacuum %s --release, or job resume, or move-home" },
 };
@@ -55,7 +55,7 @@ void print_health(const struct dmreplica_system *sys)
 		printf("      for reasons that this version does not know: %#x\n", left);
 }
 
-/* The words alone, one after the other. */
+/* The texts alone, separated by semicolons. */
 void print_reasons(uint32_t set)
 {
 	const char *between = "";

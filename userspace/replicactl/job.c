@@ -11,19 +11,18 @@
 struct progress {
 	bool terminal;
 	bool shown;		/* a bar is on the line */
-	unsigned int width;	/* of what is on the line */
-	uint32_t told;		/* percent of the last line */
-	uint32_t state;		/* and the state it told */
-	uint64_t told_at;
-	uint64_t begin_at;	/* of our watching, and how far it was then */
+	unsigned int width;	/* characters on the line */
+	uint32_t shown_percent;	/* of the last line, without a terminal */
+	uint32_t state;		/* and its state */
+	uint64_t shown_at;	/* and its time, ns */
+	uint64_t begin_at;	/* start of watching, and the progress then */
 	uint64_t begin_bytes;
 	uint32_t begin_percent;
 };
 
 /*
- * How long it may go on, from what was done while we watched: a job that went on
- * from before, or was suspended, says little by its own age.  Return: 0 if that
- * cannot be told.
+ * Estimate the time left from the progress since begin_at, not since the start of the job,
+ * which may have been suspended or have begun before a reboot.  Return: ns, 0 if not known.
  */
 static uint64_t time_left(const struct progress *p, const struct dmreplica_job *job)
 {
@@ -40,7 +39,7 @@ static uint64_t time_left(const struct progress *p, const struct dmreplica_job *
 		if (job->percent < p->begin_percent || job->percent > 100)
 			return 0;
 	}
-	/* the first moments say nothing */
+	/* too short to estimate from */
 	if (!done || watched < 2000000000ULL)
 		return 0;
 	return (uint64_t)((double)watched / done * left);
@@ -87,29 +86,29 @@ static void show_progress(void *arg, const struct dmreplica_job *job)
 			putchar(i < full ? '#' : '.');
 		text = text_progress(p, job);
 		width = strlen(text);
-		/* what was longer is still there */
+		/* overwrite a longer line */
 		printf("] %-*s", p->width > width ? p->width : width, text);
 		fflush(stdout);
 		p->width = width;
 		p->shown = true;
 		return;
 	}
-	/* where lines stay, a few will do */
+	/* without a terminal print few lines */
 	if (dmreplica_job_ended(job->state) ||
-	    (job->state == p->state && percent < p->told + 25 &&
-	     now_ns() - p->told_at < 10000000000ULL))
+	    (job->state == p->state && percent < p->shown_percent + 25 &&
+	     now_ns() - p->shown_at < 10000000000ULL))
 		return;
 	printf("  %s\n", text_progress(p, job));
 	fflush(stdout);
-	p->told = percent;
+	p->shown_percent = percent;
 	p->state = job->state;
-	p->told_at = now_ns();
+	p->shown_at = now_ns();
 }
 
 int wait_for_job(struct dmreplica *ctx, const struct dmreplica_system *sys, uint64_t id,
 		 uint32_t timeout_ms, bool quiet, struct dmreplica_job *job)
 {
-	struct progress p = { .terminal = isatty(STDOUT_FILENO), .told_at = now_ns() };
+	struct progress p = { .terminal = isatty(STDOUT_FILENO), .shown_at = now_ns() };
 	int code;
 
 	code = dmreplica_job_wait(ctx, sys, id, timeout_ms, quiet ? NULL : show_progress, &p, job);
@@ -170,22 +169,15 @@ static void print_job(const struct dmreplica_job *job)
 
 int cmd_job_list(struct dmreplica *ctx, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
 	struct dmreplica_system sys;
 	struct json_object *array;
 	struct dmreplica_job *list;
-	bool json = false, one;
-	int c, code = 0, status;
+	int code = 0, status;
+	bool json, one;
 	size_t nr, i;
 
-	while ((c = next_option(argc, argv, "j", options, &status)) != -1) {
-		if (c != 'j')
-			return status;
-		json = true;
-	}
+	if (!parse_json_option(argc, argv, &json, &status))
+		return status;
 	if (optind < argc - 1)
 		return usage_error("too many arguments: %s", argv[optind + 1]);
 	one = optind < argc;
@@ -211,27 +203,29 @@ int cmd_job_list(struct dmreplica *ctx, int argc, char **argv)
 	return 0;
 }
 
-int cmd_job_show(struct dmreplica *ctx, int argc, char **argv)
+/* NAME ID behind the options.  Return: 0, or the status to end with. */
+static int take_job(int argc, char **argv, uint64_t *id)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
-	struct dmreplica_system sys;
-	struct dmreplica_job job;
-	bool json = false;
-	int c, code, status;
-	uint64_t id;
-
-	while ((c = next_option(argc, argv, "j", options, &status)) != -1) {
-		if (c != 'j')
-			return status;
-		json = true;
-	}
 	if (optind != argc - 2)
 		return usage_error("give a system and the number of a job");
-	if (!parse_number(argv[optind + 1], &id))
+	if (!parse_number(argv[optind + 1], id))
 		return usage_error("%s is not the number of a job", argv[optind + 1]);
+	return 0;
+}
+
+int cmd_job_show(struct dmreplica *ctx, int argc, char **argv)
+{
+	struct dmreplica_system sys;
+	struct dmreplica_job job;
+	int code, status;
+	uint64_t id;
+	bool json;
+
+	if (!parse_json_option(argc, argv, &json, &status))
+		return status;
+	status = take_job(argc, argv, &id);
+	if (status)
+		return status;
 	code = dmreplica_system_attached(ctx, argv[optind], &sys);
 	if (!code)
 		code = dmreplica_job_find(ctx, &sys, id, &job);
@@ -262,10 +256,9 @@ int cmd_job_wait(struct dmreplica *ctx, int argc, char **argv)
 		if (!parse_seconds(optarg, &timeout_ms))
 			return usage_error("--timeout %s is no time in seconds", optarg);
 	}
-	if (optind != argc - 2)
-		return usage_error("give a system and the number of a job");
-	if (!parse_number(argv[optind + 1], &id))
-		return usage_error("%s is not the number of a job", argv[optind + 1]);
+	status = take_job(argc, argv, &id);
+	if (status)
+		return status;
 	code = dmreplica_system_attached(ctx, argv[optind], &sys);
 	if (!code)
 		code = wait_for_job(ctx, &sys, id, timeout_ms, false, &job);
@@ -275,27 +268,26 @@ int cmd_job_wait(struct dmreplica *ctx, int argc, char **argv)
 	return 0;
 }
 
-/* What is asked of a job; @done: what to say when it has been. */
+/* Send a request to a job; @done: the verb, @next: a format, for the output. */
 static int ask_job(struct dmreplica *ctx, int argc, char **argv, uint32_t request,
 		   const char *done, const char *next)
 {
 	struct dmreplica_system sys;
 	struct dmreplica_job job;
-	int c, code, status;
+	int code, status;
 	uint64_t id;
 
-	while ((c = next_option(argc, argv, "", NULL, &status)) != -1)
+	if (next_option(argc, argv, "", NULL, &status) != -1)
 		return status;
-	if (optind != argc - 2)
-		return usage_error("give a system and the number of a job");
-	if (!parse_number(argv[optind + 1], &id))
-		return usage_error("%s is not the number of a job", argv[optind + 1]);
+	status = take_job(argc, argv, &id);
+	if (status)
+		return status;
 	code = dmreplica_system_attached(ctx, argv[optind], &sys);
 	if (!code)
 		code = dmreplica_job_request(ctx, &sys, id, request);
 	if (code)
 		return refused(ctx, code);
-	printf("job %llu of %s is told to %s", (unsigned long long)id, sys.name, done);
+	printf("job %llu of %s is asked to %s", (unsigned long long)id, sys.name, done);
 	if (!dmreplica_job_find(ctx, &sys, id, &job))
 		printf(": %s (%u), at %u %%", dmreplica_job_state_name(job.state), job.state,
 		       job.percent);
@@ -308,7 +300,7 @@ static int ask_job(struct dmreplica *ctx, int argc, char **argv, uint32_t reques
 int cmd_job_cancel(struct dmreplica *ctx, int argc, char **argv)
 {
 	return ask_job(ctx, argc, argv, DM_REPLICA_JOB_REQUEST_TERMINATE, "end",
-		       "what is home stays there; replicactl move-home %s moves the rest");
+		       "moved data stays home; replicactl move-home %s moves the rest");
 }
 
 int cmd_job_pause(struct dmreplica *ctx, int argc, char **argv)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The same as JSON.  Times are ns since 1970 UTC, sizes bytes, UUIDs text. */
+/* Output as JSON.  Times are ns since 1970 UTC, sizes bytes, UUIDs text. */
 #include "replicactl.h"
 
 void json_print(struct json_object *obj)
@@ -39,14 +39,14 @@ void json_add_bool(struct json_object *obj, const char *key, bool value)
 	json_object_object_add(obj, key, json_object_new_boolean(value));
 }
 
-/* A rate that is not limited is null: no JSON number says that. */
+/* A rate without a limit is null: JSON has no number for it. */
 void json_add_rate(struct json_object *obj, const char *key, uint64_t rate)
 {
 	json_object_object_add(obj, key, rate == DMREPLICA_UNLIMITED ? NULL :
 			       json_object_new_uint64(rate));
 }
 
-/* A device that is not there is null. */
+/* A device that does not exist is null. */
 void json_add_device(struct json_object *obj, const char *key, uint32_t major, uint32_t minor)
 {
 	struct json_object *dev = NULL;

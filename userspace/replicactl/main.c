@@ -21,7 +21,7 @@ static void print_help(FILE *f)
 		   "Replicas of virtual machines: fail over, revert, fail over again.\n\n");
 	for (i = 0; i < nr_commands; i++)
 		fprintf(f, "  %-22s %s\n", commands[i].name, commands[i].summary);
-	fprintf(f, "\nreplicactl COMMAND --help tells about a command, replicactl(8) about all.\n"
+	fprintf(f, "\nreplicactl COMMAND --help describes a command, replicactl(8) all of them.\n"
 		   "Systems are named by name or UUID.  Exit status: 0 done, 1 to 12 refused (the\n"
 		   "code less 32767), 64 wrong usage.\n");
 }
@@ -74,7 +74,7 @@ int next_option(int argc, char **argv, const char *shorts, const struct option *
 		all[n++] = *longs++;
 	all[n++] = (struct option){ "help", no_argument, NULL, OPT_HELP };
 	memset(&all[n], 0, sizeof(all[n]));
-	/* ':' in front: we say ourselves what is wrong */
+	/* ':' in front: getopt_long() reports a missing value, but prints nothing */
 	snprintf(spec, sizeof(spec), ":%sh", shorts);
 	opterr = 0;
 	c = getopt_long(argc, argv, spec, all, NULL);
@@ -104,7 +104,7 @@ static void warn(void *arg, const char *text)
 	fprintf(stderr, "replicactl: warning: %s\n", text);
 }
 
-/* Finds the command that argv begins with; @words: how many words its name has. */
+/* Find the command that argv begins with; @words: number of words of its name. */
 static const struct command *find_command(int argc, char **argv, int *words)
 {
 	const char *second;
@@ -123,7 +123,7 @@ static const struct command *find_command(int argc, char **argv, int *words)
 	return NULL;
 }
 
-/* "recovery-point" alone, or with a word that is none of its commands */
+/* "recovery-point" alone, or with an unknown second word */
 static int half_command(int argc, char **argv)
 {
 	size_t len = strlen(argv[0]);

@@ -55,13 +55,10 @@ int cmd_vacuum(struct dmreplica *ctx, int argc, char **argv)
 
 int cmd_heartbeat(struct dmreplica *ctx, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ NULL, 0, NULL, 0 }
-	};
 	struct dmreplica_system sys;
 	int code, status;
 
-	if (next_option(argc, argv, "", options, &status) != -1)
+	if (next_option(argc, argv, "", NULL, &status) != -1)
 		return status;
 	if (optind != argc - 1)
 		return usage_error("give one system");
@@ -75,9 +72,9 @@ int cmd_grow(struct dmreplica *ctx, int argc, char **argv)
 {
 	struct dmreplica_op op = { .given = DMREPLICA_OP_EXPECT_STATE };
 	struct dmreplica_system sys, now;
-	int c, code, status;
+	int code, status;
 
-	while ((c = next_option(argc, argv, "", NULL, &status)) != -1)
+	if (next_option(argc, argv, "", NULL, &status) != -1)
 		return status;
 	if (optind != argc - 1)
 		return usage_error("give one system");
@@ -103,20 +100,13 @@ int cmd_grow(struct dmreplica *ctx, int argc, char **argv)
 
 int cmd_version(struct dmreplica *ctx, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
 	struct dmreplica_versions v;
 	struct json_object *obj;
-	bool json = false;
-	int c, status;
+	bool json;
+	int status;
 
-	while ((c = next_option(argc, argv, "j", options, &status)) != -1) {
-		if (c != 'j')
-			return status;
-		json = true;
-	}
+	if (!parse_json_option(argc, argv, &json, &status))
+		return status;
 	if (optind != argc)
 		return usage_error("too many arguments: %s", argv[optind]);
 	dmreplica_versions(ctx, &v);

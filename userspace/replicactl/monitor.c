@@ -18,7 +18,7 @@ static void on_signal(int sig)
 	stop = 1;
 }
 
-/* The system as it was last seen: its health is compared with what comes. */
+/* A system as of its last event, to compare the health in the next one. */
 struct seen {
 	struct seen *next;
 	uint8_t uuid[16];
@@ -26,11 +26,11 @@ struct seen {
 	uint32_t health;
 	uint32_t reasons;
 	bool whole;		/* with all its disks */
-	bool fresh;		/* since what there is was shown */
+	bool fresh;		/* seen since the last begin_again() */
 };
 
 static struct seen *seen;
-static bool current;		/* what there is has been shown: what comes is news */
+static bool current;		/* all systems have been listed: further events are changes */
 
 static struct seen *find_seen(const uint8_t uuid[16])
 {
@@ -67,7 +67,7 @@ static void forget(const uint8_t uuid[16])
 
 #define SPACE	(DM_REPLICA_HEALTH_REASONS_LOW_SPACE | DM_REPLICA_HEALTH_REASONS_FULL)
 
-/* What a system's event says beside the system itself. */
+/* What a system's event changes. */
 struct change {
 	bool attached;
 	bool health;
@@ -97,7 +97,7 @@ static struct change compare(const struct dmreplica_system *sys)
 		memcpy(s->uuid, sys->uuid, 16);
 		s->next = seen;
 		seen = s;
-		/* what is wrong from the start is said, too */
+		/* report low space from the start, too */
 		change.space = sys->health_reasons & SPACE;
 	}
 	snprintf(s->name, sizeof(s->name), "%s", sys->name);
@@ -133,7 +133,7 @@ static void print_detached(const char *stamp, const char *name, const uint8_t uu
 		json_print_line(head_of("detached", name, uuid));
 }
 
-/* Events were lost: only what is shown from here on is there. */
+/* Events were lost: only systems listed from now on are attached. */
 static void begin_again(void)
 {
 	struct seen *s;
@@ -143,7 +143,7 @@ static void begin_again(void)
 		s->fresh = false;
 }
 
-/* What there is has been shown: what was seen before and is not there has gone unheard. */
+/* All systems are listed: one seen before but not listed was detached without an event. */
 static void print_gone(const char *stamp)
 {
 	struct seen **at = &seen, *s;
@@ -259,7 +259,7 @@ static void print_json(const struct dmreplica_event *event)
 	json_add_u64(obj, "time", now_ns());
 	if (event->type == DMREPLICA_EVENT_SYSTEM) {
 		sys = json_system(&event->system);
-		/* files are none of the kernel's business */
+		/* an event comes from the kernel, which does not know files */
 		json_object_object_del(sys, "configured");
 		json_object_object_add(obj, "system", sys);
 	}
@@ -334,7 +334,7 @@ static void print_event(const struct dmreplica_event *event)
 		print_detached(stamp, event->system.name, event->system.uuid);
 		break;
 	case DMREPLICA_EVENT_UNLOADED:
-		printf("unloaded: module dm-replica is not loaded, so nothing is attached; what comes is shown\n");
+		printf("unloaded: module dm-replica is not loaded, so nothing is attached; waiting for it\n");
 		break;
 	case DMREPLICA_EVENT_LOADED:
 		printf("loaded: module dm-replica is loaded; all there is follows\n");
@@ -345,7 +345,7 @@ static void print_event(const struct dmreplica_event *event)
 	}
 }
 
-/* A pipe whose reader has gone is noticed without an event to print. */
+/* Notice a closed pipe without an event to print. */
 static bool unread(void)
 {
 	struct pollfd pfd = { .fd = STDOUT_FILENO };
@@ -354,7 +354,7 @@ static bool unread(void)
 	       (poll(&pfd, 1, 0) > 0 && pfd.revents & (POLLERR | POLLHUP | POLLNVAL));
 }
 
-/* As if it had been written to.  Where SIGPIPE is ignored the status is all that is left. */
+/* End as after a write to a closed pipe; with SIGPIPE ignored by the exit status. */
 static int end_unread(void)
 {
 	raise(SIGPIPE);
@@ -365,21 +365,14 @@ static int end_unread(void)
 
 int cmd_monitor(struct dmreplica *ctx, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
 	struct sigaction action = { .sa_handler = on_signal };
 	struct dmreplica_monitor *mon;
 	struct dmreplica_event event;
-	bool json = false, gone = false;
-	int c, code, status;
+	bool json, gone = false;
+	int code, status;
 
-	while ((c = next_option(argc, argv, "j", options, &status)) != -1) {
-		if (c != 'j')
-			return status;
-		json = true;
-	}
+	if (!parse_json_option(argc, argv, &json, &status))
+		return status;
 	if (optind != argc)
 		return usage_error("too many arguments: %s", argv[optind]);
 	code = dmreplica_monitor_open(ctx, &mon);

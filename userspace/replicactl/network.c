@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* replicactl network list, set, clear: what the guest's adapters get after a failover */
+/* replicactl network list, set, clear: settings of the guest's adapters after a failover */
 #include <getopt.h>
 #include <string.h>
 
@@ -60,22 +60,15 @@ struct json_object *json_of_adapter(const struct dmreplica_adapter *adapter)
 
 int cmd_network_list(struct dmreplica *ctx, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
 	struct dmreplica_adapter *list;
 	struct dmreplica_system sys;
 	struct json_object *array;
-	bool json = false;
-	int c, code, status;
+	int code, status;
+	bool json;
 	size_t nr, i;
 
-	while ((c = next_option(argc, argv, "j", options, &status)) != -1) {
-		if (c != 'j')
-			return status;
-		json = true;
-	}
+	if (!parse_json_option(argc, argv, &json, &status))
+		return status;
 	if (optind != argc - 1)
 		return usage_error("give one system");
 	code = dmreplica_system_find(ctx, argv[optind], &sys);
@@ -121,12 +114,12 @@ static int take_ip(const char *option, const char *text, bool prefix, struct dmr
 
 static int take_mac(const char *text, uint8_t mac[6])
 {
-	static const uint8_t nobody[6];
+	static const uint8_t zero[6];
 
 	if (!dmreplica_mac_parse(text, mac))
 		return usage_error("--mac %s is no hardware address: write it as 52:54:00:12:34:56",
 				   text);
-	if (!memcmp(mac, nobody, 6) || (mac[0] & 1))
+	if (!memcmp(mac, zero, 6) || (mac[0] & 1))
 		return usage_error("--mac %s is no adapter's address: it is zero or multicast", text);
 	return 0;
 }
@@ -179,7 +172,7 @@ int cmd_network_set(struct dmreplica *ctx, int argc, char **argv)
 	if (optind != argc - 1)
 		return usage_error("give one system");
 	if (!mac)
-		return usage_error("--mac is missing: it says which adapter");
+		return usage_error("--mac is missing: it names the adapter");
 	if (!adapter.dhcp && !adapter.nr_addresses)
 		return usage_error("give --dhcp or an --address; network clear forgets an adapter");
 	fault = dmreplica_adapter_fault(&adapter);

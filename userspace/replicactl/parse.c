@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What people write for numbers, sizes and times. */
+/* Numbers, sizes and times in arguments. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ bool parse_number(const char *text, uint64_t *number)
 	return !errno && !*end;
 }
 
-/* A size, and where it ends. */
+/* Parse a size; @end is set behind it. */
 static bool take_size(const char *text, uint64_t *bytes, char **end)
 {
 	static const char units[] = "kmgtp";
@@ -80,7 +80,7 @@ bool parse_seconds(const char *text, uint32_t *ms)
 	return true;
 }
 
-/* The same for what the kernel waits for, which has its limit; --wait may be 0. */
+/* Limited to what the kernel accepts; --wait may be 0. */
 bool parse_wait(const char *option, const char *text, uint32_t *ms, int *status)
 {
 	*ms = 0;
@@ -160,7 +160,7 @@ bool parse_count(const char *text, uint32_t most, uint32_t *count)
 	return true;
 }
 
-/* May a recovery point be called that, by its number or its name? */
+/* Can this be the number or the label of a recovery point? */
 bool parse_point(const char *text)
 {
 	uint64_t n;
@@ -176,7 +176,7 @@ int find_point(struct dmreplica *ctx, const struct dmreplica_system *sys, const 
 {
 	int code = dmreplica_point_find(ctx, sys, text, number);
 
-	/* whether there is a point of that number is for the kernel to say */
+	/* leave it to the kernel to refuse a number without a point */
 	if (code == DM_REPLICA_CODE_NOT_FOUND && parse_number(text, number))
 		return 0;
 	return code;

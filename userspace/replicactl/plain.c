@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Output without anything that a terminal obeys.
+ * Output without control of the terminal.
  *
- * Names of processes, mount points and stores are chosen by others, some of them without
- * any privilege, and root reads them on a terminal.  Standard output and standard error go
- * through a filter that puts a question mark in the place of control characters (but line
- * feed and tab) and of the marks of Unicode that hide or turn text around.  JSON goes past
- * it: its writer escapes control characters, and what reads it wants the bytes.
+ * Unprivileged users choose names of processes, mount points and stores, and root reads
+ * them on a terminal.  Standard output and standard error go through a filter that replaces
+ * control characters (but line feed and tab) and the marks of Unicode that hide or reverse
+ * text by question marks.  JSON bypasses it: its writer escapes control characters, and its
+ * reader needs the exact bytes.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,7 +17,7 @@
 
 struct plain {
 	int fd;
-	unsigned char held[3];	/* the beginning of what may be a mark */
+	unsigned char held[3];	/* start of a possible mark */
 	unsigned int nr_held;
 };
 
@@ -38,7 +38,7 @@ static int put(int fd, const unsigned char *bytes, size_t nr)
 	return 0;
 }
 
-/* Bytes of a character that begins with this one, if it can be a mark; else 0. */
+/* Length of a character with this first byte if it may be a mark; else 0. */
 static unsigned int mark_length(unsigned char first)
 {
 	if (first == 0xc2 || first == 0xd8)
@@ -86,7 +86,7 @@ static ssize_t plain_write(void *cookie, const char *buf, size_t size)
 			p->nr_held = 0;
 			continue;
 		}
-		/* What was begun was no character. */
+		/* The held bytes are no character. */
 		memcpy(text + n, p->held, p->nr_held);
 		n += p->nr_held;
 		p->nr_held = 0;
@@ -107,7 +107,7 @@ static FILE *filter(struct plain *p, int mode)
 	return f;
 }
 
-/* From here on.  Without memory for it the output stays as it is. */
+/* Start the filter.  Without memory for it the output stays unfiltered. */
 void plain_output(void)
 {
 	FILE *o = filter(&out, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF), *e = filter(&err, _IOLBF);
@@ -119,7 +119,7 @@ void plain_output(void)
 		stderr = e;
 }
 
-/* Bytes as they are, behind what has been printed so far: JSON, and progress on one line. */
+/* Print unfiltered, after flushing the filter: JSON, and progress on one line. */
 void raw_output(const char *text)
 {
 	FILE *f = raw_out ? raw_out : stdout;
@@ -129,7 +129,7 @@ void raw_output(const char *text)
 	fflush(f);
 }
 
-/* Could all of it be written? */
+/* Did any output fail? */
 bool output_failed(void)
 {
 	return fflush(stdout) || ferror(stdout) || (raw_out && ferror(raw_out));

@@ -75,22 +75,15 @@ int cmd_point_create(struct dmreplica *ctx, int argc, char **argv)
 
 int cmd_point_list(struct dmreplica *ctx, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
 	struct json_object *array;
 	struct dmreplica_point *list;
 	struct dmreplica_system sys;
-	bool json = false;
-	int c, code, status;
+	int code, status;
+	bool json;
 	size_t nr, i;
 
-	while ((c = next_option(argc, argv, "j", options, &status)) != -1) {
-		if (c != 'j')
-			return status;
-		json = true;
-	}
+	if (!parse_json_option(argc, argv, &json, &status))
+		return status;
 	if (optind != argc - 1)
 		return usage_error("give one system");
 	code = dmreplica_system_find(ctx, argv[optind], &sys);
@@ -121,22 +114,14 @@ int cmd_point_list(struct dmreplica *ctx, int argc, char **argv)
 
 int cmd_point_drop(struct dmreplica *ctx, int argc, char **argv)
 {
-	struct dmreplica_op op = { .given = DMREPLICA_OP_POINT };
-	static const struct option options[] = {
-		{ "yes", no_argument, NULL, 'y' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 }
-	};
+	struct op_options o = { .op.given = DMREPLICA_OP_POINT };
+	struct dmreplica_op *op = &o.op;
 	struct dmreplica_system sys;
-	bool yes = false;
 	char question[80];
-	int c, code, status;
+	int code, status;
 
-	while ((c = next_option(argc, argv, "", options, &status)) != -1) {
-		if (c != 'y')
-			return status;
-		yes = true;
-	}
+	if (!parse_op_options(argc, argv, "y", &o, &status))
+		return status;
 	if (optind != argc - 2)
 		return usage_error("give a system and the number or the name of a point");
 	if (!parse_point(argv[optind + 1]))
@@ -144,20 +129,20 @@ int cmd_point_drop(struct dmreplica *ctx, int argc, char **argv)
 				   argv[optind + 1]);
 	code = dmreplica_system_attached(ctx, argv[optind], &sys);
 	if (!code)
-		code = find_point(ctx, &sys, argv[optind + 1], &op.point);
+		code = find_point(ctx, &sys, argv[optind + 1], &op->point);
 	if (!code) {
 		snprintf(question, sizeof(question), "Drop recovery point %llu for good?",
-			 (unsigned long long)op.point);
-		if (!confirm(yes, question, &status))
+			 (unsigned long long)op->point);
+		if (!confirm(o.yes, question, &status))
 			return status;
 	}
 	if (!code)
-		code = dmreplica_point_drop(ctx, &sys, &op);
+		code = dmreplica_point_drop(ctx, &sys, op);
 	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
 		return refused(ctx, code);
 	printf("%d %s: recovery point %llu of %s dropped\n", code, dmreplica_code_name(code),
-	       (unsigned long long)op.point, sys.name);
+	       (unsigned long long)op->point, sys.name);
 	if (code == DM_REPLICA_CODE_JOB_STARTED)
-		printf("  job %llu reclaims its space\n", (unsigned long long)op.job);
+		printf("  job %llu reclaims its space\n", (unsigned long long)op->job);
 	return 0;
 }

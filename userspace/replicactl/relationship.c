@@ -1,43 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* replicactl suspend, resume, remove: replication rests, goes on, is given up. */
+/* replicactl suspend, resume, remove */
 #include <getopt.h>
 
 #include "replicactl.h"
 
 int cmd_suspend(struct dmreplica *ctx, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "timeout", required_argument, NULL, 't' },
-		{ NULL, 0, NULL, 0 }
-	};
-	struct dmreplica_op op = { .given = 0 };
-	int c, status;
+	struct op_options o = { .yes = false };
+	int status;
 
-	while ((c = next_option(argc, argv, "t:", options, &status)) != -1) {
-		if (c != 't')
-			return status;
-		if (!parse_wait("--timeout", optarg, &op.timeout_ms, &status))
-			return status;
-		op.given |= DMREPLICA_OP_TIMEOUT;
-	}
+	if (!parse_op_options(argc, argv, "t", &o, &status))
+		return status;
 	if (optind != argc - 1)
 		return usage_error("give one system");
-	return plain_operation(ctx, argv[optind], &op, true, dmreplica_suspend);
+	return plain_operation(ctx, argv[optind], &o, dmreplica_suspend);
 }
 
 int cmd_resume(struct dmreplica *ctx, int argc, char **argv)
 {
-	struct dmreplica_op op = { .given = 0 };
-	int c, status;
+	struct op_options o = { .yes = false };
+	int status;
 
-	while ((c = next_option(argc, argv, "", NULL, &status)) != -1)
+	if (!parse_op_options(argc, argv, "", &o, &status))
 		return status;
 	if (optind != argc - 1)
 		return usage_error("give one system");
-	return plain_operation(ctx, argv[optind], &op, true, dmreplica_resume);
+	return plain_operation(ctx, argv[optind], &o, dmreplica_resume);
 }
 
-/* Where the content is afterwards; to be asked for while there is a store. */
+/* Homes with their paths; list them while the store still exists. */
 struct homes {
 	struct dmreplica_disk *list;
 	size_t nr;
@@ -77,7 +68,7 @@ static void print_loss(const struct dmreplica_system *sys, const struct homes *h
 	printf("  lost       store %s is wiped, and the system is forgotten here\n", sys->store);
 }
 
-/* Is only what the tools do left of it? */
+/* Is the removal decided, so that only the part of the tools remains? */
 static bool decided(struct dmreplica *ctx, const struct dmreplica_system *sys)
 {
 	enum dmreplica_removal stage;
@@ -85,7 +76,7 @@ static bool decided(struct dmreplica *ctx, const struct dmreplica_system *sys)
 	return !dmreplica_removal(ctx, sys, &stage) && stage != DMREPLICA_REMOVAL_NONE;
 }
 
-/* What the kernel leaves to do. */
+/* Do the tools' part of a removal. */
 static int finish(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		  const struct homes *homes)
 {
@@ -103,7 +94,7 @@ static int finish(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	return 0;
 }
 
-/* A removal that goes on already, begun without waiting or before a reboot. */
+/* The job of a removal begun without waiting, or before a reboot; 0: none. */
 static uint64_t job_of_removal(struct dmreplica *ctx, const struct dmreplica_system *sys)
 {
 	struct dmreplica_job *list;
@@ -122,7 +113,7 @@ static uint64_t job_of_removal(struct dmreplica *ctx, const struct dmreplica_sys
 	return id;
 }
 
-/* From the kernel's answer to the end. */
+/* After the kernel's answer: wait for the job, then finish. */
 static int complete(struct dmreplica *ctx, struct dmreplica_system *sys, int code, uint64_t job,
 		    const struct homes *homes, bool wait)
 {
@@ -156,7 +147,7 @@ static int go_on(struct dmreplica *ctx, struct dmreplica_system *sys, const stru
 		printf("%s is being removed already, by job %llu\n", sys->name,
 		       (unsigned long long)job);
 	} else {
-		/* its job has ended before its time */
+		/* the job was terminated: restart it */
 		code = dmreplica_move_home(ctx, sys, &op);
 		if (code && code != DM_REPLICA_CODE_JOB_STARTED)
 			return refused(ctx, code);
@@ -167,18 +158,19 @@ static int go_on(struct dmreplica *ctx, struct dmreplica_system *sys, const stru
 	return complete(ctx, sys, code, job, homes, wait);
 }
 
-static int begin(struct dmreplica *ctx, struct dmreplica_system *sys, struct dmreplica_op *op,
-		 const struct homes *homes, bool yes, bool wait)
+static int begin(struct dmreplica *ctx, struct dmreplica_system *sys, struct op_options *o,
+		 const struct homes *homes)
 {
+	struct dmreplica_op *op = &o->op;
 	int code, status;
 
-	/* failed over it is refused anyway, and the kernel says how */
+	/* failed over leave the refusal to the kernel: do not ask */
 	if (sys->state != DM_REPLICA_STATE_RECOVERED) {
 		print_loss(sys, homes, op->given & DMREPLICA_OP_FLATTEN);
-		if (!confirm(yes, "Remove it?", &status))
+		if (!confirm(o->yes, "Remove it?", &status))
 			return status;
 	}
-	if (wait)
+	if (!o->no_wait)
 		print_waiting(op);
 	code = dmreplica_remove(ctx, sys, op);
 	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
@@ -190,27 +182,27 @@ static int begin(struct dmreplica *ctx, struct dmreplica_system *sys, struct dmr
 	}
 	print_answer(code, op);
 	print_state(ctx, sys);
-	return complete(ctx, sys, code, op->job, homes, wait);
+	return complete(ctx, sys, code, op->job, homes, !o->no_wait);
 }
 
 static int remove_attached(struct dmreplica *ctx, struct dmreplica_system *sys,
-			   struct dmreplica_op *op, bool yes, bool wait)
+			   struct op_options *o)
 {
 	struct homes homes;
 	int status;
 
 	look_at_homes(ctx, sys, &homes);
 	if (sys->state != DM_REPLICA_STATE_DISABLED)
-		status = begin(ctx, sys, op, &homes, yes, wait);
+		status = begin(ctx, sys, o, &homes);
 	else if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_REMOVING)
-		status = go_on(ctx, sys, &homes, wait);
+		status = go_on(ctx, sys, &homes, !o->no_wait);
 	else
 		status = finish(ctx, sys, &homes);
 	dmreplica_list_free(homes.list);
 	return status;
 }
 
-/* A removal that was interrupted after the kernel's part of it, or nothing. */
+/* Finish a removal that was interrupted after the kernel's part, or refuse. */
 static int remove_detached(struct dmreplica *ctx, struct dmreplica_system *sys, bool yes)
 {
 	enum dmreplica_removal stage;
@@ -237,7 +229,7 @@ static int remove_detached(struct dmreplica *ctx, struct dmreplica_system *sys, 
 		printf("the file of %s is deleted\n", sys->name);
 		return 0;
 	}
-	printf("the removal of %s was interrupted; what is left is done now\n", sys->name);
+	printf("the removal of %s was interrupted; finishing it now\n", sys->name);
 	look_at_homes(ctx, sys, &homes);
 	status = finish(ctx, sys, &homes);
 	dmreplica_list_free(homes.list);
@@ -246,67 +238,28 @@ static int remove_detached(struct dmreplica *ctx, struct dmreplica_system *sys, 
 
 int cmd_remove(struct dmreplica *ctx, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "yes", no_argument, NULL, 'y' },
-		{ "flatten", no_argument, NULL, 'f' },
-		{ "no-wait", no_argument, NULL, 'n' },
-		{ "wait", required_argument, NULL, 'w' },
-		{ "timeout", required_argument, NULL, 't' },
-		{ "expect-state", required_argument, NULL, 's' },
-		{ NULL, 0, NULL, 0 }
-	};
-	struct dmreplica_op op = { .given = DMREPLICA_OP_EXPECT_STATE };
-	bool wait = true, yes = false, state_given = false;
+	struct op_options o = { .op.given = DMREPLICA_OP_EXPECT_STATE };
 	struct dmreplica_system sys;
-	int c, code, status;
+	int code, status;
 
-	while ((c = next_option(argc, argv, "yfnw:t:", options, &status)) != -1) {
-		switch (c) {
-		case 'y':
-			yes = true;
-			break;
-		case 'f':
-			op.given |= DMREPLICA_OP_FLATTEN;
-			break;
-		case 'n':
-			wait = false;
-			op.given |= DMREPLICA_OP_NO_WAIT;
-			break;
-		case 'w':
-			if (!parse_wait("--wait", optarg, &op.wait_ms, &status))
-				return status;
-			op.given |= DMREPLICA_OP_WAIT;
-			break;
-		case 't':
-			if (!parse_wait("--timeout", optarg, &op.timeout_ms, &status))
-				return status;
-			op.given |= DMREPLICA_OP_TIMEOUT;
-			break;
-		case 's':
-			if (!parse_number(optarg, &op.expect_state))
-				return usage_error("--expect-state %s is not a number", optarg);
-			state_given = true;
-			break;
-		default:
-			return status;
-		}
-	}
+	if (!parse_op_options(argc, argv, "yfnwts", &o, &status))
+		return status;
 	if (optind != argc - 1)
 		return usage_error("give one system");
 	code = dmreplica_system_find(ctx, argv[optind], &sys);
 	if (code)
 		return refused(ctx, code);
 	if (!sys.attached) {
-		if (state_given) {
+		if (o.state_given) {
 			code = dmreplica_system_read_store(ctx, &sys);
 			if (code)
 				return refused(ctx, code);
-			status = expect_shown(&sys, 0, true, false, &op);
+			status = expect_shown(&sys, 0, &o);
 			if (status)
 				return status;
 		}
-		return remove_detached(ctx, &sys, yes);
+		return remove_detached(ctx, &sys, o.yes);
 	}
-	status = expect_shown(&sys, 0, state_given, false, &op);
-	return status ? status : remove_attached(ctx, &sys, &op, yes, wait);
+	status = expect_shown(&sys, 0, &o);
+	return status ? status : remove_attached(ctx, &sys, &o);
 }

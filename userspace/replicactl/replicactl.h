@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the commands of replicactl share. */
+/* Shared by the commands of replicactl. */
 #ifndef REPLICACTL_H
 #define REPLICACTL_H
 
@@ -14,7 +14,7 @@
 
 #define EXIT_USAGE	64
 
-#define PATIENCE_MS	1000	/* with a device, for what shows several systems */
+#define PATIENCE_MS	1000	/* longest wait for one device when showing several systems */
 
 struct option;
 
@@ -22,7 +22,7 @@ struct option;
 struct command {
 	const char *name;		/* one or two words */
 	int (*run)(struct dmreplica *ctx, int argc, char **argv);
-	const char *usage;		/* what follows the name */
+	const char *usage;		/* arguments behind the name */
 	const char *summary;		/* one line */
 	const char *help;		/* options and more, may be NULL */
 };
@@ -30,21 +30,36 @@ struct command {
 extern const struct command *current_command;
 
 /*
- * main.c.  A command's argv[0] is its name.  next_option() is getopt_long() with
- * --help, and with our words for what it does not like: it returns -1 at the
- * end and '?' when the command must end with *@status.
+ * main.c.  A command's argv[0] is its name.  next_option() is getopt_long() with --help and
+ * with our messages for errors: it returns -1 at the end and '?' when the command must end
+ * with *@status.
  */
 int next_option(int argc, char **argv, const char *shorts, const struct option *longs,
 		int *status);
 int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* Print a refusal with its code, its name and what to do; returns the exit status. */
+/* Print a refusal with its code, its name and its hint; returns the exit status. */
 int refused(struct dmreplica *ctx, int code);
+
+/* options.c: both return false if the command ends with *@status */
+struct op_options {
+	struct dmreplica_op op;		/* the options that go to the library */
+	const char *point;		/* --point, still to be found; NULL without it */
+	bool yes;
+	bool no_wait;
+	bool state_given;		/* --expect-state, --expect-writes */
+	bool writes_given;
+};
+
+/* @letters: those of the options of options.c that the command takes. */
+bool parse_op_options(int argc, char **argv, const char *letters, struct op_options *o,
+		      int *status);
+bool parse_json_option(int argc, char **argv, bool *json, int *status);
 
 /* commands.c */
 extern const struct command commands[];
 extern const unsigned int nr_commands;
 
-/* parse.c: false if the text says no such thing */
+/* parse.c: false if the text is no such value */
 bool parse_number(const char *text, uint64_t *number);
 bool parse_size(const char *text, uint64_t *bytes);
 bool parse_rate(const char *text, uint64_t *rate);
@@ -53,16 +68,15 @@ bool parse_span(const char *text, uint64_t *seconds);
 bool parse_percent(const char *text, uint32_t *percent);
 bool parse_count(const char *text, uint32_t most, uint32_t *count);
 bool parse_point(const char *text);
-/* As parse_seconds(), up to what the kernel waits; says itself what is wrong. */
+/* As parse_seconds(), up to the limit of the kernel; prints the error itself. */
 bool parse_wait(const char *option, const char *text, uint32_t *ms, int *status);
 /* A point by its number or its name; returns a code. */
 int find_point(struct dmreplica *ctx, const struct dmreplica_system *sys, const char *text,
 	       uint64_t *number);
 
-/* answer.c: what commands that change something have in common */
+/* answer.c: shared by commands that change something */
 bool confirm(bool yes, const char *question, int *status);
-int expect_shown(const struct dmreplica_system *sys, uint64_t writes, bool state_given,
-		 bool writes_given, struct dmreplica_op *op);
+int expect_shown(const struct dmreplica_system *sys, uint64_t writes, struct op_options *o);
 void print_answer(int code, const struct dmreplica_op *op);
 void print_state(struct dmreplica *ctx, const struct dmreplica_system *sys);
 void print_waiting(const struct dmreplica_op *op);
@@ -70,7 +84,7 @@ bool print_undecided(const struct dmreplica_system *sys, int code, const struct 
 bool vacuum_rests(struct dmreplica *ctx, const struct dmreplica_system *sys);
 int follow_job(struct dmreplica *ctx, const struct dmreplica_system *sys, int code,
 	       const struct dmreplica_op *op, bool wait);
-int plain_operation(struct dmreplica *ctx, const char *name, struct dmreplica_op *op, bool wait,
+int plain_operation(struct dmreplica *ctx, const char *name, struct op_options *o,
 		    int (*run)(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			       struct dmreplica_op *op));
 
@@ -110,7 +124,7 @@ int cmd_heartbeat(struct dmreplica *ctx, int argc, char **argv);
 int cmd_vacuum(struct dmreplica *ctx, int argc, char **argv);
 int cmd_version(struct dmreplica *ctx, int argc, char **argv);
 
-/* text.c: numbers for people; each uses one of a few static buffers in turn */
+/* text.c: numbers as text; each call uses the next of 16 static buffers */
 const char *text_size(uint64_t bytes);
 const char *text_time(uint64_t ns);
 const char *text_duration(uint64_t ns);
@@ -122,7 +136,7 @@ const char *text_host(const uint8_t id[16]);
 const char *text_device(uint32_t major, uint32_t minor);
 const char *text_count(uint64_t n, const char *noun);
 uint64_t now_ns(void);
-/* As "Recovered (5)" */
+/* In the form "Recovered (5)" */
 const char *text_state(uint32_t state);
 
 /* json.c */
@@ -153,7 +167,7 @@ struct json_object *json_of_settings(const struct dmreplica_settings *set);
 void show_adapter(const struct dmreplica_adapter *adapter);
 struct json_object *json_of_adapter(const struct dmreplica_adapter *adapter);
 
-/* job.c: wait for a job and show how far it is */
+/* job.c: wait for a job and show its progress */
 int wait_for_job(struct dmreplica *ctx, const struct dmreplica_system *sys, uint64_t id,
 		 uint32_t timeout_ms, bool quiet, struct dmreplica_job *job);
 

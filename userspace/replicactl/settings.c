@@ -125,7 +125,7 @@ static int take(int c, const char *text, struct dmreplica_settings *set)
 	return EXIT_USAGE;
 }
 
-/* A line for each rule there is; @format takes the number and an s for several. */
+/* One line for a rule that is set; @format takes the number and a plural s. */
 static void print_rule(unsigned int *rules, const char *format, uint32_t n)
 {
 	if (!n)
@@ -192,7 +192,7 @@ struct json_object *json_of_settings(const struct dmreplica_settings *set)
 	return obj;
 }
 
-/* Rules of retention drop nothing now, but with the next point. */
+/* Rules of retention drop points when the next point is made, not now. */
 static void print_drop(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		       const struct dmreplica_settings *set)
 {

@@ -13,21 +13,14 @@ static double percent(uint64_t part, uint64_t whole)
 
 int cmd_list(struct dmreplica *ctx, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
 	struct json_object *array = NULL;
 	struct dmreplica_system *list;
-	bool json = false;
-	int c, code, status;
+	int code, status;
+	bool json;
 	size_t nr, i;
 
-	while ((c = next_option(argc, argv, "j", options, &status)) != -1) {
-		if (c != 'j')
-			return status;
-		json = true;
-	}
+	if (!parse_json_option(argc, argv, &json, &status))
+		return status;
 	if (optind != argc)
 		return usage_error("too many arguments: %s", argv[optind]);
 	code = dmreplica_system_list(ctx, &list, &nr);
@@ -61,7 +54,7 @@ struct status {
 	struct dmreplica_disk *disks;
 	struct dmreplica_point *points;
 	struct dmreplica_job *jobs;
-	struct dmreplica_settings *settings;	/* NULL if the module does not know them */
+	struct dmreplica_settings *settings;	/* NULL from a module without settings */
 	struct dmreplica_adapter *adapters;
 	size_t nr_adapters;
 	size_t nr_disks;
@@ -150,7 +143,7 @@ static void print_space(const struct status *st)
 
 static void print_statistics(const struct dmreplica_system *sys)
 {
-	/* counted while attached, by a module that tells its health as well */
+	/* counted while attached, by a module that reports health, too */
 	if (sys->health)
 		printf("  Replicated       %s in %s since the last point or the attach\n",
 		       text_size(sys->replicated_bytes),
@@ -176,7 +169,7 @@ static void print_vacuum(const struct dmreplica_system *sys)
 	if (sys->home_bytes)
 		printf("      left         %s to move home\n", text_size(sys->home_bytes));
 	if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_STAY)
-		printf("      cancelled    nothing moves home; replicactl move-home %s begins anew\n",
+		printf("      cancelled    nothing moves home; replicactl move-home %s restarts it\n",
 		       sys->name);
 }
 
@@ -228,7 +221,7 @@ static void print_status(const struct status *st)
 	printf("  State            %s since %s, state number %llu\n", text_state(sys->state),
 	       text_time(sys->state_time), (unsigned long long)sys->state_number);
 	if (sys->state_stored != sys->state)
-		printf("  The store has    %s: that is what it comes back to\n",
+		printf("  The store has    %s: the state after the next attach\n",
 		       text_state(sys->state_stored));
 	print_health(sys);
 	print_flags(sys);
@@ -255,7 +248,7 @@ static void print_status(const struct status *st)
 		printf("  Jobs             none is running\n");
 }
 
-/* Why a system, or its store, cannot be shown: in one form, whatever the reason. */
+/* Why a system or its store cannot be shown: in one form for all reasons. */
 static void add_error(struct json_object *obj, int code, const char *message, const char *hint)
 {
 	struct json_object *error = json_object_new_object();
@@ -297,7 +290,7 @@ static struct json_object *json_status(const struct status *st)
 	return obj;
 }
 
-/* What an older module does not know is left out: the rest can be shown. */
+/* Leave out settings and adapters if an older module does not have them. */
 static int look_further(struct dmreplica *ctx, struct status *st,
 			struct dmreplica_settings *settings)
 {
@@ -313,8 +306,8 @@ static int look_further(struct dmreplica *ctx, struct status *st,
 }
 
 /*
- * One system.  That the store of one that is not attached cannot be read is
- * shown, not refused: ordinary users may not read it.
+ * Show one system.  If it is not attached and its store cannot be read, which needs
+ * privilege, show that; do not refuse.
  */
 static int show(struct dmreplica *ctx, struct dmreplica_system *sys, struct json_object *array)
 {
@@ -355,7 +348,7 @@ static int worse(int a, int b)
 	return a > b ? a : b;
 }
 
-/* One system that cannot be shown does not keep the others from being shown. */
+/* Report a system that cannot be shown, and go on with the others. */
 static int not_shown(struct dmreplica *ctx, int code, struct json_object *array,
 		     const char *name)
 {
@@ -372,21 +365,14 @@ static int not_shown(struct dmreplica *ctx, int code, struct json_object *array,
 
 int cmd_status(struct dmreplica *ctx, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 }
-	};
 	struct json_object *array = NULL;
 	struct dmreplica_system *list = NULL, sys;
-	int c, code = 0, one, status = 0;
-	bool json = false;
+	int code = 0, one, status = 0;
+	bool json;
 	size_t nr = 0, i;
 
-	while ((c = next_option(argc, argv, "j", options, &status)) != -1) {
-		if (c != 'j')
-			return status;
-		json = true;
-	}
+	if (!parse_json_option(argc, argv, &json, &status))
+		return status;
 	status = 0;
 	dmreplica_set_patience(ctx, PATIENCE_MS);
 	if (json)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What check and dump share. */
+/* Shared by check and dump. */
 #ifndef REPLICACTL_STORE_H
 #define REPLICACTL_STORE_H
 

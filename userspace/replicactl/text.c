@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Numbers as people read them. */
+/* Numbers as text for people. */
 #include <stdio.h>
 #include <time.h>
 
@@ -70,7 +70,7 @@ const char *text_duration(uint64_t ns)
 	return out;
 }
 
-/* A time that somebody has set, exactly. */
+/* A span of time that was set: exact, not rounded. */
 const char *text_span(uint64_t seconds)
 {
 	static const struct {
@@ -123,7 +123,7 @@ const char *text_age(uint64_t since_ns)
 	return text_duration(now > since_ns ? now - since_ns : 0);
 }
 
-/* As /etc/machine-id has it. */
+/* In the form of /etc/machine-id. */
 const char *text_host(const uint8_t id[16])
 {
 	unsigned int i;

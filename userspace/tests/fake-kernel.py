@@ -1,19 +1,21 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
-"""Runs replicactl against a kernel that is played here.
+"""Run replicactl against a fake kernel.
 
 usage: fake-kernel.py [--tty INPUT] SCENARIO LIBRARY COMMAND...
 
-SCENARIO is JSON: "system", "disks", "points", "jobs", "settings", "adapters" are
-what the dumps give, attributes by their names; "answers" says for an operation
-what is answered ("code", "job" and "job-state", or "errno" with "cim" and "text") and what is
-"set" in the system then; "unknown" lists commands that this kernel does not have;
-"absent" says that the module is not loaded.  "events" are changes of the system that a
-listener hears of; one with "cmd" is another event, one with "family" says that the
-module is "gone" or "back", or "again": it was unloaded and loaded by the time that is heard.
-"controls" is how many looks for the family find it, "interrupted" are the first and the
-last of the dumps of systems that are interrupted.  A list for a job is its states, one for each look at it.  Every request that asks for a change is printed behind
-the command's own output, as "request NAME {attributes}".
+SCENARIO is JSON.  "system", "disks", "points", "jobs", "settings", "adapters" are the
+content of the dumps, attributes by their names; a list in place of a job has its states,
+one for each time it is read.  "answers" has for an operation its answer ("code", "job" and
+"job-state", or "errno" with "cim" and "text") and the attributes of the system to "set"
+then.  "unknown" lists commands that this kernel does not have; with "absent" the module is
+not loaded.  "events" are changes of the system that are multicast; one with "cmd" is
+another event, one with "family" reports the module "gone", "back", or "again": unloaded
+and loaded before the event is read.  "controls" is the number of requests for the family
+that find it, "interrupted" are the first and the last dump of systems that is interrupted.
+
+Every request for a change is printed behind the command's own output, as
+"request NAME {attributes}".
 
 Names and types of attributes are taken from the header.  With --tty standard
 input and output of the command are a terminal on which INPUT is typed.
@@ -169,7 +171,7 @@ class Kernel:
         dump = flags & 0x300 == 0x300
         done = message(3, 2, seq, struct.pack('<i', 0))
         if not dump:
-            # the kernel would load the module for it
+            # by name: the kernel would load the module
             self.requests.append(('getfamily', {}))
         self.controls += 1
         if self.controls > self.world.get('controls', 1 << 30):
@@ -259,9 +261,9 @@ class Kernel:
         while True:
             events = self.world.get('events', [])
             if events and not told and conn.fileno() == self.listener:
-                # the second socket is the one that listens
+                # the second socket listens to events
                 told = True
-                time.sleep(1)           # what there is comes first
+                time.sleep(1)           # after the dumps
                 for event in events:
                     time.sleep(0.2)
                     for one in self.event(event):

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Preloaded into replicactl in tests: its netlink sockets become connections to
- * the program that listens on $FAKE_NETLINK, which plays the kernel.  A write to
- * a place in a file fails once $FAKE_WRITES of them have been made, and a netlink socket
- * with $FAKE_EMFILE.  With $FAKE_NO_GROUPS there are no groups but nlctrl's.
+ * Preloaded into replicactl in tests: netlink sockets become connections to the fake kernel
+ * that listens on $FAKE_NETLINK.  pwrite() fails after $FAKE_WRITES calls; with
+ * $FAKE_EMFILE netlink sockets fail; with $FAKE_NO_GROUPS only nlctrl has groups.
  */
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# What replicactl asks of the kernel and makes of its answers, with a kernel that
-# is played by fake-kernel.py.  Sourced by replicactl.sh, whose functions and
-# variables it uses.
+# Requests of replicactl to the kernel and its handling of the answers, with
+# fake-kernel.py for a kernel.  Sourced by replicactl.sh for its functions and
+# variables.
 
 # played NAME STATUS TEXT SCENARIO ARGUMENT...: SCENARIO is a change to the world
 # below, in Python; TEXT an extended regular expression, or !TEXT.
@@ -38,7 +38,7 @@ PY
 	fi
 }
 
-# also NAME TEXT: the same output says this, too; also_not: it does not.
+# also NAME TEXT: the output of the last command matches TEXT, too; also_not: it does not.
 also() { grep -qE -- "$2" "$dir/out"; result $? "$1"; }
 also_not() { ! grep -qE -- "$2" "$dir/out"; result $? "$1"; }
 
@@ -94,9 +94,9 @@ also "commit tells the answer" '^4096 Job Started, job 5: web1 is Committed \(6\
 also "commit shows bytes" ' 50 %  512 KiB of 1 MiB  after 2.0 s'
 also "commit is of what was shown" '^request failover-commit .*"expect-state-number": 7}'
 played "commit without waiting" 0 'replicactl job wait web1 5 waits' '' commit web1 --yes --no-wait
-played "commit of what nobody has seen" 8 '32775.*is 7, not 6' '' commit web1 --yes --expect-state 6
+played "commit of a state that was not shown" 8 '32775.*is 7, not 6' '' commit web1 --yes --expect-state 6
 also_not "is not asked for" '^request'
-played "commit of what somebody has seen" 0 . '' commit web1 --yes --no-wait --expect-state 7
+played "commit of the state that was shown" 0 . '' commit web1 --yes --no-wait --expect-state 7
 played "commit that the kernel refuses" 7 'replicactl test-failover stop web1' \
 	'w["answers"]["failover-commit"] = {"errno": "EBUSY", "cim": 32774, "text": "a test failover exists"}' commit web1 --yes
 played "commit where it makes no sense is not asked about" 8 '32775.*not failed over' \
@@ -144,7 +144,7 @@ played "sizes of points" 0 '^ +3 .*8 KiB  twin' '' recovery-point list web1
 played "points of a module that knows no sizes" 0 '^ +3 .* -  twin' 'w["unknown"] = ["sizes"]' recovery-point list web1
 played_json "sizes as JSON" '[p["bytes"] for p in d][:3] == [4096, 0, 8192] and d[1]["in_use"]' '' recovery-point list web1 --json
 
-# --- what is not decided at once: the job says what it comes to ---
+# --- operations that are not decided at once: the job has the result ---
 
 waits='a = w["answers"].setdefault; j = w["jobs"]["5"]; n = dict(j[0], state=2, type=96, text="suspend replication")'
 waits="$waits"'; undecided = {"code": 4096, "job": 5, "job-state": 2}'
@@ -193,13 +193,13 @@ played "job wait of a suspended job says so" 5 'Suspended' 'w["jobs"]["5"][0]["s
 	job wait web1 5 --timeout 11
 played "a job that was terminated" 1 'ended with Terminated' 'w["jobs"]["5"][1].update({"state": 8, "code": 32768})' job wait web1 5
 played_json "job as JSON" 'd["bytes"] == 524288 and d["bytes_total"] == 1048576' '' job show web1 5 --json
-played "job show: who asked" 0 'Asked by +uid 0, replicactl, login uid 1000' \
+played "job show: the owner" 0 'Asked by +uid 0, replicactl, login uid 1000' \
 	'for j in w["jobs"]["5"]: j.update({"owner-uid": 0, "owner-login-uid": 1000, "owner-comm": "replicactl", "point": 3, "discarded": 4096, "points-dropped": 2})' \
 	job show web1 5
 also "about what" 'Point +3$'
 also "what was lost" 'Thrown away +4 KiB'
 also "and dropped" 'Dropped +2 recovery points'
-played "job show of nobody's job" 0 '!Asked by' '' job show web1 5
+played "job show of a job without an owner" 0 '!Asked by' '' job show web1 5
 played_json "as JSON" 'd["owner_uid"] == 0 and d["owner_comm"] == "x" and d["point"] == 3 and "owner_login_uid" not in d' \
 	'for j in w["jobs"]["5"]: j.update({"owner-uid": 0, "owner-comm": "x", "point": 3})' job show web1 5 --json
 played "vacuum --rate" 0 'settings-set .*"vacuum-rate": 52428800}' '' vacuum web1 --rate 50M
@@ -278,7 +278,7 @@ played "remove while home is not the newest state" 8 'replicactl remove web1 --f
 played "remove asks for what was shown" 0 'relationship-remove .*"expect-state-number": 7, "wait": 5000, "unattended": true, "flatten": true}' \
 	"$s3" remove web1 --yes --flatten --no-wait --wait 5
 also "without waiting it has to be run again" 'replicactl remove web1 has to be run again'
-# the store that the played kernel names does not exist: the end is tested above
+# the store that the fake kernel names does not exist: the end is tested above
 played "remove waits for its job, then wipes" 12 '^done in 3.0 s' "$s3" remove web1 --yes
 also "or says that the homes are plain disks already" 'the homes are plain disks already; replicactl remove web1 does the rest'
 going='s["state"] = 0; s["flags"] = 32; w["jobs"]["5"][0]["type"] = 93; w["jobs"]["5"].insert(0, w["jobs"]["5"][0])'
@@ -311,7 +311,7 @@ played_json "status as JSON" 'd[0]["health"] == 2 and [r["reason_name"] for r in
 	and d[0]["store_device_bytes"] == 2147483648 and d[0]["home_bytes"] == 3145728' '' status web1 --json
 played "a reason that is not known yet" 0 'does not know: 0x80000000' 's["health-reasons"] = 1 << 31' status web1
 
-# What cannot be known is no "not attached".
+# "Not known" must not become "not attached".
 before=(env FAKE_EMFILE=1)
 played "status without a socket" 1 '32768.*cannot open a netlink socket' '' status
 played "status of one without a socket" 1 '32768.*cannot open a netlink socket' '' status web1
@@ -319,7 +319,7 @@ played "job list without a socket" 1 '32768.*cannot open a netlink socket' '' jo
 before=()
 played "job list without the module" 0 'no job' 'w["absent"] = True' job list
 
-# What others have chosen: a terminal must not obey it, nor a shell.
+# Names chosen by unprivileged users must control neither a terminal nor a shell.
 esc=$'\x1b' bidi=$'\xe2\x80\xae'
 played "a name of control characters" 0 'web\?\[31mred\?' 's["name"] = "web\x1b[31mred\u202e"' status
 also_not "they do not get out" "$esc|$bidi"
@@ -372,7 +372,7 @@ before=(timeout --preserve-status -s INT 4 env FAKE_NO_GROUPS=1)
 played "a module that goes while all is listed" 0 'unloaded: ' 'w["controls"] = 2' monitor
 before=(timeout --preserve-status -s INT 4 unshare -n)
 played "monitor where the module will not be seen" 10 '32777.*network namespace' 'w["absent"] = True' monitor
-# A reader that has gone, with SIGPIPE ignored as under a service manager.
+# A closed output, with SIGPIPE ignored as under a service manager.
 before=(bash -c 'trap "" PIPE; timeout 8 "$@" > >(exec 1>&-; sleep 1); rc=$?; echo "ended with $rc"; exit $rc' bash)
 played "monitor ends with its reader" 1 'ended with 1$' '' monitor
 played "also as JSON" 1 'ended with 1$' '' monitor --json

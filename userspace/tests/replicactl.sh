@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What replicactl does without the module and without root: arguments, create,
-# check, dump and scan on plain files, every refusal that can be had there, and
-# stores damaged byte by byte.  KTAP on standard output.
+# replicactl without the module and without root: arguments, create, check, dump and
+# scan on plain files, every refusal possible there, and stores damaged byte by byte.
+# KTAP on standard output.
 #
 # usage: replicactl.sh [REPLICACTL]
 
@@ -97,7 +97,7 @@ expect 64 'longer than 600 seconds' "waiting that is too long" revert a --wait 6
 expect 64 '--wait soon is no time' "waiting for no time" test-failover stop a --wait soon
 expect 64 'expect-state x is not a number' "no state number" commit a --expect-state x
 expect 64 'give one system' "remove what" remove
-expect 64 'unknown option --wait' "commit waits for nobody" commit a --wait 5
+expect 64 'unknown option --wait' "commit has no --wait" commit a --wait 5
 for command in revert commit move-home suspend resume remove settings 'network list' 'network set' 'network clear' grow \
 		'job cancel' 'job pause' 'job resume' vacuum 'recovery-point drop'; do
 	# shellcheck disable=SC2086
@@ -160,7 +160,7 @@ done
 expect 64 'prefix that is not from 1 to 32' "netmask of zeroes" network set a --mac $m --address 192.0.2.5/0.0.0.0
 expect 64 'has no prefix' "no prefix" network set a --mac $m --address 192.0.2.5
 expect 64 'none belongs here' "prefix of a gateway" network set a --mac $m --dhcp --gateway 192.0.2.1/24
-expect 64 "nobody's address" "address of zeroes" network set a --mac $m --address 0.0.0.0/8
+expect 64 "unspecified address" "address of zeroes" network set a --mac $m --address 0.0.0.0/8
 expect 64 'multicast' "an IPv4 group" network set a --mac $m --dhcp --dns 224.0.0.1
 expect 64 'multicast' "an IPv6 group" network set a --mac $m --address ff02::1/64
 expect 64 'broadcast' "broadcast" network set a --mac $m --dhcp --gateway 255.255.255.255
@@ -228,7 +228,7 @@ result $? "nothing was written by any of them"
 [ ! -e "$dir/conf/w.conf" ]
 result $? "no file either"
 
-# names that the format cannot hold as they are: bytes that are no UTF-8, and too many
+# names that the format cannot hold: bytes that are no UTF-8, and names that are too long
 odd=$dir/h$(printf '\377')
 long=$dir/$(printf 'x%.0s' {1..200})
 image "h$(printf '\377')" 64M
@@ -244,7 +244,7 @@ expect 0 'path "[0-9a-f]{16}:x+"' "its identity" dump "$dir/s3"
 rm "$dir/conf/long.conf"
 rmdir "$dir/conf/.run" 2>/dev/null
 
-# what one that was killed has left, longer than what follows
+# the leftover of a killed writer, longer than the new file
 mkdir -p "$dir/conf"
 printf 'disk.old=/dev/null\n%.0s' {1..100} >"$dir/conf/.web-1.conf.new"
 expect 0 'system web-1 made' "create" create web-1 --store "$dir/s" --disk vda="$dir/h1" --disk vdb="$dir/h2"
@@ -328,7 +328,7 @@ expect 64 'at most 64' "65 disks" create many2 --store "$dir/s3" "${args[@]}" --
 json_of "list as JSON" 'len(d) == 2 + len([x for x in d if x["name"] == "web3"]) and not d[0]["attached"]' list --json
 json_of "status as JSON" 'd[0]["state"] == 2 and d[0]["state_name"] == "WaitingForInitialReplication" and
 	[x["name"] for x in d[0]["disk_list"]] == ["vda", "vdb"] and d[0]["disk_list"][1]["bytes"] == 16777728' status web-1 --json
-# One that cannot be shown does not hide the others.
+# A system that cannot be shown does not hide the others.
 expect 12 'System *web-1|^web-1' "status of one that is known and one that is not" status web-1 nosuch
 expect 12 'web-1' "in the other order" status nosuch web-1
 "$R" status nosuch web-1 --json >"$dir/out" 2>/dev/null </dev/null
@@ -366,7 +366,7 @@ json_of "its settings as JSON" 'd["space_low"] == 80 and d["space_critical"] == 
 json_of "and in its status" 'd[0]["settings"]["space_low"] == 80 and d[0]["adapter_list"] == [] and
 	d[0]["statistics"]["points_made"] == 0 and d[0]["store_device_bytes"] == 33554432' status web-1 --json
 printf 'frob\n' >"$dir/conf/bad.conf"
-expect 0 'line 1 is not of the form' "a bad file is told" list
+expect 0 'line 1 is not of the form' "a bad file is reported" list
 expect 0 '^web-1 ' "and left out" list
 rm "$dir/conf/bad.conf"
 
@@ -460,8 +460,8 @@ json_of "a torn block at the end is the end" 'd["log_next"] == 2 and d["versions
 
 # --- a log that makes work ---
 
-# Two hundred thousand records of one chunk: some tenths of a second, in whatever order
-# they are; twenty seconds of CPU time are far too many.
+# Two hundred thousand records of one chunk take some tenths of a second in any order;
+# twenty seconds of CPU time are far too many.
 printf '#!/bin/sh\nulimit -t 20\nexec "%s" "$@"\n' "$R" >"$dir/limited"
 chmod +x "$dir/limited"
 if "${CC:-gcc}" -O2 -o "$dir/store" selftests/helper-store.c 2>"$dir/cc"; then
@@ -543,7 +543,7 @@ expect 64 'yes goes on without asking' "of a blank store only the file is left, 
 expect 0 'the file of web-1 is deleted' "and deleted" remove web-1 --yes
 [ ! -e "$dir/conf/web-1.conf" ]
 result $? "that it is gone"
-# the copy that says it is overwritten last: what is interrupted between the two goes on
+# the copy with the mark is overwritten last: a removal interrupted in between can go on
 cp "$dir/web-1.conf" "$dir/conf/web-1.conf"
 for copy in 0 1; do
 	cp --sparse=always "$dir/s.good" "$dir/s"
@@ -558,7 +558,7 @@ for copy in 0 1; do
 		cp --sparse=always "$dir/s.removed" "$dir/s"
 		! LD_PRELOAD=$dir/fake.so ASAN_OPTIONS=verify_asan_link_order=0 FAKE_WRITES=1 \
 			"$R" remove web-1 >"$dir/out" 2>&1 </dev/null && [ -e "$dir/conf/web-1.conf" ] && grep -q 'does the rest when that is mended' "$dir/out"
-		result $? "a write that fails is told"
+		result $? "a write that fails is reported"
 		expect 0 'web-1 is removed' "and what is left then is done by another" remove web-1
 		cp "$dir/web-1.conf" "$dir/conf/web-1.conf"
 	fi
@@ -604,7 +604,7 @@ restore
 python3 "$dir/fuzz.py" "$R" "$dir/s.good" "$dir/s" >"$dir/out" 2>&1
 result $? "150 superblocks with wrong fields and right checksums"
 
-# --- with a kernel that is played ---
+# --- with a fake kernel ---
 
 if [ -e "$dir/fake.so" ]; then
 	. userspace/tests/netlink.sh

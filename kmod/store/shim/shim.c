@@ -20,7 +20,7 @@ bool dmr_shim_warn(bool cond, const char *what, const char *file, int line)
 
 #define CRC32C_POLY	0x82f63b78u	/* Castagnoli, reflected */
 
-/* Table k gives the effect of a byte that lies k bytes before the end of eight. */
+/* Table k: effect of the byte k bytes before the end of eight. */
 static u32 crc_table[8][256];
 
 static void __attribute__((__constructor__)) crc_table_init(void)
@@ -132,7 +132,7 @@ void *memchr_inv(const void *start, int c, size_t bytes)
 {
 	const u8 *p = start;
 
-	/* All like the first, told fast; else find out where. */
+	/* Test fast whether all are like the first; else find the place. */
 	if (!bytes || (*p == (u8)c && !memcmp(p, p + 1, bytes - 1)))
 		return NULL;
 	for (; bytes; bytes--, p++)

@@ -2,10 +2,7 @@
 /*
  * User-space stand-ins for the few kernel services that the sources of
  * kmod/store use, with the kernel's names and semantics.  portable.h includes
- * this header where the kernel's are not there.
- *
- * Nothing here is for the kernel, and nothing in the tools should need it for
- * its own sake.
+ * this header outside the kernel; the tools should not need it otherwise.
  */
 #ifndef DMR_SHIM_H
 #define DMR_SHIM_H
@@ -46,7 +43,7 @@ typedef u64 sector_t;
 #define SECTOR_SHIFT	9
 #define SECTOR_SIZE	(1 << SECTOR_SHIFT)
 
-/* Annotations that only sparse and the kernel's own build know. */
+/* Annotations for sparse and for the kernel's build. */
 #ifndef __force
 #define __force
 #endif
@@ -78,7 +75,7 @@ typedef u64 sector_t;
 #define unlikely(x)		__builtin_expect(!!(x), 0)
 #define barrier()		__asm__ __volatile__("" ::: "memory")
 #define EXPORT_SYMBOL_GPL(sym)
-/* The kernel's static_assert() makes its own message where none is given. */
+/* The kernel's static_assert() works without a message. */
 #undef static_assert
 #define static_assert(expr, ...)	__dmr_static_assert(expr, ##__VA_ARGS__, #expr)
 #define __dmr_static_assert(expr, msg, ...) _Static_assert(expr, msg)
@@ -234,7 +231,7 @@ static inline u32 hash_32(u32 val, unsigned int bits)
 	return (val * (u32)GOLDEN_RATIO_32) >> (32 - bits);
 }
 
-/* Always the same: what a test finds can be had again. */
+/* Constant: a failure of a test can be reproduced. */
 static inline u64 get_random_u64(void)
 {
 	return 0x9e3779b97f4a7c15ULL;
@@ -270,7 +267,7 @@ static inline void dmr_shim_count(void)
 #define smp_mb__before_atomic()	smp_mb()
 #define smp_mb__after_atomic()	smp_mb()
 
-/* The value is what was there before. */
+/* The value is the one before. */
 #define cmpxchg(p, old, new) ({						\
 	__typeof__(*(p)) __cx_old = (old);				\
 	__typeof__(*(p)) __cx_new = (new);				\
@@ -358,7 +355,7 @@ static inline bool pfx##_inc_not_zero(atype *v)						\
 DMR_SHIM_ATOMIC(atomic, atomic_t, int)
 DMR_SHIM_ATOMIC(atomic64, atomic64_t, s64)
 
-/* Spinlocks: sleeping ones, which is all that user space can promise */
+/* Spinlocks: mutexes that sleep */
 typedef struct {
 	pthread_mutex_t mutex;
 } spinlock_t;
@@ -494,7 +491,7 @@ static inline void kmem_cache_destroy(struct kmem_cache *c)
 	free(c);
 }
 
-/* A pool that only counts on malloc(): what runs out here is the test. */
+/* A pool without a reserve, on malloc(). */
 typedef struct mempool_s {
 	struct kmem_cache *cache;
 	size_t size;
@@ -600,7 +597,7 @@ static inline bool __test_and_clear_bit(long nr, volatile unsigned long *map)
 	return was;
 }
 
-/* All of them: the answer is @size when there is no such bit. */
+/* All of them return @size without such a bit. */
 unsigned long find_next_bit(const unsigned long *map, unsigned long size, unsigned long from);
 unsigned long find_next_zero_bit(const unsigned long *map, unsigned long size,
 				 unsigned long from);
@@ -688,7 +685,7 @@ struct llist_node *llist_reverse_order(struct llist_node *head);
 #define llist_for_each_safe(pos, n, node) \
 	for ((pos) = (node); (pos) && ((n) = (pos)->next, true); (pos) = (n))
 
-/* An entry's address less its member's offset is never NULL but for no node. */
+/* NULL for no node: an entry's address less its member's offset would not be. */
 #define __dmr_llist_entry(node, type, member) \
 	((node) ? container_of(node, type, member) : NULL)
 #define llist_for_each_entry(pos, node, member)					\
@@ -794,9 +791,9 @@ static inline bool IS_ERR_OR_NULL(const void *p)
 void *memchr_inv(const void *start, int c, size_t bytes);
 ssize_t strscpy(char *dst, const char *src, size_t size);
 
-/* Messages; set dmr_shim_quiet to keep warnings that a test provokes to itself */
+/* Messages; set dmr_shim_quiet to suppress warnings that a test provokes */
 extern bool dmr_shim_quiet;
-extern unsigned int dmr_shim_warnings;	/* how often a WARN_ON has fired */
+extern unsigned int dmr_shim_warnings;	/* number of WARN_ONs that fired */
 
 bool dmr_shim_warn(bool cond, const char *what, const char *file, int line);
 
@@ -809,7 +806,7 @@ bool dmr_shim_warn(bool cond, const char *what, const char *file, int line);
 #define WARN_ON_ONCE(c)	WARN_ON(c)
 
 /**
- * dmr_crc32c() - CRC-32C as the format wants it
+ * dmr_crc32c() - CRC-32C of the format
  * @seed: 0, or the value for the bytes before @data.
  * @data: bytes to add.
  * @len: their number.
