@@ -15,7 +15,7 @@
 #include <store/replay.h>
 #include <store/slots.h>
 #include "../../uapi/dm-replica.h"
-#include "../record.h"
+#include "../helpers/record.h"
 
 #define MAX_DISKS	8
 #define MAX_DEVICES	(MAX_DISKS + 1)

@@ -5,7 +5,7 @@
 # user-mode kernel starts.
 # The virtual machine runs this file, too: 10-vm.sh --guest DIR
 # debug: skip it starts the plain kernels
-. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../vm/lib.sh"
 
 # --- in the virtual machine -----------------------------------------------
 

@@ -18,7 +18,7 @@
 # SEED, ROUNDS (cuts per chain; 2, or 4 with LONG=1) choose others.
 # The virtual machine runs this file, too: crash.sh --guest DIR SEED...
 # runs on: um 6.1 (power cuts, also of two CPUs at work)
-. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../vm/lib.sh"
 
 # --- in the virtual machine -----------------------------------------------
 
@@ -153,10 +153,7 @@ cp "$REPLICACTL" "$dir/" || exit 1
 for k in "${kernels[@]}"; do
 	cp "$VM_SRC/build/$k/dm-replica.ko" "$dir/dm-replica.ko.$k" || exit 1
 done
-for h in helper-nbd helper-crash helper-io; do
-	"${CC:-cc}" -O2 -g -Wall -Wextra -pthread -o "$dir/$h" "$VM_SRC/selftests/$h.c" ||
-		die "cannot build $h"
-done
+build_helpers "$dir" nbd crash io || exit 1
 broken=''
 leave() {
 	if [ -z "$broken" ]; then rm -rf "$dir"; else diag "the disks are left in $dir"; fi

@@ -6,7 +6,7 @@
 # The virtual machine runs this file, too: cross-kernel.sh --guest DIR STEP CHUNK
 # runs on: um 6.1 (two series have to read each other's stores)
 # debug: skip it needs two kernels
-. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../vm/lib.sh"
 
 # --- in the virtual machine -----------------------------------------------
 
@@ -153,8 +153,7 @@ cp "$REPLICACTL" "$dir/" || exit 1
 for k in "${kernels[@]}"; do
 	cp "$VM_SRC/build/$k/dm-replica.ko" "$dir/dm-replica.ko.$k" || exit 1
 done
-"${CC:-cc}" -O2 -g -Wall -Wextra -o "$dir/helper-io" "$VM_SRC/selftests/helper-io.c" ||
-	die "cannot build helper-io"
+build_helpers "$dir" io || exit 1
 
 ktap_plan $((2 * (8 + 21 + 26 + 3)))
 

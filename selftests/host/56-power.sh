@@ -6,7 +6,7 @@
 # in the end.
 # The virtual machine runs this file, too: power.sh --guest DIR STEP
 # runs on: um 6.1 (power cuts, also of two CPUs at work)
-. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../vm/lib.sh"
 
 # --- in the virtual machine -----------------------------------------------
 
@@ -117,8 +117,7 @@ cp "$REPLICACTL" "$dir/" || exit 1
 for k in "${kernels[@]}"; do
 	cp "$VM_SRC/build/$k/dm-replica.ko" "$dir/dm-replica.ko.$k" || skip_all "build/$k is not built"
 done
-"${CC:-cc}" -O2 -g -Wall -Wextra -o "$dir/helper-io" "$VM_SRC/selftests/helper-io.c" ||
-	die "cannot build helper-io"
+build_helpers "$dir" io || exit 1
 
 ktap_plan $((${#kernels[@]} * (6 + 14 + 12 + 1)))
 

@@ -14,7 +14,7 @@
 # KEEP=DIR leaves the records there.
 # The virtual machine runs this file, too: crash-replay.sh --guest DIR N OPTION...
 # debug: PLANS=mixed SECONDS_1=40 SECONDS_2=20
-. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../vm/lib.sh"
 
 # --- in the virtual machine -----------------------------------------------
 
@@ -94,10 +94,7 @@ for k in "${kernels[@]}"; do
 	cp "$VM_SRC/build/$k/dm-replica.ko" "$dir/dm-replica.ko.$k" || exit 1
 done
 st=$VM_SRC/selftests
-cc=("${CC:-cc}" -O2 -g -Wall -Wextra -pthread)
-"${cc[@]}" -o "$dir/helper-nbd" "$st/helper-nbd.c" || die "cannot build helper-nbd"
-"${cc[@]}" -o "$dir/helper-life" "$st/helper-life.c" "$st"/life-*.c "$st/model-netlink.c" ||
-	die "cannot build helper-life"
+build_helpers "$dir" nbd life || exit 1
 if [ -z "${CRASH_REPLAY-}" ]; then
 	make -s -C "$st/crash" build >"$dir/make.log" 2>&1 ||
 		die "cannot build selftests/crash: $(cat "$dir/make.log")"

@@ -8,7 +8,7 @@
  * write that had ended when it was asked for to the last that had begun when it
  * was answered.
  */
-#include "helper-model.h"
+#include "model.h"
 
 #define THREADS		4
 

@@ -9,7 +9,7 @@
  *	--lose all	nothing unflushed survives the cut (default: of each disk
  *			a share of its own, by the seed, from none to 3/4)
  *	--no-reset	go on living after the cut, for a test of this program
- *	--record FILE	append to FILE all that reaches the disks, as record.h has it,
+ *	--record FILE	append to FILE all that reaches the disks, as helpers/record.h has it,
  *			disks numbered as they are given.  The backing devices are
  *			only read then; there is no cut: what a crash might have
  *			left is made of the record afterwards.  SIGTERM ends it.

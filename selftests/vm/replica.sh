@@ -3,7 +3,9 @@
 #
 # What tests of systems share, beside lib.sh: to be read after it.
 
+# Installed, the programs lie beside the tests; built in place, one directory up.
 here=$(cd "$(dirname "$0")" && pwd -P)
+[ -x "$here/helper-io" ] || here=$(dirname "$here")
 io=$here/helper-io
 nl=$here/helper-nl
 store_tool=$here/helper-store

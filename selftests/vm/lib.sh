@@ -258,3 +258,19 @@ workdir() {
 	ktap_dir=$(mktemp -d "${TMPDIR:-/var/tmp}/dmr.XXXXXXXX") || exit 1
 	echo "$ktap_dir"
 }
+
+# build_helpers DIR NAME...: helper-NAME into DIR, from the same files as selftests/Makefile.
+build_helpers() (
+	dir=$1
+	cd "$VM_SRC/selftests" || exit 1
+	shift
+	for name; do
+		case $name in
+		crash) set -- helpers/crash/*.c ;;
+		life) set -- life/*.c model/netlink.c ;;
+		*) set -- "helpers/$name.c" ;;
+		esac
+		"${CC:-cc}" -O2 -g -Wall -Wextra -D_GNU_SOURCE= -pthread -o "$dir/helper-$name" "$@" ||
+			die "cannot build helper-$name"
+	done
+)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What helper-model and helper-life ask of the module; model-netlink.c.
+ * What helper-model and helper-life ask of the module; netlink.c.
  */
 #ifndef MODEL_NETLINK_H
 #define MODEL_NETLINK_H

@@ -12,7 +12,7 @@
  *			under way while points are made, failovers begin and
  *			end, the store grows, and all else.  The operations
  *			follow from the seed alone; --script-out writes them
- *			down, --script follows such a script (see model-script.c)
+ *			down, --script follows such a script (see script.c)
  * --mode shrink	--script fails: the shortest that still does (--seconds)
  * --mode threads	threads that write without pause, each to sectors of its
  *			own, side by side in the same blocks and chunks, while
@@ -27,7 +27,7 @@
  *
  * The other files of the program are model-*.c.
  */
-#include "helper-model.h"
+#include "model.h"
 
 uint64_t seed = 1, span;
 long ops = 400;

@@ -27,7 +27,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../uapi/dm-replica.h"
+#include "../../uapi/dm-replica.h"
 
 #ifndef SOL_NETLINK
 #define SOL_NETLINK	270

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Recovery points of the single mode, and what each must show. */
-#include "helper-model.h"
+#include "model.h"
 
 struct point {
 	uint64_t label;			/* the script's number of it */

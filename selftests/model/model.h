@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the parts of the model share; helper-model.c says what it is.
+ * What the parts of the model share; main.c says what it is.
  */
 #ifndef MODEL_H
 #define MODEL_H
@@ -19,8 +19,8 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include "../uapi/dm-replica.h"
-#include "model-netlink.h"
+#include "../../uapi/dm-replica.h"
+#include "netlink.h"
 
 #define SECTOR		512
 #define MAX_DISKS	16
@@ -36,7 +36,7 @@ enum { HEAD, LIVE, TEST, VIEWS };
 /* How a run ends. */
 enum end { END_PLAIN, END_COMMIT, END_FLATTEN, ENDS };
 
-/* helper-model.c: what was asked for */
+/* main.c: what was asked for */
 extern uint64_t seed, span;
 extern long ops;
 extern int seconds;
@@ -44,7 +44,7 @@ extern const char *tool, *name, *uuid_text, *chunk, *script_in, *script_out;
 extern uint8_t uuid[16];
 extern char **arguments;
 
-/* model-script.c: operations, and scripts of them */
+/* script.c: operations, and scripts of them */
 enum what { FILL, WRITE, FUA, STORM, ZEROES, PUNCH, DISCARD, START_WRITE, START_FUA,
 	    LAST_WRITING = START_FUA,
 	    READ, START_READ, FLUSH, LAST_IO = FLUSH,
@@ -73,7 +73,7 @@ void script_write(const struct script *s, const char *path);
 void script_read(struct script *s, const char *path);
 const char *op_text(const struct op *op, char *to, size_t size);
 
-/* model-history.c: what was said and done */
+/* history.c: what was said and done */
 struct event {
 	long op;
 	uint8_t what, view, disk, writer;
@@ -99,7 +99,7 @@ void history(int disk, uint64_t sector);
 void tell_write(const char *label, uint32_t seq, int disk, uint64_t sector);
 double now(void);
 
-/* model-stamp.c: chance, stamps, and images of what sectors hold */
+/* stamp.c: chance, stamps, and images of what sectors hold */
 struct rng { uint64_t s; };
 
 struct image {
@@ -127,7 +127,7 @@ void image_compare(const struct image *im, const char *where, int disk, uint64_t
 void mismatch(const char *where, int disk, uint64_t sector, uint32_t want, const void *got)
 	__attribute__((noreturn));
 
-/* model-device.c: the devices above and below */
+/* device.c: the devices above and below */
 struct disk {
 	const char *disk;
 	char path[VIEWS][128];
@@ -160,7 +160,7 @@ bool store_ends(void);
 void homes_compare(const struct image *want);
 void homes_plain(void);
 
-/* model-control.c: what can be asked for whatever I/O there is */
+/* control.c: what can be asked for whatever I/O there is */
 extern bool online[VIEWS], held, suspended, committed, had_point;
 extern uint64_t base[VIEWS];
 extern long suspensions;
@@ -180,14 +180,14 @@ void unhindered(void);
 void settle(void);
 void control_anew(void);
 
-/* model-retain.c: settings, and the points that go by themselves */
+/* retain.c: settings, and the points that go by themselves */
 bool is_setting(enum what what);
 void set_setting(enum what what, uint64_t value);
 uint64_t now_real(void);
 void retain(const struct known *mine, int nr, uint64_t asked, bool *gone);
 void retain_anew(void);
 
-/* model-burst.c: asynchronous I/O */
+/* burst.c: asynchronous I/O */
 struct write {
 	int disk;
 	uint64_t sector;
@@ -202,7 +202,7 @@ void async_wait(void);
 void async_wait_view(int view);
 void async_wait_place(int view, int disk, uint64_t sector, uint32_t sectors);
 
-/* model-choose.c: operations from the seed alone */
+/* choose.c: operations from the seed alone */
 uint32_t place(struct rng *r, int disk, uint64_t *sector);
 uint64_t choose_rate(struct rng *r);
 struct op choose_setting(struct rng *r);
@@ -210,7 +210,7 @@ void choose(struct script *s);
 void choose_burst(struct script *s, struct rng *r, unsigned int views, int want);
 void choose_end(struct script *s);
 
-/* model-single.c: one operation after the other */
+/* single.c: one operation after the other */
 extern struct image model[VIEWS];
 extern long nr_nospc, nr_refused, nr_written;
 
@@ -219,7 +219,7 @@ void check_all(int view);
 void learn(int view, int disk, uint64_t sector, uint32_t sectors, uint32_t seq, const char *what);
 void single(void);
 
-/* model-point.c: recovery points and what each must show */
+/* point.c: recovery points and what each must show */
 extern int nr_points;
 
 void do_point(uint64_t label);
@@ -230,7 +230,7 @@ void points_compare(void);
 void points_check(void);
 void points_forget(void);
 
-/* model-end.c: how a run ends */
+/* end.c: how a run ends */
 extern enum end end;
 extern bool gone;
 
@@ -243,10 +243,10 @@ void do_recreate(void);
 void do_plain(void);
 void do_flatten(void);
 
-/* model-shrink.c: the shortest script that still fails */
+/* shrink.c: the shortest script that still fails */
 void shrink(void);
 
-/* model-threads.c, model-order.c */
+/* threads.c, order.c */
 void threads(void);
 void order(void);
 

@@ -3,7 +3,7 @@
  * Asynchronous I/O to ranges that do not overlap, amid all else.  What cannot be
  * beside what is under way waits for it: so any operations can follow each other.
  */
-#include "helper-model.h"
+#include "model.h"
 
 #include <linux/aio_abi.h>
 #include <sys/syscall.h>

@@ -34,7 +34,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../uapi/dm-replica.h"
+#include "../../uapi/dm-replica.h"
 
 static pid_t child;
 

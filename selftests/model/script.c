@@ -12,7 +12,7 @@
  *
  * start-... does not wait for the end of the I/O; wait does.
  */
-#include "helper-model.h"
+#include "model.h"
 
 enum shape { BARE, IO, DISK, VIEW, NUMBER };
 

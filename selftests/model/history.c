@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The history of a run: what was done, to be told when something is wrong. */
-#include "helper-model.h"
+#include "model.h"
 
 #include <stdarg.h>
 #include <time.h>

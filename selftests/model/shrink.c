@@ -8,7 +8,7 @@
  * comes after the failure, I/O to other places, all of a kind.  Then halves,
  * quarters and so on down to single operations (delta debugging).
  */
-#include "helper-model.h"
+#include "model.h"
 
 #include <signal.h>
 #include <sys/wait.h>

@@ -3,7 +3,7 @@
  * Settings, and the points that go by themselves: by the rules of retention when
  * another is made, and the oldest where a full store may give them up.
  */
-#include "helper-model.h"
+#include "model.h"
 
 #include <time.h>
 

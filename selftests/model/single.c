@@ -4,7 +4,7 @@
  * under way.  Which ones is a script, written down or from the seed; what each
  * does to the model is here.
  */
-#include "helper-model.h"
+#include "model.h"
 
 #include <fcntl.h>
 #include <linux/falloc.h>

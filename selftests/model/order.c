@@ -7,7 +7,7 @@
  * show a disk behind the one after it, nor less on any disk than had been
  * written when it was asked for.
  */
-#include "helper-model.h"
+#include "model.h"
 
 #define LANES		3
 #define PLACES		4		/* of a lane, used in turn */

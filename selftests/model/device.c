@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The devices: the views of each disk above, its home and the store below. */
-#include "helper-model.h"
+#include "model.h"
 
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 
-#include "../uapi/dm-replica-format.h"
+#include "../../uapi/dm-replica-format.h"
 
 #define GROWTH		4		/* MiB at a time */
 

@@ -4,7 +4,7 @@
  * before, never from how that went.  So a seed is a script, whatever the timing;
  * an operation that turns out to make no sense is left out or refused.
  */
-#include "helper-model.h"
+#include "model.h"
 
 static struct {
 	bool online[VIEWS], suspended, committed, held;

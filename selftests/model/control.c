@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Control: what can be asked of a system whatever I/O goes on. */
-#include "helper-model.h"
+#include "model.h"
 
 bool online[VIEWS] = { [HEAD] = true }, held, suspended, committed, had_point;
 long suspensions;			/* and resumptions, so far */

@@ -3,7 +3,7 @@
  * The end of a run: a commit amid I/O until home alone holds the disk, or a
  * removal, or all points dropped; then the homes are compared without the module.
  */
-#include "helper-model.h"
+#include "model.h"
 
 enum end end = ENDS;
 bool gone;				/* no system is attached any more */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the parts of helper-life share; helper-life.c says what it is.
+ * What the parts of helper-life share; main.c says what it is.
  */
 #ifndef LIFE_H
 #define LIFE_H
@@ -19,9 +19,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../uapi/dm-replica.h"
-#include "model-netlink.h"
-#include "record.h"
+#include "../../uapi/dm-replica.h"
+#include "../model/netlink.h"
+#include "../helpers/record.h"
 
 #define MAX_DISKS	4
 #define VIEWS		3
@@ -49,7 +49,7 @@ struct disk {
 	uint64_t sectors;
 };
 
-/* helper-life.c: what was asked for */
+/* main.c: what was asked for */
 extern const struct plan *plan;
 extern uint64_t seed;
 extern const char *tool, *name;
@@ -62,7 +62,7 @@ uint64_t below(uint64_t *rng, uint64_t n);
 void *buffer(size_t bytes);
 uint64_t mix(uint64_t x);
 
-/* life-record.c: what is told */
+/* record.c: what is told */
 extern atomic_ullong next_seq;
 
 void record_open(const char *path);
@@ -71,7 +71,7 @@ void mark(struct rec *r, const void *data);
 void mark_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void mark_done(const struct rec *asked, int result, uint64_t arg);
 
-/* life-writer.c: those who write */
+/* writer.c: those who write */
 extern atomic_uint denials;
 extern atomic_bool calm;
 extern atomic_long nr_written, nr_refused, nr_full;
@@ -83,7 +83,7 @@ void gate_open(int view);
 void gate_shut(int view);
 void look(int view);
 
-/* life-control.c: one operation at a time */
+/* control.c: one operation at a time */
 void command(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void store_add(const char *text);
 void begin(void);

@@ -3,7 +3,7 @@
  * Stamps: every sector says which write it is from, so that a wrong one tells
  * where it came from; and images, the numbers that sectors must hold.
  */
-#include "helper-model.h"
+#include "model.h"
 
 #include <stddef.h>
 

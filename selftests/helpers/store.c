@@ -27,7 +27,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../uapi/dm-replica-format.h"
+#include "../../uapi/dm-replica-format.h"
 
 static const struct { const char *name; size_t at, bytes; } fields[] = {
 #define F(f)	{ #f, offsetof(struct dmr_disk_sb, f), sizeof(((struct dmr_disk_sb *)0)->f) }

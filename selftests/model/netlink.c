@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The module's netlink family, spoken by hand. */
-#include "helper-model.h"
+#include "model.h"
 
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
