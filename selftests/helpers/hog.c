@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Use more memory than there is, and see that it holds what was written.
+ * Use more memory than the machine has, and check its content.
  *
  * usage: helper-hog MEBIBYTES PASSES
  *
- * Each page says its number and the pass; each pass writes all of them, the next one
- * looks first.  Prints a line per pass: "pass N". Exit status 1 at the first page that
- * is wrong.
+ * Each page has its number and the number of the pass; each pass writes all of them, the next
+ * one checks first.  Prints a line per pass: "pass N".  Exit status 1 at the first wrong
+ * page.
  */
 #include <stdint.h>
 #include <stdio.h>

@@ -1,40 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Disks with a volatile cache that keep requests back, fail them, or lose what
- * was not flushed, on command.
+ * Disks with a volatile cache that keep requests back, fail them, or lose unflushed data, on
+ * command.
  *
  * usage: helper-hold /dev/nbdN=MIB[,nofua]...
  *
- * They are empty, in memory, and served to the kernel's nbd driver, which has real
- * FUA; without, it flushes behind such a write.  Commands come on standard input, one per line, and each is answered by
- * one line, "ok" if there is nothing else to say.  Disks are counted from 0.
+ * The disks are empty, in memory, and served to the kernel's nbd driver, which has real FUA;
+ * with nofua it sends a flush behind such a write.  Commands come on standard input, one per
+ * line; each has an answer of one line, "ok" if it returns nothing else.  Disks are counted
+ * from 0.
  *
  *	on DISK KINDS FROM TO WHAT [COUNT]
  *			what to do with requests of KINDS, some of "rwf" (read, write,
  *			flush), that touch the KiB from FROM to TO (a flush always does);
  *			with COUNT only with so many.  The first rule that matches counts.
- *			WHAT:	hold	neither do nor answer it
+ *			WHAT:	hold	neither do nor answer the request
  *				mute	do it, durably, and do not answer
  *				fail	do not do it, and answer with an error
  *				land	do it, durably, and answer with an error
- *				lose	answer with an error, and lose what was not flushed
+ *				lose	answer with an error, and lose unflushed data
  *				drop	answer, and do not do it
  *	arm N KINDS WHAT [COUNT]
  *			the same with the N-th request of KINDS from now on, of any
  *			disk, and those behind it, COUNT in all (1 unless said, -1: all);
  *			it goes before the rules
- *	armed		how often that has been done so far, and the first of them: its
+ *	armed		how often it has applied so far, and the first such request: its
  *			disk, its kind, and its KiB
  *	off		no rule any more
  *	held		how many requests are kept back
- *	go [KINDS]	do and answer what is kept back (of these kinds), in the order it came
- *	fall [KINDS]	answer that with errors, and lose what its disks have not flushed
+ *	go [KINDS]	do and answer the requests kept back (of these kinds), in their order
+ *	fall [KINDS]	answer these with errors, and lose unflushed data of their disks
  *	counts DISK	reads, writes and flushes so far
- *	freeze		remember what the disks would hold if the power failed now, and
- *			nothing that was not flushed survived
- *	thaw		that is what they hold: for when nobody uses them
- *	vanish DISK	its connection breaks, and what was not flushed is lost
- *	return DISK /dev/nbdN	it is there again, by another name
+ *	freeze		remember the content after a power failure now, in which
+ *			no unflushed data survives
+ *	thaw		give the disks that content; no program may use them
+ *	vanish DISK	its connection breaks, and unflushed data is lost
+ *	return DISK /dev/nbdN	it is back, under another name
  *
  * It ends with standard input.
  */
@@ -73,8 +74,8 @@ enum { READ = 1, WRITE = 2, FLUSH = 4 };
 static struct disk {
 	int nbd, sock[2];
 	uint64_t sectors;
-	uint8_t *now;		/* what reads see */
-	uint8_t *durable;	/* what a cut leaves */
+	uint8_t *now;		/* content that reads see */
+	uint8_t *durable;	/* content after a cut */
 	uint8_t *frozen;
 	uint8_t *dirty;		/* per sector: in @now only */
 	unsigned long counts[3];
@@ -380,7 +381,7 @@ static void start(struct disk *d, char *arg)
 	connect_to(d, arg);
 }
 
-/* Who uses the device still has it open; it only fails from now on.  @lock is held. */
+/* The users of the device still have it open; it only fails from now on.  @lock is held. */
 static void vanish(struct disk *d)
 {
 	lose(d);
@@ -543,7 +544,7 @@ int main(int argc, char **argv)
 	errno = EINVAL;
 	if (argc < 2 || argc - 1 > MAX_DEV)
 		die("usage: helper-hold /dev/nbdN=MIB...");
-	/* Nothing below may wait for what it serves itself. */
+	/* This process must not wait for a device that it serves itself. */
 	mlockall(MCL_CURRENT | MCL_FUTURE);
 	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 	for (i = 1; i < argc; i++)

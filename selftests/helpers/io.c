@@ -4,24 +4,24 @@
  *
  * usage: helper-io DEVICE STEP...
  *
- *	w:OFFSET:LENGTH[:STAMP]	write sectors that say their stamp and place
+ *	w:OFFSET:LENGTH[:STAMP]	write sectors that hold the stamp and their place
  *	r:OFFSET:LENGTH		read
- *	c:OFFSET:LENGTH:STAMP	read and see that w with this stamp wrote it
+ *	c:OFFSET:LENGTH:STAMP	read and check that w with this stamp wrote it
  *	e:OFFSET:LENGTH:STAMP:STAMP
  *				the same of each sector, with either stamp
- *	n:OFFSET:LENGTH		read and see that all of it is zeroes
+ *	n:OFFSET:LENGTH		read and check that all of it is zeroes
  *	m:OFFSET:STRIDE:LENGTH:COUNT[:STAMP]
  *				many writes, up to 64 in flight
  *	h:OFFSET:LENGTH		print a checksum
  *	z:OFFSET:LENGTH		write zeroes (BLKZEROOUT)
  *	t:OFFSET:LENGTH		discard (BLKDISCARD)
  *	f			fsync
- *	o:DEVICE		go on with another device, O_DIRECT
+ *	o:DEVICE		continue on another device, O_DIRECT
  *	d:DEVICE		the same with O_DSYNC
  *	b:DEVICE		the same through the page cache
  *	p:TEXT			print a line
  *	s:SECONDS		sleep
- *	x:COMMAND		run it by the shell
+ *	x:COMMAND		run COMMAND by the shell
  *
  * Numbers may end in K, M or G.  The device is open, for reading and writing,
  * O_DIRECT, until the end.  Exit status 1 and a line on standard error at the

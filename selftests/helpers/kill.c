@@ -4,16 +4,16 @@
  *
  * usage: helper-kill [-a] [-m MS] N COMMAND [ARGUMENT...]
  *
- * A step is a system call that changes something outside of the process: between two
- * of them it does not matter where a process dies.  A netlink request of ours that only
- * asks is none.  With -a every system call is one.
- * Without -m it is killed before its Nth step is taken, N counted from 0.  With -m only
- * steps count that may have to wait for a device, and it is killed in the midst of one,
- * MS milliseconds after it was let go, if it is still at it then.
+ * A step is a system call that changes something outside of the process: between two of them
+ * the instant of its death does not matter.  A netlink request of ours that only reads is not
+ * a step.  With -a every system call is one.
+ * Without -m the command is killed before its Nth step, N counted from 0.  With -m only steps
+ * count that may have to wait for a device, and the command is killed in the midst of one, MS
+ * milliseconds after the step began, if it has not ended by then.
  *
- * Prints "killed NAME" (or the number of the system call), or "ended STATUS" if the
- * command had no so many steps, or "passed NAME" if the step took less than MS; then,
- * too, it is killed right behind it.  Exit status 0, or 2 if it could not be done.
+ * Prints "killed NAME" (or the number of the system call), or "ended STATUS" if the command
+ * had fewer steps, or "passed NAME" if the step took less than MS; then, too, the command is
+ * killed right behind it.  Exit status 0, or 2 on an error of its own.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -92,7 +92,7 @@ static void look(struct __ptrace_syscall_info *s)
 #ifdef __x86_64__
 	if (errno != EIO || ptrace(PTRACE_GETREGS, child, NULL, &regs))
 		die("ptrace");
-	/* It stands there when a call begins; one that the kernel lacks returns it, too. */
+	/* rax is -ENOSYS when a call begins; a call that the kernel lacks returns it, too. */
 	entry = !entry && (long)regs.rax == -ENOSYS;
 	s->op = entry ? PTRACE_SYSCALL_INFO_ENTRY : PTRACE_SYSCALL_INFO_EXIT;
 	s->entry.nr = regs.orig_rax;
@@ -104,7 +104,7 @@ static void look(struct __ptrace_syscall_info *s)
 #endif
 }
 
-/* Does this message ask for more than to be told something? */
+/* Does this message ask for a change? */
 static int changes(unsigned long at)
 {
 	struct { struct nlmsghdr n; struct genlmsghdr g; } m;
@@ -167,7 +167,7 @@ static int is_step(const struct __ptrace_syscall_info *s, int slow)
 	switch (s->entry.nr) {
 	case SYS_write:
 	case SYS_writev:
-		return s->entry.args[0] > 2;	/* what it says is not what it does */
+		return s->entry.args[0] > 2;	/* standard output is no change */
 	case SYS_openat:
 		return s->entry.args[2] & (O_CREAT | O_TRUNC);
 	case SYS_unlink:
@@ -272,7 +272,7 @@ int main(int argc, char **argv)
 		printf("killed %s\n", name);
 	}
 	kill(child, SIGKILL);
-	/* Whatever it was at in the kernel is over when it is gone. */
+	/* Its last call in the kernel is over when it is gone. */
 	while (waitpid(child, &status, 0) == child && !WIFEXITED(status) && !WIFSIGNALED(status))
 		;
 	return 0;

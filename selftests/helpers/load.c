@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Write to a part of a device without pause, whatever is done to the device, and know
- * what may be there.
+ * Write to a part of a device without pause, under any operation on the device, and know its
+ * possible content.
  *
  * usage: helper-load DEVICE OFFSET LENGTH SEED FILE
  *
- * Every sector says its place and the number of the write.  A write that was answered
- * is there from then on.  One that failed may be there, sector by sector; it is
- * written again by chance, like any other.  Some reads look whether it is so; one that
- * fails says nothing.  The device is opened anew when it fails, as a guest's would be
- * after its host has put it right.
+ * Every sector has its place and the number of the write.  An answered write is there from
+ * then on.  A failed one may be there, sector by sector; by chance it is written again, like
+ * any other.  Some reads check this; a failed read proves nothing.  The device is opened anew
+ * when it fails, as a guest's would be after its host has repaired it.
  *
- * It ends when FILE is there: then all is read once more, which must not fail, and a
- * line tells of it: "NUMBER writes, NUMBER failed, NUMBER reads".  Exit status 1 and a
- * line on standard error if anything was wrong.  While FILE.pause is there it rests,
- * its last write answered and flushed, and FILE.PID.rests is there, too.
+ * Ends when FILE exists: then all is read once more, which must not fail, and a line has the
+ * counts: "NUMBER writes, NUMBER failed, NUMBER reads".  Exit status 1 and a line on standard
+ * error on any mismatch.  While FILE.pause exists the program rests, its last write answered
+ * and flushed, and FILE.PID.rests exists, too.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -93,7 +92,7 @@ static void put(uint64_t at, uint64_t bytes)
 		sectors[s + i].sure = number;
 }
 
-/* Is what was read what may be there? */
+/* May the content of this read be there? */
 static void look(uint64_t at, uint64_t bytes)
 {
 	uint64_t i, j;

@@ -1,42 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Disks with a volatile cache, and the cut that loses what is in it.
+ * Disks with a volatile cache, and a cut that loses its content.
  *
  * usage: helper-nbd [OPTION]... /dev/nbdN=BACKING[,lie]...
  *
- *	--seed N	for everything that is random here
- *	--granule N	what survives a cut as a whole: 512 (default) or 4096
+ *	--seed N	of all random choices here
+ *	--granule N	unit that survives a cut as a whole: 512 (default) or 4096
  *	--lose all	nothing unflushed survives the cut (default: of each disk
  *			a share of its own, by the seed, from none to 3/4)
- *	--no-reset	go on living after the cut, for a test of this program
- *	--record FILE	append to FILE all that reaches the disks, as helpers/record.h has it,
- *			disks numbered as they are given.  The backing devices are
- *			only read then; there is no cut: what a crash might have
- *			left is made of the record afterwards.  SIGTERM ends it.
+ *	--no-reset	continue after the cut, for a test of this program
+ *	--record FILE	append all requests to FILE, in the form of record.h, disks numbered
+ *			as they are given.  The backing devices are only read then;
+ *			there is no cut: the crash replay derives from the record the
+ *			states that a crash might have left.  SIGTERM ends it.
  *
  * One process serves all disks to the kernel's nbd driver, by a socket pair each,
  * under one lock.  A write is kept in memory; a flush takes all of that disk's to
- * its backing device, a write with FUA takes itself there, and only then they are
+ * its backing device, a write with FUA goes there itself, and only then they are
  * answered.  Unlike virtio-blk, nbd has real FUA: the kernel does not make a
  * write and a flush of it, so that a FUA write makes nothing else durable.
  *
- * SIGTERM is the cut: from that instant nothing is answered any more; a random
- * part of what was never flushed reaches the backing devices, granule by granule
- * as if written in any order, the rest is lost; what is left is told; then the
- * machine resets.  The backing devices must be written through by whoever is
- * below (--disk of scripts/vm survives a reset).
+ * SIGTERM is the cut: from that instant no request is answered; a random part of
+ * the unflushed data reaches the backing devices, granule by granule as if written
+ * in any order, the rest is lost; the surviving part is reported; then the machine
+ * resets.  The backing devices must write through (--disk of scripts/vm survives a
+ * reset).
  *
- * SIGUSR1 is the cut at one of the next requests, or, as the seed has it, at one
+ * SIGUSR1 is the cut at one of the next requests, or, depending on the seed, at one
  * of the next writes with FUA to the first disk, or to the first 128 KiB of it,
  * where a store has its superblocks; that write is then lost, torn or whole and
- * not answered; or it is answered, and nothing comes after it for so long that who
- * waited for it may tell others before all is cut.
+ * not answered; or it is answered, and no other request is, for so long that the
+ * caller may pass its answer on before all is cut.
  *
  * SIGUSR2: from now on disks marked with ",lie" answer flushes and FUA writes at
- * once and lose all when cut.  What is built on them cannot keep its promises; a
- * test that is content all the same is no test.
+ * once and lose all when cut.  A system on them cannot keep its promises; a test
+ * that passes all the same is no test.
  *
- * SIGHUP: tell how many requests of which kind there were.
+ * SIGHUP: print how many requests of each kind there were.
  */
 #define _GNU_SOURCE
 #include <endian.h>

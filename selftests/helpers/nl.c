@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Ask the netlink family without libdmreplica, also for what it never asks.
+ * Use the netlink family without libdmreplica, also for requests that it never makes.
  *
  * usage: helper-nl COMMAND UUID [NAME=NUMBER]...
  *	  helper-nl -		the same from standard input, a request per line
@@ -9,10 +9,10 @@
  * hyphens, or fewer to send a UUID that is too short.
  * NAME: state, writes, point, timeout, hold; or NUMBER:TYPE, any attribute, where
  * TYPE is u8, u32, u64, flag (of whatever value), or hex for bytes as they are; or
- * fail, and this allocation of memory in the kernel fails, on a kernel that can.
+ * fail: this allocation of memory in the kernel fails, on a kernel that supports it.
  *
  * Prints "errno 0 code CODE job JOB" or "errno ERRNO code COOKIE TEXT"; without
- * a cookie its place is "-".  What is answered 4096 and undecided is waited for, and
+ * a cookie its place is "-".  An undecided answer 4096 is waited for, and
  * printed as if it had been decided at once.  For get: "state STATE number NUMBER flags FLAGS".
  * Exit status 0 if there was an answer of any kind.
  */
@@ -274,7 +274,7 @@ static bool is_plain(int cmd, uint16_t *code, uint16_t *job)
 	return false;
 }
 
-/* Undecided: the job says what it comes to.  The socket stays open meanwhile. */
+/* Undecided: the job has the result.  The socket stays open meanwhile. */
 static void print_decided(uint16_t id, const unsigned char *uuid, uint64_t job, bool plain)
 {
 	uint32_t state, code, err;

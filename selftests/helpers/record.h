@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The record of a life: one file that holds, in one order, what reached the
- * devices below a system and what was asked and answered above it.
+ * The record of a life: one file that holds, in one order, the requests that reached the
+ * devices below a system, and the requests and answers above it.
  *
- * helper-nbd --record writes what the devices were told, each request before it is
- * answered; the workload writes a mark before it asks for something and another
- * when it has the answer.  Both append with one writev() to the same file, opened
- * with O_APPEND, on a file system of the machine's own (tmpfs): so what was
- * answered before something else was asked stands before it, across processes,
- * devices and threads.  That is all that the crash replay needs to know: the
- * state of the devices at any place of the file, with any part of what was not
- * flushed there lost, may be what a crash at that place leaves.
+ * helper-nbd --record writes each request to the devices before it is answered; the workload
+ * writes a mark before each request and another after the answer.  Both append with one
+ * writev() to the same file, opened with O_APPEND, on a file system of the machine's own
+ * (tmpfs): so an answer that precedes another request precedes it in the file, across
+ * processes, devices and threads.  The crash replay needs no more: the state of the devices
+ * at any place of the file, with any part of the unflushed data lost, may be the result of a
+ * crash at that place.
  *
  * All numbers little-endian as the machine has them (x86_64 and arm64 only: the
  * record never leaves the machine that made it).
@@ -30,10 +29,10 @@ enum rec_type {
 	REC_WRITE,		/* sector, sectors, REC_FUA; the data follows */
 	REC_ZERO,		/* sector, sectors, REC_FUA: zeroes */
 	REC_DISCARD,		/* sector, sectors: reads as anything afterwards */
-	REC_FLUSH,		/* all that stands before it for dev is durable */
-	REC_RESIZE,		/* sectors: its new size; what is new is zero */
+	REC_FLUSH,		/* all entries before it for dev are durable */
+	REC_RESIZE,		/* sectors: its new size; new sectors are zero */
 
-	/* From the workload: what it asked of a view, by thread; seq is unique. */
+	/* From the workload: its requests to a view, by thread; seq is unique. */
 	REC_IO = 16,		/* view, disk, sector, sectors, kind, REC_FUA, seq */
 	REC_IO_DONE,		/* seq, result: 0 or an errno */
 	REC_SYNC,		/* view, disk, seq: a flush */
@@ -63,7 +62,7 @@ enum rec_op {
 	REC_RESUME,
 	REC_GROW,
 	REC_REMOVE,		/* with all moved home first */
-	REC_HOLD,		/* the vacuum stands still... */
+	REC_HOLD,		/* the vacuum is held... */
 	REC_RELEASE,		/* ...and may go on */
 };
 
@@ -79,7 +78,7 @@ struct rec {
 	uint8_t op;		/* enum rec_op */
 	uint8_t flags;
 	uint8_t thread;
-	uint32_t bytes;		/* of what follows */
+	uint32_t bytes;		/* of the data that follows */
 	uint64_t sector;
 	uint64_t sectors;
 	uint64_t seq;
@@ -89,8 +88,8 @@ struct rec {
 };
 
 /*
- * What a sector holds that was written by the workload as number @seq, which is
- * never 0, to @sector of @disk.  A sector that nobody wrote is zero.
+ * Content of a sector that the workload wrote as number @seq, which is never 0, to @sector of
+ * @disk.  A sector without a write is zero.
  */
 static inline void rec_stamp(void *to, uint64_t seq, unsigned int disk, uint64_t sector)
 {
@@ -109,7 +108,7 @@ static inline void rec_stamp(void *to, uint64_t seq, unsigned int disk, uint64_t
 	memcpy(to, w, sizeof(w));
 }
 
-/* The number under which what @from holds was written; 0: zero; -1: neither. */
+/* The number of the write that @from holds; 0: zero; -1: neither. */
 static inline int64_t rec_stamped(const void *from, unsigned int disk, uint64_t sector)
 {
 	static const uint8_t zero[REC_SECTOR];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a sector holds, and what the sectors of a view may hold. */
+/* Content: the stamp of a sector, and the stamps that the sectors of a view may hold. */
 #include "crash.h"
 
 struct model m;
@@ -62,7 +62,7 @@ void image_write(struct image *img, int disk, uint32_t sector, uint32_t count, u
 	}
 }
 
-/* This write is durable: what is older is not there any more. */
+/* This write is durable: older content is not there any more. */
 void image_durable(struct image *img, int disk, uint32_t sector, uint32_t count, uint32_t v)
 {
 	if (v & DISCARD)

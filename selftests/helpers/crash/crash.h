@@ -43,7 +43,7 @@ uint64_t below(uint64_t *rng, uint64_t n);
 #define DISCARD	0x40000000U		/* so has a discard, after which nothing is sure */
 #define TORN	0xffffffffU
 
-/* Oldest first.  The first is what is known to be durable. */
+/* Oldest first.  The first is known to be durable. */
 struct cell {
 	uint32_t n, v[CAP];
 };

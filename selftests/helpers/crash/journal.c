@@ -10,7 +10,7 @@ static int jfd;
 static uint64_t jsize, jnr;		/* records so far */
 static struct rec *jbuf;		/* the sector where they end */
 
-/* Writes that are not known to be durable, in the order in which they were told. */
+/* Writes not known to be durable, in the order of their records. */
 static struct pending {
 	struct rec r;
 	bool done;			/* it was answered */
@@ -103,13 +103,13 @@ static void op_done(uint64_t arg)
 	}
 }
 
-/* What a record says. */
+/* Apply a record to the model. */
 void apply(const struct rec *r)
 {
 	struct pending *p;
 	struct cell *c;
 
-	/* A thread that goes on has had its answer. */
+	/* A thread that continues has had its answer. */
 	if (r->type < R_SEEN)
 		for (p = pending; p < pending + nr_pending; p++)
 			if (p->r.thread == r->thread)
@@ -143,7 +143,7 @@ void apply(const struct rec *r)
 		m.op_arg = r->arg;
 		if (m.op != OP_POINT)
 			break;
-		/* It has all that was answered before, and maybe what comes meanwhile. */
+		/* It has all writes answered before, and perhaps some that come meanwhile. */
 		m.op_img = image_copy(m.head);
 		for (p = pending; p < pending + nr_pending; p++) {
 			if (!p->done || p->r.view != HEAD)
@@ -209,7 +209,7 @@ void journal_open(const char *path)
 	free(part);
 }
 
-/* Tell; under the lock. */
+/* Write a record; under the lock. */
 void tell(struct rec *r)
 {
 	if (jnr == jsize)
@@ -222,7 +222,7 @@ void tell(struct rec *r)
 		memset(jbuf, 0, SECTOR);
 }
 
-/* Tell, and give a write its number. */
+/* Write a record, and give a write its number. */
 uint32_t note(int type, int thread, int view, int disk, uint32_t sector, uint32_t count,
 		     uint32_t zero)
 {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Work on a system until it is cut off, and find out afterwards whether what is
- * there is what may be there.
+ * Work on a system until it is cut off, and compare the content found afterwards with the
+ * content that may be there.
  *
  * usage: helper-crash JOURNAL REPLICACTL SYSTEM SEED work PLAN
  *	  helper-crash JOURNAL REPLICACTL SYSTEM SEED verify [whole] [points]
  *	  helper-crash JOURNAL REPLICACTL SYSTEM SEED homes HOME...
  *
- * JOURNAL is a block device that survives the cut whole; it is all zero at the
- * beginning.  Before a write is made, it is told there; so is every answer.
+ * JOURNAL is a block device that survives the cut whole; it is all zero at the beginning.
+ * Each write is recorded there before it is made; so is every answer.
  *
  * work: four threads write to the head of two disks, two to the failover, in
  *	sizes from a sector to 128 KiB; each writes sectors of its own, but in
@@ -18,15 +18,14 @@
  *	mixed	all of that
  *	storm	operations without a pause
  *	home	no points at first, so that writes go straight home; later one
- *	live	fails over soon and stays so
+ *	live	fails over soon and does not revert
  *	Does not end by itself.
  *
- * verify: from the journal follows what each sector of each view may hold: what
- *	was last flushed (by an answered fsync, O_DSYNC write or point), or
- *	anything written later.  The state, the points and the failover must be as
- *	after the last answered operation, or as after the one that was not
- *	answered.  What was found is then told in the journal, so that from there
- *	on it alone is right.
+ * verify: the journal gives the possible content of each sector of each view: the last
+ *	flushed one (by an answered fsync, O_DSYNC write or point), or any written later.
+ *	The state, the points and the failover must be as after the last answered operation,
+ *	or as after the unanswered one.  The journal then records the content found: from
+ *	there on it alone is right.
  *	whole	blocks of 4 KiB are old or new as a whole, where they were
  *		written so (else: sectors)
  *	points	revert if failed over; then look at every point through a failover

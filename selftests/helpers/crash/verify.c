@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Verification: what is there after a cut, compared with what may be there. */
+/* Verification: the content after a cut, compared with the content that may be there. */
 #include "crash.h"
 
 static const char * const op_name[] = { "", "recovery-point create", "recovery-point drop",
@@ -108,7 +108,7 @@ static bool same_points(const uint64_t *got, int nr, uint64_t less, uint64_t *mo
 	return true;
 }
 
-/* The state is that after the last answer, or that after the operation that had none. */
+/* The state must be that after the last answer, or after the unanswered operation. */
 static void state_check(void)
 {
 	uint64_t got[MAX_POINTS + 1], more = 0, live_point = status("live_point");

@@ -6,12 +6,12 @@
 static pthread_rwlock_t live_lock = PTHREAD_RWLOCK_INITIALIZER;
 static bool live_gone;
 static int live_open;
-/* For a while nobody flushes, so that there is something to lose. */
+/* For a while no thread flushes, so that a cut has something to lose. */
 static bool calm;
 
 /*
- * Whose sectors: the first half belongs to the two threads of a disk in turns of
- * 16 KiB, of the second half each has a half for long writes.
+ * Owners of sectors: the first half belongs to the two threads of a disk in turns of 16 KiB,
+ * of the second half each has a half for long writes.
  */
 static void choose(uint64_t *rng, int part, uint32_t *sector, uint32_t *count)
 {
