@@ -2,12 +2,12 @@
 /*
  * Preloaded into a user-mode kernel by scripts/vm-um.
  *
- * Extended registers: a kernel before 6.13 keeps 2696 bytes of them for each of its
- * processes, the size of an AVX-512 CPU's with protection keys.  On a CPU with more (AMX)
+ * Extended registers: a kernel of before 6.13 keeps 2696 bytes of them for each of its
+ * processes, all that an AVX-512 CPU with protection keys has.  Where there is more (AMX)
  * PTRACE_GETREGSET cuts off the rest, which no program here uses, but PTRACE_SETREGSET
- * refuses a shorter set than the whole with EFAULT.  So fill it up with zeroes: the state's
- * header, which lies within the part that is kept, marks those components as being in their
- * initial state.
+ * refuses what is shorter than the whole with EFAULT.  So it is filled up with zeroes: the
+ * state's header, which lies within the part that is kept, marks those components as
+ * being in their initial state.
  *
  * Flushes: the kernel answers the flush of a disk when fdatasync() of the image has
  * returned.  Images are thrown away, or looked at while the host is up, so the disk below
