@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# scripts/vm itself: what it answers to wrong options, its exit statuses in user mode,
-# that a guest can write nothing of the host but --out, and that it emulates where no
-# user-mode kernel starts.
+# scripts/vm itself: its answers to wrong options, its exit statuses in user mode, that a
+# guest can write nothing of the host but --out, and that it emulates where no user-mode
+# kernel starts.
 # The virtual machine runs this file, too: 10-vm.sh --guest DIR
 # debug: skip it starts the plain kernels
 . "$(dirname "$0")/../vm/lib.sh"
@@ -166,7 +166,7 @@ said=$("$vm" --uml --mem 512 --env "F=$fork" '
 	python3 -c "$F"' 2>&1)
 is "a fork that fails ends no kernel" "$said" "Cannot allocate memory"
 
-# A host where no namespaces can be had.
+# A host without namespaces.
 mkdir -p "$dir/bin" "$dir/cache"
 printf '#!/bin/sh\necho "unshare: not permitted" >&2\nexit 1\n' >"$dir/bin/unshare"
 chmod 755 "$dir/bin/unshare"

@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The power fails while home catches up behind a commit, again at the next start,
-# and while a removal does the same; and just after a store has grown.  All that
-# was flushed is there, the work goes on by itself, and home alone holds the disk
-# in the end.
+# The power fails while home catches up behind a commit, again at the next start, and while a
+# removal does the same; and just after a store has grown.  All flushed data is there, the
+# work goes on by itself, and in the end home alone holds the disk.
 # The virtual machine runs this file, too: power.sh --guest DIR STEP
 # runs on: um 6.1 (power cuts, also of two CPUs at work)
 . "$(dirname "$0")/../vm/lib.sh"
@@ -12,7 +11,7 @@
 
 r() { "$REPLICACTL" "$@"; }
 field() { r status "$1" --json | sed -n 's/^ *"'"$2"'": *\([0-9]*\).*/\1/p' | head -n 1; }
-# moves NAME: is there a job that goes on from an earlier life?
+# moves NAME: is there a job that continues from an earlier life?
 moves() { r job list "$1" --json | grep -q "goes on moving home"; }
 # shellcheck disable=SC2317 # wait_for calls these
 fewer() { [ "$(field "$1" versions)" -lt "$2" ]; }

@@ -1,12 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The crash replay: a life of a system is recorded, all that reached the devices and
-# all that was asked and answered (record.h); of the record thousands of states are
-# made that a crash might have left, and each is attached in user space and compared
-# with what may be there (selftests/crash).  Some of these states are given to the
-# module, too, which must show the same, and lives on with one of them; that second
-# life is recorded and replayed in turn, so that a store is met in which the log
-# of an earlier life lies about.
+# The crash replay: a life of a system is recorded, with all requests that reached the devices
+# and all requests and answers above them (helpers/record.h); thousands of states that a crash
+# might have left are made from the record, and each is attached in user space and compared
+# with its possible content (selftests/crash).  Some of these states are given to the module,
+# too, which must show the same, and lives on with one of them; that second life is recorded
+# and replayed in turn, so that a store has leftovers from the log of an earlier life.
 #
 # Without CRASH=all only two short lives, for "make check"; with it every plan on
 # both kernels ("make check-crash").  SEED, PLANS, KERNELS, STATES (for each record),
@@ -82,7 +81,7 @@ for k in "${kernels[@]}"; do
 	[ -e "$VM_SRC/build/$k/dm-replica.ko" ] || skip_all "build/$k/dm-replica.ko is not built"
 done
 [ -x "$REPLICACTL" ] || skip_all "replicactl is not built"
-# What is tested stays the same all the time, whoever builds meanwhile.
+# Copies: a build beside this test must not change what it tests.
 dir=$(workdir)
 broken=''
 leave() {
@@ -116,7 +115,7 @@ all=0
 ktap_plan $((${#chains[@]} * 8 + rings + all))
 diag "SEED=$seed"
 
-# boot DIR KERNEL N DISK... -- SECONDS OPTION...: N lives; what was said in $said.
+# boot DIR KERNEL N DISK... -- SECONDS OPTION...: N lives; their output in $said.
 boot() {
 	local c=$1 k=$2 n=$3 disks=() rc
 	shift 3
@@ -180,7 +179,7 @@ sample() {
 			continue
 		fi
 		"$dir/replicactl" check "$to/store.img" >"$to/check" 2>&1
-		# 6: no store.  Anything else is for the module to say.
+		# 6: no store.  The module decides on all others.
 		[ $? = 6 ] || grep -q 'is valid, .* state 0,' "$to/check" || return 0
 	done
 	diag "$chosen"
@@ -252,7 +251,7 @@ for chain in "${chains[@]}"; do
 	for ((i = 0; i < samples; i++)); do
 		sampled=$((sampled + 1))
 		[ $((i + 1)) = "$samples" ] && break
-		# No more than what was found, and some states of the attach.
+		# No more than were found, and some states of the attach.
 		said=$("$dir/crash" --seed "$seed" --states 20 --base "$c/base$i" \
 			"$c/2/record$i" 2>&1) && continue
 		diag "$said"

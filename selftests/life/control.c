@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Control: one operation at a time, each told before and after, as they may follow
- * each other in a life.
+ * Control: one operation at a time, each recorded before and after, in an order that is
+ * possible in a life.
  */
 #include "life.h"
 
@@ -59,7 +59,7 @@ void command(const char *fmt, ...)
 		die("%s: status %d: %s", fmt, rc, said);
 }
 
-/* What replicactl answers, as a code. */
+/* replicactl's answer, as a code. */
 static int __attribute__((format(printf, 1, 2))) replicactl(const char *fmt, ...)
 {
 	char said[4096], line[512];
@@ -131,7 +131,7 @@ static int ask(int op, uint64_t *number)
 	return operation(cmd[op], NULL);
 }
 
-/* Ask, and tell.  @want: the code that must be answered, -1: any refusal. */
+/* Run an operation and record it.  @want: the code that must be answered, -1: any refusal. */
 static uint64_t op_want(int op, uint64_t number, int want)
 {
 	struct rec r = { .type = REC_OP, .op = op, .arg = number, .thread = CONTROL };
@@ -306,7 +306,7 @@ static void do_reattach(void)
 	gates_open();
 }
 
-/* Something that must be refused, and change nothing. */
+/* An operation that must be refused, and change nothing. */
 static void do_wrong(void)
 {
 	nr_wrong++;
@@ -347,7 +347,7 @@ static void wait_moved(void)
 	for (int i = 0; job_moving() || system_number(DM_REPLICA_A_SYSTEM_VERSIONS); i++) {
 		if (i == 1200)
 			die("the move home does not end");
-		/* What is written meanwhile may lie in the store for a while. */
+		/* Writes in this time may lie in the store for a while. */
 		if (!job_moving())
 			gate_shut(REC_LIVE);
 		usleep(50000);
@@ -448,7 +448,7 @@ static double seconds_now(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-/* On a machine that is busy with other things, longer, until something has happened. */
+/* On a busy machine, longer: until an operation has happened. */
 void live(unsigned int seconds, long ops, uint64_t bytes)
 {
 	double from = seconds_now(), t;
@@ -577,7 +577,7 @@ static void take_state(void)
 		die("failed over to a point that is not there");
 }
 
-/* Go on with what a crash has left: first tell what it shows. */
+/* Continue after a crash: first record the content that it has left. */
 void begin_again(void)
 {
 	char line[512];
@@ -601,7 +601,7 @@ void begin_again(void)
 	look_all();
 }
 
-/* A clean end: what there is is told, if anything was done, and the system detached. */
+/* A clean end: record the content, if there were any operations, and detach the system. */
 void end(bool lived)
 {
 	if (now.held)

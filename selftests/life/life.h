@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the parts of helper-life share; main.c says what it is.
+ * Shared by the parts of helper-life; main.c describes it.
  */
 #ifndef LIFE_H
 #define LIFE_H
@@ -29,7 +29,7 @@
 #define MAX_SECTORS	256		/* of one I/O */
 #define CONTROL		63		/* thread of the operations */
 
-/* A life as it is planned: parts in a hundred where nothing else is said. */
+/* A life as planned: parts in a hundred, unless noted otherwise. */
 struct plan {
 	const char *name;
 	const char *chunk;
@@ -49,7 +49,7 @@ struct disk {
 	uint64_t sectors;
 };
 
-/* main.c: what was asked for */
+/* main.c: options */
 extern const struct plan *plan;
 extern uint64_t seed;
 extern const char *tool, *name;
@@ -62,7 +62,7 @@ uint64_t below(uint64_t *rng, uint64_t n);
 void *buffer(size_t bytes);
 uint64_t mix(uint64_t x);
 
-/* record.c: what is told */
+/* record.c: marks in the record */
 extern atomic_ullong next_seq;
 
 void record_open(const char *path);
@@ -71,7 +71,7 @@ void mark(struct rec *r, const void *data);
 void mark_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void mark_done(const struct rec *asked, int result, uint64_t arg);
 
-/* writer.c: those who write */
+/* writer.c: threads that write */
 extern atomic_uint denials;
 extern atomic_bool calm;
 extern atomic_long nr_written, nr_refused, nr_full;

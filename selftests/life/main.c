@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A life of a system, to be recorded: writers to all of its devices, and one
- * operation after the other, everything told in the record that helper-nbd makes
- * of the devices below (record.h).  The crash replay makes of it what a crash at
- * any place of it might have left.
+ * A life of a system, to be recorded: writers to all of its devices, and one operation after
+ * the other, all of it in the record that helper-nbd makes of the devices below
+ * (helpers/record.h).  From that the crash replay makes the states that a crash at any place
+ * of it might have left.
  *
  * usage: helper-life --record FILE --tool REPLICACTL --system NAME
  *		--store DM_NAME:DEVICE --disk NAME=HOME... [OPTION]...
  *
  *	--plan PLAN	one of those below
- *	--seed N	for everything that is random here
- *	--seconds N	how long it lasts (12); 0: only what --again does
+ *	--seed N	of all random choices here
+ *	--seconds N	how long it lasts (12); 0: only the part of --again
  *	--ops N		longer, up to four times so long, if there were fewer operations (30)
- *	--mib N		or how long the record gets (150), before what is told at
- *			its end
- *	--first N	the number that is the first to be given (1)
- *	--again		go on with what there is, after telling what that is
+ *	--mib N		or how long the record gets (150), before the final content
+ *	--first N	the number of the first write (1)
+ *	--again		continue on an existing store, after recording its content
  *
  * PLAN:
  *	mixed	all operations
@@ -152,7 +151,7 @@ static void disk_add(char *text)
 	if (fd < 0 || ioctl(fd, BLKGETSIZE64, &bytes))
 		die("%s: %m", d->home);
 	close(fd);
-	/* What writers choose from would be nothing. */
+	/* There would be nothing for writers to choose from. */
 	if (bytes < MIN_BYTES)
 		die("%s has %llu bytes, which is too small", d->home, (unsigned long long)bytes);
 	d->sectors = bytes / REC_SECTOR;

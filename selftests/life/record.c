@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Marks in the record: what is asked before it is asked, what was answered when
- * the answer is there, each by one writev() to a file opened with O_APPEND, so
- * that it stands where it belongs among what helper-nbd appends to it.
+ * Marks in the record: each request before it is made, each answer when it is there, by one
+ * writev() to a file opened with O_APPEND, so that its place among helper-nbd's entries is
+ * right.
  */
 #include "life.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Those who write to the devices, each to sectors of its own, but in blocks and
- * chunks where others write, too: one or two threads for each disk of the head and
- * of the failover, one for each of the test failover.
+ * Threads that write to the devices, each to sectors of its own, but in blocks and chunks
+ * where others write, too: one or two for each disk of the head and of the failover, one for
+ * each of the test failover.
  *
  * The sectors of a disk: in its first quarter the two halves (parts) of each block
  * belong to the one and to the other thread; in the second they take turns of
@@ -23,7 +23,7 @@ struct writer {
 };
 
 atomic_uint denials;		/* odd while the head may refuse */
-atomic_bool calm;		/* nobody flushes, so that there is something to lose */
+atomic_bool calm;		/* no thread flushes, so that a crash has something to lose */
 atomic_long nr_written, nr_refused, nr_full;
 
 static struct writer writers[MAX_DISKS * 5];
@@ -227,7 +227,7 @@ void gate_open(int view)
 	atomic_store(&gate[view], true);
 }
 
-/* Afterwards nobody has one of its devices open. */
+/* Afterwards no thread has one of its devices open. */
 void gate_shut(int view)
 {
 	atomic_store(&gate[view], false);
@@ -235,7 +235,7 @@ void gate_shut(int view)
 		usleep(1000);
 }
 
-/* Tell all that there is to be read in a view. */
+/* Record all readable content of a view. */
 void look(int view)
 {
 	uint8_t *buf = buffer(2048 * REC_SECTOR);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Asynchronous I/O to ranges that do not overlap, amid all else.  What cannot be
- * beside what is under way waits for it: so any operations can follow each other.
+ * Asynchronous I/O to ranges that do not overlap, amid all else.  An operation that excludes
+ * I/O under way waits for its end: so any operations can follow each other.
  */
 #include "model.h"
 
@@ -97,7 +97,7 @@ void async_wait(void)
 		reap(1);
 }
 
-/* What goes to this view ends first. */
+/* I/O to this view ends first. */
 void async_wait_view(int view)
 {
 	for (int i = 0; i < BURST; i++)
@@ -105,7 +105,7 @@ void async_wait_view(int view)
 			reap(1);
 }
 
-/* What overlaps this ends first. */
+/* I/O that overlaps this ends first. */
 void async_wait_place(int view, int disk, uint64_t sector, uint32_t sectors)
 {
 	for (int i = 0; i < BURST; i++) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The choice of operations: it follows from the seed and from what was chosen
- * before, never from how that went.  So a seed is a script, whatever the timing;
- * an operation that turns out to make no sense is left out or refused.
+ * The choice of operations: it follows from the seed and from earlier choices, never from
+ * results.  So a seed is a script, whatever the timing; an operation that turns out to make
+ * no sense is left out or refused.
  */
 #include "model.h"
 
@@ -104,7 +104,7 @@ void choose_burst(struct script *s, struct rng *r, unsigned int views, int want)
 	}
 }
 
-/* Half the time something is under way while the next operation is made. */
+/* Half of the time I/O is under way while the next operation is made. */
 static bool maybe_burst(struct script *s, struct rng *r)
 {
 	bool busy = below(r, 2);
@@ -261,7 +261,7 @@ static void c_hold(struct script *s, struct rng *r)
 	maybe_wait(s, r, busy);
 }
 
-/* None at all is rare: a store that is full stays so. */
+/* None at all is rare: a full store stays full. */
 uint64_t choose_rate(struct rng *r)
 {
 	static const uint64_t rates[] = { 256 << 10, 1 << 20, 4 << 20, 16 << 20 };
@@ -278,7 +278,7 @@ static void c_rate(struct script *s, struct rng *r)
 	maybe_wait(s, r, busy);
 }
 
-/* Half the time what it is by itself; and small, that it matters. */
+/* Half of the time the default; and small, so that it matters. */
 struct op choose_setting(struct rng *r)
 {
 	struct op o = { .what = KEEP_LAST + below(r, RESERVE - KEEP_LAST + 1) };
@@ -366,7 +366,7 @@ static void c_sleep(struct script *s, struct rng *r)
 	add_number(s, SLEEP, 1 + below(r, 60));
 }
 
-/* A new system over what the homes hold. */
+/* A new system over the content of the homes. */
 static void recreate(struct script *s)
 {
 	add(s, RECREATE);
@@ -423,7 +423,7 @@ void choose(struct script *s)
 		recreate(s);
 }
 
-/* Whatever there is when it begins. */
+/* At any state in which it begins. */
 void choose_end(struct script *s)
 {
 	add(s, WAIT);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Control: what can be asked of a system whatever I/O goes on. */
+/* Control: operations that are possible at any time, whatever I/O is under way. */
 #include "model.h"
 
 bool online[VIEWS] = { [HEAD] = true }, held, suspended, committed, had_point;
@@ -32,7 +32,7 @@ bool in_use(uint64_t number)
 	return (online[LIVE] && base[LIVE] == number) || (online[TEST] && base[TEST] == number);
 }
 
-/* Points whose views have ended since the model last looked at the list of points. */
+/* Points whose views have ended since the model last read the list of points. */
 static uint64_t released[64];
 static unsigned int nr_released;
 
@@ -76,7 +76,7 @@ int view_begin(int view, uint64_t number)
 	return 0;
 }
 
-/* Throw away what a view has written.  Return: the code of a refusal, or 0. */
+/* Throw away the content that a view has written.  Return: the code of a refusal, or 0. */
 int view_end(int view)
 {
 	int code = operation(view == LIVE ? DM_REPLICA_CMD_FAILOVER_REVERT :

@@ -17,7 +17,7 @@ int nr_disks;
 atomic_long nr_read, nr_compared;
 
 static struct {
-	const char *dm, *below;		/* a dm-linear device, and what it lies on */
+	const char *dm, *below;		/* a dm-linear device, and the device below it */
 	uint64_t mib, max, first;
 } store;
 
@@ -117,7 +117,7 @@ void command(const char *fmt, ...)
 		die("%s: status %d", line, n);
 }
 
-/* And see what there is without the module. */
+/* And read the content without the module. */
 void detach(void)
 {
 	command("%s detach %s", tool, name);
@@ -147,7 +147,7 @@ static void store_length(void)
 		store.dm, (unsigned long long)store.mib * 2048, store.below, store.dm, store.dm);
 }
 
-/* A new system over the same devices; the homes keep what they have. */
+/* A new system over the same devices; the homes keep their content. */
 void create(void)
 {
 	char list[1024] = "";
@@ -171,8 +171,8 @@ static void home_zero(const char *home)
 }
 
 /*
- * Whatever an earlier run has left is gone: the homes are zero, the store is as
- * small as at first, the system is new and attached.
+ * Nothing is left of an earlier run: the homes are zero, the store is as small as at first,
+ * the system is new and attached.
  */
 void begin_anew(void)
 {
@@ -226,7 +226,7 @@ bool store_ends(void)
 	return store.mib + GROWTH > store.max;
 }
 
-/* The device below grows; it is suspended while I/O goes on. */
+/* The device below grows; it is suspended while I/O is under way. */
 void store_lengthen(void)
 {
 	store.mib += GROWTH;

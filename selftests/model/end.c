@@ -10,7 +10,7 @@ bool gone;				/* no system is attached any more */
 
 static atomic_bool stop, rest, resting;
 
-/* The guest: writes and reads without pause, whatever happens. */
+/* The guest: writes and reads without pause, under any operation. */
 static void *guest(void *arg)
 {
 	struct script s = { 0 };
@@ -51,7 +51,7 @@ static void guest_rest(bool on)
 	}
 }
 
-/* It may have come to its end before it was asked. */
+/* It may have ended before the request. */
 static bool asked_job(uint64_t id, uint32_t what)
 {
 	int code = job_request(id, what);
@@ -153,7 +153,7 @@ static void commit(void)
 }
 
 /*
- * The live view becomes the disk while its I/O goes on in other threads, which
+ * The live view becomes the disk while I/O to it continues in other threads, which
  * @resting_io keeps off the devices; in the end home holds all.
  */
 void end_commit(struct rng *r, void (*resting_io)(bool on))
@@ -163,7 +163,7 @@ void end_commit(struct rng *r, void (*resting_io)(bool on))
 	set_rate(choose_rate(r));
 	commit();
 	if (!wait_home(r, resting_io)) {
-		/* What was written before the first write went straight home. */
+		/* Written before the first write went straight home. */
 		until = now() + 60;
 		unhindered();
 		while (system_number(DM_REPLICA_A_SYSTEM_VERSIONS) && now() < until)
@@ -171,8 +171,8 @@ void end_commit(struct rng *r, void (*resting_io)(bool on))
 	}
 	unhindered();
 	/*
-	 * I/O goes on and nothing comes back to the store; but a write may hold a
-	 * slot for the moment that it takes to see that it needs none.
+	 * I/O continues and nothing comes back to the store; but a write may hold a slot for
+	 * the moment until it finds that it needs none.
 	 */
 	for (int i = 0; i < 5; i++) {
 		uint64_t versions = system_number(DM_REPLICA_A_SYSTEM_VERSIONS);
@@ -184,7 +184,7 @@ void end_commit(struct rng *r, void (*resting_io)(bool on))
 	}
 }
 
-/* What is not possible any more. */
+/* Operations that are impossible by now. */
 void end_committed(void)
 {
 	struct known none[1];
@@ -212,7 +212,7 @@ static bool cannot_commit(void)
 	return true;
 }
 
-/* And nothing more: life goes on while it moves home. */
+/* And nothing more: life continues while the commit moves home. */
 void do_commit(void)
 {
 	if (cannot_commit())
@@ -246,7 +246,7 @@ void do_commit_amid(void)
 	check_all(LIVE);
 }
 
-/* The relationship ends, and what the head shows is to be at home. */
+/* The relationship ends, and the content of the head has to be at home. */
 void end_flatten(struct rng *r)
 {
 	bool again = below(r, 2);
@@ -286,7 +286,7 @@ static void failovers_end(void)
 			do_end(v, false);
 }
 
-/* Nothing is left but the homes; they hold what was shown last. */
+/* Nothing is left but the homes; they hold the content shown last. */
 static void take_apart(void)
 {
 	struct rng r;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The history of a run: what was done, to be told when something is wrong. */
+/* The history of a run: all operations, to be printed after a mismatch. */
 #include "model.h"
 
 #include <stdarg.h>
@@ -29,7 +29,7 @@ void say(const char *fmt, ...)
 	fflush(stdout);
 }
 
-/* The first to find something wrong tells it; say_lock is never let go again. */
+/* The first thread with a mismatch prints it; say_lock is never let go again. */
 void die(const char *fmt, ...)
 {
 	va_list args;
@@ -70,7 +70,7 @@ void note(enum what what, uint64_t number)
 	event_add(&(struct event){ .what = what, .number = number });
 }
 
-/* I/O is asked for.  Return: what note_ended() wants to know. */
+/* I/O begins.  Return: the argument of note_ended(). */
 long note_begun(enum what what, int view, int disk, uint64_t sector, uint32_t sectors,
 		uint32_t seq)
 {
@@ -102,7 +102,7 @@ static void tell_io(const struct event *e, const char *more)
 		say("still under way%s\n", more);
 }
 
-/* The write that has this number; @label says what it is here. */
+/* The write that has this number; @label describes its role here. */
 void tell_write(const char *label, uint32_t seq, int disk, uint64_t sector)
 {
 	const struct event *e;

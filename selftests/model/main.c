@@ -2,11 +2,11 @@
 /*
  * A reference model of a system, run beside the real devices.
  *
- * The model knows bytes and nothing else: for the head, for each recovery point,
- * for the live failover and for the test it keeps what every sector must hold.
- * Random operations are done to both, and whatever is read is compared.  Every
- * sector carries a stamp (run, number of the write, thread, disk, sector, CRC and
- * a filling that follows from it), so that a wrong one says where it came from.
+ * The model knows bytes and nothing else: for the head, for each recovery point, for the live
+ * failover and for the test it keeps the content that every sector must have.  Random
+ * operations are done to both, and each read is compared.  Every sector carries a stamp (run,
+ * number of the write, thread, disk, sector, CRC and a filling that follows from it), so that
+ * a wrong one shows its origin.
  *
  * --mode single	one operation after the other, much of the I/O still
  *			under way while points are made, failovers begin and
@@ -25,7 +25,7 @@
  * points are dropped (--end; without it the seed decides), and when the vacuum
  * has moved all home, the homes are compared without the module.
  *
- * The other files of the program are model-*.c.
+ * The other files of this directory are its parts.
  */
 #include "model.h"
 

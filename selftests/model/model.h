@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the parts of the model share; main.c says what it is.
+ * Shared by the parts of the model; main.c describes it.
  */
 #ifndef MODEL_H
 #define MODEL_H
@@ -28,7 +28,7 @@
 #define MAX_SECTORS	2048		/* of one I/O: several of the largest chunks */
 #define BURST		24
 
-/* What can be read and written: the replica, the failover and the rehearsal. */
+/* Views that can be read and written: the replica, the failover and the rehearsal. */
 enum { HEAD, LIVE, TEST, VIEWS };
 #define ONLY(view)	(1U << (view))
 #define ALL_VIEWS	(ONLY(HEAD) | ONLY(LIVE) | ONLY(TEST))
@@ -36,7 +36,7 @@ enum { HEAD, LIVE, TEST, VIEWS };
 /* How a run ends. */
 enum end { END_PLAIN, END_COMMIT, END_FLATTEN, ENDS };
 
-/* main.c: what was asked for */
+/* main.c: options */
 extern uint64_t seed, span;
 extern long ops;
 extern int seconds;
@@ -73,7 +73,7 @@ void script_write(const struct script *s, const char *path);
 void script_read(struct script *s, const char *path);
 const char *op_text(const struct op *op, char *to, size_t size);
 
-/* history.c: what was said and done */
+/* history.c: messages and operations */
 struct event {
 	long op;
 	uint8_t what, view, disk, writer;
@@ -160,7 +160,7 @@ bool store_ends(void);
 void homes_compare(const struct image *want);
 void homes_plain(void);
 
-/* control.c: what can be asked for whatever I/O there is */
+/* control.c: operations that are possible under any I/O */
 extern bool online[VIEWS], held, suspended, committed, had_point;
 extern uint64_t base[VIEWS];
 extern long suspensions;
@@ -219,7 +219,7 @@ void check_all(int view);
 void learn(int view, int disk, uint64_t sector, uint32_t sectors, uint32_t seq, const char *what);
 void single(void);
 
-/* point.c: recovery points and what each must show */
+/* point.c: recovery points and their content */
 extern int nr_points;
 
 void do_point(uint64_t label);

@@ -158,7 +158,7 @@ void family_find(void)
 	family = w.value;
 }
 
-/* What an answer has, of an operation or of its job. */
+/* Attributes of an answer, of an operation or of its job. */
 struct answer {
 	int code, job, state, point, text;	/* types of attributes, 0: there is none */
 	uint64_t has_code, has_job, has_state, has_point;

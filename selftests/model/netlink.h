@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What helper-model and helper-life ask of the module; netlink.c.
+ * Requests of helper-model and helper-life to the module; netlink.c.
  */
 #ifndef MODEL_NETLINK_H
 #define MODEL_NETLINK_H

@@ -2,10 +2,9 @@
 /*
  * The order mode: a point is one instant of all disks.
  *
- * Lanes of writers each write a rising number to the first disk, then to the
- * next and so on, each write completed before the next begins.  So no point may
- * show a disk behind the one after it, nor less on any disk than had been
- * written when it was asked for.
+ * Lanes of writers each write a rising number to the first disk, then to the next and so on,
+ * each write completed before the next begins.  So no point may show a disk behind the one
+ * after it, nor less on any disk than had been written when the point was requested.
  */
 #include "model.h"
 

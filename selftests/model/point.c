@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Recovery points of the single mode, and what each must show. */
+/* Recovery points of the single mode, and the content that each must show. */
 #include "model.h"
 
 struct point {
 	uint64_t label;			/* the script's number of it */
 	struct known known;
 	struct image image;
-	/* What a sector may hold also: a write was on its way when it was made. */
+	/* Possible as well: a write was in flight when the point was made. */
 	struct write maybe[BURST];
 	int nr_maybe;
 };
@@ -27,7 +27,10 @@ void points_forget(void)
 		point_gone(0);
 }
 
-/* Are there the points that there should be?  @asked: when the last was, if it is new. */
+/*
+ * Does the system have the expected points?  @asked: request time of the last one, if it is
+ * new.
+ */
 static void compare(uint64_t asked)
 {
 	struct known mine[MAX_POINTS + 1];
@@ -128,7 +131,7 @@ static bool may_be(const struct point *p, int disk, uint64_t sector, uint32_t se
 	return false;
 }
 
-/* What was on its way when the point was made is known now. */
+/* The result of writes in flight when the point was made is known now. */
 static void check_part(struct point *p, int view, int d, uint64_t s, uint32_t n)
 {
 	uint32_t *want = p->image.seq[d] + s, got, i;

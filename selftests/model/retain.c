@@ -30,7 +30,7 @@ bool is_setting(enum what what)
 	return what >= KEEP_LAST && what <= RESERVE;
 }
 
-/* The reserve is told in MiB. */
+/* The reserve is given in MiB. */
 void set_setting(enum what what, uint64_t value)
 {
 	int i, code;
@@ -105,9 +105,8 @@ static bool listed(const struct known *there, int nr, uint64_t number)
 }
 
 /*
- * Which of the points @mine, @nr of them, oldest first, are there no more?  They
- * have to have had a reason to go.  @asked: when the last of them was asked for,
- * if it has just been made, or 0.
+ * Which of the points @mine, @nr of them, oldest first, have gone?  Each must have had a
+ * reason to go. @asked: request time of the last of them, if it has just been made, or 0.
  */
 void retain(const struct known *mine, int nr, uint64_t asked, bool *lost)
 {

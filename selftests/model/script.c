@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Scripts: a list of operations as text, one in a line, that a run writes and
- * another one follows.  The number of the line is the number of the operation,
- * and that of what it writes; blank lines and comments do not count.
+ * Scripts: a list of operations as text, one in a line; a run writes it and another one
+ * follows it.  The number of the line is the number of the operation, and that of its writes;
+ * blank lines and comments do not count.
  *
  *	write live v1 1234+8		view, disk, first sector and how many
  *	flush head v0

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Shrinking: of a script that fails, the shortest that can be found in the time
- * given which fails in the same way.  Each try is a run of its own, on a system
- * made anew over the same devices.
+ * Shrinking: find, in the given time, the shortest script that fails in the same way as a
+ * failing one.  Each try is a run of its own, on a system made anew over the same devices.
  *
- * First what most likely has nothing to do with it goes, in large pieces: what
- * comes after the failure, I/O to other places, all of a kind.  Then halves,
- * quarters and so on down to single operations (delta debugging).
+ * Try first, in large pieces, to remove operations that most likely have nothing to do with
+ * the failure: those after it, I/O to other places, all of a kind.  Then halves, quarters and
+ * so on down to single operations (delta debugging).
  */
 #include "model.h"
 
@@ -22,7 +21,7 @@ static double until;
 static int tries;
 static bool hung;
 
-/* What a failure says of itself, without the numbers. */
+/* The text of a failure, without the numbers. */
 static void kind_of(const char *line, char *to, size_t size)
 {
 	const char *at = strstr(line, "): ");
@@ -64,7 +63,7 @@ static void outcome_read(struct outcome *o)
 		fclose(f);
 }
 
-/* This program, with the script instead of what it was asked for. */
+/* This program, with the script in place of its own options. */
 static void run_child(void)
 {
 	static const char * const without[] = { "--mode", "--script", "--script-out", "--seconds",
@@ -141,7 +140,10 @@ static bool time_left(void)
 	return !hung && now() < until;
 }
 
-/* The script without what @out says.  Return: true if it fails still; then it is the best. */
+/*
+ * The script without the operations of @out.  Return: true if it fails still; then it is the
+ * best.
+ */
 static bool try_without(bool (*out)(const struct op *op, long at, const long *arg),
 			const long *arg, struct outcome *o)
 {
@@ -200,7 +202,7 @@ static bool in_part(const struct op *op, long at, const long *arg)
 
 #define KIND(what)	(1L << (what))
 
-/* With the vacuum held from the beginning what fails may not depend on its speed. */
+/* With the vacuum held from the beginning the failure may not depend on its speed. */
 static void try_held(struct outcome *o)
 {
 	const long out = KIND(HOLD) | KIND(RELEASE) | KIND(RATE) | KIND(ATTACH);
@@ -263,7 +265,7 @@ static void large_pieces(struct outcome *o)
 		try_without(of_view, &view, o);
 }
 
-/* What is old goes first: what a failure needs is mostly near its end. */
+/* Old operations first: a failure mostly needs those near its end. */
 static void delta_debug(struct outcome *o)
 {
 	long size = (best.nr + 1) / 2;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The single mode: one operation after the other, some of them amid I/O that is
- * under way.  Which ones is a script, written down or from the seed; what each
- * does to the model is here.
+ * The single mode: one operation after the other, some of them amid I/O that is under way.  A
+ * script selects them, written down or from the seed; their effect on the model is here.
  */
 #include "model.h"
 
@@ -48,7 +47,7 @@ static void learn_part(int view, int disk, uint64_t sector, uint32_t sectors, ui
 	}
 }
 
-/* After something that may have been done or not, in every sector for itself. */
+/* After an operation that may or may not have happened, in each sector by itself. */
 void learn(int view, int disk, uint64_t sector, uint32_t sectors, uint32_t seq, const char *what)
 {
 	for (uint32_t i = 0, n; i < sectors; i += n) {
@@ -91,7 +90,7 @@ static bool do_write(const struct op *o)
 	stamp_fill(io_buf, at_op, o->disk, o->sector, o->sectors);
 	r = pwrite(sync ? d->sync[o->view] : d->fd[o->view], io_buf, o->sectors * SECTOR,
 		   o->sector * SECTOR);
-	/* Short: the rest had no room. */
+	/* Short: the store had no room for the rest. */
 	err = r < 0 ? errno : r == (ssize_t)o->sectors * SECTOR ? 0 : ENOSPC;
 	note_ended(event, err);
 	if (!verdict(o, err))
@@ -284,7 +283,7 @@ static void run_op(const struct op *o)
 		run_control(o);
 }
 
-/* Its end is not cut off; the numbers of what is left are those of a script of it. */
+/* Keep its end; the numbers of the remaining operations are those of a script of them. */
 static void cut(struct script *s, long from, long tail)
 {
 	memmove(s->op + from, s->op + tail, (s->nr - tail) * sizeof(*s->op));

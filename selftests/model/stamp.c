@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Stamps: every sector says which write it is from, so that a wrong one tells
- * where it came from; and images, the numbers that sectors must hold.
+ * Stamps: every sector has the number of its write, so that a wrong one shows its origin; and
+ * images, the numbers that sectors must hold.
  */
 #include "model.h"
 
@@ -124,7 +124,7 @@ uint32_t stamp_read(const void *from, uint32_t disk, uint64_t sector)
 	return s->seq;
 }
 
-/* What a wrong sector is, in words; it was read as @sector of @disk. */
+/* The content of a wrong sector, in words; it was read as @sector of @disk. */
 void stamp_tell(const void *from, int disk, uint64_t sector)
 {
 	const struct stamp *s = from;

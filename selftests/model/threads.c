@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The threads mode: threads that write without pause while points are made, and
- * all else that can be asked for goes on.
+ * The threads mode: threads write without pause while points are made, and all other
+ * operations run.
  *
- * Who may write a sector: one thread, which follows from the sector.  Per sector
- * the numbers rise, so that what a point may hold is a range: from the last
- * write that had ended when it was asked for to the last that had begun when it
- * was answered.
+ * One thread writes a sector, which follows from the sector.  Per sector the numbers rise, so
+ * that the possible content of a point is a range: from the last write that had ended when
+ * the point was requested to the last that had begun when it was answered.
  */
 #include "model.h"
 
@@ -97,7 +96,7 @@ static uint32_t t_place(struct rng *r, int me, int *disk, uint64_t *sector)
 			die("no place for thread %d", me);
 	} while (s >= size || owner(d, s) != me);
 	if (below(r, 2)) {
-		/* From the beginning of what is ours. */
+		/* From the first sector of ours. */
 		while (s && owner(d, s - 1) == me && below(r, 600))
 			s--;
 	}
@@ -114,7 +113,7 @@ static bool refusable(int view, unsigned int before)
 	return view == HEAD && ((before & 1) || atomic_load(&flips) != before);
 }
 
-/* Committed, or about to be: what replication does is of no account any more. */
+/* Committed, or about to be: replication's writes do not matter any more. */
 static bool lost(int view)
 {
 	return view == HEAD && atomic_load(&committing);
@@ -160,7 +159,7 @@ static void t_write(struct rng *r, int view, int d, uint64_t s, uint32_t n, char
 		usleep(2000);
 }
 
-/* Our own sectors exactly, the neighbours' within what they do meanwhile. */
+/* Our own sectors exactly, the neighbours' within the range of their writes. */
 static void t_read(int me, int view, int d, uint64_t s, uint32_t n, char *buf, uint32_t *lo)
 {
 	uint32_t i;
@@ -253,7 +252,7 @@ static void *t_order(void *arg)
 						goto out;
 					usleep(500);
 				}
-				/* What the first disks were given may be lost. */
+				/* Writes to the first disks may be lost. */
 				if (life != atomic_load(&lives)) {
 					leave(HEAD);
 					goto anew;
@@ -294,7 +293,7 @@ static void t_point_gone(int i)
 	nr_rpoints--;
 }
 
-/* Points that are gone by themselves; @asked: when the last was, if it is new. */
+/* Points that retention has dropped; @asked: request time of the last one, if it is new. */
 static void t_retain(uint64_t asked)
 {
 	struct known mine[MAX_POINTS + 1];
@@ -504,7 +503,7 @@ static void t_suspend(void)
 	}
 }
 
-/* The guest keeps still, or goes on. */
+/* Stop or continue the guest. */
 static void t_rest(bool on)
 {
 	if (on) {
@@ -538,7 +537,7 @@ static void t_commit(void)
 	view_close(HEAD);
 }
 
-/* Compare the homes with what a view has shown last. */
+/* Compare the homes with the content that a view showed last. */
 static void t_homes(int view)
 {
 	for (int d = 0; d < nr_disks; d++)
