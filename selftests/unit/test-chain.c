@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A chunk with many versions: what is done to its chain takes steps in
- * proportion to its length, whatever a store holds.  Steps are counted as loads
- * of shared memory.
+ * A chunk with many versions: operations on its chain take steps in proportion to its length,
+ * whatever else a store holds.  Steps are counted as loads of shared memory.
  */
 #include <store/rebuild.h>
 #include "unit.h"
@@ -136,7 +135,7 @@ TEST(chain_buckets)
 	chain_free(c);
 }
 
-/* Replay of a hostile log takes steps in proportion to its records, in whatever order. */
+/* Replay of a hostile log takes steps in proportion to its records, in any order. */
 #define RECORDS	20000
 
 enum rebuild_order { RISING, FALLING, SLOTS, DROPS };
@@ -319,7 +318,7 @@ TEST(chain_rebuild_random)
 	CHECK(versions > 1000, "%u", versions);
 }
 
-/* Who needs a version, block by block and point by point, from the words of the design. */
+/* Which versions are needed, block by block and point by point, from the words of the design. */
 static bool naive_hides(const struct dmr_need *need, const struct dmr_version *t, u64 bit)
 {
 	return naive_main(need, t->epoch) && (t->data | t->zero) & bit &&

@@ -73,14 +73,14 @@ TEST(geometry)
 	for (n = 0; n < 5000; n++) {
 		u64 blocks = 0, records = 2 * (n + n / 4 + 1024);
 
-		/* Twice what goes into that many blocks, not more. */
+		/* Twice the content of that many blocks, not more. */
 		while (blocks * DMR_LOG_RECORDS < records / 2)
 			blocks++;
 		CHECK_EQ(dmr_ring_need(n), 2 * blocks + DMR_RING_MIN_BLOCKS);
 	}
 }
 
-/* Whatever was there before, a new store's layout is that of a new store. */
+/* Whatever the earlier content, a new store has the layout of a new store. */
 TEST(geometry_of_garbage)
 {
 	struct dmr_sb *sb = unit_alloc(sizeof(*sb)), *clean = unit_alloc(sizeof(*clean));
@@ -118,7 +118,7 @@ TEST(geometry_of_garbage)
 	      !sb->log_durable && !sb->ring_old_extents && !sb->ring_start && !sb->promoted);
 }
 
-/* The last of what is possible; one further is in sb_impossible_fields. */
+/* The last possible values; the next ones are in sb_impossible_fields. */
 TEST(geometry_limits)
 {
 	struct dmr_sb *sb = unit_sb();
@@ -171,7 +171,7 @@ TEST(geometry_limits)
 	CHECK(strstr(dmr_sb_validate(sb), "too long for the slots"));
 	sb->ring[0].count += 16;
 	CHECK(strstr(dmr_sb_validate(sb), "impossibly large"));
-	/* A ring of just what the slots ask for. */
+	/* A ring of exactly the length that the slots need. */
 	sb = unit_sb();
 	sb->chunk_bytes = DMR_MIN_CHUNK;
 	sb->slot_first = (sb->ring[0].first + sb->ring[0].count) / 4;
@@ -279,7 +279,7 @@ TEST(ring_parts_apart)
 			sb->log_durable += rng_below(&r, 2 * (blocks - old));
 		from = sb->log_tail;
 		CHECK(blocks < sizeof(used));
-		/* Of the older ring all is spoken for, of the new part what is durable. */
+		/* All of the older ring is in use, of the new part the durable blocks. */
 		for (n = 0; n < old; n++)
 			used[n] = 1;
 		for (n = sb->ring_from; n <= sb->log_durable; n++) {

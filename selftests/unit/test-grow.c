@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A log whose ring grows, step by step: nothing is lost at any of them.  The
- * store is as large as its superblock says and has nothing but superblocks and
- * the ring: whatever else is read is an I/O error.
+ * A log whose ring grows, step by step: nothing is lost at any of them.  The store is as
+ * large as its superblock states and has nothing but superblocks and the ring: any other read
+ * is an I/O error.
  */
 #include "unit.h"
 
@@ -67,7 +67,7 @@ static void put(struct life *l)
 		.data = mark(l->next) + 1,
 	};
 
-	/* W5: not where one is that may still be asked for. */
+	/* W5: not where a number lies that may still be looked for. */
 	CHECK(dmr_log_check(blk, l->sb->store_uuid, &was) != DMR_OK || was.number < l->sb->log_tail,
 	      "%llu where %llu is", l->next, was.number);
 	dmr_record_encode(&rec, &blk->records[0]);
@@ -197,11 +197,11 @@ static void grow(struct life *l, u64 bytes)
 	power_cut(l);
 	memcpy(before, l->sb, sizeof(*before));
 	memcpy(buf, l->super + !l->sb->copy * DMR_SB_AREA, DMR_SB_AREA);
-	/* The new extent is blank before anything says that it is there. */
+	/* The new extent is blank before any superblock names it. */
 	memset(l->ring + old * DMR_BLOCK_SIZE, 0, dmr_ring_blocks(draft) * DMR_BLOCK_SIZE -
 	       old * DMR_BLOCK_SIZE);
 	power_cut(l);
-	/* Torn: what was before is in force, and all of it is there. */
+	/* Torn: the old superblock is in force, and all of its log is there. */
 	super(l, draft);
 	memcpy(l->super + l->sb->copy * DMR_SB_AREA, buf, 512);
 	memcpy(draft, l->sb, sizeof(*draft));
@@ -336,8 +336,8 @@ TEST(grow_an_empty_log)
 }
 
 /*
- * Why both superblocks must know of a new extent before it is used: else, with the
- * one that does the log's end is lost, and nothing says so.
+ * Reason why both superblocks must know of a new extent before it is used: otherwise, with
+ * the one that does, the log's end is lost without a trace.
  */
 TEST(grow_superblock_lost)
 {
@@ -365,7 +365,7 @@ TEST(grow_superblock_lost)
 	}
 }
 
-/* What a growth is laid out as, and when it is refused. */
+/* The layout of a growth, and the reasons to refuse one. */
 TEST(grow_geometry)
 {
 	struct dmr_sb *sb, *before = unit_alloc(sizeof(*before));
@@ -397,14 +397,14 @@ TEST(grow_geometry)
 			if (sb->ring_extents != before->ring_extents)
 				sb->ring_from = sb->log_durable + 1;
 			CHECK(!dmr_sb_validate(sb), "seed %u: %s", seed, dmr_sb_validate(sb));
-			/* R7: room for two records of each slot, whatever else there is. */
+			/* R7: room for two records of each slot, beside all else. */
 			CHECK(dmr_ring_blocks(sb) * DMR_LOG_RECORDS >= 2ULL * dmr_usable_slots(sb),
 			      "seed %u", seed);
 			CHECK_EQ(sb->store_bytes, bytes);
 			CHECK_EQ(sb->slot_end, bytes / sb->chunk_bytes);
 			CHECK_EQ(sb->slot_first, before->slot_first);
 			CHECK(dmr_usable_slots(sb) >= dmr_usable_slots(before));
-			/* What was a ring or a slot is it still. */
+			/* A ring or slot keeps its place. */
 			CHECK(!memcmp(sb->ring, before->ring,
 				      before->ring_extents * sizeof(sb->ring[0])));
 			need = dmr_ring_need(dmr_usable_slots(sb));

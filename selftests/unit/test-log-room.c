@@ -248,9 +248,8 @@ static void complete(struct sim *s, bool again)
 }
 
 /*
- * As a worker does: it asks for the most that a write may open.  A commit that presses
- * makes room, unless first writes in flight have it all, which end, or no superblock
- * can be written.
+ * As a worker does: ask for the most that a write may open.  A commit in haste makes room,
+ * unless first writes in flight have it all, which end, or no superblock can be written.
  */
 static bool make_room(struct sim *s)
 {
@@ -311,9 +310,9 @@ static void begin(struct sim *s, u64 seed, u64 slots)
 }
 
 /*
- * @full: percent of the versions that may be which do live, about; @alone: percent of
- * writes that are flushed at once; @moved: of deaths that take a record; @again: of
- * writes into what has a version; @burst: first writes under way between two commits.
+ * @full: percent of the possible versions that live, about; @alone: percent of writes that
+ * are flushed at once; @moved: of deaths that take a record; @again: of writes into existing
+ * versions; @burst: first writes under way between two commits.
  */
 struct load {
 	u32 full, alone, moved, again, burst;
@@ -466,10 +465,10 @@ static void fill(struct sim *s)
 }
 
 /*
- * Write the last @hot versions until the ring takes no more, @times times: first as far as
- * no tail has to move, then each once more, and then there are writes in flight.  What is
- * due fills it up to the reserve, and the tail has nothing but that to get past what was
- * not written again.  What was in flight is flushed one by one.
+ * Write the last @hot versions until the ring takes no more, @times times: first as far as no
+ * tail has to move, then each once more, and then there are writes in flight.  Due records
+ * fill it up to the reserve, and the tail has only that to get past the records that were not
+ * written again.  The writes in flight are flushed one by one.
  */
 static void exhaust(struct sim *s, u32 hot, u32 times)
 {
@@ -504,7 +503,7 @@ static void exhaust(struct sim *s, u32 hot, u32 times)
 	}
 }
 
-/* The ring is exhausted, again and again, and goes on each time (R7, R8). */
+/* The ring is exhausted, again and again, and continues each time (R7, R8). */
 TEST(log_room_exhausted)
 {
 	static const u32 slots[] = { 16, 300, 3000, 30000, 300000 };
@@ -629,9 +628,9 @@ TEST(log_room_grows)
 }
 
 /*
- * The ring grows by as little as it can while it is exhausted, and is exhausted again:
- * what has been added is all that there is until the tail has left the old part.  It
- * does so soon, and by itself.
+ * The ring grows by as little as it can while it is exhausted, and is exhausted again: only
+ * the added part is left until the tail has left the old part, which it does soon, and by
+ * itself.
  */
 TEST(log_room_grows_exhausted)
 {

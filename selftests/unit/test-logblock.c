@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Records and log blocks: what goes in comes out, nothing else does. */
+/* Records and log blocks: decoding returns the encoded values, and accepts no other form. */
 #include "unit.h"
 
 TEST(record_round_trip)
@@ -101,7 +101,7 @@ static struct dmr_disk_log_block *log_block(const struct dmr_sb *sb, struct dmr_
 {
 	struct dmr_disk_log_block *blk = unit_alloc(sizeof(*blk));
 
-	/* What was in the rest of the buffer before does not get out. */
+	/* The earlier content of the rest of the buffer does not get out. */
 	memset(blk, 0x77, sizeof(*blk));
 	dmr_log_seal(blk, sb->store_uuid, hdr);
 	return blk;

@@ -527,7 +527,7 @@ TEST(log_impossible_record)
 	DAMAGED(&s, -EUCLEAN, "record names a slot", 3);
 	/* None of its block was handed over. */
 	CHECK_EQ(s.g.last, 2);
-	/* Behind the end nobody asks. */
+	/* Blocks behind the end do not matter. */
 	set_up(&s);
 	put(&s, 1, 5, 7);
 	put(&s, 7, 7, 7);
@@ -577,7 +577,7 @@ struct fickle {
 	struct set *s;
 	u64 where;
 	u32 asked;
-	const void *other;	/* what it says the second time; NULL: a bit is wrong */
+	const void *other;	/* its second content; NULL: a bit is wrong */
 	bool fail_large;
 };
 

@@ -242,7 +242,7 @@ TEST(retention_clock)
 	add(l, ~0ULL);
 	add(l, TUESDAY - HOUR);
 	l->set.keep_within = 0;
-	/* The machine woke up in 1970: what was is not old, and not lost. */
+	/* The machine woke up in 1970: older points are not old, and not lost. */
 	l->now = 5;
 	l->set.keep_daily = 0;
 	l->set.keep_within = 1;
@@ -250,7 +250,7 @@ TEST(retention_clock)
 	l->set.keep_within = 0;
 	l->set.keep_weekly = 9;
 	expect(l, "kkkk", "weekly, in 1970");
-	/* What is dated in the future goes in its turn, and does not stay for 70 years. */
+	/* A point dated in the future goes in its turn, and does not stay for 70 years. */
 	l = list();
 	add(l, TUESDAY);
 	add(l, TUESDAY + 70 * 365 * DAY);
@@ -448,7 +448,7 @@ TEST(retention_against_reference)
 	CHECK(dropped > all / 10 && dropped < all * 9 / 10);
 }
 
-/* What holds with any clock: a point goes if each rule on its own lets it go. */
+/* Holds with any clock: a point goes if each rule on its own lets it go. */
 TEST(retention_rules_are_apart)
 {
 	struct list *l = list(), *one = list();

@@ -13,7 +13,7 @@ TEST(shim_bitmaps)
 		bool bits[256] = { 0 };
 
 		rng_init(&r, seed);
-		memset(map, seed % 2 ? 0xff : 0, sizeof(map));	/* what is beyond does not count */
+		memset(map, seed % 2 ? 0xff : 0, sizeof(map));	/* bits beyond do not count */
 		for (i = 0; i < size; i++) {
 			bits[i] = rng_chance(&r, density);
 			weight += bits[i];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The superblock: what goes in comes out, nothing else does. */
+/* The superblock: decoding returns the encoded values, and accepts no other form. */
 #include "unit.h"
 
 /* The offsets that the header's comments and on-disk-format.md give. */
@@ -119,7 +119,7 @@ TEST(sb_round_trip)
 		len = dmr_sb_encode(sb, buf);
 		CHECK(len == dmr_sb_length(sb) && len % 4096 == 0 && len <= DMR_SB_AREA);
 		CHECK(!memchr_inv(buf + len, 0, DMR_SB_AREA - len));
-		/* What lies behind is not looked at: a longer one was there before. */
+		/* Bytes behind it are ignored: a longer one was there before. */
 		memset(buf + len, 0x5a, DMR_SB_AREA - len);
 		CHECK(dmr_sb_decode(buf, sb->copy, out, &why) == DMR_OK, "seed %u: %s", seed, why);
 		CHECK(!why);
@@ -130,7 +130,7 @@ TEST(sb_round_trip)
 	}
 }
 
-/* What lies about in host form behind a NUL or in unused places does not get out. */
+/* Host memory behind a NUL or in unused places does not get out. */
 TEST(sb_encode_is_canonical)
 {
 	u8 *buf = unit_alloc(DMR_SB_AREA), *clean = unit_alloc(DMR_SB_AREA);
@@ -201,7 +201,7 @@ TEST(sb_torn_is_found)
 	}
 }
 
-/* Each makes a valid superblock impossible: what, a part of the reason given, how. */
+/* Each makes a valid superblock impossible: its name, a part of the reason, the change. */
 #define WRONGS(X)									\
 	X("seq 0", "sequence", sb->seq = 0)						\
 	X("seq huge", "sequence", sb->seq = ~0ULL)					\
@@ -433,7 +433,7 @@ TEST(sb_impossible_older_ring)
 			sb->log_durable++;
 			break;
 		case 6:
-			/* Where nobody asks for it any more, too. */
+			/* Also at a place that is not looked for any more. */
 			sb->ring_old_from = sb->ring_from + 1;
 			sb->log_tail = sb->log_durable = sb->ring_from + 5;
 			break;
@@ -450,7 +450,7 @@ TEST(sb_impossible_older_ring)
 			sb->ring_old_extents = 2;
 			break;
 		case 11:
-			/* Where nobody asks for it any more, too. */
+			/* Also at a place that is not looked for any more. */
 			sb->ring_start--;
 			sb->log_tail = sb->log_durable = sb->ring_from + 5;
 			break;
@@ -461,7 +461,7 @@ TEST(sb_impossible_older_ring)
 	}
 }
 
-/* What validation would have refused is not encoded past the buffer's end. */
+/* A superblock that validation would refuse is not encoded past the buffer's end. */
 TEST(sb_encode_too_much)
 {
 	u8 *buf = unit_alloc(DMR_SB_AREA);
@@ -582,7 +582,7 @@ TEST(sb_impossible_bytes)
 		CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_BAD, "text %u", i);
 		CHECK(strstr(why, i == 2 ? "identity" : "name"), "text %u: %s", i, why);
 	}
-	/* What may be anything. */
+	/* Fields that take any value. */
 	memcpy(buf, clean, DMR_SB_AREA);
 	buf[24] = 1;			/* compat */
 	buf[512] = 1;			/* keep_last */
@@ -590,7 +590,7 @@ TEST(sb_impossible_bytes)
 	buf[1030] = 1;			/* active_boot */
 	unit_sb_crc(buf);
 	CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_OK, "%s", why);
-	/* What a compatible feature may have put there is newer, not damaged. */
+	/* A compatible feature may use these bytes: newer, not damaged. */
 	for (i = 0; i < ARRAY_SIZE(t); i++) {
 		if (t[i].verdict != DMR_BAD)
 			continue;
@@ -603,7 +603,7 @@ TEST(sb_impossible_bytes)
 	}
 }
 
-/* One rule for what becomes part of device names, file names and commands. */
+/* One rule for names that become part of device names, file names and commands. */
 TEST(sb_names)
 {
 	static const char *const good[] = {
@@ -631,7 +631,7 @@ TEST(sb_names)
 	CHECK(dmr_sb_validate(sb));
 }
 
-/* A fingerprint: where it lies, what of it is possible, and the largest. */
+/* A fingerprint: its place, its possible values, and the largest. */
 TEST(sb_prints)
 {
 	u8 *buf = unit_alloc(DMR_SB_AREA), *at = buf + DMR_SB_FIXED + 512 + 64;
@@ -800,7 +800,7 @@ TEST(sb_identity)
 #undef DIFFERS
 }
 
-/* Anything with a good checksum is refused, or is the canonical form of what it says. */
+/* With a good checksum any bytes are refused, or are the canonical form of their content. */
 TEST(sb_hostile_mutations)
 {
 	struct dmr_sb *out = unit_alloc(sizeof(*out)), *sb = NULL;

@@ -396,7 +396,7 @@ void unit_sb_crc(void *buf)
 	struct dmr_disk_sb *d = buf;
 	u32 length = le32_to_cpu(d->length);
 
-	/* As anybody could who makes a hostile store; a length that is none gets none. */
+	/* As the maker of a hostile store could; an impossible length gets none. */
 	if (length < DMR_SB_FIXED || length > DMR_SB_AREA)
 		return;
 	d->crc = 0;
@@ -499,7 +499,7 @@ void unit_gather(struct gather *g, const struct dmr_sb *sb)
 	g->marks = unit_alloc(g->max * sizeof(*g->marks));
 }
 
-/* A hostile store may ask for much; what cannot be had is NULL, as in the kernel. */
+/* A hostile store may ask for much; an impossible allocation is NULL, as in the kernel. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {

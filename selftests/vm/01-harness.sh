@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The virtual machine is what the other tests take it for.
+# The virtual machine is as the other tests assume.
 # vm: --disk k4=16M,lbs=4096
 # runs on: um 6.1 6.12 (the machines themselves are tested)
 . "$(dirname "$0")/lib.sh"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# What an operation costs in I/Os below: exact counts, no timing.
+# The cost of an operation in I/Os below: exact counts, no timing.
 # vm: --disk st=3G --disk big=2G
 # vm: --disk h00=128M --disk h01=128M --disk h02=128M --disk h03=128M
 # vm: --disk h04=128M --disk h05=128M --disk h06=128M --disk h07=128M

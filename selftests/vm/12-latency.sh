@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Revert is answered in the time of one superblock write, however much was
-# written; what is reclaimed behind it is a job that tells how far it is.
+# Revert is answered in the time of one superblock write, however much was written; the
+# reclaim behind it is a job that shows its progress.
 # vm: --disk st=2G --disk big=2G
 # debug: skip it measures time
 . "$(dirname "$0")/lib.sh"
@@ -26,10 +26,10 @@ done
 # The first bio to the store in the request is the superblock's.
 echo 1 >$tracing/events/block/block_bio_queue/enable
 
-# measure VERSIONS: one failover, so many first writes, one revert.  Appends to
-# $times "REQUEST-TO-REPLY SUPERBLOCK" in microseconds; to $supers the number of
-# superblock writes from the request until the operation had ended, and a list
-# of them if it is not one; and watches the job if $watch is not empty.
+# measure VERSIONS: one failover, so many first writes, one revert.  Appends to $times
+# "REQUEST-TO-REPLY SUPERBLOCK" in microseconds; to $supers the number of superblock writes
+# from the request to the end of the operation, and a list of them if it is not one; and
+# watches the job if $watch is not empty.
 measure() {
 	r failover l >/dev/null || die "cannot fail over"
 	[ "$1" = 0 ] || "$io" $live "m:0:16K:4K:$1" f || die "cannot write"
@@ -61,7 +61,7 @@ measure() {
 	supers="$supers $(tail -n +2 /tmp/measured)"
 }
 
-# The job of the revert, as job show and the trace tell it.
+# The job of the revert, as job show and the trace have it.
 watch_job() {
 	local p last=''
 	job=$(sed -n 's/.*4096 Job Started, job \([0-9]*\).*/\1/p' /tmp/revert)
@@ -97,14 +97,14 @@ series() {
 }
 
 watch=''
-# What comes first is slower: code and nodes read for the first time.
+# The first is slower: code and nodes are read for the first time.
 measure 0
 wait_for 60 reclaimed
 series 0 5
 total0=$total write0=$write
 series 1000 5
 total1000=$total write1000=$write
-# The time of the write itself is the disk's; what lies around it is ours.
+# The time of the write itself is the disk's; the time around it is ours.
 near() {	# TOTAL WRITE: of this many versions, beside those of none
 	local ours=$(($1 - $2)) ours0=$((total0 - write0))
 	[ $ours -lt $((5 * ours0 + 10000)) ]

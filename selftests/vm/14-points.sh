@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# What operations cost in I/Os with 256 points, and with 1 and with 16 disks;
-# and that a store takes 512 points.
+# The cost of operations in I/Os with 256 points, and with 1 and with 16 disks; and that a
+# store takes 512 points.
 # vm: --disk h00=64M --disk h01=64M --disk h02=64M --disk h03=64M
 # vm: --disk h04=64M --disk h05=64M --disk h06=64M --disk h07=64M
 # vm: --disk h08=64M --disk h09=64M --disk h10=64M --disk h11=64M

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# What history costs: random rewrites of 4 KiB with 24 points between them, in
-# writes to the devices for each replicated write.  Exact counts, not times.
-# Hyper-V Replica documents 2 to 3 times the primary's write I/O for this.
+# The cost of history: random rewrites of 4 KiB with 24 points between them, in writes to the
+# devices for each replicated write.  Exact counts, not times.  Hyper-V Replica documents 2 to
+# 3 times the primary's write I/O for this.
 # vm: --disk h=64M
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
@@ -64,7 +64,7 @@ check "data is written once, beside it log and superblocks" \
 check "1.0 data writes per replicated write" \
 	[ $((sw[1] - sw[0])) -le $((n + 24 * 10)) -a $((sw[1] - sw[0])) -ge $n ]
 
-# With the vacuum, which moves home what no point needs in a slot.
+# With the vacuum, which moves home versions that no point needs in a slot.
 release h
 sleep 6
 take 2

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# How fast a commit moves home, against dd of the same bytes between the same
-# devices and against dm-snapshot merging the same blocks, in one run: compare
-# the ratios, not the times.
+# The speed at which a commit moves home, against dd of the same bytes between the same
+# devices and against dm-snapshot merging the same blocks, in one run: compare the ratios, not
+# the times.
 # debug: skip it measures what a move home takes; 76-faulty moves home there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
@@ -15,7 +15,7 @@ size=$(blockdev --getsz /dev/vm/d1)
 
 ms() { date +%s%3N; }
 
-# A set of steps for helper-io: what is dirtied.
+# A set of steps for helper-io: the dirtied blocks.
 sequential() { seq -f 'w:%gM:8M:7' 0 8 120; }
 random() {
 	local i seed=1
@@ -25,7 +25,7 @@ random() {
 	done
 }
 
-# moved STEP...: ms that a commit takes to bring it home, as its job has it.
+# moved STEP...: ms that a commit takes to bring it home, from its job.
 moved() {
 	local id
 	make_system m s0 vda=d0 -- --force

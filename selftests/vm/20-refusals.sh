@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Each refusal has its code, its name and a message that says what to do, and
-# changes nothing on disk.
+# Each refusal has its code, its name and a message that names the remedy, and changes nothing
+# on disk.
 # vm: --disk small=64M --disk k4=256M,lbs=4096
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
@@ -209,7 +209,7 @@ umount /mnt/w
 usage "revert without --yes and without a terminal" r revert w
 check "and that loses nothing" "$io" $live c:1M:64K:5
 
-# R11, by netlink: what was shown is what is done.
+# R11, by netlink: an operation applies to the state that was shown.
 state=$(field w state_number) writes=$(field w live_writes)
 stale() {	# NAME ARGUMENT...: a revert refused as stale
 	local before said name=$1

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Strangers have no say: a guest that writes a store to its own disk, files that name a
+# Strangers have no influence: a guest that writes a store to its own disk, files that name a
 # device of another system, a user without rights that holds locks.
 # vm: --disk planted=64M --disk raw=64M
 . "$(dirname "$0")/lib.sh"

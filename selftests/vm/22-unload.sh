@@ -56,8 +56,8 @@ is "no device is left" "$(devices)" 0
 check "attach again" r attach u
 check "both views are as they were" "$io" $live c:1M:64K:7 c:2M:64K:9 o:$rep c:1M:64K:8
 
-# R12: what an attach that was killed may leave, a device that never got a table.  Another
-# device has a name that device mapper has to write in another way.
+# R12: a killed attach may leave a device that never got a table.  Another device has a name
+# that device mapper has to write in another way.
 uuid=$(field u uuid)
 rest() { dmsetup create u-vda --notable --uuid "DMREPLICA-$uuid-vda-live" || die "dmsetup"; }
 dmsetup create "so far" --notable || die "dmsetup"

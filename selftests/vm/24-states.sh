@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Every operation in every state: what Documentation/states-and-codes.md says, over
-# netlink and by replicactl, and what is refused changes nothing on disk or in memory.
+# Every operation in every state: the answers are those of Documentation/states-and-codes.md,
+# over netlink and by replicactl, and a refused operation changes nothing on disk or in
+# memory.
 # vm: --disk st=64M --disk h=16M
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
@@ -137,7 +138,7 @@ save 0
 # arrange COLUMN WHEN: a system like that.
 arrange() {
 	local col=$1
-	# What the last cell has left is good enough, or is not.
+	# The result of the last cell is good enough, or is not.
 	case $base:$grown:$data:$2 in
 	"$col:0::"* | "$col:0:"*'in the store' | "$col:0:"*'written to' | "$col:0:"*'moves home') ;;
 	*) restore "$col" ;;
@@ -187,7 +188,7 @@ arrange() {
 		;;
 	esac
 }
-# Something is in the store; in states 0 and 6 it is on its way home.
+# The store has content; in states 0 and 6 it is on its way home.
 stored() {
 	local col=$1
 	if [ "$2" = 'that job has failed' ]; then
@@ -300,7 +301,7 @@ cell() {
 }
 unchanged() {	# by netlink, nor by replicactl
 	local rc
-	# In state 0 it goes on with the removal.
+	# In state 0 the removal continues.
 	case $state/$1 in
 	0/remove*) ;;
 	*)
@@ -315,7 +316,7 @@ unchanged() {	# by netlink, nor by replicactl
 	now
 	[ "$number" = "$3" ] || bad="${bad}the state number has moved from $3 to $number; "
 }
-changed() {	# what is not any more as it was arranged
+changed() {	# differences from the arranged state
 	[ "$2" != 4096 ] || job=${answer##* }
 	case $1 in
 	'test-failover start') test=1 ;;
@@ -335,7 +336,7 @@ undo() {
 	esac
 }
 
-# In an order that leaves most of it as it was: what cannot be undone comes last.
+# Ordered so that most of the state survives: irreversible operations come last.
 whens=('' 'something is set' 'a test failover exists' 'the device is open'
 	'a failover runs from it' 'it was written to' 'something is in the store'
 	'a job moves home' 'that job was cancelled' 'that job has failed' 'the device has grown')

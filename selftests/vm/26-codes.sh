@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Each of the fourteen return codes, provoked on a real system: over netlink, by
-# replicactl's exit status, and what it leaves behind.
+# Each of the fourteen return codes, provoked on a real system: over netlink, by replicactl's
+# exit status, and with its effects.
 # vm: --disk st=64M --disk h=16M --disk g=16M
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
@@ -20,7 +20,7 @@ swap() {	# NAME TABLE
 }
 raw="0 $size linear $(dev st) 0"
 plain="0 $size linear /dev/mapper/below 0"
-# Superblock writes take four seconds: time to exchange what lies below.
+# Superblock writes take four seconds: time to exchange the devices below.
 slow="0 256 delay /dev/mapper/below 0 0 /dev/mapper/below 0 4000
 256 $((size - 256)) linear /dev/mapper/below 256"
 dmsetup create below --table "$raw" || die "dmsetup"
@@ -50,7 +50,7 @@ answers() {
 	esac
 }
 numbers() { "$nl" get "$uuid"; }
-# ends NAME CODE COMMAND...: replicactl succeeds and says CODE first.
+# ends NAME CODE COMMAND...: replicactl succeeds and prints CODE first.
 ends() {
 	local name=$1 want=$2 said rc
 	shift 2
@@ -72,7 +72,7 @@ answers "32776: a value out of its range" "errno 34 code -" vacuum "$uuid" hold=
 answers "32770: an operation that the module does not know" "errno 95 code -" 99 "$uuid"
 answers "32770: one that is not for asking" "errno 95 code -" 8 "$uuid"
 
-# What the tools make of an errno without a code, and of a code.
+# The tools' reaction to an errno without a code, and to a code.
 lib() {
 	python3 -c 'import ctypes, sys
 lib = ctypes.CDLL(sys.argv[1])
@@ -150,7 +150,7 @@ holder $live
 answers "32772: nobody closed the device in a second" "errno 110 code 32772" revert "$uuid" 12:u32=1000
 refused "32772: by replicactl, which names who" 32772 "$held" r revert c --yes --wait 1
 
-# A revert that waits: who asked may think better of it, and others go on meanwhile.
+# A revert that waits: its client may cancel it, and others continue meanwhile.
 waits() {	# by replicactl
 	env --default-signal=INT "$REPLICACTL" revert c --yes --wait 60 >/tmp/said 2>&1 &
 	asked=$!
@@ -185,7 +185,7 @@ wait $asked
 is "and when it is closed the revert is done" $? 0
 is "the state is Replicating" "$(field c state_name)" Replicating
 
-# Somebody looks at the device now and then, as udev does.  The pauses are the shell's
+# Another process opens the device now and then, as udev does.  The pauses are the shell's
 # own: on a busy machine it takes longer to start a program than they last.
 scan() {
 	exec 8<> <(:)
@@ -227,8 +227,8 @@ check "and then a point is made" wait_for 10 r recovery-point create c
 
 # --- 32778 ---------------------------------------------------------------------------
 
-# no_memory: one allocation of the request after the other fails, until the answer
-# says so.
+# no_memory: one allocation of the request after the other fails, until the answer is a
+# success.
 no_memory() {
 	local n said before
 	for n in {1..40}; do
@@ -256,8 +256,8 @@ fi
 
 # --- 32768, 32771: the store fails ------------------------------------------------------
 
-# fails_once REQUEST...: a request whose superblock write fails, and what is below
-# is again as it was when the next one gets there.
+# fails_once REQUEST...: a request whose superblock write fails, while the devices below have
+# recovered when the next one gets there.
 taken_back() { dmesg | grep -q 'taking it back'; }
 fails_once() {
 	swap store "$slow"

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Claims: homes and store of an attached system are its own, for LVM, kpartx and every
-# exclusive opener, and an attach is refused while another holds one of them, a partition
-# of it, or the disk that it is part of; the replica device can be had exclusively by
-# replication; what dm_get_device() gave beside is there still; and a home that is given
-# back reads the same through the page cache as past it.
+# exclusive opener, and an attach is refused while another user holds one of them, a partition
+# of it, or the disk that it is part of; replication can open the replica device exclusively;
+# devices from dm_get_device() are still there; and a returned home reads the same through the
+# page cache as past it.
 # vm: --disk g0=64M --disk g1=64M --disk g2=64M
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
@@ -181,7 +181,7 @@ k4=$(losetup -f --show -b 4096 /tmp/k4.img) || die "losetup"
 k4s=$(losetup -f --show -b 4096 /tmp/k4s.img) || die "losetup"
 make_system big "$k4s" vda="$k4"
 is "limits are stacked" "$(cat "/sys/block/$(dm_of big-vda)/queue/logical_block_size")" 4096
-# Resumed by hand it would be looked at once more; no claim is to be had before.
+# Resumed by hand it would be looked at once more; no claim is possible before.
 dmsetup create x --notable || die "dmsetup"
 check_fails "the home of one is no store of another" load x "$k4" "$s2"
 check_fails "nor the store of one a home of another" load x "$s2" "$k4s"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Claims, with what a user-mode kernel has not: md and LIO take the replica device for their
-# own and replication goes on through them, md gets neither home nor store, and a revert
-# that LIO, nvmet or a second device of btrfs keeps from happening names them.
+# Claims by drivers that a user-mode kernel lacks: md and LIO claim the replica device and
+# replication continues through them, md gets neither home nor store, and the refusal of a
+# revert names LIO, nvmet or a second device of btrfs that prevents it.
 # runs on: 6.1 6.12 (md, LIO, nvmet and btrfs are not in the user-mode kernel)
 # vm: --disk big=256M --disk st=128M --disk g=128M
 . "$(dirname "$0")/lib.sh"

@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# fio finds what it wrote, on replica and failover devices, in all sizes, direct
-# and buffered, with discards beside it, while points are made and failovers
-# begin and end.
+# fio finds the data that it wrote, on replica and failover devices, in all sizes, direct and
+# buffered, with discards beside it, while points are made and failovers begin and end.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
@@ -30,8 +29,8 @@ jobs_all() { echo "$(jobs_direct "$1") $(job_buf "$1" 40)"; }
 seed=$(date +%s)
 diag "seed $seed"
 
-# run_fio JOBS...: they run at a time, each with the same seed until it is changed,
-# so that a later run with --verify_only knows what to find.
+# run_fio JOBS...: run them at the same time, each with the same seed until it is changed, so
+# that a later run with --verify_only knows the expected data.
 run_fio() {
 	# shellcheck disable=SC2086
 	timeout 120 fio --randseed="$seed" $common "$@" >$fio_said 2>&1 && return
@@ -107,7 +106,7 @@ meanwhile_end
 is "and the last one has ended" "$(field v state)" 3
 write_and_verify "it holds it after that" jobs_direct $rep --verify_only
 
-# Only one point, failed over to: what it shows is what the replica held.
+# Only one point, failed over to: it shows the content that the replica held.
 for n in $(point_numbers v); do
 	r recovery-point drop --yes v "$n" >/dev/null
 done

@@ -92,7 +92,7 @@ clean() {
 	esac
 }
 
-# Discards that a device was asked for.
+# Discards sent to a device.
 discards() { awk '{ print $12 }' "/sys/dev/block/$(stat -L -c %Hr:%Lr "$1")/stat"; }
 
 # mounted DEVICE FS NAME...: clean, and mounted it holds these directories.
@@ -124,8 +124,8 @@ done
 point f
 first=$(json number recovery-point list f)
 
-# A point of mounted file systems, written to meanwhile: as after a crash, with
-# what was fsynced before.
+# A point of mounted file systems, written to meanwhile: as after a crash, with all data that
+# was fsynced before.
 for fs in ext4 xfs; do
 	put "$(rep $fs)" $fs discard || die "cannot mount the replica's $fs"
 	tree "$(rep $fs)" "second$fs" 16 || die "cannot write"

@@ -68,7 +68,7 @@ writes() {
 			c:32M:1K:$(($2 + n)) c:0:64K:2 || return 1
 	done
 }
-# beside NAME COMMAND...: in the background; said NAME tells how it went.
+# beside NAME COMMAND...: in the background; said NAME has its result.
 beside() {
 	{
 		"${@:2}"

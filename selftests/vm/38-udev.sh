@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# With systemd-udevd running: nothing of a guest's content is looked at, linked or
-# activated on the host.  No device of ours is probed, no link of the host's
-# moves to one of ours, at attach, failover, revert and detach; a change event
-# tells of each; and no read of our tools is an error in the kernel log.
+# With systemd-udevd running: no content of a guest is looked at, linked or activated on the
+# host.  No device of ours is probed, no link of the host's moves to one of ours, at attach,
+# failover, revert and detach; each sends a change event; and no read of our tools is an error
+# in the kernel log.
 # runs on: 6.12 (the real udevd, beside real queues, in the time that it takes)
 # vm: --udev
 # debug: skip udevd and the nodes it makes are no code of ours; about 20 minutes there
@@ -39,13 +39,13 @@ target() { basename "$(readlink -f "/dev/disk/$1")"; }
 is "the host knows what lies at home" \
 	"$(target by-uuid/$home_uuid) $(target by-label/guestroot) $(target by-uuid/$swap_uuid) $(target by-partuuid/12345678-01)" \
 	"$(basename "$d0") $(basename "$d0") $(basename "$d1")1 $(basename "$d1")1"
-# What later makes such a file system on a failover device, by writes alone.
+# A program that makes such a file system on a failover device later, by writes alone.
 truncate -s 16M /tmp/fs.img
 mkfs.ext4 -q -U $new_uuid -L guestnew /tmp/fs.img || die "mkfs.ext4"
 
 links() { find /dev/disk -mindepth 2 -type l -printf '%p %l\n' | sort; }
 ours() { dmsetup info -c --noheadings -o name,major,minor --separator ' ' 2>/dev/null | grep '^u-'; }
-# What udevd has found out about them, or linked to them, but for /dev/mapper.
+# udevd's findings about them, and its links to them, but for /dev/mapper.
 probed() {
 	local name major minor
 	ours | while read -r name major minor; do
@@ -73,7 +73,7 @@ quiet() {
 udevadm monitor -k -p -s block >/tmp/monitor &
 monitor=$!
 at_exit kill $monitor
-# views: online and offline as told, by device, without the first $seen.
+# views: online and offline events, by device, without the first $seen.
 views() {
 	awk -v RS= '/\nDM_REPLICA_VIEW=/ {
 		match($0, /DM_REPLICA_VIEW=[a-z]*/); view = substr($0, RSTART + 16, RLENGTH - 16)

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# A chunk with thousands of versions, and a store that was made to have as many as it can:
-# it attaches, in whatever order its log has them, operations beside the sweep do not time
-# out, and each view shows what it has to.
+# A chunk with thousands of versions, and a store made to have as many as it can: it attaches,
+# in whatever order its log has them, operations beside the sweep do not time out, and each
+# view shows its content.
 # vm: --disk st=8G
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
@@ -11,7 +11,8 @@ ktap_plan 28
 load_module
 live=/dev/mapper/c-vda tst=/dev/mapper/c-vda-test
 
-# shows DEVICE FROM END: are these of the 64 blocks zeroes, and all others what home has?
+# shows DEVICE FROM END: are these of the 64 blocks zeroes, and all others the content of
+# home?
 shows() {
 	"$io" "$1" "n:$(($2 * 4))K:$((($3 - $2) * 4))K" || return
 	[ "$2" = 0 ] || "$io" "$1" "c:0:$(($2 * 4))K:7" || return

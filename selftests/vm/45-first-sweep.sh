@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# What replay brings back of the dead is reclaimed before the first write, whichever target
-# starts the system: also if the one that had it loaded did not fit (R13).
+# Versions that replay brings back from the dead are reclaimed before the first write,
+# whichever target starts the system: also if the target that had it loaded did not fit (R13).
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

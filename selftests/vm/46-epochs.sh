@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# A point that comes to nothing: head writes have gone on to the next epoch, and
-# never go back under what they wrote there, not even by detach and attach.
+# A point that fails: head writes have moved to the next epoch, and never return to an epoch
+# below their own writes, not even by detach and attach.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
@@ -9,7 +9,7 @@ ktap_plan 19
 load_module
 modprobe dm-delay || die "no dm-delay"
 
-# Reads of the home take four seconds, when asked to: what holds up a drain.
+# Reads of the home take four seconds on request, to hold up a drain.
 size=$(blockdev --getsz /dev/vm/d0)
 quick="0 $size delay $(dev d0) 0 0 $(dev d0) 0 0"
 slow="0 $size delay $(dev d0) 0 4000 $(dev d0) 0 0"

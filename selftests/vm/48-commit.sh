@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Commit: one superblock write while the guest writes on; then home catches up in
-# a job that can be paced, rested, given up and begun anew, and that goes on after
-# an attach.  In the end home alone holds the disk.
+# Commit: one superblock write while the guest writes on; then home catches up in a job that
+# can be paced, paused, cancelled and begun anew, and that continues after an attach.  In the
+# end home alone holds the disk.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
@@ -113,8 +113,8 @@ wait $writer
 r detach c >/dev/null || die "cannot detach"
 check "home alone holds the disk" "$io" /dev/vm/d0 c:0:3M:2 c:3M:64K:3 c:3136K:13248K:2
 
-# R5: what is copied home is flushed there after it has arrived, whoever else
-# flushes while it is on its way.  The home takes its time for writes.
+# R5: copies are flushed at home after they have arrived, also with other flushes in between.
+# The home delays writes.
 modprobe dm-delay || die "no dm-delay"
 ms=$((${VM_SLOW:-1} > 1 ? 12000 : 4000))
 dmsetup create slow --table \

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# A store that fills up: marks, events, what is kept for the live failover, the
-# policy that gives up old points, and growing it under I/O.
+# A store that fills up: marks, events, the reserve of the live failover, the policy that
+# drops old points, and growing it under I/O.
 # vm: --disk g=512M
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
@@ -94,7 +94,7 @@ check "the guest has what was kept for it" "$io" $live w:64M:8M:5 f c:64M:8M:5
 check_fails "and no more" "$io" $live w:80M:8M:5
 r revert g --yes >/dev/null || die "cannot revert"
 
-# Old points go where the policy says so, the oldest first, and never the last.
+# Old points go where the policy allows it, the oldest first, and never the last.
 r detach g >/dev/null || die "cannot detach"
 rm -f /etc/dm-replica/systems.d/g.conf
 r create g --store $store --disk vda=/dev/vm/d0 --force >/dev/null || die "cannot create"

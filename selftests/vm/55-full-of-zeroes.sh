@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Zeroes take no slot, but a version each, and those are limited, too: full is told long
-# before, the policy acts on it, and what is kept for the live failover is kept (R8).
+# Zeroes take no slot, but a version each, and those are limited, too: full is reported long
+# before, the policy acts on it, and the reserve of the live failover is kept (R8).
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
@@ -35,7 +35,7 @@ check "what was there before is read" "$io" $live n:0:4K
 r revert z --yes >/dev/null || die "cannot revert"
 check "a revert gives them back" wait_for 20 health Normal
 
-# What is kept for the live failover, of versions as of slots.
+# The reserve of the live failover, of versions as of slots.
 r settings z --live-reserve 8M >/dev/null || die "cannot set"
 r failover z >/dev/null || die "cannot fail over"
 zeroes $rep 0 2600 2>/dev/null

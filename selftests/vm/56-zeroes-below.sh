@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Devices below that take no write-zeroes (a ramdisk, dm-crypt, nbd), or offer them and
-# refuse: zeroes are exact all the same, take no slot, and are durable when a flush says so.
+# refuse: zeroes are exact all the same, take no slot, and are durable when a flush has
+# succeeded.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
@@ -60,9 +61,8 @@ check "moved home: zeroes" "$io" /dev/nbd1 n:0:16M
 check "straight home again, by the guest" "$io" $live w:1M:1M:5 z:1M:512K f n:1M:512K c:1536K:512K:5
 r detach z >/dev/null || die "cannot detach"
 
-# From the middle of a block, more than workers take at a time, while a point is made: what
-# waits for its turn is zeroed
-# in the next epoch, block by block (R1, R15).
+# From the middle of a block, more than workers take at a time, while a point is made: blocks
+# that wait for their turn are zeroed in the next epoch, block by block (R1, R15).
 rm -f /etc/dm-replica/systems.d/z.conf
 make_system y /dev/nbd0 vda=/dev/nbd1 vdb=/dev/nbd2 -- --force --chunk-size 16K
 rep=/dev/mapper/y-vda-replica

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Devices below that change their size: what has grown is none the worse, by itself or
-# under suspend and resume; what has become shorter is critical at once and named; and
-# sizes that are no whole number of blocks.
+# Devices below that change their size: a larger one does no harm, by itself or under suspend
+# and resume; a shorter one is critical at once and named; and sizes that are no whole number
+# of blocks.
 # vm: --disk k4=64M,lbs=4096 --disk huge=250G
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"

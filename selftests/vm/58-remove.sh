@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Suspend and resume, settings, what the guest's network adapters get, health,
-# retention; and the end of it all: the homes are given back as plain disks.
+# Suspend and resume, settings, the guest's network adapters, health, retention; and the
+# removal of it all: the homes are given back as plain disks.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
@@ -48,7 +48,7 @@ point e
 is "which a point begins anew" "$(field e replicated_bytes)" 0
 is "points made" "$(field e points_made)" 2
 
-# --- sizes: 64 KiB of home are under what the second point has in a slot ---
+# --- sizes: 64 KiB of home are under the second point's content of a slot ---
 sizes() { r recovery-point list e --json | tr -d ' ,' | sed -n 's/^"bytes":\([0-9]*\)$/\1/p' | xargs; }
 is "what only the first point holds" "$(sizes)" "65536 0"
 "$io" $rep w:0:32K:3 w:2M:4K:3 f || die "cannot write"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# What the operator hears: attaching and detaching is no alarm, who asked for what, a
-# replica that nothing is written to, a clock that jumps, a module that comes and goes, and
-# a network namespace that cannot see it.
+# Reports to the operator: attaching and detaching is no alarm, the requester of each
+# operation, a replica without writes, a clock that jumps, a module that comes and goes, and a
+# network namespace that cannot see it.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

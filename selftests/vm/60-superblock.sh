@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Superblocks at their worst (R3, R6): a write that fails and yet has landed, what a
-# crash makes of it, a newest copy that cannot be read, and a log that is damaged in
-# the middle where only a later block says that it was durable.
+# Superblocks at their worst (R3, R6): a write that fails and yet has landed, its result after
+# a crash, a newest copy that cannot be read, and a log that is damaged in the middle where
+# only a later block proves that it was durable.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
@@ -119,8 +119,7 @@ check "in the end a revert is done" r revert s --yes --no-wait
 
 # --- a copy that cannot be read ------------------------------------------------------
 
-# The older one would do, says its checksum; but it may be of before an acknowledged
-# operation.
+# By its checksum the older one would do; but it may be from before an acknowledged operation.
 r detach s >/dev/null || die "cannot detach"
 newest=$(r dump /dev/nbd0 --json | sed -n 's/.*"in_force": "\(.\)".*/\1/p')
 diag "copy $newest is in force"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# A clock that is set: no point is too old by it, also after a crash or an attach, what is
-# known of the step ends, and health does not follow it.
+# A clock that is set: it makes no point too old, also after a crash or an attach, the record
+# of the step ends, and health does not follow it.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# I/O that is kept back below while something else happens: data that is not there
-# when a record is written, a record that is not there when a second flush comes, a
-# merge beside other writes and beside a move home, an old read of a slot that would
-# be used again, slots given back while a new ring is zeroed, a journal's commit and
-# the flush in front of it on both sides of a suspend (R1, R2, R4, R5, R8).
+# I/O that is kept back below while something else happens: data that is not there when a
+# record is written, a record that is not there when a second flush comes, a merge beside
+# other writes and beside a move home, an old read of a slot that would be used again, slots
+# given back while a new ring is zeroed, a journal's commit and the flush in front of it on
+# both sides of a suspend (R1, R2, R4, R5, R8).
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
@@ -37,7 +37,7 @@ check "after a power failure in between" crash i
 check "the record names the one and not the other" "$io" $rep c:1M:4K:2 c:1028K:12K:1
 hold i
 
-# The log block lands, and then the power fails: what it describes was durable.
+# The log block lands, and then the power fails: the data that it describes was durable.
 landed() {	# NAME BLOCKS IO...
 	local name=$1 blocks=$2
 	shift 2
@@ -147,7 +147,7 @@ r recovery-point drop i 3 --yes >/dev/null || die "cannot drop"
 disks on 0 r "$slots" hold
 beside old "$io" $rep c:0:16K:41
 await_held 1
-# Nobody needs any more what it reads; and then every slot there is is written.
+# The block under the read is not needed any more; and then every slot there is is written.
 "$io" $rep w:0:16K:42 f || die "cannot write"
 release i
 sleep 2
@@ -180,8 +180,8 @@ store_is 96 || die "dmsetup"
 disks on 2 r "$log_end" 32768 hold 1
 beside old "$io" $rep c:0:16K:3
 await_held 1
-# What only point 2 held is given back, but not before that read has ended: 768 slots,
-# more than the vacuum gives back at a time.  The first of them it may wait for already.
+# Slots that only point 2 held are given back, but not before that read has ended: 768 slots,
+# more than the vacuum gives back at a time.  It may already wait for the first of them.
 before=$(field k slots_used)
 r recovery-point drop k 2 --yes >/dev/null || die "cannot drop"
 less() { [ "$(field k slots_used)" -lt $((before - 700)) ]; }
@@ -207,10 +207,10 @@ r commit k --yes >/dev/null || die "cannot commit"
 live=/dev/mapper/k-vda	# which writes straight home now
 mkdir -p /run/fs
 # The write behind the flush is dm's until the device is resumed, with whatever table, and
-# however long it takes others to end before it is suspended.
+# however long other I/O takes to end before it is suspended.
 suspending() { grep -qs dm_wait_for_completion /proc/[0-9]*/stack; }
 for how in "same table" "new table" interrupted; do
-	# A new device owes nothing to what the last one has lost.
+	# A new device has nothing to report of the last one's losses.
 	{ r detach k && r attach k; } >/dev/null || die "cannot attach"
 	check "$how: a new device has FUA at once" "$io" $live "d:$live" w:0:4K:1
 	mkfs.ext4 -q -b 1024 -J size=1 -O ^metadata_csum $live || die "mkfs.ext4"

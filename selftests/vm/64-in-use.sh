@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Operations beside somebody who does not know of them: a replication that writes on
-# through a commit (R14), a last closer whose pages are still on their way when a revert
-# and the next failover are asked for (R10), and devices whose tables are wiped under a
-# running guest.
+# Operations beside users that do not know of them: a replication that writes on through a
+# commit (R14), a last closer whose pages are still on their way when a revert and the next
+# failover are requested (R10), and devices whose tables are wiped under a running guest.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
@@ -46,7 +45,7 @@ clean() { "$io" $rep c:0:4M:1 && ! "$io" $live c:0:4K:9; }
 check "makes them another's" clean
 check "revert" r revert u --yes
 
-# Pages of somebody who had the device open while it was offline.  They get nowhere.
+# Pages of a program that had the device open while it was offline.  They get nowhere.
 expect_log 'Buffer I/O error on dev dm-[0-9]+.*async page write'
 beside opener "$io" $rep b:$live p:open x:"until [ -e /tmp/write ]; do sleep 0.1; done" \
 	w:0:64K:9 x:"touch /tmp/written; until [ -e /tmp/close ]; do sleep 0.1; done"
@@ -62,13 +61,13 @@ check "it shows the point, and none of those pages" "$io" $live c:0:4M:1 b:$live
 sleep 6
 check "nor later, when the kernel writes old pages back" "$io" $live c:0:4M:1 b:$live c:0:4M:1
 
-# The kernel tells of those pages once more, to whoever asks first.
+# The kernel reports the loss of those pages once more, to the next caller that asks.
 "$io" $live f 2>/dev/null
 
 # --- a replication through a commit ------------------------------------------------------
 
 "$io" $live w:1M:256K:2 f || die "cannot write"
-# Rising numbers; each is told when it was answered; until a write fails.
+# Rising numbers; each is printed when it was answered; until a write fails.
 rising() {
 	local n=100 i steps=(p:100)
 	while "$io" "$1" "${steps[@]}"; do

@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# What a view shows stays what it was: a point of two disks made while writes go
-# straight home, also after a power failure; an old point while newer content could
-# go home over it; and nothing of an overlay whose epoch lies between those of two
-# points.
+# The content that a view shows stays the same: a point of two disks made while writes go
+# straight home, also after a power failure; an old point while newer content could go home
+# over it; and nothing of an overlay whose epoch lies between those of two points.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
@@ -20,8 +19,8 @@ idle() { [ "$(field v vacuum_pending)" = 0 ] && [ "$(field v versions)" = "$1" ]
 
 # --- a point of two disks --------------------------------------------------------------
 
-# A rising number goes to the first disk, then to the second, until it is told to stop;
-# each is told when both have it.
+# A rising number goes to the first disk, then to the second, until the writer is stopped;
+# each is printed when both have it.
 rising() {
 	local n=0 i steps
 	until [ -e /tmp/stop ]; do
@@ -67,7 +66,7 @@ check "a failover to it" r failover v
 is "it shows the same" "$(both)" "$shown"
 check "revert" r revert v --yes
 
-# One write is kept back at home when the point is asked for.
+# One write is kept back at home when the point is requested.
 drop 1
 check "with no point writes go straight home again" wait_for 60 straight
 disks on 1 w 3072 3076 hold
@@ -126,8 +125,8 @@ check "with the vacuum at work each point shows its own" \
 drop 4
 check "and one less" each_shows 3 5 6
 
-# Point 5 becomes the oldest: what it shows may go home, and nothing newer.  The copies
-# are kept back there, and the system moves on meanwhile.
+# Point 5 becomes the oldest: its content may go home, and nothing newer.  The copies are kept
+# back there, and the system moves on meanwhile.
 disks on 1 w 0 256 hold
 drop 3
 await_held 1

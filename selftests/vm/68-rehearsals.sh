@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# A thousand test failovers in a row, over netlink, with recovery points around them;
-# ten thousand with REHEARSALS=10000 in the environment of selftests/run.  No slot, no
-# log block and no memory is lost by it, and what is shown is right to the end.
+# A thousand test failovers in a row, over netlink, with recovery points around them; ten
+# thousand with REHEARSALS=10000 in the environment of selftests/run.  They lose no slot, no
+# log block and no memory, and the content shown is right to the end.
 # vm: --env REHEARSALS
 # debug: --env REHEARSALS=60
 . "$(dirname "$0")/lib.sh"
@@ -12,7 +12,7 @@ ktap_plan 16
 load_module
 n=${REHEARSALS:-1000}
 diag "$n test failovers; REHEARSALS=10000 in the environment for ten thousand"
-# In memory: what is looked for here does not depend on how slow a disk is.
+# In memory: the result does not depend on the speed of a disk.
 load_brd 3 64 || die "no RAM disks"
 store=/dev/ram0
 make_system n $store vda=/dev/ram1 vdb=/dev/ram2 -- --chunk-size 16K
@@ -70,7 +70,7 @@ begin=$(date +%s%N)
 rehearse 100
 diag "$((($(date +%s%N) - begin) / 100000)) us for one of the first hundred"
 check "after a hundred of them the vacuum comes to rest" wait_for 30 quiet
-# What is not reclaimed until now is counted from here on.
+# Versions not reclaimed by now are counted from here on.
 before=$(memory)
 wait_for 30 quiet
 used=$(numbers)

@@ -29,7 +29,7 @@ budget "R2: two log blocks: a flush before the first, the second with its own" \
 	"st 0 0 163 1296 3" -- "$io" $rep m:1M:64K:4K:160:2 f
 release p
 
-# Both superblocks carry an edit before what it killed is taken apart (R3).
+# Both superblocks carry an edit before the versions that it killed are taken apart (R3).
 r failover p >/dev/null || die "cannot fail over"
 "$io" /dev/mapper/p-vda w:0:64K:7 f || die "cannot write"
 check "R3: a revert, and all of it reclaimed" r revert p --yes

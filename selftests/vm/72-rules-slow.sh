@@ -49,7 +49,7 @@ end() {
 moved() { [ "$(field q versions)" = 0 ]; }
 replicating() { [ "$(field q state_name)" = Replicating ]; }
 reverting() { [ "$(json state job show q "$(job_of q 98)")" = 3 ]; }
-# stuck: I/O of the system that does not end until home goes on.
+# stuck: I/O of the system that does not end until home continues.
 stuck() {
 	dmsetup suspend --noflush --nolockfs home || die "dmsetup"
 	"$io" $rep r:12M:4K &
@@ -97,8 +97,7 @@ rule_R3() {
 	end
 }
 
-# A slot that somebody reads is not used again, though its version is gone and the
-# store is full.
+# A slot with a reader is not used again, though its version is gone and the store is full.
 rule_R4() {
 	local reader
 	begin
@@ -154,7 +153,7 @@ rule_R9() {
 	end
 }
 
-# An operation that runs out of time leaves no fence, one whose caller dies goes on.
+# An operation that runs out of time leaves no fence, one whose caller dies continues.
 rule_R12() {
 	local asked
 	begin
@@ -179,7 +178,7 @@ rule_R12() {
 	end
 }
 
-# A point waits for what was begun before it.
+# A point waits for the writes that began before it.
 rule_R15() {
 	begin
 	swap home "$(slow h 0 4000)"

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Faulty devices under store and homes: read errors, write errors, flushes that fail
-# and lose what was not flushed, writes that are dropped, a device that vanishes and
-# comes back, one that hangs.  Each leads to what is documented, and from there back,
-# without loss of what was flushed (R2, R3, R5, R6, R9, R12).
+# Faulty devices under store and homes: read errors, write errors, flushes that fail and lose
+# unflushed data, writes that are dropped, a device that vanishes and comes back, one that
+# hangs.  Each leads to the documented state, and from there back, without loss of flushed
+# data (R2, R3, R5, R6, R9, R12).
 # FAULTY_HANG: for how many seconds a device hangs, 3 unless set.
 # vm: --env FAULTY_HANG
 . "$(dirname "$0")/lib.sh"
@@ -35,7 +35,7 @@ code() { "$nl" "$@" | cut -d' ' -f 1-4; }
 reason() { r status f --json | sed -n '/"health_reasons"/,/]/p' | grep -q "$1"; }
 "$REPLICACTL" monitor >/tmp/events 2>/dev/null & monitor=$!
 at_exit "kill $monitor 2>/dev/null"
-# told REGEX: listeners have been.
+# told REGEX: have listeners had a matching event?
 told() { wait_for 10 grep -Eq "$1" /tmp/events; }
 again() {
 	r detach f >/dev/null || die "cannot detach"
@@ -66,7 +66,7 @@ disks on 1 f 0 0 lose 1
 check_fails "a flush fails: that device knows" "$io" $repa f
 is "but the next point is not made either" "$(code point-new "$uuid")" "errno 5 code 32768"
 
-# Several flushes wait, and the device says it only once.
+# Several flushes wait, and the device reports the error only once.
 again
 write $repa w:208K:16K:1 o:$repb w:64K:16K:1
 disks on 2 f 0 0 hold 1
@@ -83,7 +83,7 @@ check "and the second" failed two
 disks off
 check "another one does not" "$io" $repa w:208K:16K:1 f
 
-# A loss is told to those whose writes are lost.
+# A loss is reported to those whose writes are lost.
 again
 write $repa w:224K:16K:1
 disks on 1 f 0 0 lose 1
@@ -161,11 +161,11 @@ anew
 ends "then the job comes to its end" 7 0
 is "home alone holds the disk" "$(field f versions)" 0
 check "all of it" "$io" /dev/nbd1 c:0:32K:1 c:32K:96K:3 c:128K:64K:1 c:256K:16K:3
-# The guest writes straight home now.  A journal's commit is a write with a flush in
-# front, of which dm forgets the error.
-# Whoever next touches the file system finds that journal aborted, ext4's own thread, too.
+# The guest writes straight home now.  A journal's commit is a write with a flush in front,
+# whose error dm forgets.
+# The next user of the file system finds that journal aborted, also ext4's own thread.
 expect_log '(JBD2: .*(I/O|IO) error|Aborting journal on device dm-|EXT4-fs .*(I/O error while writing superblock|[Aa]borted journal|Remounting filesystem read-only))'
-"$io" $a f	# may have to tell of what that flush has lost; FUA fails for a while then
+"$io" $a f	# may have to report that flush's loss; FUA fails for a while then
 wait_for 20 "$io" $a d:$a w:0:4K:1 || die "no FUA"
 mkfs.ext4 -q -b 1024 -J size=1 -O ^metadata_csum $a || die "mkfs.ext4"
 mkdir -p /run/fs
@@ -181,7 +181,7 @@ hold f
 
 # --- a store that cannot flush -------------------------------------------------------------------
 
-fresh() {	# as new, with a point; what follows is in slots
+fresh() {	# as new, with a point; later writes are in slots
 	r detach f >/dev/null 2>&1
 	rm -f /etc/dm-replica/systems.d/f.conf
 	disks off
@@ -199,7 +199,7 @@ fresh() {	# as new, with a point; what follows is in slots
 now_there() { "$io" $repa c:0:64K:2 c:64K:64K:1 o:$repb c:0:64K:1; }
 expect_log "device-mapper: replica: f: critical: the store's log could not be written"
 fresh
-# critical NAME: it is, and this is what that means.
+# critical NAME: it is, with all consequences.
 critical() {
 	is "$1: the state is Critical" "$(field f state)" 8
 	check_fails "$1: a write fails" "$io" $repb w:0:4K:9

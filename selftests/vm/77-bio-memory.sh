@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# A flush is taken for one, whatever the bio was that lay in its memory before: here a
-# write with FUA straight home.  A home's loss is reported once, and by that flush (R2).
+# A flush is treated as one, whatever bio used its memory before: here a write with FUA
+# straight home.  A home's loss is reported once, and by that flush (R2).
 # runs on: 6.1 (which memory a bio gets is forced by two CPUs)
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"

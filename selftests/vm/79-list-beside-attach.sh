@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Recovery points are listed, with their sizes, while their system is attached: the first
-# sweep takes versions out of the map under the walk that counts them (R4).  A chunk of
-# 12,000 versions makes each walk long, and the superblock of the attach is held until the
-# first has ended, so that the sweep begins beside the next.  What goes wrong shows on the debug
-# kernel; here it may.
+# sweep takes versions out of the map under the walk that counts them (R4).  A chunk of 12,000
+# versions makes each walk long, and the superblock of the attach is held until the first has
+# ended, so that the sweep begins beside the next.  A fault shows on the debug kernel; here it
+# may.
 # vm: --env CYCLES
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
@@ -17,7 +17,7 @@ r create a --store /dev/nbd0 --disk vda=/dev/nbd1 --chunk-size 256K >/dev/null |
 # Nearly all are superseded.  They stay in the log: each attach brings them back.
 "$store_tool" /dev/nbd0 chain 2 4000 || die "cannot make the store"
 
-# lists N: one after the other, until told; most of the time one is in its walk.
+# lists N: one after the other, until stopped; most of the time one is in its walk.
 lists() {
 	local n=0
 	until [ -e /tmp/stop ]; do

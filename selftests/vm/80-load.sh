@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Whatever an administrator may do to the devices, in random order while both views of both
+# All that an administrator may do to the devices, in random order while both views of both
 # disks are written to: tables loaded again, the same and others, suspend with and without a
 # flush, tables wiped and devices removed by force and put back, other sizes, the module
-# unloaded, and operations meanwhile.  No write that was answered is lost, no table is in
+# unloaded, and operations meanwhile.  No answered write is lost, no table is in force that
+# must not be, and each recovery point shows the same for ever.
 # force that must not be, and each recovery point shows the same for ever.
 #
 # In the environment of selftests/run or make check: LOAD_SEED chooses another order,
@@ -52,7 +53,7 @@ writer() {
 for d in l-vda l-vda-replica l-vdb l-vdb-replica; do
 	writer $d 0 8M
 done
-# Nobody writes behind 8 MiB: of that each point is known.
+# No writer uses the space behind 8 MiB: its content at each point is known.
 running() { [ "$(jobs -rp | wc -l)" = ${#writers[@]} ]; }
 
 # All rest, their last writes answered and flushed.
@@ -74,7 +75,7 @@ bad() {
 	diag "$*: $(dmsetup table | grep ^l- | tr '\n' ';') $(dmsetup info -c --noheadings -o name,suspended | tr '\n' ' ')"
 	nr_bad=$((nr_bad + 1))
 }
-# ok_to WHAT COMMAND...: it has to succeed.
+# ok_to NAME COMMAND...: it has to succeed.
 ok_to() {
 	local said
 	said=$("${@:2}" 2>&1) || bad "$1: $said"
@@ -126,7 +127,7 @@ forced() {
 	sleep 0.$((RANDOM % 3))
 	put_back
 }
-# One that nobody uses goes, and is made again.
+# An unused one goes, and is made again.
 gone() {
 	d=l-vd$((RANDOM % 2))-test
 	d=${d/vd0/vda}
@@ -148,7 +149,7 @@ resized() {
 	[ "$(dmsetup table "$d")" = "${table[$d]}" ] || [ "${d%-replica}" != "$d" ] ||
 		[[ $(dmsetup table "$d") = "0 $size "* ]] || bad "$d has another table"
 }
-# Put back with a wrong size first, where nothing is bound that could tell at once.
+# Put back with a wrong size first, where no bound system could refuse it at once.
 resized_wiped() {
 	any
 	ok_to "wipe $d" dmsetup wipe_table "$d"
@@ -158,7 +159,7 @@ resized_wiped() {
 	put_back
 }
 unloaded() { rmmod dm_replica 2>/dev/null && bad "the module is unloaded"; }
-# What may be answered with a device wiped or suspended, or with a writer on it.
+# Possible answers with a device wiped or suspended, or with a writer on it.
 operated() {
 	local said rc
 	case $((RANDOM % 6)) in
@@ -237,7 +238,7 @@ is "the state is as it was" "$(field l state_name)" Recovered
 pause
 check "each point shows what it showed" same_points
 go_on
-# Once more with nobody there to tell when a device comes back: all wiped, all put back.
+# Once more without a listener when a device comes back: all wiped, all put back.
 for d in "${devices[@]}"; do ok_to "wipe $d" dmsetup wipe_table "$d"; done
 for d in l-vda-replica l-vdb-replica l-vda l-vdb l-vda-test l-vdb-test; do put_back; done
 is "all tables wiped, and put back" $nr_bad 0

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Many at once: systems that are attached and detached beside each other, several processes
-# that attach and detach the same one, operations from 32 clients while both views are
-# written to, somebody who asked for events and reads none, and two hosts on one store.
+# that attach and detach the same one, operations from 32 clients while both views are written
+# to, a listener that reads none of its events, and two hosts on one store.
 #
 # In the environment of selftests/run or make check: STORM_SEED chooses other requests,
 # STORM_ROUNDS how many (5 for each client), STORM_CYCLES how often each system comes and
@@ -24,7 +24,7 @@ diag "STORM_SEED=$seed"
 
 # slice NAME DISK FROM_MIB MIB
 slice() { dmsetup create "$1" --table "0 $(($4 * 2048)) linear $(dev "$2") $(($3 * 2048))" || die "no slice"; }
-# beside NAME COMMAND...: in the background; went NAME tells of it.
+# beside NAME COMMAND...: in the background; went NAME has the result.
 beside() {
 	rm -f "/tmp/$1.rc"
 	{
@@ -47,8 +47,8 @@ for i in 0 1 2; do
 	slice "home$i" d0 $((i * 16)) 16
 	make_system "${systems[i]}" "/dev/mapper/store$i" vda=/dev/mapper/home$i
 done
-# cycles NAME N: written to whenever it is attached; what was flushed is there after each
-# attach, on both views.
+# cycles NAME N: written to whenever it is attached; flushed data is there after each attach,
+# on both views.
 cycles() {
 	local n rep=/dev/mapper/$1-vda-replica live=/dev/mapper/$1-vda pid
 	for ((n = 1; n <= $2; n++)); do
@@ -58,7 +58,7 @@ cycles() {
 		else
 			"$io" "$live" c:0:256K:$((n - 1)) c:4M:128K:$((n - 1)) && r revert "$1" --yes --no-wait || return
 		fi
-		# Who has a device open keeps all of them.
+		# A program that has a device open keeps all of them.
 		"$io" "$rep" m:2M:4K:4K:3000:$n f x:"touch /tmp/$1.open; while [ -e /tmp/$1.open ]; do sleep 0.05; done" &
 		pid=$!
 		wait_for 60 [ -e "/tmp/$1.open" ] || return
@@ -74,8 +74,8 @@ cycles() {
 for s in "${systems[@]}"; do beside "$s" cycles "$s" "$often"; done
 for s in "${systems[@]}"; do check "attached and detached beside others: $s" went "$s"; done
 
-# Several at once with the same one.  Each is told something that is documented, and in the
-# end the devices are there, all or none, or one more command makes it so.
+# Several at once with the same one.  Each gets a documented answer, and in the end the
+# devices are there, all or none, or one more command makes it so.
 codes=''
 crowd() {
 	local i
@@ -132,7 +132,7 @@ for d in o-vda o-vdb-replica; do
 	beside "w$d" "$load" "/dev/mapper/$d" 2M 4M "$seed" /tmp/stop
 done
 number=$(field o state_number)
-# Of each client a list of requests.  Who reverts is refused: there is a guest.
+# A list of requests for each client.  A revert is refused: there is a guest.
 requests() {
 	local n=$rounds
 	while [ $((n--)) -gt 0 ]; do
@@ -159,7 +159,7 @@ for ((i = 0; i < 32; i++)); do paste -d' ' "/tmp/client$i" "/tmp/answer$i.said";
 # VERB errno N code N ...: how often each.
 diag "$(sed -E 's/^([a-z-]+) .* errno ([0-9]+) code ([0-9]+).*/\1 \3/' /tmp/answers | sort | uniq -c |
 	awk '{ printf "%s %s: %s, ", $2, $3, $1 }')"
-# What the table of Documentation/states-and-codes.md has for states 5 and 5 with a test.
+# The table of Documentation/states-and-codes.md for states 5 and 5 with a test.
 documented() {
 	! sed -E 's/^([a-z-]+) .* errno [0-9]+ code ([0-9]+).*/\1 \2/' /tmp/answers |
 		grep -Ev '^(point-new (0|32772)|point-del (0|32774|32779)|test-start (0|32775)|test-stop (0|4096|32775)|revert 32774|initiate 32775)$'
@@ -182,7 +182,7 @@ touch /tmp/stop
 for d in o-vda o-vdb-replica; do check "the writer of $d has lost nothing" went "w$d"; done
 check "what was there is there" "$io" /dev/mapper/o-vda c:0:1M:1 o:/dev/mapper/o-vdb c:0:1M:1
 
-# --- somebody who does not read ------------------------------------------------------------------
+# --- a listener that does not read ---------------------------------------------------------------
 
 beside monitor "$REPLICACTL" monitor --json
 wait_for 30 grep -q '"event"' /tmp/monitor.said || die "no event: $(cat /tmp/monitor.said)"
@@ -207,7 +207,7 @@ lines=$(wc -l </tmp/monitor.said)
 kill -CONT "$reader"
 caught_up() { tail -n +$((lines + 1)) /tmp/monitor.said | grep -q lost; }
 check "it is told so when it reads again" wait_for 30 caught_up
-# What it said last of the system, since it was told: as many jobs as there were follow.
+# The last report of the system; as many jobs as there were follow.
 said_last() {
 	awk '/"event":"lost"/ { s = "" } /"event":"system"/ { s = $0 } END { print s }' /tmp/monitor.said
 }
@@ -225,8 +225,8 @@ rm /etc/dm-replica/systems.d/o.conf
 
 # --- two hosts on one store ------------------------------------------------------------------------
 
-# The tripwire: whoever comes second is told.  A host that loses the store is played by the
-# device below: what it had in its hands is never written.
+# The tripwire: the second host is refused.  A host that loses the store is played by the
+# device below: its writes in flight are never written.
 host() { head -c 32 /dev/zero | tr '\0' "$1" >/etc/machine-id; }
 table0=$(dmsetup table store0)
 loses_store() {
@@ -274,7 +274,7 @@ host a
 check "what was detached is anybody's" r attach h
 check "with all of it" "$io" "$live" c:0:256K:1 c:1M:256K:2
 
-# Another host has the store while this one rests: it does not go on with what it knew.
+# Another host has the store while this one rests: it does not continue from its old memory.
 for d in $live-test $live $rep; do dmsetup suspend "$d" || die "cannot suspend"; done
 cp=/tmp/store.img
 dd if=/dev/mapper/store0 of=$cp bs=1M iflag=direct status=none || die "cannot copy"

@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# R12: replicactl killed at every step of every command.  A step is a system call that
-# changes something outside of the process; it dies before each of them, and, on a store
-# that is slow, in the midst of each that has to wait for it.  After it the operation has
-# happened wholly or not at all, nothing is locked, and the same command works.
+# R12: replicactl killed at every step of every command.  A step is a system call that changes
+# something outside of the process; it dies before each of them, and, on a slow store, in the
+# midst of each that has to wait for it.  Afterwards the operation has happened wholly or not
+# at all, nothing is locked, and the same command works.
 #
-# In the environment of selftests/run or make check: KILL_ALL=1 takes every system call
-# for a step, and all commands in the midst, too, which takes long.  KILL_STRIDE=1 takes
-# every step of the commands that have many; 7 is every seventh one, from a random one
-# on, and 3 what LONG=1 takes.
+# In the environment of selftests/run or make check: KILL_ALL=1 takes every system call for a
+# step, and all commands in the midst, too, which takes long.  KILL_STRIDE=1 takes every step
+# of the commands that have many; 7 is every seventh one, from a random one on, and 3 the
+# value of LONG=1.
 # vm: --env KILL_ALL --env KILL_STRIDE
 # debug: --env KILL_STRIDE=25
 . "$(dirname "$0")/lib.sh"
@@ -40,7 +40,7 @@ newest() { point_numbers k | tail -n 1; }
 
 # --- what the state is to be before, and must be after ----------------------------------
 
-# The head is written to; it shows what it did, and so does the point.
+# The head is written to; it shows its writes, and so does the point.
 stamp=10
 works() {
 	stamp=$((stamp + 1))
@@ -90,7 +90,7 @@ grow_after() { [ "$(field k slots)" -gt "$was" ]; }
 rate_before() { r vacuum k --rate unlimited >/dev/null; }
 rate_after() { [ "$(json vacuum_rate settings k)" = 1048576 ]; }
 
-fresh() {	# in state 3, attached, something in the store
+fresh() {	# in state 3, attached, with content in the store
 	[ "$(devices)" = 0 ] || r detach k >/dev/null || return
 	r create k --store $store --disk vda="$(dev d0)" --uuid $uuid --force >/dev/null && r attach k >/dev/null &&
 		"$io" $rep w:0:256K:1 f && r recovery-point create k >/dev/null && "$io" $rep w:1M:64K:2 f
@@ -100,7 +100,7 @@ commit_after() {
 	in_state 6 && offline $rep && "$io" $live w:3M:64K:9 f c:2M:64K:8 &&
 		wait_for 20 no_job_left && "$io" "$(dev d0)" c:2M:64K:8
 }
-# What moves home moves nothing, so that it is there to be told something.
+# The mover moves nothing, so that its job is there to take requests.
 moving() { id=$(job_of k '50|99') && test "$(json state job show k "$id")" "$@"; }
 moves_before() {
 	moving -le 5 || r move-home k --no-wait >/dev/null || return
@@ -191,7 +191,7 @@ one() {
 # Devices come and go with these: all of it, with the guest's data in it.
 failed_over() { fresh && r failover k >/dev/null && "$io" $live w:2M:64K:8 f; }
 
-# What the kernel does for it, in one request each.
+# Operations of the kernel, in one request each.
 requests() {
 	local in=$1
 	one "recovery-point create$in" 0 point_before point_after recovery-point create k
@@ -214,7 +214,7 @@ more_requests() {
 	one "grow$in" "0 32775" grow_before grow_after grow k
 	check "it works still$in" settled
 }
-# What is said to a job that moves home.
+# Requests to a job that moves home.
 jobs_of_commit() {
 	local in=$1
 	{ commit_before && "$io" $live w:5M:64K:11 f && r vacuum k --rate 0 && r commit k --yes --no-wait; } >/dev/null ||

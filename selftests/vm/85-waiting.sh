@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Requests that wait: behind an operation that hangs, or for openers.  A waiting request
-# holds up no other user of generic netlink, is listed, ends when its time is over, when
-# it is cancelled and when its client dies; what has not begun by then never happens.
+# Requests that wait: behind an operation that hangs, or for openers.  A waiting request holds
+# up no other user of generic netlink, is listed, ends when its time is over, when it is
+# cancelled and when its client dies; an operation that has not begun by then never happens.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
@@ -58,7 +58,7 @@ hold w
 rep=/dev/mapper/w-vda-replica
 new_jobs() { r job list w --json | grep -c '"state_name": *"New"'; }
 points() { point_numbers w | wc -l; }
-# killed COMMAND...: asked for by a client that is killed while it waits.
+# killed COMMAND...: requested by a client that is killed while it waits.
 killed() {
 	local before pid
 	before=$(r job list w --json | grep -c '"id"')
@@ -110,7 +110,7 @@ is "with 32772" "$(cat /tmp/second.rc)" 5
 go
 check "the write ends" went_well writer
 
-# A commit that was asked for by a client that is dead.
+# A commit that was requested by a client that is dead.
 "$io" $rep w:0:64K:2 || die "cannot write"
 disks on 0 f 0 0 hold
 beside point r recovery-point create w

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Short of memory: swap space and a dirty file system on failover devices, replication
-# beside them, in a machine whose programs need more memory than it has.  All of it goes
-# on within a limit, operations too, nobody is killed for memory, nothing hangs, and all
-# that was written is there: the I/O path has its reserves, and needs nobody who waits for it.
+# Short of memory: swap space and a dirty file system on failover devices, replication beside
+# them, in a machine whose programs need more memory than it has.  All of it makes progress
+# within a limit, operations too, no process is killed for memory, nothing hangs, and all
+# written data is there: the I/O path has its reserves, and needs no process that waits for
+# it.
 # vm: --mem 256
 # debug: skip KASAN takes the memory; 78-every-alloc has none left, on purpose
 . "$(dirname "$0")/lib.sh"
@@ -30,7 +31,7 @@ went() {
 	[ "$(cat "/tmp/$1.rc")" = 0 ]
 }
 
-# Chunks of 16 KiB: as many versions for what is swapped out as there can be.
+# Chunks of 16 KiB: as many versions for swapped-out pages as possible.
 mkfs.ext4 -q "$(dev d1)" || die "mkfs"
 make_system m s0 swap=d0 fs=d1 -- --chunk-size 16K
 swap=/dev/mapper/m-swap fs=/dev/mapper/m-fs
@@ -44,7 +45,7 @@ swapon $swap || die "swapon"
 echo 100 >/proc/sys/vm/swappiness
 killed=$(vmstat oom_kill)
 
-# The programs that look on are not the ones that are swapped out: what they need is read.
+# The programs that look on are not the ones that are swapped out: their pages are read.
 r status m >/dev/null && r job list m >/dev/null
 
 # files: written, flushed, read back, overwritten.
@@ -87,7 +88,7 @@ diag "the slowest took $slowest s; swap used $(($(meminfo SwapTotal) - $(meminfo
 status_is "a revert is refused: the swap space is in use" 7 r revert m --yes
 reload() { dmsetup load "$1" --table "$(dmsetup table "$1")" && dmsetup resume "$1"; }
 check "the table of the device with the swap space, loaded again" reload m-swap
-# Not that one: whoever is to resume it may need what is swapped out there.
+# Not that one: the program that is to resume it may need pages swapped out there.
 suspended() { dmsetup suspend "$1" && dmsetup resume "$1"; }
 check "that of the file system is suspended and resumed" suspended m-fs
 check "what fills the memory goes on to its end" went hog

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Readers never wait for a store that hangs: what shows systems, and what looks for them,
-# answers while the superblock of one system is being written, or while a device below
-# another's store is suspended, and names what does not answer.
+# Readers never wait for a store that hangs: commands that show systems, and those that look
+# for them, answer while the superblock of one system is being written, or while a device
+# below another's store is suspended, and name the device that does not answer.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
@@ -25,7 +25,7 @@ wait_for 30 grep -q . /tmp/events
 disks on 0 w 0 1024 hold
 beside suspend r suspend w
 check "a superblock is on its way" await_held 1
-# answers NAME COMMAND...: beside the store that hangs; what it said is in /tmp/answer.said.
+# answers NAME COMMAND...: beside the store that hangs; its output is in /tmp/answer.said.
 answers() {
 	local name=$1
 	shift
@@ -56,7 +56,7 @@ check "and is told" wait_for 20 grep -q 'w.*Suspended' /tmp/events
 
 r detach w >/dev/null || die "cannot detach"
 disks on 0 r 0 32768 hold
-# Its output ends with it, whatever still tries the device.
+# Its output ends with it, though another process still tries the device.
 shown() { r "$@" 2>&1 | cat; }
 answers "status, beside a store that cannot be read" shown status
 check "it is named" grep -q 'nbd0 does not answer' /tmp/answer.said

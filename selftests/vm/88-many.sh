@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Many systems on one host: they attach, are written to, make points, fail over and detach;
-# what they cost in memory and time is told, and memory is given back.
+# their cost in memory and time is reported, and memory is given back.
 #
-# In the environment of selftests/run or make check: SYSTEMS says how many (30).  Each takes
+# In the environment of selftests/run or make check: SYSTEMS is their number (30).  Each takes
 # some 2 MiB, and a thousand take their time: VM_MEM=6144 TEST_TIMEOUT=7200 with them.
 # vm: --env SYSTEMS --disk many=20G
 # debug: skip it measures memory and time
@@ -37,7 +37,7 @@ on_all() {
 	local view=$1 args=() i
 	shift
 	for ((i = 0; i < nr; i++)); do args+=("o:/dev/mapper/n$i-vda$view" "${@//%d/$i}"); done
-	# what is for one system stays together
+	# files of one system stay together
 	printf '%s\n' "${args[@]}" | xargs -n $((($# + 1) * 100)) "$io" "/dev/mapper/n0-vda$view"
 }
 kib() { awk -v key="$1:" '$1 == key { print $2 }' /proc/meminfo; }
@@ -48,7 +48,7 @@ memory() {
 	echo 3 >/proc/sys/vm/drop_caches
 	echo "$(kib MemFree) $(kib Slab) $(kib VmallocUsed) $(kib Percpu) $(kib KernelStack)"
 }
-# cost WHEN: what each system takes now, in KiB.
+# cost WHEN: the present cost of each system, in KiB.
 cost() {
 	local now a b i=0 text=''
 	read -ra now <<<"$(memory)"

@@ -14,7 +14,7 @@ hold_disks() {
 	[ "$n" = ready ] || die "no disks: $n"
 }
 
-# disks COMMAND...: as helper-hold says; its answer is left in $disks_said.
+# disks COMMAND...: a command to helper-hold; its answer is left in $disks_said.
 disks() {
 	echo "$*" >&"${DISKS[1]}"
 	read -r disks_said <&"${DISKS[0]}" || die "the disks are gone"
@@ -28,13 +28,14 @@ held() {
 }
 await_held() { wait_for 30 held "$1" || die "nothing is kept back: $disks_said, wanted $1"; }
 
-# go: no rule any more, and what was kept back goes on.
+# go: no rule any more, and the requests kept back go on.
 go() {
 	disks off
 	disks go
 }
 
-# beside NAME COMMAND...: in the background; ended NAME, went_well NAME and failed NAME tell of it.
+# beside NAME COMMAND...: in the background; ended NAME, went_well NAME and failed NAME give
+# its result.
 beside() {
 	rm -f "/tmp/$1.rc"
 	{
@@ -71,10 +72,10 @@ all_out() {
 	for n; do ! ended "$n" || return; done
 }
 
-# crash NAME: the power failed when the disks were frozen: the system is detached, they
-# hold what they held then, and it is attached again.
+# crash NAME: the power failed when the disks were frozen: the system is detached, the disks
+# get their content of that time, and it is attached again.
 crash() {
 	r detach "$1" >/dev/null || die "cannot detach $1"
 	disks thaw
-	r attach "$1" --accept-older	# what the detach wrote is thrown away
+	r attach "$1" --accept-older	# the detach's own writes are thrown away
 }

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
 #
-# What the selftests share.  A test is a shell script NN-name.sh that begins
+# Functions for all selftests.  A test is a shell script NN-name.sh that begins
 #
 #	#!/bin/bash
 #	# SPDX-License-Identifier: GPL-2.0
-#	# What it shows.
+#	# Its subject.
 #	# vm: --udev --disk big=4G		(optional: more options for scripts/vm)
 #	. "$(dirname "$0")/lib.sh"
 #	ktap_plan 3
@@ -17,13 +17,13 @@
 #	s0 s1		1 GiB	for stores
 #	d0 d1 d2 d3	256 MiB	for homes
 #
-# A kernel log line of level err or worse, or a report like WARNING, fails the
-# test unless it was announced with expect_log.
+# A kernel log line of level err or worse, or a report like WARNING, fails the test unless
+# expect_log announced it.
 
 ktap_n=0
 ktap_failed=0
 ktap_planned=''
-# The checkout: scripts/vm and selftests/run tell; else look upwards.
+# The checkout: from scripts/vm and selftests/run; else look upwards.
 if [ -z "${VM_SRC:-}" ]; then
 	VM_SRC=$(cd "$(dirname "$0")" && pwd -P)
 	while [ "$VM_SRC" != / ] && [ ! -x "$VM_SRC/scripts/vm" ]; do
@@ -35,7 +35,7 @@ fi
 # shellcheck disable=SC2034
 REPLICACTL=$VM_SRC/build/userspace/replicactl
 MODULE=$VM_SRC/build/${VM_KERNEL:-none}/dm-replica.ko
-# Without udevd nobody else makes or waits for the device nodes.
+# Without udevd no other process makes or waits for the device nodes.
 [ -e /run/udev/control ] || export DM_DISABLE_UDEV=1
 
 diag() { printf '%s\n' "$*" | sed 's/^/# /'; }
@@ -43,7 +43,7 @@ diag() { printf '%s\n' "$*" | sed 's/^/# /'; }
 # much FEW MANY: how much of a thing a test does; MANY with LONG=1 in its environment.
 much() { if [ -n "${LONG-}" ]; then echo "$2"; else echo "$1"; fi; }
 
-# ktap_plan N: say how many results will follow.
+# ktap_plan N: announce the number of results.
 ktap_plan() {
 	ktap_planned=$1
 	echo "TAP version 13"
@@ -87,7 +87,7 @@ die() {
 	exit 1
 }
 
-# check NAME COMMAND...: ok if COMMAND succeeds; what it says is shown if not.
+# check NAME COMMAND...: ok if COMMAND succeeds; if not, its output is shown.
 check() {
 	ktap_name=$1
 	shift
@@ -224,7 +224,7 @@ load_module() {
 
 # unload_module: and see that it goes.
 unload_module() {
-	# A report of a leak has only addresses of what is gone.
+	# A report of a leak has only addresses of freed memory.
 	[ ! -e /sys/kernel/debug/kmemleak ] ||
 		mark "dm_replica was at $(cat /sys/module/dm_replica/sections/.text)"
 	rmmod dm_replica

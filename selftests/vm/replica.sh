@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# What tests of systems share, beside lib.sh: to be read after it.
+# Functions for tests of systems, beside lib.sh: to be read after it.
 
 # Installed, the programs lie beside the tests; built in place, one directory up.
 here=$(cd "$(dirname "$0")" && pwd -P)
@@ -30,7 +30,7 @@ make_system() {
 	r attach "$name" >/dev/null || die "cannot attach $name"
 }
 
-# device NAME: the path of a disk given by --disk; a path stays what it is.
+# device NAME: the path of a disk given by --disk; a path is returned unchanged.
 device() {
 	case $1 in
 	/*) echo "$1" ;;
@@ -79,11 +79,10 @@ counts() {
 }
 declare -A ktap_stat
 
-# budget NAME "DEV READS SECTORS WRITES SECTORS FLUSHES"... -- COMMAND...: ok if
-# COMMAND succeeds and the devices were asked for exactly that.  On virtio-blk
-# an empty flush counts as a write of no sectors and a flush, a write with FUA as
-# a write and a flush, one with PREFLUSH and FUA as a write and two flushes; so
-# each tuple stands for one sequence of I/Os.
+# budget NAME "DEV READS SECTORS WRITES SECTORS FLUSHES"... -- COMMAND...: ok if COMMAND
+# succeeds and causes exactly these I/Os to the devices.  On virtio-blk an empty flush counts
+# as a write of no sectors and a flush, a write with FUA as a write and a flush, one with
+# PREFLUSH and FUA as a write and two flushes; so each tuple stands for one sequence of I/Os.
 budget() {
 	local name=$1 wants=() before=() found=() bad='' i said now
 	shift
@@ -129,10 +128,9 @@ budget_words() {
 	[ -z "$quiet" ] || echo "none at$quiet"
 }
 
-# refused NAME CODE REGEX COMMAND...: ok if replicactl refused COMMAND with this
-# code, its name and a text that matches, and the exit status that belongs to it,
-# and no device in $watched ("DEV[:LENGTH] ...", 128K of each unless said) has
-# changed.
+# refused NAME CODE REGEX COMMAND...: ok if replicactl refused COMMAND with this code, its
+# name, a text that matches, and the exit status of that code, and no device in $watched
+# ("DEV[:LENGTH] ...", 128K of each by default) has changed.
 watched=''
 refused() {
 	local name=$1 code=$2 regex=$3 before rc said want bad=''
