@@ -22,7 +22,7 @@
  *				drop	answer, and do not do it
  *	arm N KINDS WHAT [COUNT]
  *			the same with the N-th request of KINDS from now on, of any
- *			disk, and those behind it, COUNT in all (1 unless said, -1: all);
+ *			disk, and those behind it, COUNT in all (default 1, -1: all);
  *			it goes before the rules
  *	armed		how often it has applied so far, and the first such request: its
  *			disk, its kind, and its KiB

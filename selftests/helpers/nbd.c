@@ -79,7 +79,7 @@ static struct disk {
 	int nbd, back, sock[2];
 	pthread_t held;		/* until the kernel lets go of the device */
 	uint64_t sectors;
-	uint8_t *now;		/* what reads see */
+	uint8_t *now;		/* content that reads see */
 	uint8_t *dirty;		/* per sector: in memory only */
 	unsigned long reads, writes, zeroes, discards, fuas, flushes;
 } disks[MAX_DEV];
@@ -108,7 +108,7 @@ static uint64_t rnd(uint64_t below)
 	return (rng * 0x2545f4914f6cdd1dULL >> 11) % below;
 }
 
-/* One writev(), so that it is one place in the record, whoever else appends to it. */
+/* One writev(), so that it is one place in the record, also beside other writers. */
 static void tell_record(struct disk *d, int type, uint64_t first, uint64_t nr, bool fua,
 			const void *data)
 {
@@ -236,8 +236,8 @@ static void maybe_cut(struct disk *d, uint64_t first, uint64_t nr, const void *d
 }
 
 /*
- * A write of any kind.  Without @data it is zeroes; a discard is the same: what it
- * leaves may be anything, zeroes too.
+ * A write of any kind.  Without @data it is zeroes; a discard is the same: it may leave
+ * anything, zeroes too.
  */
 static void take(struct disk *d, int type, uint64_t first, uint64_t nr, bool fua, const void *data)
 {
@@ -448,7 +448,7 @@ static void cut(const char *where)
 	fflush(stdout);
 	while (!reset)
 		pause();
-	/* For what was said to get out. */
+	/* Time for the output to get out. */
 	usleep(300000);
 	fd = open("/proc/sysrq-trigger", O_WRONLY);
 	/* A user-mode kernel has no sysrq; it ends without any write as well. */
@@ -516,7 +516,7 @@ int main(int argc, char **argv)
 		if (record < 0)
 			die(record_path);
 	}
-	/* Nothing below may wait for what it serves itself. */
+	/* This process must not wait for a device that it serves itself. */
 	mlockall(MCL_CURRENT | MCL_FUTURE);
 	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 	sigemptyset(&set);

@@ -132,7 +132,7 @@ check "21 disks, one of 4 KiB blocks, one of a file" "$vm" --uml --mem 512 "${op
 	for d in /dev/vm/x* /dev/vm/k4 /dev/vm/f; do
 		[ "$(dd if=$d bs=4096 count=1 2>/dev/null | tr -d "\0")" = $d ]
 	done'
-is "the image has what was written" "$(head -c 9 "$dir/image")" "/dev/vm/f"
+is "the image has the written data" "$(head -c 9 "$dir/image")" "/dev/vm/f"
 
 mkdir "$dir/out"
 echo host >"$dir/victim"

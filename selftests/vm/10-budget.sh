@@ -25,7 +25,7 @@ budget "before any point a replica write goes straight home" \
 	"s0 0 0 0 0 0" "d0 0 0 1 8 0" -- "$io" $rep w:1M:4K
 budget "and a flush is one of home" \
 	"s0 0 0 0 0 0" "d0 0 0 1 0 1" "d1 0 0 0 0 0" -- "$io" $rep f
-budget "so is a first one after an attach, whoever wrote there before" \
+budget "so is a first one after an attach, whatever the last writer" \
 	"s0 0 0 0 0 0" "d0 0 0 0 0 0" "d1 0 0 1 0 1" -- "$io" /dev/mapper/b-vdb-replica f
 "$io" $rep w:2M:4K || die "cannot write"
 budget "a first point: one superblock, a flush of the home written directly" \
@@ -73,7 +73,7 @@ budget "untouched read: one read of the same size at home" \
 	"s0 0 0 0 0 0" "d0 1 8 0 0 0" -- "$io" $live r:20M:4K
 budget "untouched read of 64 KiB" \
 	"s0 0 0 0 0 0" "d0 1 128 0 0 0" -- "$io" $live r:20512K:64K
-budget "read of what was written: one read of the slot" \
+budget "read of written data: one read of the slot" \
 	"s0 1 8 0 0 0" "d0 0 0 0 0 0" -- "$io" $live c:10M:4K:0
 
 budget "512 bytes into an untouched block: one read, one write of 4 KiB" \

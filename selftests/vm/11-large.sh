@@ -18,7 +18,7 @@ r failover b >/dev/null || die "cannot fail over"
 # The same large reads through dm-linear over a disk like the home, from the same memory.
 dmsetup create flat --table "0 $(blockdev --getsz /dev/vm/d1) linear /dev/vm/d1 0" || die "dmsetup"
 at_exit dmsetup remove flat
-reads() {	# DEVICE DISK: of an 8 MiB read at 64 MiB, what comes to the disk
+reads() {	# DEVICE DISK: I/Os that an 8 MiB read at 64 MiB causes at the disk
 	"$io" /dev/mapper/flat r:64M:8M "x:cat /sys/block/$2/stat" o:"$1" r:64M:8M \
 		"x:cat /sys/block/$2/stat" | awk '{ print $1 - was, $3 - sectors; was = $1; sectors = $3 }' |
 		tail -n 1

@@ -48,7 +48,7 @@ scan --write --yes
 check "a store on the home of another is not taken for one" \
 	grep -q 'the file of 0 .* is not written: its store lies on the home of another system' <<<"$said"
 is "that of the other is written" "$(ls $conf)" r.conf
-check "that is told by the status" [ "$rc" != 0 ]
+check "the exit status reports it" [ "$rc" != 0 ]
 check "attach --all attaches it alone" r attach --all
 check "the victim's disk is untouched" safe
 r detach r >/dev/null || die "cannot detach"
@@ -108,7 +108,7 @@ r detach r >/dev/null || die "cannot detach"
 mkdir -p /tmp/conf
 sed 's|^store=.*|store=/dev/vm/s1|' $conf/r.conf >/tmp/conf/r.conf
 other() { DM_REPLICA_MACHINE_ID=0123456789abcdef0123456789abcdef DM_REPLICA_CONFDIR=/tmp/conf r "$@"; }
-check "what is active on another host is told so" grep -q 'Active on  *another host, machine id' <(other status r)
+check "a system active on another host is shown as such" grep -q 'Active on  *another host, machine id' <(other status r)
 check "in JSON, too" grep -q '"active_on_host": "[0-9a-f]\{32\}"' <(other status r --json)
 check_fails "on this one it is not" grep -q 'another host' <(DM_REPLICA_CONFDIR=/tmp/conf r status r)
 check "the module unloads" unload_module

@@ -29,7 +29,7 @@ check "rmmod while a device is open is refused" not_removed
 refused "detach while a failover device is open names the process" 32774 \
 	"$live is open for writing in process $held \(helper-io\)" r detach u
 is "all devices are there still" "$(devices)" 6
-check "and work: what was written is there" "$io" $live c:1M:64K:7
+check "and work: the written data is there" "$io" $live c:1M:64K:7
 check "and work: writing goes on" "$io" $live w:2M:64K:9 f c:2M:64K:9
 let_go
 
@@ -51,7 +51,7 @@ refused "detach while a device is stacked on one names it" 32774 \
 dmsetup remove over
 is "all devices are there still" "$(devices)" 6
 
-check "detach when nobody holds it" r detach u
+check "detach without a holder" r detach u
 is "no device is left" "$(devices)" 0
 check "attach again" r attach u
 check "both views are as they were" "$io" $live c:1M:64K:7 c:2M:64K:9 o:$rep c:1M:64K:8

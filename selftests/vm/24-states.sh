@@ -35,7 +35,7 @@ done
 ktap_plan $((cells + ${#rows[@]} + 1))
 load_module
 
-# --- one system, in whatever state ------------------------------------------
+# --- one system, in any state ------------------------------------------------
 
 swap() {	# NAME TABLE
 	dmsetup load "$1" --table "$2" || die "dmsetup"

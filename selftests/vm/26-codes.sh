@@ -62,7 +62,7 @@ declare -A letter=([0]=C [4096]=J)
 failover() { r failover c >/dev/null || die "cannot fail over"; }
 write() { "$io" "$@" f || die "cannot write"; }
 
-# --- 32776, 32770: what netlink and the module do not take ---------------------
+# --- 32776, 32770: requests that netlink and the module do not take -------------
 
 answers "32776: a number that is too short" "errno 22 code -" initiate "$uuid" 8:hex=0000
 answers "32776: one that is too long" "errno 22 code -" initiate "$uuid" 8:u64=1
@@ -91,7 +91,7 @@ is "the exit status of each code" \
 answers "0: a point" "errno 0 code 0 job" point-new "$uuid"
 ends "0: by replicactl" 0 r failover c
 write $live w:0:64K
-answers "4096: a revert of what was written, with its job" "errno 0 code 4096 job" revert "$uuid"
+answers "4096: a revert of written data, with its job" "errno 0 code 4096 job" revert "$uuid"
 id=$(json id job list c)
 check "the job is listed" [ -n "$id" ]
 failover
@@ -122,7 +122,7 @@ answers "32773: no settings" "errno 22 code 32773" settings-set "$uuid"
 refused "32773: by replicactl" 32773 "more is to be kept" r settings c --live-reserve 1G
 holder $live
 answers "32774: a device is open" "errno 16 code 32774" initiate "$uuid"
-refused "32774: by replicactl, which names who" 32774 "$held" r failover c
+refused "32774: by replicactl, which names the opener" 32774 "$held" r failover c
 let_go
 answers "32775: not in this state" "errno 52 code 32775" revert "$uuid"
 refused "32775: by replicactl" 32775 "not failed over" r revert c --yes
@@ -147,8 +147,8 @@ hold c
 # --- 32772: openers -----------------------------------------------------------------
 
 holder $live
-answers "32772: nobody closed the device in a second" "errno 110 code 32772" revert "$uuid" 12:u32=1000
-refused "32772: by replicactl, which names who" 32772 "$held" r revert c --yes --wait 1
+answers "32772: the device was not closed in a second" "errno 110 code 32772" revert "$uuid" 12:u32=1000
+refused "32772: by replicactl, which names the opener" 32772 "$held" r revert c --yes --wait 1
 
 # A revert that waits: its client may cancel it, and others continue meanwhile.
 waits() {	# by replicactl
@@ -208,7 +208,7 @@ wait $scanner 2>/dev/null
 
 # --- 32772: I/O ----------------------------------------------------------------------
 
-stuck() {	# a read of the replica device that goes on until home does
+stuck() {	# a read of the replica device that lasts until home continues
 	dmsetup suspend --noflush --nolockfs home || die "dmsetup"
 	"$io" $rep r:0:4K &
 	reader=$!
@@ -294,7 +294,7 @@ state=$(field c state)
 check "after detach and attach it is as before, or as was asked for" expr "$state" : "[35]$"
 hold c
 
-# --- 4096 again; and what the tools say of a system that is not there -------------------
+# --- 4096 again; and the tools' messages about a system that is not there ---------------
 
 [ "$state" = 5 ] || failover
 write $live w:64K:64K

@@ -72,7 +72,7 @@ check_fails "or the store" excl "$s0"
 check_fails "no file system is made there" mkfs.ext4 -q "$d1"
 check_fails "no discard" blkdiscard "$d1"
 check_fails "no swap" mkswap "$d1"
-check "what is beside them is free" excl "$s1"
+check "devices beside them are free" excl "$s1"
 r detach web-1 >/dev/null || die "cannot detach"
 check "detached, they are free" excl "$s0" "$d0" "$d1"
 lvm vgchange -ay guest >/dev/null 2>&1
@@ -158,12 +158,12 @@ wait $mapper 2>/dev/null
 exec {mapped}<&-
 check "revert" r revert web-1 --yes
 
-# --- what dm_get_device() gave beside --------------------------------------------------------
+# --- devices from dm_get_device() -------------------------------------------------------------
 
 all="$(dm_of web--1-vda) $(dm_of web--1-vda-replica) $(dm_of web--1-vda-test)"
 sorted() { tr ' ' '\n' | grep . | sort | tr '\n' ' '; }
 is "holders of the home are named" "$(holders "$d0" holders | sorted)" "$(echo "$all" | sorted)"
-is "and what a device is made of" "$(holders "$(dm_of web--1-vda)" slaves | sorted)" \
+is "and the devices below one" "$(holders "$(dm_of web--1-vda)" slaves | sorted)" \
 	"$(echo "$(basename "$s0") $(basename "$d0")" | sorted)"
 load() { dmsetup load "$1" --table "0 131072 replica $(number "$2") 0 $(number "$3") 0"; }
 reload() { dmsetup load "$1" --table "$(dmsetup table "$1")" && dmsetup resume "$1"; }
@@ -213,14 +213,14 @@ point web-1
 dd if="$d0" bs=1M count=4 status=none >/dev/null
 r remove web-1 --flatten --yes >/dev/null || die "cannot remove"
 check "after it was removed, too" buffered
-check "what replication wrote" "$io" "$d0" c:0:1M:2 c:1M:1M:3 c:2M:2M:2
+check "replication's writes" "$io" "$d0" c:0:1M:2 c:1M:1M:3 c:2M:2M:2
 # Dirty pages of a writer that has gone, while a reader keeps the device open.
 r create web-1 --store "$s0" --disk vda="$d0" --force >/dev/null || die "cannot create"
 old=$(cat /proc/sys/vm/dirty_writeback_centisecs)
 echo 0 >/proc/sys/vm/dirty_writeback_centisecs
 "$io" "$d0" b:"$d0" w:2M:8M:4
 r attach web-1 >/dev/null || die "cannot attach"
-check "what was in the page cache at attach shows" "$io" $rep c:2M:8M:4
+check "the page cache of before the attach shows" "$io" $rep c:2M:8M:4
 echo "$old" >/proc/sys/vm/dirty_writeback_centisecs
 exec 7<&-
 r detach web-1 >/dev/null || die "cannot detach"

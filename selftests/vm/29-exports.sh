@@ -41,7 +41,7 @@ unexport
 check "a point" r recovery-point create w
 check "and a failover" r failover w
 
-# --- what keeps a revert from happening ----------------------------------------------------
+# --- users that prevent a revert -----------------------------------------------------------
 
 export_by_lio $live || die "LIO"
 refused "revert names LIO" 32774 "$live is exported by the kernel: LIO backstore iblock_0/x" \

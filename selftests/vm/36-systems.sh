@@ -97,7 +97,7 @@ holds() {	# VIEW STAMP
 	for ((n = 0; n < 300; n++)); do at+=("c:$((32768 + n * 20))K:1K:$2"); done
 	"$io" "$1" "${at[@]}"
 }
-check "the other's live view holds what was written" holds $x 109
+check "the other's live view holds the written data" holds $x 109
 check "and its replica" holds $x-replica 209
 { r detach w-x && r attach w-x; } >/dev/null || die "cannot detach and attach"
 check "the live view after detach and attach" holds $x 109
@@ -206,7 +206,7 @@ check "all are offline" offline
 check "fail over again" r failover many
 check "all show the point again" on live c:0:16K:1%d c:1M:64K:1%d n:3M:64K
 is "with the same numbers" "$(numbers)" "$shown"
-check "the replicas show what they were sent" on rep c:0:16K:5%d "c:2M:4K:$rounds" c:3M:64K:5%d
+check "the replicas show their writes" on rep c:0:16K:5%d "c:2M:4K:$rounds" c:3M:64K:5%d
 r detach many >/dev/null || die "cannot detach"
 check "check finds nothing wrong" r check "$(dev s0)"
 check "the module unloads" unload_module

@@ -36,7 +36,7 @@ mkswap -q -U $swap_uuid -L guestswap "${d1}1" || die "mkswap"
 udevadm trigger -s block
 settle
 target() { basename "$(readlink -f "/dev/disk/$1")"; }
-is "the host knows what lies at home" \
+is "the host knows the content of home" \
 	"$(target by-uuid/$home_uuid) $(target by-label/guestroot) $(target by-uuid/$swap_uuid) $(target by-partuuid/12345678-01)" \
 	"$(basename "$d0") $(basename "$d0") $(basename "$d1")1 $(basename "$d1")1"
 # A program that makes such a file system on a failover device later, by writes alone.
@@ -96,7 +96,7 @@ point u
 "$io" $live-replica w:64M:64K:1 f || die "cannot write"
 r failover u >/dev/null || die "cannot fail over"
 quiet "failover"
-is "events say that the devices are online" "$(views)" "$(expected online)"
+is "events show that the devices are online" "$(views)" "$(expected online)"
 seen=$(wc -l </tmp/views)
 
 dd if=/tmp/fs.img of=$live bs=1M oflag=direct conv=fsync,notrunc status=none || die "cannot write"
@@ -108,7 +108,7 @@ quiet "change and add triggered for all devices"
 
 r revert u --yes >/dev/null || die "cannot revert"
 quiet "revert"
-is "events say that the devices are offline" "$(views)" "$(expected offline)"
+is "events show that the devices are offline" "$(views)" "$(expected offline)"
 
 # Offline devices answer each read with an error, which the page cache would log.
 tools() {

@@ -51,7 +51,7 @@ check "a point made meanwhile is none of their business" see
 is "the test's bytes are counted" "$(field t test_bytes)" $(((128 + 64 + 4) * 1024))
 is "the live ones on their own" "$(field t live_bytes)" $(((64 + 32) * 1024))
 r status t >/tmp/status
-check "status tells what a stop discards" grep -q 'Stop discards *196 KiB' /tmp/status
+check "status shows how much a stop discards" grep -q 'Stop discards *196 KiB' /tmp/status
 
 holder $tst
 refused "stop while it is open names the process" 32774 "$held" r test-failover stop t --yes
@@ -60,13 +60,13 @@ let_go
 is "and is Replicating" "$(field t state_name)" Replicating
 check "the test goes on" "$io" $tst c:0:128K:5 c:64M:64K:5
 check "failover again, at the newest" r failover t
-check "which holds what replication wrote" "$io" $live c:0:32K:7 c:32K:224K:3
+check "which holds replication's writes" "$io" $live c:0:32K:7 c:32K:224K:3
 release t
 
 check "detach with both" r detach t
 check "attach" r attach t
 is "the test is there" "$(field t test_point)" 1
-check "with what was written" "$io" $tst c:0:128K:5 c:128K:896K:1 c:64M:64K:5
+check "with the written data" "$io" $tst c:0:128K:5 c:128K:896K:1 c:64M:64K:5
 check "and the failover" "$io" $live c:0:32K:7 c:32K:224K:3
 
 hold t

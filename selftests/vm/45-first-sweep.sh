@@ -25,7 +25,7 @@ r vacuum f --rate 0 >/dev/null || die "cannot set the rate"
 release f
 r detach f >/dev/null || die "cannot detach"
 check "attach" r attach f
-is "what is dead is gone" "$(field f versions) $(field f slots_used)" "$chunks $chunks"
+is "the dead versions are gone" "$(field f versions) $(field f slots_used)" "$chunks $chunks"
 tables=$(dmsetup table f-vdb-replica)
 r detach f >/dev/null || die "cannot detach"
 
@@ -39,7 +39,7 @@ vda=$(lsblk -dno MAJ:MIN "$(readlink -f /dev/vm/d0)" | tr -d ' ')
 check_fails "disk 0 of half the size does not start" \
 	dmsetup create f0 --table "0 $((sectors / 2)) replica $store 0 $vda $rest"
 check "disk 1 does" dmsetup resume f1
-is "what is dead is gone" "$(field f versions) $(field f slots_used)" "$chunks $chunks"
+is "the dead versions are gone" "$(field f versions) $(field f slots_used)" "$chunks $chunks"
 check "and the first write finds room" "$io" /dev/mapper/f1 m:0:16K:4K:1
 dmsetup remove f1 || die "cannot remove"
 check "check finds nothing wrong" r check f

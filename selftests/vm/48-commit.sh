@@ -30,7 +30,7 @@ r failover c --point 1 >/dev/null || die "cannot fail over"
 r test-failover start c >/dev/null || die "no test"
 refused "a test is in the way" 32774 'test failover exists' r commit c --yes
 r test-failover stop c --yes >/dev/null || die "the test goes on"
-refused "what was seen is not what is" 32775 'changed since' r commit c --yes --expect-state 1
+refused "the state is not the one shown" 32775 'changed since' r commit c --yes --expect-state 1
 
 hold c
 holder $live
@@ -91,7 +91,7 @@ is "it is Terminated" "$(job_state "$id")" 8
 check "unlimited again" r vacuum c --rate unlimited
 left=$(field c versions)
 sleep 1
-is "what had not moved stays" "$(field c versions)" "$left"
+is "versions that had not moved stay" "$(field c versions)" "$left"
 r detach c >/dev/null || die "cannot detach"
 r attach c >/dev/null || die "cannot attach"
 sleep 1

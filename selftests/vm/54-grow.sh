@@ -33,12 +33,12 @@ check "with its reason" grep -q 'low-space' <(r status g --json)
 "$io" $rep w:0:16M:1 f || die "cannot write"
 check "critical before it is full" wait_for 5 health Critical
 logged() { dmesg | grep -q "$1"; }
-check "the kernel log says so" wait_for 5 logged 'slots of the store are in use'
+check "the kernel log reports it" wait_for 5 logged 'slots of the store are in use'
 expect_log 'slots of the store are in use'
 check_fails "a full store refuses" "$io" $rep w:32M:8M:2
-check "what was written stays" "$io" $rep c:0:9M:1
+check "written data stays" "$io" $rep c:0:9M:1
 kill $monitor
-check "listeners have been told" grep -Eq '"health": ?3' /tmp/events
+check "listeners have the event" grep -Eq '"health": ?3' /tmp/events
 check "of the space, too" grep -Eq '"event": ?"space".*"critical": ?true' /tmp/events
 
 check "the device grows" size 64
@@ -90,7 +90,7 @@ check "reserve" r settings g --live-reserve 8M
 check "it is shown" [ "$(field g slots_reserved)" = 128 ]
 r failover g >/dev/null || die "cannot fail over"
 "$io" $rep w:0:16M:1 w:16M:16M:1 2>/dev/null && die "a store that cannot be filled"
-check "the guest has what was kept for it" "$io" $live w:64M:8M:5 f c:64M:8M:5
+check "the guest has its reserve" "$io" $live w:64M:8M:5 f c:64M:8M:5
 check_fails "and no more" "$io" $live w:80M:8M:5
 r revert g --yes >/dev/null || die "cannot revert"
 

@@ -29,9 +29,9 @@ check "a warning" wait_for 5 health Warning
 check "for want of space" grep -q 'low-space' <(r status z --json)
 zeroes $live 1200 800 2>/dev/null
 check "in too many: critical" wait_for 5 health Critical
-check "listeners have been told" wait_for 5 grep -Eq '"event": ?"space".*"critical": ?true' /tmp/events
+check "listeners have the event" wait_for 5 grep -Eq '"event": ?"space".*"critical": ?true' /tmp/events
 expect_log '[0-9]+ of [0-9]+ versions are in use: grow it now'
-check "what was there before is read" "$io" $live n:0:4K
+check "older data is read" "$io" $live n:0:4K
 r revert z --yes >/dev/null || die "cannot revert"
 check "a revert gives them back" wait_for 20 health Normal
 

@@ -42,7 +42,7 @@ check "attach, once more" r attach o
 check "and all is there" "$io" $rep c:0:16M:1 c:16M:16M:1
 r detach o >/dev/null || die "cannot detach"
 
-# --- what has grown below --------------------------------------------------------------------
+# --- devices below that have grown ------------------------------------------------------------
 
 linear store 1048576 "$(dev s1)"
 linear home 131073 "$(dev d0)"
@@ -65,7 +65,7 @@ done
 check "the guest writes on" "$io" $live w:8M:8M:2 f c:0:8M:1 c:8M:8M:2
 check "a table loaded again" dmsetup load b-vda --table "$(dmsetup table b-vda)"
 check "goes into force" around b-vda
-check "its size is what it was" [ "$(blockdev --getsz $live)" = 131073 ]
+check "its size is unchanged" [ "$(blockdev --getsz $live)" = 131073 ]
 check "health is not touched" health Normal
 r revert b --yes >/dev/null || die "cannot revert"
 r detach b >/dev/null || die "cannot detach"
@@ -83,7 +83,7 @@ linear home 131072 "$(dev d0)"
 refused "a home one sector too short" 32773 "vda has 67108864 bytes, and the store says 67109376" r attach b
 linear home 131073 "$(dev d0)"
 
-# --- what becomes shorter while it is attached ----------------------------------------------
+# --- a device below becomes shorter while attached -------------------------------------------
 
 short() {	# NAME SECTORS DEVICE REASON
 	local name=$1 sectors=$2 device=$3 reason=$4
@@ -115,12 +115,12 @@ check "and all is there" "$io" $rep c:0:8M:1 n:8M:8M
 check "healthy" health Normal
 r detach b >/dev/null || die "cannot detach"
 
-# --- what a large one takes -------------------------------------------------------------------
+# --- the cost of a large one ---------------------------------------------------------------------
 
 said=$(r create g --store /dev/vm/huge --disk vda="$(device d1)") || die "cannot create"
 check "create names the memory" grep -Eq "memory: 3[0-9].* while attached, and up to 2[0-9][0-9].* MiB" <<<"$said"
 said=$(r attach g 2>&1) || die "cannot attach: $said"
-check "attach tells of reading the log" grep -q "g: reading the log, 3" <<<"$said"
+check "attach reports that it reads the log" grep -q "g: reading the log, 3" <<<"$said"
 check "and of the kernel's doing so" grep -q "g: the kernel reads the log, 3" <<<"$said"
 r detach g >/dev/null || die "cannot detach"
 check "the module unloads" unload_module

@@ -50,9 +50,9 @@ is "points made" "$(field e points_made)" 2
 
 # --- sizes: 64 KiB of home are under the second point's content of a slot ---
 sizes() { r recovery-point list e --json | tr -d ' ,' | sed -n 's/^"bytes":\([0-9]*\)$/\1/p' | xargs; }
-is "what only the first point holds" "$(sizes)" "65536 0"
+is "size that only the first point holds" "$(sizes)" "65536 0"
 "$io" $rep w:0:32K:3 w:2M:4K:3 f || die "cannot write"
-is "and what only the second one does" "$(sizes)" "65536 32768"
+is "and that only the second one holds" "$(sizes)" "65536 32768"
 
 # --- settings, retention ---
 check "keep the last 3" r settings e --keep-last 3
@@ -66,10 +66,10 @@ is "points dropped are counted" "$(field e points_dropped)" 3
 check "warn when a point is late" r settings e --point-interval 1s
 sleep 2.5
 check "it is" health old-point
-check "and when nobody decides" r settings e --point-interval 0 --decide-within 1s
+check "and without a decision" r settings e --point-interval 0 --decide-within 1s
 r failover e >/dev/null || die "cannot fail over"
 sleep 2.5
-check "nobody has" health undecided
+check "there was none" health undecided
 r revert e --yes >/dev/null || die "cannot revert"
 check "never again" r settings e --decide-within 0
 check "the vacuum at rest is a warning" r settings e --vacuum-rate 0

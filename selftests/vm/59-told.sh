@@ -43,7 +43,7 @@ r attach o >/dev/null || die "cannot attach"
 check "with the system" said '"event":"attached",.*"system_name":"o"'
 check_fails "nothing was lost" grep '"event":"lost"' $heard
 
-# --- what was done: the kernel log and the job ---
+# --- operations: the kernel log and the job ---
 logged() { wait_for 5 eval "dmesg | grep -Eq 'replica: o: $1'"; }
 mark "told: from here on"
 job() { r job list o --json | tr -d ' \n' | grep -o '{[^{}]*}' | tail -n 1; }
@@ -66,8 +66,8 @@ check "one waits" wait_for 10 waits
 cancelled=$(waits)
 r job cancel o "$cancelled" >/dev/null || die "cannot cancel"
 check "a cancel is logged" logged 'job cancel by uid 0 \(replicactl\).*, job '"$cancelled$"
-check "and what it took away" logged 'revert by uid 0 .*: 32772, cancelled'
-refused "what is no job" 32779 . r job pause o 99999999
+check "and the one that it cancelled" logged 'revert by uid 0 .*: 32772, cancelled'
+refused "a number without a job" 32779 . r job pause o 99999999
 check "is logged, without a job of its own" logged 'job .*by uid 0 \(replicactl\).*: 32779, no such job'
 uuid=01234567-89ab-cdef-0123-456789abcdef
 "$nl" point-new $uuid >/dev/null 2>&1
@@ -77,14 +77,14 @@ refused "one that waits" 32772 'time ran out' r revert o --yes --wait 1
 check "is logged when its time runs out" logged 'revert by uid 0 .*: 32772, .*still open'
 let_go
 r revert o --yes >/dev/null || die "cannot revert"
-check "a revert is logged with what it threw away" \
+check "a revert is logged with the discarded data" \
 	logged 'revert by uid 0 .*, recovery point 1, 131072 bytes thrown away: 4096$'
 check "its job has that" has '"discarded":131072'
 point o
 r settings o --keep-last 1 >/dev/null || die "no settings"
 check "settings are logged" logged 'settings by uid 0 .*: 0$'
 point o
-check "what a point drops is logged" logged 'recovery-point create .*, recovery point 3, 2 recovery points dropped: 0$'
+check "drops by a point are logged" logged 'recovery-point create .*, recovery point 3, 2 recovery points dropped: 0$'
 check "and in its job" has '"points_dropped":2'
 r settings o --keep-last none >/dev/null || die "no settings"
 hold o
@@ -92,7 +92,7 @@ check "the vacuum held still is" logged 'vacuum --hold by uid 0 '
 release o
 cp "$nl" "/tmp/a"$'\033'"b" || die "cannot copy"
 "/tmp/a"$'\033'"b" point-new "$(field o uuid)" >/dev/null || die "no point"
-check "what is no text in a name is replaced" logged 'recovery-point create by uid 0 [(]a[?]b[)]'
+check "bytes of a name that are no text are replaced" logged 'recovery-point create by uid 0 [(]a[?]b[)]'
 
 # --- a replica that nothing is written to ---
 stalled() { r status o --json | grep -q '"reason_name": "stalled"'; }
@@ -146,7 +146,7 @@ is "nor does the step back" "$(points)" $((n + 3))
 r settings o --keep-within 10s >/dev/null || die "no settings"
 sleep 11
 point o
-is "what is dated in the future goes by order" "$(points)" 1
+is "a point dated in the future goes by order" "$(points)" 1
 
 # --- a network namespace of its own ---
 refused "status from elsewhere" 32777 'network namespace' unshare -n "$REPLICACTL" status o

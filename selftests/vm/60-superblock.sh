@@ -53,7 +53,7 @@ check "with all its content" is_recovered
 check "and works on" "$io" $live w:2M:64K:4 f o:$rep w:2M:64K:4 f
 check "after a power failure just then" crash s
 is "it is as before, too" "$(field s state_name)" Recovered
-check "what failed did not come back" is_recovered
+check "the failed operation did not come back" is_recovered
 hold s
 
 # The power fails while it is in doubt.  Nothing is acknowledged meanwhile.
@@ -68,14 +68,14 @@ disks freeze
 go
 check "then both are" went_well flush
 check "it was taken back" went_well revert
-is "so it is told" "$(cut -d' ' -f 1-4 /tmp/revert.said)" "errno 5 code 32768"
+is "and reported so" "$(cut -d' ' -f 1-4 /tmp/revert.said)" "errno 5 code 32768"
 check "after a power failure in between" crash s
 check "the revert happened or it did not" as_state
 diag "state $(field s state) after it"
 hold s
 [ "$(field s state)" = 5 ] || failed_over
 
-# --- it failed, it has landed, and so with what takes it back ----------------------
+# --- it failed, it has landed, and so has the write that takes it back ----------------
 
 expect_log 'device-mapper: replica: s: critical: a superblock could not be written'
 # doubt NAME: the system is critical now: nothing is acknowledged, nothing freed.

@@ -155,8 +155,8 @@ for n in 1 2 3; do "$io" $rep "m:256K:16K:4K:496:$((n + 50))" >/dev/null 2>&1; d
 check "the store is full" [ "$(field i slots_used)" = "$(field i slots)" ]
 check "the read is still under way" still_out old
 go
-check "and gets what was there when it began" went_well old
-check "what it held is free then" wait_for 60 "$io" $rep w:128K:4K:43
+check "and gets the content of its beginning" went_well old
+check "its slots are free then" wait_for 60 "$io" $rep w:128K:4K:43
 check "the head is right" "$io" $rep c:0:16K:42 c:128K:4K:43
 r detach i >/dev/null || die "cannot detach"
 check "check finds nothing wrong" r check /dev/nbd0

@@ -92,7 +92,7 @@ offline() { [ "$(cat /tmp/one.rc)" = 1 ] && grep -q "No such device" /tmp/one.sa
 go
 check "then it is done" went_well commit
 wait_for 60 ended one || die "the writer goes on"
-check "the writer fails, and says why" offline
+check "the writer fails, with a reason" offline
 : >/tmp/stop
 check "as often as it tries" went_well two
 check_fails "no write gets through any more" "$io" $rep w:3M:4K:98

@@ -90,7 +90,7 @@ check "the same" one_of_two
 check "revert" r revert v --yes
 drop 2
 
-# --- what goes home, and old points ------------------------------------------------------
+# --- moves home, and old points ----------------------------------------------------------
 
 bare() { idle 0; }
 wait_for 60 bare || die "home does not catch up"
@@ -132,7 +132,7 @@ drop 3
 await_held 1
 check "while content goes home: a failover to the point it is for" r failover v --point 5
 check "and another write over it" "$io" $repa w:0:4K:6
-check "the point shows what it did" stamps $a 3
+check "the point shows its content" stamps $a 3
 go
 home_has() { "$io" /dev/nbd1 c:0:96K:3; }
 check "its content arrives at home" wait_for 60 home_has

@@ -79,11 +79,11 @@ rehearse "$n"
 took=$((($(date +%s%N) - begin) / 1000))
 diag "$took us, $((took / n)) for one test failover, points and writes included"
 is "none was refused" $bad 0
-is "each showed the newest point, and what was written to it" $wrong 0
+is "each showed the newest point, and the writes to it" $wrong 0
 check "the vacuum comes to rest" wait_for 60 quiet
 most() { [ "$(field n slots_used)" -le 64 ] && [ "$(field n versions)" -le 64 ]; }
 diag "slots, versions, points: $used before, $(numbers) after"
-check "slots and versions are what four points need, and no more" most
+check "slots and versions are those of four points, no more" most
 is "four points" "$(field n points)" 4
 log=$(field n log_used)
 check "the log is where it was" [ "$log" -le $(($(field n log_blocks) * 3 / 4)) ]

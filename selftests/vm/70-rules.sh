@@ -21,9 +21,9 @@ budget "R2: O_DSYNC straight home: a write, and a flush behind it" \
 budget "R15: a point flushes the home that was written directly" \
 	"st 0 0 1 8 1" "h 0 0 1 0 1" -- r recovery-point create p
 "$io" $rep w:0:4K:2 || die "cannot write"
-budget "R2: O_DSYNC over what is not durable yet: data, log with its flush" \
+budget "R2: O_DSYNC over data not yet durable: data, log with its flush" \
 	"st 0 0 2 16 2" -- "$io" $rep d:$rep w:0:4K:3
-budget "R2: and over what is: data, a flush behind it, no log" \
+budget "R2: and over durable data: data, a flush behind it, no log" \
 	"st 0 0 2 8 1" -- "$io" $rep d:$rep w:0:4K:4
 budget "R2: two log blocks: a flush before the first, the second with its own" \
 	"st 0 0 163 1296 3" -- "$io" $rep m:1M:64K:4K:160:2 f
@@ -56,7 +56,7 @@ check "R7: and 700 more" round
 r detach p >/dev/null || die "cannot detach"
 check "R7: check finds nothing wrong" r check p
 r attach p >/dev/null || die "cannot attach"
-check "R7: the log has gone round, and what was written once is there" \
+check "R7: the log has gone round, and data written once is there" \
 	"$io" $rep c:0:4K:4 c:4K:60K:1 c:1M:4K:2 n:768K:4K
 r detach p >/dev/null || die "cannot detach"
 check "the module unloads" unload_module

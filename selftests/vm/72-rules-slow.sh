@@ -63,10 +63,10 @@ rule_R1() {
 	swap store "$(slow st 0 4000)"
 	"$io" $rep w:0:64K:2 &
 	sleep 1
-	check "R1: what is only on its way is not seen" "$io" $rep c:0:64K:1
+	check "R1: data in flight is not seen" "$io" $rep c:0:64K:1
 	wait
 	swap store "$(plain st)"
-	check "R1: what has arrived is" "$io" $rep c:0:64K:2
+	check "R1: data that has arrived is" "$io" $rep c:0:64K:2
 	swap store "0 $size error"
 	check_fails "R1: a write that fails" "$io" $rep w:64K:64K:3
 	swap store "$(plain st)"
@@ -90,7 +90,7 @@ rule_R3() {
 	esac
 	before=$("$io" /dev/vm/st h:$good:64K)
 	swap store "$bad"
-	is "R3: what is in doubt is said to be" "$("$nl" suspend "$uuid" | cut -d' ' -f 1-4)" \
+	is "R3: an uncertain state is reported as such" "$("$nl" suspend "$uuid" | cut -d' ' -f 1-4)" \
 		"errno 121 code 32771"
 	is "R3: and the good copy is not touched" "$("$io" /dev/vm/st h:$good:64K)" "$before"
 	swap store "$(plain st)"
@@ -115,9 +115,9 @@ rule_R4() {
 	"$io" $rep m:64K:64K:64K:250:8 2>/dev/null
 	kill -0 $reader 2>/dev/null || diag "R4: the reader was faster"
 	wait $reader
-	is "R4: a slow reader gets what was there when it looked" $? 0
+	is "R4: a slow reader gets the content of its lookup" $? 0
 	swap store "$(plain st)"
-	check "R8: what a full store had stays" "$io" $rep c:0:64K:7 c:64K:64K:8
+	check "R8: content of a full store stays" "$io" $rep c:0:64K:7 c:64K:64K:8
 	end
 }
 
@@ -130,7 +130,7 @@ rule_R5() {
 	swap home "$(slow h 0 4000)"
 	release q
 	sleep 1.5
-	check "R5: a write to what is being copied home is answered" "$io" $rep w:0:64K:4 f
+	check "R5: a write to a chunk that is being copied home is answered" "$io" $rep w:0:64K:4 f
 	sleep 4
 	swap home "$(plain h)"
 	check "R5: all goes home in the end" wait_for 40 moved
@@ -149,7 +149,7 @@ rule_R9() {
 	swap store "$(plain st)"
 	is "R9: the system is critical" "$(field q state)" 8
 	check_fails "R9: writes fail from then on" "$io" $rep w:64K:64K:9
-	check "R9: reads of what is intact go on" "$io" $rep c:64K:64K:8
+	check "R9: reads of intact data continue" "$io" $rep c:64K:64K:8
 	end
 }
 

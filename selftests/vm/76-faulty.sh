@@ -48,7 +48,7 @@ write() { "$io" "$@" || die "cannot write"; }
 expect_log 'block nbd[0-4]: Other side returned error'
 expect_log '(I/O error, dev (nbd|dm-)|Buffer I/O error on dev)'
 
-# --- homes that lose what was written straight there (R2, R15) -----------------------------
+# --- homes that lose direct writes (R2, R15) -----------------------------------------------
 
 expect_log 'flush of the home of disk vda failed'
 hold f
@@ -56,8 +56,8 @@ write $repa w:0:128K:1 f o:$repb w:0:64K:1 f
 write $repa w:128K:64K:1
 disks on 1 f 0 0 lose 1
 is "a point whose flush fails is not made: 32768" "$(code point-new "$uuid")" "errno 5 code 32768"
-check "what was flushed is there" "$io" $repa c:0:128K:1 o:$repb c:0:64K:1
-check_fails "what was not may be lost: the next flush of that device says so" "$io" $repa f
+check "flushed data is there" "$io" $repa c:0:128K:1 o:$repb c:0:64K:1
+check_fails "unflushed data may be lost: the next flush of that device fails" "$io" $repa f
 check "of another it does not" "$io" $repb f
 check "written again and flushed it is there" "$io" $repa w:128K:64K:1 f c:128K:64K:1
 again
@@ -87,7 +87,7 @@ check "another one does not" "$io" $repa w:208K:16K:1 f
 again
 write $repa w:224K:16K:1
 disks on 1 f 0 0 lose 1
-is "a point fails for what replication has written" "$(code point-new "$uuid")" "errno 5 code 32768"
+is "a point fails for replication's writes" "$(code point-new "$uuid")" "errno 5 code 32768"
 is "and then a point is made" "$(code point-new "$uuid")" "errno 0 code 0"
 r failover f >/dev/null || die "cannot fail over"
 check "the guest, who has lost nothing, can flush" "$io" $a w:0:4K:1 f
@@ -97,7 +97,7 @@ release f
 r revert f --yes >/dev/null || die "cannot revert"
 hold f
 is "the system is Replicating" "$(field f state)" 3
-check "its health tells of errors" reason device-errors
+check "its health shows errors" reason device-errors
 
 # --- slots that cannot be read ------------------------------------------------------------
 
@@ -118,7 +118,7 @@ check_fails "and a write that has to merge with it" "$io" $repa w:512:512:4
 check "a read of home does not" "$io" $repb c:0:64K:1
 check "nor a write to a new slot" "$io" $a w:256K:16K:3 f
 is "the system is Recovered" "$(field f state)" 5
-check "its health tells of errors" reason device-errors
+check "its health shows errors" reason device-errors
 begun() {	# NAME REQUEST...: it has a job, $job
 	local name=$1 said
 	shift
@@ -136,9 +136,9 @@ ends() {	# NAME STATE CODE
 release f
 ends "its job ends with Exception and 32768" 10 32768
 check "and a count" grep -Eq '[0-9]+ chunks could not be moved home' <(r job show f "$job")
-check "listeners have been told of that" told 'job .*Exception.*32768'
+check "listeners have the event of it" told 'job .*Exception.*32768'
 left=$(field f versions)
-check "what cannot be read stays" [ "$left" -gt 0 ]
+check "unreadable versions stay" [ "$left" -gt 0 ]
 disks off
 check "readable again it is there" guest
 anew() { begun "move-home begins anew" move-home "$uuid"; }
@@ -149,7 +149,7 @@ table ha "0 4096 error
 4096 $((long[ha] - 4096)) linear /dev/nbd1 4096"
 anew
 ends "a home that takes no writes: Exception and 32768" 10 32768
-check "what is in the store is served" "$io" $a c:32K:96K:3
+check "content of the store is served" "$io" $a c:32K:96K:3
 check "the guest writes on" "$io" $a w:32K:16K:3 f
 well ha
 disks on 1 f 0 0 lose 1
@@ -211,11 +211,11 @@ critical() {
 }
 write $repa w:128K:16K:2
 disks on 0 f 0 0 lose 1
-check_fails "a flush that fails, and loses what was not flushed" "$io" $repa f
+check_fails "a flush that fails, and loses unflushed data" "$io" $repa f
 disks off
 critical "a flush failed"
 again
-check "detach and attach: what was flushed is there" now_there
+check "detach and attach: flushed data is there" now_there
 is "the state is as before" "$(field f state)" 3
 
 # Writes of the log that fail.
@@ -226,7 +226,7 @@ check_fails "a log write that fails" "$io" $repa f
 disks off
 critical "a log write failed"
 again
-check "detach and attach: what was flushed is there" now_there
+check "detach and attach: flushed data is there" now_there
 
 # A store that is gone, and comes back.
 disks vanish 0
@@ -234,9 +234,9 @@ expect_log 'block nbd0: (Receive control failed|Dead connection|shutting down|Co
 check_fails "the store vanishes: a write fails" "$io" $repa w:160K:16K:2
 check_fails "and a flush" "$io" $repa f
 is "the state is Critical" "$(field f state)" 8
-check "what home holds is read" "$io" $repb c:0:64K:1
-check_fails "what the store holds is not" "$io" $repa r:0:4K
-refused "commands say what to do" 32771 'critical: detach' r suspend f
+check "content of home is read" "$io" $repb c:0:64K:1
+check_fails "content of the store is not" "$io" $repa r:0:4K
+refused "commands name the remedy" 32771 'critical: detach' r suspend f
 check "detach" r detach f
 refused "attach" 32771 . r attach f
 disks return 0 /dev/nbd4
@@ -244,7 +244,7 @@ below[store]=/dev/nbd4
 well store
 check "it comes back by another name: attach" r attach f
 hold f
-check "what was flushed is there" now_there
+check "flushed data is there" now_there
 check "and writes go on" "$io" $repa w:160K:16K:2 f
 
 # A home that is gone, and comes back under way.
@@ -256,10 +256,10 @@ is "the state is as before" "$(field f state)" 3
 check "health" reason device-errors
 well hb
 check "it is back: all is there" now_there
-check "with what was written meanwhile" "$io" $repb c:64K:16K:2
+check "with the writes made meanwhile" "$io" $repb c:64K:16K:2
 r recovery-point create f >/dev/null || die "no point"
 
-# --- a store that says it has written, and has not (R6) ----------------------------------------
+# --- a store that reports a write that it has not made (R6) ------------------------------------
 
 disks on 0 w 0 128 drop 1
 is "a superblock is dropped: the operation does not know" "$(code initiate "$uuid")" "errno 0 code 0"
@@ -298,13 +298,13 @@ is "no more than that" "$(field n state)" 3
 write $nrep w:64K:64K:2
 disks on 3 f 0 0 lose 1
 expect_log 'device-mapper: replica: n: critical: the flush behind a superblock may have failed'
-is "with what may be lost it is 32771" "$(code initiate "$nuuid")" "errno 121 code 32771"
+is "with possible loss it is 32771" "$(code initiate "$nuuid")" "errno 121 code 32771"
 disks off
 is "and the state Critical" "$(field n state)" 8
 check_fails "so a flush does not vouch for it" "$io" $nrep f
 { r detach n && r attach n; } >/dev/null || die "cannot attach"
 is "detach and attach: the state is as before" "$(field n state)" 3
-check "what was flushed is there" "$io" $nrep c:0:64K:2
+check "flushed data is there" "$io" $nrep c:0:64K:2
 r detach n >/dev/null || die "cannot detach"
 
 # --- the log's tail (R7) -------------------------------------------------------------------------
@@ -325,7 +325,7 @@ check_fails "a block of the log cannot be read when the tail is to pass it: a fl
 disks off
 critical "the tail"
 again
-check "detach and attach: what was flushed is there" "$io" $repa c:256K:$(((half - 64) * 4))K:5
+check "detach and attach: flushed data is there" "$io" $repa c:256K:$(((half - 64) * 4))K:5
 disks on 0 w 0 128 fail 1
 disks on 0 w 0 128 land 1
 expect_log 'device-mapper: replica: f: critical: a superblock could not be written'
@@ -336,7 +336,7 @@ again
 before=$(field f superblocks)
 disks on 0 w 0 128 fail 1
 expect_log 'device-mapper: replica: f: superblock write failed'
-check "one that was taken back holds nobody up" each $half $((half + 150)) 7
+check "one that was taken back holds up no writer" each $half $((half + 150)) 7
 disks off
 check "there were some" [ "$(field f superblocks)" -gt $((before + 1)) ]
 disks freeze
@@ -344,7 +344,7 @@ r detach f >/dev/null || die "cannot detach"
 disks thaw
 check "after a crash the log is good: attach" r attach f --accept-older
 hold f
-check "what was flushed is there" "$io" $repa c:256K:$(((half - 64) * 4))K:5 c:$((half * 4))K:600K:7
+check "flushed data is there" "$io" $repa c:256K:$(((half - 64) * 4))K:5 c:$((half * 4))K:600K:7
 check "all of it" now_there
 fresh
 
@@ -356,14 +356,14 @@ long[store]=122880
 well store
 # The ring is blanked, and flushed; a commit has nothing to do with that.
 disks on 0 f 0 0 lose 1
-is "grow: the store's flush fails, and with it what was in slots: 32771" "$(code grow "$uuid")" \
+is "grow: the store's flush fails, and content of slots is lost: 32771" "$(code grow "$uuid")" \
 	"errno 121 code 32771"
 disks off
 critical "grow"
 again
-check "detach and attach: what was flushed is there" now_there
+check "detach and attach: flushed data is there" now_there
 is "grow again" "$(code grow "$uuid")" "errno 0 code 0"
-check "what was flushed is there" now_there
+check "flushed data is there" now_there
 write $repa w:128K:16K:2 f
 r detach f >/dev/null || die "cannot detach"
 disks on 0 f 0 0 lose 1
@@ -375,7 +375,7 @@ disks off
 check_fails "and no other resume makes up for it" dmsetup resume direct
 dmsetup remove direct || die "dmsetup"
 check "a new attach does" r attach f
-check "what was flushed is there" now_there
+check "flushed data is there" now_there
 
 # --- the store hangs ---------------------------------------------------------------------------
 
@@ -386,7 +386,7 @@ await_held 1
 beside suspend "$nl" suspend "$uuid"
 sleep "$hang"
 check "the store hangs: a write waits" still_out written
-check "what was written before is read" now_there
+check "older data is read" now_there
 go
 check "then it goes on" went_well written
 check "and so does an operation" went_well suspend

@@ -34,6 +34,6 @@ for n in 1 2 3 4; do
 	disks off
 	taskset -c 0 "$io" $repa f || bad="$bad; $n: the next one fails, too"
 done
-is "a loss is told once, also behind writes with FUA" "$bad" ''
+is "a loss is reported once, also behind writes with FUA" "$bad" ''
 r detach f >/dev/null || die "cannot detach"
 unload_module

@@ -67,7 +67,7 @@ go_on() {
 	wait_for 20 eval '! find /tmp -maxdepth 1 -name "stop.*.rests" | grep -q .'
 }
 
-# --- what is done to the devices -----------------------------------------------------------
+# --- operations on the devices -------------------------------------------------------------
 
 any() { d=${devices[RANDOM % ${#devices[@]}]}; }
 is_active() { [ "$(dmsetup info -c --noheadings -o suspended "$1")" = Active ]; }
@@ -236,13 +236,13 @@ for d in "${devices[@]}"; do put_back; done
 is "all devices have their tables" $nr_bad 0
 is "the state is as it was" "$(field l state_name)" Recovered
 pause
-check "each point shows what it showed" same_points
+check "each point shows the same as before" same_points
 go_on
 # Once more without a listener when a device comes back: all wiped, all put back.
 for d in "${devices[@]}"; do ok_to "wipe $d" dmsetup wipe_table "$d"; done
 for d in l-vda-replica l-vdb-replica l-vda l-vdb l-vda-test l-vdb-test; do put_back; done
 is "all tables wiped, and put back" $nr_bad 0
-check "each point shows what it showed" same_points
+check "each point shows the same as before" same_points
 touch /tmp/stop
 for n in "${!pids[@]}"; do
 	wait "${pids[n]}"
@@ -250,7 +250,7 @@ for n in "${!pids[@]}"; do
 	diag "${writers[n - 1]}: $(cat "/tmp/writer.$n")"
 	is "writer ${writers[n - 1]} has lost nothing" $rc 0
 done
-check "and what nobody wrote to is as before" "$io" /dev/mapper/l-vda c:8M:7M:1 \
+check "and space without a writer is as before" "$io" /dev/mapper/l-vda c:8M:7M:1 \
 	o:/dev/mapper/l-vdb c:8M:7M:1 o:/dev/mapper/l-vda-replica c:8M:7M:1
 view_sums() {
 	"$io" /dev/mapper/l-vda h:0:16M o:/dev/mapper/l-vdb h:0:16M \

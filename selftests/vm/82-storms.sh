@@ -113,7 +113,7 @@ crowds() {
 }
 check "attach and detach of one system from four at once" crowds
 known_codes() { for c in $codes; do [ "$c" -le 12 ] || return; done; }
-check "each was told something that is documented" known_codes
+check "each got a documented answer" known_codes
 diag "exit codes, how often: $(tr ' ' '\n' <<<"$codes" | sort -n | uniq -c | awk '$2 != "" { printf "%s: %s, ", $2, $1 }')"
 for s in "${systems[@]}"; do r detach "$s" >/dev/null || die "cannot detach $s"; done
 for i in 0 1 2; do
@@ -180,7 +180,7 @@ is "none was dropped twice" "$twice" ""
 is "no job is left" "$(r job list o --json | grep -Ec '"state_name": *"(New|Starting|Running)"')" 0
 touch /tmp/stop
 for d in o-vda o-vdb-replica; do check "the writer of $d has lost nothing" went "w$d"; done
-check "what was there is there" "$io" /dev/mapper/o-vda c:0:1M:1 o:/dev/mapper/o-vdb c:0:1M:1
+check "the old content is there" "$io" /dev/mapper/o-vda c:0:1M:1 o:/dev/mapper/o-vdb c:0:1M:1
 
 # --- a listener that does not read ---------------------------------------------------------------
 
@@ -206,16 +206,16 @@ r suspend o >/dev/null || die "cannot suspend"
 lines=$(wc -l </tmp/monitor.said)
 kill -CONT "$reader"
 caught_up() { tail -n +$((lines + 1)) /tmp/monitor.said | grep -q lost; }
-check "it is told so when it reads again" wait_for 30 caught_up
+check "it gets notice of that when it reads again" wait_for 30 caught_up
 # The last report of the system; as many jobs as there were follow.
 said_last() {
 	awk '/"event":"lost"/ { s = "" } /"event":"system"/ { s = $0 } END { print s }' /tmp/monitor.said
 }
 right() { said_last | grep -q '"suspended":true'; }
-check "and then sees what there is" wait_for 30 right
+check "and then sees the present state" wait_for 30 right
 r resume o >/dev/null || die "cannot resume"
 not_suspended() { said_last | grep -q '"suspended":false'; }
-check "and what comes" wait_for 30 not_suspended
+check "and later events" wait_for 30 not_suspended
 kill "$reader"
 r test-failover stop o --yes >/dev/null 2>&1
 check "revert" r revert o --yes
@@ -258,7 +258,7 @@ check_fails "also past the tool" bare
 dmsetup remove bare 2>/dev/null
 is "and nothing has changed" "$(watched_sums)" "$before"
 check "one that takes it over gets it" r attach h --take-over
-check "with what was flushed" "$io" "$rep" c:0:256K:1 n:8M:4K
+check "with the flushed data" "$io" "$rep" c:0:256K:1 n:8M:4K
 "$io" "$rep" w:1M:256K:2 f || die "cannot write"
 point h
 # The first one comes back while the second has it.
@@ -271,7 +271,7 @@ check "it has all of its own" "$io" "$rep" c:0:256K:1 c:1M:256K:2
 r failover h >/dev/null || die "cannot fail over"
 check "detach" r detach h
 host a
-check "what was detached is anybody's" r attach h
+check "a detached system is free to attach" r attach h
 check "with all of it" "$io" "$live" c:0:256K:1 c:1M:256K:2
 
 # Another host has the store while this one rests: it does not continue from its old memory.
@@ -282,7 +282,7 @@ seq=$(r dump /dev/mapper/store0 --json | sed -n 's/^ *"seq": *\([0-9]*\),*/\1/p'
 "$store_tool" /dev/mapper/store0 set seq $((seq + 10)) 0 || die "cannot change the store"
 before=$(watched_sums)
 expect_log 'the store was changed while it was suspended'
-check_fails "a store that somebody changed meanwhile is not gone on with" dmsetup resume $rep
+check_fails "a store changed meanwhile is not resumed" dmsetup resume $rep
 is "and nothing is written" "$(watched_sums)" "$before"
 check "detach" r detach h
 is "nothing is written by that either" "$(watched_sums)" "$before"

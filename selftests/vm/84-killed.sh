@@ -38,7 +38,7 @@ uuid=6b696c6c-0000-4000-8000-000000000001
 in_state() { [ "$("$nl" get $uuid | cut -d' ' -f 2)" = "$1" ]; }
 newest() { point_numbers k | tail -n 1; }
 
-# --- what the state is to be before, and must be after ----------------------------------
+# --- the state before, and the state required after --------------------------------------
 
 # The head is written to; it shows its writes, and so does the point.
 stamp=10

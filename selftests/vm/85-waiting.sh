@@ -80,18 +80,18 @@ began=$(date +%s)
 beside sixth r recovery-point create w --timeout 2
 check "a sixth has a time limit" wait_for 30 ended sixth
 diag "it took $(($(date +%s) - began)) s"
-is "and is told 32772" "$(cat /tmp/sixth.rc)" 5
+is "and gets 32772" "$(cat /tmp/sixth.rc)" 5
 check "as its job is" listed w 70 10
 is "with the same code" "$(json code job show w "$(job_of w 70)")" 32772
 went=$(r failover w --no-wait 2>&1)
 check "one with --no-wait is listed" grep -Eq '^4096 Job Started, job [0-9]+' <<<"$went"
 diag "$went"
-is "and waits for nobody" "$(new_jobs)" 1
+is "and does not wait" "$(new_jobs)" 1
 check "its number can be waited for" grep -q "replicactl job wait w" <<<"$went"
 go
 check "it is done in its turn" wait_for 30 listed w 97 7
 is "at most one point was made" "$(($(points) - before))" 1
-is "and what --no-wait asked for" "$(field w state)" 5
+is "and the operation of --no-wait" "$(field w state)" 5
 
 # The time that a request gives is that of all its waiting: for its turn, and for I/O to end.
 "$io" $rep w:0:64K:2 f || die "cannot write"
@@ -117,7 +117,7 @@ beside point r recovery-point create w
 check "an operation hangs in the store" await_held 1
 killed "$nl" commit "$(field w uuid)"
 killed "$REPLICACTL" settings w --keep-last 3
-is "who waited behind it is dead" "$(new_jobs)" 0
+is "the client that waited behind it is dead" "$(new_jobs)" 0
 go
 check "the operation ends well" went_well point
 check "the next, too" r recovery-point create w
@@ -136,7 +136,7 @@ pid=$!
 sleep 1
 kill -KILL $pid
 gone() { ! kill -0 $pid 2>/dev/null; }
-check "who wants to hold the vacuum meanwhile can be killed" wait_for 10 gone
+check "a client that waits to hold the vacuum can be killed" wait_for 10 gone
 go
 release w
 check "it ends" wait_for 60 listed w 99 7

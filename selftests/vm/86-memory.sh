@@ -91,14 +91,14 @@ check "the table of the device with the swap space, loaded again" reload m-swap
 # Not that one: the program that is to resume it may need pages swapped out there.
 suspended() { dmsetup suspend "$1" && dmsetup resume "$1"; }
 check "that of the file system is suspended and resumed" suspended m-fs
-check "what fills the memory goes on to its end" went hog
+check "the program that fills the memory runs to its end" went hog
 diag "$(paste -sd, /tmp/hog.said), after $SECONDS s; swapped out $(($(vmstat pswpout) / 256)) MiB, in $(($(vmstat pswpin) / 256)) MiB"
 is "there was more than memory holds" "$(($(vmstat pswpout) / 256 > 70))" 1
 check "the files are written" went files
 touch /tmp/stop
 check "replication of the disk with the swap space: nothing is lost" went repswap
 check "and of the one with the file system" went repfs
-is "nobody was killed for memory" "$(vmstat oom_kill)" "$killed"
+is "no process was killed for memory" "$(vmstat oom_kill)" "$killed"
 is "nor failed an allocation aloud" "$(dmesg | grep -c 'page allocation failure')" 0
 
 same_files() {

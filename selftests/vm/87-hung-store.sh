@@ -43,14 +43,14 @@ answers "settings" r settings w
 answers "job list" r job list
 check "the operation is Starting" grep -q Starting /tmp/answer.said
 answers "a name that is not known" r status nobody
-answers "what TAB asks" r list --json
+answers "the query of TAB" r list --json
 answers "an operation of the other" r recovery-point create z
 check "it is done" grep -q '^0 ' /tmp/answer.said
 check "events of the other come" wait_for 20 grep -q 'z.*point' /tmp/events
 answers "a second monitor" timeout 2 "$REPLICACTL" monitor
 go
 check "the operation ends" went_well suspend
-check "and is told" wait_for 20 grep -q 'w.*Suspended' /tmp/events
+check "and reported" wait_for 20 grep -q 'w.*Suspended' /tmp/events
 
 # --- a device whose reads hang ----------------------------------------------------------
 
@@ -81,7 +81,7 @@ check "it is named" grep -Eq '(dm-[0-9]+|/dev/mapper/x).* suspended' /tmp/answer
 check "the one over it, too" grep -Eq '/dev/mapper/over.* suspended' /tmp/answer.said
 check "the others are found" grep -q '^z ' /tmp/answer.said
 answers "status" r status
-check "it says so" grep -q "is suspended" /tmp/answer.said
+check "it reports that" grep -q "is suspended" /tmp/answer.said
 dmsetup remove over || die "cannot remove over"
 answers "attach --all" r attach --all
 check "it is named" grep -Eq '/dev/mapper/x is suspended' /tmp/answer.said

@@ -100,7 +100,7 @@ is "no device is left" "$(dmsetup ls | grep -c '^n[0-9]*-vda')" 0
 cost "after detach"
 is "the memory is given back" "$((each < idle / 10 + 8))" 1
 timed "all of them attach again" r attach --all
-check "and show what they did" on_all '' c:0:64K:1%d c:64K:64K:2%d
+check "and show the same as before" on_all '' c:0:64K:1%d c:64K:64K:2%d
 r detach --all >/dev/null || die "cannot detach"
 check "check finds nothing wrong with the last" r check "/dev/mapper/st$((nr - 1))"
 check "the module unloads" unload_module
