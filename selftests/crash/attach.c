@@ -111,7 +111,7 @@ void attach(struct attached *att, struct image *img)
 		return failed(att, err, "superblock: %s", dmg.reason);
 	}
 	if (img->dev[STORE].sectors * REC_SECTOR < att->sb->store_bytes)
-		return failed(att, -EUCLEAN, "the store is shorter than its superblock says");
+		return failed(att, -EUCLEAN, "the store is shorter than in its superblock");
 	if (att->sb->nr_disks + 1 != img->rec->nr_devices)
 		return failed(att, -EINVAL, "the store has %u disks, the record %u",
 			      att->sb->nr_disks, img->rec->nr_devices - 1);

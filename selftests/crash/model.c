@@ -490,7 +490,7 @@ static const char *step_io_done(struct model *m, const struct rec *r)
 	u64 s;
 
 	if (!io || io->done != NOWHERE)
-		return wrong(m, "an answer to I/O %llu, which nobody waits for", (u64)r->seq);
+		return wrong(m, "an answer to I/O %llu, without a request", (u64)r->seq);
 	io->done = m->place;
 	io->failed = r->result;
 	if (!io->on)
@@ -527,7 +527,7 @@ static const char *step_sync_done(struct model *m, const struct rec *r)
 	for (i = 0; i < MAX_SYNCS && m->syncs[i].seq != r->seq; i++)
 		;
 	if (i == MAX_SYNCS)
-		return wrong(m, "an answer to flush %llu, which nobody waits for", (u64)r->seq);
+		return wrong(m, "an answer to flush %llu, without a request", (u64)r->seq);
 	if (!r->result && m->syncs[i].on)
 		lineage_promote(m->syncs[i].on, m->syncs[i].disk, m->syncs[i].begun);
 	lineage_put(m->syncs[i].on);
@@ -659,7 +659,7 @@ static const char *step_op_done(struct model *m, const struct rec *r)
 	u32 op = m->op.op;
 
 	if (!m->between || m->op.seq != r->seq)
-		return wrong(m, "an answer to operation %llu, which nobody waits for", (u64)r->seq);
+		return wrong(m, "an answer to operation %llu, without a request", (u64)r->seq);
 	if (r->result == DM_REPLICA_CODE_UNKNOWN)
 		return wrong(m, "operation %llu: its outcome is unknown", (u64)r->seq);
 	m->between = false;
@@ -784,7 +784,7 @@ const char *model_write(struct model *m, u64 seq, char *buf, size_t size)
 	if (!seq)
 		snprintf(buf, size, "zeroes");
 	else if (seq == ALIEN)
-		snprintf(buf, size, "what nobody wrote there");
+		snprintf(buf, size, "content that was never written there");
 	else if (!io)
 		snprintf(buf, size, "write %llu of an earlier life", seq);
 	else if (io->done == NOWHERE)

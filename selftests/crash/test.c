@@ -269,7 +269,7 @@ static void model_nonsense(void)
 	whole_op(REC_CREATE, 0);
 	io_done(99, 0);
 	h = play();
-	CHECK(h.why && strstr(h.why, "nobody waits"), "%s", h.why);
+	CHECK(h.why && strstr(h.why, "without a request"), "%s", h.why);
 	play_end(&h);
 
 	hand_new();

@@ -231,9 +231,9 @@ void verify(struct image *img, struct model *m, struct verdict *v)
 			compare_picture(&k, next);
 	}
 	if (why && !next)
-		say(v, "  the superblock (%llu) says: %s\n", att.sb->seq, why);
+		say(v, "  the superblock (%llu) is wrong: %s\n", att.sb->seq, why);
 	else if (why && why_not)
-		say(v, "  the superblock (%llu) says neither what was before the operation (%s) nor what comes of it (%s)\n",
+		say(v, "  the superblock (%llu) is neither that before the operation (%s) nor that after it (%s)\n",
 		    att.sb->seq, why, why_not);
 	if (v->sectors > MAX_TOLD)
 		say(v, "  %u sectors differ in all\n", v->sectors);
@@ -279,7 +279,7 @@ void verify_pin(struct image *img, struct model *m, struct verdict *v)
 	if (att.err) {
 		say(v, "  attach fails: %d, %s\n", att.err, att.why);
 	} else if (differs(now, att.sb, text)) {
-		say(v, "  the superblock (%llu) says: %s\n", att.sb->seq, differs(now, att.sb, text));
+		say(v, "  the superblock (%llu) is wrong: %s\n", att.sb->seq, differs(now, att.sb, text));
 	} else {
 		pin.k.att = &att;
 		pin.number = now->points[i].number;

@@ -12,7 +12,8 @@
 #
 # And the test of the test: disks that lie about flushes must be found out.  The test also
 # failed, within 4 rounds, for a module that does not flush homes in a commit, or not before
-# it drops versions that were moved home, or writes its log without PREFLUSH. 2: not tried.
+# it drops versions that were moved home, or writes its log without PREFLUSH; with 2 rounds
+# this was not tried.
 #
 # SEED, ROUNDS (cuts per chain; 2, or 4 with LONG=1) choose others.
 # The virtual machine runs this file, too: crash.sh --guest DIR SEED...

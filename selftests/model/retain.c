@@ -106,7 +106,7 @@ static bool listed(const struct known *there, int nr, uint64_t number)
 
 /*
  * Which of the points @mine, @nr of them, oldest first, have gone?  Each must have had a
- * reason to go. @asked: request time of the last of them, if it has just been made, or 0.
+ * reason to go.  @asked: request time of the last of them, if it has just been made, or 0.
  */
 void retain(const struct known *mine, int nr, uint64_t asked, bool *lost)
 {

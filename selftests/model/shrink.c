@@ -334,6 +334,6 @@ void shrink(void)
 	if (hung)
 		return;
 	try_script(&best, &o);
-	say("# what it says:\n");
+	say("# its output:\n");
 	tell(said_path);
 }
