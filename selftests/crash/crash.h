@@ -27,7 +27,7 @@
 void die(const char *fmt, ...) __attribute__((__format__(__printf__, 1, 2), __noreturn__));
 void *need(void *p);			/* p, which is not NULL */
 
-/* Random numbers that a seed gives again */
+/* Random numbers, reproducible from a seed */
 
 struct rng {
 	u64 s;
@@ -118,7 +118,7 @@ enum broken {
 struct device {
 	u64 sectors;
 	u32 *at;		/* content, by sector: durable, or the state made of it */
-	u32 *sure;		/* entry, plus one, before which nothing may land there any more */
+	u32 *sure;		/* entry, plus one, before which no write may land there any more */
 	u32 *pending;		/* entries that are not durable yet, in order */
 	u32 nr_pending, pending_room;
 };
@@ -168,7 +168,7 @@ struct model;
 
 struct model *model_new(struct record *rec);
 void model_free(struct model *m);
-/* Return: NULL, or why the record itself cannot be right. */
+/* Return: NULL, or the reason why the record itself is wrong. */
 const char *model_step(struct model *m);
 const struct picture *model_now(const struct model *m);
 const struct picture *model_next(const struct model *m);	/* NULL: no operation */

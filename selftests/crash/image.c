@@ -187,8 +187,8 @@ static void image_put(struct image *img, u32 dev, u64 sector, u32 content)
 /**
  * image_land() - a write that is not durable arrives, or part of it
  * @img: the devices.
- * @entry: which.
- * @keep: by sector, which of it; NULL: all.
+ * @entry: its entry.
+ * @keep: by sector, the part that arrives; NULL: all.
  */
 void image_land(struct image *img, u32 entry, const u8 *keep)
 {

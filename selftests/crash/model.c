@@ -284,13 +284,13 @@ static struct lineage *lineage_clone(struct lineage *from)
 }
 
 /**
- * model_allows() - may this sector hold that after a crash here?
+ * model_allows() - may this sector hold that content after a crash here?
  * @l: content of a view or a point.
  * @disk: its number.
  * @sector: of the disk.
  * @value: number of a write, or 0.
  *
- * Return: true if so.
+ * Return: true if it may.
  */
 bool model_allows(const struct lineage *l, u32 disk, u64 sector, u64 value)
 {
@@ -496,7 +496,7 @@ static const char *step_io_done(struct model *m, const struct rec *r)
 	if (!io->on)
 		return r->result ? NULL : wrong(m, "I/O %llu was done on a view that is not there",
 						(u64)r->seq);
-	/* FUA: itself, and so nothing older in its sectors. */
+	/* FUA: this write is durable, and so nothing older in its sectors remains. */
 	if (io->fua && !io->failed)
 		for (s = io->sector; s < io->sector + io->sectors; s++)
 			sector_promote(io->on, io->disk, s, m->place + 1);
@@ -762,7 +762,7 @@ u64 model_point_made(struct model *m)
 	return number;
 }
 
-/** model_pin() - a point's content was one of several, and is this one from now on */
+/** model_pin() - fix a point's content, which was one of several until now */
 void model_pin(struct model *m, u64 number, u32 disk, u64 sector, u64 value)
 {
 	int i = picture_point(&m->now, number);

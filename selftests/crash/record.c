@@ -57,7 +57,7 @@ const u8 *record_map(struct record *rec, const char *path, u64 *bytes)
 }
 
 /**
- * record_content() - a sector's worth of bytes into the table
+ * record_content() - enter the bytes of a sector into the table
  * @rec: the record.
  * @data: REC_SECTOR bytes that stay where they are.
  *

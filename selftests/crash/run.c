@@ -22,7 +22,7 @@ void options_init(struct options *opt)
 	opt->place = NOWHERE;
 }
 
-/* States of a place that are no matter of chance; the last one where a write is torn. */
+/* States of a place that do not depend on chance; the last one where a write is torn. */
 #define FIXED	3
 
 static bool run_tears(const struct run *run, u32 place)
@@ -167,7 +167,7 @@ static void run_place(struct run *run, u32 place, bool stop)
 	}
 }
 
-/* Has the point that was just made a content, and which? */
+/* Does the point that was just made have a fixed content, and which? */
 static void run_pin(struct run *run, u32 place)
 {
 	struct state st;
@@ -187,7 +187,7 @@ static void run_pin(struct run *run, u32 place)
 	state_free(&st);
 }
 
-/* So that there are at most opt->states: which of the places are taken, in percent. */
+/* Limit the states to opt->states: the share of places that are taken, in percent. */
 static u32 run_share(struct run *run, struct rng r)
 {
 	u64 places = 0, want;
@@ -245,7 +245,7 @@ int run(const struct options *opt, struct record *rec, struct outcome *out)
 		/* Broken from the time when a system exists that can lose something. */
 		if (created(run))
 			run->img->broken = opt->broken;
-		/* Each place draws its lot, so that one state alone finds the same. */
+		/* Each place draws by itself, so that one state alone gives the same result. */
 		stop &= rng_below(&which, 1000) < share;
 		why = model_step(run->m);
 		if (why) {

@@ -54,7 +54,7 @@ static void item_tear(struct item *it, struct record *rec, struct rng *r)
 	}
 }
 
-/* Which of a device's writes arrive: items @from.. of the state. */
+/* Select the writes of a device that arrive: items @from.. of the state. */
 static void state_choose(struct state *st, struct record *rec, u32 from, u32 hand, struct rng *r)
 {
 	static const u32 shares[] = { 0, 10, 50, 50, 90, 100 };
@@ -215,7 +215,7 @@ void state_shrink(struct state *st, struct image *img, struct model *m, struct v
 		state_fails(st, img, m, v);
 		return;
 	}
-	/* First in the order they were written. */
+	/* First in the order of the writes. */
 	order = need(malloc((st->nr + 1) * sizeof(*order)));
 	memcpy(order, st->items, st->nr * sizeof(*order));
 	qsort(st->items, st->nr, sizeof(*st->items), by_entry);
@@ -223,7 +223,7 @@ void state_shrink(struct state *st, struct image *img, struct model *m, struct v
 		memcpy(st->items, order, st->nr * sizeof(*order));
 	free(order);
 
-	/* Then less and less is given back: half of the items, a quarter, single ones. */
+	/* Then give back less and less: half of the items, a quarter, single ones. */
 	keep = need(calloc(st->nr + 1, sizeof(*keep)));
 	for (step = max(st->nr / 2, 1u); step && tries < 400; step = step == 1 ? 0 : step / 2) {
 		for (i = 0; i < st->nr && tries < 400; i += step) {

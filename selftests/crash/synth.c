@@ -355,7 +355,7 @@ static void sync_view(struct engine *e, u32 view)
 
 /* Operations */
 
-/* With all before it ended; the bug is to answer first. */
+/* After all writes before it have ended; the bug is to answer first. */
 static void decide(struct engine *e, u64 seq, u64 arg)
 {
 	e->sb->state_number++;
@@ -382,7 +382,7 @@ static void op_point(struct engine *e)
 	u64 seq = begin(e, REC_POINT, 0);
 	u32 i;
 
-	/* Some that are on their way, into the old epoch; then into the new one. */
+	/* Some are in flight, into the old epoch; then into the new one. */
 	if (rng_chance(&e->r, 50))
 		io_write(e, REC_HEAD, REC_DATA, false);
 	complete_all(e);
@@ -803,7 +803,10 @@ u8 *synth_make(const struct synth *sy, const struct synth_base *base, u64 *bytes
 		e->head_epoch = e->sb->cur_epoch;
 	}
 	for (n = 0; n < sy->ops; n++) {
-		/* Late in its life it is decided, now and then, and ends as plain disks. */
+		/*
+		 * At two thirds of the life commit the failover if there is one; it ends as
+		 * plain disks.
+		 */
 		if (n == sy->ops * 2 / 3 && e->sb->live.epoch && !e->sb->test.epoch)
 			op_commit(e);
 		one_step(e);

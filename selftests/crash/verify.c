@@ -335,7 +335,7 @@ void verify_base(struct image *img, struct model *m, struct verdict *v)
 		detach(&att);
 		return;
 	}
-	/* No system, or none any more: plain disks, of which one may be made. */
+	/* No system, or none any more: plain disks, on which one may be created. */
 	if (att.err || (sb->state == DM_REPLICA_STATE_DISABLED && !(sb->flags & DMR_SB_REMOVING))) {
 		p->made = !att.err;
 		p->state = DM_REPLICA_STATE_DISABLED;

@@ -181,7 +181,7 @@ static void answer(struct request *q, int error)
 	free(q);
 }
 
-/* As in a power failure; not for when a request is kept back. */
+/* As in a power failure; not while a request is kept back. */
 static void lose(struct disk *d)
 {
 	memcpy(d->now, d->durable, d->sectors * SECTOR);
@@ -346,7 +346,7 @@ static void connect_to(struct disk *d, const char *arg)
 	if (pthread_create(&d->server, NULL, serve, d) ||
 	    pthread_create(&d->holder, NULL, hold, d))
 		die("thread");
-	/* It has its size when NBD_DO_IT has begun. */
+	/* The device has its size when NBD_DO_IT has begun. */
 	for (i = 0; i < 1000; i++) {
 		int fd = open(arg, O_RDONLY | O_CLOEXEC);
 

@@ -305,7 +305,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: helper-io DEVICE STEP...\n");
 		return 2;
 	}
-	/* In huge pages a large I/O has few segments, so nothing below cuts it for them. */
+	/*
+	 * In huge pages a large I/O has few segments, so no layer below splits it for that
+	 * reason.
+	 */
 	buf = mmap(NULL, ROOM + (2 << 20), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 		   0);
 	if (buf == MAP_FAILED)

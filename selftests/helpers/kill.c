@@ -171,7 +171,7 @@ static int is_step(const struct __ptrace_syscall_info *s, int slow)
 	case SYS_openat:
 		return s->entry.args[2] & (O_CREAT | O_TRUNC);
 	case SYS_unlink:
-		/* Nodes are udevd's affair, or of no consequence. */
+		/* Nodes are udevd's work, or without consequence. */
 		return !peek(s->entry.args[0], path, 5) || memcmp(path, "/dev/", 5);
 	case SYS_rename:
 	case SYS_renameat:
@@ -244,7 +244,7 @@ int main(int argc, char **argv)
 			ended(status);
 		signal = 0;
 		if (WSTOPSIG(status) == SIGTRAP)
-			continue;		/* it has become the command */
+			continue;		/* the child has become the command */
 		if (WSTOPSIG(status) != (SIGTRAP | 0x80)) {
 			signal = WSTOPSIG(status);
 			continue;

@@ -101,7 +101,7 @@ static void look(uint64_t at, uint64_t bytes)
 		const struct sector *s = &sectors[(at + i) / SECTOR];
 		const uint64_t *w = (uint64_t *)(buf + i);
 
-		/* Never written here by us: it is as it was, which is nothing we know. */
+		/* Never written by this process: the old content, which is unknown. */
 		if (!s->last || (!s->sure && w[1] != from + at + i))
 			continue;
 		for (j = 0; j < SECTOR / 8; j += 2)
@@ -171,7 +171,7 @@ int main(int argc, char **argv)
 	while (!there("")) {
 		if (there(".pause"))
 			rest();
-		/* Half of them whole blocks, the others of any number of sectors. */
+		/* Half of them whole blocks, the others any number of sectors. */
 		bytes = rnd(2) ? (rnd(MOST / 4096) + 1) * 4096 : (rnd(24) + 1) * SECTOR;
 		at = rnd((length - bytes) / SECTOR) * SECTOR;
 		if (!(bytes % 4096))
@@ -189,7 +189,7 @@ int main(int argc, char **argv)
 		}
 		if (fd < 0)
 			again();
-		usleep(500);	/* not all of the machine is for it */
+		usleep(500);	/* leave time to other processes */
 	}
 	fsync(fd);
 	for (at = 0; at < length; at += MOST)

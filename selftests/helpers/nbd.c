@@ -122,7 +122,7 @@ static void tell_record(struct disk *d, int type, uint64_t first, uint64_t nr, b
 		die("record");
 }
 
-/* Take sectors to where they survive. */
+/* Write sectors to the backing device, where they survive. */
 static void settle(struct disk *d, uint64_t first, uint64_t nr)
 {
 	uint8_t *at = d->now + first * SECTOR;
@@ -398,7 +398,7 @@ static void start(struct disk *d, char *arg)
 		die("setting up nbd");
 	if (pthread_create(&thread, NULL, serve, d) || pthread_create(&d->held, NULL, hold, d))
 		die("thread");
-	/* It has its size when NBD_DO_IT has begun. */
+	/* The device has its size when NBD_DO_IT has begun. */
 	for (i = 0; i < 500; i++) {
 		int fd = open(arg, O_RDONLY | O_CLOEXEC);
 
@@ -414,7 +414,7 @@ static void start(struct disk *d, char *arg)
 	die("the device does not come");
 }
 
-/* Nothing is answered from here on: the lock, which is held, stays. */
+/* No request is answered from here on: the lock, which is held, stays. */
 static void cut(const char *where)
 {
 	uint64_t first, nr, n, total, kept;
@@ -458,7 +458,7 @@ static void cut(const char *where)
 		pause();
 }
 
-/* With nothing lost, nor anything to be found on the backing devices. */
+/* With nothing lost, and nothing left to do on the backing devices. */
 static void __attribute__((noreturn)) leave(void)
 {
 	struct disk *d;
@@ -549,7 +549,10 @@ int main(int argc, char **argv)
 		leave();
 	}
 	if (sig == SIGUSR1) {
-		/* The lock comes most easily after a flush: so not here, if there is any request. */
+		/*
+		 * The lock comes most easily after a flush: so not here while there is any
+		 * request.
+		 */
 		pthread_mutex_lock(&lock);
 		cut_at = rnd(3);
 		cut_after = 1 + rnd(cut_at == ANY ? 100 : cut_at == FUA ? 10 : 3);

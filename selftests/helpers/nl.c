@@ -251,7 +251,7 @@ static unsigned long long u64_of(const void *at, int bytes, uint16_t type)
 	return n ? *n : 0;
 }
 
-/* Which attributes of the answer are its code and its job, by the set of the command. */
+/* The attributes of the answer with its code and its job, by the set of the command. */
 static bool is_plain(int cmd, uint16_t *code, uint16_t *job)
 {
 	switch (cmd) {

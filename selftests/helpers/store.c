@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Change a store's metadata as no tool of ours would.
+ * Change a store's metadata in ways that no tool of ours does.
  *
  * usage: helper-store DEVICE set FIELD VALUE [COPY]
- *	  in both superblocks or one; the checksum is made right again.
+ *	  in both superblocks or one, with a valid checksum.
  *	  FIELD: version, incompat, compat, state, flags, seq, log_durable
  *	helper-store DEVICE tear COPY
  *	  a bit of this superblock changes, its checksum does not
@@ -149,7 +149,7 @@ static void log_record(struct dmr_disk_sb *s, int type, uint32_t epoch, uint64_t
 		log_write(s);
 }
 
-/* A bit too much work for honest software, with every checksum right. */
+/* Expensive for a reader, with every checksum right. */
 static void chain(unsigned int points, unsigned int epochs, const char *order)
 {
 	struct dmr_disk_sb *s = newest();
@@ -206,7 +206,7 @@ int main(int argc, char **argv)
 		die("what?");
 	fd = open(argv[1], O_RDWR | O_DIRECT);
 	if (fd < 0)
-		fd = open(argv[1], O_RDWR);	/* a file where there is no direct I/O */
+		fd = open(argv[1], O_RDWR);	/* a file without direct I/O */
 	if (fd < 0)
 		die("cannot open the device");
 	for (i = 0; i < 2; i++) {

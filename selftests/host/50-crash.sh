@@ -24,8 +24,8 @@
 
 r() { "$REPLICACTL" "$@"; }
 
-# An fsync while the vacuum's own flush of that home is under way: when it is
-# answered, home was flushed since the write, by whomsoever.  A flush takes 1.5 s.
+# An fsync while the vacuum's own flush of that home is under way: when it is answered, one of
+# the two has flushed home since the write.  A flush takes 1.5 s.
 slow_flush() {
 	local before after rep=/dev/mapper/slow-vda-replica
 	flushes() { stat_of /dev/nbd1 | cut -d' ' -f5; }
@@ -118,7 +118,7 @@ guest() {
 		echo "result ok"
 		finish TERM
 	fi
-	# They begin to lie when the work begins.
+	# The disks begin to lie when the work begins.
 	[ "$liar" = - ] || kill -USR2 $nbd
 	"${crash[@]}" work "$plan" >/run/work 2>&1 &
 	wait_for 20 grep -q 'at work' /run/work

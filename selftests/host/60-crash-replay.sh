@@ -21,7 +21,7 @@
 one_life() {
 	local dir=$1 i=$2 nbd d wb run=/run/life
 	shift 2
-	# Of a life before this one; its server's "ready" would be taken for this one's.
+	# Files of an earlier life: its server's "ready" would be taken for this one's.
 	rm -f $run/record /run/nbd /etc/dm-replica/systems.d/life.conf
 	"$dir/helper-nbd" --record $run/record "/dev/nbd0=$(dev "s$i")" "/dev/nbd1=$(dev "a$i")" \
 		"/dev/nbd2=$(dev "b$i")" >/run/nbd 2>&1 &
@@ -141,7 +141,7 @@ the machine ended with $rc"
 }
 
 total=0
-# replay NAME RECORD OPTION...: all states of it are ones that may be.
+# replay NAME RECORD OPTION...: every state of it must be allowed.
 replay() {
 	local name=$1 record=$2 rc n
 	shift 2
@@ -198,7 +198,7 @@ for chain in "${chains[@]}"; do
 	mkdir -p "$c/1" "$c/2"
 	seconds=$first
 	size=()
-	# It takes time, and a long record, to go round the log.
+	# It takes time, and a long record, until the log has gone round.
 	[ "$plan" != ring ] || { seconds=$((first * 8)); size=(--mib 600); }
 	if ! boot "$c/1" "$k" 1 s0=40M a0=4M b0=2060K -- "$seconds" --plan "$plan" \
 		--seed $life "${size[@]}"; then

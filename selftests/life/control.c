@@ -225,7 +225,7 @@ static void do_stop(void)
 	now.test_point = 0;
 }
 
-/* The head refuses meanwhile; writers may go on trying. */
+/* The head refuses meanwhile; writers may continue to try. */
 static void deny(bool yes)
 {
 	if ((atomic_load(&denials) & 1) != yes)

@@ -77,7 +77,7 @@ static void ended(struct io *io, int64_t res)
 	nr_written += w->sectors;
 }
 
-/* Take in at least so many that have ended. */
+/* Take in at least that many completed requests. */
 static void reap(int least)
 {
 	struct timespec none = { 0 };
@@ -152,7 +152,7 @@ void async_start(enum what what, int view, int disk, uint64_t sector, uint32_t s
 	nr_busy++;
 }
 
-/* The writes to a view that are on their way.  Return: how many. */
+/* Return: the number of writes to a view in flight. */
 int async_writes(int view, struct write *to)
 {
 	int nr = 0;

@@ -23,7 +23,7 @@ static int pick_view(struct rng *r, unsigned int views)
 	return nr ? of[below(r, nr)] : -1;
 }
 
-/* A place: mostly where others have been; sizes from a sector to several chunks. */
+/* A place: mostly one used before; sizes from a sector to several chunks. */
 uint32_t place(struct rng *r, int disk, uint64_t *sector)
 {
 	uint64_t size = disks[disk].sectors, at;
@@ -76,7 +76,7 @@ static void add_io(struct script *s, struct rng *r, enum what what, int view)
 	script_add(s, o);
 }
 
-/* Many small ones beside each other, and some large ones, none waited for. */
+/* Many small ones beside each other, and some large ones, without waiting. */
 void choose_burst(struct script *s, struct rng *r, unsigned int views, int want)
 {
 	struct op o = { .disk = below(r, nr_disks) };
@@ -312,7 +312,7 @@ static void c_setting(struct script *s, struct rng *r)
 	maybe_wait(s, r, busy);
 }
 
-/* It makes no sense before there is a point, and is not for long. */
+/* Before the first point it makes no sense, and it never lasts long. */
 static void c_suspend(struct script *s, struct rng *r)
 {
 	bool busy = maybe_burst(s, r);
@@ -376,7 +376,7 @@ static void recreate(struct script *s)
 	now_is.nr = now_is.keep_last = 0;
 }
 
-/* The failover becomes the machine, and some time later that a replica again. */
+/* The failover becomes the machine, which some time later is a replica again. */
 static void c_life(struct script *s, struct rng *r)
 {
 	if (below(r, 3) == 0)

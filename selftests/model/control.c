@@ -6,7 +6,7 @@ bool online[VIEWS] = { [HEAD] = true }, held, suspended, committed, had_point;
 long suspensions;			/* and resumptions, so far */
 uint64_t base[VIEWS];			/* number of the point that a view shows */
 
-/* A new system: nothing of the old one is in force. */
+/* A new system: no settings of the old one are in force. */
 void control_anew(void)
 {
 	online[HEAD] = true;
@@ -144,7 +144,7 @@ void set_suspended(bool on)
 	suspensions++;
 }
 
-/* Nothing keeps the vacuum from its work any more. */
+/* Let the vacuum work again. */
 void unhindered(void)
 {
 	if (held)

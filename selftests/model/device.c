@@ -190,7 +190,7 @@ void begin_anew(void)
 	attach();
 }
 
-/* How many sectors there are from this one on, for one I/O. */
+/* Return: the number of sectors from this one on, for one I/O. */
 uint32_t part(int disk, uint64_t sector)
 {
 	uint64_t left = disks[disk].sectors - sector;

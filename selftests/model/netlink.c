@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The module's netlink family, spoken by hand. */
+/* The module's netlink family, by hand-made messages. */
 #include "model.h"
 
 #include <linux/genetlink.h>
@@ -37,7 +37,7 @@ static void request(struct request *r, int type, int cmd, int flags)
 	r->g.version = 1;
 }
 
-/* To the system; its UUID has the same number in every set of attributes. */
+/* A request to the system; its UUID has the same number in every set of attributes. */
 static void request_system(struct request *r, int cmd, int flags)
 {
 	request(r, family, cmd, flags);
@@ -181,7 +181,7 @@ static void take_answer(void *at, int len, void *arg)
 			 (char *)attr(at, len, a->text) + NLA_HDRLEN);
 }
 
-/* Send it, and wait until it is decided: 4096 with a job in New or Starting is not. */
+/* Send a request, and wait for the decision: 4096 with a job in New or Starting is none. */
 static int decide(struct request *r, struct answer *a)
 {
 	int code = talk(r, take_answer, a);

@@ -24,7 +24,7 @@ struct instant {
 static struct instant instants[MAX_POINTS + 1];
 static int nr_instants;
 
-/* Far from each other and from other lanes', none at the beginning of a chunk. */
+/* Far from each other and from those of other lanes, none at the beginning of a chunk. */
 static uint64_t lane_sector(int lane, uint32_t seq)
 {
 	return (seq % PLACES * LANES + lane) * 264 + 13;
@@ -43,7 +43,7 @@ static void *lane_main(void *arg)
 
 		atomic_store(&begun[lane], seq);
 		for (int d = 0; d < nr_disks && !stop; d++) {
-			/* A sector of a block, or whole blocks. */
+			/* Half of them a sector of a block, half whole blocks. */
 			nr = lane ? 1 : 8;
 			stamp_fill(buf, seq, d, s - (lane ? 0 : 5), nr);
 			if (pwrite(below(&r, 12) ? disks[d].fd[HEAD] : disks[d].sync[HEAD], buf,

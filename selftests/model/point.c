@@ -49,7 +49,7 @@ void points_compare(void)
 	compare(0);
 }
 
-/* The point that is called so, NULL if it is gone; 0 is the newest. */
+/* The point of that name, NULL if it is gone; 0 is the newest. */
 static struct point *point_find(uint64_t label)
 {
 	compare(0);
@@ -68,7 +68,7 @@ void do_point(uint64_t label)
 	uint64_t asked;
 	int code;
 
-	/* As many as are remembered: the oldest goes that no failover runs from. */
+	/* Limit of the points remembered: drop the oldest without a view. */
 	for (int i = 0; nr_points == MAX_POINTS; i++)
 		do_drop(points[i].label);
 	compare(0);
@@ -107,7 +107,7 @@ void do_drop(uint64_t label)
 		must("drop of a point in use", code, DM_REPLICA_CODE_IN_USE);
 		return;
 	}
-	/* It may have been given up this moment. */
+	/* Retention may have dropped it just now. */
 	if (code == DM_REPLICA_CODE_NOT_FOUND) {
 		compare(0);
 		if (p < points + nr_points && p->known.number == number)
@@ -198,7 +198,7 @@ void do_begin(int view, uint64_t label)
 	image_copy(&model[view], &p->image);
 }
 
-/* The end of a failover or a test; @open: it is tried with the devices open. */
+/* The end of a failover or a test; @open: try it with the devices open. */
 void do_end(int view, bool open)
 {
 	if (!online[view] || (committed && view == LIVE)) {
@@ -216,7 +216,7 @@ void do_end(int view, bool open)
 	view_offline(view);
 }
 
-/* Each of them, whole, by the way of one view or the other. */
+/* Check each point, whole, by one view or the other. */
 void points_check(void)
 {
 	compare(0);

@@ -22,7 +22,7 @@ static const struct {
 };
 
 static uint64_t keep_last, keep_within, keep_hourly;
-/* Also a while after it was: a drop may be on its way. */
+/* Stays set for a while after the setting changed: a drop may be under way. */
 static bool gives_up;
 
 bool is_setting(enum what what)
@@ -68,9 +68,9 @@ uint64_t now_real(void)
 }
 
 /*
- * Which of @nr points, oldest first, go when one more is made at @time?  One
- * stays that any rule keeps: among the last so many, not older than so long, the
- * newest of one of so many hours.
+ * Which of @nr points, oldest first, go when one more is made at @time?  A point stays that
+ * any rule keeps: among the last so many, not older than so long, the newest of one of so
+ * many hours.
  */
 static void verdict(const struct known *p, int nr, uint64_t time, bool *drop)
 {
@@ -114,7 +114,7 @@ void retain(const struct known *mine, int nr, uint64_t asked, bool *lost)
 	int nr_there = points_list(there, 2 * MAX_POINTS), found = 0, older = asked ? nr - 1 : nr;
 	bool early[MAX_POINTS + 1] = { 0 }, late[MAX_POINTS + 1] = { 0 }, passed = false;
 
-	/* The rules were looked at between the one time and the other. */
+	/* The rules were applied at some moment between the two times. */
 	if (asked && nr_there) {
 		verdict(mine, older, asked, early);
 		verdict(mine, older, there[nr_there - 1].time, late);
@@ -132,7 +132,7 @@ void retain(const struct known *mine, int nr, uint64_t asked, bool *lost)
 		if (lost[i] && !may_go)
 			die("point %llu is gone without a reason",
 			    (unsigned long long)mine[i].number);
-		/* With points given up meanwhile the rules may have seen fewer. */
+		/* After drops for space in this time the rules may have seen fewer. */
 		if (!lost[i] && must_go && !gives_up)
 			die("point %llu is there still, against the rules of retention",
 			    (unsigned long long)mine[i].number);

@@ -93,7 +93,7 @@ static void run_child(void)
 	_exit(70);
 }
 
-/* Wait until @pid ends or it is too late.  Return: false if it does not even die. */
+/* Wait until @pid ends or it is too late.  Return: false if it cannot be killed. */
 static bool child_ends(pid_t pid)
 {
 	double late = now() + TRY, dead = late + 30;
@@ -177,7 +177,7 @@ static bool is_io(const struct op *op)
 	return op->what >= WRITE && op->what <= START_READ;
 }
 
-/* The last one is where it fails: it stays.  Kinds, disk, place, how far around it. */
+/* The last operation fails: it stays.  Kinds, disk, place, distance from it. */
 static bool noise(const struct op *op, long at, const long *arg)
 {
 	if (at == best.nr - 1)

@@ -56,7 +56,7 @@ void learn(int view, int disk, uint64_t sector, uint32_t sectors, uint32_t seq, 
 	}
 }
 
-/* Of a write, @err being why it failed, or 0.  Return: true if it is done. */
+/* After a write, @err being its error, or 0.  Return: true if it is done. */
 static bool verdict(const struct op *o, int err)
 {
 	bool off = o->view == HEAD && suspended;
@@ -113,7 +113,7 @@ static void do_pieces(struct op o, uint32_t piece)
 	}
 }
 
-/* Most of each disk, as a first replication would. */
+/* Most of each disk, as a first replication would do. */
 static void do_fill(void)
 {
 	for (int d = 0; online[HEAD] && d < nr_disks; d++)

@@ -107,7 +107,7 @@ void stamp_make(void *to, uint32_t seq, uint32_t disk, uint64_t sector)
 		s->fill[i] = filling(s, i);
 }
 
-/* The number in a sector: 0 if it is all zero, SEQ_BAD if it is nothing whole of ours. */
+/* The number in a sector: 0 if it is all zero, SEQ_BAD if it is no whole sector of ours. */
 uint32_t stamp_read(const void *from, uint32_t disk, uint64_t sector)
 {
 	static const uint8_t zero[SECTOR];

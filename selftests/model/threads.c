@@ -81,7 +81,7 @@ static void t_mismatch(const char *where, int d, uint64_t s, uint32_t lo, uint32
 	die("wrong data in %s", where);
 }
 
-/* Sectors of our own from a random place on, as many as are ours in a row. */
+/* Sectors of our own from a random place on: all that are ours in a row. */
 static uint32_t t_place(struct rng *r, int me, int *disk, uint64_t *sector)
 {
 	int d = below(r, nr_disks), tries = 0;
@@ -89,7 +89,7 @@ static uint32_t t_place(struct rng *r, int me, int *disk, uint64_t *sector)
 	uint32_t n = 1, want = 1 + below(r, 1U << below(r, 10));
 
 	do {
-		/* Half of it to few places, where all meet. */
+		/* Half of it to few places, where all threads meet. */
 		s = below(r, 4) * zone;
 		s += below(r, 2) ? below(r, zone) : below(r, zone < 256 ? zone : 256);
 		if (++tries > 1000)
@@ -344,7 +344,7 @@ static void t_point(void)
 	t_retain(asked);
 }
 
-/* Whether it has just been given up; then it is gone from the list, too. */
+/* Has it just been dropped?  Then it is gone from the list, too. */
 static bool t_given_up(uint64_t number, int code)
 {
 	if (code != DM_REPLICA_CODE_NOT_FOUND)
@@ -379,7 +379,7 @@ static void t_drop(void)
 	t_point_gone(i);
 }
 
-/* Compare the view with the point, which becomes exact by that. */
+/* Compare the view with the point; that makes the point's content exact. */
 static void t_resolve(struct range_point *p, int view)
 {
 	uint32_t number[MAX_DISKS] = { 0 };
@@ -483,7 +483,7 @@ static void t_attach(void)
 	}
 }
 
-/* Writes under way may fail from before it until after it. */
+/* Writes under way may fail from before the request until after it. */
 static void t_suspend(void)
 {
 	char *buf;

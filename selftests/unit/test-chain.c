@@ -208,7 +208,7 @@ TEST(chain_rebuild_drops)
 	rebuild_steps(DROPS);
 }
 
-/* Is it of the history?  From the words of the design. */
+/* Does the version belong to the history?  From the words of the design. */
 static bool naive_main(const struct dmr_need *need, u32 epoch)
 {
 	if (epoch & 1)
@@ -274,7 +274,7 @@ TEST(chain_rebuild_random)
 		late = rng_chance(&r, 50) ? sb->slot_end - sb->slot_first : 2;
 		CHECK_EQ(dmr_rebuild_init(&rb, &c->map, sb), 0);
 		rb.max_versions = FEW * MANY;
-		/* So that all of them meet in one bucket. */
+		/* Chosen so that all of them meet in one bucket. */
 		c->map.bucket_bits = rng_chance(&r, 50) ? 1 : c->map.bucket_bits;
 		for (ops = 0; ops < 1500; ops++) {
 			struct dmr_record rec = {
@@ -318,7 +318,7 @@ TEST(chain_rebuild_random)
 	CHECK(versions > 1000, "%u", versions);
 }
 
-/* Which versions are needed, block by block and point by point, from the words of the design. */
+/* Which versions are needed, by block and by point, from the words of the design. */
 static bool naive_hides(const struct dmr_need *need, const struct dmr_version *t, u64 bit)
 {
 	return naive_main(need, t->epoch) && (t->data | t->zero) & bit &&
@@ -379,7 +379,7 @@ static void naive_chain(struct rng *r, struct chain *c, struct dmr_version **all
 			all[i]->log = 6;
 		if (rng_chance(r, 10))
 			atomic_set(&all[i]->state, states[rng_below(r, ARRAY_SIZE(states))]);
-		/* Seldom two of an epoch: one that is dropped and its successor. */
+		/* Seldom two of an epoch: a dropped one and its successor. */
 		epoch += rng_chance(r, 5) ? 0 : rng_range(r, 1, step);
 	}
 	need->cur = (epoch + 1) & ~1u;

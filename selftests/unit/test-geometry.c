@@ -9,7 +9,7 @@ TEST(geometry)
 	u32 chunk;
 
 	for (chunk = DMR_MIN_CHUNK; chunk <= DMR_MAX_CHUNK; chunk *= 2) {
-		/* The least store there is, to the chunk. */
+		/* The smallest possible store, to the chunk. */
 		for (bytes = 0;; bytes += chunk) {
 			sb->chunk_bytes = chunk;
 			sb->store_bytes = bytes;
@@ -47,7 +47,7 @@ TEST(geometry)
 			max_slots = dmr_usable_slots(sb);
 			CHECK(dmr_ring_blocks(sb) * DMR_LOG_RECORDS >=
 			      2 * (max_slots + max_slots / 4 + 1024), "%llu", bytes);
-			/* And it does not eat more than a hundredth, beside a minimum. */
+			/* And the ring does not take more than a hundredth, beside a minimum. */
 			CHECK(dmr_ring_blocks(sb) * 4096 <= bytes / 100 + (4 << 20), "%llu", bytes);
 			CHECK_EQ(sb->cur_epoch, 2);
 			CHECK_EQ(sb->next_epoch, 4);
@@ -148,7 +148,7 @@ TEST(geometry_limits)
 	GOOD();
 	sb->ring[1].first = 16;
 	CHECK(strstr(dmr_sb_validate(sb), "superblocks"));
-	/* One of no blocks at the end is one of no blocks. */
+	/* An extent of no blocks at the end is one of no blocks. */
 	sb->ring[1].first = sb->store_bytes / DMR_BLOCK_SIZE;
 	CHECK(strstr(dmr_sb_validate(sb), "beyond the store"));
 	/* Slots from behind the superblocks on, if the ring is elsewhere. */
@@ -293,11 +293,11 @@ TEST(ring_parts_apart)
 		CHECK(!why || strstr(why, sb->log_durable - from < blocks ? "too early" :
 				     "than the ring can hold"), "seed %u: %s", seed, why);
 		met += twice;
-		/* Nothing of that counts any more when the tail has left it behind. */
+		/* The old part does not count any more when the tail has left it behind. */
 		sb->log_tail = sb->ring_from;
 		sb->log_durable = max(sb->log_durable, sb->log_tail);
 		CHECK(!dmr_sb_validate(sb), "seed %u: %s", seed, dmr_sb_validate(sb));
-		/* It begins where it has grown, and nowhere else. */
+		/* The new part begins at the end of the old store, and nowhere else. */
 		sb->ring_start = rng_below(&r, blocks);
 		why = dmr_sb_validate(sb);
 		CHECK(!why == (sb->ring_start == old), "seed %u", seed);

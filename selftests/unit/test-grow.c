@@ -75,7 +75,7 @@ static void put(struct life *l)
 	l->next++;
 }
 
-/* Write a state to the older copy, and be in it. */
+/* Write a state to the older copy; it is in force then. */
 static void super(struct life *l, const struct dmr_sb *state)
 {
 	u32 copy = !l->sb->copy;
@@ -110,7 +110,7 @@ static int attach(struct life *l, u64 *end)
 	return dmr_replay_log(&l->rd, l->found, &l->g.ops, end, &l->dmg);
 }
 
-/* The power goes: all that was durable is found, in order, and nothing else. */
+/* The power fails: all durable blocks are found, in order, and nothing else. */
 static void power_cut(struct life *l)
 {
 	u64 end = 0, n;
@@ -144,7 +144,7 @@ static void spoiled(struct life *l, u64 number)
 	}
 }
 
-/* @number log blocks, looked at after each @every. */
+/* @number log blocks, verified after each @every. */
 static void go_on(struct life *l, u64 number, u64 every)
 {
 	u64 n;
@@ -187,7 +187,7 @@ static struct dmr_sb *grown(struct life *l, u64 bytes)
 	return draft;
 }
 
-/* Everything that a growth writes, cut off at each place where it can be. */
+/* All writes of a growth, cut off at each possible place. */
 static void grow(struct life *l, u64 bytes)
 {
 	struct dmr_sb *draft = grown(l, bytes), *before = unit_alloc(sizeof(*before));
@@ -213,7 +213,7 @@ static void grow(struct life *l, u64 bytes)
 	super(l, draft);
 	CHECK_EQ(l->sb->ring_from, from);
 	power_cut(l);
-	/* Both know of it, before anything lies there. */
+	/* Both copies know of the new extent, before a block lies there. */
 	super(l, l->sb);
 	power_cut(l);
 }
@@ -252,7 +252,7 @@ TEST(grow_in_the_middle_of_a_life)
 	struct life *l = life();
 	u64 old = dmr_ring_blocks(l->sb), all, n;
 
-	/* Once round the ring and a half, then as full as it gets. */
+	/* Once round the ring and a half, then as full as possible. */
 	go_on(l, old, 200);
 	tail(l, old);
 	go_on(l, old - 1, 200);
@@ -265,7 +265,7 @@ TEST(grow_in_the_middle_of_a_life)
 	power_cut(l);
 	in_both_parts(l);
 	fill_new_part(l, 150);
-	/* The tail follows, but not far enough: nothing is gained by it. */
+	/* The tail follows, but not far enough: that gains nothing. */
 	for (n = l->sb->log_tail; n < l->sb->ring_from; n += 100) {
 		tail(l, n);
 		power_cut(l);
@@ -275,7 +275,7 @@ TEST(grow_in_the_middle_of_a_life)
 	l->sb->log_durable++;
 	CHECK(strstr(dmr_sb_validate(l->sb) ?: "", "too early"));
 	l->sb->log_durable--;
-	/* A second growth would forget where the tail lies. */
+	/* A second growth would forget the place of the tail. */
 	CHECK(strstr(dmr_sb_validate(grown(l, 4096 * MIB)) ?: "", "before the older ring's"));
 
 	/* Past it the ring is one, and all of it is used. */
@@ -292,7 +292,7 @@ TEST(grow_in_the_middle_of_a_life)
 	spoiled(l, l->next - 2);
 	spoiled(l, l->sb->log_tail);
 
-	/* And again, the log being anywhere. */
+	/* And again, with the log at any place. */
 	grow(l, 4096 * MIB);
 	in_both_parts(l);
 	fill_new_part(l, 500);
@@ -383,7 +383,7 @@ TEST(grow_geometry)
 		CHECK(!dmr_geometry(sb), "%s", dmr_geometry(sb));
 		for (n = 0; n < 12; n++) {
 			memcpy(before, sb, sizeof(*sb));
-			/* In two steps: which of two operands is first is the compiler's choice. */
+			/* In two steps: the compiler chooses which of two operands is first. */
 			most = 1ULL << rng_range(&r, 15, 40);
 			bytes = sb->store_bytes + rng_below(&r, most);
 			why = dmr_geometry_grow(sb, bytes);
@@ -454,7 +454,7 @@ TEST(grow_refused)
 	CHECK(dmr_usable_slots(sb) > dmr_usable_slots(before));
 	CHECK(n < 2 * old / dmr_chunk_blocks(sb), "%u chunks more before it could grow", n);
 
-	/* Each time by as little as makes the ring grow, for as long as that goes. */
+	/* Grow each time by the least that makes the ring longer, as often as possible. */
 	for (n = sb->ring_extents; n <= DMR_RING_EXTENTS; n++) {
 		why = NULL;
 		while (!why && sb->ring_extents < n + 1) {
@@ -477,7 +477,7 @@ TEST(grow_refused)
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
 }
 
-/* A ring that few slots do not ask for: its records would crowd the map's buckets. */
+/* A ring longer than few slots need: its records would crowd the map's buckets. */
 TEST(grow_ring_too_long)
 {
 	struct dmr_sb *sb = unit_sb();

@@ -147,7 +147,7 @@ static void model_compare(struct rng *r, struct model *m)
 			CHECK(next.kind == want.kind && next.slot == want.slot, "run of %u at %u",
 			      n, first);
 		}
-		/* As long as it can be: a large read is one I/O. */
+		/* As long as possible: a large read is one I/O. */
 		if (n < count) {
 			next = model_source(m, &view, disk, chunk, first + n);
 			CHECK(next.kind != want.kind || next.slot != want.slot ||
@@ -228,7 +228,7 @@ TEST(map_chains)
 		for (v = m->map.buckets[b]; v; v = v->next) {
 			CHECK(dmr_map_bucket(&m->map, v->key) == b);
 			CHECK(!v->next || v->next->key != v->key || v->next->epoch < v->epoch);
-			/* A chunk that has been left does not come again. */
+			/* The walk does not return to a chunk that it has left. */
 			key = v->key;
 			if (v->next && v->next->key != key)
 				for (struct dmr_version *w = v->next; w; w = w->next)
@@ -411,7 +411,10 @@ TEST(map_dead)
 				if (!c->there)
 					continue;
 				is = version_dead(&m->map, &need, c->v);
-				/* One with a record due is let be for now, needed or not. */
+				/*
+				 * A version with a record due is left alone for now, needed
+				 * or not.
+				 */
 				if (atomic_read(&c->v->state) & DMR_V_DIRTY) {
 					CHECK(!is);
 					continue;
@@ -737,8 +740,8 @@ TEST(map_reader_between_updates)
 }
 
 /*
- * The same of blocks that were zero when their version was made and get their first
- * data: nothing but the order of the two updates keeps a reader from finding neither.
+ * The same for blocks that were zero when their version was made and get their first data:
+ * only the order of the two updates keeps a reader from finding neither.
  */
 #define FRESH	(1u << 14)
 

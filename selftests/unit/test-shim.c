@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The user-space stand-ins behave as the kernel's do, or nothing else here counts. */
+/* The user-space stand-ins behave as the kernel's do; all other tests depend on it. */
 #include "unit.h"
 
 TEST(shim_bitmaps)

@@ -170,7 +170,7 @@ static int dev_read(struct dmr_reader *rd, u64 first, u32 count, void *buf)
 	return 0;
 }
 
-/* May it crash here?  Either the power goes, or only we do. */
+/* May the crash come here?  Either the power fails, or only the machine ends. */
 static bool crash(struct sim *s, u32 percent)
 {
 	static const u32 coins[] = { 0, 20, 50, 80, 100 };
@@ -183,7 +183,7 @@ static bool crash(struct sim *s, u32 percent)
 	return !s->power;
 }
 
-/* Superblocks; in a tiny ring, which no codec would take, a form of our own */
+/* Superblocks; for a tiny ring, which no codec accepts, in a form of our own */
 
 #define TINY_MAGIC	0x594e4954u
 
@@ -274,7 +274,7 @@ static void sb_end(struct sim *s)
 
 	if (!s->sb_busy || crash(s, 5))
 		return;
-	/* In doubt: it may have arrived or not; the next one goes to the same copy. */
+	/* Uncertain: it may have arrived or not; the next one goes to the same copy. */
 	if (rng_chance(&s->r, 5)) {
 		struct pending **pp = &s->pending, *q;
 
@@ -537,7 +537,7 @@ static int log_replay(struct sim *s, const struct dmr_sb *sb, u64 *end, struct d
 	return dmr_replay_log(&s->rd, sb, &ops, end, dmg);
 }
 
-/* The highest number that anything intact calls durable, but for block @but. */
+/* The highest number that any intact block calls durable, except block @but. */
 static u64 vouched(struct sim *s, const struct dmr_sb *sb, u64 but)
 {
 	u64 best = sb->log_durable, at;
@@ -821,7 +821,7 @@ TEST(sim_log_and_superblocks)
 	histories(1000000, unit_scale(100), true);
 }
 
-/* Each rule is needed, and the simulator sees it: some history goes wrong without. */
+/* Each rule is needed, and the simulator proves it: without it some history goes wrong. */
 TEST(sim_rules_are_needed)
 {
 	static const char *const names[BREAK_END] = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The slot allocator: never one slot twice, always all of them, runs that are runs. */
+/* The slot allocator: never one slot twice, always all of them, runs without gaps. */
 #include <store/slots.h>
 #include "unit.h"
 

@@ -81,7 +81,7 @@ TEST(format_offsets)
 #undef AT
 }
 
-/* Written by hand, so that the codec is not held against itself alone. */
+/* Written by hand, so that the codec is not only compared with itself. */
 TEST(sb_golden_bytes)
 {
 	u8 *buf = unit_alloc(DMR_SB_AREA);
@@ -428,7 +428,7 @@ TEST(sb_impossible_older_ring)
 			sb->ring_old_from = 201;
 			break;
 		case 5:
-			/* One number more than it has places, none of them durable twice. */
+			/* One number more than there are places, none of them durable twice. */
 			sb->ring_from++;
 			sb->log_durable++;
 			break;
@@ -570,7 +570,7 @@ TEST(sb_impossible_bytes)
 		CHECK(v == t[i].verdict, "at %u: %d, %s", t[i].at, v, why);
 		CHECK(strstr(why, t[i].why), "at %u: %s", t[i].at, why);
 	}
-	/* Text that has no end, in each place where there is text. */
+	/* Text without an end, in each place of a text. */
 	for (i = 0; i < 4; i++) {
 		static const u32 at[] = { 80, DMR_SB_FIXED, DMR_SB_FIXED + 72,
 					  DMR_SB_FIXED + 512 + 24 };
@@ -710,7 +710,7 @@ TEST(sb_states)
 	sb->test.base = 2;
 	sb->flags = DMR_SB_SUSPENDED | DMR_SB_ACTIVE;
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
-	/* An overlay may be older than the current epoch: points go on being made. */
+	/* An overlay may be older than the current epoch: points are still made. */
 	sb->cur_epoch = 10;
 	sb->next_epoch = 12;
 	sb->last_epoch = 12;
@@ -728,7 +728,7 @@ TEST(sb_states)
 	sb->next_epoch = 14;
 	sb->last_epoch = 14;
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
-	/* On its way home, terminated, or given up; then it is, with nothing left to know. */
+	/* A removal is under way, by any of its ways; then complete, with no state left. */
 	sb->flags = DMR_SB_STAY;
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
 	for (i = 0; i < ARRAY_SIZE(bare); i++) {

@@ -16,8 +16,8 @@ live=/dev/mapper/b-vda
 rep=/dev/mapper/b-vda-replica
 no_merges /dev/vm/*
 
-# All of this with one chunk of 64 KiB per megabyte or more, so that each step
-# meets untouched ground; in a tuple: reads sectors writes sectors flushes.
+# One chunk of 64 KiB per megabyte or more, so that each step meets untouched ground; in a
+# tuple: reads sectors writes sectors flushes.
 make_system b s0 vda=d0 vdb=d1
 hold b
 

@@ -69,7 +69,7 @@ check "attach --all, its home not as it was left" r attach --all --accept-homes
 check "the victim's disk is untouched" safe
 r detach r >/dev/null || die "cannot detach"
 
-# Two systems that name one device, and a file that is left of one.
+# Two systems that name one device, and a leftover file of one.
 sed -e 's/^name=.*/name=x/' -e "s/^uuid=.*/uuid=$(cat /proc/sys/kernel/random/uuid)/" \
 	-e "s|^disk.vda=.*|disk.vda=$victim|" $conf/r.conf >$conf/x.conf
 check "a file without a system takes nothing" r attach r

@@ -76,7 +76,7 @@ now() {
 	state=$s
 	[ "$s" != 5 ] || [ $((flags & 1)) = 0 ] || state=5s
 }
-# sum: a checksum of superblocks and log in $sums, of now.
+# sum: a checksum of the present superblocks and log, in $sums.
 sum() { sums=$("$io" /dev/vm/st h:0:3296K); }
 sums=''	# or none, if something may have changed it since
 write() {
@@ -135,7 +135,7 @@ write $rep
 done_by remove 13:flag=1
 save 0
 
-# arrange COLUMN WHEN: a system like that.
+# arrange COLUMN WHEN: bring a system into that state.
 arrange() {
 	local col=$1
 	# The result of the last cell is good enough, or is not.
@@ -213,7 +213,7 @@ stored() {
 	esac
 	data=1
 }
-# Home takes nothing, so the job gives up.
+# Home fails all writes, so that the job gives up.
 failed() {
 	restore "$([ "$1" = 0 ] && echo 3 || echo 5)"
 	done_by settings-set 15:u64=0xffffffffffffffff
@@ -278,7 +278,7 @@ cell() {
 	# shellcheck disable=SC2086
 	ask $request
 	read -r _ _ _ code _ <<<"$answer"
-	# A change of settings is just acknowledged.
+	# A change of settings is only acknowledged.
 	case $answer in 'errno 0 code -'*) code=0 ;; esac
 	[ "$code" = "$want" ] || bad="$bad$answer; "
 	if [ "$want" -ge 32768 ] && [ "$code" = "$want" ]; then

@@ -58,7 +58,7 @@ refused "create while it is active is refused" 32774 "/dev/mapper/guest-root" \
 	r create web-1 --store "$s0" --disk vda="$d0"
 lvm vgchange -an guest >/dev/null 2>&1
 make_system web-1 s0 vda="$d0" vdb="$d1" -- --chunk-size 16K
-# Through our devices it is seen as a double, which LVM does not activate.
+# Over our devices the volume group is a duplicate, which LVM does not activate.
 lvm_conf '[ "r|^/dev/mapper/web--1-|" ]'
 lvm vgchange -ay guest >/tmp/said 2>&1
 check_fails "attached, LVM cannot activate it on the home" active

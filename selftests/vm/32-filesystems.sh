@@ -32,7 +32,7 @@ put() {
 	[ "$2" != xfs ] || o=$o,nouuid
 	mkdir -p "$at" && mount -t "$2" -o "$o" "$1" "$at"
 }
-# Not lazily: the last close must be over before anything is thrown away.
+# Not lazily: the last close must be over before content is discarded.
 take() { umount "/mnt/$(basename "$1")"; }
 
 # tree DEVICE NAME FILES: random files in a new directory, each fsynced, half as many
@@ -84,7 +84,7 @@ holds() {
 		"$(printf '%s\n' "$@" | sort | tr -d '\n')" ] || { ls "$at"; return 1; }
 }
 
-# clean DEVICE FS: nothing is wrong, with nothing changed by looking.
+# clean DEVICE FS: no errors, by a check that changes nothing.
 clean() {
 	case $2 in
 	ext4) fsck.ext4 -f -n "$1" ;;
@@ -139,7 +139,7 @@ point f
 second=$(point_numbers f | tail -n 1)
 [ "$first" != "$second" ] || die "which point is which?"
 
-# From here on the failover has its own story.
+# From here on the failover's content is its own.
 cp -r $sums /tmp/live
 sums=/tmp/live
 r failover f --point "$first" >/dev/null || die "cannot fail over"
@@ -162,7 +162,7 @@ for fs in ext4 xfs; do
 	check "$fs: clean, and no file has suffered from it" mounted "$(live $fs)" $fs first$fs
 done
 
-# Detach and attach in the middle; then away with all of it.
+# Detach and attach in the middle; then discard all of it.
 for fs in ext4 xfs; do take "$(rep $fs)"; done
 unstack
 r detach f >/dev/null || die "cannot detach"

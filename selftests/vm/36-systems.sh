@@ -159,7 +159,7 @@ rounds &
 writer=$!
 wait_for 60 test -s /tmp/rounds
 check "a point while all of them are written to" r recovery-point create many
-# The round it was made in is not the last one.
+# More rounds follow the one of the point.
 past() { [ "$(cat /tmp/rounds)" -ge "$1" ]; }
 wait_for 60 past $(($(cat /tmp/rounds) + 2))
 touch /tmp/pointed
@@ -189,7 +189,7 @@ check "writes to all failover devices" on live w:0:16K:3%d w:1028K:4K:3%d w:3M:6
 check "and to all replicas" on rep w:0:16K:5%d w:3M:64K:5%d f
 check "each shows its own" on live c:0:16K:3%d c:1M:4K:1%d c:1028K:4K:3%d c:3M:64K:3%d
 
-# One of the devices is open: nothing happens to any of them.
+# One of the devices is open: the operation changes none of them.
 # shellcheck disable=SC2034 # refused reads it
 watched=s0
 sleep 2	# the one-second commit is past

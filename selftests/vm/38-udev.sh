@@ -61,7 +61,7 @@ reads() {
 		[ "$n" = 0 ] || echo "$name: $n reads"
 	done
 }
-# quiet WHEN: nothing of it has happened.
+# quiet WHEN: none of these effects has occurred.
 before=$(links)
 quiet() {
 	settle
@@ -130,7 +130,7 @@ is "after detach all links are as they were" "$(diff <(echo "$before") <(links))
 is "and none of our nodes is left" "$(find /dev/mapper -name 'u-*')$(grep -l DM_NAME=u- /run/udev/data/b* 2>/dev/null)" ""
 is "no error of a buffered read in the kernel log" "$(dmesg | grep -c 'Buffer I/O error')" 0
 
-# An udevd that died and left its socket behind is not waited for forever.
+# An udevd that died and left its socket behind must not block for ever.
 udevadm control --exit || kill -9 "$(pidof systemd-udevd)"
 sleep 1
 [ -e /run/udev/control ] || : >/run/udev/control

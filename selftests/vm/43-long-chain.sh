@@ -41,7 +41,7 @@ chain() {
 		r failover c >/dev/null || die "cannot fail over"
 		r revert c --yes >/dev/null || die "cannot revert"
 	done
-	# Another pass goes over all of it each time: none may go that a point needs, but
+	# Each further pass checks all of them: no version that a point needs may go, but
 	# those up to the oldest point are home by then.
 	versions=$(($1 * $2))
 	check "$about: what points need stays, and nothing else" wait_for 60 swept $versions

@@ -68,7 +68,7 @@ r failover c >/dev/null || die "cannot fail over"
 "$io" $live w:0:16M:2 f || die "cannot write"
 hold c
 budget "commit: one superblock" "s0 0 0 1 8 1" "d0 0 0 0 0 0" -- r commit c --yes --no-wait
-# As long as it takes to ask about it: eight seconds here.
+# The commit has to last as long as the requests about it: eight seconds here.
 check "rate of 2 MiB/s" r vacuum c --rate $((2048 / ${VM_SLOW:-1}))K
 release c
 sleep 2

@@ -73,7 +73,7 @@ check "zeroes of many chunks, the first at home hangs" await_held 1
 beside point r recovery-point create y
 begun() { [ "$(json state job show y "$(job_of y 70)")" = 3 ]; }
 check "a point begins meanwhile" wait_for 10 begun
-sleep 1		# its epoch is in force by then; if it is not, less is shown
+sleep 1		# its epoch is in force by then; otherwise the test shows less
 go
 check "the zeroes are written" went_well zeroes
 check "and the point made" went_well point

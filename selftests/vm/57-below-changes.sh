@@ -18,7 +18,7 @@ linear() {	# NAME SECTORS DEVICE [OFFSET]: make or change it
 	fi || die "cannot make $1"
 }
 health() { [ "$(field b health_name)" = "$1" ]; }
-# dmsetup waits for ever where a resume is refused: not under this.
+# dmsetup waits for ever if a resume is refused: run it with a limit.
 around() { timeout 20 dmsetup suspend "$1" && timeout 20 dmsetup resume "$1"; }
 
 # --- a store of an odd size, under 4 KiB blocks --------------------------------------------

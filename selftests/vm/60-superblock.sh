@@ -56,7 +56,7 @@ is "it is as before, too" "$(field s state_name)" Recovered
 check "the failed operation did not come back" is_recovered
 hold s
 
-# The power fails while it is in doubt.  Nothing is acknowledged meanwhile.
+# The power fails while it is uncertain.  No operation is acknowledged meanwhile.
 disks on 0 w 0 128 land 1
 disks on 0 w 0 128 hold
 beside revert "$nl" revert "$uuid"
@@ -125,7 +125,7 @@ newest=$(r dump /dev/nbd0 --json | sed -n 's/.*"in_force": "\(.\)".*/\1/p')
 diag "copy $newest is in force"
 at=0
 [ "$newest" = A ] || at=64
-# module_refuses: so that nothing is changed.
+# module_refuses: the module refuses a table, and changes nothing.
 module_refuses() {
 	disks counts 0
 	local before=$disks_said

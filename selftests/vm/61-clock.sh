@@ -15,7 +15,7 @@ YEARS=315360000
 now() { date +%s; }
 clock() { date -s "@$(($(now) + $1))" >/dev/null || die "cannot set the clock"; }
 attach() { { r detach o && r attach o; } >/dev/null || die "cannot attach anew"; }
-# As a host that was booted since finds it.
+# booted: attach anew, as after a boot of the host.
 booted() {
 	r detach o >/dev/null || die "cannot detach"
 	DM_REPLICA_BOOT_ID=$(printf '%032x' $RANDOM$RANDOM) r attach o >/dev/null || die "cannot attach"

@@ -227,7 +227,7 @@ for how in "same table" "new table" interrupted; do
 	check "$how: suspending waits for the flush" still_out suspend
 	disks off
 	disks fall f
-	[ "$how" = "same table" ] || sleep 7	# longer than a mark that is not kept would last
+	[ "$how" = "same table" ] || sleep 7	# longer than an unkept mark would last
 	if [ "$how" = interrupted ]; then
 		pkill -x dmsetup || die "it does not suspend"
 		failed suspend || die "dmsetup"

@@ -83,7 +83,7 @@ stubborn() { while [ ! -e /tmp/stop ]; do "$io" "$rep" w:2M:64K:99 f; done; true
 beside one rising $rep
 beside two stubborn
 wait_for 30 grep -q 110 /tmp/one.said || die "nothing is written"
-# One that is under way below when the commit comes.
+# One write is under way below when the commit comes.
 disks on 0 w "$slots" hold 1
 await_held 1
 beside commit r commit u --yes --no-wait

@@ -15,7 +15,7 @@ load_module
 hold_disks 64 4 4 16,nofua
 hang=${FAULTY_HANG:-3}
 declare -A below=([store]=/dev/nbd0 [ha]=/dev/nbd1 [hb]=/dev/nbd2) long
-table() {	# DEVICE TABLE: it is this from now on
+table() {	# DEVICE TABLE: its table from now on
 	dmsetup load "$1" --table "$2" || die "dmsetup"
 	dmsetup suspend --noflush --nolockfs "$1" || die "dmsetup"
 	dmsetup resume "$1" || die "dmsetup"
@@ -31,7 +31,7 @@ make_system f /dev/mapper/store vda=/dev/mapper/ha vdb=/dev/mapper/hb -- --chunk
 uuid=$(field f uuid)
 repa=/dev/mapper/f-vda-replica repb=/dev/mapper/f-vdb-replica a=/dev/mapper/f-vda
 code() { "$nl" "$@" | cut -d' ' -f 1-4; }
-# reason NAME: is it one of the reasons of its health?
+# reason NAME: is it one of the reasons of the system's health?
 reason() { r status f --json | sed -n '/"health_reasons"/,/]/p' | grep -q "$1"; }
 "$REPLICACTL" monitor >/tmp/events 2>/dev/null & monitor=$!
 at_exit "kill $monitor 2>/dev/null"
@@ -354,7 +354,7 @@ expect_log 'device-mapper: replica: f: critical: the store could not be flushed'
 write $repa w:128K:16K:2
 long[store]=122880
 well store
-# The ring is blanked, and flushed; a commit has nothing to do with that.
+# The ring is blanked, and flushed; a commit plays no part in that.
 disks on 0 f 0 0 lose 1
 is "grow: the store's flush fails, and content of slots is lost: 32771" "$(code grow "$uuid")" \
 	"errno 121 code 32771"

@@ -22,8 +22,8 @@ again() {
 	hold f
 }
 
-# CPU 0 has the memory of its FUA write at hand when the flush comes: the write between
-# them takes that of CPU 1.
+# CPU 0 has the memory of its FUA write at hand when the flush comes: the write between them
+# takes that of CPU 1.
 bad=''
 for n in 1 2 3 4; do
 	again	# FUA fails for a while after a flush that failed

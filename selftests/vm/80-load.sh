@@ -87,7 +87,7 @@ any_flags() { f=${flags[RANDOM % ${#flags[@]}]}; }
 suspend() { dmsetup suspend $f "$1"; }
 
 same_table() { any; ok_to "reload $d" reload "$d" "${table[$d]}"; }
-# Another one that means the same: by another name, or with a word more.
+# Another table with the same meaning: by another name, or with a word more.
 other_table() {
 	local t
 	any
@@ -117,7 +117,7 @@ thrown_away() { any; ok_to "load $d" dmsetup load "$d" --table "${table[$d]}"; o
 put_back() { ok_to "put $d back" reload "$d" "${table[$d]}"; }
 wiped() { any; ok_to "wipe $d" dmsetup wipe_table "$d"; sleep 0.$((RANDOM % 3)); put_back; }
 wiped_again() { any; ok_to "wipe $d" dmsetup wipe_table "$d"; ok_to "wipe $d" dmsetup wipe_table "$d"; put_back; }
-# Of one that is in use an error remains.
+# A device in use leaves an error target behind.
 forced() {
 	any
 	case $d in

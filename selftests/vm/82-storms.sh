@@ -189,7 +189,7 @@ wait_for 30 grep -q '"event"' /tmp/monitor.said || die "no event: $(cat /tmp/mon
 reader=$(pgrep -f "replicactl monitor --json" | head -n 1)
 kill -STOP "$reader"
 drops() { awk '$2 == 16 { n += $9 } END { print n + 0 }' /proc/net/netlink; }
-# Each is two events at least, and the reader's buffer has room for some hundreds.
+# Each request is two events at least, and the reader's buffer has room for some hundreds.
 many() {
 	local n round
 	for ((round = 0; round < 10 && $(drops) == 0; round++)); do

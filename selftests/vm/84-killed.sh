@@ -118,7 +118,7 @@ rests() { moving -eq 5 && "$io" $live c:2M:64K:8; }
 moves() { moving -eq 4 && "$io" $live c:2M:64K:8; }
 given_up() { moving -eq 8 && "$io" $live c:2M:64K:8; }
 remove_before() { fresh; }
-# Without udevd a killed one may leave a node of a device that is gone.
+# Without udevd a killed command may leave a node of a device that is gone.
 devices() { dmsetup mknodes; dmsetup ls | grep -c '^k-'; }
 removed() { [ ! -e $conf ] && [ "$(devices)" = 0 ] && "$io" "$(dev d0)" c:0:256K:1 c:1M:64K:2; }
 
@@ -152,7 +152,7 @@ one() {
 			"${again_args[@]}" 2>&1 </dev/null)
 		case $said in
 		*"ended 0")
-			# It has fewer steps than where it was to begin.
+			# The command has fewer steps than the one to begin at.
 			if [ $times != 0 ] || [ $n = 0 ]; then break; fi
 			n=$((n / 2))
 			continue
@@ -188,7 +188,7 @@ one() {
 	fi
 }
 
-# Devices come and go with these: all of it, with the guest's data in it.
+# Devices come and go with these commands: every step, with the guest's data in the store.
 failed_over() { fresh && r failover k >/dev/null && "$io" $live w:2M:64K:8 f; }
 
 # Operations of the kernel, in one request each.
@@ -252,7 +252,7 @@ requests ''
 jobs_of_commit ''
 devices_come_and_go ''
 making_and_removing ''
-# An attach that is killed while it reads the log; in case that none was.
+# An attach may be killed while it reads the log; the mark is for the case that none was.
 expect_log 'replica: preresume failed, error = -4|84-killed: no attach was'
 mark "84-killed: no attach was"
 delay=20

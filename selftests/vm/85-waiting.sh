@@ -21,7 +21,7 @@ holder /dev/mapper/o-vda
 beside revert r revert o --yes --wait 600
 listed() { [ -n "$(json state job list "$1")" ] && [ "$(json state job show "$1" "$(job_of "$1" "$2")")" = "$3" ]; }
 check "a request that waits for openers has a job in state New" wait_for 30 listed o 98 2
-# A family comes while the request waits.
+# Another netlink family is registered while the request waits.
 beside family modprobe nbd nbds_max=8 max_part=0
 beside version r version
 beside get "$nl" get "$ouuid"
@@ -93,7 +93,7 @@ check "it is done in its turn" wait_for 30 listed w 97 7
 is "at most one point was made" "$(($(points) - before))" 1
 is "and the operation of --no-wait" "$(field w state)" 5
 
-# The time that a request gives is that of all its waiting: for its turn, and for I/O to end.
+# The time limit of a request is that of all its waiting: for its turn, and for I/O to end.
 "$io" $rep w:0:64K:2 f || die "cannot write"
 disks on 0 w 0 32768 hold
 beside writer "$io" $rep w:128K:16K:3

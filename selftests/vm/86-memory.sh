@@ -14,7 +14,7 @@ hog=$here/helper-hog load=$here/helper-load
 load_module "$@"
 ktap_plan 23
 
-# A task that waits for so long is reported, and fails the test.
+# A task that waits this long is reported, and fails the test.
 [ ! -e /proc/sys/kernel/hung_task_timeout_secs ] || echo 60 >/proc/sys/kernel/hung_task_timeout_secs
 meminfo() { awk -v key="$1:" '$1 == key { print int($2 / 1024) }' /proc/meminfo; }
 vmstat() { awk -v key="$1" '$1 == key { print $2 }' /proc/vmstat; }
@@ -67,7 +67,7 @@ beside files files
 beside repswap "$load" $swap-replica 8M 16M 1 /tmp/stop
 beside repfs "$load" $fs-replica 200M 16M 2 /tmp/stop
 
-# Once it is really short of it: operations.
+# Operations, once memory is really short.
 swapped() { [ $(($(meminfo SwapTotal) - $(meminfo SwapFree))) -gt 40 ]; }
 check "memory is short" wait_for 120 swapped
 slowest=0

@@ -21,7 +21,7 @@ disks() {
 	[ "$disks_said" != 'what?' ] || die "what is $*?"
 }
 
-# held N: are so many requests kept back, or more?
+# held N: are N or more requests kept back?
 held() {
 	disks held
 	[ "$disks_said" -ge "$1" ]

@@ -40,7 +40,7 @@ MODULE=$VM_SRC/build/${VM_KERNEL:-none}/dm-replica.ko
 
 diag() { printf '%s\n' "$*" | sed 's/^/# /'; }
 
-# much FEW MANY: how much of a thing a test does; MANY with LONG=1 in its environment.
+# much FEW MANY: the amount of work of a test; MANY with LONG=1 in its environment.
 much() { if [ -n "${LONG-}" ]; then echo "$2"; else echo "$1"; fi; }
 
 # ktap_plan N: announce the number of results.
@@ -233,8 +233,8 @@ unload_module() {
 # load_brd N MIB: N RAM disks /dev/ram*, write-through.
 load_brd() { modprobe brd rd_nr="$1" rd_size="$(($2 * 1024))"; }
 
-# scaled SECONDS: that limit on this kernel; fewer N [LEAST]: that many there, so that it
-# takes no longer.  (VM_SLOW is from scripts/vm: 1 on Debian's kernels.)
+# scaled SECONDS: that limit on this kernel; fewer N [LEAST]: the number for this kernel, so
+# that the work takes no longer. (VM_SLOW is from scripts/vm: 1 on Debian's kernels.)
 scaled() { echo $(($1 * ${VM_SLOW:-1})); }
 fewer() { echo $(($1 / ${VM_SLOW:-1} > ${2:-1} ? $1 / ${VM_SLOW:-1} : ${2:-1})); }
 

@@ -243,7 +243,7 @@ void note_op(int type, int op, uint64_t arg, uint32_t took)
 
 	pthread_mutex_lock(&lock);
 	tell(&r);
-	/* The workers' writes are for the next boot to look at. */
+	/* Leave the workers' writes to the next boot. */
 	apply(&r);
 	pthread_mutex_unlock(&lock);
 }

@@ -47,7 +47,7 @@ static void look(int fd, struct image *img, int view, uint64_t number, bool whol
 		seen++;
 		open_cells += c->n > 1;
 		newer += j > 0;
-		/* Sectors that were only written together are still together. */
+		/* Sectors that were only written together must still match each other. */
 		if (whole && i % 8 && c->n == c[-1].n &&
 		    !memcmp(c->v, c[-1].v, c->n * sizeof(*c->v)) && v[i] != v[i - 1]) {
 			bool together = true;

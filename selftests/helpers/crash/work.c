@@ -31,7 +31,7 @@ static void choose(uint64_t *rng, int part, uint32_t *sector, uint32_t *count)
 		*count = 8 * (1 + below(rng, 4));
 		at = 8 * below(rng, (32 - *count) / 8 + 1);
 	}
-	/* Half of them to a few places, so that there is rewriting. */
+	/* Half of them to a few places, so that data is rewritten. */
 	area = below(rng, 2) ? below(rng, 6) : below(rng, SPAN / 2 / 64);
 	*sector = area * 64 + part * 32 + at;
 }
@@ -63,7 +63,7 @@ static void one_write(int thread, int view, int disk, int part, const int *fd, u
 		note(R_DURABLE, thread, view, disk, sector, count, 0);
 }
 
-/* @n: writes of this thread since the last one; their number from here on is returned. */
+/* @n: writes of this thread since the last flush.  Return: their number from here on. */
 static int maybe_flush(int thread, int view, int disk, int fd, int n, uint64_t *rng)
 {
 	if (n < CAP * 3 / 4 && (__atomic_load_n(&calm, __ATOMIC_RELAXED) || n < 2 || below(rng, 15)))
