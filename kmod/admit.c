@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a write needs before it begins: memory, a version, a slot, room in the log.
+ * Preconditions of a write: memory, a version, a slot, room in the log.
  */
+#include "admit.h"
+#include "flush.h"
 #include "io.h"
+#include "log.h"
+#include "park.h"
+#include "space.h"
+#include "system.h"
+#include "version.h"
 
 struct dmr_version *dmr_version_new(struct dmr_io *io, const struct bio *bio, u64 key,
 				    u32 epoch, u32 slot)
@@ -38,12 +45,11 @@ u32 dmr_io_versions(const struct dmr_io *io)
 /**
  * dmr_io_again() - there was no memory for a version: begin again when there is
  * @io: the bio's own data; it has entered.
- * @bio: the bio, cut to what a worker can do in one piece.
+ * @bio: the bio, cut to a piece for a worker.
  * @inline_: not in a worker: do not wait here.
  *
- * The wait is outside of the grace section: the vacuum, which gives versions
- * back, waits for those inside.  What it is given goes back into the reserve,
- * for the next try.
+ * The wait is outside of the grace section: the vacuum, which gives versions back, waits
+ * for those inside.  Returned versions fill the reserve, for the next try.
  *
  * Context: a worker, unless @inline_.
  * Return: DMR_TAKEN.
@@ -63,21 +69,21 @@ int dmr_io_again(struct dmr_io *io, struct bio *bio, bool inline_)
  * dmr_stays_bare() - must this chunk get no version?
  * @io: the bio's own data.
  * @tab: the table it entered under.
- * @key: of the chunk, whose lock is held.
+ * @key: of the chunk; its lock is held.
  *
- * While writes may go straight home, or are about to, a chunk without a version
- * gets none: a write that is on its way home would not be seen by who reads home
- * to merge.
+ * While writes may go straight home, or are about to, a chunk without a version gets
+ * none: a merge that reads home would miss a write on its way home.
  *
  * Return: true if the bio has to begin again, and will go straight, too.
  */
 bool dmr_stays_bare(struct dmr_io *io, const struct dmr_table *tab, u64 key)
 {
+	dmr_assert_chunk_locked(io->t->sys, key);
 	return (tab->straight == io->t->kind || tab->bare == io->t->kind) &&
 	       !dmr_map_first(&io->t->sys->map, key);
 }
 
-/* R8: full; whoever can make room is told. */
+/* R8: full; ask for room. */
 int dmr_io_full(struct dmr_io *io, struct bio *bio)
 {
 	dmr_space_full(io->t->sys);
@@ -90,7 +96,7 @@ blk_status_t dmr_no_room(struct dmr_system *sys)
 	return READ_ONCE(sys->critical) ? BLK_STS_IOERR : BLK_STS_NOSPC;
 }
 
-/* R7: log space for what is about to be due; a worker may wait for it. */
+/* R7: log space for records about to be due; a worker may wait for it. */
 bool dmr_first_room(struct dmr_system *sys, u32 chunks, bool inline_)
 {
 	return inline_ ? dmr_commit_room(sys, chunks) : dmr_commit_make_room(sys, chunks);

@@ -6,10 +6,22 @@
  */
 #include <linux/sched/signal.h>
 
+#include "attach.h"
 #include "claim.h"
-#include "dmr.h"
+#include "clock.h"
+#include "critical.h"
+#include "flush.h"
+#include "home-flush.h"
+#include "job.h"
+#include "move-job.h"
+#include "page-io.h"
+#include "received.h"
+#include "space.h"
 #include "store/rebuild.h"
-#include "trace.h"
+#include "super.h"
+#include "sweep.h"
+#include "system.h"
+#include "vacuum.h"
 
 struct dmr_load {
 	struct dmr_replay_ops ops;
@@ -24,7 +36,7 @@ static int dmr_load_record(struct dmr_replay_ops *ops, const struct dmr_record *
 	return dmr_rebuild_record(&container_of(ops, struct dmr_load, ops)->rb, rec, number);
 }
 
-/* What follows from the versions: slots in use, sizes of overlays, the epoch of writes. */
+/* Derive from the versions: slots in use, sizes of overlays, the epoch of writes. */
 static int dmr_load_account(struct dmr_system *sys)
 {
 	const struct dmr_sb *sb = sys->sb;
@@ -40,8 +52,8 @@ static int dmr_load_account(struct dmr_system *sys)
 					return r;
 			}
 			/*
-			 * Writes had gone on to the next epoch when a point came to
-			 * nothing: they never go back under what they wrote there.
+			 * A point failed after writes had gone on to the next epoch: they
+			 * never go back to an older one.
 			 */
 			if (v->epoch == sb->next_epoch)
 				sys->ahead = true;
@@ -51,7 +63,7 @@ static int dmr_load_account(struct dmr_system *sys)
 				kind = DMR_TEST;
 			else
 				continue;
-			atomic64_inc(&sys->overlay_versions[kind]);
+			atomic64_inc(&sys->space.overlay_versions[kind]);
 			atomic64_add(hweight64(v->data | v->zero),
 				     &sys->disks[dmr_key_disk(v->key)].overlay_blocks[kind]);
 		}
@@ -87,7 +99,7 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 		      sys->store_name);
 		return -EUNATCH;
 	}
-	/* A host without an id is nobody in particular. */
+	/* A host without an id matches any host. */
 	if ((sb->flags & DMR_SB_ACTIVE) && memchr_inv(sb->active_host, 0, 16) &&
 	    memcmp(sb->active_host, t->host, 16) && !t->takeover) {
 		DMERR("%s: another host has it attached", sys->store_name);
@@ -109,18 +121,18 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 		sys->disks[i].info = &sb->disks[i];
 		sys->disks[i].number = i;
 		mutex_init(&sys->disks[i].flush_mutex);
-		/* R15: what was written there before may still be in its cache. */
+		/* R15: earlier writes may still be in its cache. */
 		sys->disks[i].home_dirty = 1;
 		r = dmr_fingerprint_init(&sys->disks[i], sb);
 		if (r)
 			goto bad_load;
 	}
 	for (i = 0; i < DMR_KINDS; i++)
-		atomic64_set(&sys->overlay_versions[i], 0);
+		atomic64_set(&sys->space.overlay_versions[i], 0);
 	sys->ahead = false;
-	sys->swept = false;
+	sys->vacuum.swept = false;
 
-	r = dmr_map_init(&sys->map, dmr_map_versions(dmr_usable_slots(sb)), sys->versions);
+	r = dmr_map_init(&sys->map, dmr_map_versions(dmr_usable_slots(sb)), sys->versions.pool);
 	if (r)
 		goto bad_load;
 	r = dmr_slots_init(&sys->slots, sb);
@@ -133,7 +145,7 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 	r = dmr_replay_log(&reader.rd, sb, &load->ops, &next, &dmg);
 	dmr_rebuild_exit(&load->rb);
 	if (r == -EINTR) {
-		/* Who attaches was killed: nothing is wrong with the store. */
+		/* The attaching process was killed; the store is intact. */
 		DMINFO("%s: attach was interrupted", sys->store_name);
 		goto bad_rebuild;
 	}
@@ -148,23 +160,23 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 		goto bad_rebuild;
 	}
 
-	sys->room.next = next;
-	sys->room.durable = next - 1;
-	sys->room.tail = sb->log_tail;
-	sys->room.sb_tail = sb->log_tail;
-	sys->tail_record = 0;
-	sys->tail_count = 0;
-	sys->room.blocks = dmr_ring_blocks(sb);
-	sys->room.from = sb->ring_from;
-	sys->room.fresh = sys->room.blocks - sb->ring_start;
-	sys->copy_state[sb->copy] = sb->state_number;
-	sys->copy_state[!sb->copy] = other_state;
+	sys->log.room.next = next;
+	sys->log.room.durable = next - 1;
+	sys->log.room.tail = sb->log_tail;
+	sys->log.room.sb_tail = sb->log_tail;
+	sys->log.tail_record = 0;
+	sys->log.tail_count = 0;
+	sys->log.room.blocks = dmr_ring_blocks(sb);
+	sys->log.room.from = sb->ring_from;
+	sys->log.room.fresh = sys->log.room.blocks - sb->ring_start;
+	sys->super.copy_state[sb->copy] = sb->state_number;
+	sys->super.copy_state[!sb->copy] = other_state;
 	sys->chunk_sectors = sb->chunk_bytes >> SECTOR_SHIFT;
 	sys->chunk_shift = ilog2(sys->chunk_sectors);
-	sys->job_next = sb->job_number + 1;
+	sys->jobs.next = sb->job_number + 1;
 	memcpy(sys->host, t->host, 16);
 	memcpy(sys->boot, t->boot, 16);
-	sys->full_pass = 0;
+	sys->space.full_pass = 0;
 	dmr_space_settings(sys);
 	dmr_clock_load(sys);
 	dmr_received_load(sys);
@@ -175,14 +187,14 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 		goto bad_rebuild;
 	}
 	dmr_table_publish(sys, tab);
-	/* Whose it is what is in the caches of homes, if they lose it. */
+	/* Attribute data still in the homes' caches to this kind of device. */
 	for (i = 0; i < sb->nr_disks && tab->straight >= 0; i++)
 		sys->disks[i].home_direct[tab->straight] = 1;
 	kvfree(load);
 	mutex_lock(&sys->sb_mutex);
 	dmr_super_show(sys);
 	mutex_unlock(&sys->sb_mutex);
-	/* Whoever finds it active finds the superblock and the disks. */
+	/* Superblock and disks are visible before @active is. */
 	/* Its disks come one after the other: no alarm before they had the time. */
 	WRITE_ONCE(sys->bind_time, jiffies);
 	smp_store_release(&sys->active, true);
@@ -242,8 +254,8 @@ static int dmr_system_fits(struct dmr_system *sys, struct dmr_target *t)
 }
 
 /*
- * Suspended and resumed without a new table: what memory knows is in force only
- * if nobody has had the store meanwhile.
+ * Suspended and resumed without a new table: memory is valid only if the store was not
+ * changed meanwhile.
  */
 static int dmr_system_same(struct dmr_system *sys)
 {
@@ -272,7 +284,7 @@ static int dmr_system_same(struct dmr_system *sys)
 /* The first target: this host has it now, durable before any log block or slot write. */
 static int dmr_system_start(struct dmr_system *sys, bool loaded)
 {
-	struct dmr_sb *draft = sys->draft;
+	struct dmr_sb *draft = sys->super.draft;
 	int r;
 
 	if (!loaded) {
@@ -295,13 +307,13 @@ static int dmr_system_start(struct dmr_system *sys, bool loaded)
 	memset(draft->prints, 0, sizeof(draft->prints));
 	draft->nr_prints = 0;
 	draft->active_time = ktime_get_real_ns();
-	draft->job_number = sys->job_next + 1000000;
+	draft->job_number = sys->jobs.next + 1000000;
 	dmr_clock_draft(sys, draft);
 	r = dmr_super_commit(sys, draft, "attach");
 	if (r)
 		return r;
 	/* Also if the target that had it loaded did not fit. */
-	if (!sys->swept)
+	if (!sys->vacuum.swept)
 		dmr_vacuum_first(sys);
 	dmr_commit_start(sys);
 	WRITE_ONCE(sys->running, true);
@@ -312,11 +324,11 @@ static int dmr_system_start(struct dmr_system *sys, bool loaded)
 
 static void dmr_system_stop(struct dmr_system *sys)
 {
-	struct dmr_sb *draft = sys->draft;
+	struct dmr_sb *draft = sys->super.draft;
 	u32 i;
 
 	dmr_vacuum_stop(sys);
-	flush_work(&sys->drain_work);
+	flush_work(&sys->park.drain_work);
 	dmr_commit_stop(sys);
 	WRITE_ONCE(sys->running, false);
 	dmr_job_forget_all(sys, "the system was detached; reclaiming goes on at the next attach");
@@ -328,7 +340,7 @@ static void dmr_system_stop(struct dmr_system *sys)
 			dmr_fingerprint_take(&sys->disks[i]);
 	memcpy(draft, sys->sb, sizeof(*draft));
 	draft->flags &= ~DMR_SB_ACTIVE;
-	draft->job_number = sys->job_next;
+	draft->job_number = sys->jobs.next;
 	dmr_clock_draft(sys, draft);
 	draft->nr_prints = 0;
 	for (i = 0; i < draft->nr_disks; i++) {
@@ -345,9 +357,9 @@ static void dmr_system_stop(struct dmr_system *sys)
  * dmr_system_may_reload() - may this table follow the one that its device has?
  * @t: the new target, its devices open.
  *
- * dm has thrown the old table away when a resume fails, and the device stays
- * suspended with a guest's I/O in it.  So what can be known is looked at when
- * the table is loaded: a device that does I/O for a disk keeps to it.
+ * dm has thrown the old table away when a resume fails, and the device stays suspended
+ * with a guest's I/O in it.  So the load of a table checks all it can: a device that does
+ * I/O for a disk keeps to it.
  *
  * Context: constructor; may sleep.
  * Return: false if its device does another disk's I/O, or that of other devices.
@@ -436,9 +448,9 @@ int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t)
 	WRITE_ONCE(sys->bind_time, jiffies);
 	mutex_unlock(&sys->sb_mutex);
 	if (t->kind == DMR_REPLICA) {
-		mutex_lock(&sys->home_mutex);
+		mutex_lock(&sys->vacuum.home_mutex);
 		disk->movable = true;
-		mutex_unlock(&sys->home_mutex);
+		mutex_unlock(&sys->vacuum.home_mutex);
 		dmr_vacuum_kick(sys);	/* now it can be moved home */
 	}
 out:
@@ -468,9 +480,9 @@ void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t)
 	t->bound = false;
 	dmr_flush_failed_expire(t);
 	if (t->kind == DMR_REPLICA) {
-		mutex_lock(&sys->home_mutex);	/* no batch is on its way home any more */
+		mutex_lock(&sys->vacuum.home_mutex);	/* no batch is on its way home any more */
 		disk->movable = false;
-		mutex_unlock(&sys->home_mutex);
+		mutex_unlock(&sys->vacuum.home_mutex);
 	}
 	for (i = 0; i < DMR_KINDS; i++)
 		others |= i != t->kind && disk->target[i];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Opening block devices, whose calls differ between the series: by number with a
- * holder (6.1), or as a file (6.12).  Kbuild compiles probe-bdev-file.c to choose.
+ * Opening block devices.  The calls differ between the series: by number with a holder
+ * (6.1), or as a file (6.12).  Kbuild compiles probe-bdev-file.c to choose.
  */
 #ifndef DMR_BDEV_OPEN_H
 #define DMR_BDEV_OPEN_H

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Changes that move no data: suspending and resuming replication, settings, and
- * what the guest's network adapters get after a failover.
+ * Changes that move no data: suspending and resuming replication, settings, and the
+ * guest's network adapters after a failover.
  */
+#include "change.h"
+#include "draft.h"
 #include "operate.h"
+#include "queue.h"
+#include "space.h"
+#include "super.h"
+#include "system.h"
 
 /**
  * dmr_op_suspend() - replication stops: the replica devices refuse writes
@@ -70,12 +76,12 @@ void dmr_op_resume(struct dmr_op *op, struct dmr_job *job)
 		kvfree(after);
 		return dmr_refuse_super(op, r);
 	}
-	/* Straight home is for dmr_op_settle() to say. */
-	after->straight = sys->table->straight;
+	/* Only dmr_op_settle() lets writes go straight home. */
+	after->straight = sys->tables.published->straight;
 	dmr_table_publish(sys, after);
 }
 
-/* What a request gives, over what there is. */
+/* Overlay the present settings with those of a request. */
 static void dmr_settings_merge(struct dmr_settings *set, const struct dmr_change *change)
 {
 	const struct dmr_settings *new = &change->set;
@@ -112,7 +118,7 @@ static void dmr_settings_merge(struct dmr_settings *set, const struct dmr_change
 
 /**
  * dmr_op_settings() - change settings
- * @op: change says which.
+ * @op: change has them.
  * @job: its job; not used.
  *
  * Rules of retention are looked at when the next point is made, not now.
@@ -187,7 +193,7 @@ static void dmr_adapters_change(struct dmr_op *op, struct dmr_sb *draft)
 
 /**
  * dmr_op_adapters() - SetFailoverNetworkAdapterSettings, or clear them
- * @op: change says what.
+ * @op: change has them.
  * @job: its job; not used.
  */
 void dmr_op_adapters(struct dmr_op *op, struct dmr_job *job)

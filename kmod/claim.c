@@ -5,8 +5,8 @@
  * dm_get_device() would claim them for all of device mapper, so that LVM or kpartx could
  * map a home under a running system, and no exclusive opener could have a replica device
  * below a failover device.  So stores and homes are claimed here, by a holder of their
- * own, and the replica device below a failover device is open without a claim.  What
- * dm_get_device() does beside is listed in Documentation/design-decisions.md.
+ * own, and the replica device below a failover device is open without a claim.  Other
+ * effects of dm_get_device() are listed in Documentation/design-decisions.md.
  *
  * Each device is open once, however many targets hold it: a table that is loaded again
  * opens nothing, also if its device is dead or slow by then.
@@ -18,6 +18,7 @@
 
 #include "bdev-open.h"
 #include "claim.h"
+#include "system.h"
 
 #define DM_MSG_PREFIX	"replica"
 
@@ -32,8 +33,8 @@
  * @lock: opening and closing, which may take as long as the device does.
  * @opened: of the users, how many have it; @lock.
  * @open: the device; @lock.
- * @links: what sysfs shows as its holders; @lock.
- * @dev: what targets and dm's callouts are given.
+ * @links: its holders in sysfs; @lock.
+ * @dev: handed to targets and dm's callouts.
  */
 struct dmr_claim {
 	struct list_head list;
@@ -217,7 +218,7 @@ static struct dmr_link *dmr_link_of(struct dmr_claim *claim, const struct gendis
 }
 
 /**
- * dmr_claim_link() - show in sysfs what holds a device
+ * dmr_claim_link() - show in sysfs the holder of a device
  * @dev: the device, claimed.
  * @disk: the dm device that holds it.
  * @linked: does the caller have its share in that already?  Set when it has.
@@ -272,11 +273,11 @@ void dmr_claim_unlink(struct dm_dev *dev, struct gendisk *disk)
 }
 
 /**
- * dmr_claim_forget() - nothing of what its page cache holds is valid any more
+ * dmr_claim_forget() - its page cache is not valid any more
  * @dev: a store or home, to which no I/O of ours is under way.
  *
- * Our I/O goes past the page cache.  A reader that has had the device open all the time
- * would go on to see what it was before, and hand that to later readers, too.
+ * Our I/O goes past the page cache.  A reader that kept the device open would see the old
+ * content, and so would later readers.
  *
  * Context: may sleep.
  */
@@ -297,9 +298,9 @@ void dmr_claim_forget(struct dm_dev *dev)
  * dmr_claim_settle() - before a store or home is used: its page cache is written and emptied
  * @dev: the device.
  *
- * Pages that a writer left dirty, while some reader kept the device open, would else be
- * written over what we write there.  What cannot be written is lost, as it is for any
- * writer that does not wait; that must keep no device from being resumed.
+ * Pages that a writer left dirty, while some reader kept the device open, would overwrite
+ * our writes later.  A page that cannot be written is lost, as it is for any writer that
+ * does not wait; that must not prevent the resume of a device.
  *
  * Context: may sleep.
  */

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A step of the clock is written down: see clock.c. */
+#include "clock-step.h"
+#include "clock.h"
+#include "draft.h"
 #include "operate.h"
+#include "queue.h"
+#include "super.h"
+#include "system.h"
 
 /**
  * dmr_clock_check() - has a step been noticed that the superblock does not have?
@@ -17,7 +23,7 @@ void dmr_clock_check(struct dmr_system *sys)
 
 	dmr_clock_look(sys);
 	rcu_read_lock();
-	step = READ_ONCE(sys->clock_offset) - dmr_shown(sys)->settings.clock_offset;
+	step = READ_ONCE(sys->clock.offset) - dmr_shown(sys)->settings.clock_offset;
 	rcu_read_unlock();
 	if (!dmr_clock_is_step(step) || READ_ONCE(sys->critical))
 		return;

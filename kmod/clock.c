@@ -7,15 +7,17 @@
  *
  * DOC: ages
  *
- * Health measures ages by the clock that cannot be set.  It begins anew with each boot, so a
- * superblock keeps what each age counts from by the clock that people set (*_since), and
- * how far apart the two were when it was written (clock_offset).  The difference of the two
- * is a time of the clock that cannot be set, as long as the host is not booted anew; the
- * first load in another boot takes the present difference, since nothing better is known of
- * the time between.  Each draft moves all of them on together.
+ * Health measures ages by the clock that cannot be set.  It begins anew with each boot,
+ * so a superblock keeps the start of each age by the clock that can be set (*_since), and
+ * the offset of the two clocks when it was written (clock_offset).  The difference of the
+ * two is a time of the clock that cannot be set, as long as the host is not booted anew;
+ * the first load in another boot takes the present difference, for lack of a better
+ * value.  Each draft moves all of them on together.
  */
-#include "dmr.h"
+#include "clock.h"
+#include "received.h"
 #include "store/retention.h"
+#include "system.h"
 
 #define DMR_CLOCK_STEP	(60 * (s64)NSEC_PER_SEC)	/* less is no matter to any rule */
 
@@ -24,31 +26,42 @@ static u64 dmr_clock_offset(void)
 	return ktime_get_real_ns() - ktime_get_boottime_ns();
 }
 
-/** dmr_clock_is_step() - is this more than the drift of two clocks?  @step: ns.  Return: true if so. */
+/**
+ * dmr_clock_is_step() - is a step more than the drift of two clocks?
+ * @step: ns.
+ *
+ * Return: true if so.
+ */
 bool dmr_clock_is_step(s64 step)
 {
 	return step >= DMR_CLOCK_STEP || step <= -DMR_CLOCK_STEP;
 }
 
-/* What lies in the future was noted on a clock that was ahead: it begins now. */
+/** dmr_clock_init() - no step was seen yet */
+void dmr_clock_init(struct dmr_clock *clock)
+{
+	spin_lock_init(&clock->lock);
+}
+
+/* A time in the future was noted on a clock that was ahead: it begins now. */
 static void dmr_clock_rebase(u64 *since, u64 now)
 {
 	*since = min(*since, now);
 }
 
 /**
- * dmr_clock_load() - go on from what the superblock has
+ * dmr_clock_load() - take over the state in the superblock
  * @sys: the system, being loaded; its boot id is known.
  *
- * A step while it was not attached is noticed like any other, if the host was not booted
- * since.  Otherwise it cannot be told from a long time without it.
+ * A step while the system was not attached is noticed if the host was not booted since.
+ * Otherwise it looks like a long detach.
  */
 void dmr_clock_load(struct dmr_system *sys)
 {
 	struct dmr_settings *set = &sys->sb->settings;
 	u64 now = ktime_get_real_ns();
 
-	sys->load_boot = ktime_get_boottime_ns();
+	sys->clock.load_boot = ktime_get_boottime_ns();
 	if (!set->clock_offset || !memchr_inv(sys->boot, 0, sizeof(sys->boot)) ||
 	    memcmp(sys->sb->active_boot, sys->boot, sizeof(sys->boot))) {
 		dmr_clock_rebase(&set->state_since, now);
@@ -56,9 +69,9 @@ void dmr_clock_load(struct dmr_system *sys)
 		dmr_clock_rebase(&set->received_since, now);
 		set->clock_offset = dmr_clock_offset();
 	}
-	sys->clock_offset = set->clock_offset;
-	sys->jump_point = set->jump_point;
-	sys->jump_by = set->jump_by;
+	sys->clock.offset = set->clock_offset;
+	sys->clock.jump_point = set->jump_point;
+	sys->clock.jump_by = set->jump_by;
 }
 
 /**
@@ -74,22 +87,22 @@ void dmr_clock_look(struct dmr_system *sys)
 	u64 offset;
 	s64 step;
 
-	spin_lock(&sys->clock_lock);
+	spin_lock(&sys->clock.lock);
 	offset = dmr_clock_offset();
-	step = offset - sys->clock_offset;
-	sys->clock_offset = offset;
+	step = offset - sys->clock.offset;
+	sys->clock.offset = offset;
 	if (step >= DMR_CLOCK_STEP) {
 		/* Those made since an earlier step come into the future, and go by order. */
 		rcu_read_lock();
-		sys->jump_point = dmr_shown(sys)->next_point;
+		sys->clock.jump_point = dmr_shown(sys)->next_point;
 		rcu_read_unlock();
-		sys->jump_by = min_t(u64, sys->jump_by + step, DMR_MAX_JUMP);
+		sys->clock.jump_by = min_t(u64, sys->clock.jump_by + step, DMR_MAX_JUMP);
 	} else if (step <= -DMR_CLOCK_STEP) {
-		sys->jump_by -= min_t(u64, sys->jump_by, -step);
-		if (!sys->jump_by)
-			sys->jump_point = 0;
+		sys->clock.jump_by -= min_t(u64, sys->clock.jump_by, -step);
+		if (!sys->clock.jump_by)
+			sys->clock.jump_point = 0;
 	}
-	spin_unlock(&sys->clock_lock);
+	spin_unlock(&sys->clock.lock);
 	if (dmr_clock_is_step(step))
 		DMWARN("%s: the clock was set by %lld s: recovery points from before count as made on the new one",
 		       sys->sb->name, div_s64(step, NSEC_PER_SEC));
@@ -106,14 +119,14 @@ void dmr_clock_look(struct dmr_system *sys)
 void dmr_clock_jump(struct dmr_system *sys, u64 *point, u64 *by)
 {
 	dmr_clock_look(sys);
-	spin_lock(&sys->clock_lock);
-	*point = sys->jump_point;
-	*by = sys->jump_by;
-	spin_unlock(&sys->clock_lock);
+	spin_lock(&sys->clock.lock);
+	*point = sys->clock.jump_point;
+	*by = sys->clock.jump_by;
+	spin_unlock(&sys->clock.lock);
 }
 
 /**
- * dmr_clock_draft() - a superblock to come has what is known of clocks
+ * dmr_clock_draft() - put the state of the clocks into a superblock to come
  * @sys: the system, active.
  * @draft: the superblock; its points are those in force.
  *
@@ -126,21 +139,21 @@ void dmr_clock_draft(struct dmr_system *sys, struct dmr_sb *draft)
 
 	dmr_clock_look(sys);
 	set->last_received_time = dmr_received_time(sys);
-	spin_lock(&sys->clock_lock);
+	spin_lock(&sys->clock.lock);
 	/* A step ends with the last point from before it. */
-	if (dmr_retention_jump_over(sys->jump_point, draft->points, draft->nr_points))
-		sys->jump_point = sys->jump_by = 0;
-	set->jump_point = sys->jump_point;
-	set->jump_by = sys->jump_by;
-	shift = sys->clock_offset - set->clock_offset;
-	set->clock_offset = sys->clock_offset;
-	spin_unlock(&sys->clock_lock);
+	if (dmr_retention_jump_over(sys->clock.jump_point, draft->points, draft->nr_points))
+		sys->clock.jump_point = sys->clock.jump_by = 0;
+	set->jump_point = sys->clock.jump_point;
+	set->jump_by = sys->clock.jump_by;
+	shift = sys->clock.offset - set->clock_offset;
+	set->clock_offset = sys->clock.offset;
+	spin_unlock(&sys->clock.lock);
 	if (set->state_since)
 		set->state_since += shift;
 	if (set->point_since)
 		set->point_since += shift;
 	set->received_since = set->last_received_time ?
-			      READ_ONCE(sys->received_boot) + set->clock_offset : 0;
+			      READ_ONCE(sys->received.boot) + set->clock_offset : 0;
 }
 
 /**

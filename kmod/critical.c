@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A system that must not go on (R9). */
-#include "dmr.h"
+#include "critical.h"
+#include "system.h"
+#include "vacuum.h"
 
 /**
  * dmr_critical() - something is broken that cannot be made good while attached

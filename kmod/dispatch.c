@@ -6,7 +6,9 @@
  * Nothing here waits for I/O, nor for a lock that is held over I/O.
  */
 #include "dispatch.h"
+#include "job.h"
 #include "netlink.h"
+#include "system.h"
 
 static void dmr_dispatch_event(struct dmr_event *event)
 {
@@ -18,10 +20,10 @@ static void dmr_dispatch_event(struct dmr_event *event)
 }
 
 /**
- * dmr_dispatch_work() - take what a system reports
+ * dmr_dispatch_work() - take the reports of a system
  * @work: the system's events.work; it holds a reference to the system.
  *
- * What has happened to jobs comes before the state that it led to.
+ * Events of jobs come before the state that they led to.
  *
  * Context: worker.
  */

@@ -3,16 +3,19 @@
  * Drafts of the next superblock: an operation edits a copy of the state in force,
  * and one superblock write puts it in force.
  */
+#include "clock.h"
 #include "draft.h"
 #include "store/retention.h"
+#include "system.h"
 
 /** dmr_draft() - a copy of the state in force, one state number on.  Return: it. */
 struct dmr_sb *dmr_draft(struct dmr_system *sys)
 {
-	memcpy(sys->draft, sys->sb, sizeof(*sys->draft));
-	sys->draft->state_number++;
-	dmr_clock_draft(sys, sys->draft);
-	return sys->draft;
+	lockdep_assert_held(&sys->op_mutex);
+	memcpy(sys->super.draft, sys->sb, sizeof(*sys->super.draft));
+	sys->super.draft->state_number++;
+	dmr_clock_draft(sys, sys->super.draft);
+	return sys->super.draft;
 }
 
 /** dmr_draft_state() - enter a state now */

@@ -3,7 +3,11 @@
 #ifndef DMR_DRAFT_H
 #define DMR_DRAFT_H
 
-#include "dmr.h"
+#include <linux/types.h>
+
+struct dmr_point;
+struct dmr_sb;
+struct dmr_system;
 
 struct dmr_sb *dmr_draft(struct dmr_system *sys);
 void dmr_draft_state(struct dmr_sb *draft, u32 state);

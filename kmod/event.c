@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Reports to higher floors; see event.h. */
-#include "dmr.h"
-#include "event.h"
+#include "system.h"
 #include "work.h"
 
 /**
@@ -17,6 +16,7 @@ void dmr_events_flush(void)
 /** dmr_events_init() - initialise the reports of a new system */
 void dmr_events_init(struct dmr_events *events)
 {
+	mutex_init(&events->mutex);
 	spin_lock_init(&events->lock);
 	INIT_LIST_HEAD(&events->queue);
 	INIT_WORK(&events->work, dmr_upcalls->dispatch);
@@ -37,7 +37,7 @@ static void dmr_events_kick(struct dmr_system *sys)
 
 /**
  * dmr_raise() - report a level to the top floor
- * @sys: the system; the caller has a reference, or something that keeps one.
+ * @sys: the system; the caller has a reference, or a lock that preserves one.
  * @news: what has changed; raised again before it was taken, it counts once.
  *
  * The state that the news are about is changed before.

@@ -4,9 +4,9 @@
  *
  * DOC: the direction of calls
  *
- * A file calls files of lower floors only; scripts/check-floors holds that.  What
- * a lower floor has to report to a higher one, it raises here, and the work item
- * of the top floor (dispatch.c) takes it:
+ * A file calls files of lower floors only; scripts/check-floors holds that.  A lower
+ * floor raises its reports to a higher one here, and the work item of the top floor
+ * (dispatch.c) takes them:
  *
  * - News are levels: a bit for each, merged until they are taken.  The receiver
  *   looks at the present state.
@@ -21,6 +21,7 @@
 #define DMR_EVENT_H
 
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
@@ -28,7 +29,7 @@ struct dmr_system;
 
 /** enum dmr_news - levels that lower floors report; bit numbers */
 enum dmr_news {
-	DMR_NEWS_STATE,		/* what a reader sees of the system has changed */
+	DMR_NEWS_STATE,		/* the visible state of the system has changed */
 	DMR_NEWS_GONE,		/* the last target has left: no event of the system follows */
 };
 
@@ -42,7 +43,7 @@ enum dmr_event_kind {
 /**
  * struct dmr_event - something that happened to a job
  * @list: in the system's queue, or empty; under the queue's lock.
- * @kind: what.
+ * @kind: kind of event.
  */
 struct dmr_event {
 	struct list_head list;
@@ -50,17 +51,21 @@ struct dmr_event {
 };
 
 /**
- * struct dmr_events - what a system has to report
+ * struct dmr_events - pending reports of a system
  * @news: enum dmr_news, a bit each.
  * @lock: of the queue; a leaf.
  * @queue: struct dmr_event, oldest first.
  * @work: takes them; pending, it holds a reference to the system.
+ * @mutex: notifications are built and sent in one order.
+ * @gone: the end of the system was announced: no notification follows; dmr_event_mutex.
  */
 struct dmr_events {
 	unsigned long news;
 	spinlock_t lock;
 	struct list_head queue;
 	struct work_struct work;
+	struct mutex mutex;
+	bool gone;
 };
 
 void dmr_events_flush(void);

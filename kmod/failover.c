@@ -3,7 +3,14 @@
  * Failovers, live and test: an overlay begins at a recovery point and ends by
  * being thrown away.  Both kinds are the same edit of the superblock.
  */
+#include "draft.h"
+#include "job.h"
+#include "openers.h"
 #include "operate.h"
+#include "queue.h"
+#include "space.h"
+#include "super.h"
+#include "system.h"
 
 static struct dmr_overlay *dmr_overlay_of(struct dmr_sb *sb, enum dmr_kind kind)
 {
@@ -21,8 +28,8 @@ static void dmr_may_begin(struct dmr_op *op, enum dmr_kind kind)
 }
 
 /*
- * A failover begins: InitiateFailover, TestReplicaSystem.  op->point says where,
- * 0 for the newest; it is set to the one used.
+ * A failover begins: InitiateFailover, TestReplicaSystem.  op->point has its number, 0
+ * for the newest; it is set to the one used.
  */
 static void dmr_op_begin(struct dmr_op *op, enum dmr_kind kind)
 {
@@ -73,7 +80,7 @@ static void dmr_op_begin(struct dmr_op *op, enum dmr_kind kind)
 	if (!r) {
 		for (i = 0; i < sys->sb->nr_disks; i++)
 			atomic64_set(&sys->disks[i].overlay_blocks[kind], 0);
-		atomic64_set(&sys->overlay_versions[kind], 0);
+		atomic64_set(&sys->space.overlay_versions[kind], 0);
 		dmr_table_publish(sys, after);
 		op->point = point->number;
 	} else {
@@ -103,7 +110,7 @@ static int dmr_end_locked(struct dmr_op *op, enum dmr_kind kind, struct dmr_sb *
 		goto bad;
 	}
 	dmr_table_reap(sys);
-	/* R11: what was shown is what is done. */
+	/* R11: act only on the state that the caller saw. */
 	if (op->expect_writes != ~0ULL && op->expect_writes != dmr_view_writes(sys, kind)) {
 		dmr_refuse(op, -ESTALE, DM_REPLICA_CODE_INVALID_STATE,
 			   "the guest has written since you looked; look again");
@@ -119,15 +126,15 @@ static int dmr_end_locked(struct dmr_op *op, enum dmr_kind kind, struct dmr_sb *
 	return 0;
 bad:
 	kvfree(after);
-	/* R12: the fence is lifted, whatever has failed. */
+	/* R12: lift the fence after any failure. */
 	dmr_table_publish(sys, back);
 	return op->err;
 }
 
 /*
- * A failover is thrown away: RevertFailover, end of a test.  op->expect_writes is
- * looked at once nothing writes any more (R11); @job, if there is one, is told
- * what is left to reclaim.
+ * A failover is thrown away: RevertFailover, end of a test.  op->expect_writes is looked
+ * at once nothing writes any more (R11); @job, if there is one, gets the epoch to
+ * reclaim.
  */
 static void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *job)
 {
@@ -179,15 +186,15 @@ static void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *jo
 	op->point = point;
 	op->discarded = bytes;
 	dmr_job_about(job, op);
-	left = atomic64_xchg(&sys->overlay_versions[kind], 0);
+	left = atomic64_xchg(&sys->space.overlay_versions[kind], 0);
 	if (left) {
 		op->code = DM_REPLICA_CODE_JOB_STARTED;
-		atomic64_add(left, &sys->vacuum_pending);
+		atomic64_add(left, &sys->vacuum.pending);
 		if (job) {
-			mutex_lock(&sys->job_mutex);
+			mutex_lock(&sys->jobs.mutex);
 			job->total = left;
 			job->epoch = epoch;
-			mutex_unlock(&sys->job_mutex);
+			mutex_unlock(&sys->jobs.mutex);
 		}
 	}
 	dmr_disks_announce(sys, kind, false);
@@ -195,7 +202,7 @@ static void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *jo
 
 /**
  * dmr_op_initiate() - InitiateFailover
- * @op: point says where, 0 for the newest; it is set to the one used.
+ * @op: point is its number, 0 for the newest; it is set to the one used.
  * @job: its job; not used.
  */
 void dmr_op_initiate(struct dmr_op *op, struct dmr_job *job)
@@ -206,7 +213,7 @@ void dmr_op_initiate(struct dmr_op *op, struct dmr_job *job)
 /**
  * dmr_op_revert() - RevertFailover
  * @op: expect_writes is looked at once nothing writes any more (R11).
- * @job: told what is left to reclaim; may be NULL.
+ * @job: gets the epoch to reclaim; may be NULL.
  */
 void dmr_op_revert(struct dmr_op *op, struct dmr_job *job)
 {
@@ -226,7 +233,7 @@ void dmr_op_test_start(struct dmr_op *op, struct dmr_job *job)
 /**
  * dmr_op_test_stop() - a test failover is thrown away
  * @op: as with dmr_op_revert().
- * @job: told what is left to reclaim; may be NULL.
+ * @job: gets the epoch to reclaim; may be NULL.
  */
 void dmr_op_test_stop(struct dmr_op *op, struct dmr_job *job)
 {

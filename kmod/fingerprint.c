@@ -20,7 +20,8 @@
 #include <linux/sort.h>
 
 #include "claim.h"
-#include "dmr.h"
+#include "system.h"
+#include "work.h"
 
 #define DMR_PRINT_TIMEOUT	HZ
 
@@ -58,9 +59,15 @@ int dmr_fingerprint_init(struct dmr_disk *disk, const struct dmr_sb *sb)
 	fp->recent = alloc_percpu(struct dmr_recent);
 	if (!fp->recent)
 		return -ENOMEM;
-	for (i = 0; i < sb->nr_prints && fp->nr_old < ARRAY_SIZE(fp->old); i++)
-		if (sb->prints[i].disk == disk->number && sb->prints[i].written)
+	for (i = 0; i < sb->nr_prints; i++) {
+		if (sb->prints[i].disk != disk->number)
+			continue;
+		/* In force until the disk is bound: an attach that fails may end before. */
+		if (fp->nr < ARRAY_SIZE(fp->prints))
+			fp->prints[fp->nr++] = sb->prints[i];
+		if (sb->prints[i].written && fp->nr_old < ARRAY_SIZE(fp->old))
 			fp->old[fp->nr_old++] = sb->prints[i].block;
+	}
 	return 0;
 }
 

@@ -8,42 +8,33 @@
  */
 #include <linux/delay.h>
 
+#include "flush.h"
+#include "home-flush.h"
+#include "io.h"
 #include "log.h"
+#include "system.h"
+#include "version.h"
+#include "work.h"
 
 struct dmr_commit_wait {
 	struct list_head list;
 	struct completion done;
 	bool homes;		/* flush the homes that were written directly, too */
-	bool own;		/* for us only: what was lost is not told */
+	bool own;		/* for us only: losses are not reported */
 	bool pressed;		/* set: the commit moved the tail as far as it takes */
 	struct dmr_sb *grow;	/* a larger store, to be in force from the next block on */
 	int r;
 };
-
-void dmr_commit_free(struct dmr_system *sys)
-{
-	struct dmr_drop *drop, *next;
-	u32 i;
-
-	list_for_each_entry_safe(drop, next, &sys->drops, list)
-		kfree(drop);
-	for (i = 0; i < DMR_LOG_BATCH; i++)
-		if (sys->log_pages[i])
-			__free_page(sys->log_pages[i]);
-	for (i = 0; i < DMR_TAIL_BATCH; i++)
-		if (sys->tail_pages[i])
-			__free_page(sys->tail_pages[i]);
-}
 
 static int dmr_commit_await(struct dmr_system *sys, struct dmr_commit_wait *w)
 {
 	unsigned long flags;
 
 	init_completion(&w->done);
-	spin_lock_irqsave(&sys->commit_lock, flags);
-	list_add_tail(&w->list, &sys->waiters);
-	spin_unlock_irqrestore(&sys->commit_lock, flags);
-	queue_work(sys->commit_wq, &sys->commit_work);
+	spin_lock_irqsave(&sys->log.lock, flags);
+	list_add_tail(&w->list, &sys->flush.waiters);
+	spin_unlock_irqrestore(&sys->log.lock, flags);
+	queue_work(sys->flush.wq, &sys->flush.work);
 	wait_for_completion(&w->done);
 	return w->r;
 }
@@ -67,7 +58,7 @@ bool dmr_commit_make_room(struct dmr_system *sys, u32 records)
 	while (!dmr_commit_room(sys, records)) {
 		struct dmr_commit_wait w = { };
 
-		last = !atomic64_read(&sys->nr_first);
+		last = !atomic64_read(&sys->log.nr_first);
 		if (dmr_commit_await(sys, &w))
 			return false;
 		if (dmr_commit_room(sys, records))
@@ -99,7 +90,7 @@ static void dmr_commit_answer_home(struct bio *bio, int r, unsigned long *flushe
 	if (!r) {
 		if (!__test_and_set_bit(disk->number, flushed))
 			dmr_home_flush(disk);
-		/* R2: by that flush, or by one that somebody else sent. */
+		/* R2: lost by that flush, or by an earlier one from another source. */
 		lost = atomic_read(&disk->home_lost[kind]);
 		if (lost != told)
 			r = -EIO;
@@ -107,7 +98,7 @@ static void dmr_commit_answer_home(struct bio *bio, int r, unsigned long *flushe
 	if (r && flush)
 		WRITE_ONCE(disk->flush_failed[kind], jiffies ?: 1);
 	dmr_commit_answer(bio, r);
-	/* A flush that comes before the answer does not follow one that has said so. */
+	/* A flush queued before this reply must still report the loss. */
 	if (lost != told && flush)
 		WRITE_ONCE(disk->told[kind], lost);
 }
@@ -117,7 +108,7 @@ static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
 {
 	struct dmr_commit_wait *w, *next;
 	bool need = !bio_list_empty(flushes);
-	bool press = dmr_commit_press(sys) || READ_ONCE(sys->ring_hurry);
+	bool press = dmr_commit_press(sys) || READ_ONCE(sys->log.hurry);
 	DECLARE_BITMAP(flushed, DMR_MAX_DISKS) = { 0 };
 	struct bio *bio;
 	int r = 0, hr;
@@ -158,20 +149,20 @@ static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
 
 static void dmr_commit_work(struct work_struct *work)
 {
-	struct dmr_system *sys = container_of(work, struct dmr_system, commit_work);
+	struct dmr_system *sys = container_of(work, struct dmr_system, flush.work);
 	struct bio_list flushes, fuas;
 	unsigned long flags;
 	LIST_HEAD(waiters);
 
 	bio_list_init(&flushes);
 	bio_list_init(&fuas);
-	spin_lock_irqsave(&sys->commit_lock, flags);
-	bio_list_merge(&flushes, &sys->flushes);
-	bio_list_init(&sys->flushes);
-	bio_list_merge(&fuas, &sys->fuas);
-	bio_list_init(&sys->fuas);
-	list_splice_init(&sys->waiters, &waiters);
-	spin_unlock_irqrestore(&sys->commit_lock, flags);
+	spin_lock_irqsave(&sys->log.lock, flags);
+	bio_list_merge(&flushes, &sys->flush.flushes);
+	bio_list_init(&sys->flush.flushes);
+	bio_list_merge(&fuas, &sys->flush.fuas);
+	bio_list_init(&sys->flush.fuas);
+	list_splice_init(&sys->flush.waiters, &waiters);
+	spin_unlock_irqrestore(&sys->log.lock, flags);
 	dmr_commit_round(sys, &flushes, &fuas, &waiters);
 }
 
@@ -179,13 +170,14 @@ static void dmr_commit_work(struct work_struct *work)
 static void dmr_commit_timer(struct work_struct *work)
 {
 	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system,
-					      commit_timer);
+					      flush.timer);
 
 	dmr_upcalls->look(sys);
 	dmr_versions_fill(sys);
-	if (!READ_ONCE(sys->vacuum_held) && (!llist_empty(&sys->dirty) || dmr_log_room_turning(&sys->room)))
-		queue_work(sys->commit_wq, &sys->commit_work);
-	queue_delayed_work(sys->commit_wq, &sys->commit_timer, DMR_COMMIT_PERIOD);
+	if (!READ_ONCE(sys->vacuum.held) &&
+	    (!llist_empty(&sys->log.dirty) || dmr_log_room_turning(&sys->log.room)))
+		queue_work(sys->flush.wq, &sys->flush.work);
+	queue_delayed_work(sys->flush.wq, &sys->flush.timer, DMR_COMMIT_PERIOD);
 }
 
 /**
@@ -201,10 +193,10 @@ void dmr_commit_flush(struct dmr_system *sys, struct bio *bio)
 	unsigned long flags;
 
 	io->told = READ_ONCE(io->t->disk->told[io->t->kind]);
-	spin_lock_irqsave(&sys->commit_lock, flags);
-	bio_list_add(&sys->flushes, bio);
-	spin_unlock_irqrestore(&sys->commit_lock, flags);
-	queue_work(sys->commit_wq, &sys->commit_work);
+	spin_lock_irqsave(&sys->log.lock, flags);
+	bio_list_add(&sys->flush.flushes, bio);
+	spin_unlock_irqrestore(&sys->log.lock, flags);
+	queue_work(sys->flush.wq, &sys->flush.work);
 }
 
 /**
@@ -219,10 +211,10 @@ void dmr_commit_fua(struct dmr_system *sys, struct bio *bio)
 	struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
 	unsigned long flags;
 
-	spin_lock_irqsave(&sys->commit_lock, flags);
-	bio_list_add(io->home ? &sys->flushes : &sys->fuas, bio);
-	spin_unlock_irqrestore(&sys->commit_lock, flags);
-	queue_work(sys->commit_wq, &sys->commit_work);
+	spin_lock_irqsave(&sys->log.lock, flags);
+	bio_list_add(io->home ? &sys->flush.flushes : &sys->flush.fuas, bio);
+	spin_unlock_irqrestore(&sys->log.lock, flags);
+	queue_work(sys->flush.wq, &sys->flush.work);
 }
 
 /**
@@ -252,41 +244,49 @@ int dmr_commit_grow(struct dmr_system *sys, struct dmr_sb *draft)
 {
 	struct dmr_commit_wait w = { .grow = draft };
 
+	lockdep_assert_held(&sys->op_mutex);
 	return dmr_commit_await(sys, &w);
 }
 
-int dmr_commit_alloc(struct dmr_system *sys)
+/**
+ * dmr_flush_init() - the commit worker of a new system
+ * @flush: its part.
+ *
+ * Return: 0 or -ENOMEM; dmr_flush_exit() is due in either case.
+ */
+int dmr_flush_init(struct dmr_flush *flush)
 {
-	u32 i;
+	bio_list_init(&flush->flushes);
+	bio_list_init(&flush->fuas);
+	INIT_LIST_HEAD(&flush->waiters);
+	INIT_WORK(&flush->work, dmr_commit_work);
+	INIT_DELAYED_WORK(&flush->timer, dmr_commit_timer);
+	flush->wq = alloc_ordered_workqueue("dmr_commit", WQ_MEM_RECLAIM);
+	return flush->wq ? 0 : -ENOMEM;
+}
 
-	INIT_WORK(&sys->commit_work, dmr_commit_work);
-	INIT_DELAYED_WORK(&sys->commit_timer, dmr_commit_timer);
-	for (i = 0; i < DMR_LOG_BATCH; i++) {
-		sys->log_pages[i] = alloc_page(GFP_KERNEL);
-		if (!sys->log_pages[i])
-			return -ENOMEM;
-	}
-	for (i = 0; i < DMR_TAIL_BATCH; i++) {
-		sys->tail_pages[i] = alloc_page(GFP_KERNEL);
-		if (!sys->tail_pages[i])
-			return -ENOMEM;
-	}
-	return 0;
+/** dmr_flush_exit() - end the commit worker */
+void dmr_flush_exit(struct dmr_flush *flush)
+{
+	if (flush->wq)
+		destroy_workqueue(flush->wq);
 }
 
 /** dmr_commit_start() - begin the one-second commits; op_mutex is held */
 void dmr_commit_start(struct dmr_system *sys)
 {
-	queue_delayed_work(sys->commit_wq, &sys->commit_timer, DMR_COMMIT_PERIOD);
+	lockdep_assert_held(&sys->op_mutex);
+	queue_delayed_work(sys->flush.wq, &sys->flush.timer, DMR_COMMIT_PERIOD);
 }
 
 /** dmr_commit_stop() - a last commit, then none; no bio is in flight; op_mutex is held */
 void dmr_commit_stop(struct dmr_system *sys)
 {
-	/* Nobody is told by it: a table that is loaded again suspends us, too. */
+	lockdep_assert_held(&sys->op_mutex);
+	/* It reports no loss: a reload of a table suspends us, too. */
 	struct dmr_commit_wait w = { .homes = true, .own = true };
 
-	cancel_delayed_work_sync(&sys->commit_timer);
+	cancel_delayed_work_sync(&sys->flush.timer);
 	dmr_commit_await(sys, &w);
-	flush_workqueue(sys->commit_wq);
+	flush_workqueue(sys->flush.wq);
 }

@@ -2,12 +2,14 @@
 /*
  * The generic netlink family: its policies, commands and groups.
  *
- * Documentation/netlink/specs/dm_replica.yaml says the same; scripts/check-spec
- * compares the two.
+ * Documentation/netlink/specs/dm_replica.yaml specifies it; scripts/check-spec compares
+ * the two.
  */
 #include <linux/module.h>
 
+#include "event.h"
 #include "netlink.h"
+#include "queue.h"
 
 static_assert(DM_REPLICA_A_DISK_PAD == DMR_A_PAD && DM_REPLICA_A_POINT_PAD == DMR_A_PAD &&
 	      DM_REPLICA_A_JOB_PAD == DMR_A_PAD && DM_REPLICA_A_OP_PAD == DMR_A_PAD &&
@@ -378,8 +380,8 @@ static struct genl_family dmr_family __ro_after_init = {
 };
 
 /*
- * A socket was closed: what it has asked for and has not begun must not happen.  The
- * family is that of one network namespace.
+ * A socket was closed: drop its requests that have not begun.  The family is that of one
+ * network namespace.
  */
 static int dmr_socket_event(struct notifier_block *nb, unsigned long event, void *data)
 {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Grace periods for what the I/O path looks at (R4).
+ * Grace periods for readers of the I/O path (R4).
  *
- * Every bio enters one of two per-CPU counters before it looks anything up and
- * leaves when it ends, so that "everybody who could have seen the old thing is
- * gone" can be waited for.  This is how SRCU works; we cannot use SRCU itself,
- * since a bio ends in another context than it began in, and 6.1 has no
- * srcu_down_read().
+ * Every bio enters one of two per-CPU counters before it looks anything up and leaves
+ * when it ends, so that a wait for all that could have seen the old state is possible.
+ * This is how SRCU works; we cannot use SRCU itself, since a bio ends in another context
+ * than it began in, and 6.1 has no srcu_down_read().
  */
 #include <linux/delay.h>
+#include <linux/jiffies.h>
 
-#include "dmr.h"
+#include "grace.h"
 
 int dmr_grace_init(struct dmr_grace *g)
 {
@@ -31,8 +31,8 @@ void dmr_grace_exit(struct dmr_grace *g)
 }
 
 /*
- * Leaves are summed before entries: an entry that is missed belongs to someone
- * who came after the first sum began, and whoever left was counted as entered.
+ * Leaves are summed before entries: a missed entry came after the first sum began, and
+ * each counted leave was counted as an entry.
  */
 static bool dmr_grace_drained(struct dmr_grace *g, u32 side)
 {
@@ -48,11 +48,11 @@ static bool dmr_grace_drained(struct dmr_grace *g, u32 side)
 }
 
 /**
- * dmr_grace_idle() - was nobody inside a moment ago?
+ * dmr_grace_idle() - was no section open a moment ago?
  * @g: the counters.
  *
  * Context: any; walks over all CPUs.
- * Return: true if all who had entered before this was called have left.
+ * Return: true if all sections entered before the call have been left.
  */
 bool dmr_grace_idle(struct dmr_grace *g)
 {
@@ -71,7 +71,7 @@ static bool dmr_grace_drain(struct dmr_grace *g, u32 side, unsigned long deadlin
 }
 
 /**
- * dmr_grace_wait() - wait until everybody who is inside now has left
+ * dmr_grace_wait() - wait for the end of all sections that are open now
  * @g: the counters.
  * @timeout: jiffies it may take, 0 for as long as it takes.
  *
@@ -86,7 +86,7 @@ int dmr_grace_wait(struct dmr_grace *g, unsigned long timeout)
 	int r = -ETIMEDOUT;
 	u32 side;
 
-	/* R12: whoever waits without a limit must not make a bounded wait endless. */
+	/* R12: a waiter without a limit must not make a bounded wait endless. */
 	if (!bounded)
 		mutex_lock(&g->mutex);
 	while (bounded && !mutex_trylock(&g->mutex)) {
@@ -97,18 +97,18 @@ int dmr_grace_wait(struct dmr_grace *g, unsigned long timeout)
 	WRITE_ONCE(g->waiting, true);
 	smp_mb();
 	/*
-	 * Somebody may have read the side before the last change of sides and
-	 * counted itself after: the idle side must be empty before it is used.
+	 * A reader may have read the side before the last change of sides and counted
+	 * itself after: the idle side must be empty before it is used.
 	 */
 	side = g->side;
 	if (!dmr_grace_drain(g, !side, deadline, bounded))
 		goto out;
 	smp_mb();
 	WRITE_ONCE(g->side, !side);
-	smp_mb();	/* who does not see the new side is counted on the old one */
+	smp_mb();	/* a reader that misses the new side is counted on the old one */
 	if (!dmr_grace_drain(g, side, deadline, bounded))
 		goto out;
-	smp_mb();	/* what they did is visible to the caller */
+	smp_mb();	/* their effects are visible to the caller */
 	r = 0;
 out:
 	WRITE_ONCE(g->waiting, false);

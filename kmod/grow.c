@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Growing the store, online and under I/O: the device below has grown, and what
- * it has grown by becomes slots, and where the ring would be too short for them
- * (R7), a ring extent.
+ * Growing the store, online and under I/O: the device below has grown, and the new space
+ * becomes slots and, if the ring would be too short for them (R7), a ring extent.
  *
- * Log numbers are placed by the new ring from the next one on, and that one lies
- * at the beginning of the new extent.  None goes beyond it before the tail has
- * left the old ring behind, so no place is that of two numbers at a time, and
- * replay can tell from a number alone where it lies.
+ * Log numbers are placed by the new ring from the next one on, and that one lies at the
+ * beginning of the new extent.  None goes beyond it before the tail has left the old ring
+ * behind, so no place is that of two numbers at a time, and a number alone has one place
+ * for replay.
  */
 #include <linux/delay.h>
 
+#include "draft.h"
+#include "flush.h"
 #include "operate.h"
+#include "queue.h"
+#include "space.h"
+#include "system.h"
 
 /* A second growth that needs another ring waits until the first is through. */
 static bool dmr_grow_wait_turn(struct dmr_op *op)
@@ -19,20 +23,20 @@ static bool dmr_grow_wait_turn(struct dmr_op *op)
 	struct dmr_system *sys = op->sys;
 	unsigned long deadline = jiffies + msecs_to_jiffies(op->timeout);
 
-	WRITE_ONCE(sys->ring_hurry, true);
-	while (dmr_log_room_turning(&sys->room) && time_before(jiffies, deadline))
+	WRITE_ONCE(sys->log.hurry, true);
+	while (dmr_log_room_turning(&sys->log.room) && time_before(jiffies, deadline))
 		if (dmr_commit_sync(sys, false))
 			break;
-	WRITE_ONCE(sys->ring_hurry, false);
-	if (!dmr_log_room_turning(&sys->room))
+	WRITE_ONCE(sys->log.hurry, false);
+	if (!dmr_log_room_turning(&sys->log.room))
 		return true;
 	dmr_refuse_timeout(op, "the log has not left its old ring yet; try again in a moment");
 	return false;
 }
 
 /*
- * What lies in the new ring may be anything, also blocks of this very store from
- * before it was shrunk.
+ * The new ring may hold any bytes, even old log blocks of this store from before it was
+ * shrunk.
  */
 static int dmr_grow_blank(struct dmr_system *sys, const struct dmr_sb *draft)
 {
@@ -43,24 +47,24 @@ static int dmr_grow_blank(struct dmr_system *sys, const struct dmr_sb *draft)
 		return 0;
 	e = &draft->ring[draft->ring_extents - 1];
 	/*
-	 * R9: for who asks whether anything may be lost, see dmr_super_may_have_lost().  No
-	 * grace section: it takes long, and without any the vacuum has nothing to give back.
+	 * R9: read by dmr_super_may_have_lost().  No grace section: it takes long, and
+	 * without any the vacuum has nothing to give back.
 	 */
-	WRITE_ONCE(sys->blanking, true);
+	WRITE_ONCE(sys->super.blanking, true);
 	r = blkdev_issue_zeroout(sys->store, e->first * DMR_BLOCK_SECTORS,
 				 e->count * DMR_BLOCK_SECTORS, GFP_NOIO, 0);
 	/*
-	 * R9: the commit before the superblock flushes it.  A flush of our own might be the
-	 * one that says what slots have lost, and the next commit would know nothing of it.
+	 * R9: the commit before the superblock flushes it.  A flush of our own might
+	 * consume the error of lost slots, and the next commit would miss it.
 	 */
 	if (!r)
-		WRITE_ONCE(sys->store_dirty, 1);
-	smp_store_release(&sys->blanking, false);
+		WRITE_ONCE(sys->super.store_dirty, 1);
+	smp_store_release(&sys->super.blanking, false);
 	return r;
 }
 
 /**
- * dmr_op_grow() - use what the store's device has grown by
+ * dmr_op_grow() - use the new space of the store's device
  * @op: timeout is for an earlier growth to be through.
  * @job: its job; not used.
  */
@@ -81,10 +85,10 @@ void dmr_op_grow(struct dmr_op *op, struct dmr_job *job)
 	why = dmr_geometry_grow(draft, bytes);
 	if (why)
 		return dmr_refuse(op, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER, why);
-	if (draft->ring_extents != sys->sb->ring_extents && dmr_log_room_turning(&sys->room)) {
+	if (draft->ring_extents != sys->sb->ring_extents && dmr_log_room_turning(&sys->log.room)) {
 		if (!dmr_grow_wait_turn(op))
 			return;
-		/* The tail has moved on, and with it what there is to grow from. */
+		/* The tail has moved on, and with it the state to grow from. */
 		draft = dmr_draft(sys);
 		why = dmr_geometry_grow(draft, bytes);
 		if (why)

@@ -4,7 +4,16 @@
  * the statistics beside them.  Computed when asked for; looked at every second,
  * so that listeners hear of a change that no operation made.
  */
-#include "operate.h"
+#include "clock-step.h"
+#include "clock.h"
+#include "critical.h"
+#include "draft.h"
+#include "health.h"
+#include "queue.h"
+#include "received.h"
+#include "space.h"
+#include "system.h"
+#include "vacuum.h"
 
 #define DMR_STALL_AFTER		86400u	/* s, where no replication-interval is set */
 
@@ -21,7 +30,7 @@ u32 dmr_health_of(u32 reasons)
 	return reasons ? DM_REPLICA_HEALTH_WARNING : DM_REPLICA_HEALTH_OK;
 }
 
-/* What is kept for the live failover is not there for replication. */
+/* Slots reserved for the live failover do not count for replication. */
 static bool dmr_health_past(struct dmr_system *sys, u64 percent)
 {
 	u64 kept = dmr_space_reserved(sys), most = READ_ONCE(sys->map.max_versions);
@@ -42,13 +51,15 @@ static u32 dmr_health_space(struct dmr_system *sys, const struct dmr_settings *s
 }
 
 /*
- * Is @since more than @span seconds ago?  A span of 0 is never over; what is not known counts
- * from the attach.
+ * Is @since more than @span seconds ago?  A span of 0 is never over; an unknown start
+ * counts as the attach.
  */
 static bool dmr_health_over(struct dmr_system *sys, const struct dmr_settings *set, u64 since,
 			    u64 span)
 {
-	return span && dmr_clock_age(set, since ?: sys->load_boot + set->clock_offset) >= span;
+	if (!since)
+		since = sys->clock.load_boot + set->clock_offset;
+	return span && dmr_clock_age(set, since) >= span;
 }
 
 /* Recovery points made on this host are no sign that replication arrives. */
@@ -60,7 +71,7 @@ static bool dmr_health_stalled(struct dmr_system *sys, const struct dmr_sb *sb)
 	if (sb->state == DM_REPLICA_STATE_COMMITTED || sb->state == DM_REPLICA_STATE_DISABLED ||
 	    (sb->flags & DMR_SB_SUSPENDED))
 		return false;
-	age = ktime_get_boottime_ns() - READ_ONCE(sys->received_boot);
+	age = ktime_get_boottime_ns() - READ_ONCE(sys->received.boot);
 	return div_u64(age, NSEC_PER_SEC) >= (span ? span : DMR_STALL_AFTER);
 }
 
@@ -86,8 +97,8 @@ static u32 dmr_health_points(struct dmr_system *sys, const struct dmr_sb *sb)
 }
 
 /*
- * Devices are bound and unbound one by one: what is missing while an attach or a detach
- * goes on is no fault.  What is still missing after that is.
+ * Devices are bound and unbound one by one: a missing device is no fault during an attach
+ * or a detach, only after it.
  */
 static bool dmr_health_incomplete(struct dmr_system *sys)
 {
@@ -96,7 +107,7 @@ static bool dmr_health_incomplete(struct dmr_system *sys)
 }
 
 /**
- * dmr_health_reasons() - what is not as it should be
+ * dmr_health_reasons() - reasons of a degraded health
  * @sys: the system, active.
  * @sb: its superblock, as dmr_shown() has it.
  *
@@ -120,8 +131,8 @@ u32 dmr_health_reasons(struct dmr_system *sys, const struct dmr_sb *sb)
 	for (i = 0; i < sb->nr_disks; i++)
 		if (atomic64_read(&sys->disks[i].errors))
 			reasons |= DM_REPLICA_HEALTH_REASONS_DEVICE_ERRORS;
-	if (READ_ONCE(sys->vacuum_held) || !READ_ONCE(sys->vacuum_rate) ||
-	    READ_ONCE(sys->move_paused) || (sb->flags & DMR_SB_STAY))
+	if (READ_ONCE(sys->vacuum.held) || !READ_ONCE(sys->vacuum.rate) ||
+	    READ_ONCE(sys->vacuum.move_paused) || (sb->flags & DMR_SB_STAY))
 		reasons |= DM_REPLICA_HEALTH_REASONS_HELD;
 	return reasons;
 }
@@ -132,18 +143,18 @@ static void dmr_space_policy(struct dmr_system *sys)
 	struct dmr_op *op;
 
 	if (READ_ONCE(sys->sb->settings.full_policy) != DM_REPLICA_FULL_POLICY_DROP_OLDEST ||
-	    READ_ONCE(sys->full_asked))
+	    READ_ONCE(sys->space.full_asked))
 		return;
-	/* What the last one freed has to be seen first. */
-	if (sys->full_pass && READ_ONCE(sys->passes) + 1 - sys->full_pass < 2) {
+	/* Wait until the space freed by the last one shows. */
+	if (sys->space.full_pass && READ_ONCE(sys->vacuum.passes) + 1 - sys->space.full_pass < 2) {
 		dmr_vacuum_kick(sys);
 		return;
 	}
 	op = dmr_op_new(sys, DMR_VERB_MAKE_ROOM);
 	if (!op)
 		return;
-	sys->full_pass = READ_ONCE(sys->passes) + 1;
-	WRITE_ONCE(sys->full_asked, true);
+	sys->space.full_pass = READ_ONCE(sys->vacuum.passes) + 1;
+	WRITE_ONCE(sys->space.full_asked, true);
 	dmr_op_queue(op);
 }
 
@@ -175,9 +186,8 @@ static const char *dmr_health_short(struct dmr_system *sys)
  * dmr_health_devices() - are the devices below as long as they have to be?
  * @sys: the system, running.
  *
- * R9: what was there is gone, and what is in memory may be, too: nothing is acknowledged,
- * and no point is made, of what is known to be short.  A device that has grown is none the
- * worse.
+ * R9: the content behind its end is lost, so nothing is acknowledged and no point made on
+ * a device that is too short.  A larger device is no fault.
  *
  * Context: may sleep; waits for no store.
  */
@@ -194,7 +204,7 @@ void dmr_health_devices(struct dmr_system *sys)
 }
 
 /**
- * dmr_health_check() - has anything changed that no operation said?
+ * dmr_health_check() - report changes that no operation has reported
  * @sys: the system, running.
  *
  * Low space is an event long before the store is full (R8).
@@ -223,7 +233,7 @@ void dmr_health_check(struct dmr_system *sys)
 	}
 	if (reasons & ~old & DM_REPLICA_HEALTH_REASONS_STALLED)
 		DMWARN("%s: nothing has been replicated for %llu s", sys->sb->name,
-		       div_u64(ktime_get_boottime_ns() - READ_ONCE(sys->received_boot),
+		       div_u64(ktime_get_boottime_ns() - READ_ONCE(sys->received.boot),
 			       NSEC_PER_SEC));
 	if (reasons != old)
 		dmr_raise(sys, DMR_NEWS_STATE);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Flushes of homes, and what is known of writes that a home may have lost.
+ * Flushes of homes, and writes that a home may have lost.
  */
-#include "dmr.h"
+#include "home-flush.h"
+#include "system.h"
 
 /*
- * R2, R15: a device that has lost its cache says so once, to whoever flushes it.  Who
- * else relies on it is told by a flush or an operation of his own: each kind of device
- * that has written there, once for all that it asked for until then, and an operation.
+ * R2, R15: a device that has lost its cache fails one flush, whatever its source.  Each
+ * other user gets the error from a flush of its own: each kind of device that has written
+ * there, once for all its flushes until then, and an operation.
  */
 static void dmr_home_lose(struct dmr_disk *disk, unsigned int kinds)
 {
@@ -38,7 +39,7 @@ static unsigned int dmr_home_direct(struct dmr_disk *disk)
  * @flush_errors: dmr_disk.flush_errors when it was sent.
  *
  * R2, R15: set before the answer, so that the next flush covers it.  If a flush has
- * failed meanwhile, nobody knows whether the device had it then.
+ * failed meanwhile, it may have lost this write.
  *
  * Context: any.
  */
@@ -54,15 +55,15 @@ void dmr_home_written(struct dmr_disk *disk, enum dmr_kind kind, int flush_error
 }
 
 /**
- * dmr_home_flush() - make what was written directly to a home durable
+ * dmr_home_flush() - make direct writes to a home durable
  * @disk: the disk.
  *
- * R2, R5: the commit worker, the vacuum and the last suspend all come here.
- * Whoever finds nothing to flush must know that the flush which covers it has
- * succeeded, not that somebody has begun one.
+ * R2, R5: the commit worker, the vacuum and the last suspend all come here.  A caller
+ * with nothing to flush relies on the success of the flush that covers its writes, not on
+ * its start.
  *
  * Context: may sleep; the home may be unbound, and has been flushed then.
- * Return: 0 or a negative errno; what was written stays due then.
+ * Return: 0 or a negative errno; the writes stay due then.
  */
 int dmr_home_flush(struct dmr_disk *disk)
 {
@@ -77,7 +78,7 @@ int dmr_home_flush(struct dmr_disk *disk)
 			if (xchg(&disk->home_direct[i], 0))
 				kinds |= BIT(i);
 		WRITE_ONCE(disk->home_dirty, 0);
-		smp_mb();	/* cleared before the flush: what is written later sets it again */
+		smp_mb();	/* cleared before the flush: a later write sets it again */
 		r = blkdev_issue_flush(home);
 	}
 	if (r) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Moving home (R5): what no point needs in a slot is copied to where it belongs
- * on the plain device, so that in the end home alone holds the disk.
+ * Moving home (R5): blocks that no point needs in a slot are copied to their place on the
+ * plain device, so that in the end home alone holds the disk.
  *
  * A batch: mark the chunks' versions, wait until no write that did not see the
  * mark is left, copy, flush the homes, record the drops, and only when those
@@ -13,18 +13,25 @@
  *
  * The copying itself is dm-kcopyd's.
  */
+#include <linux/dm-kcopyd.h>
 #include <linux/hash.h>
 #include <linux/sort.h>
 
-#include "dmr.h"
-#include "trace.h"
+#include "flush.h"
+#include "home-flush.h"
+#include "home.h"
+#include "log.h"
+#include "move-job.h"
+#include "park.h"
+#include "system.h"
+#include "vacuum.h"
 
 #define DMR_MOVE_KEYS		4096	/* chunks looked up and sorted at a time */
 #define DMR_MOVE_BATCH		256	/* chunks that share two barriers */
 #define DMR_MOVE_PATIENCE	3	/* times a move may be taken away before its chunk is held */
 #define DMR_MOVE_RUN		2048	/* sectors of one copy */
 #define DMR_MOVE_CHAIN		(DMR_MAX_POINTS + 4)
-#define DMR_MOVE_HOLD		(HZ / 2)	/* what a chunk is held for before its copy begins */
+#define DMR_MOVE_HOLD		(HZ / 2)	/* limit of a hold before the copy begins */
 
 struct dmr_mover;
 
@@ -33,8 +40,8 @@ struct dmr_move {
 	u64 key;
 	u64 mask;		/* blocks that go home */
 	u32 top;		/* newest epoch of the group */
-	u32 span;		/* moves whose blocks are copied together with its own */
-	int error;		/* set by whatever copies them */
+	u32 span;		/* moves copied together with this one */
+	int error;		/* set by the copy */
 	bool ok;
 };
 
@@ -53,9 +60,9 @@ struct dmr_mover {
 	const struct dmr_need *need;
 	u64 serial;			/* of the table it works under */
 	u32 base;			/* main epochs up to here go home */
-	u32 busy;			/* what keeps a chunk from moving: not for one that we hold */
+	u32 busy;			/* state that keeps a chunk from moving; 0 for a held one */
 	int flushed[DMR_MAX_DISKS];	/* dmr_disk.flush_errors before the copies */
-	atomic_t copies;		/* under way, and one for who starts them */
+	atomic_t copies;		/* in flight, and one for their submitter */
 	struct completion copied;
 	struct dmr_copy copy;
 	u64 errors;
@@ -85,6 +92,7 @@ static u32 dmr_move_chain(struct dmr_mover *m, u64 key, u32 with, u32 without)
 	struct dmr_version *v;
 	u32 nr = 0, state;
 
+	dmr_assert_chunk_locked(m->sys, key);
 	for (v = dmr_map_first(&m->sys->map, key); v; v = dmr_map_next(v)) {
 		if (!dmr_move_group(m, v))
 			continue;
@@ -102,7 +110,7 @@ static u32 dmr_move_chain(struct dmr_mover *m, u64 key, u32 with, u32 without)
 
 static u8 *dmr_move_cancels(struct dmr_system *sys, u64 key)
 {
-	return &sys->cancels[hash_64(key, ilog2(DMR_CANCEL_SLOTS))];
+	return &sys->vacuum.cancels[hash_64(key, ilog2(DMR_CANCEL_SLOTS))];
 }
 
 /* A write was faster; two chunks of one counter only lose patience sooner. */
@@ -116,8 +124,8 @@ static void dmr_move_cancelled(struct dmr_mover *m, u64 key)
 }
 
 /*
- * Let no new write begin in a chunk, see those end that have, and their record
- * durable.  Who comes now is parked until dmr_move_release().
+ * Let no new write begin in a chunk, and wait until those in flight have ended and their
+ * record is durable.  New ones are parked until dmr_move_release().
  */
 static bool dmr_move_hold(struct dmr_mover *m, u64 key)
 {
@@ -136,7 +144,7 @@ static bool dmr_move_hold(struct dmr_mover *m, u64 key)
 	if (!nr)
 		return false;
 	m->busy = 0;
-	/* Somebody else's slow I/O must not hold this chunk up for long. */
+	/* Slow I/O to another chunk must not hold this one up for long. */
 	if (dmr_grace_wait(&sys->grace, DMR_MOVE_HOLD))
 		return false;
 	dmr_commit_sync(sys, false);	/* if that fails nothing will be marked */
@@ -172,7 +180,7 @@ static bool dmr_move_mark(struct dmr_mover *m, struct dmr_move *mv)
 	unsigned long flags;
 
 	spin_lock_irqsave(lock, flags);
-	/* What a newer table needs is not known here: see dmr_pass_sweep(). */
+	/* The needs of a newer table are not known here: see dmr_pass_sweep(). */
 	m->stale |= dmr_table_get(sys)->serial != m->serial;
 	if (!m->stale)
 		nr = dmr_move_chain(m, mv->key, 0, DMR_V_DIRTY | m->busy | DMR_V_WRITERS |
@@ -237,7 +245,7 @@ static void dmr_copy_start(struct dmr_mover *m)
 	to.count = c->count;
 	WRITE_ONCE(mv->span, max(mv->span, c->last - c->move + 1));
 	atomic_inc(&m->copies);
-	dm_kcopyd_copy(m->sys->kcopyd, &from, 1, &to, 0, dmr_copy_ended, mv);
+	dm_kcopyd_copy(m->sys->vacuum.kcopyd, &from, 1, &to, 0, dmr_copy_ended, mv);
 	c->disk = NULL;
 }
 
@@ -285,7 +293,7 @@ static void dmr_move_copy(struct dmr_mover *m, u32 move)
 	u32 b, run;
 	int r = 0;
 
-	/* The versions cannot go: only we free what is marked. */
+	/* The versions cannot go: only we free marked ones. */
 	while (left && !r) {
 		b = __ffs64(left);
 		run = ~(left >> b) ? __ffs64(~(left >> b)) : 64 - b;
@@ -327,7 +335,7 @@ static void dmr_move_copy_range(struct dmr_mover *m, u32 from, u32 end)
 	blk_finish_plug(&plug);
 	dmr_copy_done(m);
 	wait_for_completion(&m->copied);
-	/* Only now: a flush that somebody issued meanwhile has not covered it (R5). */
+	/* Only now: a flush issued meanwhile has not covered it (R5). */
 	for (i = from; i < end; i++)
 		WRITE_ONCE(m->sys->disks[dmr_key_disk(m->moves[i].key)].home_dirty, 1);
 }
@@ -356,8 +364,8 @@ static void dmr_move_copies(struct dmr_mover *m, u32 nr)
 }
 
 /*
- * The newest version goes first: writes hit the current epoch alone, so it is
- * the only one whose mark a writer may take away under us.
+ * The newest version goes first: writes hit the current epoch alone, so a writer may take
+ * away the mark of that one only.
  */
 static bool dmr_move_drop(struct dmr_mover *m, struct dmr_move *mv, struct dmr_drop *drop)
 {
@@ -398,8 +406,8 @@ out:
 }
 
 /*
- * Oldest first, so that nobody meets an older block where a newer one was.
- * *@waited is set if somebody was parked because of one of them.
+ * Oldest first, so that no reader meets an older block in place of a newer one. *@waited
+ * is set if a bio was parked because of one of them.
  */
 static struct dmr_version *dmr_move_unlink(struct dmr_mover *m, struct dmr_move *mv,
 					   struct dmr_version *garbage, bool *waited)
@@ -428,8 +436,8 @@ static struct dmr_version *dmr_move_unlink(struct dmr_mover *m, struct dmr_move 
 }
 
 /*
- * R5: of the homes that were copied to.  A flush that failed for somebody else
- * may have lost what was copied: the device tells it once.
+ * R5: of the homes that were copied to.  A failed flush of another source may have lost
+ * the copies: the device reports it once.
  */
 static int dmr_move_flush(struct dmr_mover *m, u32 nr)
 {
@@ -477,7 +485,7 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 	}
 	if (!nr)
 		return 0;
-	/* Into a chunk that is held nobody writes who could have missed the mark. */
+	/* A held chunk has no writer that could have missed the mark. */
 	if (!held)
 		dmr_grace_wait(&sys->grace, 0);
 	dmr_move_copies(m, nr);
@@ -514,7 +522,7 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 		garbage = dmr_garbage_next(v);
 		if (v->slot != DMR_SLOT_NONE)
 			dmr_slots_free(&sys->slots, v->slot);
-		mempool_free(v, sys->versions);
+		mempool_free(v, sys->versions.pool);
 	}
 	dmr_move_progress(sys, bytes);
 	m->bytes += bytes;
@@ -525,7 +533,7 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 static s64 dmr_move_some(struct dmr_mover *m, const u64 *keys, u32 count)
 {
 	struct dmr_system *sys = m->sys;
-	u64 rate = READ_ONCE(sys->vacuum_rate);
+	u64 rate = READ_ONCE(sys->vacuum.rate);
 	/* Four times a second is smooth enough. */
 	u32 most = clamp_t(u64, rate >> 2 >> (sys->chunk_shift + SECTOR_SHIFT), 1, DMR_MOVE_BATCH);
 	u32 n = 0;
@@ -547,11 +555,11 @@ static s64 dmr_move_some(struct dmr_mover *m, const u64 *keys, u32 count)
 	return r ?: 1;
 }
 
-/* What was copied takes its time at the rate that was set. */
+/* Wait as long as the copies take at the rate that was set. */
 static void dmr_move_throttle(struct dmr_mover *m)
 {
 	struct dmr_system *sys = m->sys;
-	u64 rate = READ_ONCE(sys->vacuum_rate);
+	u64 rate = READ_ONCE(sys->vacuum.rate);
 	unsigned long wait;
 
 	if (rate == DMR_UNLIMITED || !rate || !m->bytes)
@@ -559,9 +567,9 @@ static void dmr_move_throttle(struct dmr_mover *m)
 	wait = min_t(u64, div64_u64(m->bytes * HZ, rate), 60 * HZ);
 	m->bytes = 0;
 	if (wait)
-		wait_event_timeout(sys->throttle, !dmr_vacuum_may_move(sys) ||
-				   READ_ONCE(sys->vacuum_rate) != rate ||
-				   READ_ONCE(sys->table_serial) != m->serial, wait);
+		wait_event_timeout(sys->vacuum.throttle, !dmr_vacuum_may_move(sys) ||
+				   READ_ONCE(sys->vacuum.rate) != rate ||
+				   READ_ONCE(sys->tables.serial) != m->serial, wait);
 }
 
 static int dmr_key_compare(const void *a, const void *b)
@@ -630,7 +638,7 @@ static u64 dmr_move_left(struct dmr_mover *m)
 /**
  * dmr_home_move() - move home all that can go now
  * @sys: the system.
- * @need: who needs what, as durable in both superblocks.
+ * @need: needs of points and overlays, as durable in both superblocks.
  * @serial: of the table that @need was taken from.
  * @again: set if a chunk was in use and should be looked at again.
  * @errors: set to the number of chunks that could not be read or written.
@@ -663,9 +671,9 @@ s64 dmr_home_move(struct dmr_system *sys, const struct dmr_need *need, u64 seria
 	while (b < 1U << sys->map.bucket_bits && r >= 0 && !m->stale && dmr_vacuum_may_move(sys)) {
 		nr = dmr_move_collect(m, &b);
 		for (i = 0; i < nr && !m->stale && dmr_vacuum_may_move(sys); i += r) {
-			mutex_lock(&sys->home_mutex);
+			mutex_lock(&sys->vacuum.home_mutex);
 			r = dmr_move_some(m, m->keys + i, nr - i);
-			mutex_unlock(&sys->home_mutex);
+			mutex_unlock(&sys->vacuum.home_mutex);
 			if (r < 0)
 				break;
 			dmr_move_throttle(m);

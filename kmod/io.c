@@ -2,14 +2,21 @@
 /*
  * The I/O path: what happens to a bio of any view.
  *
- * Everything is done inside map() where it can be: reads, rewrites and first
- * aligned writes are remapped without a lock on a hit, without a worker and
- * without a copy.  What must wait or copy is cut to a chunk (or a block) and
- * deferred to a worker, where the same code runs again from the beginning, with
- * the table as it is then.
+ * Everything is done inside map() where it can be: reads, rewrites and first aligned
+ * writes are remapped without a lock on a hit, without a worker and without a copy.  A
+ * bio that must wait or copy is cut to a chunk (or a block) and deferred to a worker,
+ * where the same code runs again from the beginning, with the table as it is then.
  */
+#include "admit.h"
+#include "flush.h"
+#include "home-flush.h"
 #include "io.h"
+#include "log.h"
+#include "park.h"
+#include "partial.h"
+#include "system.h"
 #include "trace.h"
+#include "zeroes.h"
 
 /*----------------------------------------------------------------
  * Places
@@ -126,17 +133,17 @@ static u32 dmr_hit_run(struct dmr_io *io, u32 epoch, u64 sector, u32 max, u32 *s
 
 static void dmr_io_count(struct dmr_io *io)
 {
-	this_cpu_inc(*io->t->sys->writes[io->t->kind]);
+	this_cpu_inc(*io->t->sys->space.writes[io->t->kind]);
 }
 
 /*
  * Open new versions for up to @want chunks from @sector on, in adjacent slots,
  * each with this write counted in it.
  *
- * Return: how many; 0 with *status set: OK means somebody else was first, look
- * again; BLK_STS_AGAIN that the chunk has become bare or, @inline_, is held;
- * BLK_STS_DM_REQUEUE that it is held and the bio, which lies in one chunk, has
- * been parked; BLK_STS_RESOURCE that there is no memory without sleeping.
+ * Return: how many; 0 with *status set: OK means another write was first, look again;
+ * BLK_STS_AGAIN that the chunk has become bare or, @inline_, is held; BLK_STS_DM_REQUEUE
+ * that it is held and the bio, which lies in one chunk, has been parked; BLK_STS_RESOURCE
+ * that there is no memory without sleeping.
  */
 static u32 dmr_first_open(struct dmr_io *io, struct bio *bio, const struct dmr_table *tab,
 			  u64 sector, u32 want, bool inline_, u32 *slot, blk_status_t *status)
@@ -173,17 +180,17 @@ static u32 dmr_first_open(struct dmr_io *io, struct bio *bio, const struct dmr_t
 		}
 		if (*status || dmr_map_find(&sys->map, key, epoch)) {
 			spin_unlock_irqrestore(lock, flags);
-			mempool_free(v, sys->versions);
+			mempool_free(v, sys->versions.pool);
 			break;
 		}
 		dmr_map_insert(&sys->map, v);
 		spin_unlock_irqrestore(lock, flags);
 		if (epoch & DMR_EPOCH_OVERLAY)
-			atomic64_inc(&sys->overlay_versions[io->t->kind]);
+			atomic64_inc(&sys->space.overlay_versions[io->t->kind]);
 		trace_dmr_version_made(sys->sb->name, io->t->disk_number, dmr_key_chunk(key),
 				       epoch, *slot + i);
 	}
-	atomic64_add(i, &sys->nr_first);
+	atomic64_add(i, &sys->log.nr_first);
 	for (want = i; i < got; i++)
 		dmr_slots_free(&sys->slots, *slot + i);
 	return want;
@@ -228,7 +235,7 @@ static int dmr_first_join(struct dmr_io *io, struct bio *bio, u64 key, u32 epoch
 	}
 	*slot = v->slot;
 	atomic_add(DMR_V_WRITER, &v->state);
-	atomic64_inc(&sys->nr_first);
+	atomic64_inc(&sys->log.nr_first);
 	r = DMR_SUBMIT;
 out:
 	spin_unlock_irqrestore(lock, flags);
@@ -237,7 +244,7 @@ out:
 
 /**
  * dmr_io_first_done() - a first write has ended: set its bits
- * @io: it; sector, sectors and epoch say what was written.
+ * @io: it; sector, sectors and epoch are those of the write.
  * @ok: did the device take it?  If not, no bit is set (R1).
  *
  * Context: any.
@@ -280,7 +287,7 @@ void dmr_io_first_done(struct dmr_io *io, bool ok)
 		}
 		spin_unlock_irqrestore(lock, flags);
 		smp_mb__before_atomic();	/* dirty first: pairs with dmr_commit_room() */
-		atomic64_dec(&sys->nr_first);
+		atomic64_dec(&sys->log.nr_first);
 		sector += sectors;
 	}
 	if (wake)
@@ -393,8 +400,8 @@ static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_table *ta
 		io->commit = false;
 		if ((bio->bi_opf & REQ_FUA) && (!settled || !dmr_fua_is_native(t->store->bdev))) {
 			/*
-			 * R2: answered when the record is durable as well.  R9: the
-			 * flush is then ours, and not one whose failure nobody else sees.
+			 * R2: answered when the record is durable as well.  R9: the flush
+			 * is then ours, since the failure of another would be hidden.
 			 */
 			io->commit = true;
 			bio->bi_opf &= ~REQ_FUA;
@@ -441,9 +448,10 @@ static int dmr_io_run(struct dmr_io *io, struct bio *bio, bool inline_)
 	if (t->kind == DMR_REPLICA && tab->suspended)
 		return dmr_io_finish(io, bio, BLK_STS_OFFLINE);
 	/*
-	 * R2: when the flush in front of a write fails, dm forgets that and sends the
-	 * write, which as a journal's commit would vouch for what is lost.  Another flush
-	 * may have succeeded before it comes; who never sends any is held up for a while.
+	 * R2: when the flush in front of a write fails, dm ignores that and sends the
+	 * write; a journal's commit would then refer to lost blocks.  Another flush may
+	 * have succeeded before it comes; a client that never flushes sees errors until
+	 * this expires.
 	 */
 	if (inline_ && (bio->bi_opf & REQ_FUA) && dmr_flush_failed_expire(t))
 		return dmr_io_finish(io, bio, BLK_STS_IOERR);
@@ -493,14 +501,14 @@ int dmr_io_map(struct dmr_target *t, struct bio *bio)
 	io->home = false;
 	io->bytes = bio->bi_iter.bi_size;
 	if (bio->bi_opf & REQ_PREFLUSH) {
-		/* dm hands us flushes empty.  Nobody can have written to what is offline. */
+		/* dm hands us flushes empty.  An offline view has no writes to flush. */
 		dmr_commit_flush(t->sys, bio);
 		return DM_MAPIO_SUBMITTED;
 	}
 	return dmr_io_run(io, bio, true) == DMR_SUBMIT ? DM_MAPIO_REMAPPED : DM_MAPIO_SUBMITTED;
 }
 
-/* Did a home refuse what it does not know, and need not? */
+/* Did a home refuse an optional operation that it does not support? */
 static bool dmr_io_refused(struct bio *bio, blk_status_t error)
 {
 	return (error == BLK_STS_NOTSUPP || error == BLK_STS_TARGET) &&
@@ -525,7 +533,7 @@ int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error)
 	bool refused;
 
 	if (t->kind == DMR_REPLICA && bio_op(bio) == REQ_OP_WRITE && !*error && io->bytes) {
-		this_cpu_add(*sys->bytes, io->bytes);
+		this_cpu_add(*sys->space.bytes, io->bytes);
 		io->bytes = 0;		/* a FUA write ends twice */
 	}
 	if (kind == DMR_IO_NONE)
@@ -539,8 +547,8 @@ int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error)
 	case DMR_IO_FIRST:
 	case DMR_IO_HIT:
 		/* Set before the answer, so that the next flush covers this write (R2). */
-		if (!READ_ONCE(sys->store_dirty))
-			WRITE_ONCE(sys->store_dirty, 1);
+		if (!READ_ONCE(sys->super.store_dirty))
+			WRITE_ONCE(sys->super.store_dirty, 1);
 		if (kind == DMR_IO_FIRST)
 			dmr_io_first_done(io, !*error);
 		break;

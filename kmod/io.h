@@ -3,7 +3,46 @@
 #ifndef DMR_IO_H
 #define DMR_IO_H
 
-#include "dmr.h"
+#include <linux/bio.h>
+#include <linux/device-mapper.h>
+#include <linux/workqueue.h>
+
+#include "home-flush.h"
+#include "space.h"
+#include "system.h"
+
+/* Results of the parts of the I/O path. */
+enum dmr_io_result {
+	DMR_SUBMIT,		/* the bio is remapped: submit it */
+	DMR_TAKEN,		/* deferred, parked or waiting: it may be gone already */
+	DMR_ENDED,		/* answered */
+};
+
+enum dmr_io_kind {
+	DMR_IO_NONE,		/* nothing to do at its end */
+	DMR_IO_READ_SLOT,
+	DMR_IO_READ_HOME,
+	DMR_IO_HIT,		/* write into blocks that are in this epoch's slot */
+	DMR_IO_FIRST,		/* write with mask bits still to be set */
+	DMR_IO_STRAIGHT,	/* write straight home */
+};
+
+struct dmr_io {
+	struct dmr_target *t;
+	struct work_struct work;
+	struct bio *bio;
+	u64 sector;		/* as mapped, FIRST and STRAIGHT */
+	u32 sectors;
+	u32 epoch;
+	u8 kind;
+	u8 side;		/* of the grace counters */
+	bool entered;
+	bool commit;		/* answered by a commit (FUA) */
+	bool home;		/* by a commit that flushes its home */
+	u32 told;		/* a flush: dmr_disk.told when it came; FUA with @home: home_lost */
+	int flush_errors;	/* STRAIGHT: dmr_disk.flush_errors when it came */
+	u32 bytes;		/* of the bio, as cut */
+};
 
 static inline struct dmr_io *dmr_io_of(struct bio *bio)
 {
@@ -113,8 +152,8 @@ static inline void dmr_straight_begin(struct dmr_io *io, struct bio *bio, bool o
 		dmr_fingerprint_note(&disk->fingerprint,
 				     bio->bi_iter.bi_sector / DMR_BLOCK_SECTORS);
 	/*
-	 * R2, R5: a flush that the kernel sends behind the write could lose what others
-	 * wrote, beside one of ours that finds nothing lost.  So it is ours.
+	 * R2, R5: a flush that the kernel sends behind the write could consume the error
+	 * of other writes, and ours would succeed.  So issue it ourselves.
 	 */
 	if ((bio->bi_opf & REQ_FUA) && (own || !dmr_fua_is_native(t->home->bdev))) {
 		io->commit = true;
@@ -130,24 +169,18 @@ static inline int dmr_io_straight(struct dmr_io *io, struct bio *bio)
 	return dmr_remap(bio, io->t->home->bdev, bio->bi_iter.bi_sector);
 }
 
-/* admit.c */
-int dmr_io_full(struct dmr_io *io, struct bio *bio);
-blk_status_t dmr_no_room(struct dmr_system *sys);
-bool dmr_first_room(struct dmr_system *sys, u32 chunks, bool inline_);
-struct dmr_version *dmr_version_new(struct dmr_io *io, const struct bio *bio, u64 key,
-				    u32 epoch, u32 slot);
+/** dmr_io_spare() - slots that this write must leave alone (R8).  Return: how many. */
+static inline u64 dmr_io_spare(const struct dmr_io *io)
+{
+	if (likely(!READ_ONCE(io->t->sys->space.reserve)) || io->t->kind == DMR_LIVE)
+		return 0;
+	return dmr_space_reserved(io->t->sys);
+}
 
 /* io.c */
 void dmr_io_work(struct work_struct *work);
-
-/* park.c */
-void dmr_io_wait_version(struct dmr_io *io, struct bio *bio, struct dmr_version *v);
-bool dmr_io_wait_drain(struct dmr_io *io, struct bio *bio);
-
-/* zeroes.c */
-int dmr_io_discard(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bool inline_);
-int dmr_io_zeroes(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bool inline_);
-void dmr_io_zero_again(struct dmr_io *io, struct bio *bio);
-bool dmr_home_takes_zeroes(const struct dmr_target *t);
+int dmr_io_map(struct dmr_target *t, struct bio *bio);
+int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error);
+void dmr_io_first_done(struct dmr_io *io, bool ok);
 
 #endif /* DMR_IO_H */

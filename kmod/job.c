@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Jobs: what operations did in the last minutes, and what still goes on behind
- * them.
+ * Jobs: operations of the last minutes, and the work that still goes on behind them.
  *
- * A job is for looking at.  Nothing depends on it, so an operation that gets
- * none for want of memory goes on without: every function here takes NULL.
+ * A job only shows state.  Nothing depends on it, so an operation that gets none for want
+ * of memory goes on without: every function here takes NULL.
  *
- * sys->job_mutex is a leaf lock.  Each change is reported (event.h); nothing here waits
+ * sys->jobs.mutex is a leaf lock.  Each change is reported (event.h); nothing here waits
  * for I/O.  A job does not pin its system: a holder of a job holds the system as well.  Memory is asked for with GFP_NOIO, since an operation may
  * hold a device fenced that reclaim would like to write to.
  */
 #include <linux/uuid.h>
 
-#include "dmr.h"
+#include "job.h"
+#include "queue.h"
+#include "system.h"
 #include "trace.h"
 
 #define DMR_JOBS_MAX	1024		/* ended jobs that a system keeps */
@@ -39,9 +40,10 @@ void dmr_job_put(struct dmr_job *job)
 		kref_put(&job->ref, dmr_job_free);
 }
 
-/* Takes it off the list and drops the list's reference; job_mutex is held. */
+/* Takes it off the list and drops the list's reference; jobs.mutex is held. */
 static void dmr_job_drop(struct dmr_job *job)
 {
+	lockdep_assert_held(&job->sys->jobs.mutex);
 	list_del_init(&job->list);
 	dmr_job_put(job);
 }
@@ -71,7 +73,7 @@ void dmr_job_report(struct dmr_job *job)
  * dmr_job_new() - begin a job
  * @sys: its system.
  * @type: DM_REPLICA_JOB_TYPE_*.
- * @text: what it does.
+ * @text: its title.
  * @owner: the process that asked for it, or NULL.
  *
  * It is listed in state New from here on.
@@ -104,17 +106,17 @@ struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text,
 	if (text)
 		strscpy(job->text, text, sizeof(job->text));
 
-	mutex_lock(&sys->job_mutex);
-	job->id = sys->job_next++;
+	mutex_lock(&sys->jobs.mutex);
+	job->id = sys->jobs.next++;
 	kref_get(&job->ref);		/* the list's */
-	list_add_tail(&job->list, &sys->jobs);
-	mutex_unlock(&sys->job_mutex);
+	list_add_tail(&job->list, &sys->jobs.list);
+	mutex_unlock(&sys->jobs.mutex);
 	dmr_job_report(job);
 	return job;
 }
 
 /**
- * dmr_job_about() - what a job's operation was about, and what it threw away
+ * dmr_job_about() - subject of a job's operation, and the data that it discarded
  * @job: the job, or NULL.
  * @op: its operation.
  *
@@ -125,10 +127,10 @@ void dmr_job_about(struct dmr_job *job, const struct dmr_op *op)
 {
 	if (!job)
 		return;
-	mutex_lock(&job->sys->job_mutex);
+	mutex_lock(&job->sys->jobs.mutex);
 	job->discarded = op->discarded;
 	job->dropped = op->dropped;
-	mutex_unlock(&job->sys->job_mutex);
+	mutex_unlock(&job->sys->jobs.mutex);
 }
 
 /* A job that is not Running yet changes its state.  Return: false if it is, or has ended. */
@@ -136,11 +138,11 @@ static bool dmr_job_early(struct dmr_job *job, u32 state)
 {
 	bool changed;
 
-	mutex_lock(&job->sys->job_mutex);
+	mutex_lock(&job->sys->jobs.mutex);
 	changed = job->state < DM_REPLICA_JOB_STATE_RUNNING;
 	if (changed)
 		job->state = state;
-	mutex_unlock(&job->sys->job_mutex);
+	mutex_unlock(&job->sys->jobs.mutex);
 	return changed;
 }
 
@@ -188,18 +190,18 @@ void dmr_job_decide(struct dmr_job *job, u32 code, int err, u64 point)
 {
 	if (!job)
 		return;
-	mutex_lock(&job->sys->job_mutex);
+	mutex_lock(&job->sys->jobs.mutex);
 	job->decided = true;
 	job->answer = code;
 	job->err = err;
 	job->point = point;
-	mutex_unlock(&job->sys->job_mutex);
+	mutex_unlock(&job->sys->jobs.mutex);
 }
 
 /**
  * dmr_job_progress() - how far a job has come
  * @job: the job, or NULL.
- * @percent: never goes down, whatever is given here.
+ * @percent: a lower value than before is ignored.
  *
  * Context: may sleep.
  */
@@ -210,18 +212,19 @@ void dmr_job_progress(struct dmr_job *job, u32 percent)
 	if (!job)
 		return;
 	percent = min(percent, 100u);
-	mutex_lock(&job->sys->job_mutex);
+	mutex_lock(&job->sys->jobs.mutex);
 	changed = percent > job->percent && !dmr_job_ended(job);
 	if (changed)
 		job->percent = percent;
-	mutex_unlock(&job->sys->job_mutex);
+	mutex_unlock(&job->sys->jobs.mutex);
 	if (changed)
 		dmr_job_report(job);
 }
 
-/* job_mutex is held; a job ends once. */
+/* jobs.mutex is held; a job ends once. */
 static bool dmr_job_finish(struct dmr_job *job, u32 state, u32 code, const char *text)
 {
+	lockdep_assert_held(&job->sys->jobs.mutex);
 	if (dmr_job_ended(job))
 		return false;
 	job->state = state;
@@ -235,13 +238,14 @@ static bool dmr_job_finish(struct dmr_job *job, u32 state, u32 code, const char 
 	return true;
 }
 
-/* Not more ended jobs than DMR_JOBS_MAX; job_mutex is held. */
+/* Not more ended jobs than DMR_JOBS_MAX; jobs.mutex is held. */
 static void dmr_job_limit(struct dmr_system *sys)
 {
 	struct dmr_job *job, *oldest = NULL;
 	u32 ended = 0;
 
-	list_for_each_entry(job, &sys->jobs, list) {
+	lockdep_assert_held(&sys->jobs.mutex);
+	list_for_each_entry(job, &sys->jobs.list, list) {
 		if (!dmr_job_ended(job))
 			continue;
 		ended++;
@@ -270,15 +274,15 @@ void dmr_job_end(struct dmr_job *job, u32 code, const char *text)
 	if (!job)
 		return;
 	sys = job->sys;
-	mutex_lock(&sys->job_mutex);
+	mutex_lock(&sys->jobs.mutex);
 	changed = dmr_job_finish(job, code ? DM_REPLICA_JOB_STATE_EXCEPTION :
 				 DM_REPLICA_JOB_STATE_COMPLETED, code, text);
 	if (changed && !list_empty(&job->list)) {
 		/* Armed for an older one already, if there is one. */
-		queue_delayed_work(sys->ops_wq, &sys->job_reaper, DMR_JOB_KEEP + 1);
+		queue_delayed_work(sys->ops_wq, &sys->jobs.reaper, DMR_JOB_KEEP + 1);
 		dmr_job_limit(sys);
 	}
-	mutex_unlock(&sys->job_mutex);
+	mutex_unlock(&sys->jobs.mutex);
 	if (changed)
 		dmr_job_raise(job, DMR_EVENT_ENDED);
 }
@@ -299,13 +303,13 @@ void dmr_job_terminate(struct dmr_job *job, u32 code, const char *text)
 	if (!job)
 		return;
 	sys = job->sys;
-	mutex_lock(&sys->job_mutex);
+	mutex_lock(&sys->jobs.mutex);
 	changed = dmr_job_finish(job, DM_REPLICA_JOB_STATE_TERMINATED, code, text);
 	if (changed && !list_empty(&job->list)) {
-		queue_delayed_work(sys->ops_wq, &sys->job_reaper, DMR_JOB_KEEP + 1);
+		queue_delayed_work(sys->ops_wq, &sys->jobs.reaper, DMR_JOB_KEEP + 1);
 		dmr_job_limit(sys);
 	}
-	mutex_unlock(&sys->job_mutex);
+	mutex_unlock(&sys->jobs.mutex);
 	if (changed)
 		dmr_job_raise(job, DMR_EVENT_ENDED);
 }
@@ -322,15 +326,15 @@ struct dmr_job *dmr_job_find(struct dmr_system *sys, u64 id)
 {
 	struct dmr_job *job, *found = NULL;
 
-	mutex_lock(&sys->job_mutex);
-	list_for_each_entry(job, &sys->jobs, list) {
+	mutex_lock(&sys->jobs.mutex);
+	list_for_each_entry(job, &sys->jobs.list, list) {
 		if (job->id == id) {
 			kref_get(&job->ref);
 			found = job;
 			break;
 		}
 	}
-	mutex_unlock(&sys->job_mutex);
+	mutex_unlock(&sys->jobs.mutex);
 	return found;
 }
 
@@ -348,8 +352,8 @@ void dmr_job_forget_all(struct dmr_system *sys, const char *why)
 
 	do {
 		more = false;
-		mutex_lock(&sys->job_mutex);
-		list_for_each_entry(job, &sys->jobs, list) {
+		mutex_lock(&sys->jobs.mutex);
+		list_for_each_entry(job, &sys->jobs.list, list) {
 			if (dmr_job_finish(job, DM_REPLICA_JOB_STATE_TERMINATED,
 					   DM_REPLICA_CODE_NOT_AVAILABLE, why)) {
 				kref_get(&job->ref);
@@ -357,7 +361,7 @@ void dmr_job_forget_all(struct dmr_system *sys, const char *why)
 				break;
 			}
 		}
-		mutex_unlock(&sys->job_mutex);
+		mutex_unlock(&sys->jobs.mutex);
 		if (more) {
 			dmr_job_raise(job, DMR_EVENT_ENDED);
 			dmr_job_put(job);
@@ -368,10 +372,10 @@ void dmr_job_forget_all(struct dmr_system *sys, const char *why)
 /**
  * dmr_job_expire() - take jobs off the list
  * @sys: the system.
- * @all: not only those whose time is over but all, ended or not, and stop
- *	sys->job_reaper for good; for the end of the system's life.
+ * @all: not only expired ones but all, ended or not, and stop sys->jobs.reaper for good;
+ *	for the end of the system's life.
  *
- * Context: may sleep; with @all not from sys->job_reaper.
+ * Context: may sleep; with @all not from sys->jobs.reaper.
  */
 void dmr_job_expire(struct dmr_system *sys, bool all)
 {
@@ -379,8 +383,8 @@ void dmr_job_expire(struct dmr_system *sys, bool all)
 	unsigned long now = jiffies, first = 0;
 	bool wait = false;
 
-	mutex_lock(&sys->job_mutex);
-	list_for_each_entry_safe(job, next, &sys->jobs, list) {
+	mutex_lock(&sys->jobs.mutex);
+	list_for_each_entry_safe(job, next, &sys->jobs.list, list) {
 		if (all || (dmr_job_ended(job) && time_after_eq(now, job->expires))) {
 			dmr_job_drop(job);
 		} else if (dmr_job_ended(job) && (!wait || time_before(job->expires, first))) {
@@ -389,21 +393,28 @@ void dmr_job_expire(struct dmr_system *sys, bool all)
 		}
 	}
 	if (wait)
-		queue_delayed_work(sys->ops_wq, &sys->job_reaper, first - now + 1);
-	mutex_unlock(&sys->job_mutex);
+		queue_delayed_work(sys->ops_wq, &sys->jobs.reaper, first - now + 1);
+	mutex_unlock(&sys->jobs.mutex);
 
 	/* With the list empty nothing arms it again. */
 	if (all)
-		cancel_delayed_work_sync(&sys->job_reaper);
+		cancel_delayed_work_sync(&sys->jobs.reaper);
 }
 
-/**
- * dmr_job_reap() - sys->job_reaper: jobs whose time is over
- * @work: sys->job_reaper.work.
- */
-void dmr_job_reap(struct work_struct *work)
+/* jobs.reaper: expired jobs */
+static void dmr_job_reap(struct work_struct *work)
 {
-	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system, job_reaper);
+	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system,
+					      jobs.reaper);
 
 	dmr_job_expire(sys, false);
+}
+
+/** dmr_jobs_init() - a new system has no job */
+void dmr_jobs_init(struct dmr_jobs *jobs)
+{
+	mutex_init(&jobs->mutex);
+	INIT_LIST_HEAD(&jobs->list);
+	INIT_DELAYED_WORK(&jobs->reaper, dmr_job_reap);
+	jobs->next = 1;
 }

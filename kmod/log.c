@@ -6,8 +6,54 @@
  * their bits set, R1), flushes the store, and writes log blocks.  One worker runs
  * it, one commit at a time; see flush.c.
  */
+#include "critical.h"
 #include "log.h"
+#include "page-io.h"
+#include "super.h"
+#include "system.h"
 #include "trace.h"
+
+/**
+ * dmr_log_init() - memory for the log of a new system
+ * @log: its part.
+ *
+ * Return: 0 or -ENOMEM; dmr_log_exit() is due in either case.
+ */
+int dmr_log_init(struct dmr_log *log)
+{
+	u32 i;
+
+	spin_lock_init(&log->lock);
+	INIT_LIST_HEAD(&log->drops);
+	init_llist_head(&log->dirty);
+	for (i = 0; i < DMR_LOG_BATCH; i++) {
+		log->pages[i] = alloc_page(GFP_KERNEL);
+		if (!log->pages[i])
+			return -ENOMEM;
+	}
+	for (i = 0; i < DMR_TAIL_BATCH; i++) {
+		log->tail_pages[i] = alloc_page(GFP_KERNEL);
+		if (!log->tail_pages[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/** dmr_log_exit() - free the log's memory, and drops that were never written */
+void dmr_log_exit(struct dmr_log *log)
+{
+	struct dmr_drop *drop, *next;
+	u32 i;
+
+	list_for_each_entry_safe(drop, next, &log->drops, list)
+		kfree(drop);
+	for (i = 0; i < DMR_LOG_BATCH; i++)
+		if (log->pages[i])
+			__free_page(log->pages[i]);
+	for (i = 0; i < DMR_TAIL_BATCH; i++)
+		if (log->tail_pages[i])
+			__free_page(log->tail_pages[i]);
+}
 
 /**
  * dmr_commit_room() - is there log space for more first writes?
@@ -19,29 +65,29 @@
  */
 bool dmr_commit_room(struct dmr_system *sys, u32 records)
 {
-	u64 first = atomic64_read(&sys->nr_first) + records;
+	u64 first = atomic64_read(&sys->log.nr_first) + records;
 
 	/*
 	 * R7: a write that ends is dirty before it stops being a first write, so one that
 	 * ends between the two reads is counted twice and not left out.
 	 */
 	smp_rmb();	/* pairs with dmr_io_first_done() */
-	return dmr_log_room_admits(&sys->room, first, atomic64_read(&sys->nr_dirty));
+	return dmr_log_room_admits(&sys->log.room, first, atomic64_read(&sys->log.nr_dirty));
 }
 
-/* R8: what writes are refused for is what the tail is moved for. */
+/* R8: the tail is moved by the same rule that refuses writes. */
 bool dmr_commit_press(struct dmr_system *sys)
 {
-	u64 first = atomic64_read(&sys->nr_first);
+	u64 first = atomic64_read(&sys->log.nr_first);
 
 	smp_rmb();	/* as in dmr_commit_room() */
-	return dmr_log_room_press(&sys->room, first, atomic64_read(&sys->nr_dirty));
+	return dmr_log_room_press(&sys->log.room, first, atomic64_read(&sys->log.nr_dirty));
 }
 
 /**
  * dmr_commit_settled() - is everything about a version durable?
  * @sys: the system.
- * @v: a version, whose masks have been looked at before.
+ * @v: a version; its masks were read before.
  *
  * Return: true if no record of it is due or in flight.
  */
@@ -53,7 +99,7 @@ bool dmr_commit_settled(struct dmr_system *sys, struct dmr_version *v)
 	dirty = atomic_read(&v->state) & DMR_V_DIRTY;
 	smp_rmb();
 	return !dirty &&
-	       (s32)(READ_ONCE(v->log) - (u32)READ_ONCE(sys->room.durable)) <= 0;
+	       (s32)(READ_ONCE(v->log) - (u32)READ_ONCE(sys->log.room.durable)) <= 0;
 }
 
 /**
@@ -65,25 +111,27 @@ bool dmr_commit_settled(struct dmr_system *sys, struct dmr_version *v)
  */
 void dmr_commit_dirty(struct dmr_system *sys, struct dmr_version *v)
 {
+	dmr_assert_chunk_locked(sys, v->key);
 	if (atomic_read(&v->state) & DMR_V_DIRTY)
 		return;
 	atomic_or(DMR_V_DIRTY, &v->state);
 	smp_mb__after_atomic();		/* pairs with dmr_commit_settled() */
-	atomic64_inc(&sys->nr_dirty);
-	llist_add(&v->dirty, &sys->dirty);
+	atomic64_inc(&sys->log.nr_dirty);
+	llist_add(&v->dirty, &sys->log.dirty);
 }
 
 /**
  * dmr_commit_drop() - a moved-home record is due
  * @sys: the system.
- * @drop: kmalloc'd, ours from now; the chunk's lock is held and the versions it
+ * @drop: kmalloc'd, freed by the commit; the chunk's lock is held and the versions it
  *	kills are marked DMR_V_DROPPED.
  */
 void dmr_commit_drop(struct dmr_system *sys, struct dmr_drop *drop)
 {
-	spin_lock(&sys->commit_lock);
-	list_add_tail(&drop->list, &sys->drops);
-	spin_unlock(&sys->commit_lock);
+	dmr_assert_chunk_locked(sys, dmr_key(drop->rec.disk, drop->rec.chunk));
+	spin_lock(&sys->log.lock);
+	list_add_tail(&drop->list, &sys->log.drops);
+	spin_unlock(&sys->log.lock);
 }
 
 /*----------------------------------------------------------------
@@ -100,7 +148,7 @@ static void dmr_batch_add(struct dmr_system *sys, struct dmr_log_batch *b,
 	if (WARN_ON_ONCE(!dmr_log_batch_room(b)))
 		return;
 	at = dmr_log_batch_add(b);
-	blk = page_address(sys->log_pages[b->blocks - 1]);
+	blk = page_address(sys->log.pages[b->blocks - 1]);
 	dmr_record_encode(rec, &blk->records[at]);
 }
 
@@ -118,12 +166,12 @@ static void dmr_batch_seal(struct dmr_system *sys, struct dmr_log_batch *b)
 {
 	struct dmr_log_header hdr = {
 		.sb_seq = sys->sb->seq,
-		.durable = sys->room.durable,
+		.durable = sys->log.room.durable,
 	};
 	u32 i;
 
 	for (i = 0; i < b->blocks; i++) {
-		struct dmr_disk_log_block *blk = page_address(sys->log_pages[i]);
+		struct dmr_disk_log_block *blk = page_address(sys->log.pages[i]);
 
 		hdr.number = b->first + i;
 		/* The last one's flush makes those before it durable (R6). */
@@ -138,8 +186,8 @@ static void dmr_batch_seal(struct dmr_system *sys, struct dmr_log_batch *b)
 
 static int dmr_store_flush(struct dmr_system *sys)
 {
-	WRITE_ONCE(sys->store_dirty, 0);
-	smp_mb();	/* cleared before the flush: what is written later sets it again */
+	WRITE_ONCE(sys->super.store_dirty, 0);
+	smp_mb();	/* cleared before the flush: a later write sets it again */
 	return blkdev_issue_flush(sys->store);
 }
 
@@ -151,7 +199,7 @@ int dmr_store_flush_rest(struct dmr_system *sys)
 
 	if (READ_ONCE(sys->critical)) {
 		r = -EIO;
-	} else if (READ_ONCE(sys->store_dirty)) {
+	} else if (READ_ONCE(sys->super.store_dirty)) {
 		r = dmr_store_flush(sys);
 		if (r)
 			dmr_critical(sys, "the store could not be flushed");
@@ -173,7 +221,7 @@ static int dmr_batch_write_run(struct dmr_system *sys, struct dmr_log_batch *b, 
 		for (run = 1; run < count; run++)
 			if (dmr_ring_place(sys->sb, b->first + from + run) != place + run)
 				break;
-		r = dmr_rw_pages(sys, sys->store, place * DMR_BLOCK_SECTORS, sys->log_pages + from,
+		r = dmr_rw_pages(sys, sys->store, place * DMR_BLOCK_SECTORS, sys->log.pages + from,
 				 run, REQ_OP_WRITE | REQ_META | flags);
 		if (r)
 			return r;
@@ -201,8 +249,8 @@ static int dmr_batch_write_last(struct dmr_system *sys, struct dmr_log_batch *b)
 }
 
 /*
- * R2: what the blocks describe is durable before any of them is issued, and
- * the last one's flush makes the earlier ones durable: its FUA alone would not.
+ * R2: the data that the blocks describe is durable before any of them is issued, and the
+ * last one's flush makes the earlier ones durable: its FUA alone would not.
  */
 static int dmr_batch_write(struct dmr_system *sys, struct dmr_log_batch *b)
 {
@@ -210,7 +258,7 @@ static int dmr_batch_write(struct dmr_system *sys, struct dmr_log_batch *b)
 	u64 durable;
 	int r = 0;
 
-	if (b->blocks > dmr_log_room_free(&sys->room)) {
+	if (b->blocks > dmr_log_room_free(&sys->log.room)) {
 		DMERR("%s: the log has no room, which its reserve should have kept",
 		      sys->sb->name);
 		return -ENOSPC;
@@ -227,12 +275,12 @@ static int dmr_batch_write(struct dmr_system *sys, struct dmr_log_batch *b)
 		if (!r)
 			r = dmr_batch_write_run(sys, b, 0, b->blocks - 1, 0);
 	} else {
-		WRITE_ONCE(sys->store_dirty, 0);
+		WRITE_ONCE(sys->super.store_dirty, 0);
 		smp_mb();	/* as in dmr_store_flush() */
 	}
 	if (!r)
 		r = dmr_batch_write_last(sys, b);
-	/* At once: nobody may take what has failed for settled. */
+	/* At once: failed records must not count as settled. */
 	if (r)
 		dmr_critical(sys, "the store's log could not be written");
 	dmr_store_unlock(sys, alone);
@@ -241,9 +289,9 @@ static int dmr_batch_write(struct dmr_system *sys, struct dmr_log_batch *b)
 	trace_dmr_commit(sys->sb->name, b->first, b->blocks, b->records, r);
 	if (r)
 		return r;
-	WRITE_ONCE(sys->room.next, durable + 1);
-	WRITE_ONCE(sys->room.durable, durable);
-	atomic64_inc(&sys->commits);
+	WRITE_ONCE(sys->log.room.next, durable + 1);
+	WRITE_ONCE(sys->log.room.durable, durable);
+	atomic64_inc(&sys->log.commits);
 	return 0;
 }
 
@@ -252,7 +300,7 @@ static int dmr_batch_flush(struct dmr_system *sys, struct dmr_log_batch *b)
 {
 	int r = dmr_batch_write(sys, b);
 
-	dmr_log_batch_begin(b, &sys->room);
+	dmr_log_batch_begin(b, &sys->log.room);
 	return r;
 }
 
@@ -264,9 +312,9 @@ static int dmr_commit_drops(struct dmr_system *sys, struct dmr_log_batch *b, u64
 	LIST_HEAD(drops);
 	int r = 0;
 
-	spin_lock_irqsave(&sys->commit_lock, flags);
-	list_splice_init(&sys->drops, &drops);
-	spin_unlock_irqrestore(&sys->commit_lock, flags);
+	spin_lock_irqsave(&sys->log.lock, flags);
+	list_splice_init(&sys->log.drops, &drops);
+	spin_unlock_irqrestore(&sys->log.lock, flags);
 	list_for_each_entry_safe(drop, next, &drops, list) {
 		list_del(&drop->list);
 		if (!r && !dmr_log_batch_room(b)) {
@@ -286,52 +334,53 @@ static int dmr_commit_drops(struct dmr_system *sys, struct dmr_log_batch *b, u64
 
 static int dmr_tail_read(struct dmr_system *sys, u64 end)
 {
-	u64 place = dmr_ring_place(sys->sb, sys->room.tail);
+	u64 place = dmr_ring_place(sys->sb, sys->log.room.tail);
 	u32 count;
 	int r;
 
-	for (count = 1; count < DMR_TAIL_BATCH && sys->room.tail + count < end; count++)
-		if (dmr_ring_place(sys->sb, sys->room.tail + count) != place + count)
+	for (count = 1; count < DMR_TAIL_BATCH && sys->log.room.tail + count < end; count++)
+		if (dmr_ring_place(sys->sb, sys->log.room.tail + count) != place + count)
 			break;
-	r = dmr_rw_pages(sys, sys->store, place * DMR_BLOCK_SECTORS, sys->tail_pages, count,
+	r = dmr_rw_pages(sys, sys->store, place * DMR_BLOCK_SECTORS, sys->log.tail_pages, count,
 			 REQ_OP_READ | REQ_META);
 	if (r)
 		return r;
-	sys->tail_first = sys->room.tail;
-	sys->tail_count = count;
+	sys->log.tail_first = sys->log.room.tail;
+	sys->log.tail_count = count;
 	return 0;
 }
 
 /*
- * Write again what still lives in the tail's blocks, as long as @more says so
- * and the batch has room.  A version is written again only if this block holds
- * its newest record, so the records in the ring never multiply.
+ * Write live records of the tail's blocks again, up to block @upto, while the batch has
+ * room (@gap_only: room in its last block).  A version is written again only if this
+ * block holds its newest record, so the records in the ring never multiply.
  *
  * Return: 0 or a negative errno.
  */
 static int dmr_tail_move(struct dmr_system *sys, struct dmr_log_batch *b, u64 upto, bool gap_only)
 {
-	u64 end = sys->room.durable;	/* R6: the last durable block stays, as the end's proof */
+	/* R6: the last durable block stays, as the end's proof. */
+	u64 end = sys->log.room.durable;
 	int r;
 
 	upto = min(upto, end);
-	while (sys->room.tail < upto) {
+	while (sys->log.room.tail < upto) {
 		struct dmr_disk_log_block *blk;
 		struct dmr_log_header hdr;
 
-		if (sys->room.tail < sys->tail_first ||
-		    sys->room.tail >= sys->tail_first + sys->tail_count) {
+		if (sys->log.room.tail < sys->log.tail_first ||
+		    sys->log.room.tail >= sys->log.tail_first + sys->log.tail_count) {
 			r = dmr_tail_read(sys, end);
 			if (r)
 				return r;
 		}
-		blk = page_address(sys->tail_pages[sys->room.tail - sys->tail_first]);
+		blk = page_address(sys->log.tail_pages[sys->log.room.tail - sys->log.tail_first]);
 		if (dmr_log_check(blk, sys->sb->store_uuid, &hdr) != DMR_OK ||
-		    hdr.number != sys->room.tail) {
-			DMERR("%s: log block %llu is damaged", sys->sb->name, sys->room.tail);
+		    hdr.number != sys->log.room.tail) {
+			DMERR("%s: log block %llu is damaged", sys->sb->name, sys->log.room.tail);
 			return -EUCLEAN;
 		}
-		while (sys->tail_record < hdr.nr_records) {
+		while (sys->log.tail_record < hdr.nr_records) {
 			struct dmr_version *v;
 			struct dmr_record rec;
 			spinlock_t *lock;
@@ -340,19 +389,19 @@ static int dmr_tail_move(struct dmr_system *sys, struct dmr_log_batch *b, u64 up
 
 			if (gap_only ? !dmr_log_batch_gap(b) : !dmr_log_batch_room(b))
 				return 0;
-			dmr_record_decode(&blk->records[sys->tail_record++], &rec);
+			dmr_record_decode(&blk->records[sys->log.tail_record++], &rec);
 			if (rec.type != DMR_RECORD_VERSION)
 				continue;
 			key = dmr_key(rec.disk, rec.chunk);
 			lock = dmr_map_lock(&sys->map, key);
 			spin_lock_irqsave(lock, flags);
 			v = dmr_map_find(&sys->map, key, rec.epoch);
-			if (v && v->log == (u32)sys->room.tail)
+			if (v && v->log == (u32)sys->log.room.tail)
 				dmr_batch_version(sys, b, v);
 			spin_unlock_irqrestore(lock, flags);
 		}
-		sys->room.tail++;
-		sys->tail_record = 0;
+		sys->log.room.tail++;
+		sys->log.tail_record = 0;
 	}
 	return 0;
 }
@@ -364,7 +413,7 @@ static int dmr_tail_move(struct dmr_system *sys, struct dmr_log_batch *b, u64 up
  */
 static int dmr_commit_records(struct dmr_system *sys, struct dmr_log_batch *b, u64 *written)
 {
-	struct llist_node *list = llist_del_all(&sys->dirty);
+	struct llist_node *list = llist_del_all(&sys->log.dirty);
 	struct dmr_version *v, *next;
 	unsigned long flags;
 	int r;
@@ -380,7 +429,7 @@ static int dmr_commit_records(struct dmr_system *sys, struct dmr_log_batch *b, u
 			*written += b->blocks;
 			r = dmr_batch_flush(sys, b);
 			if (r)
-				return r;	/* what is still due stays so: nothing of it is durable */
+				return r;	/* the rest stays due: none of it is durable */
 		}
 		spin_lock_irqsave(lock, flags);
 		/* From here on it may be made dirty again, or freed by the vacuum. */
@@ -388,18 +437,18 @@ static int dmr_commit_records(struct dmr_system *sys, struct dmr_log_batch *b, u
 			dmr_batch_version(sys, b, v);
 		smp_mb__before_atomic();	/* its number first: dmr_commit_settled() */
 		atomic_andnot(DMR_V_DIRTY, &v->state);
-		atomic64_dec(&sys->nr_dirty);
+		atomic64_dec(&sys->log.nr_dirty);
 		spin_unlock_irqrestore(lock, flags);
 	}
 	return 0;
 }
 
 /*
- * R7, R13: before the superblock follows the tail, what the tail has left behind
- * is durable at the head.  A version that was dropped meanwhile has been passed
- * over; its drop was queued under the same lock, so it is written here at the
- * latest.  A superblock that is taken back cleanly leaves the ring a little
- * shorter until the next try.
+ * R7, R13: before the superblock follows the tail, the records that the tail has left
+ * behind are durable at the head.  A version that was dropped meanwhile has been passed
+ * over; its drop was queued under the same lock, so it is written here at the latest.  A
+ * superblock that is taken back cleanly leaves the ring a little shorter until the next
+ * try.
  */
 static int dmr_tail_release(struct dmr_system *sys, struct dmr_log_batch *b)
 {
@@ -410,7 +459,7 @@ static int dmr_tail_release(struct dmr_system *sys, struct dmr_log_batch *b)
 		r = dmr_batch_flush(sys, b);
 	if (r)
 		return r;
-	r = dmr_super_move_tail(sys, sys->room.tail);
+	r = dmr_super_move_tail(sys, sys->log.room.tail);
 	return r == -EIO ? 0 : r;
 }
 
@@ -441,34 +490,35 @@ int dmr_commit(struct dmr_system *sys, bool press)
 	u64 written = 0;
 	int r;
 
-	dmr_log_batch_begin(&b, &sys->room);
+	dmr_log_batch_begin(&b, &sys->log.room);
 	r = dmr_commit_records(sys, &b, &written);
 	/* R6: the tail stops at the last durable block; an empty one lets it into the new ring. */
-	if (!r && READ_ONCE(sys->ring_hurry) && !written && !b.blocks &&
-	    sys->room.durable < sys->room.from) {
+	if (!r && READ_ONCE(sys->log.hurry) && !written && !b.blocks &&
+	    sys->log.room.durable < sys->log.room.from) {
 		b.blocks = 1;
 		r = dmr_batch_flush(sys, &b);
 	}
 	if (!r)
-		r = dmr_log_room_move_tail(&sys->room, &b, written, press, &dmr_tail_ops, sys);
-	if (!r && (dmr_log_room_tail_lags(&sys->room) || (press && sys->room.tail != sys->room.sb_tail)))
+		r = dmr_log_room_move_tail(&sys->log.room, &b, written, press, &dmr_tail_ops, sys);
+	if (!r && (dmr_log_room_tail_lags(&sys->log.room) ||
+		   (press && sys->log.room.tail != sys->log.room.sb_tail)))
 		r = dmr_tail_release(sys, &b);
 	else if (!r && b.blocks)
 		r = dmr_batch_flush(sys, &b);
-	/* At once: nobody may take what has failed for settled. */
+	/* At once: failed records must not count as settled. */
 	if (r)
 		dmr_critical(sys, "the store's log could not be written");
 	return r;
 }
 
 /*
- * Between two commits nobody asks where a log block lies, so that the ring may
- * change.  What is durable has been placed by the old one.
+ * Between two commits no log block is in flight, so that the ring may change.  Durable
+ * blocks were placed by the old ring.
  */
 int dmr_commit_turn(struct dmr_system *sys, struct dmr_sb *draft)
 {
 	u32 extents = sys->sb->ring_extents;
-	u64 from = sys->room.next, before = sys->room.blocks;
+	u64 from = sys->log.room.next, before = sys->log.room.blocks;
 	int r;
 
 	mutex_lock(&sys->sb_mutex);
@@ -488,10 +538,10 @@ int dmr_commit_turn(struct dmr_system *sys, struct dmr_sb *draft)
 	if (r || draft->ring_extents == extents)
 		return r;
 	/* Room is looked for without a lock; one look that mixes the two the reserve can bear. */
-	WRITE_ONCE(sys->room.fresh, dmr_ring_blocks(draft) - before);
+	WRITE_ONCE(sys->log.room.fresh, dmr_ring_blocks(draft) - before);
 	smp_wmb();
-	WRITE_ONCE(sys->room.from, from);
+	WRITE_ONCE(sys->log.room.from, from);
 	smp_wmb();
-	WRITE_ONCE(sys->room.blocks, before + sys->room.fresh);
+	WRITE_ONCE(sys->log.room.blocks, before + sys->log.room.fresh);
 	return 0;
 }

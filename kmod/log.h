@@ -1,10 +1,68 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* One commit of the log; the commit worker alone. */
+/* The log, and its moving tail. */
 #ifndef DMR_LOG_H
 #define DMR_LOG_H
 
-#include "dmr.h"
+#include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/spinlock.h>
 
+#include "store/log-room.h"
+#include "store/logblock.h"
+
+struct dmr_sb;
+struct dmr_system;
+struct dmr_version;
+
+/** struct dmr_drop - a moved-home record that is due */
+struct dmr_drop {
+	struct list_head list;
+	struct dmr_record rec;
+};
+
+/**
+ * struct dmr_log - the log of a system; for the commit worker, if no lock or context is named
+ * @lock: protects @drops, and the lists of struct dmr_flush.
+ * @drops: struct dmr_drop.
+ * @dirty: versions with a record due; any context.
+ * @nr_dirty: their number.
+ * @nr_first: first writes in flight, counted by chunk.
+ * @room: place of head and tail.
+ * @hurry: growth of the ring waits for the tail.
+ * @pages: log blocks of one batch.
+ * @tail_pages: blocks read at the tail.
+ * @tail_first: number of the first block in @tail_pages.
+ * @tail_count: blocks in @tail_pages.
+ * @tail_record: next record of the tail's block.
+ * @commits: batches written.
+ */
+struct dmr_log {
+	spinlock_t lock;
+	struct list_head drops;
+	struct llist_head dirty;
+	atomic64_t nr_dirty;
+	atomic64_t nr_first;
+	struct dmr_log_room room;
+	bool hurry;
+	struct page *pages[DMR_LOG_BATCH];
+	struct page *tail_pages[DMR_TAIL_BATCH];
+	u64 tail_first;
+	u32 tail_count;
+	u32 tail_record;
+	atomic64_t commits;
+};
+
+int dmr_log_init(struct dmr_log *log);
+void dmr_log_exit(struct dmr_log *log);
+
+/* any context */
+bool dmr_commit_room(struct dmr_system *sys, u32 records);
+bool dmr_commit_settled(struct dmr_system *sys, struct dmr_version *v);
+void dmr_commit_dirty(struct dmr_system *sys, struct dmr_version *v);
+void dmr_commit_drop(struct dmr_system *sys, struct dmr_drop *drop);
+
+/* the commit worker alone */
 bool dmr_commit_press(struct dmr_system *sys);
 int dmr_store_flush_rest(struct dmr_system *sys);
 int dmr_commit(struct dmr_system *sys, bool press);

@@ -7,9 +7,17 @@
 #include <linux/module.h>
 
 #include "dispatch.h"
+#include "health.h"
 #include "io.h"
 #include "netlink.h"
-#include "operate.h"
+#include "point.h"
+#include "queue.h"
+#include "sweep.h"
+#include "system.h"
+#include "target.h"
+#include "verbs.h"
+#include "version.h"
+#include "work.h"
 
 /* All that a lower floor starts of a higher one; scripts/check-floors knows each. */
 static const struct dmr_upcalls dmr_upcall_table = {

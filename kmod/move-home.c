@@ -2,10 +2,16 @@
 /*
  * Operations on a move home: terminate it, begin it anew.
  */
+#include "draft.h"
+#include "job.h"
+#include "move-job.h"
 #include "operate.h"
+#include "queue.h"
+#include "super.h"
+#include "system.h"
 
 /**
- * dmr_op_job_cancel() - a move home is given up: what moved stays moved
+ * dmr_op_job_cancel() - give up a move home; moved chunks stay home
  * @op: target is the job's id.
  * @job: its own job, for the list.
  *
@@ -32,8 +38,8 @@ void dmr_op_job_cancel(struct dmr_op *op, struct dmr_job *job)
 		dmr_refuse_super(op, r);
 		goto out;
 	}
-	WRITE_ONCE(sys->move_paused, false);
-	wake_up(&sys->throttle);
+	WRITE_ONCE(sys->vacuum.move_paused, false);
+	wake_up(&sys->vacuum.throttle);
 	dmr_job_terminate(target, DM_REPLICA_CODE_COMPLETED,
 			  "terminated on request; what was moved home stays there");
 out:

@@ -2,29 +2,33 @@
 /*
  * Jobs that move home: behind a commit, a removal, or asked for anew.
  *
- * The vacuum does the work (home.c) whether there is a job or not; a job says
- * how far it has come, and through it the work can be held still or given up.
- * It survives nothing: after the next attach the same work has a new job, made
- * from what the superblock says (dmr_move_resume()).
+ * The vacuum does the work (home.c) whether there is a job or not; a job shows the
+ * progress, and through it the work can be held still or given up.  It survives nothing:
+ * after the next attach the same work has a new job, made from the superblock
+ * (dmr_move_resume()).
  */
 #include <linux/ktime.h>
 
-#include "operate.h"
+#include "job.h"
+#include "move-job.h"
+#include "queue.h"
+#include "system.h"
+#include "vacuum.h"
 
 /* The job that moves home, referenced, or NULL; there is one at most. */
 static struct dmr_job *dmr_move_job(struct dmr_system *sys)
 {
 	struct dmr_job *job, *found = NULL;
 
-	mutex_lock(&sys->job_mutex);
-	list_for_each_entry(job, &sys->jobs, list) {
+	mutex_lock(&sys->jobs.mutex);
+	list_for_each_entry(job, &sys->jobs.list, list) {
 		if (job->home && job->state < DM_REPLICA_JOB_STATE_COMPLETED) {
 			kref_get(&job->ref);
 			found = job;
 			break;
 		}
 	}
-	mutex_unlock(&sys->job_mutex);
+	mutex_unlock(&sys->jobs.mutex);
 	return found;
 }
 
@@ -44,17 +48,18 @@ bool dmr_move_running(struct dmr_system *sys)
  */
 void dmr_move_begin(struct dmr_system *sys, struct dmr_job *job)
 {
-	WRITE_ONCE(sys->move_paused, false);
-	memset(sys->cancels, 0, sizeof(sys->cancels));
+	lockdep_assert_held(&sys->op_mutex);
+	WRITE_ONCE(sys->vacuum.move_paused, false);
+	memset(sys->vacuum.cancels, 0, sizeof(sys->vacuum.cancels));
 	if (!job)
 		return;
-	mutex_lock(&sys->job_mutex);
+	mutex_lock(&sys->jobs.mutex);
 	job->home = true;
-	mutex_unlock(&sys->job_mutex);
+	mutex_unlock(&sys->jobs.mutex);
 }
 
 /**
- * dmr_move_resume() - after an attach: what an earlier life left goes on
+ * dmr_move_resume() - after an attach: continue a move of an earlier life
  * @sys: the system, just started; op_mutex is held.
  *
  * Context: may sleep.
@@ -67,7 +72,8 @@ void dmr_move_resume(struct dmr_system *sys)
 	char text[sizeof(job->text)];
 	struct tm tm;
 
-	WRITE_ONCE(sys->move_paused, false);
+	lockdep_assert_held(&sys->op_mutex);
+	WRITE_ONCE(sys->vacuum.move_paused, false);
 	if (!removing && (sb->state != DM_REPLICA_STATE_COMMITTED || (sb->flags & DMR_SB_STAY) ||
 			  !atomic64_read(&sys->map.versions)))
 		return;
@@ -83,23 +89,23 @@ void dmr_move_resume(struct dmr_system *sys)
 }
 
 /**
- * dmr_move_counted() - how much there is left to move
+ * dmr_move_counted() - set the number of bytes left to move
  * @sys: the system.
  * @left: bytes.
  *
- * What is written meanwhile may make it more.
+ * Writes meanwhile may increase it.
  * Context: may sleep.
  */
 void dmr_move_counted(struct dmr_system *sys, u64 left)
 {
 	struct dmr_job *job = dmr_move_job(sys);
 
-	WRITE_ONCE(sys->home_left, left);
+	WRITE_ONCE(sys->vacuum.home_left, left);
 	if (!job)
 		return;
-	mutex_lock(&sys->job_mutex);
+	mutex_lock(&sys->jobs.mutex);
 	job->bytes_total = max(job->bytes_total, job->bytes + left);
-	mutex_unlock(&sys->job_mutex);
+	mutex_unlock(&sys->jobs.mutex);
 	dmr_job_put(job);
 }
 
@@ -115,15 +121,16 @@ void dmr_move_progress(struct dmr_system *sys, u64 bytes)
 	struct dmr_job *job = dmr_move_job(sys);
 	u32 percent;
 
-	WRITE_ONCE(sys->home_left, sys->home_left - min(sys->home_left, bytes));
+	WRITE_ONCE(sys->vacuum.home_left,
+		   sys->vacuum.home_left - min(sys->vacuum.home_left, bytes));
 	if (!job)
 		return;
-	mutex_lock(&sys->job_mutex);
+	mutex_lock(&sys->jobs.mutex);
 	job->bytes += bytes;
 	job->bytes_total = max(job->bytes_total, job->bytes);
 	percent = job->bytes_total ?
 		  min_t(u64, 99, div64_u64(job->bytes * 100, job->bytes_total)) : 0;
-	mutex_unlock(&sys->job_mutex);
+	mutex_unlock(&sys->jobs.mutex);
 	dmr_job_progress(job, percent);
 	dmr_job_put(job);
 }
@@ -138,7 +145,7 @@ void dmr_move_finish(struct dmr_system *sys)
 {
 	struct dmr_job *job = dmr_move_job(sys);
 
-	WRITE_ONCE(sys->home_left, 0);
+	WRITE_ONCE(sys->vacuum.home_left, 0);
 	dmr_job_end(job, DM_REPLICA_CODE_COMPLETED, NULL);
 	dmr_job_put(job);
 }
@@ -152,6 +159,7 @@ void dmr_move_terminate(struct dmr_system *sys, const char *why)
 {
 	struct dmr_job *job = dmr_move_job(sys);
 
+	lockdep_assert_held(&sys->op_mutex);
 	if (job)
 		dmr_job_terminate(job, DM_REPLICA_CODE_COMPLETED, why);
 	dmr_job_put(job);
@@ -186,7 +194,7 @@ static bool dmr_move_settled(struct dmr_system *sys)
  * @errors: chunks that could not be moved.
  * @moved: versions that are gone.
  *
- * R9: what can be read nowhere stays where it is, and the job says so.
+ * R9: an unreadable block stays in its slot, and the job reports it.
  *
  * Context: the vacuum; may sleep.
  * Return: true if the next pass should begin at once.
@@ -235,19 +243,19 @@ int dmr_move_request(struct dmr_system *sys, struct dmr_job *job, u32 request, c
 	bool pause = request == DM_REPLICA_JOB_REQUEST_SUSPEND;
 
 	*msg = NULL;
-	mutex_lock(&sys->job_mutex);
+	mutex_lock(&sys->jobs.mutex);
 	if (job->state >= DM_REPLICA_JOB_STATE_COMPLETED) {
 		*msg = "the job has ended";
 	} else if (!job->home) {
 		*msg = "only a job that moves home can be suspended";
 	} else {
 		job->state = pause ? DM_REPLICA_JOB_STATE_SUSPENDED : DM_REPLICA_JOB_STATE_RUNNING;
-		WRITE_ONCE(sys->move_paused, pause);
+		WRITE_ONCE(sys->vacuum.move_paused, pause);
 	}
-	mutex_unlock(&sys->job_mutex);
+	mutex_unlock(&sys->jobs.mutex);
 	if (*msg)
 		return -EBADE;
-	wake_up(&sys->throttle);
+	wake_up(&sys->vacuum.throttle);
 	if (!pause)
 		dmr_vacuum_kick(sys);
 	dmr_job_report(job);

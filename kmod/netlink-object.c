@@ -9,8 +9,15 @@
  */
 #include <linux/sched/signal.h>
 
+#include "clock.h"
+#include "health.h"
+#include "job.h"
 #include "netlink.h"
+#include "received.h"
+#include "space.h"
+#include "system.h"
 #include "trace.h"
+#include "vacuum.h"
 
 /*----------------------------------------------------------------
  * Objects.  All of this runs under RCU, on an active system, and does not sleep.
@@ -39,7 +46,7 @@ static int dmr_put_dev(struct sk_buff *skb, int major_attr, dev_t dev)
 
 static u64 dmr_overlay_bytes(struct dmr_disk *disk, const struct dmr_sb *sb, enum dmr_kind kind)
 {
-	/* What a commit made the history is no overlay any more, though it grows. */
+	/* A committed overlay is history, not an overlay any more, though it grows. */
 	if (!(kind == DMR_TEST ? sb->test.epoch : sb->live.epoch))
 		return 0;
 	return (u64)atomic64_read(&disk->overlay_blocks[kind]) << DMR_BLOCK_SHIFT;
@@ -86,7 +93,7 @@ static u32 dmr_system_flags(struct dmr_system *sys, const struct dmr_sb *sb)
 static_assert(DM_REPLICA_A_SYSTEM_LIVE_WRITES == DM_REPLICA_A_SYSTEM_LIVE_POINT + 3 &&
 	      DM_REPLICA_A_SYSTEM_TEST_WRITES == DM_REPLICA_A_SYSTEM_TEST_POINT + 3);
 
-/* What there is to say only while an overlay exists. */
+/* Attributes that exist only while an overlay does. */
 static int dmr_put_overlay(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb,
 			   enum dmr_kind kind, int first)
 {
@@ -111,7 +118,7 @@ static int dmr_put_overlay(struct sk_buff *skb, struct dmr_system *sys, const st
 static int dmr_put_store(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb)
 {
 	u32 slots, used = dmr_slots_used(&sys->slots, &slots);
-	u64 tail = READ_ONCE(sys->room.sb_tail), next = READ_ONCE(sys->room.next);
+	u64 tail = READ_ONCE(sys->log.room.sb_tail), next = READ_ONCE(sys->log.room.next);
 
 	if (nla_put(skb, DM_REPLICA_A_SYSTEM_STORE_UUID, 16, sb->store_uuid) ||
 	    dmr_put_dev(skb, DM_REPLICA_A_SYSTEM_STORE_MAJOR, sys->store_dev) ||
@@ -119,12 +126,12 @@ static int dmr_put_store(struct sk_buff *skb, struct dmr_system *sys, const stru
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS, slots) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS_USED, used) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VERSIONS, atomic64_read(&sys->map.versions)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LOG_BLOCKS, READ_ONCE(sys->room.blocks)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LOG_BLOCKS, READ_ONCE(sys->log.room.blocks)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LOG_USED, next - min(tail, next)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_COMMITS, atomic64_read(&sys->commits)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SUPERBLOCKS, atomic64_read(&sys->sb_writes)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_COMMITS, atomic64_read(&sys->log.commits)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SUPERBLOCKS, atomic64_read(&sys->super.writes)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VACUUM_PENDING,
-			atomic64_read(&sys->vacuum_pending)) ||
+			atomic64_read(&sys->vacuum.pending)) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_VACUUM_HELD, dmr_vacuum_held(sys)))
 		return -EMSGSIZE;
 	return 0;
@@ -134,8 +141,8 @@ static int dmr_put_health(struct sk_buff *skb, struct dmr_system *sys, const str
 {
 	const struct dmr_settings *set = &sb->settings;
 	u32 reasons = dmr_health_reasons(sys, sb);
-	u64 bytes = dmr_replicated_bytes(sys) - READ_ONCE(sys->point_bytes);
-	u64 writes = dmr_view_writes(sys, DMR_REPLICA) - READ_ONCE(sys->point_writes);
+	u64 bytes = dmr_replicated_bytes(sys) - READ_ONCE(sys->space.point_bytes);
+	u64 writes = dmr_view_writes(sys, DMR_REPLICA) - READ_ONCE(sys->space.point_writes);
 
 	if (nla_put_u32(skb, DM_REPLICA_A_SYSTEM_HEALTH, dmr_health_of(reasons)) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_HEALTH_REASONS, reasons) ||
@@ -146,14 +153,14 @@ static int dmr_put_health(struct sk_buff *skb, struct dmr_system *sys, const str
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LAST_POINT_TIME, set->last_point_time) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LAST_TEST_TIME, set->last_test_time) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LAST_RECEIVED_TIME, dmr_received_time(sys)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_HOME_BYTES, READ_ONCE(sys->home_left)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_HOME_BYTES, READ_ONCE(sys->vacuum.home_left)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS_RESERVED, dmr_space_reserved(sys)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VACUUM_RATE, READ_ONCE(sys->vacuum_rate)) ||
+	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VACUUM_RATE, READ_ONCE(sys->vacuum.rate)) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STORE_BYTES, sb->store_bytes))
 		return -EMSGSIZE;
 	/*
-	 * The device may go while this is told, but only after its targets, and its memory
-	 * behind a grace period of RCU.
+	 * The device may go meanwhile, but only after its targets, and its memory behind
+	 * a grace period of RCU.
 	 */
 	return READ_ONCE(sys->running) ? dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STORE_DEVICE_BYTES,
 					  bdev_nr_bytes(sys->store)) : 0;
@@ -214,7 +221,7 @@ static int dmr_put_disk(struct sk_buff *skb, struct dmr_system *sys, const struc
 }
 
 /**
- * struct dmr_point_sizes - what only one point holds
+ * struct dmr_point_sizes - bytes that only one point holds
  * @serial: of the system it is about.
  * @nr: points.
  * @epochs: theirs, rising.
@@ -248,8 +255,8 @@ static int dmr_put_point(struct sk_buff *skb, const struct dmr_sb *sb, u32 i,
 }
 
 /*
- * With job_mutex held, and so not under RCU.  Of the superblock only what stays is
- * taken, UUID and name, and one word that is looked at on its own.
+ * With jobs.mutex held, and so not under RCU.  Of the superblock only constant members
+ * are taken, UUID and name, and one word that is read on its own.
  */
 int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job, u32 state)
 {
@@ -257,10 +264,11 @@ int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job, u32 state)
 	bool waits = state == DM_REPLICA_JOB_STATE_NEW;
 	bool ended = state >= DM_REPLICA_JOB_STATE_COMPLETED;
 	u64 elapsed = ktime_to_ns(ktime_sub(ended ? job->ended : ktime_get(), job->begun));
-	/* What a removal has given up cannot be had back. */
+	/* A removal cannot be undone. */
 	bool cancellable = waits || (job->home && !ended &&
 				     READ_ONCE(sb->state) == DM_REPLICA_STATE_COMMITTED);
 
+	lockdep_assert_held(&job->sys->jobs.mutex);
 	if (nla_put(skb, DM_REPLICA_A_JOB_SYSTEM, 16, sb->system_uuid) ||
 	    dmr_put_u64(skb, DM_REPLICA_A_JOB_ID, job->id) ||
 	    nla_put(skb, DM_REPLICA_A_JOB_UUID, 16, job->uuid) ||
@@ -386,9 +394,9 @@ static int dmr_reply_object(struct genl_info *info, struct dmr_system *sys, stru
 	if (!smp_load_acquire(&sys->active)) {
 		r = dmr_nl_refuse_unknown(info, attr);
 	} else if (job) {
-		mutex_lock(&sys->job_mutex);
+		mutex_lock(&sys->jobs.mutex);
 		r = dmr_put_job(msg, job, job->state);
-		mutex_unlock(&sys->job_mutex);
+		mutex_unlock(&sys->jobs.mutex);
 	} else {
 		rcu_read_lock();
 		r = put(msg, sys, dmr_shown(sys));
@@ -540,8 +548,8 @@ static int dmr_entry_end(struct sk_buff *skb, struct netlink_callback *cb, void 
 }
 
 /*
- * Lists what a system has, from the key on; under RCU, but for jobs, which have no use
- * for @sb.  -EMSGSIZE: full.
+ * Lists the objects of a system, from the key on; under RCU, but for jobs, which have no
+ * use for @sb.  -EMSGSIZE: full.
  */
 typedef int (*dmr_list_fn)(struct sk_buff *skb, struct netlink_callback *cb,
 			   struct dmr_system *sys, const struct dmr_sb *sb);
@@ -706,8 +714,8 @@ static int dmr_list_jobs(struct sk_buff *skb, struct netlink_callback *cb,
 	void *hdr;
 	int r = 0;
 
-	mutex_lock(&sys->job_mutex);
-	list_for_each_entry(job, &sys->jobs, list) {	/* by rising id */
+	mutex_lock(&sys->jobs.mutex);
+	list_for_each_entry(job, &sys->jobs.list, list) {	/* by rising id */
 		if (job->id < dmr_dump(cb)->key)
 			continue;
 		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_JOB_GET);
@@ -715,7 +723,7 @@ static int dmr_list_jobs(struct sk_buff *skb, struct netlink_callback *cb,
 		if (r)
 			break;
 	}
-	mutex_unlock(&sys->job_mutex);
+	mutex_unlock(&sys->jobs.mutex);
 	return r;
 }
 
@@ -740,7 +748,7 @@ static int dmr_dump_systems(struct sk_buff *skb, struct netlink_callback *cb, dm
 		if (d->sizes && d->sizes->serial != sys->serial)
 			dmr_point_count(sys, d->sizes);
 		if (smp_load_acquire(&sys->active) && list == dmr_list_jobs) {
-			r = list(skb, cb, sys, NULL);	/* takes job_mutex */
+			r = list(skb, cb, sys, NULL);	/* takes jobs.mutex */
 		} else if (smp_load_acquire(&sys->active)) {
 			rcu_read_lock();
 			r = list(skb, cb, sys, dmr_shown(sys));
@@ -775,7 +783,7 @@ static int dmr_list_adapters(struct sk_buff *skb, struct netlink_callback *cb,
 	u32 i;
 	int r;
 
-	/* By place: one that comes or goes in between is told by the flag. */
+	/* By place: the flag reports one that comes or goes in between. */
 	dmr_dump_same(cb, sb);
 	for (i = dmr_dump(cb)->key; i < sb->nr_adapters; i++) {
 		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_ADAPTER_GET);
@@ -819,10 +827,10 @@ int dmr_adapter_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 }
 
 /*
- * A command has one policy for do and dump, and its parsed attributes are in
- * different places in different kernels.  So the dump looks for itself, as
- * strictly as genetlink has before it, at what a dump takes: @max attributes.
- * Kernels before 6.7 have no extack here: such refusals are an errno alone.
+ * A command has one policy for do and dump, and its parsed attributes are in different
+ * places in different kernels.  So the dump parses its @max attributes itself, as
+ * strictly as genetlink has before it.  Kernels before 6.7 have no extack here: such
+ * refusals are an errno alone.
  */
 static int dmr_dump_parse(struct netlink_callback *cb, struct nlattr **tb, int max,
 			  const struct nla_policy *policy)
@@ -849,7 +857,7 @@ static int dmr_dump_only(struct netlink_callback *cb, struct nlattr *attr)
 	if (!sys)
 		return dmr_nl_refuse(cb->extack, attr, -ENOENT, DM_REPLICA_CODE_NOT_FOUND,
 				     "no such system is attached: attach it first");
-	/* Not a reference: a dump that nobody reads on must not pin a store. */
+	/* Not a reference: an abandoned dump must not pin a store. */
 	dmr_dump(cb)->only = sys->serial;
 	dmr_system_put(sys);
 	return 0;
@@ -877,7 +885,7 @@ int dmr_point_get_start(struct netlink_callback *cb)
 	r = dmr_dump_only(cb, tb[DM_REPLICA_A_POINT_SYSTEM]);
 	if (r || !nla_get_flag(tb[DM_REPLICA_A_POINT_SIZES]))
 		return r;
-	/* A walk over all there is, which not everybody may ask for all the time. */
+	/* A walk over the whole map: privileged. */
 	if (!netlink_capable(cb->skb, CAP_SYS_ADMIN))
 		return dmr_nl_refuse(cb->extack, tb[DM_REPLICA_A_POINT_SIZES], -EPERM,
 				     DM_REPLICA_CODE_ACCESS_DENIED,

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a netlink request asks for: its system, the attributes of its operation,
- * and how a request is refused.  Nothing here changes a system; a value that no
- * policy can judge is refused before the operation exists for anybody else.
+ * Netlink requests: their system, the attributes of their operation, and refusals.
+ * Nothing here changes a system; a value that no policy can judge is refused before the
+ * operation is visible.
  */
 #include <linux/capability.h>
 
+#include "change.h"
 #include "netlink.h"
-#include "operate.h"
+#include "owner.h"
+#include "queue.h"
+#include "system.h"
 #include "trace.h"
 
 /*----------------------------------------------------------------
@@ -18,7 +21,7 @@ struct genl_family *dmr_nl_family;	/* set once, before the family is registered 
 bool dmr_genl_up;			/* notifications have a place to go */
 
 /**
- * dmr_nl_refuse() - say why a request or a dump is refused
+ * dmr_nl_refuse() - report the reason for the refusal of a request or a dump
  * @extack: takes it, may be NULL
  * @attr: the attribute that is to blame, or NULL
  * @err: the errno, negative
@@ -40,7 +43,7 @@ int dmr_nl_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr, int
 	return err;
 }
 
-/* What a command changes, in the words of replicactl.  Return: NULL if it only reads. */
+/* The change that a command makes, in the words of replicactl.  Return: NULL if it only reads. */
 static const char *dmr_cmd_name(u8 cmd)
 {
 	switch (cmd) {
@@ -109,7 +112,7 @@ int dmr_nl_refuse_request(struct genl_info *info, const struct nlattr *attr, int
 }
 
 /**
- * dmr_nl_refuse_op() - the same for an operation that had a job, whose end has been noted
+ * dmr_nl_refuse_op() - the same for an operation that had a job; its end has been logged
  * @info: the request
  * @attr: the attribute that is to blame, or NULL
  * @err: the errno, negative
@@ -129,8 +132,8 @@ int dmr_nl_refuse_op(struct genl_info *info, const struct nlattr *attr, int err,
 /**
  * dmr_nl_refuse_missing() - refuse a request that lacks an attribute
  * @info: the request
- * @attr: number of what is missing
- * @text: constant, says what to give
+ * @attr: its number
+ * @text: constant, names the attribute to give
  *
  * Context: any.
  * Return: -EINVAL.
@@ -160,7 +163,7 @@ int dmr_nl_refuse_unknown(struct genl_info *info, const struct nlattr *attr)
  * @skb: the message
  * @info: the request
  *
- * GENL_ADMIN_PERM asks for CAP_NET_ADMIN, which says nothing about disks.
+ * GENL_ADMIN_PERM asks for CAP_NET_ADMIN, which grants no right to disks.
  *
  * Context: any.
  * Return: 0, or -EPERM and the request is refused.
@@ -198,10 +201,10 @@ struct dmr_system *dmr_request_system(struct genl_info *info)
  *----------------------------------------------------------------*/
 
 /**
- * dmr_nl_expect() - what the caller has seen and wants to be so still (R11)
+ * dmr_nl_expect() - the state that the caller saw, and expects still (R11)
  * @info: the request
  * @type: the attribute
- * @value: set to it, or to ~0, which stands for "does not care" and nobody may ask for
+ * @value: set to it, or to ~0, which stands for any value and may not be requested
  *
  * Context: any.
  * Return: 0, or -EINVAL and the request is refused.
@@ -236,7 +239,7 @@ static int dmr_point_number(struct genl_info *info, struct dmr_op *op)
  * @info: the request
  * @op: the operation
  *
- * Genetlink lets no family come or go while somebody waits here: not for ever.
+ * Genetlink lets no family come or go while a request waits here: not for ever.
  *
  * Context: any.
  * Return: 0, or -EINVAL and the request is refused.
@@ -254,7 +257,7 @@ int dmr_timeout_fill(struct genl_info *info, struct dmr_op *op)
 				     "a drain may take ten minutes at most");
 }
 
-/* The name goes into the superblock, which takes only what can be shown. */
+/* The name goes into the superblock, which takes only printable text. */
 static int dmr_point_name(struct genl_info *info, struct dmr_op *op)
 {
 	struct nlattr *attr = info->attrs[DM_REPLICA_A_OP_POINT_NAME];

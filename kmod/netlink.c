@@ -5,8 +5,16 @@
  * netlink-request.c reads the attributes of a request; netlink-object.c has the
  * commands that read.
  */
+#include "change.h"
+#include "job.h"
+#include "move-job.h"
 #include "netlink.h"
+#include "owner.h"
+#include "queue.h"
+#include "received.h"
+#include "system.h"
 #include "trace.h"
+#include "vacuum.h"
 
 /*----------------------------------------------------------------
  * Operations
@@ -52,7 +60,7 @@ static void dmr_reply_op(struct sk_buff *msg, void *hdr, struct genl_info *info,
 	if (point)
 		dmr_put_u64(msg, DM_REPLICA_A_OP_POINT, op->point);
 	genlmsg_end(msg, hdr);
-	/* An error would say that nothing has happened, so a lost answer is none. */
+	/* Ignore send errors: an error would claim that nothing happened. */
 	genlmsg_reply(msg, info);
 	trace_dmr_reply(info->genlhdr->cmd, op->code);
 }
@@ -80,7 +88,7 @@ static void dmr_reply_undecided(struct sk_buff *msg, void *hdr, struct genl_info
 		job = DM_REPLICA_A_JOB_ID;
 		break;
 	default:
-		/* What it is by now is for job-get to say, with all of the answer. */
+		/* job-get reports its present state, with all of the answer. */
 		nla_put_u32(msg, DM_REPLICA_A_OP_JOB_STATE, DM_REPLICA_JOB_STATE_NEW);
 	}
 	nla_put_u32(msg, code, DM_REPLICA_CODE_JOB_STARTED);
@@ -100,7 +108,7 @@ static struct dmr_system *dmr_request_begin(struct sk_buff *skb, struct genl_inf
 	return r ? ERR_PTR(r) : dmr_request_system(info);
 }
 
-/* Ask for an operation, and answer what has become of it by then. */
+/* Ask for an operation, and answer with its state after a moment. */
 static int dmr_operate(struct sk_buff *skb, struct genl_info *info, enum dmr_verb verb,
 		       int (*fill)(struct genl_info *info, struct dmr_op *op))
 {
@@ -135,7 +143,7 @@ static int dmr_operate(struct sk_buff *skb, struct genl_info *info, enum dmr_ver
 	if (r)
 		goto out_op;
 
-	/* Before anything happens, so that there is an answer to what has. */
+	/* Before the operation begins, so that its answer has memory. */
 	r = -ENOMEM;
 	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
 	if (!msg)
@@ -252,7 +260,7 @@ int dmr_adapter_del_doit(struct sk_buff *skb, struct genl_info *info)
 
 /*
  * Suspend and resume touch memory only; to terminate a move home is an operation, to
- * terminate what has not begun is none.
+ * terminate one that has not begun is none.
  */
 int dmr_job_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
@@ -276,15 +284,15 @@ int dmr_job_set_doit(struct sk_buff *skb, struct genl_info *info)
 	if (IS_ERR(sys))
 		return PTR_ERR(sys);
 	if (nla_get_u32(request) == DM_REPLICA_JOB_REQUEST_TERMINATE) {
-		/* What waits for its turn can go at once: nothing is to be written. */
+		/* A waiting operation can go at once: nothing is to be written. */
 		r = 0;
 		if (dmr_op_cancel(sys, nla_get_u64(id))) {
 			dmr_owner_request(sys, "job cancel", nla_get_u64(id));
 			goto out;
 		}
 		/*
-		 * R11: what was asked for is that it does not happen.  Behind it, the same
-		 * would be an end of the move home that it began.
+		 * R11: the request was to prevent the operation.  After its turn, it would
+		 * end the move home that the operation began.
 		 */
 		job = dmr_job_find(sys, nla_get_u64(id));
 		if (job && !READ_ONCE(job->home) &&

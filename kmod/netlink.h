@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the parts of the netlink family share: requests, and what they are answered with. */
+/* Shared by the parts of the netlink family: requests and their answers. */
 #ifndef DMR_NETLINK_H
 #define DMR_NETLINK_H
 
 #include <net/genetlink.h>
 
-#include "dmr.h"
+#include "event.h"
+#include "../uapi/dm-replica.h"
+
+struct dmr_job;
+struct dmr_op;
+struct dmr_sb;
+struct dmr_system;
+
+/* genl.c */
+int dmr_netlink_init(void);
+void dmr_netlink_exit(void);
 
 /* netlink-request.c: the family, which genl.c registers */
 extern struct genl_family *dmr_nl_family;
@@ -29,7 +39,7 @@ int dmr_nl_refuse_unknown(struct genl_info *info, const struct nlattr *attr);
 int dmr_nl_refuse_unprivileged(struct sk_buff *skb, struct genl_info *info);
 struct dmr_system *dmr_request_system(struct genl_info *info);
 
-/* netlink-request.c: 0, or the request is refused; each fills in what its verb has */
+/* netlink-request.c: 0, or the request is refused; each fills in the fields of its verb */
 int dmr_nl_expect(struct genl_info *info, int type, u64 *value);
 int dmr_point_new_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_point_del_fill(struct genl_info *info, struct dmr_op *op);

@@ -2,14 +2,16 @@
 /*
  * Notifications of the generic netlink family.
  *
- * A notification is built and sent with event_mutex held, so that the last one
- * that arrives tells the newest state.  Memory for it is asked for with
- * GFP_NOIO: it may be sent while an operation holds a device fenced that
- * reclaim would like to write to.  The commit worker sends some, and reclaim may wait
- * for a flush that it answers: it asks in a way that soon gives up, as does whatever
- * holds event_mutex, for a lost event is cheaper.
+ * A notification is built and sent with events.mutex held, so that the last one that
+ * arrives has the newest state.  Memory for it is asked for with GFP_NOIO: it may be sent
+ * while an operation holds a device fenced that reclaim would like to write to.  The
+ * commit worker sends some, and reclaim may wait for a flush that it answers: it asks in
+ * a way that soon gives up, as does any holder of events.mutex, for a lost event is
+ * cheaper.
  */
+#include "job.h"
 #include "netlink.h"
+#include "system.h"
 
 #define DMR_NOTICE_GFP		(GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN)
 
@@ -40,7 +42,7 @@ static void dmr_event_send(struct dmr_system *sys, struct sk_buff *msg, void *hd
 			   int attr)
 {
 	mutex_lock(&dmr_event_mutex);
-	if (sys->gone) {
+	if (sys->events.gone) {
 		nlmsg_free(msg);
 	} else if (dmr_put_u64(msg, attr, ++dmr_event_number[group])) {
 		nlmsg_free(msg);
@@ -56,7 +58,7 @@ static void dmr_event_send(struct dmr_system *sys, struct sk_buff *msg, void *hd
  * dmr_notify_gone() - announce that a system has been detached
  * @sys: the system; no target of it is left, and no event of it follows.
  *
- * Context: may sleep; dmr_registry_mutex is held.
+ * Context: may sleep; dispatch.c.
  */
 void dmr_notify_gone(struct dmr_system *sys)
 {
@@ -68,7 +70,7 @@ void dmr_notify_gone(struct dmr_system *sys)
 		if (msg)
 			hdr = genlmsg_put(msg, 0, 0, dmr_nl_family, 0,
 					  DM_REPLICA_CMD_SYSTEM_DEL_NTF);
-		/* What identifies a system is never written to. */
+		/* UUID and name of a system never change. */
 		if (!hdr || nla_put(msg, DM_REPLICA_A_SYSTEM_UUID, 16, sys->sb->system_uuid) ||
 		    nla_put_string(msg, DM_REPLICA_A_SYSTEM_NAME, sys->sb->name)) {
 			nlmsg_free(msg);
@@ -79,19 +81,19 @@ void dmr_notify_gone(struct dmr_system *sys)
 		}
 	}
 	mutex_lock(&dmr_event_mutex);
-	sys->gone = true;
+	sys->events.gone = true;
 	mutex_unlock(&dmr_event_mutex);
 }
 
 /**
- * dmr_notify_system() - tell who listens what a system is like now
+ * dmr_notify_system() - report the present state of a system to listeners
  * @sys: the system, referenced; may be in any phase of its life.
  *
- * R9: whoever finds that a superblock cannot be written holds sb_mutex and has to say
- * so.  Nothing here takes it.
+ * R9: the report of a superblock that could not be written comes with sb_mutex held.
+ * Nothing here takes it.
  *
- * Context: may sleep, for memory alone; any lock may be held but event_mutex and
- * job_mutex.
+ * Context: may sleep, for memory alone; any lock may be held but events.mutex and
+ * jobs.mutex.
  */
 void dmr_notify_system(struct dmr_system *sys)
 {
@@ -105,7 +107,7 @@ void dmr_notify_system(struct dmr_system *sys)
 	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, DMR_NOTICE_GFP);
 	if (!msg)
 		return dmr_event_lost(DMR_GROUP_SYSTEMS);
-	mutex_lock(&sys->event_mutex);
+	mutex_lock(&sys->events.mutex);
 	hdr = genlmsg_put(msg, 0, 0, dmr_nl_family, 0, DM_REPLICA_CMD_SYSTEM_NTF);
 	rcu_read_lock();
 	active = smp_load_acquire(&sys->active);
@@ -119,18 +121,18 @@ void dmr_notify_system(struct dmr_system *sys)
 		if (active)
 			dmr_event_lost(DMR_GROUP_SYSTEMS);
 	}
-	mutex_unlock(&sys->event_mutex);
+	mutex_unlock(&sys->events.mutex);
 }
 
 /**
  * dmr_notify_job() - notify listeners of a job
  * @job: the job; its system's superblock is in memory.
- * @kind: what has happened to it.
+ * @kind: kind of event.
  *
  * The end of a job has a notification of its own, and so has the answer to its
  * operation, even if the job has ended by now.
  *
- * Context: may sleep, for memory alone; takes event_mutex and job_mutex.
+ * Context: may sleep, for memory alone; takes events.mutex and jobs.mutex.
  */
 void dmr_notify_job(struct dmr_job *job, enum dmr_event_kind kind)
 {
@@ -147,19 +149,19 @@ void dmr_notify_job(struct dmr_job *job, enum dmr_event_kind kind)
 	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, DMR_NOTICE_GFP);
 	if (!msg)
 		return dmr_event_lost(DMR_GROUP_JOBS);
-	mutex_lock(&sys->event_mutex);
+	mutex_lock(&sys->events.mutex);
 	hdr = genlmsg_put(msg, 0, 0, dmr_nl_family, 0, DM_REPLICA_CMD_JOB_NTF);
-	mutex_lock(&sys->job_mutex);
+	mutex_lock(&sys->jobs.mutex);
 	state = job->state;
 	if (kind != DMR_EVENT_ENDED && state >= DM_REPLICA_JOB_STATE_COMPLETED)
 		state = DM_REPLICA_JOB_STATE_RUNNING;
 	r = hdr ? dmr_put_job(msg, job, state) : -EMSGSIZE;
-	mutex_unlock(&sys->job_mutex);
+	mutex_unlock(&sys->jobs.mutex);
 	if (r) {
 		nlmsg_free(msg);
 		dmr_event_lost(DMR_GROUP_JOBS);
 	} else {
 		dmr_event_send(sys, msg, hdr, DMR_GROUP_JOBS, DM_REPLICA_A_JOB_EVENT);
 	}
-	mutex_unlock(&sys->event_mutex);
+	mutex_unlock(&sys->events.mutex);
 }

@@ -6,6 +6,7 @@
 #include <linux/delay.h>
 
 #include "openers.h"
+#include "system.h"
 #include "trace.h"
 
 static void dmr_disks_unlock_some(struct dmr_system *sys, enum dmr_kind kind, u32 nr)
@@ -25,9 +26,9 @@ void dmr_disks_unlock(struct dmr_system *sys, enum dmr_kind kind)
  * @sys: the system, complete.
  * @kind: of view.
  *
- * A trylock loop with a deadline: the kernel has no mutex_lock() with a time
- * limit, blocking on the second of one lock class is a lockdep report, and
- * somebody may hold one for as long as a slow device takes to write back.
+ * A trylock loop with a deadline: the kernel has no mutex_lock() with a time limit,
+ * blocking on the second of one lock class is a lockdep report, and a closer may hold one
+ * for as long as a slow device takes to write back.
  *
  * Return: false if time ran out; nothing is held then.
  */
@@ -36,6 +37,7 @@ bool dmr_disks_lock(struct dmr_system *sys, enum dmr_kind kind)
 	unsigned long deadline = jiffies + msecs_to_jiffies(DMR_LOCK_MS);
 	u32 i;
 
+	lockdep_assert_held(&sys->op_mutex);
 	for (i = 0; i < sys->sb->nr_disks; i++) {
 		while (!mutex_trylock(&sys->disks[i].gd[kind]->open_mutex)) {
 			if (time_after(jiffies, deadline)) {
@@ -69,10 +71,10 @@ bool dmr_disks_open(struct dmr_system *sys, enum dmr_kind kind)
 }
 
 /**
- * dmr_disks_announce() - tell udev and whoever listens
+ * dmr_disks_announce() - notify udev and other listeners
  * @sys: the system.
  * @kind: of view.
- * @online: has it come, or gone?
+ * @online: true if the view comes, false if it goes.
  *
  * Not under any lock that an opener needs.
  */

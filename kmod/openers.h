@@ -3,7 +3,9 @@
 #ifndef DMR_OPENERS_H
 #define DMR_OPENERS_H
 
-#include "dmr.h"
+#include "disk.h"
+
+#define DMR_LOCK_MS	5000	/* time limit of taking every disk's open_mutex */
 
 bool dmr_disks_lock(struct dmr_system *sys, enum dmr_kind kind);
 void dmr_disks_unlock(struct dmr_system *sys, enum dmr_kind kind);

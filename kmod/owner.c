@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Owners of operations: the process that asked, and the line that the end of each
- * operation leaves in the kernel log, refused ones included.  The morning after, jobs have
- * expired; the log is what is left.
+ * operation leaves in the kernel log, refused ones included.  The morning after, jobs
+ * have expired; only the log is left.
  */
 #include <linux/audit.h>
 #include <linux/cred.h>
 #include <linux/ratelimit.h>
 #include <linux/uidgid.h>
 
-#include "operate.h"
+#include "job.h"
+#include "owner.h"
+#include "queue.h"
+#include "system.h"
 
 /**
  * dmr_owner_current() - the process that asks now
@@ -44,14 +47,14 @@ static void dmr_owner_text(const struct dmr_owner *owner, char *text, size_t siz
 		strscpy(text, "by itself", size);
 		return;
 	}
-	/* A process chooses its name: what is no text is escaped. */
+	/* A process chooses its name: escape unprintable bytes. */
 	n = scnprintf(text, size, "by uid %u (%*pE)", owner->uid, (int)strlen(owner->comm),
 		      owner->comm);
 	if (owner->login != DMR_NO_LOGIN)
 		scnprintf(text + n, size - n, ", login uid %u", owner->login);
 }
 
-/* What it was about, as far as it is known. */
+/* Its subject, as far as it is known. */
 static void dmr_owner_about(const struct dmr_op *op, char *text, size_t size)
 {
 	int n = 0;
@@ -84,9 +87,9 @@ void dmr_owner_log(const struct dmr_op *op)
 }
 
 /**
- * dmr_owner_request() - the same for what is no operation
+ * dmr_owner_request() - the same for a request that is no operation
  * @sys: the system, active.
- * @what: constant: what was asked for, in the words of replicactl.
+ * @what: constant: the request, in the words of replicactl.
  * @job: id of the job that it is about, or 0.
  *
  * Context: that of the process that asks.
@@ -107,11 +110,11 @@ void dmr_owner_request(struct dmr_system *sys, const char *what, u64 job)
 /**
  * dmr_owner_refused() - the same for a request that was refused before it had a job
  * @uuid: of the system, attached or not; NULL if the request does not say which.
- * @what: constant: what was asked for, in the words of replicactl.
+ * @what: constant: the request, in the words of replicactl.
  * @code: CIM code.
  * @msg: constant text: why.
  *
- * Any number may come, so what is too much is left out.
+ * Any number may come, so the rate of lines is limited.
  *
  * Context: that of the process that asks; may sleep.
  */

@@ -4,7 +4,30 @@
  * Bios come from the system's own bio set, so that this goes on under memory
  * pressure; never called from map() (the bios would wait in current->bio_list).
  */
-#include "dmr.h"
+#include "io.h"
+#include "page-io.h"
+#include "system.h"
+
+/**
+ * dmr_page_io_init() - memory for I/O of a new system
+ * @io: its part.
+ *
+ * Return: 0 or -ENOMEM; dmr_page_io_exit() is due in either case.
+ */
+int dmr_page_io_init(struct dmr_page_io *io)
+{
+	io->pages = mempool_create_page_pool(16, 0);
+	if (!io->pages)
+		return -ENOMEM;
+	return bioset_init(&io->bios, 64, 0, BIOSET_NEED_BVECS);
+}
+
+/** dmr_page_io_exit() - free what dmr_page_io_init() allocated */
+void dmr_page_io_exit(struct dmr_page_io *io)
+{
+	mempool_destroy(io->pages);
+	bioset_exit(&io->bios);
+}
 
 /**
  * dmr_rw_pages() - read or write whole 4 KiB blocks
@@ -21,7 +44,7 @@
 int dmr_rw_pages(struct dmr_system *sys, struct block_device *bdev, u64 sector,
 		 struct page **pages, u32 nr, blk_opf_t opf)
 {
-	struct bio *bio = bio_alloc_bioset(bdev, nr, opf | REQ_SYNC, GFP_NOIO, &sys->bios);
+	struct bio *bio = bio_alloc_bioset(bdev, nr, opf | REQ_SYNC, GFP_NOIO, &sys->page_io.bios);
 	u32 i;
 	int r;
 
@@ -53,7 +76,7 @@ int dmr_rw_pages(struct dmr_system *sys, struct block_device *bdev, u64 sector,
 int dmr_rw_sectors(struct dmr_system *sys, struct block_device *bdev, u64 sector,
 		   struct page *page, u32 offset, u32 bytes, blk_opf_t opf)
 {
-	struct bio *bio = bio_alloc_bioset(bdev, 1, opf | REQ_SYNC, GFP_NOIO, &sys->bios);
+	struct bio *bio = bio_alloc_bioset(bdev, 1, opf | REQ_SYNC, GFP_NOIO, &sys->page_io.bios);
 	int r;
 
 	bio->bi_iter.bi_sector = sector;
@@ -87,7 +110,7 @@ int dmr_rw_zeroes(struct dmr_system *sys, struct block_device *bdev, u64 sector,
 	for (; sectors && !r; sector += n, sectors -= n) {
 		n = DIV_ROUND_UP(sectors, PAGE_SIZE >> SECTOR_SHIFT);
 		bio = bio_alloc_bioset(bdev, min_t(u32, n, BIO_MAX_VECS), REQ_OP_WRITE | REQ_SYNC,
-				       GFP_NOIO, &sys->bios);
+				       GFP_NOIO, &sys->page_io.bios);
 		bio->bi_iter.bi_sector = sector;
 		for (n = 0; n < sectors; n += bytes >> SECTOR_SHIFT) {
 			bytes = min_t(u32, (sectors - n) << SECTOR_SHIFT, PAGE_SIZE);
@@ -113,7 +136,7 @@ static int dmr_reader_read(struct dmr_reader *rd, u64 first, u32 count, void *bu
 
 		nr = min_t(u32, count, BIO_MAX_VECS);
 		bio = bio_alloc_bioset(sys->store, nr, REQ_OP_READ | REQ_META, GFP_NOIO,
-				       &sys->bios);
+				       &sys->page_io.bios);
 		bio->bi_iter.bi_sector = first * DMR_BLOCK_SECTORS;
 		for (i = 0; i < nr; i++) {
 			void *at = buf + i * DMR_BLOCK_SIZE;

@@ -3,11 +3,36 @@
  * Bios that wait: deferred to a worker, or parked until an event they need.
  */
 #include "io.h"
+#include "park.h"
+#include "system.h"
+#include "work.h"
+
+/**
+ * dmr_park_init() - lists and worker of a new system
+ * @park: its part.
+ *
+ * Return: 0 or -ENOMEM; dmr_park_exit() is due in either case.
+ */
+int dmr_park_init(struct dmr_park *park)
+{
+	spin_lock_init(&park->lock);
+	bio_list_init(&park->bios);
+	INIT_WORK(&park->drain_work, dmr_upcalls->drain);
+	park->wq = alloc_workqueue("dmr_io", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	return park->wq ? 0 : -ENOMEM;
+}
+
+/** dmr_park_exit() - end the worker; no bio is left */
+void dmr_park_exit(struct dmr_park *park)
+{
+	if (park->wq)
+		destroy_workqueue(park->wq);
+}
 
 /**
  * dmr_io_defer() - let a worker begin with this bio again
  * @io: the bio's own data; it has left the grace section.
- * @bio: the bio, cut to what a worker can do in one piece.
+ * @bio: the bio, cut to a piece for a worker.
  *
  * Context: any.
  */
@@ -16,14 +41,14 @@ void dmr_io_defer(struct dmr_io *io, struct bio *bio)
 	dmr_io_leave(io);
 	io->bio = bio;
 	INIT_WORK(&io->work, dmr_upcalls->io);
-	queue_work(io->t->sys->io_wq, &io->work);
+	queue_work(io->t->sys->park.wq, &io->work);
 }
 
 /* Park a bio until dmr_io_wake(); @io has left its grace section. */
 static void dmr_io_park(struct dmr_io *io, struct bio *bio)
 {
 	io->bio = bio;
-	bio_list_add(&io->t->sys->parked, bio);
+	bio_list_add(&io->t->sys->park.bios, bio);
 }
 
 /**
@@ -40,17 +65,17 @@ void dmr_io_bare(struct dmr_io *io, struct bio *bio)
 	bool park;
 
 	dmr_io_leave(io);
-	spin_lock_irqsave(&sys->park_lock, flags);
-	park = sys->settling;
+	spin_lock_irqsave(&sys->park.lock, flags);
+	park = sys->park.settling;
 	if (park)
 		dmr_io_park(io, bio);
-	spin_unlock_irqrestore(&sys->park_lock, flags);
+	spin_unlock_irqrestore(&sys->park.lock, flags);
 	if (!park)
 		dmr_io_defer(io, bio);
 }
 
 /**
- * dmr_io_wake() - what parked bios waited for may have happened
+ * dmr_io_wake() - begin all parked bios again
  * @sys: the system.
  *
  * Context: any.
@@ -62,32 +87,33 @@ void dmr_io_wake(struct dmr_system *sys)
 	struct bio *bio;
 
 	bio_list_init(&list);
-	spin_lock_irqsave(&sys->park_lock, flags);
-	bio_list_merge(&list, &sys->parked);
-	bio_list_init(&sys->parked);
-	spin_unlock_irqrestore(&sys->park_lock, flags);
+	spin_lock_irqsave(&sys->park.lock, flags);
+	bio_list_merge(&list, &sys->park.bios);
+	bio_list_init(&sys->park.bios);
+	spin_unlock_irqrestore(&sys->park.lock, flags);
 	while ((bio = bio_list_pop(&list)))
 		dmr_io_defer(dmr_io_of(bio), bio);
 }
 
 /*
- * Wait until nobody writes to this version whose bits are not set yet.  The
- * chunk's lock is held, so the wake-up cannot come before the parking.
+ * Wait until writes to this version have ended and set their bits.  The chunk's lock is
+ * held, so the wake-up cannot come before the parking.
  */
 void dmr_io_wait_version(struct dmr_io *io, struct bio *bio, struct dmr_version *v)
 {
 	struct dmr_system *sys = io->t->sys;
 
+	dmr_assert_chunk_locked(sys, v->key);
 	atomic_or(DMR_V_WAITED, &v->state);
 	dmr_io_leave(io);
-	spin_lock(&sys->park_lock);
+	spin_lock(&sys->park.lock);
 	dmr_io_park(io, bio);
-	spin_unlock(&sys->park_lock);
+	spin_unlock(&sys->park.lock);
 }
 
 /*
- * A read-merge-write in a new epoch may read what an old epoch's write straight
- * home is still writing: it waits for the switch to be over.
+ * A read-merge-write in a new epoch may read home while an old epoch's direct write is in
+ * flight: it waits for the switch to be over.
  */
 bool dmr_io_wait_drain(struct dmr_io *io, struct bio *bio)
 {
@@ -95,14 +121,14 @@ bool dmr_io_wait_drain(struct dmr_io *io, struct bio *bio)
 	unsigned long flags;
 	bool wait;
 
-	if (!READ_ONCE(sys->draining))
+	if (!READ_ONCE(sys->park.draining))
 		return false;
-	spin_lock_irqsave(&sys->park_lock, flags);
-	wait = sys->draining;
+	spin_lock_irqsave(&sys->park.lock, flags);
+	wait = sys->park.draining;
 	if (wait) {
 		dmr_io_leave(io);
 		dmr_io_park(io, bio);
 	}
-	spin_unlock_irqrestore(&sys->park_lock, flags);
+	spin_unlock_irqrestore(&sys->park.lock, flags);
 	return wait;
 }

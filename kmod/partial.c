@@ -5,8 +5,16 @@
  * set the chunk is held (DMR_V_BUSY) against every other first write, merge,
  * write-zeroes and move; an epoch switch waits since the bio has entered.
  */
+#include "admit.h"
+#include "flush.h"
 #include "io.h"
-#include "trace.h"
+#include "log.h"
+#include "page-io.h"
+#include "park.h"
+#include "partial.h"
+#include "space.h"
+#include "system.h"
+#include "version.h"
 
 static int dmr_partial_end(struct dmr_io *io, struct bio *bio, int r)
 {
@@ -104,10 +112,10 @@ static struct dmr_version *dmr_partial_take(struct dmr_io *io, struct bio *bio, 
 			atomic_or(DMR_V_WAITED, &v->state);
 			io->entered = false;
 			dmr_grace_leave(&sys->grace, io->side);
-			spin_lock(&sys->park_lock);
+			spin_lock(&sys->park.lock);
 			io->bio = bio;
-			bio_list_add(&sys->parked, bio);
-			spin_unlock(&sys->park_lock);
+			bio_list_add(&sys->park.bios, bio);
+			spin_unlock(&sys->park.lock);
 			*r = 0;
 			v = NULL;
 			goto out;
@@ -134,7 +142,7 @@ static struct dmr_version *dmr_partial_take(struct dmr_io *io, struct bio *bio, 
 	atomic_set(&v->state, DMR_V_BUSY);
 	dmr_map_insert(&sys->map, v);
 	if (epoch & DMR_EPOCH_OVERLAY)
-		atomic64_inc(&sys->overlay_versions[io->t->kind]);
+		atomic64_inc(&sys->space.overlay_versions[io->t->kind]);
 	goto out;
 full:
 	v = NULL;
@@ -143,7 +151,7 @@ full:
 out:
 	spin_unlock_irqrestore(lock, flags);
 	if (new)
-		mempool_free(new, sys->versions);
+		mempool_free(new, sys->versions.pool);
 	if (slot != DMR_SLOT_NONE)
 		dmr_slots_free(&sys->slots, slot);
 	if (bare)
@@ -213,7 +221,7 @@ int dmr_partial_write(struct dmr_io *io, struct bio *bio, struct dmr_table *tab)
 	if (!v)
 		return r ? dmr_partial_end(io, bio, r) : DMR_TAKEN;
 
-	page = mempool_alloc(sys->pages, GFP_NOIO);
+	page = mempool_alloc(sys->page_io.pages, GFP_NOIO);
 	mask = dmr_block_mask(offset / DMR_BLOCK_SECTORS, 1);
 	dmr_version_masks(v, &data, &zero);
 	if (data & mask) {
@@ -232,8 +240,8 @@ int dmr_partial_write(struct dmr_io *io, struct bio *bio, struct dmr_table *tab)
 					   sectors << SECTOR_SHIFT, REQ_OP_WRITE);
 		}
 	}
-	mempool_free(page, sys->pages);
-	WRITE_ONCE(sys->store_dirty, 1);
+	mempool_free(page, sys->page_io.pages);
+	WRITE_ONCE(sys->super.store_dirty, 1);
 	if (r)
 		atomic64_inc(&t->disk->errors);
 	dmr_partial_give(io, v, r ? 0 : mask);

@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Recovery points: making and dropping them. */
+#include "draft.h"
+#include "flush.h"
 #include "operate.h"
+#include "park.h"
+#include "point.h"
+#include "queue.h"
+#include "received.h"
+#include "space.h"
+#include "super.h"
+#include "system.h"
 
 /*
  * A point that came to nothing leaves head writes in the next epoch: they never
@@ -23,25 +32,25 @@ static int dmr_catch_up(struct dmr_system *sys)
 	return r;
 }
 
-/* The old epoch's writes have ended: merges of the new one may read what they wrote. */
+/* The old epoch's writes have ended: merges of the new one may read their data. */
 static void dmr_switch_over(struct dmr_system *sys)
 {
-	spin_lock_irq(&sys->park_lock);
-	sys->draining = false;
-	spin_unlock_irq(&sys->park_lock);
+	spin_lock_irq(&sys->park.lock);
+	sys->park.draining = false;
+	spin_unlock_irq(&sys->park.lock);
 	dmr_io_wake(sys);
 }
 
 /**
  * dmr_point_drain_work() - end a switch of epochs that an operation gave up on
- * @work: the system's drain_work.
+ * @work: the system's park.drain_work.
  *
- * R12: the operation has been answered; what waits for the old epoch's writes
- * goes on waiting for them here.
+ * R12: the operation has been answered; bios that wait for the old epoch's writes go on
+ * waiting for them here.
  */
 void dmr_point_drain_work(struct work_struct *work)
 {
-	struct dmr_system *sys = container_of(work, struct dmr_system, drain_work);
+	struct dmr_system *sys = container_of(work, struct dmr_system, park.drain_work);
 
 	dmr_grace_wait(&sys->grace, 0);
 	dmr_switch_over(sys);
@@ -62,7 +71,7 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 	u32 dropped;
 	int r;
 
-	if (READ_ONCE(sys->draining))
+	if (READ_ONCE(sys->park.draining))
 		return dmr_refuse_timeout(op, "writes from before the last point still have not ended");
 	r = dmr_catch_up(sys);
 	if (r)
@@ -93,7 +102,7 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 		kvfree(after);
 		return dmr_refuse_memory(op);
 	}
-	WRITE_ONCE(sys->draining, true);
+	WRITE_ONCE(sys->park.draining, true);
 	dmr_table_publish(sys, pending);
 	point->time = ktime_get_real_ns();
 	draft->settings.points_made++;
@@ -124,8 +133,8 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 	if (r) {
 		sys->ahead = true;
 		kvfree(after);
-		if (sys->draining)
-			queue_work(sys->io_wq, &sys->drain_work);
+		if (sys->park.draining)
+			queue_work(sys->park.wq, &sys->park.drain_work);
 		/* Without memory the pending table stays: it keeps more than it must. */
 		dmr_publish(sys);
 		return;
@@ -135,8 +144,8 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 	op->dropped = dropped;
 	if (op->received)
 		dmr_received(sys);
-	WRITE_ONCE(sys->point_writes, dmr_view_writes(sys, DMR_REPLICA));
-	WRITE_ONCE(sys->point_bytes, dmr_replicated_bytes(sys));
+	WRITE_ONCE(sys->space.point_writes, dmr_view_writes(sys, DMR_REPLICA));
+	WRITE_ONCE(sys->space.point_bytes, dmr_replicated_bytes(sys));
 }
 
 static void dmr_drop_one(struct dmr_op *op, struct dmr_sb *draft, const struct dmr_point *point)
@@ -156,7 +165,7 @@ static void dmr_drop_one(struct dmr_op *op, struct dmr_sb *draft, const struct d
 
 /**
  * dmr_op_drop() - drop a recovery point
- * @op: point says which.
+ * @op: point is its number.
  * @job: its job; not used.
  */
 void dmr_op_drop(struct dmr_op *op, struct dmr_job *job)

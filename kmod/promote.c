@@ -3,7 +3,14 @@
  * CommitFailover: the failover becomes the machine.  One superblock write; the
  * guest writes on to the device it has, and home catches up behind it (move-job.c).
  */
+#include "draft.h"
+#include "job.h"
+#include "move-job.h"
+#include "openers.h"
 #include "operate.h"
+#include "queue.h"
+#include "super.h"
+#include "system.h"
 
 /* R14: the replica devices go first; on any error they are back as they were. */
 static int dmr_promote(struct dmr_op *op, struct dmr_table *fence, struct dmr_table *back,
@@ -47,7 +54,7 @@ bad_ahead:
 	kvfree(*after);
 	sys->ahead = ahead;
 bad:
-	/* R12: the fence is lifted, whatever has failed. */
+	/* R12: lift the fence after any failure. */
 	dmr_table_publish(sys, back);
 	return op->err;
 }
@@ -85,7 +92,7 @@ void dmr_op_commit(struct dmr_op *op, struct dmr_job *job)
 	after->straight = -1;		/* see dmr_op_settle() */
 	dmr_table_publish(sys, after);
 	for (kind = 0; kind < DMR_KINDS; kind++) {
-		atomic64_set(&sys->overlay_versions[kind], 0);
+		atomic64_set(&sys->space.overlay_versions[kind], 0);
 		for (i = 0; i < sys->sb->nr_disks; i++)
 			atomic64_set(&sys->disks[i].overlay_blocks[kind], 0);
 	}

@@ -1,23 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whose turn it is: operations wait in a queue per system, and have their turn one at a
+ * Turns of operations: they wait in a queue per system, and have their turn one at a
  * time, in a worker (R12).
  *
- * DOC: requests of the dead
+ * DOC: requests of clients that have gone
  *
  * A request that has not begun can still be taken away: by its own time limit, by job
- * cancel, and when the socket that asked is closed, unless the request says that it
- * needs none.  From the moment its turn begins it is decided by the operation alone.
- * Each change of phase is made under dmr_ops_lock, so either the turn begins or the
- * request is gone, and whoever changes the phase to DMR_OP_ENDED, or has the turn,
- * answers it.
+ * cancel, and when the socket that asked is closed, unless the request says that it needs
+ * none.  From the moment its turn begins it is decided by the operation alone.  Each
+ * change of phase is made under dmr_ops_lock, so either the turn begins or the request is
+ * gone, and the function that changes the phase to DMR_OP_ENDED, or has the turn, answers
+ * it.
  *
  * The queue may stand still for as long as a device hangs.  So nothing here but the
  * turn itself waits for I/O or for a lock that is held over I/O.
  */
 #include <linux/sched/mm.h>
 
-#include "operate.h"
+#include "job.h"
+#include "queue.h"
+#include "system.h"
+#include "vacuum.h"
+#include "work.h"
 
 static DEFINE_SPINLOCK(dmr_ops_lock);	/* all queues; phases */
 static LIST_HEAD(dmr_ops_asked);	/* operations that a socket may take away */
@@ -29,7 +33,7 @@ static LIST_HEAD(dmr_ops_asked);	/* operations that a socket may take away */
  * @op: the operation.
  * @err: negative errno.
  * @code: CIM code.
- * @msg: constant text: why, and what to do.
+ * @msg: constant text: the reason, and the remedy.
  */
 void dmr_refuse(struct dmr_op *op, int err, u32 code, const char *msg)
 {
@@ -60,9 +64,9 @@ static void dmr_ops_kick(struct dmr_system *sys, unsigned long delay)
 
 	kref_get(&sys->ref);
 	if (delay)
-		pending = !queue_delayed_work(sys->ops_wq, &sys->ops_work, delay);
+		pending = !queue_delayed_work(sys->ops_wq, &sys->queue.work, delay);
 	else
-		pending = mod_delayed_work(sys->ops_wq, &sys->ops_work, 0);
+		pending = mod_delayed_work(sys->ops_wq, &sys->queue.work, 0);
 	if (pending)
 		dmr_system_put(sys);	/* never the last one: the caller has one */
 }
@@ -70,17 +74,19 @@ static void dmr_ops_kick(struct dmr_system *sys, unsigned long delay)
 /* dmr_ops_lock is held. */
 static void dmr_op_enqueue(struct dmr_op *op)
 {
+	lockdep_assert_held(&dmr_ops_lock);
 	op->phase = DMR_OP_WAITING;
-	list_add_tail(&op->list, &op->sys->ops);
-	op->sys->nr_ops++;
+	list_add_tail(&op->list, &op->sys->queue.list);
+	op->sys->queue.nr++;
 }
 
 /* The same; it waited. */
 static void dmr_op_dequeue(struct dmr_op *op, enum dmr_op_phase phase)
 {
+	lockdep_assert_held(&dmr_ops_lock);
 	op->phase = phase;
 	list_del_init(&op->list);
-	op->sys->nr_ops--;
+	op->sys->queue.nr--;
 }
 
 /* Its time is over in @delay jiffies, if it waits then.  Sleeps nowhere: never the last reference. */
@@ -135,7 +141,7 @@ static void dmr_op_expire(struct work_struct *work)
 		dmr_op_dequeue(op, DMR_OP_ENDED);
 	spin_unlock(&dmr_ops_lock);
 	if (over) {
-		/* What was found at the last look stands, unless a time was asked for. */
+		/* The refusal of the last look stands, unless a time was asked for. */
 		if (!op->tried)
 			dmr_refuse_timeout(op, "other operations took all of its time; nothing was changed");
 		else if (op->wait_asked)
@@ -148,7 +154,7 @@ static void dmr_op_expire(struct work_struct *work)
 	dmr_op_put(op);
 }
 
-/* The first operation that is due, whose turn begins; or how long there is none. */
+/* Begin the turn of the first operation that is due, or set the time until one is. */
 static struct dmr_op *dmr_ops_take(struct dmr_system *sys, unsigned long *wait)
 {
 	unsigned long now = jiffies;
@@ -156,7 +162,7 @@ static struct dmr_op *dmr_ops_take(struct dmr_system *sys, unsigned long *wait)
 
 	*wait = MAX_JIFFY_OFFSET;
 	spin_lock(&dmr_ops_lock);
-	list_for_each_entry(op, &sys->ops, list) {
+	list_for_each_entry(op, &sys->queue.list, list) {
 		if (time_after_eq(now, op->again)) {
 			found = op;
 			break;
@@ -195,7 +201,10 @@ static bool dmr_ops_turn(struct dmr_system *sys, unsigned long *wait)
 	bool again, changed = false;
 	struct dmr_op *op;
 
-	/* The lock first: what waits for it behind an attach can still be taken away. */
+	/*
+	 * The lock first: an operation that waits for it behind an attach can still be
+	 * taken away.
+	 */
 	mutex_lock(&sys->op_mutex);
 	op = dmr_ops_take(sys, wait);
 	if (!op) {
@@ -232,14 +241,14 @@ static bool dmr_ops_turn(struct dmr_system *sys, unsigned long *wait)
 }
 
 /**
- * dmr_ops_work() - what waits has its turn
- * @work: the system's ops_work; it holds a reference to the system.
+ * dmr_ops_work() - turns of waiting operations
+ * @work: the system's queue.work; it holds a reference to the system.
  *
  * Context: worker; takes op_mutex.
  */
 void dmr_ops_work(struct work_struct *work)
 {
-	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system, ops_work);
+	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system, queue.work);
 	/* Reclaim must not wait for writes that wait for this operation. */
 	unsigned int noio = memalloc_noio_save();
 	unsigned long wait;
@@ -306,7 +315,7 @@ static void dmr_op_make_job(struct dmr_op *op)
 }
 
 /**
- * dmr_op_queue() - run an operation that nobody waits for
+ * dmr_op_queue() - run an operation without waiting for it
  * @op: filled in; the caller's reference goes with it.
  *
  * It has no time limit.  One that waits already stands for another of its kind.
@@ -322,7 +331,7 @@ void dmr_op_queue(struct dmr_op *op)
 	kref_get(&sys->ref);
 	op->again = jiffies;
 	spin_lock(&dmr_ops_lock);
-	list_for_each_entry(other, &sys->ops, list)
+	list_for_each_entry(other, &sys->queue.list, list)
 		twin |= op->info->inward && other->verb == op->verb;
 	if (!twin)
 		dmr_op_enqueue(op);
@@ -334,7 +343,7 @@ void dmr_op_queue(struct dmr_op *op)
 	dmr_system_put(sys);
 }
 
-/* Whoever asked has gone.  What has begun goes on (R12), but waits for openers no more. */
+/* The client has gone.  A begun operation goes on (R12), but waits for openers no more. */
 static void dmr_op_leave(struct dmr_op *op)
 {
 	bool waits;
@@ -353,13 +362,13 @@ static void dmr_op_leave(struct dmr_op *op)
  * dmr_op_run() - ask for an operation, and wait a moment for its answer
  * @op: filled in; the caller keeps its reference.
  *
- * A handler of generic netlink holds a lock that all families need, so it never waits
- * for long: what has not been answered by then is found in the job.
+ * A handler of generic netlink holds a lock that all families need, so it never waits for
+ * long: the job has the answer of an operation that takes longer.
  *
  * Context: may sleep, for DMR_ANSWER_MS; not with any of the system's locks held.
- * Return: 0 and op->code is 0 or 4096; a negative errno with op->code and
- * op->msg; 1 if that is open, and nothing of @op but its job is the caller's; -EINTR,
- * likewise, if the caller was killed.
+ * Return: 0 and op->code is 0 or 4096; a negative errno with op->code and op->msg; 1 if
+ * it is undecided, and nothing of @op but its job is the caller's; -EINTR, likewise, if
+ * the caller was killed.
  */
 int dmr_op_run(struct dmr_op *op)
 {
@@ -374,7 +383,7 @@ int dmr_op_run(struct dmr_op *op)
 		dmr_refuse(op, -ENODEV, DM_REPLICA_CODE_NOT_AVAILABLE, DMR_NOT_ATTACHED);
 		return op->err;
 	}
-	if (READ_ONCE(sys->nr_ops) >= DMR_OPS_MAX) {
+	if (READ_ONCE(sys->queue.nr) >= DMR_OPS_MAX) {
 		dmr_refuse_timeout(op, "too many operations wait already; nothing was changed");
 		return op->err;
 	}
@@ -418,7 +427,7 @@ bool dmr_op_cancel(struct dmr_system *sys, u64 job)
 	struct dmr_op *op, *found = NULL;
 
 	spin_lock(&dmr_ops_lock);
-	list_for_each_entry(op, &sys->ops, list) {
+	list_for_each_entry(op, &sys->queue.list, list) {
 		if (op->job && op->job->id == job) {
 			found = op;
 			dmr_op_dequeue(op, DMR_OP_ENDED);
@@ -432,7 +441,7 @@ bool dmr_op_cancel(struct dmr_system *sys, u64 job)
 }
 
 /**
- * dmr_ops_socket_closed() - nobody hears the answer any more
+ * dmr_ops_socket_closed() - drop the requests of a socket that was closed
  * @portid: of the socket.
  *
  * Context: may sleep; in the process that closes it.

@@ -2,7 +2,9 @@
 /*
  * The last sign of replication: when something was received.
  */
-#include "dmr.h"
+#include "received.h"
+#include "space.h"
+#include "system.h"
 
 /**
  * dmr_received() - replication has shown that it is there
@@ -12,12 +14,12 @@
  */
 void dmr_received(struct dmr_system *sys)
 {
-	WRITE_ONCE(sys->received_time, ktime_get_real_ns());
-	WRITE_ONCE(sys->received_boot, ktime_get_boottime_ns());
+	WRITE_ONCE(sys->received.time, ktime_get_real_ns());
+	WRITE_ONCE(sys->received.boot, ktime_get_boottime_ns());
 }
 
 /**
- * dmr_received_load() - go on from what the superblock has
+ * dmr_received_load() - take over the state in the superblock
  * @sys: the system, being loaded.
  *
  * A replica that has never been written to counts from the attach.
@@ -26,11 +28,11 @@ void dmr_received_load(struct dmr_system *sys)
 {
 	const struct dmr_settings *set = &sys->sb->settings;
 
-	sys->received_writes = dmr_view_writes(sys, DMR_REPLICA);
-	sys->received_time = set->last_received_time;
+	sys->received.writes = dmr_view_writes(sys, DMR_REPLICA);
+	sys->received.time = set->last_received_time;
 	/* It may be before this host was booted: unsigned, differences hold all the same. */
-	sys->received_boot = set->received_since ? set->received_since - set->clock_offset :
-						   sys->load_boot;
+	sys->received.boot = set->received_since ? set->received_since - set->clock_offset :
+						   sys->clock.load_boot;
 }
 
 /**
@@ -46,9 +48,9 @@ u64 dmr_received_time(struct dmr_system *sys)
 {
 	u64 writes = dmr_view_writes(sys, DMR_REPLICA);
 
-	if (writes != READ_ONCE(sys->received_writes)) {
-		WRITE_ONCE(sys->received_writes, writes);
+	if (writes != READ_ONCE(sys->received.writes)) {
+		WRITE_ONCE(sys->received.writes, writes);
 		dmr_received(sys);
 	}
-	return READ_ONCE(sys->received_time);
+	return READ_ONCE(sys->received.time);
 }

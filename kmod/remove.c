@@ -8,7 +8,14 @@
  * (move-job.c) and ends with the write that takes the flag away; from then on the
  * store is of no use, and the tools wipe it.
  */
+#include "draft.h"
+#include "flush.h"
+#include "move-job.h"
+#include "openers.h"
 #include "operate.h"
+#include "queue.h"
+#include "super.h"
+#include "system.h"
 
 /* Is there a version that a reader of the head may need? */
 static bool dmr_home_current(struct dmr_system *sys)
@@ -127,7 +134,7 @@ static void dmr_removal_decide(struct dmr_op *op, struct dmr_removal *rm)
 
 /**
  * dmr_op_remove() - remove the relationship
- * @op: flatten says that the points may go and all is to be moved home.
+ * @op: with flatten the points go and all is moved home.
  * @job: moves home from here on, if there is something to move; may be NULL.
  */
 void dmr_op_remove(struct dmr_op *op, struct dmr_job *job)
@@ -138,7 +145,7 @@ void dmr_op_remove(struct dmr_op *op, struct dmr_job *job)
 
 	if (sys->sb->test.epoch)
 		return dmr_refuse_busy(op, "a test failover exists; stop it first");
-	/* First a look: who is refused has noticed nothing. */
+	/* Look first: a refusal must have no effect. */
 	for (kind = 0; kind < DMR_KINDS; kind++)
 		if (!dmr_fence_closed(op, kind, NULL))
 			return;

@@ -3,12 +3,17 @@
  * Settling: the switch of a view's writes to home, once no older content is needed.
  */
 #include "operate.h"
+#include "park.h"
+#include "queue.h"
+#include "settle.h"
+#include "super.h"
+#include "system.h"
 
 static void dmr_settling(struct dmr_system *sys, bool settling)
 {
-	spin_lock_irq(&sys->park_lock);
-	sys->settling = settling;
-	spin_unlock_irq(&sys->park_lock);
+	spin_lock_irq(&sys->park.lock);
+	sys->park.settling = settling;
+	spin_unlock_irq(&sys->park.lock);
 	if (!settling)
 		dmr_io_wake(sys);
 }
@@ -18,8 +23,8 @@ static void dmr_settling(struct dmr_system *sys, bool settling)
  * @op: asked for by the vacuum.
  * @job: none.
  *
- * R3: from then on home is written over, so both superblocks say first that
- * nobody needs what was there.
+ * R3: from then on home is written over, so both superblocks first record that its old
+ * content is not needed.
  *
  * A bio may be about to give a bare chunk a version, having read home for it;
  * one that goes straight to that chunk at the same time would be lost under it.
@@ -35,7 +40,7 @@ void dmr_op_settle(struct dmr_op *op, struct dmr_job *job)
 
 	want = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
 	between = dmr_table_back(sys);
-	if (!want || !between || want->straight < 0 || sys->table->straight >= 0 ||
+	if (!want || !between || want->straight < 0 || sys->tables.published->straight >= 0 ||
 	    dmr_super_sync_copies(sys)) {
 		kvfree(want);
 		kvfree(between);
@@ -68,11 +73,11 @@ void dmr_settle_kick(struct dmr_system *sys)
 	struct dmr_op *op;
 
 	dmr_grace_leave(&sys->grace, side);
-	if (!ask || READ_ONCE(sys->settle_asked))
+	if (!ask || READ_ONCE(sys->park.settle_asked))
 		return;
 	op = dmr_op_new(sys, DMR_VERB_SETTLE);
 	if (!op)
 		return;
-	WRITE_ONCE(sys->settle_asked, true);
+	WRITE_ONCE(sys->park.settle_asked, true);
 	dmr_op_queue(op);
 }

@@ -1,8 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Space (R8): what is kept for the live failover; and counters of what was written.
+ * Space (R8): the reserve of the live failover; and counters of writes.
  */
-#include "dmr.h"
+#include "space.h"
+#include "system.h"
+
+/**
+ * dmr_space_init() - counters of a new system
+ * @sys: the system.
+ *
+ * Return: 0 or -ENOMEM; dmr_space_exit() is due in either case.
+ */
+int dmr_space_init(struct dmr_system *sys)
+{
+	int i;
+
+	for (i = 0; i < DMR_KINDS; i++) {
+		sys->space.writes[i] = alloc_percpu(u64);
+		if (!sys->space.writes[i])
+			return -ENOMEM;
+	}
+	sys->space.bytes = alloc_percpu(u64);
+	return sys->space.bytes ? 0 : -ENOMEM;
+}
+
+/** dmr_space_exit() - free the counters */
+void dmr_space_exit(struct dmr_system *sys)
+{
+	int i;
+
+	for (i = 0; i < DMR_KINDS; i++)
+		free_percpu(sys->space.writes[i]);
+	free_percpu(sys->space.bytes);
+}
 
 /**
  * dmr_space_full() - a write found no room
@@ -12,7 +42,7 @@
  */
 void dmr_space_full(struct dmr_system *sys)
 {
-	mod_delayed_work(sys->commit_wq, &sys->commit_timer, 0);
+	mod_delayed_work(sys->flush.wq, &sys->flush.timer, 0);
 }
 
 /**
@@ -23,25 +53,26 @@ void dmr_space_settings(struct dmr_system *sys)
 {
 	const struct dmr_settings *set = &sys->sb->settings;
 
-	WRITE_ONCE(sys->reserve, DIV_ROUND_UP_ULL(set->live_reserve, sys->sb->chunk_bytes));
-	WRITE_ONCE(sys->vacuum_rate, set->vacuum_rate);
-	wake_up(&sys->throttle);
+	lockdep_assert_held(&sys->op_mutex);
+	WRITE_ONCE(sys->space.reserve, DIV_ROUND_UP_ULL(set->live_reserve, sys->sb->chunk_bytes));
+	WRITE_ONCE(sys->vacuum.rate, set->vacuum_rate);
+	wake_up(&sys->vacuum.throttle);
 }
 
 /**
  * dmr_space_reserved() - free slots that only the live failover may take (R8)
  * @sys: the system.
  *
- * What it has already counts.  Context: any.
+ * Its versions count against the reserve.  Context: any.
  * Return: how many.
  */
 u64 dmr_space_reserved(struct dmr_system *sys)
 {
-	u64 reserve = READ_ONCE(sys->reserve), used;
+	u64 reserve = READ_ONCE(sys->space.reserve), used;
 
 	if (!reserve || READ_ONCE(sys->sb->state) == DM_REPLICA_STATE_COMMITTED)
 		return 0;
-	used = atomic64_read(&sys->overlay_versions[DMR_LIVE]);
+	used = atomic64_read(&sys->space.overlay_versions[DMR_LIVE]);
 	return min_t(u64, reserve - min(reserve, used), READ_ONCE(sys->slots.free));
 }
 
@@ -57,7 +88,7 @@ u64 dmr_replicated_bytes(struct dmr_system *sys)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(*per_cpu_ptr(sys->bytes, cpu));
+		sum += READ_ONCE(*per_cpu_ptr(sys->space.bytes, cpu));
 	return sum;
 }
 
@@ -75,6 +106,6 @@ u64 dmr_view_writes(struct dmr_system *sys, enum dmr_kind kind)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(*per_cpu_ptr(sys->writes[kind], cpu));
+		sum += READ_ONCE(*per_cpu_ptr(sys->space.writes[kind], cpu));
 	return sum;
 }

@@ -5,36 +5,48 @@
  */
 #include <linux/highmem.h>
 
-#include "dmr.h"
+#include "critical.h"
+#include "home-flush.h"
+#include "page-io.h"
+#include "super.h"
+#include "system.h"
 #include "trace.h"
 
-int dmr_super_alloc(struct dmr_system *sys)
+/**
+ * dmr_super_init() - memory for superblocks
+ * @sys: a new system.
+ *
+ * Return: 0 or -ENOMEM; dmr_super_exit() is due in either case.
+ */
+int dmr_super_init(struct dmr_system *sys)
 {
 	u32 i;
 
+	mutex_init(&sys->super.store_mutex);
 	sys->sb = kvzalloc(sizeof(*sys->sb), GFP_KERNEL);
-	sys->draft = kvzalloc(sizeof(*sys->draft), GFP_KERNEL);
-	sys->scratch = kvzalloc(sizeof(*sys->scratch), GFP_KERNEL);
-	sys->shown_spare = kvzalloc(sizeof(*sys->shown_spare), GFP_KERNEL);
-	RCU_INIT_POINTER(sys->shown, kvzalloc(sizeof(*sys->shown_spare), GFP_KERNEL));
-	if (!sys->sb || !sys->draft || !sys->scratch || !sys->shown_spare ||
-	    !rcu_access_pointer(sys->shown))
+	sys->super.draft = kvzalloc(sizeof(*sys->super.draft), GFP_KERNEL);
+	sys->super.scratch = kvzalloc(sizeof(*sys->super.scratch), GFP_KERNEL);
+	sys->super.spare = kvzalloc(sizeof(*sys->super.spare), GFP_KERNEL);
+	RCU_INIT_POINTER(sys->super.shown, kvzalloc(sizeof(*sys->super.spare), GFP_KERNEL));
+	if (!sys->sb || !sys->super.draft || !sys->super.scratch || !sys->super.spare ||
+	    !rcu_access_pointer(sys->super.shown))
 		return -ENOMEM;
-	sys->sb_buf = vzalloc(DMR_SB_AREA);
-	if (!sys->sb_buf)
+	sys->super.buf = vzalloc(DMR_SB_AREA);
+	if (!sys->super.buf)
 		return -ENOMEM;
-	for (i = 0; i < ARRAY_SIZE(sys->sb_pages); i++)
-		sys->sb_pages[i] = vmalloc_to_page(sys->sb_buf + i * DMR_BLOCK_SIZE);
+	for (i = 0; i < ARRAY_SIZE(sys->super.pages); i++)
+		sys->super.pages[i] = vmalloc_to_page(sys->super.buf + i * DMR_BLOCK_SIZE);
 	return 0;
 }
 
-void dmr_super_free(struct dmr_system *sys)
+/** dmr_super_exit() - free what dmr_super_init() allocated */
+void dmr_super_exit(struct dmr_system *sys)
 {
-	vfree(sys->sb_buf);
-	kvfree(rcu_access_pointer(sys->shown));
-	kvfree(sys->shown_spare);
-	kvfree(sys->scratch);
-	kvfree(sys->draft);
+	vfree(sys->super.buf);
+	kvfree(rcu_access_pointer(sys->super.shown));
+	kvfree(sys->super.spare);
+	kvfree(sys->super.scratch);
+	kvfree(sys->super.draft);
 	kvfree(sys->sb);
 }
 
@@ -49,29 +61,30 @@ void dmr_super_free(struct dmr_system *sys)
  */
 void dmr_super_show(struct dmr_system *sys)
 {
-	struct dmr_shown *new = sys->shown_spare, *old;
+	struct dmr_shown *new = sys->super.spare, *old;
 
-	old = rcu_dereference_protected(sys->shown, lockdep_is_held(&sys->sb_mutex));
+	lockdep_assert_held(&sys->sb_mutex);
+	old = rcu_dereference_protected(sys->super.shown, lockdep_is_held(&sys->sb_mutex));
 	memcpy(&new->sb, sys->sb, sizeof(new->sb));
-	rcu_assign_pointer(sys->shown, new);
-	sys->shown_spare = kvmalloc(sizeof(*new), GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN);
-	if (sys->shown_spare) {
+	rcu_assign_pointer(sys->super.shown, new);
+	sys->super.spare = kvmalloc(sizeof(*new), GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN);
+	if (sys->super.spare) {
 		kvfree_rcu(old, rcu);
 		return;
 	}
 	synchronize_rcu();
-	sys->shown_spare = old;
+	sys->super.spare = old;
 }
 
 static int dmr_super_put(struct dmr_system *sys, const struct dmr_sb *sb, const char *why)
 {
-	u32 bytes = dmr_sb_encode(sb, sys->sb_buf);
+	u32 bytes = dmr_sb_encode(sb, sys->super.buf);
 	int r;
 
-	flush_kernel_vmap_range(sys->sb_buf, bytes);
-	r = dmr_rw_pages(sys, sys->store, sb->copy * (DMR_SB_AREA >> SECTOR_SHIFT), sys->sb_pages,
-			 bytes / DMR_BLOCK_SIZE, REQ_OP_WRITE | REQ_META | REQ_FUA);
-	atomic64_inc(&sys->sb_writes);
+	flush_kernel_vmap_range(sys->super.buf, bytes);
+	r = dmr_rw_pages(sys, sys->store, sb->copy * (DMR_SB_AREA >> SECTOR_SHIFT),
+			 sys->super.pages, bytes / DMR_BLOCK_SIZE, REQ_OP_WRITE | REQ_META | REQ_FUA);
+	atomic64_inc(&sys->super.writes);
 	trace_dmr_superblock(sys->sb->name, sb->seq, sb->copy, sb->state, why, r);
 	return r;
 }
@@ -79,18 +92,18 @@ static int dmr_super_put(struct dmr_system *sys, const struct dmr_sb *sb, const 
 /* The log moves on all the time: its place is always taken from memory. */
 static void dmr_super_log(struct dmr_system *sys, struct dmr_sb *sb)
 {
-	sb->log_durable = READ_ONCE(sys->room.durable);
-	sb->log_tail = sys->room.sb_tail;
+	sb->log_durable = READ_ONCE(sys->log.room.durable);
+	sb->log_tail = sys->log.room.sb_tail;
 }
 
 /**
- * dmr_store_lock() - before a flush of the store, or what the kernel may flush behind
+ * dmr_store_lock() - before a flush of the store, or a write with a flush behind it
  * @sys: the system.
  *
  * R6, R9: where a device has no FUA, the flush behind a superblock may be the one that
- * says what is lost, and the commit's the next one, which does not; or the other way
- * round.  So only one of them is on its way at a time, and what it found is known
- * before the other begins.
+ * reports a loss, and the commit's the next one, which does not; or the other way round.
+ * So only one of them is in flight at a time, and its result is known before the other
+ * begins.
  *
  * Context: may sleep; inside of sb_mutex, if that is held.
  * Return: to be given to dmr_store_unlock(); true if it was necessary.
@@ -100,7 +113,7 @@ bool dmr_store_lock(struct dmr_system *sys)
 	bool alone = !dmr_fua_is_native(sys->store);
 
 	if (alone)
-		mutex_lock(&sys->store_mutex);
+		mutex_lock(&sys->super.store_mutex);
 	return alone;
 }
 
@@ -108,14 +121,14 @@ bool dmr_store_lock(struct dmr_system *sys)
 void dmr_store_unlock(struct dmr_system *sys, bool alone)
 {
 	if (alone)
-		mutex_unlock(&sys->store_mutex);
+		mutex_unlock(&sys->super.store_mutex);
 }
 
 /*
  * May a superblock that could not be written have lost anything?  Where a device has no
  * FUA the kernel flushes it behind the write, and it may have been the flush that failed.
- * No other flush was on its way, see dmr_store_lock(): what had ended before is
- * in store_dirty still, and what the device had and has not ended has not left.
+ * No other flush was on its way, see dmr_store_lock(): writes that had ended before still
+ * show in store_dirty, and writes in flight are still in their grace section.
  */
 static bool dmr_super_may_have_lost(struct dmr_system *sys)
 {
@@ -123,14 +136,14 @@ static bool dmr_super_may_have_lost(struct dmr_system *sys)
 
 	if (dmr_fua_is_native(sys->store))
 		return false;
-	idle = dmr_grace_idle(&sys->grace) && !READ_ONCE(sys->blanking);
-	smp_rmb();	/* who leaves, or has written zeroes, has made the store dirty before */
-	return !idle || READ_ONCE(sys->store_dirty);
+	idle = dmr_grace_idle(&sys->grace) && !READ_ONCE(sys->super.blanking);
+	smp_rmb();	/* a leave, or a write of zeroes, has set store_dirty before */
+	return !idle || READ_ONCE(sys->super.store_dirty);
 }
 
 static int dmr_super_try(struct dmr_system *sys, const struct dmr_sb *next, const char *why)
 {
-	struct dmr_sb *sb = sys->scratch;
+	struct dmr_sb *sb = sys->super.scratch;
 	u32 copy = !sys->sb->copy;
 	bool lost;
 	int r;
@@ -144,7 +157,7 @@ static int dmr_super_try(struct dmr_system *sys, const struct dmr_sb *next, cons
 	dmr_super_log(sys, sb);
 	r = dmr_super_put(sys, sb, why);
 	if (!r) {
-		sys->copy_state[copy] = sb->state_number;
+		sys->super.copy_state[copy] = sb->state_number;
 		memcpy(sys->sb, sb, sizeof(*sb));
 		if (next != sys->sb)	/* a new state, not the tail or the other copy */
 			dmr_super_show(sys);
@@ -154,7 +167,7 @@ static int dmr_super_try(struct dmr_system *sys, const struct dmr_sb *next, cons
 	/* R3: in doubt.  Over the same copy, never the good one, the old state. */
 	DMERR("%s: superblock write failed (%d), taking it back", sys->sb->name, r);
 	lost = dmr_super_may_have_lost(sys);
-	if (lost)	/* before anybody takes the next flush of the store for a good one */
+	if (lost)	/* before the success of the next flush of the store counts */
 		dmr_critical(sys, "the flush behind a superblock may have failed");
 	memcpy(sb, sys->sb, sizeof(*sb));
 	sb->seq = sys->sb->seq + 2;
@@ -162,11 +175,11 @@ static int dmr_super_try(struct dmr_system *sys, const struct dmr_sb *next, cons
 	dmr_super_log(sys, sb);
 	r = dmr_super_put(sys, sb, "take back");
 	if (!r) {
-		sys->copy_state[copy] = sb->state_number;
+		sys->super.copy_state[copy] = sb->state_number;
 		memcpy(sys->sb, sb, sizeof(*sb));
 		return lost ? -EREMOTEIO : -EIO;
 	}
-	sys->copy_state[copy] = ~0ULL;
+	sys->super.copy_state[copy] = ~0ULL;
 	dmr_critical(sys, "a superblock could not be written");
 	return -EREMOTEIO;
 }
@@ -177,10 +190,10 @@ static int dmr_super_try(struct dmr_system *sys, const struct dmr_sb *next, cons
  * @next: the new state; sequence, copy and the log's place are filled in here.
  * @why: for the trace, constant.
  *
- * On success sys->sb is the new state.  On failure the old state has been
- * written to the same copy under a higher number, so that the failed write can
- * never come back (R3); if that fails too the system is critical, and also if what
- * failed may have been a flush that had something to lose (R9).
+ * On success sys->sb is the new state.  On failure the old state has been written to the
+ * same copy under a higher number, so that the failed write can never come back (R3); if
+ * that fails too the system is critical, and also if the failure may be that of a flush
+ * with something to lose (R9).
  *
  * Context: may sleep.
  * Return: 0; -EIO: nothing has changed; -EREMOTEIO: the outcome is unknown.
@@ -210,6 +223,7 @@ int dmr_super_commit(struct dmr_system *sys, const struct dmr_sb *draft, const c
 {
 	int r;
 
+	lockdep_assert_held(&sys->op_mutex);
 	mutex_lock(&sys->sb_mutex);
 	r = dmr_super_write(sys, draft, why);
 	mutex_unlock(&sys->sb_mutex);
@@ -231,8 +245,8 @@ int dmr_super_sync_copies(struct dmr_system *sys)
 	int r = 0;
 
 	mutex_lock(&sys->sb_mutex);
-	if (sys->copy_state[0] != sys->sb->state_number ||
-	    sys->copy_state[1] != sys->sb->state_number)
+	if (sys->super.copy_state[0] != sys->sb->state_number ||
+	    sys->super.copy_state[1] != sys->sb->state_number)
 		r = dmr_super_write(sys, sys->sb, "sync copies");
 	mutex_unlock(&sys->sb_mutex);
 	return r;
@@ -241,8 +255,8 @@ int dmr_super_sync_copies(struct dmr_system *sys)
 /**
  * dmr_super_move_tail() - let go of the log before a block
  * @sys: the system.
- * @tail: first block that is still needed; what lived before it has been
- *	written again and is durable (R7).
+ * @tail: first block that is still needed; live records before it have been written again
+ *	and are durable (R7).
  *
  * Context: may sleep; takes sb_mutex; from the commit worker.
  * Return: as dmr_super_write().
@@ -252,10 +266,11 @@ int dmr_super_move_tail(struct dmr_system *sys, u64 tail)
 	int r;
 
 	mutex_lock(&sys->sb_mutex);
-	WRITE_ONCE(sys->room.sb_tail, tail);		/* dmr_log_room_free() looks without a lock */
+	/* dmr_log_room_free() looks without a lock. */
+	WRITE_ONCE(sys->log.room.sb_tail, tail);
 	r = dmr_super_write(sys, sys->sb, "tail");
 	/* One that was taken back carried the new tail all the same. */
-	WRITE_ONCE(sys->room.sb_tail, sys->sb->log_tail);
+	WRITE_ONCE(sys->log.room.sb_tail, sys->sb->log_tail);
 	mutex_unlock(&sys->sb_mutex);
 	return r;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The vacuum: reclaims versions that nobody needs any more, and moves home what
+ * The vacuum: reclaims versions that are not needed any more, and moves home blocks that
  * no point needs in a slot (home.c).
  *
  * It runs behind the edits of operations.  Before it destroys anything old, the
@@ -10,18 +10,25 @@
  */
 #include <linux/sched/mm.h>
 
-#include "dmr.h"
-#include "trace.h"
+#include "flush.h"
+#include "home.h"
+#include "job.h"
+#include "move-job.h"
+#include "settle.h"
+#include "super.h"
+#include "sweep.h"
+#include "system.h"
+#include "vacuum.h"
 
 #define DMR_SWEEP_BATCH		512	/* versions freed per grace period */
-#define DMR_PASS_AGAIN		(5 * HZ)	/* until what was in use is looked at again */
+#define DMR_PASS_AGAIN		(5 * HZ)	/* until chunks in use are looked at again */
 #define DMR_MOVE_AGAIN		(HZ / 10)	/* the same while a job moves home */
 #define DMR_PASS_JOBS		8	/* running jobs that versions are counted for */
 #define DMR_SWEEP_BUCKETS	4096	/* buckets looked at in one grace section, at most */
 #define DMR_SWEEP_VERSIONS	128	/* versions looked at with interrupts off */
-#define DMR_SWEEP_NS		NSEC_PER_MSEC	/* what a grace section of the sweep takes */
+#define DMR_SWEEP_NS		NSEC_PER_MSEC	/* limit of a grace section of the sweep */
 
-/* A pass, and what it was told by the table it began under. */
+/* A pass, and the needs in the table it began under. */
 struct dmr_pass {
 	struct dmr_need need;
 	struct dmr_sweep sweep;
@@ -54,13 +61,13 @@ static int dmr_pass_begin(struct dmr_system *sys, struct dmr_pass *pass)
 	pass->serial = tab->serial;
 	dmr_grace_leave(&sys->grace, side);
 
-	/* R3: what is about to be destroyed must not come back with the other copy. */
+	/* R3: the other copy must not bring back versions that are about to be destroyed. */
 	if (!r)
 		r = dmr_super_sync_copies(sys);
-	/* What supersedes must be durable before what it supersedes goes (R13). */
+	/* A version must be durable before the versions that it supersedes go (R13). */
 	if (!r)
 		r = dmr_commit_sync(sys, false);
-	pass->need.durable = READ_ONCE(sys->room.durable);
+	pass->need.durable = READ_ONCE(sys->log.room.durable);
 	dmr_sweep_init(&pass->sweep, &pass->need);
 	if (r)
 		kvfree(pass->points);
@@ -112,11 +119,11 @@ static void dmr_pass_free(struct dmr_system *sys, struct dmr_pass *pass)
 		return;
 	pass->sweep.garbage = NULL;
 	pass->sweep.count = 0;
-	/* R4: nobody who could have seen them is left. */
+	/* R4: no reader that could have seen them is left. */
 	dmr_grace_wait(&sys->grace, 0);
-	mutex_lock(&sys->job_mutex);
+	mutex_lock(&sys->jobs.mutex);
 	/* Few reclaim at a time; one that is not counted only shows less progress. */
-	list_for_each_entry(job, &sys->jobs, list)
+	list_for_each_entry(job, &sys->jobs.list, list)
 		if (job->state == DM_REPLICA_JOB_STATE_RUNNING && job->epoch && nr < DMR_PASS_JOBS)
 			jobs[nr++] = job;
 	while ((v = garbage)) {
@@ -126,15 +133,15 @@ static void dmr_pass_free(struct dmr_system *sys, struct dmr_pass *pass)
 				jobs[i]->reclaimed++;
 		if (v->slot != DMR_SLOT_NONE)
 			dmr_slots_free(&sys->slots, v->slot);
-		mempool_free(v, sys->versions);
+		mempool_free(v, sys->versions.pool);
 		pass->freed++;
-		if (atomic64_read(&sys->vacuum_pending) > 0)
-			atomic64_dec(&sys->vacuum_pending);
+		if (atomic64_read(&sys->vacuum.pending) > 0)
+			atomic64_dec(&sys->vacuum.pending);
 	}
-	mutex_unlock(&sys->job_mutex);
+	mutex_unlock(&sys->jobs.mutex);
 }
 
-/* Jobs whose reclaiming is done, or how far it is. */
+/* End jobs that have reclaimed all, or report their progress. */
 static void dmr_pass_jobs(struct dmr_system *sys, bool ended)
 {
 	struct dmr_job *job, *found;
@@ -143,8 +150,8 @@ static void dmr_pass_jobs(struct dmr_system *sys, bool ended)
 		u32 percent = 0;
 
 		found = NULL;
-		mutex_lock(&sys->job_mutex);
-		list_for_each_entry(job, &sys->jobs, list) {
+		mutex_lock(&sys->jobs.mutex);
+		list_for_each_entry(job, &sys->jobs.list, list) {
 			if (job->state != DM_REPLICA_JOB_STATE_RUNNING || !job->epoch)
 				continue;
 			percent = job->total ?
@@ -155,7 +162,7 @@ static void dmr_pass_jobs(struct dmr_system *sys, bool ended)
 				break;
 			}
 		}
-		mutex_unlock(&sys->job_mutex);
+		mutex_unlock(&sys->jobs.mutex);
 		if (found) {
 			if (ended && found->seen)
 				dmr_job_end(found, DM_REPLICA_CODE_COMPLETED, NULL);
@@ -166,15 +173,15 @@ static void dmr_pass_jobs(struct dmr_system *sys, bool ended)
 	} while (found);
 }
 
-/* R9: nothing is reclaimed any more; who waits for it is told. */
+/* R9: nothing is reclaimed any more; end the jobs that wait for it. */
 static void dmr_pass_give_up(struct dmr_system *sys)
 {
 	struct dmr_job *job, *found;
 
 	do {
 		found = NULL;
-		mutex_lock(&sys->job_mutex);
-		list_for_each_entry(job, &sys->jobs, list) {
+		mutex_lock(&sys->jobs.mutex);
+		list_for_each_entry(job, &sys->jobs.list, list) {
 			if (job->state < DM_REPLICA_JOB_STATE_COMPLETED &&
 			    (job->epoch || job->home)) {
 				kref_get(&job->ref);
@@ -182,7 +189,7 @@ static void dmr_pass_give_up(struct dmr_system *sys)
 				break;
 			}
 		}
-		mutex_unlock(&sys->job_mutex);
+		mutex_unlock(&sys->jobs.mutex);
 		dmr_job_end(found, DM_REPLICA_CODE_UNKNOWN,
 			    "the system is critical; the work goes on after the next attach");
 		dmr_job_put(found);
@@ -193,11 +200,11 @@ static void dmr_pass_mark_jobs(struct dmr_system *sys)
 {
 	struct dmr_job *job;
 
-	mutex_lock(&sys->job_mutex);
-	list_for_each_entry(job, &sys->jobs, list)
+	mutex_lock(&sys->jobs.mutex);
+	list_for_each_entry(job, &sys->jobs.list, list)
 		if (job->epoch)
 			job->seen = true;
-	mutex_unlock(&sys->job_mutex);
+	mutex_unlock(&sys->jobs.mutex);
 }
 
 /* A pass over the whole map, unless something is against it. */
@@ -218,7 +225,7 @@ static void dmr_vacuum_pass(struct dmr_system *sys)
 	r = dmr_pass_begin(sys, &pass);
 	if (r) {
 		/* No memory, or a superblock that was taken back; critical ends it. */
-		queue_delayed_work(sys->ops_wq, &sys->vacuum_work, HZ);
+		queue_delayed_work(sys->ops_wq, &sys->vacuum.work, HZ);
 		return;
 	}
 	end = 1U << sys->map.bucket_bits;
@@ -239,31 +246,31 @@ static void dmr_vacuum_pass(struct dmr_system *sys)
 		if (moved > 0)
 			pass.freed += moved;
 		else if (moved < 0)
-			again = true;		/* no memory: nobody else would ask for another pass */
+			again = true;		/* no memory: nothing else would start another pass */
 	}
 	kvfree(pass.points);
 
 	if (pass.moved_on) {
-		queue_delayed_work(sys->ops_wq, &sys->vacuum_work, 1);
+		queue_delayed_work(sys->ops_wq, &sys->vacuum.work, 1);
 		return;
 	}
 	if (pass.bucket < end)
 		return;		/* held or stopped: begin again when let go */
 	dmr_pass_jobs(sys, true);
 	dmr_settle_kick(sys);
-	WRITE_ONCE(sys->passes, sys->passes + 1);
-	/* Who waits for home is not kept waiting for long. */
+	WRITE_ONCE(sys->vacuum.passes, sys->vacuum.passes + 1);
+	/* A job that moves home does not wait for long. */
 	if (dmr_vacuum_may_move(sys) && dmr_move_pass_done(sys, again, errors, moved))
-		queue_delayed_work(sys->ops_wq, &sys->vacuum_work, DMR_MOVE_AGAIN);
+		queue_delayed_work(sys->ops_wq, &sys->vacuum.work, DMR_MOVE_AGAIN);
 	else if (again)
-		queue_delayed_work(sys->ops_wq, &sys->vacuum_work, DMR_PASS_AGAIN);
+		queue_delayed_work(sys->ops_wq, &sys->vacuum.work, DMR_PASS_AGAIN);
 	if (pass.freed)
 		dmr_raise(sys, DMR_NEWS_STATE);
 }
 
 /**
  * dmr_sweep_work() - a pass over the whole map
- * @work: the system's vacuum_work.
+ * @work: the system's vacuum.work.
  *
  * Context: worker; takes sb_mutex and waits for commits and grace periods, so
  * it must hold nothing that they may wait for.
@@ -271,16 +278,16 @@ static void dmr_vacuum_pass(struct dmr_system *sys)
 void dmr_sweep_work(struct work_struct *work)
 {
 	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system,
-					      vacuum_work);
+					      vacuum.work);
 	/* Reclaim must not wait for writes to our own devices: space for them is made here. */
 	unsigned int noio = memalloc_noio_save();
 
-	WRITE_ONCE(sys->pass_busy, true);
+	WRITE_ONCE(sys->vacuum.busy, true);
 	smp_mb();	/* pairs with dmr_vacuum_hold(): either this pass sees it held, or is seen */
 	dmr_vacuum_pass(sys);
 	memalloc_noio_restore(noio);
-	smp_store_release(&sys->pass_busy, false);
-	wake_up(&sys->throttle);
+	smp_store_release(&sys->vacuum.busy, false);
+	wake_up(&sys->vacuum.throttle);
 }
 
 static void dmr_first_free(struct dmr_system *sys, struct dmr_sweep *sw)
@@ -297,33 +304,34 @@ static void dmr_first_free(struct dmr_system *sys, struct dmr_sweep *sw)
 		garbage = dmr_garbage_next(v);
 		if (v->slot != DMR_SLOT_NONE)
 			dmr_slots_free(&sys->slots, v->slot);
-		mempool_free(v, sys->versions);
+		mempool_free(v, sys->versions.pool);
 	}
 }
 
 /**
- * dmr_vacuum_first() - reclaim what replay brought back, before any I/O
+ * dmr_vacuum_first() - reclaim versions that replay brought back, before any I/O
  * @sys: the system, just loaded, its first superblock written; no target is bound.  A
  *	dump of its recovery points may be walking the map (R4).
  *
- * A version that was superseded is taken out of memory, not out of the log: its
- * record brings it back, and with it a slot that was free.  Without this a store
- * could be full of the dead when the first write comes.  A process that is killed
- * meanwhile leaves the rest to the vacuum.
+ * A version that was superseded is taken out of memory, not out of the log: its record
+ * brings it back, and with it a slot that was free.  Without this a store could be full
+ * of dead versions when the first write comes.  A process that is killed meanwhile leaves
+ * the rest to the vacuum.
  *
  * Context: may sleep; op_mutex is held.
  */
 void dmr_vacuum_first(struct dmr_system *sys)
 {
-	struct dmr_table *tab = sys->table;
+	struct dmr_table *tab = sys->tables.published;
 	struct dmr_need need = tab->need;
 	struct dmr_sweep sw;
 	u32 b = 0;
 
+	lockdep_assert_held(&sys->op_mutex);
 	/* R3; if it cannot be written now the vacuum tries again. */
 	if (dmr_super_sync_copies(sys))
 		return;
-	need.durable = sys->room.durable;	/* all of it was read from the store */
+	need.durable = sys->log.room.durable;	/* all of it was read from the store */
 	dmr_sweep_init(&sw, &need);
 	while (b < 1U << sys->map.bucket_bits && !fatal_signal_pending(current)) {
 		if (dmr_map_sweep(&sys->map, &sw, b, DMR_SWEEP_VERSIONS))
@@ -333,5 +341,5 @@ void dmr_vacuum_first(struct dmr_system *sys)
 		cond_resched();
 	}
 	dmr_first_free(sys, &sw);
-	sys->swept = true;
+	sys->vacuum.swept = true;
 }

@@ -2,12 +2,23 @@
 /*
  * Systems: the object, the registry, references, and the state that is shown.
  *
- * A system exists as long as a table line names its store.  A constructor only
- * finds or makes the object; the store is read at the first resume, and what is
- * mutable belongs to the targets that are resumed (bound).
+ * A system exists as long as a table line names its store.  A constructor only finds or
+ * makes the object; the store is read at the first resume, and mutable state belongs to
+ * the targets that are resumed (bound).
  */
-#include "dmr.h"
-#include "trace.h"
+#include "clock.h"
+#include "flush.h"
+#include "job.h"
+#include "log.h"
+#include "page-io.h"
+#include "park.h"
+#include "queue.h"
+#include "space.h"
+#include "super.h"
+#include "system.h"
+#include "vacuum.h"
+#include "version.h"
+#include "work.h"
 
 DEFINE_MUTEX(dmr_registry_mutex);
 static LIST_HEAD(dmr_systems);
@@ -29,31 +40,22 @@ void dmr_disks_free(struct dmr_system *sys)
 
 static void dmr_system_free(struct dmr_system *sys)
 {
-	int i;
-
-	if (sys->jobs.next)
-		dmr_job_expire(sys, true);
-	if (sys->io_wq)
-		destroy_workqueue(sys->io_wq);
-	if (sys->commit_wq)
-		destroy_workqueue(sys->commit_wq);
+	dmr_job_expire(sys, true);
+	dmr_park_exit(&sys->park);
+	dmr_flush_exit(&sys->flush);
 	if (sys->active) {
-		kvfree(sys->table);
+		kvfree(sys->tables.published);
 		dmr_table_reap(sys);
 		dmr_map_exit(&sys->map);
 		dmr_slots_exit(&sys->slots);
 		dmr_disks_free(sys);
 	}
-	dmr_commit_free(sys);
-	dmr_super_free(sys);
-	for (i = 0; i < DMR_KINDS; i++)
-		free_percpu(sys->writes[i]);
-	free_percpu(sys->bytes);
-	if (!IS_ERR_OR_NULL(sys->kcopyd))
-		dm_kcopyd_client_destroy(sys->kcopyd);
-	dmr_versions_destroy(sys);
-	mempool_destroy(sys->pages);
-	bioset_exit(&sys->bios);
+	dmr_log_exit(&sys->log);
+	dmr_super_exit(sys);
+	dmr_space_exit(sys);
+	dmr_vacuum_exit(&sys->vacuum);
+	dmr_versions_exit(sys);
+	dmr_page_io_exit(&sys->page_io);
 	dmr_grace_exit(&sys->grace);
 	kfree(sys);
 	if (atomic_dec_and_test(&dmr_systems_live))
@@ -63,7 +65,7 @@ static void dmr_system_free(struct dmr_system *sys)
 /**
  * dmr_systems_wait_gone() - the module is about to leave
  *
- * What still waits in a queue finds its system detached, and holds it until then.
+ * An operation still in a queue finds its system detached, and holds it until then.
  * Context: module exit; no target is left, nothing can be asked for any more.
  */
 void dmr_systems_wait_gone(void)
@@ -74,7 +76,7 @@ void dmr_systems_wait_gone(void)
 static struct dmr_system *dmr_system_new(struct block_device *store)
 {
 	struct dmr_system *sys = kzalloc(sizeof(*sys), GFP_KERNEL);
-	int i;
+	int r;
 
 	if (!sys)
 		return NULL;
@@ -86,52 +88,25 @@ static struct dmr_system *dmr_system_new(struct block_device *store)
 	snprintf(sys->store_name, sizeof(sys->store_name), "%pg", store);
 	mutex_init(&sys->op_mutex);
 	mutex_init(&sys->sb_mutex);
-	mutex_init(&sys->store_mutex);
-	mutex_init(&sys->home_mutex);
-	mutex_init(&sys->event_mutex);
-	mutex_init(&sys->job_mutex);
-	INIT_LIST_HEAD(&sys->ops);
-	INIT_DELAYED_WORK(&sys->ops_work, dmr_upcalls->ops);
-	INIT_LIST_HEAD(&sys->stale_tables);
-	INIT_LIST_HEAD(&sys->waiters);
-	INIT_LIST_HEAD(&sys->drops);
-	INIT_LIST_HEAD(&sys->jobs);
-	spin_lock_init(&sys->park_lock);
-	spin_lock_init(&sys->clock_lock);
-	spin_lock_init(&sys->commit_lock);
-	bio_list_init(&sys->parked);
-	bio_list_init(&sys->flushes);
-	bio_list_init(&sys->fuas);
-	init_llist_head(&sys->dirty);
-	init_waitqueue_head(&sys->throttle);
-	INIT_DELAYED_WORK(&sys->job_reaper, dmr_job_reap);
-	INIT_DELAYED_WORK(&sys->vacuum_work, dmr_upcalls->sweep);
-	INIT_WORK(&sys->drain_work, dmr_upcalls->drain);
-	dmr_events_init(&sys->events);
-	sys->vacuum_stop = true;
-	sys->job_next = 1;
-
-	sys->io_wq = alloc_workqueue("dmr_io", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
-	sys->commit_wq = alloc_ordered_workqueue("dmr_commit", WQ_MEM_RECLAIM);
 	/* Not its own: an operation may drop the last reference to the system. */
 	sys->ops_wq = dmr_ops_wq;
-	sys->versions = dmr_versions_create();
-	sys->pages = mempool_create_page_pool(16, 0);
-	for (i = 0; i < DMR_KINDS; i++) {
-		sys->writes[i] = alloc_percpu(u64);
-		if (!sys->writes[i])
-			goto bad;
-	}
-	sys->bytes = alloc_percpu(u64);
-	sys->kcopyd = dm_kcopyd_client_create(NULL);
-	if (!sys->io_wq || !sys->commit_wq || !sys->versions || !sys->pages || !sys->bytes ||
-	    IS_ERR(sys->kcopyd))
-		goto bad;
-	if (bioset_init(&sys->bios, 64, 0, BIOSET_NEED_BVECS) || dmr_grace_init(&sys->grace) ||
-	    dmr_super_alloc(sys) || dmr_commit_alloc(sys))
-		goto bad;
-	return sys;
-bad:
+	dmr_tables_init(&sys->tables);
+	dmr_queue_init(&sys->queue);
+	dmr_jobs_init(&sys->jobs);
+	dmr_clock_init(&sys->clock);
+	dmr_events_init(&sys->events);
+	/* All of them, so that dmr_system_free() finds each initialised. */
+	r = dmr_park_init(&sys->park);
+	r = dmr_flush_init(&sys->flush) ?: r;
+	r = dmr_versions_init(sys) ?: r;
+	r = dmr_page_io_init(&sys->page_io) ?: r;
+	r = dmr_space_init(sys) ?: r;
+	r = dmr_vacuum_init(&sys->vacuum) ?: r;
+	r = dmr_grace_init(&sys->grace) ?: r;
+	r = dmr_super_init(sys) ?: r;
+	r = dmr_log_init(&sys->log) ?: r;
+	if (!r)
+		return sys;
 	dmr_system_free(sys);
 	return NULL;
 }
@@ -180,8 +155,8 @@ static void dmr_system_release(struct kref *ref)
 	/* Never flush work with the registry locked. */
 	mutex_unlock(&dmr_registry_mutex);
 	/* On ops_wq as well: this may run there, and waits for no work of a lesser queue. */
-	cancel_delayed_work_sync(&sys->job_reaper);
-	cancel_delayed_work_sync(&sys->vacuum_work);
+	cancel_delayed_work_sync(&sys->jobs.reaper);
+	cancel_delayed_work_sync(&sys->vacuum.work);
 	dmr_system_free(sys);
 }
 
@@ -189,8 +164,8 @@ static void dmr_system_release(struct kref *ref)
  * dmr_system_leave() - a target lets go of its system
  * @sys: the system.
  *
- * With the last target the system leaves the registry, whoever else still looks
- * at it: the next attach reads the store anew.
+ * With the last target the system leaves the registry, even if it has other references:
+ * the next attach reads the store anew.
  * Context: may sleep.
  */
 void dmr_system_leave(struct dmr_system *sys)
@@ -240,7 +215,7 @@ struct dmr_system *dmr_system_find(const u8 *uuid, const char *name)
 
 /**
  * dmr_system_next() - walk the registry
- * @prev: the system before, whose reference is dropped, or NULL to begin.
+ * @prev: the system before; its reference is dropped; NULL to begin.
  *
  * Context: may sleep.
  * Return: the next system, referenced, or NULL at the end.
@@ -278,7 +253,7 @@ u32 dmr_state_of(const struct dmr_system *sys, const struct dmr_sb *sb)
 	return READ_ONCE(sys->critical) ? DM_REPLICA_STATE_CRITICAL : dmr_stored_state(sb);
 }
 
-/** dmr_stored_state() - the same, but never Critical: what it was.  Return: it. */
+/** dmr_stored_state() - the same, as stored: never Critical.  Return: it. */
 u32 dmr_stored_state(const struct dmr_sb *sb)
 {
 	if (sb->state == DM_REPLICA_STATE_REPLICATING && (sb->flags & DMR_SB_SUSPENDED))

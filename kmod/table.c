@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The table: one immutable picture of epochs, points and overlays, from which
- * every bio learns what its view shows and where it writes.  An operation makes
- * a new one and publishes it with a single pointer.
+ * The table: one immutable picture of epochs, points and overlays, which has for every
+ * bio the content of its view and the place of writes.  An operation makes a new one and
+ * publishes it with a single pointer.
  */
-#include "dmr.h"
-#include "trace.h"
+#include "system.h"
+
+/** dmr_tables_init() - no table is published yet */
+void dmr_tables_init(struct dmr_tables *tables)
+{
+	INIT_LIST_HEAD(&tables->stale);
+}
 
 /**
  * dmr_table_make() - the table that goes with a superblock
@@ -25,6 +30,7 @@ struct dmr_table *dmr_table_make(struct dmr_system *sys, const struct dmr_sb *sb
 	struct dmr_table *tab = kvzalloc(struct_size(tab, points, nr), GFP_KERNEL);
 	struct dmr_view *view;
 
+	lockdep_assert_held(&sys->op_mutex);
 	if (!tab)
 		return NULL;
 	for (i = 0; i < sb->nr_points; i++)
@@ -59,7 +65,7 @@ struct dmr_table *dmr_table_make(struct dmr_system *sys, const struct dmr_sb *sb
 		view->write = sb->test.epoch;
 	}
 
-	/* Straight home only while nothing may need what home holds now. */
+	/* Straight home only while nothing may need the present content of home. */
 	tab->bare = -1;
 	tab->straight = -1;
 	if (!nr && !sb->live.epoch && !sb->test.epoch && sb->state != DM_REPLICA_STATE_DISABLED)
@@ -88,18 +94,19 @@ struct dmr_table *dmr_table_make(struct dmr_system *sys, const struct dmr_sb *sb
  */
 void dmr_table_publish(struct dmr_system *sys, struct dmr_table *tab)
 {
-	struct dmr_table *old = sys->table;
+	struct dmr_table *old = sys->tables.published;
 
-	WRITE_ONCE(sys->table_serial, sys->table_serial + 1);	/* throttled moves look at it */
-	tab->serial = sys->table_serial;
-	smp_store_release(&sys->table, tab);
+	lockdep_assert_held(&sys->op_mutex);
+	WRITE_ONCE(sys->tables.serial, sys->tables.serial + 1);	/* throttled moves look at it */
+	tab->serial = sys->tables.serial;
+	smp_store_release(&sys->tables.published, tab);
 	if (old)
-		list_add_tail(&old->stale, &sys->stale_tables);
+		list_add_tail(&old->stale, &sys->tables.stale);
 }
 
 /**
- * dmr_table_reap() - free tables that nobody uses any more
- * @sys: the system; op_mutex is held.
+ * dmr_table_reap() - free tables without readers
+ * @sys: the system; op_mutex is held, or the last reference has gone.
  *
  * Context: called after a grace period that began when the last one of them
  * had been replaced.
@@ -108,7 +115,7 @@ void dmr_table_reap(struct dmr_system *sys)
 {
 	struct dmr_table *tab, *next;
 
-	list_for_each_entry_safe(tab, next, &sys->stale_tables, stale) {
+	list_for_each_entry_safe(tab, next, &sys->tables.stale, stale) {
 		list_del(&tab->stale);
 		kvfree(tab);
 	}
@@ -118,8 +125,8 @@ void dmr_table_reap(struct dmr_system *sys)
  * dmr_publish() - put the table of the state in force, in force
  * @sys: the system.
  *
- * If writes may go straight home from now and could not before, that is not for
- * this table to say: see dmr_op_settle().
+ * If writes may go straight home from now and could not before, that is not for this
+ * table to decide: see dmr_op_settle().
  *
  * Return: 0 or -ENOMEM.
  */
@@ -129,7 +136,7 @@ int dmr_publish(struct dmr_system *sys)
 
 	if (!tab)
 		return -ENOMEM;
-	if (tab->straight != sys->table->straight)
+	if (tab->straight != sys->tables.published->straight)
 		tab->straight = -1;
 	dmr_table_publish(sys, tab);
 	return 0;
@@ -139,8 +146,7 @@ int dmr_publish(struct dmr_system *sys)
  * dmr_table_back() - a table to go back to, should an operation come to nothing
  * @sys: the system.
  *
- * What is not straight now does not become so behind anybody's back: see
- * dmr_op_settle().
+ * It does not make writes go straight home that did not before: see dmr_op_settle().
  *
  * Return: it, or NULL without memory.
  */
@@ -149,6 +155,6 @@ struct dmr_table *dmr_table_back(struct dmr_system *sys)
 	struct dmr_table *tab = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
 
 	if (tab)
-		tab->straight = sys->table->straight;
+		tab->straight = sys->tables.published->straight;
 	return tab;
 }

@@ -6,13 +6,17 @@
  *	replica-overlay <replica device> live|test
  *
  * Features of replica: `host <32 hex digits>` names the host (2 words), `boot <32 hex
- * digits>` its boot (2 words), and `takeover` (1 word) attaches a store that another
- * host is said to have.
- * Targets that name the same store share one system.  A constructor changes
- * nothing: reading the store and binding come with the resume.
+ * digits>` its boot (2 words), and `takeover` (1 word) attaches a store that another host
+ * has according to its superblock.  Targets that name the same store share one system.  A
+ * constructor changes nothing: reading the store and binding come with the resume.
  */
+#include "attach.h"
 #include "claim.h"
-#include "dmr.h"
+#include "home-flush.h"
+#include "io.h"
+#include "system.h"
+#include "target.h"
+#include "zeroes.h"
 
 #define DMR_FEATURES_MAX	5
 
@@ -58,7 +62,7 @@ static void dmr_target_free(struct dm_target *ti)
 	kfree(t);
 }
 
-/* One of them for this target; what it names must not be the target's own device. */
+/* Open one of them for this target; it must not be the target's own device. */
 static int dmr_target_claim(struct dm_target *ti, dev_t dev, dev_t store, struct dm_dev **claim,
 			    char *busy, char *error)
 {
@@ -118,7 +122,7 @@ static void dmr_target_ready(struct dm_target *ti)
 	ti->per_io_data_size = sizeof(struct dmr_io);
 }
 
-/* Which system; what its device does already must be the same. */
+/* Find the system; it must be that of the present table of the device. */
 static int dmr_target_join(struct dm_target *ti, struct dmr_target *t)
 {
 	t->sys = dmr_system_get(t->store->bdev);
@@ -330,7 +334,7 @@ static int dmr_target_preresume(struct dm_target *ti)
 	return dmr_system_bind(t->sys, t);
 }
 
-/* Nothing that waits: what dm has kept back comes next, whatever the table (R2). */
+/* Must not sleep: dm issues its deferred bios next (R2). */
 static void dmr_target_resume(struct dm_target *ti)
 {
 	dmr_flush_failed_renew(ti->private);
@@ -343,7 +347,7 @@ static void dmr_target_presuspend(struct dm_target *ti)
 	WRITE_ONCE(t->suspend_began, jiffies ?: 1);
 }
 
-/* The suspend came to nothing: what dm has kept back goes on without a resume. */
+/* Suspend aborted: dm resubmits deferred bios without resume. */
 static void dmr_target_presuspend_undo(struct dm_target *ti)
 {
 	struct dmr_target *t = ti->private;
@@ -392,7 +396,7 @@ static void dmr_target_status(struct dm_target *ti, status_type_t type, unsigned
 			       (u64)atomic64_read(&sys->map.versions), sys->sb->nr_points,
 			       READ_ONCE(sys->critical) ? "critical" : "ok");
 		} else {
-			/* What a commit made the history is no overlay any more. */
+			/* A committed overlay is not an overlay any more. */
 			blocks = sys->sb->state == DM_REPLICA_STATE_COMMITTED ? 0 :
 				 atomic64_read(&t->disk->overlay_blocks[t->kind]);
 			DMEMIT("%u %s %llu", state,
@@ -445,7 +449,7 @@ static void dmr_target_io_hints(struct dm_target *ti, struct queue_limits *limit
 
 	/*
 	 * Discards end in the map wherever a chunk has a version, and at home elsewhere:
-	 * what is less than home can discard would be asked for in vain.
+	 * a limit below that of home would be useless.
 	 */
 	limits->discard_granularity = max_t(unsigned int, DMR_BLOCK_SIZE,
 					    bdev_discard_granularity(t->home->bdev));

@@ -2,11 +2,17 @@
 /*
  * Running operations: each is decided by one superblock write.
  *
- * An operation runs in a worker, so that nobody's death leaves it half done
- * (R12).  One at a time per system; queue.c says whose turn it is.
+ * An operation runs in a worker, so that the death of a process leaves none half done
+ * (R12).  One at a time per system; queue.c has the turns.
  */
+#include "health.h"
+#include "job.h"
 #include "operate.h"
+#include "owner.h"
+#include "queue.h"
+#include "system.h"
 #include "trace.h"
+#include "verbs.h"
 
 /*----------------------------------------------------------------
  * The operations
@@ -155,8 +161,8 @@ static u32 dmr_op_overlay(const struct dmr_op *op)
 }
 
 /*
- * R11: what was shown is what is done.  Who waits for openers does so for this
- * very failover: points that are made meanwhile are no news to it.
+ * R11: act only on the state that the caller saw.  An operation that waits for openers
+ * does so for this very failover: points made meanwhile do not matter.
  */
 static bool dmr_op_moved_on(const struct dmr_op *op)
 {
@@ -167,7 +173,7 @@ static bool dmr_op_moved_on(const struct dmr_op *op)
 	       op->expect_state != op->sys->sb->state_number;
 }
 
-/* What every change asks first. */
+/* Common checks of all changes. */
 static bool dmr_op_allowed(struct dmr_op *op)
 {
 	struct dmr_system *sys = op->sys;
@@ -201,7 +207,7 @@ static bool dmr_op_allowed(struct dmr_op *op)
  * Running them
  *----------------------------------------------------------------*/
 
-/* Why it is not legal now, in the words of who asked. */
+/* Reason why it is not legal now, in the words of the client. */
 static const char *dmr_why_not(enum dmr_verb verb, u32 state, u32 flags)
 {
 	switch (state) {
@@ -273,7 +279,7 @@ static void dmr_op_time_left(struct dmr_op *op)
  * dmr_op_turn() - an operation's turn: it is tried
  * @op: begun; op_mutex is held.
  *
- * R12: whatever waits for openers holds up no other operation.  It is tried anew, all
+ * R12: an operation that waits for openers holds up no other.  It is tried anew, all
  * questions asked again, after a pause in which others have their turn.
  *
  * Return: true if it has to wait for openers, and may; otherwise it has ended.
@@ -282,6 +288,7 @@ bool dmr_op_turn(struct dmr_op *op)
 {
 	struct dmr_system *sys = op->sys;
 
+	lockdep_assert_held(&op->sys->op_mutex);
 	if (!op->tried) {
 		trace_dmr_op_begin(sys->sb->name, op->info->job);
 		op->give_up = jiffies + msecs_to_jiffies(op->wait);
@@ -309,9 +316,9 @@ bool dmr_op_turn(struct dmr_op *op)
 
 /**
  * dmr_op_end_turns() - an operation has been decided, or is given up
- * @op: code, err and msg are set; nobody else ends it.
+ * @op: code, err and msg are set; nothing else ends it.
  *
- * With op_mutex held, if it has had its turn: whoever has the answer finds the job
+ * With op_mutex held, if it has had its turn: a client that has the answer finds the job
  * ended, and no detach ends it otherwise.
  *
  * Context: may sleep, for memory alone.
@@ -321,9 +328,9 @@ void dmr_op_end_turns(struct dmr_op *op)
 	struct dmr_system *sys = op->sys;
 
 	if (op->verb == DMR_VERB_MAKE_ROOM)
-		WRITE_ONCE(sys->full_asked, false);
+		WRITE_ONCE(sys->space.full_asked, false);
 	if (op->verb == DMR_VERB_SETTLE)
-		WRITE_ONCE(sys->settle_asked, false);
+		WRITE_ONCE(sys->park.settle_asked, false);
 	trace_dmr_op_end(sys->sb->name, op->info->job, op->code,
 			 op->job ? op->job->id : 0);
 	if (!op->info->inward)

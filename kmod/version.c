@@ -2,24 +2,25 @@
 /*
  * Memory for versions.
  *
- * What else the I/O path allocates comes back when the I/O ends; a version stays as
- * long as its data, so a reserve that has been taken does not fill up again by
- * itself.  And a host that is short of memory may get some only by writing through
- * us, to swap space or to a file system on a failover device.  Therefore:
+ * Other memory of the I/O path comes back when the I/O ends; a version stays as long as
+ * its data, so a reserve that has been taken does not fill up again by itself.  And a
+ * host that is short of memory may get some only by writing through us, to swap space or
+ * to a file system on a failover device.  Therefore:
  *
  * - each system has a reserve of its own, which is filled up again once a second as
  *   long as there is memory to be had without it;
- * - behind that a version may dip into what the page allocator keeps for who cannot
- *   wait: 4 KiB of it carry 73 versions, and each lets a block or more be written;
- * - who finds nothing at all looks again at the next tick, after all others that wait,
- *   and not in the mempool, which would for five seconds; and what is swapped out may
- *   take all there is, and keeps it from others.  It gives back 4 KiB or more for each
- *   56 bytes, and may be what all others wait for.
+ * - behind that a version may dip into the atomic reserve of the page allocator: 4 KiB of
+ *   it carry 73 versions, and each lets a block or more be written;
+ * - a write without memory tries again at the next tick, after all others that wait, and
+ *   not in the mempool, which would sleep for five seconds; and swap-out may take all
+ *   memory, and keeps it from others.  It gives back 4 KiB or more for each 56 bytes, and
+ *   may be what all others wait for.
  */
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
-#include "dmr.h"
+#include "system.h"
+#include "version.h"
 
 /* Versions in reserve, for each system: 14 KiB.  About as many chunks are in a batch. */
 #define DMR_VERSIONS_RESERVE	256
@@ -48,41 +49,42 @@ void dmr_version_exit(void)
 }
 
 /**
- * dmr_versions_create() - make a system's reserve
+ * dmr_versions_init() - make the reserve of a new system
+ * @sys: the system.
  *
- * Context: may sleep.
- * Return: the pool, to be destroyed by mempool_destroy(); NULL without memory.
+ * Return: 0 or -ENOMEM; dmr_versions_exit() is due in either case.
  */
-mempool_t *dmr_versions_create(void)
+int dmr_versions_init(struct dmr_system *sys)
 {
-	return mempool_create_slab_pool(DMR_VERSIONS_RESERVE, dmr_version_cache);
+	sys->versions.pool = mempool_create_slab_pool(DMR_VERSIONS_RESERVE, dmr_version_cache);
+	return sys->versions.pool ? 0 : -ENOMEM;
 }
 
-/** dmr_versions_destroy() - the other way round; no I/O is on its way */
-void dmr_versions_destroy(struct dmr_system *sys)
+/** dmr_versions_exit() - free the reserve; no I/O is in flight */
+void dmr_versions_exit(struct dmr_system *sys)
 {
-	if (sys->swap_version)
-		mempool_free(sys->swap_version, sys->versions);
-	mempool_destroy(sys->versions);
+	if (sys->versions.swap)
+		mempool_free(sys->versions.swap, sys->versions.pool);
+	mempool_destroy(sys->versions.pool);
 }
 
 /**
  * dmr_version_get() - a version, without waiting
  * @sys: the system.
- * @swap: for what is swapped out.
+ * @swap: for swap-out writes.
  *
  * Context: any.
  * Return: the version, all zeroes; NULL if there is no memory, see dmr_versions_wait().
  */
 struct dmr_version *dmr_version_get(struct dmr_system *sys, bool swap)
 {
-	struct dmr_version *v = mempool_alloc(sys->versions, GFP_NOWAIT | __GFP_NOWARN);
+	struct dmr_version *v = mempool_alloc(sys->versions.pool, GFP_NOWAIT | __GFP_NOWARN);
 
 	if (unlikely(!v))
 		v = kmem_cache_alloc(dmr_version_cache,
 				     GFP_ATOMIC | __GFP_NOMEMALLOC | __GFP_NOWARN);
 	if (unlikely(!v) && swap)
-		v = xchg(&sys->swap_version, NULL);
+		v = xchg(&sys->versions.swap, NULL);
 	if (v)
 		memset(v, 0, sizeof(*v));
 	return v;
@@ -90,11 +92,11 @@ struct dmr_version *dmr_version_get(struct dmr_system *sys, bool swap)
 
 /**
  * dmr_versions_wait() - wait a moment for memory for a version
- * @sys: the system; what there is is put into its reserve, or aside for swap.
- * @swap: for what is swapped out.
+ * @sys: the system; memory found goes into its reserve, or aside for swap.
+ * @swap: for swap-out writes.
  *
- * Not for longer: without memory for other workers, the one who waits may be the only
- * one, and others have to be served for there to be any.
+ * Not for longer: without memory for other workers, this worker may be the only one, and
+ * others must run to free some.
  *
  * Context: a worker, outside of any grace section: the vacuum, which gives
  * versions back, waits for those inside.
@@ -108,11 +110,11 @@ void dmr_versions_wait(struct dmr_system *sys, bool swap)
 	if (swap)
 		memalloc_noreclaim_restore(flags);
 	if (v && swap)
-		v = xchg(&sys->swap_version, v);
+		v = xchg(&sys->versions.swap, v);
 	else if (!v)
 		schedule_timeout_uninterruptible(1);
 	if (v)
-		mempool_free(v, sys->versions);
+		mempool_free(v, sys->versions.pool);
 }
 
 /**
@@ -123,9 +125,9 @@ void dmr_versions_wait(struct dmr_system *sys, bool swap)
  */
 void dmr_versions_fill(struct dmr_system *sys)
 {
-	mempool_t *pool = sys->versions;
+	mempool_t *pool = sys->versions.pool;
 
-	/* Looked at without the pool's lock: the pool frees what is too much. */
+	/* Read without the pool's lock: the pool frees the excess. */
 	while (data_race(pool->curr_nr) < pool->min_nr) {
 		struct dmr_version *v = kmem_cache_alloc(dmr_version_cache,
 							 GFP_NOWAIT | __GFP_NOWARN);

@@ -2,13 +2,22 @@
 /*
  * Discards and write-zeroes.
  */
+#include "admit.h"
+#include "flush.h"
 #include "io.h"
+#include "log.h"
+#include "page-io.h"
+#include "park.h"
+#include "partial.h"
+#include "system.h"
+#include "zeroes.h"
 
 /* Zero whole blocks of one chunk in a version of this epoch; the lock is held. */
 static void dmr_zero_blocks(struct dmr_io *io, struct dmr_version *v, u64 mask)
 {
 	u64 had = v->data | v->zero;
 
+	dmr_assert_chunk_locked(io->t->sys, v->key);
 	dmr_commit_dirty(io->t->sys, v);
 	dmr_version_zero(v, mask);
 	if (v->epoch & DMR_EPOCH_OVERLAY)
@@ -26,7 +35,7 @@ static u64 dmr_whole_blocks(struct dmr_io *io, u64 sector, u32 sectors)
 	return last > first ? dmr_block_mask(first, last - first) : 0;
 }
 
-/* Advice: zero what this epoch has in a slot, pass on what lies at home alone. */
+/* Advice: zero this epoch's slots, pass on the parts at home alone. */
 int dmr_io_discard(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bool inline_)
 {
 	struct dmr_target *t = io->t;
@@ -98,14 +107,14 @@ static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_tabl
 	if (bare) {
 		spin_unlock_irqrestore(lock, flags);
 		if (new)
-			mempool_free(new, sys->versions);
+			mempool_free(new, sys->versions.pool);
 		dmr_io_bare(io, bio);
 		return DMR_TAKEN;
 	}
 	if (!v) {
 		dmr_map_insert(&sys->map, new);
 		if (epoch & DMR_EPOCH_OVERLAY)
-			atomic64_inc(&sys->overlay_versions[io->t->kind]);
+			atomic64_inc(&sys->space.overlay_versions[io->t->kind]);
 		v = new;
 		new = NULL;
 	} else if (atomic_read(&v->state) & DMR_V_BUSY) {
@@ -117,7 +126,7 @@ static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_tabl
 		dmr_zero_blocks(io, v, mask);
 	spin_unlock_irqrestore(lock, flags);
 	if (new)
-		mempool_free(new, sys->versions);
+		mempool_free(new, sys->versions.pool);
 	if (!v)
 		return DMR_TAKEN;
 	if (bio->bi_opf & REQ_FUA) {
@@ -147,8 +156,8 @@ static int dmr_io_zero_home(struct dmr_io *io, struct bio *bio)
 }
 
 /*
- * A home that offers write-zeroes, and refuses the first one, as SCSI disks do that do not
- * say beforehand.  Write them ourselves, from now on.
+ * A home may advertise write-zeroes, and refuse the first one, as some SCSI disks do.
+ * Write them ourselves, from now on.
  */
 void dmr_io_zero_again(struct dmr_io *io, struct bio *bio)
 {
@@ -166,8 +175,8 @@ void dmr_io_zero_again(struct dmr_io *io, struct bio *bio)
 }
 
 /*
- * How much of a write-zeroes of @run sectors a worker can do under whatever table is in
- * force when its turn comes: the rest of a block, or whole blocks of one chunk.
+ * How much of a write-zeroes of @run sectors a worker can do under any later table: the
+ * rest of a block, or whole blocks of one chunk.
  */
 static u32 dmr_zeroes_for_worker(const struct dmr_io *io, u64 sector, u32 run)
 {
@@ -205,7 +214,7 @@ int dmr_io_zeroes(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, boo
 					   !dmr_io_aligned(io, sector, sectors))) {
 		run = min_t(u32, sectors, DMR_BLOCK_SECTORS - sector % DMR_BLOCK_SECTORS);
 		if (!inline_)
-			/* What a home has refused may be longer: see below. */
+			/* A write that a home refused may be longer: see below. */
 			return sectors > run ? dmr_io_finish(io, bio, BLK_STS_NOTSUPP) :
 					       dmr_partial_write(io, bio, tab);
 		dmr_io_cut(bio, run, true);
@@ -225,12 +234,12 @@ int dmr_io_zeroes(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, boo
 }
 
 /**
- * dmr_io_offer_zeroes() - take write-zeroes, whatever lies below
+ * dmr_io_offer_zeroes() - accept write-zeroes over any home
  * @t: the target.
  *
  * They take no slot, and are exact; without them the kernel would write zeroes, which
- * take slots.  dm offers only what each device below does and cannot be told otherwise,
- * and takes it back when one of them refuses; it changes the limit just like this then.
+ * take slots.  dm always limits a target to the features of the devices below, and takes
+ * it back when one of them refuses; it changes the limit just like this then.
  *
  * Context: any.
  */

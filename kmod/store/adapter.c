@@ -2,9 +2,9 @@
 /*
  * Settings of a guest's network adapters.
  *
- * The host form has one way to express a value, as the bytes have: what lies behind
- * the end of a list or of an IPv4 address is zero in both.  So a check of the
- * host form is a check of the bytes, and two adapters that are equal compare equal.
+ * The host form has one way to express a value, as the bytes have: bytes behind the end
+ * of a list or of an IPv4 address are zero in both.  So a check of the host form is a
+ * check of the bytes, and two adapters that are equal compare equal.
  */
 #include "adapter.h"
 #include "text.h"
@@ -31,7 +31,7 @@ static bool dmr_ip_of_host(const struct dmr_ip *ip)
 	return (ip->ip[0] & 0xf0) != 0xe0 && memchr_inv(ip->ip, 0xff, 4);
 }
 
-/* One of the lists; @prefixes says whether its entries have prefix lengths. */
+/* One of the lists; @prefixes: its entries have prefix lengths. */
 static const char *dmr_ips_check(const struct dmr_ip *list, u32 max, bool prefixes)
 {
 	u32 i;

@@ -25,8 +25,8 @@ struct dmr_adapter {
  * dmr_adapter_check() - are these settings of a network adapter possible?
  * @adapter: settings.
  *
- * Return: NULL if they are, otherwise a constant text that says what is wrong
- * and what is allowed.
+ * Return: NULL if they are, otherwise a constant text with the fault and the allowed
+ * values.
  */
 const char *dmr_adapter_check(const struct dmr_adapter *adapter);
 

@@ -12,7 +12,7 @@
 #define DMR_RING_FIRST_BYTE	(1024 * 1024)	/* where a new store's ring begins */
 #define DMR_MIN_SLOTS		16
 #define DMR_SLOT_LIMIT		0x0fffffffULL	/* an array of as many pointers can be had at attach */
-#define DMR_RING_MAX_BLOCKS	(1ULL << 28)	/* beyond what any number of slots asks for */
+#define DMR_RING_MAX_BLOCKS	(1ULL << 28)	/* beyond the need of any number of slots */
 #define DMR_SB_BLOCKS		(DMR_SB_COPIES * DMR_SB_AREA / DMR_BLOCK_SIZE)
 
 static u64 dmr_ring_sum(const struct dmr_sb *sb, u32 extents)
@@ -200,8 +200,8 @@ const char *dmr_geometry_check(const struct dmr_sb *sb)
 	if (dmr_ring_blocks(sb) < need)
 		return "the ring is too small for the slots";	/* R7 */
 	/*
-	 * Growing more than doubles a ring, to twice of what is needed at most, and rounds.
-	 * A longer one would hold records by the thousand for each bucket of the map, whose
+	 * Growing more than doubles a ring, to twice the need at most, and rounds.  A
+	 * longer one would hold records by the thousand for each bucket of the map, whose
 	 * size follows the slots.
 	 */
 	if (dmr_ring_blocks(sb) > 4 * need + sb->ring_extents * dmr_chunk_blocks(sb))
@@ -252,9 +252,9 @@ const char *dmr_log_range_check(const struct dmr_sb *sb)
 }
 
 /**
- * dmr_geometry_grow() - lay out what a store's device has grown by
- * @sb: the present state; store_bytes, slot_end and the ring are changed.
- *	Of the ring, ring_from is left to who knows the next log number.
+ * dmr_geometry_grow() - lay out the new space of a store's device
+ * @sb: the present state; store_bytes, slot_end and the ring are changed.  Of the ring,
+ *	ring_from is set by the caller, which has the next log number.
  * @bytes: the new size of the device.
  *
  * The ring stays as it is while it is long enough for all slots.  A new extent
@@ -262,7 +262,7 @@ const char *dmr_log_range_check(const struct dmr_sb *sb)
  * than doubles: DMR_RING_EXTENTS of them last for a store some hundred times as
  * large as it was made.
  *
- * Return: NULL, or a constant text saying why it cannot grow; @sb is of no use then.
+ * Return: NULL, or a constant text with the reason; @sb is of no use then.
  */
 const char *dmr_geometry_grow(struct dmr_sb *sb, u64 bytes)
 {

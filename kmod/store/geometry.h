@@ -61,10 +61,10 @@ bool dmr_slot_usable(const struct dmr_sb *sb, u64 slot);
 const char *dmr_geometry_check(const struct dmr_sb *sb);
 
 /**
- * dmr_log_range_check() - can the log lie in the ring, from its tail to what is durable?
+ * dmr_log_range_check() - can the log lie in the ring, from its tail to its last durable block?
  * @sb: superblock in host form that dmr_geometry_check() has nothing against.
  *
- * Return: NULL if it can, otherwise a constant text that says why not.
+ * Return: NULL if it can, otherwise a constant text with the reason.
  */
 const char *dmr_log_range_check(const struct dmr_sb *sb);
 

@@ -23,7 +23,7 @@ bool dmr_log_room_turning(const struct dmr_log_room *room)
  *
  * The tail is read before the head: a reader that is held up in between, while both move
  * on, finds less room than there is and not more (R7).  While the ring is turning no
- * number goes beyond what it has grown by: see grow.c.
+ * number goes beyond the new extent: see grow.c.
  *
  * Context: any.
  * Return: a number of log blocks.
@@ -83,8 +83,8 @@ bool dmr_log_room_admits(const struct dmr_log_room *room, u64 first, u64 dirty)
  * @first: first writes in flight, by chunk.
  * @dirty: versions whose record is due.
  *
- * R7, R8: admission and the tail are one rule.  What is asked for here is the most that
- * any write asks for, so a write that is not admitted finds a tail that has been moved.
+ * R7, R8: admission and the tail are one rule.  The number here is the most that any
+ * write asks for, so a write that is not admitted finds a tail that has been moved.
  *
  * Context: any.
  * Return: true if so.
@@ -113,14 +113,14 @@ bool dmr_log_room_tail_lags(const struct dmr_log_room *room)
  * @b: the batch; its records are those that are due.
  * @written: blocks that this commit has written already.
  * @press: as far as it takes, since writes wait for room.
- * @ops: what moves the tail.
+ * @ops: functions that move the tail.
  * @ctx: for them.
  *
- * Half of the ring may be taken for nothing; live records fill less than that.  Beyond
- * it each commit moves the tail on: first by what fits into the gap of the block that it
+ * Half of the ring may be taken for nothing; live records fill less than that.  Beyond it
+ * each commit moves the tail on: first by what fits into the gap of the block that it
  * writes anyway, from three quarters on by several times the blocks it writes, so that a
  * long run of blocks that still live is behind it before the reserve is touched, and
- * under pressure as far as it takes.  What is written again takes space, too, so the
+ * under pressure as far as it takes.  Records written again take space, too, so the
  * superblock follows in strides that the reserve has room for.
  *
  * Context: the commit worker; sleeps if @ops do.

@@ -16,11 +16,11 @@
 #define DMR_TAIL_BATCH		16		/* log blocks read at once when the tail moves */
 
 /**
- * struct dmr_log_room - where the log's head and tail are
+ * struct dmr_log_room - places of the log's head and tail
  * @next: number of the next log block.
  * @tail: first block that is still needed; at most @durable (R6).
  * @durable: number of the last durable block.
- * @sb_tail: tail as durable in the superblock; what is before it is free.
+ * @sb_tail: tail as durable in the superblock; blocks before it are free.
  * @blocks: blocks in the ring.
  * @from: first number in the present ring, see dmr_log_room_turning().
  * @fresh: blocks that the last growth added to it.
@@ -52,8 +52,8 @@ struct dmr_log_batch {
 };
 
 /**
- * struct dmr_log_tail_ops - what moves the tail
- * @move: write again what lives in the blocks before @upto and move room->tail on, as
+ * struct dmr_log_tail_ops - functions that move the tail
+ * @move: write live records of the blocks before @upto again and move room->tail on, as
  *	far as the batch has room (@gap_only: without beginning one more block).
  * @flush: write the batch and begin the next one.
  * @release: write the batch and make room->tail durable in the superblock.  The

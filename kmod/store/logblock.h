@@ -27,7 +27,7 @@ void dmr_record_decode(const struct dmr_disk_record *in, struct dmr_record *rec)
  * Disk and chunk exist, the slot may be given out, masks do not overlap and
  * stay within the chunk and the disk, the epoch has been opened.
  *
- * Return: NULL, or a constant text saying what is impossible.
+ * Return: NULL, or a constant text with the fault.
  */
 const char *dmr_record_validate(const struct dmr_sb *sb, const struct dmr_record *rec);
 

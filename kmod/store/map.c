@@ -118,7 +118,7 @@ struct dmr_version *dmr_map_first(struct dmr_map *map, u64 key)
 /**
  * dmr_map_link() - the link to a chunk's newest version
  * @map: the map
- * @key: dmr_key() of the chunk, whose lock is held
+ * @key: dmr_key() of the chunk; its lock is held
  *
  * Return: it; it leads to no version of the chunk if there is none.
  */
@@ -205,7 +205,7 @@ void dmr_map_unlink(struct dmr_map *map, struct dmr_version *v)
 /**
  * dmr_map_resolve() - where a view's blocks come from
  * @map: the map
- * @view: who looks
+ * @view: the view
  * @key: dmr_key() of the chunk
  * @first: first block within the chunk
  * @count: blocks wanted, at least one, all in the chunk
@@ -286,7 +286,7 @@ u32 dmr_need_below(const struct dmr_need *need, u32 epoch)
 	return lo ? need->epochs[lo - 1] : DMR_EPOCH_NONE;
 }
 
-/* Does this version's newest record already count?  What is pending hides nothing. */
+/* Does this version's newest record already count?  A pending one hides nothing. */
 static bool dmr_version_settled(const struct dmr_need *need, const struct dmr_version *v)
 {
 	return !(atomic_read(&v->state) & DMR_V_DIRTY) && (s32)(v->log - need->durable) <= 0;
@@ -295,7 +295,8 @@ static bool dmr_version_settled(const struct dmr_need *need, const struct dmr_ve
 /**
  * dmr_sweep_init() - get ready for a walk over versions
  * @sw: to be filled in
- * @need: who needs what, as durable in both superblocks; stays until the walk ends
+ * @need: needs of points and overlays, as durable in both superblocks; stays until the
+ *	walk ends
  */
 void dmr_sweep_init(struct dmr_sweep *sw, const struct dmr_need *need)
 {
@@ -305,7 +306,7 @@ void dmr_sweep_init(struct dmr_sweep *sw, const struct dmr_need *need)
 }
 
 /**
- * dmr_sweep_dead() - does nobody need this version any more?
+ * dmr_sweep_dead() - is this version not needed any more?
  * @sw: the walk; it comes by the versions of a chunk once, newest first
  * @v: the next of them; its chunk's lock is held
  *
@@ -357,15 +358,15 @@ bool dmr_sweep_dead(struct dmr_sweep *sw, const struct dmr_version *v)
 }
 
 /**
- * dmr_map_sweep() - unlink what nobody needs in one bucket, a piece at a time
+ * dmr_map_sweep() - unlink versions not needed any more in one bucket, a piece at a time
  * @map: the map
- * @sw: the walk; garbage and count grow by what is unlinked
+ * @sw: the walk; garbage and count grow by the unlinked versions
  * @bucket: its number; the bucket's lock is held
  * @most: versions to look at; the walk goes on from there when called again
  *
- * The lock may be let go between two pieces: nobody else unlinks meanwhile, so the
- * link that the walk has come to stays one of the map, and what is inserted in front
- * of it would have hidden more, not less.
+ * The lock may be let go between two pieces: nothing else unlinks meanwhile, so the
+ * current link of the walk stays in the map, and versions inserted in front of it would
+ * have hidden more, not less.
  *
  * Return: true if the bucket has been walked to its end.
  */

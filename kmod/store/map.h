@@ -3,9 +3,8 @@
  * The multi-version map: (disk, chunk, epoch) -> slot and masks.
  *
  * Lookups take no lock.  They may run only between dmr_grace_enter() and
- * dmr_grace_leave(), or under the chunk's lock, or with nothing else running
- * (replay): that is what keeps an unlinked version's memory and slot from
- * being used again under a reader (R4).
+ * dmr_grace_leave(), or under the chunk's lock, or with nothing else running (replay):
+ * this rule keeps an unlinked version's memory and slot from reuse under a reader (R4).
  */
 #ifndef DMR_MAP_H
 #define DMR_MAP_H
@@ -21,7 +20,7 @@
  */
 #define DMR_V_DIRTY		(1u << 0)	/* on the dirty list: a record is due */
 #define DMR_V_BUSY		(1u << 1)	/* a read-merge-write owns the chunk */
-#define DMR_V_WAITED		(1u << 2)	/* somebody waits for writers or BUSY */
+#define DMR_V_WAITED		(1u << 2)	/* a bio waits for writers or BUSY */
 #define DMR_V_MOVING		(1u << 3)	/* being copied home; any write clears it (R5) */
 #define DMR_V_DROPPED		(1u << 4)	/* copied home, the record is on its way (R5) */
 #define DMR_V_HELD		(1u << 5)	/* with BUSY: a copy home that no write cancels (R5) */
@@ -54,7 +53,7 @@ struct dmr_version {
 	atomic_t state;
 };
 
-/** struct dmr_view - what one device shows */
+/** struct dmr_view - the view of one device */
 struct dmr_view {
 	u32 base;		/* main epochs up to this one */
 	u32 overlay;		/* and this epoch, or DMR_EPOCH_NONE */
@@ -81,7 +80,7 @@ struct dmr_source {
  *	share a bucket.
  * @held: the chunk whose versions have DMR_V_HELD, or DMR_KEY_NONE; changed under its
  *	lock.
- * @pool: what versions come from.
+ * @pool: memory of versions.
  * @versions: how many there are.
  * @max_versions: how many there may be.
  */
@@ -154,9 +153,9 @@ static inline struct dmr_version *dmr_map_next(const struct dmr_version *v)
 /**
  * dmr_map_held() - is a chunk held for its copy home?
  * @map: the map
- * @key: dmr_key() of the chunk, whose lock is held.
+ * @key: dmr_key() of the chunk; its lock is held.
  *
- * Return: a version that says so, on which to wait, or NULL.
+ * Return: a version with the mark, to wait on, or NULL.
  */
 static inline struct dmr_version *dmr_map_held(struct dmr_map *map, u64 key)
 {
@@ -225,10 +224,10 @@ static inline void dmr_version_masks(const struct dmr_version *v, u64 *data, u64
 
 void dmr_version_record(const struct dmr_version *v, struct dmr_record *rec);
 
-/* Which versions nobody needs any more. */
+/* Versions not needed any more. */
 
 /**
- * struct dmr_need - who needs what, for dmr_sweep_dead()
+ * struct dmr_need - needs of points and overlays, for dmr_sweep_dead()
  * @epochs: epochs of the points, rising.
  * @nr: how many.
  * @cur: the epoch that head writes go to.
@@ -257,12 +256,12 @@ struct dmr_need {
 u32 dmr_need_below(const struct dmr_need *need, u32 epoch);
 
 /**
- * struct dmr_sweep - a walk that looks for versions nobody needs any more
- * @need: who needs what.
+ * struct dmr_sweep - a walk that looks for versions not needed any more
+ * @need: needs of points and overlays.
  * @garbage: versions unlinked so far, see dmr_garbage_next().
  * @count: how many.
  * @at: link to the next version; NULL: begin a bucket.
- * @key: chunk of the last version, and what the newer ones of the chunk hide:
+ * @key: chunk of the last version, and the blocks that newer ones of the chunk hide:
  * @above: blocks that settled main versions of newer epochs have, up to the point that
  *	decides.
  * @level: the same of those of @epoch.

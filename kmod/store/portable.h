@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the sources of this directory need from their surroundings: the
- * kernel's own headers in the module, a small user-space stand-in (shim/) in
- * the tools and the unit tests.
+ * Environment of the sources of this directory: the kernel's own headers in the module, a
+ * small user-space stand-in (shim/) in the tools and the unit tests.
  */
 #ifndef DMR_PORTABLE_H
 #define DMR_PORTABLE_H

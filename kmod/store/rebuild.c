@@ -2,17 +2,17 @@
 /*
  * Rebuilding the map from the log (R13).  Shared with user space.
  *
- * Records come in any order of epochs, since the tail writes old ones again, and a
- * chunk may have as many of them as the ring holds.  To be done with each in a few
- * steps, whatever the store holds:
+ * Records come in any order of epochs, since the tail writes old ones again, and a chunk
+ * may have as many of them as the ring holds.  To be done with each in a few steps, with
+ * any content of the store:
  *
  * - a version is found by an index over chunk and epoch, not in its chunk's chain;
  * - new versions go to the front of their bucket, and each bucket is put in order once,
  *   at the end;
- * - a bucket is searched no further than DMR_REBUILD_NEAR versions deep.  What has to
- *   leave it farther down is marked as gone.  A moved-home record that does not get to
- *   the end of the bucket stays there itself, as if it were a version, and is applied
- *   at the end to what is older in the log.
+ * - a bucket is searched no further than DMR_REBUILD_NEAR versions deep.  A version to be
+ *   removed farther down is marked as gone.  A moved-home record that does not get to the
+ *   end of the bucket stays there itself, as if it were a version, and is applied at the
+ *   end to older records of the log.
  */
 #include "rebuild.h"
 
@@ -120,7 +120,7 @@ static void dmr_rebuild_stamp(struct dmr_rebuild *rb, struct dmr_version *v, u32
 static struct dmr_version *dmr_rebuild_new(struct dmr_rebuild *rb, u64 key, u32 epoch)
 {
 	struct dmr_version **p = &rb->map->buckets[dmr_map_bucket(rb->map, key)];
-	/* Not from the reserve, which waits for what nobody gives back. */
+	/* Not from the reserve, which would wait for versions that never come back. */
 	struct dmr_version *v = dmr_pool_alloc(rb->map->pool);
 
 	if (!v)
@@ -184,8 +184,8 @@ static int dmr_rebuild_drop(struct dmr_rebuild *rb, const struct dmr_record *rec
  * @rec: a valid record (dmr_record_validate())
  * @number: number of its log block
  *
- * R13: a slot belongs to the last record that names it, also when that record
- * is of a dead epoch; a moved-home record kills what is older in its blocks.
+ * R13: a slot belongs to the last record that names it, also when that record is of a
+ * dead epoch; a moved-home record kills older versions in its blocks.
  *
  * Return: 0, -ENOMEM, or -ENOSPC if there are more versions than the ring has records.
  */
@@ -293,7 +293,7 @@ static void dmr_rebuild_sort(struct dmr_version **list, dmr_before_fn before)
 /* Moved-home records that have stayed in a bucket: apply them, last one first. */
 static void dmr_rebuild_drops(struct dmr_rebuild *rb, struct dmr_version **p)
 {
-	u32 below[64] = { 0 }, b;	/* what goes of each block: older records up to this epoch */
+	u32 below[64] = { 0 }, b;	/* blocks killed: older records up to this epoch */
 	u64 key = DMR_KEY_NONE, mask, left;
 	struct dmr_version *v;
 

@@ -6,18 +6,17 @@
  * The argument for the end of the log
  * -----------------------------------
  *
- * A *life* is the time from one activation to the crash or detach that ends
- * it.  Each life replays the log up to an end E, writes a superblock and then
- * issues log blocks E, E + 1, ...  This is what every writer keeps to, and the
- * argument rests on nothing else:
+ * A *life* is the time from one activation to the crash or detach that ends it.  Each
+ * life replays the log up to an end E, writes a superblock and then issues log blocks E,
+ * E + 1, ...  Every writer keeps these rules, and the argument rests on nothing else:
  *
  *  W1 A superblock is never issued with a sequence number that is not higher
  *     than that of every superblock known durable, and never over the newest
  *     durable one, so the newest durable superblock, or a newer one, is found
  *     at the next attach.
- *  W2 A life's first superblock is durable before its first log block is
- *     issued.  The store is flushed before it, and it carries durable = E - 1: what
- *     was replayed is on the medium before anything builds on it.
+ *  W2 A life's first superblock is durable before its first log block is issued.  The
+ *     store is flushed before it, and it carries durable = E - 1: the replayed blocks are
+ *     on the medium before anything builds on them.
  *  W3 A log block carries the number of a superblock that was durable when it
  *     was issued, the newest such; in one life it never goes down.
  *  W4 A log block, and a superblock, carries in its durable field a number D
@@ -28,14 +27,14 @@
  *  W6 The tail a superblock carries is not above the durable number it
  *     carries, except in a store whose log is still empty (tail 1, durable 0).
  *
- *  W7 The ring grows between two commits: no log block is on its way.  What the
- *     new extent held before is blank and durable as such, and both superblocks
- *     carry the new geometry, before a number is placed by it; until the tail
- *     has left the older ring no number is placed beyond the new extent.  So a
- *     number has one place at any time, whichever copy is found.
+ *  W7 The ring grows between two commits: no log block is on its way.  The new extent has
+ *     been blanked, which is durable, and both superblocks carry the new geometry, before
+ *     a number is placed by it; until the tail has left the older ring no number is
+ *     placed beyond the new extent.  So a number has one place at any time, whichever
+ *     copy is found.
  *
- * By W2 and W3 the sequence numbers in the blocks of a life are all higher
- * than in those of any earlier life: they tell lives apart.
+ * By W2 and W3 the sequence numbers in the blocks of a life are all higher than in those
+ * of any earlier life: they distinguish lives.
  *
  * Claim 1: once a log block n is durable, every later end is above n, and n's
  * place keeps n for as long as the tail is not past it.  A later life finds a
@@ -58,12 +57,11 @@
  * the leftover is still below its predecessor.  (Without W6 the tail could move
  * to the leftover itself, and it would be taken for want of a predecessor.)
  *
- * Claim 4: no history that keeps the rules is called damaged, however many
- * lives it has and whatever leftovers lie behind its end.
- *  - A durable field D in *any* intact block of this store, at whatever place,
- *    of whatever life, was true when it was written (W4), and by claim 1 it is
- *    true for ever: later ends are above D.  A leftover's claim is as good as
- *    any; there is no need to tell which life it is from.
+ * Claim 4: no history that keeps the rules is called damaged, with any number of lives
+ * and any leftovers behind its end.
+ *  - A durable field D in *any* intact block of this store, at any place, of any life,
+ *    was true when it was written (W4), and by claim 1 it is true for ever: later ends
+ *    are above D.  A leftover's claim is as good as any; its life does not matter.
  *  - A sequence number s in any intact block means that superblock s was
  *    durable, so by W1 the one found is not older than s.
  *  - A number n in any intact block was issued under a superblock that gave it
@@ -71,11 +69,10 @@
  *    and ring have only grown since.
  * So all intact blocks are asked, not only those in range.
  *
- * Claim 5: damage below a number that anything intact calls durable is never
- * taken for the end: the walk stops at it, and the claim says that is too
- * early.  What nothing intact vouches for cannot be told from what never
- * arrived; that is the last commit only, and each following one, and each
- * superblock, vouches for it.
+ * Claim 5: damage below a number that anything intact calls durable is never taken for
+ * the end: the walk stops at it, which by the claim is too early.  A block that nothing
+ * intact vouches for looks like one that never arrived; that is the last commit only, and
+ * each following one, and each superblock, vouches for it.
  */
 #include "replay.h"
 
@@ -115,7 +112,7 @@ static int dmr_read(struct dmr_reader *rd, u64 first, u32 count, void *buf,
 
 /* The superblock */
 
-/* R3: what only grows must not be less in the newer copy. */
+/* R3: counters that only grow must not be less in the newer copy. */
 static bool dmr_follows(const struct dmr_sb *new, const struct dmr_sb *old)
 {
 	return new->log_tail >= old->log_tail && new->log_durable >= old->log_durable &&
@@ -295,7 +292,7 @@ static int dmr_scan_end(struct dmr_scan *sc, u64 *end)
 			break;
 		seq = s->sb_seq;
 	}
-	/* R6: a doubt below what anything calls durable is damage, only above it the end. */
+	/* R6: a doubt below any durable number is damage, only above it the end. */
 	if (sc->durable >= n)
 		return dmr_damaged(sc->dmg, -EUCLEAN, "a durable log block is missing or damaged",
 				   dmr_ring_place(sb, n), n);
@@ -374,7 +371,7 @@ int dmr_replay_log(struct dmr_reader *rd, const struct dmr_sb *sb,
 
 	dmr_damaged(dmg, 0, NULL, ~0ULL, 0);
 	sc.buf = kvmalloc(min_t(u64, DMR_READ_BLOCKS, sc.blocks) * DMR_BLOCK_SIZE, GFP_KERNEL);
-	/* No warning: how much it is, a hostile store can say. */
+	/* No warning: a hostile store can choose the size. */
 	sc.seen = kvcalloc(sc.blocks, sizeof(*sc.seen), GFP_KERNEL | __GFP_NOWARN);
 	if (sc.buf && sc.seen)
 		err = dmr_scan_ring(&sc);

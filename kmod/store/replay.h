@@ -19,10 +19,10 @@ struct dmr_reader {
 	void *private;
 };
 
-/** struct dmr_damage - what is wrong with a store, for messages */
+/** struct dmr_damage - damage of a store, for messages */
 struct dmr_damage {
 	const char *reason;	/* constant text */
-	u64 where;		/* 4 KiB block of the store, ~0 if that says nothing */
+	u64 where;		/* 4 KiB block of the store, ~0 if unknown */
 	u64 number;		/* log block number, 0 if not about the log */
 };
 
@@ -43,7 +43,7 @@ int dmr_replay_super(struct dmr_reader *rd, struct dmr_sb *sb, u64 *other_seq,
 		     u64 *other_state, struct dmr_damage *dmg);
 
 /**
- * struct dmr_replay_ops - what replay does with the records it finds
+ * struct dmr_replay_ops - receiver of the records that replay finds
  * @record: called for each record of the log in order, those of dead epochs
  *	included (their slot changes hands all the same); @number is its log
  *	block's.  Return: 0 or a negative errno, which ends the replay.
@@ -63,8 +63,8 @@ struct dmr_replay_ops {
  * @next: set to the number the next log block gets.
  * @dmg: set on error.
  *
- * Return: 0; -EIO for a read error; -EUCLEAN for damage (R6); -ENOMEM; or what
- * a callback returned.
+ * Return: 0; -EIO for a read error; -EUCLEAN for damage (R6); -ENOMEM; or the value of a
+ * callback.
  */
 int dmr_replay_log(struct dmr_reader *rd, const struct dmr_sb *sb,
 		   struct dmr_replay_ops *ops, u64 *next, struct dmr_damage *dmg);

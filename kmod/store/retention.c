@@ -2,12 +2,12 @@
 /*
  * Retention: which recovery points go when another is made.
  *
- * The list is walked once, from the new point to the oldest, and each rule is
- * asked about each point.  The order is that of the list: a clock that was set back makes
- * a rule of the calendar keep another point than people expect, but nothing worse.  For the
- * rule that asks how old a point is, what is dated in the future is as old as the next one,
- * so that it goes in its turn; and those from before the clock was set ahead count
- * as made on the new one.
+ * The list is walked once, from the new point to the oldest, and each rule is asked about
+ * each point.  The order is that of the list: a clock that was set back makes a rule of
+ * the calendar keep another point than people expect, but nothing worse.  For the rule
+ * that asks how old a point is, a point dated in the future is as old as the next one, so
+ * that it goes in its turn; and those from before the clock was set ahead count as made
+ * on the new one.
  */
 #include "retention.h"
 
@@ -47,8 +47,8 @@ static bool dmr_held(u32 epoch, const u32 *held, u32 nr_held)
 }
 
 /*
- * When a point was made, by the present clock.  One in the future counts as made with the
- * next one; one in the past is what it is, or a single wrong date would age all before it.
+ * Time of a point, by the present clock.  One in the future counts as made with the next
+ * one; one in the past is unchanged, or a single wrong date would age all before it.
  */
 static u64 dmr_point_made(const struct dmr_settings *set, const struct dmr_point *point, u64 now,
 			  u64 next)

@@ -30,7 +30,7 @@ u32 dmr_retention(const struct dmr_settings *set, const struct dmr_point *points
  * @points: those there are, by rising number.
  * @nr: how many.
  *
- * Return: true if so; what was known of the step is of no use any more.
+ * Return: true if so; the record of the step is of no use any more.
  */
 bool dmr_retention_jump_over(u64 jump_point, const struct dmr_point *points, u32 nr);
 

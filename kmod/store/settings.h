@@ -6,7 +6,7 @@
 #include "portable.h"
 #include "../../uapi/dm-replica-format.h"
 
-/* What a retention rule may count to, but for the last points, and spans may last. */
+/* Limit of the counts of retention rules, but for the last points, and of spans. */
 #define DMR_MAX_KEEP		100000u
 #define DMR_MAX_SPAN		(100ULL * 365 * 86400)	/* s */
 #define DMR_MAX_RESERVE		(1ULL << 60)		/* bytes */
@@ -16,8 +16,8 @@
 /**
  * struct dmr_settings - settings and counters in host form
  *
- * Field meanings are those of struct dmr_disk_settings, with each number as it
- * applies: what is stored plus one on disk is not so here.  Never zeroed but by
+ * Field meanings are those of struct dmr_disk_settings, with each number as it applies:
+ * members stored plus one on disk are not so here.  Never zeroed but by
  * dmr_settings_init().
  */
 struct dmr_settings {
@@ -54,8 +54,8 @@ void dmr_settings_init(struct dmr_settings *set);
  * dmr_settings_check() - are these settings possible?
  * @set: settings.
  *
- * Return: NULL if they are, otherwise a constant text that says what is wrong
- * and what is allowed.
+ * Return: NULL if they are, otherwise a constant text with the fault and the allowed
+ * values.
  */
 const char *dmr_settings_check(const struct dmr_settings *set);
 
@@ -71,8 +71,8 @@ void dmr_settings_put(const struct dmr_settings *set, struct dmr_disk_settings *
  * @in: any bytes.
  * @set: filled in.
  *
- * Return: NULL, or a constant text that says why these bytes are not what
- * dmr_settings_put() writes; dmr_settings_check() has not been called.
+ * Return: NULL, or a constant text if dmr_settings_put() does not write these bytes;
+ * dmr_settings_check() has not been called.
  */
 const char *dmr_settings_get(const struct dmr_disk_settings *in, struct dmr_settings *set);
 

@@ -7,7 +7,7 @@
 
 struct dmr_slots {
 	spinlock_t lock;
-	unsigned long *taken;	/* one bit per slot number, set on what may not be given out */
+	unsigned long *taken;	/* one bit per slot number, set if it may not be allocated */
 	u32 end;
 	u32 rotor;		/* where the next search begins */
 	u32 total;		/* slots that may be given out */

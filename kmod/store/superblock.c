@@ -2,17 +2,17 @@
 /*
  * The superblock between its bytes on disk and host form.
  *
- * Three ways to look at a superblock, each with one job: dmr_sb_encode() writes
- * the one canonical form of what it is given, dmr_sb_validate() says whether
- * the fields are possible, and dmr_sb_decode() takes nothing but the canonical
- * form of something possible.  So whatever passes dmr_sb_validate() can be read
- * back, and whatever is read back is written again byte for byte.
+ * Three ways to look at a superblock, each with one job: dmr_sb_encode() writes the one
+ * canonical form of its input, dmr_sb_validate() checks that the fields are possible, and
+ * dmr_sb_decode() takes nothing but the canonical form of something possible.  So a
+ * superblock that passes dmr_sb_validate() can be read back, and one that was read back
+ * is written again byte for byte.
  */
 #include "crc.h"
 #include "superblock.h"
 #include "../../uapi/dm-replica.h"
 
-#define DMR_CHUNK_LIMIT		(1ULL << 40)	/* chunk numbers are below: what a record holds */
+#define DMR_CHUNK_LIMIT		(1ULL << 40)	/* chunk numbers are below: limit of a record */
 
 /* The format is these sizes; the header's offsets are comments on them. */
 static_assert(sizeof(struct dmr_disk_sb) == DMR_SB_FIXED);
@@ -160,7 +160,7 @@ static const char *dmr_check_state(const struct dmr_sb *sb)
 		return "the live failover is impossible";
 	if (!dmr_overlay_ok(sb, &sb->test) || (test && sb->test.epoch == sb->live.epoch))
 		return "the test failover is impossible";
-	/* R5: what is on its way home has no view that needs anything older. */
+	/* R5: blocks on their way home have no view that needs older ones. */
 	if (sb->flags & DMR_SB_REMOVING && sb->nr_points)
 		return "the relationship is being removed, but there are points";
 	if (sb->flags & DMR_SB_STAY && sb->state != DM_REPLICA_STATE_COMMITTED)
@@ -192,7 +192,7 @@ static const char *dmr_check_prints(const struct dmr_sb *sb)
 
 	if (sb->nr_prints > DMR_MAX_PRINTS)
 		return "the number of places in the fingerprint is impossible";
-	/* Writes go home while a host has it: the fingerprint would say nothing. */
+	/* Writes go home while a host has it: a fingerprint would be stale. */
 	if (sb->nr_prints && sb->flags & DMR_SB_ACTIVE)
 		return "an active store has a fingerprint";
 	for (i = 0; i < sb->nr_prints; i++) {
@@ -338,7 +338,7 @@ u32 dmr_sb_encode(const struct dmr_sb *sb, void *buf)
 	struct dmr_disk_print *print;
 	u32 length = dmr_sb_length(sb), i;
 
-	/* What does not validate must not make us write past the buffer either. */
+	/* An invalid superblock must not make us write past the buffer either. */
 	if (WARN_ON_ONCE(sb->nr_disks > DMR_MAX_DISKS || sb->nr_points > DMR_MAX_POINTS ||
 			 sb->nr_adapters > DMR_MAX_ADAPTERS ||
 			 sb->nr_prints > DMR_MAX_PRINTS ||
@@ -536,7 +536,7 @@ static enum dmr_verdict dmr_get_sb(const struct dmr_disk_sb *d, u32 length, u32 
 	if (!*why)
 		*why = dmr_sb_validate(sb);
 	if (*why && (sb->compat & ~DMR_COMPAT_KNOWN)) {
-		/* What seems impossible may be what that feature has put there. */
+		/* A value that seems impossible may belong to that feature. */
 		*why = "the store uses a feature newer than this software";
 		return DMR_NEWER;
 	}

@@ -123,7 +123,7 @@ u32 dmr_sb_length(const struct dmr_sb *sb);
 
 /**
  * dmr_sb_encode() - write a superblock's bytes
- * @sb: what to write; must be valid (dmr_sb_validate()).
+ * @sb: the superblock; must be valid (dmr_sb_validate()).
  * @buf: DMR_SB_AREA bytes.
  *
  * Return: the number of bytes to write to disk, the rest of @buf is zero.
@@ -135,7 +135,7 @@ u32 dmr_sb_encode(const struct dmr_sb *sb, void *buf);
  * @buf: DMR_SB_AREA bytes as read from disk.
  * @copy: which copy they were read from, 0 or 1.
  * @sb: filled in when DMR_OK is returned, garbage otherwise.
- * @reason: if not NULL, set to a constant text that says what is wrong.
+ * @reason: if not NULL, set to a constant text with the fault.
  *
  * Return: a verdict; everything that dmr_sb_validate() checks has been checked.
  */

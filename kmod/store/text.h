@@ -33,7 +33,7 @@ bool dmr_point_name_ok(const char *name);
  * dmr_system_name_fault() - may a system be called that?
  * @name: DMR_NAME_LEN bytes.
  *
- * It is part of device names, of file names, and of what shells and terminals see.
+ * It is part of device names, of file names, and of text on shells and terminals.
  *
  * Return: NULL if so, otherwise a constant text that follows the name.
  */
@@ -54,7 +54,7 @@ bool dmr_text_ok(const char *s, size_t size);
 /**
  * dmr_put_text() - write the bytes of a text
  * @out: @size bytes, zeroed by the caller.
- * @s: text; what does not fit is cut off.
+ * @s: text; the excess is cut off.
  * @size: bytes on disk, the NUL at the end included.
  */
 void dmr_put_text(u8 *out, const char *s, size_t size);

@@ -153,7 +153,7 @@ restore
 
 refused "a home of the wrong size" 32773 "has 67108864 bytes, and the store says 268435456" \
 	attach_with "s,^disk.vda=.*,disk.vda=/dev/vm/small,"
-refused "homes swapped" 32773 "another device.*accept-homes" \
+refused "homes swapped" 32773 "of disk vda is the home of disk vdb.*accept-homes=vda" \
 	attach_with "s,^disk.vda=.*,disk.vda=/dev/vm/d1,; s,^disk.vdb=.*,disk.vdb=/dev/vm/d0,"
 refused "a home that is another device" 32773 "another device" \
 	attach_with "s,^disk.vda=.*,disk.vda=/dev/vm/d2,"

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 48
+ktap_plan 65
 load_module
 load_brd 4 16
 conf=/etc/dm-replica/systems.d
@@ -45,11 +45,31 @@ swap
 watched="copy /dev/ram0:16M /dev/ram1:16M"
 refused "swapped homes" 32773 'home /dev/ram1 of disk vda is not as it was left.*accept-homes' r attach w
 refused "the same by check" 32773 'home /dev/ram1 of disk vda is not as it was left' r check w
+refused "each is named as the other's" 32773 'of disk vda is not.*it holds what disk vdb has left' r attach w
+refused "and not accepted unasked" 32773 'it holds what disk vdb has left' r attach w --accept-homes
+refused "nor one without the other" 32773 'of disk vdb is not.*disk vda has left' r attach w --accept-homes=vda
+refused "a disk that does not exist" 32773 'no disk "vdc"' r attach w --accept-homes=vda,vdc
+refused "a disk without a name" 32773 'no disk ""' r attach w --accept-homes=
+check "check finds both" [ "$(r check w 2>/dev/null | grep -c 'refused .*has left')" = 2 ]
 # shellcheck disable=SC2034 # the same
 watched=''
 swap
 attach w
 check "back in place they are verified" silent
+table=$(dmsetup table w-vda-replica) uuid=$(dmsetup info -c --noheadings -o uuid w-vda-replica)
+detach
+# An attach that fails half way has bound some disks, or one.
+dmsetup create w-vda-replica --uuid "$uuid" --table "$table" || die "no dm"
+dmsetup remove w-vda-replica || die "no dm"
+attach w
+check "an attach that ended half way loses no fingerprint" silent
+detach
+swap
+attach w --accept-homes=vda,vdb
+is "interchanged homes are accepted by name" "$(grep -c 'home differs, accepted' <<<"$said")" 2
+detach
+swap
+attach w --accept-homes=vdb,vda
 detach
 # One block alone, among the last that were written home.
 new
@@ -196,6 +216,11 @@ check "accepted, its content is verified" grep -q 'home verified' <<<"$said"
 r detach m >/dev/null || die "cannot detach m"
 check "once" r attach m
 r detach m >/dev/null || die "cannot detach m"
+sed -i 's|mapper/two|mapper/one|' $conf/m.conf
+refused "check has the same verdict on a home" 32773 'is another device' r check m
+sed -i 's|mapper/one|mapper/three|' $conf/m.conf
+refused "a home that is missing" 32779 'home of disk vda' r attach m
+refused "the same by check" 32779 'home of disk vda' r check m
 rm $conf/m.conf
 check "scan finds it" grep -q 'home /dev/.*two' <(r scan $s)
 dmsetup remove one
@@ -236,6 +261,30 @@ check "attach says that it was another boot" grep -q 'another one has the same m
 detach
 attach w
 check "not after a detach" silent
+detach
+
+# --- A copy of the store, and one of its superblocks lost.
+new
+attach w
+point w
+detach		# its newest superblock is B
+dd if=$s of=/dev/vm/s1 bs=1M count=64 conv=fsync 2>/dev/null || die "cannot copy"
+attach w
+point w
+detach
+said=$(r check /dev/vm/s1 2>&1) || die "cannot check the copy: $said"
+check "a copy of the store is good" grep -q '^good$' <<<"$said"
+check "and known to be one" grep -q 'it is a copy: system w has its store on' <<<"$said"
+check "an older one" grep -q 'is an older copy' <<<"$said"
+mapfile -t seq < <(r dump $s --json | sed -n 's/.*"seq": *\([0-9]*\).*/\1/p')
+lost=$((seq[0] > seq[1] ? 0 : 16))
+dd if=/dev/zero of=$s bs=4K seek=$lost count=16 conv=fsync,notrunc 2>/dev/null
+refused "the newest superblock is lost" 32773 'superblock . of store .* is lost .* was the newest' r attach w
+refused "the same by check" 32773 'is lost .* was the newest' r check w
+attach w --accept-older
+detach
+attach w
+check "after that it is as ever" silent
 detach
 
 # --- A foreign signature over superblock A.

@@ -28,6 +28,7 @@ struct attach {
 	u8 host[16];
 	u8 boot[16];
 	bool take_over;
+	struct dmrl_accepted accepted;
 	u64 seq;			/* of the superblock in force */
 	char made[DMR_MAX_DISKS * KINDS][128];
 	unsigned int nr_made;
@@ -180,7 +181,7 @@ static int check_host(struct attach *a)
 	return dmrl_hint(a->ctx, "detach it there; if that host is dead for certain: attach --take-over");
 }
 
-static int check_home(struct attach *a, unsigned int number, bool accept)
+static int check_home(struct attach *a, unsigned int number)
 {
 	const struct dmr_disk_info *disk = &a->sb->disks[number];
 	struct dmreplica_blockdev *home = &a->homes[number];
@@ -196,41 +197,13 @@ static int check_home(struct attach *a, unsigned int number, bool accept)
 			  a->conf.file, disk->name);
 		return dmrl_hint(ctx, "add the line disk.%s=DEVICE", disk->name);
 	}
-	code = dmreplica_blockdev_probe(ctx, a->conf.disks[i].path, home);
-	if (code) {
-		dmrl_append(ctx, " (home of disk %s)", disk->name);
-		if (code == DM_REPLICA_CODE_NOT_FOUND)
-			dmrl_hint(ctx, "bring the device back, or correct %s; replicactl scan looks for homes",
-				  a->conf.file);
+	code = dmrl_home_check(ctx, a->sb, number, a->conf.disks[i].path, &a->accepted, home);
+	if (code)
 		return code;
-	}
-	if (home->file || home->read_only)
-		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-				 "home %s of disk %s is %s", home->path, disk->name,
-				 home->file ? "a plain file" : "read-only");
 	if (home->bytes > disk->sectors * 512)
 		dmrl_warn(ctx, "home %s of disk %s has %llu bytes, and the disk %llu: it has grown, and the disk goes on as it is; what was added is not used",
 			  home->path, disk->name, (unsigned long long)home->bytes,
 			  (unsigned long long)disk->sectors * 512);
-	if (home->bytes < disk->sectors * 512) {
-		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-			  "home %s of disk %s has %llu bytes, and the store says %llu", home->path,
-			  disk->name, (unsigned long long)home->bytes,
-			  (unsigned long long)disk->sectors * 512);
-		return dmrl_hint(ctx, "it is another device, or was made shorter: make it as long as it was; nothing was changed");
-	}
-	if (home->logical > disk->logical_block)
-		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-				 "home %s of disk %s has logical blocks of %u bytes, it had %u",
-				 home->path, disk->name, home->logical, disk->logical_block);
-	if (!accept && !dmrl_same_identity(home, disk->identity_type, disk->identity)) {
-		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-			  "home %s of disk %s is another device: it has %s \"%s\", and the store names %s \"%s\"",
-			  home->path, disk->name,
-			  dmreplica_identity_type_name(home->identity_type), home->identity,
-			  dmreplica_identity_type_name(disk->identity_type), disk->identity);
-		return dmrl_hint(ctx, "replicactl scan looks for the right one; if its content was moved here for certain: attach --accept-homes");
-	}
 	for (i = 0; i < number; i++)
 		if (a->homes[i].dev == home->dev)
 			return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
@@ -416,15 +389,11 @@ static int check_content(struct attach *a, unsigned int flags)
 	int code = 0;
 
 	if (!(flags & DMREPLICA_ATTACH_ACCEPT_OLDER))
-		code = dmrl_seen_check(ctx, a->store->bdev.path, a->sb);
+		code = dmrl_seen_check(ctx, a->store);
 	for (i = 0; !code && i < a->sb->nr_disks; i++) {
-		code = dmrl_fingerprint_check(ctx, a->sb, i, &a->homes[i], &verdict);
+		code = dmrl_fingerprint_check(ctx, a->sb, i, &a->homes[i], &a->accepted,
+					      &verdict);
 		ctx->homes[i] = verdict;
-		if (code && verdict == DMREPLICA_HOME_DIFFERS &&
-		    flags & DMREPLICA_ATTACH_ACCEPT_HOMES) {
-			dmrl_clear(ctx);
-			code = 0;
-		}
 	}
 	return code;
 }
@@ -440,9 +409,11 @@ static int do_attach(struct attach *a, unsigned int flags)
 	if (!code)
 		code = check_store(a);
 	if (!code)
+		code = dmrl_home_accepted_names(a->ctx, &a->accepted, a->sb);
+	if (!code)
 		code = check_host(a);
 	for (i = 0; !code && i < a->sb->nr_disks; i++)
-		code = check_home(a, i, flags & DMREPLICA_ATTACH_ACCEPT_HOMES);
+		code = check_home(a, i);
 	if (!code)
 		code = check_taken(a);
 	if (!code)
@@ -459,7 +430,7 @@ static int do_attach(struct attach *a, unsigned int flags)
 		dmrl_relatives_flush(a->homes[i].dev);
 	warn_missing_copy(a);
 	a->seq = a->sb->seq;
-	if (flags & DMREPLICA_ATTACH_ACCEPT_HOMES) {
+	if (a->accepted.homes) {
 		code = dmrl_record_homes(a->ctx, a->store, a->homes, &a->seq);
 		if (code)
 			return code;
@@ -481,7 +452,8 @@ enum dmreplica_home dmreplica_attach_home(const struct dmreplica *ctx, unsigned 
 	return disk < DMREPLICA_MAX_DISKS ? ctx->homes[disk] : DMREPLICA_HOME_NOT_VERIFIED;
 }
 
-int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags)
+int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags,
+		     const char *homes)
 {
 	struct attach *a = calloc(1, sizeof(*a));
 	int code, lock = -1;
@@ -491,6 +463,8 @@ int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags
 		return dmrl_no_memory(ctx);
 	a->ctx = ctx;
 	a->take_over = flags & DMREPLICA_ATTACH_TAKE_OVER;
+	a->accepted.homes = flags & DMREPLICA_ATTACH_ACCEPT_HOMES;
+	a->accepted.disks = homes;
 	memset(ctx->homes, DMREPLICA_HOME_NOT_VERIFIED, sizeof(ctx->homes));
 	code = dmreplica_conf_find(ctx, name, &a->conf);
 	/* R12: one attach at a time, so that devices left by a killed one can be recognized. */

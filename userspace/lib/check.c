@@ -133,6 +133,8 @@ static void DMRL_PRINTF(5, 6) finding(struct check *c, enum dmreplica_severity s
 
 	if (severity == DMREPLICA_DAMAGE)
 		c->report->damage++;
+	if (severity == DMREPLICA_REFUSED)
+		c->report->refusals++;
 	if (severity == DMREPLICA_DOUBT)
 		c->report->doubts++;
 	if (!f) {
@@ -513,11 +515,11 @@ static void check_copies(struct check *c, const struct dmreplica_store *store)
 			"superblocks A and B describe different stores");
 }
 
-/* What attach refuses is damage here, too. */
+/* One verdict with attach. */
 static int refusal(struct check *c, struct dmreplica *ctx, int code)
 {
 	if (code)
-		finding(c, DMREPLICA_DAMAGE, ~0ULL, 0, "%.239s", ctx->message);
+		finding(c, DMREPLICA_REFUSED, ~0ULL, 0, "%.239s", ctx->message);
 	return code;
 }
 
@@ -525,59 +527,91 @@ static int check_home(struct check *c, struct dmreplica *ctx, unsigned int numbe
 		      const char *path)
 {
 	const struct dmr_disk_info *disk = &c->sb->disks[number];
+	const struct dmrl_accepted none = { 0 };
 	struct dmreplica_blockdev home;
 	enum dmreplica_home verdict;
 	int code;
 
-	if (dmreplica_blockdev_probe(ctx, path, &home)) {
-		dmrl_clear(ctx);
-		return 0;
-	}
-	if (!dmrl_same_identity(&home, disk->identity_type, disk->identity))
-		finding(c, DMREPLICA_DOUBT, ~0ULL, 0, "home %.80s of disk %s is another device",
-			home.path, disk->name);
-	code = refusal(c, ctx, dmrl_fingerprint_check(ctx, c->sb, number, &home, &verdict));
+	code = dmrl_home_check(ctx, c->sb, number, path, &none, &home);
 	if (!code)
-		finding(c, DMREPLICA_NOTE, ~0ULL, 0, "home %.80s of disk %s is %s", home.path,
-			disk->name, verdict == DMREPLICA_HOME_VERIFIED ?
-			"as it was left at the last detach" : "not verified");
-	return code;
+		code = dmrl_fingerprint_check(ctx, c->sb, number, &home, &none, &verdict);
+	if (code)
+		return refusal(c, ctx, code);
+	finding(c, DMREPLICA_NOTE, ~0ULL, 0, "home %.80s of disk %s is %s", home.path, disk->name,
+		verdict == DMREPLICA_HOME_VERIFIED ? "as it was left at the last detach" :
+		"not verified");
+	return 0;
 }
 
-/* The homes that the system's file names, if it has one. */
-static int check_homes(struct check *c, struct dmreplica *ctx)
+/* The homes that the system's file names.  Return: the code of the first refusal. */
+static int check_homes(struct check *c, struct dmreplica *ctx, const struct dmreplica_conf *conf)
 {
-	struct dmreplica_conf *conf = malloc(sizeof(*conf));
 	unsigned int i, j;
-	int code = 0;
+	char message[sizeof(ctx->message)], hint[sizeof(ctx->hint)];
+	int first = 0, code;
 
-	if (!conf)
-		return dmrl_no_memory(ctx);
-	if (!dmrl_conf_of(ctx, c->sb->name, c->sb->system_uuid, conf))
-		for (i = 0; !code && i < c->sb->nr_disks; i++)
-			for (j = 0; !code && j < conf->nr_disks; j++)
-				if (!strcmp(conf->disks[j].name, c->sb->disks[i].name))
-					code = check_home(c, ctx, i, conf->disks[j].path);
-	if (!code)
-		dmrl_clear(ctx);
-	free(conf);
-	return code;
+	for (i = 0; i < c->sb->nr_disks; i++) {
+		for (j = 0; j < conf->nr_disks; j++)
+			if (!strcmp(conf->disks[j].name, c->sb->disks[i].name))
+				break;
+		if (j < conf->nr_disks) {
+			code = check_home(c, ctx, i, conf->disks[j].path);
+		} else {
+			dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+				  "%s has no home for disk %s", conf->file, c->sb->disks[i].name);
+			code = refusal(c, ctx, DM_REPLICA_CODE_INVALID_PARAMETER);
+		}
+		if (!code || first)
+			continue;
+		first = code;
+		strcpy(message, ctx->message);
+		strcpy(hint, ctx->hint);
+	}
+	if (first) {
+		strcpy(ctx->message, message);
+		strcpy(ctx->hint, hint);
+	}
+	return first;
+}
+
+/* A copy of a store is a backup: its homes are those of later, and no attach is near. */
+static void note_copy(struct check *c, struct dmreplica *ctx, const struct dmreplica_store *store,
+		      const struct dmreplica_conf *conf)
+{
+	finding(c, DMREPLICA_NOTE, ~0ULL, 0,
+		"it is a copy: system %s has its store on %.80s; homes are not compared",
+		conf->name, conf->store);
+	if (dmrl_seen_check(ctx, store))
+		finding(c, DMREPLICA_NOTE, ~0ULL, 0, "%.239s", ctx->message);
 }
 
 static int check_identity(struct check *c, struct dmreplica *ctx,
 			  const struct dmreplica_store *store)
 {
+	struct dmreplica_conf *conf = malloc(sizeof(*conf));
+	bool known;
 	int code;
 
+	if (!conf)
+		return dmrl_no_memory(ctx);
+	known = !dmrl_conf_of(ctx, c->sb->name, c->sb->system_uuid, conf);
+	dmrl_clear(ctx);
 	if (dmrl_boot_other(c->sb))
 		finding(c, DMREPLICA_DOUBT, ~0ULL, 0,
 			"it was not detached: another boot of this host has it attached, or another host with the same machine id");
 	code = refusal(c, ctx, dmrl_foreign_check(ctx, store));
-	if (!code)
-		code = refusal(c, ctx, dmrl_seen_check(ctx, store->bdev.path, c->sb));
+	if (!code && known && !dmrl_names_device(conf->store, &store->bdev)) {
+		note_copy(c, ctx, store, conf);
+		known = false;
+	} else if (!code) {
+		code = refusal(c, ctx, dmrl_seen_check(ctx, store));
+	}
 	/* While a host has it, homes change and there is no fingerprint. */
-	if (!code && !(c->sb->flags & DMR_SB_ACTIVE))
-		code = check_homes(c, ctx);
+	if (!code && known && !(c->sb->flags & DMR_SB_ACTIVE))
+		code = check_homes(c, ctx, conf);
+	if (!code)
+		dmrl_clear(ctx);
+	free(conf);
 	return code;
 }
 
@@ -630,7 +664,7 @@ out:
 	if (code && store->damage.reason)
 		finding(&c, DMREPLICA_DAMAGE, store->damage.where, store->damage.number, "%s",
 			store->damage.reason);
-	else if (code && !report->damage)
+	else if (code && !report->damage && !report->refusals)
 		finding(&c, DMREPLICA_DAMAGE, ~0ULL, 0, "%.239s", ctx->message);
 	report->findings = c.findings.items;
 	report->nr_findings = c.findings.nr;

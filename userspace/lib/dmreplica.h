@@ -276,7 +276,7 @@ struct dmreplica_create {
 int dmreplica_create(struct dmreplica *ctx, struct dmreplica_create *create);
 
 #define DMREPLICA_ATTACH_TAKE_OVER	(1u << 0)	/* although another host has it active */
-#define DMREPLICA_ATTACH_ACCEPT_HOMES	(1u << 1)	/* although homes are other devices */
+#define DMREPLICA_ATTACH_ACCEPT_HOMES	(1u << 1)	/* other devices, or other content */
 #define DMREPLICA_ATTACH_ACCEPT_OLDER	(1u << 2)	/* although the store is an older copy */
 
 /* Is the content of a home the one that was left at the last detach? */
@@ -300,11 +300,17 @@ enum dmreplica_home dmreplica_attach_home(const struct dmreplica *ctx, unsigned 
  * @ctx: the context.
  * @name: name or UUID.
  * @flags: DMREPLICA_ATTACH_*.
+ * @homes: with DMREPLICA_ATTACH_ACCEPT_HOMES the disks whose homes are accepted, their names
+ *	separated by commas; NULL: every disk, but no home that is another disk's.
  *
  * Loads the module if need be, checks store and homes, makes three devices for
  * each disk.  All or nothing.
+ *
+ * Return: 0; 32773 for a device that is another one, does not fit or has other content;
+ * 32774 for one in use; 32779 for one that is missing; others as usual.
  */
-int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags);
+int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags,
+		     const char *homes);
 
 /** dmreplica_detach() - remove the devices of a system.  Return: 32774 if one is in use. */
 int dmreplica_detach(struct dmreplica *ctx, const char *name);
@@ -914,7 +920,8 @@ int dmreplica_store_replay(struct dmreplica *ctx, struct dmreplica_store *store,
 enum dmreplica_severity {
 	DMREPLICA_NOTE,			/* nothing wrong */
 	DMREPLICA_DOUBT,		/* repaired by the next attach, or odd */
-	DMREPLICA_DAMAGE,		/* attach refuses, or data is lost */
+	DMREPLICA_REFUSED,		/* the store is good, and attach refuses */
+	DMREPLICA_DAMAGE,		/* data is lost, or cannot be read */
 };
 
 /** struct dmreplica_finding - one line of a check's result */
@@ -952,6 +959,7 @@ struct dmreplica_report {
 	uint64_t test_bytes;		/* and to the test failover */
 	uint64_t duplicates;		/* slots that two versions need */
 	unsigned int damage;		/* findings of each severity */
+	unsigned int refusals;
 	unsigned int doubts;
 	size_t nr_epochs;
 	struct dmreplica_epoch_use *epochs;

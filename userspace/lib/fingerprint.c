@@ -71,51 +71,94 @@ static bool has_prints(const struct dmr_sb *sb, unsigned int number)
 	return false;
 }
 
+static bool as_left(const struct places *p)
+{
+	return !p->other && (!p->zeroed || p->same);
+}
+
+/* Of which other disk is this the content?  Or -1; blank homes are alike. */
+static int other_disk(int fd, const struct dmr_sb *sb, unsigned int number, void *buf)
+{
+	struct places p;
+	unsigned int i;
+
+	for (i = 0; i < sb->nr_disks; i++) {
+		memset(&p, 0, sizeof(p));
+		if (i != number && !compare(fd, sb, i, buf, &p) && p.same && as_left(&p))
+			return i;
+	}
+	return -1;
+}
+
+static int open_home(const struct dmreplica_blockdev *home)
+{
+	int fd = open(home->path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+
+	if (fd < 0 && errno == EINVAL) {
+		fd = open(home->path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0)
+			ioctl(fd, BLKFLSBUF, 0);
+	}
+	return fd;
+}
+
+static int refuse(struct dmreplica *ctx, const struct dmr_sb *sb, unsigned int number,
+		  const struct dmreplica_blockdev *home, const struct places *p, int other)
+{
+	const char *name = sb->disks[number].name;
+
+	dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+		  "home %s of disk %s is not as it was left at the last detach: %u of %u places that were compared differ",
+		  home->path, name, p->other + p->zeroed, p->all);
+	if (other < 0)
+		return dmrl_hint(ctx, "it is another device, or was restored or written meanwhile; if its content is to be taken as it is: attach --accept-homes=%s",
+				 name);
+	dmrl_append(ctx, "; it holds what disk %s has left", sb->disks[other].name);
+	return dmrl_hint(ctx, "the homes of the two disks are interchanged: correct the file of system %s; if the content is to be taken as it is: attach --accept-homes=%s",
+			 sb->name, name);
+}
+
 /**
  * dmrl_fingerprint_check() - is a home as it was left at the last detach?
  * @ctx: the context.
  * @sb: superblock in force.
  * @number: of the disk.
  * @home: its home.
+ * @accepted: homes that the user accepts; the content of another disk only by name.
  * @verdict: set.
  *
  * A place that reads as zeroes now proves nothing as long as others are as they were:
  * what the guest has discarded may be forgotten by the device at any time.
  *
- * Return: 0, 32773 and a message if it is not, or the code of what kept it from being read.
+ * Return: 0; 32773 and a message if it is not and is not accepted; or the code of what kept
+ * it from being read.
  */
 int dmrl_fingerprint_check(struct dmreplica *ctx, const struct dmr_sb *sb, unsigned int number,
-			   const struct dmreplica_blockdev *home, enum dmreplica_home *verdict)
+			   const struct dmreplica_blockdev *home,
+			   const struct dmrl_accepted *accepted, enum dmreplica_home *verdict)
 {
+	enum dmrl_accept accept = dmrl_home_accepted(accepted, sb->disks[number].name);
 	struct places p = { 0 };
+	int fd, err, other = -1;
 	void *buf;
-	int fd, err;
 
 	*verdict = DMREPLICA_HOME_NOT_VERIFIED;
 	if (!has_prints(sb, number))
 		return 0;
 	if (posix_memalign(&buf, DMR_BLOCK_SIZE, DMR_BLOCK_SIZE))
 		return dmrl_no_memory(ctx);
-	fd = open(home->path, O_RDONLY | O_DIRECT | O_CLOEXEC);
-	if (fd < 0 && errno == EINVAL) {
-		fd = open(home->path, O_RDONLY | O_CLOEXEC);
-		if (fd >= 0)
-			ioctl(fd, BLKFLSBUF, 0);
-	}
+	fd = open_home(home);
 	err = fd < 0 ? errno : compare(fd, sb, number, buf, &p);
+	if (!err && !as_left(&p))
+		other = other_disk(fd, sb, number, buf);
 	if (fd >= 0)
 		close(fd);
 	free(buf);
 	if (err)
 		return dmrl_fail_errno(ctx, err, "cannot read home %s of disk %s", home->path,
 				       sb->disks[number].name);
-	if (!p.other && (!p.zeroed || p.same)) {
-		*verdict = DMREPLICA_HOME_VERIFIED;
+	*verdict = as_left(&p) ? DMREPLICA_HOME_VERIFIED : DMREPLICA_HOME_DIFFERS;
+	if (as_left(&p) || accept == DMRL_ACCEPT_NAMED || (accept && other < 0))
 		return 0;
-	}
-	*verdict = DMREPLICA_HOME_DIFFERS;
-	dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-		  "home %s of disk %s is not as it was left at the last detach: %u of %u places that were compared differ",
-		  home->path, sb->disks[number].name, p.other + p.zeroed, p.all);
-	return dmrl_hint(ctx, "it is another device, or was restored or written meanwhile; if its content is to be taken as it is: attach --accept-homes");
+	return refuse(ctx, sb, number, home, &p, other);
 }

@@ -127,12 +127,30 @@ int dmrl_relatives(struct dmreplica *ctx, const dev_t *devs, unsigned int nr, de
 int dmrl_relatives_below(struct dmrl_list *list, dev_t dev);
 void dmrl_relatives_flush(dev_t dev);
 
+/* home.c */
+enum dmrl_accept { DMRL_ACCEPT_NO, DMRL_ACCEPT_ANY, DMRL_ACCEPT_NAMED };
+
+/* Homes that the user takes although they are other devices, or have other content. */
+struct dmrl_accepted {
+	bool homes;		/* any at all */
+	const char *disks;	/* of these disks, separated by commas; NULL: of every disk */
+};
+
+enum dmrl_accept dmrl_home_accepted(const struct dmrl_accepted *accept, const char *disk);
+int dmrl_home_accepted_names(struct dmreplica *ctx, const struct dmrl_accepted *accept,
+			     const struct dmr_sb *sb);
+int dmrl_home_check(struct dmreplica *ctx, const struct dmr_sb *sb, unsigned int number,
+		    const char *path, const struct dmrl_accepted *accepted,
+		    struct dmreplica_blockdev *home);
+
 /* fingerprint.c */
 int dmrl_fingerprint_check(struct dmreplica *ctx, const struct dmr_sb *sb, unsigned int number,
-			   const struct dmreplica_blockdev *home, enum dmreplica_home *verdict);
+			   const struct dmreplica_blockdev *home,
+			   const struct dmrl_accepted *accepted, enum dmreplica_home *verdict);
 
 /* seen.c */
-int dmrl_seen_check(struct dmreplica *ctx, const char *path, const struct dmr_sb *sb);
+struct dmreplica_store;
+int dmrl_seen_check(struct dmreplica *ctx, const struct dmreplica_store *store);
 void dmrl_seen_record(struct dmreplica *ctx, const struct dmr_sb *sb, u64 seq);
 void dmrl_seen_forget(const struct dmreplica *ctx, const u8 *uuid);
 

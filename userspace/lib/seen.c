@@ -45,20 +45,29 @@ static u64 seen(const struct dmreplica *ctx, const struct dmr_sb *sb)
 /**
  * dmrl_seen_check() - is a store an older copy of itself?
  * @ctx: the context.
- * @path: of the store.
- * @sb: superblock in force.
+ * @store: with a superblock in force.
  *
  * Return: 0, or 32773 and a message.
  */
-int dmrl_seen_check(struct dmreplica *ctx, const char *path, const struct dmr_sb *sb)
+int dmrl_seen_check(struct dmreplica *ctx, const struct dmreplica_store *store)
 {
+	const struct dmr_sb *sb = store->super;
+	const struct dmreplica_copy *other = &store->copy[!sb->copy];
 	u64 last = seen(ctx, sb);
 
 	if (sb->seq >= last)
 		return 0;
+	if (!other->valid) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+			  "superblock %c of store %s is lost (%s), and was the newest: %c has the number %llu, and %llu was seen on this host",
+			  'A' + !sb->copy, store->bdev.path, other->reason, 'A' + sb->copy,
+			  (unsigned long long)sb->seq, (unsigned long long)last);
+		return dmrl_hint(ctx, "put the newest copy of the store back; attach --accept-older goes on with superblock %c: the last operation may be undone by that",
+				 'A' + sb->copy);
+	}
 	dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 		  "store %s is an older copy: its superblock has the number %llu, and %llu was seen on this host",
-		  path, (unsigned long long)sb->seq, (unsigned long long)last);
+		  store->bdev.path, (unsigned long long)sb->seq, (unsigned long long)last);
 	return dmrl_hint(ctx, "put the newest copy back; if store and homes were restored together: attach --accept-older");
 }
 

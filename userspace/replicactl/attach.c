@@ -30,13 +30,13 @@ static void progress(void *arg, const char *what, uint64_t done, uint64_t total)
 	percent = now;
 }
 
-static int attach_one(struct dmreplica *ctx, char *name, unsigned int flags)
+static int attach_one(struct dmreplica *ctx, char *name, unsigned int flags, const char *homes)
 {
 	int code;
 
 	last = NULL;
 	dmreplica_on_progress(ctx, progress, name);
-	code = dmreplica_attach(ctx, name, flags);
+	code = dmreplica_attach(ctx, name, flags, homes);
 	dmreplica_on_progress(ctx, NULL, NULL);
 	return code;
 }
@@ -82,7 +82,7 @@ static int attach_all(struct dmreplica *ctx, unsigned int flags)
 	for (i = 0; i < nr; i++) {
 		if (list[i].attached)
 			continue;
-		code = attach_one(ctx, list[i].name, flags);
+		code = attach_one(ctx, list[i].name, flags, NULL);
 		if (code)
 			status = refused(ctx, code);
 		else
@@ -97,10 +97,11 @@ int cmd_attach(struct dmreplica *ctx, int argc, char **argv)
 	static const struct option options[] = {
 		{ "all", no_argument, NULL, 'a' },
 		{ "take-over", no_argument, NULL, 't' },
-		{ "accept-homes", no_argument, NULL, 'x' },
+		{ "accept-homes", optional_argument, NULL, 'x' },
 		{ "accept-older", no_argument, NULL, 'o' },
 		{ NULL, 0, NULL, 0 }
 	};
+	const char *homes = NULL;
 	unsigned int flags = 0;
 	bool all = false;
 	int c, code, status;
@@ -115,6 +116,7 @@ int cmd_attach(struct dmreplica *ctx, int argc, char **argv)
 			break;
 		case 'x':
 			flags |= DMREPLICA_ATTACH_ACCEPT_HOMES;
+			homes = optarg;
 			break;
 		case 'o':
 			flags |= DMREPLICA_ATTACH_ACCEPT_OLDER;
@@ -125,9 +127,11 @@ int cmd_attach(struct dmreplica *ctx, int argc, char **argv)
 	}
 	if (all ? optind != argc : optind != argc - 1)
 		return usage_error("give one system, or --all");
+	if (all && homes)
+		return usage_error("--accept-homes=%s: name one system, not --all", homes);
 	if (all)
 		return attach_all(ctx, flags);
-	code = attach_one(ctx, argv[optind], flags);
+	code = attach_one(ctx, argv[optind], flags, homes);
 	if (code)
 		return refused(ctx, code);
 	print_attached(ctx, argv[optind]);

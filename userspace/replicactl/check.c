@@ -6,7 +6,7 @@
 #include "replicactl.h"
 #include "store.h"
 
-static const char *const severities[] = { "ok", "doubt", "DAMAGE" };
+static const char *const severities[] = { "ok", "doubt", "refused", "DAMAGE" };
 
 static struct json_object *json_report(const char *path, const struct dmreplica_report *r)
 {
@@ -16,6 +16,7 @@ static struct json_object *json_report(const char *path, const struct dmreplica_
 
 	json_add_string(obj, "store", path);
 	json_add_u64(obj, "damage", r->damage);
+	json_add_u64(obj, "refusals", r->refusals);
 	json_add_u64(obj, "doubts", r->doubts);
 	if (r->checked_log) {
 		json_add_u64(obj, "log_blocks", r->log_blocks);
@@ -96,6 +97,8 @@ static void print_report(const char *path, const struct dmreplica_report *r)
 	}
 	if (r->damage)
 		printf("damaged: %s\n", text_count(r->damage, "finding"));
+	else if (r->refusals)
+		printf("attach refuses it: %s\n", text_count(r->refusals, "finding"));
 	else if (r->doubts)
 		printf("good, with %s that the next attach settles\n",
 		       text_count(r->doubts, "doubt"));

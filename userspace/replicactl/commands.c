@@ -23,12 +23,14 @@ const struct command commands[] = {
 	  "  --uuid UUID         of the system (default: a random one)\n"
 	  "  --force             overwrite a store that has something on it, take devices\n"
 	  "                      that another system's file names\n" },
-	{ "attach", cmd_attach, "NAME|--all [--take-over] [--accept-homes] [--accept-older]",
+	{ "attach", cmd_attach, "NAME|--all [--take-over] [--accept-homes[=DISK,...]] [--accept-older]",
 	  "check store and homes, make the devices",
 	  "  --all           every system that is known and not attached\n"
 	  "  --take-over     although another host has it active; be sure that host is dead\n"
 	  "  --accept-homes  although homes are other devices than the store names, or have\n"
 	  "                  other content than was left; recorded, so once is enough\n"
+	  "  --accept-homes=DISK,...\n"
+	  "                  of these disks alone; also a home that another disk has left\n"
 	  "  --accept-older  although the store is an older copy than was seen on this host\n" },
 	{ "detach", cmd_detach, "NAME|--all", "remove the devices; state and content stay",
 	  "  --all  every system that is attached\n" },

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Flushes and the commit worker, which answers them. */
+#ifndef DMR_FLUSH_H
+#define DMR_FLUSH_H
+
+#include <linux/bio.h>
+#include <linux/jiffies.h>
+#include <linux/list.h>
+#include <linux/workqueue.h>
+
+struct dmr_sb;
+struct dmr_system;
+
+#define DMR_COMMIT_PERIOD	HZ
+
+/**
+ * struct dmr_flush - the commit worker of a system, and its queues
+ * @wq: ordered.
+ * @flushes: flushes that wait for a commit; log.lock.
+ * @fuas: completed FUA writes that wait for a commit; log.lock.
+ * @waiters: struct dmr_commit_wait; log.lock.
+ * @work: one round.
+ * @timer: the commit of each second.
+ */
+struct dmr_flush {
+	struct workqueue_struct *wq;
+	struct bio_list flushes;
+	struct bio_list fuas;
+	struct list_head waiters;
+	struct work_struct work;
+	struct delayed_work timer;
+};
+
+int dmr_flush_init(struct dmr_flush *flush);
+void dmr_flush_exit(struct dmr_flush *flush);
+void dmr_commit_start(struct dmr_system *sys);
+void dmr_commit_stop(struct dmr_system *sys);
+void dmr_commit_flush(struct dmr_system *sys, struct bio *bio);
+void dmr_commit_fua(struct dmr_system *sys, struct bio *bio);
+int dmr_commit_sync(struct dmr_system *sys, bool homes);
+int dmr_commit_grow(struct dmr_system *sys, struct dmr_sb *draft);
+bool dmr_commit_make_room(struct dmr_system *sys, u32 records);
+
+#endif /* DMR_FLUSH_H */

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Bios that wait: deferred to a worker, or parked. */
+#ifndef DMR_PARK_H
+#define DMR_PARK_H
+
+#include <linux/bio.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+struct dmr_io;
+struct dmr_system;
+struct dmr_version;
+
+/**
+ * struct dmr_park - bios of a system that wait
+ * @wq: runs deferred bios.
+ * @lock: protects @bios, @draining and @settling.
+ * @bios: parked ones.
+ * @draining: an epoch switch waits for writes of the old epoch.
+ * @settling: writes to chunks without a version wait.
+ * @settle_asked: an operation to settle is queued.
+ * @drain_work: ends an epoch switch that an operation gave up; see point.c.
+ */
+struct dmr_park {
+	struct workqueue_struct *wq;
+	spinlock_t lock;
+	struct bio_list bios;
+	bool draining;
+	bool settling;
+	bool settle_asked;
+	struct work_struct drain_work;
+};
+
+int dmr_park_init(struct dmr_park *park);
+void dmr_park_exit(struct dmr_park *park);
+void dmr_io_wait_version(struct dmr_io *io, struct bio *bio, struct dmr_version *v);
+bool dmr_io_wait_drain(struct dmr_io *io, struct bio *bio);
+void dmr_io_wake(struct dmr_system *sys);
+void dmr_io_defer(struct dmr_io *io, struct bio *bio);
+void dmr_io_bare(struct dmr_io *io, struct bio *bio);
+
+#endif /* DMR_PARK_H */

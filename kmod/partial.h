@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Writes of less than a block. */
+#ifndef DMR_PARTIAL_H
+#define DMR_PARTIAL_H
+
+struct bio;
+struct dmr_io;
+struct dmr_table;
+
+int dmr_partial_write(struct dmr_io *io, struct bio *bio, struct dmr_table *tab);
+
+#endif /* DMR_PARTIAL_H */

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The switch of epochs behind a recovery point. */
+#ifndef DMR_POINT_H
+#define DMR_POINT_H
+
+struct work_struct;
+
+void dmr_point_drain_work(struct work_struct *work);
+
+#endif /* DMR_POINT_H */

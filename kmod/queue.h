@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Operations, and the queue in which they wait for their turn. */
+#ifndef DMR_QUEUE_H
+#define DMR_QUEUE_H
+
+#include <linux/completion.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/workqueue.h>
+
+#include "../uapi/dm-replica.h"
+#include "job.h"
+#include "store/superblock.h"
+#include "work.h"
+
+struct dmr_change;
+struct dmr_system;
+
+#define DMR_DRAIN_MS		10000		/* default time limit of an operation's drain */
+#define DMR_WAIT_MS		500		/* default time to wait for openers */
+#define DMR_OPS_MAX		256		/* operations that may wait for their turn, per system */
+
+enum dmr_verb {
+	DMR_VERB_POINT_NEW,
+	DMR_VERB_POINT_DEL,
+	DMR_VERB_INITIATE,
+	DMR_VERB_REVERT,
+	DMR_VERB_COMMIT,
+	DMR_VERB_TEST_START,
+	DMR_VERB_TEST_STOP,
+	DMR_VERB_SUSPEND,
+	DMR_VERB_RESUME,
+	DMR_VERB_REMOVE,
+	DMR_VERB_GROW,
+	DMR_VERB_MOVE_HOME,
+	DMR_VERB_JOB_CANCEL,
+	DMR_VERB_SETTINGS,
+	DMR_VERB_ADAPTERS,
+	/* Operations that the module starts itself. */
+	DMR_VERB_MAKE_ROOM,
+	DMR_VERB_REMOVED,
+	DMR_VERB_SETTLE,
+	DMR_VERB_CLOCK,
+	DMR_VERBS
+};
+
+/* Where an operation is; changed under dmr_ops_lock. */
+enum dmr_op_phase {
+	DMR_OP_NEW,		/* not queued yet */
+	DMR_OP_WAITING,		/* for its turn, or for openers; its job is New */
+	DMR_OP_BEGUN,		/* it has its turn; its job is Starting */
+	DMR_OP_ENDED,		/* answered, or about to be */
+};
+
+/**
+ * struct dmr_op - one operation asked for
+ * @list: in the system's queue, while it waits.
+ * @asked: in the list of those that a socket may take away.
+ * @expire: its time is over, while it waits; pending, it holds a reference.
+ * @phase: where it is.
+ * @portid: of the socket that asked, 0 for the module itself or if it needs none.
+ * @give_up: jiffies from when on openers are not waited for, once @tried.
+ * @again: jiffies from when on it is looked at.
+ * @pause: ms until the look after that.
+ * @limit: jiffies from when on it does not wait any more.
+ * @tried: it has had a turn.
+ * @taken: it was taken away: its job is Terminated.
+ * @sys: the system, referenced.
+ * @verb: its verb.
+ * @info: its row in the table of operations.
+ * @expect_state: state number the caller saw, ~0 if it does not care (R11).
+ * @expect_writes: the view's count of writes it saw, ~0 likewise.
+ * @point: number of a point, 0 for the newest; set to the one made or used.
+ * @kind: kind of a point to make.
+ * @name: its name.
+ * @received: the sender makes it: all until now has arrived.
+ * @timeout: ms that waiting for its turn and the drain may take together; from its first
+ *	turn on, the remainder.
+ * @limited: it does not wait for its turn for ever.
+ * @wait: ms to wait for openers to let go.
+ * @wait_asked: the caller set @wait: running out of it is refused with a timeout.
+ * @flatten: REMOVE: give up the points, move all home first.
+ * @target: JOB_CANCEL: id of the job.
+ * @change: SETTINGS and ADAPTERS: the change; ours to free.
+ * @open: refused because a device is open.
+ * @overlay: the failover it waits to throw away.
+ * @left: the socket that asked was closed: do not wait for openers any more.
+ * @code: the CIM code it ended with.
+ * @err: the errno that goes with it.
+ * @msg: constant text: the reason, and the remedy.
+ * @job: its job, referenced; NULL if it has none.
+ * @owner: the process that asks.
+ * @discarded: discarded bytes, where known.
+ * @dropped: recovery points that it dropped, beside @point.
+ */
+struct dmr_op {
+	struct kref ref;
+	struct list_head list;
+	struct list_head asked;
+	struct delayed_work expire;
+	enum dmr_op_phase phase;
+	u32 portid;
+	unsigned long give_up;
+	unsigned long again;
+	unsigned long limit;
+	unsigned int pause;
+	bool tried;
+	bool taken;
+	struct completion done;
+	struct dmr_system *sys;
+	enum dmr_verb verb;
+	const struct dmr_verb_info *info;
+	u64 expect_state;
+	u64 expect_writes;
+	u64 point;
+	u32 kind;
+	char name[DMR_POINT_NAME_LEN];
+	bool received;
+	u32 timeout;
+	bool limited;
+	u32 wait;
+	bool wait_asked;
+	bool flatten;
+	u64 target;
+	struct dmr_change *change;
+	bool open;
+	u32 overlay;
+	bool left;
+	u32 code;
+	int err;
+	const char *msg;
+	struct dmr_job *job;
+	struct dmr_owner owner;
+	u64 discarded;
+	u32 dropped;
+};
+
+/**
+ * struct dmr_verb_info - one operation
+ * @name: as replicactl has it.
+ * @legal: states in which it is legal, as dmr_system_state() shows them.
+ * @unsuspended: not while replication is suspended, whatever the state.
+ * @inward: the module asks it of itself: no job, and no state forbids it.
+ * @job: DM_REPLICA_JOB_TYPE_*.
+ * @text: title of its job.
+ * @run: runs it, with op_mutex held.
+ *
+ * Which operation is legal in which state is decided here and nowhere else;
+ * Documentation/states-and-codes.md is held against it by scripts/check-states.
+ */
+struct dmr_verb_info {
+	const char *name;
+	u32 legal;
+	bool unsuspended;
+	bool inward;
+	u32 job;
+	const char *text;
+	void (*run)(struct dmr_op *op, struct dmr_job *job);
+};
+
+/** dmr_op_name() - an operation in the words of replicactl.  Return: constant text. */
+static inline const char *dmr_op_name(enum dmr_verb verb)
+{
+	return dmr_upcalls->verbs[verb].name;
+}
+
+/** dmr_op_text() - title of an operation.  Return: constant text. */
+static inline const char *dmr_op_text(const struct dmr_op *op)
+{
+	return op->info->text ?: op->info->name;
+}
+
+/**
+ * struct dmr_queue - operations of a system that wait for their turn
+ * @list: struct dmr_op; dmr_ops_lock.
+ * @nr: their number; dmr_ops_lock.
+ * @work: takes them in turn; pending, it holds a reference to the system.
+ */
+struct dmr_queue {
+	struct list_head list;
+	u32 nr;
+	struct delayed_work work;
+};
+
+/* Here, since systems are on a lower floor than queue.c. */
+static inline void dmr_queue_init(struct dmr_queue *queue)
+{
+	INIT_LIST_HEAD(&queue->list);
+	INIT_DELAYED_WORK(&queue->work, dmr_upcalls->ops);
+}
+
+struct dmr_op *dmr_op_new(struct dmr_system *sys, enum dmr_verb verb);
+int dmr_op_run(struct dmr_op *op);
+void dmr_op_queue(struct dmr_op *op);
+void dmr_op_put(struct dmr_op *op);
+bool dmr_op_cancel(struct dmr_system *sys, u64 job);
+void dmr_ops_work(struct work_struct *work);
+void dmr_ops_socket_closed(u32 portid);
+
+/*
+ * Refusals.  @msg is constant text with the reason and the remedy; the code is the CIM
+ * one, the errno the closest.
+ */
+void dmr_refuse(struct dmr_op *op, int err, u32 code, const char *msg);
+void dmr_refuse_super(struct dmr_op *op, int r);
+
+#define dmr_refuse_state(op, msg) \
+	dmr_refuse(op, -EBADE, DM_REPLICA_CODE_INVALID_STATE, msg)
+#define dmr_refuse_busy(op, msg) \
+	dmr_refuse(op, -EBUSY, DM_REPLICA_CODE_IN_USE, msg)
+/* The only refusal that waiting may mend: see dmr_op_turn(). */
+#define dmr_refuse_open(op, msg) \
+	do { \
+		(op)->open = true; \
+		dmr_refuse_busy(op, msg); \
+	} while (0)
+#define dmr_refuse_timeout(op, msg) \
+	dmr_refuse(op, -ETIMEDOUT, DM_REPLICA_CODE_TIMEOUT, msg)
+#define dmr_refuse_memory(op) \
+	dmr_refuse(op, -ENOMEM, DM_REPLICA_CODE_NO_MEMORY, "out of memory; nothing was changed")
+#define dmr_refuse_epochs(op) \
+	dmr_refuse(op, -ENOSPC, DM_REPLICA_CODE_FAILED, "the store has used up its epoch numbers")
+#define dmr_refuse_point(op) \
+	dmr_refuse(op, -ENOENT, DM_REPLICA_CODE_NOT_FOUND, "there is no such recovery point")
+
+/* Texts that more than one place gives. */
+#define DMR_NOT_ATTACHED "the system is not attached; use replicactl attach"
+#define DMR_STILL_OPEN	"a device was still open when the time ran out; nothing was changed"
+#define DMR_ASKER_LEFT	"the client that asked has gone; nothing was changed"
+
+#endif /* DMR_QUEUE_H */

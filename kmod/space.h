@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Space in the store, and counts of writes. */
+#ifndef DMR_SPACE_H
+#define DMR_SPACE_H
+
+#include <linux/atomic.h>
+#include <linux/percpu.h>
+
+#include "disk.h"
+
+/**
+ * struct dmr_space - space and counters of a system
+ * @overlay_versions: versions of the live and the test overlay.
+ * @reserve: slots that only the live failover may take.
+ * @full_asked: a point is being dropped to make room.
+ * @full_pass: vacuum.passes when a point was last dropped for room.
+ * @writes: writes to each kind of device.
+ * @bytes: bytes written to the replica devices.
+ * @point_writes: count of writes when the last point was made.
+ * @point_bytes: count of bytes when the last point was made.
+ */
+struct dmr_space {
+	atomic64_t overlay_versions[DMR_KINDS];
+	u64 reserve;
+	bool full_asked;
+	u64 full_pass;
+	u64 __percpu *writes[DMR_KINDS];
+	u64 __percpu *bytes;
+	u64 point_writes;
+	u64 point_bytes;
+};
+
+int dmr_space_init(struct dmr_system *sys);
+void dmr_space_exit(struct dmr_system *sys);
+void dmr_space_settings(struct dmr_system *sys);
+void dmr_space_full(struct dmr_system *sys);
+u64 dmr_space_reserved(struct dmr_system *sys);
+u64 dmr_replicated_bytes(struct dmr_system *sys);
+u64 dmr_view_writes(struct dmr_system *sys, enum dmr_kind kind);
+
+#endif /* DMR_SPACE_H */

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Superblocks: writing them, and the one that readers see (R3). */
+#ifndef DMR_SUPER_H
+#define DMR_SUPER_H
+
+#include <linux/atomic.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
+
+#include "store/superblock.h"
+
+struct dmr_system;
+
+/**
+ * struct dmr_shown - a superblock as readers see it
+ * @rcu: frees it once it was replaced and no reader is left.
+ * @sb: never changed.  Members that change between two operations, sequence, copy and the
+ *	log's place, are not kept up to date here.
+ */
+struct dmr_shown {
+	struct rcu_head rcu;
+	struct dmr_sb sb;
+};
+
+/**
+ * struct dmr_super - superblocks and flushes of a store
+ * @draft: the next state, made by operations; op_mutex.
+ * @scratch: for super.c; sb_mutex.
+ * @shown: for readers, see dmr_shown(); sb_mutex to replace.
+ * @spare: the next @shown; sb_mutex.
+ * @buf: DMR_SB_AREA bytes.
+ * @pages: of @buf.
+ * @copy_state: state number of each copy, ~0 if unknown.
+ * @writes: superblocks written or attempted.
+ * @store_mutex: see dmr_store_lock().
+ * @store_dirty: slots were written since the last flush of the store.
+ * @blanking: a new ring is being written with zeroes.
+ */
+struct dmr_super {
+	struct dmr_sb *draft;
+	struct dmr_sb *scratch;
+	struct dmr_shown __rcu *shown;
+	struct dmr_shown *spare;
+	void *buf;
+	struct page *pages[DMR_SB_AREA / DMR_BLOCK_SIZE];
+	u64 copy_state[DMR_SB_COPIES];
+	atomic64_t writes;
+	struct mutex store_mutex;
+	unsigned int store_dirty;
+	bool blanking;
+};
+
+int dmr_super_init(struct dmr_system *sys);
+void dmr_super_exit(struct dmr_system *sys);
+void dmr_super_show(struct dmr_system *sys);
+int dmr_super_write(struct dmr_system *sys, const struct dmr_sb *next, const char *why);
+int dmr_super_commit(struct dmr_system *sys, const struct dmr_sb *draft, const char *why);
+int dmr_super_sync_copies(struct dmr_system *sys);
+int dmr_super_move_tail(struct dmr_system *sys, u64 tail);
+bool dmr_store_lock(struct dmr_system *sys);
+void dmr_store_unlock(struct dmr_system *sys, bool alone);
+
+#endif /* DMR_SUPER_H */

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Systems: a store and everything about it; event.h has the direction of calls.
+ *
+ * Lock order, outermost first: dm's own suspend lock -> dmr_system.op_mutex -> gendisk
+ *	open_mutex (trylock only, R10) -> dmr_system.sb_mutex -> super.store_mutex ->
+ *	events.mutex -> jobs.mutex -> dmr_ops_lock, chunk locks -> slots, lists.  No I/O
+ *	is done under events.mutex and jobs.mutex, so readers may take them.  The I/O path
+ *	takes none of the mutexes.  The commit worker takes sb_mutex and locks inside of
+ *	it only, so an operation may wait for a commit unless it holds sb_mutex.
+ */
+#ifndef DMR_SYSTEM_H
+#define DMR_SYSTEM_H
+#include <linux/blkdev.h>
+#include <linux/device-mapper.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/lockdep.h>
+#include <linux/mutex.h>
+#include <linux/workqueue.h>
+
+#include "clock.h"
+#include "disk.h"
+#include "event.h"
+#include "flush.h"
+#include "grace.h"
+#include "job.h"
+#include "log.h"
+#include "page-io.h"
+#include "park.h"
+#include "queue.h"
+#include "received.h"
+#include "space.h"
+#include "store/map.h"
+#include "store/replay.h"
+#include "store/slots.h"
+#include "store/superblock.h"
+#include "super.h"
+#include "table.h"
+#include "vacuum.h"
+#include "version.h"
+#include "../uapi/dm-replica.h"
+
+#define DM_MSG_PREFIX		"replica"
+
+#define DMR_ANSWER_MS		100		/* a handler waits this long, then answers 4096 */
+
+/**
+ * struct dmr_system - a store and everything about it
+ * @ref: references.
+ * @list: in the registry, by rising @serial.
+ * @serial: given at creation, never used twice.
+ * @users: targets; dmr_registry_mutex.
+ * @store_dev: number of the store's device.
+ * @store: its block device; valid while any target exists.
+ * @store_name: its name.
+ * @op_mutex: operations, binding, activation.
+ * @active: the superblock is read, the log replayed.
+ * @claimed: its UUIDs are taken; dmr_registry_mutex.
+ * @running: a target is bound.
+ * @nr_bound: bound targets.
+ * @bind_time: jiffies of the last bind or unbind; sb_mutex.
+ * @host: id of this host.
+ * @boot: id of its boot.
+ * @sb_mutex: the superblock, over its I/O.
+ * @sb: as durable; sb_mutex to change, op_mutex or sb_mutex to read.  Others read dmr_shown().
+ * @critical: NULL, or the reason (R9); set once, cleared by a detach.
+ * @ahead: head writes go to sb->next_epoch already; op_mutex.
+ * @chunk_sectors: sectors of a chunk.
+ * @chunk_shift: log2 of @chunk_sectors.
+ * @disks: by number.
+ * @map: versions.
+ * @slots: slots in use.
+ * @grace: sections of readers (R4).
+ * @ops_wq: operations and the vacuum.
+ * @health: reasons as last reported.
+ * @tables: tables of epochs.
+ * @versions: memory for versions.
+ * @page_io: memory for I/O.
+ * @super: superblocks.
+ * @log: the log.
+ * @flush: the commit worker.
+ * @park: bios that wait.
+ * @space: space, and counters.
+ * @vacuum: the vacuum.
+ * @queue: operations.
+ * @jobs: their jobs.
+ * @received: the last sign of the sender.
+ * @clock: steps of the clock.
+ * @events: reports to higher floors.
+ *
+ * Each part belongs to the file with its header, and is initialised there.
+ */
+struct dmr_system {
+	struct kref ref;
+	struct list_head list;
+	u64 serial;
+	u32 users;
+	dev_t store_dev;
+	struct block_device *store;
+	char store_name[BDEVNAME_SIZE];
+
+	struct mutex op_mutex;
+	bool active;
+	bool claimed;
+	bool running;
+	u32 nr_bound;
+	unsigned long bind_time;
+	u8 host[16];
+	u8 boot[16];
+
+	struct mutex sb_mutex;
+	struct dmr_sb *sb;
+	const char *critical;
+	bool ahead;
+	u32 chunk_sectors;
+	u32 chunk_shift;
+	struct dmr_disk *disks;
+	struct dmr_map map;
+	struct dmr_slots slots;
+	struct dmr_grace grace;
+	struct workqueue_struct *ops_wq;
+	u32 health;
+
+	struct dmr_tables tables;
+	struct dmr_versions versions;
+	struct dmr_page_io page_io;
+	struct dmr_super super;
+	struct dmr_log log;
+	struct dmr_flush flush;
+	struct dmr_park park;
+	struct dmr_space space;
+	struct dmr_vacuum vacuum;
+	struct dmr_queue queue;
+	struct dmr_jobs jobs;
+	struct dmr_received received;
+	struct dmr_clock clock;
+	struct dmr_events events;
+};
+
+/**
+ * dmr_shown() - the superblock in force, for readers that must not wait
+ * @sys: the system, active.
+ *
+ * sb_mutex is held over I/O to a store that may hang.
+ *
+ * Context: between rcu_read_lock() and rcu_read_unlock().
+ */
+static inline const struct dmr_sb *dmr_shown(const struct dmr_system *sys)
+{
+	return &rcu_dereference(sys->super.shown)->sb;
+}
+
+/** dmr_assert_chunk_locked() - warn if a chunk's lock is not held, with lockdep only */
+static inline void dmr_assert_chunk_locked(struct dmr_system *sys, u64 key)
+{
+	if (IS_ENABLED(CONFIG_LOCKDEP))
+		lockdep_assert_held(dmr_map_lock(&sys->map, key));
+}
+
+/** dmr_table_get() - the table in force; between dmr_grace_enter() and _leave() */
+static inline struct dmr_table *dmr_table_get(struct dmr_system *sys)
+{
+	return smp_load_acquire(&sys->tables.published);
+}
+
+struct dmr_system *dmr_system_get(struct block_device *store);
+void dmr_system_leave(struct dmr_system *sys);
+void dmr_system_put(struct dmr_system *sys);
+struct dmr_system *dmr_system_find(const u8 *uuid, const char *name);
+struct dmr_system *dmr_system_next(struct dmr_system *prev);
+void dmr_disks_free(struct dmr_system *sys);
+bool dmr_home_taken(struct dmr_disk *disk, dev_t home);
+bool dmr_system_claim(struct dmr_system *sys);
+void dmr_system_disclaim(struct dmr_system *sys);
+void dmr_systems_wait_gone(void);
+bool dmr_system_complete(struct dmr_system *sys);
+u32 dmr_system_state(struct dmr_system *sys);
+u32 dmr_state_of(const struct dmr_system *sys, const struct dmr_sb *sb);
+u32 dmr_stored_state(const struct dmr_sb *sb);
+
+extern struct mutex dmr_registry_mutex;
+extern struct list_head dmr_replica_targets;
+extern u32 dmr_registry_seq;
+
+#endif /* DMR_SYSTEM_H */

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The gate of the vacuum: start, stop, hold and kick. */
+#ifndef DMR_VACUUM_H
+#define DMR_VACUUM_H
+
+#include <linux/atomic.h>
+#include <linux/mutex.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+struct dm_kcopyd_client;
+struct dmr_system;
+
+#define DMR_CANCEL_SLOTS	1024	/* counters of cancelled moves, by hash */
+
+/**
+ * struct dmr_vacuum - the vacuum of a system, and its moves home
+ * @work: a pass.
+ * @throttle: woken when the rate changes, to stop, and behind a pass.
+ * @stop: no pass begins, and the current one ends.
+ * @held: the same, by request.
+ * @busy: a pass is under way.
+ * @swept: dmr_vacuum_first() has run since the load; op_mutex.
+ * @rate: bytes per second; 0: nothing, ~0: no limit.
+ * @passes: over the whole map.
+ * @pending: versions known to be dead.
+ * @home_mutex: a batch is being moved home; before it: op_mutex.
+ * @move_paused: a job that moves home is suspended.
+ * @home_left: bytes left to move home at the last count.
+ * @cancels: moves cancelled by writes, by hash of the chunk.
+ * @kcopyd: copies home.
+ */
+struct dmr_vacuum {
+	struct delayed_work work;
+	wait_queue_head_t throttle;
+	bool stop;
+	bool held;
+	bool busy;
+	bool swept;
+	u64 rate;
+	u64 passes;
+	atomic64_t pending;
+	struct mutex home_mutex;
+	bool move_paused;
+	u64 home_left;
+	u8 cancels[DMR_CANCEL_SLOTS];
+	struct dm_kcopyd_client *kcopyd;
+};
+
+int dmr_vacuum_init(struct dmr_vacuum *vacuum);
+void dmr_vacuum_exit(struct dmr_vacuum *vacuum);
+bool dmr_vacuum_may_run(struct dmr_system *sys);
+bool dmr_vacuum_may_move(struct dmr_system *sys);
+void dmr_vacuum_kick(struct dmr_system *sys);
+void dmr_vacuum_start(struct dmr_system *sys);
+void dmr_vacuum_stop(struct dmr_system *sys);
+void dmr_vacuum_hold(struct dmr_system *sys, bool hold);
+u32 dmr_vacuum_held(struct dmr_system *sys);
+
+#endif /* DMR_VACUUM_H */

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Homes of disks: is a device the home that the store names?
+ *
+ * attach refuses and check reports by these functions, so that both have one verdict.
+ */
+#include <string.h>
+
+#include "private.h"
+
+/**
+ * dmrl_home_accepted() - does the user accept another device or content for a disk?
+ * @accept: what was accepted.
+ * @disk: name of the disk.
+ *
+ * Return: DMRL_ACCEPT_NO, DMRL_ACCEPT_ANY (for every disk) or DMRL_ACCEPT_NAMED.
+ */
+enum dmrl_accept dmrl_home_accepted(const struct dmrl_accepted *accept, const char *disk)
+{
+	size_t len = strlen(disk), n;
+	const char *p = accept->disks;
+
+	if (!accept->homes)
+		return DMRL_ACCEPT_NO;
+	if (!p)
+		return DMRL_ACCEPT_ANY;
+	for (; *p; p += n + (p[n] == ',')) {
+		n = strcspn(p, ",");
+		if (n == len && !strncmp(p, disk, n))
+			return DMRL_ACCEPT_NAMED;
+	}
+	return DMRL_ACCEPT_NO;
+}
+
+/**
+ * dmrl_home_accepted_names() - is each name in the list that of a disk?
+ * @ctx: the context.
+ * @accept: what was accepted.
+ * @sb: superblock in force.
+ *
+ * Return: 0, or 32773 and a message.
+ */
+int dmrl_home_accepted_names(struct dmreplica *ctx, const struct dmrl_accepted *accept,
+			     const struct dmr_sb *sb)
+{
+	const char *p = accept->homes ? accept->disks : NULL;
+	unsigned int i;
+	size_t n;
+
+	for (; p && (*p || p == accept->disks); p += n + (p[n] == ',')) {
+		n = strcspn(p, ",");
+		for (i = 0; i < sb->nr_disks; i++)
+			if (strlen(sb->disks[i].name) == n && !strncmp(sb->disks[i].name, p, n))
+				break;
+		if (i == sb->nr_disks)
+			return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+					 "system %s has no disk \"%.*s\", whose home is to be accepted",
+					 sb->name, (int)n, p);
+	}
+	return 0;
+}
+
+/* Of which other disk is this the home, by an identity of the device's own?  Or -1. */
+static int other_disk(const struct dmreplica_blockdev *home, const struct dmr_sb *sb,
+		      unsigned int number)
+{
+	unsigned int i;
+
+	for (i = 0; i < sb->nr_disks; i++)
+		if (i != number && sb->disks[i].identity_type != DMR_IDENTITY_NONE &&
+		    sb->disks[i].identity_type != DMR_IDENTITY_PATH &&
+		    dmrl_same_identity(home, sb->disks[i].identity_type, sb->disks[i].identity))
+			return i;
+	return -1;
+}
+
+static int check_identity(struct dmreplica *ctx, const struct dmr_sb *sb, unsigned int number,
+			  const struct dmreplica_blockdev *home, enum dmrl_accept accept)
+{
+	const struct dmr_disk_info *disk = &sb->disks[number];
+	int other;
+
+	if (accept == DMRL_ACCEPT_NAMED ||
+	    dmrl_same_identity(home, disk->identity_type, disk->identity))
+		return 0;
+	other = other_disk(home, sb, number);
+	if (other < 0 && accept)
+		return 0;
+	if (other >= 0) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+			  "home %s of disk %s is the home of disk %s: it has %s \"%s\", and the store names %s \"%s\"",
+			  home->path, disk->name, sb->disks[other].name,
+			  dmreplica_identity_type_name(home->identity_type), home->identity,
+			  dmreplica_identity_type_name(disk->identity_type), disk->identity);
+		return dmrl_hint(ctx, "the paths of the two disks are interchanged: correct the file of system %s; if its content was moved here for certain: attach --accept-homes=%s",
+				 sb->name, disk->name);
+	}
+	dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+		  "home %s of disk %s is another device: it has %s \"%s\", and the store names %s \"%s\"",
+		  home->path, disk->name, dmreplica_identity_type_name(home->identity_type),
+		  home->identity, dmreplica_identity_type_name(disk->identity_type),
+		  disk->identity);
+	return dmrl_hint(ctx, "replicactl scan looks for the right one; if its content was moved here for certain: attach --accept-homes");
+}
+
+/**
+ * dmrl_home_check() - can a device be the home of a disk?
+ * @ctx: the context.
+ * @sb: superblock in force.
+ * @number: of the disk.
+ * @path: of the device.
+ * @accepted: homes that the user accepts.
+ * @home: set.
+ *
+ * Looks at the device, not at its content: see dmrl_fingerprint_check().
+ *
+ * Return: 0; 32779 if there is no device; 32773 and a message if it is another one, or
+ * does not fit the disk.
+ */
+int dmrl_home_check(struct dmreplica *ctx, const struct dmr_sb *sb, unsigned int number,
+		    const char *path, const struct dmrl_accepted *accepted,
+		    struct dmreplica_blockdev *home)
+{
+	const struct dmr_disk_info *disk = &sb->disks[number];
+	u64 bytes = disk->sectors * 512;
+	int code;
+
+	code = dmreplica_blockdev_probe(ctx, path, home);
+	if (code) {
+		dmrl_append(ctx, " (home of disk %s)", disk->name);
+		if (code == DM_REPLICA_CODE_NOT_FOUND)
+			dmrl_hint(ctx, "bring the device back, or correct the file of system %s; replicactl scan looks for homes",
+				  sb->name);
+		return code;
+	}
+	if ((home->file && !ctx->test_files) || home->read_only)
+		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+				 "home %s of disk %s is %s", home->path, disk->name,
+				 home->file ? "a plain file" : "read-only");
+	if (home->bytes < bytes) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+			  "home %s of disk %s has %llu bytes, and the store says %llu", home->path,
+			  disk->name, (unsigned long long)home->bytes, (unsigned long long)bytes);
+		return dmrl_hint(ctx, "it is another device, or was made shorter: make it as long as it was; nothing was changed");
+	}
+	if (home->logical > disk->logical_block)
+		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+				 "home %s of disk %s has logical blocks of %u bytes, it had %u",
+				 home->path, disk->name, home->logical, disk->logical_block);
+	return check_identity(ctx, sb, number, home, dmrl_home_accepted(accepted, disk->name));
+}
