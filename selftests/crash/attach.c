@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A state attached in user space, with the module's own sources: choose a
- * superblock, replay the log into a map, claim the slots, as dmr_system_load()
- * does.  A crash leaves nothing that may be called damage (R6), so any error here
- * is a failure.
+ * Attach a state in user space, with the module's own sources: choose a superblock, replay
+ * the log into a map, claim the slots, as dmr_system_load() does.  A crash leaves no damage
+ * (R6), so any error here is a failure.
  */
 #include <stdarg.h>
 
@@ -56,7 +55,7 @@ static void failed(struct attached *att, int err, const char *fmt, ...)
 	att->err = err;
 }
 
-/* What holds of any live set: each version possible, no slot named twice. */
+/* Invariants of a live set: each version is possible, no slot is named twice. */
 static void check_version(struct attached *att, const struct dmr_version *v)
 {
 	const struct dmr_sb *sb = att->sb;
@@ -89,11 +88,11 @@ static void check_versions(struct attached *att)
 }
 
 /**
- * attach() - attach what lies on the devices
- * @att: to be filled in; err says whether it worked, why says why not.
+ * attach() - attach the state on the devices
+ * @att: to be filled in; err is the result, why its reason.
  * @img: the devices.
  *
- * detach() ends it, whatever came of it.
+ * detach() ends it, after a failure too.
  */
 void attach(struct attached *att, struct image *img)
 {
@@ -138,7 +137,7 @@ void detach(struct attached *att)
 	att->sb = NULL;
 }
 
-/* As dmr_table_make() has it. */
+/* As dmr_table_make() does. */
 void attached_view(const struct attached *att, struct dmr_view *view, u32 base, u32 overlay)
 {
 	memset(view, 0, sizeof(*view));

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Crash replay: from the record of a life to the states that a crash may have
- * left, and what each of them may show.  See Documentation/crash-replay.md.
+ * Crash replay: from the record of a life to the states that a crash may have left, and the
+ * content that each of them may show.  See Documentation/crash-replay.md.
  *
- * A *place* is a number of entries of the record: a crash at place P comes after
- * the first P entries and before the next.  A *state* is what lies on the devices
- * then; it is named by its place and a seed, see states.c.
+ * A *place* is a number of entries of the record: a crash at place P comes after the first P
+ * entries and before the next.  A *state* is the content of the devices then; its place and a
+ * seed name it, see states.c.
  */
 #ifndef CRASH_H
 #define CRASH_H
@@ -15,7 +15,7 @@
 #include <store/replay.h>
 #include <store/slots.h>
 #include "../../uapi/dm-replica.h"
-#include "../record.h"
+#include "../helpers/record.h"
 
 #define MAX_DISKS	8
 #define MAX_DEVICES	(MAX_DISKS + 1)
@@ -27,7 +27,7 @@
 void die(const char *fmt, ...) __attribute__((__format__(__printf__, 1, 2), __noreturn__));
 void *need(void *p);			/* p, which is not NULL */
 
-/* Random numbers that a seed gives again */
+/* Random numbers, reproducible from a seed */
 
 struct rng {
 	u64 s;
@@ -55,8 +55,8 @@ static inline bool rng_chance(struct rng *r, u32 percent)
 /* The record (record.c) */
 
 /*
- * What a sector may hold.  Sectors of devices are kept as indices into a table of
- * these, so that a state is made, and unmade, by moving numbers.
+ * What a sector may hold.  Sectors of devices are kept as indices into a table of these, so
+ * that moving numbers makes and unmakes a state.
  */
 struct content {
 	const u8 *data;
@@ -82,7 +82,7 @@ struct record {
 	u64 sectors[MAX_DEVICES];	/* at the beginning; 0: there is no such device */
 	u32 nr_devices;
 	u64 bytes;
-	bool cut;			/* the last entry had not all arrived */
+	bool cut;			/* the last entry had not arrived completely */
 	void *maps[1 + MAX_DEVICES];
 	u64 map_bytes[1 + MAX_DEVICES];
 	u32 nr_maps;
@@ -117,8 +117,8 @@ enum broken {
 
 struct device {
 	u64 sectors;
-	u32 *at;		/* content, by sector: what is durable, or the state made of it */
-	u32 *sure;		/* entry, plus one, before which nothing may land there any more */
+	u32 *at;		/* content, by sector: durable, or the state made of it */
+	u32 *sure;		/* entry, plus one, before which no write may land there any more */
 	u32 *pending;		/* entries that are not durable yet, in order */
 	u32 nr_pending, pending_room;
 };
@@ -168,7 +168,7 @@ struct model;
 
 struct model *model_new(struct record *rec);
 void model_free(struct model *m);
-/* Return: NULL, or why the record itself cannot be right. */
+/* Return: NULL, or the reason why the record itself is wrong. */
 const char *model_step(struct model *m);
 const struct picture *model_now(const struct model *m);
 const struct picture *model_next(const struct model *m);	/* NULL: no operation */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The devices at a place of the record: what is durable there, what is not, and,
- * for a moment, a state made of both.
+ * The devices at a place of the record: their durable content, the writes that are not
+ * durable, and, for a moment, a state made of both.
  *
- * Durable is what stands before a flush of the same device, and what was written
- * with FUA.  A write with FUA says nothing of those before it; but where they lie
- * under it they are gone: a cache never brings back what was overwritten on the
- * medium by something newer (image.sure).
+ * Durable is what precedes a flush of the same device, and each write with FUA.  A write with
+ * FUA says nothing of the writes before it; but where they lie under it they are gone: a
+ * cache never brings back content that something newer has overwritten on the medium
+ * (image.sure).
  */
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -42,10 +42,10 @@ static void device_base(struct image *img, u32 dev, const char *dir)
 /**
  * image_new() - the devices before the first entry
  * @rec: the record.
- * @broken: what is to be ignored, enum broken.
+ * @broken: writes and flushes to ignore, enum broken.
  * @base: directory of the images that the life began on; NULL: all zero.
  *
- * Return: them.
+ * Return: the devices.
  */
 struct image *image_new(struct record *rec, u32 broken, const char *base)
 {
@@ -80,9 +80,8 @@ void image_free(struct image *img)
 }
 
 /*
- * A discard may leave anything, what was there or zeroes.  Here it leaves zeroes
- * where it arrives: so do the devices below the recorded system, which went on
- * with what it read there.
+ * A discard may leave anything: the old content or zeroes.  Here it leaves zeroes where it
+ * arrives: so do the devices below the recorded system, which relied on what it read there.
  */
 static u32 entry_content(const struct entry *e, u64 i)
 {
@@ -188,8 +187,8 @@ static void image_put(struct image *img, u32 dev, u64 sector, u32 content)
 /**
  * image_land() - a write that is not durable arrives, or part of it
  * @img: the devices.
- * @entry: which.
- * @keep: by sector, which of it; NULL: all.
+ * @entry: its entry.
+ * @keep: by sector, the part that arrives; NULL: all.
  */
 void image_land(struct image *img, u32 entry, const u8 *keep)
 {
@@ -204,7 +203,7 @@ void image_land(struct image *img, u32 entry, const u8 *keep)
 	}
 }
 
-/** image_undo() - the state goes; what is durable is there again */
+/** image_undo() - drop the state; the devices have their durable content again */
 void image_undo(struct image *img)
 {
 	while (img->nr_undo) {

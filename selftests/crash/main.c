@@ -21,7 +21,7 @@ static const char usage[] =
 "  --write-state DIR write that state's devices there: store.img, home0.img, ...\n"
 "  --base DIR        the life began on these images\n"
 "  --break WHAT      flush, fua, home-flush: as if it did nothing; this must be found\n"
-"  --synth           make a record without a module; --bug LIST tells what can be wrong\n"
+"  --synth           make a record without a module; --bug LIST names the rules to break\n"
 "Ends with 0 if every state is one that may be, 1 if not, 2 in case of trouble.\n";
 
 enum { OPT_RANDOM = 256, OPT_STATES, OPT_SEED, OPT_FAILURES, OPT_PLACE, OPT_STATE, OPT_WRITE,

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The reference model: what each view may show after a crash at a place of the
- * record.  It knows systems, disks, points, overlays and what sectors hold (the
- * number of the write that stamped them, 0 for zeroes), and nothing of versions,
- * slots or logs.
+ * The reference model: the content that each view may show after a crash at a place of the
+ * record.  It knows systems, disks, points, overlays and the stamps of sectors (the number of
+ * the write, 0 for zeroes), and nothing of versions, slots or logs.
  *
- * A *lineage* is the content of one view, or of a point: of each sector the
- * newest content that must be there, and the writes that came after it, each of
- * which may be there or not.  What is asked of one sector never overlaps in time,
- * so those are in one order, and the sector holds one of them.
+ * A *lineage* is the content of one view, or of a point: of each sector the newest content
+ * that must be there, and the writes after it, each of which may be there or not.  Requests
+ * for one sector never overlap in time, so they have one order, and the sector holds one of
+ * them.
  *
- * An operation that was begun and not answered has happened or not, as a whole:
- * that is a second picture of the system beside the present one.
+ * An operation that was begun and not answered has happened or not, as a whole: that is a
+ * second picture of the system beside the present one.
  */
 #include <stdarg.h>
 
@@ -19,7 +18,7 @@
 
 struct io {
 	u64 seq;
-	u64 value;		/* what its sectors hold then */
+	u64 value;		/* value of its sectors at that time */
 	u32 begun, done;	/* entries; NOWHERE: not answered */
 	bool failed;
 	u8 kind, disk;
@@ -176,7 +175,7 @@ static void lineage_put(struct lineage *l)
 	free(l);
 }
 
-/** lineage_set() - what a sector of a base holds */
+/** lineage_set() - set the content of a sector of a base */
 void lineage_set(struct lineage *l, u32 disk, u64 sector, u64 value)
 {
 	l->sure[disk][sector] = value;
@@ -210,7 +209,7 @@ static void lineage_push(struct lineage *l, u32 disk, u64 sector, u32 io)
 	l->chain[disk][sector] = node;
 }
 
-/* A discard that was answered may have left what was there: it makes nothing sure. */
+/* An answered discard may have left the old content: it makes nothing sure. */
 static bool io_settles(const struct io *io, u32 before)
 {
 	return io->done < before && !io->failed && io->kind != REC_DISCARDED;
@@ -285,13 +284,13 @@ static struct lineage *lineage_clone(struct lineage *from)
 }
 
 /**
- * model_allows() - may this sector hold that after a crash here?
+ * model_allows() - may this sector hold that content after a crash here?
  * @l: content of a view or a point.
  * @disk: its number.
  * @sector: of the disk.
  * @value: number of a write, or 0.
  *
- * Return: true if so.
+ * Return: true if it may.
  */
 bool model_allows(const struct lineage *l, u32 disk, u64 sector, u64 value)
 {
@@ -306,7 +305,7 @@ bool model_allows(const struct lineage *l, u32 disk, u64 sector, u64 value)
 	return false;
 }
 
-/* What is read while the system runs: the newest that was answered, or one on its way. */
+/* A read while the system runs: the newest answered write, or one in flight. */
 static bool lineage_reads(const struct lineage *l, u32 disk, u64 sector, u64 value)
 {
 	const struct model *m = l->m;
@@ -448,7 +447,7 @@ void model_removed(struct model *m)
 	m->removal = true;
 }
 
-/* The content that a view's I/O is about: of the present, or of what is just coming. */
+/* The content that a view's I/O belongs to: of the present picture, or of the next. */
 static struct lineage *model_view(struct model *m, u32 view)
 {
 	struct lineage *l = *picture_view(&m->now, view);
@@ -491,13 +490,13 @@ static const char *step_io_done(struct model *m, const struct rec *r)
 	u64 s;
 
 	if (!io || io->done != NOWHERE)
-		return wrong(m, "an answer to I/O %llu, which nobody waits for", (u64)r->seq);
+		return wrong(m, "an answer to I/O %llu, without a request", (u64)r->seq);
 	io->done = m->place;
 	io->failed = r->result;
 	if (!io->on)
 		return r->result ? NULL : wrong(m, "I/O %llu was done on a view that is not there",
 						(u64)r->seq);
-	/* FUA: itself, and so nothing older in its sectors. */
+	/* FUA: this write is durable, and so nothing older in its sectors remains. */
 	if (io->fua && !io->failed)
 		for (s = io->sector; s < io->sector + io->sectors; s++)
 			sector_promote(io->on, io->disk, s, m->place + 1);
@@ -528,7 +527,7 @@ static const char *step_sync_done(struct model *m, const struct rec *r)
 	for (i = 0; i < MAX_SYNCS && m->syncs[i].seq != r->seq; i++)
 		;
 	if (i == MAX_SYNCS)
-		return wrong(m, "an answer to flush %llu, which nobody waits for", (u64)r->seq);
+		return wrong(m, "an answer to flush %llu, without a request", (u64)r->seq);
 	if (!r->result && m->syncs[i].on)
 		lineage_promote(m->syncs[i].on, m->syncs[i].disk, m->syncs[i].begun);
 	lineage_put(m->syncs[i].on);
@@ -548,7 +547,7 @@ static const char *next_failover(struct model *m, struct lineage **view, u64 *fr
 	return NULL;
 }
 
-/* What the system is if the operation happens. */
+/* The system if the operation happens. */
 static void next_picture(struct model *m, const struct rec *r)
 {
 	struct picture *n = &m->next;
@@ -556,7 +555,7 @@ static void next_picture(struct model *m, const struct rec *r)
 
 	switch (r->op) {
 	case REC_CREATE:
-		/* Where there was one before, the homes hold what it was in the end. */
+		/* If there was an operation before, the homes hold its final result. */
 		if (!n->head)
 			n->head = n->live ? n->live : lineage_new(m);
 		n->live = NULL;
@@ -567,7 +566,7 @@ static void next_picture(struct model *m, const struct rec *r)
 	case REC_POINT:
 		if (!n->head || n->nr_points == DMR_MAX_POINTS)
 			break;
-		/* R15: of what was answered before all is in it; of what is on its way, any. */
+		/* R15: all writes answered before are in it; of those in flight, any. */
 		lineage_put(m->making);
 		m->making = lineage_clone(n->head);
 		lineage_promote(m->making, MAX_DISKS, m->place);
@@ -620,7 +619,7 @@ static void next_picture(struct model *m, const struct rec *r)
 		n->removing = true;
 		n->state = DM_REPLICA_STATE_DISABLED;
 		break;
-	default:		/* nothing that can be seen */
+	default:		/* no visible effect */
 		break;
 	}
 }
@@ -639,7 +638,7 @@ static const char *step_op(struct model *m, const struct rec *r)
 	return NULL;
 }
 
-/* An answer says that all answered before the question is on the medium. */
+/* An answer proves that all answered before the request is on the medium. */
 static void op_promote(struct model *m)
 {
 	struct picture *p = &m->now;
@@ -660,7 +659,7 @@ static const char *step_op_done(struct model *m, const struct rec *r)
 	u32 op = m->op.op;
 
 	if (!m->between || m->op.seq != r->seq)
-		return wrong(m, "an answer to operation %llu, which nobody waits for", (u64)r->seq);
+		return wrong(m, "an answer to operation %llu, without a request", (u64)r->seq);
 	if (r->result == DM_REPLICA_CODE_UNKNOWN)
 		return wrong(m, "operation %llu: its outcome is unknown", (u64)r->seq);
 	m->between = false;
@@ -719,8 +718,8 @@ static const char *step_found(struct model *m, const struct entry *e)
  * model_step() - take the next entry
  * @m: the model.
  *
- * Return: NULL, or what is wrong with the record itself: an answer without a
- * question, or something read by the module that cannot be.
+ * Return: NULL, or the fault of the record itself: an answer without a request, or a read of
+ * the module that is impossible.
  */
 const char *model_step(struct model *m)
 {
@@ -763,7 +762,7 @@ u64 model_point_made(struct model *m)
 	return number;
 }
 
-/** model_pin() - a point's content was one of several, and is this one from now on */
+/** model_pin() - fix a point's content, which was one of several until now */
 void model_pin(struct model *m, u64 number, u32 disk, u64 sector, u64 value)
 {
 	int i = picture_point(&m->now, number);
@@ -785,7 +784,7 @@ const char *model_write(struct model *m, u64 seq, char *buf, size_t size)
 	if (!seq)
 		snprintf(buf, size, "zeroes");
 	else if (seq == ALIEN)
-		snprintf(buf, size, "what nobody wrote there");
+		snprintf(buf, size, "content that was never written there");
 	else if (!io)
 		snprintf(buf, size, "write %llu of an earlier life", seq);
 	else if (io->done == NOWHERE)
@@ -798,7 +797,7 @@ const char *model_write(struct model *m, u64 seq, char *buf, size_t size)
 	return buf;
 }
 
-/** model_explain() - what a sector may hold, in words */
+/** model_explain() - the content that a sector may hold, in words */
 void model_explain(struct model *m, const struct lineage *l, u32 disk, u64 sector, char *buf,
 		   size_t size)
 {

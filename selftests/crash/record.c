@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The record of a life as it lies in its file, and what the sectors in it hold.
+ * The record of a life as it lies in its file, and the stamps of the sectors in it.
  */
 #include <fcntl.h>
 #include <stdarg.h>
@@ -57,7 +57,7 @@ const u8 *record_map(struct record *rec, const char *path, u64 *bytes)
 }
 
 /**
- * record_content() - a sector's worth of bytes into the table
+ * record_content() - enter the bytes of a sector into the table
  * @rec: the record.
  * @data: REC_SECTOR bytes that stay where they are.
  *
@@ -123,7 +123,10 @@ static void record_load(struct record *rec, const u8 *data, u64 bytes)
 		}
 		e = &rec->entries[rec->nr];
 		memset(e, 0, sizeof(*e));
-		/* The machine ended in the middle of it: then nobody had an answer to it. */
+		/*
+		 * The machine ended in the middle of it: then its answer had reached no
+		 * program.
+		 */
 		if (bytes - at < sizeof(e->rec)) {
 			rec->cut = true;
 			break;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A run through a record: at which places, which states, and what is said of those that fail. */
+/* A run through a record: its places and states, and the reports of those that fail. */
 
 #include "crash.h"
 
@@ -22,7 +22,7 @@ void options_init(struct options *opt)
 	opt->place = NOWHERE;
 }
 
-/* States of a place that are no matter of chance; the last one where a write is torn. */
+/* States of a place that do not depend on chance; the last one where a write is torn. */
 #define FIXED	3
 
 static bool run_tears(const struct run *run, u32 place)
@@ -41,7 +41,7 @@ static u64 seed_of(u64 seed, u32 place, u32 k)
 	return rng_u64(&r) >> 24 | 1ULL << 40;
 }
 
-/* How to have it again. */
+/* How to reproduce it. */
 static void print_command(const struct run *run, u32 place, u64 seed)
 {
 	const struct options *opt = run->opt;
@@ -130,7 +130,7 @@ static bool run_stops(const struct run *run, u32 place, struct rng *r)
 		if (e[i].rec.type == REC_FLUSH ||
 		    (entry_changes(&e[i]) && e[i].rec.flags & REC_FUA))
 			return true;
-	/* An answer changes what must be there. */
+	/* An answer changes the content that must be there. */
 	if (e[place - 1].rec.type == REC_OP_DONE || e[place - 1].rec.type == REC_SYNC_DONE)
 		return true;
 	return place == run->rec->nr || rng_chance(r, entry_changes(&e[place - 1]) ? 10 : 3);
@@ -167,7 +167,7 @@ static void run_place(struct run *run, u32 place, bool stop)
 	}
 }
 
-/* Has the point that was just made a content, and which? */
+/* Does the point that was just made have a fixed content, and which? */
 static void run_pin(struct run *run, u32 place)
 {
 	struct state st;
@@ -178,13 +178,16 @@ static void run_pin(struct run *run, u32 place)
 	state_apply(&st, run->img);
 	verify_pin(run->img, run->m, &run->v);
 	image_undo(run->img);
-	/* A broken one is not the same for ever: it is told with the states of this place. */
+	/*
+	 * A broken device differs from state to state: report it with the states of this
+	 * place.
+	 */
 	if (run->v.bad)
 		run_failed(run, &st, place);
 	state_free(&st);
 }
 
-/* So that there are at most opt->states: which of the places are taken, in percent. */
+/* Limit the states to opt->states: the share of places that are taken, in percent. */
 static u32 run_share(struct run *run, struct rng r)
 {
 	u64 places = 0, want;
@@ -212,7 +215,7 @@ static void run_base(struct run *run)
 
 /**
  * run() - through a record, or to one state of it
- * @opt: what is wanted.
+ * @opt: the options.
  * @rec: the record.
  * @out: filled in.
  *
@@ -239,10 +242,10 @@ int run(const struct options *opt, struct record *rec, struct outcome *out)
 	for (place = 1; place <= rec->nr && !run->over; place++) {
 		bool stop = run_stops(run, place, &where);
 
-		/* Broken from when there is a system to lose something of. */
+		/* Broken from the time when a system exists that can lose something. */
 		if (created(run))
 			run->img->broken = opt->broken;
-		/* Each place draws its lot, so that one state alone finds the same. */
+		/* Each place draws by itself, so that one state alone gives the same result. */
 		stop &= rng_below(&which, 1000) < share;
 		why = model_step(run->m);
 		if (why) {

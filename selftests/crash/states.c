@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * States: what a crash may leave of writes that are not durable.
+ * States: the part that a crash may leave of writes that are not durable.
  *
- * A state of place P is made with the devices at P - 1 and the last entry in
- * hand: a request stands in the record before it is answered, so the last one
- * may be half done, with FUA or not.  Everything before it that is durable is
- * there; of the rest the seed says what is:
+ * A state of place P is made from the devices at P - 1 and the last entry: a request is in
+ * the record before its answer, so the last one may be half done, with FUA or not.
+ * Everything durable before it is there; the seed selects from the rest:
  *
  *	0	all of it
  *	1	nothing; the last entry, if with FUA or a flush, is done
@@ -55,7 +54,7 @@ static void item_tear(struct item *it, struct record *rec, struct rng *r)
 	}
 }
 
-/* Which of a device's writes arrive: items @from.. of the state. */
+/* Select the writes of a device that arrive: items @from.. of the state. */
 static void state_choose(struct state *st, struct record *rec, u32 from, u32 hand, struct rng *r)
 {
 	static const u32 shares[] = { 0, 10, 50, 50, 90, 100 };
@@ -75,13 +74,13 @@ static void state_choose(struct state *st, struct record *rec, u32 from, u32 han
 			keep = i == one;
 		else
 			keep = rng_chance(r, percent);
-		/* What was on its way is torn more often than what has arrived in a cache. */
+		/* Writes in flight are torn more often than those that a cache has. */
 		if (rng_chance(r, it->entry == hand ? 60 : tear))
 			item_tear(it, rec, r);
 		else if (!keep)
 			item_mask(it, rec);
 	}
-	/* In any order; what is sure comes last, so that nothing older lies over it. */
+	/* In any order; durable writes come last, so that nothing older lies over them. */
 	if (rng_chance(r, 30))
 		for (i = nr; i > 1; i--) {
 			u32 a = from + i - 1, b = from + rng_below(r, i);
@@ -167,7 +166,7 @@ static u64 item_lost(const struct item *it, struct record *rec)
 	return lost;
 }
 
-/** state_lost() - writes of which something is lost.  Return: how many. */
+/** state_lost() - count the writes of which some part is lost.  Return: how many. */
 u32 state_lost(const struct state *st, struct record *rec)
 {
 	u32 i, lost = 0;
@@ -200,11 +199,11 @@ static int by_entry(const void *a, const void *b)
 }
 
 /**
- * state_shrink() - a state that still fails, with as little lost as may be
+ * state_shrink() - a state that still fails, with as little lost as possible
  * @st: a state that fails; made smaller.
  * @img: the devices, without the state.
  * @m: the model at its place.
- * @v: set to what is said of the smaller state.
+ * @v: set to the report of the smaller state.
  */
 void state_shrink(struct state *st, struct image *img, struct model *m, struct verdict *v)
 {
@@ -216,7 +215,7 @@ void state_shrink(struct state *st, struct image *img, struct model *m, struct v
 		state_fails(st, img, m, v);
 		return;
 	}
-	/* First in the order they were written. */
+	/* First in the order of the writes. */
 	order = need(malloc((st->nr + 1) * sizeof(*order)));
 	memcpy(order, st->items, st->nr * sizeof(*order));
 	qsort(st->items, st->nr, sizeof(*st->items), by_entry);
@@ -224,7 +223,7 @@ void state_shrink(struct state *st, struct image *img, struct model *m, struct v
 		memcpy(st->items, order, st->nr * sizeof(*order));
 	free(order);
 
-	/* Then less and less is given back: half of the items, a quarter, single ones. */
+	/* Then give back less and less: half of the items, a quarter, single ones. */
 	keep = need(calloc(st->nr + 1, sizeof(*keep)));
 	for (step = max(st->nr / 2, 1u); step && tries < 400; step = step == 1 ? 0 : step / 2) {
 		for (i = 0; i < st->nr && tries < 400; i += step) {
@@ -250,7 +249,7 @@ void state_shrink(struct state *st, struct image *img, struct model *m, struct v
 	free(keep);
 }
 
-/** state_print() - which writes a state has lost, and around them what is there */
+/** state_print() - print the lost writes of a state, and those around them that are there */
 void state_print(const struct state *st, struct record *rec, u32 limit)
 {
 	u32 i, lost = state_lost(st, rec), told = 0;

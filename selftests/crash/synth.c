@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An engine that lives for a while and leaves a record: with the module's own
- * codec, map and allocator, in one thread, and simple.  It stands in for the
- * module where there is no machine to run it in, so that the model and the
- * comparison can be tested; and it can be told to break a rule, which they must
- * find.
+ * An engine that lives for a while and leaves a record: with the module's own codec, map and
+ * allocator, in one thread, and simple.  It stands in for the module where no machine can run
+ * it, so that the model and the comparison can be tested; on request it breaks a rule, which
+ * they must find.
  */
 #include "synth.h"
 
@@ -151,7 +150,7 @@ static void log_write(struct engine *e, const struct dmr_record *recs, u32 nr, b
 	free(blk);
 }
 
-/* R2: what is due goes into the log, one block after the other. */
+/* R2: write all due records to the log, one block after the other. */
 static void commit(struct engine *e)
 {
 	struct dmr_record recs[DMR_LOG_RECORDS];
@@ -275,7 +274,7 @@ static void io_write(struct engine *e, u32 view, u8 kind, bool fua)
 			  DISK_SECTORS / BLOCK_SECTORS / blocks);
 	if (e->bug == BUG_WRONG_VIEW && view == REC_LIVE && rng_chance(&e->r, 20))
 		w.write = e->head_epoch;
-	/* Nothing overlaps in time, and what is merged is complete. */
+	/* Requests do not overlap in time, and a merged block is complete. */
 	for (i = e->nr_flights; i--;)
 		if (!whole || !e->flights[i].v || e->flights[i].v->key == dmr_key(disk, chunk))
 			complete(e, i);
@@ -356,7 +355,7 @@ static void sync_view(struct engine *e, u32 view)
 
 /* Operations */
 
-/* With all before it ended; the bug is to answer first. */
+/* After all writes before it have ended; the bug is to answer first. */
 static void decide(struct engine *e, u64 seq, u64 arg)
 {
 	e->sb->state_number++;
@@ -383,7 +382,7 @@ static void op_point(struct engine *e)
 	u64 seq = begin(e, REC_POINT, 0);
 	u32 i;
 
-	/* Some that are on their way, into the old epoch; then into the new one. */
+	/* Some are in flight, into the old epoch; then into the new one. */
 	if (rng_chance(&e->r, 50))
 		io_write(e, REC_HEAD, REC_DATA, false);
 	complete_all(e);
@@ -424,7 +423,7 @@ static void op_begin(struct engine *e, bool test)
 	decide(e, seq, 0);
 }
 
-/* What nobody needs any more, by both copies. */
+/* Versions that neither copy needs any more. */
 static void vacuum(struct engine *e)
 {
 	u32 points[DMR_MAX_POINTS], i;
@@ -455,7 +454,7 @@ static void vacuum(struct engine *e)
 			dmr_slots_free(&e->slots, g->slot);
 		mempool_free(g, e->pool);
 	}
-	/* So that what is free is used soon. */
+	/* So that free slots are used soon. */
 	e->slots.rotor = sb->slot_first;
 }
 
@@ -728,7 +727,7 @@ static void base_found(struct engine *e, u32 view)
 	}
 }
 
-/* A later life: what an earlier one left, attached and read. */
+/* A later life: attach and read the store of an earlier one. */
 static void revive(struct engine *e, const struct synth_base *base)
 {
 	struct base_reader reader = { .rd.read = base_read, .store = base->dev[STORE] };
@@ -766,7 +765,7 @@ static void revive(struct engine *e, const struct synth_base *base)
 
 /**
  * synth_make() - a record
- * @sy: of what life.
+ * @sy: the life.
  * @base: devices it begins on; NULL: a new system.
  * @bytes: set to its size.
  *
@@ -804,7 +803,10 @@ u8 *synth_make(const struct synth *sy, const struct synth_base *base, u64 *bytes
 		e->head_epoch = e->sb->cur_epoch;
 	}
 	for (n = 0; n < sy->ops; n++) {
-		/* Late in its life it is decided, now and then, and ends as plain disks. */
+		/*
+		 * At two thirds of the life commit the failover if there is one; it ends as
+		 * plain disks.
+		 */
 		if (n == sy->ops * 2 / 3 && e->sb->live.epoch && !e->sb->test.epoch)
 			op_commit(e);
 		one_step(e);

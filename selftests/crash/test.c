@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Tests of the crash replay itself, KTAP: the model by hand-made histories, the
- * devices by hand-made writes, and the whole by records that synth.c makes, those
- * with a rule broken included.
+ * Tests of the crash replay itself, KTAP: the model by hand-made histories, the devices by
+ * hand-made writes, and the whole by records that synth.c makes, also with a rule broken.
  *
  * usage: test [WORD...]	only tests whose name has one of the words
  */
@@ -259,7 +258,7 @@ static void model_failover(void)
 	play_end(&h);
 }
 
-/* What cannot have happened is said of the record, not of the store. */
+/* An impossible event is reported as a fault of the record, not of the store. */
 static void model_nonsense(void)
 {
 	static u8 sector[REC_SECTOR];
@@ -270,7 +269,7 @@ static void model_nonsense(void)
 	whole_op(REC_CREATE, 0);
 	io_done(99, 0);
 	h = play();
-	CHECK(h.why && strstr(h.why, "nobody waits"), "%s", h.why);
+	CHECK(h.why && strstr(h.why, "without a request"), "%s", h.why);
 	play_end(&h);
 
 	hand_new();
@@ -397,7 +396,7 @@ static void image_states(void)
 	record_close(rec);
 }
 
-/* A record that synth.c made, and what comes of it */
+/* A record that synth.c made, and its result */
 
 struct made {
 	u8 *data;
@@ -520,7 +519,7 @@ static u8 *slurp(const char *dir, const char *name)
 	return p;
 }
 
-/* A life that begins on what another one left. */
+/* A life that begins on the store of another one. */
 static void second_life(void)
 {
 	struct synth sy = { .ops = 250, .seed = 11 };
@@ -559,7 +558,7 @@ static void second_life(void)
 		      out.record_error);
 		record_close(rec);
 
-		/* Something that the module read is not what the base shows. */
+		/* The module's read differs from the base. */
 		for (i = 0; i + sizeof(struct rec) <= bytes;) {
 			struct rec r;
 

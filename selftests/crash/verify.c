@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a state shows, against what the model allows. */
+/* The content that a state shows, against the content that the model allows. */
 #include <stdarg.h>
 
 #include "crash.h"
 
-#define MAX_TOLD	3	/* sectors told one by one */
+#define MAX_TOLD	3	/* sectors reported one by one */
 #define MAX_TEXT	100
 
 static void say(struct verdict *v, const char *fmt, ...)
@@ -73,7 +73,7 @@ static void sector_take(struct look *k, struct lineage *l, u32 disk, u64 sector,
 		lineage_set(l, disk, sector, value);
 }
 
-/* Each sector of a view, with what it shows. */
+/* Each sector of a view, with the content that it shows. */
 static void walk(struct look *k, const struct dmr_view *view, struct lineage *l, sector_fn fn)
 {
 	const struct content *table = k->img->rec->contents;
@@ -100,7 +100,7 @@ static void walk(struct look *k, const struct dmr_view *view, struct lineage *l,
 	k->v->views++;
 }
 
-/* Is what the superblock says this picture?  NULL, or how it differs. */
+/* Does the superblock match this picture?  NULL, or the difference. */
 static const char *differs(const struct picture *p, const struct dmr_sb *sb, char *text)
 {
 	u32 i;
@@ -209,7 +209,7 @@ void verify(struct image *img, struct model *m, struct verdict *v)
 	v->log_next = v->log_ring = 0;
 	v->text[0] = 0;
 	if (!now->made)
-		return;		/* being created: nobody has been told that there is a system */
+		return;		/* being created: no answer has shown that there is a system */
 	attach(&att, img);
 	v->versions = att.versions;
 	if (att.err) {
@@ -231,9 +231,9 @@ void verify(struct image *img, struct model *m, struct verdict *v)
 			compare_picture(&k, next);
 	}
 	if (why && !next)
-		say(v, "  the superblock (%llu) says: %s\n", att.sb->seq, why);
+		say(v, "  the superblock (%llu) is wrong: %s\n", att.sb->seq, why);
 	else if (why && why_not)
-		say(v, "  the superblock (%llu) says neither what was before the operation (%s) nor what comes of it (%s)\n",
+		say(v, "  the superblock (%llu) is neither that before the operation (%s) nor that after it (%s)\n",
 		    att.sb->seq, why, why_not);
 	if (v->sectors > MAX_TOLD)
 		say(v, "  %u sectors differ in all\n", v->sectors);
@@ -257,13 +257,13 @@ static void sector_pin(struct look *k, struct lineage *l, u32 disk, u64 sector, 
 }
 
 /**
- * verify_pin() - a point has been answered: what it holds stays so
- * @img: the devices with all on them that has been written.
+ * verify_pin() - a point has been answered: from here on its content is fixed
+ * @img: the devices with all writes on them.
  * @m: the model at this place.
  * @v: filled in.
  *
- * Of what was in flight while the point was made it may have some or not; from
- * here on it is the same in every state.
+ * Of the writes in flight while the point was made it may have some or not; from here on it
+ * is the same in every state.
  */
 void verify_pin(struct image *img, struct model *m, struct verdict *v)
 {
@@ -279,7 +279,7 @@ void verify_pin(struct image *img, struct model *m, struct verdict *v)
 	if (att.err) {
 		say(v, "  attach fails: %d, %s\n", att.err, att.why);
 	} else if (differs(now, att.sb, text)) {
-		say(v, "  the superblock (%llu) says: %s\n", att.sb->seq, differs(now, att.sb, text));
+		say(v, "  the superblock (%llu) is wrong: %s\n", att.sb->seq, differs(now, att.sb, text));
 	} else {
 		pin.k.att = &att;
 		pin.number = now->points[i].number;
@@ -313,9 +313,9 @@ static u64 point_of(const struct dmr_sb *sb, u32 epoch)
 }
 
 /**
- * verify_base() - a life begins on what an earlier one left
+ * verify_base() - a life begins on the store of an earlier one
  * @img: the devices at place 0.
- * @m: the model at place 0; what the views show is what it holds from now.
+ * @m: the model at place 0; it takes over the content that the views show.
  * @v: filled in.
  */
 void verify_base(struct image *img, struct model *m, struct verdict *v)
@@ -335,7 +335,7 @@ void verify_base(struct image *img, struct model *m, struct verdict *v)
 		detach(&att);
 		return;
 	}
-	/* No system, or none any more: plain disks, of which one may be made. */
+	/* No system, or none any more: plain disks, on which one may be created. */
 	if (att.err || (sb->state == DM_REPLICA_STATE_DISABLED && !(sb->flags & DMR_SB_REMOVING))) {
 		p->made = !att.err;
 		p->state = DM_REPLICA_STATE_DISABLED;

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# scripts/vm itself: what it answers to wrong options, its exit statuses in user mode,
-# that a guest can write nothing of the host but --out, and that it emulates where no
-# user-mode kernel starts.
+# scripts/vm itself: its answers to wrong options, its exit statuses in user mode, that a
+# guest can write nothing of the host but --out, and that it emulates where no user-mode
+# kernel starts.
 # The virtual machine runs this file, too: 10-vm.sh --guest DIR
 # debug: skip it starts the plain kernels
-. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../vm/lib.sh"
 
 # --- in the virtual machine -----------------------------------------------
 
@@ -132,7 +132,7 @@ check "21 disks, one of 4 KiB blocks, one of a file" "$vm" --uml --mem 512 "${op
 	for d in /dev/vm/x* /dev/vm/k4 /dev/vm/f; do
 		[ "$(dd if=$d bs=4096 count=1 2>/dev/null | tr -d "\0")" = $d ]
 	done'
-is "the image has what was written" "$(head -c 9 "$dir/image")" "/dev/vm/f"
+is "the image has the written data" "$(head -c 9 "$dir/image")" "/dev/vm/f"
 
 mkdir "$dir/out"
 echo host >"$dir/victim"
@@ -166,7 +166,7 @@ said=$("$vm" --uml --mem 512 --env "F=$fork" '
 	python3 -c "$F"' 2>&1)
 is "a fork that fails ends no kernel" "$said" "Cannot allocate memory"
 
-# A host where no namespaces can be had.
+# A host without namespaces.
 mkdir -p "$dir/bin" "$dir/cache"
 printf '#!/bin/sh\necho "unshare: not permitted" >&2\nexit 1\n' >"$dir/bin/unshare"
 chmod 755 "$dir/bin/unshare"

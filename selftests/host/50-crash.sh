@@ -1,31 +1,31 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Machines cut off in the midst of work, over disks with a volatile cache that is
-# lost with them: whatever was flushed is there, whatever was answered has
-# happened, and nothing is a third thing.
+# Machines cut off in the midst of work, over disks with a volatile cache that is lost with
+# them: all flushed data is there, each answered operation has happened, and nothing is a
+# third thing.
 #
-# Each chain of boots goes on with the same system: a boot looks at what the cut
-# before left (helper-crash verify), goes on working, writes and operations at the
-# same time, and is cut at some moment (helper-crash work).  The disks are
-# helper-nbd's: what they were not told to flush is lost, or some of it is not.
-# The kernels change, so that each finds what the other left, and with 4 rounds what it
-# left itself; the chains begin at different plans.
+# Each chain of boots uses one system: a boot checks the content after the last cut
+# (helper-crash verify), works on, writes and operations at the same time, and is cut at some
+# moment (helper-crash work).  The disks are helper-nbd's: of data that was not flushed all or
+# a part is lost.  The kernels alternate, so that each continues on the other's store, and
+# with 4 rounds on its own; the chains begin at different plans.
 #
-# And the test of the test: disks that lie about flushes must be found out.  Seen
-# failing besides, within 4 rounds: a module that does not flush homes in a commit, or not
-# before it drops what was moved home, or writes its log without PREFLUSH.  2: not tried.
+# And the test of the test: disks that lie about flushes must be found out.  The test also
+# failed, within 4 rounds, for a module that does not flush homes in a commit, or not before
+# it drops versions that were moved home, or writes its log without PREFLUSH; with 2 rounds
+# this was not tried.
 #
 # SEED, ROUNDS (cuts per chain; 2, or 4 with LONG=1) choose others.
 # The virtual machine runs this file, too: crash.sh --guest DIR SEED...
 # runs on: um 6.1 (power cuts, also of two CPUs at work)
-. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../vm/lib.sh"
 
 # --- in the virtual machine -----------------------------------------------
 
 r() { "$REPLICACTL" "$@"; }
 
-# An fsync while the vacuum's own flush of that home is under way: when it is
-# answered, home was flushed since the write, by whomsoever.  A flush takes 1.5 s.
+# An fsync while the vacuum's own flush of that home is under way: when it is answered, one of
+# the two has flushed home since the write.  A flush takes 1.5 s.
 slow_flush() {
 	local before after rep=/dev/mapper/slow-vda-replica
 	flushes() { stat_of /dev/nbd1 | cut -d' ' -f5; }
@@ -46,7 +46,7 @@ slow_flush() {
 
 # guest DIR SEED WHOLE GRANULE PLAN LIAR CHUNK CUT_MS [homes]
 # WHOLE: the disks before had granules of 4096.
-# Says "result ok" or "result not ok: REASON" and cuts itself off.
+# Prints "result ok" or "result not ok: REASON" and cuts itself off.
 guest() {
 	local dir=$1 seed=$2 whole=$3 granule=$4 plan=$5 liar=$6 chunk=$7 ms=$8 last=${9-}
 	local nbd d disks=() fua wb said words=() rc
@@ -102,7 +102,7 @@ guest() {
 	[ $rc = 0 ] || failed "attach: status $rc: $said"
 	stage "attached"
 	[ "$whole" != 4096 ] || words+=(whole)
-	# Half of the time go on with what there is.
+	# Half of the time continue in the present state.
 	[ "$last" != homes ] && [ $((seed % 2)) = 0 ] || words+=(points)
 	"${crash[@]}" verify "${words[@]}" || failed "verify"
 	stage "verified"
@@ -118,7 +118,7 @@ guest() {
 		echo "result ok"
 		finish TERM
 	fi
-	# They begin to lie when the work begins.
+	# The disks begin to lie when the work begins.
 	[ "$liar" = - ] || kill -USR2 $nbd
 	"${crash[@]}" work "$plan" >/run/work 2>&1 &
 	wait_for 20 grep -q 'at work' /run/work
@@ -147,16 +147,13 @@ for k in "${kernels[@]}"; do
 	[ -e "$VM_SRC/build/$k/dm-replica.ko" ] || skip_all "build/$k/dm-replica.ko is not built"
 done
 [ -x "$REPLICACTL" ] || skip_all "replicactl is not built"
-# What is tested stays the same all the time, whoever builds meanwhile.
+# Copies: a build beside this test must not change what it tests.
 dir=$(workdir)
 cp "$REPLICACTL" "$dir/" || exit 1
 for k in "${kernels[@]}"; do
 	cp "$VM_SRC/build/$k/dm-replica.ko" "$dir/dm-replica.ko.$k" || exit 1
 done
-for h in helper-nbd helper-crash helper-io; do
-	"${CC:-cc}" -O2 -g -Wall -Wextra -pthread -o "$dir/$h" "$VM_SRC/selftests/$h.c" ||
-		die "cannot build $h"
-done
+build_helpers "$dir" nbd crash io || exit 1
 broken=''
 leave() {
 	if [ -z "$broken" ]; then rm -rf "$dir"; else diag "the disks are left in $dir"; fi
@@ -166,8 +163,8 @@ at_exit leave
 ktap_plan $((${#kernels[@]} * (rounds + 3)))
 diag "SEED=$seed ROUNDS=$rounds"
 
-# boot CHAIN KERNEL SEED WHOLE GRANULE PLAN LIAR CHUNK CUT_MS [homes]: what it said in
-# $said, 0 if all of it was well.
+# boot CHAIN KERNEL SEED WHOLE GRANULE PLAN LIAR CHUNK CUT_MS [homes]: its output in $said;
+# status 0 if all of it was well.
 boot() {
 	local c=$dir/$1 rc
 	mkdir -p "$c"
@@ -232,9 +229,8 @@ for i in "${!kernels[@]}"; do
 	done
 done
 
-# Disks that answer flushes without flushing: of these somebody must notice that
-# what was promised is not there.  Lost are the state and the map, or the plain
-# content of homes.
+# Disks that answer flushes without flushing: one of the checks must notice that promised
+# content is missing.  Lost are the state and the map, or the plain content of homes.
 for i in "${!kernels[@]}"; do
 	k=${kernels[i]}
 	who=store plan=mixed

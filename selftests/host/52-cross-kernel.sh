@@ -6,7 +6,7 @@
 # The virtual machine runs this file, too: cross-kernel.sh --guest DIR STEP CHUNK
 # runs on: um 6.1 (two series have to read each other's stores)
 # debug: skip it needs two kernels
-. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../vm/lib.sh"
 
 # --- in the virtual machine -----------------------------------------------
 
@@ -31,9 +31,9 @@ do_both() {
 	done
 }
 
-# What each moment's content is, as steps of helper-io that check it.  A number is
-# the stamp: what wrote it.  Written are whole chunks, blocks, sectors in the
-# midst of a block, zeroes, and the end of the disk.
+# The content of each moment, as steps of helper-io that check it.  A number is the stamp of
+# the write.  Written are whole chunks, blocks, sectors in the midst of a block, zeroes, and
+# the end of the disk.
 w1=(w:0:1M:1 w:4M:256K:1 w:8M:64K:1 w:33546240:8K:1)
 c1=(c:0:1M:1 c:4M:256K:1 c:8M:64K:1 c:33546240:8K:1 n:16M:64K)
 w2=(w:4M:4K:2 w:4198912:1536:2 z:64K:128K w:16M:64K:2)
@@ -145,7 +145,7 @@ for k in "${kernels[@]}"; do
 	[ -e "$VM_SRC/build/$k/dm-replica.ko" ] || skip_all "build/$k/dm-replica.ko is not built"
 done
 [ -x "$REPLICACTL" ] || skip_all "replicactl is not built"
-# What is tested stays the same all the time, whoever builds meanwhile.
+# Copies: a build beside this test must not change what it tests.
 dir=$(workdir)
 leave() { rm -rf "$dir"; }
 at_exit leave
@@ -153,8 +153,7 @@ cp "$REPLICACTL" "$dir/" || exit 1
 for k in "${kernels[@]}"; do
 	cp "$VM_SRC/build/$k/dm-replica.ko" "$dir/dm-replica.ko.$k" || exit 1
 done
-"${CC:-cc}" -O2 -g -Wall -Wextra -o "$dir/helper-io" "$VM_SRC/selftests/helper-io.c" ||
-	die "cannot build helper-io"
+build_helpers "$dir" io || exit 1
 
 ktap_plan $((2 * (8 + 21 + 26 + 3)))
 

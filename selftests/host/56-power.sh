@@ -1,18 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The power fails while home catches up behind a commit, again at the next start,
-# and while a removal does the same; and just after a store has grown.  All that
-# was flushed is there, the work goes on by itself, and home alone holds the disk
-# in the end.
+# The power fails while home catches up behind a commit, again at the next start, and while a
+# removal does the same; and just after a store has grown.  All flushed data is there, the
+# work goes on by itself, and in the end home alone holds the disk.
 # The virtual machine runs this file, too: power.sh --guest DIR STEP
 # runs on: um 6.1 (power cuts, also of two CPUs at work)
-. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../vm/lib.sh"
 
 # --- in the virtual machine -----------------------------------------------
 
 r() { "$REPLICACTL" "$@"; }
 field() { r status "$1" --json | sed -n 's/^ *"'"$2"'": *\([0-9]*\).*/\1/p' | head -n 1; }
-# moves NAME: is there a job that goes on from an earlier life?
+# moves NAME: is there a job that continues from an earlier life?
 moves() { r job list "$1" --json | grep -q "goes on moving home"; }
 # shellcheck disable=SC2317 # wait_for calls these
 fewer() { [ "$(field "$1" versions)" -lt "$2" ]; }
@@ -117,8 +116,7 @@ cp "$REPLICACTL" "$dir/" || exit 1
 for k in "${kernels[@]}"; do
 	cp "$VM_SRC/build/$k/dm-replica.ko" "$dir/dm-replica.ko.$k" || skip_all "build/$k is not built"
 done
-"${CC:-cc}" -O2 -g -Wall -Wextra -o "$dir/helper-io" "$VM_SRC/selftests/helper-io.c" ||
-	die "cannot build helper-io"
+build_helpers "$dir" io || exit 1
 
 ktap_plan $((${#kernels[@]} * (6 + 14 + 12 + 1)))
 

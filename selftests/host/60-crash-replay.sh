@@ -1,12 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The crash replay: a life of a system is recorded, all that reached the devices and
-# all that was asked and answered (record.h); of the record thousands of states are
-# made that a crash might have left, and each is attached in user space and compared
-# with what may be there (selftests/crash).  Some of these states are given to the
-# module, too, which must show the same, and lives on with one of them; that second
-# life is recorded and replayed in turn, so that a store is met in which the log
-# of an earlier life lies about.
+# The crash replay: a life of a system is recorded, with all requests that reached the devices
+# and all requests and answers above them (helpers/record.h); thousands of states that a crash
+# might have left are made from the record, and each is attached in user space and compared
+# with its possible content (selftests/crash).  Some of these states are given to the module,
+# too, which must show the same, and lives on with one of them; that second life is recorded
+# and replayed in turn, so that a store has leftovers from the log of an earlier life.
 #
 # Without CRASH=all only two short lives, for "make check"; with it every plan on
 # both kernels ("make check-crash").  SEED, PLANS, KERNELS, STATES (for each record),
@@ -14,7 +13,7 @@
 # KEEP=DIR leaves the records there.
 # The virtual machine runs this file, too: crash-replay.sh --guest DIR N OPTION...
 # debug: PLANS=mixed SECONDS_1=40 SECONDS_2=20
-. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../vm/lib.sh"
 
 # --- in the virtual machine -----------------------------------------------
 
@@ -22,7 +21,7 @@
 one_life() {
 	local dir=$1 i=$2 nbd d wb run=/run/life
 	shift 2
-	# Of a life before this one; its server's "ready" would be taken for this one's.
+	# Files of an earlier life: its server's "ready" would be taken for this one's.
 	rm -f $run/record /run/nbd /etc/dm-replica/systems.d/life.conf
 	"$dir/helper-nbd" --record $run/record "/dev/nbd0=$(dev "s$i")" "/dev/nbd1=$(dev "a$i")" \
 		"/dev/nbd2=$(dev "b$i")" >/run/nbd 2>&1 &
@@ -82,7 +81,7 @@ for k in "${kernels[@]}"; do
 	[ -e "$VM_SRC/build/$k/dm-replica.ko" ] || skip_all "build/$k/dm-replica.ko is not built"
 done
 [ -x "$REPLICACTL" ] || skip_all "replicactl is not built"
-# What is tested stays the same all the time, whoever builds meanwhile.
+# Copies: a build beside this test must not change what it tests.
 dir=$(workdir)
 broken=''
 leave() {
@@ -94,10 +93,7 @@ for k in "${kernels[@]}"; do
 	cp "$VM_SRC/build/$k/dm-replica.ko" "$dir/dm-replica.ko.$k" || exit 1
 done
 st=$VM_SRC/selftests
-cc=("${CC:-cc}" -O2 -g -Wall -Wextra -pthread)
-"${cc[@]}" -o "$dir/helper-nbd" "$st/helper-nbd.c" || die "cannot build helper-nbd"
-"${cc[@]}" -o "$dir/helper-life" "$st/helper-life.c" "$st"/life-*.c "$st/model-netlink.c" ||
-	die "cannot build helper-life"
+build_helpers "$dir" nbd life || exit 1
 if [ -z "${CRASH_REPLAY-}" ]; then
 	make -s -C "$st/crash" build >"$dir/make.log" 2>&1 ||
 		die "cannot build selftests/crash: $(cat "$dir/make.log")"
@@ -119,7 +115,7 @@ all=0
 ktap_plan $((${#chains[@]} * 8 + rings + all))
 diag "SEED=$seed"
 
-# boot DIR KERNEL N DISK... -- SECONDS OPTION...: N lives; what was said in $said.
+# boot DIR KERNEL N DISK... -- SECONDS OPTION...: N lives; their output in $said.
 boot() {
 	local c=$1 k=$2 n=$3 disks=() rc
 	shift 3
@@ -145,7 +141,7 @@ the machine ended with $rc"
 }
 
 total=0
-# replay NAME RECORD OPTION...: all states of it are ones that may be.
+# replay NAME RECORD OPTION...: every state of it must be allowed.
 replay() {
 	local name=$1 record=$2 rc n
 	shift 2
@@ -183,7 +179,7 @@ sample() {
 			continue
 		fi
 		"$dir/replicactl" check "$to/store.img" >"$to/check" 2>&1
-		# 6: no store.  Anything else is for the module to say.
+		# 6: no store.  The module decides on all others.
 		[ $? = 6 ] || grep -q 'is valid, .* state 0,' "$to/check" || return 0
 	done
 	diag "$chosen"
@@ -202,7 +198,7 @@ for chain in "${chains[@]}"; do
 	mkdir -p "$c/1" "$c/2"
 	seconds=$first
 	size=()
-	# It takes time, and a long record, to go round the log.
+	# It takes time, and a long record, until the log has gone round.
 	[ "$plan" != ring ] || { seconds=$((first * 8)); size=(--mib 600); }
 	if ! boot "$c/1" "$k" 1 s0=40M a0=4M b0=2060K -- "$seconds" --plan "$plan" \
 		--seed $life "${size[@]}"; then
@@ -255,7 +251,7 @@ for chain in "${chains[@]}"; do
 	for ((i = 0; i < samples; i++)); do
 		sampled=$((sampled + 1))
 		[ $((i + 1)) = "$samples" ] && break
-		# No more than what was found, and some states of the attach.
+		# No more than were found, and some states of the attach.
 		said=$("$dir/crash" --seed "$seed" --states 20 --base "$c/base$i" \
 			"$c/2/record$i" 2>&1) && continue
 		diag "$said"

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A chunk with many versions: what is done to its chain takes steps in
- * proportion to its length, whatever a store holds.  Steps are counted as loads
- * of shared memory.
+ * A chunk with many versions: operations on its chain take steps in proportion to its length,
+ * whatever else a store holds.  Steps are counted as loads of shared memory.
  */
 #include <store/rebuild.h>
 #include "unit.h"
@@ -136,7 +135,7 @@ TEST(chain_buckets)
 	chain_free(c);
 }
 
-/* Replay of a hostile log takes steps in proportion to its records, in whatever order. */
+/* Replay of a hostile log takes steps in proportion to its records, in any order. */
 #define RECORDS	20000
 
 enum rebuild_order { RISING, FALLING, SLOTS, DROPS };
@@ -209,7 +208,7 @@ TEST(chain_rebuild_drops)
 	rebuild_steps(DROPS);
 }
 
-/* Is it of the history?  From the words of the design. */
+/* Does the version belong to the history?  From the words of the design. */
 static bool naive_main(const struct dmr_need *need, u32 epoch)
 {
 	if (epoch & 1)
@@ -275,7 +274,7 @@ TEST(chain_rebuild_random)
 		late = rng_chance(&r, 50) ? sb->slot_end - sb->slot_first : 2;
 		CHECK_EQ(dmr_rebuild_init(&rb, &c->map, sb), 0);
 		rb.max_versions = FEW * MANY;
-		/* So that all of them meet in one bucket. */
+		/* Chosen so that all of them meet in one bucket. */
 		c->map.bucket_bits = rng_chance(&r, 50) ? 1 : c->map.bucket_bits;
 		for (ops = 0; ops < 1500; ops++) {
 			struct dmr_record rec = {
@@ -319,7 +318,7 @@ TEST(chain_rebuild_random)
 	CHECK(versions > 1000, "%u", versions);
 }
 
-/* Who needs a version, block by block and point by point, from the words of the design. */
+/* Which versions are needed, by block and by point, from the words of the design. */
 static bool naive_hides(const struct dmr_need *need, const struct dmr_version *t, u64 bit)
 {
 	return naive_main(need, t->epoch) && (t->data | t->zero) & bit &&
@@ -380,7 +379,7 @@ static void naive_chain(struct rng *r, struct chain *c, struct dmr_version **all
 			all[i]->log = 6;
 		if (rng_chance(r, 10))
 			atomic_set(&all[i]->state, states[rng_below(r, ARRAY_SIZE(states))]);
-		/* Seldom two of an epoch: one that is dropped and its successor. */
+		/* Seldom two of an epoch: a dropped one and its successor. */
 		epoch += rng_chance(r, 5) ? 0 : rng_range(r, 1, step);
 	}
 	need->cur = (epoch + 1) & ~1u;

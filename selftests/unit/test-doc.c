@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The example in Documentation/on-disk-format.md is what the codec makes of
- * what it says: its lines of hex are held against the bytes.  To get them anew:
- * DMR_UNIT_PRINT=1 build/unit/unit doc_
+ * The codec's output for the example in Documentation/on-disk-format.md is the hex there.  To
+ * print it anew: DMR_UNIT_PRINT=1 build/unit/unit doc_
  */
 #include "unit.h"
 

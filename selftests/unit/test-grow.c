@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A log whose ring grows, step by step: nothing is lost at any of them.  The
- * store is as large as its superblock says and has nothing but superblocks and
- * the ring: whatever else is read is an I/O error.
+ * A log whose ring grows, step by step: nothing is lost at any of them.  The store is as
+ * large as its superblock states and has nothing but superblocks and the ring: any other read
+ * is an I/O error.
  */
 #include "unit.h"
 
@@ -67,7 +67,7 @@ static void put(struct life *l)
 		.data = mark(l->next) + 1,
 	};
 
-	/* W5: not where one is that may still be asked for. */
+	/* W5: not where a number lies that may still be looked for. */
 	CHECK(dmr_log_check(blk, l->sb->store_uuid, &was) != DMR_OK || was.number < l->sb->log_tail,
 	      "%llu where %llu is", l->next, was.number);
 	dmr_record_encode(&rec, &blk->records[0]);
@@ -75,7 +75,7 @@ static void put(struct life *l)
 	l->next++;
 }
 
-/* Write a state to the older copy, and be in it. */
+/* Write a state to the older copy; it is in force then. */
 static void super(struct life *l, const struct dmr_sb *state)
 {
 	u32 copy = !l->sb->copy;
@@ -110,7 +110,7 @@ static int attach(struct life *l, u64 *end)
 	return dmr_replay_log(&l->rd, l->found, &l->g.ops, end, &l->dmg);
 }
 
-/* The power goes: all that was durable is found, in order, and nothing else. */
+/* The power fails: all durable blocks are found, in order, and nothing else. */
 static void power_cut(struct life *l)
 {
 	u64 end = 0, n;
@@ -144,7 +144,7 @@ static void spoiled(struct life *l, u64 number)
 	}
 }
 
-/* @number log blocks, looked at after each @every. */
+/* @number log blocks, verified after each @every. */
 static void go_on(struct life *l, u64 number, u64 every)
 {
 	u64 n;
@@ -187,7 +187,7 @@ static struct dmr_sb *grown(struct life *l, u64 bytes)
 	return draft;
 }
 
-/* Everything that a growth writes, cut off at each place where it can be. */
+/* All writes of a growth, cut off at each possible place. */
 static void grow(struct life *l, u64 bytes)
 {
 	struct dmr_sb *draft = grown(l, bytes), *before = unit_alloc(sizeof(*before));
@@ -197,11 +197,11 @@ static void grow(struct life *l, u64 bytes)
 	power_cut(l);
 	memcpy(before, l->sb, sizeof(*before));
 	memcpy(buf, l->super + !l->sb->copy * DMR_SB_AREA, DMR_SB_AREA);
-	/* The new extent is blank before anything says that it is there. */
+	/* The new extent is blank before any superblock names it. */
 	memset(l->ring + old * DMR_BLOCK_SIZE, 0, dmr_ring_blocks(draft) * DMR_BLOCK_SIZE -
 	       old * DMR_BLOCK_SIZE);
 	power_cut(l);
-	/* Torn: what was before is in force, and all of it is there. */
+	/* Torn: the old superblock is in force, and all of its log is there. */
 	super(l, draft);
 	memcpy(l->super + l->sb->copy * DMR_SB_AREA, buf, 512);
 	memcpy(draft, l->sb, sizeof(*draft));
@@ -213,7 +213,7 @@ static void grow(struct life *l, u64 bytes)
 	super(l, draft);
 	CHECK_EQ(l->sb->ring_from, from);
 	power_cut(l);
-	/* Both know of it, before anything lies there. */
+	/* Both copies know of the new extent, before a block lies there. */
 	super(l, l->sb);
 	power_cut(l);
 }
@@ -252,7 +252,7 @@ TEST(grow_in_the_middle_of_a_life)
 	struct life *l = life();
 	u64 old = dmr_ring_blocks(l->sb), all, n;
 
-	/* Once round the ring and a half, then as full as it gets. */
+	/* Once round the ring and a half, then as full as possible. */
 	go_on(l, old, 200);
 	tail(l, old);
 	go_on(l, old - 1, 200);
@@ -265,7 +265,7 @@ TEST(grow_in_the_middle_of_a_life)
 	power_cut(l);
 	in_both_parts(l);
 	fill_new_part(l, 150);
-	/* The tail follows, but not far enough: nothing is gained by it. */
+	/* The tail follows, but not far enough: that gains nothing. */
 	for (n = l->sb->log_tail; n < l->sb->ring_from; n += 100) {
 		tail(l, n);
 		power_cut(l);
@@ -275,7 +275,7 @@ TEST(grow_in_the_middle_of_a_life)
 	l->sb->log_durable++;
 	CHECK(strstr(dmr_sb_validate(l->sb) ?: "", "too early"));
 	l->sb->log_durable--;
-	/* A second growth would forget where the tail lies. */
+	/* A second growth would forget the place of the tail. */
 	CHECK(strstr(dmr_sb_validate(grown(l, 4096 * MIB)) ?: "", "before the older ring's"));
 
 	/* Past it the ring is one, and all of it is used. */
@@ -292,7 +292,7 @@ TEST(grow_in_the_middle_of_a_life)
 	spoiled(l, l->next - 2);
 	spoiled(l, l->sb->log_tail);
 
-	/* And again, the log being anywhere. */
+	/* And again, with the log at any place. */
 	grow(l, 4096 * MIB);
 	in_both_parts(l);
 	fill_new_part(l, 500);
@@ -336,8 +336,8 @@ TEST(grow_an_empty_log)
 }
 
 /*
- * Why both superblocks must know of a new extent before it is used: else, with the
- * one that does the log's end is lost, and nothing says so.
+ * Reason why both superblocks must know of a new extent before it is used: otherwise, with
+ * the one that does, the log's end is lost without a trace.
  */
 TEST(grow_superblock_lost)
 {
@@ -365,7 +365,7 @@ TEST(grow_superblock_lost)
 	}
 }
 
-/* What a growth is laid out as, and when it is refused. */
+/* The layout of a growth, and the reasons to refuse one. */
 TEST(grow_geometry)
 {
 	struct dmr_sb *sb, *before = unit_alloc(sizeof(*before));
@@ -383,7 +383,7 @@ TEST(grow_geometry)
 		CHECK(!dmr_geometry(sb), "%s", dmr_geometry(sb));
 		for (n = 0; n < 12; n++) {
 			memcpy(before, sb, sizeof(*sb));
-			/* In two steps: which of two operands is first is the compiler's choice. */
+			/* In two steps: the compiler chooses which of two operands is first. */
 			most = 1ULL << rng_range(&r, 15, 40);
 			bytes = sb->store_bytes + rng_below(&r, most);
 			why = dmr_geometry_grow(sb, bytes);
@@ -397,14 +397,14 @@ TEST(grow_geometry)
 			if (sb->ring_extents != before->ring_extents)
 				sb->ring_from = sb->log_durable + 1;
 			CHECK(!dmr_sb_validate(sb), "seed %u: %s", seed, dmr_sb_validate(sb));
-			/* R7: room for two records of each slot, whatever else there is. */
+			/* R7: room for two records of each slot, beside all else. */
 			CHECK(dmr_ring_blocks(sb) * DMR_LOG_RECORDS >= 2ULL * dmr_usable_slots(sb),
 			      "seed %u", seed);
 			CHECK_EQ(sb->store_bytes, bytes);
 			CHECK_EQ(sb->slot_end, bytes / sb->chunk_bytes);
 			CHECK_EQ(sb->slot_first, before->slot_first);
 			CHECK(dmr_usable_slots(sb) >= dmr_usable_slots(before));
-			/* What was a ring or a slot is it still. */
+			/* A ring or slot keeps its place. */
 			CHECK(!memcmp(sb->ring, before->ring,
 				      before->ring_extents * sizeof(sb->ring[0])));
 			need = dmr_ring_need(dmr_usable_slots(sb));
@@ -454,7 +454,7 @@ TEST(grow_refused)
 	CHECK(dmr_usable_slots(sb) > dmr_usable_slots(before));
 	CHECK(n < 2 * old / dmr_chunk_blocks(sb), "%u chunks more before it could grow", n);
 
-	/* Each time by as little as makes the ring grow, for as long as that goes. */
+	/* Grow each time by the least that makes the ring longer, as often as possible. */
 	for (n = sb->ring_extents; n <= DMR_RING_EXTENTS; n++) {
 		why = NULL;
 		while (!why && sb->ring_extents < n + 1) {
@@ -477,7 +477,7 @@ TEST(grow_refused)
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
 }
 
-/* A ring that few slots do not ask for: its records would crowd the map's buckets. */
+/* A ring longer than few slots need: its records would crowd the map's buckets. */
 TEST(grow_ring_too_long)
 {
 	struct dmr_sb *sb = unit_sb();

@@ -27,7 +27,7 @@ struct sim {
 	struct dmr_log_room room;
 	u64 old_blocks;			/* of the ring before it grew */
 	struct version *v;
-	u32 nr, nr_live;		/* versions that may be, that are */
+	u32 nr, nr_live;		/* possible versions, and live ones */
 	u32 *due, nr_due, room_due;	/* dirty ones, in the order of their first bits */
 	u32 nr_drops;			/* moved-home records due */
 	u64 nr_first;			/* first writes in flight */
@@ -74,8 +74,8 @@ static void add(struct sim *s, struct dmr_log_batch *b, u32 id)
 }
 
 /*
- * Blocks that may be written, counted one by one: as many as follow the head until a
- * place comes that a number in force has.  As dmr_ring_index() and struct dmr_log_room.
+ * Blocks that may be written, counted one by one: the places behind the head up to one that a
+ * number in force has.  As dmr_ring_index() and struct dmr_log_room.
  */
 static u64 count_free(const struct sim *s)
 {
@@ -85,7 +85,7 @@ static u64 count_free(const struct sim *s)
 
 	for (n = room->next; n - in_force < room->blocks; n++) {
 		place = (n - room->from + s->old_blocks) % room->blocks;
-		/* The old part is spoken for until the tail has left it. */
+		/* The old part is in use until the tail has left it. */
 		if (turning && place < s->old_blocks)
 			break;
 	}
@@ -228,7 +228,7 @@ static void dirty(struct sim *s, u32 id)
 	s->due[s->nr_due++] = id;
 }
 
-/* A first write ends: a new version, or another block of one that there is. */
+/* A first write ends: a new version, or another block of an existing one. */
 static void complete(struct sim *s, bool again)
 {
 	u32 id = rng_below(&s->r, s->nr), i;
@@ -248,9 +248,8 @@ static void complete(struct sim *s, bool again)
 }
 
 /*
- * As a worker does: it asks for the most that a write may open.  A commit that presses
- * makes room, unless first writes in flight have it all, which end, or no superblock
- * can be written.
+ * As a worker does: ask for the most that a write may open.  A commit in haste makes room,
+ * unless first writes in flight have it all, which end, or no superblock can be written.
  */
 static bool make_room(struct sim *s)
 {
@@ -285,7 +284,7 @@ static void kill_one(struct sim *s, bool moved)
 		return;
 	s->v[id].live = false;
 	s->nr_live--;
-	/* A batch of moves has so many, and waits for its records. */
+	/* A batch of moves has this many, and waits for its records. */
 	if (moved && ++s->nr_drops >= 256)
 		commit(s);
 }
@@ -311,9 +310,9 @@ static void begin(struct sim *s, u64 seed, u64 slots)
 }
 
 /*
- * @full: percent of the versions that may be which do live, about; @alone: percent of
- * writes that are flushed at once; @moved: of deaths that take a record; @again: of
- * writes into what has a version; @burst: first writes under way between two commits.
+ * @full: percent of the possible versions that live, about; @alone: percent of writes that
+ * are flushed at once; @moved: of deaths that take a record; @again: of writes into existing
+ * versions; @burst: first writes under way between two commits.
  */
 struct load {
 	u32 full, alone, moved, again, burst;
@@ -446,7 +445,7 @@ TEST(log_room_without_gaps)
 	}
 }
 
-/* All that the ring was made for lives, in blocks without a gap. */
+/* All versions that the ring was made for live, in blocks without a gap. */
 static void fill(struct sim *s)
 {
 	u32 n;
@@ -466,10 +465,10 @@ static void fill(struct sim *s)
 }
 
 /*
- * Write the last @hot versions until the ring takes no more, @times times: first as far as
- * no tail has to move, then each once more, and then there are writes in flight.  What is
- * due fills it up to the reserve, and the tail has nothing but that to get past what was
- * not written again.  What was in flight is flushed one by one.
+ * Write the last @hot versions until the ring takes no more, @times times: first as far as no
+ * tail has to move, then each once more, and then there are writes in flight.  Due records
+ * fill it up to the reserve, and the tail has only that to get past the records that were not
+ * written again.  The writes in flight are flushed one by one.
  */
 static void exhaust(struct sim *s, u32 hot, u32 times)
 {
@@ -504,7 +503,7 @@ static void exhaust(struct sim *s, u32 hot, u32 times)
 	}
 }
 
-/* The ring is exhausted, again and again, and goes on each time (R7, R8). */
+/* The ring is exhausted, again and again, and continues each time (R7, R8). */
 TEST(log_room_exhausted)
 {
 	static const u32 slots[] = { 16, 300, 3000, 30000, 300000 };
@@ -523,7 +522,7 @@ TEST(log_room_exhausted)
 	}
 	unit_note("the ring was %llu %% full, and %llu of 1000 blocks were left",
 		  (unsigned long long)fullest, (unsigned long long)least);
-	/* All that writes may have, and half of the reserve. */
+	/* All blocks that writes may have, and half of the reserve. */
 	CHECK(fullest >= 90 && least <= 100);
 }
 
@@ -629,9 +628,9 @@ TEST(log_room_grows)
 }
 
 /*
- * The ring grows by as little as it can while it is exhausted, and is exhausted again:
- * what has been added is all that there is until the tail has left the old part.  It
- * does so soon, and by itself.
+ * The ring grows by as little as it can while it is exhausted, and is exhausted again: only
+ * the added part is left until the tail has left the old part, which it does soon, and by
+ * itself.
  */
 TEST(log_room_grows_exhausted)
 {
@@ -648,7 +647,7 @@ TEST(log_room_grows_exhausted)
 			while (dmr_ring_need(slots) <= s.room.blocks)
 				slots += slots / 16;
 			grow(&s, slots);
-			/* A block each, which is all that a commit needs to move the tail. */
+			/* A block each, which is enough for a commit to move the tail. */
 			for (n = 0; dmr_log_room_turning(&s.room); n++) {
 				CHECK(n < s.room.fresh && make_room(&s));
 				dirty(&s, s.nr_live - 1 - n % (s.nr_live / 8));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The multi-version map against a model that knows nothing of chains, and the
- * rules of who needs what, of replay and of lock-free readers.
+ * The multi-version map against a model that knows nothing of chains, and the rules of need,
+ * of replay and of lock-free readers.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -14,7 +14,7 @@
 #define EPOCHS	20		/* 2 .. EPOCHS - 1 */
 #define BLOCKS	64
 
-/* The model: what each (disk, chunk, epoch) has in each block. */
+/* The model: the content of each (disk, chunk, epoch) in each block. */
 enum { NOTHING, DATA, ZERO };
 
 struct cell {
@@ -147,7 +147,7 @@ static void model_compare(struct rng *r, struct model *m)
 			CHECK(next.kind == want.kind && next.slot == want.slot, "run of %u at %u",
 			      n, first);
 		}
-		/* As long as it can be: a large read is one I/O. */
+		/* As long as possible: a large read is one I/O. */
 		if (n < count) {
 			next = model_source(m, &view, disk, chunk, first + n);
 			CHECK(next.kind != want.kind || next.slot != want.slot ||
@@ -228,7 +228,7 @@ TEST(map_chains)
 		for (v = m->map.buckets[b]; v; v = v->next) {
 			CHECK(dmr_map_bucket(&m->map, v->key) == b);
 			CHECK(!v->next || v->next->key != v->key || v->next->epoch < v->epoch);
-			/* A chunk that has been left does not come again. */
+			/* The walk does not return to a chunk that it has left. */
 			key = v->key;
 			if (v->next && v->next->key != key)
 				for (struct dmr_version *w = v->next; w; w = w->next)
@@ -267,7 +267,7 @@ TEST(map_dropped)
 	model_free(m);
 }
 
-/* A version that is not there: said, and nothing else. */
+/* A missing version: reported, without any other effect. */
 TEST(map_unlink_wrong)
 {
 	struct dmr_version v = { .key = 5 };
@@ -329,10 +329,10 @@ static bool version_dead(struct dmr_map *map, const struct dmr_need *need,
 }
 
 /*
- * Who needs a version, from the words of the design: "A version of main epoch s
- * is needed by a point p if s <= p and no newer main version at or before p,
- * with its record durable, covers the block", the head being a point at
- * infinity; an overlay's by its own view alone.
+ * When a version is needed, from the words of the design: "A version of main epoch s is
+ * needed by a point p if s <= p and no newer main version at or before p, with its record
+ * durable, covers the block", the head being a point at infinity; an overlay's by its own
+ * view alone.
  */
 static bool model_needed(const struct model *m, const struct dmr_need *need, u32 disk, u32 chunk,
 			 u32 epoch)
@@ -411,7 +411,10 @@ TEST(map_dead)
 				if (!c->there)
 					continue;
 				is = version_dead(&m->map, &need, c->v);
-				/* One with a record due is let be for now, needed or not. */
+				/*
+				 * A version with a record due is left alone for now, needed
+				 * or not.
+				 */
 				if (atomic_read(&c->v->state) & DMR_V_DIRTY) {
 					CHECK(!is);
 					continue;
@@ -499,7 +502,7 @@ TEST(map_crowd)
 	model_free(m);
 }
 
-/* What is swept is what is dead, all of it, and readers find the rest as before. */
+/* A sweep frees all dead versions and no others, and readers find the rest as before. */
 TEST(map_sweep)
 {
 	struct rng r;
@@ -523,7 +526,7 @@ TEST(map_sweep)
 			for (b = 0; b < BLOCKS; b++)
 				dmr_map_resolve(&m->map, &view, dmr_key(0, c), b, 1, &before[c][b]);
 		versions = atomic64_read(&m->map.versions);
-		/* In pieces of any size: the walk goes on from where it was. */
+		/* In pieces of any size: the walk continues from its last place. */
 		dmr_sweep_init(&sw, &need);
 		for (b = 0; b < 1U << m->map.bucket_bits;)
 			b += dmr_map_sweep(&m->map, &sw, b, rng_below(&r, 5));
@@ -620,7 +623,7 @@ TEST(map_rebuild)
 			}
 			CHECK_EQ(dmr_rebuild_record(&rb, &rec, ops), 0);
 		}
-		/* Whoever owns a slot has it. */
+		/* The owner of a slot keeps it. */
 		for (i = 0; i < sb->slot_end; i++)
 			CHECK(!rb.owners[i] || rb.owners[i]->slot == i, "seed %u: slot %u", seed, i);
 		dmr_rebuild_exit(&rb);
@@ -737,8 +740,8 @@ TEST(map_reader_between_updates)
 }
 
 /*
- * The same of blocks that were zero when their version was made and get their first
- * data: nothing but the order of the two updates keeps a reader from finding neither.
+ * The same for blocks that were zero when their version was made and get their first data:
+ * only the order of the two updates keeps a reader from finding neither.
  */
 #define FRESH	(1u << 14)
 

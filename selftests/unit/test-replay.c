@@ -301,7 +301,7 @@ TEST(log_wraps)
 	s.sb->log_durable = ring + 300;
 	ENDS(&s, ring + 301);
 	CHECK_EQ(s.g.count, 33);
-	/* Numbers of the last round, where the next ones would lie, are no numbers of this one. */
+	/* Numbers of the last round, at the places of the next ones, are none of this round. */
 	s.sb->log_tail = s.sb->log_durable = ring + 300;
 	ENDS(&s, ring + 301);
 }
@@ -420,7 +420,7 @@ TEST(log_damage_below_superblock_claim)
 	DAMAGED(&s, -EUCLEAN, "durable log block", 1);
 }
 
-/* The claim is believed wherever its block lies: here behind the end, as a leftover. */
+/* The claim counts wherever its block lies: here behind the end, as a leftover. */
 TEST(log_claim_of_leftover)
 {
 	struct set s;
@@ -527,7 +527,7 @@ TEST(log_impossible_record)
 	DAMAGED(&s, -EUCLEAN, "record names a slot", 3);
 	/* None of its block was handed over. */
 	CHECK_EQ(s.g.last, 2);
-	/* Behind the end nobody asks. */
+	/* Blocks behind the end do not matter. */
 	set_up(&s);
 	put(&s, 1, 5, 7);
 	put(&s, 7, 7, 7);
@@ -550,7 +550,7 @@ TEST(log_unreadable)
 		DAMAGED(&s, -EIO, "cannot be read", 0);
 		CHECK_EQ(s.dmg.where, s.st->bad);
 	}
-	/* The rest of the store is none of replay's business. */
+	/* Replay does not read the rest of the store. */
 	s.st->bad = dmr_ring_place(s.sb, 1) - 1;
 	ENDS(&s, 6);
 	s.st->bad = dmr_ring_place(s.sb, 1) + dmr_ring_blocks(s.sb);
@@ -571,13 +571,13 @@ TEST(log_callback_fails)
 	CHECK_EQ(s.dmg.number, 1);
 }
 
-/* A device that gives another answer the second time. */
+/* A device with another content at the second read. */
 struct fickle {
 	struct dmr_reader rd;
 	struct set *s;
 	u64 where;
 	u32 asked;
-	const void *other;	/* what it says the second time; NULL: a bit is wrong */
+	const void *other;	/* its second content; NULL: a bit is wrong */
 	bool fail_large;
 };
 
@@ -664,7 +664,7 @@ TEST(replay_no_memory)
 	ENDS(&s, 6);
 }
 
-/* A reader that itself has no memory is no bad block. */
+/* A reader's own lack of memory is no bad block. */
 static int poor_read(struct dmr_reader *rd, u64 first, u32 count, void *buf)
 {
 	(void)rd;

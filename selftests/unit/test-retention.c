@@ -47,7 +47,7 @@ static void run(struct list *l)
 	unsigned long fence;
 	u32 i, n = 0;
 
-	/* Only its own bits are its business, and those of an earlier call are no more. */
+	/* Only its own bits are changed, and those of an earlier call are cleared. */
 	memset(l->drop, 0x5a, sizeof(l->drop));
 	fence = l->drop[ARRAY_SIZE(l->drop) - 1];
 	l->gone = dmr_retention(&l->set, l->points, l->nr, l->now, l->held, l->nr_held, l->drop);
@@ -120,7 +120,7 @@ TEST(retention_cases)
 		  { 18 * D, 17 * D, 11 * D, 10 * D, 4 * D, D, 1 }, "--k-k--" },
 		{ "a Sunday night and the Monday behind it", 0, 0, 0, 3, 0,
 		  { 10 * D + 12 * H + 30 * M + 1, 10 * D + 12 * H + 30 * M, 1 }, "kk-" },
-		/* Each rule keeps its own, and none keeps another from doing so. */
+		/* Each rule keeps its own points, and does not affect another rule. */
 		{ "last and daily", 3, 0, 3, 0, 0,
 		  { 3 * D, 2 * D + H, 2 * D, D, 3 * H, 2 * H, H }, "--kk-kk" },
 		{ "hourly and daily", 0, 2, 2, 0, 0,
@@ -151,7 +151,7 @@ TEST(retention_cases)
 	}
 }
 
-/* No points; and the first day there ever was, a Thursday, with the time not set. */
+/* No points; and the first day of the calendar, a Thursday, with the time not set. */
 TEST(retention_beginning_of_time)
 {
 	struct list *l = list();
@@ -169,7 +169,7 @@ TEST(retention_beginning_of_time)
 	expect(l, "--k", "third week");
 	l->now = 0;
 	expect(l, "--k", "a clock without time");
-	/* And the last day there will ever be. */
+	/* And its last day. */
 	l->now = ~0ULL;
 	l->set.keep_within = 100ULL * 365 * 86400;
 	add(l, ~0ULL - l->set.keep_within * SECOND - 1);
@@ -198,7 +198,7 @@ TEST(retention_in_use)
 	expect(l, "-k-----kk", "one");
 	l->nr_held = 3;
 	expect(l, "-k--k--kk", "two");
-	/* It is kept in addition: the rule's number is not made smaller by it. */
+	/* It is kept in addition: the rule's number does not shrink by it. */
 	l->held[2] = l->points[8].epoch;
 	expect(l, "-k-----kk", "one that is kept in any case");
 	l->held[0] = l->points[8].epoch + 2;
@@ -206,7 +206,7 @@ TEST(retention_in_use)
 	expect(l, "-------kk", "one that is not there");
 }
 
-/* A clock that was set back, or was ahead for a while: no rule loses its way. */
+/* A clock that was set back, or was ahead for a while: every rule still works. */
 TEST(retention_clock)
 {
 	struct list *l = list();
@@ -228,7 +228,7 @@ TEST(retention_clock)
 	l->set.keep_last = 0;
 	l->set.keep_daily = 1;
 	expect(l, "----", "daily 1");
-	/* One that was made while the clock was far behind ages no other. */
+	/* A point made while the clock was far behind ages no other. */
 	l->nr = 0;
 	add(l, TUESDAY - 3 * HOUR);
 	add(l, TUESDAY - 2 * HOUR);
@@ -242,7 +242,7 @@ TEST(retention_clock)
 	add(l, ~0ULL);
 	add(l, TUESDAY - HOUR);
 	l->set.keep_within = 0;
-	/* The machine woke up in 1970: what was is not old, and not lost. */
+	/* The machine woke up in 1970: older points are not old, and not lost. */
 	l->now = 5;
 	l->set.keep_daily = 0;
 	l->set.keep_within = 1;
@@ -250,7 +250,7 @@ TEST(retention_clock)
 	l->set.keep_within = 0;
 	l->set.keep_weekly = 9;
 	expect(l, "kkkk", "weekly, in 1970");
-	/* What is dated in the future goes in its turn, and does not stay for 70 years. */
+	/* A point dated in the future goes in its turn, and does not stay for 70 years. */
 	l = list();
 	add(l, TUESDAY);
 	add(l, TUESDAY + 70 * 365 * DAY);
@@ -259,7 +259,7 @@ TEST(retention_clock)
 	l->set.keep_within = 3600;
 	l->now = TUESDAY + 2 * HOUR + MINUTE;
 	expect(l, "---k", "by order");
-	/* Set ten years ahead behind the third: nothing is older than it was. */
+	/* Set ten years ahead behind the third: no point is older by that. */
 	l = list();
 	for (i = 0; i < 3; i++)
 		add(l, TUESDAY + i * HOUR);
@@ -448,7 +448,7 @@ TEST(retention_against_reference)
 	CHECK(dropped > all / 10 && dropped < all * 9 / 10);
 }
 
-/* What holds with any clock: a point goes if each rule on its own lets it go. */
+/* Holds with any clock: a point goes if each rule on its own lets it go. */
 TEST(retention_rules_are_apart)
 {
 	struct list *l = list(), *one = list();

@@ -6,7 +6,7 @@
 /* Of unit_sb(), behind two disks and a point. */
 #define ADAPTERS_AT	(DMR_SB_FIXED + 2 * 256 + 64)
 
-/* What has never been set is zero on disk, and what is zero has never been set. */
+/* An unset value is zero on disk, and zero on disk is an unset value. */
 TEST(settings_default)
 {
 	struct dmr_disk_settings d;
@@ -181,7 +181,7 @@ static void put64(u8 *p, u64 v)
 	memcpy(p, &v, 8);
 }
 
-/* One thing, one form: a default may not be spelt out, and what is reserved stays zero. */
+/* One value, one form: a default may not be spelt out, and reserved bytes stay zero. */
 TEST(settings_impossible_bytes)
 {
 	struct dmr_sb *sb = unit_sb(), *out = unit_alloc(sizeof(*out));
@@ -379,7 +379,7 @@ TEST(adapter_check)
 	GOOD(a.dns[1] = a.dns[0]);
 	GOOD(a.gateways[0] = a.addresses[0]; a.gateways[0].prefix = 0);
 
-	/* Full lists, and ones with something behind their end */
+	/* Full lists, and ones with bytes behind their end */
 	GOOD(fill(a.addresses, 8, 8));
 	WRONG("twice", fill(a.addresses, 8, 8); a.addresses[7] = a.addresses[0]);
 	GOOD(fill(a.gateways, 5, 0));
@@ -426,7 +426,7 @@ TEST(adapters_in_order)
 		sb->adapters[i] = keep;
 	}
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
-	/* What is behind the end of the list is nobody's. */
+	/* Bytes behind the end of the list are ignored. */
 	sb->nr_adapters = 4;
 	sb->adapters[4].dhcp = 2;
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
@@ -501,13 +501,13 @@ TEST(adapters_impossible_bytes)
 	BYTES(DMR_BAD, "family", p[8] = 5);
 	BYTES(DMR_BAD, "order", p[5]--);
 	BYTES(DMR_BAD, "after the last list", p[512] = 1);
-	/* Fewer are announced than there are: the rest is nobody's. */
+	/* Fewer are announced than there are: the rest is ignored. */
 	BYTES(DMR_BAD, "after the last list", buf[504] = 1);
 	BYTES(DMR_BAD, "hardware address", buf[504] = 3);
 #undef BYTES
 }
 
-/* Hostile bytes where settings and adapters are: refused, or the canonical form of something. */
+/* Hostile bytes in settings and adapters: refused, or the canonical form of valid ones. */
 TEST(settings_hostile_mutations)
 {
 	struct dmr_sb *out = unit_alloc(sizeof(*out)), *sb = unit_sb();

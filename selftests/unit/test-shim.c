@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The user-space stand-ins behave as the kernel's do, or nothing else here counts. */
+/* The user-space stand-ins behave as the kernel's do; all other tests depend on it. */
 #include "unit.h"
 
 TEST(shim_bitmaps)
@@ -13,7 +13,7 @@ TEST(shim_bitmaps)
 		bool bits[256] = { 0 };
 
 		rng_init(&r, seed);
-		memset(map, seed % 2 ? 0xff : 0, sizeof(map));	/* what is beyond does not count */
+		memset(map, seed % 2 ? 0xff : 0, sizeof(map));	/* bits beyond do not count */
 		for (i = 0; i < size; i++) {
 			bits[i] = rng_chance(&r, density);
 			weight += bits[i];
@@ -111,4 +111,37 @@ TEST(shim_atomics)
 	CHECK(atomic64_dec_and_test(&v) && !atomic64_inc_not_zero(&v) && atomic64_read(&v) == 0);
 	CHECK(cmpxchg(&word, 1, 2) == 1 && cmpxchg(&word, 1, 3) == 2 && word == 2);
 	CHECK(xchg(&word, 9) == 2 && word == 9);
+}
+
+/* A second opinion: a bit at a time. */
+static u32 slow_crc32c(const u8 *p, size_t len)
+{
+	u32 c = ~0U;
+
+	while (len--) {
+		c ^= *p++;
+		for (int i = 0; i < 8; i++)
+			c = c >> 1 ^ (c & 1 ? 0x82f63b78 : 0);
+	}
+	return ~c;
+}
+
+TEST(crc32c)
+{
+	struct rng r;
+	u8 buf[300];
+
+	CHECK_EQ(dmr_crc32c(0, "123456789", 9), 0xe3069283);
+	CHECK_EQ(dmr_crc32c(0, "", 0), 0);
+	rng_init(&r, 1);
+	rng_bytes(&r, buf, sizeof(buf));
+	for (u32 at = 0; at < 9; at++) {
+		for (u32 len = 0; len < 100; len++) {
+			u32 whole = dmr_crc32c(0, buf + at, len), cut = rng_below(&r, len + 1);
+
+			CHECK_EQ(whole, slow_crc32c(buf + at, len));
+			CHECK_EQ(dmr_crc32c(dmr_crc32c(0, buf + at, cut), buf + at + cut,
+					    len - cut), whole);
+		}
+	}
 }

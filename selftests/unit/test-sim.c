@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A crash simulator for the log: a writer that keeps to the rules W1..W6 of
- * kmod/store/replay.c, on a device with a volatile cache, crashed at any instant,
- * attached, crashed again, over several lives.  Whatever arrived, replay must
- * give all that was durable, nothing that was not issued, and must not cry
- * damage; and where a durable block that something vouches for is spoiled, it
- * must.
+ * kmod/store/replay.c, on a device with a volatile cache, crashed at any instant, attached,
+ * crashed again, over several lives.  Whichever writes arrived, replay must give all durable
+ * records, none that was not issued, and must not report damage; and if a durable block that
+ * something vouches for is spoiled, it must.
  *
- * One rule more is about a ring that grows, where W5 alone leaves open which
- * superblock says what a number's place is:
+ * One more rule is about a ring that grows, where W5 alone leaves open which superblock gives
+ * a number's place:
  *
  *  W7 While a superblock with a larger ring is on its way no log block is.  Before
  *     it is issued the new extent is blank: what lay there before may be blocks
@@ -17,9 +16,8 @@
  *     look where the log goes on, and find no block that was written under a
  *     newer superblock (R6), but an end.
  *
- * The rules can be broken one at a time: then the simulator has to find a
- * history that goes wrong.  That shows that it would notice, and that the rule
- * is needed.
+ * The rules can be broken one at a time: then the simulator has to find a history that goes
+ * wrong.  That proves that it would notice, and that the rule is needed.
  */
 #include <stdarg.h>
 
@@ -30,8 +28,8 @@
 
 enum broken {
 	KEEP_ALL,
-	BREAK_NO_ACTIVATION,	/* W2: a life goes on under the last one's superblock */
-	BREAK_NO_PREFLUSH,	/* W2: what was replayed is claimed, but not flushed */
+	BREAK_NO_ACTIVATION,	/* W2: a life continues under the last one's superblock */
+	BREAK_NO_PREFLUSH,	/* W2: replayed records are claimed, but not flushed */
 	BREAK_SB_SEQ,		/* W3: log blocks name a superblock still on its way */
 	BREAK_CLAIM,		/* W4: a log block claims its own commit */
 	BREAK_SB_CLAIM,		/* W4: a superblock claims a commit on its way */
@@ -40,7 +38,7 @@ enum broken {
 	BREAK_LAST,		/* R2: the last block of a commit does not flush the others */
 	BREAK_GOOD_COPY,	/* W1: superblocks all go to the same copy */
 	BREAK_TURN,		/* W7: log blocks while the superblock of a larger ring is on its way */
-	BREAK_BLANK,		/* W7: what lies in the ring's new extent stays there */
+	BREAK_BLANK,		/* W7: the old content of the ring's new extent stays there */
 	BREAK_ONE_COPY,		/* W7: log blocks in a new extent that one superblock alone knows */
 	BREAK_END,
 };
@@ -57,14 +55,14 @@ struct sim {
 	enum broken broken;
 	bool real;		/* superblocks by the codec, chosen by dmr_replay_super() */
 	bool claim_self;	/* last block of a commit vouches for the others of it */
-	char why[200];		/* what went wrong */
+	char why[200];		/* the failure */
 	struct dmr_reader rd;
 	u8 *medium;
 	u64 blocks;
 	struct pending *pending, **pending_end;
 	bool power;		/* false once it has crashed */
 
-	/* what memory knows */
+	/* the engine's memory */
 	struct dmr_sb *sb;	/* as durable */
 	struct dmr_sb *draft;	/* on its way, if sb_busy */
 	bool sb_busy;
@@ -72,7 +70,7 @@ struct sim {
 	u64 next;		/* log number */
 	u64 durable;
 
-	/* what the test knows */
+	/* the test's knowledge */
 	u64 sb_durable;		/* sequence number */
 	u64 all_durable;	/* log number */
 	u64 ids;
@@ -126,7 +124,7 @@ static struct pending *dev_write(struct sim *s, u64 where, const void *data)
 	return p;
 }
 
-/* Take out what @all or completion says, landing it as the coin says. */
+/* Take out the writes that @all or completion selects, landing each by a coin toss. */
 static void dev_settle(struct sim *s, bool all, u32 percent)
 {
 	struct pending **pp = &s->pending, *p;
@@ -172,7 +170,7 @@ static int dev_read(struct dmr_reader *rd, u64 first, u32 count, void *buf)
 	return 0;
 }
 
-/* May it crash here?  Either the power goes, or only we do. */
+/* May the crash come here?  Either the power fails, or only the machine ends. */
 static bool crash(struct sim *s, u32 percent)
 {
 	static const u32 coins[] = { 0, 20, 50, 80, 100 };
@@ -185,7 +183,7 @@ static bool crash(struct sim *s, u32 percent)
 	return !s->power;
 }
 
-/* Superblocks; in a tiny ring, which no codec would take, a form of our own */
+/* Superblocks; for a tiny ring, which no codec accepts, in a form of our own */
 
 #define TINY_MAGIC	0x594e4954u
 
@@ -212,7 +210,7 @@ static void sb_store(struct sim *s, const struct dmr_sb *sb, bool durable)
 
 		t->seq = sb->seq;
 		memcpy(t->sb, sb, sizeof(t->sb));
-		/* Something in every sector, so that a torn one is a torn one. */
+		/* Content in every sector, so that a torn write is a torn one. */
 		memset(t->rest, sb->seq, sizeof(t->rest));
 		t->magic = TINY_MAGIC;
 		t->crc = dmr_crc32c(0, &t->seq, DMR_BLOCK_SIZE - 8);
@@ -276,7 +274,7 @@ static void sb_end(struct sim *s)
 
 	if (!s->sb_busy || crash(s, 5))
 		return;
-	/* In doubt: it may have arrived or not; the next one goes to the same copy. */
+	/* Uncertain: it may have arrived or not; the next one goes to the same copy. */
 	if (rng_chance(&s->r, 5)) {
 		struct pending **pp = &s->pending, *q;
 
@@ -300,7 +298,7 @@ static void sb_end(struct sim *s)
 	for (p = s->pending; p; p = p->next)
 		if (p->where < 2 * SB_BLOCKS)
 			p->completed = true;
-	/* FUA: this one, not what else is in the cache; a flush more would hide things. */
+	/* FUA: this write, not the others in the cache; one flush more would hide faults. */
 	{
 		struct pending **pp = &s->pending;
 
@@ -364,7 +362,7 @@ static void log_issue(struct sim *s, u64 durable)
 	free(blk);
 }
 
-/* W5: is the place of the next number free of all that may still be asked for? */
+/* W5: is the place of the next number free of all that may still be looked for? */
 static bool log_room(struct sim *s, u32 count)
 {
 	u64 n, m;
@@ -392,8 +390,8 @@ static void tail_move(struct sim *s)
 }
 
 /*
- * What the device has grown by is not blank: it was part of it before, or of a
- * copy of it, and may hold log blocks of this very store.
+ * The part by which the device has grown is not blank: it was part of it before, or of a copy
+ * of it, and may hold log blocks of this very store.
  */
 static void ring_leftovers(struct sim *s, const struct dmr_sb *d)
 {
@@ -539,7 +537,7 @@ static int log_replay(struct sim *s, const struct dmr_sb *sb, u64 *end, struct d
 	return dmr_replay_log(&s->rd, sb, &ops, end, dmg);
 }
 
-/* The highest number that anything intact calls durable, but for block @but. */
+/* The highest number that any intact block calls durable, except block @but. */
 static u64 vouched(struct sim *s, const struct dmr_sb *sb, u64 but)
 {
 	u64 best = sb->log_durable, at;
@@ -583,8 +581,8 @@ static void spoil(struct sim *s, const struct dmr_sb *sb)
 }
 
 /*
- * Lose the newer superblock when all is quiet: what was durable must not just be
- * gone.  It is there under the older one as well, or damage is found.
+ * Lose the newer superblock when all is quiet: durable records must not disappear silently.
+ * They are there under the older one as well, or damage is found.
  */
 static void lose_super(struct sim *s)
 {
@@ -655,7 +653,7 @@ static bool attach(struct sim *s)
 		return true;
 	if (crash(s, 5))
 		return false;
-	/* W2.  What we crashed with in the device's cache is completed. */
+	/* W2.  The writes that a crash left in the device's cache are completed. */
 	dev_complete_all(s);
 	sb_draft(s);
 	sb_begin(s, s->broken != BREAK_NO_PREFLUSH);
@@ -778,7 +776,7 @@ static void tear_down(struct sim *s)
 	free(s->draft);
 }
 
-/* Return: false if the history went wrong, s->why says how. */
+/* Return: false if the history went wrong, with the reason in s->why. */
 static bool history(struct sim *s, u64 seed, enum broken broken, bool real)
 {
 	u32 lives;
@@ -823,7 +821,7 @@ TEST(sim_log_and_superblocks)
 	histories(1000000, unit_scale(100), true);
 }
 
-/* Each rule is needed, and the simulator sees it: some history goes wrong without. */
+/* Each rule is needed, and the simulator proves it: without it some history goes wrong. */
 TEST(sim_rules_are_needed)
 {
 	static const char *const names[BREAK_END] = {

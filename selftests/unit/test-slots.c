@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The slot allocator: never one slot twice, always all of them, runs that are runs. */
+/* The slot allocator: never one slot twice, always all of them, runs without gaps. */
 #include <store/slots.h>
 #include "unit.h"
 
@@ -70,7 +70,7 @@ TEST(slots_claim)
 	}
 	CHECK_EQ(dmr_slots_claim(&s, sb->slot_first - 1), -EUCLEAN);
 	CHECK_EQ(dmr_slots_claim(&s, sb->slot_end), -EUCLEAN);
-	/* What replay claimed is not given out. */
+	/* Slots that replay claimed are not given out. */
 	for (left = s.free; left; left--) {
 		CHECK_EQ(dmr_slots_alloc(&s, 8, 0, &first), 1);
 		CHECK((first - (u32)sb->slot_first) % 2 == 1, "%u", first);
@@ -79,7 +79,7 @@ TEST(slots_claim)
 	dmr_slots_exit(&s);
 }
 
-/* The next one is looked for behind the last one, so that what follows lies behind. */
+/* The search for the next one begins behind the last one, so that later ones lie behind. */
 TEST(slots_go_round)
 {
 	struct dmr_sb *sb = unit_sb();
@@ -101,7 +101,7 @@ TEST(slots_go_round)
 	CHECK_EQ(dmr_slots_init(&s, sb), -ENOMEM);
 }
 
-/* What the module would be told of in its log: to free twice, or what is none. */
+/* Calls that the module would report in its log: to free twice, or an impossible slot. */
 TEST(slots_free_wrong)
 {
 	struct dmr_sb *sb = unit_sb();

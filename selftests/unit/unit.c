@@ -180,7 +180,7 @@ void unit_grow(struct dmr_sb *sb, u64 chunks)
 	sb->ring_start = old;
 }
 
-/* Any valid ones; each limit is reached now and then. */
+/* Any valid settings; each limit is reached now and then. */
 void unit_random_settings(struct rng *r, struct dmr_settings *set)
 {
 #define ONE_OF(field, max)								\
@@ -303,7 +303,7 @@ struct dmr_sb *unit_random_sb(struct rng *r)
 	for (tries = rng_below(r, 3); tries; tries--) {
 		u64 room = dmr_ring_blocks(sb);
 
-		/* Only when the last growing is past, as a writer would. */
+		/* Only after the last growth, as a writer would do. */
 		if (sb->log_tail < sb->ring_from)
 			break;
 		unit_grow(sb, rng_range(r, 16, 4096));
@@ -396,7 +396,7 @@ void unit_sb_crc(void *buf)
 	struct dmr_disk_sb *d = buf;
 	u32 length = le32_to_cpu(d->length);
 
-	/* As anybody could who makes a hostile store; a length that is none gets none. */
+	/* As a hostile store's maker could do; an impossible length gets none. */
 	if (length < DMR_SB_FIXED || length > DMR_SB_AREA)
 		return;
 	d->crc = 0;
@@ -499,7 +499,7 @@ void unit_gather(struct gather *g, const struct dmr_sb *sb)
 	g->marks = unit_alloc(g->max * sizeof(*g->marks));
 }
 
-/* A hostile store may ask for much; what cannot be had is NULL, as in the kernel. */
+/* A hostile store may ask for much; an impossible allocation is NULL, as in the kernel. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
@@ -544,14 +544,14 @@ int main(int argc, char **argv)
 		if (setjmp(failed)) {
 			printf("not ok %d %s\n", n, t->name);
 			bad++;
-			/* For "make mutants": one failure is enough, and nothing else counts. */
+			/* For "make mutants": the first failure is enough. */
 			if (getenv("DMR_UNIT_STOP")) {
 				fflush(stdout);
 				_exit(1);
 			}
 		} else {
 			t->run();
-			/* The kernel would have left a trace in its log. */
+			/* The kernel would have logged it. */
 			CHECK(!dmr_shim_warnings, "%u warnings", dmr_shim_warnings);
 			printf("ok %d %s\n", n, t->name);
 		}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Unit tests in user space: registration, checks, and what the tests share.
+ * Unit tests in user space: registration, checks, and shared functions.
  *
- * A test is TEST(name) { ... }; the first CHECK() that does not hold ends it.
- * Everything random comes from a seed, so that a failure can be had again.
+ * A test is TEST(name) { ... }; the first CHECK() that does not hold ends it.  All random
+ * numbers come from a seed, so that a failure can be reproduced.
  */
 #ifndef UNIT_H
 #define UNIT_H
@@ -74,7 +74,7 @@ static inline bool rng_chance(struct rng *r, u32 percent)
 	return rng_below(r, 100) < percent;
 }
 
-/* @n times, or as DMR_UNIT_SCALE=N or N/M has it: so many times more or fewer. */
+/* @n times, scaled by DMR_UNIT_SCALE=N or N/M. */
 u64 unit_scale(u64 n);
 
 /* Memory that a failed CHECK() gives back: freed when the test ends. */
@@ -109,7 +109,7 @@ struct dmr_disk_log_block *unit_block_at(struct store *st, u64 where);
 void unit_put_log(struct store *st, const struct dmr_sb *sb, u64 number, u64 sb_seq,
 		  u64 durable, u32 nr_records, u64 mark);
 
-/* What replay handed over: marks by log number */
+/* Result of replay: marks by log number */
 struct gather {
 	struct dmr_replay_ops ops;
 	u64 from;		/* number of marks[0] */

@@ -464,7 +464,7 @@ json_of "a torn block at the end is the end" 'd["log_next"] == 2 and d["versions
 # twenty seconds of CPU time are far too many.
 printf '#!/bin/sh\nulimit -t 20\nexec "%s" "$@"\n' "$R" >"$dir/limited"
 chmod +x "$dir/limited"
-if "${CC:-gcc}" -O2 -o "$dir/store" selftests/helper-store.c 2>"$dir/cc"; then
+if "${CC:-gcc}" -O2 -o "$dir/store" selftests/helpers/store.c 2>"$dir/cc"; then
 	for order in rising falling drops; do
 		image big 16G
 		image h9 64M

@@ -1,0 +1,114 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Strangers have no influence: a guest that writes a store to its own disk, files that name a
+# device of another system, a user without rights that holds locks.
+# vm: --disk planted=64M --disk raw=64M
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/replica.sh"
+
+ktap_plan 29
+load_module
+load_brd 2 16
+victim=/dev/ram0
+conf=/etc/dm-replica/systems.d
+dd if=/dev/urandom of=$victim bs=1M count=16 2>/dev/null
+sum=$(md5sum <$victim)
+safe() { [ "$(md5sum <$victim)" = "$sum" ]; }
+
+# A guest's own store, which names a device of the host as its home.
+make_system 0 planted vda=$victim
+"$io" /dev/mapper/0-vda-replica w:0:64K:1 f || die "cannot write"
+point 0
+"$io" /dev/mapper/0-vda-replica w:0:1M:2 f || die "cannot write"
+r vacuum 0 --hold >/dev/null
+r recovery-point drop 0 1 --yes >/dev/null
+r detach 0 >/dev/null || die "cannot detach"
+dd if=/dev/urandom of=$victim bs=1M count=16 2>/dev/null
+sum=$(md5sum <$victim)
+
+r create r --store /dev/vm/s0 --disk vda=/dev/vm/d0 >/dev/null || die "cannot create r"
+uuid_r=$(field r uuid)
+dd if=/dev/vm/planted of=/dev/vm/d0 bs=1M conv=fsync 2>/dev/null || die "cannot plant"
+dd if=/dev/zero of=/dev/vm/planted bs=1M count=4 conv=fsync 2>/dev/null
+rm -f $conf/*.conf
+
+scan() {
+	said=$(r scan "$@" 2>&1 </dev/null)
+	rc=$?
+}
+scan --json
+check "scan finds both" grep -q '"content_of_home": true' <<<"$said"
+scan --write
+is "without a device named it asks" "$rc $(ls $conf)" "64 "
+# On a terminal it asks; the question is no part of the JSON.
+{ sleep 2; echo n; } | script -qec "$REPLICACTL scan --write --json >/tmp/scan.json" /dev/null >/tmp/scan.said 2>&1
+check "the question is asked" grep -q 'Write the files of these' /tmp/scan.said
+is "beside the JSON" "$(sed -n '1p;$p' /tmp/scan.json | tr -d '\n')" '[]'
+scan --write --yes
+check "a store on the home of another is not taken for one" \
+	grep -q 'the file of 0 .* is not written: its store lies on the home of another system' <<<"$said"
+is "that of the other is written" "$(ls $conf)" r.conf
+check "the exit status reports it" [ "$rc" != 0 ]
+check "attach --all attaches it alone" r attach --all
+check "the victim's disk is untouched" safe
+r detach r >/dev/null || die "cannot detach"
+scan --write --yes --accept-homes
+is "nor with --accept-homes" "$(ls $conf)" r.conf
+scan --write /dev/vm/d0
+check "named, it still is on a device of another" \
+	grep -q "it names a device that another system names" <<<"$said"
+rm -f $conf/*.conf
+
+# On a disk that is no replica.
+dd if=/dev/vm/d0 of=/dev/vm/raw bs=1M count=64 conv=fsync 2>/dev/null
+dd if=/dev/zero of=/dev/vm/d0 bs=1M count=64 conv=fsync 2>/dev/null
+scan --write --yes
+check "a path proves nothing" grep -q 'the file of 0 .* is not written: a home of it is known by its path alone' <<<"$said"
+is "only the other is written" "$(ls $conf)" r.conf
+check "attach --all, its home not as it was left" r attach --all --accept-homes
+check "the victim's disk is untouched" safe
+r detach r >/dev/null || die "cannot detach"
+
+# Two systems that name one device, and a leftover file of one.
+sed -e 's/^name=.*/name=x/' -e "s/^uuid=.*/uuid=$(cat /proc/sys/kernel/random/uuid)/" \
+	-e "s|^disk.vda=.*|disk.vda=$victim|" $conf/r.conf >$conf/x.conf
+check "a file without a system takes nothing" r attach r
+r detach r >/dev/null || die "cannot detach"
+rm $conf/x.conf
+r create x --force --store /dev/vm/s1 --disk vda=/dev/vm/d0 >/dev/null || die "cannot create x"
+refused "a home that another system names" 32773 'is a home of system x already, see .*x.conf' r attach r
+refused "the same of the other" 32773 'is a home of system r already, see .*r.conf' r attach x
+rm $conf/x.conf
+
+# Locks of a user without rights.
+chmod 644 $conf/r.conf
+setpriv --reuid 65534 --regid 65534 --clear-groups flock $conf/r.conf sleep 100 &
+: >$conf/.r.conf.new
+chmod 644 $conf/.r.conf.new
+setpriv --reuid 65534 --regid 65534 --clear-groups flock $conf/.r.conf.new sleep 100 &
+sleep 0.5
+check "attach beside a user's lock on the file" timeout 8 "$REPLICACTL" attach r
+check "detach" timeout 8 "$REPLICACTL" detach r
+check "the file is written anew beside one on the new file" timeout 8 "$REPLICACTL" scan --write /dev/vm/s0
+check_fails "the user cannot reach the locks" setpriv --reuid 65534 --regid 65534 --clear-groups \
+	flock -n "/run/dm-replica/$uuid_r.lock" true
+check_fails "nor list them" setpriv --reuid 65534 --regid 65534 --clear-groups ls /run/dm-replica
+flock "/run/dm-replica/$uuid_r.lock" sleep 100 &
+sleep 0.5
+refused "root's own lock is kept" 32774 'is being attached or detached by another process' r attach r
+for p in $(jobs -p); do kill "$p"; done 2>/dev/null
+pkill -x sleep
+check "and ends with its process" r attach r
+r detach r >/dev/null || die "cannot detach"
+# A store that another host has attached: its state is shown, and it is not checked, as
+# its log may change at any moment.
+r attach r >/dev/null || die "cannot attach"
+dd if=/dev/vm/s0 of=/dev/vm/s1 bs=1M count=64 conv=fsync 2>/dev/null
+r detach r >/dev/null || die "cannot detach"
+mkdir -p /tmp/conf
+sed 's|^store=.*|store=/dev/vm/s1|' $conf/r.conf >/tmp/conf/r.conf
+other() { DM_REPLICA_MACHINE_ID=0123456789abcdef0123456789abcdef DM_REPLICA_CONFDIR=/tmp/conf r "$@"; }
+check "a system active on another host is shown as such" grep -q 'Active on  *another host, machine id' <(other status r)
+check "in JSON, too" grep -q '"active_on_host": "[0-9a-f]\{32\}"' <(other status r --json)
+check_fails "on this one it is not" grep -q 'another host' <(DM_REPLICA_CONFDIR=/tmp/conf r status r)
+check "the module unloads" unload_module

@@ -1,0 +1,142 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Requests that wait: behind an operation that hangs, or for openers.  A waiting request holds
+# up no other user of generic netlink, is listed, ends when its time is over, when it is
+# cancelled and when its client dies; an operation that has not begun by then never happens.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/replica.sh"
+. "$(dirname "$0")/hold.sh"
+
+ktap_plan 43
+load_module
+
+# --- for openers: nothing else waits ------------------------------------------------
+
+make_system o s0 vda=d0
+ouuid=$(field o uuid)
+"$io" /dev/mapper/o-vda-replica w:0:64K:1 f || die "cannot write"
+point o
+r failover o >/dev/null || die "cannot fail over"
+holder /dev/mapper/o-vda
+beside revert r revert o --yes --wait 600
+listed() { [ -n "$(json state job list "$1")" ] && [ "$(json state job show "$1" "$(job_of "$1" "$2")")" = "$3" ]; }
+check "a request that waits for openers has a job in state New" wait_for 30 listed o 98 2
+# Another netlink family is registered while the request waits.
+beside family modprobe nbd nbds_max=8 max_part=0
+beside version r version
+beside get "$nl" get "$ouuid"
+check "another family can be registered meanwhile" wait_for 30 ended family
+check "and generic netlink answers everybody" wait_for 30 ended version
+check "the module's family, too" wait_for 30 ended get
+check "the request waits still" still_out revert
+job=$(job_of o 98)
+is "its job can be cancelled" "$(json cancellable job show o "$job")" true
+check "job cancel" r job cancel o "$job"
+check "the request is refused" wait_for 30 ended revert
+is "with 32772" "$(cat /tmp/revert.rc)" 5
+is "its job is Terminated with 32772" "$(json state job show o "$job") $(json code job show o "$job")" \
+	"8 32772"
+is "nothing was changed" "$(field o state)" 5
+refused "a job that has ended cannot be cancelled" 32775 . r job cancel o "$job"
+# The client dies, and then the device is closed.
+beside revert timeout -s KILL 600 "$REPLICACTL" revert o --yes --wait 600
+check "again" wait_for 30 listed o 98 2
+job=$(job_of o 98)
+kill_client() { pkill -KILL -f "^$REPLICACTL $1"; }
+check "its client is killed" kill_client 'revert o'
+ended_as() { [ "$(json state job show "$1" "$2") $(json code job show "$1" "$2")" = "$3" ]; }
+check "the job is Terminated with 32772" wait_for 30 ended_as o "$job" "8 32772"
+let_go
+is "with the device closed nothing happens" "$(field o state)" 5
+check "revert" r revert o --yes
+
+# --- behind an operation that hangs ---------------------------------------------------
+
+hold_disks 64 32
+make_system w /dev/nbd0 vda=/dev/nbd1 -- --chunk-size 16K
+hold w
+rep=/dev/mapper/w-vda-replica
+new_jobs() { r job list w --json | grep -c '"state_name": *"New"'; }
+points() { point_numbers w | wc -l; }
+# killed COMMAND...: requested by a client that is killed while it waits.
+killed() {
+	local before pid
+	before=$(r job list w --json | grep -c '"id"')
+	"$@" >/tmp/killed.said 2>&1 </dev/null &
+	pid=$!
+	more_jobs() { [ "$(r job list w --json | grep -c '"id"')" -gt "$before" ] || ! kill -0 $pid; }
+	wait_for 5 more_jobs
+	sleep 0.2
+	kill -KILL $pid
+	wait $pid 2>/dev/null
+}
+"$io" $rep w:0:64K:1 || die "cannot write"	# straight home, not flushed
+before=$(points)
+disks on 1 f 0 0 hold
+for _ in 1 2 3 4 5; do killed "$REPLICACTL" recovery-point create w; done
+check "one has begun, and hangs" await_held 1
+is "those behind it, whose clients are dead, wait no more" "$(new_jobs)" 0
+began=$(date +%s)
+beside sixth r recovery-point create w --timeout 2
+check "a sixth has a time limit" wait_for 30 ended sixth
+diag "it took $(($(date +%s) - began)) s"
+is "and gets 32772" "$(cat /tmp/sixth.rc)" 5
+check "as its job is" listed w 70 10
+is "with the same code" "$(json code job show w "$(job_of w 70)")" 32772
+went=$(r failover w --no-wait 2>&1)
+check "one with --no-wait is listed" grep -Eq '^4096 Job Started, job [0-9]+' <<<"$went"
+diag "$went"
+is "and does not wait" "$(new_jobs)" 1
+check "its number can be waited for" grep -q "replicactl job wait w" <<<"$went"
+go
+check "it is done in its turn" wait_for 30 listed w 97 7
+is "at most one point was made" "$(($(points) - before))" 1
+is "and the operation of --no-wait" "$(field w state)" 5
+
+# The time limit of a request is that of all its waiting: for its turn, and for I/O to end.
+"$io" $rep w:0:64K:2 f || die "cannot write"
+disks on 0 w 0 32768 hold
+beside writer "$io" $rep w:128K:16K:3
+check "a write hangs" await_held 1
+beside first r suspend w --timeout 3
+wait_for 5 listed w 96 3
+began=$(date +%s)
+beside second r suspend w --timeout 6
+check "an operation that drains behind another ends" wait_for 30 ended second
+took=$(($(date +%s) - began))
+diag "it took $took s"
+check "in the time that it gave" test $took -lt "$(scaled 8)"
+is "with 32772" "$(cat /tmp/second.rc)" 5
+go
+check "the write ends" went_well writer
+
+# A commit that was requested by a client that is dead.
+"$io" $rep w:0:64K:2 || die "cannot write"
+disks on 0 f 0 0 hold
+beside point r recovery-point create w
+check "an operation hangs in the store" await_held 1
+killed "$nl" commit "$(field w uuid)"
+killed "$REPLICACTL" settings w --keep-last 3
+is "the client that waited behind it is dead" "$(new_jobs)" 0
+go
+check "the operation ends well" went_well point
+check "the next, too" r recovery-point create w
+is "and nothing was committed" "$(field w state)" 5
+is "nor set" "$(json keep_last settings w)" 0
+
+# --- waits that can be killed -----------------------------------------------------------
+
+"$io" /dev/mapper/w-vda w:0:1M:3 f || die "cannot write"
+r commit w --yes --no-wait >/dev/null || die "cannot commit"
+disks on 1 w 0 32768 hold
+release w
+check "a move home hangs" await_held 1
+"$REPLICACTL" vacuum w --hold >/dev/null 2>&1 &
+pid=$!
+sleep 1
+kill -KILL $pid
+gone() { ! kill -0 $pid 2>/dev/null; }
+check "a client that waits to hold the vacuum can be killed" wait_for 10 gone
+go
+release w
+check "it ends" wait_for 60 listed w 99 7
