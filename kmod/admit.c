@@ -11,8 +11,8 @@
 #include "system.h"
 #include "version.h"
 
-struct dmr_version *dmr_version_new(struct dmr_io *io, const struct bio *bio, u64 key,
-				    u32 epoch, u32 slot)
+struct dmr_version *dmr_admit_version(struct dmr_io *io, const struct bio *bio, u64 key,
+				      u32 epoch, u32 slot)
 {
 	struct dmr_version *v = dmr_version_get(io->t->sys, bio->bi_opf & REQ_SWAP);
 
@@ -25,7 +25,7 @@ struct dmr_version *dmr_version_new(struct dmr_io *io, const struct bio *bio, u6
 }
 
 /**
- * dmr_io_versions() - how many more versions may the map hold for this write?
+ * dmr_admit_versions() - how many more versions may the map hold for this write?
  * @io: the bio's own data.
  *
  * R8: a slot that is kept for the live failover is of use only with a version.
@@ -33,7 +33,7 @@ struct dmr_version *dmr_version_new(struct dmr_io *io, const struct bio *bio, u6
  * Context: any.
  * Return: a number, 0 if it is full.
  */
-u32 dmr_io_versions(const struct dmr_io *io)
+u32 dmr_admit_versions(const struct dmr_io *io)
 {
 	const struct dmr_map *map = &io->t->sys->map;
 	s64 room = READ_ONCE(map->max_versions) - atomic64_read(&map->versions) -
@@ -43,7 +43,7 @@ u32 dmr_io_versions(const struct dmr_io *io)
 }
 
 /**
- * dmr_io_again() - there was no memory for a version: begin again when there is
+ * dmr_admit_again() - there was no memory for a version: begin again when there is
  * @io: the bio's own data; it has entered.
  * @bio: the bio, cut to a piece for a worker.
  * @inline_: not in a worker: do not wait here.
@@ -54,21 +54,21 @@ u32 dmr_io_versions(const struct dmr_io *io)
  * Context: a worker, unless @inline_.
  * Return: DMR_TAKEN.
  */
-int dmr_io_again(struct dmr_io *io, struct bio *bio, bool inline_)
+int dmr_admit_again(struct dmr_io *io, struct bio *bio, bool inline_)
 {
 	struct dmr_system *sys = io->t->sys;
 
 	dmr_io_leave(io);
 	if (!inline_)
 		dmr_versions_wait(sys, bio->bi_opf & REQ_SWAP);
-	dmr_io_defer(io, bio);
+	dmr_park_defer(io, bio);
 	return DMR_TAKEN;
 }
 
 /**
- * dmr_stays_bare() - must this chunk get no version?
+ * dmr_admit_stays_bare() - must this chunk get no version?
  * @io: the bio's own data.
- * @tab: the table it entered under.
+ * @views: those it entered under.
  * @key: of the chunk; its lock is held.
  *
  * While writes may go straight home, or are about to, a chunk without a version gets
@@ -76,28 +76,28 @@ int dmr_io_again(struct dmr_io *io, struct bio *bio, bool inline_)
  *
  * Return: true if the bio has to begin again, and will go straight, too.
  */
-bool dmr_stays_bare(struct dmr_io *io, const struct dmr_table *tab, u64 key)
+bool dmr_admit_stays_bare(struct dmr_io *io, const struct dmr_views *views, u64 key)
 {
 	dmr_assert_chunk_locked(io->t->sys, key);
-	return (tab->straight == io->t->kind || tab->bare == io->t->kind) &&
+	return (views->straight == io->t->kind || views->bare == io->t->kind) &&
 	       !dmr_map_first(&io->t->sys->map, key);
 }
 
 /* R8: full; ask for room. */
-int dmr_io_full(struct dmr_io *io, struct bio *bio)
+int dmr_admit_full(struct dmr_io *io, struct bio *bio)
 {
 	dmr_space_full(io->t->sys);
 	return dmr_io_finish(io, bio, BLK_STS_NOSPC);
 }
 
 /* R8, R9: full is one thing, broken another. */
-blk_status_t dmr_no_room(struct dmr_system *sys)
+blk_status_t dmr_admit_no_room(struct dmr_system *sys)
 {
 	return READ_ONCE(sys->critical) ? BLK_STS_IOERR : BLK_STS_NOSPC;
 }
 
 /* R7: log space for records about to be due; a worker may wait for it. */
-bool dmr_first_room(struct dmr_system *sys, u32 chunks, bool inline_)
+bool dmr_admit_first_room(struct dmr_system *sys, u32 chunks, bool inline_)
 {
-	return inline_ ? dmr_commit_room(sys, chunks) : dmr_commit_make_room(sys, chunks);
+	return inline_ ? dmr_log_has_room(sys, chunks) : dmr_flush_make_room(sys, chunks);
 }

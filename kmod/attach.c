@@ -73,18 +73,18 @@ static int dmr_load_account(struct dmr_system *sys)
 	return 0;
 }
 
-static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
+static int dmr_attach_load(struct dmr_system *sys, struct dmr_target *t)
 {
 	struct dmr_sb *sb = sys->sb;
 	struct dmr_damage dmg = { .reason = "no reason given" };
 	struct dmr_reader_bdev reader;
 	struct dmr_load *load;
-	struct dmr_table *tab;
+	struct dmr_views *views;
 	u64 other_seq, other_state, next;
 	u32 i;
 	int r;
 
-	dmr_reader_init(&reader, sys);
+	dmr_page_io_reader_init(&reader, sys);
 	r = dmr_replay_super(&reader.rd, sb, &other_seq, &other_state, &dmg);
 	if (r) {
 		DMERR("%s: %s; see replicactl check", sys->store_name, dmg.reason);
@@ -132,7 +132,7 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 	sys->ahead = false;
 	sys->vacuum.swept = false;
 
-	r = dmr_map_init(&sys->map, dmr_map_versions(dmr_usable_slots(sb)), sys->versions.pool);
+	r = dmr_map_init(&sys->map, dmr_slot_versions(dmr_slot_count(sb)), sys->versions.pool);
 	if (r)
 		goto bad_load;
 	r = dmr_slots_init(&sys->slots, sb);
@@ -181,15 +181,15 @@ static int dmr_system_load(struct dmr_system *sys, struct dmr_target *t)
 	dmr_clock_load(sys);
 	dmr_received_load(sys);
 
-	tab = dmr_table_make(sys, sb, DMR_EPOCH_NONE);
-	if (!tab) {
+	views = dmr_views_make(sys, sb, DMR_EPOCH_NONE);
+	if (!views) {
 		r = -ENOMEM;
 		goto bad_rebuild;
 	}
-	dmr_table_publish(sys, tab);
+	dmr_views_publish(sys, views);
 	/* Attribute data still in the homes' caches to this kind of device. */
-	for (i = 0; i < sb->nr_disks && tab->straight >= 0; i++)
-		sys->disks[i].home_direct[tab->straight] = 1;
+	for (i = 0; i < sb->nr_disks && views->straight >= 0; i++)
+		sys->disks[i].home_direct[views->straight] = 1;
 	kvfree(load);
 	mutex_lock(&sys->sb_mutex);
 	dmr_super_show(sys);
@@ -209,12 +209,12 @@ bad_slots:
 	dmr_map_exit(&sys->map);
 bad_load:
 	dmr_system_disclaim(sys);
-	dmr_disks_free(sys);
+	dmr_system_free_disks(sys);
 	kvfree(load);
 	return r;
 }
 
-static int dmr_system_fits(struct dmr_system *sys, struct dmr_target *t)
+static int dmr_attach_fits(struct dmr_system *sys, struct dmr_target *t)
 {
 	const struct dmr_disk_info *info;
 	struct dmr_disk *disk;
@@ -267,7 +267,7 @@ static int dmr_system_same(struct dmr_system *sys)
 
 	if (!sb)
 		return -ENOMEM;
-	dmr_reader_init(&reader, sys);
+	dmr_page_io_reader_init(&reader, sys);
 	r = dmr_replay_super(&reader.rd, sb, &other_seq, &other_state, &dmg);
 	if (r) {
 		DMERR("%s: %s; see replicactl check", sys->store_name, dmg.reason);
@@ -282,7 +282,7 @@ static int dmr_system_same(struct dmr_system *sys)
 }
 
 /* The first target: this host has it now, durable before any log block or slot write. */
-static int dmr_system_start(struct dmr_system *sys, bool loaded)
+static int dmr_attach_start(struct dmr_system *sys, bool loaded)
 {
 	struct dmr_sb *draft = sys->super.draft;
 	int r;
@@ -314,22 +314,22 @@ static int dmr_system_start(struct dmr_system *sys, bool loaded)
 		return r;
 	/* Also if the target that had it loaded did not fit. */
 	if (!sys->vacuum.swept)
-		dmr_vacuum_first(sys);
-	dmr_commit_start(sys);
+		dmr_sweep_first(sys);
+	dmr_flush_start(sys);
 	WRITE_ONCE(sys->running, true);
-	dmr_move_resume(sys);
+	dmr_move_job_resume(sys);
 	dmr_vacuum_start(sys);
 	return 0;
 }
 
-static void dmr_system_stop(struct dmr_system *sys)
+static void dmr_attach_stop(struct dmr_system *sys)
 {
 	struct dmr_sb *draft = sys->super.draft;
 	u32 i;
 
 	dmr_vacuum_stop(sys);
 	flush_work(&sys->park.drain_work);
-	dmr_commit_stop(sys);
+	dmr_flush_stop(sys);
 	WRITE_ONCE(sys->running, false);
 	dmr_job_forget_all(sys, "the system was detached; reclaiming goes on at the next attach");
 	if (READ_ONCE(sys->critical))
@@ -354,7 +354,7 @@ static void dmr_system_stop(struct dmr_system *sys)
 }
 
 /**
- * dmr_system_may_reload() - may this table follow the one that its device has?
+ * dmr_attach_may_reload() - may this table follow the one that its device has?
  * @t: the new target, its devices open.
  *
  * dm has thrown the old table away when a resume fails, and the device stays suspended
@@ -364,7 +364,7 @@ static void dmr_system_stop(struct dmr_system *sys)
  * Context: constructor; may sleep.
  * Return: false if its device does another disk's I/O, or that of other devices.
  */
-bool dmr_system_may_reload(const struct dmr_target *t)
+bool dmr_attach_may_reload(const struct dmr_target *t)
 {
 	struct dmr_system *sys = NULL;
 	bool may = true, found = false;
@@ -391,7 +391,7 @@ bool dmr_system_may_reload(const struct dmr_target *t)
 }
 
 /**
- * dmr_system_bind() - a target is about to be resumed: it does its disk's I/O from now
+ * dmr_attach_bind() - a target is about to be resumed: it does its disk's I/O from now
  * @sys: the system.
  * @t: the target.
  *
@@ -401,7 +401,7 @@ bool dmr_system_may_reload(const struct dmr_target *t)
  * Context: preresume; may sleep.
  * Return: 0 or a negative errno; the reason is in the kernel log.
  */
-int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t)
+int dmr_attach_bind(struct dmr_system *sys, struct dmr_target *t)
 {
 	struct gendisk *gd = dm_disk(dm_table_get_md(t->ti->table));
 	bool loaded = false;
@@ -412,24 +412,24 @@ int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t)
 	if (!sys->running)
 		dmr_claim_settle(t->store);
 	if (!sys->active) {
-		r = dmr_system_load(sys, t);
+		r = dmr_attach_load(sys, t);
 		loaded = true;
 	}
 	if (!r)
-		r = dmr_system_fits(sys, t);
+		r = dmr_attach_fits(sys, t);
 	if (!r && !sys->disks[t->disk_number].home)
 		dmr_claim_settle(t->home);
 	if (!r && !sys->running)
-		r = dmr_system_start(sys, loaded);
+		r = dmr_attach_start(sys, loaded);
 	if (r)
 		goto out;
 	disk = &sys->disks[t->disk_number];
-	if (dmr_home_taken(disk, t->home->bdev->bd_dev)) {
+	if (dmr_system_home_taken(disk, t->home->bdev->bd_dev)) {
 		DMERR("%s: the home of disk %s is that of another disk", sys->sb->name,
 		      disk->info->name);
 		r = -EBUSY;
 		if (!sys->nr_bound)
-			dmr_system_stop(sys);
+			dmr_attach_stop(sys);
 		goto out;
 	}
 	dmr_fingerprint_void(disk);
@@ -456,19 +456,19 @@ int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t)
 out:
 	mutex_unlock(&sys->op_mutex);
 	if (!r)
-		dmr_raise(sys, DMR_NEWS_STATE);
+		dmr_event_news(sys, DMR_NEWS_STATE);
 	return r;
 }
 
 /**
- * dmr_system_unbind() - a target is suspended
+ * dmr_attach_unbind() - a target is suspended
  * @sys: the system.
  * @t: the target; none of its bios is in flight.
  *
- * The last one commits and quiesces the store.
+ * The last one makes a log commit and quiesces the store.
  * Context: postsuspend; may sleep.
  */
-void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t)
+void dmr_attach_unbind(struct dmr_system *sys, struct dmr_target *t)
 {
 	struct dmr_disk *disk = t->disk;
 	bool others = false;
@@ -487,7 +487,7 @@ void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t)
 	for (i = 0; i < DMR_KINDS; i++)
 		others |= i != t->kind && disk->target[i];
 	if (sys->nr_bound == 1)
-		dmr_system_stop(sys);	/* while the home is still known: it may need a flush */
+		dmr_attach_stop(sys);	/* while the home is still known: it may need a flush */
 	else if (!others)
 		dmr_fingerprint_take(disk);	/* nothing writes there any more */
 	sys->nr_bound--;
@@ -521,5 +521,5 @@ void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t)
 		dmr_claim_forget(t->store);
 out:
 	mutex_unlock(&sys->op_mutex);
-	dmr_raise(sys, DMR_NEWS_STATE);
+	dmr_event_news(sys, DMR_NEWS_STATE);
 }

@@ -8,8 +8,8 @@
 struct dmr_system;
 struct dmr_target;
 
-bool dmr_system_may_reload(const struct dmr_target *t);
-int dmr_system_bind(struct dmr_system *sys, struct dmr_target *t);
-void dmr_system_unbind(struct dmr_system *sys, struct dmr_target *t);
+bool dmr_attach_may_reload(const struct dmr_target *t);
+int dmr_attach_bind(struct dmr_system *sys, struct dmr_target *t);
+void dmr_attach_unbind(struct dmr_system *sys, struct dmr_target *t);
 
 #endif /* DMR_ATTACH_H */

@@ -12,16 +12,16 @@
 #include "system.h"
 
 /**
- * dmr_op_suspend() - replication stops: the replica devices refuse writes
+ * dmr_op_replication_suspend() - replication stops: the replica devices refuse writes
  * @op: timeout is for writes under way.
  * @job: its job; not used.
  *
  * Reads go on.  Asked for twice it is done once.
  */
-void dmr_op_suspend(struct dmr_op *op, struct dmr_job *job)
+void dmr_op_replication_suspend(struct dmr_op *op, struct dmr_job *job)
 {
 	struct dmr_system *sys = op->sys;
-	struct dmr_table *fence, *back;
+	struct dmr_views *fence, *back;
 	struct dmr_sb *draft;
 	int r;
 
@@ -29,38 +29,38 @@ void dmr_op_suspend(struct dmr_op *op, struct dmr_job *job)
 		return;
 	draft = dmr_draft(sys);
 	draft->flags |= DMR_SB_SUSPENDED;
-	fence = dmr_table_make(sys, draft, DMR_EPOCH_NONE);
-	back = dmr_table_back(sys);
+	fence = dmr_views_make(sys, draft, DMR_EPOCH_NONE);
+	back = dmr_views_back(sys);
 	if (!fence || !back) {
 		kvfree(fence);
 		kvfree(back);
 		return dmr_refuse_memory(op);
 	}
-	dmr_table_publish(sys, fence);
+	dmr_views_publish(sys, fence);
 	r = dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout));
 	if (r) {
 		dmr_refuse_timeout(op, "writes did not end in time; replication goes on");
 	} else {
-		dmr_table_reap(sys);
+		dmr_views_reap(sys);
 		r = dmr_super_commit(sys, draft, dmr_op_text(op));
 		if (r)
-			dmr_refuse_super(op, r);
+			dmr_op_refuse_super(op, r);
 	}
 	if (op->err)
-		dmr_table_publish(sys, back);	/* R12 */
+		dmr_views_publish(sys, back);	/* R12 */
 	else
 		kvfree(back);
 }
 
 /**
- * dmr_op_resume() - replication goes on
+ * dmr_op_replication_resume() - replication goes on
  * @op: nothing else is asked for.
  * @job: its job; not used.
  */
-void dmr_op_resume(struct dmr_op *op, struct dmr_job *job)
+void dmr_op_replication_resume(struct dmr_op *op, struct dmr_job *job)
 {
 	struct dmr_system *sys = op->sys;
-	struct dmr_table *after;
+	struct dmr_views *after;
 	struct dmr_sb *draft;
 	int r;
 
@@ -68,17 +68,17 @@ void dmr_op_resume(struct dmr_op *op, struct dmr_job *job)
 		return;
 	draft = dmr_draft(sys);
 	draft->flags &= ~DMR_SB_SUSPENDED;
-	after = dmr_table_make(sys, draft, DMR_EPOCH_NONE);
+	after = dmr_views_make(sys, draft, DMR_EPOCH_NONE);
 	if (!after)
 		return dmr_refuse_memory(op);
 	r = dmr_super_commit(sys, draft, dmr_op_text(op));
 	if (r) {
 		kvfree(after);
-		return dmr_refuse_super(op, r);
+		return dmr_op_refuse_super(op, r);
 	}
 	/* Only dmr_op_settle() lets writes go straight home. */
-	after->straight = sys->tables.published->straight;
-	dmr_table_publish(sys, after);
+	after->straight = sys->published.views->straight;
+	dmr_views_publish(sys, after);
 }
 
 /* Overlay the present settings with those of a request. */
@@ -133,14 +133,14 @@ void dmr_op_settings(struct dmr_op *op, struct dmr_job *job)
 	dmr_settings_merge(&draft->settings, op->change);
 	why = dmr_settings_check(&draft->settings);
 	if (why)
-		return dmr_refuse(op, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER, why);
+		return dmr_op_refuse(op, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER, why);
 	if (draft->settings.live_reserve >> SECTOR_SHIFT >>
 	    sys->chunk_shift > sys->slots.total)
-		return dmr_refuse(op, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
-				  "more is to be kept for the live failover than the store has");
+		return dmr_op_refuse(op, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
+				     "more is to be kept for the live failover than the store has");
 	r = dmr_super_commit(sys, draft, dmr_op_text(op));
 	if (r)
-		return dmr_refuse_super(op, r);
+		return dmr_op_refuse_super(op, r);
 	dmr_space_settings(sys);
 }
 
@@ -173,8 +173,8 @@ static void dmr_adapters_change(struct dmr_op *op, struct dmr_sb *draft)
 	a = dmr_adapter_find(draft, change->adapter.mac, &at);
 	if (change->forget) {
 		if (!a)
-			return dmr_refuse(op, -ENOENT, DM_REPLICA_CODE_NOT_FOUND,
-					  "nothing is set for this network adapter");
+			return dmr_op_refuse(op, -ENOENT, DM_REPLICA_CODE_NOT_FOUND,
+					     "nothing is set for this network adapter");
 		draft->nr_adapters--;
 		memmove(a, a + 1, (draft->nr_adapters - at) * sizeof(*a));
 		memset(&draft->adapters[draft->nr_adapters], 0, sizeof(*a));
@@ -182,8 +182,8 @@ static void dmr_adapters_change(struct dmr_op *op, struct dmr_sb *draft)
 	}
 	if (!a) {
 		if (draft->nr_adapters >= DMR_MAX_ADAPTERS)
-			return dmr_refuse(op, -ENOSPC, DM_REPLICA_CODE_FAILED,
-					  "there are settings for as many adapters as can be; clear one first");
+			return dmr_op_refuse(op, -ENOSPC, DM_REPLICA_CODE_FAILED,
+					     "there are settings for as many adapters as can be; clear one first");
 		a = &draft->adapters[at];
 		memmove(a + 1, a, (draft->nr_adapters - at) * sizeof(*a));
 		draft->nr_adapters++;
@@ -206,5 +206,5 @@ void dmr_op_adapters(struct dmr_op *op, struct dmr_job *job)
 		return;
 	r = dmr_super_commit(op->sys, draft, dmr_op_text(op));
 	if (r)
-		dmr_refuse_super(op, r);
+		dmr_op_refuse_super(op, r);
 }

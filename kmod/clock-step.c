@@ -9,14 +9,14 @@
 #include "system.h"
 
 /**
- * dmr_clock_check() - has a step been noticed that the superblock does not have?
+ * dmr_clock_step_check() - has a step been noticed that the superblock does not have?
  * @sys: the system, running.
  *
  * After a crash it would be a long time without the system, and all points too old.
  *
- * Context: the commit worker, once a second; may sleep.
+ * Context: the flush worker, once a second; may sleep.
  */
-void dmr_clock_check(struct dmr_system *sys)
+void dmr_clock_step_check(struct dmr_system *sys)
 {
 	struct dmr_op *op;
 	s64 step;
@@ -34,7 +34,7 @@ void dmr_clock_check(struct dmr_system *sys)
 
 /**
  * dmr_op_clock() - a step of the clock is written down
- * @op: asked for by dmr_clock_check().
+ * @op: asked for by dmr_clock_step_check().
  * @job: none.
  *
  * The state is the same as before, and so is its number (R11).
@@ -47,5 +47,5 @@ void dmr_op_clock(struct dmr_op *op, struct dmr_job *job)
 	draft->state_number--;
 	r = dmr_super_commit(op->sys, draft, "clock");
 	if (r)
-		dmr_refuse_super(op, r);
+		dmr_op_refuse_super(op, r);
 }

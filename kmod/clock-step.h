@@ -5,6 +5,6 @@
 
 struct dmr_system;
 
-void dmr_clock_check(struct dmr_system *sys);
+void dmr_clock_step_check(struct dmr_system *sys);
 
 #endif /* DMR_CLOCK_STEP_H */

@@ -20,5 +20,5 @@ void dmr_critical(struct dmr_system *sys, const char *why)
 		return;
 	DMERR("%s: critical: %s; detach, mend the device, check, attach", sys->sb->name, why);
 	dmr_vacuum_kick(sys);
-	dmr_raise(sys, DMR_NEWS_STATE);
+	dmr_event_news(sys, DMR_NEWS_STATE);
 }

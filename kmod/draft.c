@@ -51,8 +51,8 @@ u32 dmr_draft_overlay(struct dmr_sb *draft)
 	return draft->last_epoch;
 }
 
-/** dmr_point_by_number() - find a point.  Return: it, or NULL. */
-struct dmr_point *dmr_point_by_number(struct dmr_sb *sb, u64 number)
+/** dmr_draft_point() - find a point.  Return: it, or NULL. */
+struct dmr_point *dmr_draft_point(struct dmr_sb *sb, u64 number)
 {
 	u32 i;
 
@@ -63,14 +63,14 @@ struct dmr_point *dmr_point_by_number(struct dmr_sb *sb, u64 number)
 }
 
 /* R14: points and overlays hold each other. */
-bool dmr_point_held(const struct dmr_sb *sb, const struct dmr_point *point)
+bool dmr_draft_point_held(const struct dmr_sb *sb, const struct dmr_point *point)
 {
 	return (sb->live.epoch && sb->live.base == point->epoch) ||
 	       (sb->test.epoch && sb->test.base == point->epoch);
 }
 
 /**
- * dmr_point_spare() - the point to give up first
+ * dmr_draft_point_spare() - the point to give up first
  * @sb: the state.
  *
  * The oldest that no failover runs from; never the last one there is, since
@@ -78,12 +78,12 @@ bool dmr_point_held(const struct dmr_sb *sb, const struct dmr_point *point)
  *
  * Return: it, or NULL if there is none.
  */
-const struct dmr_point *dmr_point_spare(const struct dmr_sb *sb)
+const struct dmr_point *dmr_draft_point_spare(const struct dmr_sb *sb)
 {
 	u32 i;
 
 	for (i = 0; i + 1 < sb->nr_points; i++)
-		if (!dmr_point_held(sb, &sb->points[i]))
+		if (!dmr_draft_point_held(sb, &sb->points[i]))
 			return &sb->points[i];
 	return NULL;
 }

@@ -36,7 +36,7 @@ static void dmr_events_kick(struct dmr_system *sys)
 }
 
 /**
- * dmr_raise() - report a level to the top floor
+ * dmr_event_news() - report a level to the top floor
  * @sys: the system; the caller has a reference, or a lock that preserves one.
  * @news: the change; raised again before it was taken, it counts once.
  *
@@ -44,7 +44,7 @@ static void dmr_events_kick(struct dmr_system *sys)
  *
  * Context: any.
  */
-void dmr_raise(struct dmr_system *sys, enum dmr_news news)
+void dmr_event_news(struct dmr_system *sys, enum dmr_news news)
 {
 	if (!dmr_events_get(sys))
 		return;
@@ -54,7 +54,7 @@ void dmr_raise(struct dmr_system *sys, enum dmr_news news)
 
 /**
  * dmr_event_raise() - report an event to the top floor, in order
- * @sys: the system; as for dmr_raise().
+ * @sys: the system; as for dmr_event_news().
  * @event: preallocated.
  *
  * Context: any but hard interrupts.

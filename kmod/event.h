@@ -57,7 +57,7 @@ struct dmr_event {
  * @queue: struct dmr_event, oldest first.
  * @work: takes them; pending, it holds a reference to the system.
  * @mutex: notifications are built and sent in one order.
- * @gone: the end of the system was announced: no notification follows; dmr_event_mutex.
+ * @gone: the end of the system was announced: no notification follows; @mutex.
  */
 struct dmr_events {
 	unsigned long news;
@@ -70,7 +70,7 @@ struct dmr_events {
 
 void dmr_events_flush(void);
 void dmr_events_init(struct dmr_events *events);
-void dmr_raise(struct dmr_system *sys, enum dmr_news news);
+void dmr_event_news(struct dmr_system *sys, enum dmr_news news);
 bool dmr_event_raise(struct dmr_system *sys, struct dmr_event *event);
 struct dmr_event *dmr_event_take(struct dmr_events *events);
 

@@ -17,7 +17,7 @@ static struct dmr_overlay *dmr_overlay_of(struct dmr_sb *sb, enum dmr_kind kind)
 	return kind == DMR_TEST ? &sb->test : &sb->live;
 }
 
-static void dmr_may_begin(struct dmr_op *op, enum dmr_kind kind)
+static void dmr_overlay_may_begin(struct dmr_op *op, enum dmr_kind kind)
 {
 	const struct dmr_sb *sb = op->sys->sb;
 
@@ -31,21 +31,21 @@ static void dmr_may_begin(struct dmr_op *op, enum dmr_kind kind)
  * A failover begins: InitiateFailover, TestReplicaSystem.  op->point has its number, 0
  * for the newest; it is set to the one used.
  */
-static void dmr_op_begin(struct dmr_op *op, enum dmr_kind kind)
+static void dmr_overlay_begin(struct dmr_op *op, enum dmr_kind kind)
 {
 	struct dmr_system *sys = op->sys;
 	struct dmr_overlay *overlay;
-	struct dmr_table *after;
+	struct dmr_views *after;
 	struct dmr_point *point;
 	struct dmr_sb *draft;
 	u32 i;
 	int r;
 
-	dmr_may_begin(op, kind);
+	dmr_overlay_may_begin(op, kind);
 	if (op->err)
 		return;
 	draft = dmr_draft(sys);
-	point = op->point ? dmr_point_by_number(draft, op->point) :
+	point = op->point ? dmr_draft_point(draft, op->point) :
 			    &draft->points[draft->nr_points - 1];
 	if (!point)
 		return dmr_refuse_point(op);
@@ -60,74 +60,74 @@ static void dmr_op_begin(struct dmr_op *op, enum dmr_kind kind)
 		dmr_draft_state(draft, DM_REPLICA_STATE_RECOVERED);
 	else
 		draft->settings.last_test_time = overlay->time;
-	after = dmr_table_make(sys, draft, DMR_EPOCH_NONE);
+	after = dmr_views_make(sys, draft, DMR_EPOCH_NONE);
 	if (!after)
 		return dmr_refuse_memory(op);
 
 	/* R10: with an opener, pages dirtied while offline would land in the new view. */
-	if (!dmr_disks_lock(sys, kind)) {
+	if (!dmr_openers_lock(sys, kind)) {
 		kvfree(after);
 		return dmr_refuse_timeout(op, "a failover device was being opened or closed for too long");
 	}
-	if (dmr_disks_open(sys, kind)) {
+	if (dmr_openers_any(sys, kind)) {
 		r = -EBUSY;
 		dmr_refuse_open(op, "a failover device is open; close it first");
 	} else {
 		r = dmr_super_commit(sys, draft, dmr_op_text(op));
 		if (r)
-			dmr_refuse_super(op, r);
+			dmr_op_refuse_super(op, r);
 	}
 	if (!r) {
 		for (i = 0; i < sys->sb->nr_disks; i++)
 			atomic64_set(&sys->disks[i].overlay_blocks[kind], 0);
 		atomic64_set(&sys->space.overlay_versions[kind], 0);
-		dmr_table_publish(sys, after);
+		dmr_views_publish(sys, after);
 		op->point = point->number;
 	} else {
 		kvfree(after);
 	}
-	dmr_disks_unlock(sys, kind);
+	dmr_openers_unlock(sys, kind);
 	if (!r)
-		dmr_disks_announce(sys, kind, true);
+		dmr_openers_announce(sys, kind, true);
 }
 
 /*
  * R10: the devices are locked and not open; fence, drain, look, write.  On any
  * error the view is back as it was.
  */
-static int dmr_end_locked(struct dmr_op *op, enum dmr_kind kind, struct dmr_sb *draft,
-			  struct dmr_table *fence, struct dmr_table *after, struct dmr_table *back)
+static int dmr_overlay_end_locked(struct dmr_op *op, enum dmr_kind kind, struct dmr_sb *draft,
+			  struct dmr_views *fence, struct dmr_views *after, struct dmr_views *back)
 {
 	struct dmr_system *sys = op->sys;
 	int r;
 
 	/* Offline for its devices; the vacuum must still keep it: nothing is decided yet. */
 	fence->view[kind].write = DMR_EPOCH_NONE;
-	dmr_table_publish(sys, fence);
+	dmr_views_publish(sys, fence);
 	r = dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout));
 	if (r) {
 		dmr_refuse_timeout(op, "I/O did not end in time; nothing was thrown away");
 		goto bad;
 	}
-	dmr_table_reap(sys);
+	dmr_views_reap(sys);
 	/* R11: act only on the state that the caller saw. */
-	if (op->expect_writes != ~0ULL && op->expect_writes != dmr_view_writes(sys, kind)) {
-		dmr_refuse(op, -ESTALE, DM_REPLICA_CODE_INVALID_STATE,
-			   "the guest has written since you looked; look again");
+	if (op->expect_writes != ~0ULL && op->expect_writes != dmr_space_view_writes(sys, kind)) {
+		dmr_op_refuse(op, -ESTALE, DM_REPLICA_CODE_INVALID_STATE,
+			      "the guest has written since you looked; look again");
 		goto bad;
 	}
 	r = dmr_super_commit(sys, draft, dmr_op_text(op));
 	if (r) {
-		dmr_refuse_super(op, r);
+		dmr_op_refuse_super(op, r);
 		goto bad;
 	}
 	kvfree(back);
-	dmr_table_publish(sys, after);
+	dmr_views_publish(sys, after);
 	return 0;
 bad:
 	kvfree(after);
 	/* R12: lift the fence after any failure. */
-	dmr_table_publish(sys, back);
+	dmr_views_publish(sys, back);
 	return op->err;
 }
 
@@ -136,10 +136,10 @@ bad:
  * at once nothing writes any more (R11); @job, if there is one, gets the epoch to
  * reclaim.
  */
-static void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *job)
+static void dmr_overlay_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *job)
 {
 	struct dmr_system *sys = op->sys;
-	struct dmr_table *fence, *after, *back;
+	struct dmr_views *fence, *after, *back;
 	struct dmr_overlay *overlay;
 	struct dmr_sb *draft;
 	u64 left, point = 0, bytes = 0;
@@ -158,15 +158,15 @@ static void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *jo
 	memset(overlay, 0, sizeof(*overlay));
 	if (kind == DMR_LIVE)
 		dmr_draft_state(draft, DM_REPLICA_STATE_REPLICATING);
-	fence = dmr_table_back(sys);
-	back = dmr_table_back(sys);
-	after = dmr_table_make(sys, draft, DMR_EPOCH_NONE);
+	fence = dmr_views_back(sys);
+	back = dmr_views_back(sys);
+	after = dmr_views_make(sys, draft, DMR_EPOCH_NONE);
 	if (!fence || !back || !after) {
 		dmr_refuse_memory(op);
-	} else if (!dmr_disks_lock(sys, kind)) {
+	} else if (!dmr_openers_lock(sys, kind)) {
 		dmr_refuse_timeout(op, "a failover device was being opened or closed for too long");
-	} else if (dmr_disks_open(sys, kind)) {
-		dmr_disks_unlock(sys, kind);
+	} else if (dmr_openers_any(sys, kind)) {
+		dmr_openers_unlock(sys, kind);
 		dmr_refuse_open(op,
 				"a failover device is in use; stop the guest or unmount it first");
 	}
@@ -176,8 +176,8 @@ static void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *jo
 		kvfree(after);
 		return;
 	}
-	r = dmr_end_locked(op, kind, draft, fence, after, back);
-	dmr_disks_unlock(sys, kind);
+	r = dmr_overlay_end_locked(op, kind, draft, fence, after, back);
+	dmr_openers_unlock(sys, kind);
 	if (r)
 		return;
 
@@ -197,7 +197,7 @@ static void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *jo
 			mutex_unlock(&sys->jobs.mutex);
 		}
 	}
-	dmr_disks_announce(sys, kind, false);
+	dmr_openers_announce(sys, kind, false);
 }
 
 /**
@@ -207,7 +207,7 @@ static void dmr_op_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *jo
  */
 void dmr_op_initiate(struct dmr_op *op, struct dmr_job *job)
 {
-	dmr_op_begin(op, DMR_LIVE);
+	dmr_overlay_begin(op, DMR_LIVE);
 }
 
 /**
@@ -217,7 +217,7 @@ void dmr_op_initiate(struct dmr_op *op, struct dmr_job *job)
  */
 void dmr_op_revert(struct dmr_op *op, struct dmr_job *job)
 {
-	dmr_op_end(op, DMR_LIVE, job);
+	dmr_overlay_end(op, DMR_LIVE, job);
 }
 
 /**
@@ -227,7 +227,7 @@ void dmr_op_revert(struct dmr_op *op, struct dmr_job *job)
  */
 void dmr_op_test_start(struct dmr_op *op, struct dmr_job *job)
 {
-	dmr_op_begin(op, DMR_TEST);
+	dmr_overlay_begin(op, DMR_TEST);
 }
 
 /**
@@ -237,5 +237,5 @@ void dmr_op_test_start(struct dmr_op *op, struct dmr_job *job)
  */
 void dmr_op_test_stop(struct dmr_op *op, struct dmr_job *job)
 {
-	dmr_op_end(op, DMR_TEST, job);
+	dmr_overlay_end(op, DMR_TEST, job);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Flushes (R2): one worker, one commit at a time, shared by all flushes, writes
+ * Flushes (R2): one worker, one log commit at a time, shared by all flushes, writes
  * with FUA and operations that wait when it starts.
  *
  * The worker must wait for nothing that waits for it: it takes no op_mutex and
@@ -16,17 +16,17 @@
 #include "version.h"
 #include "work.h"
 
-struct dmr_commit_wait {
+struct dmr_flush_wait {
 	struct list_head list;
 	struct completion done;
 	bool homes;		/* flush the homes that were written directly, too */
 	bool own;		/* for us only: losses are not reported */
-	bool pressed;		/* set: the commit moved the tail as far as it takes */
+	bool pressed;		/* set: the log commit moved the tail as far as it takes */
 	struct dmr_sb *grow;	/* a larger store, to be in force from the next block on */
 	int r;
 };
 
-static int dmr_commit_await(struct dmr_system *sys, struct dmr_commit_wait *w)
+static int dmr_flush_await(struct dmr_system *sys, struct dmr_flush_wait *w)
 {
 	unsigned long flags;
 
@@ -40,28 +40,28 @@ static int dmr_commit_await(struct dmr_system *sys, struct dmr_commit_wait *w)
 }
 
 /**
- * dmr_commit_make_room() - wait for log space
+ * dmr_flush_make_room() - wait for log space
  * @sys: the system.
  * @records: chunks about to be written.
  *
- * A commit moves the tail; first writes in flight give back the block that each
+ * A log commit moves the tail; first writes in flight give back the block that each
  * may need when they end.  Only if neither is left to wait for is the log full.
- * @records is at most DMR_FIRST_MAX, for which commits press.
+ * @records is at most DMR_FIRST_MAX, for which log commits press.
  *
  * Context: a worker that deferred bios run in; sleeps.
  * Return: false if there is no space (R8).
  */
-bool dmr_commit_make_room(struct dmr_system *sys, u32 records)
+bool dmr_flush_make_room(struct dmr_system *sys, u32 records)
 {
 	bool last;
 
-	while (!dmr_commit_room(sys, records)) {
-		struct dmr_commit_wait w = { };
+	while (!dmr_log_has_room(sys, records)) {
+		struct dmr_flush_wait w = { };
 
 		last = !atomic64_read(&sys->log.nr_first);
-		if (dmr_commit_await(sys, &w))
+		if (dmr_flush_await(sys, &w))
 			return false;
-		if (dmr_commit_room(sys, records))
+		if (dmr_log_has_room(sys, records))
 			break;
 		/* R8: full only if the tail could not be moved far enough. */
 		if (last && w.pressed)
@@ -71,7 +71,7 @@ bool dmr_commit_make_room(struct dmr_system *sys, u32 records)
 	return true;
 }
 
-static void dmr_commit_answer(struct bio *bio, int r)
+static void dmr_flush_answer(struct bio *bio, int r)
 {
 	if (r)
 		bio->bi_status = errno_to_blk_status(r);
@@ -79,7 +79,7 @@ static void dmr_commit_answer(struct bio *bio, int r)
 }
 
 /* A flush, or a write with FUA straight home.  One flush of a home serves all that wait. */
-static void dmr_commit_answer_home(struct bio *bio, int r, unsigned long *flushed)
+static void dmr_flush_answer_home(struct bio *bio, int r, unsigned long *flushed)
 {
 	struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
 	struct dmr_disk *disk = io->t->disk;
@@ -97,18 +97,18 @@ static void dmr_commit_answer_home(struct bio *bio, int r, unsigned long *flushe
 	}
 	if (r && flush)
 		WRITE_ONCE(disk->flush_failed[kind], jiffies ?: 1);
-	dmr_commit_answer(bio, r);
+	dmr_flush_answer(bio, r);
 	/* A flush queued before this reply must still report the loss. */
 	if (lost != reported && flush)
 		WRITE_ONCE(disk->reported[kind], lost);
 }
 
-static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
-			     struct bio_list *fuas, struct list_head *waiters)
+static void dmr_flush_round(struct dmr_system *sys, struct bio_list *flushes,
+			    struct bio_list *fuas, struct list_head *waiters)
 {
-	struct dmr_commit_wait *w, *next;
+	struct dmr_flush_wait *w, *next;
 	bool need = !bio_list_empty(flushes);
-	bool press = dmr_commit_press(sys) || READ_ONCE(sys->log.hurry);
+	bool press = dmr_log_press(sys) || READ_ONCE(sys->log.hurry);
 	DECLARE_BITMAP(flushed, DMR_MAX_DISKS) = { 0 };
 	struct bio *bio;
 	int r = 0, hr;
@@ -120,18 +120,18 @@ static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
 		list_for_each_entry(w, waiters, list)
 			need |= w->homes || w->grow;
 		need |= !bio_list_empty(fuas);
-		r = dmr_commit(sys, press);
+		r = dmr_log_sync(sys, press);
 		if (!r && need)
-			r = dmr_store_flush_rest(sys);
+			r = dmr_log_flush_rest(sys);
 	}
 
 	while ((bio = bio_list_pop(fuas)))
-		dmr_commit_answer(bio, r);
+		dmr_flush_answer(bio, r);
 	list_for_each_entry_safe(w, next, waiters, list) {
 		w->r = r;
 		w->pressed = press;
 		if (!r && w->grow)
-			w->r = dmr_commit_turn(sys, w->grow);
+			w->r = dmr_log_turn(sys, w->grow);
 		if (!r && w->homes) {
 			for (i = 0; i < sys->sb->nr_disks; i++) {
 				hr = w->own ? dmr_home_flush(&sys->disks[i]) :
@@ -144,10 +144,10 @@ static void dmr_commit_round(struct dmr_system *sys, struct bio_list *flushes,
 		complete(&w->done);
 	}
 	while ((bio = bio_list_pop(flushes)))
-		dmr_commit_answer_home(bio, r, flushed);
+		dmr_flush_answer_home(bio, r, flushed);
 }
 
-static void dmr_commit_work(struct work_struct *work)
+static void dmr_flush_work(struct work_struct *work)
 {
 	struct dmr_system *sys = container_of(work, struct dmr_system, flush.work);
 	struct bio_list flushes, fuas;
@@ -163,11 +163,11 @@ static void dmr_commit_work(struct work_struct *work)
 	bio_list_init(&sys->flush.fuas);
 	list_splice_init(&sys->flush.waiters, &waiters);
 	spin_unlock_irqrestore(&sys->log.lock, flags);
-	dmr_commit_round(sys, &flushes, &fuas, &waiters);
+	dmr_flush_round(sys, &flushes, &fuas, &waiters);
 }
 
-/* R2: a commit also runs every second, so that little is lost and little is due. */
-static void dmr_commit_timer(struct work_struct *work)
+/* R2: a log commit also runs every second, so that little is lost and little is due. */
+static void dmr_flush_timer(struct work_struct *work)
 {
 	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system,
 					      flush.timer);
@@ -181,13 +181,13 @@ static void dmr_commit_timer(struct work_struct *work)
 }
 
 /**
- * dmr_commit_flush() - answer a flush when a commit has covered it
+ * dmr_flush_bio() - answer a flush when a log commit has covered it
  * @sys: the system.
  * @bio: an empty flush.
  *
  * Context: any.
  */
-void dmr_commit_flush(struct dmr_system *sys, struct bio *bio)
+void dmr_flush_bio(struct dmr_system *sys, struct bio *bio)
 {
 	struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
 	unsigned long flags;
@@ -200,13 +200,13 @@ void dmr_commit_flush(struct dmr_system *sys, struct bio *bio)
 }
 
 /**
- * dmr_commit_fua() - answer a completed write when it is durable
+ * dmr_flush_fua() - answer a completed write when it is durable
  * @sys: the system.
  * @bio: the write; its data is in the slot and its record due, or it went straight home.
  *
  * Context: any.
  */
-void dmr_commit_fua(struct dmr_system *sys, struct bio *bio)
+void dmr_flush_fua(struct dmr_system *sys, struct bio *bio)
 {
 	struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
 	unsigned long flags;
@@ -218,38 +218,38 @@ void dmr_commit_fua(struct dmr_system *sys, struct bio *bio)
 }
 
 /**
- * dmr_commit_sync() - make everything that has completed durable
+ * dmr_flush_sync() - make everything that has completed durable
  * @sys: the system.
  * @homes: flush the homes that were written directly, too (R15).
  *
- * Context: may sleep; not with sb_mutex held, not from the commit worker.
+ * Context: may sleep; not with sb_mutex held, not from the flush worker.
  * Return: 0 or a negative errno.
  */
-int dmr_commit_sync(struct dmr_system *sys, bool homes)
+int dmr_flush_sync(struct dmr_system *sys, bool homes)
 {
-	struct dmr_commit_wait w = { .homes = homes };
+	struct dmr_flush_wait w = { .homes = homes };
 
-	return dmr_commit_await(sys, &w);
+	return dmr_flush_await(sys, &w);
 }
 
 /**
- * dmr_commit_grow() - a commit, and then the superblock of a larger store
+ * dmr_flush_grow() - a log commit, and then the superblock of a larger store
  * @sys: the system; op_mutex is held.
  * @draft: its state; the ring's beginning is filled in.
  *
- * Context: may sleep; as dmr_commit_sync().
- * Return: as dmr_super_write(), or another negative errno if the commit failed.
+ * Context: may sleep; as dmr_flush_sync().
+ * Return: as dmr_super_write(), or another negative errno if the log commit failed.
  */
-int dmr_commit_grow(struct dmr_system *sys, struct dmr_sb *draft)
+int dmr_flush_grow(struct dmr_system *sys, struct dmr_sb *draft)
 {
-	struct dmr_commit_wait w = { .grow = draft };
+	struct dmr_flush_wait w = { .grow = draft };
 
 	lockdep_assert_held(&sys->op_mutex);
-	return dmr_commit_await(sys, &w);
+	return dmr_flush_await(sys, &w);
 }
 
 /**
- * dmr_flush_init() - the commit worker of a new system
+ * dmr_flush_init() - the flush worker of a new system
  * @flush: its part.
  *
  * Return: 0 or -ENOMEM; dmr_flush_exit() is due in either case.
@@ -259,34 +259,34 @@ int dmr_flush_init(struct dmr_flush *flush)
 	bio_list_init(&flush->flushes);
 	bio_list_init(&flush->fuas);
 	INIT_LIST_HEAD(&flush->waiters);
-	INIT_WORK(&flush->work, dmr_commit_work);
-	INIT_DELAYED_WORK(&flush->timer, dmr_commit_timer);
-	flush->wq = alloc_ordered_workqueue("dmr_commit", WQ_MEM_RECLAIM);
+	INIT_WORK(&flush->work, dmr_flush_work);
+	INIT_DELAYED_WORK(&flush->timer, dmr_flush_timer);
+	flush->wq = alloc_ordered_workqueue("dmr_log_sync", WQ_MEM_RECLAIM);
 	return flush->wq ? 0 : -ENOMEM;
 }
 
-/** dmr_flush_exit() - end the commit worker */
+/** dmr_flush_exit() - end the flush worker */
 void dmr_flush_exit(struct dmr_flush *flush)
 {
 	if (flush->wq)
 		destroy_workqueue(flush->wq);
 }
 
-/** dmr_commit_start() - begin the one-second commits; op_mutex is held */
-void dmr_commit_start(struct dmr_system *sys)
+/** dmr_flush_start() - begin the one-second log commits; op_mutex is held */
+void dmr_flush_start(struct dmr_system *sys)
 {
 	lockdep_assert_held(&sys->op_mutex);
 	queue_delayed_work(sys->flush.wq, &sys->flush.timer, DMR_COMMIT_PERIOD);
 }
 
-/** dmr_commit_stop() - a last commit, then none; no bio is in flight; op_mutex is held */
-void dmr_commit_stop(struct dmr_system *sys)
+/** dmr_flush_stop() - a last log commit, then none; no bio is in flight; op_mutex is held */
+void dmr_flush_stop(struct dmr_system *sys)
 {
 	lockdep_assert_held(&sys->op_mutex);
 	/* It reports no loss: a reload of a table suspends us, too. */
-	struct dmr_commit_wait w = { .homes = true, .own = true };
+	struct dmr_flush_wait w = { .homes = true, .own = true };
 
 	cancel_delayed_work_sync(&sys->flush.timer);
-	dmr_commit_await(sys, &w);
+	dmr_flush_await(sys, &w);
 	flush_workqueue(sys->flush.wq);
 }

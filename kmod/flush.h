@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Flushes and the commit worker, which answers them. */
+/* Flushes and the flush worker, which answers them. */
 #ifndef DMR_FLUSH_H
 #define DMR_FLUSH_H
 
@@ -14,13 +14,13 @@ struct dmr_system;
 #define DMR_COMMIT_PERIOD	HZ
 
 /**
- * struct dmr_flush - the commit worker of a system, and its queues
+ * struct dmr_flush - the flush worker of a system, and its queues
  * @wq: ordered.
- * @flushes: flushes that wait for a commit; log.lock.
- * @fuas: completed FUA writes that wait for a commit; log.lock.
- * @waiters: struct dmr_commit_wait; log.lock.
+ * @flushes: flushes that wait for a log commit; log.lock.
+ * @fuas: completed FUA writes that wait for a log commit; log.lock.
+ * @waiters: struct dmr_flush_wait; log.lock.
  * @work: one round.
- * @timer: the commit of each second.
+ * @timer: the log commit of each second.
  */
 struct dmr_flush {
 	struct workqueue_struct *wq;
@@ -33,12 +33,12 @@ struct dmr_flush {
 
 int dmr_flush_init(struct dmr_flush *flush);
 void dmr_flush_exit(struct dmr_flush *flush);
-void dmr_commit_start(struct dmr_system *sys);
-void dmr_commit_stop(struct dmr_system *sys);
-void dmr_commit_flush(struct dmr_system *sys, struct bio *bio);
-void dmr_commit_fua(struct dmr_system *sys, struct bio *bio);
-int dmr_commit_sync(struct dmr_system *sys, bool homes);
-int dmr_commit_grow(struct dmr_system *sys, struct dmr_sb *draft);
-bool dmr_commit_make_room(struct dmr_system *sys, u32 records);
+void dmr_flush_start(struct dmr_system *sys);
+void dmr_flush_stop(struct dmr_system *sys);
+void dmr_flush_bio(struct dmr_system *sys, struct bio *bio);
+void dmr_flush_fua(struct dmr_system *sys, struct bio *bio);
+int dmr_flush_sync(struct dmr_system *sys, bool homes);
+int dmr_flush_grow(struct dmr_system *sys, struct dmr_sb *draft);
+bool dmr_flush_make_room(struct dmr_system *sys, u32 records);
 
 #endif /* DMR_FLUSH_H */

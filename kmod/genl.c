@@ -183,172 +183,172 @@ static const struct nla_policy dmr_adapter_del_policy[DM_REPLICA_A_ADAPTER_MAC +
 static const struct genl_ops dmr_ops[] = {
 	{
 		.cmd = DM_REPLICA_CMD_SYSTEM_GET,
-		.doit = dmr_system_get_doit,
-		.start = dmr_dump_all_start,
-		.dumpit = dmr_system_get_dumpit,
+		.doit = dmr_nl_system_get_doit,
+		.start = dmr_nl_dump_all_start,
+		.dumpit = dmr_nl_system_get_dumpit,
 		.policy = dmr_system_get_policy,
 		.maxattr = ARRAY_SIZE(dmr_system_get_policy) - 1,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_DISK_GET,
-		.start = dmr_dump_filtered_start,
-		.dumpit = dmr_disk_get_dumpit,
+		.start = dmr_nl_dump_filtered_start,
+		.dumpit = dmr_nl_disk_get_dumpit,
 		.policy = dmr_disk_get_policy,
 		.maxattr = ARRAY_SIZE(dmr_disk_get_policy) - 1,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_POINT_GET,
-		.start = dmr_point_get_start,
-		.dumpit = dmr_point_get_dumpit,
-		.done = dmr_point_get_done,
+		.start = dmr_nl_point_get_start,
+		.dumpit = dmr_nl_point_get_dumpit,
+		.done = dmr_nl_point_get_done,
 		.policy = dmr_point_get_policy,
 		.maxattr = ARRAY_SIZE(dmr_point_get_policy) - 1,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_POINT_NEW,
-		.doit = dmr_point_new_doit,
+		.doit = dmr_nl_point_new_doit,
 		.policy = dmr_point_new_policy,
 		.maxattr = ARRAY_SIZE(dmr_point_new_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_POINT_DEL,
-		.doit = dmr_point_del_doit,
+		.doit = dmr_nl_point_del_doit,
 		.policy = dmr_point_del_policy,
 		.maxattr = ARRAY_SIZE(dmr_point_del_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_JOB_GET,
-		.doit = dmr_job_get_doit,
-		.start = dmr_dump_filtered_start,
-		.dumpit = dmr_job_get_dumpit,
+		.doit = dmr_nl_job_get_doit,
+		.start = dmr_nl_dump_filtered_start,
+		.dumpit = dmr_nl_job_get_dumpit,
 		.policy = dmr_job_get_policy,
 		.maxattr = ARRAY_SIZE(dmr_job_get_policy) - 1,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_FAILOVER_INITIATE,
-		.doit = dmr_failover_initiate_doit,
+		.doit = dmr_nl_failover_initiate_doit,
 		.policy = dmr_failover_initiate_policy,
 		.maxattr = ARRAY_SIZE(dmr_failover_initiate_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_FAILOVER_REVERT,
-		.doit = dmr_failover_revert_doit,
+		.doit = dmr_nl_failover_revert_doit,
 		.policy = dmr_failover_revert_policy,
 		.maxattr = ARRAY_SIZE(dmr_failover_revert_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_TEST_START,
-		.doit = dmr_test_start_doit,
+		.doit = dmr_nl_test_start_doit,
 		.policy = dmr_test_start_policy,
 		.maxattr = ARRAY_SIZE(dmr_test_start_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_TEST_STOP,
-		.doit = dmr_test_stop_doit,
+		.doit = dmr_nl_test_stop_doit,
 		.policy = dmr_test_stop_policy,
 		.maxattr = ARRAY_SIZE(dmr_test_stop_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_VACUUM_SET,
-		.doit = dmr_vacuum_set_doit,
+		.doit = dmr_nl_vacuum_set_doit,
 		.policy = dmr_vacuum_set_policy,
 		.maxattr = ARRAY_SIZE(dmr_vacuum_set_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_FAILOVER_COMMIT,
-		.doit = dmr_failover_commit_doit,
+		.doit = dmr_nl_failover_commit_doit,
 		.policy = dmr_failover_commit_policy,
 		.maxattr = ARRAY_SIZE(dmr_failover_commit_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_REPLICATION_SUSPEND,
-		.doit = dmr_replication_suspend_doit,
+		.doit = dmr_nl_replication_suspend_doit,
 		.policy = dmr_replication_suspend_policy,
 		.maxattr = ARRAY_SIZE(dmr_replication_suspend_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_REPLICATION_RESUME,
-		.doit = dmr_replication_resume_doit,
+		.doit = dmr_nl_replication_resume_doit,
 		.policy = dmr_replication_resume_policy,
 		.maxattr = ARRAY_SIZE(dmr_replication_resume_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_RELATIONSHIP_REMOVE,
-		.doit = dmr_relationship_remove_doit,
+		.doit = dmr_nl_relationship_remove_doit,
 		.policy = dmr_relationship_remove_policy,
 		.maxattr = ARRAY_SIZE(dmr_relationship_remove_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_STORE_GROW,
-		.doit = dmr_store_grow_doit,
+		.doit = dmr_nl_store_grow_doit,
 		.policy = dmr_store_grow_policy,
 		.maxattr = ARRAY_SIZE(dmr_store_grow_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_HOME_MOVE,
-		.doit = dmr_home_move_doit,
+		.doit = dmr_nl_home_move_doit,
 		.policy = dmr_home_move_policy,
 		.maxattr = ARRAY_SIZE(dmr_home_move_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_JOB_SET,
-		.doit = dmr_job_set_doit,
+		.doit = dmr_nl_job_set_doit,
 		.policy = dmr_job_set_policy,
 		.maxattr = ARRAY_SIZE(dmr_job_set_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_SETTINGS_GET,
-		.doit = dmr_settings_get_doit,
-		.start = dmr_dump_filtered_start,
-		.dumpit = dmr_settings_get_dumpit,
+		.doit = dmr_nl_settings_get_doit,
+		.start = dmr_nl_dump_filtered_start,
+		.dumpit = dmr_nl_settings_get_dumpit,
 		.policy = dmr_settings_get_policy,
 		.maxattr = ARRAY_SIZE(dmr_settings_get_policy) - 1,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_SETTINGS_SET,
-		.doit = dmr_settings_set_doit,
+		.doit = dmr_nl_settings_set_doit,
 		.policy = dmr_settings_set_policy,
 		.maxattr = ARRAY_SIZE(dmr_settings_set_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_ADAPTER_GET,
-		.start = dmr_dump_filtered_start,
-		.dumpit = dmr_adapter_get_dumpit,
+		.start = dmr_nl_dump_filtered_start,
+		.dumpit = dmr_nl_adapter_get_dumpit,
 		.policy = dmr_adapter_get_policy,
 		.maxattr = ARRAY_SIZE(dmr_adapter_get_policy) - 1,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_ADAPTER_SET,
-		.doit = dmr_adapter_set_doit,
+		.doit = dmr_nl_adapter_set_doit,
 		.policy = dmr_adapter_set_policy,
 		.maxattr = ARRAY_SIZE(dmr_adapter_set_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_ADAPTER_DEL,
-		.doit = dmr_adapter_del_doit,
+		.doit = dmr_nl_adapter_del_doit,
 		.policy = dmr_adapter_del_policy,
 		.maxattr = ARRAY_SIZE(dmr_adapter_del_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 	{
 		.cmd = DM_REPLICA_CMD_REPLICATION_HEARTBEAT,
-		.doit = dmr_replication_heartbeat_doit,
+		.doit = dmr_nl_replication_heartbeat_doit,
 		.policy = dmr_replication_heartbeat_policy,
 		.maxattr = ARRAY_SIZE(dmr_replication_heartbeat_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
@@ -389,7 +389,7 @@ static int dmr_socket_event(struct notifier_block *nb, unsigned long event, void
 
 	if (event == NETLINK_URELEASE && n->protocol == NETLINK_GENERIC &&
 	    net_eq(n->net, &init_net))
-		dmr_ops_socket_closed(n->portid);
+		dmr_op_socket_closed(n->portid);
 	return NOTIFY_DONE;
 }
 
@@ -398,12 +398,12 @@ static struct notifier_block dmr_sockets = {
 };
 
 /**
- * dmr_netlink_init() - from here on the family answers
+ * dmr_genl_init() - from here on the family answers
  *
  * Context: module initialisation, with the registry and dmr_ops_wq ready.
  * Return: 0 or a negative errno.
  */
-int __init dmr_netlink_init(void)
+int __init dmr_genl_init(void)
 {
 	int r;
 
@@ -420,13 +420,13 @@ int __init dmr_netlink_init(void)
 }
 
 /**
- * dmr_netlink_exit() - the family is gone
+ * dmr_genl_exit() - the family is gone
  *
  * No handler runs any more when it returns; notifications go nowhere.
  *
  * Context: module exit, or initialisation that failed.
  */
-void dmr_netlink_exit(void)
+void dmr_genl_exit(void)
 {
 	WRITE_ONCE(dmr_genl_up, false);
 	dmr_events_flush();	/* a notification that was begun before has been sent */

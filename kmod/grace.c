@@ -75,7 +75,7 @@ static bool dmr_grace_drain(struct dmr_grace *g, u32 side, unsigned long deadlin
  * @g: the counters.
  * @timeout: jiffies it may take, 0 for as long as it takes.
  *
- * Context: may sleep; not from inside a section, nor from the commit worker,
+ * Context: may sleep; not from inside a section, nor from the flush worker,
  * which those inside may be waiting for.
  * Return: 0, or -ETIMEDOUT with nothing changed for the caller.
  */

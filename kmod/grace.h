@@ -27,7 +27,7 @@ int dmr_grace_wait(struct dmr_grace *g, unsigned long timeout);
 bool dmr_grace_idle(struct dmr_grace *g);
 
 /**
- * dmr_grace_enter() - begin a section that may look at map and table
+ * dmr_grace_enter() - begin a section that may look at map and views
  * @g: the system's grace counters.
  *
  * Context: any; no lock, this CPU's cache line only.

@@ -25,7 +25,7 @@ static bool dmr_grow_wait_turn(struct dmr_op *op)
 
 	WRITE_ONCE(sys->log.hurry, true);
 	while (dmr_log_room_turning(&sys->log.room) && time_before(jiffies, deadline))
-		if (dmr_commit_sync(sys, false))
+		if (dmr_flush_sync(sys, false))
 			break;
 	WRITE_ONCE(sys->log.hurry, false);
 	if (!dmr_log_room_turning(&sys->log.room))
@@ -54,8 +54,8 @@ static int dmr_grow_blank(struct dmr_system *sys, const struct dmr_sb *draft)
 	r = blkdev_issue_zeroout(sys->store, e->first * DMR_BLOCK_SECTORS,
 				 e->count * DMR_BLOCK_SECTORS, GFP_NOIO, 0);
 	/*
-	 * R9: the commit before the superblock flushes it.  A flush of our own might
-	 * consume the error of lost slots, and the next commit would miss it.
+	 * R9: the log commit before the superblock flushes it.  A flush of our own might
+	 * consume the error of lost slots, and the next log commit would miss it.
 	 */
 	if (!r)
 		WRITE_ONCE(sys->super.store_dirty, 1);
@@ -78,13 +78,13 @@ void dmr_op_grow(struct dmr_op *op, struct dmr_job *job)
 	int r;
 
 	if (bytes < draft->store_bytes)
-		return dmr_refuse(op, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
-				  "the store's device has become smaller; a store cannot shrink");
+		return dmr_op_refuse(op, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
+				     "the store's device has become smaller; a store cannot shrink");
 	if (bytes >> SECTOR_SHIFT >> sys->chunk_shift <= draft->slot_end)
 		return dmr_refuse_state(op, "the store uses all of its device; grow that first");
 	why = dmr_geometry_grow(draft, bytes);
 	if (why)
-		return dmr_refuse(op, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER, why);
+		return dmr_op_refuse(op, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER, why);
 	if (draft->ring_extents != sys->sb->ring_extents && dmr_log_room_turning(&sys->log.room)) {
 		if (!dmr_grow_wait_turn(op))
 			return;
@@ -92,23 +92,23 @@ void dmr_op_grow(struct dmr_op *op, struct dmr_job *job)
 		draft = dmr_draft(sys);
 		why = dmr_geometry_grow(draft, bytes);
 		if (why)
-			return dmr_refuse(op, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER, why);
+			return dmr_op_refuse(op, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER, why);
 	}
 	r = dmr_grow_blank(sys, draft);
 	if (r)
-		return dmr_refuse(op, -EIO, DM_REPLICA_CODE_FAILED,
-				  "the new part of the store could not be written; nothing was changed");
-	slots = dmr_usable_slots(draft);
-	r = dmr_commit_grow(sys, draft);
-	/* The commit before it may have failed: then the system is critical. */
+		return dmr_op_refuse(op, -EIO, DM_REPLICA_CODE_FAILED,
+				     "the new part of the store could not be written; nothing was changed");
+	slots = dmr_slot_count(draft);
+	r = dmr_flush_grow(sys, draft);
+	/* The log commit before it may have failed: then the system is critical. */
 	if (r)
-		return dmr_refuse_super(op, READ_ONCE(sys->critical) ? -EREMOTEIO : r);
+		return dmr_op_refuse_super(op, READ_ONCE(sys->critical) ? -EREMOTEIO : r);
 	/* Durable: from here on a slot may be named that an older geometry had not. */
 	if (dmr_slots_grow(&sys->slots, sys->sb))
 		DMWARN("%s: no memory for the new slots; they are there after the next attach",
 		       sys->sb->name);
 	else
-		WRITE_ONCE(sys->map.max_versions, dmr_map_versions(slots));
+		WRITE_ONCE(sys->map.max_versions, dmr_slot_versions(slots));
 	dmr_space_settings(sys);
-	dmr_commit_sync(sys, false);
+	dmr_flush_sync(sys, false);
 }

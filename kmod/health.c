@@ -209,7 +209,7 @@ void dmr_health_devices(struct dmr_system *sys)
  *
  * Low space is an event long before the store is full (R8).
  *
- * Context: the commit worker, once a second.
+ * Context: the flush worker, once a second.
  */
 void dmr_health_check(struct dmr_system *sys)
 {
@@ -218,10 +218,10 @@ void dmr_health_check(struct dmr_system *sys)
 	bool spare;
 
 	dmr_health_devices(sys);
-	dmr_clock_check(sys);
+	dmr_clock_step_check(sys);
 	rcu_read_lock();
 	reasons = dmr_health_reasons(sys, dmr_shown(sys));
-	spare = dmr_point_spare(dmr_shown(sys));
+	spare = dmr_draft_point_spare(dmr_shown(sys));
 	rcu_read_unlock();
 	sys->health = reasons;
 	if ((reasons & space) && (reasons & space) != (old & space)) {
@@ -236,7 +236,7 @@ void dmr_health_check(struct dmr_system *sys)
 		       div_u64(ktime_get_boottime_ns() - READ_ONCE(sys->received.boot),
 			       NSEC_PER_SEC));
 	if (reasons != old)
-		dmr_raise(sys, DMR_NEWS_STATE);
+		dmr_event_news(sys, DMR_NEWS_STATE);
 	if ((reasons & DM_REPLICA_HEALTH_REASONS_FULL) && spare)
 		dmr_space_policy(sys);
 }

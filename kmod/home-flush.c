@@ -33,7 +33,7 @@ static unsigned int dmr_home_direct(struct dmr_disk *disk)
 }
 
 /**
- * dmr_home_written() - a write that went straight home has ended
+ * dmr_home_flush_written() - a write that went straight home has ended
  * @disk: the disk.
  * @kind: of the device it came from.
  * @flush_errors: dmr_disk.flush_errors when it was sent.
@@ -43,7 +43,7 @@ static unsigned int dmr_home_direct(struct dmr_disk *disk)
  *
  * Context: any.
  */
-void dmr_home_written(struct dmr_disk *disk, enum dmr_kind kind, int flush_errors)
+void dmr_home_flush_written(struct dmr_disk *disk, enum dmr_kind kind, int flush_errors)
 {
 	if (!READ_ONCE(disk->home_direct[kind]))
 		WRITE_ONCE(disk->home_direct[kind], 1);
@@ -58,7 +58,7 @@ void dmr_home_written(struct dmr_disk *disk, enum dmr_kind kind, int flush_error
  * dmr_home_flush() - make direct writes to a home durable
  * @disk: the disk.
  *
- * R2, R5: the commit worker, the vacuum and the last suspend all come here.  A caller
+ * R2, R5: the flush worker, the vacuum and the last suspend all come here.  A caller
  * with nothing to flush relies on the success of the flush that covers its writes, not on
  * its start.
  *
@@ -83,7 +83,7 @@ int dmr_home_flush(struct dmr_disk *disk)
 	}
 	if (r) {
 		atomic_inc(&disk->flush_errors);
-		smp_mb__after_atomic();	/* pairs with dmr_home_written() */
+		smp_mb__after_atomic();	/* pairs with dmr_home_flush_written() */
 		kinds |= dmr_home_direct(disk);
 		for (i = 0; i < DMR_KINDS; i++)
 			if (kinds & BIT(i))

@@ -14,7 +14,7 @@
 
 int dmr_home_flush(struct dmr_disk *disk);
 int dmr_home_flush_for_op(struct dmr_disk *disk);
-void dmr_home_written(struct dmr_disk *disk, enum dmr_kind kind, int flush_errors);
+void dmr_home_flush_written(struct dmr_disk *disk, enum dmr_kind kind, int flush_errors);
 
 /**
  * dmr_flush_failed_lately() - may dm still have a write deferred behind that flush?

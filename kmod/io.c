@@ -5,7 +5,7 @@
  * Everything is done inside map() where it can be: reads, rewrites and first aligned
  * writes are remapped without a lock on a hit, without a worker and without a copy.  A
  * bio that must wait or copy is cut to a chunk (or a block) and deferred to a worker,
- * where the same code runs again from the beginning, with the table as it is then.
+ * where the same code runs again from the beginning, with the views as they are then.
  */
 #include "admit.h"
 #include "flush.h"
@@ -65,14 +65,14 @@ static u32 dmr_read_run(struct dmr_io *io, const struct dmr_view *view, u64 sect
 	return min(run, max);
 }
 
-static int dmr_io_read(struct dmr_io *io, struct bio *bio, struct dmr_table *tab)
+static int dmr_io_read(struct dmr_io *io, struct bio *bio, struct dmr_views *views)
 {
 	struct dmr_target *t = io->t;
 	u64 sector = bio->bi_iter.bi_sector;
 	struct dmr_source src;
 	u32 run;
 
-	run = dmr_read_run(io, &tab->view[t->kind], sector, bio_sectors(bio), &src);
+	run = dmr_read_run(io, &views->view[t->kind], sector, bio_sectors(bio), &src);
 	dmr_io_cut(bio, run, true);
 	switch (src.kind) {
 	case DMR_SRC_ZERO:
@@ -120,13 +120,13 @@ static u32 dmr_hit_run(struct dmr_io *io, u32 epoch, u64 sector, u32 max, u32 *s
 			if (!run)
 				*slot = READ_ONCE(v->slot);
 			run += got * DMR_BLOCK_SECTORS - offset;
-			*settled &= dmr_commit_settled(sys, v);
+			*settled &= dmr_log_settled(sys, v);
 			break;
 		}
 		last = READ_ONCE(v->slot);
 		if (!run)
 			*slot = last;
-		*settled &= dmr_commit_settled(sys, v);
+		*settled &= dmr_log_settled(sys, v);
 		run += sectors;
 	}
 	return run;
@@ -146,14 +146,14 @@ static void dmr_io_count(struct dmr_io *io)
  * that it is held and the bio, which lies in one chunk, has been parked; BLK_STS_RESOURCE
  * that there is no memory without sleeping.
  */
-static u32 dmr_first_open(struct dmr_io *io, struct bio *bio, const struct dmr_table *tab,
+static u32 dmr_first_open(struct dmr_io *io, struct bio *bio, const struct dmr_views *views,
 			  u64 sector, u32 want, bool inline_, u32 *slot, blk_status_t *status)
 {
 	struct dmr_system *sys = io->t->sys;
-	u32 epoch = tab->view[io->t->kind].write, got, i;
+	u32 epoch = views->view[io->t->kind].write, got, i;
 
 	*status = BLK_STS_NOSPC;
-	want = min(want, dmr_io_versions(io));
+	want = min(want, dmr_admit_versions(io));
 	if (!want)
 		return 0;
 	got = dmr_slots_alloc(&sys->slots, want, dmr_io_spare(io), slot);
@@ -163,7 +163,7 @@ static u32 dmr_first_open(struct dmr_io *io, struct bio *bio, const struct dmr_t
 	for (i = 0; i < got; i++) {
 		u64 key = dmr_io_key(io, sector) + i;
 		spinlock_t *lock = dmr_map_lock(&sys->map, key);
-		struct dmr_version *v = dmr_version_new(io, bio, key, epoch, *slot + i), *held;
+		struct dmr_version *v = dmr_admit_version(io, bio, key, epoch, *slot + i), *held;
 		unsigned long flags;
 
 		if (!v) {
@@ -175,8 +175,8 @@ static u32 dmr_first_open(struct dmr_io *io, struct bio *bio, const struct dmr_t
 		held = dmr_map_held(&sys->map, key);
 		if (held && !inline_) {
 			*status = BLK_STS_DM_REQUEUE;
-			dmr_io_wait_version(io, bio, held);
-		} else if (held || dmr_stays_bare(io, tab, key)) {
+			dmr_park_for_version(io, bio, held);
+		} else if (held || dmr_admit_stays_bare(io, views, key)) {
 			*status = BLK_STS_AGAIN;
 		}
 		if (*status || dmr_map_find(&sys->map, key, epoch)) {
@@ -218,7 +218,7 @@ static int dmr_first_join(struct dmr_io *io, struct bio *bio, u64 key, u32 epoch
 	if (!v)
 		goto out;
 	if (dmr_version_busy(v)) {
-		dmr_io_wait_version(io, bio, v);
+		dmr_park_for_version(io, bio, v);
 		r = DMR_TAKEN;
 		goto out;
 	}
@@ -273,7 +273,7 @@ void dmr_io_first_done(struct dmr_io *io, bool ok)
 				had = v->data | v->zero;
 				/* Another write may have set them: then its record is due. */
 				if (mask & ~(v->data & ~v->zero)) {
-					dmr_commit_dirty(sys, v);
+					dmr_log_dirty(sys, v);
 					dmr_version_set(v, mask);
 				}
 				if (io->epoch & DMR_EPOCH_OVERLAY)
@@ -287,15 +287,15 @@ void dmr_io_first_done(struct dmr_io *io, bool ok)
 			}
 		}
 		spin_unlock_irqrestore(lock, flags);
-		smp_mb__before_atomic();	/* dirty first: pairs with dmr_commit_room() */
+		smp_mb__before_atomic();	/* dirty first: pairs with dmr_log_has_room() */
 		atomic64_dec(&sys->log.nr_first);
 		sector += sectors;
 	}
 	if (wake)
-		dmr_io_wake(sys);
+		dmr_park_wake(sys);
 }
 
-static int dmr_io_first(struct dmr_io *io, struct bio *bio, const struct dmr_table *tab,
+static int dmr_io_first(struct dmr_io *io, struct bio *bio, const struct dmr_views *views,
 			bool inline_)
 {
 	struct dmr_target *t = io->t;
@@ -303,7 +303,7 @@ static int dmr_io_first(struct dmr_io *io, struct bio *bio, const struct dmr_tab
 	u64 sector = bio->bi_iter.bi_sector, key = dmr_io_key(io, sector);
 	u32 offset = dmr_chunk_offset(sys, sector);
 	u32 sectors = bio_sectors(bio), want = 1, slot = 0, got;
-	u32 epoch = tab->view[t->kind].write;
+	u32 epoch = views->view[t->kind].write;
 	blk_status_t status;
 	int r;
 
@@ -311,9 +311,9 @@ static int dmr_io_first(struct dmr_io *io, struct bio *bio, const struct dmr_tab
 	if (sector + sectors != t->disk->info->sectors)
 		sectors = round_down(sectors, DMR_BLOCK_SECTORS);
 
-	if (!dmr_first_room(sys, DMR_FIRST_MAX, inline_)) {
+	if (!dmr_admit_first_room(sys, DMR_FIRST_MAX, inline_)) {
 		if (!inline_)
-			return dmr_io_finish(io, bio, dmr_no_room(sys));
+			return dmr_io_finish(io, bio, dmr_admit_no_room(sys));
 		goto defer;
 	}
 	for (;;) {
@@ -336,7 +336,7 @@ static int dmr_io_first(struct dmr_io *io, struct bio *bio, const struct dmr_tab
 			for (got = 1; got < want; got++)
 				if (dmr_map_find(&sys->map, key + got, epoch))
 					break;
-			got = dmr_first_open(io, bio, tab, sector, got, inline_, &slot, &status);
+			got = dmr_first_open(io, bio, views, sector, got, inline_, &slot, &status);
 			if (status == BLK_STS_DM_REQUEUE)
 				return DMR_TAKEN;
 			if (got) {
@@ -347,16 +347,16 @@ static int dmr_io_first(struct dmr_io *io, struct bio *bio, const struct dmr_tab
 			}
 			if (status == BLK_STS_AGAIN) {
 				dmr_io_cut(bio, min(sectors, sys->chunk_sectors - offset), inline_);
-				dmr_io_bare(io, bio);
+				dmr_park_bare(io, bio);
 				return DMR_TAKEN;
 			}
 			if (status == BLK_STS_RESOURCE) {
 				dmr_io_cut(bio, min(sectors, sys->chunk_sectors - offset), inline_);
-				return dmr_io_again(io, bio, inline_);
+				return dmr_admit_again(io, bio, inline_);
 			}
 		}
 		if (status == BLK_STS_NOSPC)
-			return dmr_io_full(io, bio);
+			return dmr_admit_full(io, bio);
 		if (status != BLK_STS_OK)
 			return dmr_io_finish(io, bio, status);
 	}
@@ -365,27 +365,27 @@ static int dmr_io_first(struct dmr_io *io, struct bio *bio, const struct dmr_tab
 	io->sector = sector;
 	io->sectors = sectors;
 	io->epoch = epoch;
-	/* The commit's flush covers the data: a FUA of its own would cost one more. */
-	io->commit = bio->bi_opf & REQ_FUA;
+	/* The log commit's flush covers the data: a FUA of its own would cost one more. */
+	io->fua = bio->bi_opf & REQ_FUA;
 	bio->bi_opf &= ~REQ_FUA;
 	return dmr_remap(bio, t->store->bdev, dmr_slot_sector(sys, slot, offset));
 
 defer:
 	dmr_io_cut(bio, min(sectors, sys->chunk_sectors - offset), inline_);
-	dmr_io_defer(io, bio);
+	dmr_park_defer(io, bio);
 	return DMR_TAKEN;
 }
 
-static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bool inline_)
+static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_views *views, bool inline_)
 {
 	struct dmr_target *t = io->t;
 	struct dmr_system *sys = t->sys;
-	u32 epoch = tab->view[t->kind].write;
+	u32 epoch = views->view[t->kind].write;
 	u64 sector = bio->bi_iter.bi_sector;
 	u32 sectors = bio_sectors(bio), offset = dmr_chunk_offset(sys, sector), run, slot = 0;
 	bool settled, aligned;
 
-	if (tab->straight == t->kind) {
+	if (views->straight == t->kind) {
 		run = dmr_run_bare(io, sector, sectors);
 		if (run && dmr_io_cut(bio, run, inline_))
 			return dmr_io_straight(io, bio);
@@ -398,13 +398,13 @@ static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_table *ta
 		    (inline_ && (!aligned || offset + run >= sys->chunk_sectors)))) {
 		dmr_io_cut(bio, run, inline_);
 		io->kind = DMR_IO_HIT;
-		io->commit = false;
+		io->fua = false;
 		if ((bio->bi_opf & REQ_FUA) && (!settled || !dmr_fua_is_native(t->store->bdev))) {
 			/*
 			 * R2: answered when the record is durable as well.  R9: the flush
 			 * is then ours, since the failure of another would be hidden.
 			 */
-			io->commit = true;
+			io->fua = true;
 			bio->bi_opf &= ~REQ_FUA;
 		}
 		return dmr_remap(bio, t->store->bdev, dmr_slot_sector(sys, slot, offset));
@@ -414,12 +414,12 @@ static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_table *ta
 		/* Less than a block, and not in this epoch's slot: a worker merges it. */
 		run = min_t(u32, sectors, DMR_BLOCK_SECTORS - sector % DMR_BLOCK_SECTORS);
 		if (!inline_)
-			return dmr_partial_write(io, bio, tab);
+			return dmr_partial_write(io, bio, views);
 		dmr_io_cut(bio, run, true);
-		dmr_io_defer(io, bio);
+		dmr_park_defer(io, bio);
 		return DMR_TAKEN;
 	}
-	return dmr_io_first(io, bio, tab, inline_);
+	return dmr_io_first(io, bio, views, inline_);
 }
 
 /*----------------------------------------------------------------
@@ -430,23 +430,23 @@ static int dmr_io_run(struct dmr_io *io, struct bio *bio, bool inline_)
 {
 	struct dmr_target *t = io->t;
 	struct dmr_system *sys = t->sys;
-	struct dmr_table *tab;
+	struct dmr_views *views;
 
 	io->kind = DMR_IO_NONE;
-	io->commit = false;
+	io->fua = false;
 	io->home = false;
 	io->side = dmr_grace_enter(&sys->grace);
 	io->entered = true;
-	tab = dmr_table_get(sys);
+	views = dmr_views_get(sys);
 
-	if (tab->view[t->kind].write == DMR_EPOCH_NONE)
+	if (views->view[t->kind].write == DMR_EPOCH_NONE)
 		return dmr_io_finish(io, bio, BLK_STS_OFFLINE);
 	if (bio_op(bio) == REQ_OP_READ)
-		return dmr_io_read(io, bio, tab);
+		return dmr_io_read(io, bio, views);
 
 	if (unlikely(READ_ONCE(sys->critical)))
 		return dmr_io_finish(io, bio, BLK_STS_IOERR);	/* R9 */
-	if (t->kind == DMR_REPLICA && tab->suspended)
+	if (t->kind == DMR_REPLICA && views->suspended)
 		return dmr_io_finish(io, bio, BLK_STS_OFFLINE);
 	/*
 	 * R2: when the flush in front of a write fails, dm ignores that and sends the
@@ -457,18 +457,18 @@ static int dmr_io_run(struct dmr_io *io, struct bio *bio, bool inline_)
 	if (inline_ && (bio->bi_opf & REQ_FUA) && dmr_flush_failed_expire(t))
 		return dmr_io_finish(io, bio, BLK_STS_IOERR);
 	/* A merge in the new epoch waits for the old epoch's writes. */
-	if (!inline_ && bio_sectors(bio) < DMR_BLOCK_SECTORS && dmr_io_wait_drain(io, bio))
+	if (!inline_ && bio_sectors(bio) < DMR_BLOCK_SECTORS && dmr_park_for_drain(io, bio))
 		return DMR_TAKEN;
 	if (inline_)
 		dmr_io_count(io);
 
 	switch (bio_op(bio)) {
 	case REQ_OP_WRITE:
-		return dmr_io_write(io, bio, tab, inline_);
+		return dmr_io_write(io, bio, views, inline_);
 	case REQ_OP_DISCARD:
-		return dmr_io_discard(io, bio, tab, inline_);
+		return dmr_zeroes_discard(io, bio, views, inline_);
 	case REQ_OP_WRITE_ZEROES:
-		return dmr_io_zeroes(io, bio, tab, inline_);
+		return dmr_zeroes_write(io, bio, views, inline_);
 	default:
 		return dmr_io_finish(io, bio, BLK_STS_NOTSUPP);
 	}
@@ -498,12 +498,12 @@ int dmr_io_map(struct dmr_target *t, struct bio *bio)
 	io->t = t;
 	io->kind = DMR_IO_NONE;
 	io->entered = false;
-	io->commit = false;
+	io->fua = false;
 	io->home = false;
 	io->bytes = bio->bi_iter.bi_size;
 	if (bio->bi_opf & REQ_PREFLUSH) {
 		/* dm hands us flushes empty.  An offline view has no writes to flush. */
-		dmr_commit_flush(t->sys, bio);
+		dmr_flush_bio(t->sys, bio);
 		return DM_MAPIO_SUBMITTED;
 	}
 	return dmr_io_run(io, bio, true) == DMR_SUBMIT ? DM_MAPIO_REMAPPED : DM_MAPIO_SUBMITTED;
@@ -554,20 +554,20 @@ int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error)
 			dmr_io_first_done(io, !*error);
 		break;
 	case DMR_IO_STRAIGHT:
-		dmr_home_written(t->disk, t->kind, io->flush_errors);
+		dmr_home_flush_written(t->disk, t->kind, io->flush_errors);
 		break;
 	}
 	dmr_io_leave(io);
 	if (unlikely(refused)) {
 		if (bio_op(bio) == REQ_OP_WRITE_ZEROES) {
-			dmr_io_zero_again(io, bio);
+			dmr_zeroes_again(io, bio);
 			return DM_ENDIO_INCOMPLETE;
 		}
 		*error = BLK_STS_OK;	/* a discard is advice */
 	}
-	if (io->commit && !*error) {
-		io->commit = false;
-		dmr_commit_fua(sys, bio);
+	if (io->fua && !*error) {
+		io->fua = false;
+		dmr_flush_fua(sys, bio);
 		return DM_ENDIO_INCOMPLETE;
 	}
 	return DM_ENDIO_DONE;

@@ -37,8 +37,8 @@ struct dmr_io {
 	u8 kind;
 	u8 side;		/* of the grace counters */
 	bool entered;
-	bool commit;		/* answered by a commit (FUA) */
-	bool home;		/* by a commit that flushes its home */
+	bool fua;		/* answered by a log commit (FUA) */
+	bool home;		/* by a log commit that flushes its home */
 	u32 reported;		/* dmr_disk.reported when a flush came; FUA with @home: home_lost */
 	int flush_errors;	/* STRAIGHT: dmr_disk.flush_errors when it came */
 	u32 bytes;		/* of the bio, as cut */
@@ -156,7 +156,7 @@ static inline void dmr_straight_begin(struct dmr_io *io, struct bio *bio, bool o
 	 * of other writes, and ours would succeed.  So issue it ourselves.
 	 */
 	if ((bio->bi_opf & REQ_FUA) && (own || !dmr_fua_is_native(t->home->bdev))) {
-		io->commit = true;
+		io->fua = true;
 		io->home = true;
 		io->reported = atomic_read(&disk->home_lost[t->kind]);
 		bio->bi_opf &= ~REQ_FUA;

@@ -2,9 +2,9 @@
 /*
  * The log and its moving tail (R1, R6, R7, R13).
  *
- * A commit builds records from the map (only blocks whose data is complete have
+ * A log commit builds records from the map (only blocks whose data is complete have
  * their bits set, R1), flushes the store, and writes log blocks.  One worker runs
- * it, one commit at a time; see flush.c.
+ * it, one log commit at a time; see flush.c.
  */
 #include "critical.h"
 #include "log.h"
@@ -56,14 +56,14 @@ void dmr_log_exit(struct dmr_log *log)
 }
 
 /**
- * dmr_commit_room() - is there log space for more first writes?
+ * dmr_log_has_room() - is there log space for more first writes?
  * @sys: the system.
  * @records: chunks about to be written.
  *
  * Context: any.
- * Return: false if a commit has to move the tail first (R7).
+ * Return: false if a log commit has to move the tail first (R7).
  */
-bool dmr_commit_room(struct dmr_system *sys, u32 records)
+bool dmr_log_has_room(struct dmr_system *sys, u32 records)
 {
 	u64 first = atomic64_read(&sys->log.nr_first) + records;
 
@@ -76,22 +76,22 @@ bool dmr_commit_room(struct dmr_system *sys, u32 records)
 }
 
 /* R8: the tail is moved by the same rule that refuses writes. */
-bool dmr_commit_press(struct dmr_system *sys)
+bool dmr_log_press(struct dmr_system *sys)
 {
 	u64 first = atomic64_read(&sys->log.nr_first);
 
-	smp_rmb();	/* as in dmr_commit_room() */
+	smp_rmb();	/* as in dmr_log_has_room() */
 	return dmr_log_room_press(&sys->log.room, first, atomic64_read(&sys->log.nr_dirty));
 }
 
 /**
- * dmr_commit_settled() - is everything about a version durable?
+ * dmr_log_settled() - is everything about a version durable?
  * @sys: the system.
  * @v: a version; its masks were read before.
  *
  * Return: true if no record of it is due or in flight.
  */
-bool dmr_commit_settled(struct dmr_system *sys, struct dmr_version *v)
+bool dmr_log_settled(struct dmr_system *sys, struct dmr_version *v)
 {
 	bool dirty;
 
@@ -103,30 +103,30 @@ bool dmr_commit_settled(struct dmr_system *sys, struct dmr_version *v)
 }
 
 /**
- * dmr_commit_dirty() - a version's record is due
+ * dmr_log_dirty() - a version's record is due
  * @sys: the system.
  * @v: its masks are about to change; the chunk's lock is held until they have.
  *
  * R2: a FUA write that finds a new bit must find that its record is not durable.
  */
-void dmr_commit_dirty(struct dmr_system *sys, struct dmr_version *v)
+void dmr_log_dirty(struct dmr_system *sys, struct dmr_version *v)
 {
 	dmr_assert_chunk_locked(sys, v->key);
 	if (atomic_read(&v->state) & DMR_V_DIRTY)
 		return;
 	atomic_or(DMR_V_DIRTY, &v->state);
-	smp_mb__after_atomic();		/* pairs with dmr_commit_settled() */
+	smp_mb__after_atomic();		/* pairs with dmr_log_settled() */
 	atomic64_inc(&sys->log.nr_dirty);
 	llist_add(&v->dirty, &sys->log.dirty);
 }
 
 /**
- * dmr_commit_drop() - a moved-home record is due
+ * dmr_log_drop() - a moved-home record is due
  * @sys: the system.
- * @drop: kmalloc'd, freed by the commit; the chunk's lock is held and the versions it
+ * @drop: kmalloc'd, freed by the log commit; the chunk's lock is held and the versions it
  *	kills are marked DMR_V_DROPPED.
  */
-void dmr_commit_drop(struct dmr_system *sys, struct dmr_drop *drop)
+void dmr_log_drop(struct dmr_system *sys, struct dmr_drop *drop)
 {
 	dmr_assert_chunk_locked(sys, dmr_key(drop->rec.disk, drop->rec.chunk));
 	spin_lock(&sys->log.lock);
@@ -145,11 +145,11 @@ static void dmr_batch_add(struct dmr_system *sys, struct dmr_log_batch *b,
 	struct dmr_disk_log_block *blk;
 	u32 at;
 
-	if (WARN_ON_ONCE(!dmr_log_batch_room(b)))
+	if (WARN_ON_ONCE(!dmr_log_room_batch_room(b)))
 		return;
-	at = dmr_log_batch_add(b);
+	at = dmr_log_room_batch_add(b);
 	blk = page_address(sys->log.pages[b->blocks - 1]);
-	dmr_record_encode(rec, &blk->records[at]);
+	dmr_logblock_put_record(rec, &blk->records[at]);
 }
 
 /* R13: from the map, under the chunk's lock, when it gets its place. */
@@ -158,8 +158,8 @@ static void dmr_batch_version(struct dmr_system *sys, struct dmr_log_batch *b,
 {
 	struct dmr_record rec;
 
-	WRITE_ONCE(v->log, (u32)dmr_log_batch_next(b));
-	dmr_version_record(v, &rec);
+	WRITE_ONCE(v->log, (u32)dmr_log_room_batch_next(b));
+	dmr_map_record(v, &rec);
 	dmr_batch_add(sys, b, &rec);
 }
 
@@ -181,7 +181,7 @@ static void dmr_batch_seal(struct dmr_system *sys, struct dmr_log_batch *b)
 		hdr.nr_records = i + 1 < b->blocks ? DMR_LOG_RECORDS : b->in_block;
 		memset(&blk->records[hdr.nr_records], 0,
 		       (DMR_LOG_RECORDS - hdr.nr_records) * sizeof(blk->records[0]));
-		dmr_log_seal(blk, sys->sb->store_uuid, &hdr);
+		dmr_logblock_seal(blk, sys->sb->store_uuid, &hdr);
 	}
 }
 
@@ -193,9 +193,9 @@ static int dmr_store_flush(struct dmr_system *sys)
 }
 
 /* Rewrites in place have no record: their flush is one of its own. */
-int dmr_store_flush_rest(struct dmr_system *sys)
+int dmr_log_flush_rest(struct dmr_system *sys)
 {
-	bool alone = dmr_store_lock(sys);
+	bool alone = dmr_super_store_lock(sys);
 	int r = 0;
 
 	if (READ_ONCE(sys->critical)) {
@@ -205,7 +205,7 @@ int dmr_store_flush_rest(struct dmr_system *sys)
 		if (r)
 			dmr_critical(sys, "the store could not be flushed");
 	}
-	dmr_store_unlock(sys, alone);
+	dmr_super_store_unlock(sys, alone);
 	return r;
 }
 
@@ -222,8 +222,8 @@ static int dmr_batch_write_run(struct dmr_system *sys, struct dmr_log_batch *b, 
 		for (run = 1; run < count; run++)
 			if (dmr_ring_place(sys->sb, b->first + from + run) != place + run)
 				break;
-		r = dmr_rw_pages(sys, sys->store, place * DMR_BLOCK_SECTORS, sys->log.pages + from,
-				 run, REQ_OP_WRITE | REQ_META | flags);
+		r = dmr_page_io_pages(sys, sys->store, place * DMR_BLOCK_SECTORS,
+				      sys->log.pages + from, run, REQ_OP_WRITE | REQ_META | flags);
 		if (r)
 			return r;
 	}
@@ -267,7 +267,7 @@ static int dmr_batch_write(struct dmr_system *sys, struct dmr_log_batch *b)
 	dmr_batch_seal(sys, b);
 	mutex_unlock(&sys->sb_mutex);
 
-	alone = dmr_store_lock(sys);
+	alone = dmr_super_store_lock(sys);
 	if (alone && READ_ONCE(sys->critical)) {
 		r = -EIO;
 	} else if (b->blocks > 1) {
@@ -283,10 +283,10 @@ static int dmr_batch_write(struct dmr_system *sys, struct dmr_log_batch *b)
 	/* At once: failed records must not count as settled. */
 	if (r)
 		dmr_critical(sys, "the store's log could not be written");
-	dmr_store_unlock(sys, alone);
+	dmr_super_store_unlock(sys, alone);
 
 	durable = b->first + b->blocks - 1;
-	trace_dmr_commit(sys->sb->name, b->first, b->blocks, b->records, r);
+	trace_dmr_log_sync(sys->sb->name, b->first, b->blocks, b->records, r);
 	if (r)
 		return r;
 	WRITE_ONCE(sys->log.room.next, durable + 1);
@@ -300,12 +300,12 @@ static int dmr_batch_flush(struct dmr_system *sys, struct dmr_log_batch *b)
 {
 	int r = dmr_batch_write(sys, b);
 
-	dmr_log_batch_begin(b, &sys->log.room);
+	dmr_log_room_batch_begin(b, &sys->log.room);
 	return r;
 }
 
 /* Moved-home records that are due; one that cannot be written makes the system critical. */
-static int dmr_commit_drops(struct dmr_system *sys, struct dmr_log_batch *b, u64 *written)
+static int dmr_log_drops(struct dmr_system *sys, struct dmr_log_batch *b, u64 *written)
 {
 	struct dmr_drop *drop, *next;
 	unsigned long flags;
@@ -317,7 +317,7 @@ static int dmr_commit_drops(struct dmr_system *sys, struct dmr_log_batch *b, u64
 	spin_unlock_irqrestore(&sys->log.lock, flags);
 	list_for_each_entry_safe(drop, next, &drops, list) {
 		list_del(&drop->list);
-		if (!r && !dmr_log_batch_room(b)) {
+		if (!r && !dmr_log_room_batch_room(b)) {
 			*written += b->blocks;
 			r = dmr_batch_flush(sys, b);
 		}
@@ -341,8 +341,8 @@ static int dmr_tail_read(struct dmr_system *sys, u64 end)
 	for (count = 1; count < DMR_TAIL_BATCH && sys->log.room.tail + count < end; count++)
 		if (dmr_ring_place(sys->sb, sys->log.room.tail + count) != place + count)
 			break;
-	r = dmr_rw_pages(sys, sys->store, place * DMR_BLOCK_SECTORS, sys->log.tail_pages, count,
-			 REQ_OP_READ | REQ_META);
+	r = dmr_page_io_pages(sys, sys->store, place * DMR_BLOCK_SECTORS, sys->log.tail_pages,
+			      count, REQ_OP_READ | REQ_META);
 	if (r)
 		return r;
 	sys->log.tail_first = sys->log.room.tail;
@@ -375,7 +375,7 @@ static int dmr_tail_move(struct dmr_system *sys, struct dmr_log_batch *b, u64 up
 				return r;
 		}
 		blk = page_address(sys->log.tail_pages[sys->log.room.tail - sys->log.tail_first]);
-		if (dmr_log_check(blk, sys->sb->store_uuid, &hdr) != DMR_OK ||
+		if (dmr_logblock_check(blk, sys->sb->store_uuid, &hdr) != DMR_OK ||
 		    hdr.number != sys->log.room.tail) {
 			DMERR("%s: log block %llu is damaged", sys->sb->name, sys->log.room.tail);
 			return -EUCLEAN;
@@ -387,9 +387,9 @@ static int dmr_tail_move(struct dmr_system *sys, struct dmr_log_batch *b, u64 up
 			unsigned long flags;
 			u64 key;
 
-			if (gap_only ? !dmr_log_batch_gap(b) : !dmr_log_batch_room(b))
+			if (gap_only ? !dmr_log_room_batch_gap(b) : !dmr_log_room_batch_room(b))
 				return 0;
-			dmr_record_decode(&blk->records[sys->log.tail_record++], &rec);
+			dmr_logblock_get_record(&blk->records[sys->log.tail_record++], &rec);
 			if (rec.type != DMR_RECORD_VERSION)
 				continue;
 			key = dmr_key(rec.disk, rec.chunk);
@@ -411,21 +411,21 @@ static int dmr_tail_move(struct dmr_system *sys, struct dmr_log_batch *b, u64 up
  * drops: a version that replaces a dropped one is made dirty after the drop was
  * queued, so the drop, written first, comes before it in the log (R13).
  */
-static int dmr_commit_records(struct dmr_system *sys, struct dmr_log_batch *b, u64 *written)
+static int dmr_log_records(struct dmr_system *sys, struct dmr_log_batch *b, u64 *written)
 {
 	struct llist_node *list = llist_del_all(&sys->log.dirty);
 	struct dmr_version *v, *next;
 	unsigned long flags;
 	int r;
 
-	r = dmr_commit_drops(sys, b, written);
+	r = dmr_log_drops(sys, b, written);
 	if (r)
 		return r;
 
 	llist_for_each_entry_safe(v, next, list, dirty) {
 		spinlock_t *lock = dmr_map_lock(&sys->map, v->key);
 
-		if (!dmr_log_batch_room(b)) {
+		if (!dmr_log_room_batch_room(b)) {
 			*written += b->blocks;
 			r = dmr_batch_flush(sys, b);
 			if (r)
@@ -435,7 +435,7 @@ static int dmr_commit_records(struct dmr_system *sys, struct dmr_log_batch *b, u
 		/* From here on it may be made dirty again, or freed by the vacuum. */
 		if (!(atomic_read(&v->state) & DMR_V_DROPPED) && (v->data | v->zero))
 			dmr_batch_version(sys, b, v);
-		smp_mb__before_atomic();	/* its number first: dmr_commit_settled() */
+		smp_mb__before_atomic();	/* its number first: dmr_log_settled() */
 		atomic_andnot(DMR_V_DIRTY, &v->state);
 		atomic64_dec(&sys->log.nr_dirty);
 		spin_unlock_irqrestore(lock, flags);
@@ -453,7 +453,7 @@ static int dmr_commit_records(struct dmr_system *sys, struct dmr_log_batch *b, u
 static int dmr_tail_release(struct dmr_system *sys, struct dmr_log_batch *b)
 {
 	u64 written = 0;
-	int r = dmr_commit_drops(sys, b, &written);
+	int r = dmr_log_drops(sys, b, &written);
 
 	if (!r && b->blocks)
 		r = dmr_batch_flush(sys, b);
@@ -484,14 +484,14 @@ static const struct dmr_log_tail_ops dmr_tail_ops = {
 	.release = dmr_tail_ops_release,
 };
 
-int dmr_commit(struct dmr_system *sys, bool press)
+int dmr_log_sync(struct dmr_system *sys, bool press)
 {
 	struct dmr_log_batch b;
 	u64 written = 0;
 	int r;
 
-	dmr_log_batch_begin(&b, &sys->log.room);
-	r = dmr_commit_records(sys, &b, &written);
+	dmr_log_room_batch_begin(&b, &sys->log.room);
+	r = dmr_log_records(sys, &b, &written);
 	/* R6: the tail stops at the last durable block; an empty one lets it into the new ring. */
 	if (!r && READ_ONCE(sys->log.hurry) && !written && !b.blocks &&
 	    sys->log.room.durable < sys->log.room.from) {
@@ -512,10 +512,10 @@ int dmr_commit(struct dmr_system *sys, bool press)
 }
 
 /*
- * Between two commits no log block is in flight, so that the ring may change.  Durable
+ * Between two log commits no log block is in flight, so that the ring may change.  Durable
  * blocks were placed by the old ring.
  */
-int dmr_commit_turn(struct dmr_system *sys, struct dmr_sb *draft)
+int dmr_log_turn(struct dmr_system *sys, struct dmr_sb *draft)
 {
 	u32 extents = sys->sb->ring_extents;
 	u64 from = sys->log.room.next, before = sys->log.room.blocks;

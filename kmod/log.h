@@ -22,7 +22,7 @@ struct dmr_drop {
 };
 
 /**
- * struct dmr_log - the log of a system; for the commit worker, if no lock or context is named
+ * struct dmr_log - the log of a system; for the flush worker, if no lock or context is named
  * @lock: protects @drops, and the lists of struct dmr_flush.
  * @drops: struct dmr_drop.
  * @dirty: versions with a record due; any context.
@@ -57,15 +57,15 @@ int dmr_log_init(struct dmr_log *log);
 void dmr_log_exit(struct dmr_log *log);
 
 /* any context */
-bool dmr_commit_room(struct dmr_system *sys, u32 records);
-bool dmr_commit_settled(struct dmr_system *sys, struct dmr_version *v);
-void dmr_commit_dirty(struct dmr_system *sys, struct dmr_version *v);
-void dmr_commit_drop(struct dmr_system *sys, struct dmr_drop *drop);
+bool dmr_log_has_room(struct dmr_system *sys, u32 records);
+bool dmr_log_settled(struct dmr_system *sys, struct dmr_version *v);
+void dmr_log_dirty(struct dmr_system *sys, struct dmr_version *v);
+void dmr_log_drop(struct dmr_system *sys, struct dmr_drop *drop);
 
-/* the commit worker alone */
-bool dmr_commit_press(struct dmr_system *sys);
-int dmr_store_flush_rest(struct dmr_system *sys);
-int dmr_commit(struct dmr_system *sys, bool press);
-int dmr_commit_turn(struct dmr_system *sys, struct dmr_sb *draft);
+/* the flush worker alone */
+bool dmr_log_press(struct dmr_system *sys);
+int dmr_log_flush_rest(struct dmr_system *sys);
+int dmr_log_sync(struct dmr_system *sys, bool press);
+int dmr_log_turn(struct dmr_system *sys, struct dmr_sb *draft);
 
 #endif /* DMR_LOG_H */

@@ -22,7 +22,7 @@
 /* All that a lower floor starts of a higher one; scripts/check-floors knows each. */
 static const struct dmr_upcalls dmr_upcall_table = {
 	.dispatch = dmr_dispatch_work,
-	.ops = dmr_ops_work,
+	.ops = dmr_op_work,
 	.sweep = dmr_sweep_work,
 	.drain = dmr_point_drain_work,
 	.io = dmr_io_work,
@@ -46,7 +46,7 @@ static int __init dmr_module_init(void)
 	r = dmr_work_start(&dmr_upcall_table);
 	if (r)
 		goto bad_work;
-	r = dmr_netlink_init();
+	r = dmr_genl_init();
 	if (r)
 		goto bad_netlink;
 	r = dmr_target_init();
@@ -55,7 +55,7 @@ static int __init dmr_module_init(void)
 	return 0;
 
 bad_target:
-	dmr_netlink_exit();
+	dmr_genl_exit();
 bad_netlink:
 bad_work:
 	dmr_work_stop();
@@ -67,7 +67,7 @@ static void __exit dmr_module_exit(void)
 {
 	dmr_target_exit();
 	dmr_events_flush();		/* listeners hear of the end of each system */
-	dmr_netlink_exit();
+	dmr_genl_exit();
 	dmr_systems_wait_gone();
 	dmr_work_stop();
 	dmr_version_exit();

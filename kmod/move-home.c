@@ -25,8 +25,8 @@ void dmr_op_job_cancel(struct dmr_op *op, struct dmr_job *job)
 	int r;
 
 	if (!target)
-		return dmr_refuse(op, -ENOENT, DM_REPLICA_CODE_NOT_FOUND,
-				  "no such job: ended jobs are listed for five minutes");
+		return dmr_op_refuse(op, -ENOENT, DM_REPLICA_CODE_NOT_FOUND,
+				     "no such job: ended jobs are listed for five minutes");
 	if (!target->home || READ_ONCE(target->state) >= DM_REPLICA_JOB_STATE_COMPLETED) {
 		dmr_refuse_state(op, "only a job that moves home can be terminated");
 		goto out;
@@ -35,7 +35,7 @@ void dmr_op_job_cancel(struct dmr_op *op, struct dmr_job *job)
 	draft->flags |= DMR_SB_STAY;
 	r = dmr_super_commit(sys, draft, dmr_op_text(op));
 	if (r) {
-		dmr_refuse_super(op, r);
+		dmr_op_refuse_super(op, r);
 		goto out;
 	}
 	WRITE_ONCE(sys->vacuum.move_paused, false);
@@ -57,7 +57,7 @@ void dmr_op_move_home(struct dmr_op *op, struct dmr_job *job)
 	struct dmr_sb *draft;
 	int r;
 
-	if (dmr_move_running(sys))
+	if (dmr_move_job_running(sys))
 		return dmr_refuse_state(op, "a move home is under way already");
 	if (!(sys->sb->flags & (DMR_SB_REMOVING | DMR_SB_STAY)) &&
 	    !atomic64_read(&sys->map.versions))
@@ -67,10 +67,10 @@ void dmr_op_move_home(struct dmr_op *op, struct dmr_job *job)
 		draft->flags &= ~DMR_SB_STAY;
 		r = dmr_super_commit(sys, draft, dmr_op_text(op));
 		if (r)
-			return dmr_refuse_super(op, r);
+			return dmr_op_refuse_super(op, r);
 	}
 	if (!(sys->sb->flags & DMR_SB_REMOVING) && !atomic64_read(&sys->map.versions))
 		return;
 	op->code = DM_REPLICA_CODE_JOB_STARTED;
-	dmr_move_begin(sys, job);
+	dmr_move_job_begin(sys, job);
 }

@@ -2,10 +2,10 @@
 /*
  * Jobs that move home: behind a commit, a removal, or asked for anew.
  *
- * The vacuum does the work (home.c) whether there is a job or not; a job shows the
+ * The vacuum does the work (mover.c) whether there is a job or not; a job shows the
  * progress, and through it the work can be held still or given up.  It survives nothing:
  * after the next attach the same work has a new job, made from the superblock
- * (dmr_move_resume()).
+ * (dmr_move_job_resume()).
  */
 #include <linux/ktime.h>
 
@@ -32,8 +32,8 @@ static struct dmr_job *dmr_move_job(struct dmr_system *sys)
 	return found;
 }
 
-/** dmr_move_running() - is there a job that moves home?  Return: true if so. */
-bool dmr_move_running(struct dmr_system *sys)
+/** dmr_move_job_running() - is there a job that moves home?  Return: true if so. */
+bool dmr_move_job_running(struct dmr_system *sys)
 {
 	struct dmr_job *job = dmr_move_job(sys);
 
@@ -42,11 +42,11 @@ bool dmr_move_running(struct dmr_system *sys)
 }
 
 /**
- * dmr_move_begin() - this job moves home from here on
+ * dmr_move_job_begin() - this job moves home from here on
  * @sys: the system; op_mutex is held.
  * @job: the job, or NULL.
  */
-void dmr_move_begin(struct dmr_system *sys, struct dmr_job *job)
+void dmr_move_job_begin(struct dmr_system *sys, struct dmr_job *job)
 {
 	lockdep_assert_held(&sys->op_mutex);
 	WRITE_ONCE(sys->vacuum.move_paused, false);
@@ -59,12 +59,12 @@ void dmr_move_begin(struct dmr_system *sys, struct dmr_job *job)
 }
 
 /**
- * dmr_move_resume() - after an attach: continue a move of an earlier life
+ * dmr_move_job_resume() - after an attach: continue a move of an earlier life
  * @sys: the system, just started; op_mutex is held.
  *
  * Context: may sleep.
  */
-void dmr_move_resume(struct dmr_system *sys)
+void dmr_move_job_resume(struct dmr_system *sys)
 {
 	const struct dmr_sb *sb = sys->sb;
 	bool removing = sb->flags & DMR_SB_REMOVING;
@@ -84,19 +84,19 @@ void dmr_move_resume(struct dmr_system *sys)
 	job = dmr_job_new(sys, removing ? DM_REPLICA_JOB_TYPE_REMOVE_RELATIONSHIP :
 			  DM_REPLICA_JOB_TYPE_COMMIT_FAILOVER, text, NULL);
 	dmr_job_run(job);
-	dmr_move_begin(sys, job);
+	dmr_move_job_begin(sys, job);
 	dmr_job_put(job);
 }
 
 /**
- * dmr_move_counted() - set the number of bytes left to move
+ * dmr_move_job_counted() - set the number of bytes left to move
  * @sys: the system.
  * @left: bytes.
  *
  * Writes meanwhile may increase it.
  * Context: may sleep.
  */
-void dmr_move_counted(struct dmr_system *sys, u64 left)
+void dmr_move_job_counted(struct dmr_system *sys, u64 left)
 {
 	struct dmr_job *job = dmr_move_job(sys);
 
@@ -110,13 +110,13 @@ void dmr_move_counted(struct dmr_system *sys, u64 left)
 }
 
 /**
- * dmr_move_progress() - some of it has been moved
+ * dmr_move_job_progress() - some of it has been moved
  * @sys: the system.
  * @bytes: that are at home now.
  *
  * Context: may sleep.
  */
-void dmr_move_progress(struct dmr_system *sys, u64 bytes)
+void dmr_move_job_progress(struct dmr_system *sys, u64 bytes)
 {
 	struct dmr_job *job = dmr_move_job(sys);
 	u32 percent;
@@ -136,12 +136,12 @@ void dmr_move_progress(struct dmr_system *sys, u64 bytes)
 }
 
 /**
- * dmr_move_finish() - home alone holds the disk
+ * dmr_move_job_finish() - home alone holds the disk
  * @sys: the system.
  *
  * Context: may sleep.
  */
-void dmr_move_finish(struct dmr_system *sys)
+void dmr_move_job_finish(struct dmr_system *sys)
 {
 	struct dmr_job *job = dmr_move_job(sys);
 
@@ -151,11 +151,11 @@ void dmr_move_finish(struct dmr_system *sys)
 }
 
 /**
- * dmr_move_terminate() - no job moves home any more
+ * dmr_move_job_terminate() - no job moves home any more
  * @sys: the system; op_mutex is held.
  * @why: replaces the text of the one that did.
  */
-void dmr_move_terminate(struct dmr_system *sys, const char *why)
+void dmr_move_job_terminate(struct dmr_system *sys, const char *why)
 {
 	struct dmr_job *job = dmr_move_job(sys);
 
@@ -171,7 +171,7 @@ static void dmr_move_complete(struct dmr_system *sys)
 	struct dmr_op *op;
 
 	if (!(READ_ONCE(sys->sb->flags) & DMR_SB_REMOVING))
-		return dmr_move_finish(sys);
+		return dmr_move_job_finish(sys);
 	op = dmr_op_new(sys, DMR_VERB_REMOVED);
 	if (op)
 		dmr_op_queue(op);
@@ -181,14 +181,14 @@ static void dmr_move_complete(struct dmr_system *sys)
 static bool dmr_move_settled(struct dmr_system *sys)
 {
 	u32 side = dmr_grace_enter(&sys->grace);
-	bool settled = dmr_table_get(sys)->straight >= 0;
+	bool settled = dmr_views_get(sys)->straight >= 0;
 
 	dmr_grace_leave(&sys->grace, side);
 	return settled;
 }
 
 /**
- * dmr_move_pass_done() - the vacuum has been over the whole map
+ * dmr_move_job_pass_done() - the vacuum has been over the whole map
  * @sys: the system.
  * @skipped: something was busy, and is worth another look.
  * @errors: chunks that could not be moved.
@@ -199,7 +199,7 @@ static bool dmr_move_settled(struct dmr_system *sys)
  * Context: the vacuum; may sleep.
  * Return: true if the next pass should begin at once.
  */
-bool dmr_move_pass_done(struct dmr_system *sys, bool skipped, u64 errors, s64 moved)
+bool dmr_move_job_pass_done(struct dmr_system *sys, bool skipped, u64 errors, s64 moved)
 {
 	struct dmr_job *job = dmr_move_job(sys);
 	bool removing = READ_ONCE(sys->sb->flags) & DMR_SB_REMOVING, again = false;
@@ -227,7 +227,7 @@ bool dmr_move_pass_done(struct dmr_system *sys, bool skipped, u64 errors, s64 mo
 }
 
 /**
- * dmr_move_request() - Msvm_ConcreteJob.RequestStateChange
+ * dmr_move_job_request() - Msvm_ConcreteJob.RequestStateChange
  * @sys: the system.
  * @job: the job.
  * @request: DM_REPLICA_JOB_REQUEST_START or _SUSPEND.
@@ -238,7 +238,7 @@ bool dmr_move_pass_done(struct dmr_system *sys, bool skipped, u64 errors, s64 mo
  * Context: may sleep.
  * Return: 0 or -EBADE.
  */
-int dmr_move_request(struct dmr_system *sys, struct dmr_job *job, u32 request, const char **msg)
+int dmr_move_job_request(struct dmr_system *sys, struct dmr_job *job, u32 request, const char **msg)
 {
 	bool pause = request == DM_REPLICA_JOB_REQUEST_SUSPEND;
 
@@ -259,6 +259,6 @@ int dmr_move_request(struct dmr_system *sys, struct dmr_job *job, u32 request, c
 	if (!pause)
 		dmr_vacuum_kick(sys);
 	dmr_job_report(job);
-	dmr_raise(sys, DMR_NEWS_STATE);
+	dmr_event_news(sys, DMR_NEWS_STATE);
 	return 0;
 }

@@ -32,7 +32,7 @@ const struct nla_policy dmr_point_get_policy[DM_REPLICA_A_POINT_SIZES + 1] = {
 	[DM_REPLICA_A_POINT_SIZES] = { .type = NLA_FLAG, },
 };
 
-int dmr_put_u64(struct sk_buff *skb, int attr, u64 value)
+int dmr_nl_put_u64(struct sk_buff *skb, int attr, u64 value)
 {
 	return nla_put_u64_64bit(skb, attr, value, DMR_A_PAD);
 }
@@ -107,10 +107,11 @@ static int dmr_put_overlay(struct sk_buff *skb, struct dmr_system *sys, const st
 		bytes += dmr_overlay_bytes(&sys->disks[i], sb, kind);
 	for (i = 0; i < sb->nr_points; i++)
 		if (sb->points[i].epoch == overlay->base &&
-		    dmr_put_u64(skb, first, sb->points[i].number))
+		    dmr_nl_put_u64(skb, first, sb->points[i].number))
 			return -EMSGSIZE;
-	if (dmr_put_u64(skb, first + 1, overlay->time) || dmr_put_u64(skb, first + 2, bytes) ||
-	    dmr_put_u64(skb, first + 3, dmr_view_writes(sys, kind)))
+	if (dmr_nl_put_u64(skb, first + 1, overlay->time) ||
+	    dmr_nl_put_u64(skb, first + 2, bytes) ||
+	    dmr_nl_put_u64(skb, first + 3, dmr_space_view_writes(sys, kind)))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -123,15 +124,16 @@ static int dmr_put_store(struct sk_buff *skb, struct dmr_system *sys, const stru
 	if (nla_put(skb, DM_REPLICA_A_SYSTEM_STORE_UUID, 16, sb->store_uuid) ||
 	    dmr_put_dev(skb, DM_REPLICA_A_SYSTEM_STORE_MAJOR, sys->store_dev) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_CHUNK_BYTES, sb->chunk_bytes) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS, slots) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS_USED, used) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VERSIONS, atomic64_read(&sys->map.versions)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LOG_BLOCKS, READ_ONCE(sys->log.room.blocks)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LOG_USED, next - min(tail, next)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_COMMITS, atomic64_read(&sys->log.commits)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SUPERBLOCKS, atomic64_read(&sys->super.writes)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VACUUM_PENDING,
-			atomic64_read(&sys->vacuum.pending)) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS, slots) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS_USED, used) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_VERSIONS, atomic64_read(&sys->map.versions)) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_LOG_BLOCKS, READ_ONCE(sys->log.room.blocks)) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_LOG_USED, next - min(tail, next)) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_COMMITS, atomic64_read(&sys->log.commits)) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_SUPERBLOCKS,
+			   atomic64_read(&sys->super.writes)) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_VACUUM_PENDING,
+			   atomic64_read(&sys->vacuum.pending)) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_VACUUM_HELD, dmr_vacuum_held(sys)))
 		return -EMSGSIZE;
 	return 0;
@@ -141,41 +143,41 @@ static int dmr_put_health(struct sk_buff *skb, struct dmr_system *sys, const str
 {
 	const struct dmr_settings *set = &sb->settings;
 	u32 reasons = dmr_health_reasons(sys, sb);
-	u64 bytes = dmr_replicated_bytes(sys) - READ_ONCE(sys->space.point_bytes);
-	u64 writes = dmr_view_writes(sys, DMR_REPLICA) - READ_ONCE(sys->space.point_writes);
+	u64 bytes = dmr_space_replicated(sys) - READ_ONCE(sys->space.point_bytes);
+	u64 writes = dmr_space_view_writes(sys, DMR_REPLICA) - READ_ONCE(sys->space.point_writes);
 
 	if (nla_put_u32(skb, DM_REPLICA_A_SYSTEM_HEALTH, dmr_health_of(reasons)) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_HEALTH_REASONS, reasons) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_REPLICATED_BYTES, bytes) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_REPLICATED_WRITES, writes) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_POINTS_MADE, set->points_made) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_POINTS_DROPPED, set->points_dropped) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LAST_POINT_TIME, set->last_point_time) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LAST_TEST_TIME, set->last_test_time) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_LAST_RECEIVED_TIME, dmr_received_time(sys)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_HOME_BYTES, READ_ONCE(sys->vacuum.home_left)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS_RESERVED, dmr_space_reserved(sys)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_VACUUM_RATE, READ_ONCE(sys->vacuum.rate)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STORE_BYTES, sb->store_bytes))
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_REPLICATED_BYTES, bytes) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_REPLICATED_WRITES, writes) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_POINTS_MADE, set->points_made) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_POINTS_DROPPED, set->points_dropped) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_LAST_POINT_TIME, set->last_point_time) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_LAST_TEST_TIME, set->last_test_time) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_LAST_RECEIVED_TIME, dmr_received_time(sys)) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_HOME_BYTES, READ_ONCE(sys->vacuum.home_left)) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_SLOTS_RESERVED, dmr_space_reserved(sys)) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_VACUUM_RATE, READ_ONCE(sys->vacuum.rate)) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_STORE_BYTES, sb->store_bytes))
 		return -EMSGSIZE;
 	/*
 	 * The device may go meanwhile, but only after its targets, and its memory behind
 	 * a grace period of RCU.
 	 */
-	return READ_ONCE(sys->running) ? dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STORE_DEVICE_BYTES,
+	return READ_ONCE(sys->running) ? dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_STORE_DEVICE_BYTES,
 					  bdev_nr_bytes(sys->store)) : 0;
 }
 
-int dmr_put_system(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb)
+int dmr_nl_put_system(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb)
 {
 	const char *critical = READ_ONCE(sys->critical);
 
 	if (nla_put(skb, DM_REPLICA_A_SYSTEM_UUID, 16, sb->system_uuid) ||
 	    nla_put_string(skb, DM_REPLICA_A_SYSTEM_NAME, sb->name) ||
-	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_STATE, dmr_state_of(sys, sb)) ||
-	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_STATE_STORED, dmr_stored_state(sb)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STATE_NUMBER, sb->state_number) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SYSTEM_STATE_TIME, sb->state_time) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_STATE, dmr_system_state_of(sys, sb)) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_STATE_STORED, dmr_system_stored_state(sb)) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_STATE_NUMBER, sb->state_number) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_STATE_TIME, sb->state_time) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_FLAGS, dmr_system_flags(sys, sb)) ||
 	    (critical && nla_put_string(skb, DM_REPLICA_A_SYSTEM_REASON, critical)) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_DISKS, sb->nr_disks) ||
@@ -200,10 +202,12 @@ static int dmr_put_disk(struct sk_buff *skb, struct dmr_system *sys, const struc
 	    nla_put_u32(skb, DM_REPLICA_A_DISK_NUMBER, number) ||
 	    nla_put_string(skb, DM_REPLICA_A_DISK_NAME, info->name) ||
 	    nla_put(skb, DM_REPLICA_A_DISK_UUID, 16, info->uuid) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_DISK_BYTES, info->sectors << SECTOR_SHIFT) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_DISK_LIVE_BYTES, dmr_overlay_bytes(disk, sb, DMR_LIVE)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_DISK_TEST_BYTES, dmr_overlay_bytes(disk, sb, DMR_TEST)) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_DISK_ERRORS, atomic64_read(&disk->errors)))
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_DISK_BYTES, info->sectors << SECTOR_SHIFT) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_DISK_LIVE_BYTES,
+			   dmr_overlay_bytes(disk, sb, DMR_LIVE)) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_DISK_TEST_BYTES,
+			   dmr_overlay_bytes(disk, sb, DMR_TEST)) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_DISK_ERRORS, atomic64_read(&disk->errors)))
 		return -EMSGSIZE;
 	if (home && dmr_put_dev(skb, DM_REPLICA_A_DISK_HOME_MAJOR, home))
 		return -EMSGSIZE;
@@ -242,15 +246,15 @@ static int dmr_put_point(struct sk_buff *skb, const struct dmr_sb *sb, u32 i,
 		      (sb->test.epoch && sb->test.base == p->epoch);
 
 	if (nla_put(skb, DM_REPLICA_A_POINT_SYSTEM, 16, sb->system_uuid) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_POINT_NUMBER, p->number) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_POINT_TIME, p->time) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_POINT_NUMBER, p->number) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_POINT_TIME, p->time) ||
 	    nla_put_u32(skb, DM_REPLICA_A_POINT_KIND, p->kind) ||
 	    (p->name[0] && nla_put_string(skb, DM_REPLICA_A_POINT_NAME, p->name)) ||
 	    nla_put_u32(skb, DM_REPLICA_A_POINT_IN_USE, in_use))
 		return -EMSGSIZE;
 	for (i = 0; sizes && i < sizes->nr; i++)
 		if (sizes->epochs[i] == p->epoch)
-			return dmr_put_u64(skb, DM_REPLICA_A_POINT_BYTES, sizes->bytes[i]);
+			return dmr_nl_put_u64(skb, DM_REPLICA_A_POINT_BYTES, sizes->bytes[i]);
 	return 0;
 }
 
@@ -258,7 +262,7 @@ static int dmr_put_point(struct sk_buff *skb, const struct dmr_sb *sb, u32 i,
  * With jobs.mutex held, and so not under RCU.  Of the superblock only constant members
  * are taken, UUID and name, and one word that is read on its own.
  */
-int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job, u32 state)
+int dmr_nl_put_job(struct sk_buff *skb, const struct dmr_job *job, u32 state)
 {
 	const struct dmr_sb *sb = job->sys->sb;
 	bool waits = state == DM_REPLICA_JOB_STATE_NEW;
@@ -270,13 +274,13 @@ int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job, u32 state)
 
 	lockdep_assert_held(&job->sys->jobs.mutex);
 	if (nla_put(skb, DM_REPLICA_A_JOB_SYSTEM, 16, sb->system_uuid) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_JOB_ID, job->id) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_JOB_ID, job->id) ||
 	    nla_put(skb, DM_REPLICA_A_JOB_UUID, 16, job->uuid) ||
 	    nla_put_u32(skb, DM_REPLICA_A_JOB_TYPE, job->type) ||
 	    nla_put_u32(skb, DM_REPLICA_A_JOB_STATE, state) ||
 	    nla_put_u32(skb, DM_REPLICA_A_JOB_PERCENT, job->percent) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_JOB_START_TIME, job->start) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_JOB_ELAPSED, elapsed) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_JOB_START_TIME, job->start) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_JOB_ELAPSED, elapsed) ||
 	    (ended && nla_put_u32(skb, DM_REPLICA_A_JOB_CODE, job->code)) ||
 	    nla_put_string(skb, DM_REPLICA_A_JOB_TEXT, job->text) ||
 	    nla_put_u32(skb, DM_REPLICA_A_JOB_CANCELLABLE, cancellable) ||
@@ -284,10 +288,11 @@ int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job, u32 state)
 		return -EMSGSIZE;
 	if (job->decided && (nla_put_u32(skb, DM_REPLICA_A_JOB_ANSWER, job->answer) ||
 			     (job->err && nla_put_u32(skb, DM_REPLICA_A_JOB_ERRNO, -job->err)) ||
-			     (job->point && dmr_put_u64(skb, DM_REPLICA_A_JOB_POINT, job->point))))
+			     (job->point &&
+			      dmr_nl_put_u64(skb, DM_REPLICA_A_JOB_POINT, job->point))))
 		return -EMSGSIZE;
-	if (job->home && (dmr_put_u64(skb, DM_REPLICA_A_JOB_BYTES, job->bytes) ||
-			  dmr_put_u64(skb, DM_REPLICA_A_JOB_BYTES_TOTAL, job->bytes_total)))
+	if (job->home && (dmr_nl_put_u64(skb, DM_REPLICA_A_JOB_BYTES, job->bytes) ||
+			  dmr_nl_put_u64(skb, DM_REPLICA_A_JOB_BYTES_TOTAL, job->bytes_total)))
 		return -EMSGSIZE;
 	if (job->owner.known &&
 	    (nla_put_u32(skb, DM_REPLICA_A_JOB_OWNER_UID, job->owner.uid) ||
@@ -296,7 +301,7 @@ int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job, u32 state)
 	if (job->owner.known && job->owner.login != DMR_NO_LOGIN &&
 	    nla_put_u32(skb, DM_REPLICA_A_JOB_OWNER_LOGIN_UID, job->owner.login))
 		return -EMSGSIZE;
-	if ((job->discarded && dmr_put_u64(skb, DM_REPLICA_A_JOB_DISCARDED, job->discarded)) ||
+	if ((job->discarded && dmr_nl_put_u64(skb, DM_REPLICA_A_JOB_DISCARDED, job->discarded)) ||
 	    (job->dropped && nla_put_u32(skb, DM_REPLICA_A_JOB_POINTS_DROPPED, job->dropped)))
 		return -EMSGSIZE;
 	return 0;
@@ -308,24 +313,24 @@ static int dmr_put_settings(struct sk_buff *skb, struct dmr_system *sys, const s
 	u64 point, by;
 
 	dmr_clock_jump(sys, &point, &by);
-	if (point && (dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_JUMP_POINT, point) ||
-		      dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_JUMP_BY, by)))
+	if (point && (dmr_nl_put_u64(skb, DM_REPLICA_A_SETTINGS_JUMP_POINT, point) ||
+		      dmr_nl_put_u64(skb, DM_REPLICA_A_SETTINGS_JUMP_BY, by)))
 		return -EMSGSIZE;
 	if (nla_put(skb, DM_REPLICA_A_SETTINGS_SYSTEM, 16, sb->system_uuid) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_KEEP_LAST, set->keep_last) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_KEEP_WITHIN, set->keep_within) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SETTINGS_KEEP_WITHIN, set->keep_within) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_KEEP_HOURLY, set->keep_hourly) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_KEEP_DAILY, set->keep_daily) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_KEEP_WEEKLY, set->keep_weekly) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_SPACE_LOW, set->space_low) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_SPACE_CRITICAL, set->space_critical) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_FULL_POLICY, set->full_policy) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_LIVE_RESERVE, set->live_reserve) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_POINT_INTERVAL, set->point_interval) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_DECIDE_WITHIN, set->decide_within) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_VACUUM_RATE, set->vacuum_rate) ||
-	    dmr_put_u64(skb, DM_REPLICA_A_SETTINGS_REPLICATION_INTERVAL,
-			set->replication_interval))
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SETTINGS_LIVE_RESERVE, set->live_reserve) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SETTINGS_POINT_INTERVAL, set->point_interval) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SETTINGS_DECIDE_WITHIN, set->decide_within) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SETTINGS_VACUUM_RATE, set->vacuum_rate) ||
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_SETTINGS_REPLICATION_INTERVAL,
+			   set->replication_interval))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -395,7 +400,7 @@ static int dmr_reply_object(struct genl_info *info, struct dmr_system *sys, stru
 		r = dmr_nl_refuse_unknown(info, attr);
 	} else if (job) {
 		mutex_lock(&sys->jobs.mutex);
-		r = dmr_put_job(msg, job, job->state);
+		r = dmr_nl_put_job(msg, job, job->state);
 		mutex_unlock(&sys->jobs.mutex);
 	} else {
 		rcu_read_lock();
@@ -414,7 +419,7 @@ bad:
 	return r;
 }
 
-int dmr_system_get_doit(struct sk_buff *skb, struct genl_info *info)
+int dmr_nl_system_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *uuid = info->attrs[DM_REPLICA_A_SYSTEM_UUID];
 	struct nlattr *name = info->attrs[DM_REPLICA_A_SYSTEM_NAME];
@@ -431,12 +436,12 @@ int dmr_system_get_doit(struct sk_buff *skb, struct genl_info *info)
 	sys = dmr_system_find(uuid ? nla_data(uuid) : NULL, name ? nla_data(name) : NULL);
 	if (!sys)
 		return dmr_nl_refuse_unknown(info, uuid ?: name);
-	r = dmr_reply_object(info, sys, NULL, dmr_put_system, uuid ?: name);
+	r = dmr_reply_object(info, sys, NULL, dmr_nl_put_system, uuid ?: name);
 	dmr_system_put(sys);
 	return r;
 }
 
-int dmr_job_get_doit(struct sk_buff *skb, struct genl_info *info)
+int dmr_nl_job_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *id = info->attrs[DM_REPLICA_A_JOB_ID];
 	struct dmr_system *sys;
@@ -446,7 +451,7 @@ int dmr_job_get_doit(struct sk_buff *skb, struct genl_info *info)
 	trace_dmr_request(info->genlhdr->cmd);
 	if (!id)
 		return dmr_nl_refuse_missing(info, DM_REPLICA_A_JOB_ID, "say which job, by its id");
-	sys = dmr_request_system(info);
+	sys = dmr_nl_request_system(info);
 	if (IS_ERR(sys))
 		return PTR_ERR(sys);
 	job = dmr_job_find(sys, nla_get_u64(id));
@@ -460,13 +465,13 @@ int dmr_job_get_doit(struct sk_buff *skb, struct genl_info *info)
 	return r;
 }
 
-int dmr_settings_get_doit(struct sk_buff *skb, struct genl_info *info)
+int dmr_nl_settings_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct dmr_system *sys;
 	int r;
 
 	trace_dmr_request(info->genlhdr->cmd);
-	sys = dmr_request_system(info);
+	sys = dmr_nl_request_system(info);
 	if (IS_ERR(sys))
 		return PTR_ERR(sys);
 	r = dmr_reply_object(info, sys, NULL, dmr_put_settings,
@@ -561,7 +566,7 @@ static int dmr_list_system(struct sk_buff *skb, struct netlink_callback *cb,
 
 	if (!hdr)
 		return -EMSGSIZE;
-	return dmr_entry_end(skb, cb, hdr, dmr_put_system(skb, sys, sb), 0);
+	return dmr_entry_end(skb, cb, hdr, dmr_nl_put_system(skb, sys, sb), 0);
 }
 
 static int dmr_list_disks(struct sk_buff *skb, struct netlink_callback *cb,
@@ -722,7 +727,8 @@ static int dmr_list_jobs(struct sk_buff *skb, struct netlink_callback *cb,
 		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_JOB_GET);
 		r = -EMSGSIZE;
 		if (hdr)
-			r = dmr_entry_end(skb, cb, hdr, dmr_put_job(skb, job, job->state), job->id);
+			r = dmr_entry_end(skb, cb, hdr, dmr_nl_put_job(skb, job, job->state),
+					  job->id);
 		if (r)
 			break;
 	}
@@ -799,32 +805,32 @@ static int dmr_list_adapters(struct sk_buff *skb, struct netlink_callback *cb,
 	return 0;
 }
 
-int dmr_system_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+int dmr_nl_system_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	return dmr_dump_systems(skb, cb, dmr_list_system);
 }
 
-int dmr_disk_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+int dmr_nl_disk_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	return dmr_dump_systems(skb, cb, dmr_list_disks);
 }
 
-int dmr_point_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+int dmr_nl_point_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	return dmr_dump_systems(skb, cb, dmr_list_points);
 }
 
-int dmr_job_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+int dmr_nl_job_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	return dmr_dump_systems(skb, cb, dmr_list_jobs);
 }
 
-int dmr_settings_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+int dmr_nl_settings_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	return dmr_dump_systems(skb, cb, dmr_list_settings);
 }
 
-int dmr_adapter_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+int dmr_nl_adapter_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	return dmr_dump_systems(skb, cb, dmr_list_adapters);
 }
@@ -842,7 +848,7 @@ static int dmr_dump_parse(struct netlink_callback *cb, struct nlattr **tb, int m
 }
 
 /* Everything, nothing to choose from. */
-int dmr_dump_all_start(struct netlink_callback *cb)
+int dmr_nl_dump_all_start(struct netlink_callback *cb)
 {
 	struct nlattr *tb[1];
 
@@ -867,7 +873,7 @@ static int dmr_dump_only(struct netlink_callback *cb, struct nlattr *attr)
 }
 
 /* Of all systems or of one. */
-int dmr_dump_filtered_start(struct netlink_callback *cb)
+int dmr_nl_dump_filtered_start(struct netlink_callback *cb)
 {
 	struct nlattr *tb[DMR_A_SYSTEM + 1];
 	int r;
@@ -877,7 +883,7 @@ int dmr_dump_filtered_start(struct netlink_callback *cb)
 }
 
 /* The same, and perhaps with sizes. */
-int dmr_point_get_start(struct netlink_callback *cb)
+int dmr_nl_point_get_start(struct netlink_callback *cb)
 {
 	struct nlattr *tb[DM_REPLICA_A_POINT_SIZES + 1];
 	int r;
@@ -897,7 +903,7 @@ int dmr_point_get_start(struct netlink_callback *cb)
 	return dmr_dump(cb)->sizes ? 0 : -ENOMEM;
 }
 
-int dmr_point_get_done(struct netlink_callback *cb)
+int dmr_nl_point_get_done(struct netlink_callback *cb)
 {
 	kvfree(dmr_dump(cb)->sizes);
 	return 0;

@@ -177,13 +177,13 @@ int dmr_nl_refuse_unprivileged(struct sk_buff *skb, struct genl_info *info)
 }
 
 /**
- * dmr_request_system() - the system that a request is about
+ * dmr_nl_request_system() - the system that a request is about
  * @info: the request
  *
  * Context: may sleep.
  * Return: the system, to be put, or an ERR_PTR and the request is refused.
  */
-struct dmr_system *dmr_request_system(struct genl_info *info)
+struct dmr_system *dmr_nl_request_system(struct genl_info *info)
 {
 	struct nlattr *attr = info->attrs[DMR_A_SYSTEM];
 	struct dmr_system *sys;
@@ -235,7 +235,7 @@ static int dmr_point_number(struct genl_info *info, struct dmr_op *op)
 }
 
 /**
- * dmr_timeout_fill() - how long the operation may take to drain, in seconds
+ * dmr_nl_timeout_fill() - how long the operation may take to drain, in seconds
  * @info: the request
  * @op: the operation
  *
@@ -244,7 +244,7 @@ static int dmr_point_number(struct genl_info *info, struct dmr_op *op)
  * Context: any.
  * Return: 0, or -EINVAL and the request is refused.
  */
-int dmr_timeout_fill(struct genl_info *info, struct dmr_op *op)
+int dmr_nl_timeout_fill(struct genl_info *info, struct dmr_op *op)
 {
 	struct nlattr *attr = info->attrs[DM_REPLICA_A_OP_TIMEOUT];
 
@@ -265,22 +265,22 @@ static int dmr_point_name(struct genl_info *info, struct dmr_op *op)
 	if (!attr)
 		return 0;
 	nla_strscpy(op->name, attr, sizeof(op->name));
-	if (dmr_point_name_ok(op->name))
+	if (dmr_text_point_name_ok(op->name))
 		return 0;
 	return dmr_nl_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
 				     "a point's name is printable UTF-8 and has no slash");
 }
 
-int dmr_point_new_fill(struct genl_info *info, struct dmr_op *op)
+int dmr_nl_point_new_fill(struct genl_info *info, struct dmr_op *op)
 {
 	struct nlattr *kind = info->attrs[DM_REPLICA_A_OP_POINT_KIND];
 
 	op->kind = kind ? nla_get_u32(kind) : DM_REPLICA_POINT_KIND_STANDARD;
 	op->received = nla_get_flag(info->attrs[DM_REPLICA_A_OP_RECEIVED]);
-	return dmr_timeout_fill(info, op) ?: dmr_point_name(info, op);
+	return dmr_nl_timeout_fill(info, op) ?: dmr_point_name(info, op);
 }
 
-int dmr_point_del_fill(struct genl_info *info, struct dmr_op *op)
+int dmr_nl_point_del_fill(struct genl_info *info, struct dmr_op *op)
 {
 	if (!info->attrs[DM_REPLICA_A_OP_POINT])
 		return dmr_nl_refuse_missing(info, DM_REPLICA_A_OP_POINT,
@@ -288,9 +288,9 @@ int dmr_point_del_fill(struct genl_info *info, struct dmr_op *op)
 	return dmr_point_number(info, op);
 }
 
-int dmr_begin_fill(struct genl_info *info, struct dmr_op *op)
+int dmr_nl_overlay_begin_fill(struct genl_info *info, struct dmr_op *op)
 {
-	int r = dmr_timeout_fill(info, op);
+	int r = dmr_nl_timeout_fill(info, op);
 
 	if (r || !info->attrs[DM_REPLICA_A_OP_POINT])
 		return r;	/* without a point: the newest */
@@ -312,30 +312,30 @@ static int dmr_wait(struct genl_info *info, struct dmr_op *op)
 				     "waiting for openers may take ten minutes at most");
 }
 
-int dmr_end_fill(struct genl_info *info, struct dmr_op *op)
+int dmr_nl_overlay_end_fill(struct genl_info *info, struct dmr_op *op)
 {
-	return dmr_timeout_fill(info, op) ?: dmr_wait(info, op) ?:
+	return dmr_nl_timeout_fill(info, op) ?: dmr_wait(info, op) ?:
 	       dmr_nl_expect(info, DM_REPLICA_A_OP_EXPECT_WRITES, &op->expect_writes);
 }
 
-int dmr_remove_fill(struct genl_info *info, struct dmr_op *op)
+int dmr_nl_remove_fill(struct genl_info *info, struct dmr_op *op)
 {
 	op->flatten = nla_get_flag(info->attrs[DM_REPLICA_A_OP_FLATTEN]);
-	return dmr_timeout_fill(info, op) ?: dmr_wait(info, op);
+	return dmr_nl_timeout_fill(info, op) ?: dmr_wait(info, op);
 }
 
-int dmr_plain_fill(struct genl_info *info, struct dmr_op *op)
+int dmr_nl_plain_fill(struct genl_info *info, struct dmr_op *op)
 {
 	return 0;
 }
 
-int dmr_job_cancel_fill(struct genl_info *info, struct dmr_op *op)
+int dmr_nl_job_cancel_fill(struct genl_info *info, struct dmr_op *op)
 {
 	op->target = nla_get_u64(info->attrs[DM_REPLICA_A_JOB_ID]);
 	return 0;
 }
 
-int dmr_settings_fill(struct genl_info *info, struct dmr_op *op)
+int dmr_nl_settings_fill(struct genl_info *info, struct dmr_op *op)
 {
 	struct dmr_settings *set = &op->change->set;
 	u64 has = 0;
@@ -401,7 +401,7 @@ static int dmr_adapter_list(struct genl_info *info, int type, struct dmr_ip *lis
 	return 0;
 }
 
-int dmr_adapter_set_fill(struct genl_info *info, struct dmr_op *op)
+int dmr_nl_adapter_set_fill(struct genl_info *info, struct dmr_op *op)
 {
 	struct dmr_adapter *a = &op->change->adapter;
 	const char *why;
@@ -430,7 +430,7 @@ int dmr_adapter_set_fill(struct genl_info *info, struct dmr_op *op)
 				     DM_REPLICA_CODE_INVALID_PARAMETER, why);
 }
 
-int dmr_adapter_del_fill(struct genl_info *info, struct dmr_op *op)
+int dmr_nl_adapter_del_fill(struct genl_info *info, struct dmr_op *op)
 {
 	struct nlattr *mac = info->attrs[DM_REPLICA_A_ADAPTER_MAC];
 

@@ -55,10 +55,10 @@ static void dmr_reply_op(struct sk_buff *msg, void *hdr, struct genl_info *info,
 
 	/* A new message has room for these. */
 	nla_put_u32(msg, DM_REPLICA_A_OP_CODE, op->code);
-	dmr_put_u64(msg, DM_REPLICA_A_OP_JOB, op->job->id);
+	dmr_nl_put_u64(msg, DM_REPLICA_A_OP_JOB, op->job->id);
 	nla_put_u32(msg, DM_REPLICA_A_OP_JOB_STATE, READ_ONCE(op->job->state));
 	if (point)
-		dmr_put_u64(msg, DM_REPLICA_A_OP_POINT, op->point);
+		dmr_nl_put_u64(msg, DM_REPLICA_A_OP_POINT, op->point);
 	genlmsg_end(msg, hdr);
 	/* Ignore send errors: an error would claim that nothing happened. */
 	genlmsg_reply(msg, info);
@@ -92,7 +92,7 @@ static void dmr_reply_undecided(struct sk_buff *msg, void *hdr, struct genl_info
 		nla_put_u32(msg, DM_REPLICA_A_OP_JOB_STATE, DM_REPLICA_JOB_STATE_NEW);
 	}
 	nla_put_u32(msg, code, DM_REPLICA_CODE_JOB_STARTED);
-	dmr_put_u64(msg, job, op->job->id);
+	dmr_nl_put_u64(msg, job, op->job->id);
 	genlmsg_end(msg, hdr);
 	genlmsg_reply(msg, info);
 	trace_dmr_reply(info->genlhdr->cmd, DM_REPLICA_CODE_JOB_STARTED);
@@ -105,7 +105,7 @@ static struct dmr_system *dmr_request_begin(struct sk_buff *skb, struct genl_inf
 
 	trace_dmr_request(info->genlhdr->cmd);
 	r = dmr_nl_refuse_unprivileged(skb, info);
-	return r ? ERR_PTR(r) : dmr_request_system(info);
+	return r ? ERR_PTR(r) : dmr_nl_request_system(info);
 }
 
 /* Ask for an operation, and answer with its state after a moment. */
@@ -183,86 +183,86 @@ out_op:
 	return r;
 }
 
-int dmr_point_new_doit(struct sk_buff *skb, struct genl_info *info)
+int dmr_nl_point_new_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DMR_VERB_POINT_NEW, dmr_point_new_fill);
+	return dmr_operate(skb, info, DMR_VERB_POINT_NEW, dmr_nl_point_new_fill);
 }
 
-int dmr_point_del_doit(struct sk_buff *skb, struct genl_info *info)
+int dmr_nl_point_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DMR_VERB_POINT_DEL, dmr_point_del_fill);
+	return dmr_operate(skb, info, DMR_VERB_POINT_DEL, dmr_nl_point_del_fill);
 }
 
-int dmr_failover_initiate_doit(struct sk_buff *skb, struct genl_info *info)
+int dmr_nl_failover_initiate_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DMR_VERB_INITIATE, dmr_begin_fill);
+	return dmr_operate(skb, info, DMR_VERB_INITIATE, dmr_nl_overlay_begin_fill);
 }
 
-int dmr_failover_revert_doit(struct sk_buff *skb, struct genl_info *info)
+int dmr_nl_failover_revert_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DMR_VERB_REVERT, dmr_end_fill);
+	return dmr_operate(skb, info, DMR_VERB_REVERT, dmr_nl_overlay_end_fill);
 }
 
-int dmr_test_start_doit(struct sk_buff *skb, struct genl_info *info)
+int dmr_nl_test_start_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DMR_VERB_TEST_START, dmr_begin_fill);
+	return dmr_operate(skb, info, DMR_VERB_TEST_START, dmr_nl_overlay_begin_fill);
 }
 
-int dmr_test_stop_doit(struct sk_buff *skb, struct genl_info *info)
+int dmr_nl_test_stop_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DMR_VERB_TEST_STOP, dmr_end_fill);
+	return dmr_operate(skb, info, DMR_VERB_TEST_STOP, dmr_nl_overlay_end_fill);
 }
 
-int dmr_failover_commit_doit(struct sk_buff *skb, struct genl_info *info)
+int dmr_nl_failover_commit_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DMR_VERB_COMMIT, dmr_timeout_fill);
+	return dmr_operate(skb, info, DMR_VERB_COMMIT, dmr_nl_timeout_fill);
 }
 
-int dmr_replication_suspend_doit(struct sk_buff *skb, struct genl_info *info)
+int dmr_nl_replication_suspend_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DMR_VERB_SUSPEND, dmr_timeout_fill);
+	return dmr_operate(skb, info, DMR_VERB_SUSPEND, dmr_nl_timeout_fill);
 }
 
-int dmr_replication_resume_doit(struct sk_buff *skb, struct genl_info *info)
+int dmr_nl_replication_resume_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DMR_VERB_RESUME, dmr_plain_fill);
+	return dmr_operate(skb, info, DMR_VERB_RESUME, dmr_nl_plain_fill);
 }
 
-int dmr_relationship_remove_doit(struct sk_buff *skb, struct genl_info *info)
+int dmr_nl_relationship_remove_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DMR_VERB_REMOVE, dmr_remove_fill);
+	return dmr_operate(skb, info, DMR_VERB_REMOVE, dmr_nl_remove_fill);
 }
 
-int dmr_store_grow_doit(struct sk_buff *skb, struct genl_info *info)
+int dmr_nl_store_grow_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DMR_VERB_GROW, dmr_plain_fill);
+	return dmr_operate(skb, info, DMR_VERB_GROW, dmr_nl_plain_fill);
 }
 
-int dmr_home_move_doit(struct sk_buff *skb, struct genl_info *info)
+int dmr_nl_home_move_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DMR_VERB_MOVE_HOME, dmr_plain_fill);
+	return dmr_operate(skb, info, DMR_VERB_MOVE_HOME, dmr_nl_plain_fill);
 }
 
-int dmr_settings_set_doit(struct sk_buff *skb, struct genl_info *info)
+int dmr_nl_settings_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DMR_VERB_SETTINGS, dmr_settings_fill);
+	return dmr_operate(skb, info, DMR_VERB_SETTINGS, dmr_nl_settings_fill);
 }
 
-int dmr_adapter_set_doit(struct sk_buff *skb, struct genl_info *info)
+int dmr_nl_adapter_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DMR_VERB_ADAPTERS, dmr_adapter_set_fill);
+	return dmr_operate(skb, info, DMR_VERB_ADAPTERS, dmr_nl_adapter_set_fill);
 }
 
-int dmr_adapter_del_doit(struct sk_buff *skb, struct genl_info *info)
+int dmr_nl_adapter_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DMR_VERB_ADAPTERS, dmr_adapter_del_fill);
+	return dmr_operate(skb, info, DMR_VERB_ADAPTERS, dmr_nl_adapter_del_fill);
 }
 
 /*
  * Suspend and resume touch memory only; to terminate a move home is an operation, to
  * terminate one that has not begun is none.
  */
-int dmr_job_set_doit(struct sk_buff *skb, struct genl_info *info)
+int dmr_nl_job_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *id = info->attrs[DM_REPLICA_A_JOB_ID];
 	struct nlattr *request = info->attrs[DM_REPLICA_A_JOB_REQUEST];
@@ -280,7 +280,7 @@ int dmr_job_set_doit(struct sk_buff *skb, struct genl_info *info)
 	if (!request)
 		return dmr_nl_refuse_missing(info, DM_REPLICA_A_JOB_REQUEST,
 					     "say what to do: 2 start, 3 suspend, 4 terminate");
-	sys = dmr_request_system(info);
+	sys = dmr_nl_request_system(info);
 	if (IS_ERR(sys))
 		return PTR_ERR(sys);
 	if (nla_get_u32(request) == DM_REPLICA_JOB_REQUEST_TERMINATE) {
@@ -300,7 +300,7 @@ int dmr_job_set_doit(struct sk_buff *skb, struct genl_info *info)
 			r = dmr_nl_refuse_request(info, id, -EBADE, DM_REPLICA_CODE_INVALID_STATE,
 						  "it has begun and cannot be taken back any more");
 		else
-			r = dmr_operate(skb, info, DMR_VERB_JOB_CANCEL, dmr_job_cancel_fill);
+			r = dmr_operate(skb, info, DMR_VERB_JOB_CANCEL, dmr_nl_job_cancel_fill);
 		dmr_job_put(job);
 		goto out;
 	}
@@ -311,7 +311,7 @@ int dmr_job_set_doit(struct sk_buff *skb, struct genl_info *info)
 					  "no such job: ended jobs are listed for five minutes");
 		goto out;
 	}
-	r = dmr_move_request(sys, job, nla_get_u32(request), &msg);
+	r = dmr_move_job_request(sys, job, nla_get_u32(request), &msg);
 	if (r)
 		dmr_nl_refuse_request(info, request, -EBADE, DM_REPLICA_CODE_INVALID_STATE, msg);
 	else
@@ -325,7 +325,7 @@ out:
 	return r;
 }
 
-int dmr_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info)
+int dmr_nl_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct nlattr *hold = info->attrs[DM_REPLICA_A_OP_HOLD];
 	struct dmr_system *sys;
@@ -338,7 +338,7 @@ int dmr_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info)
 	if (!hold)
 		return dmr_nl_refuse_missing(info, DM_REPLICA_A_OP_HOLD,
 					  "say 1 to hold the vacuum still, 0 to let it go on");
-	sys = dmr_request_system(info);
+	sys = dmr_nl_request_system(info);
 	if (IS_ERR(sys))
 		return PTR_ERR(sys);
 	dmr_vacuum_hold(sys, nla_get_u32(hold));
@@ -349,7 +349,7 @@ int dmr_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info)
 }
 
 /* Touches memory only; the next superblock has it. */
-int dmr_replication_heartbeat_doit(struct sk_buff *skb, struct genl_info *info)
+int dmr_nl_replication_heartbeat_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct dmr_system *sys = dmr_request_begin(skb, info);
 

@@ -14,8 +14,8 @@ struct dmr_sb;
 struct dmr_system;
 
 /* genl.c */
-int dmr_netlink_init(void);
-void dmr_netlink_exit(void);
+int dmr_genl_init(void);
+void dmr_genl_exit(void);
 
 /* netlink-request.c: the family, which genl.c registers */
 extern struct genl_family *dmr_nl_family;
@@ -37,50 +37,50 @@ int dmr_nl_refuse_op(struct genl_info *info, const struct nlattr *attr, int err,
 int dmr_nl_refuse_missing(struct genl_info *info, u32 attr, const char *text);
 int dmr_nl_refuse_unknown(struct genl_info *info, const struct nlattr *attr);
 int dmr_nl_refuse_unprivileged(struct sk_buff *skb, struct genl_info *info);
-struct dmr_system *dmr_request_system(struct genl_info *info);
+struct dmr_system *dmr_nl_request_system(struct genl_info *info);
 
 /* netlink-request.c: 0, or the request is refused; each fills in the fields of its verb */
 int dmr_nl_expect(struct genl_info *info, int type, u64 *value);
-int dmr_point_new_fill(struct genl_info *info, struct dmr_op *op);
-int dmr_point_del_fill(struct genl_info *info, struct dmr_op *op);
-int dmr_timeout_fill(struct genl_info *info, struct dmr_op *op);
-int dmr_begin_fill(struct genl_info *info, struct dmr_op *op);
-int dmr_end_fill(struct genl_info *info, struct dmr_op *op);
-int dmr_remove_fill(struct genl_info *info, struct dmr_op *op);
-int dmr_plain_fill(struct genl_info *info, struct dmr_op *op);
-int dmr_job_cancel_fill(struct genl_info *info, struct dmr_op *op);
-int dmr_settings_fill(struct genl_info *info, struct dmr_op *op);
-int dmr_adapter_set_fill(struct genl_info *info, struct dmr_op *op);
-int dmr_adapter_del_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_point_new_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_point_del_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_timeout_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_overlay_begin_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_overlay_end_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_remove_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_plain_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_job_cancel_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_settings_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_adapter_set_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_adapter_del_fill(struct genl_info *info, struct dmr_op *op);
 
 /* netlink-object.c: policies that its dumps parse with, too */
 extern const struct nla_policy dmr_disk_get_policy[DM_REPLICA_A_DISK_SYSTEM + 1];
 extern const struct nla_policy dmr_point_get_policy[DM_REPLICA_A_POINT_SIZES + 1];
 
 /* netlink.c: changing */
-int dmr_point_new_doit(struct sk_buff *skb, struct genl_info *info);
-int dmr_point_del_doit(struct sk_buff *skb, struct genl_info *info);
-int dmr_failover_initiate_doit(struct sk_buff *skb, struct genl_info *info);
-int dmr_failover_revert_doit(struct sk_buff *skb, struct genl_info *info);
-int dmr_test_start_doit(struct sk_buff *skb, struct genl_info *info);
-int dmr_test_stop_doit(struct sk_buff *skb, struct genl_info *info);
-int dmr_failover_commit_doit(struct sk_buff *skb, struct genl_info *info);
-int dmr_replication_suspend_doit(struct sk_buff *skb, struct genl_info *info);
-int dmr_replication_resume_doit(struct sk_buff *skb, struct genl_info *info);
-int dmr_relationship_remove_doit(struct sk_buff *skb, struct genl_info *info);
-int dmr_store_grow_doit(struct sk_buff *skb, struct genl_info *info);
-int dmr_home_move_doit(struct sk_buff *skb, struct genl_info *info);
-int dmr_settings_set_doit(struct sk_buff *skb, struct genl_info *info);
-int dmr_adapter_set_doit(struct sk_buff *skb, struct genl_info *info);
-int dmr_adapter_del_doit(struct sk_buff *skb, struct genl_info *info);
-int dmr_job_set_doit(struct sk_buff *skb, struct genl_info *info);
-int dmr_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info);
-int dmr_replication_heartbeat_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_point_new_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_point_del_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_failover_initiate_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_failover_revert_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_test_start_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_test_stop_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_failover_commit_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_replication_suspend_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_replication_resume_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_relationship_remove_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_store_grow_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_home_move_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_settings_set_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_adapter_set_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_adapter_del_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_job_set_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_replication_heartbeat_doit(struct sk_buff *skb, struct genl_info *info);
 
 /* netlink-object.c: objects; between rcu_read_lock() and _unlock(), the system is active */
-int dmr_put_u64(struct sk_buff *skb, int attr, u64 value);
-int dmr_put_system(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb);
-int dmr_put_job(struct sk_buff *skb, const struct dmr_job *job, u32 state);
+int dmr_nl_put_u64(struct sk_buff *skb, int attr, u64 value);
+int dmr_nl_put_system(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb);
+int dmr_nl_put_job(struct sk_buff *skb, const struct dmr_job *job, u32 state);
 
 /* notify.c */
 void dmr_notify_system(struct dmr_system *sys);
@@ -88,18 +88,18 @@ void dmr_notify_gone(struct dmr_system *sys);
 void dmr_notify_job(struct dmr_job *job, enum dmr_event_kind kind);
 
 /* netlink-object.c: reading */
-int dmr_system_get_doit(struct sk_buff *skb, struct genl_info *info);
-int dmr_job_get_doit(struct sk_buff *skb, struct genl_info *info);
-int dmr_settings_get_doit(struct sk_buff *skb, struct genl_info *info);
-int dmr_dump_all_start(struct netlink_callback *cb);
-int dmr_dump_filtered_start(struct netlink_callback *cb);
-int dmr_point_get_start(struct netlink_callback *cb);
-int dmr_point_get_done(struct netlink_callback *cb);
-int dmr_system_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
-int dmr_disk_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
-int dmr_point_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
-int dmr_job_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
-int dmr_settings_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
-int dmr_adapter_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int dmr_nl_system_get_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_job_get_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_settings_get_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_dump_all_start(struct netlink_callback *cb);
+int dmr_nl_dump_filtered_start(struct netlink_callback *cb);
+int dmr_nl_point_get_start(struct netlink_callback *cb);
+int dmr_nl_point_get_done(struct netlink_callback *cb);
+int dmr_nl_system_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int dmr_nl_disk_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int dmr_nl_point_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int dmr_nl_job_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int dmr_nl_settings_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int dmr_nl_adapter_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 
 #endif /* DMR_NETLINK_H */

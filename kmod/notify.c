@@ -5,7 +5,7 @@
  * A notification is built and sent with events.mutex held, so that the last one that
  * arrives has the newest state.  Memory for it is asked for with GFP_NOIO: it may be sent
  * while an operation holds a device fenced that reclaim would like to write to.  The
- * commit worker sends some, and reclaim may wait for a flush that it answers: it asks in
+ * flush worker sends some, and reclaim may wait for a flush that it answers: it asks in
  * a way that soon gives up, as does any holder of events.mutex, for a lost event is
  * cheaper.
  */
@@ -44,7 +44,7 @@ static void dmr_event_send(struct dmr_system *sys, struct sk_buff *msg, void *hd
 	mutex_lock(&dmr_event_mutex);
 	if (sys->events.gone) {
 		nlmsg_free(msg);
-	} else if (dmr_put_u64(msg, attr, ++dmr_event_number[group])) {
+	} else if (dmr_nl_put_u64(msg, attr, ++dmr_event_number[group])) {
 		nlmsg_free(msg);
 		genl_set_err(dmr_nl_family, &init_net, 0, group, -ENOBUFS);
 	} else {
@@ -112,7 +112,7 @@ void dmr_notify_system(struct dmr_system *sys)
 	rcu_read_lock();
 	active = smp_load_acquire(&sys->active);
 	if (hdr && active)
-		r = dmr_put_system(msg, sys, dmr_shown(sys));
+		r = dmr_nl_put_system(msg, sys, dmr_shown(sys));
 	rcu_read_unlock();
 	if (!r) {
 		dmr_event_send(sys, msg, hdr, DMR_GROUP_SYSTEMS, DM_REPLICA_A_SYSTEM_EVENT);
@@ -155,7 +155,7 @@ void dmr_notify_job(struct dmr_job *job, enum dmr_event_kind kind)
 	state = job->state;
 	if (kind != DMR_EVENT_ENDED && state >= DM_REPLICA_JOB_STATE_COMPLETED)
 		state = DM_REPLICA_JOB_STATE_RUNNING;
-	r = hdr ? dmr_put_job(msg, job, state) : -EMSGSIZE;
+	r = hdr ? dmr_nl_put_job(msg, job, state) : -EMSGSIZE;
 	mutex_unlock(&sys->jobs.mutex);
 	if (r) {
 		nlmsg_free(msg);

@@ -15,14 +15,14 @@ static void dmr_disks_unlock_some(struct dmr_system *sys, enum dmr_kind kind, u3
 		mutex_unlock(&sys->disks[nr].gd[kind]->open_mutex);
 }
 
-/** dmr_disks_unlock() - let openers of every disk go on */
-void dmr_disks_unlock(struct dmr_system *sys, enum dmr_kind kind)
+/** dmr_openers_unlock() - let openers of every disk go on */
+void dmr_openers_unlock(struct dmr_system *sys, enum dmr_kind kind)
 {
 	dmr_disks_unlock_some(sys, kind, sys->sb->nr_disks);
 }
 
 /**
- * dmr_disks_lock() - keep openers and last closers away from every disk
+ * dmr_openers_lock() - keep openers and last closers away from every disk
  * @sys: the system, complete.
  * @kind: of view.
  *
@@ -32,7 +32,7 @@ void dmr_disks_unlock(struct dmr_system *sys, enum dmr_kind kind)
  *
  * Return: false if time ran out; nothing is held then.
  */
-bool dmr_disks_lock(struct dmr_system *sys, enum dmr_kind kind)
+bool dmr_openers_lock(struct dmr_system *sys, enum dmr_kind kind)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(DMR_LOCK_MS);
 	u32 i;
@@ -56,8 +56,8 @@ static unsigned int dmr_disk_own_openers(const struct dmr_disk *disk, enum dmr_k
 	return kind == DMR_REPLICA ? !!disk->target[DMR_LIVE] + !!disk->target[DMR_TEST] : 0;
 }
 
-/** dmr_disks_open() - is any disk open?  Under dmr_disks_lock().  Return: true if so. */
-bool dmr_disks_open(struct dmr_system *sys, enum dmr_kind kind)
+/** dmr_openers_any() - is any disk open?  Under dmr_openers_lock().  Return: true if so. */
+bool dmr_openers_any(struct dmr_system *sys, enum dmr_kind kind)
 {
 	u32 i;
 
@@ -71,14 +71,14 @@ bool dmr_disks_open(struct dmr_system *sys, enum dmr_kind kind)
 }
 
 /**
- * dmr_disks_announce() - notify udev and other listeners
+ * dmr_openers_announce() - notify udev and other listeners
  * @sys: the system.
  * @kind: of view.
  * @online: true if the view comes, false if it goes.
  *
  * Not under any lock that an opener needs.
  */
-void dmr_disks_announce(struct dmr_system *sys, enum dmr_kind kind, bool online)
+void dmr_openers_announce(struct dmr_system *sys, enum dmr_kind kind, bool online)
 {
 	char *envp[] = { online ? "DM_REPLICA_VIEW=online" : "DM_REPLICA_VIEW=offline", NULL };
 	u32 i;

@@ -7,9 +7,9 @@
 
 #define DMR_LOCK_MS	5000	/* time limit of taking every disk's open_mutex */
 
-bool dmr_disks_lock(struct dmr_system *sys, enum dmr_kind kind);
-void dmr_disks_unlock(struct dmr_system *sys, enum dmr_kind kind);
-bool dmr_disks_open(struct dmr_system *sys, enum dmr_kind kind);
-void dmr_disks_announce(struct dmr_system *sys, enum dmr_kind kind, bool online);
+bool dmr_openers_lock(struct dmr_system *sys, enum dmr_kind kind);
+void dmr_openers_unlock(struct dmr_system *sys, enum dmr_kind kind);
+bool dmr_openers_any(struct dmr_system *sys, enum dmr_kind kind);
+void dmr_openers_announce(struct dmr_system *sys, enum dmr_kind kind, bool online);
 
 #endif /* DMR_OPENERS_H */

@@ -19,8 +19,8 @@ void dmr_op_commit(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_remove(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_removed(struct dmr_op *op, struct dmr_job *job);
 
-void dmr_op_suspend(struct dmr_op *op, struct dmr_job *job);
-void dmr_op_resume(struct dmr_op *op, struct dmr_job *job);
+void dmr_op_replication_suspend(struct dmr_op *op, struct dmr_job *job);
+void dmr_op_replication_resume(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_settings(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_adapters(struct dmr_op *op, struct dmr_job *job);
 

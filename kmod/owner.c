@@ -31,7 +31,7 @@ void dmr_owner_current(struct dmr_owner *owner)
 	get_task_comm(owner->comm, current);
 	/* A name of 15 bytes may end within a character; strings on the wire are UTF-8. */
 	for (i = 0; owner->comm[i]; i += len) {
-		len = dmr_utf8_char((u8 *)owner->comm + i);
+		len = dmr_text_utf8_char((u8 *)owner->comm + i);
 		if (!len) {
 			owner->comm[i] = '?';
 			len = 1;

@@ -30,7 +30,7 @@ void dmr_page_io_exit(struct dmr_page_io *io)
 }
 
 /**
- * dmr_rw_pages() - read or write whole 4 KiB blocks
+ * dmr_page_io_pages() - read or write whole 4 KiB blocks
  * @sys: the system.
  * @bdev: store or home.
  * @sector: first sector.
@@ -41,8 +41,8 @@ void dmr_page_io_exit(struct dmr_page_io *io)
  * Context: may sleep.
  * Return: 0 or a negative errno.
  */
-int dmr_rw_pages(struct dmr_system *sys, struct block_device *bdev, u64 sector,
-		 struct page **pages, u32 nr, blk_opf_t opf)
+int dmr_page_io_pages(struct dmr_system *sys, struct block_device *bdev, u64 sector,
+		      struct page **pages, u32 nr, blk_opf_t opf)
 {
 	struct bio *bio = bio_alloc_bioset(bdev, nr, opf | REQ_SYNC, GFP_NOIO, &sys->page_io.bios);
 	u32 i;
@@ -61,7 +61,7 @@ int dmr_rw_pages(struct dmr_system *sys, struct block_device *bdev, u64 sector,
 }
 
 /**
- * dmr_rw_sectors() - read or write part of a block
+ * dmr_page_io_sectors() - read or write part of a block
  * @sys: the system.
  * @bdev: store or home.
  * @sector: first sector.
@@ -73,8 +73,8 @@ int dmr_rw_pages(struct dmr_system *sys, struct block_device *bdev, u64 sector,
  * Context: may sleep.
  * Return: 0 or a negative errno.
  */
-int dmr_rw_sectors(struct dmr_system *sys, struct block_device *bdev, u64 sector,
-		   struct page *page, u32 offset, u32 bytes, blk_opf_t opf)
+int dmr_page_io_sectors(struct dmr_system *sys, struct block_device *bdev, u64 sector,
+			struct page *page, u32 offset, u32 bytes, blk_opf_t opf)
 {
 	struct bio *bio = bio_alloc_bioset(bdev, 1, opf | REQ_SYNC, GFP_NOIO, &sys->page_io.bios);
 	int r;
@@ -89,7 +89,7 @@ int dmr_rw_sectors(struct dmr_system *sys, struct block_device *bdev, u64 sector
 }
 
 /**
- * dmr_rw_zeroes() - write blocks of zeroes
+ * dmr_page_io_zeroes() - write blocks of zeroes
  * @sys: the system.
  * @bdev: a home.
  * @sector: first sector.
@@ -101,7 +101,7 @@ int dmr_rw_sectors(struct dmr_system *sys, struct block_device *bdev, u64 sector
  * Context: may sleep.
  * Return: 0 or a negative errno.
  */
-int dmr_rw_zeroes(struct dmr_system *sys, struct block_device *bdev, u64 sector, u32 sectors)
+int dmr_page_io_zeroes(struct dmr_system *sys, struct block_device *bdev, u64 sector, u32 sectors)
 {
 	struct bio *bio;
 	u32 n, bytes;
@@ -157,11 +157,11 @@ static int dmr_reader_read(struct dmr_reader *rd, u64 first, u32 count, void *bu
 }
 
 /**
- * dmr_reader_init() - a reader of the store for replay
+ * dmr_page_io_reader_init() - a reader of the store for replay
  * @rb: to be filled in.
  * @sys: the system.
  */
-void dmr_reader_init(struct dmr_reader_bdev *rb, struct dmr_system *sys)
+void dmr_page_io_reader_init(struct dmr_reader_bdev *rb, struct dmr_system *sys)
 {
 	rb->rd.read = dmr_reader_read;
 	rb->rd.private = NULL;

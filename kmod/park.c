@@ -30,13 +30,13 @@ void dmr_park_exit(struct dmr_park *park)
 }
 
 /**
- * dmr_io_defer() - let a worker begin with this bio again
+ * dmr_park_defer() - let a worker begin with this bio again
  * @io: the bio's own data; it has left the grace section.
  * @bio: the bio, cut to a piece for a worker.
  *
  * Context: any.
  */
-void dmr_io_defer(struct dmr_io *io, struct bio *bio)
+void dmr_park_defer(struct dmr_io *io, struct bio *bio)
 {
 	dmr_io_leave(io);
 	io->bio = bio;
@@ -44,7 +44,7 @@ void dmr_io_defer(struct dmr_io *io, struct bio *bio)
 	queue_work(io->t->sys->park.wq, &io->work);
 }
 
-/* Park a bio until dmr_io_wake(); @io has left its grace section. */
+/* Park a bio until dmr_park_wake(); @io has left its grace section. */
 static void dmr_io_park(struct dmr_io *io, struct bio *bio)
 {
 	io->bio = bio;
@@ -52,13 +52,13 @@ static void dmr_io_park(struct dmr_io *io, struct bio *bio)
 }
 
 /**
- * dmr_io_bare() - a chunk stays bare: begin again when that is settled
+ * dmr_park_bare() - a chunk stays bare: begin again when that is settled
  * @io: the bio's own data; it has entered.
  * @bio: the bio, cut to its chunk.
  *
  * Context: any.
  */
-void dmr_io_bare(struct dmr_io *io, struct bio *bio)
+void dmr_park_bare(struct dmr_io *io, struct bio *bio)
 {
 	struct dmr_system *sys = io->t->sys;
 	unsigned long flags;
@@ -71,16 +71,16 @@ void dmr_io_bare(struct dmr_io *io, struct bio *bio)
 		dmr_io_park(io, bio);
 	spin_unlock_irqrestore(&sys->park.lock, flags);
 	if (!park)
-		dmr_io_defer(io, bio);
+		dmr_park_defer(io, bio);
 }
 
 /**
- * dmr_io_wake() - begin all parked bios again
+ * dmr_park_wake() - begin all parked bios again
  * @sys: the system.
  *
  * Context: any.
  */
-void dmr_io_wake(struct dmr_system *sys)
+void dmr_park_wake(struct dmr_system *sys)
 {
 	struct bio_list list;
 	unsigned long flags;
@@ -92,14 +92,14 @@ void dmr_io_wake(struct dmr_system *sys)
 	bio_list_init(&sys->park.bios);
 	spin_unlock_irqrestore(&sys->park.lock, flags);
 	while ((bio = bio_list_pop(&list)))
-		dmr_io_defer(dmr_io_of(bio), bio);
+		dmr_park_defer(dmr_io_of(bio), bio);
 }
 
 /*
  * Wait until writes to this version have ended and set their bits.  The chunk's lock is
  * held, so the wake-up cannot come before the parking.
  */
-void dmr_io_wait_version(struct dmr_io *io, struct bio *bio, struct dmr_version *v)
+void dmr_park_for_version(struct dmr_io *io, struct bio *bio, struct dmr_version *v)
 {
 	struct dmr_system *sys = io->t->sys;
 
@@ -115,7 +115,7 @@ void dmr_io_wait_version(struct dmr_io *io, struct bio *bio, struct dmr_version 
  * A read-merge-write in a new epoch may read home while an old epoch's direct write is in
  * flight: it waits for the switch to be over.
  */
-bool dmr_io_wait_drain(struct dmr_io *io, struct bio *bio)
+bool dmr_park_for_drain(struct dmr_io *io, struct bio *bio)
 {
 	struct dmr_system *sys = io->t->sys;
 	unsigned long flags;

@@ -33,10 +33,10 @@ struct dmr_park {
 
 int dmr_park_init(struct dmr_park *park);
 void dmr_park_exit(struct dmr_park *park);
-void dmr_io_wait_version(struct dmr_io *io, struct bio *bio, struct dmr_version *v);
-bool dmr_io_wait_drain(struct dmr_io *io, struct bio *bio);
-void dmr_io_wake(struct dmr_system *sys);
-void dmr_io_defer(struct dmr_io *io, struct bio *bio);
-void dmr_io_bare(struct dmr_io *io, struct bio *bio);
+void dmr_park_for_version(struct dmr_io *io, struct bio *bio, struct dmr_version *v);
+bool dmr_park_for_drain(struct dmr_io *io, struct bio *bio);
+void dmr_park_wake(struct dmr_system *sys);
+void dmr_park_defer(struct dmr_io *io, struct bio *bio);
+void dmr_park_bare(struct dmr_io *io, struct bio *bio);
 
 #endif /* DMR_PARK_H */

@@ -24,7 +24,7 @@ static int dmr_partial_end(struct dmr_io *io, struct bio *bio, int r)
 		dmr_grace_leave(&io->t->sys->grace, io->side);
 	}
 	if (!r && (bio->bi_opf & REQ_FUA)) {
-		dmr_commit_fua(io->t->sys, bio);
+		dmr_flush_fua(io->t->sys, bio);
 		return DMR_TAKEN;
 	}
 	bio->bi_status = errno_to_blk_status(r);
@@ -64,12 +64,12 @@ static int dmr_partial_read(struct dmr_io *io, const struct dmr_view *view, u64 
 		memset(page_address(page), 0, DMR_BLOCK_SIZE);
 		return 0;
 	case DMR_SRC_SLOT:
-		return dmr_rw_sectors(sys, t->store->bdev,
-				      ((u64)src.slot << sys->chunk_shift) + offset, page, 0,
-				      sectors << SECTOR_SHIFT, REQ_OP_READ);
+		return dmr_page_io_sectors(sys, t->store->bdev,
+					   ((u64)src.slot << sys->chunk_shift) + offset, page, 0,
+					   sectors << SECTOR_SHIFT, REQ_OP_READ);
 	default:
-		return dmr_rw_sectors(sys, t->home->bdev, block_sector, page, 0,
-				      sectors << SECTOR_SHIFT, REQ_OP_READ);
+		return dmr_page_io_sectors(sys, t->home->bdev, block_sector, page, 0,
+					   sectors << SECTOR_SHIFT, REQ_OP_READ);
 	}
 }
 
@@ -79,10 +79,10 @@ static int dmr_partial_read(struct dmr_io *io, const struct dmr_view *view, u64 
  * Return: the version, or NULL with *r set: 0 means the bio was parked or deferred.
  */
 static struct dmr_version *dmr_partial_take(struct dmr_io *io, struct bio *bio, u64 key,
-					    const struct dmr_table *tab, int *r)
+					    const struct dmr_views *views, int *r)
 {
 	struct dmr_system *sys = io->t->sys;
-	u32 epoch = tab->view[io->t->kind].write;
+	u32 epoch = views->view[io->t->kind].write;
 	spinlock_t *lock = dmr_map_lock(&sys->map, key);
 	struct dmr_version *v, *new = NULL;
 	u32 slot = DMR_SLOT_NONE;
@@ -94,7 +94,7 @@ static struct dmr_version *dmr_partial_take(struct dmr_io *io, struct bio *bio, 
 	*r = 0;
 	new = dmr_version_get(sys, bio->bi_opf & REQ_SWAP);
 	if (!new) {
-		dmr_io_again(io, bio, false);
+		dmr_admit_again(io, bio, false);
 		return NULL;
 	}
 	if (!dmr_slots_alloc(&sys->slots, 1, dmr_io_spare(io), &slot))
@@ -130,10 +130,10 @@ static struct dmr_version *dmr_partial_take(struct dmr_io *io, struct bio *bio, 
 		atomic_or(DMR_V_BUSY, &v->state);
 		goto out;
 	}
-	bare = dmr_stays_bare(io, tab, key);
+	bare = dmr_admit_stays_bare(io, views, key);
 	if (bare)
 		goto out;
-	if (slot == DMR_SLOT_NONE || !dmr_io_versions(io))
+	if (slot == DMR_SLOT_NONE || !dmr_admit_versions(io))
 		goto full;
 	v = new;
 	new = NULL;
@@ -155,7 +155,7 @@ out:
 	if (slot != DMR_SLOT_NONE)
 		dmr_slots_free(&sys->slots, slot);
 	if (bare)
-		dmr_io_bare(io, bio);
+		dmr_park_bare(io, bio);
 	return v;
 }
 
@@ -171,7 +171,7 @@ static void dmr_partial_give(struct dmr_io *io, struct dmr_version *v, u64 mask)
 	if (mask) {
 		u64 had = v->data | v->zero;
 
-		dmr_commit_dirty(sys, v);
+		dmr_log_dirty(sys, v);
 		dmr_version_set(v, mask);
 		if (v->epoch & DMR_EPOCH_OVERLAY)
 			atomic64_add(hweight64(mask & ~had),
@@ -181,23 +181,23 @@ static void dmr_partial_give(struct dmr_io *io, struct dmr_version *v, u64 mask)
 	atomic_andnot(DMR_V_BUSY | DMR_V_WAITED, &v->state);
 	spin_unlock_irqrestore(lock, flags);
 	if (wake)
-		dmr_io_wake(sys);
+		dmr_park_wake(sys);
 }
 
 /**
  * dmr_partial_write() - merge a write of less than a block
  * @io: the bio's data; it has entered.
  * @bio: a write or write-zeroes within one block.
- * @tab: the table it entered under.
+ * @views: those it entered under.
  *
  * Context: worker; sleeps.
  * Return: as the parts of dmr_io_run(): the bio is taken care of.
  */
-int dmr_partial_write(struct dmr_io *io, struct bio *bio, struct dmr_table *tab)
+int dmr_partial_write(struct dmr_io *io, struct bio *bio, struct dmr_views *views)
 {
 	struct dmr_target *t = io->t;
 	struct dmr_system *sys = t->sys;
-	struct dmr_view view = tab->view[t->kind];
+	struct dmr_view view = views->view[t->kind];
 	u64 sector = bio->bi_iter.bi_sector, block = round_down(sector, DMR_BLOCK_SECTORS);
 	u64 key = dmr_key(t->disk_number, sector >> sys->chunk_shift), data, zero, mask;
 	u32 offset = block & (sys->chunk_sectors - 1);
@@ -212,13 +212,13 @@ int dmr_partial_write(struct dmr_io *io, struct bio *bio, struct dmr_table *tab)
 	if (WARN_ON_ONCE(at + bio->bi_iter.bi_size > sectors << SECTOR_SHIFT))
 		return dmr_partial_end(io, bio, -EIO);
 	/* R8, R9 */
-	if (!dmr_commit_make_room(sys, 1))
+	if (!dmr_flush_make_room(sys, 1))
 		return dmr_partial_end(io, bio, READ_ONCE(sys->critical) ? -EIO : -ENOSPC);
 	/* R15: a merge of this epoch takes nothing from the next one, begun meanwhile. */
 	if (!view.overlay)
 		view.base = view.write;
 
-	v = dmr_partial_take(io, bio, key, tab, &r);
+	v = dmr_partial_take(io, bio, key, views, &r);
 	if (!v)
 		return r ? dmr_partial_end(io, bio, r) : DMR_TAKEN;
 
@@ -228,17 +228,17 @@ int dmr_partial_write(struct dmr_io *io, struct bio *bio, struct dmr_table *tab)
 	if (data & mask) {
 		/* In the slot by now: only our own sectors, others may be rewriting theirs. */
 		dmr_partial_merge(bio, page, at);
-		r = dmr_rw_sectors(sys, t->store->bdev,
-				   ((u64)v->slot << sys->chunk_shift) + offset +
-				   (at >> SECTOR_SHIFT), page, at, bio->bi_iter.bi_size,
-				   REQ_OP_WRITE);
+		r = dmr_page_io_sectors(sys, t->store->bdev,
+					((u64)v->slot << sys->chunk_shift) + offset +
+					(at >> SECTOR_SHIFT), page, at, bio->bi_iter.bi_size,
+					REQ_OP_WRITE);
 	} else {
 		r = dmr_partial_read(io, &view, block, sectors, page);
 		if (!r) {
 			dmr_partial_merge(bio, page, at);
-			r = dmr_rw_sectors(sys, t->store->bdev,
-					   ((u64)v->slot << sys->chunk_shift) + offset, page, 0,
-					   sectors << SECTOR_SHIFT, REQ_OP_WRITE);
+			r = dmr_page_io_sectors(sys, t->store->bdev,
+						((u64)v->slot << sys->chunk_shift) + offset, page,
+						0, sectors << SECTOR_SHIFT, REQ_OP_WRITE);
 		}
 	}
 	mempool_free(page, sys->page_io.pages);

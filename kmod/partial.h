@@ -5,8 +5,8 @@
 
 struct bio;
 struct dmr_io;
-struct dmr_table;
+struct dmr_views;
 
-int dmr_partial_write(struct dmr_io *io, struct bio *bio, struct dmr_table *tab);
+int dmr_partial_write(struct dmr_io *io, struct bio *bio, struct dmr_views *views);
 
 #endif /* DMR_PARTIAL_H */

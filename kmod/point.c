@@ -38,7 +38,7 @@ static void dmr_switch_over(struct dmr_system *sys)
 	spin_lock_irq(&sys->park.lock);
 	sys->park.draining = false;
 	spin_unlock_irq(&sys->park.lock);
-	dmr_io_wake(sys);
+	dmr_park_wake(sys);
 }
 
 /**
@@ -64,7 +64,7 @@ void dmr_point_drain_work(struct work_struct *work)
 void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 {
 	struct dmr_system *sys = op->sys;
-	struct dmr_table *pending, *after = NULL;
+	struct dmr_views *pending, *after = NULL;
 	u64 now = ktime_get_real_ns();
 	struct dmr_point *point;
 	struct dmr_sb *draft;
@@ -75,13 +75,13 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 		return dmr_refuse_timeout(op, "writes from before the last point still have not ended");
 	r = dmr_catch_up(sys);
 	if (r)
-		return dmr_refuse_super(op, r);
+		return dmr_op_refuse_super(op, r);
 
 	draft = dmr_draft(sys);
 	dropped = dmr_draft_retain(draft, now);
 	if (draft->nr_points >= DMR_MAX_POINTS)
-		return dmr_refuse(op, -ENOSPC, DM_REPLICA_CODE_FAILED,
-				  "the system has as many points as it can; drop one first");
+		return dmr_op_refuse(op, -ENOSPC, DM_REPLICA_CODE_FAILED,
+				     "the system has as many points as it can; drop one first");
 	point = &draft->points[draft->nr_points];
 	memset(point, 0, sizeof(*point));
 	point->epoch = draft->cur_epoch;
@@ -95,15 +95,15 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 		dmr_draft_state(draft, DM_REPLICA_STATE_REPLICATING);
 
 	/* New writes go on in the epoch opened ahead; old ones are let end. */
-	pending = dmr_table_make(sys, sys->sb, sys->sb->cur_epoch);
-	after = dmr_table_make(sys, draft, DMR_EPOCH_NONE);
+	pending = dmr_views_make(sys, sys->sb, sys->sb->cur_epoch);
+	after = dmr_views_make(sys, draft, DMR_EPOCH_NONE);
 	if (!pending || !after) {
 		kvfree(pending);
 		kvfree(after);
 		return dmr_refuse_memory(op);
 	}
 	WRITE_ONCE(sys->park.draining, true);
-	dmr_table_publish(sys, pending);
+	dmr_views_publish(sys, pending);
 	point->time = ktime_get_real_ns();
 	draft->settings.points_made++;
 	draft->settings.last_point_time = point->time;
@@ -115,37 +115,37 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 	}
 	r = dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout));
 	if (!r) {
-		/* The table in force is the pending one, all before it can go. */
-		dmr_table_reap(sys);
+		/* The views in force are the pending ones, all before them can go. */
+		dmr_views_reap(sys);
 		dmr_switch_over(sys);
-		r = dmr_commit_sync(sys, true);
+		r = dmr_flush_sync(sys, true);
 		if (r)
-			dmr_refuse(op, -EIO, DM_REPLICA_CODE_FAILED,
-				   "the system could not be flushed; no point was made");
+			dmr_op_refuse(op, -EIO, DM_REPLICA_CODE_FAILED,
+				      "the system could not be flushed; no point was made");
 	} else {
 		dmr_refuse_timeout(op, "writes did not end in time; no point was made");
 	}
 	if (!r) {
 		r = dmr_super_commit(sys, draft, "point");
 		if (r)
-			dmr_refuse_super(op, r);
+			dmr_op_refuse_super(op, r);
 	}
 	if (r) {
 		sys->ahead = true;
 		kvfree(after);
 		if (sys->park.draining)
 			queue_work(sys->park.wq, &sys->park.drain_work);
-		/* Without memory the pending table stays: it keeps more than it must. */
-		dmr_publish(sys);
+		/* Without memory the pending views stay: they keep more than they must. */
+		dmr_views_publish_state(sys);
 		return;
 	}
-	dmr_table_publish(sys, after);
+	dmr_views_publish(sys, after);
 	op->point = point->number;
 	op->dropped = dropped;
 	if (op->received)
 		dmr_received(sys);
-	WRITE_ONCE(sys->space.point_writes, dmr_view_writes(sys, DMR_REPLICA));
-	WRITE_ONCE(sys->space.point_bytes, dmr_replicated_bytes(sys));
+	WRITE_ONCE(sys->space.point_writes, dmr_space_view_writes(sys, DMR_REPLICA));
+	WRITE_ONCE(sys->space.point_bytes, dmr_space_replicated(sys));
 }
 
 static void dmr_drop_one(struct dmr_op *op, struct dmr_sb *draft, const struct dmr_point *point)
@@ -158,9 +158,9 @@ static void dmr_drop_one(struct dmr_op *op, struct dmr_sb *draft, const struct d
 	dmr_draft_drop(draft, drop);
 	r = dmr_super_commit(op->sys, draft, "drop point");
 	if (r)
-		return dmr_refuse_super(op, r);
-	/* Without memory the old table stays: it keeps more than it must. */
-	dmr_publish(op->sys);
+		return dmr_op_refuse_super(op, r);
+	/* Without memory the old views stay: they keep more than they must. */
+	dmr_views_publish_state(op->sys);
 }
 
 /**
@@ -171,11 +171,11 @@ static void dmr_drop_one(struct dmr_op *op, struct dmr_sb *draft, const struct d
 void dmr_op_drop(struct dmr_op *op, struct dmr_job *job)
 {
 	struct dmr_sb *draft = dmr_draft(op->sys);
-	struct dmr_point *point = dmr_point_by_number(draft, op->point);
+	struct dmr_point *point = dmr_draft_point(draft, op->point);
 
 	if (!point)
 		return dmr_refuse_point(op);
-	if (dmr_point_held(draft, point))
+	if (dmr_draft_point_held(draft, point))
 		return dmr_refuse_busy(op, "a failover runs from this point; end it first");
 	dmr_drop_one(op, draft, point);
 }
@@ -188,7 +188,7 @@ void dmr_op_drop(struct dmr_op *op, struct dmr_job *job)
 void dmr_op_make_room(struct dmr_op *op, struct dmr_job *job)
 {
 	struct dmr_sb *draft = dmr_draft(op->sys);
-	const struct dmr_point *point = dmr_point_spare(draft);
+	const struct dmr_point *point = dmr_draft_point_spare(draft);
 
 	if (!point)
 		return dmr_refuse_state(op, "no recovery point can be given up; grow the store");

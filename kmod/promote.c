@@ -13,8 +13,8 @@
 #include "system.h"
 
 /* R14: the replica devices go first; on any error they are back as they were. */
-static int dmr_promote(struct dmr_op *op, struct dmr_table *fence, struct dmr_table *back,
-		       struct dmr_table **after)
+static int dmr_promote(struct dmr_op *op, struct dmr_views *fence, struct dmr_views *back,
+		       struct dmr_views **after)
 {
 	struct dmr_system *sys = op->sys;
 	struct dmr_sb *draft;
@@ -22,13 +22,13 @@ static int dmr_promote(struct dmr_op *op, struct dmr_table *fence, struct dmr_ta
 	int r;
 
 	fence->view[DMR_REPLICA].write = DMR_EPOCH_NONE;
-	dmr_table_publish(sys, fence);
+	dmr_views_publish(sys, fence);
 	r = dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout));
 	if (r) {
 		dmr_refuse_timeout(op, "I/O did not end in time; nothing was committed");
 		goto bad;
 	}
-	dmr_table_reap(sys);
+	dmr_views_reap(sys);
 
 	draft = dmr_draft(sys);
 	if (!dmr_draft_promote(draft)) {
@@ -37,14 +37,14 @@ static int dmr_promote(struct dmr_op *op, struct dmr_table *fence, struct dmr_ta
 	}
 	/* Where replication had got to is of no account any more. */
 	sys->ahead = false;
-	*after = dmr_table_make(sys, draft, DMR_EPOCH_NONE);
+	*after = dmr_views_make(sys, draft, DMR_EPOCH_NONE);
 	if (!*after) {
 		dmr_refuse_memory(op);
 		goto bad_ahead;
 	}
 	r = dmr_super_commit(sys, draft, dmr_op_text(op));
 	if (r) {
-		dmr_refuse_super(op, r);
+		dmr_op_refuse_super(op, r);
 		goto bad_ahead;
 	}
 	kvfree(back);
@@ -55,7 +55,7 @@ bad_ahead:
 	sys->ahead = ahead;
 bad:
 	/* R12: lift the fence after any failure. */
-	dmr_table_publish(sys, back);
+	dmr_views_publish(sys, back);
 	return op->err;
 }
 
@@ -69,15 +69,15 @@ bad:
 void dmr_op_commit(struct dmr_op *op, struct dmr_job *job)
 {
 	struct dmr_system *sys = op->sys;
-	struct dmr_table *fence, *back, *after = NULL;
+	struct dmr_views *fence, *back, *after = NULL;
 	u32 i, dropped = sys->sb->nr_points;
 	enum dmr_kind kind;
 	u64 point = 0;
 
 	if (sys->sb->test.epoch)
 		return dmr_refuse_busy(op, "a test failover exists; stop it first");
-	fence = dmr_table_back(sys);
-	back = dmr_table_back(sys);
+	fence = dmr_views_back(sys);
+	back = dmr_views_back(sys);
 	if (!fence || !back) {
 		kvfree(fence);
 		kvfree(back);
@@ -90,7 +90,7 @@ void dmr_op_commit(struct dmr_op *op, struct dmr_job *job)
 		return;
 
 	after->straight = -1;		/* see dmr_op_settle() */
-	dmr_table_publish(sys, after);
+	dmr_views_publish(sys, after);
 	for (kind = 0; kind < DMR_KINDS; kind++) {
 		atomic64_set(&sys->space.overlay_versions[kind], 0);
 		for (i = 0; i < sys->sb->nr_disks; i++)
@@ -101,7 +101,7 @@ void dmr_op_commit(struct dmr_op *op, struct dmr_job *job)
 	dmr_job_about(job, op);
 	if (atomic64_read(&sys->map.versions)) {
 		op->code = DM_REPLICA_CODE_JOB_STARTED;
-		dmr_move_begin(sys, job);
+		dmr_move_job_begin(sys, job);
 	}
-	dmr_disks_announce(sys, DMR_REPLICA, false);
+	dmr_openers_announce(sys, DMR_REPLICA, false);
 }

@@ -28,13 +28,13 @@ static LIST_HEAD(dmr_ops_asked);	/* operations that a socket may take away */
 #define DMR_PAUSE_MS	100		/* between two looks at openers, at most */
 
 /**
- * dmr_refuse() - end an operation with an error
+ * dmr_op_refuse() - end an operation with an error
  * @op: the operation.
  * @err: negative errno.
  * @code: CIM code.
  * @msg: constant text: the reason, and the remedy.
  */
-void dmr_refuse(struct dmr_op *op, int err, u32 code, const char *msg)
+void dmr_op_refuse(struct dmr_op *op, int err, u32 code, const char *msg)
 {
 	op->err = err;
 	op->code = code;
@@ -42,18 +42,18 @@ void dmr_refuse(struct dmr_op *op, int err, u32 code, const char *msg)
 }
 
 /**
- * dmr_refuse_super() - the superblock write that was to decide it failed (R3)
+ * dmr_op_refuse_super() - the superblock write that was to decide it failed (R3)
  * @op: the operation.
  * @r: from dmr_super_write().
  */
-void dmr_refuse_super(struct dmr_op *op, int r)
+void dmr_op_refuse_super(struct dmr_op *op, int r)
 {
 	if (r == -EIO)
-		dmr_refuse(op, -EIO, DM_REPLICA_CODE_FAILED,
-			   "the store took no superblock; nothing was changed, see the kernel log");
+		dmr_op_refuse(op, -EIO, DM_REPLICA_CODE_FAILED,
+			      "the store took no superblock; nothing was changed, see the kernel log");
 	else
-		dmr_refuse(op, -EREMOTEIO, DM_REPLICA_CODE_UNKNOWN,
-			   "the superblock is in doubt: detach, mend the store, attach, look");
+		dmr_op_refuse(op, -EREMOTEIO, DM_REPLICA_CODE_UNKNOWN,
+			      "the superblock is in doubt: detach, mend the store, attach, look");
 }
 
 /* A turn is due in @delay jiffies at the latest. */
@@ -211,7 +211,7 @@ static bool dmr_ops_turn(struct dmr_system *sys, unsigned long *wait)
 		return false;
 	}
 	if (dmr_op_outlived(op)) {
-		dmr_refuse(op, -ENODEV, DM_REPLICA_CODE_NOT_AVAILABLE, DMR_NOT_ATTACHED);
+		dmr_op_refuse(op, -ENODEV, DM_REPLICA_CODE_NOT_AVAILABLE, DMR_NOT_ATTACHED);
 		again = false;
 	} else {
 		again = dmr_upcalls->turn(op);
@@ -233,19 +233,19 @@ static bool dmr_ops_turn(struct dmr_system *sys, unsigned long *wait)
 	/* Its I/O is not to be in the way of the answer. */
 	if (changed) {
 		dmr_vacuum_kick(sys);
-		dmr_raise(sys, DMR_NEWS_STATE);
+		dmr_event_news(sys, DMR_NEWS_STATE);
 	}
 	dmr_op_done(op);
 	return true;
 }
 
 /**
- * dmr_ops_work() - turns of waiting operations
+ * dmr_op_work() - turns of waiting operations
  * @work: the system's queue.work; it holds a reference to the system.
  *
  * Context: worker; takes op_mutex.
  */
-void dmr_ops_work(struct work_struct *work)
+void dmr_op_work(struct work_struct *work)
 {
 	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system, queue.work);
 	/* Reclaim must not wait for writes that wait for this operation. */
@@ -379,7 +379,7 @@ int dmr_op_run(struct dmr_op *op)
 		op->timeout = DMR_DRAIN_MS;
 	limit = msecs_to_jiffies(op->timeout);
 	if (!READ_ONCE(sys->running)) {
-		dmr_refuse(op, -ENODEV, DM_REPLICA_CODE_NOT_AVAILABLE, DMR_NOT_ATTACHED);
+		dmr_op_refuse(op, -ENODEV, DM_REPLICA_CODE_NOT_AVAILABLE, DMR_NOT_ATTACHED);
 		return op->err;
 	}
 	if (READ_ONCE(sys->queue.nr) >= DMR_OPS_MAX) {
@@ -440,12 +440,12 @@ bool dmr_op_cancel(struct dmr_system *sys, u64 job)
 }
 
 /**
- * dmr_ops_socket_closed() - drop the requests of a socket that was closed
+ * dmr_op_socket_closed() - drop the requests of a socket that was closed
  * @portid: of the socket.
  *
  * Context: may sleep; in the process that closes it.
  */
-void dmr_ops_socket_closed(u32 portid)
+void dmr_op_socket_closed(u32 portid)
 {
 	struct dmr_op *op, *next;
 	LIST_HEAD(gone);

@@ -196,20 +196,20 @@ int dmr_op_run(struct dmr_op *op);
 void dmr_op_queue(struct dmr_op *op);
 void dmr_op_put(struct dmr_op *op);
 bool dmr_op_cancel(struct dmr_system *sys, u64 job);
-void dmr_ops_work(struct work_struct *work);
-void dmr_ops_socket_closed(u32 portid);
+void dmr_op_work(struct work_struct *work);
+void dmr_op_socket_closed(u32 portid);
 
 /*
  * Refusals.  @msg is constant text with the reason and the remedy; the code is the CIM
  * one, the errno the closest.
  */
-void dmr_refuse(struct dmr_op *op, int err, u32 code, const char *msg);
-void dmr_refuse_super(struct dmr_op *op, int r);
+void dmr_op_refuse(struct dmr_op *op, int err, u32 code, const char *msg);
+void dmr_op_refuse_super(struct dmr_op *op, int r);
 
 #define dmr_refuse_state(op, msg) \
-	dmr_refuse(op, -EBADE, DM_REPLICA_CODE_INVALID_STATE, msg)
+	dmr_op_refuse(op, -EBADE, DM_REPLICA_CODE_INVALID_STATE, msg)
 #define dmr_refuse_busy(op, msg) \
-	dmr_refuse(op, -EBUSY, DM_REPLICA_CODE_IN_USE, msg)
+	dmr_op_refuse(op, -EBUSY, DM_REPLICA_CODE_IN_USE, msg)
 /* The only refusal that waiting may mend: see dmr_op_turn(). */
 #define dmr_refuse_open(op, msg) \
 	do { \
@@ -217,13 +217,14 @@ void dmr_refuse_super(struct dmr_op *op, int r);
 		dmr_refuse_busy(op, msg); \
 	} while (0)
 #define dmr_refuse_timeout(op, msg) \
-	dmr_refuse(op, -ETIMEDOUT, DM_REPLICA_CODE_TIMEOUT, msg)
+	dmr_op_refuse(op, -ETIMEDOUT, DM_REPLICA_CODE_TIMEOUT, msg)
 #define dmr_refuse_memory(op) \
-	dmr_refuse(op, -ENOMEM, DM_REPLICA_CODE_NO_MEMORY, "out of memory; nothing was changed")
+	dmr_op_refuse(op, -ENOMEM, DM_REPLICA_CODE_NO_MEMORY, "out of memory; nothing was changed")
 #define dmr_refuse_epochs(op) \
-	dmr_refuse(op, -ENOSPC, DM_REPLICA_CODE_FAILED, "the store has used up its epoch numbers")
+	dmr_op_refuse(op, -ENOSPC, DM_REPLICA_CODE_FAILED, \
+		      "the store has used up its epoch numbers")
 #define dmr_refuse_point(op) \
-	dmr_refuse(op, -ENOENT, DM_REPLICA_CODE_NOT_FOUND, "there is no such recovery point")
+	dmr_op_refuse(op, -ENOENT, DM_REPLICA_CODE_NOT_FOUND, "there is no such recovery point")
 
 /* Texts that more than one place gives. */
 #define DMR_NOT_ATTACHED "the system is not attached; use replicactl attach"

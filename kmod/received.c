@@ -28,7 +28,7 @@ void dmr_received_load(struct dmr_system *sys)
 {
 	const struct dmr_settings *set = &sys->sb->settings;
 
-	sys->received.writes = dmr_view_writes(sys, DMR_REPLICA);
+	sys->received.writes = dmr_space_view_writes(sys, DMR_REPLICA);
 	sys->received.time = set->last_received_time;
 	/* It may be before this host was booted: unsigned, differences hold all the same. */
 	sys->received.boot = set->received_since ? set->received_since - set->clock_offset :
@@ -46,7 +46,7 @@ void dmr_received_load(struct dmr_system *sys)
  */
 u64 dmr_received_time(struct dmr_system *sys)
 {
-	u64 writes = dmr_view_writes(sys, DMR_REPLICA);
+	u64 writes = dmr_space_view_writes(sys, DMR_REPLICA);
 
 	if (writes != READ_ONCE(sys->received.writes)) {
 		WRITE_ONCE(sys->received.writes, writes);

@@ -41,28 +41,28 @@ static bool dmr_home_current(struct dmr_system *sys)
 }
 
 /* All of one kind's devices are closed, and offline from now; or an error. */
-static bool dmr_fence_closed(struct dmr_op *op, enum dmr_kind kind, struct dmr_table *fence)
+static bool dmr_fence_closed(struct dmr_op *op, enum dmr_kind kind, struct dmr_views *fence)
 {
 	struct dmr_system *sys = op->sys;
 	bool open;
 
-	if (!dmr_disks_lock(sys, kind)) {
+	if (!dmr_openers_lock(sys, kind)) {
 		dmr_refuse_timeout(op, "a device was being opened or closed for too long");
 		return false;
 	}
-	open = dmr_disks_open(sys, kind);
+	open = dmr_openers_any(sys, kind);
 	if (!open && fence)
-		dmr_table_publish(sys, fence);
-	dmr_disks_unlock(sys, kind);
+		dmr_views_publish(sys, fence);
+	dmr_openers_unlock(sys, kind);
 	if (open)
 		dmr_refuse_open(op, "a device of the system is in use; close it first");
 	return !open;
 }
 
 struct dmr_removal {
-	struct dmr_table *fence[DMR_KINDS];	/* each one kind more is offline */
-	struct dmr_table *back;
-	struct dmr_table *after;
+	struct dmr_views *fence[DMR_KINDS];	/* each one kind more is offline */
+	struct dmr_views *back;
+	struct dmr_views *after;
 };
 
 static void dmr_removal_free(struct dmr_removal *rm)
@@ -81,13 +81,13 @@ static bool dmr_removal_prepare(struct dmr_system *sys, struct dmr_removal *rm)
 
 	memset(rm, 0, sizeof(*rm));
 	for (kind = 0; kind < DMR_KINDS; kind++) {
-		rm->fence[kind] = dmr_table_back(sys);
+		rm->fence[kind] = dmr_views_back(sys);
 		if (!rm->fence[kind])
 			return false;
 		for (k = 0; k <= kind; k++)
 			rm->fence[kind]->view[k].write = DMR_EPOCH_NONE;
 	}
-	rm->back = dmr_table_back(sys);
+	rm->back = dmr_views_back(sys);
 	return rm->back;
 }
 
@@ -102,11 +102,11 @@ static void dmr_removal_decide(struct dmr_op *op, struct dmr_removal *rm)
 	r = dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout));
 	if (r)
 		return dmr_refuse_timeout(op, "I/O did not end in time; nothing was removed");
-	dmr_table_reap(sys);
-	r = dmr_commit_sync(sys, true);
+	dmr_views_reap(sys);
+	r = dmr_flush_sync(sys, true);
 	if (r)
-		return dmr_refuse(op, -EIO, DM_REPLICA_CODE_FAILED,
-				  "the system could not be flushed; nothing was removed");
+		return dmr_op_refuse(op, -EIO, DM_REPLICA_CODE_FAILED,
+				     "the system could not be flushed; nothing was removed");
 	current_ = dmr_home_current(sys);
 	if (!current_ && !op->flatten)
 		return dmr_refuse_state(op,
@@ -121,12 +121,12 @@ static void dmr_removal_decide(struct dmr_op *op, struct dmr_removal *rm)
 	if (!current_)
 		draft->flags |= DMR_SB_REMOVING;
 	dmr_draft_state(draft, DM_REPLICA_STATE_DISABLED);
-	rm->after = dmr_table_make(sys, draft, DMR_EPOCH_NONE);
+	rm->after = dmr_views_make(sys, draft, DMR_EPOCH_NONE);
 	if (!rm->after)
 		return dmr_refuse_memory(op);
 	r = dmr_super_commit(sys, draft, dmr_op_text(op));
 	if (r)
-		return dmr_refuse_super(op, r);
+		return dmr_op_refuse_super(op, r);
 	op->dropped = dropped;
 	if (!current_)
 		op->code = DM_REPLICA_CODE_JOB_STARTED;
@@ -162,21 +162,21 @@ void dmr_op_remove(struct dmr_op *op, struct dmr_job *job)
 		dmr_removal_decide(op, &rm);
 	/* R12: on any error the devices are back as they were. */
 	if (op->err) {
-		dmr_table_publish(sys, rm.back);
+		dmr_views_publish(sys, rm.back);
 		rm.back = NULL;
 	} else {
-		dmr_table_publish(sys, rm.after);
+		dmr_views_publish(sys, rm.after);
 		rm.after = NULL;
 	}
 	dmr_removal_free(&rm);
 	if (op->err)
 		return;
 	/* It takes over from the move that a commit had begun. */
-	dmr_move_terminate(sys, "the removal of the relationship goes on with it");
+	dmr_move_job_terminate(sys, "the removal of the relationship goes on with it");
 	if (op->code == DM_REPLICA_CODE_JOB_STARTED)
-		dmr_move_begin(sys, job);
-	dmr_disks_announce(sys, DMR_REPLICA, false);
-	dmr_disks_announce(sys, DMR_LIVE, false);
+		dmr_move_job_begin(sys, job);
+	dmr_openers_announce(sys, DMR_REPLICA, false);
+	dmr_openers_announce(sys, DMR_LIVE, false);
 }
 
 /**
@@ -196,6 +196,6 @@ void dmr_op_removed(struct dmr_op *op, struct dmr_job *job)
 	draft->flags &= ~DMR_SB_REMOVING;
 	r = dmr_super_commit(sys, draft, "removed");
 	if (r)
-		return dmr_refuse_super(op, r);
-	dmr_move_finish(sys);
+		return dmr_op_refuse_super(op, r);
+	dmr_move_job_finish(sys);
 }

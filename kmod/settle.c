@@ -15,7 +15,7 @@ static void dmr_settling(struct dmr_system *sys, bool settling)
 	sys->park.settling = settling;
 	spin_unlock_irq(&sys->park.lock);
 	if (!settling)
-		dmr_io_wake(sys);
+		dmr_park_wake(sys);
 }
 
 /**
@@ -28,7 +28,7 @@ static void dmr_settling(struct dmr_system *sys, bool settling)
  *
  * A bio may be about to give a bare chunk a version, having read home for it;
  * one that goes straight to that chunk at the same time would be lost under it.
- * So there is a table in between, under which a bare chunk gets no version and no
+ * So there are views in between, under which a bare chunk gets no version and no
  * write goes straight: writes that would need either wait until all that entered
  * before has ended.  If that takes too long all is as it was, and the vacuum asks
  * again.
@@ -36,11 +36,11 @@ static void dmr_settling(struct dmr_system *sys, bool settling)
 void dmr_op_settle(struct dmr_op *op, struct dmr_job *job)
 {
 	struct dmr_system *sys = op->sys;
-	struct dmr_table *want, *between;
+	struct dmr_views *want, *between;
 
-	want = dmr_table_make(sys, sys->sb, DMR_EPOCH_NONE);
-	between = dmr_table_back(sys);
-	if (!want || !between || want->straight < 0 || sys->tables.published->straight >= 0 ||
+	want = dmr_views_make(sys, sys->sb, DMR_EPOCH_NONE);
+	between = dmr_views_back(sys);
+	if (!want || !between || want->straight < 0 || sys->published.views->straight >= 0 ||
 	    dmr_super_sync_copies(sys)) {
 		kvfree(want);
 		kvfree(between);
@@ -48,12 +48,12 @@ void dmr_op_settle(struct dmr_op *op, struct dmr_job *job)
 	}
 	between->bare = want->straight;
 	dmr_settling(sys, true);
-	dmr_table_publish(sys, between);
+	dmr_views_publish(sys, between);
 	if (dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout)))
 		want->straight = -1;
 	else
-		dmr_table_reap(sys);
-	dmr_table_publish(sys, want);
+		dmr_views_reap(sys);
+	dmr_views_publish(sys, want);
 	dmr_settling(sys, false);
 }
 
@@ -66,10 +66,10 @@ void dmr_op_settle(struct dmr_op *op, struct dmr_job *job)
 void dmr_settle_kick(struct dmr_system *sys)
 {
 	u32 side = dmr_grace_enter(&sys->grace);
-	const struct dmr_table *tab = dmr_table_get(sys);
+	const struct dmr_views *views = dmr_views_get(sys);
 	u32 state = READ_ONCE(sys->sb->state);
 	/* Without a point there is no overlay either. */
-	bool ask = tab->straight < 0 && !tab->need.nr && state != DM_REPLICA_STATE_DISABLED;
+	bool ask = views->straight < 0 && !views->need.nr && state != DM_REPLICA_STATE_DISABLED;
 	struct dmr_op *op;
 
 	dmr_grace_leave(&sys->grace, side);

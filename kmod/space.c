@@ -77,12 +77,12 @@ u64 dmr_space_reserved(struct dmr_system *sys)
 }
 
 /**
- * dmr_replicated_bytes() - written to the replica devices
+ * dmr_space_replicated() - written to the replica devices
  * @sys: the system.
  *
  * Return: bytes since the system was attached.
  */
-u64 dmr_replicated_bytes(struct dmr_system *sys)
+u64 dmr_space_replicated(struct dmr_system *sys)
 {
 	u64 sum = 0;
 	int cpu;
@@ -93,14 +93,14 @@ u64 dmr_replicated_bytes(struct dmr_system *sys)
 }
 
 /**
- * dmr_view_writes() - count of writes that a kind of view has seen (R11)
+ * dmr_space_view_writes() - count of writes that a kind of view has seen (R11)
  * @sys: the system.
  * @kind: of view.
  *
  * Exact when no write is on its way.
  * Return: the count since the system was attached.
  */
-u64 dmr_view_writes(struct dmr_system *sys, enum dmr_kind kind)
+u64 dmr_space_view_writes(struct dmr_system *sys, enum dmr_kind kind)
 {
 	u64 sum = 0;
 	int cpu;

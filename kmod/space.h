@@ -35,7 +35,7 @@ void dmr_space_exit(struct dmr_system *sys);
 void dmr_space_settings(struct dmr_system *sys);
 void dmr_space_full(struct dmr_system *sys);
 u64 dmr_space_reserved(struct dmr_system *sys);
-u64 dmr_replicated_bytes(struct dmr_system *sys);
-u64 dmr_view_writes(struct dmr_system *sys, enum dmr_kind kind);
+u64 dmr_space_replicated(struct dmr_system *sys);
+u64 dmr_space_view_writes(struct dmr_system *sys, enum dmr_kind kind);
 
 #endif /* DMR_SPACE_H */

@@ -82,9 +82,9 @@ static int dmr_super_put(struct dmr_system *sys, const struct dmr_sb *sb, const 
 	int r;
 
 	flush_kernel_vmap_range(sys->super.buf, bytes);
-	r = dmr_rw_pages(sys, sys->store, sb->copy * (DMR_SB_AREA >> SECTOR_SHIFT),
-			 sys->super.pages, bytes / DMR_BLOCK_SIZE,
-			 REQ_OP_WRITE | REQ_META | REQ_FUA);
+	r = dmr_page_io_pages(sys, sys->store, sb->copy * (DMR_SB_AREA >> SECTOR_SHIFT),
+			      sys->super.pages, bytes / DMR_BLOCK_SIZE,
+			      REQ_OP_WRITE | REQ_META | REQ_FUA);
 	atomic64_inc(&sys->super.writes);
 	trace_dmr_superblock(sys->sb->name, sb->seq, sb->copy, sb->state, why, r);
 	return r;
@@ -98,18 +98,18 @@ static void dmr_super_log(struct dmr_system *sys, struct dmr_sb *sb)
 }
 
 /**
- * dmr_store_lock() - before a flush of the store, or a write with a flush behind it
+ * dmr_super_store_lock() - before a flush of the store, or a write with a flush behind it
  * @sys: the system.
  *
  * R6, R9: where a device has no FUA, the flush behind a superblock may be the one that
- * reports a loss, and the commit's the next one, which does not; or the other way round.
+ * reports a loss, and the log commit's the next one, which does not; or the other way round.
  * So only one of them is in flight at a time, and its result is known before the other
  * begins.
  *
  * Context: may sleep; inside of sb_mutex, if that is held.
- * Return: to be given to dmr_store_unlock(); true if it was necessary.
+ * Return: to be given to dmr_super_store_unlock(); true if it was necessary.
  */
-bool dmr_store_lock(struct dmr_system *sys)
+bool dmr_super_store_lock(struct dmr_system *sys)
 {
 	bool alone = !dmr_fua_is_native(sys->store);
 
@@ -118,8 +118,8 @@ bool dmr_store_lock(struct dmr_system *sys)
 	return alone;
 }
 
-/** dmr_store_unlock() - the other way round */
-void dmr_store_unlock(struct dmr_system *sys, bool alone)
+/** dmr_super_store_unlock() - the other way round */
+void dmr_super_store_unlock(struct dmr_system *sys, bool alone)
 {
 	if (alone)
 		mutex_unlock(&sys->super.store_mutex);
@@ -128,7 +128,7 @@ void dmr_store_unlock(struct dmr_system *sys, bool alone)
 /*
  * May a superblock that could not be written have lost anything?  Where a device has no
  * FUA the kernel flushes it behind the write, and it may have been the flush that failed.
- * No other flush was on its way, see dmr_store_lock(): writes that had ended before still
+ * No other flush was on its way, see dmr_super_store_lock(): writes that had ended before still
  * show in store_dirty, and writes in flight are still in their grace section.
  */
 static bool dmr_super_may_have_lost(struct dmr_system *sys)
@@ -205,9 +205,9 @@ int dmr_super_write(struct dmr_system *sys, const struct dmr_sb *next, const cha
 	int r;
 
 	lockdep_assert_held(&sys->sb_mutex);
-	alone = dmr_store_lock(sys);
+	alone = dmr_super_store_lock(sys);
 	r = dmr_super_try(sys, next, why);
-	dmr_store_unlock(sys, alone);
+	dmr_super_store_unlock(sys, alone);
 	return r;
 }
 
@@ -259,7 +259,7 @@ int dmr_super_sync_copies(struct dmr_system *sys)
  * @tail: first block that is still needed; live records before it have been written again
  *	and are durable (R7).
  *
- * Context: may sleep; takes sb_mutex; from the commit worker.
+ * Context: may sleep; takes sb_mutex; from the flush worker.
  * Return: as dmr_super_write().
  */
 int dmr_super_move_tail(struct dmr_system *sys, u64 tail)

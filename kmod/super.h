@@ -32,7 +32,7 @@ struct dmr_shown {
  * @pages: of @buf.
  * @copy_state: state number of each copy, ~0 if unknown.
  * @writes: superblocks written or attempted.
- * @store_mutex: see dmr_store_lock().
+ * @store_mutex: see dmr_super_store_lock().
  * @store_dirty: slots were written since the last flush of the store.
  * @blanking: a new ring is being written with zeroes.
  */
@@ -57,7 +57,7 @@ int dmr_super_write(struct dmr_system *sys, const struct dmr_sb *next, const cha
 int dmr_super_commit(struct dmr_system *sys, const struct dmr_sb *draft, const char *why);
 int dmr_super_sync_copies(struct dmr_system *sys);
 int dmr_super_move_tail(struct dmr_system *sys, u64 tail);
-bool dmr_store_lock(struct dmr_system *sys);
-void dmr_store_unlock(struct dmr_system *sys, bool alone);
+bool dmr_super_store_lock(struct dmr_system *sys);
+void dmr_super_store_unlock(struct dmr_system *sys, bool alone);
 
 #endif /* DMR_SUPER_H */

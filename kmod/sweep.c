@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The vacuum: reclaims versions that are not needed any more, and moves home blocks that
- * no point needs in a slot (home.c).
+ * no point needs in a slot (mover.c).
  *
  * It runs behind the edits of operations.  Before it destroys anything old, the
  * edit is durable in both superblocks (R3) and every record due has been
@@ -11,7 +11,7 @@
 #include <linux/sched/mm.h>
 
 #include "flush.h"
-#include "home.h"
+#include "mover.h"
 #include "job.h"
 #include "move-job.h"
 #include "settle.h"
@@ -28,7 +28,7 @@
 #define DMR_SWEEP_VERSIONS	128	/* versions looked at with interrupts off */
 #define DMR_SWEEP_NS		NSEC_PER_MSEC	/* limit of a grace section of the sweep */
 
-/* A pass, and the needs in the table it began under. */
+/* A pass, and the needs in the views it began under. */
 struct dmr_pass {
 	struct dmr_need need;
 	struct dmr_sweep sweep;
@@ -36,12 +36,12 @@ struct dmr_pass {
 	u32 bucket;		/* the one that the sweep has come to */
 	u64 serial;
 	u64 freed;
-	bool moved_on;		/* the table has changed: begin again */
+	bool moved_on;		/* the views have changed: begin again */
 };
 
 static int dmr_pass_begin(struct dmr_system *sys, struct dmr_pass *pass)
 {
-	struct dmr_table *tab;
+	struct dmr_views *views;
 	u32 nr, side;
 	int r = 0;
 
@@ -50,15 +50,15 @@ static int dmr_pass_begin(struct dmr_system *sys, struct dmr_pass *pass)
 	if (!pass->points)
 		return -ENOMEM;
 	side = dmr_grace_enter(&sys->grace);
-	tab = dmr_table_get(sys);
-	nr = tab->need.nr;
+	views = dmr_views_get(sys);
+	nr = views->need.nr;
 	if (nr <= DMR_MAX_POINTS + 1)
-		memcpy(pass->points, tab->points, nr * sizeof(u32));
+		memcpy(pass->points, views->points, nr * sizeof(u32));
 	else
 		r = -EINVAL;
-	pass->need = tab->need;
+	pass->need = views->need;
 	pass->need.epochs = pass->points;
-	pass->serial = tab->serial;
+	pass->serial = views->serial;
 	dmr_grace_leave(&sys->grace, side);
 
 	/* R3: the other copy must not bring back versions that are about to be destroyed. */
@@ -66,9 +66,9 @@ static int dmr_pass_begin(struct dmr_system *sys, struct dmr_pass *pass)
 		r = dmr_super_sync_copies(sys);
 	/* A version must be durable before the versions that it supersedes go (R13). */
 	if (!r)
-		r = dmr_commit_sync(sys, false);
+		r = dmr_flush_sync(sys, false);
 	pass->need.durable = READ_ONCE(sys->log.room.durable);
-	dmr_sweep_init(&pass->sweep, &pass->need);
+	dmr_map_sweep_init(&pass->sweep, &pass->need);
 	if (r)
 		kvfree(pass->points);
 	return r;
@@ -76,8 +76,8 @@ static int dmr_pass_begin(struct dmr_system *sys, struct dmr_pass *pass)
 
 /*
  * A piece of the sweep.  A version of an epoch that the pass does not know can
- * only be in a bucket if the newer table was published before its lock was taken,
- * so looking at the table under the lock is enough.
+ * only be in a bucket if the newer views were published before its lock was taken,
+ * so looking at the views under the lock is enough.
  *
  * A chunk may have thousands of versions, and a store can be made that has tens of
  * thousands: interrupts are off for some of them at a time, and the grace section,
@@ -98,7 +98,7 @@ static void dmr_pass_sweep(struct dmr_system *sys, struct dmr_pass *pass)
 			continue;
 		}
 		spin_lock_irqsave(lock, flags);
-		if (dmr_table_get(sys)->serial != pass->serial)
+		if (dmr_views_get(sys)->serial != pass->serial)
 			pass->moved_on = true;
 		else if (dmr_map_sweep(&sys->map, &pass->sweep, pass->bucket, DMR_SWEEP_VERSIONS))
 			pass->bucket++;
@@ -242,7 +242,7 @@ static void dmr_vacuum_pass(struct dmr_system *sys)
 		dmr_pass_jobs(sys, false);
 	}
 	if (pass.bucket == end && !pass.moved_on) {
-		moved = dmr_home_move(sys, &pass.need, pass.serial, &again, &errors);
+		moved = dmr_mover_run(sys, &pass.need, pass.serial, &again, &errors);
 		if (moved > 0)
 			pass.freed += moved;
 		else if (moved < 0)
@@ -260,19 +260,19 @@ static void dmr_vacuum_pass(struct dmr_system *sys)
 	dmr_settle_kick(sys);
 	WRITE_ONCE(sys->vacuum.passes, sys->vacuum.passes + 1);
 	/* A job that moves home does not wait for long. */
-	if (dmr_vacuum_may_move(sys) && dmr_move_pass_done(sys, again, errors, moved))
+	if (dmr_vacuum_may_move(sys) && dmr_move_job_pass_done(sys, again, errors, moved))
 		queue_delayed_work(sys->ops_wq, &sys->vacuum.work, DMR_MOVE_AGAIN);
 	else if (again)
 		queue_delayed_work(sys->ops_wq, &sys->vacuum.work, DMR_PASS_AGAIN);
 	if (pass.freed)
-		dmr_raise(sys, DMR_NEWS_STATE);
+		dmr_event_news(sys, DMR_NEWS_STATE);
 }
 
 /**
  * dmr_sweep_work() - a pass over the whole map
  * @work: the system's vacuum.work.
  *
- * Context: worker; takes sb_mutex and waits for commits and grace periods, so
+ * Context: worker; takes sb_mutex and waits for log commits and grace periods, so
  * it must hold nothing that they may wait for.
  */
 void dmr_sweep_work(struct work_struct *work)
@@ -309,7 +309,7 @@ static void dmr_first_free(struct dmr_system *sys, struct dmr_sweep *sw)
 }
 
 /**
- * dmr_vacuum_first() - reclaim versions that replay brought back, before any I/O
+ * dmr_sweep_first() - reclaim versions that replay brought back, before any I/O
  * @sys: the system, just loaded, its first superblock written; no target is bound.  A
  *	dump of its recovery points may be walking the map (R4).
  *
@@ -320,10 +320,10 @@ static void dmr_first_free(struct dmr_system *sys, struct dmr_sweep *sw)
  *
  * Context: may sleep; op_mutex is held.
  */
-void dmr_vacuum_first(struct dmr_system *sys)
+void dmr_sweep_first(struct dmr_system *sys)
 {
-	struct dmr_table *tab = sys->tables.published;
-	struct dmr_need need = tab->need;
+	struct dmr_views *views = sys->published.views;
+	struct dmr_need need = views->need;
 	struct dmr_sweep sw;
 	u32 b = 0;
 
@@ -332,7 +332,7 @@ void dmr_vacuum_first(struct dmr_system *sys)
 	if (dmr_super_sync_copies(sys))
 		return;
 	need.durable = sys->log.room.durable;	/* all of it was read from the store */
-	dmr_sweep_init(&sw, &need);
+	dmr_map_sweep_init(&sw, &need);
 	while (b < 1U << sys->map.bucket_bits && !fatal_signal_pending(current)) {
 		if (dmr_map_sweep(&sys->map, &sw, b, DMR_SWEEP_VERSIONS))
 			b++;

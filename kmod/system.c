@@ -28,7 +28,7 @@ static u64 dmr_system_serial;
 static atomic_t dmr_systems_live = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(dmr_systems_gone);
 
-void dmr_disks_free(struct dmr_system *sys)
+void dmr_system_free_disks(struct dmr_system *sys)
 {
 	u32 i;
 
@@ -44,11 +44,11 @@ static void dmr_system_free(struct dmr_system *sys)
 	dmr_park_exit(&sys->park);
 	dmr_flush_exit(&sys->flush);
 	if (sys->active) {
-		kvfree(sys->tables.published);
-		dmr_table_reap(sys);
+		kvfree(sys->published.views);
+		dmr_views_reap(sys);
 		dmr_map_exit(&sys->map);
 		dmr_slots_exit(&sys->slots);
-		dmr_disks_free(sys);
+		dmr_system_free_disks(sys);
 	}
 	dmr_log_exit(&sys->log);
 	dmr_super_exit(sys);
@@ -90,7 +90,7 @@ static struct dmr_system *dmr_system_new(struct block_device *store)
 	mutex_init(&sys->sb_mutex);
 	/* Not its own: an operation may drop the last reference to the system. */
 	sys->ops_wq = dmr_ops_wq;
-	dmr_tables_init(&sys->tables);
+	dmr_views_init(&sys->published);
 	dmr_queue_init(&sys->queue);
 	dmr_jobs_init(&sys->jobs);
 	dmr_clock_init(&sys->clock);
@@ -173,7 +173,7 @@ void dmr_system_leave(struct dmr_system *sys)
 	mutex_lock(&dmr_registry_mutex);
 	if (!--sys->users) {
 		/* Before its store can be attached anew: events are delivered in this order. */
-		dmr_raise(sys, DMR_NEWS_GONE);
+		dmr_event_news(sys, DMR_NEWS_GONE);
 		list_del_init(&sys->list);
 		dmr_registry_seq++;
 	}
@@ -243,19 +243,19 @@ struct dmr_system *dmr_system_next(struct dmr_system *prev)
 }
 
 /**
- * dmr_state_of() - the CIM replication state that a system shows
+ * dmr_system_state_of() - the CIM replication state that a system shows
  * @sys: the system.
  * @sb: its superblock.
  *
  * Return: it.
  */
-u32 dmr_state_of(const struct dmr_system *sys, const struct dmr_sb *sb)
+u32 dmr_system_state_of(const struct dmr_system *sys, const struct dmr_sb *sb)
 {
-	return READ_ONCE(sys->critical) ? DM_REPLICA_STATE_CRITICAL : dmr_stored_state(sb);
+	return READ_ONCE(sys->critical) ? DM_REPLICA_STATE_CRITICAL : dmr_system_stored_state(sb);
 }
 
-/** dmr_stored_state() - the same, as stored: never Critical.  Return: it. */
-u32 dmr_stored_state(const struct dmr_sb *sb)
+/** dmr_system_stored_state() - the same, as stored: never Critical.  Return: it. */
+u32 dmr_system_stored_state(const struct dmr_sb *sb)
 {
 	if (sb->state == DM_REPLICA_STATE_REPLICATING && (sb->flags & DMR_SB_SUSPENDED))
 		return DM_REPLICA_STATE_SUSPENDED;
@@ -265,7 +265,7 @@ u32 dmr_stored_state(const struct dmr_sb *sb)
 /** dmr_system_state() - the same, of the superblock in force.  Return: it. */
 u32 dmr_system_state(struct dmr_system *sys)
 {
-	return dmr_state_of(sys, sys->sb);
+	return dmr_system_state_of(sys, sys->sb);
 }
 
 /**
@@ -319,7 +319,7 @@ void dmr_system_disclaim(struct dmr_system *sys)
  * A home belongs to one disk.  The claim on it is the system's: this keeps it from another
  * disk of the same one.
  */
-bool dmr_home_taken(struct dmr_disk *disk, dev_t home)
+bool dmr_system_home_taken(struct dmr_disk *disk, dev_t home)
 {
 	struct dmr_system *other;
 	bool taken = false;

@@ -6,8 +6,8 @@
  *	open_mutex (trylock only, R10) -> dmr_system.sb_mutex -> super.store_mutex ->
  *	events.mutex -> jobs.mutex -> dmr_ops_lock, chunk locks -> slots, lists.  No I/O
  *	is done under events.mutex and jobs.mutex, so readers may take them.  The I/O path
- *	takes none of the mutexes.  The commit worker takes sb_mutex and locks inside of
- *	it only, so an operation may wait for a commit unless it holds sb_mutex.
+ *	takes none of the mutexes.  The flush worker takes sb_mutex and locks inside of
+ *	it only, so an operation may wait for a log commit unless it holds sb_mutex.
  */
 #ifndef DMR_SYSTEM_H
 #define DMR_SYSTEM_H
@@ -36,7 +36,7 @@
 #include "store/slots.h"
 #include "store/superblock.h"
 #include "super.h"
-#include "table.h"
+#include "views.h"
 #include "vacuum.h"
 #include "version.h"
 #include "../uapi/dm-replica.h"
@@ -74,12 +74,12 @@
  * @grace: sections of readers (R4).
  * @ops_wq: operations and the vacuum.
  * @health: reasons as last reported.
- * @tables: tables of epochs.
+ * @published: views.
  * @versions: memory for versions.
  * @page_io: memory for I/O.
  * @super: superblocks.
  * @log: the log.
- * @flush: the commit worker.
+ * @flush: the flush worker.
  * @park: bios that wait.
  * @space: space, and counters.
  * @vacuum: the vacuum.
@@ -122,7 +122,7 @@ struct dmr_system {
 	struct workqueue_struct *ops_wq;
 	u32 health;
 
-	struct dmr_tables tables;
+	struct dmr_published published;
 	struct dmr_versions versions;
 	struct dmr_page_io page_io;
 	struct dmr_super super;
@@ -159,10 +159,10 @@ static inline void dmr_assert_chunk_locked(struct dmr_system *sys, u64 key)
 		lockdep_assert_held(dmr_map_lock(&sys->map, key));
 }
 
-/** dmr_table_get() - the table in force; between dmr_grace_enter() and _leave() */
-static inline struct dmr_table *dmr_table_get(struct dmr_system *sys)
+/** dmr_views_get() - the views in force; between dmr_grace_enter() and _leave() */
+static inline struct dmr_views *dmr_views_get(struct dmr_system *sys)
 {
-	return smp_load_acquire(&sys->tables.published);
+	return smp_load_acquire(&sys->published.views);
 }
 
 struct dmr_system *dmr_system_get(struct block_device *store);
@@ -170,15 +170,15 @@ void dmr_system_leave(struct dmr_system *sys);
 void dmr_system_put(struct dmr_system *sys);
 struct dmr_system *dmr_system_find(const u8 *uuid, const char *name);
 struct dmr_system *dmr_system_next(struct dmr_system *prev);
-void dmr_disks_free(struct dmr_system *sys);
-bool dmr_home_taken(struct dmr_disk *disk, dev_t home);
+void dmr_system_free_disks(struct dmr_system *sys);
+bool dmr_system_home_taken(struct dmr_disk *disk, dev_t home);
 bool dmr_system_claim(struct dmr_system *sys);
 void dmr_system_disclaim(struct dmr_system *sys);
 void dmr_systems_wait_gone(void);
 bool dmr_system_complete(struct dmr_system *sys);
 u32 dmr_system_state(struct dmr_system *sys);
-u32 dmr_state_of(const struct dmr_system *sys, const struct dmr_sb *sb);
-u32 dmr_stored_state(const struct dmr_sb *sb);
+u32 dmr_system_state_of(const struct dmr_system *sys, const struct dmr_sb *sb);
+u32 dmr_system_stored_state(const struct dmr_sb *sb);
 
 extern struct mutex dmr_registry_mutex;
 extern struct list_head dmr_replica_targets;

@@ -49,7 +49,7 @@ static void dmr_target_free(struct dm_target *ti)
 	if (t->sys) {
 		/* dm suspends nothing that a failed resume has left suspended. */
 		if (t->bound)
-			dmr_system_unbind(t->sys, t);
+			dmr_attach_unbind(t->sys, t);
 		dmr_system_leave(t->sys);
 	}
 	dmr_target_unlink(t);
@@ -130,7 +130,7 @@ static int dmr_target_join(struct dm_target *ti, struct dmr_target *t)
 		ti->error = "Out of memory";
 		return -ENOMEM;
 	}
-	if (!dmr_system_may_reload(t)) {
+	if (!dmr_attach_may_reload(t)) {
 		ti->error = "The device serves another disk, view, home or size; detach first";
 		return -EBUSY;
 	}
@@ -329,9 +329,9 @@ static int dmr_target_preresume(struct dm_target *ti)
 	struct dmr_target *t = ti->private;
 
 	dmr_target_link(t);
-	dmr_io_offer_zeroes(t);
+	dmr_zeroes_offer(t);
 	/* Bios need it as soon as the device runs; resume() cannot fail. */
-	return dmr_system_bind(t->sys, t);
+	return dmr_attach_bind(t->sys, t);
 }
 
 /* Must not sleep: dm issues its deferred bios next (R2). */
@@ -362,7 +362,7 @@ static void dmr_target_postsuspend(struct dm_target *ti)
 {
 	struct dmr_target *t = ti->private;
 
-	dmr_system_unbind(t->sys, t);
+	dmr_attach_unbind(t->sys, t);
 }
 
 static bool dmr_view_online(struct dmr_system *sys, enum dmr_kind kind)
@@ -456,7 +456,7 @@ static void dmr_target_io_hints(struct dm_target *ti, struct queue_limits *limit
 	limits->max_discard_sectors = UINT_MAX >> SECTOR_SHIFT;
 	limits->max_hw_discard_sectors = UINT_MAX >> SECTOR_SHIFT;
 	limits->discard_alignment = 0;
-	limits->max_write_zeroes_sectors = DMR_ZERO_SECTORS;	/* see dmr_io_offer_zeroes() */
+	limits->max_write_zeroes_sectors = DMR_ZERO_SECTORS;	/* see dmr_zeroes_offer() */
 	limits->io_min = max_t(unsigned int, limits->io_min, DMR_BLOCK_SIZE);
 }
 

@@ -43,7 +43,7 @@ TRACE_EVENT(dmr_version_made,
 );
 
 /* A batch of log blocks was written, or not. */
-TRACE_EVENT(dmr_commit,
+TRACE_EVENT(dmr_log_sync,
 	TP_PROTO(const char *system, u64 first, u32 blocks, u32 records, int err),
 	TP_ARGS(system, first, blocks, records, err),
 	TP_STRUCT__entry(

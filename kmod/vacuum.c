@@ -77,7 +77,7 @@ void dmr_vacuum_stop(struct dmr_system *sys)
 }
 
 /**
- * dmr_vacuum_hold() - hold the vacuum and the one-second commit still, or not
+ * dmr_vacuum_hold() - hold the vacuum and the one-second log commit still, or not
  * @sys: the system.
  * @hold: hold them?
  *
@@ -97,7 +97,7 @@ void dmr_vacuum_hold(struct dmr_system *sys, bool hold)
 					    msecs_to_jiffies(DMR_ANSWER_MS));
 	else
 		dmr_vacuum_kick(sys);
-	dmr_raise(sys, DMR_NEWS_STATE);
+	dmr_event_news(sys, DMR_NEWS_STATE);
 }
 
 /** dmr_vacuum_held() - 0: it is not held, 1: it is, 2: as soon as its pass has ended. */

@@ -20,7 +20,7 @@ struct dmr_system;
  * @stop: no pass begins, and the current one ends.
  * @held: the same, by request.
  * @busy: a pass is under way.
- * @swept: dmr_vacuum_first() has run since the load; op_mutex.
+ * @swept: dmr_sweep_first() has run since the load; op_mutex.
  * @rate: bytes per second; 0: nothing, ~0: no limit.
  * @passes: over the whole map.
  * @pending: versions known to be dead.

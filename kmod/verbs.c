@@ -77,14 +77,14 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 		.legal = IN(3) | IN(5) | IN(7),
 		.job = DM_REPLICA_JOB_TYPE_STATE_CHANGE,
 		.text = "suspend replication",
-		.run = dmr_op_suspend,
+		.run = dmr_op_replication_suspend,
 	},
 	[DMR_VERB_RESUME] = {
 		.name = "resume",
 		.legal = IN(3) | IN(5) | IN(7),
 		.job = DM_REPLICA_JOB_TYPE_STATE_CHANGE,
 		.text = "resume replication",
-		.run = dmr_op_resume,
+		.run = dmr_op_replication_resume,
 	},
 	[DMR_VERB_REMOVE] = {
 		.name = "remove",
@@ -179,25 +179,25 @@ static bool dmr_op_allowed(struct dmr_op *op)
 	struct dmr_system *sys = op->sys;
 
 	if (!sys->running) {
-		dmr_refuse(op, -ENODEV, DM_REPLICA_CODE_NOT_AVAILABLE,
-			   DMR_NOT_ATTACHED);
+		dmr_op_refuse(op, -ENODEV, DM_REPLICA_CODE_NOT_AVAILABLE,
+			      DMR_NOT_ATTACHED);
 		return false;
 	}
 	/* Not a second later: no point is made of a device that is short by now. */
 	dmr_health_devices(sys);
 	if (READ_ONCE(sys->critical)) {
-		dmr_refuse(op, -EREMOTEIO, DM_REPLICA_CODE_UNKNOWN,
-			   "the system is critical: detach, mend the store, check, attach");
+		dmr_op_refuse(op, -EREMOTEIO, DM_REPLICA_CODE_UNKNOWN,
+			      "the system is critical: detach, mend the store, check, attach");
 		return false;
 	}
 	if (!op->info->inward && !dmr_system_complete(sys)) {
-		dmr_refuse(op, -ENODEV, DM_REPLICA_CODE_NOT_AVAILABLE,
-			   "a disk of the system is not attached; detach and attach again");
+		dmr_op_refuse(op, -ENODEV, DM_REPLICA_CODE_NOT_AVAILABLE,
+			      "a disk of the system is not attached; detach and attach again");
 		return false;
 	}
 	if (dmr_op_moved_on(op)) {
-		dmr_refuse(op, -ESTALE, DM_REPLICA_CODE_INVALID_STATE,
-			   "the system has moved on since you looked; look again");
+		dmr_op_refuse(op, -ESTALE, DM_REPLICA_CODE_INVALID_STATE,
+			      "the system has moved on since you looked; look again");
 		return false;
 	}
 	return true;

@@ -18,7 +18,7 @@ static void dmr_zero_blocks(struct dmr_io *io, struct dmr_version *v, u64 mask)
 	u64 had = v->data | v->zero;
 
 	dmr_assert_chunk_locked(io->t->sys, v->key);
-	dmr_commit_dirty(io->t->sys, v);
+	dmr_log_dirty(io->t->sys, v);
 	dmr_version_zero(v, mask);
 	if (v->epoch & DMR_EPOCH_OVERLAY)
 		atomic64_add(hweight64(mask & ~had), &io->t->disk->overlay_blocks[io->t->kind]);
@@ -36,11 +36,11 @@ static u64 dmr_whole_blocks(struct dmr_io *io, u64 sector, u32 sectors)
 }
 
 /* Advice: zero this epoch's slots, pass on the parts at home alone. */
-int dmr_io_discard(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bool inline_)
+int dmr_zeroes_discard(struct dmr_io *io, struct bio *bio, struct dmr_views *views, bool inline_)
 {
 	struct dmr_target *t = io->t;
 	struct dmr_system *sys = t->sys;
-	u32 epoch = tab->view[t->kind].write;
+	u32 epoch = views->view[t->kind].write;
 	u64 sector = bio->bi_iter.bi_sector, key = dmr_io_key(io, sector), mask;
 	u32 sectors = bio_sectors(bio), run;
 	spinlock_t *lock = dmr_map_lock(&sys->map, key);
@@ -50,7 +50,7 @@ int dmr_io_discard(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bo
 	run = dmr_run_bare(io, sector, sectors);
 	if (run) {
 		dmr_io_cut(bio, run, inline_);
-		if (tab->straight != t->kind || !bdev_max_discard_sectors(t->home->bdev))
+		if (views->straight != t->kind || !bdev_max_discard_sectors(t->home->bdev))
 			return dmr_io_finish(io, bio, BLK_STS_OK);
 		return dmr_io_straight(io, bio);
 	}
@@ -61,18 +61,18 @@ int dmr_io_discard(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bo
 	spin_lock_irqsave(lock, flags);
 	v = dmr_map_find(&sys->map, key, epoch);
 	if (mask && v && dmr_version_hold(v) && !(atomic_read(&v->state) & DMR_V_BUSY) &&
-	    dmr_commit_room(sys, 1))
+	    dmr_log_has_room(sys, 1))
 		dmr_zero_blocks(io, v, mask);
 	spin_unlock_irqrestore(lock, flags);
 	return dmr_io_finish(io, bio, BLK_STS_OK);
 }
 
 /* Exact: blocks become zero in this epoch, with a version of no slot if need be. */
-static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_table *tab,
+static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_views *views,
 			     bool inline_)
 {
 	struct dmr_system *sys = io->t->sys;
-	u32 epoch = tab->view[io->t->kind].write;
+	u32 epoch = views->view[io->t->kind].write;
 	u64 sector = bio->bi_iter.bi_sector, key = dmr_io_key(io, sector);
 	u64 mask = dmr_whole_blocks(io, sector, bio_sectors(bio));
 	spinlock_t *lock = dmr_map_lock(&sys->map, key);
@@ -80,10 +80,10 @@ static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_tabl
 	unsigned long flags;
 	bool bare = false;
 
-	if (!dmr_first_room(sys, 1, inline_)) {
+	if (!dmr_admit_first_room(sys, 1, inline_)) {
 		if (!inline_)
-			return dmr_io_finish(io, bio, dmr_no_room(sys));
-		dmr_io_defer(io, bio);
+			return dmr_io_finish(io, bio, dmr_admit_no_room(sys));
+		dmr_park_defer(io, bio);
 		return DMR_TAKEN;
 	}
 	for (;;) {
@@ -94,21 +94,21 @@ static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_tabl
 		v = dmr_map_find(&sys->map, key, epoch);
 		if (v && !dmr_version_hold(v))
 			v = NULL;
-		bare = !v && dmr_stays_bare(io, tab, key);
+		bare = !v && dmr_admit_stays_bare(io, views, key);
 		if (v || new || bare)
 			break;
 		spin_unlock_irqrestore(lock, flags);
-		if (!dmr_io_versions(io))
-			return dmr_io_full(io, bio);
-		new = dmr_version_new(io, bio, key, epoch, DMR_SLOT_NONE);
+		if (!dmr_admit_versions(io))
+			return dmr_admit_full(io, bio);
+		new = dmr_admit_version(io, bio, key, epoch, DMR_SLOT_NONE);
 		if (!new)
-			return dmr_io_again(io, bio, inline_);
+			return dmr_admit_again(io, bio, inline_);
 	}
 	if (bare) {
 		spin_unlock_irqrestore(lock, flags);
 		if (new)
 			mempool_free(new, sys->versions.pool);
-		dmr_io_bare(io, bio);
+		dmr_park_bare(io, bio);
 		return DMR_TAKEN;
 	}
 	if (!v) {
@@ -119,7 +119,7 @@ static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_tabl
 		new = NULL;
 	} else if (atomic_read(&v->state) & DMR_V_BUSY) {
 		/* A merge of old content must not land on our zeroes. */
-		dmr_io_wait_version(io, bio, v);
+		dmr_park_for_version(io, bio, v);
 		v = NULL;
 	}
 	if (v)
@@ -132,13 +132,13 @@ static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_tabl
 	if (bio->bi_opf & REQ_FUA) {
 		io->kind = DMR_IO_NONE;
 		dmr_io_leave(io);
-		dmr_commit_fua(sys, bio);
+		dmr_flush_fua(sys, bio);
 		return DMR_TAKEN;
 	}
 	return dmr_io_finish(io, bio, BLK_STS_OK);
 }
 
-bool dmr_home_takes_zeroes(const struct dmr_target *t)
+bool dmr_zeroes_home_takes(const struct dmr_target *t)
 {
 	return bdev_write_zeroes_sectors(t->home->bdev) && !READ_ONCE(t->disk->no_zeroes);
 }
@@ -149,7 +149,7 @@ static int dmr_io_zero_home(struct dmr_io *io, struct bio *bio)
 	int r;
 
 	dmr_straight_begin(io, bio, true);
-	r = dmr_rw_zeroes(io->t->sys, io->t->home->bdev, io->sector, io->sectors);
+	r = dmr_page_io_zeroes(io->t->sys, io->t->home->bdev, io->sector, io->sectors);
 	bio->bi_status = !r ? BLK_STS_OK : r == -ENOSPC ? BLK_STS_NOSPC : BLK_STS_IOERR;
 	bio_endio(bio);		/* dmr_io_end() does the rest */
 	return DMR_TAKEN;
@@ -159,23 +159,23 @@ static int dmr_io_zero_home(struct dmr_io *io, struct bio *bio)
  * A home may advertise write-zeroes, and refuse the first one, as some SCSI disks do.
  * Write them ourselves, from now on.
  */
-void dmr_io_zero_again(struct dmr_io *io, struct bio *bio)
+void dmr_zeroes_again(struct dmr_io *io, struct bio *bio)
 {
 	struct dmr_target *t = io->t;
 
 	WRITE_ONCE(t->disk->no_zeroes, true);
-	dmr_io_offer_zeroes(t);		/* dm has just taken it back */
+	dmr_zeroes_offer(t);		/* dm has just taken it back */
 	bio->bi_iter.bi_sector = io->sector;
 	bio->bi_iter.bi_size = io->sectors << SECTOR_SHIFT;
 	bio->bi_status = BLK_STS_OK;
-	if (io->commit)
+	if (io->fua)
 		bio->bi_opf |= REQ_FUA;
-	io->commit = false;
-	dmr_io_defer(io, bio);
+	io->fua = false;
+	dmr_park_defer(io, bio);
 }
 
 /*
- * How much of a write-zeroes of @run sectors a worker can do under any later table: the
+ * How much of a write-zeroes of @run sectors a worker can do under any later views: the
  * rest of a block, or whole blocks of one chunk.
  */
 static u32 dmr_zeroes_for_worker(const struct dmr_io *io, u64 sector, u32 run)
@@ -189,21 +189,21 @@ static u32 dmr_zeroes_for_worker(const struct dmr_io *io, u64 sector, u32 run)
 	return round_down(run, DMR_BLOCK_SECTORS);
 }
 
-int dmr_io_zeroes(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, bool inline_)
+int dmr_zeroes_write(struct dmr_io *io, struct bio *bio, struct dmr_views *views, bool inline_)
 {
 	struct dmr_target *t = io->t;
 	struct dmr_system *sys = t->sys;
 	u64 sector = bio->bi_iter.bi_sector;
 	u32 sectors = bio_sectors(bio), run;
 
-	if (tab->straight == t->kind) {
+	if (views->straight == t->kind) {
 		/* Once: a refusal of the home may change it between two looks. */
-		bool takes = dmr_home_takes_zeroes(t);
+		bool takes = dmr_zeroes_home_takes(t);
 
 		run = dmr_run_bare(io, sector, sectors);
 		if (run && !takes && inline_) {
 			dmr_io_cut(bio, dmr_zeroes_for_worker(io, sector, run), true);
-			dmr_io_defer(io, bio);
+			dmr_park_defer(io, bio);
 			return DMR_TAKEN;
 		}
 		if (run && dmr_io_cut(bio, run, inline_))
@@ -216,9 +216,9 @@ int dmr_io_zeroes(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, boo
 		if (!inline_)
 			/* A write that a home refused may be longer: see below. */
 			return sectors > run ? dmr_io_finish(io, bio, BLK_STS_NOTSUPP) :
-					       dmr_partial_write(io, bio, tab);
+					       dmr_partial_write(io, bio, views);
 		dmr_io_cut(bio, run, true);
-		dmr_io_defer(io, bio);
+		dmr_park_defer(io, bio);
 		return DMR_TAKEN;
 	}
 	if (sector + sectors != t->disk->info->sectors)
@@ -230,11 +230,11 @@ int dmr_io_zeroes(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, boo
 	 */
 	if (!dmr_io_cut(bio, run, inline_))
 		return dmr_io_finish(io, bio, BLK_STS_NOTSUPP);
-	return dmr_io_zero_chunk(io, bio, tab, inline_);
+	return dmr_io_zero_chunk(io, bio, views, inline_);
 }
 
 /**
- * dmr_io_offer_zeroes() - accept write-zeroes over any home
+ * dmr_zeroes_offer() - accept write-zeroes over any home
  * @t: the target.
  *
  * They take no slot, and are exact; without them the kernel would write zeroes, which
@@ -243,7 +243,7 @@ int dmr_io_zeroes(struct dmr_io *io, struct bio *bio, struct dmr_table *tab, boo
  *
  * Context: any.
  */
-void dmr_io_offer_zeroes(struct dmr_target *t)
+void dmr_zeroes_offer(struct dmr_target *t)
 {
 	struct request_queue *q = dm_disk(dm_table_get_md(t->ti->table))->queue;
 

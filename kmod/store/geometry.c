@@ -75,7 +75,7 @@ bool dmr_slot_usable(const struct dmr_sb *sb, u64 slot)
 	return true;
 }
 
-u64 dmr_usable_slots(const struct dmr_sb *sb)
+u64 dmr_slot_count(const struct dmr_sb *sb)
 {
 	u32 blocks = dmr_chunk_blocks(sb), i;
 	u64 slots = sb->slot_end - sb->slot_first;
@@ -196,7 +196,7 @@ const char *dmr_geometry_check(const struct dmr_sb *sb)
 	why = dmr_check_extents(sb);
 	if (why)
 		return why;
-	need = dmr_ring_need(dmr_usable_slots(sb));
+	need = dmr_ring_need(dmr_slot_count(sb));
 	if (dmr_ring_blocks(sb) < need)
 		return "the ring is too small for the slots";	/* R7 */
 	/*
@@ -209,7 +209,7 @@ const char *dmr_geometry_check(const struct dmr_sb *sb)
 	return NULL;
 }
 
-const char *dmr_log_range_check(const struct dmr_sb *sb)
+const char *dmr_ring_range_check(const struct dmr_sb *sb)
 {
 	u64 blocks = dmr_ring_blocks(sb), old = dmr_ring_sum(sb, sb->ring_old_extents);
 
@@ -275,7 +275,7 @@ const char *dmr_geometry_grow(struct dmr_sb *sb, u64 bytes)
 	sb->store_bytes = bytes;
 	i = sb->slot_end;
 	sb->slot_end = div_u64(bytes, sb->chunk_bytes);
-	need = dmr_ring_need(dmr_usable_slots(sb));
+	need = dmr_ring_need(dmr_slot_count(sb));
 	if (need > old) {
 		if (sb->ring_extents == DMR_RING_EXTENTS)
 			return "the store has grown too often; make a larger one";
@@ -295,13 +295,13 @@ const char *dmr_geometry_grow(struct dmr_sb *sb, u64 bytes)
 }
 
 /**
- * dmr_map_versions() - versions that a store of so many slots may have
+ * dmr_slot_versions() - versions that a store of so many slots may have
  * @slots: usable ones.
  *
  * Slots, and versions of zeroes only beside them: as dmr_ring_need() counts.
  * Return: how many.
  */
-u64 dmr_map_versions(u64 slots)
+u64 dmr_slot_versions(u64 slots)
 {
 	return slots + slots / 4 + 1024;
 }

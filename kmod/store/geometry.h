@@ -46,8 +46,8 @@ u64 dmr_ring_block(const struct dmr_sb *sb, u64 index);
 /** dmr_ring_need() - blocks a ring must have (R7).  Return: their number. */
 u64 dmr_ring_need(u64 slots);
 
-/** dmr_usable_slots() - slots that may be given out.  Return: their number. */
-u64 dmr_usable_slots(const struct dmr_sb *sb);
+/** dmr_slot_count() - slots that may be given out.  Return: their number. */
+u64 dmr_slot_count(const struct dmr_sb *sb);
 
 /** dmr_slot_usable() - may this slot be given out?  Return: false on superblocks or ring. */
 bool dmr_slot_usable(const struct dmr_sb *sb, u64 slot);
@@ -61,12 +61,12 @@ bool dmr_slot_usable(const struct dmr_sb *sb, u64 slot);
 const char *dmr_geometry_check(const struct dmr_sb *sb);
 
 /**
- * dmr_log_range_check() - can the log lie in the ring, from its tail to its last durable block?
+ * dmr_ring_range_check() - can the log lie in the ring, from its tail to its last durable block?
  * @sb: superblock in host form that dmr_geometry_check() has nothing against.
  *
  * Return: NULL if it can, otherwise a constant text with the reason.
  */
-const char *dmr_log_range_check(const struct dmr_sb *sb);
+const char *dmr_ring_range_check(const struct dmr_sb *sb);
 
 /**
  * dmr_geometry() - lay out a new store
@@ -78,6 +78,6 @@ const char *dmr_log_range_check(const struct dmr_sb *sb);
 const char *dmr_geometry(struct dmr_sb *sb);
 
 const char *dmr_geometry_grow(struct dmr_sb *sb, u64 bytes);
-u64 dmr_map_versions(u64 slots);
+u64 dmr_slot_versions(u64 slots);
 
 #endif /* DMR_GEOMETRY_H */

@@ -32,7 +32,7 @@ u64 dmr_log_room_free(const struct dmr_log_room *room)
 {
 	u64 tail = READ_ONCE(room->sb_tail), from = READ_ONCE(room->from), all, used;
 
-	smp_rmb();	/* sizes after the place they begin at: pairs with dmr_commit_turn() */
+	smp_rmb();	/* sizes after the place they begin at: pairs with dmr_log_turn() */
 	used = READ_ONCE(room->next);
 	if (unlikely(tail < from)) {
 		all = READ_ONCE(room->fresh);
@@ -149,7 +149,7 @@ int dmr_log_room_move_tail(const struct dmr_log_room *room, struct dmr_log_batch
 		r = ops->move(ctx, b, min(upto, room->tail + DMR_TAIL_BATCH), false);
 		if (r)
 			return r;
-		if (dmr_log_batch_room(b) && !dmr_log_room_tail_lags(room))
+		if (dmr_log_room_batch_room(b) && !dmr_log_room_tail_lags(room))
 			continue;
 		if (dmr_log_room_tail_lags(room))
 			r = ops->release(ctx, b);
@@ -163,38 +163,38 @@ int dmr_log_room_move_tail(const struct dmr_log_room *room, struct dmr_log_batch
 	return 0;
 }
 
-/** dmr_log_batch_begin() - an empty batch, from the log's next block on */
-void dmr_log_batch_begin(struct dmr_log_batch *b, const struct dmr_log_room *room)
+/** dmr_log_room_batch_begin() - an empty batch, from the log's next block on */
+void dmr_log_room_batch_begin(struct dmr_log_batch *b, const struct dmr_log_room *room)
 {
 	memset(b, 0, sizeof(*b));
 	b->first = room->next;
 }
 
-/** dmr_log_batch_room() - does one more record fit? */
-bool dmr_log_batch_room(const struct dmr_log_batch *b)
+/** dmr_log_room_batch_room() - does one more record fit? */
+bool dmr_log_room_batch_room(const struct dmr_log_batch *b)
 {
 	return b->blocks < DMR_LOG_BATCH || b->in_block < DMR_LOG_RECORDS;
 }
 
-/** dmr_log_batch_gap() - does one fit without beginning one more block? */
-bool dmr_log_batch_gap(const struct dmr_log_batch *b)
+/** dmr_log_room_batch_gap() - does one fit without beginning one more block? */
+bool dmr_log_room_batch_gap(const struct dmr_log_batch *b)
 {
 	return b->blocks && b->in_block < DMR_LOG_RECORDS;
 }
 
-/** dmr_log_batch_next() - number of the block that the next record goes to */
-u64 dmr_log_batch_next(const struct dmr_log_batch *b)
+/** dmr_log_room_batch_next() - number of the block that the next record goes to */
+u64 dmr_log_room_batch_next(const struct dmr_log_batch *b)
 {
 	return b->first + b->blocks - (b->blocks && b->in_block < DMR_LOG_RECORDS);
 }
 
 /**
- * dmr_log_batch_add() - take the place of one record
+ * dmr_log_room_batch_add() - take the place of one record
  * @b: the batch; it has room.
  *
  * Return: the record's index in the batch's last block, b->blocks - 1.
  */
-u32 dmr_log_batch_add(struct dmr_log_batch *b)
+u32 dmr_log_room_batch_add(struct dmr_log_batch *b)
 {
 	if (!b->blocks || b->in_block == DMR_LOG_RECORDS) {
 		b->blocks++;

@@ -76,10 +76,10 @@ bool dmr_log_room_tail_lags(const struct dmr_log_room *room);
 int dmr_log_room_move_tail(const struct dmr_log_room *room, struct dmr_log_batch *b, u64 written,
 			   bool press, const struct dmr_log_tail_ops *ops, void *ctx);
 
-void dmr_log_batch_begin(struct dmr_log_batch *b, const struct dmr_log_room *room);
-bool dmr_log_batch_room(const struct dmr_log_batch *b);
-bool dmr_log_batch_gap(const struct dmr_log_batch *b);
-u64 dmr_log_batch_next(const struct dmr_log_batch *b);
-u32 dmr_log_batch_add(struct dmr_log_batch *b);
+void dmr_log_room_batch_begin(struct dmr_log_batch *b, const struct dmr_log_room *room);
+bool dmr_log_room_batch_room(const struct dmr_log_batch *b);
+bool dmr_log_room_batch_gap(const struct dmr_log_batch *b);
+u64 dmr_log_room_batch_next(const struct dmr_log_batch *b);
+u32 dmr_log_room_batch_add(struct dmr_log_batch *b);
 
 #endif

@@ -29,11 +29,11 @@ static u64 dmr_get_40(const u8 *in)
 }
 
 /**
- * dmr_record_encode() - write a record's bytes
+ * dmr_logblock_put_record() - write a record's bytes
  * @rec: record in host form.
  * @out: all of it is written.
  */
-void dmr_record_encode(const struct dmr_record *rec, struct dmr_disk_record *out)
+void dmr_logblock_put_record(const struct dmr_record *rec, struct dmr_disk_record *out)
 {
 	out->data = cpu_to_le64(rec->data);
 	out->zero = cpu_to_le64(rec->zero);
@@ -45,11 +45,11 @@ void dmr_record_encode(const struct dmr_record *rec, struct dmr_disk_record *out
 }
 
 /**
- * dmr_record_decode() - read a record's bytes
+ * dmr_logblock_get_record() - read a record's bytes
  * @in: from a log block whose checksum holds.
- * @rec: filled in from any bytes, see dmr_record_validate().
+ * @rec: filled in from any bytes, see dmr_logblock_validate_record().
  */
-void dmr_record_decode(const struct dmr_disk_record *in, struct dmr_record *rec)
+void dmr_logblock_get_record(const struct dmr_disk_record *in, struct dmr_record *rec)
 {
 	rec->data = le64_to_cpu(in->data);
 	rec->zero = le64_to_cpu(in->zero);
@@ -60,7 +60,7 @@ void dmr_record_decode(const struct dmr_disk_record *in, struct dmr_record *rec)
 	rec->slot = dmr_get_40(in->slot);
 }
 
-const char *dmr_record_validate(const struct dmr_sb *sb, const struct dmr_record *rec)
+const char *dmr_logblock_validate_record(const struct dmr_sb *sb, const struct dmr_record *rec)
 {
 	u32 blocks = dmr_chunk_blocks(sb);
 	u64 end, first;
@@ -93,8 +93,8 @@ const char *dmr_record_validate(const struct dmr_sb *sb, const struct dmr_record
 	return NULL;
 }
 
-void dmr_log_seal(struct dmr_disk_log_block *blk, const u8 *store_uuid,
-		  const struct dmr_log_header *hdr)
+void dmr_logblock_seal(struct dmr_disk_log_block *blk, const u8 *store_uuid,
+		       const struct dmr_log_header *hdr)
 {
 	u32 nr = min_t(u32, hdr->nr_records, DMR_LOG_RECORDS);
 
@@ -109,8 +109,8 @@ void dmr_log_seal(struct dmr_disk_log_block *blk, const u8 *store_uuid,
 	blk->crc = cpu_to_le32(dmr_block_crc(blk, DMR_BLOCK_SIZE, DMR_LOG_CRC_OFFSET));
 }
 
-enum dmr_verdict dmr_log_check(const struct dmr_disk_log_block *blk, const u8 *store_uuid,
-			       struct dmr_log_header *hdr)
+enum dmr_verdict dmr_logblock_check(const struct dmr_disk_log_block *blk, const u8 *store_uuid,
+				    struct dmr_log_header *hdr)
 {
 	u32 nr;
 

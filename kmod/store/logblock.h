@@ -16,11 +16,11 @@ struct dmr_record {
 	u64 zero;
 };
 
-void dmr_record_encode(const struct dmr_record *rec, struct dmr_disk_record *out);
-void dmr_record_decode(const struct dmr_disk_record *in, struct dmr_record *rec);
+void dmr_logblock_put_record(const struct dmr_record *rec, struct dmr_disk_record *out);
+void dmr_logblock_get_record(const struct dmr_disk_record *in, struct dmr_record *rec);
 
 /**
- * dmr_record_validate() - can a record belong to this store?
+ * dmr_logblock_validate_record() - can a record belong to this store?
  * @sb: the superblock the log is replayed under.
  * @rec: record in host form.
  *
@@ -29,7 +29,7 @@ void dmr_record_decode(const struct dmr_disk_record *in, struct dmr_record *rec)
  *
  * Return: NULL, or a constant text with the fault.
  */
-const char *dmr_record_validate(const struct dmr_sb *sb, const struct dmr_record *rec);
+const char *dmr_logblock_validate_record(const struct dmr_sb *sb, const struct dmr_record *rec);
 
 /** struct dmr_log_header - the head of a log block in host form */
 struct dmr_log_header {
@@ -40,16 +40,16 @@ struct dmr_log_header {
 };
 
 /**
- * dmr_log_seal() - fill in a log block's head and checksum
+ * dmr_logblock_seal() - fill in a log block's head and checksum
  * @blk: block whose first @hdr->nr_records records are filled in; the rest is zeroed.
  * @store_uuid: 16 bytes.
  * @hdr: the head.
  */
-void dmr_log_seal(struct dmr_disk_log_block *blk, const u8 *store_uuid,
-		  const struct dmr_log_header *hdr);
+void dmr_logblock_seal(struct dmr_disk_log_block *blk, const u8 *store_uuid,
+		       const struct dmr_log_header *hdr);
 
 /**
- * dmr_log_check() - check a log block read from disk
+ * dmr_logblock_check() - check a log block read from disk
  * @blk: the block.
  * @store_uuid: 16 bytes.
  * @hdr: filled in when DMR_OK is returned.
@@ -57,7 +57,7 @@ void dmr_log_seal(struct dmr_disk_log_block *blk, const u8 *store_uuid,
  * Return: DMR_OK, DMR_NOT_OURS, DMR_FOREIGN, DMR_TORN or DMR_BAD.  The caller
  * compares the number.
  */
-enum dmr_verdict dmr_log_check(const struct dmr_disk_log_block *blk, const u8 *store_uuid,
-			       struct dmr_log_header *hdr);
+enum dmr_verdict dmr_logblock_check(const struct dmr_disk_log_block *blk, const u8 *store_uuid,
+				    struct dmr_log_header *hdr);
 
 #endif /* DMR_LOGBLOCK_H */

@@ -250,11 +250,11 @@ run:
 }
 
 /**
- * dmr_version_record() - a version's record as of now
+ * dmr_map_record() - a version's record as of now
  * @v: version; the chunk's lock is held (R13).
  * @rec: filled in.
  */
-void dmr_version_record(const struct dmr_version *v, struct dmr_record *rec)
+void dmr_map_record(const struct dmr_version *v, struct dmr_record *rec)
 {
 	rec->type = DMR_RECORD_VERSION;
 	rec->disk = dmr_key_disk(v->key);
@@ -265,13 +265,13 @@ void dmr_version_record(const struct dmr_version *v, struct dmr_record *rec)
 }
 
 /**
- * dmr_need_below() - the newest point before an epoch
+ * dmr_map_need_below() - the newest point before an epoch
  * @need: the points
  * @epoch: the epoch
  *
  * Return: its epoch, or DMR_EPOCH_NONE, which is below all.
  */
-u32 dmr_need_below(const struct dmr_need *need, u32 epoch)
+u32 dmr_map_need_below(const struct dmr_need *need, u32 epoch)
 {
 	u32 lo = 0, hi = need->nr;
 
@@ -293,12 +293,12 @@ static bool dmr_version_settled(const struct dmr_need *need, const struct dmr_ve
 }
 
 /**
- * dmr_sweep_init() - get ready for a walk over versions
+ * dmr_map_sweep_init() - get ready for a walk over versions
  * @sw: to be filled in
  * @need: needs of points and overlays, as durable in both superblocks; stays until the
  *	walk ends
  */
-void dmr_sweep_init(struct dmr_sweep *sw, const struct dmr_need *need)
+void dmr_map_sweep_init(struct dmr_sweep *sw, const struct dmr_need *need)
 {
 	memset(sw, 0, sizeof(*sw));
 	sw->need = need;
@@ -306,7 +306,7 @@ void dmr_sweep_init(struct dmr_sweep *sw, const struct dmr_need *need)
 }
 
 /**
- * dmr_sweep_dead() - is this version not needed any more?
+ * dmr_map_sweep_dead() - is this version not needed any more?
  * @sw: the walk; it comes by the versions of a chunk once, newest first
  * @v: the next of them; its chunk's lock is held
  *
@@ -321,7 +321,7 @@ void dmr_sweep_init(struct dmr_sweep *sw, const struct dmr_need *need)
  *
  * Return: true if it may be unlinked.
  */
-bool dmr_sweep_dead(struct dmr_sweep *sw, const struct dmr_version *v)
+bool dmr_map_sweep_dead(struct dmr_sweep *sw, const struct dmr_version *v)
 {
 	const struct dmr_need *need = sw->need;
 	u32 state = atomic_read(&v->state);
@@ -341,7 +341,7 @@ bool dmr_sweep_dead(struct dmr_sweep *sw, const struct dmr_version *v)
 		}
 		if (v->epoch <= sw->floor) {
 			sw->above = 0;
-			sw->floor = dmr_need_below(need, v->epoch);
+			sw->floor = dmr_map_need_below(need, v->epoch);
 		}
 		dmr_version_masks(v, &data, &zero);
 		left = (data | zero) & ~sw->above;
@@ -381,7 +381,7 @@ bool dmr_map_sweep(struct dmr_map *map, struct dmr_sweep *sw, u32 bucket, u32 mo
 	while ((v = READ_ONCE(*sw->at))) {
 		if (!most--)
 			return false;
-		if (!dmr_sweep_dead(sw, v)) {
+		if (!dmr_map_sweep_dead(sw, v)) {
 			sw->at = &v->next;
 			continue;
 		}

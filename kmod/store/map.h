@@ -222,12 +222,12 @@ static inline void dmr_version_masks(const struct dmr_version *v, u64 *data, u64
 	smp_rmb();	/* and the slot after the bits */
 }
 
-void dmr_version_record(const struct dmr_version *v, struct dmr_record *rec);
+void dmr_map_record(const struct dmr_version *v, struct dmr_record *rec);
 
 /* Versions not needed any more. */
 
 /**
- * struct dmr_need - needs of points and overlays, for dmr_sweep_dead()
+ * struct dmr_need - needs of points and overlays, for dmr_map_sweep_dead()
  * @epochs: epochs of the points, rising.
  * @nr: how many.
  * @cur: the epoch that head writes go to.
@@ -253,7 +253,7 @@ struct dmr_need {
 	u32 durable;
 };
 
-u32 dmr_need_below(const struct dmr_need *need, u32 epoch);
+u32 dmr_map_need_below(const struct dmr_need *need, u32 epoch);
 
 /**
  * struct dmr_sweep - a walk that looks for versions not needed any more
@@ -280,8 +280,8 @@ struct dmr_sweep {
 	u32 floor;
 };
 
-void dmr_sweep_init(struct dmr_sweep *sw, const struct dmr_need *need);
-bool dmr_sweep_dead(struct dmr_sweep *sw, const struct dmr_version *v);
+void dmr_map_sweep_init(struct dmr_sweep *sw, const struct dmr_need *need);
+bool dmr_map_sweep_dead(struct dmr_sweep *sw, const struct dmr_version *v);
 bool dmr_map_sweep(struct dmr_map *map, struct dmr_sweep *sw, u32 bucket, u32 most);
 
 /* Garbage is chained through the node that a clean version does not use. */

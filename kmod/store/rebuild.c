@@ -181,7 +181,7 @@ static int dmr_rebuild_drop(struct dmr_rebuild *rb, const struct dmr_record *rec
 /**
  * dmr_rebuild_record() - apply one record of the log, in log order
  * @rb: the rebuild
- * @rec: a valid record (dmr_record_validate())
+ * @rec: a valid record (dmr_logblock_validate_record())
  * @number: number of its log block
  *
  * R13: a slot belongs to the last record that names it, also when that record is of a

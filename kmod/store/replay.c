@@ -230,7 +230,7 @@ static int dmr_scan_block(struct dmr_scan *sc, const struct dmr_disk_log_block *
 	const struct dmr_sb *sb = sc->sb;
 	struct dmr_log_header hdr;
 
-	switch (dmr_log_check(blk, sb->store_uuid, &hdr)) {
+	switch (dmr_logblock_check(blk, sb->store_uuid, &hdr)) {
 	case DMR_OK:
 		break;
 	case DMR_BAD:
@@ -311,18 +311,18 @@ static int dmr_replay_block(struct dmr_scan *sc, const struct dmr_disk_log_block
 	int err;
 	u32 i;
 
-	if (dmr_log_check(blk, sc->sb->store_uuid, &hdr) != DMR_OK ||
+	if (dmr_logblock_check(blk, sc->sb->store_uuid, &hdr) != DMR_OK ||
 	    hdr.number != number || hdr.sb_seq != seen->sb_seq)
 		return dmr_damaged(sc->dmg, -EUCLEAN, "a log block changed between two reads",
 				   where, number);
 	for (i = 0; i < hdr.nr_records; i++) {
-		dmr_record_decode(&blk->records[i], &rec);
-		why = dmr_record_validate(sc->sb, &rec);
+		dmr_logblock_get_record(&blk->records[i], &rec);
+		why = dmr_logblock_validate_record(sc->sb, &rec);
 		if (why)
 			return dmr_damaged(sc->dmg, -EUCLEAN, why, where, number);
 	}
 	for (i = 0; i < hdr.nr_records; i++) {
-		dmr_record_decode(&blk->records[i], &rec);
+		dmr_logblock_get_record(&blk->records[i], &rec);
 		err = ops->record(ops, &rec, number);
 		if (err)
 			return dmr_damaged(sc->dmg, err, "a log record could not be applied",

@@ -35,7 +35,7 @@ int dmr_slots_init(struct dmr_slots *slots, const struct dmr_sb *sb)
 				cond_resched();
 		}
 	}
-	slots->total = dmr_usable_slots(sb);
+	slots->total = dmr_slot_count(sb);
 	slots->free = slots->total;
 	slots->rotor = sb->slot_first;
 	return 0;

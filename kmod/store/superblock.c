@@ -42,7 +42,7 @@ static const char *dmr_check_identity(const struct dmr_sb *sb)
 		return "the store has no UUID";
 	if (dmr_is_zero(sb->system_uuid, sizeof(sb->system_uuid)))
 		return "the system has no UUID";
-	if (dmr_system_name_fault(sb->name))
+	if (dmr_text_system_name_fault(sb->name))
 		return "the system's name is impossible";
 	if (sb->flags & ~DMR_SB_FLAGS_KNOWN)
 		return "an unknown flag";
@@ -62,7 +62,7 @@ static const char *dmr_check_disks(const struct dmr_sb *sb)
 
 		if (d->number != i)
 			return "a disk's number is not its place in the list";
-		if (dmr_disk_name_fault(d->name))
+		if (dmr_text_disk_name_fault(d->name))
 			return "a disk's name is impossible";
 		for (j = 0; j < i; j++)
 			if (!strcmp(d->name, sb->disks[j].name))
@@ -110,7 +110,7 @@ static const char *dmr_check_points(const struct dmr_sb *sb)
 		if (p->kind < DM_REPLICA_POINT_KIND_STANDARD ||
 		    p->kind > DM_REPLICA_POINT_KIND_PLANNED)
 			return "a point's kind is unknown";
-		if (!dmr_point_name_ok(p->name))
+		if (!dmr_text_point_name_ok(p->name))
 			return "a point's name is impossible";
 		epoch = p->epoch;
 		number = p->number;
@@ -216,7 +216,7 @@ const char *dmr_sb_validate(const struct dmr_sb *sb)
 	if (!why)
 		why = dmr_geometry_check(sb);
 	if (!why)
-		why = dmr_log_range_check(sb);
+		why = dmr_ring_range_check(sb);
 	if (!why)
 		why = dmr_check_disks(sb);
 	if (!why)
@@ -284,7 +284,7 @@ static void dmr_put_fixed(const struct dmr_sb *sb, struct dmr_disk_sb *d, u32 le
 	d->seq = cpu_to_le64(sb->seq);
 	memcpy(d->store_uuid, sb->store_uuid, sizeof(d->store_uuid));
 	memcpy(d->system_uuid, sb->system_uuid, sizeof(d->system_uuid));
-	dmr_put_text(d->name, sb->name, sizeof(d->name));
+	dmr_text_put(d->name, sb->name, sizeof(d->name));
 	d->store_bytes = cpu_to_le64(sb->store_bytes);
 	d->chunk_bytes = cpu_to_le32(sb->chunk_bytes);
 	d->block_bytes = cpu_to_le32(DMR_BLOCK_SIZE);
@@ -351,13 +351,13 @@ u32 dmr_sb_encode(const struct dmr_sb *sb, void *buf)
 	for (i = 0; i < sb->nr_disks; i++, disk++) {
 		const struct dmr_disk_info *in = &sb->disks[i];
 
-		dmr_put_text(disk->name, in->name, sizeof(disk->name));
+		dmr_text_put(disk->name, in->name, sizeof(disk->name));
 		memcpy(disk->uuid, in->uuid, sizeof(disk->uuid));
 		disk->sectors = cpu_to_le64(in->sectors);
 		disk->number = cpu_to_le32(in->number);
 		disk->logical_block = cpu_to_le32(in->logical_block);
 		disk->identity_type = cpu_to_le32(in->identity_type);
-		dmr_put_text(disk->identity, in->identity, sizeof(disk->identity));
+		dmr_text_put(disk->identity, in->identity, sizeof(disk->identity));
 	}
 	for (i = 0; i < sb->nr_points; i++, point++) {
 		const struct dmr_point *in = &sb->points[i];
@@ -366,7 +366,7 @@ u32 dmr_sb_encode(const struct dmr_sb *sb, void *buf)
 		point->kind = cpu_to_le32(in->kind);
 		point->number = cpu_to_le64(in->number);
 		point->time = cpu_to_le64(in->time);
-		dmr_put_text(point->name, in->name, sizeof(point->name));
+		dmr_text_put(point->name, in->name, sizeof(point->name));
 	}
 	adapter = (struct dmr_disk_adapter *)point;
 	dmr_adapters_put(sb->adapters, sb->nr_adapters, adapter);
@@ -388,7 +388,7 @@ static const char *dmr_get_fixed(const struct dmr_disk_sb *d, struct dmr_sb *sb)
 	sb->seq = le64_to_cpu(d->seq);
 	memcpy(sb->store_uuid, d->store_uuid, sizeof(sb->store_uuid));
 	memcpy(sb->system_uuid, d->system_uuid, sizeof(sb->system_uuid));
-	if (!dmr_get_text(sb->name, d->name, sizeof(sb->name)))
+	if (!dmr_text_get(sb->name, d->name, sizeof(sb->name)))
 		return "the system's name is impossible";
 	sb->store_bytes = le64_to_cpu(d->store_bytes);
 	sb->chunk_bytes = le32_to_cpu(d->chunk_bytes);
@@ -443,14 +443,14 @@ static const char *dmr_get_lists(const struct dmr_disk_sb *d, struct dmr_sb *sb,
 	for (i = 0; i < sb->nr_disks; i++, disk++) {
 		struct dmr_disk_info *out = &sb->disks[i];
 
-		if (!dmr_get_text(out->name, disk->name, sizeof(out->name)))
+		if (!dmr_text_get(out->name, disk->name, sizeof(out->name)))
 			return "a disk's name is impossible";
 		memcpy(out->uuid, disk->uuid, sizeof(out->uuid));
 		out->sectors = le64_to_cpu(disk->sectors);
 		out->number = le32_to_cpu(disk->number);
 		out->logical_block = le32_to_cpu(disk->logical_block);
 		out->identity_type = le32_to_cpu(disk->identity_type);
-		if (!dmr_get_text(out->identity, disk->identity, sizeof(out->identity)))
+		if (!dmr_text_get(out->identity, disk->identity, sizeof(out->identity)))
 			return "a disk's identity is impossible";
 		if (!dmr_is_zero(disk->reserved0, sizeof(disk->reserved0)) ||
 		    !dmr_is_zero(disk->reserved1, sizeof(disk->reserved1)))
@@ -464,7 +464,7 @@ static const char *dmr_get_lists(const struct dmr_disk_sb *d, struct dmr_sb *sb,
 		out->kind = le32_to_cpu(point->kind);
 		out->number = le64_to_cpu(point->number);
 		out->time = le64_to_cpu(point->time);
-		if (!dmr_get_text(out->name, point->name, sizeof(out->name)))
+		if (!dmr_text_get(out->name, point->name, sizeof(out->name)))
 			return "a point's name is impossible";
 	}
 	adapter = (const struct dmr_disk_adapter *)point;

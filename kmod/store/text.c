@@ -5,7 +5,7 @@
 #include "text.h"
 
 /* A NUL is no continuation byte, so this does not read beyond it. */
-u32 dmr_utf8_char(const u8 *s)
+u32 dmr_text_utf8_char(const u8 *s)
 {
 	u32 c, len, i, least;
 
@@ -45,14 +45,14 @@ bool dmr_text_ok(const char *s, size_t size)
 	if (!memchr(s, 0, size))
 		return false;
 	for (; *p; p += len) {
-		len = dmr_utf8_char(p);
+		len = dmr_text_utf8_char(p);
 		if (!len)
 			return false;
 	}
 	return true;
 }
 
-bool dmr_point_name_ok(const char *name)
+bool dmr_text_point_name_ok(const char *name)
 {
 	return dmr_text_ok(name, DMR_POINT_NAME_LEN) && !strchr(name, '/');
 }
@@ -100,25 +100,25 @@ static const char *dmr_name_fault(const char *name, size_t size, bool hyphens)
 	return NULL;
 }
 
-const char *dmr_system_name_fault(const char *name)
+const char *dmr_text_system_name_fault(const char *name)
 {
 	const char *why = dmr_name_fault(name, DMR_NAME_LEN, true);
 
 	return why || !dmr_is_uuid(name) ? why : "is a UUID, by which systems are looked up, too";
 }
 
-const char *dmr_disk_name_fault(const char *name)
+const char *dmr_text_disk_name_fault(const char *name)
 {
 	return dmr_name_fault(name, DMR_DISK_NAME_LEN, false);
 }
 
-void dmr_put_text(u8 *out, const char *s, size_t size)
+void dmr_text_put(u8 *out, const char *s, size_t size)
 {
 	memcpy(out, s, strnlen(s, size - 1));	/* the rest is zero already */
 }
 
 /* Canonical: all bytes behind the NUL are zero. */
-bool dmr_get_text(char *s, const u8 *in, size_t size)
+bool dmr_text_get(char *s, const u8 *in, size_t size)
 {
 	const u8 *end = memchr(in, 0, size);
 

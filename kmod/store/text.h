@@ -13,34 +13,34 @@ static inline bool dmr_is_zero(const void *p, size_t len)
 }
 
 /**
- * dmr_utf8_char() - the character that a text begins with
+ * dmr_text_utf8_char() - the character that a text begins with
  * @s: bytes that end in a NUL.
  *
  * Return: its length in bytes, 0 if it is not well-formed or a control character.
  */
-u32 dmr_utf8_char(const u8 *s);
+u32 dmr_text_utf8_char(const u8 *s);
 
 /**
- * dmr_point_name_ok() - may a recovery point be called that?
+ * dmr_text_point_name_ok() - may a recovery point be called that?
  * @name: DMR_POINT_NAME_LEN bytes.
  *
  * Return: true if it ends in time, is UTF-8 without control characters, and has
  * no slash; "" is the name of a point without one.
  */
-bool dmr_point_name_ok(const char *name);
+bool dmr_text_point_name_ok(const char *name);
 
 /**
- * dmr_system_name_fault() - may a system be called that?
+ * dmr_text_system_name_fault() - may a system be called that?
  * @name: DMR_NAME_LEN bytes.
  *
  * It is part of device names, of file names, and of text on shells and terminals.
  *
  * Return: NULL if so, otherwise a constant text that follows the name.
  */
-const char *dmr_system_name_fault(const char *name);
+const char *dmr_text_system_name_fault(const char *name);
 
-/** dmr_disk_name_fault() - the same for a disk, DMR_DISK_NAME_LEN bytes. */
-const char *dmr_disk_name_fault(const char *name);
+/** dmr_text_disk_name_fault() - the same for a disk, DMR_DISK_NAME_LEN bytes. */
+const char *dmr_text_disk_name_fault(const char *name);
 
 /**
  * dmr_text_ok() - check text of a fixed size
@@ -52,21 +52,21 @@ const char *dmr_disk_name_fault(const char *name);
 bool dmr_text_ok(const char *s, size_t size);
 
 /**
- * dmr_put_text() - write the bytes of a text
+ * dmr_text_put() - write the bytes of a text
  * @out: @size bytes, zeroed by the caller.
  * @s: text; the excess is cut off.
  * @size: bytes on disk, the NUL at the end included.
  */
-void dmr_put_text(u8 *out, const char *s, size_t size);
+void dmr_text_put(u8 *out, const char *s, size_t size);
 
 /**
- * dmr_get_text() - read the bytes of a text
+ * dmr_text_get() - read the bytes of a text
  * @s: filled in, @size bytes.
  * @in: any @size bytes.
  * @size: bytes on disk.
  *
  * Return: false if the text does not end, or if bytes behind its end are in use.
  */
-bool dmr_get_text(char *s, const u8 *in, size_t size);
+bool dmr_text_get(char *s, const u8 *in, size_t size);
 
 #endif /* DMR_TEXT_H */

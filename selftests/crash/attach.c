@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Attach a state in user space, with the module's own sources: choose a superblock, replay
- * the log into a map, claim the slots, as dmr_system_load() does.  A crash leaves no damage
+ * the log into a map, claim the slots, as dmr_attach_load() does.  A crash leaves no damage
  * (R6), so any error here is a failure.
  */
 #include <stdarg.h>
@@ -62,8 +62,8 @@ static void check_version(struct attached *att, const struct dmr_version *v)
 	struct dmr_record rec;
 	const char *why;
 
-	dmr_version_record(v, &rec);
-	why = dmr_record_validate(sb, &rec);
+	dmr_map_record(v, &rec);
+	why = dmr_logblock_validate_record(sb, &rec);
 	if (why)
 		failed(att, -EUCLEAN, "disk %u chunk %llu epoch %u: %s", rec.disk, rec.chunk,
 		       rec.epoch, why);
@@ -115,7 +115,7 @@ void attach(struct attached *att, struct image *img)
 	if (att->sb->nr_disks + 1 != img->rec->nr_devices)
 		return failed(att, -EINVAL, "the store has %u disks, the record %u",
 			      att->sb->nr_disks, img->rec->nr_devices - 1);
-	if (dmr_map_init(&att->map, dmr_map_versions(dmr_usable_slots(att->sb)), pool) ||
+	if (dmr_map_init(&att->map, dmr_slot_versions(dmr_slot_count(att->sb)), pool) ||
 	    dmr_slots_init(&att->slots, att->sb) ||
 	    dmr_rebuild_init(&load.rb, &att->map, att->sb))
 		die("out of memory");
@@ -137,7 +137,7 @@ void detach(struct attached *att)
 	att->sb = NULL;
 }
 
-/* As dmr_table_make() does. */
+/* As dmr_views_make() does. */
 void attached_view(const struct attached *att, struct dmr_view *view, u32 base, u32 overlay)
 {
 	memset(view, 0, sizeof(*view));

@@ -143,8 +143,8 @@ static void log_write(struct engine *e, const struct dmr_record *recs, u32 nr, b
 	if (e->next - e->sb->log_tail + 2 > dmr_ring_blocks(e->sb))
 		die("synth: the ring is full; fewer ops");
 	for (i = 0; i < nr; i++)
-		dmr_record_encode(&recs[i], &blk->records[i]);
-	dmr_log_seal(blk, e->sb->store_uuid, &hdr);
+		dmr_logblock_put_record(&recs[i], &blk->records[i]);
+	dmr_logblock_seal(blk, e->sb->store_uuid, &hdr);
 	dev_write(e, STORE, dmr_ring_place(e->sb, e->next) * BLOCK_SECTORS, blk, BLOCK_SECTORS, fua);
 	e->next++;
 	free(blk);
@@ -171,7 +171,7 @@ static void commit(struct engine *e)
 				nr = 0;
 			}
 			v->log = e->next;
-			dmr_version_record(v, &recs[nr++]);
+			dmr_map_record(v, &recs[nr++]);
 			atomic_set(&v->state, 0);
 		}
 	}
@@ -445,7 +445,7 @@ static void vacuum(struct engine *e)
 	need.durable = e->next - 1;
 	for (i = 0; i < sb->nr_points; i++)
 		points[i] = sb->points[i].epoch;
-	dmr_sweep_init(&sw, &need);
+	dmr_map_sweep_init(&sw, &need);
 	for (b = 0; b < 1ULL << e->map.bucket_bits; b++)
 		dmr_map_sweep(&e->map, &sw, b, U32_MAX);
 	for (g = sw.garbage; g; g = next) {
@@ -737,7 +737,7 @@ static void revive(struct engine *e, const struct synth_base *base)
 	u64 seq, state, b;
 
 	if (dmr_replay_super(&reader.rd, e->sb, &seq, &state, &dmg) ||
-	    dmr_map_init(&e->map, dmr_map_versions(dmr_usable_slots(e->sb)), e->pool) ||
+	    dmr_map_init(&e->map, dmr_slot_versions(dmr_slot_count(e->sb)), e->pool) ||
 	    dmr_slots_init(&e->slots, e->sb) || dmr_rebuild_init(&load.rb, &e->map, e->sb) ||
 	    dmr_replay_log(&reader.rd, e->sb, &load.ops, &e->next, &dmg))
 		die("synth: the base cannot be attached");
@@ -797,7 +797,7 @@ u8 *synth_make(const struct synth *sy, const struct synth_base *base, u64 *bytes
 		revive(e, base);
 	} else {
 		create(e);
-		if (dmr_map_init(&e->map, dmr_map_versions(dmr_usable_slots(e->sb)), e->pool) ||
+		if (dmr_map_init(&e->map, dmr_slot_versions(dmr_slot_count(e->sb)), e->pool) ||
 		    dmr_slots_init(&e->slots, e->sb))
 			die("out of memory");
 		e->head_epoch = e->sb->cur_epoch;

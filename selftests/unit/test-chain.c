@@ -71,7 +71,7 @@ static u32 chain_sweep(struct chain *c)
 	struct dmr_sweep sw;
 	u32 b;
 
-	dmr_sweep_init(&sw, &c->need);
+	dmr_map_sweep_init(&sw, &c->need);
 	for (b = 0; b < 1U << c->map.bucket_bits; b++)
 		CHECK(dmr_map_sweep(&c->map, &sw, b, U32_MAX));
 	for (garbage = sw.garbage; garbage; garbage = next) {
@@ -416,7 +416,7 @@ TEST(chain_sweep_random)
 		naive_chain(&r, c, all, nr);
 		for (i = 0; i < nr; i++)
 			gone[i] = naive_dead(&c->need, all, nr, all[i]);
-		dmr_sweep_init(&sw, &c->need);
+		dmr_map_sweep_init(&sw, &c->need);
 		for (b = 0; b < 1U << c->map.bucket_bits;)
 			b += dmr_map_sweep(&c->map, &sw, b, rng_below(&r, 40));
 		for (v = sw.garbage; v; v = dmr_garbage_next(v))

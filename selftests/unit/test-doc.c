@@ -74,10 +74,11 @@ static struct dmr_disk_log_block *example_log(const struct dmr_sb *sb)
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(recs); i++) {
-		CHECK(!dmr_record_validate(sb, &recs[i]), "%s", dmr_record_validate(sb, &recs[i]));
-		dmr_record_encode(&recs[i], &blk->records[i]);
+		CHECK(!dmr_logblock_validate_record(sb, &recs[i]), "%s",
+		      dmr_logblock_validate_record(sb, &recs[i]));
+		dmr_logblock_put_record(&recs[i], &blk->records[i]);
 	}
-	dmr_log_seal(blk, sb->store_uuid, &hdr);
+	dmr_logblock_seal(blk, sb->store_uuid, &hdr);
 	return blk;
 }
 

@@ -42,9 +42,9 @@ TEST(geometry)
 			CHECK_EQ(sb->slot_first * chunk,
 				 (sb->ring[0].first + sb->ring[0].count) * 4096);
 			CHECK_EQ(sb->slot_end, bytes / chunk);
-			CHECK_EQ(dmr_usable_slots(sb), sb->slot_end - sb->slot_first);
+			CHECK_EQ(dmr_slot_count(sb), sb->slot_end - sb->slot_first);
 			/* R7: twice the records of slots, and of a quarter without slots. */
-			max_slots = dmr_usable_slots(sb);
+			max_slots = dmr_slot_count(sb);
 			CHECK(dmr_ring_blocks(sb) * DMR_LOG_RECORDS >=
 			      2 * (max_slots + max_slots / 4 + 1024), "%llu", bytes);
 			/* And the ring does not take more than a hundredth, beside a minimum. */
@@ -195,7 +195,7 @@ TEST(ring_extent_before)
 	sb->ring_extents = 2;
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
 	/* No slot is lost to it. */
-	CHECK_EQ(dmr_usable_slots(sb), sb->slot_end - sb->slot_first);
+	CHECK_EQ(dmr_slot_count(sb), sb->slot_end - sb->slot_first);
 	CHECK_EQ(dmr_ring_place(sb, dmr_ring_blocks(sb)), 32 + 15);
 	CHECK_EQ(dmr_ring_place(sb, dmr_ring_blocks(sb) + 1), 256);
 }
@@ -251,7 +251,7 @@ TEST(ring_places)
 			      (n >= sb->slot_first && n < sb->slot_end && !in_ring), "%llu", n);
 			usable += dmr_slot_usable(sb, n);
 		}
-		CHECK_EQ(dmr_usable_slots(sb), usable);
+		CHECK_EQ(dmr_slot_count(sb), usable);
 		CHECK(!dmr_slot_usable(sb, ~0ULL));
 	}
 }

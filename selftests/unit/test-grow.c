@@ -68,10 +68,11 @@ static void put(struct life *l)
 	};
 
 	/* W5: not where a number lies that may still be looked for. */
-	CHECK(dmr_log_check(blk, l->sb->store_uuid, &was) != DMR_OK || was.number < l->sb->log_tail,
+	CHECK(dmr_logblock_check(blk, l->sb->store_uuid, &was) != DMR_OK ||
+	      was.number < l->sb->log_tail,
 	      "%llu where %llu is", l->next, was.number);
-	dmr_record_encode(&rec, &blk->records[0]);
-	dmr_log_seal(blk, l->sb->store_uuid, &hdr);
+	dmr_logblock_put_record(&rec, &blk->records[0]);
+	dmr_logblock_seal(blk, l->sb->store_uuid, &hdr);
 	l->next++;
 }
 
@@ -398,16 +399,16 @@ TEST(grow_geometry)
 				sb->ring_from = sb->log_durable + 1;
 			CHECK(!dmr_sb_validate(sb), "seed %u: %s", seed, dmr_sb_validate(sb));
 			/* R7: room for two records of each slot, beside all else. */
-			CHECK(dmr_ring_blocks(sb) * DMR_LOG_RECORDS >= 2ULL * dmr_usable_slots(sb),
+			CHECK(dmr_ring_blocks(sb) * DMR_LOG_RECORDS >= 2ULL * dmr_slot_count(sb),
 			      "seed %u", seed);
 			CHECK_EQ(sb->store_bytes, bytes);
 			CHECK_EQ(sb->slot_end, bytes / sb->chunk_bytes);
 			CHECK_EQ(sb->slot_first, before->slot_first);
-			CHECK(dmr_usable_slots(sb) >= dmr_usable_slots(before));
+			CHECK(dmr_slot_count(sb) >= dmr_slot_count(before));
 			/* A ring or slot keeps its place. */
 			CHECK(!memcmp(sb->ring, before->ring,
 				      before->ring_extents * sizeof(sb->ring[0])));
-			need = dmr_ring_need(dmr_usable_slots(sb));
+			need = dmr_ring_need(dmr_slot_count(sb));
 			if (sb->ring_extents == before->ring_extents) {
 				CHECK(need <= dmr_ring_blocks(before));
 				CHECK_EQ(sb->ring_from, before->ring_from);
@@ -451,7 +452,7 @@ TEST(grow_refused)
 		why = dmr_geometry_grow(sb, bytes);
 	}
 	CHECK_EQ(sb->ring_extents, 2);
-	CHECK(dmr_usable_slots(sb) > dmr_usable_slots(before));
+	CHECK(dmr_slot_count(sb) > dmr_slot_count(before));
 	CHECK(n < 2 * old / dmr_chunk_blocks(sb), "%u chunks more before it could grow", n);
 
 	/* Grow each time by the least that makes the ring longer, as often as possible. */

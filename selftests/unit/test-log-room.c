@@ -61,10 +61,10 @@ static void add(struct sim *s, struct dmr_log_batch *b, u32 id)
 	struct block *blk;
 	u32 i;
 
-	CHECK(dmr_log_batch_room(b));
+	CHECK(dmr_log_room_batch_room(b));
 	if (id != NO_VERSION)
-		s->v[id].at = dmr_log_batch_next(b);
-	i = dmr_log_batch_add(b);
+		s->v[id].at = dmr_log_room_batch_next(b);
+	i = dmr_log_room_batch_add(b);
 	blk = &s->batch[b->blocks - 1];
 	blk->ids[i] = id;
 	blk->nr = i + 1;
@@ -116,14 +116,14 @@ static int flush(void *ctx, struct dmr_log_batch *b)
 	} else {
 		CHECK(room->next - room->sb_tail <= room->blocks);
 	}
-	dmr_log_batch_begin(b, room);
+	dmr_log_room_batch_begin(b, room);
 	return 0;
 }
 
 static void drops(struct sim *s, struct dmr_log_batch *b, u64 *written)
 {
 	for (; s->nr_drops; s->nr_drops--) {
-		if (!dmr_log_batch_room(b)) {
+		if (!dmr_log_room_batch_room(b)) {
 			*written += b->blocks;
 			flush(s, b);
 		}
@@ -163,7 +163,7 @@ static int move(void *ctx, struct dmr_log_batch *b, u64 upto, bool gap_only)
 		while (s->tail_record < blk->nr) {
 			u32 id;
 
-			if (gap_only ? !dmr_log_batch_gap(b) : !dmr_log_batch_room(b))
+			if (gap_only ? !dmr_log_room_batch_gap(b) : !dmr_log_room_batch_room(b))
 				return 0;
 			id = blk->ids[s->tail_record++];
 			if (id != NO_VERSION && s->v[id].live && s->v[id].at == room->tail)
@@ -181,7 +181,7 @@ static const struct dmr_log_tail_ops ops = {
 	.release = release,
 };
 
-/* As dmr_commit() in kmod/log.c. */
+/* As dmr_log_sync() in kmod/log.c. */
 static void commit(struct sim *s)
 {
 	bool press = dmr_log_room_press(&s->room, s->nr_first, s->nr_due);
@@ -191,10 +191,10 @@ static void commit(struct sim *s)
 
 	s->commits++;
 	s->pressed += press;
-	dmr_log_batch_begin(&b, &s->room);
+	dmr_log_room_batch_begin(&b, &s->room);
 	drops(s, &b, &written);
 	for (i = 0; i < s->nr_due; i++) {
-		if (!dmr_log_batch_room(&b)) {
+		if (!dmr_log_room_batch_room(&b)) {
 			written += b.blocks;
 			flush(s, &b);
 		}
@@ -293,7 +293,7 @@ static void begin(struct sim *s, u64 seed, u64 slots)
 {
 	memset(s, 0, sizeof(*s));
 	rng_init(&s->r, seed);
-	s->nr = dmr_map_versions(slots);
+	s->nr = dmr_slot_versions(slots);
 	s->v = unit_alloc(s->nr * sizeof(*s->v));
 	s->room_due = s->nr;
 	s->due = unit_alloc(s->nr * sizeof(*s->due));
@@ -552,7 +552,7 @@ TEST(log_room_errors)
 	struct dmr_log_batch b;
 	int which = 2;
 
-	dmr_log_batch_begin(&b, &room);
+	dmr_log_room_batch_begin(&b, &room);
 	CHECK_EQ(dmr_log_room_move_tail(&room, &b, 1, true, &bad, &which), -EUCLEAN);
 	CHECK_EQ(dmr_log_room_move_tail(&room, &b, 1, false, &bad, &which), -EUCLEAN);
 	which = 1;
@@ -562,11 +562,11 @@ TEST(log_room_errors)
 	CHECK_EQ(dmr_log_room_move_tail(&room, &b, 1, true, &bad, &which), 0);
 }
 
-/* As dmr_geometry_grow() and dmr_commit_turn(): the new extent is a whole ring. */
+/* As dmr_geometry_grow() and dmr_log_turn(): the new extent is a whole ring. */
 static void grow(struct sim *s, u64 slots)
 {
 	u64 blocks = s->room.blocks + dmr_ring_need(slots);
-	struct version *v = unit_alloc(dmr_map_versions(slots) * sizeof(*v));
+	struct version *v = unit_alloc(dmr_slot_versions(slots) * sizeof(*v));
 	struct block *ring = unit_alloc(4 * blocks * sizeof(*ring));
 	u64 n;
 
@@ -574,7 +574,7 @@ static void grow(struct sim *s, u64 slots)
 		ring[n % (4 * blocks)] = *at(s, n);
 	memcpy(v, s->v, s->nr * sizeof(*v));
 	s->v = v;
-	s->nr = dmr_map_versions(slots);
+	s->nr = dmr_slot_versions(slots);
 	s->room_due = s->nr;
 	s->due = unit_alloc(s->nr * sizeof(*s->due));
 	s->ring = ring;
@@ -598,7 +598,7 @@ static void leave_old_ring(struct sim *s)
 
 			CHECK(s->room.durable < s->room.from || s->room.sb_tail > sb_tail,
 			      "the tail stays in the old ring");
-			dmr_log_batch_begin(&b, &s->room);
+			dmr_log_room_batch_begin(&b, &s->room);
 			b.blocks = 1;
 			s->batch[0].nr = 0;
 			s->batch[0].number = b.first;

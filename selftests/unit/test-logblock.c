@@ -21,8 +21,8 @@ TEST(record_round_trip)
 		struct dmr_disk_record disk;
 
 		memset(&disk, 0xa5, sizeof(disk));
-		dmr_record_encode(&rec, &disk);
-		dmr_record_decode(&disk, &out);
+		dmr_logblock_put_record(&rec, &disk);
+		dmr_logblock_get_record(&disk, &out);
 		CHECK(rec.type == out.type && rec.disk == out.disk && rec.epoch == out.epoch &&
 		      rec.chunk == out.chunk && rec.slot == out.slot && rec.data == out.data &&
 		      rec.zero == out.zero);
@@ -32,7 +32,7 @@ TEST(record_round_trip)
 					  DMR_SLOT_NONE_40, 0x1122334455667788ULL, 1 };
 		struct dmr_disk_record disk;
 
-		dmr_record_encode(&rec, &disk);
+		dmr_logblock_put_record(&rec, &disk);
 		CHECK(!memcmp(&disk, "\x88\x77\x66\x55\x44\x33\x22\x11" "\1\0\0\0\0\0\0\0"
 			      "\4\3\2\1" "\2" "\3" "\x0e\x0d\x0c\x0b\x0a" "\xff\xff\xff\xff\xff", 32));
 	}
@@ -52,8 +52,8 @@ TEST(record_validate)
 	do {										\
 		rec = good;								\
 		__VA_ARGS__;								\
-		CHECK(!dmr_record_validate(sb, &rec), #__VA_ARGS__ ": %s",		\
-		      dmr_record_validate(sb, &rec));					\
+		CHECK(!dmr_logblock_validate_record(sb, &rec), #__VA_ARGS__ ": %s",		\
+		      dmr_logblock_validate_record(sb, &rec));					\
 	} while (0)
 #define BAD(reason, ...)								\
 	do {										\
@@ -61,7 +61,7 @@ TEST(record_validate)
 											\
 		rec = good;								\
 		__VA_ARGS__;								\
-		why = dmr_record_validate(sb, &rec);					\
+		why = dmr_logblock_validate_record(sb, &rec);					\
 		CHECK(why && strstr(why, reason), #__VA_ARGS__ ": %s", why ?: "accepted"); \
 	} while (0)
 	GOOD();
@@ -103,7 +103,7 @@ static struct dmr_disk_log_block *log_block(const struct dmr_sb *sb, struct dmr_
 
 	/* The earlier content of the rest of the buffer does not get out. */
 	memset(blk, 0x77, sizeof(*blk));
-	dmr_log_seal(blk, sb->store_uuid, hdr);
+	dmr_logblock_seal(blk, sb->store_uuid, hdr);
 	return blk;
 }
 
@@ -115,21 +115,21 @@ TEST(log_block)
 	u8 other[16] = { 1 };
 	u32 bit;
 
-	CHECK_EQ(dmr_log_check(blk, sb->store_uuid, &out), DMR_OK);
+	CHECK_EQ(dmr_logblock_check(blk, sb->store_uuid, &out), DMR_OK);
 	CHECK(out.number == 1000 && out.sb_seq == 77 && out.durable == 998 && out.nr_records == 5);
 	CHECK(!memchr_inv(&blk->records[5], 0, 121 * 32));
 	CHECK(((u8 *)blk)[64] == 0x77);
 	CHECK(!memcmp(blk, "DRLG", 4));
-	CHECK_EQ(dmr_log_check(blk, other, &out), DMR_FOREIGN);
+	CHECK_EQ(dmr_logblock_check(blk, other, &out), DMR_FOREIGN);
 	for (bit = 0; bit < 8 * sizeof(*blk); bit++) {
 		((u8 *)blk)[bit / 8] ^= 1 << bit % 8;
-		CHECK_EQ(dmr_log_check(blk, sb->store_uuid, &out),
+		CHECK_EQ(dmr_logblock_check(blk, sb->store_uuid, &out),
 			 bit < 32 ? DMR_NOT_OURS : bit < 64 ? DMR_TORN :
 			 bit < 192 ? DMR_FOREIGN : DMR_TORN);
 		((u8 *)blk)[bit / 8] ^= 1 << bit % 8;
 	}
 	memset(blk, 0, sizeof(*blk));
-	CHECK_EQ(dmr_log_check(blk, sb->store_uuid, &out), DMR_NOT_OURS);
+	CHECK_EQ(dmr_logblock_check(blk, sb->store_uuid, &out), DMR_NOT_OURS);
 }
 
 TEST(log_block_impossible_head)
@@ -143,7 +143,7 @@ TEST(log_block_impossible_head)
 		blk = log_block(sb, &good);					\
 		change;								\
 		unit_log_crc(blk);						\
-		CHECK(dmr_log_check(blk, sb->store_uuid, &out) == DMR_BAD, #change); \
+		CHECK(dmr_logblock_check(blk, sb->store_uuid, &out) == DMR_BAD, #change); \
 	} while (0)
 	BAD(blk->number = 0);
 	BAD(blk->number = cpu_to_le64(~0ULL));
@@ -161,7 +161,7 @@ TEST(log_block_impossible_head)
 	blk = log_block(sb, &good);
 	blk->nr_records = cpu_to_le32(126);
 	unit_log_crc(blk);
-	CHECK_EQ(dmr_log_check(blk, sb->store_uuid, &out), DMR_OK);
+	CHECK_EQ(dmr_logblock_check(blk, sb->store_uuid, &out), DMR_OK);
 }
 
 TEST(epoch_is_main)

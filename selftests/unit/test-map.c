@@ -287,12 +287,12 @@ TEST(map_record)
 				 .data = 0xff, .zero = 0xf0 };
 	struct dmr_record rec;
 
-	dmr_version_record(&v, &rec);
+	dmr_map_record(&v, &rec);
 	CHECK(rec.type == DMR_RECORD_VERSION && rec.disk == 3 && rec.chunk == 0x1234567890 &&
 	      rec.epoch == 9 && rec.slot == 5 && rec.data == 0x0f && rec.zero == 0xf0);
 	v.slot = DMR_SLOT_NONE;
 	v.data = 0;
-	dmr_version_record(&v, &rec);
+	dmr_map_record(&v, &rec);
 	CHECK_EQ(rec.slot, DMR_SLOT_NONE_40);
 }
 
@@ -309,7 +309,7 @@ TEST(need_below)
 			for (i = 0; i < nr; i++)
 				if (epochs[i] < epoch)
 					want = epochs[i];
-			CHECK(dmr_need_below(&need, epoch) == want, "%u", epoch);
+			CHECK(dmr_map_need_below(&need, epoch) == want, "%u", epoch);
 		}
 	}
 }
@@ -322,8 +322,8 @@ static bool version_dead(struct dmr_map *map, const struct dmr_need *need,
 	struct dmr_sweep sw;
 	bool dead;
 
-	dmr_sweep_init(&sw, need);
-	while ((dead = dmr_sweep_dead(&sw, t)), t != v)
+	dmr_map_sweep_init(&sw, need);
+	while ((dead = dmr_map_sweep_dead(&sw, t)), t != v)
 		t = dmr_map_next(t);
 	return dead;
 }
@@ -527,7 +527,7 @@ TEST(map_sweep)
 				dmr_map_resolve(&m->map, &view, dmr_key(0, c), b, 1, &before[c][b]);
 		versions = atomic64_read(&m->map.versions);
 		/* In pieces of any size: the walk continues from its last place. */
-		dmr_sweep_init(&sw, &need);
+		dmr_map_sweep_init(&sw, &need);
 		for (b = 0; b < 1U << m->map.bucket_bits;)
 			b += dmr_map_sweep(&m->map, &sw, b, rng_below(&r, 5));
 		for (garbage = sw.garbage; garbage; garbage = next) {

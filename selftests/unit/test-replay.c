@@ -522,7 +522,7 @@ TEST(log_impossible_record)
 
 	set_up(&s);
 	put(&s, 1, 5, 7);
-	dmr_record_encode(&rec, &block(&s, 3)->records[2]);
+	dmr_logblock_put_record(&rec, &block(&s, 3)->records[2]);
 	unit_log_crc(block(&s, 3));
 	DAMAGED(&s, -EUCLEAN, "record names a slot", 3);
 	/* None of its block was handed over. */
@@ -532,7 +532,7 @@ TEST(log_impossible_record)
 	put(&s, 1, 5, 7);
 	put(&s, 7, 7, 7);
 	block(&s, 7)->durable = cpu_to_le64(5);
-	dmr_record_encode(&rec, &block(&s, 7)->records[2]);
+	dmr_logblock_put_record(&rec, &block(&s, 7)->records[2]);
 	unit_log_crc(block(&s, 7));
 	ENDS(&s, 6);
 }

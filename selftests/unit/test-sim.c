@@ -344,8 +344,8 @@ static void log_block(struct sim *s, u64 number, struct dmr_disk_log_block *blk)
 		.nr_records = 1,
 	};
 
-	dmr_record_encode(&rec, &blk->records[0]);
-	dmr_log_seal(blk, s->sb->store_uuid, &hdr);
+	dmr_logblock_put_record(&rec, &blk->records[0]);
+	dmr_logblock_seal(blk, s->sb->store_uuid, &hdr);
 }
 
 static void log_issue(struct sim *s, u64 durable)
@@ -548,7 +548,7 @@ static u64 vouched(struct sim *s, const struct dmr_sb *sb, u64 but)
 	for (e = 0; e < sb->ring_extents; e++) {
 		for (at = sb->ring[e].first; at < sb->ring[e].first + sb->ring[e].count; at++) {
 			dev_read(&s->rd, at, 1, blk);
-			if (at != but && dmr_log_check(blk, sb->store_uuid, &hdr) == DMR_OK)
+			if (at != but && dmr_logblock_check(blk, sb->store_uuid, &hdr) == DMR_OK)
 				best = max(best, hdr.durable);
 		}
 	}

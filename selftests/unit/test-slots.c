@@ -21,7 +21,7 @@ TEST(slots_random)
 		}
 		mine = unit_alloc(sb->slot_end);
 		CHECK_EQ(dmr_slots_init(&s, sb), 0);
-		most = dmr_usable_slots(sb);
+		most = dmr_slot_count(sb);
 		CHECK(s.total == most && s.free == most, "%u of %u", s.free, s.total);
 		for (ops = 0; ops < 3000; ops++) {
 			/* Full now and then, empty now and then. */

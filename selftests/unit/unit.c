@@ -469,9 +469,9 @@ void unit_put_log(struct store *st, const struct dmr_sb *sb, u64 number, u64 sb_
 			.data = mark % 0xffff + 1,	/* chunks have 16 blocks here */
 		};
 
-		dmr_record_encode(&rec, &blk->records[i]);
+		dmr_logblock_put_record(&rec, &blk->records[i]);
 	}
-	dmr_log_seal(blk, sb->store_uuid, &hdr);
+	dmr_logblock_seal(blk, sb->store_uuid, &hdr);
 }
 
 static int gather_record(struct dmr_replay_ops *ops, const struct dmr_record *rec, u64 number)

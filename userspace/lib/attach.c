@@ -441,7 +441,7 @@ static int do_attach(struct attach *a, unsigned int flags)
 	dmrl_progress(a->ctx, "the kernel reads the log", 0,
 		      dmr_ring_blocks(a->sb) * DMR_BLOCK_SIZE);
 	code = make_devices(a);
-	/* the module has written a superblock by now, see dmr_system_start() */
+	/* the module has written a superblock by now, see dmr_attach_start() */
 	if (!code)
 		dmrl_seen_record(a->ctx, a->sb, a->seq + 1);
 	return code;

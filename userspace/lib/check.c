@@ -260,7 +260,7 @@ static void note_drop(struct check *c, const struct dmr_record *rec, u32 group)
 static void check_record(void *arg, const struct dmr_record *rec, uint64_t number)
 {
 	struct check *c = arg;
-	const char *fault = dmr_record_validate(c->sb, rec);
+	const char *fault = dmr_logblock_validate_record(c->sb, rec);
 	u32 *group;
 
 	c->report->records++;
@@ -634,7 +634,7 @@ int dmreplica_store_check(struct dmreplica *ctx, struct dmreplica_store *store,
 	check_copies(&c, store);
 	if (code)
 		goto out;
-	report->slots = dmr_usable_slots(c.sb);
+	report->slots = dmr_slot_count(c.sb);
 	report->log_blocks = dmr_ring_blocks(c.sb);
 	report->log_tail = c.sb->log_tail;
 	if (store->bdev.bytes > c.sb->store_bytes)

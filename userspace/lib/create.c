@@ -338,7 +338,7 @@ static u64 memory(u64 slots)
 {
 	u64 buckets = 256;
 
-	while (buckets < dmr_map_versions(slots) / 2)
+	while (buckets < dmr_slot_versions(slots) / 2)
 		buckets *= 2;
 	return buckets * 8 + slots / 8;
 }
@@ -389,7 +389,7 @@ static int build_super(struct maker *m)
 					 "the superblock would not be valid: %s", fault);
 	}
 	in->log_blocks = dmr_ring_blocks(sb);
-	in->slots = dmr_usable_slots(sb);
+	in->slots = dmr_slot_count(sb);
 	in->memory = memory(in->slots);
 	in->memory_full = in->memory + in->slots * VERSION_BYTES;
 	return 0;

@@ -28,7 +28,7 @@ static char *printable(const char *text)
 	u32 len;
 
 	for (; out && *text; text += len) {
-		len = dmr_utf8_char((const u8 *)text);
+		len = dmr_text_utf8_char((const u8 *)text);
 		if (!len) {
 			p += sprintf(p, "\\x%02x", (u8)*text);
 			len = 1;

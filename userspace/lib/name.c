@@ -13,13 +13,13 @@ static const char *fault(const char *name, size_t room, const char *(*of)(const 
 /* Check a system's name.  Return: NULL, or the fault. */
 const char *dmrl_system_name_fault(const char *name)
 {
-	return fault(name, DMR_NAME_LEN, dmr_system_name_fault);
+	return fault(name, DMR_NAME_LEN, dmr_text_system_name_fault);
 }
 
 /* Check a disk's name.  Return: NULL, or the fault. */
 const char *dmrl_disk_name_fault(const char *name)
 {
-	return fault(name, DMR_DISK_NAME_LEN, dmr_disk_name_fault);
+	return fault(name, DMR_DISK_NAME_LEN, dmr_text_disk_name_fault);
 }
 
 /*

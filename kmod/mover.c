@@ -19,7 +19,7 @@
 
 #include "flush.h"
 #include "home-flush.h"
-#include "home.h"
+#include "mover.h"
 #include "log.h"
 #include "move-job.h"
 #include "park.h"
@@ -58,7 +58,7 @@ struct dmr_copy {
 struct dmr_mover {
 	struct dmr_system *sys;
 	const struct dmr_need *need;
-	u64 serial;			/* of the table it works under */
+	u64 serial;			/* of the views it works under */
 	u32 base;			/* main epochs up to here go home */
 	u32 busy;			/* state that keeps a chunk from moving; 0 for a held one */
 	int flushed[DMR_MAX_DISKS];	/* dmr_disk.flush_errors before the copies */
@@ -75,7 +75,7 @@ struct dmr_mover {
 	u64 bytes;			/* moved since the last pause for the rate */
 	u64 moved;			/* versions gone */
 	bool skipped;			/* something was busy: worth another pass */
-	bool stale;			/* the table has changed: begin again */
+	bool stale;			/* the views have changed: begin again */
 	bool hold;			/* a job waits for the end: hold a chunk that will not go */
 };
 
@@ -147,7 +147,7 @@ static bool dmr_move_hold(struct dmr_mover *m, u64 key)
 	/* Slow I/O to another chunk must not hold this one up for long. */
 	if (dmr_grace_wait(&sys->grace, DMR_MOVE_HOLD))
 		return false;
-	dmr_commit_sync(sys, false);	/* if that fails nothing will be marked */
+	dmr_flush_sync(sys, false);	/* if that fails nothing will be marked */
 	return true;
 }
 
@@ -169,7 +169,7 @@ static void dmr_move_release(struct dmr_mover *m, u64 key, bool waited)
 	spin_unlock_irqrestore(lock, flags);
 	m->busy = DMR_V_BUSY;
 	if (waited)
-		dmr_io_wake(sys);
+		dmr_park_wake(sys);
 }
 
 static bool dmr_move_mark(struct dmr_mover *m, struct dmr_move *mv)
@@ -180,8 +180,8 @@ static bool dmr_move_mark(struct dmr_mover *m, struct dmr_move *mv)
 	unsigned long flags;
 
 	spin_lock_irqsave(lock, flags);
-	/* The needs of a newer table are not known here: see dmr_pass_sweep(). */
-	m->stale |= dmr_table_get(sys)->serial != m->serial;
+	/* The needs of newer views are not known here: see dmr_pass_sweep(). */
+	m->stale |= dmr_views_get(sys)->serial != m->serial;
 	if (!m->stale)
 		nr = dmr_move_chain(m, mv->key, 0, DMR_V_DIRTY | m->busy | DMR_V_WRITERS |
 				    DMR_V_MOVING | DMR_V_DROPPED);
@@ -398,7 +398,7 @@ static bool dmr_move_drop(struct dmr_mover *m, struct dmr_move *mv, struct dmr_d
 	drop->rec.epoch = mv->top;
 	drop->rec.slot = DMR_SLOT_NONE_40;
 	drop->rec.data = mv->mask;
-	dmr_commit_drop(sys, drop);
+	dmr_log_drop(sys, drop);
 	ok = true;
 out:
 	spin_unlock_irqrestore(lock, flags);
@@ -509,7 +509,7 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 		dmr_move_unmark(m, &m->moves[i]);
 	}
 	if (dropped)
-		r = dmr_commit_sync(sys, false);
+		r = dmr_flush_sync(sys, false);
 	if (!dropped || r)
 		return dropped ? r : 0;		/* critical: nothing is freed any more */
 	for (i = 0; i < nr; i++)
@@ -524,7 +524,7 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 			dmr_slots_free(&sys->slots, v->slot);
 		mempool_free(v, sys->versions.pool);
 	}
-	dmr_move_progress(sys, bytes);
+	dmr_move_job_progress(sys, bytes);
 	m->bytes += bytes;
 	return 0;
 }
@@ -569,7 +569,7 @@ static void dmr_move_throttle(struct dmr_mover *m)
 	if (wait)
 		wait_event_timeout(sys->vacuum.throttle, !dmr_vacuum_may_move(sys) ||
 				   READ_ONCE(sys->vacuum.rate) != rate ||
-				   READ_ONCE(sys->tables.serial) != m->serial, wait);
+				   READ_ONCE(sys->published.serial) != m->serial, wait);
 }
 
 static int dmr_key_compare(const void *a, const void *b)
@@ -636,17 +636,17 @@ static u64 dmr_move_left(struct dmr_mover *m)
 }
 
 /**
- * dmr_home_move() - move home all that can go now
+ * dmr_mover_run() - move home all that can go now
  * @sys: the system.
  * @need: needs of points and overlays, as durable in both superblocks.
- * @serial: of the table that @need was taken from.
+ * @serial: of the views that @need was taken from.
  * @again: set if a chunk was in use and should be looked at again.
  * @errors: set to the number of chunks that could not be read or written.
  *
  * Context: the vacuum's worker; may sleep.
  * Return: versions that are gone, or a negative errno.
  */
-s64 dmr_home_move(struct dmr_system *sys, const struct dmr_need *need, u64 serial, bool *again,
+s64 dmr_mover_run(struct dmr_system *sys, const struct dmr_need *need, u64 serial, bool *again,
 		  u64 *errors)
 {
 	struct dmr_mover *m;
@@ -665,9 +665,9 @@ s64 dmr_home_move(struct dmr_system *sys, const struct dmr_need *need, u64 seria
 	init_completion(&m->copied);
 	/* The oldest point sees all that may go; with none the head does. */
 	m->base = need->nr ? need->epochs[0] : U32_MAX;
-	m->hold = dmr_move_running(sys);
+	m->hold = dmr_move_job_running(sys);
 	if (m->hold)
-		dmr_move_counted(sys, dmr_move_left(m));
+		dmr_move_job_counted(sys, dmr_move_left(m));
 	while (b < 1U << sys->map.bucket_bits && r >= 0 && !m->stale && dmr_vacuum_may_move(sys)) {
 		nr = dmr_move_collect(m, &b);
 		for (i = 0; i < nr && !m->stale && dmr_vacuum_may_move(sys); i += r) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Tables: epochs, points and overlays for the I/O path. */
-#ifndef DMR_TABLE_H
-#define DMR_TABLE_H
+/* Views: epochs, points and overlays for the I/O path. */
+#ifndef DMR_VIEWS_H
+#define DMR_VIEWS_H
 
 #include <linux/list.h>
 
@@ -12,7 +12,7 @@ struct dmr_sb;
 struct dmr_system;
 
 /**
- * struct dmr_table - one published state; never changed, replaced as a whole
+ * struct dmr_views - the views of one state; never changed, replaced as a whole
  * @view: view of each kind of device.
  * @straight: the kind whose writes may go straight home, or -1.
  * @bare: the kind whose writes are about to, or -1: a chunk without a version gets none,
@@ -20,10 +20,10 @@ struct dmr_system;
  * @suspended: replication is suspended: the replica devices refuse writes.
  * @need: for the vacuum; its epochs array is @points.
  * @serial: of its publication.
- * @stale: on the system's list of tables to free.
+ * @stale: on the system's list of views to free.
  * @points: epochs of the points, pending ones included.
  */
-struct dmr_table {
+struct dmr_views {
 	struct dmr_view view[DMR_KINDS];
 	int straight;
 	int bare;
@@ -35,23 +35,23 @@ struct dmr_table {
 };
 
 /**
- * struct dmr_tables - the tables of a system
- * @published: the one in force, see dmr_table_get().
- * @stale: replaced ones that readers may still see; op_mutex.
+ * struct dmr_published - the views of a system
+ * @views: those in force, see dmr_views_get().
+ * @stale: replaced views that readers may still see; op_mutex.
  * @serial: of the last publication.
  */
-struct dmr_tables {
-	struct dmr_table *published;
+struct dmr_published {
+	struct dmr_views *views;
 	struct list_head stale;
 	u64 serial;
 };
 
-void dmr_tables_init(struct dmr_tables *tables);
-struct dmr_table *dmr_table_make(struct dmr_system *sys, const struct dmr_sb *sb,
+void dmr_views_init(struct dmr_published *published);
+struct dmr_views *dmr_views_make(struct dmr_system *sys, const struct dmr_sb *sb,
 				 u32 pending_point);
-void dmr_table_publish(struct dmr_system *sys, struct dmr_table *tab);
-void dmr_table_reap(struct dmr_system *sys);
-int dmr_publish(struct dmr_system *sys);
-struct dmr_table *dmr_table_back(struct dmr_system *sys);
+void dmr_views_publish(struct dmr_system *sys, struct dmr_views *views);
+void dmr_views_reap(struct dmr_system *sys);
+int dmr_views_publish_state(struct dmr_system *sys);
+struct dmr_views *dmr_views_back(struct dmr_system *sys);
 
-#endif /* DMR_TABLE_H */
+#endif /* DMR_VIEWS_H */
