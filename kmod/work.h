@@ -16,7 +16,7 @@ struct dmr_verb_info;
  * @sweep: work item: a pass of the vacuum.
  * @drain: work item: after a point, writes of the old epoch have ended.
  * @io: work item: a deferred bio begins again.
- * @look: a second has passed, or a write found no room; in the commit worker.
+ * @look: a second has passed, or a write found no room; in the flush worker.
  * @turn: an operation has its turn; see dmr_op_turn().
  * @end_turns: an operation has been decided; see dmr_op_end_turns().
  * @verbs: the table of operations, by enum dmr_verb.

@@ -98,7 +98,7 @@ bool dmr_log_room_press(const struct dmr_log_room *room, u64 first, u64 dirty)
  * dmr_log_room_tail_lags() - is the tail worth a superblock write?
  * @room: the log's.
  *
- * Context: the commit worker.
+ * Context: the flush worker.
  * Return: true if the tail has moved on far enough, or has left a ring that has grown.
  */
 bool dmr_log_room_tail_lags(const struct dmr_log_room *room)
@@ -123,7 +123,7 @@ bool dmr_log_room_tail_lags(const struct dmr_log_room *room)
  * and under pressure as far as it takes.  Records written again take space, too, so the
  * superblock follows in strides that the reserve has room for.
  *
- * Context: the commit worker; sleeps if @ops do.
+ * Context: the flush worker; sleeps if @ops do.
  * Return: 0 or a negative errno of @ops.
  */
 int dmr_log_room_move_tail(const struct dmr_log_room *room, struct dmr_log_batch *b, u64 written,
