@@ -197,6 +197,7 @@ static int dmr_attach_load(struct dmr_system *sys, struct dmr_target *t)
 	/* Superblock and disks are visible before @active is. */
 	/* Its disks come one after the other: no alarm before they had the time. */
 	WRITE_ONCE(sys->bind_time, jiffies);
+	/* All of it is loaded: pairs with smp_load_acquire() of readers, as dmr_system_find(). */
 	smp_store_release(&sys->active, true);
 	mutex_lock(&dmr_registry_mutex);
 	dmr_registry_seq++;
@@ -443,6 +444,7 @@ int dmr_attach_bind(struct dmr_system *sys, struct dmr_target *t)
 	mutex_lock(&sys->sb_mutex);
 	disk->target[t->kind] = t;
 	WRITE_ONCE(disk->dev[t->kind], disk_devt(gd));
+	/* Pairs with READ_ONCE() of readers, which follow the pointer. */
 	smp_store_release(&disk->gd[t->kind], gd);
 	disk->home = t->home->bdev;
 	WRITE_ONCE(sys->bind_time, jiffies);

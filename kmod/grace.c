@@ -95,7 +95,7 @@ int dmr_grace_wait(struct dmr_grace *g, unsigned long timeout)
 		usleep_range(200, 1000);
 	}
 	WRITE_ONCE(g->waiting, true);
-	smp_mb();
+	smp_mb();	/* pairs with dmr_grace_leave(): it sees @waiting, or is seen */
 	/*
 	 * A reader may have read the side before the last change of sides and counted
 	 * itself after: the idle side must be empty before it is used.
@@ -103,7 +103,7 @@ int dmr_grace_wait(struct dmr_grace *g, unsigned long timeout)
 	side = g->side;
 	if (!dmr_grace_drain(g, !side, deadline, bounded))
 		goto out;
-	smp_mb();
+	smp_mb();	/* the idle side was empty before it is used */
 	WRITE_ONCE(g->side, !side);
 	smp_mb();	/* a reader that misses the new side is counted on the old one */
 	if (!dmr_grace_drain(g, side, deadline, bounded))

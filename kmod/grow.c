@@ -59,6 +59,7 @@ static int dmr_grow_blank(struct dmr_system *sys, const struct dmr_sb *draft)
 	 */
 	if (!r)
 		WRITE_ONCE(sys->super.store_dirty, 1);
+	/* store_dirty first: pairs with smp_rmb() in dmr_super_may_have_lost(). */
 	smp_store_release(&sys->super.blanking, false);
 	return r;
 }

@@ -95,9 +95,9 @@ bool dmr_log_settled(struct dmr_system *sys, struct dmr_version *v)
 {
 	bool dirty;
 
-	smp_rmb();	/* the bits before the mark, the mark before the log's number */
+	smp_rmb();	/* the bits before the mark: pairs with dmr_log_dirty() */
 	dirty = atomic_read(&v->state) & DMR_V_DIRTY;
-	smp_rmb();
+	smp_rmb();	/* the mark before the number: pairs with dmr_log_records() */
 	return !dirty &&
 	       (s32)(READ_ONCE(v->log) - (u32)READ_ONCE(sys->log.room.durable)) <= 0;
 }
@@ -539,9 +539,9 @@ int dmr_log_turn(struct dmr_system *sys, struct dmr_sb *draft)
 		return r;
 	/* Room is looked for without a lock; one look that mixes the two the reserve can bear. */
 	WRITE_ONCE(sys->log.room.fresh, dmr_ring_blocks(draft) - before);
-	smp_wmb();
+	smp_wmb();	/* pairs with smp_rmb() in dmr_log_room_free() */
 	WRITE_ONCE(sys->log.room.from, from);
-	smp_wmb();
+	smp_wmb();	/* the same */
 	WRITE_ONCE(sys->log.room.blocks, before + sys->log.room.fresh);
 	return 0;
 }

@@ -286,6 +286,7 @@ void dmr_sweep_work(struct work_struct *work)
 	smp_mb();	/* pairs with dmr_vacuum_hold(): this pass sees @held, or is seen */
 	dmr_vacuum_pass(sys);
 	memalloc_noio_restore(noio);
+	/* The pass is over: pairs with smp_load_acquire() in dmr_vacuum_hold(). */
 	smp_store_release(&sys->vacuum.busy, false);
 	wake_up(&sys->vacuum.throttle);
 }

@@ -101,6 +101,7 @@ void dmr_views_publish(struct dmr_system *sys, struct dmr_views *views)
 	/* Throttled moves look at it. */
 	WRITE_ONCE(sys->published.serial, sys->published.serial + 1);
 	views->serial = sys->published.serial;
+	/* Pairs with dmr_views_get(). */
 	smp_store_release(&sys->published.views, views);
 	if (old)
 		list_add_tail(&old->stale, &sys->published.stale);

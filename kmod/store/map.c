@@ -166,7 +166,7 @@ void dmr_map_insert(struct dmr_map *map, struct dmr_version *v)
 	while (*p && (*p)->key == v->key && (*p)->epoch > v->epoch)
 		p = &(*p)->next;
 	v->next = *p;
-	smp_store_release(p, v);
+	smp_store_release(p, v);	/* pairs with the walks of chains without a lock */
 	atomic64_inc(&map->versions);
 }
 
@@ -180,7 +180,7 @@ void dmr_map_insert(struct dmr_map *map, struct dmr_version *v)
  */
 void dmr_map_cut(struct dmr_map *map, struct dmr_version **link)
 {
-	smp_store_release(link, (*link)->next);
+	smp_store_release(link, (*link)->next);	/* as in dmr_map_insert() */
 	atomic64_dec(&map->versions);
 }
 

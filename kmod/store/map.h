@@ -196,7 +196,7 @@ static inline void dmr_version_set(struct dmr_version *v, u64 mask)
 	smp_wmb();	/* a slot that was given to it first; pairs with dmr_version_masks() */
 	/* R1: data before the end of zero, so that a reader sees the one or the other. */
 	WRITE_ONCE(v->data, v->data | mask);
-	smp_wmb();
+	smp_wmb();	/* pairs with dmr_version_masks(), which reads them the other way round */
 	WRITE_ONCE(v->zero, v->zero & ~mask);
 }
 
