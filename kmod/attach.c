@@ -346,10 +346,10 @@ static void dmr_attach_stop(struct dmr_system *sys)
 	draft->nr_prints = 0;
 	for (i = 0; i < draft->nr_disks; i++) {
 		struct dmr_fingerprint *fp = &sys->disks[i].fingerprint;
+		u32 nr = min(fp->nr, dmr_disk_prints(draft->nr_disks));
 
-		memcpy(&draft->prints[draft->nr_prints], fp->prints,
-		       fp->nr * sizeof(fp->prints[0]));
-		draft->nr_prints += fp->nr;
+		memcpy(&draft->prints[draft->nr_prints], fp->prints, nr * sizeof(fp->prints[0]));
+		draft->nr_prints += nr;
 	}
 	dmr_super_commit(sys, draft, "detach");
 }

@@ -188,7 +188,7 @@ static const char *dmr_check_state(const struct dmr_sb *sb)
 
 static const char *dmr_check_prints(const struct dmr_sb *sb)
 {
-	u32 i;
+	u32 i, nr = 0;
 
 	if (sb->nr_prints > DMR_MAX_PRINTS)
 		return "the number of places in the fingerprint is impossible";
@@ -204,6 +204,10 @@ static const char *dmr_check_prints(const struct dmr_sb *sb)
 		if (prev && (prev->disk > p->disk ||
 			     (prev->disk == p->disk && prev->block >= p->block)))
 			return "the places in the fingerprint are not in order";
+		/* All disks' together fit, whichever of them are taken anew. */
+		nr = prev && prev->disk == p->disk ? nr + 1 : 1;
+		if (nr > dmr_disk_prints(sb->nr_disks))
+			return "a disk has too many places in the fingerprint";
 	}
 	return NULL;
 }

@@ -637,7 +637,7 @@ TEST(sb_prints)
 	u8 *buf = unit_alloc(DMR_SB_AREA), *at = buf + DMR_SB_FIXED + 512 + 64;
 	struct dmr_sb *sb = unit_sb(), *out = unit_alloc(sizeof(*out));
 	const char *why;
-	u32 i;
+	u32 i, most;
 
 	sb->nr_prints = 2;
 	sb->prints[0] = (struct dmr_print){ .block = 0x0102, .crc = 0x03040506, .written = 1 };
@@ -671,14 +671,21 @@ TEST(sb_prints)
 	sb->prints[1].block--;
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
 
-	for (i = 0; i < DMR_MAX_PRINTS; i++)
-		sb->prints[i] = (struct dmr_print){ .block = i, .crc = i };
-	sb->nr_prints = DMR_MAX_PRINTS;
+	most = dmr_disk_prints(sb->nr_disks);
+	sb->nr_prints = most * sb->nr_disks;
+	for (i = 0; i < sb->nr_prints; i++)
+		sb->prints[i] = (struct dmr_print){ .block = i % most, .crc = i, .disk = i / most };
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
 	dmr_sb_encode(sb, buf);
 	CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_OK, "%s", why);
 	CHECK(!memcmp(sb, out, sizeof(*sb)));
-	sb->nr_prints++;
+	/* Those of a disk that is not bound stay beside new ones of the others. */
+	for (i = 0; i <= most; i++)
+		sb->prints[i] = (struct dmr_print){ .block = i };
+	sb->nr_prints = most + 1;
+	why = dmr_sb_validate(sb);
+	CHECK(why && strstr(why, "too many"), "%s", why);
+	sb->nr_prints = DMR_MAX_PRINTS + 1;
 	CHECK(dmr_sb_validate(sb));
 	for (i = 1; i <= DMR_MAX_DISKS; i++)
 		CHECK(dmr_disk_prints(i) >= 4 && dmr_disk_prints(i) * i <= DMR_MAX_PRINTS, "%u", i);

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 65
+ktap_plan 69
 load_module
 load_brd 4 16
 conf=/etc/dm-replica/systems.d
@@ -105,7 +105,24 @@ attach w
 detach
 dd if=/dev/zero of=/dev/ram0 bs=1M seek=9 count=1 conv=notrunc,fsync 2>/dev/null
 attach w
-check "a device that forgets late what was discarded" silent
+is "a device that forgets late what was discarded is not verified, without a warning" \
+	"$(grep -c 'home not verified' <<<"$said") $(grep -c warning <<<"$said")" "1 0"
+detach
+# What was written last lies where an earlier copy has zeroes, as a file that grows.
+dd if=/dev/zero of=/dev/ram0 bs=1M seek=8 count=8 conv=notrunc,fsync 2>/dev/null
+attach w --accept-homes
+detach
+copy /dev/ram0 /dev/ram2
+attach w
+"$io" /dev/mapper/w-vda-replica w:8M:4K:4 w:9M:4K:4 w:10M:4K:4 w:11M:4K:4 w:12M:16K:4 f ||
+	die "cannot write"
+detach
+copy /dev/ram0 /dev/ram3
+copy /dev/ram2 /dev/ram0
+refused "an earlier copy that has zeroes there" 32773 'is not as it was left' r attach w
+copy /dev/ram3 /dev/ram0
+attach w
+check "the newest is verified" silent
 point w
 detach
 attach w
@@ -221,6 +238,17 @@ refused "check has the same verdict on a home" 32773 'is another device' r check
 sed -i 's|mapper/one|mapper/three|' $conf/m.conf
 refused "a home that is missing" 32779 'home of disk vda' r attach m
 refused "the same by check" 32779 'home of disk vda' r check m
+sed -i 's|mapper/three|mapper/two|' $conf/m.conf
+r attach m >/dev/null || die "cannot attach m"
+dd if=$s of=/dev/vm/s1 bs=1M count=64 conv=fsync 2>/dev/null || die "cannot copy"
+r detach m >/dev/null || die "cannot detach m"
+dd if=/dev/vm/s1 of=$s bs=1M count=64 conv=fsync 2>/dev/null || die "cannot copy"
+rm -r $state
+sed -i 's|mapper/two|mapper/one|' $conf/m.conf
+refused "check of a store that was cut off looks at homes, too" 32773 'is another device' r check m
+refused "as attach does" 32773 'is another device' r attach m
+sed -i 's|mapper/one|mapper/two|' $conf/m.conf
+r attach m >/dev/null && r detach m >/dev/null || die "cannot attach m"
 rm $conf/m.conf
 check "scan finds it" grep -q 'home /dev/.*two' <(r scan $s)
 dmsetup remove one

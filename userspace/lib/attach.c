@@ -431,7 +431,7 @@ static int do_attach(struct attach *a, unsigned int flags)
 	warn_missing_copy(a);
 	a->seq = a->sb->seq;
 	if (a->accepted.homes) {
-		code = dmrl_record_homes(a->ctx, a->store, a->homes, &a->seq);
+		code = dmrl_record_homes(a->ctx, a->store, a->homes, &a->accepted, &a->seq);
 		if (code)
 			return code;
 	}

@@ -606,8 +606,8 @@ static int check_identity(struct check *c, struct dmreplica *ctx,
 	} else if (!code) {
 		code = refusal(c, ctx, dmrl_seen_check(ctx, store));
 	}
-	/* While a host has it, homes change and there is no fingerprint. */
-	if (!code && known && !(c->sb->flags & DMR_SB_ACTIVE))
+	/* Of an active store there is no fingerprint: other devices are found all the same. */
+	if (!code && known)
 		code = check_homes(c, ctx, conf);
 	if (!code)
 		dmrl_clear(ctx);

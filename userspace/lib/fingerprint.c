@@ -22,6 +22,8 @@ struct places {
 	unsigned int same;	/* as they were, and not zeroes */
 	unsigned int zeroed;	/* zeroes now */
 	unsigned int other;	/* other content now */
+	unsigned int written;	/* had content, and were written home last */
+	unsigned int lost;	/* of these: zeroes now */
 };
 
 static int read_block(int fd, u64 block, void *buf)
@@ -39,6 +41,8 @@ static int read_block(int fd, u64 block, void *buf)
 static int compare(int fd, const struct dmr_sb *sb, unsigned int number, void *buf,
 		   struct places *p)
 {
+	static const u8 zeroes[DMR_BLOCK_SIZE];
+	u32 blank = dmr_crc32c(0, zeroes, sizeof(zeroes));
 	unsigned int i;
 	bool zero;
 	int err;
@@ -51,6 +55,8 @@ static int compare(int fd, const struct dmr_sb *sb, unsigned int number, void *b
 			return err;
 		p->all++;
 		zero = dmr_is_zero(buf, DMR_BLOCK_SIZE);
+		p->written += sb->prints[i].written && sb->prints[i].crc != blank;
+		p->lost += sb->prints[i].written && sb->prints[i].crc != blank && zero;
 		if (dmr_crc32c(0, buf, DMR_BLOCK_SIZE) == sb->prints[i].crc)
 			p->same += !zero;
 		else if (zero)
@@ -71,9 +77,16 @@ static bool has_prints(const struct dmr_sb *sb, unsigned int number)
 	return false;
 }
 
-static bool as_left(const struct places *p)
+/*
+ * A device may forget at any time what the guest has discarded: places that read as zeroes
+ * now leave it open whether the home is the one that was left.  A copy of an earlier time
+ * lacks most of what was written last.
+ */
+static enum dmreplica_home verdict_of(const struct places *p)
 {
-	return !p->other && (!p->zeroed || p->same);
+	if (p->other || (p->zeroed && !p->same) || 2 * p->lost > p->written)
+		return DMREPLICA_HOME_DIFFERS;
+	return p->zeroed ? DMREPLICA_HOME_NOT_VERIFIED : DMREPLICA_HOME_VERIFIED;
 }
 
 /* Of which other disk is this the content?  Or -1; blank homes are alike. */
@@ -84,7 +97,8 @@ static int other_disk(int fd, const struct dmr_sb *sb, unsigned int number, void
 
 	for (i = 0; i < sb->nr_disks; i++) {
 		memset(&p, 0, sizeof(p));
-		if (i != number && !compare(fd, sb, i, buf, &p) && p.same && as_left(&p))
+		if (i != number && !compare(fd, sb, i, buf, &p) && p.same &&
+		    verdict_of(&p) == DMREPLICA_HOME_VERIFIED)
 			return i;
 	}
 	return -1;
@@ -127,9 +141,6 @@ static int refuse(struct dmreplica *ctx, const struct dmr_sb *sb, unsigned int n
  * @accepted: homes that the user accepts; the content of another disk only by name.
  * @verdict: set.
  *
- * A place that reads as zeroes now proves nothing as long as others are as they were:
- * what the guest has discarded may be forgotten by the device at any time.
- *
  * Return: 0; 32773 and a message if it is not and is not accepted; or the code of what kept
  * it from being read.
  */
@@ -149,7 +160,7 @@ int dmrl_fingerprint_check(struct dmreplica *ctx, const struct dmr_sb *sb, unsig
 		return dmrl_no_memory(ctx);
 	fd = open_home(home);
 	err = fd < 0 ? errno : compare(fd, sb, number, buf, &p);
-	if (!err && !as_left(&p))
+	if (!err && verdict_of(&p) == DMREPLICA_HOME_DIFFERS)
 		other = other_disk(fd, sb, number, buf);
 	if (fd >= 0)
 		close(fd);
@@ -157,8 +168,9 @@ int dmrl_fingerprint_check(struct dmreplica *ctx, const struct dmr_sb *sb, unsig
 	if (err)
 		return dmrl_fail_errno(ctx, err, "cannot read home %s of disk %s", home->path,
 				       sb->disks[number].name);
-	*verdict = as_left(&p) ? DMREPLICA_HOME_VERIFIED : DMREPLICA_HOME_DIFFERS;
-	if (as_left(&p) || accept == DMRL_ACCEPT_NAMED || (accept && other < 0))
+	*verdict = verdict_of(&p);
+	if (*verdict != DMREPLICA_HOME_DIFFERS || accept == DMRL_ACCEPT_NAMED ||
+	    (accept && other < 0))
 		return 0;
 	return refuse(ctx, sb, number, home, &p, other);
 }

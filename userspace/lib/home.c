@@ -80,12 +80,15 @@ static int check_identity(struct dmreplica *ctx, const struct dmr_sb *sb, unsign
 	const struct dmr_disk_info *disk = &sb->disks[number];
 	int other;
 
-	if (accept == DMRL_ACCEPT_NAMED ||
-	    dmrl_same_identity(home, disk->identity_type, disk->identity))
+	if (accept == DMRL_ACCEPT_NAMED)
 		return 0;
+	/* Also where the store knows this one by its path alone, which fits any device. */
 	other = other_disk(home, sb, number);
-	if (other < 0 && accept)
+	if (other < 0 && (accept || dmrl_same_identity(home, disk->identity_type, disk->identity)))
 		return 0;
+	if (other >= 0 && disk->identity_type == home->identity_type &&
+	    !strcmp(disk->identity, home->identity))
+		return 0;	/* two devices of one identity */
 	if (other >= 0) {
 		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 			  "home %s of disk %s is the home of disk %s: it has %s \"%s\", and the store names %s \"%s\"",

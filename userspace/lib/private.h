@@ -213,7 +213,8 @@ u32 dmrl_shown_state(const struct dmr_sb *sb);
 
 /* record.c */
 int dmrl_record_homes(struct dmreplica *ctx, struct dmreplica_store *store,
-		      const struct dmreplica_blockdev *homes, u64 *seq);
+		      const struct dmreplica_blockdev *homes,
+		      const struct dmrl_accepted *accepted, u64 *seq);
 
 /* foreign.c */
 int dmrl_foreign_check(struct dmreplica *ctx, const struct dmreplica_store *store);

@@ -52,12 +52,14 @@ static int write_super(struct dmreplica *ctx, const struct dmreplica_store *stor
  * @ctx: the context.
  * @store: the store, claimed.
  * @homes: the home of each disk.
+ * @accepted: homes that the user accepts; no other is recorded.
  * @seq: set to the new sequence number.
  *
  * Return: 0 or a refusal; after 32771 it may be recorded or not.
  */
 int dmrl_record_homes(struct dmreplica *ctx, struct dmreplica_store *store,
-		      const struct dmreplica_blockdev *homes, u64 *seq)
+		      const struct dmreplica_blockdev *homes,
+		      const struct dmrl_accepted *accepted, u64 *seq)
 {
 	const struct dmr_sb *old = store->super;
 	struct dmr_disk_info *disk;
@@ -74,6 +76,8 @@ int dmrl_record_homes(struct dmreplica *ctx, struct dmreplica_store *store,
 	memcpy(sb, old, sizeof(*sb));
 	for (i = 0; i < sb->nr_disks; i++) {
 		disk = &sb->disks[i];
+		if (!dmrl_home_accepted(accepted, disk->name))
+			continue;
 		if (disk->identity_type == homes[i].identity_type &&
 		    !strcmp(disk->identity, homes[i].identity))
 			continue;

@@ -115,6 +115,8 @@ int cmd_attach(struct dmreplica *ctx, int argc, char **argv)
 			flags |= DMREPLICA_ATTACH_TAKE_OVER;
 			break;
 		case 'x':
+			if (flags & DMREPLICA_ATTACH_ACCEPT_HOMES)
+				return usage_error("give --accept-homes once, with all disks: =DISK,DISK");
 			flags |= DMREPLICA_ATTACH_ACCEPT_HOMES;
 			homes = optarg;
 			break;
