@@ -248,7 +248,8 @@ sed -i 's|mapper/two|mapper/one|' $conf/m.conf
 refused "check of a store that was cut off looks at homes, too" 32773 'is another device' r check m
 refused "as attach does" 32773 'is another device' r attach m
 sed -i 's|mapper/one|mapper/two|' $conf/m.conf
-r attach m >/dev/null && r detach m >/dev/null || die "cannot attach m"
+r attach m >/dev/null || die "cannot attach m"
+r detach m >/dev/null || die "cannot detach m"
 rm $conf/m.conf
 check "scan finds it" grep -q 'home /dev/.*two' <(r scan $s)
 dmsetup remove one
