@@ -261,7 +261,7 @@ int dmr_flush_init(struct dmr_flush *flush)
 	INIT_LIST_HEAD(&flush->waiters);
 	INIT_WORK(&flush->work, dmr_flush_work);
 	INIT_DELAYED_WORK(&flush->timer, dmr_flush_timer);
-	flush->wq = alloc_ordered_workqueue("dmr_log_sync", WQ_MEM_RECLAIM);
+	flush->wq = alloc_ordered_workqueue("dmr_flush", WQ_MEM_RECLAIM);
 	return flush->wq ? 0 : -ENOMEM;
 }
 
@@ -282,10 +282,10 @@ void dmr_flush_start(struct dmr_system *sys)
 /** dmr_flush_stop() - a last log commit, then none; no bio is in flight; op_mutex is held */
 void dmr_flush_stop(struct dmr_system *sys)
 {
-	lockdep_assert_held(&sys->op_mutex);
 	/* It reports no loss: a reload of a table suspends us, too. */
 	struct dmr_flush_wait w = { .homes = true, .own = true };
 
+	lockdep_assert_held(&sys->op_mutex);
 	cancel_delayed_work_sync(&sys->flush.timer);
 	dmr_flush_await(sys, &w);
 	flush_workqueue(sys->flush.wq);
