@@ -14,9 +14,9 @@ struct dmr_system;
 /**
  * struct dmr_views - the views of one state; never changed, replaced as a whole
  * @view: view of each kind of device.
- * @straight: the kind whose writes may go straight home, or -1.
- * @bare: the kind whose writes are about to, or -1: a chunk without a version gets none,
- *	and a write that needs one waits (dmr_op_settle()).
+ * @straight: kind of device with direct writes to home, or -1 for none.
+ * @bare: kind of device that is about to have them, or -1 for none: a chunk without a
+ *	version gets none, and a write that needs a version waits (dmr_op_settle()).
  * @suspended: replication is suspended: the replica devices refuse writes.
  * @need: for the vacuum; its epochs array is @points.
  * @serial: of its publication.
