@@ -68,26 +68,14 @@ writes() {
 			c:32M:1K:$(($2 + n)) c:0:64K:2 || return 1
 	done
 }
-# beside NAME COMMAND...: in the background; said NAME has its result.
-beside() {
-	{
-		"${@:2}"
-		echo $? >"/tmp/$1.rc"
-	} >"/tmp/$1.said" 2>&1 &
-}
-said() {
-	wait_for 200 test -s "/tmp/$1.rc"
-	cat "/tmp/$1.said"
-	[ "$(cat "/tmp/$1.rc")" = 0 ]
-}
 touch /tmp/writing
 beside cycles cycles
 beside live writes $x 100
 beside head writes $x-replica 200
-check "writes to the other's failover device meanwhile" said live
-check "and to its replica" said head
+check "writes to the other's failover device meanwhile" went_well live 200
+check "and to its replica" went_well head 200
 rm /tmp/writing
-check "failovers and reverts of the one meanwhile" said cycles
+check "failovers and reverts of the one meanwhile" went_well cycles 200
 diag "there were $(cat /tmp/cycles) failovers and reverts"
 is "the other's state number has not moved" "$(field w-x state_number)" \
 	"$(sed -n 's/^ *"state_number": *\([0-9]*\),*/\1/p' <<<"$x_state" | head -n 1)"

@@ -60,18 +60,6 @@ writer() {
 		echo $n >"/tmp/${1##*/}.n"
 	done
 }
-# beside NAME COMMAND...: in the background; said NAME tells how it went.
-beside() {
-	{
-		"${@:2}"
-		echo $? >"/tmp/$1.rc"
-	} >"/tmp/$1.said" 2>&1 &
-}
-said() {
-	wait_for 100 test -s "/tmp/$1.rc"
-	cat "/tmp/$1.said"
-	[ "$(cat "/tmp/$1.rc")" = 0 ]
-}
 each() {	# COMMAND DEVICE... : of each device, DEVICE being %
 	local d
 	for d in $devices; do "${@//%/$d}" || return; done
@@ -102,8 +90,8 @@ n=$(cat /tmp/t-vda.n) m=$(cat /tmp/t-vda-replica.n)
 check "writing goes on" wait_for 20 eval \
 	"[ \$(cat /tmp/t-vda.n) -gt $((n + 1)) ] && [ \$(cat /tmp/t-vda-replica.n) -gt $((m + 1)) ]"
 : >/tmp/stop
-check "no write to the failover device was lost" said live
-check "nor one to the replica" said rep
+check "no write to the failover device was lost" went_well live 100
+check "nor one to the replica" went_well rep 100
 is "the tables are the same" "$(dmsetup table | grep ^t- | sort)" "$tables"
 is "the state has not moved" "$(field t state_name) $(field t state_number)" "Recovered $state_number"
 

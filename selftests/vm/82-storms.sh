@@ -24,20 +24,6 @@ diag "STORM_SEED=$seed"
 
 # slice NAME DISK FROM_MIB MIB
 slice() { dmsetup create "$1" --table "0 $(($4 * 2048)) linear $(dev "$2") $(($3 * 2048))" || die "no slice"; }
-# beside NAME COMMAND...: in the background; went NAME has the result.
-beside() {
-	rm -f "/tmp/$1.rc"
-	{
-		"${@:2}"
-		echo $? >"/tmp/$1.rc"
-	} >"/tmp/$1.said" 2>&1 &
-}
-ended() { [ -s "/tmp/$1.rc" ]; }
-went() {
-	wait_for 200 ended "$1" || return
-	cat "/tmp/$1.said"
-	[ "$(cat "/tmp/$1.rc")" = 0 ]
-}
 
 # --- systems come and go beside each other ---------------------------------------------------
 
@@ -72,7 +58,7 @@ cycles() {
 	done
 }
 for s in "${systems[@]}"; do beside "$s" cycles "$s" "$often"; done
-for s in "${systems[@]}"; do check "attached and detached beside others: $s" went "$s"; done
+for s in "${systems[@]}"; do check "attached and detached beside others: $s" went_well "$s" 200; done
 
 # Several at once with the same one.  Each gets a documented answer, and in the end the
 # devices are there, all or none, or one more command makes it so.
@@ -151,7 +137,7 @@ from=$SECONDS
 for ((i = 0; i < 32; i++)); do beside "answer$i" client "$i"; done
 answered() {
 	local i
-	for ((i = 0; i < 32; i++)); do went "answer$i" || return; done
+	for ((i = 0; i < 32; i++)); do went_well "answer$i" 200 || return; done
 }
 check "32 clients, $((32 * rounds)) operations: all are answered" answered
 diag "that took $((SECONDS - from)) s"
@@ -179,7 +165,7 @@ twice=$(sed -nE 's/^point-del .* point=([0-9]+) errno 0 .*/\1/p' /tmp/answers | 
 is "none was dropped twice" "$twice" ""
 is "no job is left" "$(r job list o --json | grep -Ec '"state_name": *"(New|Starting|Running)"')" 0
 touch /tmp/stop
-for d in o-vda o-vdb-replica; do check "the writer of $d has lost nothing" went "w$d"; done
+for d in o-vda o-vdb-replica; do check "the writer of $d has lost nothing" went_well "w$d" 200; done
 check "the old content is there" "$io" /dev/mapper/o-vda c:0:1M:1 o:/dev/mapper/o-vdb c:0:1M:1
 
 # --- a listener that does not read ---------------------------------------------------------------

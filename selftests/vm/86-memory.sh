@@ -18,18 +18,6 @@ ktap_plan 23
 [ ! -e /proc/sys/kernel/hung_task_timeout_secs ] || echo 60 >/proc/sys/kernel/hung_task_timeout_secs
 meminfo() { awk -v key="$1:" '$1 == key { print int($2 / 1024) }' /proc/meminfo; }
 vmstat() { awk -v key="$1" '$1 == key { print $2 }' /proc/vmstat; }
-beside() {
-	{
-		"${@:2}"
-		echo $? >"/tmp/$1.rc"
-	} >"/tmp/$1.said" 2>&1 &
-}
-ended() { [ -s "/tmp/$1.rc" ]; }
-went() {
-	wait_for 300 ended "$1" || return
-	cat "/tmp/$1.said"
-	[ "$(cat "/tmp/$1.rc")" = 0 ]
-}
 
 # Chunks of 16 KiB: as many versions for swapped-out pages as possible.
 mkfs.ext4 -q "$(dev d1)" || die "mkfs"
@@ -91,13 +79,13 @@ check "the table of the device with the swap space, loaded again" reload m-swap
 # Not that one: the program that is to resume it may need pages swapped out there.
 suspended() { dmsetup suspend "$1" && dmsetup resume "$1"; }
 check "that of the file system is suspended and resumed" suspended m-fs
-check "the program that fills the memory runs to its end" went hog
+check "the program that fills the memory runs to its end" went_well hog 300
 diag "$(paste -sd, /tmp/hog.said), after $SECONDS s; swapped out $(($(vmstat pswpout) / 256)) MiB, in $(($(vmstat pswpin) / 256)) MiB"
 is "there was more than memory holds" "$(($(vmstat pswpout) / 256 > 70))" 1
-check "the files are written" went files
+check "the files are written" went_well files 300
 touch /tmp/stop
-check "replication of the disk with the swap space: nothing is lost" went repswap
-check "and of the one with the file system" went repfs
+check "replication of the disk with the swap space: nothing is lost" went_well repswap 300
+check "and of the one with the file system" went_well repfs 300
 is "no process was killed for memory" "$(vmstat oom_kill)" "$killed"
 is "nor failed an allocation aloud" "$(dmesg | grep -c 'page allocation failure')" 0
 

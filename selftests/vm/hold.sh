@@ -34,21 +34,6 @@ go() {
 	disks go
 }
 
-# beside NAME COMMAND...: in the background; ended NAME, went_well NAME and failed NAME give
-# its result.
-beside() {
-	rm -f "/tmp/$1.rc"
-	{
-		"${@:2}"
-		echo $? >"/tmp/$1.rc"
-	} >"/tmp/$1.said" 2>&1 &
-}
-ended() { [ -s "/tmp/$1.rc" ]; }
-went_well() {
-	wait_for 60 ended "$1" || return
-	cat "/tmp/$1.said"
-	[ "$(cat "/tmp/$1.rc")" = 0 ]
-}
 # failed NAME: it ends, and not well.
 failed() {
 	wait_for 60 ended "$1" || return

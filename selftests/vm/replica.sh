@@ -71,6 +71,22 @@ job_of() {
 # Both superblocks of a store, as a checksum.
 sb_sum() { "$io" "$(device "$1")" h:0:128K; }
 
+# beside NAME COMMAND...: in the background; ended NAME: it has ended; went_well NAME
+# [SECONDS]: it ends within that time (60), and with success; its output is shown.
+beside() {
+	rm -f "/tmp/$1.rc"
+	{
+		"${@:2}"
+		echo $? >"/tmp/$1.rc"
+	} >"/tmp/$1.said" 2>&1 &
+}
+ended() { [ -s "/tmp/$1.rc" ]; }
+went_well() {
+	wait_for "${2:-60}" ended "$1" || return
+	cat "/tmp/$1.said"
+	[ "$(cat "/tmp/$1.rc")" = 0 ]
+}
+
 # counts DEV VARIABLE: as stat_of, without starting any process.
 counts() {
 	local s
