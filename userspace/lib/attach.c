@@ -189,15 +189,7 @@ static int check_home(struct attach *a, unsigned int number)
 	unsigned int i;
 	int code, fd;
 
-	for (i = 0; i < a->conf.nr_disks; i++)
-		if (!strcmp(a->conf.disks[i].name, disk->name))
-			break;
-	if (i == a->conf.nr_disks) {
-		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER, "%s has no home for disk %s",
-			  a->conf.file, disk->name);
-		return dmrl_hint(ctx, "add the line disk.%s=DEVICE", disk->name);
-	}
-	code = dmrl_home_check(ctx, a->sb, number, a->conf.disks[i].path, &a->accepted, home);
+	code = dmrl_home_check(ctx, &a->conf, a->sb, number, &a->accepted, home);
 	if (code)
 		return code;
 	if (home->bytes > disk->sectors * 512)

@@ -523,8 +523,8 @@ static int refusal(struct check *c, struct dmreplica *ctx, int code)
 	return code;
 }
 
-static int check_home(struct check *c, struct dmreplica *ctx, unsigned int number,
-		      const char *path)
+static int check_home(struct check *c, struct dmreplica *ctx,
+		      const struct dmreplica_conf *conf, unsigned int number)
 {
 	const struct dmr_disk_info *disk = &c->sb->disks[number];
 	const struct dmrl_accepted none = { 0 };
@@ -532,7 +532,7 @@ static int check_home(struct check *c, struct dmreplica *ctx, unsigned int numbe
 	enum dmreplica_home verdict;
 	int code;
 
-	code = dmrl_home_check(ctx, c->sb, number, path, &none, &home);
+	code = dmrl_home_check(ctx, conf, c->sb, number, &none, &home);
 	if (!code)
 		code = dmrl_fingerprint_check(ctx, c->sb, number, &home, &none, &verdict);
 	if (code)
@@ -546,21 +546,12 @@ static int check_home(struct check *c, struct dmreplica *ctx, unsigned int numbe
 /* The homes that the system's file names.  Return: the code of the first refusal. */
 static int check_homes(struct check *c, struct dmreplica *ctx, const struct dmreplica_conf *conf)
 {
-	unsigned int i, j;
 	char message[sizeof(ctx->message)], hint[sizeof(ctx->hint)];
+	unsigned int i;
 	int first = 0, code;
 
 	for (i = 0; i < c->sb->nr_disks; i++) {
-		for (j = 0; j < conf->nr_disks; j++)
-			if (!strcmp(conf->disks[j].name, c->sb->disks[i].name))
-				break;
-		if (j < conf->nr_disks) {
-			code = check_home(c, ctx, i, conf->disks[j].path);
-		} else {
-			dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-				  "%s has no home for disk %s", conf->file, c->sb->disks[i].name);
-			code = refusal(c, ctx, DM_REPLICA_CODE_INVALID_PARAMETER);
-		}
+		code = check_home(c, ctx, conf, i);
 		if (!code || first)
 			continue;
 		first = code;

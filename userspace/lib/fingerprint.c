@@ -43,21 +43,24 @@ static int compare(int fd, const struct dmr_sb *sb, unsigned int number, void *b
 {
 	static const u8 zeroes[DMR_BLOCK_SIZE];
 	u32 blank = dmr_crc32c(0, zeroes, sizeof(zeroes));
+	const struct dmr_print *print;
+	bool zero, written;
 	unsigned int i;
-	bool zero;
 	int err;
 
 	for (i = 0; i < sb->nr_prints; i++) {
-		if (sb->prints[i].disk != number)
+		print = &sb->prints[i];
+		if (print->disk != number)
 			continue;
-		err = read_block(fd, sb->prints[i].block, buf);
+		err = read_block(fd, print->block, buf);
 		if (err)
 			return err;
 		p->all++;
 		zero = dmr_is_zero(buf, DMR_BLOCK_SIZE);
-		p->written += sb->prints[i].written && sb->prints[i].crc != blank;
-		p->lost += sb->prints[i].written && sb->prints[i].crc != blank && zero;
-		if (dmr_crc32c(0, buf, DMR_BLOCK_SIZE) == sb->prints[i].crc)
+		written = print->written && print->crc != blank;
+		p->written += written;
+		p->lost += written && zero;
+		if (dmr_crc32c(0, buf, DMR_BLOCK_SIZE) == print->crc)
 			p->same += !zero;
 		else if (zero)
 			p->zeroed++;

@@ -8,6 +8,11 @@
 
 #include "private.h"
 
+static bool is_name(const char *text, size_t len, const char *name)
+{
+	return strlen(name) == len && !strncmp(text, name, len);
+}
+
 /**
  * dmrl_home_accepted() - does the user accept another device or content for a disk?
  * @accept: what was accepted.
@@ -17,8 +22,8 @@
  */
 enum dmrl_accept dmrl_home_accepted(const struct dmrl_accepted *accept, const char *disk)
 {
-	size_t len = strlen(disk), n;
 	const char *p = accept->disks;
+	size_t n;
 
 	if (!accept->homes)
 		return DMRL_ACCEPT_NO;
@@ -26,7 +31,7 @@ enum dmrl_accept dmrl_home_accepted(const struct dmrl_accepted *accept, const ch
 		return DMRL_ACCEPT_ANY;
 	for (; *p; p += n + (p[n] == ',')) {
 		n = strcspn(p, ",");
-		if (n == len && !strncmp(p, disk, n))
+		if (is_name(p, n, disk))
 			return DMRL_ACCEPT_NAMED;
 	}
 	return DMRL_ACCEPT_NO;
@@ -50,7 +55,7 @@ int dmrl_home_accepted_names(struct dmreplica *ctx, const struct dmrl_accepted *
 	for (; p && (*p || p == accept->disks); p += n + (p[n] == ',')) {
 		n = strcspn(p, ",");
 		for (i = 0; i < sb->nr_disks; i++)
-			if (strlen(sb->disks[i].name) == n && !strncmp(sb->disks[i].name, p, n))
+			if (is_name(p, n, sb->disks[i].name))
 				break;
 		if (i == sb->nr_disks)
 			return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
@@ -60,16 +65,22 @@ int dmrl_home_accepted_names(struct dmreplica *ctx, const struct dmrl_accepted *
 	return 0;
 }
 
-/* Of which other disk is this the home, by an identity of the device's own?  Or -1. */
+/* Is it the disk's home by an identity of the device's own?  A path fits any device. */
+static bool proved(const struct dmreplica_blockdev *home, const struct dmr_disk_info *disk)
+{
+	return disk->identity_type != DMR_IDENTITY_NONE &&
+	       disk->identity_type != DMR_IDENTITY_PATH &&
+	       dmrl_same_identity(home, disk->identity_type, disk->identity);
+}
+
+/* Of which other disk is this the home, proved?  Or -1. */
 static int other_disk(const struct dmreplica_blockdev *home, const struct dmr_sb *sb,
 		      unsigned int number)
 {
 	unsigned int i;
 
 	for (i = 0; i < sb->nr_disks; i++)
-		if (i != number && sb->disks[i].identity_type != DMR_IDENTITY_NONE &&
-		    sb->disks[i].identity_type != DMR_IDENTITY_PATH &&
-		    dmrl_same_identity(home, sb->disks[i].identity_type, sb->disks[i].identity))
+		if (i != number && proved(home, &sb->disks[i]))
 			return i;
 	return -1;
 }
@@ -80,15 +91,12 @@ static int check_identity(struct dmreplica *ctx, const struct dmr_sb *sb, unsign
 	const struct dmr_disk_info *disk = &sb->disks[number];
 	int other;
 
-	if (accept == DMRL_ACCEPT_NAMED)
+	/* Two devices may have one identity. */
+	if (accept == DMRL_ACCEPT_NAMED || proved(home, disk))
 		return 0;
-	/* Also where the store knows this one by its path alone, which fits any device. */
 	other = other_disk(home, sb, number);
 	if (other < 0 && (accept || dmrl_same_identity(home, disk->identity_type, disk->identity)))
 		return 0;
-	if (other >= 0 && disk->identity_type == home->identity_type &&
-	    !strcmp(disk->identity, home->identity))
-		return 0;	/* two devices of one identity */
 	if (other >= 0) {
 		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 			  "home %s of disk %s is the home of disk %s: it has %s \"%s\", and the store names %s \"%s\"",
@@ -106,28 +114,45 @@ static int check_identity(struct dmreplica *ctx, const struct dmr_sb *sb, unsign
 	return dmrl_hint(ctx, "replicactl scan looks for the right one; if its content was moved here for certain: attach --accept-homes");
 }
 
+/* The device that the system's file names, or NULL. */
+static const char *path_of(const struct dmreplica_conf *conf, const char *disk)
+{
+	unsigned int i;
+
+	for (i = 0; i < conf->nr_disks; i++)
+		if (!strcmp(conf->disks[i].name, disk))
+			return conf->disks[i].path;
+	return NULL;
+}
+
 /**
- * dmrl_home_check() - can a device be the home of a disk?
+ * dmrl_home_check() - can the device that the system's file names be the home of a disk?
  * @ctx: the context.
+ * @conf: the file.
  * @sb: superblock in force.
  * @number: of the disk.
- * @path: of the device.
  * @accepted: homes that the user accepts.
  * @home: set.
  *
  * Looks at the device, not at its content: see dmrl_fingerprint_check().
  *
- * Return: 0; 32779 if there is no device; 32773 and a message if it is another one, or
- * does not fit the disk.
+ * Return: 0; 32779 if there is no device; 32773 and a message if none is named, if it is
+ * another one, or does not fit the disk.
  */
-int dmrl_home_check(struct dmreplica *ctx, const struct dmr_sb *sb, unsigned int number,
-		    const char *path, const struct dmrl_accepted *accepted,
-		    struct dmreplica_blockdev *home)
+int dmrl_home_check(struct dmreplica *ctx, const struct dmreplica_conf *conf,
+		    const struct dmr_sb *sb, unsigned int number,
+		    const struct dmrl_accepted *accepted, struct dmreplica_blockdev *home)
 {
 	const struct dmr_disk_info *disk = &sb->disks[number];
+	const char *path = path_of(conf, disk->name);
 	u64 bytes = disk->sectors * 512;
 	int code;
 
+	if (!path) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER, "%s has no home for disk %s",
+			  conf->file, disk->name);
+		return dmrl_hint(ctx, "add the line disk.%s=DEVICE", disk->name);
+	}
 	code = dmreplica_blockdev_probe(ctx, path, home);
 	if (code) {
 		dmrl_append(ctx, " (home of disk %s)", disk->name);

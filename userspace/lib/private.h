@@ -147,9 +147,9 @@ struct dmrl_accepted {
 enum dmrl_accept dmrl_home_accepted(const struct dmrl_accepted *accept, const char *disk);
 int dmrl_home_accepted_names(struct dmreplica *ctx, const struct dmrl_accepted *accept,
 			     const struct dmr_sb *sb);
-int dmrl_home_check(struct dmreplica *ctx, const struct dmr_sb *sb, unsigned int number,
-		    const char *path, const struct dmrl_accepted *accepted,
-		    struct dmreplica_blockdev *home);
+int dmrl_home_check(struct dmreplica *ctx, const struct dmreplica_conf *conf,
+		    const struct dmr_sb *sb, unsigned int number,
+		    const struct dmrl_accepted *accepted, struct dmreplica_blockdev *home);
 
 /* fingerprint.c */
 int dmrl_fingerprint_check(struct dmreplica *ctx, const struct dmr_sb *sb, unsigned int number,
