@@ -26,6 +26,6 @@ for kind in -replica ""; do
 	is "vdb$kind: a block" "$(granularity g-vdb$kind)" 4096
 done
 r detach g >/dev/null || die "cannot detach"
-{ dmsetup remove thin && dmsetup remove pool; } || die "cannot remove"
 check "check finds nothing wrong" r check g
+{ dmsetup remove thin && dmsetup remove pool; } || die "cannot remove"
 check "the module unloads" unload_module
