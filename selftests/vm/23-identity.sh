@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 69
+ktap_plan 78
 load_module
 load_brd 4 16
 conf=/etc/dm-replica/systems.d
@@ -328,4 +328,35 @@ check "without the signature check has a doubt" grep -q 'good, with 1 doubt' <(r
 attach w
 check "and attach goes on" grep -q 'home verified' <<<"$said"
 detach
+
+# --- Attach and check have one verdict on host and file, too.
+both() {
+	refused "$@" r attach w
+	refused "check: $1" "${@:2}" r check w
+}
+attach w
+copy $s /dev/vm/s1
+detach
+dd if=/dev/vm/s1 of=$s bs=1M count=64 conv=fsync 2>/dev/null || die "cannot copy"
+rm -r $state
+export DM_REPLICA_MACHINE_ID=22222222222222222222222222222222
+both "a store that another host has" 32774 'active on another host, machine id [0-9a-f]{32}'
+unset DM_REPLICA_MACHINE_ID
+attach w
+detach
+cp $conf/w.conf /run/w.conf
+sed -i 's/^uuid=......../uuid=01234567/' $conf/w.conf
+both "a file of another system" 32773 'belongs to another system'
+sed -e 's/^name=.*/name=v/' /run/w.conf >$conf/v.conf
+rm $conf/w.conf
+refused "a file with another name" 32773 'names its system w, and .* says v' r attach v
+refused "check: a file with another name" 32773 'names its system w, and .* says v' r check v
+rm $conf/v.conf
+sed 's|ram1|ram0|' /run/w.conf >$conf/w.conf
+both "one device for two disks" 32773 'ram0 is the home of two disks, vda and vdb'
+cp /run/w.conf $conf/w.conf
+dd if=$s of=/dev/vm/s1 bs=1M count=64 conv=fsync 2>/dev/null || die "cannot copy"
+attach w
+detach
+check "as it was there is nothing to refuse" r check w
 check "the module unloads" unload_module

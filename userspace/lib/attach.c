@@ -96,7 +96,6 @@ static int check_not_attached(struct attach *a)
 static int check_store(struct attach *a)
 {
 	struct dmreplica *ctx = a->ctx;
-	char mine[DMREPLICA_UUID_TEXT], other[DMREPLICA_UUID_TEXT];
 	const struct dmreplica_blockdev *bdev;
 	int code;
 
@@ -118,25 +117,9 @@ static int check_store(struct attach *a)
 	code = dmreplica_store_super(ctx, a->store, &a->sb);
 	if (code)
 		return code;
-	if (memcmp(a->sb->system_uuid, a->conf.uuid, 16)) {
-		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-			  "store %s belongs to another system: it is of %s, %s, and %s says %s",
-			  bdev->path, a->sb->name, dmreplica_uuid_text(a->sb->system_uuid, other),
-			  a->conf.file, dmreplica_uuid_text(a->conf.uuid, mine));
-		return dmrl_hint(ctx, "correct the store in %s; replicactl scan looks for it",
-				 a->conf.file);
-	}
-	if (strcmp(a->sb->name, a->conf.name)) {
-		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-			  "the store names its system %s, and %s says %s", a->sb->name,
-			  a->conf.file, a->conf.name);
-		return dmrl_hint(ctx, "have the file written anew: replicactl scan --write");
-	}
-	if (a->sb->state == DM_REPLICA_STATE_DISABLED && !(a->sb->flags & DMR_SB_REMOVING)) {
-		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_STATE,
-			  "system %s is removed and its homes are plain disks", a->sb->name);
-		return dmrl_hint(ctx, "replicactl remove %s does the rest", a->sb->name);
-	}
+	code = dmrl_verdict_store(ctx, a->store, a->sb, &a->conf);
+	if (code)
+		return code;
 	code = dmrl_foreign_check(ctx, a->store);
 	if (code)
 		return code;
@@ -157,10 +140,6 @@ static void warn_missing_copy(struct attach *a)
 
 static int check_host(struct attach *a)
 {
-	static const u8 nobody[16];
-	char host[33];
-	unsigned int i;
-
 	a->has_host = dmrl_host_id(a->host);
 	a->has_boot = dmrl_boot_id(a->boot);
 	if (dmrl_boot_other(a->sb))
@@ -168,17 +147,7 @@ static int check_host(struct attach *a)
 			  a->conf.name);
 	if (!a->has_host)
 		dmrl_warn(a->ctx, "this machine has no /etc/machine-id: the store will not name it");
-	if (!(a->sb->flags & DMR_SB_ACTIVE) || !memcmp(a->sb->active_host, nobody, 16))
-		return 0;
-	if (a->has_host && !memcmp(a->sb->active_host, a->host, 16))
-		return 0;
-	if (a->take_over)
-		return 0;
-	for (i = 0; i < 16; i++)
-		sprintf(host + 2 * i, "%02x", a->sb->active_host[i]);
-	dmrl_fail(a->ctx, DM_REPLICA_CODE_IN_USE,
-		  "system %s is active on another host, machine id %s", a->conf.name, host);
-	return dmrl_hint(a->ctx, "detach it there; if that host is dead for certain: attach --take-over");
+	return a->take_over ? 0 : dmrl_verdict_host(a->ctx, a->sb);
 }
 
 static int check_home(struct attach *a, unsigned int number)
@@ -186,7 +155,6 @@ static int check_home(struct attach *a, unsigned int number)
 	const struct dmr_disk_info *disk = &a->sb->disks[number];
 	struct dmreplica_blockdev *home = &a->homes[number];
 	struct dmreplica *ctx = a->ctx;
-	unsigned int i;
 	int code, fd;
 
 	code = dmrl_home_check(ctx, &a->conf, a->sb, number, &a->accepted, home);
@@ -196,11 +164,9 @@ static int check_home(struct attach *a, unsigned int number)
 		dmrl_warn(ctx, "home %s of disk %s has %llu bytes, and the disk %llu: it has grown, and the disk goes on as it is; what was added is not used",
 			  home->path, disk->name, (unsigned long long)home->bytes,
 			  (unsigned long long)disk->sectors * 512);
-	for (i = 0; i < number; i++)
-		if (a->homes[i].dev == home->dev)
-			return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-					 "%s is the home of two disks, %s and %s", home->path,
-					 a->sb->disks[i].name, disk->name);
+	code = dmrl_verdict_homes_differ(ctx, a->sb, a->homes, number);
+	if (code)
+		return code;
 	fd = open(home->path, O_RDONLY | O_EXCL | O_CLOEXEC);
 	if (fd < 0 && errno == EBUSY) {
 		dmrl_fail(ctx, DM_REPLICA_CODE_IN_USE, "home %s of disk %s is in use", home->path,
@@ -212,23 +178,6 @@ static int check_home(struct attach *a, unsigned int number)
 		return dmrl_fail_errno(ctx, errno, "cannot open home %s", home->path);
 	close(fd);
 	return 0;
-}
-
-/*
- * Two systems that name one device would write over each other's content.  A file whose
- * system was overwritten (create --force) does not count.
- */
-static int check_taken(struct attach *a)
-{
-	const struct dmreplica_blockdev *devices[1 + DMR_MAX_DISKS] = { &a->store->bdev };
-	unsigned int i;
-	int code;
-
-	for (i = 0; i < a->sb->nr_disks; i++)
-		devices[1 + i] = &a->homes[i];
-	code = dmrl_taken_check(a->ctx, a->conf.name, devices, 1 + a->sb->nr_disks,
-				false);
-	return code ? dmrl_hint(a->ctx, "one of the two files is wrong; correct or remove it") : 0;
 }
 
 static int check_writers(struct attach *a)
@@ -407,7 +356,7 @@ static int do_attach(struct attach *a, unsigned int flags)
 	for (i = 0; !code && i < a->sb->nr_disks; i++)
 		code = check_home(a, i);
 	if (!code)
-		code = check_taken(a);
+		code = dmrl_verdict_taken(a->ctx, a->conf.name, a->store, a->homes, a->sb->nr_disks);
 	if (!code)
 		code = check_writers(a);
 	if (!code)

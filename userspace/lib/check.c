@@ -524,34 +524,41 @@ static int refusal(struct check *c, struct dmreplica *ctx, int code)
 }
 
 static int check_home(struct check *c, struct dmreplica *ctx,
-		      const struct dmreplica_conf *conf, unsigned int number)
+		      const struct dmreplica_conf *conf, struct dmreplica_blockdev *homes,
+		      unsigned int number)
 {
 	const struct dmr_disk_info *disk = &c->sb->disks[number];
+	struct dmreplica_blockdev *home = &homes[number];
 	const struct dmrl_accepted none = { 0 };
-	struct dmreplica_blockdev home;
 	enum dmreplica_home verdict;
 	int code;
 
-	code = dmrl_home_check(ctx, conf, c->sb, number, &none, &home);
+	code = dmrl_home_check(ctx, conf, c->sb, number, &none, home);
 	if (!code)
-		code = dmrl_fingerprint_check(ctx, c->sb, number, &home, &none, &verdict);
+		code = dmrl_verdict_homes_differ(ctx, c->sb, homes, number);
+	if (!code)
+		code = dmrl_fingerprint_check(ctx, c->sb, number, home, &none, &verdict);
 	if (code)
 		return refusal(c, ctx, code);
-	finding(c, DMREPLICA_NOTE, ~0ULL, 0, "home %.80s of disk %s is %s", home.path, disk->name,
+	finding(c, DMREPLICA_NOTE, ~0ULL, 0, "home %.80s of disk %s is %s", home->path, disk->name,
 		verdict == DMREPLICA_HOME_VERIFIED ? "as it was left at the last detach" :
 		"not verified");
 	return 0;
 }
 
 /* The homes that the system's file names.  Return: the code of the first refusal. */
-static int check_homes(struct check *c, struct dmreplica *ctx, const struct dmreplica_conf *conf)
+static int check_homes(struct check *c, struct dmreplica *ctx, const struct dmreplica_store *store,
+		       const struct dmreplica_conf *conf)
 {
+	struct dmreplica_blockdev *homes = calloc(DMR_MAX_DISKS, sizeof(*homes));
 	char message[sizeof(ctx->message)], hint[sizeof(ctx->hint)];
 	unsigned int i;
 	int first = 0, code;
 
+	if (!homes)
+		return dmrl_no_memory(ctx);
 	for (i = 0; i < c->sb->nr_disks; i++) {
-		code = check_home(c, ctx, conf, i);
+		code = check_home(c, ctx, conf, homes, i);
 		if (!code || first)
 			continue;
 		first = code;
@@ -561,7 +568,11 @@ static int check_homes(struct check *c, struct dmreplica *ctx, const struct dmre
 	if (first) {
 		strcpy(ctx->message, message);
 		strcpy(ctx->hint, hint);
+	} else {
+		first = refusal(c, ctx, dmrl_verdict_taken(ctx, conf->name, store, homes,
+							   c->sb->nr_disks));
 	}
+	free(homes);
 	return first;
 }
 
@@ -576,30 +587,55 @@ static void note_copy(struct check *c, struct dmreplica *ctx, const struct dmrep
 		finding(c, DMREPLICA_NOTE, ~0ULL, 0, "%.239s", ctx->message);
 }
 
+/* The file that names this store, or else that of its system. */
+static bool find_conf(struct check *c, struct dmreplica *ctx, const struct dmreplica_store *store,
+		      struct dmreplica_conf *conf)
+{
+	struct dmreplica_conf *list;
+	size_t nr, i;
+
+	if (!dmreplica_conf_list(ctx, &list, &nr)) {
+		for (i = 0; i < nr; i++)
+			if (dmrl_names_device(list[i].store, &store->bdev))
+				break;
+		if (i < nr)
+			*conf = list[i];
+		free(list);
+		if (i < nr)
+			return true;
+	}
+	return !dmrl_conf_of(ctx, c->sb->name, c->sb->system_uuid, conf);
+}
+
 static int check_identity(struct check *c, struct dmreplica *ctx,
 			  const struct dmreplica_store *store)
 {
 	struct dmreplica_conf *conf = malloc(sizeof(*conf));
-	bool known;
+	bool known, copy;
 	int code;
 
 	if (!conf)
 		return dmrl_no_memory(ctx);
-	known = !dmrl_conf_of(ctx, c->sb->name, c->sb->system_uuid, conf);
+	known = find_conf(c, ctx, store, conf);
+	copy = known && !dmrl_names_device(conf->store, &store->bdev);
 	dmrl_clear(ctx);
 	if (dmrl_boot_other(c->sb))
 		finding(c, DMREPLICA_DOUBT, ~0ULL, 0,
 			"it was not detached: another boot of this host has it attached, or another host with the same machine id");
 	code = refusal(c, ctx, dmrl_foreign_check(ctx, store));
-	if (!code && known && !dmrl_names_device(conf->store, &store->bdev)) {
+	if (!code && copy) {
 		note_copy(c, ctx, store, conf);
-		known = false;
 	} else if (!code) {
-		code = refusal(c, ctx, dmrl_seen_check(ctx, store));
+		if (known)
+			code = refusal(c, ctx, dmrl_verdict_store(ctx, store, c->sb, conf));
+		if (!code)
+			code = refusal(c, ctx, dmrl_verdict_host(ctx, c->sb));
+		if (!code)
+			code = refusal(c, ctx, dmrl_seen_check(ctx, store));
+		/* Of an active store there is no fingerprint: other devices are found all the same. */
+		if (!code && known)
+			code = check_homes(c, ctx, store, conf);
 	}
-	/* Of an active store there is no fingerprint: other devices are found all the same. */
-	if (!code && known)
-		code = check_homes(c, ctx, conf);
 	if (!code)
 		dmrl_clear(ctx);
 	free(conf);

@@ -150,6 +150,14 @@ int dmrl_home_accepted_names(struct dmreplica *ctx, const struct dmrl_accepted *
 int dmrl_home_check(struct dmreplica *ctx, const struct dmreplica_conf *conf,
 		    const struct dmr_sb *sb, unsigned int number,
 		    const struct dmrl_accepted *accepted, struct dmreplica_blockdev *home);
+int dmrl_verdict_store(struct dmreplica *ctx, const struct dmreplica_store *store,
+		       const struct dmr_sb *sb, const struct dmreplica_conf *conf);
+int dmrl_verdict_host(struct dmreplica *ctx, const struct dmr_sb *sb);
+int dmrl_verdict_homes_differ(struct dmreplica *ctx, const struct dmr_sb *sb,
+			      const struct dmreplica_blockdev *homes, unsigned int number);
+int dmrl_verdict_taken(struct dmreplica *ctx, const char *name,
+		       const struct dmreplica_store *store,
+		       const struct dmreplica_blockdev *homes, unsigned int nr);
 
 /* fingerprint.c */
 int dmrl_fingerprint_check(struct dmreplica *ctx, const struct dmr_sb *sb, unsigned int number,

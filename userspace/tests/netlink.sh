@@ -334,6 +334,13 @@ before=(bash -c 'bin=$(mktemp -d); ln -s "$0" "$bin/replicactl"; PATH=$bin:$PATH
 played "completion knows the systems" 0 '^word web1$' ''
 played "completion executes nothing" 0 '!PWNED|touch' 's["name"] = "$(touch PWNED)"'
 played "nor in another way" 0 '!PWNED|touch' 's["name"] = "`touch PWNED`;x"'
+printf '%s\n' disk.vda=/dev/a disk.vdb=/dev/b 'disk.$(touch PWNED)=/dev/c' >"$dir/web1.conf"
+# shellcheck disable=SC2016 # for the shell that completes
+before=(env "DM_REPLICA_CONFDIR=$dir" bash -c '. userspace/completion/replicactl
+	COMP_WORDS=(replicactl attach web1 --accept-homes = vda,); COMP_CWORD=5
+	_replicactl; echo ${COMPREPLY[@]}')
+played "completion of --accept-homes= knows the disks" 0 '^vda,vda vda,vdb$' ''
+rm "$dir/web1.conf"
 before=(timeout --preserve-status -s INT 4)
 played "monitor says when health changes" 0 'health web1 Critical, was Warning; now: the store is nearly full, past the critical mark$' \
 	'w["events"] = [{"health-reasons": 84, "health": 3, "slots-used": 960}, {"health-reasons": 64, "health": 2, "slots-used": 500}]' \

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * May a system be attached as its file and its store describe it?
+ *
+ * attach refuses and check reports by these functions, and by those of home.c,
+ * fingerprint.c, seen.c and foreign.c, so that both have one verdict.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "private.h"
+
+/**
+ * dmrl_verdict_store() - does a store hold the system that a file describes?
+ * @ctx: the context.
+ * @store: the store.
+ * @sb: its superblock in force.
+ * @conf: the file.
+ *
+ * Return: 0; 32773 and a message if it holds another one, 32775 if the system is removed.
+ */
+int dmrl_verdict_store(struct dmreplica *ctx, const struct dmreplica_store *store,
+		       const struct dmr_sb *sb, const struct dmreplica_conf *conf)
+{
+	char mine[DMREPLICA_UUID_TEXT], other[DMREPLICA_UUID_TEXT];
+
+	if (memcmp(sb->system_uuid, conf->uuid, 16)) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+			  "store %s belongs to another system: it is of %s, %s, and %s says %s",
+			  store->bdev.path, sb->name,
+			  dmreplica_uuid_text(sb->system_uuid, other), conf->file,
+			  dmreplica_uuid_text(conf->uuid, mine));
+		return dmrl_hint(ctx, "correct the store in %s; replicactl scan looks for it",
+				 conf->file);
+	}
+	if (strcmp(sb->name, conf->name)) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+			  "the store names its system %s, and %s says %s", sb->name, conf->file,
+			  conf->name);
+		return dmrl_hint(ctx, "have the file written anew: replicactl scan --write");
+	}
+	if (sb->state == DM_REPLICA_STATE_DISABLED && !(sb->flags & DMR_SB_REMOVING)) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_STATE,
+			  "system %s is removed and its homes are plain disks", sb->name);
+		return dmrl_hint(ctx, "replicactl remove %s does the rest", sb->name);
+	}
+	return 0;
+}
+
+/**
+ * dmrl_verdict_host() - is a system active on another host?
+ * @ctx: the context.
+ * @sb: superblock in force.
+ *
+ * A host without a machine id counts as another one.
+ *
+ * Return: 0, or 32774 and a message.
+ */
+int dmrl_verdict_host(struct dmreplica *ctx, const struct dmr_sb *sb)
+{
+	static const u8 unnamed[16];
+	char text[33];
+	unsigned int i;
+	u8 host[16];
+
+	if (!(sb->flags & DMR_SB_ACTIVE) || !memcmp(sb->active_host, unnamed, 16))
+		return 0;
+	if (dmrl_host_id(host) && !memcmp(sb->active_host, host, 16))
+		return 0;
+	for (i = 0; i < 16; i++)
+		sprintf(text + 2 * i, "%02x", sb->active_host[i]);
+	dmrl_fail(ctx, DM_REPLICA_CODE_IN_USE,
+		  "system %s is active on another host, machine id %s", sb->name, text);
+	return dmrl_hint(ctx, "detach it there; if that host is dead for certain: attach --take-over");
+}
+
+/**
+ * dmrl_verdict_homes_differ() - is a home that of another disk, too?
+ * @ctx: the context.
+ * @sb: superblock in force.
+ * @homes: of the disks up to @number; of one that was not found @dev is 0.
+ * @number: of the disk.
+ *
+ * Return: 0, or 32773 and a message.
+ */
+int dmrl_verdict_homes_differ(struct dmreplica *ctx, const struct dmr_sb *sb,
+			      const struct dmreplica_blockdev *homes, unsigned int number)
+{
+	unsigned int i;
+
+	/* Files stand in for devices in tests. */
+	for (i = 0; i < number && !homes[number].file; i++)
+		if (homes[i].dev == homes[number].dev)
+			return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+					 "%s is the home of two disks, %s and %s",
+					 homes[number].path, sb->disks[i].name,
+					 sb->disks[number].name);
+	return 0;
+}
+
+/**
+ * dmrl_verdict_taken() - does another system's file name the store or a home?
+ * @ctx: the context.
+ * @name: of the system.
+ * @store: the store.
+ * @homes: of all its disks.
+ * @nr: number of @homes.
+ *
+ * Two systems with one device would write over each other's content.  A file whose system
+ * was overwritten (create --force) does not count.
+ *
+ * Return: 0; 32773 and a message that names device and file, or another code.
+ */
+int dmrl_verdict_taken(struct dmreplica *ctx, const char *name,
+		       const struct dmreplica_store *store,
+		       const struct dmreplica_blockdev *homes, unsigned int nr)
+{
+	const struct dmreplica_blockdev *devices[1 + DMR_MAX_DISKS] = { &store->bdev };
+	unsigned int i;
+	int code;
+
+	for (i = 0; i < nr; i++)
+		devices[1 + i] = &homes[i];
+	code = dmrl_taken_check(ctx, name, devices, 1 + nr, false);
+	return code ? dmrl_hint(ctx, "one of the two files is wrong; correct or remove it") : 0;
+}
