@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Run replicactl against a fake kernel.
 
-usage: fake-kernel.py [--tty INPUT] SCENARIO LIBRARY COMMAND...
+usage: fake-kernel.py [--tty INPUT] [--change CODE] SCENARIO LIBRARY COMMAND...
 
+--change executes CODE, Python, on the scenario: w, and w['system'] as s.
 SCENARIO is JSON.  "system", "disks", "points", "jobs", "settings", "adapters" are the
 content of the dumps, attributes by their names; a list in place of a job has its states,
 one for each time it is read.  "answers" has for an operation its answer ("code", "job" and
@@ -310,8 +311,14 @@ def main():
     typed = None
     if args[0] == '--tty':
         typed, args = args[1], args[2:]
+    change = ''
+    if args[0] == '--change':
+        change, args = args[1], args[2:]
     with open(args[0], encoding='utf-8') as f:
-        kernel = Kernel(json.load(f))
+        world = json.load(f)
+    exec(change, {'w': world, 's': world['system']})
+    # As it would be read from a file.
+    kernel = Kernel(json.loads(json.dumps(world)))
     with tempfile.TemporaryDirectory() as directory:
         path = os.path.join(directory, 'socket')
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:

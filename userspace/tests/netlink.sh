@@ -8,18 +8,10 @@
 # played NAME STATUS TEXT SCENARIO ARGUMENT...: SCENARIO is a change to the world
 # below, in Python; TEXT an extended regular expression, or !TEXT.
 played() {
-	local name=$1 status=$2 text=$3 rc not=''
-	python3 - "$dir/world.json" "$dir/scenario.json" "$4" <<'PY' || { result 1 "$name"; return; }
-import json, sys
-with open(sys.argv[1]) as f:
-    w = json.load(f)
-s = w['system']
-exec(sys.argv[3])
-with open(sys.argv[2], 'w') as f:
-    json.dump(w, f)
-PY
+	local name=$1 status=$2 text=$3 change=$4 rc not=''
 	shift 4
-	timeout 100 python3 userspace/tests/fake-kernel.py "${tty[@]}" "$dir/scenario.json" "$dir/fake.so" \
+	timeout 100 python3 userspace/tests/fake-kernel.py "${tty[@]}" --change "$change" \
+		"$dir/world.json" "$dir/fake.so" \
 		"${before[@]}" "$R" "$@" >"$dir/out" 2>&1 </dev/null
 	rc=$?
 	if [ "${text:0:1}" = '!' ]; then
