@@ -121,8 +121,6 @@ static int dmr_attach_load(struct dmr_system *sys, struct dmr_target *t)
 		sys->disks[i].info = &sb->disks[i];
 		sys->disks[i].number = i;
 		mutex_init(&sys->disks[i].flush_mutex);
-		/* R15: earlier writes may still be in its cache. */
-		sys->disks[i].home_dirty = 1;
 		r = dmr_fingerprint_init(&sys->disks[i], sb);
 		if (r)
 			goto bad_load;
@@ -187,9 +185,8 @@ static int dmr_attach_load(struct dmr_system *sys, struct dmr_target *t)
 		goto bad_rebuild;
 	}
 	dmr_views_publish(sys, views);
-	/* Attribute data still in the homes' caches to this kind of device. */
-	for (i = 0; i < sb->nr_disks && views->straight >= 0; i++)
-		sys->disks[i].home_direct[views->straight] = 1;
+	for (i = 0; i < sb->nr_disks; i++)
+		dmr_home_flush_attach(&sys->disks[i], views->straight);
 	kvfree(load);
 	mutex_lock(&sys->sb_mutex);
 	dmr_super_show(sys);
@@ -337,7 +334,7 @@ static void dmr_attach_stop(struct dmr_system *sys)
 		return;
 	/* The disk whose targets go last; the others' were taken when they went. */
 	for (i = 0; i < sys->sb->nr_disks; i++)
-		if (sys->disks[i].home && !dmr_home_flush(&sys->disks[i]))
+		if (sys->disks[i].home && !dmr_home_flush_for_op(&sys->disks[i]))
 			dmr_fingerprint_take(&sys->disks[i]);
 	memcpy(draft, sys->sb, sizeof(*draft));
 	draft->flags &= ~DMR_SB_ACTIVE;
@@ -436,10 +433,6 @@ int dmr_attach_bind(struct dmr_system *sys, struct dmr_target *t)
 	dmr_fingerprint_void(disk);
 	t->disk = disk;
 	t->bound = true;
-	/* R2: what dm may have kept behind a flush went with its device. */
-	if (disk->diskseq[t->kind] != gd->diskseq)
-		WRITE_ONCE(disk->flush_failed[t->kind], 0);
-	disk->diskseq[t->kind] = gd->diskseq;
 	sys->nr_bound++;
 	mutex_lock(&sys->sb_mutex);
 	disk->target[t->kind] = t;
@@ -480,7 +473,6 @@ void dmr_attach_unbind(struct dmr_system *sys, struct dmr_target *t)
 	if (!t->bound)
 		goto out;
 	t->bound = false;
-	dmr_flush_failed_expire(t);
 	if (t->kind == DMR_REPLICA) {
 		mutex_lock(&sys->vacuum.home_mutex);	/* no batch is on its way home any more */
 		disk->movable = false;
@@ -504,7 +496,7 @@ void dmr_attach_unbind(struct dmr_system *sys, struct dmr_target *t)
 			break;
 	if (i == DMR_KINDS) {
 		/* Its home may go: what was written there directly is flushed first. */
-		if (dmr_home_flush(disk))
+		if (dmr_home_flush_for_op(disk))
 			dmr_fingerprint_void(disk);	/* what was read may be lost */
 		mutex_lock(&disk->flush_mutex);	/* nobody flushes it for the vacuum any more */
 		disk->home = NULL;

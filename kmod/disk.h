@@ -27,6 +27,7 @@ struct dmr_disk {
 	struct dmr_system *sys;
 	const struct dmr_disk_info *info;	/* in sys->sb, fixed while active */
 	u32 number;
+	atomic_t home_lost;		/* bits of kinds, whose writes fail; read by each write */
 	struct block_device *home;	/* valid while any target of the disk is bound */
 	dev_t home_dev;			/* dmr_registry_mutex */
 	struct dmr_target *target[DMR_KINDS];	/* bound ones; op_mutex */
@@ -34,15 +35,11 @@ struct dmr_disk {
 	bool no_zeroes;			/* its home advertises write-zeroes, but refuses them */
 	dev_t dev[DMR_KINDS];		/* their devices, 0 if not bound; sb_mutex to change */
 	struct gendisk *gd[DMR_KINDS];	/* the same; freed after a grace period of RCU */
-	unsigned int home_dirty;	/* direct writes since its last flush was issued */
-	unsigned int home_direct[DMR_KINDS];	/* the same, by kind of the device */
-	atomic_t home_lost[DMR_KINDS];	/* times that their writes may have been lost */
-	unsigned int reported[DMR_KINDS];	/* home_lost as of the last flush to report it */
-	unsigned long flush_failed[DMR_KINDS];	/* jiffies of the last failed flush; 0: none */
-	u64 diskseq[DMR_KINDS];		/* of the device that @flush_failed is about */
-	atomic_t op_lost;		/* lost writes that no operation has reported yet */
-	struct mutex flush_mutex;	/* held over a flush of the home; a leaf */
-	atomic_t flush_errors;		/* failed flushes, whatever their source */
+	/* Flushes of the home, see home-flush.c */
+	unsigned int home_dirty[DMR_KINDS + 1];	/* direct writes since the last one was issued */
+	struct mutex flush_mutex;	/* held over one; a leaf */
+	atomic_t flush_errors;		/* failed ones, whatever their source */
+
 	atomic64_t overlay_blocks[DMR_KINDS];	/* blocks in the live and the test overlay */
 	atomic64_t errors;		/* I/O errors met at home and in slots */
 	struct dmr_fingerprint fingerprint;
@@ -63,7 +60,6 @@ struct dmr_target {
 	bool home_linked;
 	bool bound;
 	bool takeover;
-	unsigned long suspend_began;	/* jiffies, until it is resumed; 0: it runs */
 	u8 host[16];
 	u8 boot[16];		/* of that host */
 	struct list_head replicas;	/* registry: replica targets by their own devt */

@@ -20,7 +20,6 @@ struct dmr_flush_wait {
 	struct list_head list;
 	struct completion done;
 	bool homes;		/* flush the homes that were written directly, too */
-	bool own;		/* for us only: losses are not reported */
 	bool pressed;		/* set: the log commit moved the tail as far as it takes */
 	struct dmr_sb *grow;	/* a larger store, to be in force from the next block on */
 	int r;
@@ -83,24 +82,15 @@ static void dmr_flush_answer_home(struct bio *bio, int r, unsigned long *flushed
 {
 	struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
 	struct dmr_disk *disk = io->t->disk;
-	enum dmr_kind kind = io->t->kind;
-	u32 reported = io->reported, lost = reported;
-	bool flush = !io->home;
 
 	if (!r) {
 		if (!__test_and_set_bit(disk->number, flushed))
 			dmr_home_flush(disk);
 		/* R2: lost by that flush, or by an earlier one from another source. */
-		lost = atomic_read(&disk->home_lost[kind]);
-		if (lost != reported)
+		if (dmr_home_flush_lost(disk, io->t->kind))
 			r = -EIO;
 	}
-	if (r && flush)
-		WRITE_ONCE(disk->flush_failed[kind], jiffies ?: 1);
 	dmr_flush_answer(bio, r);
-	/* A flush queued before this reply must still report the loss. */
-	if (lost != reported && flush)
-		WRITE_ONCE(disk->reported[kind], lost);
 }
 
 static void dmr_flush_round(struct dmr_system *sys, struct bio_list *flushes,
@@ -111,7 +101,7 @@ static void dmr_flush_round(struct dmr_system *sys, struct bio_list *flushes,
 	bool press = dmr_log_press(sys) || READ_ONCE(sys->log.hurry);
 	DECLARE_BITMAP(flushed, DMR_MAX_DISKS) = { 0 };
 	struct bio *bio;
-	int r = 0, hr;
+	int r = 0;
 	u32 i;
 
 	if (READ_ONCE(sys->critical)) {
@@ -134,8 +124,8 @@ static void dmr_flush_round(struct dmr_system *sys, struct bio_list *flushes,
 			w->r = dmr_log_turn(sys, w->grow);
 		if (!r && w->homes) {
 			for (i = 0; i < sys->sb->nr_disks; i++) {
-				hr = w->own ? dmr_home_flush(&sys->disks[i]) :
-					      dmr_home_flush_for_op(&sys->disks[i]);
+				int hr = dmr_home_flush_for_op(&sys->disks[i]);
+
 				if (!w->r)
 					w->r = hr;
 			}
@@ -189,10 +179,8 @@ static void dmr_flush_timer(struct work_struct *work)
  */
 void dmr_flush_bio(struct dmr_system *sys, struct bio *bio)
 {
-	struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
 	unsigned long flags;
 
-	io->reported = READ_ONCE(io->t->disk->reported[io->t->kind]);
 	spin_lock_irqsave(&sys->log.lock, flags);
 	bio_list_add(&sys->flush.flushes, bio);
 	spin_unlock_irqrestore(&sys->log.lock, flags);
@@ -282,8 +270,7 @@ void dmr_flush_start(struct dmr_system *sys)
 /** dmr_flush_stop() - a last log commit, then none; no bio is in flight; op_mutex is held */
 void dmr_flush_stop(struct dmr_system *sys)
 {
-	/* It reports no loss: a reload of a table suspends us, too. */
-	struct dmr_flush_wait w = { .homes = true, .own = true };
+	struct dmr_flush_wait w = { .homes = true };
 
 	lockdep_assert_held(&sys->op_mutex);
 	cancel_delayed_work_sync(&sys->flush.timer);

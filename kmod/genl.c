@@ -160,6 +160,13 @@ static const struct nla_policy dmr_replication_heartbeat_policy[DM_REPLICA_A_OP_
 	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 };
 
+static const struct nla_policy dmr_errors_reset_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_WAIT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+};
+
 static const struct nla_policy dmr_adapter_get_policy[DM_REPLICA_A_ADAPTER_SYSTEM + 1] = {
 	[DM_REPLICA_A_ADAPTER_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 };
@@ -351,6 +358,13 @@ static const struct genl_ops dmr_ops[] = {
 		.doit = dmr_nl_replication_heartbeat_doit,
 		.policy = dmr_replication_heartbeat_policy,
 		.maxattr = ARRAY_SIZE(dmr_replication_heartbeat_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_ERRORS_RESET,
+		.doit = dmr_nl_errors_reset_doit,
+		.policy = dmr_errors_reset_policy,
+		.maxattr = ARRAY_SIZE(dmr_errors_reset_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 };

@@ -9,6 +9,7 @@
 #include "critical.h"
 #include "draft.h"
 #include "health.h"
+#include "home-flush.h"
 #include "queue.h"
 #include "received.h"
 #include "space.h"
@@ -20,7 +21,8 @@
 #define DMR_HEALTH_CRITICAL	(DM_REPLICA_HEALTH_REASONS_STORE | \
 				 DM_REPLICA_HEALTH_REASONS_INCOMPLETE | \
 				 DM_REPLICA_HEALTH_REASONS_FULL | \
-				 DM_REPLICA_HEALTH_REASONS_SUSPENDED)
+				 DM_REPLICA_HEALTH_REASONS_SUSPENDED | \
+				 DM_REPLICA_HEALTH_REASONS_LOST_WRITES)
 
 /** dmr_health_of() - how bad are these reasons?  Return: enum dm_replica_health. */
 u32 dmr_health_of(u32 reasons)
@@ -131,6 +133,8 @@ u32 dmr_health_reasons(struct dmr_system *sys, const struct dmr_sb *sb)
 	for (i = 0; i < sb->nr_disks; i++)
 		if (atomic64_read(&sys->disks[i].errors))
 			reasons |= DM_REPLICA_HEALTH_REASONS_DEVICE_ERRORS;
+	if (dmr_home_flush_losers(sys))
+		reasons |= DM_REPLICA_HEALTH_REASONS_LOST_WRITES;
 	if (READ_ONCE(sys->vacuum.held) || !READ_ONCE(sys->vacuum.rate) ||
 	    READ_ONCE(sys->vacuum.move_paused) || (sb->flags & DMR_SB_STAY))
 		reasons |= DM_REPLICA_HEALTH_REASONS_HELD;

@@ -5,31 +5,106 @@
 #include "home-flush.h"
 #include "system.h"
 
-/*
- * R2, R15: a device that has lost its cache fails one flush, whatever its source.  Each
- * other user gets the error from a flush of its own: each kind of device that has written
- * there, once for all its flushes until then, and an operation.
+/**
+ * DOC: Homes, their flushes, and losses
+ *
+ * Some writes go straight home, past slots and log.  They are answered when the home has
+ * taken them into its cache, and are durable when a flush of the home has succeeded.  A
+ * device that has lost its cache fails one flush, whatever its source, and the next one
+ * succeeds.  Yet the flush of a device, a point and the vacuum all rely on one home.
+ *
+ * **State**, of each disk:
+ *
+ * - home_dirty[source] is set when a write has ended, before it is answered, and cleared
+ *   before a flush is issued.  Sources are the kinds of devices, and the mover's copies.
+ * - home_lost has a bit for each kind of device some of whose writes a failed flush may
+ *   have discarded.  A set bit stays (R9).
+ * - flush_errors counts failed flushes.
+ * - flush_mutex is held over a flush and what follows from it.
+ *
+ * **A flush fails.**  Every source that was dirty before the flush, or is at its end, may
+ * have lost writes.  Kinds of devices get their bit in home_lost; copies void the batch
+ * that they belong to (R5).  All of these are dirty again, since a device may have kept
+ * what it could not write.
+ *
+ * **A bit is set.**  Each write, discard, write of zeroes and flush of that kind of device
+ * on that disk fails with an I/O error, wherever it would go; reads go on.  No recovery
+ * point is made and the relationship is not removed (R15), and a detach stores no
+ * fingerprint of that home.  Devices of other kinds have lost nothing and go on.
+ *
+ * **The end.**  An attach, which makes the disk anew, or reset-errors with no opener of a
+ * device of that kind.  Either is to the writer what a crash is: writes that no flush had
+ * covered may be there or not, and an opener that remembers them has gone.
+ *
+ * **Claim.**  W is a write of kind K that went straight home and was answered, F a flush
+ * or a write with FUA of K that began after that, X a flush of the home that failed when W
+ * was in the home's cache.  F is not answered as done until the end above.
+ *
+ * 1. The bit of K is set by X, or by W.  If W had ended when X looked, K was dirty: no
+ *    flush between W and X had succeeded, or W was not in the cache.  Otherwise W was in
+ *    flight: its end sets home_dirty and then reads flush_errors, X adds to flush_errors
+ *    and then reads home_dirty, with a barrier on both sides.  One of them sees the other,
+ *    and W compares with the count as of its beginning, however many flushes have
+ *    succeeded since.
+ * 2. F sees the bit.  A flush comes to dmr_home_flush() in the flush worker; flush_mutex
+ *    orders it behind X, or before: then it has covered W.  It looks at the bit after
+ *    that.  The same holds for a write with FUA that the home does not take as such, and
+ *    for the other bios of that round, which were queued before.
+ * 3. F is a write with FUA of the home's own: it makes nothing but itself durable.  It is
+ *    a claim about W only if a flush in front of it has been answered, as in a journal's
+ *    commit.  dm sends that flush first, on its own, forgets its error and then sends the
+ *    write.  The bit was set before the flush was answered, so map() sees it, whenever the
+ *    write comes: dm may have kept it over a suspend, an interrupted one, or a new table,
+ *    and a device on top of ours for as long as it likes.  No time is measured.  (A flush
+ *    that fails for the store's sake makes the system critical, which does the same.)
+ * 4. A suspend, the last one too, and a new table neither read nor write home_lost.  The
+ *    disk lives as long as any table of the system does.  What the last suspend's flush
+ *    finds lost is found by the next resume.
+ * 5. The mover compares flush_errors from before its copies with that after its own flush:
+ *    X of another source in between voids the batch.
+ * 6. Neither end leaves an F behind.  A bio has an opener, as long as dm keeps it: with
+ *    none, under the open_mutex, and with none of the table's devices at a detach, there
+ *    is no W of an opener that is still there, and no F.
+ *
+ * A point flushes all homes with writes that have been let end (R15).  It is refused with
+ * any bit set, so no home has unflushed writes of a device while a point exists, and none
+ * goes straight there: a failover runs beside copies alone, whose loss concerns no device.
+ * For the same reason no two kinds of a system have a bit at the same time.
  */
-static void dmr_home_lose(struct dmr_disk *disk, unsigned int kinds)
-{
-	int i;
 
-	for (i = 0; i < DMR_KINDS; i++)
-		if (kinds & BIT(i))
-			atomic_inc(&disk->home_lost[i]);
+/* The mover's copies, as a source of home_dirty[] beside the kinds of devices. */
+#define DMR_HOME_COPIES		DMR_KINDS
+
+static void dmr_home_flush_lose(struct dmr_disk *disk, unsigned int kinds)
+{
+	kinds &= ~atomic_fetch_or(kinds, &disk->home_lost);
 	if (kinds)
-		atomic_set(&disk->op_lost, 1);
+		DMERR("%s: flush of the home of disk %s failed: its %s device takes no more writes, see reset-errors",
+		      disk->sys->sb->name, disk->info->name,
+		      kinds & BIT(DMR_REPLICA) ? "replica" : "failover");
 }
 
-static unsigned int dmr_home_direct(struct dmr_disk *disk)
+static void dmr_home_flush_dirty(struct dmr_disk *disk, int source)
 {
-	unsigned int kinds = 0;
-	int i;
+	if (!READ_ONCE(disk->home_dirty[source]))
+		WRITE_ONCE(disk->home_dirty[source], 1);
+}
 
-	for (i = 0; i < DMR_KINDS; i++)
-		if (READ_ONCE(disk->home_direct[i]))
-			kinds |= BIT(i);
-	return kinds;
+/**
+ * dmr_home_flush_attach() - a home that was written to before this attach
+ * @disk: its disk.
+ * @straight: kind of the device whose writes go straight home, or -1.
+ *
+ * R15: the writers before a crash of the host are not known; their data may still be in
+ * the home's cache.
+ *
+ * Context: any; the disk is not in use yet.
+ */
+void dmr_home_flush_attach(struct dmr_disk *disk, int straight)
+{
+	dmr_home_flush_dirty(disk, DMR_HOME_COPIES);
+	if (straight >= 0)
+		dmr_home_flush_dirty(disk, straight);
 }
 
 /**
@@ -38,27 +113,52 @@ static unsigned int dmr_home_direct(struct dmr_disk *disk)
  * @kind: of the device it came from.
  * @flush_errors: dmr_disk.flush_errors when it was sent.
  *
- * R2, R15: set before the answer, so that the next flush covers it.  If a flush has
- * failed meanwhile, it may have lost this write.
+ * R2, R15: before the answer, so that the next flush covers it.
  *
  * Context: any.
  */
 void dmr_home_flush_written(struct dmr_disk *disk, enum dmr_kind kind, int flush_errors)
 {
-	if (!READ_ONCE(disk->home_direct[kind]))
-		WRITE_ONCE(disk->home_direct[kind], 1);
-	if (!READ_ONCE(disk->home_dirty))
-		WRITE_ONCE(disk->home_dirty, 1);
+	dmr_home_flush_dirty(disk, kind);
 	smp_mb();	/* pairs with dmr_home_flush(): one of the two sees the other */
 	if (unlikely(atomic_read(&disk->flush_errors) != flush_errors))
-		dmr_home_lose(disk, BIT(kind));
+		dmr_home_flush_lose(disk, BIT(kind));
+}
+
+/**
+ * dmr_home_flush_due() - have the next flush of a home issued, for no device's sake
+ * @disk: its disk.
+ *
+ * R5: copies of the mover have reached it.
+ *
+ * Context: any.
+ */
+void dmr_home_flush_due(struct dmr_disk *disk)
+{
+	dmr_home_flush_dirty(disk, DMR_HOME_COPIES);
+}
+
+/* Sources that are dirty; @clear: are so no more. */
+static unsigned int dmr_home_flush_sources(struct dmr_disk *disk, bool clear)
+{
+	unsigned int sources = 0;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(disk->home_dirty); i++) {
+		if (!READ_ONCE(disk->home_dirty[i]))
+			continue;
+		sources |= BIT(i);
+		if (clear)
+			WRITE_ONCE(disk->home_dirty[i], 0);
+	}
+	return sources;
 }
 
 /**
  * dmr_home_flush() - make direct writes to a home durable
  * @disk: the disk.
  *
- * R2, R5: the flush worker, the vacuum and the last suspend all come here.  A caller
+ * R2, R5: the flush worker, the mover and the last suspend all come here.  A caller
  * with nothing to flush relies on the success of the flush that covers its writes, not on
  * its start.
  *
@@ -68,46 +168,78 @@ void dmr_home_flush_written(struct dmr_disk *disk, enum dmr_kind kind, int flush
 int dmr_home_flush(struct dmr_disk *disk)
 {
 	struct block_device *home;
-	unsigned int kinds = 0;
+	unsigned int sources = 0;
 	int r = 0, i;
 
 	mutex_lock(&disk->flush_mutex);
 	home = disk->home;
-	if (home && READ_ONCE(disk->home_dirty)) {
-		for (i = 0; i < DMR_KINDS; i++)
-			if (xchg(&disk->home_direct[i], 0))
-				kinds |= BIT(i);
-		WRITE_ONCE(disk->home_dirty, 0);
+	if (home)
+		sources = dmr_home_flush_sources(disk, true);
+	if (sources) {
 		smp_mb();	/* cleared before the flush: a later write sets it again */
 		r = blkdev_issue_flush(home);
 	}
 	if (r) {
 		atomic_inc(&disk->flush_errors);
 		smp_mb__after_atomic();	/* pairs with dmr_home_flush_written() */
-		kinds |= dmr_home_direct(disk);
-		for (i = 0; i < DMR_KINDS; i++)
-			if (kinds & BIT(i))
-				WRITE_ONCE(disk->home_direct[i], 1);
-		WRITE_ONCE(disk->home_dirty, 1);
-		dmr_home_lose(disk, kinds);
+		sources |= dmr_home_flush_sources(disk, false);
+		for (i = 0; i < ARRAY_SIZE(disk->home_dirty); i++)
+			if (sources & BIT(i))
+				dmr_home_flush_dirty(disk, i);
 		atomic64_inc(&disk->errors);
 		DMERR_LIMIT("%s: flush of the home of disk %s failed (%d)", disk->sys->sb->name,
 			    disk->info->name, r);
+		dmr_home_flush_lose(disk, sources & ~BIT(DMR_HOME_COPIES));
 	}
 	mutex_unlock(&disk->flush_mutex);
 	return r;
 }
 
 /**
- * dmr_home_flush_for_op() - the same, for an operation that needs all of it durable
+ * dmr_home_flush_for_op() - the same, for a user that needs all of it durable
  * @disk: the disk.
  *
- * Context: as dmr_home_flush(); one at a time.
- * Return: as dmr_home_flush(); -EIO also if something was lost before.
+ * Context: as dmr_home_flush().
+ * Return: as dmr_home_flush(); -EIO also if a device has lost writes there.
  */
 int dmr_home_flush_for_op(struct dmr_disk *disk)
 {
 	int r = dmr_home_flush(disk);
 
-	return atomic_xchg(&disk->op_lost, 0) ? -EIO : r;
+	return r ?: atomic_read(&disk->home_lost) ? -EIO : 0;
+}
+
+/**
+ * dmr_home_flush_losers() - kinds of devices that have lost writes at a home of a system
+ * @sys: the system, active.
+ *
+ * Context: any.
+ * Return: a bit for each enum dmr_kind.
+ */
+unsigned int dmr_home_flush_losers(const struct dmr_system *sys)
+{
+	unsigned int kinds = 0;
+	u32 i;
+
+	for (i = 0; i < sys->sb->nr_disks; i++)
+		kinds |= atomic_read(&sys->disks[i].home_lost);
+	return kinds;
+}
+
+/**
+ * dmr_home_flush_forgive() - a kind of device begins anew after a loss
+ * @sys: the system.
+ * @kind: no device of this kind has an opener, and none can be opened.
+ *
+ * R9: an opener would take writes for durable that the homes have lost.
+ *
+ * Context: any; op_mutex is held.
+ */
+void dmr_home_flush_forgive(struct dmr_system *sys, enum dmr_kind kind)
+{
+	u32 i;
+
+	lockdep_assert_held(&sys->op_mutex);
+	for (i = 0; i < sys->sb->nr_disks; i++)
+		atomic_andnot(BIT(kind), &sys->disks[i].home_lost);
 }

@@ -1,70 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Flushes of homes, and losses behind failed ones (R2). */
+/* Flushes of homes, and losses behind failed ones (R2, R9). */
 #ifndef DMR_HOME_FLUSH_H
 #define DMR_HOME_FLUSH_H
 
 #include <linux/blkdev.h>
-#include <linux/jiffies.h>
 
 #include "disk.h"
 
-/* Fail FUA writes for this long after a failed flush, and after dm resumes deferred bios. */
-#define DMR_FLUSH_FAILED	(5 * HZ)
-#define DMR_FLUSH_RESUMED	(60 * HZ)
+struct dmr_system;
 
+void dmr_home_flush_attach(struct dmr_disk *disk, int straight);
+void dmr_home_flush_written(struct dmr_disk *disk, enum dmr_kind kind, int flush_errors);
+void dmr_home_flush_due(struct dmr_disk *disk);
 int dmr_home_flush(struct dmr_disk *disk);
 int dmr_home_flush_for_op(struct dmr_disk *disk);
-void dmr_home_flush_written(struct dmr_disk *disk, enum dmr_kind kind, int flush_errors);
+unsigned int dmr_home_flush_losers(const struct dmr_system *sys);
+void dmr_home_flush_forgive(struct dmr_system *sys, enum dmr_kind kind);
 
 /**
- * dmr_flush_failed_lately() - may dm still have a write deferred behind that flush?
- * @t: the target.
- * @failed: when a flush failed, from flush_failed[].
+ * dmr_home_flush_lost() - has the home of a disk lost writes of a device?
+ * @disk: the disk.
+ * @kind: of the device.
  *
- * dm issues deferred bios after the suspend: time stands still until then.
+ * R9: it takes no write and no flush then.
  *
- * Return: true if so.
+ * Context: any.
+ * Return: true if so, maybe.
  */
-static inline bool dmr_flush_failed_lately(const struct dmr_target *t, unsigned long failed)
+static inline bool dmr_home_flush_lost(const struct dmr_disk *disk, enum dmr_kind kind)
 {
-	unsigned long began = smp_load_acquire(&t->suspend_began);
-
-	return time_before(began ?: jiffies, failed + DMR_FLUSH_FAILED);
-}
-
-/**
- * dmr_flush_failed_renew() - the suspend has ended, and dm resumes its deferred bios
- * @t: a target that has its disk.
- *
- * A journal's write comes in its turn, behind bios that the page cache has sent
- * meanwhile.
- */
-static inline void dmr_flush_failed_renew(struct dmr_target *t)
-{
-	unsigned long until = jiffies + DMR_FLUSH_RESUMED - DMR_FLUSH_FAILED;
-
-	if (READ_ONCE(t->disk->flush_failed[t->kind]))
-		WRITE_ONCE(t->disk->flush_failed[t->kind], until ?: 1);
-	smp_store_release(&t->suspend_began, 0);	/* the mark is new before time goes on */
-}
-
-/**
- * dmr_flush_failed_expire() - forget a flush that failed long ago
- * @t: a target that has its disk.
- *
- * Return: true if a failed flush is remembered, maybe a new one.
- */
-static inline bool dmr_flush_failed_expire(struct dmr_target *t)
-{
-	unsigned long *mark = &t->disk->flush_failed[t->kind];
-	unsigned long failed = READ_ONCE(*mark), was;
-
-	if (likely(!failed))
-		return false;
-	if (dmr_flush_failed_lately(t, failed))
-		return true;
-	was = cmpxchg(mark, failed, 0);
-	return was && was != failed;
+	return unlikely(atomic_read(&disk->home_lost) & BIT(kind));
 }
 
 /*

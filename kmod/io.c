@@ -449,12 +449,10 @@ static int dmr_io_run(struct dmr_io *io, struct bio *bio, bool inline_)
 	if (t->kind == DMR_REPLICA && views->suspended)
 		return dmr_io_finish(io, bio, BLK_STS_OFFLINE);
 	/*
-	 * R2: when the flush in front of a write fails, dm ignores that and sends the
-	 * write; a journal's commit would then refer to lost blocks.  Another flush may
-	 * have succeeded before it comes; a client that never flushes sees errors until
-	 * this expires.
+	 * R2, R9: when the flush in front of a write fails, dm ignores that and sends the
+	 * write, now or much later; a journal's commit would refer to lost blocks.
 	 */
-	if (inline_ && (bio->bi_opf & REQ_FUA) && dmr_flush_failed_expire(t))
+	if (dmr_home_flush_lost(t->disk, t->kind))
 		return dmr_io_finish(io, bio, BLK_STS_IOERR);
 	/* A merge in the new epoch waits for the old epoch's writes. */
 	if (!inline_ && bio_sectors(bio) < DMR_BLOCK_SECTORS && dmr_park_for_drain(io, bio))
@@ -499,7 +497,6 @@ int dmr_io_map(struct dmr_target *t, struct bio *bio)
 	io->kind = DMR_IO_NONE;
 	io->entered = false;
 	io->fua = false;
-	io->home = false;
 	io->bytes = bio->bi_iter.bi_size;
 	if (bio->bi_opf & REQ_PREFLUSH) {
 		/* dm hands us flushes empty.  An offline view has no writes to flush. */

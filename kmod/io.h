@@ -39,7 +39,6 @@ struct dmr_io {
 	bool entered;
 	bool fua;		/* answered by a log commit (FUA) */
 	bool home;		/* by a log commit that flushes its home */
-	u32 reported;		/* dmr_disk.reported when a flush came; FUA with @home: home_lost */
 	int flush_errors;	/* STRAIGHT: dmr_disk.flush_errors when it came */
 	u32 bytes;		/* of the bio, as cut */
 };
@@ -158,7 +157,6 @@ static inline void dmr_straight_begin(struct dmr_io *io, struct bio *bio, bool o
 	if ((bio->bi_opf & REQ_FUA) && (own || !dmr_fua_is_native(t->home->bdev))) {
 		io->fua = true;
 		io->home = true;
-		io->reported = atomic_read(&disk->home_lost[t->kind]);
 		bio->bi_opf &= ~REQ_FUA;
 	}
 }

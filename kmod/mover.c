@@ -337,7 +337,7 @@ static void dmr_move_copy_range(struct dmr_mover *m, u32 from, u32 end)
 	wait_for_completion(&m->copied);
 	/* Only now: a flush issued meanwhile has not covered it (R5). */
 	for (i = from; i < end; i++)
-		WRITE_ONCE(m->sys->disks[dmr_key_disk(m->moves[i].key)].home_dirty, 1);
+		dmr_home_flush_due(&m->sys->disks[dmr_key_disk(m->moves[i].key)]);
 }
 
 static void dmr_move_copies(struct dmr_mover *m, u32 nr)

@@ -207,7 +207,8 @@ static int dmr_put_disk(struct sk_buff *skb, struct dmr_system *sys, const struc
 			   dmr_overlay_bytes(disk, sb, DMR_LIVE)) ||
 	    dmr_nl_put_u64(skb, DM_REPLICA_A_DISK_TEST_BYTES,
 			   dmr_overlay_bytes(disk, sb, DMR_TEST)) ||
-	    dmr_nl_put_u64(skb, DM_REPLICA_A_DISK_ERRORS, atomic64_read(&disk->errors)))
+	    dmr_nl_put_u64(skb, DM_REPLICA_A_DISK_ERRORS, atomic64_read(&disk->errors)) ||
+	    (atomic_read(&disk->home_lost) && nla_put_flag(skb, DM_REPLICA_A_DISK_LOST_WRITES)))
 		return -EMSGSIZE;
 	if (home && dmr_put_dev(skb, DM_REPLICA_A_DISK_HOME_MAJOR, home))
 		return -EMSGSIZE;

@@ -80,6 +80,8 @@ static const char *dmr_cmd_name(u8 cmd)
 	case DM_REPLICA_CMD_ADAPTER_SET:
 	case DM_REPLICA_CMD_ADAPTER_DEL:
 		return dmr_op_name(DMR_VERB_ADAPTERS);
+	case DM_REPLICA_CMD_ERRORS_RESET:
+		return dmr_op_name(DMR_VERB_RESET_ERRORS);
 	case DM_REPLICA_CMD_VACUUM_SET:
 		return "vacuum";
 	default:
@@ -322,6 +324,11 @@ int dmr_nl_remove_fill(struct genl_info *info, struct dmr_op *op)
 {
 	op->flatten = nla_get_flag(info->attrs[DM_REPLICA_A_OP_FLATTEN]);
 	return dmr_nl_timeout_fill(info, op) ?: dmr_wait(info, op);
+}
+
+int dmr_nl_errors_reset_fill(struct genl_info *info, struct dmr_op *op)
+{
+	return dmr_wait(info, op);
 }
 
 int dmr_nl_plain_fill(struct genl_info *info, struct dmr_op *op)

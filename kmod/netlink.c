@@ -258,6 +258,11 @@ int dmr_nl_adapter_del_doit(struct sk_buff *skb, struct genl_info *info)
 	return dmr_operate(skb, info, DMR_VERB_ADAPTERS, dmr_nl_adapter_del_fill);
 }
 
+int dmr_nl_errors_reset_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return dmr_operate(skb, info, DMR_VERB_RESET_ERRORS, dmr_nl_errors_reset_fill);
+}
+
 /*
  * Suspend and resume touch memory only; to terminate a move home is an operation, to
  * terminate one that has not begun is none.

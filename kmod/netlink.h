@@ -47,6 +47,7 @@ int dmr_nl_timeout_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_overlay_begin_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_overlay_end_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_remove_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_errors_reset_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_plain_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_job_cancel_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_settings_fill(struct genl_info *info, struct dmr_op *op);
@@ -76,6 +77,7 @@ int dmr_nl_adapter_del_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_job_set_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_replication_heartbeat_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_errors_reset_doit(struct sk_buff *skb, struct genl_info *info);
 
 /* netlink-object.c: objects; between rcu_read_lock() and _unlock(), the system is active */
 int dmr_nl_put_u64(struct sk_buff *skb, int attr, u64 value);

@@ -26,6 +26,8 @@ void dmr_op_adapters(struct dmr_op *op, struct dmr_job *job);
 
 void dmr_op_grow(struct dmr_op *op, struct dmr_job *job);
 
+void dmr_op_reset_errors(struct dmr_op *op, struct dmr_job *job);
+
 void dmr_op_clock(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_settle(struct dmr_op *op, struct dmr_job *job);
 

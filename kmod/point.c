@@ -2,6 +2,7 @@
 /* Recovery points: making and dropping them. */
 #include "draft.h"
 #include "flush.h"
+#include "home-flush.h"
 #include "operate.h"
 #include "park.h"
 #include "point.h"
@@ -71,6 +72,8 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 	u32 dropped;
 	int r;
 
+	if (dmr_home_flush_losers(sys))		/* R15 */
+		return dmr_op_refuse(op, -EIO, DM_REPLICA_CODE_FAILED, DMR_HOME_LOST);
 	if (READ_ONCE(sys->park.draining))
 		return dmr_refuse_timeout(op, "writes from before the last point still have not ended");
 	r = dmr_catch_up(sys);

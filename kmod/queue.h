@@ -36,6 +36,7 @@ enum dmr_verb {
 	DMR_VERB_JOB_CANCEL,
 	DMR_VERB_SETTINGS,
 	DMR_VERB_ADAPTERS,
+	DMR_VERB_RESET_ERRORS,
 	/* Operations that the module starts itself. */
 	DMR_VERB_MAKE_ROOM,
 	DMR_VERB_REMOVED,
@@ -229,6 +230,7 @@ void dmr_op_refuse_super(struct dmr_op *op, int r);
 /* Texts that more than one place gives. */
 #define DMR_NOT_ATTACHED "the system is not attached; use replicactl attach"
 #define DMR_STILL_OPEN	"a device was still open when the time ran out; nothing was changed"
+#define DMR_HOME_LOST	"a home has lost writes, status shows of which disk; mend it, then reset-errors"
 #define DMR_ASKER_LEFT	"the client that asked has gone; nothing was changed"
 
 #endif /* DMR_QUEUE_H */

@@ -10,6 +10,7 @@
  */
 #include "draft.h"
 #include "flush.h"
+#include "home-flush.h"
 #include "move-job.h"
 #include "openers.h"
 #include "operate.h"
@@ -145,6 +146,8 @@ void dmr_op_remove(struct dmr_op *op, struct dmr_job *job)
 
 	if (sys->sb->test.epoch)
 		return dmr_refuse_busy(op, "a test failover exists; stop it first");
+	if (dmr_home_flush_losers(sys))		/* R15: home would not be what was written */
+		return dmr_op_refuse(op, -EIO, DM_REPLICA_CODE_FAILED, DMR_HOME_LOST);
 	/* Look first: a refusal must have no effect. */
 	for (kind = 0; kind < DMR_KINDS; kind++)
 		if (!dmr_fence_closed(op, kind, NULL))

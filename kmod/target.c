@@ -12,7 +12,6 @@
  */
 #include "attach.h"
 #include "claim.h"
-#include "home-flush.h"
 #include "io.h"
 #include "system.h"
 #include "target.h"
@@ -334,30 +333,6 @@ static int dmr_target_preresume(struct dm_target *ti)
 	return dmr_attach_bind(t->sys, t);
 }
 
-/* Must not sleep: dm issues its deferred bios next (R2). */
-static void dmr_target_resume(struct dm_target *ti)
-{
-	dmr_flush_failed_renew(ti->private);
-}
-
-static void dmr_target_presuspend(struct dm_target *ti)
-{
-	struct dmr_target *t = ti->private;
-
-	WRITE_ONCE(t->suspend_began, jiffies ?: 1);
-}
-
-/* Suspend aborted: dm resubmits deferred bios without resume. */
-static void dmr_target_presuspend_undo(struct dm_target *ti)
-{
-	struct dmr_target *t = ti->private;
-
-	if (t->bound) {
-		dmr_flush_failed_expire(t);
-		dmr_flush_failed_renew(t);
-	}
-}
-
 static void dmr_target_postsuspend(struct dm_target *ti)
 {
 	struct dmr_target *t = ti->private;
@@ -470,9 +445,6 @@ static struct target_type replica_target = {
 	.map = dmr_target_map,
 	.end_io = dmr_target_end_io,
 	.preresume = dmr_target_preresume,
-	.resume = dmr_target_resume,
-	.presuspend = dmr_target_presuspend,
-	.presuspend_undo = dmr_target_presuspend_undo,
 	.postsuspend = dmr_target_postsuspend,
 	.status = dmr_target_status,
 	.iterate_devices = dmr_target_iterate,
@@ -489,9 +461,6 @@ static struct target_type failover_target = {
 	.map = dmr_target_map,
 	.end_io = dmr_target_end_io,
 	.preresume = dmr_target_preresume,
-	.resume = dmr_target_resume,
-	.presuspend = dmr_target_presuspend,
-	.presuspend_undo = dmr_target_presuspend_undo,
 	.postsuspend = dmr_target_postsuspend,
 	.status = dmr_target_status,
 	.iterate_devices = dmr_target_iterate,

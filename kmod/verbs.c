@@ -128,6 +128,13 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 		.text = "change network adapter settings",
 		.run = dmr_op_adapters,
 	},
+	[DMR_VERB_RESET_ERRORS] = {
+		.name = "reset-errors",
+		.legal = IN(0) | IN_ANY,
+		.job = DM_REPLICA_JOB_TYPE_STATE_CHANGE,
+		.text = "reset errors of devices",
+		.run = dmr_op_reset_errors,
+	},
 	[DMR_VERB_MAKE_ROOM] = {
 		.name = "make room",
 		.legal = IN(3) | IN(5) | IN(7),

@@ -136,6 +136,7 @@ enum dm_replica_health_reasons {
 	DM_REPLICA_HEALTH_REASONS_OLD_POINT = 512,	/* no point made within the interval set */
 	DM_REPLICA_HEALTH_REASONS_HELD = 1024,		/* the vacuum or a move home is held */
 	DM_REPLICA_HEALTH_REASONS_STALLED = 2048,	/* nothing has been replicated for long */
+	DM_REPLICA_HEALTH_REASONS_LOST_WRITES = 4096,	/* a home has, and its device takes none */
 };
 
 /* Effect of a write of replication when the store is full. */
@@ -231,6 +232,7 @@ enum {
 	DM_REPLICA_A_DISK_LIVE_BYTES,		/* u64: written to the failover device */
 	DM_REPLICA_A_DISK_ERRORS,		/* u64: I/O errors of home and slots */
 	DM_REPLICA_A_DISK_TEST_BYTES,		/* u64: written to the test failover device */
+	DM_REPLICA_A_DISK_LOST_WRITES,		/* flag: its home has, and its device takes none */
 
 	__DM_REPLICA_A_DISK_MAX,
 	DM_REPLICA_A_DISK_MAX = (__DM_REPLICA_A_DISK_MAX - 1)
@@ -387,6 +389,7 @@ enum {
 	DM_REPLICA_CMD_ADAPTER_DEL,		/* delete the settings of one adapter, or of all */
 	DM_REPLICA_CMD_SYSTEM_DEL_NTF,		/* event: detached; UUID and name */
 	DM_REPLICA_CMD_REPLICATION_HEARTBEAT,	/* the sender runs and has nothing to send */
+	DM_REPLICA_CMD_ERRORS_RESET,		/* count errors anew, after lost writes write again */
 
 	__DM_REPLICA_CMD_MAX,
 	DM_REPLICA_CMD_MAX = (__DM_REPLICA_CMD_MAX - 1)

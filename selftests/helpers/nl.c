@@ -131,6 +131,7 @@ static unsigned int command(const char *name)
 		{ "remove", DM_REPLICA_CMD_RELATIONSHIP_REMOVE },
 		{ "grow", DM_REPLICA_CMD_STORE_GROW },
 		{ "move-home", DM_REPLICA_CMD_HOME_MOVE },
+		{ "reset-errors", DM_REPLICA_CMD_ERRORS_RESET },
 		{ "job-set", DM_REPLICA_CMD_JOB_SET },
 		{ "settings-set", DM_REPLICA_CMD_SETTINGS_SET },
 		{ "adapter-set", DM_REPLICA_CMD_ADAPTER_SET },

@@ -248,7 +248,7 @@ words_for() {
 	'recovery-point drop') request="point-del point=$point" words="$words $point --yes" ;;
 	failover) request=initiate ;;
 	revert | commit | remove) request=$1 yes=1 ;;
-	suspend | resume | grow) request=$1 ;;
+	suspend | resume | grow | reset-errors) request=$1 ;;
 	'remove --flatten') request='remove 13:flag=1' yes=1 ;;
 	'test-failover start') request='test-start' ;;
 	'test-failover stop') request='test-stop' yes=1 ;;

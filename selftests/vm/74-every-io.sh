@@ -166,6 +166,8 @@ judge() {
 		[ -n "$doubt" ] && $5 || why="$why, it is not as before"
 		$7
 	fi
+	# A home that has lost writes takes no more, until this or an attach.
+	[ "$was" = 0 ] || ask reset-errors
 	[ -z "$why" ]
 }
 

@@ -10,7 +10,7 @@
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
 
-ktap_plan 137
+ktap_plan 164
 load_module
 hold_disks 64 4 4 16,nofua
 hang=${FAULTY_HANG:-3}
@@ -48,7 +48,7 @@ write() { "$io" "$@" || die "cannot write"; }
 expect_log 'block nbd[0-4]: Other side returned error'
 expect_log '(I/O error, dev (nbd|dm-)|Buffer I/O error on dev)'
 
-# --- homes that lose direct writes (R2, R15) -----------------------------------------------
+# --- homes that lose direct writes (R2, R9, R15) --------------------------------------------
 
 expect_log 'flush of the home of disk vda failed'
 hold f
@@ -56,18 +56,45 @@ write $repa w:0:128K:1 f o:$repb w:0:64K:1 f
 write $repa w:128K:64K:1
 disks on 1 f 0 0 lose 1
 is "a point whose flush fails is not made: 32768" "$(code point-new "$uuid")" "errno 5 code 32768"
+disks off
 check "flushed data is there" "$io" $repa c:0:128K:1 o:$repb c:0:64K:1
 check_fails "unflushed data may be lost: the next flush of that device fails" "$io" $repa f
-check "of another it does not" "$io" $repb f
+check_fails "so does each after it" "$io" $repa f
+check_fails "a write" "$io" $repa w:0:4K:9
+check_fails "and one with FUA" "$io" $repa d:$repa w:0:4K:9
+check "they have changed nothing" "$io" $repa c:0:128K:1
+check "the other disk goes on" "$io" $repb w:0:64K:1 f
+is "no point is made" "$(code point-new "$uuid")" "errno 5 code 32768"
+refused "replicactl names the remedy" 32768 'lost writes.*reset-errors' r recovery-point create f
+is "the homes are not made plain disks" "$(code remove "$uuid")" "errno 5 code 32768"
+check "health" reason lost-writes
+is "which is Critical" "$(field f health)" 3
+is "the state is as before" "$(field f state)" 2
+check "listeners have been told" told 'lost writes'
+lost() { r status f | sed -n '/Disk vda/,/Disk vdb/p' | grep -q 'lost writes'; }
+check "status names the disk" lost
+exec {user}<$repb
+is "the loss stays while a device of the kind is open: 32774" "$(code reset-errors "$uuid" 12:u32=0)" \
+	"errno 16 code 32774"
+exec {user}<&-
+disks on 1 f 0 0 fail 1
+is "and while the home cannot be flushed: 32768" "$(code reset-errors "$uuid")" "errno 5 code 32768"
+disks off
+check_fails "so it is there still" "$io" $repa f
+check "reset-errors ends it" r reset-errors f
+check_fails "health: no loss" reason lost-writes
+check_fails "and no errors" reason device-errors
 check "written again and flushed it is there" "$io" $repa w:128K:64K:1 f c:128K:64K:1
-again
+again	# a point that came to nothing has let writes go to slots
 write $repa w:192K:16K:1
 disks on 1 f 0 0 lose 1
 check_fails "a flush fails: that device knows" "$io" $repa f
+disks off
 is "but the next point is not made either" "$(code point-new "$uuid")" "errno 5 code 32768"
+again
+check "a new attach ends it, too" "$io" $repa w:192K:16K:1 f
 
 # Several flushes wait, and the device reports the error only once.
-again
 write $repa w:208K:16K:1 o:$repb w:64K:16K:1
 disks on 2 f 0 0 hold 1
 beside other "$io" $repb f
@@ -81,23 +108,19 @@ check "of three flushes that of the other device is well" went_well other
 check "of two that wait for the same the first fails" failed one
 check "and the second" failed two
 disks off
-check "another one does not" "$io" $repa w:208K:16K:1 f
+check_fails "and another one" "$io" $repa f
+r reset-errors f >/dev/null || die "cannot reset errors"
+write $repa w:208K:16K:1 f
 
-# A loss is reported to those whose writes are lost.
-again
-write $repa w:224K:16K:1
-disks on 1 f 0 0 lose 1
-is "a point fails for replication's writes" "$(code point-new "$uuid")" "errno 5 code 32768"
-is "and then a point is made" "$(code point-new "$uuid")" "errno 0 code 0"
+# With a point nothing is unflushed: a failover begins without losses.
+is "then a point is made" "$(code point-new "$uuid")" "errno 0 code 0"
 r failover f >/dev/null || die "cannot fail over"
-check "the guest, who has lost nothing, can flush" "$io" $a w:0:4K:1 f
-check_fails "replication cannot" "$io" $repa f
-check "but once" "$io" $repa f
+check "the guest can flush" "$io" $a w:0:4K:1 f
+check "and replication" "$io" $repa f
 release f
 r revert f --yes >/dev/null || die "cannot revert"
 hold f
 is "the system is Replicating" "$(field f state)" 3
-check "its health shows errors" reason device-errors
 
 # --- slots that cannot be read ------------------------------------------------------------
 
@@ -157,16 +180,33 @@ anew
 ends "a home whose flush fails, and whose cache is lost: the same" 10 32768
 check "nothing of it was taken for moved" guest
 disks off
+check "the guest, who has lost nothing, can write and flush" "$io" $a w:2M:16K:3 f
+# A write that ends beside that flush may be lost with it.
+disks on 1 f 0 0 hold 1
 anew
-ends "then the job comes to its end" 7 0
+await_held 1
+disks on 1 w 2048 2064 hold 1
+beside written "$io" $a w:2M:16K:3
+await_held 2
+disks off
+disks fall f
+sleep 1
+disks go
+check "the write ends" went_well written
+ends "a flush that fails beside a write: the same" 10 32768
+check_fails "and may be lost" "$io" $a f
+check_fails "so the guest writes no more" "$io" $a w:32K:16K:3
+check "but reads" guest
+check "reset-errors ends it" r reset-errors f
+check "the guest writes and flushes" "$io" $a w:2M:16K:3 f
+comes_home() { [ "$(field f versions)" = 0 ] || r move-home f; }	# or that job went on
+check "then all moves home" comes_home
 is "home alone holds the disk" "$(field f versions)" 0
 check "all of it" "$io" /dev/nbd1 c:0:32K:1 c:32K:96K:3 c:128K:64K:1 c:256K:16K:3
 # The guest writes straight home now.  A journal's commit is a write with a flush in front,
 # whose error dm forgets.
 # The next user of the file system finds that journal aborted, also ext4's own thread.
 expect_log '(JBD2: .*(I/O|IO) error|Aborting journal on device dm-|EXT4-fs .*(I/O error while writing superblock|[Aa]borted journal|Remounting filesystem read-only))'
-"$io" $a f	# may have to report that flush's loss; FUA fails for a while then
-wait_for 20 "$io" $a d:$a w:0:4K:1 || die "no FUA"
 mkfs.ext4 -q -b 1024 -J size=1 -O ^metadata_csum $a || die "mkfs.ext4"
 mkdir -p /run/fs
 mount -o noinit_itable $a /run/fs || die "cannot mount"
@@ -176,7 +216,10 @@ check_fails "a journal whose flush fails does not commit" \
 	dd if=/dev/zero of=/run/fs/file bs=4K count=4 conv=fsync status=none
 umount /run/fs || die "cannot unmount"
 disks off
-check "after a while writes with FUA succeed again" wait_for 20 "$io" $a d:$a w:0:4K:1
+check_fails "nothing is written to that device any more, whenever dm sends it" "$io" $a d:$a w:0:4K:1
+check_fails "nor flushed" "$io" $a f
+check "reset-errors ends it" r reset-errors f
+check "writes with FUA succeed again" "$io" $a d:$a w:0:4K:1
 hold f
 
 # --- a store that cannot flush -------------------------------------------------------------------

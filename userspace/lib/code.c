@@ -113,6 +113,7 @@ static const struct number_name health_reasons[] = {
 	{ DM_REPLICA_HEALTH_REASONS_OLD_POINT, "old-point" },
 	{ DM_REPLICA_HEALTH_REASONS_HELD, "held" },
 	{ DM_REPLICA_HEALTH_REASONS_STALLED, "stalled" },
+	{ DM_REPLICA_HEALTH_REASONS_LOST_WRITES, "lost-writes" },
 	{ 0, NULL }
 };
 

@@ -30,6 +30,7 @@ static void disk_item(struct dmreplica *ctx, void *item, struct nlattr **attrs)
 	disk->live_bytes = dmrl_nl_u64(A(LIVE_BYTES));
 	disk->test_bytes = dmrl_nl_u64(A(TEST_BYTES));
 	disk->errors = dmrl_nl_u64(A(ERRORS));
+	disk->lost_writes = A(LOST_WRITES);
 	if (A(HOME_MAJOR))
 		dmreplica_device_path(disk->home_major, disk->home_minor, disk->home,
 				      sizeof(disk->home));

@@ -488,7 +488,8 @@ struct dmreplica_disk {
 	uint32_t test_openers;		/* non-zero while it is in use */
 	uint64_t live_bytes;		/* written to the failover device */
 	uint64_t test_bytes;		/* written to the test failover device */
-	uint64_t errors;		/* I/O errors of home and slots since the attach */
+	uint64_t errors;		/* I/O errors of home and slots, since the attach or a reset */
+	bool lost_writes;		/* its home has, and its device takes no more */
 	bool fingerprint;		/* not attached: the store has a fingerprint of its home */
 	char home[256];			/* path of home, "" if not known */
 };
@@ -750,6 +751,13 @@ int dmreplica_grow(struct dmreplica *ctx, const struct dmreplica_system *sys,
 /* Restart the move home after its job was terminated. */
 int dmreplica_move_home(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			struct dmreplica_op *op);
+
+/*
+ * Count I/O errors anew, and let a device write again whose home has lost writes.  It must
+ * not be open: @wait_ms is for its openers.
+ */
+int dmreplica_reset_errors(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			   struct dmreplica_op *op);
 
 /** dmreplica_heartbeat() - record that replication runs and has nothing to write. */
 int dmreplica_heartbeat(struct dmreplica *ctx, const struct dmreplica_system *sys);

@@ -148,7 +148,8 @@ static int operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system
 			  sys->name);
 	else if (code == DM_REPLICA_CODE_IN_USE || (code == DM_REPLICA_CODE_TIMEOUT &&
 						    (op->given & DMREPLICA_OP_WAIT)))
-		append_openers(ctx, sys, code, cmd == DM_REPLICA_CMD_RELATIONSHIP_REMOVE);
+		append_openers(ctx, sys, code, cmd == DM_REPLICA_CMD_RELATIONSHIP_REMOVE ||
+						cmd == DM_REPLICA_CMD_ERRORS_RESET);
 	else if (code == DM_REPLICA_CODE_INVALID_STATE && cmd == DM_REPLICA_CMD_RELATIONSHIP_REMOVE)
 		hint_remove(ctx, sys, op);
 	if (code)
@@ -228,6 +229,12 @@ int dmreplica_move_home(struct dmreplica *ctx, const struct dmreplica_system *sy
 			struct dmreplica_op *op)
 {
 	return operate(ctx, DM_REPLICA_CMD_HOME_MOVE, sys, op);
+}
+
+int dmreplica_reset_errors(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			   struct dmreplica_op *op)
+{
+	return operate(ctx, DM_REPLICA_CMD_ERRORS_RESET, sys, op);
 }
 
 int dmreplica_heartbeat(struct dmreplica *ctx, const struct dmreplica_system *sys)

@@ -165,6 +165,12 @@ const struct command commands[] = {
 	  "\nExample:\n"
 	  "  lvextend -L +20G /dev/vg0/web1-store\n"
 	  "  replicactl grow web1\n" },
+	{ "reset-errors", cmd_reset_errors, "NAME [--wait S]",
+	  "count I/O errors anew, let devices write again",
+	  HELP_WAIT
+	  "\nA device takes no more writes when its home has lost some: see replicactl status.\n"
+	  "Mend the home and stop the users of the device first.  What was not flushed may be\n"
+	  "lost: replicate the disk anew, or check its file system.\n" },
 	{ "job list", cmd_job_list, "[NAME] [--json]", "jobs, until five minutes after their end",
 	  HELP_JSON },
 	{ "job show", cmd_job_show, "NAME ID [--json]", "one job", HELP_JSON },

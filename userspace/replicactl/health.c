@@ -15,6 +15,8 @@ static const struct {
 	  "drop recovery points, decide the failover, or give the store more: replicactl grow %s" },
 	{ DM_REPLICA_HEALTH_REASONS_SUSPENDED, "replication is suspended",
 	  "replicactl resume %s" },
+	{ DM_REPLICA_HEALTH_REASONS_LOST_WRITES, "a home has lost writes, its device takes no more",
+	  "mend the home, stop the device's users, replicactl reset-errors %s, replicate anew" },
 	{ DM_REPLICA_HEALTH_REASONS_LOW_SPACE, "the store fills up, past the low mark",
 	  "drop recovery points, decide the failover, or give the store more: replicactl grow %s" },
 	{ DM_REPLICA_HEALTH_REASONS_DEVICE_ERRORS, "a home or the store gave I/O errors",

@@ -155,6 +155,7 @@ struct json_object *json_disk(const struct dmreplica_disk *disk)
 	json_add_u64(obj, "test_openers", disk->test_openers);
 	json_add_u64(obj, "test_bytes", disk->test_bytes);
 	json_add_u64(obj, "errors", disk->errors);
+	json_add_bool(obj, "lost_writes", disk->lost_writes);
 	json_add_bool(obj, "fingerprint", disk->fingerprint);
 	return obj;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* replicactl vacuum, heartbeat, grow, version */
+/* replicactl vacuum, heartbeat, grow, reset-errors, version */
 #include <getopt.h>
 
 #include "replicactl.h"
@@ -96,6 +96,18 @@ int cmd_grow(struct dmreplica *ctx, int argc, char **argv)
 	printf("  now     %s (%llu bytes), %s\n", text_size(now.store_bytes),
 	       (unsigned long long)now.store_bytes, text_count(now.slots, "slot"));
 	return follow_job(ctx, &sys, code, &op, true);
+}
+
+int cmd_reset_errors(struct dmreplica *ctx, int argc, char **argv)
+{
+	struct op_options o = { .yes = false };
+	int status;
+
+	if (!parse_op_options(argc, argv, "w", &o, &status))
+		return status;
+	if (optind != argc - 1)
+		return usage_error("give one system");
+	return plain_operation(ctx, argv[optind], &o, dmreplica_reset_errors);
 }
 
 int cmd_version(struct dmreplica *ctx, int argc, char **argv)

@@ -111,6 +111,7 @@ int cmd_network_list(struct dmreplica *ctx, int argc, char **argv);
 int cmd_network_set(struct dmreplica *ctx, int argc, char **argv);
 int cmd_network_clear(struct dmreplica *ctx, int argc, char **argv);
 int cmd_grow(struct dmreplica *ctx, int argc, char **argv);
+int cmd_reset_errors(struct dmreplica *ctx, int argc, char **argv);
 int cmd_job_list(struct dmreplica *ctx, int argc, char **argv);
 int cmd_job_show(struct dmreplica *ctx, int argc, char **argv);
 int cmd_job_wait(struct dmreplica *ctx, int argc, char **argv);

@@ -114,6 +114,8 @@ static void print_disk(const struct dmreplica_disk *disk, const struct dmreplica
 		printf("                   %s written there\n", text_size(disk->test_bytes));
 	if (disk->errors)
 		printf("      errors       %llu\n", (unsigned long long)disk->errors);
+	if (disk->lost_writes)
+		printf("      lost writes  home has lost some; no more are taken until reset-errors\n");
 }
 
 static void print_space(const struct status *st)

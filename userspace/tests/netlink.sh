@@ -175,6 +175,12 @@ played "grow" 0 'before  1 GiB \(1073741824 bytes\), 1000 slots' '' grow web1
 also "and what there is then" 'now     2 GiB \(2147483648 bytes\), 2000 slots'
 played "grow of what has not grown" 6 '32773.*has not grown' \
 	'w["answers"]["store-grow"] = {"errno": "EINVAL", "cim": 32773, "text": "the device has not grown"}' grow web1
+played "reset-errors" 0 'request errors-reset .*"wait": 20000' '' reset-errors web1 --wait 20
+played "reset-errors of what is open" 7 '32774.*is open' \
+	'w["answers"]["errors-reset"] = {"errno": "EBUSY", "cim": 32774, "text": "a device is open"}' reset-errors web1
+played "status: a home that has lost writes" 0 'lost writes +home has lost some' \
+	's["health"] = 3; s["health-reasons"] = 4096; w["disks"][0]["lost-writes"] = ""' status web1
+also "with what to do" 'replicactl reset-errors web1'
 played "move-home" 0 'request home-move' '' move-home web1 --no-wait
 played "job cancel" 0 'request job-set .*"id": 5, "request": 4' '' job cancel web1 5
 also "says how it goes on" 'replicactl move-home web1'

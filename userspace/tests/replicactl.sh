@@ -98,7 +98,7 @@ expect 64 '--wait soon is no time' "waiting for no time" test-failover stop a --
 expect 64 'expect-state x is not a number' "no state number" commit a --expect-state x
 expect 64 'give one system' "remove what" remove
 expect 64 'unknown option --wait' "commit has no --wait" commit a --wait 5
-for command in revert commit move-home suspend resume remove settings 'network list' 'network set' 'network clear' grow \
+for command in revert commit move-home suspend resume remove settings 'network list' 'network set' 'network clear' grow reset-errors \
 		'job cancel' 'job pause' 'job resume' vacuum 'recovery-point drop'; do
 	# shellcheck disable=SC2086
 	expect 0 "^Usage: replicactl $command " "help of $command" $command --help
@@ -188,7 +188,7 @@ expect 0 'no system is known' "list of nothing" list
 expect 0 'no job' "no jobs" job list
 json_of "list of nothing as JSON" 'd == []' list --json
 expect 12 '32779 File not found' "unknown system" status web1
-for command in commit suspend resume move-home remove grow settings 'network list' 'vacuum --hold'; do
+for command in commit suspend resume move-home remove grow reset-errors settings 'network list' 'vacuum --hold'; do
 	# shellcheck disable=SC2086
 	expect 12 '32779 File not found' "$command of an unknown system" $command web1
 done
@@ -355,7 +355,7 @@ expect 10 'is not attached' "a point of what is not attached" recovery-point cre
 expect 10 'is not attached' "a job of what is not attached" job show web-1 1
 expect 10 'is not attached' "detach what is not attached" detach web-1
 expect 0 'no recovery point' "points of what is not attached" recovery-point list web-1
-for command in commit suspend resume move-home grow 'vacuum --rate 5M' 'settings --keep-last 3' 'network clear --all' \
+for command in commit suspend resume move-home grow reset-errors 'vacuum --rate 5M' 'settings --keep-last 3' 'network clear --all' \
 		'network set --dhcp --mac 52:54:00:12:34:56' 'job cancel' remove; do
 	id=()
 	[ "$command" != 'job cancel' ] || id=(1)

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Errors of devices that are mended, and losses that have been noticed (R9).
+ */
+#include "home-flush.h"
+#include "openers.h"
+#include "operate.h"
+#include "queue.h"
+#include "system.h"
+
+/* Is each home that has lost writes flushed again?  What it has kept becomes durable. */
+static bool dmr_homes_mended(struct dmr_system *sys)
+{
+	bool mended = true;
+	u32 i;
+
+	for (i = 0; i < sys->sb->nr_disks; i++) {
+		if (!atomic_read(&sys->disks[i].home_lost))
+			continue;
+		dmr_home_flush_due(&sys->disks[i]);
+		if (dmr_home_flush(&sys->disks[i]))
+			mended = false;
+	}
+	return mended;
+}
+
+/* R9: the writers that relied on what was lost have gone; or the operation is refused. */
+static bool dmr_losers_closed(struct dmr_op *op, enum dmr_kind kind)
+{
+	struct dmr_system *sys = op->sys;
+	bool open;
+
+	if (!dmr_openers_lock(sys, kind)) {
+		dmr_refuse_timeout(op, "a device was being opened or closed for too long");
+		return false;
+	}
+	open = dmr_openers_any(sys, kind);
+	if (!open)
+		dmr_home_flush_forgive(sys, kind);
+	dmr_openers_unlock(sys, kind);
+	if (open)
+		dmr_refuse_open(op, "a device that has lost writes is open; stop its users first");
+	return !open;
+}
+
+/**
+ * dmr_op_reset_errors() - count errors anew, and let devices write again that have lost writes
+ * @op: nothing is asked for.
+ * @job: its job; not used.
+ *
+ * Memory alone changes: an attach does the same.
+ */
+void dmr_op_reset_errors(struct dmr_op *op, struct dmr_job *job)
+{
+	struct dmr_system *sys = op->sys;
+	unsigned int kinds = dmr_home_flush_losers(sys);
+	u32 i;
+
+	if (kinds && !dmr_homes_mended(sys))
+		return dmr_op_refuse(op, -EIO, DM_REPLICA_CODE_FAILED,
+				     "the home of a disk still cannot be flushed; mend it first");
+	/* One kind at most: see home-flush.c. */
+	for (i = 0; i < DMR_KINDS; i++)
+		if ((kinds & BIT(i)) && !dmr_losers_closed(op, i))
+			return;
+	for (i = 0; i < sys->sb->nr_disks; i++)
+		atomic64_set(&sys->disks[i].errors, 0);
+}
