@@ -121,7 +121,7 @@ static void dmr_settings_merge(struct dmr_settings *set, const struct dmr_change
  * @op: change has them.
  * @job: its job; not used.
  *
- * Rules of retention are looked at when the next point is made, not now.
+ * Rules of retention are stored policy: clients that make points evaluate them.
  */
 void dmr_op_settings(struct dmr_op *op, struct dmr_job *job)
 {

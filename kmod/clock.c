@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Steps of the clock.  Rules of retention compare the times of recovery points with the
- * present, so a clock that is set ten years ahead would make all points too old at once,
- * and the next point would drop them.  A step is noticed by a clock that cannot be set, and
- * the points from before it count as made on the new one: see dmr_retention().
+ * Steps of the clock.  Rules of retention, in user space, compare the times of recovery
+ * points with the present, so a clock that is set ten years ahead would make all points too
+ * old at once.  Only the module is there whenever the clock is set: it notices a step by a
+ * clock that cannot be set, and keeps a record of it in the superblock.  settings-get
+ * returns the record, by which the rules count the points from before it as made on the new
+ * clock: see userspace/lib/retention.c.
  *
  * DOC: ages
  *
@@ -16,7 +18,6 @@
  */
 #include "clock.h"
 #include "received.h"
-#include "store/retention.h"
 #include "system.h"
 
 #define DMR_CLOCK_STEP	(60 * (s64)NSEC_PER_SEC)	/* less is no matter to any rule */
@@ -140,8 +141,8 @@ void dmr_clock_draft(struct dmr_system *sys, struct dmr_sb *draft)
 	dmr_clock_look(sys);
 	set->last_received_time = dmr_received_time(sys);
 	spin_lock(&sys->clock.lock);
-	/* A step ends with the last point from before it. */
-	if (dmr_retention_jump_over(sys->clock.jump_point, draft->points, draft->nr_points))
+	/* A step ends with the last point from before it; points are in order of numbers. */
+	if (!draft->nr_points || draft->points[0].number >= sys->clock.jump_point)
 		sys->clock.jump_point = sys->clock.jump_by = 0;
 	set->jump_point = sys->clock.jump_point;
 	set->jump_by = sys->clock.jump_by;

@@ -5,7 +5,6 @@
  */
 #include "clock.h"
 #include "draft.h"
-#include "store/retention.h"
 #include "system.h"
 
 /** dmr_draft() - a copy of the state in force, one state number on.  Return: it. */
@@ -88,6 +87,40 @@ const struct dmr_point *dmr_draft_point_spare(const struct dmr_sb *sb)
 	return NULL;
 }
 
+/**
+ * dmr_draft_select() - the points that a list of numbers names
+ * @sb: the state.
+ * @numbers: of the points, in any order.
+ * @nr: how many.
+ * @drop: bitmap of DMR_MAX_POINTS bits; set to those points.
+ * @wrong: set to the number that is refused.
+ *
+ * R14: a point that a failover runs from is none that can be dropped.
+ *
+ * Return: 0; -ENOENT without such a point, -EINVAL if it is named twice, -EBUSY if it is
+ * held.
+ */
+int dmr_draft_select(struct dmr_sb *sb, const u64 *numbers, u32 nr, unsigned long *drop,
+		     u64 *wrong)
+{
+	struct dmr_point *point;
+	u32 i;
+
+	bitmap_zero(drop, DMR_MAX_POINTS);
+	for (i = 0; i < nr; i++) {
+		*wrong = numbers[i];
+		point = dmr_draft_point(sb, numbers[i]);
+		if (!point)
+			return -ENOENT;
+		if (__test_and_set_bit(point - sb->points, drop))
+			return -EINVAL;
+		if (dmr_draft_point_held(sb, point))
+			return -EBUSY;
+	}
+	*wrong = 0;
+	return 0;
+}
+
 /*
  * Points leave the draft; @drop has a bit for each that goes.  The epochs that
  * remain are in order as before.
@@ -104,20 +137,6 @@ u32 dmr_draft_drop(struct dmr_sb *draft, const unsigned long *drop)
 	draft->nr_points = to;
 	draft->settings.points_dropped += gone;
 	return gone;
-}
-
-/* The rules of retention, as part of the same edit that makes the point. */
-u32 dmr_draft_retain(struct dmr_sb *draft, u64 now)
-{
-	const u32 held[] = { draft->live.epoch ? draft->live.base : DMR_EPOCH_NONE,
-			     draft->test.epoch ? draft->test.base : DMR_EPOCH_NONE };
-	DECLARE_BITMAP(drop, DMR_MAX_POINTS);
-
-	bitmap_zero(drop, DMR_MAX_POINTS);
-	if (!dmr_retention(&draft->settings, draft->points, draft->nr_points, now, held,
-			   ARRAY_SIZE(held), drop))
-		return 0;
-	return dmr_draft_drop(draft, drop);
 }
 
 /* The superblock after a commit; the overlay is the history now. */

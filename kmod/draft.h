@@ -14,8 +14,9 @@ void dmr_draft_state(struct dmr_sb *draft, u32 state);
 bool dmr_draft_next(struct dmr_sb *draft);
 u32 dmr_draft_overlay(struct dmr_sb *draft);
 bool dmr_draft_promote(struct dmr_sb *draft);
+int dmr_draft_select(struct dmr_sb *sb, const u64 *numbers, u32 nr, unsigned long *drop,
+		     u64 *wrong);
 u32 dmr_draft_drop(struct dmr_sb *draft, const unsigned long *drop);
-u32 dmr_draft_retain(struct dmr_sb *draft, u64 now);
 struct dmr_point *dmr_draft_point(struct dmr_sb *sb, u64 number);
 bool dmr_draft_point_held(const struct dmr_sb *sb, const struct dmr_point *point);
 const struct dmr_point *dmr_draft_point_spare(const struct dmr_sb *sb);

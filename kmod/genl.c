@@ -24,7 +24,7 @@ static const struct nla_policy dmr_system_get_policy[DM_REPLICA_A_SYSTEM_NAME + 
 	[DM_REPLICA_A_SYSTEM_NAME] = { .type = NLA_NUL_STRING, .len = DMR_NAME_LEN - 1, },
 };
 
-static const struct nla_policy dmr_point_new_policy[DM_REPLICA_A_OP_RECEIVED + 1] = {
+static const struct nla_policy dmr_point_new_policy[DM_REPLICA_A_OP_DROP + 1] = {
 	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_OP_POINT_KIND] = NLA_POLICY_RANGE(NLA_U32, 1, 3),
 	[DM_REPLICA_A_OP_POINT_NAME] = { .type = NLA_NUL_STRING, .len = DMR_POINT_NAME_LEN - 1, },
@@ -32,6 +32,7 @@ static const struct nla_policy dmr_point_new_policy[DM_REPLICA_A_OP_RECEIVED + 1
 	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
 	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
 	[DM_REPLICA_A_OP_RECEIVED] = { .type = NLA_FLAG, },
+	[DM_REPLICA_A_OP_DROP] = { .type = NLA_U64, },
 };
 
 static const struct nla_policy dmr_point_del_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {

@@ -132,6 +132,24 @@ int dmr_nl_refuse_op(struct genl_info *info, const struct nlattr *attr, int err,
 }
 
 /**
+ * dmr_nl_refuse_point() - name the recovery point that a refusal is about
+ * @info: the request, refused
+ * @number: of that point
+ * @text: constant: the reason
+ *
+ * The bad attribute shows the number on every kernel; not all have memory for a text that
+ * is not constant.
+ *
+ * Context: any.
+ */
+void dmr_nl_refuse_point(struct genl_info *info, u64 number, const char *text)
+{
+#ifdef NL_SET_ERR_MSG_FMT
+	NL_SET_ERR_MSG_FMT(info->extack, "recovery point %llu: %s", number, text);
+#endif
+}
+
+/**
  * dmr_nl_refuse_missing() - refuse a request that lacks an attribute
  * @info: the request
  * @attr: its number
@@ -273,13 +291,45 @@ static int dmr_point_name(struct genl_info *info, struct dmr_op *op)
 				     "a point's name is printable UTF-8 and has no slash");
 }
 
+/* The recovery points that go with the new one: an attribute for each. */
+static int dmr_point_drops(struct genl_info *info, struct dmr_op *op)
+{
+	struct nlattr *attr;
+	u32 nr = 0;
+	int rem;
+
+	static_assert(DMR_MAX_POINTS == DM_REPLICA_POINTS_MAX);
+	if (!info->attrs[DM_REPLICA_A_OP_DROP])
+		return 0;
+	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, rem)
+		nr += nla_type(attr) == DM_REPLICA_A_OP_DROP;
+	if (nr > DMR_MAX_POINTS)
+		return dmr_nl_refuse_request(info, info->attrs[DM_REPLICA_A_OP_DROP], -EINVAL,
+					     DM_REPLICA_CODE_INVALID_PARAMETER,
+					     "a system has at most 512 recovery points to drop");
+	op->drop = kmalloc_array(nr, sizeof(*op->drop), GFP_KERNEL);
+	if (!op->drop)
+		return -ENOMEM;
+	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, rem) {
+		if (nla_type(attr) != DM_REPLICA_A_OP_DROP)
+			continue;
+		op->drop[op->nr_drop] = nla_get_u64(attr);
+		if (!op->drop[op->nr_drop++])
+			return dmr_nl_refuse_request(info, attr, -EINVAL,
+						     DM_REPLICA_CODE_INVALID_PARAMETER,
+						     "points are numbered from 1");
+	}
+	return 0;
+}
+
 int dmr_nl_point_new_fill(struct genl_info *info, struct dmr_op *op)
 {
 	struct nlattr *kind = info->attrs[DM_REPLICA_A_OP_POINT_KIND];
 
 	op->kind = kind ? nla_get_u32(kind) : DM_REPLICA_POINT_KIND_STANDARD;
 	op->received = nla_get_flag(info->attrs[DM_REPLICA_A_OP_RECEIVED]);
-	return dmr_nl_timeout_fill(info, op) ?: dmr_point_name(info, op);
+	return dmr_nl_timeout_fill(info, op) ?: dmr_point_name(info, op) ?:
+	       dmr_point_drops(info, op);
 }
 
 int dmr_nl_point_del_fill(struct genl_info *info, struct dmr_op *op)

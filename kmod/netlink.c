@@ -35,11 +35,25 @@ static int dmr_expect_attr(enum dmr_verb verb)
 	}
 }
 
+/* The attribute that names a recovery point to drop; of two, the second. */
+static struct nlattr *dmr_blame_drop(struct genl_info *info, u64 number)
+{
+	struct nlattr *attr, *found = NULL;
+	int rem;
+
+	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, rem)
+		if (nla_type(attr) == DM_REPLICA_A_OP_DROP && nla_get_u64(attr) == number)
+			found = attr;
+	return found;
+}
+
 /* The attribute that a refusal is about, where the code leaves no doubt. */
 static struct nlattr *dmr_blame(struct genl_info *info, const struct dmr_op *op, int r)
 {
 	int expect = dmr_expect_attr(op->verb);
 
+	if (op->wrong)
+		return dmr_blame_drop(info, op->wrong);
 	if (r == -ENOENT && expect == DM_REPLICA_A_OP_EXPECT_STATE_NUMBER)
 		return info->attrs[DM_REPLICA_A_OP_POINT];
 	if (r == -ESTALE && op->expect_writes == ~0ULL && expect)
@@ -165,6 +179,8 @@ static int dmr_operate(struct sk_buff *skb, struct genl_info *info, enum dmr_ver
 			dmr_nl_refuse_op(info, dmr_blame(info, op, r), r, op->code, op->msg);
 		else
 			dmr_nl_refuse_request(info, dmr_blame(info, op, r), r, op->code, op->msg);
+		if (op->wrong)
+			dmr_nl_refuse_point(info, op->wrong, op->msg);
 		goto out_msg;
 	}
 	if (plain) {

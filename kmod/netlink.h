@@ -34,6 +34,7 @@ int dmr_nl_refuse_request(struct genl_info *info, const struct nlattr *attr, int
 			  u32 code, const char *text);
 int dmr_nl_refuse_op(struct genl_info *info, const struct nlattr *attr, int err, u32 code,
 		     const char *text);
+void dmr_nl_refuse_point(struct genl_info *info, u64 number, const char *text);
 int dmr_nl_refuse_missing(struct genl_info *info, u32 attr, const char *text);
 int dmr_nl_refuse_unknown(struct genl_info *info, const struct nlattr *attr);
 int dmr_nl_refuse_unprivileged(struct sk_buff *skb, struct genl_info *info);

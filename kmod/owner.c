@@ -57,11 +57,12 @@ static void dmr_owner_text(const struct dmr_owner *owner, char *text, size_t siz
 /* Its subject, as far as it is known. */
 static void dmr_owner_about(const struct dmr_op *op, char *text, size_t size)
 {
+	u64 point = op->wrong ?: op->point;
 	int n = 0;
 
 	text[0] = 0;
-	if (op->point)
-		n += scnprintf(text + n, size - n, ", recovery point %llu", op->point);
+	if (point)
+		n += scnprintf(text + n, size - n, ", recovery point %llu", point);
 	if (op->target)
 		n += scnprintf(text + n, size - n, ", job %llu", op->target);
 	if (op->discarded)

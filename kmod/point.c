@@ -12,6 +12,8 @@
 #include "super.h"
 #include "system.h"
 
+#define DMR_POINT_HELD	"a failover runs from this point; end it first"
+
 /*
  * A point that came to nothing leaves head writes in the next epoch: they never
  * go back to an older one.  Before another point the superblock catches up.
@@ -57,16 +59,35 @@ void dmr_point_drain_work(struct work_struct *work)
 	dmr_switch_over(sys);
 }
 
+/* R14: which points does the request drop?  Return: false if it is refused. */
+static bool dmr_point_select(struct dmr_op *op, unsigned long *drop)
+{
+	switch (dmr_draft_select(op->sys->sb, op->drop, op->nr_drop, drop, &op->wrong)) {
+	case 0:
+		return true;
+	case -ENOENT:
+		dmr_refuse_point(op);
+		break;
+	case -EBUSY:
+		dmr_refuse_busy(op, DMR_POINT_HELD);
+		break;
+	default:
+		dmr_op_refuse(op, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
+			      "named twice; name each recovery point to drop once");
+	}
+	return false;
+}
+
 /**
- * dmr_op_point() - make a recovery point of all disks (R15)
- * @op: kind and name; point is set.
+ * dmr_op_point() - make a recovery point of all disks, and drop others with it (R15)
+ * @op: kind, name and points to drop; point is set.
  * @job: its job; not used.
  */
 void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 {
 	struct dmr_system *sys = op->sys;
 	struct dmr_views *pending, *after = NULL;
-	u64 now = ktime_get_real_ns();
+	DECLARE_BITMAP(drop, DMR_MAX_POINTS);
 	struct dmr_point *point;
 	struct dmr_sb *draft;
 	u32 dropped;
@@ -76,12 +97,14 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 		return dmr_op_refuse(op, -EIO, DM_REPLICA_CODE_FAILED, DMR_HOME_LOST);
 	if (READ_ONCE(sys->park.draining))
 		return dmr_refuse_timeout(op, "writes from before the last point still have not ended");
+	if (!dmr_point_select(op, drop))
+		return;
 	r = dmr_catch_up(sys);
 	if (r)
 		return dmr_op_refuse_super(op, r);
 
 	draft = dmr_draft(sys);
-	dropped = dmr_draft_retain(draft, now);
+	dropped = dmr_draft_drop(draft, drop);
 	if (draft->nr_points >= DMR_MAX_POINTS)
 		return dmr_op_refuse(op, -ENOSPC, DM_REPLICA_CODE_FAILED,
 				     "the system has as many points as it can; drop one first");
@@ -179,7 +202,7 @@ void dmr_op_drop(struct dmr_op *op, struct dmr_job *job)
 	if (!point)
 		return dmr_refuse_point(op);
 	if (dmr_draft_point_held(draft, point))
-		return dmr_refuse_busy(op, "a failover runs from this point; end it first");
+		return dmr_refuse_busy(op, DMR_POINT_HELD);
 	dmr_drop_one(op, draft, point);
 }
 

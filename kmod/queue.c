@@ -298,6 +298,7 @@ static void dmr_op_release(struct kref *ref)
 	dmr_job_put(op->job);
 	dmr_system_put(op->sys);
 	kfree(op->change);
+	kfree(op->drop);
 	kfree(op);
 }
 

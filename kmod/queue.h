@@ -76,6 +76,9 @@ enum dmr_op_phase {
  * @point: number of a point, 0 for the newest; set to the one made or used.
  * @kind: kind of a point to make.
  * @name: its name.
+ * @drop: POINT_NEW: numbers of the points that go with it, or NULL; ours to free.
+ * @nr_drop: their number.
+ * @wrong: the one of @drop that the refusal is about, or 0.
  * @received: the sender makes it: all until now has arrived.
  * @timeout: ms that waiting for its turn and the drain may take together; from its first
  *	turn on, the remainder.
@@ -118,6 +121,9 @@ struct dmr_op {
 	u64 point;
 	u32 kind;
 	char name[DMR_POINT_NAME_LEN];
+	u64 *drop;
+	u32 nr_drop;
+	u64 wrong;
 	bool received;
 	u32 timeout;
 	bool limited;

@@ -305,6 +305,7 @@ bool dmr_op_turn(struct dmr_op *op)
 	op->err = 0;
 	op->code = DM_REPLICA_CODE_COMPLETED;
 	op->msg = NULL;
+	op->wrong = 0;
 	if (dmr_op_allowed(op)) {
 		dmr_job_turn(op->job, true, !op->tried);
 		if (dmr_op_legal(op))
@@ -333,6 +334,8 @@ bool dmr_op_turn(struct dmr_op *op)
 void dmr_op_end_turns(struct dmr_op *op)
 {
 	struct dmr_system *sys = op->sys;
+	char about[sizeof(op->job->text)];
+	const char *why = op->msg;
 
 	if (op->verb == DMR_VERB_MAKE_ROOM)
 		WRITE_ONCE(sys->space.full_asked, false);
@@ -342,13 +345,17 @@ void dmr_op_end_turns(struct dmr_op *op)
 			 op->job ? op->job->id : 0);
 	if (!op->info->inward)
 		dmr_owner_log(op);
+	if (op->wrong) {
+		scnprintf(about, sizeof(about), "recovery point %llu: %s", op->wrong, why);
+		why = about;
+	}
 	dmr_job_about(op->job, op);
 	dmr_job_decide(op->job, op->code, op->err, op->err ? 0 : op->point);
 	if (op->code == DM_REPLICA_CODE_JOB_STARTED)
 		dmr_job_run(op->job);
 	else if (op->taken)
-		dmr_job_terminate(op->job, op->code, op->msg);
+		dmr_job_terminate(op->job, op->code, why);
 	else
-		dmr_job_end(op->job, op->code, op->err ? op->msg : NULL);
+		dmr_job_end(op->job, op->code, op->err ? why : NULL);
 	complete_all(&op->done);
 }

@@ -17,6 +17,7 @@
 #define DM_REPLICA_FAMILY_VERSION	1
 
 #define DM_REPLICA_TIMEOUT_MAX		600000	/* ms: of OP_TIMEOUT and OP_WAIT */
+#define DM_REPLICA_POINTS_MAX		512	/* recovery points of a system */
 #define DM_REPLICA_GATEWAYS_MAX		5	/* per adapter, as in Hyper-V */
 #define DM_REPLICA_ADDRESSES_MAX	8	/* per adapter */
 #define DM_REPLICA_DNS_MAX		8	/* per adapter */
@@ -304,6 +305,7 @@ enum {
 	DM_REPLICA_A_OP_UNATTENDED,		/* flag: stays when the socket closes */
 	DM_REPLICA_A_OP_JOB_STATE,		/* u32, enum dm_replica_job_state, in the answer */
 	DM_REPLICA_A_OP_RECEIVED,		/* flag: the sender's point: all until now has arrived */
+	DM_REPLICA_A_OP_DROP,			/* u64, several: points that go with the new one */
 
 	__DM_REPLICA_A_OP_MAX,
 	DM_REPLICA_A_OP_MAX = (__DM_REPLICA_A_OP_MAX - 1)
@@ -311,8 +313,9 @@ enum {
 
 /*
  * A system's settings, kept in its store.  A setting that a request leaves out stays
- * as it is.  The five rules of retention apply together when a point is made: a point
- * that any rule keeps stays, the newest stays, one in use stays.
+ * as it is.  The five rules of retention are kept for clients that make points: the
+ * module does not evaluate them, a client names the points to drop (OP_DROP).  They apply
+ * together: a point that any rule keeps stays, the newest stays, one in use stays.
  */
 enum {
 	DM_REPLICA_A_SETTINGS_PAD = 1,

@@ -15,7 +15,8 @@
 
 /**
  * struct dmr_settings - settings and counters in host form
- * @keep_last: newest points to keep; of the rules of retention 0 means none.
+ * @keep_last: newest points to keep; of the rules of retention 0 means none.  These are
+ *	kept for user space, which chooses the points to drop: nothing here evaluates them.
  * @keep_hourly: points to keep, one for each hour.
  * @keep_daily: points to keep, one for each day.
  * @keep_weekly: points to keep, one for each week.

@@ -196,6 +196,19 @@ static void fail_nth(const char *n)
 		die("fail-nth");
 }
 
+/* Numbers of points, separated by commas. */
+static void put_drops(const char *list)
+{
+	uint64_t n;
+	char *end;
+
+	do {
+		n = strtoull(list, &end, 0);
+		put(DM_REPLICA_A_OP_DROP, &n, 8);
+		list = end + 1;
+	} while (*end == ',');
+}
+
 static void put_named(const char *arg)
 {
 	const char *value = strchr(arg, '=');
@@ -208,6 +221,8 @@ static void put_named(const char *arg)
 		put(DM_REPLICA_A_OP_EXPECT_WRITES, &n, 8);
 	else if (!strncmp(arg, "point=", 6))
 		put(DM_REPLICA_A_OP_POINT, &n, 8);
+	else if (!strncmp(arg, "drop=", 5))
+		put_drops(value + 1);
 	else if (!strncmp(arg, "timeout=", 8))
 		put(DM_REPLICA_A_OP_TIMEOUT, &n32, 4);
 	else if (!strncmp(arg, "hold=", 5))

@@ -180,11 +180,17 @@ void unhindered(void);
 void settle(void);
 void control_anew(void);
 
-/* retain.c: settings, and the points that go by themselves */
+/* retain.c: settings, and the points that go with another or by themselves */
+struct drops {
+	uint64_t number[MAX_POINTS + 1];
+	int nr;
+};
+
 bool is_setting(enum what what);
 void set_setting(enum what what, uint64_t value);
-uint64_t now_real(void);
-void retain(const struct known *mine, int nr, uint64_t asked, bool *gone);
+int retain_make(const struct known *mine, int nr, uint64_t *number, struct drops *drops);
+bool retain_again(int code);
+void retain(const struct known *mine, int nr, const struct drops *drops, bool *gone);
 void retain_anew(void);
 
 /* burst.c: asynchronous I/O */

@@ -13,7 +13,7 @@ char refusal[256];
 struct request {
 	struct nlmsghdr n;
 	struct genlmsghdr g;
-	char attrs[256];
+	char attrs[512];
 };
 
 static void put(struct request *r, int type, const void *data, int len)
@@ -223,6 +223,23 @@ int operation(int cmd, uint64_t *point)
 	code = decide(&r, &a);
 	if (!code && point && a.has_point)
 		*point = a.has_point;
+	return code;
+}
+
+/* Make a point, and drop others with it.  @number is that of the answer. */
+int point_new(uint64_t *number, const uint64_t *drop, int nr_drop)
+{
+	struct answer a = { DM_REPLICA_A_OP_CODE, DM_REPLICA_A_OP_JOB, DM_REPLICA_A_OP_JOB_STATE,
+			    DM_REPLICA_A_OP_POINT };
+	struct request r;
+	int code;
+
+	request_system(&r, DM_REPLICA_CMD_POINT_NEW, NLM_F_ACK);
+	for (int i = 0; i < nr_drop; i++)
+		put(&r, DM_REPLICA_A_OP_DROP, drop + i, 8);
+	code = decide(&r, &a);
+	if (!code)
+		*number = a.has_point;
 	return code;
 }
 

@@ -16,6 +16,7 @@ extern char refusal[256];
 
 void family_find(void);
 int operation(int cmd, uint64_t *point);
+int point_new(uint64_t *number, const uint64_t *drop, int nr_drop);
 int vacuum_hold(bool hold);
 int remove_flatten(void);
 int setting(int type, uint64_t value, int bytes);

@@ -27,18 +27,23 @@ void points_forget(void)
 		point_gone(0);
 }
 
+static void known_points(struct known *mine)
+{
+	for (int i = 0; i < nr_points; i++)
+		mine[i] = points[i].known;
+}
+
 /*
- * Does the system have the expected points?  @asked: request time of the last one, if it is
- * new.
+ * Does the system have the expected points?  @drops: those that the last one has dropped, if
+ * it is new.
  */
-static void compare(uint64_t asked)
+static void compare(const struct drops *drops)
 {
 	struct known mine[MAX_POINTS + 1];
 	bool lost[MAX_POINTS + 1];
 
-	for (int i = 0; i < nr_points; i++)
-		mine[i] = points[i].known;
-	retain(mine, nr_points, asked, lost);
+	known_points(mine);
+	retain(mine, nr_points, drops, lost);
 	for (int i = nr_points; i--;)
 		if (lost[i])
 			point_gone(i);
@@ -46,13 +51,13 @@ static void compare(uint64_t asked)
 
 void points_compare(void)
 {
-	compare(0);
+	compare(NULL);
 }
 
 /* The point of that name, NULL if it is gone; 0 is the newest. */
 static struct point *point_find(uint64_t label)
 {
-	compare(0);
+	compare(NULL);
 	if (!label && nr_points)
 		return &points[nr_points - 1];
 	for (int i = 0; i < nr_points; i++)
@@ -64,17 +69,19 @@ static struct point *point_find(uint64_t label)
 void do_point(uint64_t label)
 {
 	struct point p = { .label = label };
-	struct known list[2 * MAX_POINTS];
-	uint64_t asked;
+	struct known list[2 * MAX_POINTS], mine[MAX_POINTS + 1];
+	struct drops drops;
 	int code;
 
 	/* Limit of the points remembered: drop the oldest without a view. */
 	for (int i = 0; nr_points == MAX_POINTS; i++)
 		do_drop(points[i].label);
-	compare(0);
-	p.nr_maybe = async_writes(HEAD, p.maybe);
-	asked = now_real();
-	code = operation(DM_REPLICA_CMD_POINT_NEW, &p.known.number);
+	do {
+		compare(NULL);
+		known_points(mine);
+		p.nr_maybe = async_writes(HEAD, p.maybe);
+		code = retain_make(mine, nr_points, &p.known.number, &drops);
+	} while (retain_again(code));
 	if (suspended || committed) {
 		must("point that cannot be", code, DM_REPLICA_CODE_INVALID_STATE);
 		return;
@@ -90,7 +97,7 @@ void do_point(uint64_t label)
 	image_new(&p.image);
 	image_copy(&p.image, &model[HEAD]);
 	points[nr_points++] = p;
-	compare(asked);
+	compare(&drops);
 }
 
 void do_drop(uint64_t label)
@@ -109,7 +116,7 @@ void do_drop(uint64_t label)
 	}
 	/* Retention may have dropped it just now. */
 	if (code == DM_REPLICA_CODE_NOT_FOUND) {
-		compare(0);
+		compare(NULL);
 		if (p < points + nr_points && p->known.number == number)
 			refused("drop", code);
 		return;
@@ -185,7 +192,7 @@ void do_begin(int view, uint64_t label)
 	number = p->known.number;
 	code = view_begin(view, label ? number : 0);
 	if (code == DM_REPLICA_CODE_NOT_FOUND) {
-		compare(0);
+		compare(NULL);
 		if (p >= points + nr_points || p->known.number != number)
 			return;
 	}
@@ -219,7 +226,7 @@ void do_end(int view, bool open)
 /* Check each point, whole, by one view or the other. */
 void points_check(void)
 {
-	compare(0);
+	compare(NULL);
 	for (int i = 0; i < nr_points; i++) {
 		int view = i & 1 ? LIVE : TEST, code;
 		uint64_t number = points[i].known.number;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Settings, and the points that go by themselves: by the rules of retention when
- * another is made, and the oldest where a full store may give them up.
+ * Settings, and the points that go: by the rules of retention, which choose those that a
+ * new one drops, and the oldest where a full store may give them up.
  */
 #include "model.h"
 
@@ -59,7 +59,7 @@ void retain_anew(void)
 }
 
 /* The clock that points go by. */
-uint64_t now_real(void)
+static uint64_t now_real(void)
 {
 	struct timespec t;
 
@@ -104,23 +104,68 @@ static bool listed(const struct known *there, int nr, uint64_t number)
 	return false;
 }
 
+static bool dropped(const struct drops *drops, uint64_t number)
+{
+	for (int i = 0; drops && i < drops->nr; i++)
+		if (drops->number[i] == number)
+			return true;
+	return false;
+}
+
+/* Lists that must be refused; the next look at the points finds a change. */
+static void wrong_lists(const struct known *mine, int nr)
+{
+	uint64_t list[3] = { mine[0].number, mine[nr - 1].number + 1000 }, none = 0;
+
+	if (in_use(mine[0].number)) {
+		must("a point that drops one in use", point_new(&none, list, 1),
+		     DM_REPLICA_CODE_IN_USE);
+		return;
+	}
+	must("a point that drops one that is not", point_new(&none, list, 2),
+	     DM_REPLICA_CODE_NOT_FOUND);
+	list[1] = list[0];
+	must("a point that drops one twice", point_new(&none, list, 2),
+	     DM_REPLICA_CODE_INVALID_PARAMETER);
+}
+
+/*
+ * Make a point beside @mine, @nr of them, oldest first, which drops those that the rules do
+ * not keep; @drops is set to them.  Return: the code.
+ */
+int retain_make(const struct known *mine, int nr, uint64_t *number, struct drops *drops)
+{
+	bool drop[MAX_POINTS + 1];
+	static unsigned int calls;
+
+	if (nr && !gives_up && !suspended && !committed && calls++ % 8 == 0)
+		wrong_lists(mine, nr);
+	verdict(mine, nr, now_real(), drop);
+	drops->nr = 0;
+	for (int i = 0; i < nr; i++)
+		if (drop[i])
+			drops->number[drops->nr++] = mine[i].number;
+	return point_new(number, drops->number, drops->nr);
+}
+
+/* Was a point refused since one that it drops was given up just before? */
+bool retain_again(int code)
+{
+	return code == DM_REPLICA_CODE_NOT_FOUND && gives_up;
+}
+
 /*
  * Which of the points @mine, @nr of them, oldest first, have gone?  Each must have had a
- * reason to go.  @asked: request time of the last of them, if it has just been made, or 0.
+ * reason to go.  @drops: those that the last of them has dropped, if it has just been made.
  */
-void retain(const struct known *mine, int nr, uint64_t asked, bool *lost)
+void retain(const struct known *mine, int nr, const struct drops *drops, bool *lost)
 {
 	struct known there[2 * MAX_POINTS];
-	int nr_there = points_list(there, 2 * MAX_POINTS), found = 0, older = asked ? nr - 1 : nr;
-	bool early[MAX_POINTS + 1] = { 0 }, late[MAX_POINTS + 1] = { 0 }, passed = false;
+	int nr_there = points_list(there, 2 * MAX_POINTS), found = 0;
+	bool passed = false;
 
-	/* The rules were applied at some moment between the two times. */
-	if (asked && nr_there) {
-		verdict(mine, older, asked, early);
-		verdict(mine, older, there[nr_there - 1].time, late);
-	}
 	for (int i = 0; i < nr; i++) {
-		bool must_go = early[i] && late[i], may_go = early[i] || late[i];
+		bool must_go = dropped(drops, mine[i].number), may_go = must_go;
 
 		lost[i] = !listed(there, nr_there, mine[i].number);
 		found += !lost[i];
@@ -132,9 +177,8 @@ void retain(const struct known *mine, int nr, uint64_t asked, bool *lost)
 		if (lost[i] && !may_go)
 			die("point %llu is gone without a reason",
 			    (unsigned long long)mine[i].number);
-		/* After drops for space in this time the rules may have seen fewer. */
-		if (!lost[i] && must_go && !gives_up)
-			die("point %llu is there still, against the rules of retention",
+		if (!lost[i] && must_go)
+			die("point %llu is there still, and was to go",
 			    (unsigned long long)mine[i].number);
 	}
 	if (found != nr_there)

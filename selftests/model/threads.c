@@ -293,15 +293,20 @@ static void t_point_gone(int i)
 	nr_rpoints--;
 }
 
-/* Points that retention has dropped; @asked: request time of the last one, if it is new. */
-static void t_retain(uint64_t asked)
+static void t_known(struct known *mine)
+{
+	for (int i = 0; i < nr_rpoints; i++)
+		mine[i] = rpoints[i].known;
+}
+
+/* Points that have gone; @drops: those that the last one has dropped, if it is new. */
+static void t_retain(const struct drops *drops)
 {
 	struct known mine[MAX_POINTS + 1];
 	bool is_lost[MAX_POINTS + 1];
 
-	for (int i = 0; i < nr_rpoints; i++)
-		mine[i] = rpoints[i].known;
-	retain(mine, nr_rpoints, asked, is_lost);
+	t_known(mine);
+	retain(mine, nr_rpoints, drops, is_lost);
 	for (int i = nr_rpoints; i--;)
 		if (is_lost[i])
 			t_point_gone(i);
@@ -310,11 +315,12 @@ static void t_retain(uint64_t asked)
 static void t_point(void)
 {
 	struct range_point *p = &rpoints[nr_rpoints];
-	struct known list[2 * MAX_POINTS];
-	uint64_t asked;
+	struct known list[2 * MAX_POINTS], mine[MAX_POINTS + 1];
+	struct drops drops;
 	int code;
 
-	t_retain(0);
+again:
+	t_retain(NULL);
 	p = &rpoints[nr_rpoints];
 	if (nr_rpoints == MAX_POINTS || suspended)
 		return;
@@ -327,8 +333,15 @@ static void t_point(void)
 		for (uint64_t s = 0; s < disks[d].sectors; s++)
 			p->lo[d][s] = atomic_load(&done[HEAD][d][s]);
 	}
-	asked = now_real();
-	code = operation(DM_REPLICA_CMD_POINT_NEW, &p->known.number);
+	t_known(mine);
+	code = retain_make(mine, nr_rpoints, &p->known.number, &drops);
+	if (retain_again(code)) {
+		for (int d = 0; d < nr_disks; d++) {
+			free(p->lo[d]);
+			free(p->hi[d]);
+		}
+		goto again;
+	}
 	if (code)
 		refused("point", code);
 	note(POINT, p->known.number);
@@ -341,7 +354,7 @@ static void t_point(void)
 		die("the point just made is not the last of the list");
 	p->known.time = list[code - 1].time;
 	nr_rpoints++;
-	t_retain(asked);
+	t_retain(&drops);
 }
 
 /* Has it just been dropped?  Then it is gone from the list, too. */
@@ -349,7 +362,7 @@ static bool t_given_up(uint64_t number, int code)
 {
 	if (code != DM_REPLICA_CODE_NOT_FOUND)
 		return false;
-	t_retain(0);
+	t_retain(NULL);
 	for (int i = 0; i < nr_rpoints; i++)
 		if (rpoints[i].known.number == number)
 			return false;
@@ -361,7 +374,7 @@ static void t_drop(void)
 	uint64_t number;
 	int i, code;
 
-	t_retain(0);
+	t_retain(NULL);
 	if (!nr_rpoints)
 		return;
 	i = below(&rng, nr_rpoints);
@@ -426,7 +439,7 @@ static void t_begin_at(int view, int i)
 
 static void t_begin(int view)
 {
-	t_retain(0);
+	t_retain(NULL);
 	if (nr_rpoints && !online[view])
 		t_begin_at(view, below(&rng, nr_rpoints));
 }
@@ -689,7 +702,7 @@ void threads(void)
 	t_exact(HEAD);
 	t_end(LIVE);
 	t_end(TEST);
-	t_retain(0);
+	t_retain(NULL);
 	for (int i = 0; i < nr_rpoints; i++) {
 		t_begin_at(i & 1 ? LIVE : TEST, i);
 		t_end(i & 1 ? LIVE : TEST);

@@ -5,7 +5,7 @@
  */
 #include <time.h>
 
-#include <store/retention.h>
+#include <retention.h>
 #include "unit.h"
 
 #define SECOND	1000000000ULL
@@ -17,41 +17,37 @@
 #define TUESDAY	(1700000000ULL / 86400 * DAY)	/* 2023-11-14 00:00 UTC */
 
 struct list {
-	struct dmr_settings set;
-	struct dmr_point points[MAX];
+	struct dmreplica_settings set;
+	struct dmreplica_point points[MAX];
 	u32 nr;
 	u64 now;
-	u32 held[3];
-	u32 nr_held;
-	unsigned long drop[MAX / 8 / sizeof(long) + 1];
+	bool drop[MAX + 1];
 	u32 gone;
 };
 
 static void add(struct list *l, u64 time)
 {
-	struct dmr_point *p = &l->points[l->nr];
+	struct dmreplica_point *p = &l->points[l->nr];
 
 	CHECK(l->nr < MAX);
-	p->epoch = 2 + 2 * l->nr;
+	p->in_use = false;
 	p->number = ++l->nr;
 	p->time = time;
 }
 
 static bool goes(const struct list *l, u32 i)
 {
-	return test_bit(i, l->drop);
+	return l->drop[i];
 }
 
 static void run(struct list *l)
 {
-	unsigned long fence;
 	u32 i, n = 0;
 
-	/* Only its own bits are changed, and those of an earlier call are cleared. */
-	memset(l->drop, 0x5a, sizeof(l->drop));
-	fence = l->drop[ARRAY_SIZE(l->drop) - 1];
-	l->gone = dmr_retention(&l->set, l->points, l->nr, l->now, l->held, l->nr_held, l->drop);
-	CHECK(l->drop[ARRAY_SIZE(l->drop) - 1] == fence);
+	/* Only its own are changed, and those of an earlier call are cleared. */
+	memset(l->drop, true, sizeof(l->drop));
+	l->gone = dmrl_retention(&l->set, l->points, l->nr, l->now, l->drop);
+	CHECK(l->drop[l->nr]);
 	for (i = 0; i < l->nr; i++)
 		n += goes(l, i);
 	CHECK_EQ(n, l->gone);
@@ -61,7 +57,7 @@ static struct list *list(void)
 {
 	struct list *l = unit_alloc(sizeof(*l));
 
-	dmr_settings_init(&l->set);
+	memset(l, 0, sizeof(*l));
 	return l;
 }
 
@@ -144,7 +140,6 @@ TEST(retention_cases)
 		l->set.keep_hourly = t[i].hourly;
 		l->set.keep_daily = t[i].daily;
 		l->set.keep_weekly = t[i].weekly;
-		CHECK(!dmr_settings_check(&l->set));
 		for (n = 0; t[i].ago[n]; n++)
 			add(l, l->now - t[i].ago[n] * SECOND);
 		expect(l, t[i].what, t[i].name);
@@ -190,20 +185,14 @@ TEST(retention_in_use)
 		add(l, l->now - i * HOUR);
 	l->set.keep_last = 3;
 	expect(l, "-------kk", "none");
-	l->held[0] = l->points[1].epoch;
-	l->held[1] = DMR_EPOCH_NONE;
-	l->held[2] = l->points[4].epoch;
-	expect(l, "-------kk", "none yet");
-	l->nr_held = 1;
+	l->points[1].in_use = true;
 	expect(l, "-k-----kk", "one");
-	l->nr_held = 3;
+	l->points[4].in_use = true;
 	expect(l, "-k--k--kk", "two");
 	/* It is kept in addition: the rule's number does not shrink by it. */
-	l->held[2] = l->points[8].epoch;
+	l->points[4].in_use = false;
+	l->points[8].in_use = true;
 	expect(l, "-k-----kk", "one that is kept in any case");
-	l->held[0] = l->points[8].epoch + 2;
-	l->held[2] = DMR_EPOCH_NONE;
-	expect(l, "-------kk", "one that is not there");
 }
 
 /* A clock that was set back, or was ahead for a while: every rule still works. */
@@ -276,11 +265,6 @@ TEST(retention_clock)
 	expect(l, "---k", "and later still");
 	l->set.jump_by = ~0ULL >> 2;
 	expect(l, "kkkk", "one that was taken for larger");
-	/* It ends with the last point from before it. */
-	CHECK(!dmr_retention_jump_over(4, l->points, l->nr));
-	CHECK(!dmr_retention_jump_over(4, l->points + 2, 1));
-	CHECK(dmr_retention_jump_over(4, l->points + 3, 1));
-	CHECK(dmr_retention_jump_over(4, l->points, 0));
 	/* All of one hour, and the hour before, in turns: each is the newest of its hour. */
 	l = list();
 	l->now = TUESDAY;
@@ -367,15 +351,14 @@ static void keep_spans(const struct list *l, u32 what, u32 count, bool *keep)
 
 static void reference(const struct list *l, bool *keep)
 {
-	const struct dmr_settings *set = &l->set;
-	u32 i, k;
+	const struct dmreplica_settings *set = &l->set;
+	u32 i;
 
 	for (i = 0; i < l->nr; i++) {
 		keep[i] = l->nr + 1 <= i + set->keep_last;
 		if (set->keep_within && l->points[i].time + set->keep_within * SECOND >= l->now)
 			keep[i] = true;
-		for (k = 0; k < l->nr_held; k++)
-			keep[i] |= l->held[k] == l->points[i].epoch;
+		keep[i] |= l->points[i].in_use;
 		if (!(set->keep_last | set->keep_within | set->keep_hourly | set->keep_daily |
 		      set->keep_weekly))
 			keep[i] = true;
@@ -385,9 +368,9 @@ static void reference(const struct list *l, bool *keep)
 	keep_spans(l, WEEKLY, set->keep_weekly, keep);
 }
 
-static void random_rules(struct rng *r, struct dmr_settings *set)
+static void random_rules(struct rng *r, struct dmreplica_settings *set)
 {
-	dmr_settings_init(set);
+	memset(set, 0, sizeof(*set));
 	if (rng_chance(r, 40))
 		set->keep_last = rng_range(r, 1, rng_chance(r, 50) ? 4 : 40);
 	if (rng_chance(r, 30))
@@ -404,9 +387,9 @@ static void random_list(struct rng *r, struct list *l, bool back)
 {
 	static const u64 steps[] = { SECOND, MINUTE, HOUR, 6 * HOUR, DAY, WEEK };
 	u64 step = steps[rng_below(r, ARRAY_SIZE(steps))];
-	u32 n = rng_chance(r, 10) ? MAX : rng_below(r, 60);
+	u32 n = rng_chance(r, 10) ? MAX : rng_below(r, 60), held;
 
-	l->nr = l->nr_held = 0;
+	l->nr = 0;
 	random_rules(r, &l->set);
 	l->now = rng_range(r, 1, 1ULL << 40) * 1000000 + (back ? 20000 * DAY : 0);
 	while (n--) {
@@ -421,9 +404,8 @@ static void random_list(struct rng *r, struct list *l, bool back)
 		else
 			l->now += rng_below(r, 2 * step);
 	}
-	while (l->nr && l->nr_held < ARRAY_SIZE(l->held) && rng_chance(r, 40))
-		l->held[l->nr_held++] = rng_chance(r, 80) ?
-			l->points[rng_below(r, l->nr)].epoch : DMR_EPOCH_NONE;
+	for (held = 0; l->nr && held < 3 && rng_chance(r, 40); held++)
+		l->points[rng_below(r, l->nr)].in_use = true;
 }
 
 TEST(retention_against_reference)
@@ -465,8 +447,9 @@ TEST(retention_rules_are_apart)
 			u32 most = MAX, kept = 0;
 
 			*one = *l;
-			one->nr_held = 0;
-			dmr_settings_init(&one->set);
+			for (i = 0; i < one->nr; i++)
+				one->points[i].in_use = false;
+			memset(&one->set, 0, sizeof(one->set));
 			if (rule == 0)
 				most = one->set.keep_last = l->set.keep_last;
 			else if (rule == 1)
@@ -489,8 +472,7 @@ TEST(retention_rules_are_apart)
 			CHECK(kept < most || rule == 1, "seed %u, rule %u", seed, rule);
 		}
 		for (i = 0; i < l->nr; i++) {
-			for (rule = 0; rule < l->nr_held; rule++)
-				keep[i] |= l->points[i].epoch == l->held[rule];
+			keep[i] |= l->points[i].in_use;
 			CHECK(!n || keep[i] == !goes(l, i), "seed %u, point %u", seed, i);
 		}
 		CHECK(n || !l->gone);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # The cost of operations in I/Os with 256 points, and with 1 and with 16 disks; and that a
-# store takes 512 points.
+# store takes 512 points, and drops all of them with another point.
 # vm: --disk h00=64M --disk h01=64M --disk h02=64M --disk h03=64M
 # vm: --disk h04=64M --disk h05=64M --disk h06=64M --disk h07=64M
 # vm: --disk h08=64M --disk h09=64M --disk h10=64M --disk h11=64M
@@ -9,7 +9,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 46
+ktap_plan 50
 load_module
 no_merges /dev/vm/*
 
@@ -89,7 +89,7 @@ gone() { [ "$(field p versions)" = 0 ]; }
 
 # As many points as a store can have, and one more.
 full() {
-	local uuid
+	local uuid old
 	make_system p s0 vh00=h00 -- --force
 	hold p
 	uuid=$(field p uuid)
@@ -101,6 +101,12 @@ full() {
 	check "a rule makes room" r settings p --keep-last 500
 	check "as the next one is made" r recovery-point create p
 	is "500 are left" "$(field p points)" 500
+	check "--keep-all drops none" r recovery-point create p --keep-all
+	is "501 are left" "$(field p points)" 501
+	old=$(point_numbers p | paste -sd,)
+	budget "all of them go with another: one superblock" "s0 0 0 1 $(length 1 1) 1" "h00 0 0 0 0 0" -- \
+		r recovery-point create p --drop "$old"
+	is "that one is left" "$(field p points)" 1
 	r detach p >/dev/null || die "cannot detach"
 	check "check finds nothing wrong" r check p
 	rm -f /etc/dm-replica/systems.d/p.conf

@@ -172,7 +172,7 @@ arrange() {
 		*) device=$live ;;
 		esac
 		;;
-	'a failover runs from it')
+	'a failover runs from it' | 'a failover runs from one to drop')
 		[ "${col%s}" = 5 ] || { done_by test-start point=6; test=1; }
 		;;
 	'the device has grown')
@@ -244,7 +244,10 @@ words_for() {
 	fi
 	words="$1 x"
 	case $1 in
-	'recovery-point create') request='point-new' ;;
+	'recovery-point create')
+		request='point-new'
+		[ -z "$2" ] || request="$request drop=$point" words="$words --drop $point"
+		;;
 	'recovery-point drop') request="point-del point=$point" words="$words $point --yes" ;;
 	failover) request=initiate ;;
 	revert | commit | remove) request=$1 yes=1 ;;

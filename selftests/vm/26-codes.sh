@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 74
+ktap_plan 85
 load_module
 modprobe dm-delay || die "no dm-delay"
 
@@ -135,6 +135,20 @@ answers "32779: no such point" "errno 2 code 32779" test-start "$uuid" point=99
 answers "32779: no such job" "errno 2 code 32779" job-set "$uuid" 3:u64=99 14:u32=3
 answers "32779: no such system" "errno 2 code 32779" revert 00000000111122223333444444444444
 refused "32779: by replicactl" 32779 "no such recovery point" r test-failover start c --point 99
+
+# A point that drops others: all of them, or nothing happens.  The failover runs from 2.
+answers "0: a point beside it" "errno 0 code 0 job" point-new "$uuid"
+answers "32779: no such point to drop" "errno 2 code 32779" point-new "$uuid" drop=3,99
+answers "32774: one that a failover runs from" "errno 16 code 32774" point-new "$uuid" drop=3,2
+answers "32773: one that is named twice" "errno 22 code 32773" point-new "$uuid" drop=3,1,3
+answers "32773: one without a number" "errno 22 code 32773" point-new "$uuid" drop=3,0
+answers "32773: more than there can be" "errno 22 code 32773" point-new "$uuid" "drop=$(seq -s, 513)"
+refused "32774: by replicactl, which names the point" 32774 \
+	"recovery point 2: a failover runs from this point" r recovery-point create c --drop 3,2
+is "so does its job" "$(r job list c --json | grep -c 'recovery point 2: a failover runs')" 2
+refused "32779: by replicactl, likewise" 32779 "recovery point 99: there is no such" r recovery-point create c --drop 3,99
+answers "0: all of them can go" "errno 0 code 0 job" point-new "$uuid" drop=3
+is "and no other has gone" "$(point_numbers c | xargs)" "1 2 4"
 
 # --- 32777 -------------------------------------------------------------------------
 

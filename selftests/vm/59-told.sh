@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 57
+ktap_plan 59
 heard=/tmp/heard
 said() { wait_for 20 grep -q "$1" $heard; }
 
@@ -86,6 +86,8 @@ check "settings are logged" logged 'settings by uid 0 .*: 0$'
 point o
 check "drops by a point are logged" logged 'recovery-point create .*, recovery point 3, 2 recovery points dropped: 0$'
 check "and in its job" has '"points_dropped":2'
+refused "a point that cannot be dropped with another" 32779 . r recovery-point create o --drop 99
+check "is in the log by its number" logged 'recovery-point create .*, recovery point 99: 32779, there is no such'
 r settings o --keep-last none >/dev/null || die "no settings"
 hold o
 check "the vacuum held still is" logged 'vacuum --hold by uid 0 '

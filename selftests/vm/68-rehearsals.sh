@@ -18,15 +18,14 @@ store=/dev/ram0
 make_system n $store vda=/dev/ram1 vdb=/dev/ram2 -- --chunk-size 16K
 rep=/dev/mapper/n-vda-replica tst=/dev/mapper/n-vda-test
 uuid=$(field n uuid)
-r settings n --keep-last 4 >/dev/null || die "cannot set"
 "$io" $rep w:0:4M:1 f || die "cannot write"
 point n
 coproc NL { exec "$nl" -; }
 
-# ask REQUEST: it is done at once, or by a job.
+# ask REQUEST [ATTRIBUTE]: it is done at once, or by a job.
 bad=0
 ask() {
-	echo "$1 $uuid" >&"${NL[1]}"
+	echo "$1 $uuid ${2-}" >&"${NL[1]}"
 	read -r said <&"${NL[0]}" || die "helper-nl is gone"
 	case $said in
 	'errno 0 '*) return ;;
@@ -36,8 +35,10 @@ ask() {
 	[ $bad -lt 5 ] || die "too many refusals"
 }
 
-# rehearse COUNT: every fiftieth writes, as does replication, and a point is made.
+# rehearse COUNT: every fiftieth writes, as does replication, and a point is made, the fourth
+# before it dropped.
 seq=1
+made=1
 wrong=0
 rehearse() {
 	local i
@@ -45,7 +46,8 @@ rehearse() {
 		if ((i % 50 == 0)); then
 			seq=$((seq + 1))
 			"$io" $rep w:1M:64K:$seq w:$((seq % 64 * 64))K:16K:$seq f || wrong=$((wrong + 1))
-			ask point-new
+			if ((made < 4)); then ask point-new; else ask point-new drop=$((made - 3)); fi
+			made=$((made + 1))
 		fi
 		ask test-start
 		if ((i % 50 == 0)); then

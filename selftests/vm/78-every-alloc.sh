@@ -16,7 +16,7 @@ for lab in failslab fail_page_alloc; do
 	[ -e /sys/kernel/debug/$lab ] || skip_all "the kernel has no $lab"
 	[ -e /sys/kernel/debug/$lab/require-start ] || skip_all "$lab has no filter by stack trace"
 done
-ktap_plan 26
+ktap_plan 27
 load_module
 mib=32
 larger() {	# the store, by more than a new part of the log takes
@@ -146,6 +146,8 @@ every "revert" "revert $uuid" : prepare_revert
 every "the end of a test" "test-stop $uuid" : prepare_test
 # shellcheck disable=SC2016 # evaluated later
 every "a drop" 'point-del $uuid point=$newest' : prepare_drop
+# shellcheck disable=SC2016
+every "a point that drops another" 'point-new $uuid drop=$newest' : prepare_drop
 every "growing" "grow $uuid" : larger
 check "32778 was answered" [ $all_refused -gt 0 ]
 check "all is there" "$io" $repa c:0:64K:2 c:64K:64K:1

@@ -79,6 +79,7 @@ void dmreplica_list_free(void *list)
 void dmrl_clear(struct dmreplica *ctx)
 {
 	ctx->code = 0;
+	ctx->err = 0;
 	ctx->message[0] = 0;
 	ctx->hint[0] = 0;
 }

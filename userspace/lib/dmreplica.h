@@ -42,6 +42,7 @@ extern "C" {
 #define DMREPLICA_DISK_NAME_MAX	32
 #define DMREPLICA_POINT_NAME_MAX 40
 #define DMREPLICA_MAX_DISKS	64
+#define DMREPLICA_MAX_POINTS	512	/* recovery points of a system */
 #define DMREPLICA_MAX_ADDRESSES	8	/* per network adapter */
 #define DMREPLICA_MAX_GATEWAYS	5
 #define DMREPLICA_MAX_DNS	8
@@ -525,6 +526,7 @@ struct dmreplica_job {
 	uint64_t bytes_total;		/* to move in all; 0: the job moves nothing */
 	bool decided;			/* its operation has been answered, with @answer */
 	uint32_t answer;		/* enum dm_replica_code */
+	uint32_t answer_errno;		/* errno of an @answer that is a refusal, else 0 */
 	uint64_t point;			/* made, used, left or dropped; 0: none */
 	bool owned;			/* the request of a process began it: @owner_* are set */
 	uint32_t owner_uid;
@@ -674,6 +676,7 @@ int dmreplica_job_request(struct dmreplica *ctx, const struct dmreplica_system *
 #define DMREPLICA_OP_FLATTEN		(1u << 7)	/* remove: drop the points, move all home */
 #define DMREPLICA_OP_NO_WAIT		(1u << 8)	/* wait seconds only for its turn */
 #define DMREPLICA_OP_RECEIVED		(1u << 9)	/* the sender's point: all has arrived */
+#define DMREPLICA_OP_DROP		(1u << 10)	/* @drop; else by the rules of retention */
 
 /** struct dmreplica_op - parameters of an operation, and its answer */
 struct dmreplica_op {
@@ -683,12 +686,16 @@ struct dmreplica_op {
 	const char *label;		/* of a point to make, DMREPLICA_POINT_NAME_MAX */
 	uint64_t expect_state;		/* refuse with 32775 if the state number is another */
 	uint64_t expect_writes;		/* refuse with 32775 if the count of writes is another */
+	const uint64_t *drop;		/* numbers of points that go with the one to make */
+	unsigned int nr_drop;		/* their number, up to DMREPLICA_MAX_POINTS; 0: all stay */
 	uint32_t timeout_ms;		/* for other operations and draining; 1 to */
 					/* DM_REPLICA_TIMEOUT_MAX */
 	uint32_t wait_ms;		/* for devices to be closed; 0 to the same */
 	uint64_t job;			/* answer: number of its job; 0: none */
 	uint64_t point_made;		/* answer: number of the point made; 0: not known */
 	bool undecided;			/* answer, with DMREPLICA_OP_NO_WAIT: still in the queue */
+	unsigned int nr_dropped;	/* answer: points dropped with the one made */
+	uint64_t dropped[DMREPLICA_MAX_POINTS];	/* their numbers, oldest first */
 };
 
 /*
@@ -702,7 +709,23 @@ struct dmreplica_op {
  * Documentation/states-and-codes.md; 32779 without such a point.
  */
 
-/* Make a recovery point of all disks: @op->kind, @op->label. */
+/**
+ * dmreplica_point_make() - make a recovery point of all disks, and drop others with it
+ * @ctx: the context.
+ * @sys: the system, attached.
+ * @op: @op->kind, @op->label, @op->drop.
+ *
+ * The module makes the point and drops the others by one superblock write, but knows no
+ * rule: without DMREPLICA_OP_DROP this function applies those of the settings, to the points
+ * as they are, and the module refuses the request if the state has changed since.  Then
+ * settings and points are read anew.  If the system changes faster than that a few times in
+ * a row, the point is made and drops none, with a warning: the next one drops what is left.
+ * So it is where the clock is set meanwhile.  With DMREPLICA_OP_EXPECT_STATE, or while
+ * @op->undecided, nothing is repeated.
+ *
+ * Return: as all operations; also 32773, 32774 or 32779 for a point in @op->drop that is
+ * named twice, that a failover runs from, or that does not exist; nothing is changed then.
+ */
 int dmreplica_point_make(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			 struct dmreplica_op *op);
 /* Drop @op->point. */
@@ -790,7 +813,11 @@ int dmreplica_vacuum_hold(struct dmreplica *ctx, const struct dmreplica_system *
 #define DMREPLICA_SET_EXPECT_STATE	(1u << 12)	/* refuse if the state has moved on */
 #define DMREPLICA_SET_REPLICATION_INTERVAL (1u << 13)
 
-/** struct dmreplica_settings - settings of a system, kept in its store */
+/**
+ * struct dmreplica_settings - settings of a system, kept in its store
+ *
+ * The module keeps keep_* but does not evaluate them: dmreplica_point_make() does.
+ */
 struct dmreplica_settings {
 	unsigned int given;		/* DMREPLICA_SET_*: members to change */
 	uint64_t expect_state;		/* refuse with 32775 if the state number is another (R11) */

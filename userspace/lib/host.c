@@ -91,6 +91,14 @@ u64 dmrl_now(void)
 	return (u64)ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
+s64 dmrl_clock_offset(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return dmrl_now() - ((u64)ts.tv_sec * 1000000000ULL + ts.tv_nsec);
+}
+
 u64 dmrl_now_ms(void)
 {
 	struct timespec ts;

@@ -34,6 +34,7 @@ void dmrl_job_parse(struct dmreplica_job *job, struct nlattr **attrs)
 	job->bytes_total = dmrl_nl_u64(A(BYTES_TOTAL));
 	job->decided = A(ANSWER) != NULL;
 	job->answer = dmrl_nl_u32(A(ANSWER));
+	job->answer_errno = dmrl_nl_u32(A(ERRNO));
 	job->point = dmrl_nl_u64(A(POINT));
 	job->owned = A(OWNER_UID);
 	job->owner_uid = dmrl_nl_u32(A(OWNER_UID));
@@ -169,8 +170,11 @@ int dmrl_job_decided(struct dmreplica *ctx, const u8 *uuid, u64 id, u64 *point,
 		pause_ms(&pause);
 	}
 	code = job.decided ? job.answer : job.code;
-	if (code >= DM_REPLICA_CODE_FAILED)
-		return dmrl_fail(ctx, code, "%s", job.text);
+	if (code >= DM_REPLICA_CODE_FAILED) {
+		dmrl_fail(ctx, code, "%s", job.text);
+		ctx->err = job.answer_errno;
+		return code;
+	}
 	*point = job.point;
 	return code;
 }

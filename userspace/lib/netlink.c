@@ -20,10 +20,12 @@
 
 #define MAX_RESTARTS	20
 #define RECEIVE_BUFFER	(256 * 1024)
+#define REQUEST_BYTES	16384	/* the numbers of all points to drop take 6 KiB */
 #define ENTER_NAMESPACE	"run replicactl in the host's network namespace: nsenter --net=/proc/1/ns/net"
 
 struct call {
 	struct dmreplica *ctx;
+	struct nl_msg *msg;	/* the request */
 	dmrl_reply_fn fn;
 	void *arg;
 	int result;		/* of @fn, or a refusal */
@@ -192,7 +194,7 @@ struct nl_msg *dmrl_nl_message(struct dmreplica *ctx, int cmd, int flags)
 
 	if (dmrl_nl_connect(ctx))
 		return NULL;
-	msg = nlmsg_alloc();
+	msg = nlmsg_alloc_size(REQUEST_BYTES);
 	if (msg && !genlmsg_put(msg, NL_AUTO_PORT, NL_AUTO_SEQ, ctx->family, 0, flags, cmd,
 				DM_REPLICA_FAMILY_VERSION)) {
 		nlmsg_free(msg);
@@ -216,16 +218,36 @@ struct nl_msg *dmrl_nl_message_of(struct dmreplica *ctx, int cmd, int attr, cons
 }
 
 /*
+ * The recovery point to drop that a refusal is about, by the attribute to blame; 0: none.  Not
+ * every kernel has its number in the text.
+ */
+static u64 blamed_point(const struct nlmsghdr *request, struct nlattr *offset)
+{
+	const struct genlmsghdr *head = nlmsg_data(request);
+	const struct nlattr *attr;
+	u32 at = dmrl_nl_u32(offset);
+
+	if (at < NLMSG_HDRLEN || at + NLA_HDRLEN + 8 > request->nlmsg_len ||
+	    head->cmd != DM_REPLICA_CMD_POINT_NEW)
+		return 0;
+	attr = (const struct nlattr *)((const char *)request + at);
+	return attr->nla_type == DM_REPLICA_A_OP_DROP ? nla_get_u64(attr) : 0;
+}
+
+/*
  * A refusal: the kernel's text and code if it sent any, else the meaning of the errno.
  */
-static void refusal(struct dmreplica *ctx, int err, struct nlattr *tlv, int len)
+static void refusal(const struct call *call, int err, struct nlattr *tlv, int len)
 {
+	struct dmreplica *ctx = call->ctx;
 	struct nlattr *attrs[NLMSGERR_ATTR_MAX + 1] = { NULL };
 	char text[512] = "";
 	bool exact = false;
 	int code = 0;
+	u64 point = 0;
 
 	err = -err;
+	ctx->err = err;
 	if (len > 0 && !nla_parse(attrs, NLMSGERR_ATTR_MAX, tlv, len, NULL)) {
 		dmrl_nl_string(attrs[NLMSGERR_ATTR_MSG], text, sizeof(text));
 		if (attrs[NLMSGERR_ATTR_COOKIE] && nla_len(attrs[NLMSGERR_ATTR_COOKIE]) == 8) {
@@ -235,9 +257,15 @@ static void refusal(struct dmreplica *ctx, int err, struct nlattr *tlv, int len)
 				cookie <= DM_REPLICA_CODE_NOT_FOUND;
 			code = cookie;
 		}
+		if (attrs[NLMSGERR_ATTR_OFFS])
+			point = blamed_point(nlmsg_hdr(call->msg), attrs[NLMSGERR_ATTR_OFFS]);
 	}
 	if (!exact)
 		code = dmreplica_code_of_errno(err);
+	if (*text && point && strncmp(text, "recovery point ", 15)) {
+		dmrl_fail(ctx, code, "recovery point %llu: %s", (unsigned long long)point, text);
+		return;
+	}
 	if (*text) {
 		dmrl_fail(ctx, code, "%s", text);
 		return;
@@ -266,7 +294,7 @@ static int on_error(struct sockaddr_nl *from, struct nlmsgerr *e, void *arg)
 			skip += NLMSG_ALIGN(e->msg.nlmsg_len) - NLMSG_HDRLEN;
 		len = (int)nlmsg_datalen(nlh) - (int)skip;
 	}
-	refusal(call->ctx, e->error, (struct nlattr *)((char *)e + skip), len);
+	refusal(call, e->error, (struct nlattr *)((char *)e + skip), len);
 	call->result = call->ctx->code;
 	call->done = true;
 	return NL_STOP;
@@ -291,7 +319,7 @@ static int on_finish(struct nl_msg *msg, void *arg)
 	if (nlmsg_datalen(nlh) >= (int)sizeof(err))
 		memcpy(&err, nlmsg_data(nlh), sizeof(err));
 	if (err < 0 && !call->result) {
-		refusal(call->ctx, err, (struct nlattr *)((char *)nlmsg_data(nlh) + sizeof(err)),
+		refusal(call, err, (struct nlattr *)((char *)nlmsg_data(nlh) + sizeof(err)),
 			nlh->nlmsg_flags & NLM_F_ACK_TLVS ?
 			nlmsg_datalen(nlh) - (int)sizeof(err) : 0);
 		call->result = call->ctx->code;
@@ -335,6 +363,7 @@ static int transact(struct dmreplica *ctx, struct nl_msg *msg, struct call *call
 
 	if (!cb)
 		return dmrl_no_memory(ctx);
+	call->msg = msg;
 	nl_cb_err(cb, NL_CB_CUSTOM, on_error, call);
 	nl_cb_set(cb, NL_CB_ACK, NL_CB_CUSTOM, on_ack, call);
 	nl_cb_set(cb, NL_CB_FINISH, NL_CB_CUSTOM, on_finish, call);

@@ -37,7 +37,7 @@ static int op_reply(void *arg, int cmd, struct nlattr **attrs)
 /* One attribute for each member given.  Return: true without room for it. */
 static bool put_op(struct nl_msg *msg, const struct dmreplica_op *op)
 {
-	unsigned int given = op->given;
+	unsigned int given = op->given, i;
 
 	if ((given & DMREPLICA_OP_POINT) && nla_put_u64(msg, DM_REPLICA_A_OP_POINT, op->point))
 		return true;
@@ -61,6 +61,9 @@ static bool put_op(struct nl_msg *msg, const struct dmreplica_op *op)
 		return true;
 	if ((given & DMREPLICA_OP_RECEIVED) && nla_put_flag(msg, DM_REPLICA_A_OP_RECEIVED))
 		return true;
+	for (i = 0; (given & DMREPLICA_OP_DROP) && i < op->nr_drop; i++)
+		if (nla_put_u64(msg, DM_REPLICA_A_OP_DROP, op->drop[i]))
+			return true;
 	return (given & DMREPLICA_OP_FLATTEN) && nla_put_flag(msg, DM_REPLICA_A_OP_FLATTEN);
 }
 
@@ -112,8 +115,8 @@ static void hint_remove(struct dmreplica *ctx, const struct dmreplica_system *sy
 			  sys->name);
 }
 
-static int operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system *sys,
-		   struct dmreplica_op *op)
+int dmrl_operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system *sys,
+		 struct dmreplica_op *op)
 {
 	struct dmreplica_op none = { 0 };
 	struct answer answer = { 0 };
@@ -141,7 +144,8 @@ static int operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system
 		if (code == DM_REPLICA_CODE_JOB_STARTED)
 			code = 0;
 	}
-	if (code == DM_REPLICA_CODE_IN_USE && cmd == DM_REPLICA_CMD_POINT_DEL)
+	if (code == DM_REPLICA_CODE_IN_USE && (cmd == DM_REPLICA_CMD_POINT_DEL ||
+					       cmd == DM_REPLICA_CMD_POINT_NEW))
 		dmrl_hint(ctx, "replicactl status %s shows what uses it", sys->name);
 	else if (code == DM_REPLICA_CODE_IN_USE && cmd == DM_REPLICA_CMD_FAILOVER_COMMIT)
 		dmrl_hint(ctx, "a test failover has to end first: replicactl test-failover stop %s",
@@ -159,82 +163,76 @@ static int operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system
 	return answer.code;
 }
 
-int dmreplica_point_make(struct dmreplica *ctx, const struct dmreplica_system *sys,
-			 struct dmreplica_op *op)
-{
-	return operate(ctx, DM_REPLICA_CMD_POINT_NEW, sys, op);
-}
-
 int dmreplica_point_drop(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			 struct dmreplica_op *op)
 {
-	return operate(ctx, DM_REPLICA_CMD_POINT_DEL, sys, op);
+	return dmrl_operate(ctx, DM_REPLICA_CMD_POINT_DEL, sys, op);
 }
 
 int dmreplica_failover(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		       struct dmreplica_op *op)
 {
-	return operate(ctx, DM_REPLICA_CMD_FAILOVER_INITIATE, sys, op);
+	return dmrl_operate(ctx, DM_REPLICA_CMD_FAILOVER_INITIATE, sys, op);
 }
 
 int dmreplica_revert(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		     struct dmreplica_op *op)
 {
-	return operate(ctx, DM_REPLICA_CMD_FAILOVER_REVERT, sys, op);
+	return dmrl_operate(ctx, DM_REPLICA_CMD_FAILOVER_REVERT, sys, op);
 }
 
 int dmreplica_test_start(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			 struct dmreplica_op *op)
 {
-	return operate(ctx, DM_REPLICA_CMD_TEST_START, sys, op);
+	return dmrl_operate(ctx, DM_REPLICA_CMD_TEST_START, sys, op);
 }
 
 int dmreplica_test_stop(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			struct dmreplica_op *op)
 {
-	return operate(ctx, DM_REPLICA_CMD_TEST_STOP, sys, op);
+	return dmrl_operate(ctx, DM_REPLICA_CMD_TEST_STOP, sys, op);
 }
 
 int dmreplica_commit(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		     struct dmreplica_op *op)
 {
-	return operate(ctx, DM_REPLICA_CMD_FAILOVER_COMMIT, sys, op);
+	return dmrl_operate(ctx, DM_REPLICA_CMD_FAILOVER_COMMIT, sys, op);
 }
 
 int dmreplica_suspend(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		      struct dmreplica_op *op)
 {
-	return operate(ctx, DM_REPLICA_CMD_REPLICATION_SUSPEND, sys, op);
+	return dmrl_operate(ctx, DM_REPLICA_CMD_REPLICATION_SUSPEND, sys, op);
 }
 
 int dmreplica_resume(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		     struct dmreplica_op *op)
 {
-	return operate(ctx, DM_REPLICA_CMD_REPLICATION_RESUME, sys, op);
+	return dmrl_operate(ctx, DM_REPLICA_CMD_REPLICATION_RESUME, sys, op);
 }
 
 int dmreplica_remove(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		     struct dmreplica_op *op)
 {
-	return operate(ctx, DM_REPLICA_CMD_RELATIONSHIP_REMOVE, sys, op);
+	return dmrl_operate(ctx, DM_REPLICA_CMD_RELATIONSHIP_REMOVE, sys, op);
 }
 
 int dmreplica_grow(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		   struct dmreplica_op *op)
 {
-	return operate(ctx, DM_REPLICA_CMD_STORE_GROW, sys, op);
+	return dmrl_operate(ctx, DM_REPLICA_CMD_STORE_GROW, sys, op);
 }
 
 int dmreplica_move_home(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			struct dmreplica_op *op)
 {
-	return operate(ctx, DM_REPLICA_CMD_HOME_MOVE, sys, op);
+	return dmrl_operate(ctx, DM_REPLICA_CMD_HOME_MOVE, sys, op);
 }
 
 int dmreplica_reset_errors(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			   struct dmreplica_op *op)
 {
-	return operate(ctx, DM_REPLICA_CMD_ERRORS_RESET, sys, op);
+	return dmrl_operate(ctx, DM_REPLICA_CMD_ERRORS_RESET, sys, op);
 }
 
 int dmreplica_heartbeat(struct dmreplica *ctx, const struct dmreplica_system *sys)

@@ -9,6 +9,9 @@
 
 #define A(name)	attrs[DM_REPLICA_A_POINT_##name]
 
+#define MAKE_TRIES	5
+#define CLOCK_STEP	(60 * 1000000000LL)	/* less is no matter to any rule */
+
 static void point_item(struct dmreplica *ctx, void *item, struct nlattr **attrs)
 {
 	struct dmreplica_point *point = item;
@@ -166,5 +169,105 @@ int dmreplica_point_find(struct dmreplica *ctx, const struct dmreplica_system *s
 				 sys->name);
 	}
 	free(list);
+	return code;
+}
+
+/*
+ * The points that a new one drops by the rules of the settings: sets @op->dropped, and
+ * @state to the state number.  That is read first, so the kernel notices any change since.
+ * A step of the clock changes no state: with one in between, no point is dropped.
+ */
+static int choose_drops(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			struct dmreplica_op *op, u64 *state)
+{
+	s64 offset = dmrl_clock_offset(), step;
+	char text[DMREPLICA_UUID_TEXT];
+	struct dmreplica_settings set;
+	struct dmreplica_point *list;
+	struct dmreplica_system seen;
+	u64 now = dmrl_now();
+	size_t nr, i;
+	int code;
+
+	code = dmreplica_system_attached(ctx, dmreplica_uuid_text(sys->uuid, text), &seen);
+	if (!code)
+		code = dmreplica_settings_get(ctx, &seen, &set);
+	if (!code)
+		code = dmrl_settings_drop(ctx, &seen, &set, now, &list, &nr);
+	if (code)
+		return code;
+	step = dmrl_clock_offset() - offset;
+	if (step >= CLOCK_STEP || step <= -CLOCK_STEP)
+		nr = 0;
+	*state = seen.state_number;
+	for (i = 0; i < nr && i < DMREPLICA_MAX_POINTS; i++)
+		op->dropped[i] = list[i].number;
+	op->nr_dropped = i;
+	dmreplica_list_free(list);
+	return 0;
+}
+
+/* One try.  Return: the code; @again is set if the system has changed since it was read. */
+static int make_by_rules(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			 struct dmreplica_op *op, bool *again)
+{
+	const unsigned int given = op->given;
+	const u64 expect = op->expect_state;
+	u64 state;
+	int code;
+
+	*again = false;
+	code = choose_drops(ctx, sys, op, &state);
+	if (code)
+		return code;
+	if (op->nr_dropped) {
+		op->given |= DMREPLICA_OP_DROP | DMREPLICA_OP_EXPECT_STATE;
+		op->drop = op->dropped;
+		op->nr_drop = op->nr_dropped;
+		if (!(given & DMREPLICA_OP_EXPECT_STATE))
+			op->expect_state = state;
+	}
+	code = dmrl_operate(ctx, DM_REPLICA_CMD_POINT_NEW, sys, op);
+	*again = op->nr_dropped && ctx->err == ESTALE && !(given & DMREPLICA_OP_EXPECT_STATE);
+	op->given = given;
+	op->expect_state = expect;
+	op->drop = NULL;
+	op->nr_drop = 0;
+	return code;
+}
+
+int dmreplica_point_make(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			 struct dmreplica_op *op)
+{
+	struct dmreplica_op none = { 0 };
+	unsigned int tries;
+	bool again;
+	int code;
+
+	if (!op)
+		op = &none;
+	if (op->given & DMREPLICA_OP_DROP) {
+		op->nr_dropped = 0;
+		code = dmrl_operate(ctx, DM_REPLICA_CMD_POINT_NEW, sys, op);
+		if (!code || code == DM_REPLICA_CODE_JOB_STARTED) {
+			op->nr_dropped = op->nr_drop;
+			memcpy(op->dropped, op->drop, op->nr_drop * sizeof(*op->drop));
+		}
+		return code;
+	}
+	for (tries = again = 0; tries < MAKE_TRIES; tries++) {
+		code = make_by_rules(ctx, sys, op, &again);
+		if (!again)
+			break;
+	}
+	if (again) {
+		op->nr_dropped = 0;
+		code = dmrl_operate(ctx, DM_REPLICA_CMD_POINT_NEW, sys, op);
+		if (!code || code == DM_REPLICA_CODE_JOB_STARTED)
+			dmrl_warn(ctx, "system %s changes too often: recovery point made, the rules are applied with the next one",
+				  sys->name);
+	}
+	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
+		op->nr_dropped = 0;
 	return code;
 }

@@ -26,6 +26,7 @@ struct dmrl_list {
 
 struct dmreplica {
 	int code;
+	int err;			/* errno of a refusal by the kernel, positive, else 0 */
 	char message[4096];
 	char hint[1024];
 	char conf_dir[400];
@@ -232,6 +233,8 @@ bool dmrl_host_id(u8 id[16]);
 bool dmrl_boot_id(u8 id[16]);
 bool dmrl_boot_other(const struct dmr_sb *sb);
 u64 dmrl_now(void);
+/* Of the clock that can be set, to the one that cannot, ns. */
+s64 dmrl_clock_offset(void);
 /* Monotonic, for limits. */
 u64 dmrl_now_ms(void);
 
@@ -259,6 +262,15 @@ bool dmrl_dm_has_target(struct dmreplica *ctx, const char *target, char *version
 			size_t size);
 void dmrl_dm_settle(struct dmreplica *ctx, u32 *cookie);
 void dmrl_dm_begin(struct dmreplica *ctx);
+
+/* operation.c: @op may be NULL */
+int dmrl_operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system *sys,
+		 struct dmreplica_op *op);
+
+/* settings.c */
+int dmrl_settings_drop(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		       const struct dmreplica_settings *settings, u64 now,
+		       struct dmreplica_point **list, size_t *nr);
 
 /* netlink.c */
 struct nl_msg;

@@ -7,7 +7,7 @@
 #include <netlink/msg.h>
 
 #include "private.h"
-#include <store/retention.h>
+#include "retention.h"
 
 #define A(name)	attrs[DM_REPLICA_A_SETTINGS_##name]
 
@@ -81,46 +81,39 @@ int dmreplica_settings_get(struct dmreplica *ctx, const struct dmreplica_system 
 	return dmrl_nl_call(ctx, msg, settings_reply, set);
 }
 
-int dmreplica_settings_drop(struct dmreplica *ctx, const struct dmreplica_system *sys,
-			    const struct dmreplica_settings *settings,
-			    struct dmreplica_point **list, size_t *nr)
+/* The points that one made at @now drops by these rules, oldest first. */
+int dmrl_settings_drop(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		       const struct dmreplica_settings *settings, u64 now,
+		       struct dmreplica_point **list, size_t *nr)
 {
-	struct dmr_settings set = {
-		.keep_last = settings->keep_last, .keep_hourly = settings->keep_hourly,
-		.keep_daily = settings->keep_daily, .keep_weekly = settings->keep_weekly,
-		.keep_within = settings->keep_within,
-		.jump_point = settings->jump_point, .jump_by = settings->jump_by,
-	};
-	unsigned long drop[DMR_MAX_POINTS / BITS_PER_LONG];
-	u32 held[DMR_MAX_POINTS], nr_held = 0;
-	struct dmr_point *points;
 	size_t i, n;
+	bool *drop;
 	int code;
 
 	code = dmreplica_point_list(ctx, sys, list, nr);
 	if (code)
 		return code;
-	n = min_t(size_t, *nr, DMR_MAX_POINTS);
-	points = calloc(n ?: 1, sizeof(*points));
-	if (!points) {
+	n = *nr;
+	drop = calloc(n ?: 1, sizeof(*drop));
+	if (!drop) {
 		dmreplica_list_free(*list);
 		*list = NULL;
 		*nr = 0;
 		return dmrl_no_memory(ctx);
 	}
-	for (i = 0; i < n; i++) {
-		points[i].epoch = i + 1;	/* only the order matters */
-		points[i].number = (*list)[i].number;
-		points[i].time = (*list)[i].time;
-		if ((*list)[i].in_use)
-			held[nr_held++] = points[i].epoch;
-	}
-	dmr_retention(&set, points, n, dmrl_now(), held, nr_held, drop);
-	free(points);
+	dmrl_retention(settings, *list, n, now, drop);
 	for (i = *nr = 0; i < n; i++)
-		if (test_bit(i, drop))
+		if (drop[i])
 			(*list)[(*nr)++] = (*list)[i];
+	free(drop);
 	return 0;
+}
+
+int dmreplica_settings_drop(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			    const struct dmreplica_settings *settings,
+			    struct dmreplica_point **list, size_t *nr)
+{
+	return dmrl_settings_drop(ctx, sys, settings, dmrl_now(), list, nr);
 }
 
 /* One attribute for each member given.  Return: true without room for it. */

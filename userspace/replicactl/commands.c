@@ -45,12 +45,18 @@ const struct command commands[] = {
 	  "none is written.\n" },
 	{ "list", cmd_list, "[--json]", "all systems, attached or not", HELP_JSON },
 	{ "status", cmd_status, "[NAME...] [--json]", "everything about a system", HELP_JSON },
-	{ "recovery-point create", cmd_point_create, "NAME [--kind KIND] [--label TEXT] [--received] [--timeout S]",
+	{ "recovery-point create", cmd_point_create, "NAME [--kind KIND] [--label TEXT] [--received]\n"
+	  "              [--drop N[,N...] | --keep-all] [--timeout S] [--json]",
 	  "make a recovery point of all disks",
 	  "  --kind KIND   standard (default), application-consistent or planned\n"
 	  "  --label TEXT  a name to know it by, at most 39 bytes\n"
 	  "  --received    from the replication itself: all until now has arrived\n"
-	  HELP_TIMEOUT },
+	  "  --drop N,...  drop the points with these numbers with it, and no others\n"
+	  "  --keep-all    drop none\n"
+	  HELP_TIMEOUT
+	  "  --json        as JSON\n\n"
+	  "Without --drop and --keep-all the rules of replicactl settings choose the points that go.\n"
+	  "The new point is made and the others are dropped at once, or nothing is changed.\n" },
 	{ "recovery-point list", cmd_point_list, "NAME [--json]", "the recovery points of a system",
 	  HELP_JSON
 	  "\nONLY HERE are the bytes that no other state needs.  A drop does not free exactly these:\n"

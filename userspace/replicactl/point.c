@@ -14,23 +14,83 @@ static bool parse_kind(const char *text, uint32_t *kind)
 	return false;
 }
 
+/* Numbers separated by commas.  Return: false if @text is no such list. */
+static bool parse_drop(char *text, uint64_t *numbers, unsigned int *nr)
+{
+	char *one, *rest = text;
+
+	for (*nr = 0; (one = strsep(&rest, ",")); ++*nr)
+		if (*nr == DMREPLICA_MAX_POINTS || !parse_number(one, &numbers[*nr]) ||
+		    !numbers[*nr])
+			return false;
+	return true;
+}
+
+static void print_made(int code, const struct dmreplica_system *sys,
+		       const struct dmreplica_op *op, bool json)
+{
+	struct json_object *obj, *array;
+	unsigned int i;
+
+	if (json) {
+		obj = json_object_new_object();
+		array = json_object_new_array();
+		json_object_object_add(obj, "code", json_object_new_int(code));
+		json_add_string(obj, "code_name", dmreplica_code_name(code));
+		json_add_string(obj, "system", sys->name);
+		json_add_u64(obj, "point", op->point_made);
+		for (i = 0; i < op->nr_dropped; i++)
+			json_object_array_add(array, json_object_new_uint64(op->dropped[i]));
+		json_object_object_add(obj, "dropped", array);
+		json_print(obj);
+		return;
+	}
+	printf("%d %s: recovery point %llu of %s made, %s\n", code, dmreplica_code_name(code),
+	       (unsigned long long)op->point_made, sys->name, text_count(sys->disks, "disk"));
+	if (!op->nr_dropped)
+		return;
+	printf("  dropped %s with it:", text_count(op->nr_dropped, "older one"));
+	for (i = 0; i < op->nr_dropped; i++)
+		printf(" %llu", (unsigned long long)op->dropped[i]);
+	printf("\n");
+}
+
 int cmd_point_create(struct dmreplica *ctx, int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "drop", required_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "keep-all", no_argument, NULL, 'K' },
 		{ "kind", required_argument, NULL, 'k' },
 		{ "label", required_argument, NULL, 'l' },
 		{ "received", no_argument, NULL, 'r' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ NULL, 0, NULL, 0 }
 	};
-	struct dmreplica_op op = { .given = 0 };
+	uint64_t drop[DMREPLICA_MAX_POINTS];
+	struct dmreplica_op op = { .given = 0, .drop = drop };
+	bool json = false, keep_all = false;
 	struct dmreplica_system sys;
 	struct dmreplica_point *list;
 	int c, code, status;
 	size_t nr;
 
-	while ((c = next_option(argc, argv, "k:l:t:", options, &status)) != -1) {
+	while ((c = next_option(argc, argv, "jk:l:t:", options, &status)) != -1) {
 		switch (c) {
+		case 'd':
+			if (op.nr_drop)
+				return usage_error("give --drop once, with all numbers");
+			if (!parse_drop(optarg, drop, &op.nr_drop))
+				return usage_error("--drop takes the numbers of recovery points, separated by commas");
+			op.given |= DMREPLICA_OP_DROP;
+			break;
+		case 'j':
+			json = true;
+			break;
+		case 'K':
+			keep_all = true;
+			op.given |= DMREPLICA_OP_DROP;
+			break;
 		case 'k':
 			if (!parse_kind(optarg, &op.kind))
 				return usage_error("--kind %s is not standard, application-consistent or planned",
@@ -58,6 +118,8 @@ int cmd_point_create(struct dmreplica *ctx, int argc, char **argv)
 	}
 	if (optind != argc - 1)
 		return usage_error("give one system");
+	if (keep_all && op.nr_drop)
+		return usage_error("--keep-all and --drop contradict each other");
 	code = dmreplica_system_attached(ctx, argv[optind], &sys);
 	if (!code)
 		code = dmreplica_point_make(ctx, &sys, &op);
@@ -68,8 +130,7 @@ int cmd_point_create(struct dmreplica *ctx, int argc, char **argv)
 			op.point_made = list[nr - 1].number;
 		dmreplica_list_free(list);
 	}
-	printf("%d %s: recovery point %llu of %s made, %s\n", code, dmreplica_code_name(code),
-	       (unsigned long long)op.point_made, sys.name, text_count(sys.disks, "disk"));
+	print_made(code, &sys, &op, json);
 	return 0;
 }
 

@@ -132,12 +132,14 @@ class Kernel:
         self.controls = 0
         self.dumps = 0
 
-    def ack(self, seq, err=0, text=None, cim=None):
+    def ack(self, seq, err=0, text=None, cim=None, offset=None):
         body = struct.pack('<i', -err) + struct.pack('<IHHII', 16, 0, 0, seq, 0)
         flags = 0x100                   # NLM_F_CAPPED
         if text:
             body += attr(1, text.encode() + b'\0')
             flags |= 0x200
+        if offset:
+            body += attr(2, struct.pack('<I', offset))
         if cim:
             body += attr(3, struct.pack('<Q', cim))
             flags |= 0x200
@@ -230,8 +232,12 @@ class Kernel:
             return [reply(self.world['settings']), self.ack(seq)]
         self.requests.append((command, asked))
         how = self.world.get('answers', {}).get(command, {})
+        if isinstance(how, list):       # one after the other
+            how = how.pop(0) if len(how) > 1 else how[0]
         if 'errno' in how:
-            return [self.ack(seq, getattr(errno, how['errno']), how.get('text'), how.get('cim'))]
+            self.world['system'].update(how.get('set', {}))
+            return [self.ack(seq, getattr(errno, how['errno']), how.get('text'), how.get('cim'),
+                             how.get('offset'))]
         expected = asked.get('expect-state-number')
         if expected is not None and expected != self.world['system']['state-number']:
             return [self.ack(seq, errno.ESTALE, 'the system has changed', 32775)]

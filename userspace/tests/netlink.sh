@@ -136,6 +136,37 @@ played "sizes of points" 0 '^ +3 .*8 KiB  twin' '' recovery-point list web1
 played "points of a module that knows no sizes" 0 '^ +3 .* -  twin' 'w["unknown"] = ["sizes"]' recovery-point list web1
 played_json "sizes as JSON" '[p["bytes"] for p in d][:3] == [4096, 0, 8192] and d[1]["in_use"]' '' recovery-point list web1 --json
 
+# The rules are applied here: they choose, the kernel drops.
+played "a point drops by the rules what was seen" 0 '^request point-new .*"expect-state-number": 7, "drop": \[1, 3\]}' \
+	'' recovery-point create web1
+also "and names it" 'dropped 2 older ones with it: 1 3$'
+played_json "as JSON" 'd["dropped"] == [1, 3] and d["code"] == 0 and d["system"] == "web1"' '' recovery-point create web1 --json
+played "without a rule it drops none" 0 '^request point-new {"system": "[0-9a-f]*"}' \
+	'w["settings"].update({"keep-last": 0, "keep-within": 0, "keep-daily": 0})' recovery-point create web1
+also_not "and names none" 'dropped'
+played "--keep-all drops none" 0 '^request point-new {"system": "[0-9a-f]*"}' '' recovery-point create web1 --keep-all
+played "--drop drops these" 0 '^request point-new {"system": "[0-9a-f]*", "drop": \[9, 1\]}' '' \
+	recovery-point create web1 --drop 9,1
+also "and names them" 'with it: 9 1$'
+moved='{"errno": "ESTALE", "cim": 32775, "text": "moved on", "set": {"state-number": 8}}'
+played "a change between makes it choose anew" 0 '^request point-new .*"expect-state-number": 8, "drop"' \
+	"w['answers']['point-new'] = [$moved, {}]" recovery-point create web1
+is_count() { [ "$(grep -c '^request point-new' "$dir/out")" = "$2" ]; result $? "$1"; }
+is_count "once" 2
+played "a change each time is not waited out" 0 '^request point-new {"system": "[0-9a-f]*"}' \
+	"w['answers']['point-new'] = [$moved] * 5 + [{}]" recovery-point create web1
+is_count "it drops none then" 6
+also "and that is said" 'changes too often'
+played "another refusal ends it" 8 '32775.*is suspended' \
+	'w["answers"]["point-new"] = {"errno": "EBADE", "cim": 32775, "text": "replication is suspended"}' recovery-point create web1
+is_count "at once" 1
+played "of points that were named nothing is chosen anew" 8 'moved on' "w['answers']['point-new'] = $moved" \
+	recovery-point create web1 --drop 1
+is_count "at all" 1
+played "the point to blame is named" 12 '32779.*: recovery point 3: there is no such' \
+	'w["answers"]["point-new"] = {"errno": "ENOENT", "cim": 32779, "text": "there is no such recovery point", "offset": 40}' \
+	recovery-point create web1 --drop 3
+
 # --- operations that are not decided at once: the job has the result ---
 
 waits='a = w["answers"].setdefault; j = w["jobs"]["5"]; n = dict(j[0], state=2, type=96, text="suspend replication")'

@@ -108,6 +108,14 @@ expect 0 'network clear' "help of a new group" network --help
 expect 64 'give a system and the number of a job' "cancel what" job cancel a
 expect 64 'x is not the number of a job' "cancel no job" job cancel a x
 
+# --- points ---
+
+for list in '' 1,,2 '1,' a 0 1,0 -1 "$(seq -s, 513)"; do
+	expect 64 'takes the numbers of recovery points' "no list: '${list:0:9}'" recovery-point create a "--drop=$list"
+done
+expect 64 'contradict each other' "all and some" recovery-point create a --drop 1,2 --keep-all
+expect 12 32779 "some" recovery-point create a --drop 1,2
+
 # --- settings ---
 
 for span in 5 5x d 7dd -1d 1.5h '' 1h30 99999999999999999999s; do
