@@ -16,6 +16,7 @@
 #include "system.h"
 #include "vacuum.h"
 
+#define DMR_POINTS_PERCENT	90	/* of the points that a system may have */
 #define DMR_STALL_AFTER		86400u	/* s, where no replication-interval is set */
 
 #define DMR_HEALTH_CRITICAL	(DM_REPLICA_HEALTH_REASONS_STORE | \
@@ -93,6 +94,9 @@ static u32 dmr_health_points(struct dmr_system *sys, const struct dmr_sb *sb)
 	}
 	if (!sb->nr_points)
 		reasons |= DM_REPLICA_HEALTH_REASONS_NO_POINT;
+	/* At the limit no point is made any more; which ones go is policy of user space. */
+	if (sb->nr_points * 100 >= DMR_MAX_POINTS * DMR_POINTS_PERCENT)
+		reasons |= DM_REPLICA_HEALTH_REASONS_POINTS;
 	if (dmr_health_over(sys, set, set->point_since, set->point_interval))
 		reasons |= DM_REPLICA_HEALTH_REASONS_OLD_POINT;
 	return reasons;

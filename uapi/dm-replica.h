@@ -138,6 +138,7 @@ enum dm_replica_health_reasons {
 	DM_REPLICA_HEALTH_REASONS_HELD = 1024,		/* the vacuum or a move home is held */
 	DM_REPLICA_HEALTH_REASONS_STALLED = 2048,	/* nothing has been replicated for long */
 	DM_REPLICA_HEALTH_REASONS_LOST_WRITES = 4096,	/* a home has, and its device takes none */
+	DM_REPLICA_HEALTH_REASONS_POINTS = 8192,	/* recovery points near their limit */
 };
 
 /* Effect of a write of replication when the store is full. */

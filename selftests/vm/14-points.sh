@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # The cost of operations in I/Os with 256 points, and with 1 and with 16 disks; and that a
-# store takes 512 points, and drops all of them with another point.
+# store takes 512 points, warns before, and drops all of them with another point.
 # vm: --disk h00=64M --disk h01=64M --disk h02=64M --disk h03=64M
 # vm: --disk h04=64M --disk h05=64M --disk h06=64M --disk h07=64M
 # vm: --disk h08=64M --disk h09=64M --disk h10=64M --disk h11=64M
@@ -9,7 +9,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 50
+ktap_plan 54
 load_module
 no_merges /dev/vm/*
 
@@ -88,12 +88,18 @@ all() {
 gone() { [ "$(field p versions)" = 0 ]; }
 
 # As many points as a store can have, and one more.
+near() { r status p --json | grep -q '"reason_name": "points"'; }
 full() {
 	local uuid old
 	make_system p s0 vh00=h00 -- --force
 	hold p
 	uuid=$(field p uuid)
-	points 512
+	points 460
+	check_fails "460 points are no matter" near
+	points 1
+	check "461 are near the limit" near
+	is "which is a warning" "$(field p health)" 2
+	points 51
 	is "there are 512 points" "$(field p points)" 512
 	refused "and no more" 32768 'as many points as it can' r recovery-point create p
 	check "the oldest can be failed over to" r failover p --point 1
@@ -107,6 +113,7 @@ full() {
 	budget "all of them go with another: one superblock" "s0 0 0 1 $(length 1 1) 1" "h00 0 0 0 0 0" -- \
 		r recovery-point create p --drop "$old"
 	is "that one is left" "$(field p points)" 1
+	check_fails "far from the limit" near
 	r detach p >/dev/null || die "cannot detach"
 	check "check finds nothing wrong" r check p
 	rm -f /etc/dm-replica/systems.d/p.conf

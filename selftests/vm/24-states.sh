@@ -341,7 +341,8 @@ undo() {
 
 # Ordered so that most of the state survives: irreversible operations come last.
 whens=('' 'something is set' 'a test failover exists' 'the device is open'
-	'a failover runs from it' 'it was written to' 'something is in the store'
+	'a failover runs from it' 'a failover runs from one to drop' 'it was written to'
+	'something is in the store'
 	'a job moves home' 'that job was cancelled' 'that job has failed' 'the device has grown')
 expect_log 'device-mapper: replica: x: '
 for c in "${columns[@]}"; do

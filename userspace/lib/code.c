@@ -114,6 +114,7 @@ static const struct number_name health_reasons[] = {
 	{ DM_REPLICA_HEALTH_REASONS_HELD, "held" },
 	{ DM_REPLICA_HEALTH_REASONS_STALLED, "stalled" },
 	{ DM_REPLICA_HEALTH_REASONS_LOST_WRITES, "lost-writes" },
+	{ DM_REPLICA_HEALTH_REASONS_POINTS, "points" },
 	{ 0, NULL }
 };
 

@@ -31,6 +31,8 @@ static const struct {
 	  "look at the replication; replicactl recovery-point create %s makes a point now" },
 	{ DM_REPLICA_HEALTH_REASONS_STALLED, "nothing has been replicated for long",
 	  "look at the replication; with nothing to send it should run replicactl heartbeat %s" },
+	{ DM_REPLICA_HEALTH_REASONS_POINTS, "recovery points near their limit of 512",
+	  "drop some, and let rules choose which the next ones drop: replicactl settings %s --keep-last N" },
 	{ DM_REPLICA_HEALTH_REASONS_HELD, "the vacuum or a move home is held still",
 	  "replicactl vacuum %s --release, or job resume, or move-home" },
 };
