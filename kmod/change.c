@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Changes that move no data: suspending and resuming replication, settings, and the
- * guest's network adapters after a failover.
+ * Changes that move no data: suspending and resuming replication, settings, and the host
+ * area.
  */
 #include "change.h"
 #include "draft.h"
@@ -144,64 +144,37 @@ void dmr_op_settings(struct dmr_op *op, struct dmr_job *job)
 	dmr_space_settings(sys);
 }
 
-static struct dmr_adapter *dmr_adapter_find(struct dmr_sb *sb, const u8 *mac, u32 *at)
-{
-	int order;
-
-	/* Sorted; @at is where it is, or would be. */
-	for (*at = 0; *at < sb->nr_adapters; (*at)++) {
-		order = memcmp(sb->adapters[*at].mac, mac, sizeof(sb->adapters[0].mac));
-		if (!order)
-			return &sb->adapters[*at];
-		if (order > 0)
-			break;
-	}
-	return NULL;
-}
-
-static void dmr_adapters_change(struct dmr_op *op, struct dmr_sb *draft)
+static void dmr_host_change(struct dmr_op *op, struct dmr_host *host)
 {
 	const struct dmr_change *change = op->change;
-	struct dmr_adapter *a;
-	u32 at;
+	const struct dmr_host_entry entry = {
+		.key = change->key,
+		.key_bytes = change->key_bytes,
+		.value = change->value,
+		.value_bytes = change->value_bytes,
+	};
 
-	if (change->all) {
-		memset(draft->adapters, 0, sizeof(draft->adapters));
-		draft->nr_adapters = 0;
-		return;
-	}
-	a = dmr_adapter_find(draft, change->adapter.mac, &at);
-	if (change->forget) {
-		if (!a)
-			return dmr_op_refuse(op, -ENOENT, DM_REPLICA_CODE_NOT_FOUND,
-					     "nothing is set for this network adapter");
-		draft->nr_adapters--;
-		memmove(a, a + 1, (draft->nr_adapters - at) * sizeof(*a));
-		memset(&draft->adapters[draft->nr_adapters], 0, sizeof(*a));
-		return;
-	}
-	if (!a) {
-		if (draft->nr_adapters >= DMR_MAX_ADAPTERS)
-			return dmr_op_refuse(op, -ENOSPC, DM_REPLICA_CODE_FAILED,
-					     "there are settings for as many adapters as can be; clear one first");
-		a = &draft->adapters[at];
-		memmove(a + 1, a, (draft->nr_adapters - at) * sizeof(*a));
-		draft->nr_adapters++;
-	}
-	*a = change->adapter;
+	if (change->all)
+		dmr_host_remove_all(host, change->key, change->key_bytes);
+	else if (change->value_bytes && !dmr_host_set(host, &entry))
+		dmr_op_refuse(op, -ENOSPC, DM_REPLICA_CODE_FAILED,
+			      "the host area has no room for it: remove another entry first");
+	else if (!change->value_bytes && !dmr_host_remove(host, change->key, change->key_bytes))
+		dmr_op_refuse(op, -ENOENT, DM_REPLICA_CODE_NOT_FOUND,
+			      "nothing is set under this key");
 }
 
 /**
- * dmr_op_adapters() - SetFailoverNetworkAdapterSettings, or clear them
- * @op: change has them.
+ * dmr_op_host_set() - change the host area; SetFailoverNetworkAdapterSettings is one use of it
+ * @op: change has the entry.
  * @job: its job; not used.
  */
-void dmr_op_adapters(struct dmr_op *op, struct dmr_job *job)
+void dmr_op_host_set(struct dmr_op *op, struct dmr_job *job)
 {
 	struct dmr_sb *draft = dmr_draft(op->sys);
 	int r;
 
-	dmr_adapters_change(op, draft);
+	dmr_host_change(op, &draft->host);
 	if (op->err)
 		return;
 	r = dmr_super_commit(op->sys, draft, dmr_op_text(op));

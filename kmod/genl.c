@@ -13,11 +13,11 @@
 
 static_assert(DM_REPLICA_A_DISK_PAD == DMR_A_PAD && DM_REPLICA_A_POINT_PAD == DMR_A_PAD &&
 	      DM_REPLICA_A_JOB_PAD == DMR_A_PAD && DM_REPLICA_A_OP_PAD == DMR_A_PAD &&
-	      DM_REPLICA_A_SETTINGS_PAD == DMR_A_PAD && DM_REPLICA_A_ADAPTER_PAD == DMR_A_PAD);
+	      DM_REPLICA_A_SETTINGS_PAD == DMR_A_PAD && DM_REPLICA_A_HOST_PAD == DMR_A_PAD);
 static_assert(DM_REPLICA_A_POINT_SYSTEM == DMR_A_SYSTEM &&
 	      DM_REPLICA_A_JOB_SYSTEM == DMR_A_SYSTEM && DM_REPLICA_A_OP_SYSTEM == DMR_A_SYSTEM &&
 	      DM_REPLICA_A_SETTINGS_SYSTEM == DMR_A_SYSTEM &&
-	      DM_REPLICA_A_ADAPTER_SYSTEM == DMR_A_SYSTEM);
+	      DM_REPLICA_A_HOST_SYSTEM == DMR_A_SYSTEM);
 
 static const struct nla_policy dmr_system_get_policy[DM_REPLICA_A_SYSTEM_NAME + 1] = {
 	[DM_REPLICA_A_SYSTEM_UUID] = NLA_POLICY_EXACT_LEN(16),
@@ -168,24 +168,12 @@ static const struct nla_policy dmr_errors_reset_policy[DM_REPLICA_A_OP_UNATTENDE
 	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
 };
 
-static const struct nla_policy dmr_adapter_get_policy[DM_REPLICA_A_ADAPTER_SYSTEM + 1] = {
-	[DM_REPLICA_A_ADAPTER_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
-};
-
-static const struct nla_policy dmr_adapter_set_policy[DM_REPLICA_A_ADAPTER_DNS + 1] = {
-	[DM_REPLICA_A_ADAPTER_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
-	[DM_REPLICA_A_ADAPTER_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
-	[DM_REPLICA_A_ADAPTER_MAC] = NLA_POLICY_EXACT_LEN(6),
-	[DM_REPLICA_A_ADAPTER_DHCP] = NLA_POLICY_MAX(NLA_U32, 1),
-	[DM_REPLICA_A_ADAPTER_ADDRESS] = { .type = NLA_BINARY, },
-	[DM_REPLICA_A_ADAPTER_GATEWAY] = { .type = NLA_BINARY, },
-	[DM_REPLICA_A_ADAPTER_DNS] = { .type = NLA_BINARY, },
-};
-
-static const struct nla_policy dmr_adapter_del_policy[DM_REPLICA_A_ADAPTER_MAC + 1] = {
-	[DM_REPLICA_A_ADAPTER_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
-	[DM_REPLICA_A_ADAPTER_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
-	[DM_REPLICA_A_ADAPTER_MAC] = NLA_POLICY_EXACT_LEN(6),
+static const struct nla_policy dmr_host_set_policy[DM_REPLICA_A_HOST_ALL + 1] = {
+	[DM_REPLICA_A_HOST_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_HOST_KEY] = { .type = NLA_NUL_STRING, .len = DMR_HOST_KEY_LEN - 1, },
+	[DM_REPLICA_A_HOST_VALUE] = { .type = NLA_BINARY, },
+	[DM_REPLICA_A_HOST_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_HOST_ALL] = { .type = NLA_FLAG, },
 };
 
 static const struct genl_ops dmr_ops[] = {
@@ -334,31 +322,25 @@ static const struct genl_ops dmr_ops[] = {
 		.flags = GENL_ADMIN_PERM,
 	},
 	{
-		.cmd = DM_REPLICA_CMD_ADAPTER_GET,
-		.start = dmr_nl_dump_filtered_start,
-		.dumpit = dmr_nl_adapter_get_dumpit,
-		.policy = dmr_adapter_get_policy,
-		.maxattr = ARRAY_SIZE(dmr_adapter_get_policy) - 1,
-	},
-	{
-		.cmd = DM_REPLICA_CMD_ADAPTER_SET,
-		.doit = dmr_nl_adapter_set_doit,
-		.policy = dmr_adapter_set_policy,
-		.maxattr = ARRAY_SIZE(dmr_adapter_set_policy) - 1,
-		.flags = GENL_ADMIN_PERM,
-	},
-	{
-		.cmd = DM_REPLICA_CMD_ADAPTER_DEL,
-		.doit = dmr_nl_adapter_del_doit,
-		.policy = dmr_adapter_del_policy,
-		.maxattr = ARRAY_SIZE(dmr_adapter_del_policy) - 1,
-		.flags = GENL_ADMIN_PERM,
-	},
-	{
 		.cmd = DM_REPLICA_CMD_REPLICATION_HEARTBEAT,
 		.doit = dmr_nl_replication_heartbeat_doit,
 		.policy = dmr_replication_heartbeat_policy,
 		.maxattr = ARRAY_SIZE(dmr_replication_heartbeat_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_HOST_GET,
+		.doit = dmr_nl_host_get_doit,
+		.start = dmr_nl_host_get_start,
+		.dumpit = dmr_nl_host_get_dumpit,
+		.policy = dmr_host_get_policy,
+		.maxattr = ARRAY_SIZE(dmr_host_get_policy) - 1,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_HOST_SET,
+		.doit = dmr_nl_host_set_doit,
+		.policy = dmr_host_set_policy,
+		.maxattr = ARRAY_SIZE(dmr_host_set_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 	{

@@ -7,12 +7,11 @@
  * message in one section of RCU; devices stay for as long.  A dump finds its place again
  * by key.
  */
-#include <linux/sched/signal.h>
-
 #include "clock.h"
 #include "health.h"
 #include "job.h"
 #include "netlink.h"
+#include "point-size.h"
 #include "received.h"
 #include "space.h"
 #include "system.h"
@@ -31,6 +30,14 @@ const struct nla_policy dmr_point_get_policy[DM_REPLICA_A_POINT_SIZES + 1] = {
 	[DM_REPLICA_A_POINT_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_POINT_SIZES] = { .type = NLA_FLAG, },
 };
+
+const struct nla_policy dmr_host_get_policy[DM_REPLICA_A_HOST_KEY + 1] = {
+	[DM_REPLICA_A_HOST_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_HOST_KEY] = { .type = NLA_NUL_STRING, .len = DMR_HOST_KEY_LEN - 1, },
+};
+
+/* With the largest entry; the rest are the other attributes and the headers. */
+#define DMR_HOST_MESSAGE	(DMR_HOST_AREA + 512)
 
 int dmr_nl_put_u64(struct sk_buff *skb, int attr, u64 value)
 {
@@ -225,20 +232,6 @@ static int dmr_put_disk(struct sk_buff *skb, struct dmr_system *sys, const struc
 	return 0;
 }
 
-/**
- * struct dmr_point_sizes - bytes that only one point holds
- * @serial: of the system it is about.
- * @nr: points.
- * @epochs: theirs, rising.
- * @bytes: of each.
- */
-struct dmr_point_sizes {
-	u64 serial;
-	u32 nr;
-	u32 epochs[DMR_MAX_POINTS];
-	u64 bytes[DMR_MAX_POINTS];
-};
-
 static int dmr_put_point(struct sk_buff *skb, const struct dmr_sb *sb, u32 i,
 			 const struct dmr_point_sizes *sizes)
 {
@@ -336,40 +329,16 @@ static int dmr_put_settings(struct sk_buff *skb, struct dmr_system *sys, const s
 	return 0;
 }
 
-/* Addresses of one list; @prefix: each with the length of its prefix behind it. */
-static int dmr_put_ips(struct sk_buff *skb, int attr, const struct dmr_ip *list, u32 max,
-		       bool prefix, u32 *families)
+static int dmr_put_host(struct sk_buff *skb, const struct dmr_sb *sb,
+			const struct dmr_host_entry *entry)
 {
-	u8 buf[sizeof(list->ip) + 1];
-	u32 i, len;
+	char key[DMR_HOST_KEY_LEN];
 
-	for (i = 0; i < max && list[i].family; i++) {
-		len = list[i].family == 4 ? 4 : 16;
-		memcpy(buf, list[i].ip, len);
-		buf[len] = list[i].prefix;
-		*families |= list[i].family == 4 ? 1 : 2;
-		if (nla_put(skb, attr, len + prefix, buf))
-			return -EMSGSIZE;
-	}
-	return 0;
-}
-
-static int dmr_put_adapter(struct sk_buff *skb, const struct dmr_sb *sb, u32 number)
-{
-	/* Msvm_FailoverNetworkAdapterSettingData.ProtocolIFType */
-	static const u32 protocols[] = { 0, 4096, 4097, 4098 };
-	const struct dmr_adapter *a = &sb->adapters[number];
-	u32 families = a->dhcp, other = 0;
-
-	if (nla_put(skb, DM_REPLICA_A_ADAPTER_SYSTEM, 16, sb->system_uuid) ||
-	    nla_put(skb, DM_REPLICA_A_ADAPTER_MAC, sizeof(a->mac), a->mac) ||
-	    nla_put_u32(skb, DM_REPLICA_A_ADAPTER_DHCP, a->dhcp) ||
-	    dmr_put_ips(skb, DM_REPLICA_A_ADAPTER_ADDRESS, a->addresses, DMR_MAX_ADDRESSES, true,
-			&families) ||
-	    dmr_put_ips(skb, DM_REPLICA_A_ADAPTER_GATEWAY, a->gateways, DMR_MAX_GATEWAYS, false,
-			&other) ||
-	    dmr_put_ips(skb, DM_REPLICA_A_ADAPTER_DNS, a->dns, DMR_MAX_DNS, false, &other) ||
-	    nla_put_u32(skb, DM_REPLICA_A_ADAPTER_PROTOCOL, protocols[families]))
+	memcpy(key, entry->key, entry->key_bytes);
+	key[entry->key_bytes] = 0;
+	if (nla_put(skb, DM_REPLICA_A_HOST_SYSTEM, 16, sb->system_uuid) ||
+	    nla_put_string(skb, DM_REPLICA_A_HOST_KEY, key) ||
+	    nla_put(skb, DM_REPLICA_A_HOST_VALUE, entry->value_bytes, entry->value))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -481,6 +450,53 @@ int dmr_nl_settings_get_doit(struct sk_buff *skb, struct genl_info *info)
 	return r;
 }
 
+/* One entry, by its key. */
+int dmr_nl_host_get_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *attr = info->attrs[DM_REPLICA_A_HOST_KEY];
+	struct dmr_host_entry entry;
+	struct dmr_system *sys;
+	const struct dmr_sb *sb;
+	struct sk_buff *msg;
+	void *hdr;
+	int r;
+
+	trace_dmr_request(info->genlhdr->cmd);
+	if (!attr)
+		return dmr_nl_refuse_missing(info, DM_REPLICA_A_HOST_KEY,
+					     "say which entry, by its key");
+	sys = dmr_nl_request_system(info);
+	if (IS_ERR(sys))
+		return PTR_ERR(sys);
+	r = -ENOMEM;
+	msg = genlmsg_new(DMR_HOST_MESSAGE, GFP_KERNEL);
+	if (!msg)
+		goto out;
+	hdr = genlmsg_put_reply(msg, info, dmr_nl_family, 0, info->genlhdr->cmd);
+	r = hdr ? -ENOENT : -EMSGSIZE;
+	if (hdr && smp_load_acquire(&sys->active)) {
+		rcu_read_lock();
+		sb = dmr_shown(sys);
+		if (dmr_host_find(&sb->host, nla_data(attr), strlen(nla_data(attr)), &entry))
+			r = dmr_put_host(msg, sb, &entry);
+		rcu_read_unlock();
+	}
+	if (r) {
+		nlmsg_free(msg);
+		if (r == -ENOENT)
+			dmr_nl_refuse_request(info, attr, -ENOENT, DM_REPLICA_CODE_NOT_FOUND,
+					      "nothing is set under this key");
+		goto out;
+	}
+	genlmsg_end(msg, hdr);
+	r = genlmsg_reply(msg, info);
+	trace_dmr_reply(info->genlhdr->cmd, r ? DM_REPLICA_CODE_FAILED :
+					       DM_REPLICA_CODE_COMPLETED);
+out:
+	dmr_system_put(sys);
+	return r;
+}
+
 /*----------------------------------------------------------------
  * Dumps
  *----------------------------------------------------------------*/
@@ -588,108 +604,6 @@ static int dmr_list_disks(struct sk_buff *skb, struct netlink_callback *cb,
 	return 0;
 }
 
-/* The first point from epoch @from on.  Return: its place, or how many there are. */
-static u32 dmr_point_from(const struct dmr_need *need, u32 from)
-{
-	u32 lo = 0, hi = need->nr, mid;
-
-	while (lo < hi) {
-		mid = lo + (hi - lo) / 2;
-		if (need->epochs[mid] < from)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-/* If point @i is the only one of those from there on that is before @before. */
-static void dmr_point_count_block(const struct dmr_need *need, u32 i, u32 before, u64 *bytes)
-{
-	if (i < need->nr && need->epochs[i] < before &&
-	    (i + 1 == need->nr || need->epochs[i + 1] >= before))
-		bytes[i] += DMR_BLOCK_SIZE;
-}
-
-/*
- * One chunk's share: a block in a version is needed by the points from its epoch
- * on, up to the next newer version that has the block; one at home by those
- * before the oldest.  If that is one point and not the head, that point alone
- * holds it: without it, the block or a newer one's slot could go.
- */
-static void dmr_point_count_chunk(struct dmr_system *sys, struct dmr_version *v,
-				  const struct dmr_need *need, u64 *bytes)
-{
-	u32 newer[64], b, first;
-	u64 mask, key = v->key;
-
-	memset(newer, 0, sizeof(newer));	/* none: the head needs it */
-	for (; v && v->key == key; v = READ_ONCE(v->next)) {
-		if (!dmr_epoch_is_main(need->promoted, need->dead_first, need->dead_last,
-				       v->epoch))
-			continue;
-		mask = READ_ONCE(v->data) & ~READ_ONCE(v->zero);
-		first = dmr_point_from(need, v->epoch);
-		for (b = 0; b < 64; b++) {
-			if (mask & 1ULL << b && newer[b])
-				dmr_point_count_block(need, first, newer[b], bytes);
-		}
-		mask = READ_ONCE(v->data) | READ_ONCE(v->zero);
-		for (b = 0; b < 64; b++)
-			if (mask & 1ULL << b)
-				newer[b] = v->epoch;
-	}
-	for (b = 0; b < 64; b++)
-		if (newer[b])
-			dmr_point_count_block(need, 0, newer[b], bytes);
-}
-
-/*
- * A walk over the whole map, once per system and with no lock held.  A point made or
- * dropped meanwhile makes it less exact.
- */
-static void dmr_point_count(struct dmr_system *sys, struct dmr_point_sizes *sizes)
-{
-	struct dmr_need need = { .epochs = sizes->epochs };
-	const struct dmr_sb *sb;
-	struct dmr_version *v;
-	u64 last;
-	u32 b, side;
-
-	sizes->serial = sys->serial;
-	sizes->nr = 0;
-	if (!smp_load_acquire(&sys->active))
-		return;
-	rcu_read_lock();
-	sb = dmr_shown(sys);
-	need.nr = sb->nr_points;
-	need.promoted = sb->promoted;
-	need.dead_first = sb->dead_first;
-	need.dead_last = sb->dead_last;
-	for (b = 0; b < sb->nr_points; b++)
-		sizes->epochs[b] = sb->points[b].epoch;
-	rcu_read_unlock();
-	sizes->nr = need.nr;
-	memset(sizes->bytes, 0, sizeof(sizes->bytes));
-	for (b = 0; need.nr && b < 1U << sys->map.bucket_bits; b++) {
-		if (!(b & 0xfff)) {
-			cond_resched();
-			if (fatal_signal_pending(current))
-				return;
-		}
-		if (!READ_ONCE(sys->map.buckets[b]))
-			continue;
-		side = dmr_grace_enter(&sys->grace);
-		last = ~0ULL;
-		for (v = smp_load_acquire(&sys->map.buckets[b]); v; v = READ_ONCE(v->next)) {
-			if (v->key != last)
-				dmr_point_count_chunk(sys, v, &need, sizes->bytes);
-			last = v->key;
-		}
-		dmr_grace_leave(&sys->grace, side);
-	}
-}
-
 static int dmr_list_points(struct sk_buff *skb, struct netlink_callback *cb,
 			   struct dmr_system *sys, const struct dmr_sb *sb)
 {
@@ -756,7 +670,7 @@ static int dmr_dump_systems(struct sk_buff *skb, struct netlink_callback *cb, dm
 			d->key = 0;
 		}
 		if (d->sizes && d->sizes->serial != sys->serial)
-			dmr_point_count(sys, d->sizes);
+			dmr_point_size_count(sys, d->sizes);
 		if (smp_load_acquire(&sys->active) && list == dmr_list_jobs) {
 			r = list(skb, cb, sys, NULL);	/* takes jobs.mutex */
 		} else if (smp_load_acquire(&sys->active)) {
@@ -786,20 +700,23 @@ static int dmr_list_settings(struct sk_buff *skb, struct netlink_callback *cb,
 	return dmr_entry_end(skb, cb, hdr, dmr_put_settings(skb, sys, sb), 0);
 }
 
-static int dmr_list_adapters(struct sk_buff *skb, struct netlink_callback *cb,
-			     struct dmr_system *sys, const struct dmr_sb *sb)
+static int dmr_list_host(struct sk_buff *skb, struct netlink_callback *cb,
+			 struct dmr_system *sys, const struct dmr_sb *sb)
 {
+	struct dmr_host_entry entry;
+	u32 at = 0, i;
 	void *hdr;
-	u32 i;
 	int r;
 
-	/* By place: the flag reports one that comes or goes in between. */
+	/* By place: the flag reports an entry that comes or goes in between. */
 	dmr_dump_same(cb, sb);
-	for (i = dmr_dump(cb)->key; i < sb->nr_adapters; i++) {
-		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_ADAPTER_GET);
+	for (i = 0; dmr_host_next(&sb->host, &at, &entry); i++) {
+		if (i < dmr_dump(cb)->key)
+			continue;
+		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_HOST_GET);
 		if (!hdr)
 			return -EMSGSIZE;
-		r = dmr_entry_end(skb, cb, hdr, dmr_put_adapter(skb, sb, i), i);
+		r = dmr_entry_end(skb, cb, hdr, dmr_put_host(skb, sb, &entry), i);
 		if (r)
 			return r;
 	}
@@ -831,9 +748,9 @@ int dmr_nl_settings_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 	return dmr_dump_systems(skb, cb, dmr_list_settings);
 }
 
-int dmr_nl_adapter_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+int dmr_nl_host_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
-	return dmr_dump_systems(skb, cb, dmr_list_adapters);
+	return dmr_dump_systems(skb, cb, dmr_list_host);
 }
 
 /*
@@ -881,6 +798,13 @@ int dmr_nl_dump_filtered_start(struct netlink_callback *cb)
 
 	r = dmr_dump_parse(cb, tb, DMR_A_SYSTEM, dmr_disk_get_policy);
 	return r ?: dmr_dump_only(cb, tb[DMR_A_SYSTEM]);
+}
+
+/* The same; the largest entry fits into a message, which is otherwise of a page. */
+int dmr_nl_host_get_start(struct netlink_callback *cb)
+{
+	cb->min_dump_alloc = DMR_HOST_MESSAGE;
+	return dmr_nl_dump_filtered_start(cb);
 }
 
 /* The same, and perhaps with sizes. */

@@ -77,9 +77,8 @@ static const char *dmr_cmd_name(u8 cmd)
 		return "job cancel, pause or resume";
 	case DM_REPLICA_CMD_SETTINGS_SET:
 		return dmr_op_name(DMR_VERB_SETTINGS);
-	case DM_REPLICA_CMD_ADAPTER_SET:
-	case DM_REPLICA_CMD_ADAPTER_DEL:
-		return dmr_op_name(DMR_VERB_ADAPTERS);
+	case DM_REPLICA_CMD_HOST_SET:
+		return dmr_op_name(DMR_VERB_HOST_SET);
 	case DM_REPLICA_CMD_ERRORS_RESET:
 		return dmr_op_name(DMR_VERB_RESET_ERRORS);
 	case DM_REPLICA_CMD_VACUUM_SET:
@@ -429,71 +428,36 @@ int dmr_nl_settings_fill(struct genl_info *info, struct dmr_op *op)
 	return 0;
 }
 
-/* The addresses of one list; @prefix: each is followed by the length of its prefix. */
-static int dmr_adapter_list(struct genl_info *info, int type, struct dmr_ip *list, u32 max,
-			    bool prefix, const char *too_many)
+int dmr_nl_host_set_fill(struct genl_info *info, struct dmr_op *op)
 {
-	struct nlattr *attr;
-	u32 nr = 0, len;
-	int rem;
+	struct nlattr *key = info->attrs[DM_REPLICA_A_HOST_KEY];
+	struct nlattr *value = info->attrs[DM_REPLICA_A_HOST_VALUE];
+	struct dmr_change *change = op->change;
+	const char *why = NULL;
 
-	nlmsg_for_each_attr(attr, info->nlhdr, GENL_HDRLEN, rem) {
-		if (nla_type(attr) != type)
-			continue;
-		len = nla_len(attr);
-		if (prefix ? len != 5 && len != 17 : len != 4 && len != 16)
-			return dmr_nl_refuse_request(info, attr, -EINVAL,
-						     DM_REPLICA_CODE_INVALID_PARAMETER,
-						     "an address has 4 or 16 bytes, and its prefix one more");
-		if (nr == max)
-			return dmr_nl_refuse_request(info, attr, -EINVAL,
-						     DM_REPLICA_CODE_INVALID_PARAMETER, too_many);
-		len -= prefix;
-		list[nr].family = len == 4 ? 4 : 6;
-		memcpy(list[nr].ip, nla_data(attr), len);
-		if (prefix)
-			list[nr].prefix = ((u8 *)nla_data(attr))[len];
-		nr++;
+	change->all = nla_get_flag(info->attrs[DM_REPLICA_A_HOST_ALL]);
+	if (!key && !change->all)
+		return dmr_nl_refuse_missing(info, DM_REPLICA_A_HOST_KEY,
+					     "say which entry, by its key");
+	if (change->all && value)
+		return dmr_nl_refuse_request(info, value, -EINVAL,
+					     DM_REPLICA_CODE_INVALID_PARAMETER,
+					     "give a value or the flag that removes, not both");
+	if (key) {
+		nla_strscpy(change->key, key, sizeof(change->key));
+		change->key_bytes = strlen(change->key);
+		why = dmr_host_key_fault(change->key, change->key_bytes);
 	}
-	return 0;
-}
-
-int dmr_nl_adapter_set_fill(struct genl_info *info, struct dmr_op *op)
-{
-	struct dmr_adapter *a = &op->change->adapter;
-	const char *why;
-	int r;
-
-	if (!info->attrs[DM_REPLICA_A_ADAPTER_MAC])
-		return dmr_nl_refuse_missing(info, DM_REPLICA_A_ADAPTER_MAC,
-					     "say which network adapter, by its address");
-	if (!info->attrs[DM_REPLICA_A_ADAPTER_DHCP])
-		return dmr_nl_refuse_missing(info, DM_REPLICA_A_ADAPTER_DHCP,
-					     "say whether it uses DHCP, 0 or 1");
-	nla_memcpy(a->mac, info->attrs[DM_REPLICA_A_ADAPTER_MAC], sizeof(a->mac));
-	a->dhcp = nla_get_u32(info->attrs[DM_REPLICA_A_ADAPTER_DHCP]);
-	r = dmr_adapter_list(info, DM_REPLICA_A_ADAPTER_ADDRESS, a->addresses, DMR_MAX_ADDRESSES,
-			     true, "a network adapter has at most 8 addresses") ?:
-	    dmr_adapter_list(info, DM_REPLICA_A_ADAPTER_GATEWAY, a->gateways, DMR_MAX_GATEWAYS,
-			     false, "a network adapter has at most 5 gateways") ?:
-	    dmr_adapter_list(info, DM_REPLICA_A_ADAPTER_DNS, a->dns, DMR_MAX_DNS,
-			     false, "a network adapter has at most 8 DNS servers");
-	if (r)
-		return r;
-	why = dmr_adapter_check(a);
-	if (!why)
+	if (why)
+		return dmr_nl_refuse_request(info, key, -EINVAL,
+					     DM_REPLICA_CODE_INVALID_PARAMETER, why);
+	if (!value)
 		return 0;
-	return dmr_nl_refuse_request(info, info->attrs[DM_REPLICA_A_ADAPTER_MAC], -EINVAL,
-				     DM_REPLICA_CODE_INVALID_PARAMETER, why);
-}
-
-int dmr_nl_adapter_del_fill(struct genl_info *info, struct dmr_op *op)
-{
-	struct nlattr *mac = info->attrs[DM_REPLICA_A_ADAPTER_MAC];
-
-	op->change->forget = true;
-	op->change->all = !mac;
-	if (mac)
-		nla_memcpy(op->change->adapter.mac, mac, sizeof(op->change->adapter.mac));
+	change->value_bytes = nla_len(value);
+	if (!change->value_bytes)
+		return dmr_nl_refuse_request(info, value, -EINVAL,
+					     DM_REPLICA_CODE_INVALID_PARAMETER,
+					     "a value has at least one byte; leave it out to remove the entry");
+	memcpy(change->value, nla_data(value), change->value_bytes);
 	return 0;
 }

@@ -26,8 +26,8 @@ static int dmr_expect_attr(enum dmr_verb verb)
 	switch (verb) {
 	case DMR_VERB_SETTINGS:
 		return DM_REPLICA_A_SETTINGS_EXPECT_STATE_NUMBER;
-	case DMR_VERB_ADAPTERS:
-		return DM_REPLICA_A_ADAPTER_EXPECT_STATE_NUMBER;
+	case DMR_VERB_HOST_SET:
+		return DM_REPLICA_A_HOST_EXPECT_STATE_NUMBER;
 	case DMR_VERB_JOB_CANCEL:
 		return 0;
 	default:
@@ -93,9 +93,9 @@ static void dmr_reply_undecided(struct sk_buff *msg, void *hdr, struct genl_info
 		code = DM_REPLICA_A_SETTINGS_CODE;
 		job = DM_REPLICA_A_SETTINGS_JOB;
 		break;
-	case DMR_VERB_ADAPTERS:
-		code = DM_REPLICA_A_ADAPTER_CODE;
-		job = DM_REPLICA_A_ADAPTER_JOB;
+	case DMR_VERB_HOST_SET:
+		code = DM_REPLICA_A_HOST_CODE;
+		job = DM_REPLICA_A_HOST_JOB;
 		break;
 	case DMR_VERB_JOB_CANCEL:
 		code = DM_REPLICA_A_JOB_CODE;
@@ -122,11 +122,21 @@ static struct dmr_system *dmr_request_begin(struct sk_buff *skb, struct genl_inf
 	return r ? ERR_PTR(r) : dmr_nl_request_system(info);
 }
 
+/* A change has room for the value that the request carries. */
+static size_t dmr_change_bytes(struct genl_info *info, enum dmr_verb verb)
+{
+	struct nlattr *value = NULL;
+
+	if (verb == DMR_VERB_HOST_SET)
+		value = info->attrs[DM_REPLICA_A_HOST_VALUE];
+	return offsetof(struct dmr_change, value) + (value ? nla_len(value) : 0);
+}
+
 /* Ask for an operation, and answer with its state after a moment. */
 static int dmr_operate(struct sk_buff *skb, struct genl_info *info, enum dmr_verb verb,
 		       int (*fill)(struct genl_info *info, struct dmr_op *op))
 {
-	bool plain = verb == DMR_VERB_SETTINGS || verb == DMR_VERB_ADAPTERS ||
+	bool plain = verb == DMR_VERB_SETTINGS || verb == DMR_VERB_HOST_SET ||
 		     verb == DMR_VERB_JOB_CANCEL;	/* the answer is that it is done */
 	int expect = dmr_expect_attr(verb);
 	struct dmr_system *sys;
@@ -144,7 +154,7 @@ static int dmr_operate(struct sk_buff *skb, struct genl_info *info, enum dmr_ver
 		return -ENOMEM;
 	r = -ENOMEM;
 	if (plain) {
-		op->change = kzalloc(sizeof(*op->change), GFP_KERNEL);
+		op->change = kzalloc(dmr_change_bytes(info, verb), GFP_KERNEL);
 		if (!op->change)
 			goto out_op;
 	}
@@ -264,14 +274,9 @@ int dmr_nl_settings_set_doit(struct sk_buff *skb, struct genl_info *info)
 	return dmr_operate(skb, info, DMR_VERB_SETTINGS, dmr_nl_settings_fill);
 }
 
-int dmr_nl_adapter_set_doit(struct sk_buff *skb, struct genl_info *info)
+int dmr_nl_host_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DMR_VERB_ADAPTERS, dmr_nl_adapter_set_fill);
-}
-
-int dmr_nl_adapter_del_doit(struct sk_buff *skb, struct genl_info *info)
-{
-	return dmr_operate(skb, info, DMR_VERB_ADAPTERS, dmr_nl_adapter_del_fill);
+	return dmr_operate(skb, info, DMR_VERB_HOST_SET, dmr_nl_host_set_fill);
 }
 
 int dmr_nl_errors_reset_doit(struct sk_buff *skb, struct genl_info *info)

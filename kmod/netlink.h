@@ -52,12 +52,12 @@ int dmr_nl_errors_reset_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_plain_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_job_cancel_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_settings_fill(struct genl_info *info, struct dmr_op *op);
-int dmr_nl_adapter_set_fill(struct genl_info *info, struct dmr_op *op);
-int dmr_nl_adapter_del_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_host_set_fill(struct genl_info *info, struct dmr_op *op);
 
 /* netlink-object.c: policies that its dumps parse with, too */
 extern const struct nla_policy dmr_disk_get_policy[DM_REPLICA_A_DISK_SYSTEM + 1];
 extern const struct nla_policy dmr_point_get_policy[DM_REPLICA_A_POINT_SIZES + 1];
+extern const struct nla_policy dmr_host_get_policy[DM_REPLICA_A_HOST_KEY + 1];
 
 /* netlink.c: changing */
 int dmr_nl_point_new_doit(struct sk_buff *skb, struct genl_info *info);
@@ -73,8 +73,7 @@ int dmr_nl_relationship_remove_doit(struct sk_buff *skb, struct genl_info *info)
 int dmr_nl_store_grow_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_home_move_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_settings_set_doit(struct sk_buff *skb, struct genl_info *info);
-int dmr_nl_adapter_set_doit(struct sk_buff *skb, struct genl_info *info);
-int dmr_nl_adapter_del_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_host_set_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_job_set_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_replication_heartbeat_doit(struct sk_buff *skb, struct genl_info *info);
@@ -94,15 +93,17 @@ void dmr_notify_job(struct dmr_job *job, enum dmr_event_kind kind);
 int dmr_nl_system_get_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_job_get_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_settings_get_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_host_get_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_dump_all_start(struct netlink_callback *cb);
 int dmr_nl_dump_filtered_start(struct netlink_callback *cb);
 int dmr_nl_point_get_start(struct netlink_callback *cb);
 int dmr_nl_point_get_done(struct netlink_callback *cb);
+int dmr_nl_host_get_start(struct netlink_callback *cb);
 int dmr_nl_system_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int dmr_nl_disk_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int dmr_nl_point_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int dmr_nl_job_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int dmr_nl_settings_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
-int dmr_nl_adapter_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int dmr_nl_host_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 
 #endif /* DMR_NETLINK_H */

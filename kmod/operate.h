@@ -22,7 +22,7 @@ void dmr_op_removed(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_replication_suspend(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_replication_resume(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_settings(struct dmr_op *op, struct dmr_job *job);
-void dmr_op_adapters(struct dmr_op *op, struct dmr_job *job);
+void dmr_op_host_set(struct dmr_op *op, struct dmr_job *job);
 
 void dmr_op_grow(struct dmr_op *op, struct dmr_job *job);
 

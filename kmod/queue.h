@@ -35,7 +35,7 @@ enum dmr_verb {
 	DMR_VERB_MOVE_HOME,
 	DMR_VERB_JOB_CANCEL,
 	DMR_VERB_SETTINGS,
-	DMR_VERB_ADAPTERS,
+	DMR_VERB_HOST_SET,
 	DMR_VERB_RESET_ERRORS,
 	/* Operations that the module starts itself. */
 	DMR_VERB_MAKE_ROOM,
@@ -87,7 +87,7 @@ enum dmr_op_phase {
  * @wait_asked: the caller set @wait: running out of it is refused with a timeout.
  * @flatten: REMOVE: give up the points, move all home first.
  * @target: JOB_CANCEL: id of the job.
- * @change: SETTINGS and ADAPTERS: the change; ours to free.
+ * @change: SETTINGS and HOST_SET: the change; ours to free.
  * @open: refused because a device is open.
  * @overlay: the failover it waits to throw away.
  * @left: the socket that asked was closed: do not wait for openers any more.

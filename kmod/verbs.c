@@ -121,12 +121,12 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 		.text = "change settings",
 		.run = dmr_op_settings,
 	},
-	[DMR_VERB_ADAPTERS] = {
-		.name = "network",
+	[DMR_VERB_HOST_SET] = {
+		.name = "host-area",
 		.legal = IN_ANY,
 		.job = DM_REPLICA_JOB_TYPE_MODIFY_SETTINGS,
-		.text = "change network adapter settings",
-		.run = dmr_op_adapters,
+		.text = "change the host area",
+		.run = dmr_op_host_set,
 	},
 	[DMR_VERB_RESET_ERRORS] = {
 		.name = "reset-errors",

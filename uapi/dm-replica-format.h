@@ -19,7 +19,7 @@
 #include <linux/types.h>
 
 #define DMR_SB_MAGIC		"DMREPLSB"	/* eight bytes, no NUL on disk */
-#define DMR_SB_VERSION		2
+#define DMR_SB_VERSION		3
 #define DMR_SB_AREA		65536		/* bytes reserved for one copy */
 #define DMR_SB_COPIES		2		/* A at 0, B at DMR_SB_AREA */
 
@@ -117,29 +117,20 @@ struct dmr_disk_settings {
 	__u8   reserved2[168];
 };
 
-/* Settings that a network adapter of the guest gets after a failover. */
-#define DMR_MAX_ADAPTERS	16
-#define DMR_MAX_ADDRESSES	8
-#define DMR_MAX_GATEWAYS	5
-#define DMR_MAX_DNS		8
+/*
+ * The host area: keys and values of programs of the host, which the module keeps and does
+ * not read.  Entries lie one behind the other, sorted by key, each key once, and are
+ * followed by zeroes up to a multiple of DMR_HOST_ALIGN.
+ */
+#define DMR_HOST_AREA		8192		/* bytes of all entries together, at most */
+#define DMR_HOST_ALIGN		16
+#define DMR_HOST_KEY_LEN	64		/* key, with the NUL that is not on disk */
 
-/** struct dmr_disk_ip - an address, 20 bytes; all zero: none */
-struct dmr_disk_ip {
-	__u8   family;			/* 4 or 6 */
-	__u8   prefix;			/* length in bits; 0 where there is none */
-	__u8   reserved0[2];
-	__u8   ip[16];			/* network byte order; IPv4 takes the first four */
-};
-
-/** struct dmr_disk_adapter - settings of one adapter, 512 bytes */
-struct dmr_disk_adapter {
-	__u8   mac[6];			/* names the adapter */
-	__u8   dhcp;			/* 1: IPv4 by DHCP */
+/** struct dmr_disk_host - begin of an entry, 4 bytes; its key and its value follow */
+struct dmr_disk_host {
+	__u8   value_bytes[2];		/* little-endian, at least 1 */
+	__u8   key_bytes;		/* 1 to 63 of printable ASCII without blanks */
 	__u8   reserved0;
-	struct dmr_disk_ip addresses[DMR_MAX_ADDRESSES];	/* 8: those in use come first */
-	struct dmr_disk_ip gateways[DMR_MAX_GATEWAYS];		/* 168 */
-	struct dmr_disk_ip dns[DMR_MAX_DNS];			/* 268 */
-	__u8   reserved1[84];
 };
 
 /*
@@ -162,11 +153,10 @@ struct dmr_disk_print {
  * struct dmr_disk_sb - the fixed part of a superblock, 1280 bytes
  *
  * It is followed by nr_disks entries of struct dmr_disk_disk, nr_points entries
- * of struct dmr_disk_point, sorted by epoch, nr_adapters entries of struct
- * dmr_disk_adapter, sorted by address, and nr_prints entries of struct
- * dmr_disk_print, sorted by disk and block.  @crc is CRC-32C
- * (Castagnoli, reflected, initial value and final xor ~0) over @length bytes
- * with the @crc field taken as zero.  Reserved bytes are zero; a reader of this
+ * of struct dmr_disk_point, sorted by epoch, host_bytes bytes of the host area,
+ * rounded up, and nr_prints entries of struct dmr_disk_print, sorted by disk and
+ * block.  @crc is CRC-32C (Castagnoli, reflected, initial value and final xor ~0)
+ * over @length bytes with the @crc field taken as zero.  Reserved bytes are zero; a reader of this
  * version refuses other values.
  */
 struct dmr_disk_sb {
@@ -216,7 +206,7 @@ struct dmr_disk_sb {
 	__le64 active_time;		/* 480: when it was activated */
 	__le64 next_point;		/* 488: number the next point gets, from 1 */
 	__le64 job_number;		/* 496: highest job number used before activation */
-	__le32 nr_adapters;		/* 504 */
+	__le32 host_bytes;		/* 504: of the host area in use */
 	__le32 nr_prints;		/* 508: 0 while it is active */
 	struct dmr_disk_settings settings;	/* 512 */
 	__u8   active_boot[16];		/* 1024: boot id of that host at active_time */

@@ -8,20 +8,18 @@
  *
  * Each attribute's comment begins with its type.  Sizes are bytes, times ns since
  * 1970 UTC, UUIDs 16 bytes in the order in which they are written, unless the
- * comment has another unit.
+ * comment has another unit.  Numbers that are left out were those of older versions.
  */
 #ifndef _UAPI_DM_REPLICA_H
 #define _UAPI_DM_REPLICA_H
 
 #define DM_REPLICA_FAMILY_NAME		"dm_replica"
-#define DM_REPLICA_FAMILY_VERSION	1
+#define DM_REPLICA_FAMILY_VERSION	2
 
 #define DM_REPLICA_TIMEOUT_MAX		600000	/* ms: of OP_TIMEOUT and OP_WAIT */
 #define DM_REPLICA_POINTS_MAX		512	/* recovery points of a system */
-#define DM_REPLICA_GATEWAYS_MAX		5	/* per adapter, as in Hyper-V */
-#define DM_REPLICA_ADDRESSES_MAX	8	/* per adapter */
-#define DM_REPLICA_DNS_MAX		8	/* per adapter */
-#define DM_REPLICA_ADAPTERS_MAX		16	/* per system */
+#define DM_REPLICA_HOST_AREA_MAX	8192	/* bytes: 4 for each entry, its key, its value */
+#define DM_REPLICA_HOST_KEY_MAX		63	/* characters of a key of the host area */
 
 #define DM_REPLICA_MCGRP_SYSTEMS	"systems"
 #define DM_REPLICA_MCGRP_JOBS		"jobs"
@@ -345,24 +343,21 @@ enum {
 };
 
 /*
- * Settings that a network adapter of the guest gets after a failover:
- * Msvm_FailoverNetworkAdapterSettingData.  Addresses in network byte order.
+ * An entry of the host area: a value that programs of the host keep under a key in the
+ * system's store.  The module does not read values.
  */
 enum {
-	DM_REPLICA_A_ADAPTER_PAD = 1,
-	DM_REPLICA_A_ADAPTER_SYSTEM,		/* binary, 16 bytes */
-	DM_REPLICA_A_ADAPTER_EXPECT_STATE_NUMBER, /* u64: as in an operation */
-	DM_REPLICA_A_ADAPTER_MAC,		/* binary, 6 bytes: names the adapter */
-	DM_REPLICA_A_ADAPTER_DHCP,		/* u32: 1 if IPv4 comes by DHCP */
-	DM_REPLICA_A_ADAPTER_ADDRESS,		/* binary, several: 4 or 16 bytes, prefix length */
-	DM_REPLICA_A_ADAPTER_GATEWAY,		/* binary, up to 5: 4 or 16 bytes */
-	DM_REPLICA_A_ADAPTER_DNS,		/* binary, several: 4 or 16 bytes */
-	DM_REPLICA_A_ADAPTER_PROTOCOL,		/* u32, in the answer: ProtocolIFType */
-	DM_REPLICA_A_ADAPTER_CODE,		/* u32: 4096 in the answer if it is not done yet */
-	DM_REPLICA_A_ADAPTER_JOB,		/* u64: id of the job then */
+	DM_REPLICA_A_HOST_PAD = 1,
+	DM_REPLICA_A_HOST_SYSTEM,		/* binary, 16 bytes */
+	DM_REPLICA_A_HOST_KEY,			/* string: printable ASCII without blanks */
+	DM_REPLICA_A_HOST_VALUE,		/* binary; in a request absent: remove the entry */
+	DM_REPLICA_A_HOST_EXPECT_STATE_NUMBER,	/* u64: as in an operation */
+	DM_REPLICA_A_HOST_ALL,			/* flag: remove all whose key begins with HOST_KEY */
+	DM_REPLICA_A_HOST_CODE,			/* u32: 4096 in the answer if it is not done yet */
+	DM_REPLICA_A_HOST_JOB,			/* u64: id of the job then */
 
-	__DM_REPLICA_A_ADAPTER_MAX,
-	DM_REPLICA_A_ADAPTER_MAX = (__DM_REPLICA_A_ADAPTER_MAX - 1)
+	__DM_REPLICA_A_HOST_MAX,
+	DM_REPLICA_A_HOST_MAX = (__DM_REPLICA_A_HOST_MAX - 1)
 };
 
 enum {
@@ -388,11 +383,10 @@ enum {
 	DM_REPLICA_CMD_JOB_SET,			/* suspend, resume or terminate a job */
 	DM_REPLICA_CMD_SETTINGS_GET,		/* do, dump */
 	DM_REPLICA_CMD_SETTINGS_SET,		/* change settings */
-	DM_REPLICA_CMD_ADAPTER_GET,		/* dump */
-	DM_REPLICA_CMD_ADAPTER_SET,		/* replace one adapter's settings */
-	DM_REPLICA_CMD_ADAPTER_DEL,		/* delete the settings of one adapter, or of all */
-	DM_REPLICA_CMD_SYSTEM_DEL_NTF,		/* event: detached; UUID and name */
+	DM_REPLICA_CMD_SYSTEM_DEL_NTF = 26,	/* event: detached; UUID and name */
 	DM_REPLICA_CMD_REPLICATION_HEARTBEAT,	/* the sender runs and has nothing to send */
+	DM_REPLICA_CMD_HOST_GET,		/* do, dump: entries of the host area */
+	DM_REPLICA_CMD_HOST_SET,		/* set or remove an entry, or remove several */
 	DM_REPLICA_CMD_ERRORS_RESET,		/* count errors anew, after lost writes write again */
 
 	__DM_REPLICA_CMD_MAX,

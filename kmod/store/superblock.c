@@ -19,14 +19,13 @@ static_assert(sizeof(struct dmr_disk_sb) == DMR_SB_FIXED);
 static_assert(sizeof(struct dmr_disk_disk) == 256);
 static_assert(sizeof(struct dmr_disk_point) == 64);
 static_assert(offsetof(struct dmr_disk_sb, crc) == DMR_SB_CRC_OFFSET);
-static_assert(offsetof(struct dmr_disk_sb, nr_adapters) == 504);
+static_assert(offsetof(struct dmr_disk_sb, host_bytes) == 504);
 static_assert(offsetof(struct dmr_disk_sb, settings) == 512);
 static_assert(offsetof(struct dmr_disk_sb, active_boot) == 1024);
-static_assert(sizeof(struct dmr_disk_print) == 16);
+static_assert(sizeof(struct dmr_disk_print) == DMR_HOST_ALIGN);
 static_assert(DMR_SB_FIXED + DMR_MAX_DISKS * sizeof(struct dmr_disk_disk) +
 	      DMR_MAX_POINTS * sizeof(struct dmr_disk_point) +
-	      DMR_MAX_ADAPTERS * sizeof(struct dmr_disk_adapter) +
-	      DMR_MAX_PRINTS * sizeof(struct dmr_disk_print) <= DMR_SB_AREA);
+	      DMR_HOST_AREA + DMR_MAX_PRINTS * sizeof(struct dmr_disk_print) <= DMR_SB_AREA);
 
 /* Is every field possible? */
 
@@ -232,7 +231,7 @@ const char *dmr_sb_validate(const struct dmr_sb *sb)
 	if (!why)
 		why = dmr_settings_check(&sb->settings);
 	if (!why)
-		why = dmr_adapters_check(sb->adapters, sb->nr_adapters);
+		why = dmr_host_check(&sb->host);
 	if (!why)
 		why = dmr_check_prints(sb);
 	return why;
@@ -248,11 +247,17 @@ bool dmr_sb_same_identity(const struct dmr_sb *a, const struct dmr_sb *b)
 
 /* Bytes */
 
+/* Bytes of the host area on disk: what follows it is aligned. */
+static u32 dmr_host_room(const struct dmr_sb *sb)
+{
+	return round_up(sb->host.bytes, (u32)DMR_HOST_ALIGN);
+}
+
 u32 dmr_sb_length(const struct dmr_sb *sb)
 {
 	u32 bytes = DMR_SB_FIXED + sb->nr_disks * sizeof(struct dmr_disk_disk) +
 		    sb->nr_points * sizeof(struct dmr_disk_point) +
-		    sb->nr_adapters * sizeof(struct dmr_disk_adapter) +
+		    dmr_host_room(sb) +
 		    sb->nr_prints * sizeof(struct dmr_disk_print);
 
 	return round_up(bytes, (u32)DMR_BLOCK_SIZE);
@@ -328,7 +333,7 @@ static void dmr_put_fixed(const struct dmr_sb *sb, struct dmr_disk_sb *d, u32 le
 	d->active_time = cpu_to_le64(sb->active_time);
 	d->next_point = cpu_to_le64(sb->next_point);
 	d->job_number = cpu_to_le64(sb->job_number);
-	d->nr_adapters = cpu_to_le32(sb->nr_adapters);
+	d->host_bytes = cpu_to_le32(sb->host.bytes);
 	d->nr_prints = cpu_to_le32(sb->nr_prints);
 	dmr_settings_put(&sb->settings, &d->settings);
 }
@@ -338,13 +343,12 @@ u32 dmr_sb_encode(const struct dmr_sb *sb, void *buf)
 	struct dmr_disk_sb *d = buf;
 	struct dmr_disk_disk *disk = (struct dmr_disk_disk *)(d + 1);
 	struct dmr_disk_point *point = (struct dmr_disk_point *)(disk + sb->nr_disks);
-	struct dmr_disk_adapter *adapter;
 	struct dmr_disk_print *print;
 	u32 length = dmr_sb_length(sb), i;
 
 	/* An invalid superblock must not make us write past the buffer either. */
 	if (WARN_ON_ONCE(sb->nr_disks > DMR_MAX_DISKS || sb->nr_points > DMR_MAX_POINTS ||
-			 sb->nr_adapters > DMR_MAX_ADAPTERS ||
+			 sb->host.bytes > DMR_HOST_AREA ||
 			 sb->nr_prints > DMR_MAX_PRINTS ||
 			 sb->ring_extents > DMR_RING_EXTENTS)) {
 		memset(buf, 0, DMR_SB_AREA);
@@ -372,9 +376,8 @@ u32 dmr_sb_encode(const struct dmr_sb *sb, void *buf)
 		point->time = cpu_to_le64(in->time);
 		dmr_text_put(point->name, in->name, sizeof(point->name));
 	}
-	adapter = (struct dmr_disk_adapter *)point;
-	dmr_adapters_put(sb->adapters, sb->nr_adapters, adapter);
-	print = (struct dmr_disk_print *)(adapter + sb->nr_adapters);
+	memcpy(point, sb->host.data, sb->host.bytes);
+	print = (struct dmr_disk_print *)((u8 *)point + dmr_host_room(sb));
 	for (i = 0; i < sb->nr_prints; i++, print++) {
 		print->block = cpu_to_le64(sb->prints[i].block);
 		print->crc = cpu_to_le32(sb->prints[i].crc);
@@ -438,10 +441,9 @@ static const char *dmr_get_fixed(const struct dmr_disk_sb *d, struct dmr_sb *sb)
 static const char *dmr_get_lists(const struct dmr_disk_sb *d, struct dmr_sb *sb, u32 length)
 {
 	const struct dmr_disk_disk *disk = (const struct dmr_disk_disk *)(d + 1);
-	const struct dmr_disk_adapter *adapter;
 	const struct dmr_disk_point *point;
 	const struct dmr_disk_print *print;
-	const char *why;
+	const u8 *host;
 	u32 i;
 
 	for (i = 0; i < sb->nr_disks; i++, disk++) {
@@ -471,11 +473,11 @@ static const char *dmr_get_lists(const struct dmr_disk_sb *d, struct dmr_sb *sb,
 		if (!dmr_text_get(out->name, point->name, sizeof(out->name)))
 			return "a point's name is impossible";
 	}
-	adapter = (const struct dmr_disk_adapter *)point;
-	why = dmr_adapters_get(adapter, sb->adapters, sb->nr_adapters);
-	if (why)
-		return why;
-	print = (const struct dmr_disk_print *)(adapter + sb->nr_adapters);
+	host = (const u8 *)point;
+	memcpy(sb->host.data, host, sb->host.bytes);
+	if (!dmr_is_zero(host + sb->host.bytes, dmr_host_room(sb) - sb->host.bytes))
+		return "reserved bytes are in use";
+	print = (const struct dmr_disk_print *)(host + dmr_host_room(sb));
 	for (i = 0; i < sb->nr_prints; i++, print++) {
 		struct dmr_print *out = &sb->prints[i];
 
@@ -499,8 +501,10 @@ static enum dmr_verdict dmr_get_sb(const struct dmr_disk_sb *d, u32 length, u32 
 		*why = "the format's version is newer than this software";
 		return DMR_NEWER;
 	}
-	if (le32_to_cpu(d->version) == 1) {
-		*why = "the format's version is 1, older than this software reads";
+	if (le32_to_cpu(d->version) && le32_to_cpu(d->version) < DMR_SB_VERSION) {
+		*why = le32_to_cpu(d->version) == 1 ?
+		       "the format's version is 1, older than this software reads" :
+		       "the format's version is 2, older than this software reads";
 		return DMR_NEWER;
 	}
 	if (le64_to_cpu(d->incompat) & ~DMR_INCOMPAT_KNOWN) {
@@ -512,7 +516,7 @@ static enum dmr_verdict dmr_get_sb(const struct dmr_disk_sb *d, u32 length, u32 
 	sb->compat = le64_to_cpu(d->compat);
 	sb->nr_disks = le32_to_cpu(d->nr_disks);
 	sb->nr_points = le32_to_cpu(d->nr_points);
-	sb->nr_adapters = le32_to_cpu(d->nr_adapters);
+	sb->host.bytes = le32_to_cpu(d->host_bytes);
 	sb->nr_prints = le32_to_cpu(d->nr_prints);
 	if (le32_to_cpu(d->version) != DMR_SB_VERSION)
 		*why = "the format's version is impossible";
@@ -527,8 +531,8 @@ static enum dmr_verdict dmr_get_sb(const struct dmr_disk_sb *d, u32 length, u32 
 		*why = "the number of disks is impossible";
 	else if (sb->nr_points > DMR_MAX_POINTS)
 		*why = "the number of points is impossible";
-	else if (sb->nr_adapters > DMR_MAX_ADAPTERS)
-		*why = "the number of network adapters is impossible";
+	else if (sb->host.bytes > DMR_HOST_AREA)
+		*why = "the length of the host area is impossible";
 	else if (sb->nr_prints > DMR_MAX_PRINTS)
 		*why = "the number of places in the fingerprint is impossible";
 	else if (length != dmr_sb_length(sb))

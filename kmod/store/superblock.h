@@ -9,8 +9,8 @@
 #ifndef DMR_SUPERBLOCK_H
 #define DMR_SUPERBLOCK_H
 
-#include "adapter.h"
 #include "geometry.h"
+#include "host-area.h"
 #include "settings.h"
 #include "text.h"
 
@@ -99,12 +99,11 @@ struct dmr_print {
  * @active_time: time of the activation.
  * @next_point: number of the next point, from 1.
  * @job_number: highest job number in use before the activation.
- * @nr_adapters: network adapters.
  * @nr_prints: places of fingerprints; none while a host has it active.
  * @settings: settings and counters.
  * @disks: by number.
  * @points: by rising epoch.
- * @adapters: by rising address.
+ * @host: the host area.
  * @prints: by rising disk and block.
  *
  * Field meanings are those of struct dmr_disk_sb.  Some 64 KiB: allocate it
@@ -151,12 +150,11 @@ struct dmr_sb {
 	u64 active_time;
 	u64 next_point;
 	u64 job_number;
-	u32 nr_adapters;
 	u32 nr_prints;
 	struct dmr_settings settings;
 	struct dmr_disk_info disks[DMR_MAX_DISKS];
 	struct dmr_point points[DMR_MAX_POINTS];
-	struct dmr_adapter adapters[DMR_MAX_ADAPTERS];
+	struct dmr_host host;
 	struct dmr_print prints[DMR_MAX_PRINTS];
 };
 

@@ -118,7 +118,7 @@ static int changes(unsigned long at)
 	case DM_REPLICA_CMD_POINT_GET:
 	case DM_REPLICA_CMD_JOB_GET:
 	case DM_REPLICA_CMD_SETTINGS_GET:
-	case DM_REPLICA_CMD_ADAPTER_GET:
+	case DM_REPLICA_CMD_HOST_GET:
 		return 0;
 	}
 	return 1;

@@ -8,8 +8,8 @@
  * COMMAND: as in the list below, or a number.  UUID: 32 hex digits, with or without
  * hyphens, or fewer to send a UUID that is too short.
  * NAME: state, writes, point, timeout, hold; or NUMBER:TYPE, any attribute, where
- * TYPE is u8, u32, u64, flag (of whatever value), or hex for bytes as they are; or
- * fail: this allocation of memory in the kernel fails, on a kernel that supports it.
+ * TYPE is u8, u32, u64, flag (of whatever value), str for text with its NUL, or hex for
+ * bytes as they are, a number and x before them so many times over; or fail: this allocation of memory in the kernel fails, on a kernel that supports it.
  *
  * Prints "errno 0 code CODE job JOB" or "errno ERRNO code COOKIE TEXT"; without
  * a cookie its place is "-".  An undecided answer 4096 is waited for, and
@@ -49,7 +49,7 @@ static void begin(uint16_t type, uint8_t cmd, uint8_t version)
 {
 	struct genlmsghdr *g = NLMSG_DATA(&out.hdr);
 
-	memset(&out, 0, 4096);
+	memset(&out, 0, sizeof(out));
 	out.hdr.nlmsg_len = NLMSG_LENGTH(GENL_HDRLEN);
 	out.hdr.nlmsg_type = type;
 	out.hdr.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
@@ -134,8 +134,8 @@ static unsigned int command(const char *name)
 		{ "reset-errors", DM_REPLICA_CMD_ERRORS_RESET },
 		{ "job-set", DM_REPLICA_CMD_JOB_SET },
 		{ "settings-set", DM_REPLICA_CMD_SETTINGS_SET },
-		{ "adapter-set", DM_REPLICA_CMD_ADAPTER_SET },
-		{ "adapter-del", DM_REPLICA_CMD_ADAPTER_DEL },
+		{ "host-get", DM_REPLICA_CMD_HOST_GET },
+		{ "host-set", DM_REPLICA_CMD_HOST_SET },
 	};
 	unsigned int i;
 
@@ -159,11 +159,25 @@ static unsigned int bytes_of_hex(const char *text, unsigned char *bytes, unsigne
 	return n;
 }
 
+/* 0aff, or 100x0aff */
+static void put_hex(unsigned int attr, const char *value)
+{
+	const char *x = strchr(value, 'x');
+	unsigned int times = x ? atoi(value) : 1, len, i;
+	static unsigned char bytes[32768];
+
+	len = bytes_of_hex(x ? x + 1 : value, bytes, sizeof(bytes));
+	if (times * len > sizeof(bytes))
+		exit(2);
+	for (i = 1; i < times; i++)
+		memcpy(bytes + i * len, bytes, len);
+	put(attr, bytes, times * len);
+}
+
 /* NUMBER:TYPE=VALUE */
 static void put_raw(const char *arg)
 {
 	const char *value = strchr(arg, '=');
-	unsigned char bytes[64];
 	char type[5] = "";
 	unsigned int attr;
 	uint64_t n;
@@ -181,8 +195,10 @@ static void put_raw(const char *arg)
 		put(attr, &n, 8);
 	else if (!strcmp(type, "flag"))
 		put(attr, NULL, 0);
+	else if (!strcmp(type, "str"))
+		put(attr, value, strlen(value) + 1);
 	else if (!strcmp(type, "hex"))
-		put(attr, bytes, bytes_of_hex(value, bytes, sizeof(bytes)));
+		put_hex(attr, value);
 	else
 		exit(2);
 }
@@ -275,10 +291,9 @@ static bool is_plain(int cmd, uint16_t *code, uint16_t *job)
 		*code = DM_REPLICA_A_SETTINGS_CODE;
 		*job = DM_REPLICA_A_SETTINGS_JOB;
 		return true;
-	case DM_REPLICA_CMD_ADAPTER_SET:
-	case DM_REPLICA_CMD_ADAPTER_DEL:
-		*code = DM_REPLICA_A_ADAPTER_CODE;
-		*job = DM_REPLICA_A_ADAPTER_JOB;
+	case DM_REPLICA_CMD_HOST_SET:
+		*code = DM_REPLICA_A_HOST_CODE;
+		*job = DM_REPLICA_A_HOST_JOB;
 		return true;
 	case DM_REPLICA_CMD_JOB_SET:
 		*code = DM_REPLICA_A_JOB_CODE;

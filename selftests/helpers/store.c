@@ -159,7 +159,7 @@ static void chain(unsigned int points, unsigned int epochs, const char *order)
 	uint64_t seq = le64toh(s->seq);
 	unsigned int i;
 
-	if (s->nr_points || s->nr_adapters || !epochs || points > DMR_MAX_POINTS)
+	if (s->nr_points || s->host_bytes || !epochs || points > DMR_MAX_POINTS)
 		die("not a new store");
 	if (posix_memalign((void **)&block, 4096, sizeof(*block)))
 		die("no memory");

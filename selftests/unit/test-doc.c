@@ -20,6 +20,10 @@ static struct dmr_sb *example_sb(void)
 	struct dmr_sb *sb = unit_alloc(sizeof(*sb));
 	struct dmr_disk_info *d = &sb->disks[0];
 	struct dmr_point *p = &sb->points[0];
+	static const struct dmr_host_entry entry = {
+		.key = "backup/last", .key_bytes = 11,
+		.value = (const u8 *)"monday", .value_bytes = 6,
+	};
 
 	sb->chunk_bytes = 65536;
 	sb->store_bytes = 1ULL << 30;
@@ -59,6 +63,7 @@ static struct dmr_sb *example_sb(void)
 	p->number = 2;
 	p->time = 1700000500000000000ULL;
 	strcpy(p->name, "before upgrade");
+	CHECK(dmr_host_set(&sb->host, &entry));
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
 	return sb;
 }

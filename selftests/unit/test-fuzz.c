@@ -101,7 +101,7 @@ TEST(fuzz_attach)
 	struct rng r;
 
 	rng_init(&r, 1);
-	unit_random_adapters(&r, sb, 2);
+	unit_random_host(&r, sb, 2);
 	sb->settings.keep_last = 24;
 	unit_put_sb(st, sb, 0, 6);
 	unit_put_sb(st, sb, 1, 7);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Settings, counters and network adapters of a superblock. */
+/* Settings and counters of a superblock. */
 #include "unit.h"
 
 #define SETTINGS_AT	512
 /* Of unit_sb(), behind two disks and a point. */
-#define ADAPTERS_AT	(DMR_SB_FIXED + 2 * 256 + 64)
+#define HOST_AT		(DMR_SB_FIXED + 2 * 256 + 64)
 
 /* An unset value is zero on disk, and zero on disk is an unset value. */
 TEST(settings_default)
@@ -233,281 +233,10 @@ TEST(settings_impossible_bytes)
 			at = 344;
 		BYTES(DMR_BAD, "reserved", p[at] = 1);
 	}
-}
-
-/* Network adapters */
-
-static struct dmr_ip ip4(u8 a, u8 b, u8 c, u8 d, u8 prefix)
-{
-	return (struct dmr_ip) { .family = 4, .prefix = prefix, .ip = { a, b, c, d } };
-}
-
-static struct dmr_ip ip6(u8 first, u8 last, u8 prefix)
-{
-	return (struct dmr_ip) { .family = 6, .prefix = prefix, .ip = { first, [15] = last } };
-}
-
-static void plain_adapter(struct dmr_adapter *a)
-{
-	memset(a, 0, sizeof(*a));
-	memcpy(a->mac, "\x52\x54\0\x12\x34\x56", 6);
-	a->addresses[0] = ip4(192, 0, 2, 10, 24);
-	a->addresses[1] = ip6(0x20, 1, 64);
-	a->gateways[0] = ip4(192, 0, 2, 1, 0);
-	a->dns[0] = ip6(0xfd, 53, 0);
-}
-
-TEST(adapter_golden_bytes)
-{
-	u8 *buf = unit_alloc(DMR_SB_AREA), *p = buf + ADAPTERS_AT;
-	struct dmr_sb *sb = unit_sb(), *out = unit_alloc(sizeof(*out));
-	const char *why;
-
-	sb->nr_adapters = 2;
-	plain_adapter(&sb->adapters[0]);
-	sb->adapters[1].mac[0] = 0x52;
-	sb->adapters[1].mac[1] = 0x55;
-	sb->adapters[1].dhcp = 1;
-	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
-	CHECK_EQ(dmr_sb_encode(sb, buf), 4096);
-	CHECK(!memcmp(buf + 504, "\2\0\0\0\0\0\0\0", 8));
-	CHECK(!memcmp(p, "\x52\x54\0\x12\x34\x56\0\0", 8));
-	CHECK(!memcmp(p + 8, "\4\x18\0\0" "\xc0\0\2\x0a" "\0\0\0\0\0\0\0\0\0\0\0\0", 20));
-	CHECK(!memcmp(p + 28, "\6\x40\0\0" "\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0\1", 20));
-	CHECK(!memchr_inv(p + 48, 0, 120));
-	CHECK(!memcmp(p + 168, "\4\0\0\0" "\xc0\0\2\1", 8));
-	CHECK(!memcmp(p + 268, "\6\0\0\0" "\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x35", 20));
-	CHECK(!memcmp(p + 512, "\x52\x55\0\0\0\0\1\0", 8));
-	CHECK(!memchr_inv(p + 520, 0, 504));
-	CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_OK, "%s", why);
-	CHECK_EQ(out->nr_adapters, 2);
-	CHECK(!memcmp(sb->adapters, out->adapters, sizeof(sb->adapters)));
-}
-
-/* 10.0.0.0, 10.0.0.1 and so on */
-static void fill(struct dmr_ip *list, u32 nr, u8 prefix)
-{
-	u32 i;
-
-	for (i = 0; i < nr; i++)
-		list[i] = ip4(10, 0, 0, i, prefix);
-}
-
-TEST(adapter_check)
-{
-	struct dmr_adapter a;
-	const char *why;
-
-#define GOOD(change)									\
-	do {										\
-		plain_adapter(&a);							\
-		change;									\
-		why = dmr_adapter_check(&a);						\
-		CHECK(!why, "%s: %s", #change, why);					\
-	} while (0)
-#define WRONG(reason, change)								\
-	do {										\
-		plain_adapter(&a);							\
-		change;									\
-		why = dmr_adapter_check(&a);						\
-		CHECK(why && strstr(why, reason), "%s: %s", #change,			\
-		      why ?: "accepted");						\
-	} while (0)
-	GOOD();
-	GOOD(memcpy(a.mac, "\xfe\xff\xff\xff\xff\xff", 6));
-	GOOD(memcpy(a.mac, "\0\0\0\0\0\1", 6));
-	WRONG("hardware address", memset(a.mac, 0, 6));
-	WRONG("hardware address", memset(a.mac, 0xff, 6));
-	WRONG("hardware address", a.mac[0] = 1);
-	GOOD(a.dhcp = 1);
-	WRONG("DHCP", a.dhcp = 2);
-	WRONG("DHCP", a.dhcp = 0xff);
-	/* An address is there, or comes. */
-	GOOD(memset(a.addresses, 0, sizeof(a.addresses)); a.dhcp = 1);
-	WRONG("neither", memset(a.addresses, 0, sizeof(a.addresses)));
-	GOOD(memset(a.gateways, 0, sizeof(a.gateways)); memset(a.dns, 0, sizeof(a.dns)));
-
-	/* Families */
-	WRONG("family", a.addresses[0].family = 1);
-	WRONG("family", a.addresses[1].family = 5);
-	WRONG("family", a.gateways[0].family = 7);
-	WRONG("family", a.dns[0].family = 46);
-	WRONG("too long", a.addresses[0].ip[4] = 1);
-	WRONG("too long", a.gateways[0].ip[15] = 1);
-	WRONG("too long", a.addresses[0].ip[15] = 1);
-
-	/* Prefixes */
-	GOOD(a.addresses[0].prefix = 1);
-	GOOD(a.addresses[0].prefix = 32);
-	WRONG("prefix length", a.addresses[0].prefix = 0);
-	WRONG("prefix length", a.addresses[0].prefix = 33);
-	GOOD(a.addresses[1].prefix = 1);
-	GOOD(a.addresses[1].prefix = 128);
-	WRONG("prefix length", a.addresses[1].prefix = 0);
-	WRONG("prefix length", a.addresses[1].prefix = 129);
-	WRONG("prefix length", a.addresses[1].prefix = 255);
-	WRONG("has a prefix length", a.gateways[0].prefix = 24);
-	WRONG("has a prefix length", a.dns[0].prefix = 128);
-
-	/* Addresses that no host has */
-	WRONG("unspecified", a.addresses[0] = ip4(0, 0, 0, 0, 24));
-	WRONG("unspecified", a.gateways[0] = ip4(0, 0, 0, 0, 0));
-	WRONG("unspecified", a.dns[0] = ip6(0, 0, 0));
-	WRONG("multicast", a.addresses[0] = ip4(224, 0, 0, 1, 24));
-	WRONG("multicast", a.addresses[0] = ip4(239, 255, 255, 255, 24));
-	WRONG("multicast", a.gateways[0] = ip4(224, 0, 0, 2, 0));
-	WRONG("multicast", a.dns[0] = ip6(0xff, 2, 0));
-	WRONG("broadcast", a.addresses[0] = ip4(255, 255, 255, 255, 24));
-	GOOD(a.addresses[0] = ip4(223, 255, 255, 255, 24));
-	GOOD(a.addresses[0] = ip4(240, 0, 0, 1, 24));
-	GOOD(a.addresses[0] = ip4(255, 255, 255, 254, 24));
-	GOOD(a.addresses[0] = ip4(0, 0, 0, 1, 24));
-	GOOD(a.addresses[1] = ip6(0, 1, 128));
-	GOOD(a.addresses[1] = ip6(0xe0, 1, 128));
-	GOOD(a.addresses[1] = ip6(0xfe, 1, 128));
-	GOOD(a.addresses[1] = ip6(0xfe, 1, 64); memset(a.addresses[1].ip + 1, 0xff, 14));
-
-	/* Twice */
-	WRONG("twice", a.addresses[2] = a.addresses[0]);
-	WRONG("twice", a.addresses[2] = a.addresses[1]);
-	WRONG("twice", a.addresses[2] = a.addresses[0]; a.addresses[2].prefix = 8);
-	WRONG("twice", a.addresses[2] = ip4(1, 1, 1, 1, 8);
-	      a.addresses[3] = a.addresses[2]);
-	/* The same bytes, but of the other family. */
-	GOOD(a.addresses[2] = a.addresses[0]; a.addresses[2].family = 6);
-	GOOD(a.gateways[1] = a.gateways[0]);
-	GOOD(a.dns[1] = a.dns[0]);
-	GOOD(a.gateways[0] = a.addresses[0]; a.gateways[0].prefix = 0);
-
-	/* Full lists, and ones with bytes behind their end */
-	GOOD(fill(a.addresses, 8, 8));
-	WRONG("twice", fill(a.addresses, 8, 8); a.addresses[7] = a.addresses[0]);
-	GOOD(fill(a.gateways, 5, 0));
-	/* A list ends with itself, not with the one behind it. */
-	GOOD(fill(a.addresses, 8, 8); fill(a.gateways, 5, 0); fill(a.dns, 8, 0));
-	GOOD(fill(a.dns, 8, 0));
-	WRONG("multicast", fill(a.dns, 8, 0); a.dns[7].ip[0] = 224);
-	WRONG("prefix length", fill(a.addresses, 8, 8); a.addresses[7].prefix = 33);
-	WRONG("gap", a.addresses[3] = ip4(10, 0, 0, 1, 8));
-	WRONG("gap", a.addresses[7].ip[15] = 1);
-	WRONG("gap", a.addresses[2].prefix = 1);
-	WRONG("gap", a.gateways[4] = a.gateways[0]);
-	WRONG("gap", a.gateways[1].ip[0] = 10);
-	WRONG("gap", a.dns[7] = a.dns[0]);
-	WRONG("gap", a.addresses[0].family = 0);
-#undef GOOD
-#undef WRONG
-}
-
-TEST(adapters_in_order)
-{
-	struct dmr_sb *sb = unit_sb();
-	struct rng r;
-	u32 i;
-
-	rng_init(&r, 1);
-	unit_random_adapters(&r, sb, DMR_MAX_ADAPTERS);
-	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
-	CHECK_EQ(dmr_sb_length(sb), 12288);	/* 1280 + 512 + 64 + 16 * 512, rounded up */
-	for (i = 1; i < DMR_MAX_ADAPTERS; i++) {
-		struct dmr_adapter keep = sb->adapters[i];
-
-		memcpy(sb->adapters[i].mac, sb->adapters[i - 1].mac, 6);
-		CHECK(strstr(dmr_sb_validate(sb), "order"), "%u", i);
-		sb->adapters[i].mac[5]++;
-		CHECK(!!dmr_sb_validate(sb) == (sb->adapters[i].mac[5] == 0), "%u", i);
-		sb->adapters[i] = keep;
-		swap(sb->adapters[i], sb->adapters[i - 1]);
-		CHECK(strstr(dmr_sb_validate(sb), "order"), "%u", i);
-		swap(sb->adapters[i], sb->adapters[i - 1]);
-		/* Wherever it is, a wrong one is found. */
-		sb->adapters[i].dhcp = 2;
-		CHECK(strstr(dmr_sb_validate(sb), "DHCP"), "%u", i);
-		sb->adapters[i] = keep;
-	}
-	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
-	/* Bytes behind the end of the list are ignored. */
-	sb->nr_adapters = 4;
-	sb->adapters[4].dhcp = 2;
-	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
-}
-
-/* All there can be fits, and comes back. */
-TEST(adapters_largest_superblock)
-{
-	u8 *buf = unit_alloc(DMR_SB_AREA);
-	struct dmr_sb *sb = unit_sb(), *out = unit_alloc(sizeof(*out));
-	const char *why;
-	struct rng r;
-	u32 i;
-
-	rng_init(&r, 1);
-	unit_random_adapters(&r, sb, DMR_MAX_ADAPTERS);
-	for (i = 2; i < DMR_MAX_DISKS; i++) {
-		sb->disks[i] = sb->disks[0];
-		sb->disks[i].number = i;
-		sprintf(sb->disks[i].name, "d%u", i);
-	}
-	sb->nr_disks = DMR_MAX_DISKS;
-	for (i = 1; i < DMR_MAX_POINTS; i++) {
-		sb->points[i] = sb->points[0];
-		sb->points[i].epoch = 2 + 2 * i;
-		sb->points[i].number = 1 + i;
-	}
-	sb->nr_points = DMR_MAX_POINTS;
-	sb->next_point = DMR_MAX_POINTS + 1;
-	sb->cur_epoch = 2 + 2 * DMR_MAX_POINTS;
-	sb->next_epoch = sb->last_epoch = sb->cur_epoch + 2;
-	for (i = 0; i < DMR_MAX_PRINTS; i++)
-		sb->prints[i] = (struct dmr_print){ .block = i % 4, .crc = i, .disk = i / 4 };
-	sb->nr_prints = DMR_MAX_PRINTS;
-	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
-	CHECK_EQ(dmr_sb_encode(sb, buf), 65536);
-	CHECK(!memcmp(buf + DMR_SB_FIXED + 64 * 256 + 512 * 64 + 15 * 512,
-		      sb->adapters[15].mac, 6));
-	CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_OK, "%s", why);
-	CHECK(!memcmp(sb, out, sizeof(*sb)));
-}
-
-TEST(adapters_impossible_bytes)
-{
-	struct dmr_sb *sb = unit_sb(), *out = unit_alloc(sizeof(*out));
-	u8 *clean = unit_alloc(DMR_SB_AREA), *buf = unit_alloc(DMR_SB_AREA);
-	u8 *p = buf + ADAPTERS_AT + 512;	/* the second of two */
-	const char *why;
-	u32 at, i;
-
-	sb->nr_adapters = 2;
-	plain_adapter(&sb->adapters[0]);
-	plain_adapter(&sb->adapters[1]);
-	sb->adapters[1].mac[5]++;
-	dmr_sb_encode(sb, clean);
-	BYTES(DMR_OK, "", (void)p);
-	BYTES(DMR_OK, "", p[6] = 1);
-	BYTES(DMR_BAD, "DHCP", p[6] = 3);
-	BYTES(DMR_BAD, "reserved", p[7] = 1);
-	for (at = 428; at < 512; at++)
-		BYTES(DMR_BAD, "reserved", p[at] = 1);
-	for (i = 0; i < DMR_MAX_ADDRESSES + DMR_MAX_GATEWAYS + DMR_MAX_DNS; i++) {
-		BYTES(DMR_BAD, "reserved", p[8 + 20 * i + 2] = 1);
-		BYTES(DMR_BAD, "reserved", p[8 + 20 * i + 3] = 0x80);
-	}
-	BYTES(DMR_BAD, "too long", p[8 + 4 + 4] = 1);
-	BYTES(DMR_BAD, "too long", p[8 + 19] = 1);
-	BYTES(DMR_BAD, "gap", p[8 + 2 * 20 + 19] = 1);
-	BYTES(DMR_BAD, "gap", p[167] = 1);
-	BYTES(DMR_BAD, "gap", p[267] = 1);
-	BYTES(DMR_BAD, "gap", p[427] = 1);
-	BYTES(DMR_BAD, "family", p[8] = 5);
-	BYTES(DMR_BAD, "order", p[5]--);
-	BYTES(DMR_BAD, "after the last list", p[512] = 1);
-	/* Fewer are announced than there are: the rest is ignored. */
-	BYTES(DMR_BAD, "after the last list", buf[504] = 1);
-	BYTES(DMR_BAD, "hardware address", buf[504] = 3);
 #undef BYTES
 }
 
-/* Hostile bytes in settings and adapters: refused, or the canonical form of valid ones. */
+/* Hostile bytes in settings and host area: refused, or the canonical form of valid ones. */
 TEST(settings_hostile_mutations)
 {
 	struct dmr_sb *out = unit_alloc(sizeof(*out)), *sb = unit_sb();
@@ -520,12 +249,12 @@ TEST(settings_hostile_mutations)
 		if (i % 100 == 0) {
 			rng_init(&r, i);
 			unit_random_settings(&r, &sb->settings);
-			unit_random_adapters(&r, sb, rng_below(&r, DMR_MAX_ADAPTERS + 1));
+			unit_random_host(&r, sb, rng_range(&r, 1, 16));
 			len = dmr_sb_encode(sb, clean);
 		}
 		memcpy(buf, clean, DMR_SB_AREA);
 		for (n = rng_range(&r, 1, 3); n; n--) {
-			u32 at = rng_range(&r, ADAPTERS_AT, len - 1);
+			u32 at = rng_range(&r, HOST_AT, len - 1);
 
 			if (rng_chance(&r, 50))
 				at = SETTINGS_AT + rng_below(&r, 72);

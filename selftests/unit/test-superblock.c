@@ -34,7 +34,7 @@ TEST(format_offsets)
 	AT(dmr_disk_sb, active_time, 480);
 	AT(dmr_disk_sb, next_point, 488);
 	AT(dmr_disk_sb, job_number, 496);
-	AT(dmr_disk_sb, nr_adapters, 504);
+	AT(dmr_disk_sb, host_bytes, 504);
 	AT(dmr_disk_sb, nr_prints, 508);
 	AT(dmr_disk_sb, settings, 512);
 	AT(dmr_disk_sb, active_boot, 1024);
@@ -62,12 +62,8 @@ TEST(format_offsets)
 	AT(dmr_disk_settings, received_since, 328);
 	AT(dmr_disk_settings, clock_offset, 336);
 	AT(dmr_disk_settings, reserved2, 344);
-	AT(dmr_disk_adapter, dhcp, 6);
-	AT(dmr_disk_adapter, addresses, 8);
-	AT(dmr_disk_adapter, gateways, 168);
-	AT(dmr_disk_adapter, dns, 268);
-	AT(dmr_disk_adapter, reserved1, 428);
-	AT(dmr_disk_ip, ip, 4);
+	AT(dmr_disk_host, key_bytes, 2);
+	AT(dmr_disk_host, reserved0, 3);
 	AT(dmr_disk_disk, identity, 72);
 	AT(dmr_disk_point, name, 24);
 	AT(dmr_disk_print, crc, 8);
@@ -90,7 +86,7 @@ TEST(sb_golden_bytes)
 	sb->seq = 0x0102030405060708ULL;
 	CHECK_EQ(dmr_sb_encode(sb, buf), 4096);
 	CHECK(!memcmp(buf, "DMREPLSB", 8));
-	CHECK(!memcmp(buf + 12, "\x00\x10\0\0" "\x02\0\0\0" "\0\0\0\0", 12));
+	CHECK(!memcmp(buf + 12, "\x00\x10\0\0" "\x03\0\0\0" "\0\0\0\0", 12));
 	CHECK(!memcmp(buf + 40, "\x08\x07\x06\x05\x04\x03\x02\x01", 8));
 	CHECK(!memcmp(buf + 80, "vm1\0", 4));
 	CHECK(!memcmp(buf + 144, "\0\0\x80\0\0\0\0\0" "\0\0\x01\0" "\0\x10\0\0", 16));
@@ -232,9 +228,9 @@ TEST(sb_torn_is_found)
 	X("stay in 3", "terminated", sb->flags = DMR_SB_STAY)				\
 	X("stay in 0", "terminated", sb->flags = DMR_SB_STAY; sb->nr_points = 0;	\
 	  sb->state = 0)								\
-	X("adapters", "number of network adapters", sb->nr_adapters = 17)		\
-	X("many adapters", "number of network adapters", sb->nr_adapters = ~0U)		\
-	X("adapter of zeroes", "hardware address", sb->nr_adapters = 1)			\
+	X("host area", "length of the host area", sb->host.bytes = DMR_HOST_AREA + 1)	\
+	X("endless host area", "length of the host area", sb->host.bytes = ~0U)		\
+	X("host area of zeroes", "key of the host area", sb->host.bytes = 4)		\
 	X("settings", "mark of space", sb->settings.space_low = 101)			\
 	X("state number", "state or job", sb->state_number = 1ULL << 63)		\
 	X("job number", "state or job", sb->job_number = ~0ULL)				\
@@ -381,7 +377,7 @@ TEST(sb_impossible_fields)
 		n++;									\
 		if (sb->nr_disks > DMR_MAX_DISKS || sb->nr_points > DMR_MAX_POINTS ||	\
 		    sb->ring_extents > DMR_RING_EXTENTS ||				\
-		    sb->nr_adapters > DMR_MAX_ADAPTERS)					\
+		    sb->host.bytes > DMR_HOST_AREA)					\
 			break;		/* cannot be encoded; see below */		\
 		dmr_sb_encode(sb, buf);							\
 		/* Where encoding mends it (text without end), decoding may be content. */ \
@@ -473,7 +469,7 @@ TEST(sb_encode_too_much)
 		struct dmr_sb *sb = unit_sb();
 
 		if (i == 3)
-			sb->nr_adapters = DMR_MAX_ADAPTERS + 1;
+			sb->host.bytes = DMR_HOST_AREA + 1;
 		else if (i == 0)
 			sb->nr_disks = DMR_MAX_DISKS + 1;
 		else if (i == 1)
@@ -508,7 +504,8 @@ TEST(sb_impossible_bytes)
 		{ 15, 0xff, DMR_TORN, "checksum" },
 		{ 16, 0, DMR_BAD, "version" },
 		{ 16, 1, DMR_NEWER, "version is 1, older" },
-		{ 16, 3, DMR_NEWER, "version" },
+		{ 16, 2, DMR_NEWER, "version is 2, older" },
+		{ 16, 4, DMR_NEWER, "version is newer" },
 		{ 19, 0x80, DMR_NEWER, "version" },
 		{ 20, 1, DMR_BAD, "other copy" },
 		{ 32, 1, DMR_NEWER, "feature" },
@@ -530,10 +527,11 @@ TEST(sb_impossible_bytes)
 		{ 428, 1, DMR_BAD, "failover that is not there" },
 		{ 432, 1, DMR_BAD, "failover that is not there" },
 		{ 444, 1, DMR_BAD, "failover that is not there" },
-		{ 504, 1, DMR_BAD, "network adapter" },		/* one of zeroes only */
-		{ 504, 17, DMR_BAD, "number of network adapters" },
-		{ 507, 0xff, DMR_BAD, "number of network adapters" },
-		{ 504, 16, DMR_BAD, "length" },
+		{ 504, 1, DMR_BAD, "longer than the area" },
+		{ 504, 4, DMR_BAD, "key of the host area" },	/* a head of zeroes */
+		{ 505, 0x21, DMR_BAD, "length of the host area" },
+		{ 507, 0xff, DMR_BAD, "length of the host area" },
+		{ 505, 0x20, DMR_BAD, "superblock's length" },
 		{ 509, 1, DMR_BAD, "length" },
 		{ 509, 2, DMR_BAD, "number of places" },
 		{ 511, 0xff, DMR_BAD, "number of places" },

@@ -222,34 +222,22 @@ void unit_random_settings(struct rng *r, struct dmr_settings *set)
 }
 
 /* @place makes it differ from the others of the list. */
-static void random_ip(struct rng *r, struct dmr_ip *ip, u32 place, bool prefix)
+void unit_random_host(struct rng *r, struct dmr_sb *sb, u32 nr)
 {
-	ip->family = rng_chance(r, 50) ? 4 : 6;
-	if (prefix)
-		ip->prefix = rng_range(r, 1, ip->family == 4 ? 32 : 128);
-	rng_bytes(r, ip->ip, ip->family == 4 ? 4 : 16);
-	ip->ip[0] = rng_range(r, 1, 0xdf);
-	ip->ip[3] = place;
-}
+	char key[DMR_HOST_KEY_LEN];
+	u8 value[1024];
+	u32 i;
 
-void unit_random_adapters(struct rng *r, struct dmr_sb *sb, u32 nr)
-{
-	u32 i, j, n;
-
-	memset(sb->adapters, 0, sizeof(sb->adapters));
-	sb->nr_adapters = nr;
+	memset(&sb->host, 0, sizeof(sb->host));
 	for (i = 0; i < nr; i++) {
-		struct dmr_adapter *a = &sb->adapters[i];
+		struct dmr_host_entry entry = { .key = key, .value = value };
 
-		rng_bytes(r, a->mac, sizeof(a->mac));
-		a->mac[0] = 2 * i + 2;
-		a->dhcp = rng_below(r, 2);
-		for (j = 0, n = rng_range(r, !a->dhcp, DMR_MAX_ADDRESSES); j < n; j++)
-			random_ip(r, &a->addresses[j], j, true);
-		for (j = 0, n = rng_below(r, DMR_MAX_GATEWAYS + 1); j < n; j++)
-			random_ip(r, &a->gateways[j], j, false);
-		for (j = 0, n = rng_below(r, DMR_MAX_DNS + 1); j < n; j++)
-			random_ip(r, &a->dns[j], j, false);
+		do
+			key[entry.key_bytes++] = rng_range(r, '!', '~');
+		while (entry.key_bytes < DMR_HOST_KEY_LEN - 1 && rng_chance(r, 90));
+		entry.value_bytes = rng_range(r, 1, rng_chance(r, 20) ? sizeof(value) : 40);
+		rng_bytes(r, value, entry.value_bytes);
+		dmr_host_set(&sb->host, &entry);	/* if there is room */
 	}
 }
 
@@ -287,8 +275,7 @@ struct dmr_sb *unit_random_sb(struct rng *r)
 	if (rng_chance(r, 70))
 		unit_random_settings(r, &sb->settings);
 	if (rng_chance(r, 50))
-		unit_random_adapters(r, sb, rng_chance(r, 20) ? DMR_MAX_ADAPTERS :
-				     rng_range(r, 1, 3));
+		unit_random_host(r, sb, rng_chance(r, 20) ? 100 : rng_range(r, 1, 3));
 	rng_bytes(r, sb->active_host, 16);
 	rng_bytes(r, sb->active_boot, 16);
 	sb->flags = rng_below(r, 4);

@@ -88,7 +88,7 @@ void unit_loads(u64 max);
 struct dmr_sb *unit_sb(void);			/* a plain valid one: 8 MiB, two disks, a point */
 struct dmr_sb *unit_random_sb(struct rng *r);	/* any valid one */
 void unit_random_settings(struct rng *r, struct dmr_settings *set);
-void unit_random_adapters(struct rng *r, struct dmr_sb *sb, u32 nr);
+void unit_random_host(struct rng *r, struct dmr_sb *sb, u32 nr);
 void unit_sb_crc(void *buf);			/* recompute the checksum of altered bytes */
 void unit_log_crc(struct dmr_disk_log_block *blk);
 void unit_grow(struct dmr_sb *sb, u64 chunks);	/* a longer ring in a longer store */

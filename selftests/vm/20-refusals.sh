@@ -132,7 +132,7 @@ dmsetup remove short
 save() { dd if=$s0 of=/tmp/s0.img bs=128K count=1 iflag=direct 2>/dev/null; }
 restore() { dd if=/tmp/s0.img of=$s0 bs=128K oflag=direct conv=fsync 2>/dev/null; }
 save
-"$store_tool" $s0 set version 3 || die "cannot patch"
+"$store_tool" $s0 set version 4 || die "cannot patch"
 refused "a newer version of the format" 32770 "another format" r attach w
 restore
 "$store_tool" $s0 set incompat 1 || die "cannot patch"

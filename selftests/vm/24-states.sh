@@ -43,7 +43,7 @@ swap() {	# NAME TABLE
 	dmsetup resume "$1" || die "dmsetup"
 }
 size=65536
-mac=52:54:00:12:34:56
+key=adapter/52:54:00:12:34:56
 grown=0
 dmsetup create xs --table "0 $size linear $(dev st) 0" || die "dmsetup"
 dmsetup create xh --table "0 32768 linear $(dev h) 0" || die "dmsetup"
@@ -180,10 +180,10 @@ arrange() {
 		swap xs "0 $((size + 8192)) linear $(dev st) 0"
 		;;
 	'something is set')
-		[ "$col" = 0 ] || { done_by adapter-set 4:hex=${mac//:} 5:u32=1; set=1; }
+		[ "$col" = 0 ] || { done_by host-set 3:str=$key 4:hex=31; set=1; }
 		;;
 	'')
-		[ -z "$set" ] || done_by adapter-del
+		[ -z "$set" ] || done_by host-set 6:flag=1
 		set=''
 		;;
 	esac
@@ -258,8 +258,8 @@ words_for() {
 	move-home) request='move-home' words="$words --no-wait" ;;
 	'job cancel') request="job-set 3:u64=$id 14:u32=4" words="$words $id" ;;
 	settings) request='settings-set 4:u32=500' words="$words --keep-last 500" ;;
-	'network set') request="adapter-set 4:hex=${mac//:} 5:u32=1" words="$words --mac $mac --dhcp" ;;
-	'network clear') request="adapter-del 4:hex=${mac//:}" words="$words --mac $mac" ;;
+	'host-area set') request="host-set 3:str=$key 4:hex=31" words="$words $key 1 --yes" ;;
+	'host-area remove') request="host-set 3:str=$key" words="$words $key --yes" ;;
 	*) die "what is $1?" ;;
 	esac
 	[ -z "$yes" ] || words="$words --yes --no-wait"
@@ -324,8 +324,8 @@ changed() {	# differences from the arranged state
 	case $1 in
 	'test-failover start') test=1 ;;
 	'test-failover stop') test='' ;;
-	'network set') set=1 ;;
-	'network clear') set='' ;;
+	'host-area set') set=1 ;;
+	'host-area remove') set='' ;;
 	move-home | 'job cancel') base='' ;;
 	esac
 }

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 85
+ktap_plan 102
 load_module
 modprobe dm-delay || die "no dm-delay"
 
@@ -113,10 +113,26 @@ refused "32769: by replicactl" 32769 . user "$REPLICACTL" recovery-point create 
 
 answers "32773: points are numbered from 1" "errno 22 code 32773" initiate "$uuid" point=0
 answers "32773: a mark of 101 percent" "errno 22 code 32773" settings-set "$uuid" 9:u32=101
-six=()
-for n in 1 2 3 4 5 6; do six+=("7:hex=0a00000$n"); done
-answers "32773: six gateways" "errno 22 code 32773" adapter-set "$uuid" 4:hex=525400000001 5:u32=1 "${six[@]}"
-answers "0: five" "errno 0 code -" adapter-set "$uuid" 4:hex=525400000001 5:u32=1 "${six[@]:1}"
+answers "32773: a key with a blank" "errno 22 code 32773" host-set "$uuid" 3:hex=61206200 4:hex=31
+answers "32773: an empty key" "errno 22 code 32773" host-set "$uuid" 3:str= 4:hex=31
+answers "32773: not even with the flag" "errno 22 code 32773" host-set "$uuid" 3:str= 6:flag=1
+answers "32773: an empty value" "errno 22 code 32773" host-set "$uuid" 3:str=k 4:hex=
+answers "32773: a value for all" "errno 22 code 32773" host-set "$uuid" 3:str=k 4:hex=31 6:flag=1
+answers "32773: no key" "errno 22 code 32773" host-set "$uuid" 4:hex=31
+long=$(printf 'k%.0s' {1..64})
+answers "32776: a key of 64 characters" "errno 22 code -" host-set "$uuid" 3:str="$long" 4:hex=31
+answers "0: one of 63" "errno 0 code -" host-set "$uuid" 3:str="${long:1}" 4:hex=31
+answers "32779: a key without a value" "errno 2 code 32779" host-set "$uuid" 3:str=k
+answers "32779: nor can it be read" "errno 2 code 32779" host-get "$uuid" 3:str=k
+answers "32768: more than the host area has" "errno 28 code 32768" host-set "$uuid" 3:str=k 4:hex=8192x00
+answers "0: all there is, without the other" "errno 0 code -" host-set "$uuid" 6:flag=1
+answers "0: and to the last byte" "errno 0 code -" host-set "$uuid" 3:str=k 4:hex=8187xff
+answers "0: which can be read" "errno 0 code" host-get "$uuid" 3:str=k
+answers "32768: then there is no room" "errno 28 code 32768" host-set "$uuid" 3:str=l 4:hex=31
+is "also in a dump" "$(r host-area list c --json | grep -c '"bytes": *8187')" 1
+check "0: by replicactl" r host-area remove c --all --yes
+refused "32768: by replicactl" 32768 "no room" r host-area set c k "$(printf 'v%.0s' {1..8188})"
+answers "32775: a change of another state" "errno 116 code 32775" host-set "$uuid" 3:str=k 4:hex=31 5:u64=99999
 answers "32773: a drain of eleven minutes" "errno 22 code 32773" point-new "$uuid" timeout=660000
 answers "32773: no settings" "errno 22 code 32773" settings-set "$uuid"
 refused "32773: by replicactl" 32773 "more is to be kept" r settings c --live-reserve 1G
@@ -317,6 +333,6 @@ release c
 r detach c >/dev/null || die "cannot detach"
 refused "32777: not attached" 32777 "not attached" r revert c --yes
 answers "32779: over netlink" "errno 2 code 32779" revert "$uuid"
-"$store_tool" "$(dev st)" set version 3 || die "cannot patch"
+"$store_tool" "$(dev st)" set version 4 || die "cannot patch"
 refused "32770: a format that is newer" 32770 "another format" r attach c
 check "the module unloads" unload_module

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Suspend and resume, settings, the guest's network adapters, health, retention; and the
+# Suspend and resume, settings, the host area with network adapters, health, retention; and the
 # removal of it all: the homes are given back as plain disks.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 68
+ktap_plan 84
 load_module
 make_system e s0 vda=d0 vdb=d1
 rep=/dev/mapper/e-vda-replica
@@ -95,8 +95,43 @@ check "replace it" r network set e --mac $mac --address 198.51.100.7/25
 check_fails "the old is gone" grep -q '192.0.2.5' <(r network list e)
 check "clear it" r network clear e --mac $mac
 refused "once" 32779 'nothing is set' r network clear e --mac $mac
-check "clear all" r network clear e --all
-check_fails "nothing is left" grep -q '52:54' <(r network list e)
+
+# --- host area ---
+check "set a value beside" r host-area set e backup/last monday
+check "and one of bytes" r host-area set e z --hex 00ff
+is "all is there" "$(r host-area list e --json | grep '"key"' | tr -d ' ",' | cut -d: -f 2-)" "adapter/52:54:00:12:34:55
+backup/last
+z"
+r detach e >/dev/null || die "cannot detach"
+is "also while it is detached" "$(r host-area get e backup/last)" monday
+check "dump shows it" grep -q 'backup/last  6 bytes  monday' <(r dump e)
+r attach e >/dev/null || die "cannot attach"
+check "an adapter as another program may leave it" r host-area set e adapter/$mac '{"dhcp":1}'
+refused "is refused" 32776 'there is no member addresses' r network list e
+check "does not hide the rest" grep -q 'Adapters  *cannot be shown: .*no member addresses' <(r status e)
+# The example of Documentation/netlink.md, for this system; scripts/check-spec unpacks the tool.
+docs=$VM_SRC/Documentation/netlink
+example=$(sed -n 's/^ *# [$]ynl \(--do host-set .*\)/\1/p' "$docs.md")
+example=${example//0f5c2d64a6134d5fb1f43e0a1b7c9d22/$(field e uuid | tr -d -)}
+ynl() {
+	eval "python3 $VM_SRC/build/ynl/tools/net/ynl/cli.py --no-schema --spec $docs/specs/dm_replica.yaml $*"
+}
+if [ -e "$VM_SRC/build/ynl/unpacked" ]; then
+	check "the kernel's own tool sets an adapter" ynl "$example"
+	check "as replicactl does" grep -q "$mac, IPv4, IPv4 by DHCP" <(r network list e)
+	check "and lists the area" grep -q 'backup/last' <(ynl --dump host-get)
+else
+	for name in "sets an adapter" "as replicactl does" "lists the area"; do
+		skip "the kernel's own tool: $name" "scripts/check-spec has not unpacked it"
+	done
+fi
+check "clear all adapters" r network clear e --all
+check_fails "no adapter is left" grep -q '52:54' <(r network list e)
+is "but the rest" "$(r host-area get e z)" "hex 00ff"
+check "remove one" r host-area remove e z --yes
+refused "once" 32779 'nothing is set' r host-area remove e z --yes
+check "remove all" r host-area remove e --all --yes
+is "nothing is left" "$(r host-area list e)" "the host area of e is empty"
 
 # --- remove ---
 "$io" $rep w:0:2M:7 w:32M:1M:8 f || die "cannot write"

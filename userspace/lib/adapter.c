@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Settings that network adapters of the guest get after a failover. */
+/*
+ * Settings that network adapters of the guest get after a failover.
+ *
+ * An adapter is an entry of the host area, "adapter/52:54:00:12:34:56", with JSON for its
+ * value.  Other programs write there, too: an entry counts in the form that
+ * dmreplica_adapter_set() gives it, blanks and order of members aside, and any other is
+ * refused with its fault, not repaired.
+ */
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <netlink/attr.h>
-#include <netlink/msg.h>
+#include <json-c/json.h>
 
 #include "private.h"
 
-#define A(name)	attrs[DM_REPLICA_A_ADAPTER_##name]
+#define KEY_PREFIX	"adapter/"
 
 static unsigned int ip_bytes(const struct dmreplica_ip *ip)
 {
@@ -56,10 +62,23 @@ static const char *parse_prefix(const char *text, struct dmreplica_ip *ip)
 	return NULL;
 }
 
+/* Is it an address that a host may have?  Return: NULL, or the fault. */
+static const char *host_fault(const struct dmreplica_ip *ip)
+{
+	static const u8 unspecified[16];
+
+	if (!memcmp(ip->bytes, unspecified, ip_bytes(ip)))
+		return "is the unspecified address";
+	if (ip->family == 4 ? ip->bytes[0] >> 4 == 14 : ip->bytes[0] == 0xff)
+		return "is a multicast address";
+	if (ip->family == 4 && !memcmp(ip->bytes, "\377\377\377\377", 4))
+		return "is the broadcast address";
+	return NULL;
+}
+
 const char *dmreplica_ip_parse(const char *text, bool prefix, struct dmreplica_ip *ip)
 {
-	const char *slash = strchr(text, '/');
-	static const u8 unspecified[16];
+	const char *slash = strchr(text, '/'), *fault;
 	char address[64];
 	size_t len = slash ? (size_t)(slash - text) : strlen(text);
 
@@ -74,12 +93,9 @@ const char *dmreplica_ip_parse(const char *text, bool prefix, struct dmreplica_i
 		ip->family = 6;
 	else
 		return "is not an IPv4 or IPv6 address";
-	if (!memcmp(ip->bytes, unspecified, ip_bytes(ip)))
-		return "is the unspecified address";
-	if (ip->family == 4 ? ip->bytes[0] >> 4 == 14 : ip->bytes[0] == 0xff)
-		return "is a multicast address";
-	if (ip->family == 4 && !memcmp(ip->bytes, "\377\377\377\377", 4))
-		return "is the broadcast address";
+	fault = host_fault(ip);
+	if (fault)
+		return fault;
 	if (prefix && !slash)
 		return "has no prefix: write it as 192.0.2.5/24 or 2001:db8::5/64";
 	if (!prefix && slash)
@@ -122,65 +138,56 @@ char *dmreplica_mac_text(const uint8_t mac[6], char text[DMREPLICA_MAC_TEXT])
 	return text;
 }
 
-/* An address is followed by its prefix length, one byte. */
-static bool take_ip(struct nlattr *attr, bool prefix, struct dmreplica_ip *list, unsigned int room,
-		    unsigned int *nr)
-{
-	int len = nla_len(attr) - prefix;
-	struct dmreplica_ip *ip = &list[*nr];
-	const u8 *data = nla_data(attr);
+/* Checks: what an adapter may have */
 
-	if ((len != 4 && len != 16) || *nr == room)
-		return false;
-	ip->family = len == 4 ? 4 : 6;
-	memcpy(ip->bytes, data, len);
-	if (prefix)
-		ip->prefix = data[len];
-	++*nr;
-	return true;
-}
-
-static void adapter_item(struct dmreplica *ctx, void *item, struct nlattr **attrs)
-{
-	struct dmreplica_adapter *adapter = item;
-	struct nlattr *attr;
-	int left;
-
-	dmrl_nl_uuid(A(SYSTEM), adapter->system);
-	if (A(MAC) && nla_len(A(MAC)) == 6)
-		memcpy(adapter->mac, nla_data(A(MAC)), 6);
-	adapter->dhcp = dmrl_nl_u32(A(DHCP));
-	adapter->protocol = dmrl_nl_u32(A(PROTOCOL));
-	nla_for_each_attr(attr, ctx->reply, ctx->reply_bytes, left) {
-		switch (nla_type(attr)) {
-		case DM_REPLICA_A_ADAPTER_ADDRESS:
-			take_ip(attr, true, adapter->addresses, DMREPLICA_MAX_ADDRESSES,
-				&adapter->nr_addresses);
-			break;
-		case DM_REPLICA_A_ADAPTER_GATEWAY:
-			take_ip(attr, false, adapter->gateways, DMREPLICA_MAX_GATEWAYS,
-				&adapter->nr_gateways);
-			break;
-		case DM_REPLICA_A_ADAPTER_DNS:
-			take_ip(attr, false, adapter->dns, DMREPLICA_MAX_DNS, &adapter->nr_dns);
-			break;
-		}
-	}
-}
-
-static unsigned int copy_ips(const struct dmr_ip *from, unsigned int room, struct dmreplica_ip *to)
+/* One of its lists; @prefixes: its addresses have prefix lengths. */
+static const char *list_fault(const struct dmreplica_ip *list, unsigned int nr, bool prefixes)
 {
 	unsigned int i;
 
-	for (i = 0; i < room && from[i].family; i++) {
-		to[i].family = from[i].family;
-		to[i].prefix = from[i].prefix;
-		memcpy(to[i].bytes, from[i].ip, 16);
+	for (i = 0; i < nr; i++) {
+		if (list[i].family != 4 && list[i].family != 6)
+			return "a network adapter's address is of an unknown family";
+		if (host_fault(&list[i]))
+			return "an address of a network adapter is unspecified, multicast or broadcast";
+		if (!prefixes && list[i].prefix)
+			return "a gateway or DNS server of a network adapter has a prefix length";
+		if (prefixes && (!list[i].prefix || list[i].prefix > 8 * ip_bytes(&list[i])))
+			return "a prefix length is not from 1 to 32 for IPv4, 1 to 128 for IPv6";
 	}
-	return i;
+	return NULL;
 }
 
-/* ProtocolIFType, as the kernel computes it. */
+const char *dmreplica_adapter_fault(const struct dmreplica_adapter *adapter)
+{
+	const struct dmreplica_ip *list = adapter->addresses;
+	static const u8 zero[6];
+	const char *fault;
+	unsigned int i, j;
+
+	if (!memcmp(adapter->mac, zero, 6) || (adapter->mac[0] & 1))
+		return "a network adapter's hardware address is zero or multicast";
+	if (adapter->nr_addresses > DMREPLICA_MAX_ADDRESSES ||
+	    adapter->nr_gateways > DMREPLICA_MAX_GATEWAYS || adapter->nr_dns > DMREPLICA_MAX_DNS)
+		return "a network adapter has too many addresses";
+	fault = list_fault(list, adapter->nr_addresses, true);
+	if (!fault)
+		fault = list_fault(adapter->gateways, adapter->nr_gateways, false);
+	if (!fault)
+		fault = list_fault(adapter->dns, adapter->nr_dns, false);
+	if (fault)
+		return fault;
+	for (i = 0; i < adapter->nr_addresses; i++)
+		for (j = 0; j < i; j++)
+			if (list[i].family == list[j].family &&
+			    !memcmp(list[i].bytes, list[j].bytes, ip_bytes(&list[i])))
+				return "a network adapter has an address twice";
+	if (!adapter->dhcp && !adapter->nr_addresses)
+		return "a network adapter has neither DHCP nor an address";
+	return NULL;
+}
+
+/* ProtocolIFType of Msvm_FailoverNetworkAdapterSettingData */
 static u32 protocol_of(const struct dmreplica_adapter *adapter)
 {
 	bool v4 = adapter->dhcp, v6 = false;
@@ -193,143 +200,247 @@ static u32 protocol_of(const struct dmreplica_adapter *adapter)
 	return v4 && v6 ? 4098 : v6 ? 4097 : v4 ? 4096 : 0;
 }
 
-static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
-		      struct dmrl_list *list)
-{
-	struct dmreplica_adapter *adapter;
-	struct dmreplica_store *store;
-	const struct dmr_adapter *from;
-	const struct dmr_sb *sb;
-	unsigned int i;
-	int code;
+/* Reading a value */
 
-	code = dmrl_store_open_super(ctx, sys->store, &store, &sb);
-	if (code)
-		return code;
-	for (i = 0; !code && i < sb->nr_adapters; i++) {
-		adapter = dmrl_list_add(list);
-		if (!adapter) {
-			code = dmrl_no_memory(ctx);
-			break;
-		}
-		from = &sb->adapters[i];
-		memcpy(adapter->system, sys->uuid, 16);
-		memcpy(adapter->mac, from->mac, 6);
-		adapter->dhcp = from->dhcp;
-		adapter->nr_addresses = copy_ips(from->addresses, DMREPLICA_MAX_ADDRESSES,
-						 adapter->addresses);
-		adapter->nr_gateways = copy_ips(from->gateways, DMREPLICA_MAX_GATEWAYS,
-						adapter->gateways);
-		adapter->nr_dns = copy_ips(from->dns, DMREPLICA_MAX_DNS, adapter->dns);
-		adapter->protocol = protocol_of(adapter);
+struct fault {
+	char text[160];
+};
+
+__attribute__((format(printf, 2, 3)))
+static bool wrong(struct fault *fault, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(fault->text, sizeof(fault->text), fmt, args);
+	va_end(args);
+	return false;
+}
+
+/* Texts of the value are not repeated in a fault: they may be anything. */
+static bool read_ip(const char *member, size_t i, struct json_object *from, bool prefix,
+		    struct dmreplica_ip *ip, struct fault *fault)
+{
+	char plain[DMREPLICA_IP_TEXT];
+	const char *text, *why;
+
+	if (!json_object_is_type(from, json_type_string))
+		return wrong(fault, "%s[%zu] is not a string", member, i);
+	text = json_object_get_string(from);
+	why = strlen(text) == (size_t)json_object_get_string_len(from) ?
+	      dmreplica_ip_parse(text, prefix, ip) : "has a NUL in it";
+	if (why)
+		return wrong(fault, "%s[%zu] %s", member, i, why);
+	dmreplica_ip_text(ip, prefix, plain);
+	if (strcmp(plain, text))
+		return wrong(fault, "%s[%zu] is not written as %s", member, i, plain);
+	return true;
+}
+
+static bool read_ips(const char *member, struct json_object *from, bool prefix,
+		     struct dmreplica_ip *list, unsigned int most, unsigned int *nr,
+		     struct fault *fault)
+{
+	size_t len, i;
+
+	if (!json_object_is_type(from, json_type_array))
+		return wrong(fault, "%s is not an array", member);
+	len = json_object_array_length(from);
+	if (len > most)
+		return wrong(fault, "%s has %zu addresses, more than %u", member, len, most);
+	for (i = 0; i < len; i++)
+		if (!read_ip(member, i, json_object_array_get_idx(from, i), prefix, &list[i],
+			     fault))
+			return false;
+	*nr = len;
+	return true;
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/*
+ * Is the text what json-c prints, but for blanks?  If not, a member occurs twice, of which
+ * json-c takes the last, or a text has an escape or a blank, which no address has.
+ */
+static bool is_plain(struct json_object *obj, const char *text, size_t bytes)
+{
+	const char *plain = json_object_to_json_string_ext(obj, JSON_C_TO_STRING_PLAIN |
+							   JSON_C_TO_STRING_NOSLASHESCAPE);
+	size_t i;
+
+	for (i = 0; i < bytes; i++) {
+		if (is_blank(text[i]))
+			continue;
+		if (!*plain || *plain++ != text[i])
+			return false;
 	}
-	dmreplica_store_close(store);
-	return code;
+	return !*plain;
+}
+
+static bool read_members(struct dmreplica_adapter *adapter, struct json_object *obj,
+			 struct fault *fault)
+{
+	static const char *const names[] = { "dhcp", "addresses", "gateways", "dns" };
+	struct json_object *member[ARRAY_SIZE(names)];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (!json_object_object_get_ex(obj, names[i], &member[i]))
+			return wrong(fault, "there is no member %s", names[i]);
+	if (json_object_object_length(obj) != (int)ARRAY_SIZE(names))
+		return wrong(fault, "there is a member beside dhcp, addresses, gateways and dns");
+	if (!json_object_is_type(member[0], json_type_boolean))
+		return wrong(fault, "dhcp is neither true nor false");
+	adapter->dhcp = json_object_get_boolean(member[0]);
+	return read_ips(names[1], member[1], true, adapter->addresses, DMREPLICA_MAX_ADDRESSES,
+			&adapter->nr_addresses, fault) &&
+	       read_ips(names[2], member[2], false, adapter->gateways, DMREPLICA_MAX_GATEWAYS,
+			&adapter->nr_gateways, fault) &&
+	       read_ips(names[3], member[3], false, adapter->dns, DMREPLICA_MAX_DNS,
+			&adapter->nr_dns, fault);
+}
+
+static bool read_value(struct dmreplica_adapter *adapter, const char *text, size_t bytes,
+		       struct fault *fault)
+{
+	struct json_tokener *tok = json_tokener_new_ex(4);
+	struct json_object *obj;
+	const char *why;
+	bool good = false;
+
+	if (!tok)
+		return wrong(fault, "there is no memory to read it");
+	json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
+	obj = json_tokener_parse_ex(tok, text, bytes);
+	/* json-c takes a NUL for the end. */
+	if (!obj || json_tokener_get_error(tok) != json_tokener_success || memchr(text, 0, bytes))
+		wrong(fault, "it is no JSON object");
+	else if (!json_object_is_type(obj, json_type_object))
+		wrong(fault, "it is no JSON object");
+	else
+		good = read_members(adapter, obj, fault);
+	if (good && !is_plain(obj, text, bytes))
+		good = wrong(fault, "a member occurs twice, or something has an escape");
+	why = good ? dmreplica_adapter_fault(adapter) : NULL;
+	if (why)
+		good = wrong(fault, "%s", why);
+	json_object_put(obj);
+	json_tokener_free(tok);
+	adapter->protocol = protocol_of(adapter);
+	return good;
+}
+
+static void key_of(const u8 *mac, char key[DMREPLICA_HOST_KEY_MAX])
+{
+	char text[DMREPLICA_MAC_TEXT];
+
+	snprintf(key, DMREPLICA_HOST_KEY_MAX, KEY_PREFIX "%s", dmreplica_mac_text(mac, text));
+}
+
+static int read_entry(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		      const struct dmreplica_host_entry *entry, struct dmreplica_adapter *adapter)
+{
+	char key[DMREPLICA_HOST_KEY_MAX];
+	struct fault fault;
+
+	memcpy(adapter->system, sys->uuid, 16);
+	key[0] = 0;
+	if (dmreplica_mac_parse(entry->key + strlen(KEY_PREFIX), adapter->mac))
+		key_of(adapter->mac, key);
+	if (strcmp(key, entry->key))
+		wrong(&fault, "its key has no hardware address as 52:54:00:12:34:56, in lower case");
+	else if (read_value(adapter, (const char *)entry->value, entry->bytes, &fault))
+		return 0;
+	dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_TYPE,
+		  "entry %s of the host area of system %s does not have the settings of an adapter: %s",
+		  entry->key, sys->name, fault.text);
+	return dmrl_hint(ctx, "replicactl host-area get %s %s shows it, host-area remove removes it",
+			 sys->name, entry->key);
 }
 
 int dmreplica_adapter_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			   struct dmreplica_adapter **list, size_t *nr)
 {
 	struct dmrl_list found = { .size = sizeof(struct dmreplica_adapter) };
+	struct dmreplica_host_entry *entries;
+	struct dmreplica_adapter *adapter;
+	size_t nr_entries, i;
 	int code;
 
-	dmrl_clear(ctx);
-	if (sys->attached)
-		code = dmrl_nl_dump(ctx, DM_REPLICA_CMD_ADAPTER_GET, DM_REPLICA_A_ADAPTER_SYSTEM,
-				    sys->uuid, 0, adapter_item, &found);
-	else
-		code = from_store(ctx, sys, &found);
+	code = dmreplica_host_area_list(ctx, sys, &entries, &nr_entries);
+	for (i = 0; !code && i < nr_entries; i++) {
+		if (strncmp(entries[i].key, KEY_PREFIX, strlen(KEY_PREFIX)))
+			continue;
+		adapter = dmrl_list_add(&found);
+		code = adapter ? read_entry(ctx, sys, &entries[i], adapter) : dmrl_no_memory(ctx);
+	}
+	dmreplica_list_free(entries);
 	*list = dmrl_list_end(&found, code, NULL, nr);
 	return code;
 }
 
-static bool put_ips(struct nl_msg *msg, int attr, const struct dmreplica_ip *list, unsigned int nr,
-		    bool prefix)
-{
-	unsigned int i, len;
-	u8 data[17];
+/* Writing a value */
 
-	for (i = 0; i < nr; i++) {
-		len = ip_bytes(&list[i]);
-		memcpy(data, list[i].bytes, len);
-		if (prefix)
-			data[len++] = list[i].prefix;
-		if (nla_put(msg, attr, len, data))
-			return true;
-	}
-	return false;
-}
-
-static void to_codec(struct dmr_ip *to, const struct dmreplica_ip *from, unsigned int nr)
+static bool add_ips(struct json_object *obj, const char *member, const struct dmreplica_ip *list,
+		    unsigned int nr, bool prefix)
 {
+	struct json_object *array = json_object_new_array(), *one;
+	char text[DMREPLICA_IP_TEXT];
 	unsigned int i;
 
+	if (!array || json_object_object_add(obj, member, array))
+		return false;
 	for (i = 0; i < nr; i++) {
-		to[i].family = from[i].family;
-		to[i].prefix = from[i].prefix;
-		memcpy(to[i].ip, from[i].bytes, ip_bytes(&from[i]));
+		one = json_object_new_string(dmreplica_ip_text(&list[i], prefix, text));
+		if (!one || json_object_array_add(array, one))
+			return false;
 	}
-}
-
-const char *dmreplica_adapter_fault(const struct dmreplica_adapter *adapter)
-{
-	struct dmr_adapter codec = { .dhcp = adapter->dhcp };
-
-	if (adapter->nr_addresses > DMREPLICA_MAX_ADDRESSES ||
-	    adapter->nr_gateways > DMREPLICA_MAX_GATEWAYS || adapter->nr_dns > DMREPLICA_MAX_DNS)
-		return "a network adapter has too many addresses";
-	memcpy(codec.mac, adapter->mac, 6);
-	to_codec(codec.addresses, adapter->addresses, adapter->nr_addresses);
-	to_codec(codec.gateways, adapter->gateways, adapter->nr_gateways);
-	to_codec(codec.dns, adapter->dns, adapter->nr_dns);
-	return dmr_adapter_check(&codec);
+	return true;
 }
 
 int dmreplica_adapter_set(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			  const struct dmreplica_adapter *adapter)
 {
-	const char *fault = dmreplica_adapter_fault(adapter);
-	struct nl_msg *msg;
+	const char *fault = dmreplica_adapter_fault(adapter), *text;
+	struct json_object *obj;
+	char key[DMREPLICA_HOST_KEY_MAX];
+	int code;
 
 	dmrl_clear(ctx);
 	if (fault)
 		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER, "%s", fault);
-	msg = dmrl_nl_message_of(ctx, DM_REPLICA_CMD_ADAPTER_SET, DM_REPLICA_A_ADAPTER_SYSTEM,
-				 sys->uuid);
-	if (!msg)
-		return ctx->code;
-	if (nla_put(msg, DM_REPLICA_A_ADAPTER_MAC, 6, adapter->mac) ||
-	    nla_put_u32(msg, DM_REPLICA_A_ADAPTER_DHCP, adapter->dhcp) ||
-	    put_ips(msg, DM_REPLICA_A_ADAPTER_ADDRESS, adapter->addresses, adapter->nr_addresses,
-		    true) ||
-	    put_ips(msg, DM_REPLICA_A_ADAPTER_GATEWAY, adapter->gateways, adapter->nr_gateways,
-		    false) ||
-	    put_ips(msg, DM_REPLICA_A_ADAPTER_DNS, adapter->dns, adapter->nr_dns, false)) {
-		nlmsg_free(msg);
+	obj = json_object_new_object();
+	if (!obj ||
+	    json_object_object_add(obj, "dhcp", json_object_new_boolean(adapter->dhcp)) ||
+	    !add_ips(obj, "addresses", adapter->addresses, adapter->nr_addresses, true) ||
+	    !add_ips(obj, "gateways", adapter->gateways, adapter->nr_gateways, false) ||
+	    !add_ips(obj, "dns", adapter->dns, adapter->nr_dns, false)) {
+		json_object_put(obj);
 		return dmrl_no_memory(ctx);
 	}
-	return dmrl_call_plain(ctx, msg, sys->uuid, DM_REPLICA_A_ADAPTER_CODE,
-			       DM_REPLICA_A_ADAPTER_JOB);
+	text = json_object_to_json_string_ext(obj, JSON_C_TO_STRING_PLAIN |
+					      JSON_C_TO_STRING_NOSLASHESCAPE);
+	key_of(adapter->mac, key);
+	code = dmreplica_host_area_set(ctx, sys, key, text, strlen(text), NULL);
+	json_object_put(obj);
+	return code;
 }
 
 int dmreplica_adapter_clear(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			    const uint8_t *mac)
 {
-	struct nl_msg *msg;
+	char key[DMREPLICA_HOST_KEY_MAX];
 	int code;
 
-	dmrl_clear(ctx);
-	msg = dmrl_nl_message_of(ctx, DM_REPLICA_CMD_ADAPTER_DEL, DM_REPLICA_A_ADAPTER_SYSTEM,
-				 sys->uuid);
-	if (!msg)
-		return ctx->code;
-	if ((mac && nla_put(msg, DM_REPLICA_A_ADAPTER_MAC, 6, mac))) {
-		nlmsg_free(msg);
-		return dmrl_no_memory(ctx);
-	}
-	code = dmrl_call_plain(ctx, msg, sys->uuid, DM_REPLICA_A_ADAPTER_CODE,
-			       DM_REPLICA_A_ADAPTER_JOB);
+	if (!mac)
+		return dmreplica_host_area_clear(ctx, sys, KEY_PREFIX, NULL);
+	key_of(mac, key);
+	code = dmreplica_host_area_remove(ctx, sys, key, NULL);
 	if (code == DM_REPLICA_CODE_NOT_FOUND)
-		dmrl_hint(ctx, "replicactl network list %s shows what is set", sys->name);
+		dmrl_hint(ctx, "replicactl network list %s shows the adapters that have settings",
+			  sys->name);
 	return code;
 }

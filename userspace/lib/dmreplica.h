@@ -46,6 +46,8 @@ extern "C" {
 #define DMREPLICA_MAX_ADDRESSES	8	/* per network adapter */
 #define DMREPLICA_MAX_GATEWAYS	5
 #define DMREPLICA_MAX_DNS	8
+#define DMREPLICA_HOST_AREA	8192	/* bytes: 4 for each entry, its key and its value */
+#define DMREPLICA_HOST_KEY_MAX	64	/* size of a key, with its NUL */
 #define DMREPLICA_IP_TEXT	52	/* bytes an address with its prefix takes as text */
 #define DMREPLICA_MAC_TEXT	18
 #define DMREPLICA_UNLIMITED	UINT64_MAX	/* the rate of a vacuum without a limit */
@@ -876,6 +878,85 @@ int dmreplica_settings_drop(struct dmreplica *ctx, const struct dmreplica_system
 			    const struct dmreplica_settings *settings,
 			    struct dmreplica_point **list, size_t *nr);
 
+/* Host area -------------------------------------------------------------- */
+
+/** struct dmreplica_host_entry - a value that programs of the host keep in the store */
+struct dmreplica_host_entry {
+	uint8_t system[16];		/* UUID of the system */
+	char key[DMREPLICA_HOST_KEY_MAX];	/* 1 to 63 of printable ASCII without blanks */
+	size_t bytes;			/* of the value, at least 1 */
+	uint8_t value[DMREPLICA_HOST_AREA + 1];	/* a NUL follows, which is not counted */
+};
+
+/** dmreplica_host_area_key_fault() - is this a key?  Return: NULL, or the fault as text. */
+const char *dmreplica_host_area_key_fault(const char *key);
+
+/**
+ * dmreplica_host_area_list() - list the host area of a system
+ * @ctx: the context.
+ * @sys: the system, attached or not.
+ * @list: set to the list, by key.
+ * @nr: set to its length.
+ *
+ * Return: 0; 32770 from a module without a host area.
+ */
+int dmreplica_host_area_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			     struct dmreplica_host_entry **list, size_t *nr);
+
+/**
+ * dmreplica_host_area_find() - get the value of a key
+ * @ctx: the context.
+ * @sys: the system, attached or not.
+ * @key: the key.
+ * @entry: filled in.
+ *
+ * Return: 0; 32779 for a key without a value; 32770 from a module without a host area.
+ */
+int dmreplica_host_area_find(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			     const char *key, struct dmreplica_host_entry *entry);
+
+/**
+ * dmreplica_host_area_set() - set the value of a key, whether it had one or not
+ * @ctx: the context.
+ * @sys: the system, attached.
+ * @key: the key.
+ * @value: any bytes.
+ * @bytes: their number.
+ * @expect: the state number that the system is to have; NULL: any.
+ *
+ * Return: 0; 32768 without room for it; 32773 for an impossible key or without a value;
+ * 32775 if the state number is another.
+ */
+int dmreplica_host_area_set(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			    const char *key, const void *value, size_t bytes,
+			    const uint64_t *expect);
+
+/**
+ * dmreplica_host_area_remove() - remove a key with its value
+ * @ctx: the context.
+ * @sys: the system, attached.
+ * @key: the key.
+ * @expect: as above.
+ *
+ * Return: 0; 32773 for an impossible key; 32775; 32779 for a key without a value.
+ */
+int dmreplica_host_area_remove(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			       const char *key, const uint64_t *expect);
+
+/**
+ * dmreplica_host_area_clear() - remove all keys with a beginning in common, at once
+ * @ctx: the context.
+ * @sys: the system, attached.
+ * @prefix: that beginning; NULL: all keys.
+ * @expect: as above.
+ *
+ * Return: 0, also if there are none; 32773 for an impossible key; 32775.
+ */
+int dmreplica_host_area_clear(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			      const char *prefix, const uint64_t *expect);
+
+/* Network adapters ------------------------------------------------------- */
+
 /** struct dmreplica_ip - an address, with the length of its prefix where it has one */
 struct dmreplica_ip {
 	uint8_t family;			/* 4 or 6 */
@@ -883,7 +964,12 @@ struct dmreplica_ip {
 	uint8_t bytes[16];		/* network byte order; IPv4 takes the first four */
 };
 
-/** struct dmreplica_adapter - what a network adapter of the guest gets after a failover */
+/**
+ * struct dmreplica_adapter - what a network adapter of the guest gets after a failover
+ *
+ * An entry of the host area: its key is "adapter/" and the hardware address, its value JSON
+ * as Documentation/netlink.md has it.
+ */
 struct dmreplica_adapter {
 	uint8_t system[16];		/* UUID of the system */
 	uint8_t mac[6];			/* names the adapter */
@@ -924,7 +1010,8 @@ char *dmreplica_mac_text(const uint8_t mac[6], char text[DMREPLICA_MAC_TEXT]);
  * @list: set to the list, by hardware address.
  * @nr: set to its length.
  *
- * Return: 0; 32770 from a module without these settings.
+ * Return: 0; 32770 from a module without a host area; 32776 for an entry that has not the
+ * form of an adapter's settings: the message names it and its fault.
  */
 int dmreplica_adapter_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			   struct dmreplica_adapter **list, size_t *nr);
@@ -938,7 +1025,8 @@ const char *dmreplica_adapter_fault(const struct dmreplica_adapter *adapter);
  * @sys: the system, attached.
  * @adapter: the settings; @adapter->mac names the adapter.
  *
- * Return: 0; 32773 with the text of dmreplica_adapter_fault().
+ * Return: 0; 32768 without room in the host area; 32773 with the text of
+ * dmreplica_adapter_fault().
  */
 int dmreplica_adapter_set(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			  const struct dmreplica_adapter *adapter);

@@ -20,7 +20,7 @@
 
 #define MAX_RESTARTS	20
 #define RECEIVE_BUFFER	(256 * 1024)
-#define REQUEST_BYTES	16384	/* the numbers of all points to drop take 6 KiB */
+#define REQUEST_BYTES	(DM_REPLICA_HOST_AREA_MAX + 4096)	/* of the largest request */
 #define ENTER_NAMESPACE	"run replicactl in the host's network namespace: nsenter --net=/proc/1/ns/net"
 
 struct call {
@@ -348,11 +348,7 @@ static int on_valid(struct nl_msg *msg, void *arg)
 	if (nla_parse(attrs, DMRL_NL_ATTRS - 1, genlmsg_attrdata(head, 0), genlmsg_attrlen(head, 0),
 		      NULL))
 		return NL_OK;
-	/* of a repeated attribute @attrs has the last only */
-	call->ctx->reply = genlmsg_attrdata(head, 0);
-	call->ctx->reply_bytes = genlmsg_attrlen(head, 0);
 	call->result = call->fn(call->arg, head->cmd, attrs);
-	call->ctx->reply = NULL;
 	return NL_OK;
 }
 

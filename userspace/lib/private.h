@@ -44,8 +44,6 @@ struct dmreplica {
 	uint32_t family_version;
 	int group_systems;		/* multicast groups of the family */
 	int group_jobs;
-	struct nlattr *reply;		/* during a dmrl_reply_fn: all attributes of the reply */
-	int reply_bytes;
 	char dm_log[512];		/* last error that libdevmapper logged */
 	unsigned int patience_ms;	/* longest wait for a device; 0: no limit */
 	bool unanswered;		/* the last device probed did not answer */

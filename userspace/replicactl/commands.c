@@ -166,6 +166,27 @@ const struct command commands[] = {
 	  "forget the settings of a network adapter",
 	  "  --mac MAC  of this one\n"
 	  "  --all      of all\n" },
+	{ "host-area list", cmd_host_list, "NAME [--json]",
+	  "the values that programs of the host keep in the store",
+	  HELP_JSON
+	  "\nAdapters that network set has set are there, too, as adapter/MAC.\n" },
+	{ "host-area get", cmd_host_get, "NAME KEY [--json]", "the value of a key",
+	  HELP_JSON
+	  "\nA value that is not printable text is shown as hex and its digits.\n" },
+	{ "host-area set", cmd_host_set, "NAME KEY VALUE [--hex] [--yes] [--expect-state N]",
+	  "set the value of a key",
+	  "  --hex        VALUE is hex digits, two for each byte\n"
+	  "  --yes        do not ask before another value is replaced\n"
+	  HELP_EXPECT_STATE
+	  "\nKEY is 1 to 63 characters of printable ASCII without blanks, VALUE any bytes; keys and\n"
+	  "values together may have 8192 bytes, with 4 for each key.  The module does not read them.\n"
+	  "\nExample:\n"
+	  "  replicactl host-area set web1 backup/last 2024-05-01T03:00Z\n" },
+	{ "host-area remove", cmd_host_remove, "NAME (KEY | --all) [--yes] [--expect-state N]",
+	  "remove a key with its value",
+	  "  --all        all keys, those of network adapters included\n"
+	  "  --yes        do not ask\n"
+	  HELP_EXPECT_STATE },
 	{ "grow", cmd_grow, "NAME", "use the growth of the store's device",
 	  "Grow the device below first, then this; the system stays attached.\n"
 	  "\nExample:\n"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* replicactl dump: the fields of a store */
-#include <arpa/inet.h>
 #include <getopt.h>
 #include <string.h>
 
@@ -71,50 +70,25 @@ static void print_settings(const struct dmr_settings *set)
 		       LL(set->jump_by / 1000000000), LL(set->jump_point));
 }
 
-static const char *ip_text(const struct dmr_ip *ip, char *text, size_t size)
+/* The next entry of the host area.  Return: false behind the last. */
+static bool next_host_entry(const struct dmr_sb *sb, uint32_t *at,
+			    struct dmreplica_host_entry *entry)
 {
-	char bare[INET6_ADDRSTRLEN];
+	struct dmr_host_entry from;
 
-	inet_ntop(ip->family == 4 ? AF_INET : AF_INET6, ip->ip, bare, sizeof(bare));
-	if (ip->prefix)
-		snprintf(text, size, "%s/%u", bare, ip->prefix);
-	else
-		snprintf(text, size, "%s", bare);
-	return text;
-}
-
-static void print_ips(const char *what, const struct dmr_ip *list, unsigned int max)
-{
-	char text[INET6_ADDRSTRLEN + 8];
-	unsigned int i;
-
-	if (!list[0].family)
-		return;
-	printf("    %-16s", what);
-	for (i = 0; i < max && list[i].family; i++)
-		printf(" %s", ip_text(&list[i], text, sizeof(text)));
-	printf("\n");
-}
-
-static const char *mac_text(const struct dmr_adapter *a, char *text, size_t size)
-{
-	snprintf(text, size, "%02x:%02x:%02x:%02x:%02x:%02x", a->mac[0], a->mac[1], a->mac[2],
-		 a->mac[3], a->mac[4], a->mac[5]);
-	return text;
-}
-
-static void print_adapter(const struct dmr_adapter *a)
-{
-	char mac[20];
-
-	printf("  adapter %s%s\n", mac_text(a, mac, sizeof(mac)), a->dhcp ? ", DHCP" : "");
-	print_ips("addresses", a->addresses, DMR_MAX_ADDRESSES);
-	print_ips("gateways", a->gateways, DMR_MAX_GATEWAYS);
-	print_ips("DNS servers", a->dns, DMR_MAX_DNS);
+	if (!dmr_host_next(&sb->host, at, &from))
+		return false;
+	memset(entry, 0, sizeof(*entry));
+	memcpy(entry->key, from.key, from.key_bytes);
+	memcpy(entry->value, from.value, from.value_bytes);
+	entry->bytes = from.value_bytes;
+	return true;
 }
 
 static void print_super(const struct dmr_sb *sb)
 {
+	struct dmreplica_host_entry entry;
+	uint32_t at = 0;
 	unsigned int i;
 
 	printf("  %-18s %llu\n", "sequence", LL(sb->seq));
@@ -169,8 +143,9 @@ static void print_super(const struct dmr_sb *sb)
 		printf("  point %-12llu epoch %u, %s, %s, \"%s\"\n", LL(sb->points[i].number),
 		       sb->points[i].epoch, text_time(sb->points[i].time),
 		       dmreplica_point_kind_name(sb->points[i].kind), sb->points[i].name);
-	for (i = 0; i < sb->nr_adapters; i++)
-		print_adapter(&sb->adapters[i]);
+	printf("  %-18s %u of %u bytes in use\n", "host area", sb->host.bytes, DMR_HOST_AREA);
+	while (next_host_entry(sb, &at, &entry))
+		show_host_entry("  host area          ", &entry);
 	for (i = 0; i < sb->nr_prints; i++)
 		printf("  fingerprint        disk %u block %llu, CRC %#010x%s\n", sb->prints[i].disk,
 		       LL(sb->prints[i].block), sb->prints[i].crc,
@@ -215,34 +190,11 @@ static struct json_object *json_settings(const struct dmr_settings *set)
 	return obj;
 }
 
-static struct json_object *json_ips(const struct dmr_ip *list, unsigned int max)
-{
-	struct json_object *array = json_object_new_array();
-	char text[INET6_ADDRSTRLEN + 8];
-	unsigned int i;
-
-	for (i = 0; i < max && list[i].family; i++)
-		json_object_array_add(array, json_object_new_string(ip_text(&list[i], text,
-									    sizeof(text))));
-	return array;
-}
-
-static struct json_object *json_adapter(const struct dmr_adapter *a)
-{
-	struct json_object *obj = json_object_new_object();
-	char mac[20];
-
-	json_add_string(obj, "mac", mac_text(a, mac, sizeof(mac)));
-	json_add_bool(obj, "dhcp", a->dhcp);
-	json_object_object_add(obj, "addresses", json_ips(a->addresses, DMR_MAX_ADDRESSES));
-	json_object_object_add(obj, "gateways", json_ips(a->gateways, DMR_MAX_GATEWAYS));
-	json_object_object_add(obj, "dns", json_ips(a->dns, DMR_MAX_DNS));
-	return obj;
-}
-
 static struct json_object *json_super(const struct dmr_sb *sb)
 {
 	struct json_object *obj = json_object_new_object(), *array, *one;
+	struct dmreplica_host_entry entry;
+	uint32_t at = 0;
 	unsigned int i;
 
 	json_add_u64(obj, "seq", sb->seq);
@@ -335,9 +287,9 @@ static struct json_object *json_super(const struct dmr_sb *sb)
 	json_add_u64(obj, "received_since", sb->settings.received_since);
 	json_add_u64(obj, "clock_offset", sb->settings.clock_offset);
 	array = json_object_new_array();
-	for (i = 0; i < sb->nr_adapters; i++)
-		json_object_array_add(array, json_adapter(&sb->adapters[i]));
-	json_object_object_add(obj, "adapters", array);
+	while (next_host_entry(sb, &at, &entry))
+		json_object_array_add(array, json_of_host_entry(&entry));
+	json_object_object_add(obj, "host_area", array);
 	array = json_object_new_array();
 	for (i = 0; i < sb->nr_prints; i++) {
 		one = json_object_new_object();

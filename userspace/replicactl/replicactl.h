@@ -110,6 +110,10 @@ int cmd_settings(struct dmreplica *ctx, int argc, char **argv);
 int cmd_network_list(struct dmreplica *ctx, int argc, char **argv);
 int cmd_network_set(struct dmreplica *ctx, int argc, char **argv);
 int cmd_network_clear(struct dmreplica *ctx, int argc, char **argv);
+int cmd_host_list(struct dmreplica *ctx, int argc, char **argv);
+int cmd_host_get(struct dmreplica *ctx, int argc, char **argv);
+int cmd_host_set(struct dmreplica *ctx, int argc, char **argv);
+int cmd_host_remove(struct dmreplica *ctx, int argc, char **argv);
 int cmd_grow(struct dmreplica *ctx, int argc, char **argv);
 int cmd_reset_errors(struct dmreplica *ctx, int argc, char **argv);
 int cmd_job_list(struct dmreplica *ctx, int argc, char **argv);
@@ -162,11 +166,13 @@ void print_health(const struct dmreplica_system *sys);
 void print_reasons(uint32_t set);
 struct json_object *json_reasons(const struct dmreplica_system *sys, uint32_t set);
 
-/* settings.c, network.c */
+/* settings.c, network.c, host-area.c */
 void show_settings(const struct dmreplica_settings *set);
 struct json_object *json_of_settings(const struct dmreplica_settings *set);
 void show_adapter(const struct dmreplica_adapter *adapter);
 struct json_object *json_of_adapter(const struct dmreplica_adapter *adapter);
+void show_host_entry(const char *indent, const struct dmreplica_host_entry *entry);
+struct json_object *json_of_host_entry(const struct dmreplica_host_entry *entry);
 
 /* job.c: wait for a job and show its progress */
 int wait_for_job(struct dmreplica *ctx, const struct dmreplica_system *sys, uint64_t id,

@@ -56,6 +56,7 @@ struct status {
 	struct dmreplica_job *jobs;
 	struct dmreplica_settings *settings;	/* NULL from a module without settings */
 	struct dmreplica_adapter *adapters;
+	char adapters_why[512];			/* why they cannot be read */
 	size_t nr_adapters;
 	size_t nr_disks;
 	size_t nr_points;
@@ -238,6 +239,8 @@ static void print_status(const struct status *st)
 		print_disk(&st->disks[i], sys);
 	for (i = 0; i < st->nr_adapters; i++)
 		show_adapter(&st->adapters[i]);
+	if (*st->adapters_why)
+		printf("  Adapters         cannot be shown: %s\n", st->adapters_why);
 	for (i = 0; i < st->nr_jobs; i++) {
 		if (dmreplica_job_ended(st->jobs[i].state))
 			continue;
@@ -289,10 +292,15 @@ static struct json_object *json_status(const struct status *st)
 	for (i = 0; i < st->nr_adapters; i++)
 		json_object_array_add(array, json_of_adapter(&st->adapters[i]));
 	json_object_object_add(obj, "adapter_list", array);
+	if (*st->adapters_why)
+		json_add_string(obj, "adapter_list_fault", st->adapters_why);
 	return obj;
 }
 
-/* Leave out settings and adapters if an older module does not have them. */
+/*
+ * Leave out settings and adapters if an older module does not have them.  What a program has
+ * left in the host area must not hide the rest.
+ */
 static int look_further(struct dmreplica *ctx, struct status *st,
 			struct dmreplica_settings *settings)
 {
@@ -304,6 +312,10 @@ static int look_further(struct dmreplica *ctx, struct status *st,
 	else if (code != DM_REPLICA_CODE_NOT_SUPPORTED)
 		return code;
 	code = dmreplica_adapter_list(ctx, st->sys, &st->adapters, &st->nr_adapters);
+	if (code == DM_REPLICA_CODE_INVALID_TYPE) {
+		snprintf(st->adapters_why, sizeof(st->adapters_why), "%s", dmreplica_message(ctx));
+		return 0;
+	}
 	return code == DM_REPLICA_CODE_NOT_SUPPORTED ? 0 : code;
 }
 

@@ -5,9 +5,10 @@
 usage: fake-kernel.py [--tty INPUT] [--change CODE] SCENARIO LIBRARY COMMAND...
 
 --change executes CODE, Python, on the scenario: w, and w['system'] as s.
-SCENARIO is JSON.  "system", "disks", "points", "jobs", "settings", "adapters" are the
-content of the dumps, attributes by their names; a list in place of a job has its states,
-one for each time it is read.  "answers" has for an operation its answer ("code", "job" and
+SCENARIO is JSON.  "system", "disks", "points", "jobs", "settings" are the content of the
+dumps, attributes by their names; "host" has the values of the host area by their keys, a
+character for each byte; a list in place of a job has its states, one for each time it is
+read.  "answers" has for an operation its answer ("code", "job" and
 "job-state", or "errno" with "cim" and "text") and the attributes of the system to "set"
 then.  "unknown" lists commands that this kernel does not have; with "absent" the module is
 not loaded.  "events" are changes of the system that are multicast; one with "cmd" is
@@ -43,7 +44,7 @@ GROUPS = {'systems': 7, 'jobs': 8}
 
 
 def read_header():
-    """({set: {name: (number, type)}}, {number: command})"""
+    """({set: {name: (number, type)}}, {number: command}, the family's version)"""
     with open(HEADER, encoding='utf-8') as f:
         text = f.read()
     sets, commands = {}, {}
@@ -59,10 +60,11 @@ def read_header():
                 kind = re.match(r'\s*(u32|u64|string|binary|flag)', comment)
                 sets.setdefault(group, {})[attr.replace('_', '-')] = (
                     number, kind.group(1) if kind else 'pad')
-    return sets, commands
+    version = re.search(r'define DM_REPLICA_FAMILY_VERSION\s+(\d+)', text)
+    return sets, commands, int(version.group(1))
 
 
-SETS, COMMANDS = read_header()
+SETS, COMMANDS, VERSION = read_header()
 
 
 def attr(number, data):
@@ -105,6 +107,8 @@ def decode(group, data):
         elif kind == 'flag':
             assert not value
             value = True
+        elif group == 'host' and name == 'value':
+            value = value.decode('latin-1')
         else:
             value = value.hex()
         if name in out:
@@ -120,7 +124,7 @@ def message(kind, flags, seq, body):
 
 def group_of(command):
     head = command.split('-')[0]
-    return head if head in ('system', 'disk', 'point', 'job', 'settings', 'adapter') and \
+    return head if head in ('system', 'disk', 'point', 'job', 'settings', 'host') and \
         command not in ('point-new', 'point-del') else 'op'
 
 
@@ -168,7 +172,8 @@ class Kernel:
             return [self.job(int(j)) for j in world.get('jobs', {})]
         if command == 'settings-get':
             return [world['settings']]
-        return world.get('adapters', [])
+        return [{'system': world['system']['uuid'], 'key': key, 'value': value.encode('latin-1').hex()}
+                for key, value in world.get('host', {}).items()]
 
     def control(self, seq, flags):
         dump = flags & 0x300 == 0x300
@@ -182,7 +187,7 @@ class Kernel:
         if self.world.get('absent'):
             return [done] if dump else [self.ack(seq, errno.ENOENT)]
         body = attr(1, struct.pack('<H', FAMILY)) + attr(2, b'dm_replica\0') + \
-            attr(3, struct.pack('<I', 1))
+            attr(3, struct.pack('<I', VERSION))
         groups = b''.join(attr(i, attr(1, name.encode() + b'\0') +
                                attr(2, struct.pack('<I', number)))
                           for i, (name, number) in enumerate(GROUPS.items(), 1))

@@ -62,8 +62,8 @@ cat >"$dir/world.json" <<'EOW'
 "settings": {"keep-last": 3, "keep-within": 604800, "keep-hourly": 0, "keep-daily": 7, "keep-weekly": 0,
  "space-low": 80, "space-critical": 95, "full-policy": 0, "live-reserve": 655360, "point-interval": 900,
  "decide-within": 86400, "vacuum-rate": 18446744073709551615},
-"adapters": [{"mac": "525400123456", "dhcp": 0, "address": ["c000020518", "20010db800000000000000000000000540"],
- "gateway": ["c0000201"], "dns": ["c0000235", "20010db8000000000000000000000035"], "protocol": 4098}],
+"host": {"adapter/52:54:00:12:34:56": "{\"dhcp\":false,\"addresses\":[\"192.0.2.5/24\",\"2001:db8::5/64\"],\"gateways\":[\"192.0.2.1\"],\"dns\":[\"192.0.2.53\",\"2001:db8::35\"]}",
+ "backup/last": "monday", "z": "\u0000\u00ff"},
 "jobs": {"5": [{"system": "000102030405060708090a0b0c0d0e0f", "id": 5, "type": 99, "state": 4, "percent": 50,
   "bytes": 524288, "bytes-total": 1048576, "elapsed": 2000000000, "system-name": "web1", "cancellable": 1},
  {"system": "000102030405060708090a0b0c0d0e0f", "id": 5, "type": 99, "state": 7, "percent": 100,
@@ -285,14 +285,107 @@ played "network list" 0 '192.0.2.5/24, 2001:db8::5/64' '' network list web1
 also "all DNS servers" 'DNS +192.0.2.53, 2001:db8::35'
 played_json "network list as JSON" 'd[0]["mac"] == "52:54:00:12:34:56" and d[0]["dns"] == ["192.0.2.53", "2001:db8::35"]
 	and d[0]["addresses"][0] == "192.0.2.5/24" and d[0]["protocol_name"] == "IPv4 and IPv6"' '' network list web1 --json
-played "network list of nothing" 0 'keeps those of the primary' 'w["adapters"] = []' network list web1
-played "network set" 0 '"mac": "525400abcdef", "dhcp": 0, "address": \["c000020518", "20010db80000000000000000000000053c"\], "gateway": "c0000201", "dns": "20010db8000000000000000000000001"}' \
+played "network list of nothing" 0 'keeps those of the primary' 'del w["host"]["adapter/52:54:00:12:34:56"]' network list web1
+played "network set" 0 '"key": "adapter/52:54:00:ab:cd:ef", "value": "\{\\"dhcp\\":false,\\"addresses\\":\[\\"192.0.2.5/24\\",\\"2001:db8::5/60\\"\],\\"gateways\\":\[\\"192.0.2.1\\"\],\\"dns\\":\[\\"2001:db8::1\\"\]\}"\}$' \
 	'' network set web1 --mac 52:54:00:AB:cd:ef --address 192.0.2.5/255.255.255.0 --address 2001:db8::5/60 --gateway 192.0.2.1 --dns 2001:db8::1
-played "network set --dhcp" 0 '"dhcp": 1}' '' network set web1 --mac 52-54-00-12-34-56 --dhcp
-played "network clear one" 0 'adapter-del .*"mac": "525400123456"}' '' network clear web1 --mac 52:54:00:12:34:56
-played "network clear all" 0 'adapter-del {"system": "[0-9a-f]*"}' '' network clear web1 --all
+played "network set --dhcp" 0 '"value": "\{\\"dhcp\\":true,\\"addresses\\":\[\],\\"gateways\\":\[\],\\"dns\\":\[\]\}"\}$' \
+	'' network set web1 --mac 52-54-00-12-34-56 --dhcp
+played "network set without room" 1 '32768.*no room' \
+	'w["answers"]["host-set"] = {"errno": "ENOSPC", "cim": 32768, "text": "no room"}' network set web1 --mac 52:54:00:12:34:56 --dhcp
+played "network clear one" 0 'host-set .*"key": "adapter/52:54:00:12:34:56"\}$' '' network clear web1 --mac 52:54:00:12:34:56
+played "network clear all leaves the rest of the host area" 0 'host-set .*"key": "adapter/", "all": true\}$' '' network clear web1 --all
 played "network clear of none" 12 'network list web1 shows' \
-	'w["answers"]["adapter-del"] = {"errno": "ENOENT", "cim": 32779, "text": "no such adapter"}' network clear web1 --all
+	'w["answers"]["host-set"] = {"errno": "ENOENT", "cim": 32779, "text": "nothing is set"}' network clear web1 --mac 52:54:00:12:34:56
+
+# hostile TEXT VALUE [KEY]: an entry of another program, VALUE in Python, A stands for an
+# address; nothing is guessed of it.
+hostile() {
+	played "an adapter's entry is refused: $1" 9 "32776 .*entry .* of system web1 .*: $1" \
+		"A = '\"192.0.2.5/24\"'; w['host'][${3-\"adapter/52:54:00:12:34:56\"}] = $2" network list web1
+}
+rest='"addresses":["192.0.2.5/24"],"gateways":[],"dns":[]}'
+hostile 'it is no JSON object' "''"
+hostile 'it is no JSON object' "'{'"
+hostile 'it is no JSON object' "'[]'"
+hostile 'it is no JSON object' "'null'"
+hostile 'it is no JSON object' "'{\"dhcp\":true,$rest x'"
+hostile 'it is no JSON object' "'{\"dhcp\":true,$rest\\0'"
+hostile 'it is no JSON object' "'[' * 4000"
+hostile 'it is no JSON object' "'{\"dhcp\":' * 1000"
+hostile 'there is no member dhcp' "'{$rest'"
+hostile 'there is no member dns' "'{\"dhcp\":true,\"addresses\":[],\"gateways\":[]}'"
+hostile 'there is a member beside dhcp, addresses, gateways and dns' "'{\"dhcp\":true,\"mtu\":9000,$rest'"
+hostile 'dhcp is neither true nor false' "'{\"dhcp\":1,$rest'"
+hostile 'addresses is not an array' "'{\"dhcp\":true,\"addresses\":{},\"gateways\":[],\"dns\":[]}'"
+hostile 'gateways.0. is not a string' "'{\"dhcp\":true,\"addresses\":[],\"gateways\":[1],\"dns\":[]}'"
+hostile 'addresses has 9 addresses, more than 8' "'{\"dhcp\":true,\"addresses\":[' + ','.join([A] * 9) + '],\"gateways\":[],\"dns\":[]}'"
+hostile 'gateways has 6 addresses, more than 5' "'{\"dhcp\":true,\"addresses\":[],\"gateways\":[' + ','.join(['\"192.0.2.1\"'] * 6) + '],\"dns\":[]}'"
+hostile 'dns has 1000 addresses, more than 8' "'{\"dhcp\":true,\"addresses\":[],\"gateways\":[],\"dns\":[' + ','.join(['1'] * 1000) + ']}'"
+hostile 'addresses.1. is not an IPv4 or IPv6 address' "'{\"dhcp\":true,\"addresses\":[' + A + ',\"192.0.2.256/24\"],\"gateways\":[],\"dns\":[]}'"
+hostile 'addresses.0. has a prefix that is not from 1 to 32' "'{\"dhcp\":true,\"addresses\":[\"192.0.2.5/33\"],\"gateways\":[],\"dns\":[]}'"
+hostile 'addresses.0. has no prefix' "'{\"dhcp\":true,\"addresses\":[\"192.0.2.5\"],\"gateways\":[],\"dns\":[]}'"
+hostile 'addresses.0. has a NUL in it' "'{\"dhcp\":true,\"addresses\":[\"192.0.2.5/24\\\\u0000\"],\"gateways\":[],\"dns\":[]}'"
+hostile 'addresses.0. is not written as 2001:db8::5/64' "'{\"dhcp\":true,\"addresses\":[\"2001:DB8::5/64\"],\"gateways\":[],\"dns\":[]}'"
+hostile 'addresses.0. is not written as 192.0.2.5/24' "'{\"dhcp\":true,\"addresses\":[\"192.0.2.5/255.255.255.0\"],\"gateways\":[],\"dns\":[]}'"
+hostile 'gateways.0. has a prefix, and none belongs here' "'{\"dhcp\":true,\"addresses\":[],\"gateways\":[' + A + '],\"dns\":[]}'"
+hostile 'dns.0. is a multicast address' "'{\"dhcp\":true,\"addresses\":[],\"gateways\":[],\"dns\":[\"ff02::1\"]}'"
+hostile 'a network adapter has an address twice' "'{\"dhcp\":true,\"addresses\":[' + A + ',' + A + '],\"gateways\":[],\"dns\":[]}'"
+hostile 'a network adapter has neither DHCP nor an address' "'{\"dhcp\":false,\"addresses\":[],\"gateways\":[],\"dns\":[]}'"
+hostile 'a member occurs twice, or something has an escape' "'{\"dhcp\":true,\"dhcp\":false,$rest'"
+hostile 'a member occurs twice, or something has an escape' "'{\"dhcp\":true,\"addresses\":[\"192.0.2.5\\\\u002f24\"],\"gateways\":[],\"dns\":[]}'"
+good="'{\"dhcp\":true,$rest'"
+for key in 52:54:00:12:34 52:54:00:AB:34:56 52-54-00-12-34-56 52:54:00:12:34:567 ''; do
+	hostile 'its key has no hardware address' "$good" "'adapter/$key'"
+done
+hostile 'a network adapter.s hardware address is zero or multicast' "$good" "'adapter/01:54:00:12:34:56'"
+hostile 'a network adapter.s hardware address is zero or multicast' "$good" "'adapter/00:00:00:00:00:00'"
+also "what to do about it" 'replicactl host-area get web1 adapter/00:00:00:00:00:00 shows it'
+played "a foreign entry in another order, with blanks" 0 'Adapter +52:54:00:12:34:56, IPv4 and IPv6, IPv4 by DHCP' \
+	"w['host']['adapter/52:54:00:12:34:56'] = ' { \"dns\" : [],\n\"gateways\":[ ], \"addresses\": [\"2001:db8::5/64\" ] ,\t\"dhcp\":true}\r\n'" network list web1
+broken="w['host']['adapter/52:54:00:12:34:56'] = '{}'"
+played "it does not hide the rest of the status" 0 'Adapters +cannot be shown: entry adapter/52:54:00:12:34:56 .*: there is no member dhcp' "$broken" status web1
+also "which is there" 'Health +Warning'
+played_json "nor as JSON" '"no member dhcp" in d[0]["adapter_list_fault"] and d[0]["adapter_list"] == [] and d[0]["health"] == 2' "$broken" status web1 --json
+played "it can be replaced" 0 '^request host-set' "$broken" network set web1 --mac 52:54:00:12:34:56 --dhcp
+played "and cleared" 0 '^request host-set' "$broken" network clear web1 --mac 52:54:00:12:34:56
+
+# --- host area ---
+
+played "host-area list" 0 '^backup/last  6 bytes  monday$' '' host-area list web1
+also "a value that is no text" '^z  2 bytes  hex 00ff$'
+also "adapters are there" '^adapter/52:54:00:12:34:56  [0-9]+ bytes  \{"dhcp":false,'
+also "the room" '^178 of 8192 bytes are in use$'
+played "host-area list of nothing" 0 'the host area of web1 is empty' 'w["host"] = {}' host-area list web1
+played_json "host-area list as JSON" '[e["key"] for e in d] == ["adapter/52:54:00:12:34:56", "backup/last", "z"] and d[1]["value"] == "monday"
+	and d[1]["hex"] == "6d6f6e646179" and d[2]["value"] is None and d[2]["hex"] == "00ff" and d[2]["bytes"] == 2' '' host-area list web1 --json
+played_json "a value that looks like hex" 'd["value"] == "hex 00" and d["bytes"] == 6' 'w["host"]["z"] = "hex 00"' host-area get web1 z --json
+played "UTF-8 is text" 0 '^é$' 'w["host"]["z"] = "\u00c3\u00a9"' host-area get web1 z
+played "half a character is none" 0 '^hex 61c3$' 'w["host"]["z"] = "a\u00c3"' host-area get web1 z
+played "control characters are none" 0 '^hex 1b5b$' 'w["host"]["z"] = "\u001b["' host-area get web1 z
+played "host-area get" 0 '^monday$' '' host-area get web1 backup/last
+played "host-area get of no key" 12 'host-area list web1 shows its keys' '' host-area get web1 backup
+played "host-area of an older module" 3 '32770.*does not know' 'w["unknown"] = ["host-get"]' host-area list web1
+played "host-area set of a new key" 0 'host-set .*"key": "new", "expect-state-number": 7, "value": "1"\}$' '' host-area set web1 new 1
+played "of the same value" 0 '"value": "monday"' '' host-area set web1 backup/last monday
+played "of another does not ask where it cannot" 64 'yes goes on without asking' '' host-area set web1 backup/last tuesday
+also "what would be lost" 'backup/last  6 bytes  monday'
+also_not "and asks for nothing" '^request'
+played "of another, with --yes" 0 '"key": "backup/last", "value": "tuesday"\}$' '' host-area set web1 backup/last tuesday --yes
+played "of bytes" 0 '"value": "\\u0000\\u00ff"' '' host-area set web1 z --hex 00fF
+played "of a state that has passed" 8 '32775' '' host-area set web1 new 1 --yes --expect-state 6
+tty=(--tty y)
+played "host-area set asks" 0 'Replace it\? \[y/N\] y' '' host-area set web1 backup/last tuesday
+also "and is of what was shown" '"expect-state-number": 7, "value": "tuesday"\}$'
+played "host-area remove asks" 0 'Remove it\? \[y/N\] y' '' host-area remove web1 backup/last
+also "and removes it" 'host-set .*"key": "backup/last", "expect-state-number": 7\}$'
+tty=(--tty n)
+played "the answer is no" 1 'nothing was changed' '' host-area remove web1 --all
+also "all that would be lost" '^  z  2 bytes'
+also_not "nothing is asked for" '^request'
+tty=()
+played "host-area remove --all --yes" 0 'host-set \{"system": "[0-9a-f]*", "all": true\}$' '' host-area remove web1 --all --yes
+played "host-area remove of no key" 12 'host-area list web1 shows' \
+	'w["answers"]["host-set"] = {"errno": "ENOENT", "cim": 32779, "text": "nothing is set"}' host-area remove web1 nothing
 
 # --- removal ---
 
@@ -332,11 +425,11 @@ also "status: left" '3 MiB to move home'
 also "status: adapters" 'addresses +192.0.2.5/24'
 played "status: the device has grown by less than a MiB" 0 '!replicactl grow web1 uses' \
 	's["store-device-bytes"] = s["store-bytes"] + (1 << 20) - 1' status web1
-played "status of an older module" 0 '900 of 1000 in use, 90.0 %$' 'w["unknown"] = ["settings-get", "adapter-get"]
+played "status of an older module" 0 '900 of 1000 in use, 90.0 %$' 'w["unknown"] = ["settings-get", "host-get"]
 for k in [k for k in s if k.startswith(("health", "replicated", "points-", "last-", "slots-r", "vacuum", "home", "store-b", "store-d"))]: del s[k]' status web1
 also_not "says nothing of health" Health
 played_json "its status as JSON" 'd[0]["settings"] is None and d[0]["adapter_list"] == [] and "health" not in d[0]' \
-	'w["unknown"] = ["settings-get", "adapter-get"]; del s["health"]' status web1 --json
+	'w["unknown"] = ["settings-get", "host-get"]; del s["health"]' status web1 --json
 played_json "status as JSON" 'd[0]["health"] == 2 and [r["reason_name"] for r in d[0]["health_reasons"]] == ["low-space", "undecided"]
 	and d[0]["statistics"]["replicated_bytes"] == 65536 and d[0]["vacuum_rate"] == 52428800 and d[0]["slots_reserved"] == 10
 	and d[0]["settings"]["keep_daily"] == 7 and d[0]["adapter_list"][0]["addresses"][1] == "2001:db8::5/64"

@@ -183,6 +183,21 @@ expect 64 'more than 8 times' "9 DNS servers" network set a --mac $m --dhcp $(ip
 # shellcheck disable=SC2046
 expect 12 32779 "all that an adapter can have" network set a --mac $m --dhcp $(ips address 8 /255.255.255.128) \
 	$(ips gateway 5 '') $(ips dns 8 '')
+long=$(printf 'k%.0s' {1..64})
+for key in '' 'a b' $'a\tb' 'é' "$long"; do
+	expect 64 'key of the host area' "no key: '$key'" host-area set a "$key" 1
+	expect 64 'key of the host area' "nor to remove: '$key'" host-area remove a "$key"
+done
+expect 12 32779 "the longest key" host-area set a "${long:1}" 1
+expect 64 'at least one byte' "no value" host-area set a k ''
+for hex in 0 0g 000 x; do
+	expect 64 'not of hex digits' "no hex: $hex" host-area set a k --hex $hex
+done
+expect 64 'give a system, a key and a value' "set without a value" host-area set a k
+expect 64 'give a system, and a key or --all' "remove what" host-area remove a
+expect 64 'give a system, and a key or --all' "remove both" host-area remove a k --all
+expect 64 'give a system and a key' "get what" host-area get a
+expect 64 'is not a number' "no state" host-area set a k 1 --expect-state x
 expect 64 'say no' "repair is not there" check a --repair yes
 expect 64 'kind' "kind that is none" recovery-point create a --kind perfect
 expect 64 'longer than 39' "label too long" recovery-point create a --label 1234567890123456789012345678901234567890
@@ -374,6 +389,10 @@ for command in commit suspend resume move-home grow reset-errors 'vacuum --rate 
 done
 expect 0 'all: there is no rule' "settings of what is not attached" settings web-1
 expect 0 'keeps those of the primary' "adapters of what is not attached" network list web-1
+expect 0 'the host area of web-1 is empty' "host area of what is not attached" host-area list web-1
+expect 12 'has nothing under that key' "nor is there a value" host-area get web-1 k
+expect 10 'is not attached' "a value for what is not attached" host-area set web-1 k 1
+expect 10 'is not attached' "nor can one be removed" host-area remove web-1 k --yes
 json_of "its settings as JSON" 'd["space_low"] == 80 and d["space_critical"] == 95 and d["decide_within"] == 86400 and
 	d["when_full_name"] == "fail" and d["vacuum_rate"] is None and d["system"] == "web-1"' settings web-1 --json
 json_of "and in its status" 'd[0]["settings"]["space_low"] == 80 and d[0]["adapter_list"] == [] and
@@ -518,6 +537,15 @@ with open(sys.argv[1], 'r+b') as f:
 PY
 super() { python3 "$dir/super.py" "$@"; }
 state=384 flags=388
+# A value of six bytes under the key "k", behind two disks.
+area=(504:11 1792:$((0x10006)) 1796:$((0x6e6f6d6b)) 1800:$((0x796164)))
+restore; super "$dir/s" "${area[@]/#/0=}" "${area[@]/#/1=}"
+expect 0 'host area +k  6 bytes  monday' "dump of a host area" dump "$dir/s"
+json_of "as JSON" 'd["superblocks"][1]["host_area"] == [{"key": "k", "bytes": 6, "value": "monday", "hex": "6d6f6e646179"}]' \
+	dump --json "$dir/s"
+expect 0 '^monday$' "its value, of what is not attached" host-area get web-1 k
+restore; super "$dir/s" 0=16:2 1=16:2
+expect 3 'version is 2, older than this software reads' "a store of the format before this" check "$dir/s"
 zeroes() { cmp -s -n 131072 "$dir/s" /dev/zero; }
 restore; super "$dir/s" 0=$state:0 1=$state:0 1=$flags:4 0=$flags:4
 expect 10 'replicactl attach web-1' "a removal that has not come to its end goes on attached" remove web-1 --yes
