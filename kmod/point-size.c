@@ -35,7 +35,7 @@ static void dmr_point_size_block(const struct dmr_need *need, u32 i, u32 before,
  * holds it: without it, the block or a newer one's slot could go.
  */
 static void dmr_point_size_chunk(struct dmr_system *sys, struct dmr_version *v,
-				  const struct dmr_need *need, u64 *bytes)
+				 const struct dmr_need *need, u64 *bytes)
 {
 	u32 newer[64], b, first;
 	u64 mask, key = v->key;

@@ -351,11 +351,11 @@ static int read_entry(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	if (dmreplica_mac_parse(entry->key + strlen(KEY_PREFIX), adapter->mac))
 		key_of(adapter->mac, key);
 	if (strcmp(key, entry->key))
-		wrong(&fault, "its key has no hardware address as 52:54:00:12:34:56, in lower case");
+		wrong(&fault, "its key has no hardware address as 52:54:00:ab:cd:ef");
 	else if (read_value(adapter, (const char *)entry->value, entry->bytes, &fault))
 		return 0;
 	dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_TYPE,
-		  "entry %s of the host area of system %s does not have the settings of an adapter: %s",
+		  "entry %s of the host area of system %s has no settings of an adapter: %s",
 		  entry->key, sys->name, fault.text);
 	return dmrl_hint(ctx, "replicactl host-area get %s %s shows it, host-area remove removes it",
 			 sys->name, entry->key);

@@ -335,7 +335,7 @@ hostile 'a member occurs twice, or something has an escape' "'{\"dhcp\":true,\"d
 hostile 'a member occurs twice, or something has an escape' "'{\"dhcp\":true,\"addresses\":[\"192.0.2.5\\\\u002f24\"],\"gateways\":[],\"dns\":[]}'"
 good="'{\"dhcp\":true,$rest'"
 for key in 52:54:00:12:34 52:54:00:AB:34:56 52-54-00-12-34-56 52:54:00:12:34:567 ''; do
-	hostile 'its key has no hardware address' "$good" "'adapter/$key'"
+	hostile 'its key has no hardware address as' "$good" "'adapter/$key'"
 done
 hostile 'a network adapter.s hardware address is zero or multicast' "$good" "'adapter/01:54:00:12:34:56'"
 hostile 'a network adapter.s hardware address is zero or multicast' "$good" "'adapter/00:00:00:00:00:00'"
