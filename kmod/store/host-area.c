@@ -40,7 +40,7 @@ static int dmr_host_order(const char *a, u32 a_bytes, const char *b, u32 b_bytes
 
 bool dmr_host_next(const struct dmr_host *host, u32 *at, struct dmr_host_entry *entry)
 {
-	u32 end = min_t(u32, host->bytes, DMR_HOST_AREA), left = *at < end ? end - *at : 0;
+	u32 end = min_t(u32, host->bytes, DMR_HOST_AREA), left = end - min(*at, end);
 	const struct dmr_disk_host *d;
 
 	if (left < DMR_HOST_HEAD)

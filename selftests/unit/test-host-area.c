@@ -140,6 +140,10 @@ TEST(host_remove_all)
 	CHECK_EQ(count(host), 4);
 	dmr_host_remove_all(host, "b", 1);
 	CHECK_EQ(count(host), 3);
+	/* A value is no part of a key. */
+	CHECK(set_text(host, "ada", "pter/"));
+	dmr_host_remove_all(host, "adapter/", 8);
+	CHECK(has(host, "ada", "pter/") && dmr_host_remove(host, "ada", 3));
 	/* None is left when all keys begin so, or without a beginning. */
 	dmr_host_remove_all(host, "adapter", 7);
 	CHECK(!memchr_inv(host, 0, sizeof(*host)));
