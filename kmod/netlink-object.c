@@ -473,8 +473,9 @@ int dmr_nl_host_get_doit(struct sk_buff *skb, struct genl_info *info)
 	if (!msg)
 		goto out;
 	hdr = genlmsg_put_reply(msg, info, dmr_nl_family, 0, info->genlhdr->cmd);
-	r = hdr ? -ENOENT : -EMSGSIZE;
+	r = hdr ? -ENODEV : -EMSGSIZE;
 	if (hdr && smp_load_acquire(&sys->active)) {
+		r = -ENOENT;
 		rcu_read_lock();
 		sb = dmr_shown(sys);
 		if (dmr_host_find(&sb->host, nla_data(attr), strlen(nla_data(attr)), &entry))
@@ -483,7 +484,9 @@ int dmr_nl_host_get_doit(struct sk_buff *skb, struct genl_info *info)
 	}
 	if (r) {
 		nlmsg_free(msg);
-		if (r == -ENOENT)
+		if (r == -ENODEV)
+			r = dmr_nl_refuse_unknown(info, info->attrs[DM_REPLICA_A_HOST_SYSTEM]);
+		else if (r == -ENOENT)
 			dmr_nl_refuse_request(info, attr, -ENOENT, DM_REPLICA_CODE_NOT_FOUND,
 					      "nothing is set under this key");
 		goto out;

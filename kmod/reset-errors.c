@@ -24,8 +24,11 @@ static bool dmr_homes_mended(struct dmr_system *sys)
 	return mended;
 }
 
-/* R9: the writers that relied on what was lost have gone; or the operation is refused. */
-static bool dmr_losers_closed(struct dmr_op *op, enum dmr_kind kind)
+/*
+ * R9: have the writers gone that relied on what was lost?  @forgive: then their kind begins
+ * anew.  Return: false, and the operation is refused.
+ */
+static bool dmr_losers_closed(struct dmr_op *op, enum dmr_kind kind, bool forgive)
 {
 	struct dmr_system *sys = op->sys;
 	bool open;
@@ -35,7 +38,7 @@ static bool dmr_losers_closed(struct dmr_op *op, enum dmr_kind kind)
 		return false;
 	}
 	open = dmr_openers_any(sys, kind);
-	if (!open)
+	if (!open && forgive)
 		dmr_home_flush_forgive(sys, kind);
 	dmr_openers_unlock(sys, kind);
 	if (open)
@@ -56,12 +59,15 @@ void dmr_op_reset_errors(struct dmr_op *op, struct dmr_job *job)
 	unsigned int kinds = dmr_home_flush_losers(sys);
 	u32 i;
 
+	/* One kind at most: see home-flush.c.  While it is open no home is flushed in vain. */
+	for (i = 0; i < DMR_KINDS; i++)
+		if ((kinds & BIT(i)) && !dmr_losers_closed(op, i, false))
+			return;
 	if (kinds && !dmr_homes_mended(sys))
 		return dmr_op_refuse(op, -EIO, DM_REPLICA_CODE_FAILED,
 				     "the home of a disk still cannot be flushed; mend it first");
-	/* One kind at most: see home-flush.c. */
 	for (i = 0; i < DMR_KINDS; i++)
-		if ((kinds & BIT(i)) && !dmr_losers_closed(op, i))
+		if ((kinds & BIT(i)) && !dmr_losers_closed(op, i, true))
 			return;
 	for (i = 0; i < sys->sb->nr_disks; i++)
 		atomic64_set(&sys->disks[i].errors, 0);

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 78
+ktap_plan 79
 load_module
 load_brd 4 16
 conf=/etc/dm-replica/systems.d
@@ -341,6 +341,11 @@ dd if=/dev/vm/s1 of=$s bs=1M count=64 conv=fsync 2>/dev/null || die "cannot copy
 rm -r $state
 export DM_REPLICA_MACHINE_ID=22222222222222222222222222222222
 both "a store that another host has" 32774 'active on another host, machine id [0-9a-f]{32}'
+cp $s /tmp/w.img
+mv $conf/w.conf /run
+check "check: an image of it is a backup" r check /tmp/w.img
+mv /run/w.conf $conf
+rm /tmp/w.img
 unset DM_REPLICA_MACHINE_ID
 attach w
 detach

@@ -357,8 +357,8 @@ static int read_entry(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_TYPE,
 		  "entry %s of the host area of system %s has no settings of an adapter: %s",
 		  entry->key, sys->name, fault.text);
-	return dmrl_hint(ctx, "replicactl host-area get %s %s shows it, host-area remove removes it",
-			 sys->name, entry->key);
+	return dmrl_hint(ctx, "replicactl host-area list %s shows it, host-area remove removes it",
+			 sys->name);
 }
 
 int dmreplica_adapter_list(struct dmreplica *ctx, const struct dmreplica_system *sys,

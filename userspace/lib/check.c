@@ -587,24 +587,35 @@ static void note_copy(struct check *c, struct dmreplica *ctx, const struct dmrep
 		finding(c, DMREPLICA_NOTE, ~0ULL, 0, "%.239s", ctx->message);
 }
 
-/* The file that names this store, or else that of its system. */
+/* Is this the file of the system that the store holds? */
+static bool is_of(const struct dmreplica_conf *conf, const struct dmr_sb *sb)
+{
+	return !memcmp(conf->uuid, sb->system_uuid, 16) && !strcmp(conf->name, sb->name);
+}
+
+/*
+ * The file of the system, if it names this store; or another one that does, a remnant or
+ * a wrong one; or the system's, with its store elsewhere.
+ */
 static bool find_conf(struct check *c, struct dmreplica *ctx, const struct dmreplica_store *store,
 		      struct dmreplica_conf *conf)
 {
 	struct dmreplica_conf *list;
+	bool found = false;
 	size_t nr, i;
 
 	if (!dmreplica_conf_list(ctx, &list, &nr)) {
-		for (i = 0; i < nr; i++)
-			if (dmrl_names_device(list[i].store, &store->bdev))
-				break;
-		if (i < nr)
+		for (i = 0; i < nr; i++) {
+			if (!dmrl_names_device(list[i].store, &store->bdev))
+				continue;
+			if (found && !is_of(&list[i], c->sb))
+				continue;
 			*conf = list[i];
+			found = true;
+		}
 		free(list);
-		if (i < nr)
-			return true;
 	}
-	return !dmrl_conf_of(ctx, c->sb->name, c->sb->system_uuid, conf);
+	return found || !dmrl_conf_of(ctx, c->sb->name, c->sb->system_uuid, conf);
 }
 
 static int check_identity(struct check *c, struct dmreplica *ctx,
@@ -628,7 +639,8 @@ static int check_identity(struct check *c, struct dmreplica *ctx,
 	} else if (!code) {
 		if (known)
 			code = refusal(c, ctx, dmrl_verdict_store(ctx, store, c->sb, conf));
-		if (!code)
+		/* An image of an active store is a backup, and never attached. */
+		if (!code && (known || !store->bdev.file))
 			code = refusal(c, ctx, dmrl_verdict_host(ctx, c->sb));
 		if (!code)
 			code = refusal(c, ctx, dmrl_seen_check(ctx, store));

@@ -213,13 +213,17 @@ static int make_by_rules(struct dmreplica *ctx, const struct dmreplica_system *s
 {
 	const unsigned int given = op->given;
 	const u64 expect = op->expect_state;
-	u64 state;
+	u64 state = 0;
 	int code;
 
 	*again = false;
+	op->nr_dropped = 0;
 	code = choose_drops(ctx, sys, op, &state);
-	if (code)
+	if (code == DM_REPLICA_CODE_NOT_FOUND)
 		return code;
+	/* A point is worth more than the end of an older one. */
+	if (code)
+		dmrl_warn(ctx, "no rule of system %s is applied: %s", sys->name, ctx->message);
 	if (op->nr_dropped) {
 		op->given |= DMREPLICA_OP_DROP | DMREPLICA_OP_EXPECT_STATE;
 		op->drop = op->dropped;
@@ -236,16 +240,27 @@ static int make_by_rules(struct dmreplica *ctx, const struct dmreplica_system *s
 	return code;
 }
 
+/* All tries together have the time of one.  ms */
+static u32 remaining(u32 timeout, u64 began)
+{
+	u64 gone = dmrl_now_ms() - began;
+
+	return gone < timeout ? timeout - gone : 1;
+}
+
 int dmreplica_point_make(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			 struct dmreplica_op *op)
 {
+	const u64 began = dmrl_now_ms();
 	struct dmreplica_op none = { 0 };
 	unsigned int tries;
+	u32 timeout;
 	bool again;
 	int code;
 
 	if (!op)
 		op = &none;
+	timeout = op->timeout_ms;
 	if (op->given & DMREPLICA_OP_DROP) {
 		op->nr_dropped = 0;
 		code = dmrl_operate(ctx, DM_REPLICA_CMD_POINT_NEW, sys, op);
@@ -256,17 +271,20 @@ int dmreplica_point_make(struct dmreplica *ctx, const struct dmreplica_system *s
 		return code;
 	}
 	for (tries = again = 0; tries < MAKE_TRIES; tries++) {
+		op->timeout_ms = remaining(timeout, began);
 		code = make_by_rules(ctx, sys, op, &again);
 		if (!again)
 			break;
 	}
 	if (again) {
 		op->nr_dropped = 0;
+		op->timeout_ms = remaining(timeout, began);
 		code = dmrl_operate(ctx, DM_REPLICA_CMD_POINT_NEW, sys, op);
 		if (!code || code == DM_REPLICA_CODE_JOB_STARTED)
 			dmrl_warn(ctx, "system %s changes too often: recovery point made, the rules are applied with the next one",
 				  sys->name);
 	}
+	op->timeout_ms = timeout;
 	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
 		op->nr_dropped = 0;
 	return code;

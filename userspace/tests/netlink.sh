@@ -466,7 +466,7 @@ before=(env "DM_REPLICA_CONFDIR=$dir" bash -c '. userspace/completion/replicactl
 	_replicactl; echo ${COMPREPLY[@]}')
 played "completion of --accept-homes= knows the disks" 0 '^vda,vda vda,vdb$' ''
 rm "$dir/web1.conf"
-before=(timeout --preserve-status -s INT 4)
+before=(timeout --preserve-status -s INT 10)
 played "monitor says when health changes" 0 'health web1 Critical, was Warning; now: the store is nearly full, past the critical mark$' \
 	'w["events"] = [{"health-reasons": 84, "health": 3, "slots-used": 960}, {"health-reasons": 64, "health": 2, "slots-used": 500}]' \
 	monitor

@@ -300,6 +300,9 @@ if [ -e "$dir/fs" ]; then
 	expect 0 '^good' "and the store is good" check web3
 	mv "$dir/web-1.conf" "$dir/conf/web-1.conf"
 	rm "$dir/conf/web3.conf"
+	sed -e 's/^name=.*/name=aaa/' -e 's/^uuid=......../uuid=01234567/' "$dir/conf/web-1.conf" >"$dir/conf/aaa.conf"
+	expect 0 '^good' "a remnant that names its store changes nothing" check web-1
+	rm "$dir/conf/aaa.conf"
 fi
 # A name that is a UUID would be taken for the system of that UUID.
 expect 6 'is a UUID' "a UUID as a name" create 11111111-2222-3333-4444-555555555555 --store "$dir/s2" --disk vda="$dir/m0"
