@@ -618,36 +618,47 @@ static bool find_conf(struct check *c, struct dmreplica *ctx, const struct dmrep
 	return found || !dmrl_conf_of(ctx, c->sb->name, c->sb->system_uuid, conf);
 }
 
+/* @conf: the file, or NULL without one. */
+static int check_system(struct check *c, struct dmreplica *ctx,
+			const struct dmreplica_store *store, const struct dmreplica_conf *conf)
+{
+	int code = conf ? dmrl_verdict_store(ctx, store, c->sb, conf) : 0;
+
+	/* Nothing is wrong with a system that was removed, and no attach is meant. */
+	if (code == DM_REPLICA_CODE_INVALID_STATE) {
+		finding(c, DMREPLICA_NOTE, ~0ULL, 0, "%.239s", ctx->message);
+		return 0;
+	}
+	/* An image of an active store is a backup, and never attached. */
+	if (!code && (conf || !store->bdev.file))
+		code = dmrl_verdict_host(ctx, c->sb);
+	if (!code)
+		code = dmrl_seen_check(ctx, store);
+	if (code)
+		return refusal(c, ctx, code);
+	/* Of an active store there is no fingerprint: other devices are found all the same. */
+	return conf ? check_homes(c, ctx, store, conf) : 0;
+}
+
 static int check_identity(struct check *c, struct dmreplica *ctx,
 			  const struct dmreplica_store *store)
 {
 	struct dmreplica_conf *conf = malloc(sizeof(*conf));
-	bool known, copy;
+	bool known;
 	int code;
 
 	if (!conf)
 		return dmrl_no_memory(ctx);
 	known = find_conf(c, ctx, store, conf);
-	copy = known && !dmrl_names_device(conf->store, &store->bdev);
 	dmrl_clear(ctx);
 	if (dmrl_boot_other(c->sb))
 		finding(c, DMREPLICA_DOUBT, ~0ULL, 0,
 			"it was not detached: another boot of this host has it attached, or another host with the same machine id");
 	code = refusal(c, ctx, dmrl_foreign_check(ctx, store));
-	if (!code && copy) {
+	if (!code && known && !dmrl_names_device(conf->store, &store->bdev))
 		note_copy(c, ctx, store, conf);
-	} else if (!code) {
-		if (known)
-			code = refusal(c, ctx, dmrl_verdict_store(ctx, store, c->sb, conf));
-		/* An image of an active store is a backup, and never attached. */
-		if (!code && (known || !store->bdev.file))
-			code = refusal(c, ctx, dmrl_verdict_host(ctx, c->sb));
-		if (!code)
-			code = refusal(c, ctx, dmrl_seen_check(ctx, store));
-		/* Of an active store there is no fingerprint: other devices are found all the same. */
-		if (!code && known)
-			code = check_homes(c, ctx, store, conf);
-	}
+	else if (!code)
+		code = check_system(c, ctx, store, known ? conf : NULL);
 	if (!code)
 		dmrl_clear(ctx);
 	free(conf);

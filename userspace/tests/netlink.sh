@@ -339,7 +339,7 @@ for key in 52:54:00:12:34 52:54:00:AB:34:56 52-54-00-12-34-56 52:54:00:12:34:567
 done
 hostile 'a network adapter.s hardware address is zero or multicast' "$good" "'adapter/01:54:00:12:34:56'"
 hostile 'a network adapter.s hardware address is zero or multicast' "$good" "'adapter/00:00:00:00:00:00'"
-also "what to do about it" 'replicactl host-area get web1 adapter/00:00:00:00:00:00 shows it'
+also "what to do about it" 'replicactl host-area list web1 shows it'
 played "a foreign entry in another order, with blanks" 0 'Adapter +52:54:00:12:34:56, IPv4 and IPv6, IPv4 by DHCP' \
 	"w['host']['adapter/52:54:00:12:34:56'] = ' { \"dns\" : [],\n\"gateways\":[ ], \"addresses\": [\"2001:db8::5/64\" ] ,\t\"dhcp\":true}\r\n'" network list web1
 broken="w['host']['adapter/52:54:00:12:34:56'] = '{}'"

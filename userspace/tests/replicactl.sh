@@ -556,6 +556,7 @@ json_of "and status says so" 'd[0]["state"] == 0 and d[0]["removing"]' status we
 restore; super "$dir/s" 1=$state:0
 cp --sparse=always "$dir/s" "$dir/s.removed"
 expect 0 'the homes are plain disks; replicactl remove web-1' "status of what is to be finished" status web-1
+expect 0 'ok +system web-1 is removed and its homes are plain disks' "check finds nothing wrong with it" check web-1
 chmod 500 "$dir/conf"
 if [ "$(id -u)" != 0 ]; then
 	expect 2 'cannot write to' "remove that could not delete the file" remove web-1
