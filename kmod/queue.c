@@ -17,6 +17,7 @@
 #include <linux/sched/mm.h>
 
 #include "job.h"
+#include "openers.h"
 #include "queue.h"
 #include "system.h"
 #include "vacuum.h"
@@ -54,6 +55,29 @@ void dmr_op_refuse_super(struct dmr_op *op, int r)
 	else
 		dmr_op_refuse(op, -EREMOTEIO, DM_REPLICA_CODE_UNKNOWN,
 			      "the superblock is in doubt: detach, mend the store, attach, look");
+}
+
+/**
+ * dmr_op_lock_closed() - keep the devices of a kind closed, or refuse an operation
+ * @op: the operation.
+ * @kind: of the devices.
+ * @msg: constant text: the refusal if one is open.
+ *
+ * R10.  Context: may sleep for 5 s; op_mutex is held.
+ * Return: true, and dmr_openers_unlock() is due; or false.
+ */
+bool dmr_op_lock_closed(struct dmr_op *op, enum dmr_kind kind, const char *msg)
+{
+	lockdep_assert_held(&op->sys->op_mutex);
+	if (!dmr_openers_lock(op->sys, kind)) {
+		dmr_refuse_timeout(op, "a device was being opened or closed for too long");
+		return false;
+	}
+	if (!dmr_openers_any(op->sys, kind))
+		return true;
+	dmr_openers_unlock(op->sys, kind);
+	dmr_refuse_open(op, msg);
+	return false;
 }
 
 /* A turn is due in @delay jiffies at the latest. */

@@ -9,6 +9,7 @@
 #include <linux/workqueue.h>
 
 #include "../uapi/dm-replica.h"
+#include "disk.h"
 #include "job.h"
 #include "store/superblock.h"
 #include "work.h"
@@ -212,6 +213,7 @@ void dmr_op_socket_closed(u32 portid);
  */
 void dmr_op_refuse(struct dmr_op *op, int err, u32 code, const char *msg);
 void dmr_op_refuse_super(struct dmr_op *op, int r);
+bool dmr_op_lock_closed(struct dmr_op *op, enum dmr_kind kind, const char *msg);
 
 #define dmr_refuse_state(op, msg) \
 	dmr_op_refuse(op, -EBADE, DM_REPLICA_CODE_INVALID_STATE, msg)

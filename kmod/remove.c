@@ -44,20 +44,12 @@ static bool dmr_home_current(struct dmr_system *sys)
 /* All of one kind's devices are closed, and offline from now; or an error. */
 static bool dmr_fence_closed(struct dmr_op *op, enum dmr_kind kind, struct dmr_views *fence)
 {
-	struct dmr_system *sys = op->sys;
-	bool open;
-
-	if (!dmr_openers_lock(sys, kind)) {
-		dmr_refuse_timeout(op, "a device was being opened or closed for too long");
+	if (!dmr_op_lock_closed(op, kind, "a device of the system is in use; close it first"))
 		return false;
-	}
-	open = dmr_openers_any(sys, kind);
-	if (!open && fence)
-		dmr_views_publish(sys, fence);
-	dmr_openers_unlock(sys, kind);
-	if (open)
-		dmr_refuse_open(op, "a device of the system is in use; close it first");
-	return !open;
+	if (fence)
+		dmr_views_publish(op->sys, fence);
+	dmr_openers_unlock(op->sys, kind);
+	return true;
 }
 
 struct dmr_removal {

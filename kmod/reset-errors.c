@@ -30,20 +30,12 @@ static bool dmr_homes_mended(struct dmr_system *sys)
  */
 static bool dmr_losers_closed(struct dmr_op *op, enum dmr_kind kind, bool forgive)
 {
-	struct dmr_system *sys = op->sys;
-	bool open;
-
-	if (!dmr_openers_lock(sys, kind)) {
-		dmr_refuse_timeout(op, "a device was being opened or closed for too long");
+	if (!dmr_op_lock_closed(op, kind, "a device that has lost writes is open; stop its users first"))
 		return false;
-	}
-	open = dmr_openers_any(sys, kind);
-	if (!open && forgive)
-		dmr_home_flush_forgive(sys, kind);
-	dmr_openers_unlock(sys, kind);
-	if (open)
-		dmr_refuse_open(op, "a device that has lost writes is open; stop its users first");
-	return !open;
+	if (forgive)
+		dmr_home_flush_forgive(op->sys, kind);
+	dmr_openers_unlock(op->sys, kind);
+	return true;
 }
 
 /**
