@@ -213,13 +213,9 @@ for i in "${!kernels[@]}"; do
 		name="chain $i, chunks of $chunk: $k"
 		[ "$was" = - ] || name="$name after $was was cut at $cut"
 		[ -z "$last" ] || name="$name; then all goes home"
-		if boot "chain$i" "$k" $picked $whole $granule "$plan" - "$chunk" $ms $last; then
-			ok "$name"
-		else
-			not_ok "$name"
-			broken=1
-		fi
-		diag "$said" "$(($(date +%s) - t)) s"
+		boot "chain$i" "$k" $picked $whole $granule "$plan" - "$chunk" $ms $last || broken=1
+		diag "$(($(date +%s) - t)) s" "$said"
+		if [ -z "$broken" ]; then ok "$name"; else not_ok "$name"; fi
 		[ -z "$broken" ] || die "what follows would be of no use"
 		if [ -n "$last" ]; then
 			grep -q '^flush ok' <<<"$said"
