@@ -47,9 +47,10 @@ point() { r recovery-point create "$1" >/dev/null || die "cannot make a point of
 # json FIELD COMMAND...: a number or word of replicactl's JSON; the first if there
 # are several.
 json() {
-	local field=$1
+	local field=$1 said
 	shift
-	r "$@" --json | sed -n 's/^ *"'"$field"'": *"\{0,1\}\([^",]*\)"\{0,1\},\{0,1\}$/\1/p' | head -n 1
+	said=$(r "$@" --json)
+	[[ ! $said =~ \"$field\":\ *\"?([^\",$'\n']*)\"?,?($'\n'|$) ]] || echo "${BASH_REMATCH[1]}"
 }
 
 # field NAME FIELD: of a system's status.
