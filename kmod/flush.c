@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Flushes (R2): one worker, one log commit at a time, shared by all flushes, writes
- * with FUA and operations that wait when it starts.
+ * with FUA and operations that wait when it starts.  A flush that need not wait for any
+ * of these does without the worker, see flush-direct.c.
  *
  * The worker must wait for nothing that waits for it: it takes no op_mutex and
  * no grace period.
@@ -70,13 +71,6 @@ bool dmr_flush_make_room(struct dmr_system *sys, u32 records)
 	return true;
 }
 
-static void dmr_flush_answer(struct bio *bio, int r)
-{
-	if (r)
-		bio->bi_status = errno_to_blk_status(r);
-	bio_endio(bio);
-}
-
 /* A flush, or a write with FUA straight home.  One flush of a home serves all that wait. */
 static void dmr_flush_answer_home(struct bio *bio, int r, unsigned long *flushed)
 {
@@ -90,9 +84,10 @@ static void dmr_flush_answer_home(struct bio *bio, int r, unsigned long *flushed
 		if (dmr_home_flush_lost(disk, io->t->kind))
 			r = -EIO;
 	}
-	dmr_flush_answer(bio, r);
+	dmr_flush_direct_answer(bio, r);
 }
 
+/* One round, with the token, which it gives back. */
 static void dmr_flush_round(struct dmr_system *sys, struct bio_list *flushes,
 			    struct bio_list *fuas, struct list_head *waiters)
 {
@@ -100,6 +95,7 @@ static void dmr_flush_round(struct dmr_system *sys, struct bio_list *flushes,
 	bool need = !bio_list_empty(flushes);
 	bool press = dmr_log_press(sys) || READ_ONCE(sys->log.hurry);
 	DECLARE_BITMAP(flushed, DMR_MAX_DISKS) = { 0 };
+	unsigned long flags;
 	struct bio *bio;
 	int r = 0;
 	u32 i;
@@ -115,13 +111,20 @@ static void dmr_flush_round(struct dmr_system *sys, struct bio_list *flushes,
 			r = dmr_log_flush_rest(sys);
 	}
 
-	while ((bio = bio_list_pop(fuas)))
-		dmr_flush_answer(bio, r);
-	list_for_each_entry_safe(w, next, waiters, list) {
+	list_for_each_entry(w, waiters, list) {
 		w->r = r;
 		w->pressed = press;
 		if (!r && w->grow)
 			w->r = dmr_log_turn(sys, w->grow);
+	}
+	/* Before the answers: the next flush of those that get one need not come here. */
+	spin_lock_irqsave(&sys->log.lock, flags);
+	sys->flush.busy = false;
+	spin_unlock_irqrestore(&sys->log.lock, flags);
+
+	while ((bio = bio_list_pop(fuas)))
+		dmr_flush_direct_answer(bio, r);
+	list_for_each_entry_safe(w, next, waiters, list) {
 		if (!r && w->homes) {
 			for (i = 0; i < sys->sb->nr_disks; i++) {
 				int hr = dmr_home_flush_for_op(&sys->disks[i]);
@@ -147,6 +150,14 @@ static void dmr_flush_work(struct work_struct *work)
 	bio_list_init(&flushes);
 	bio_list_init(&fuas);
 	spin_lock_irqsave(&sys->log.lock, flags);
+	if (sys->flush.busy) {
+		/* Its end begins a round, also if only the timer asked for this one. */
+		sys->flush.again = true;
+		spin_unlock_irqrestore(&sys->log.lock, flags);
+		return;
+	}
+	sys->flush.busy = true;
+	sys->flush.again = false;
 	bio_list_merge(&flushes, &sys->flush.flushes);
 	bio_list_init(&sys->flush.flushes);
 	bio_list_merge(&fuas, &sys->flush.fuas);
@@ -175,12 +186,14 @@ static void dmr_flush_timer(struct work_struct *work)
  * @sys: the system.
  * @bio: an empty flush.
  *
- * Context: any.
+ * Context: map(); does not sleep.
  */
 void dmr_flush_bio(struct dmr_system *sys, struct bio *bio)
 {
 	unsigned long flags;
 
+	if (dmr_flush_direct(sys, bio))
+		return;
 	spin_lock_irqsave(&sys->log.lock, flags);
 	bio_list_add(&sys->flush.flushes, bio);
 	spin_unlock_irqrestore(&sys->log.lock, flags);

@@ -8,6 +8,8 @@
 #include <linux/list.h>
 #include <linux/workqueue.h>
 
+#include "flush-direct.h"
+
 struct dmr_sb;
 struct dmr_system;
 
@@ -19,6 +21,9 @@ struct dmr_system;
  * @flushes: flushes that wait for a log commit; log.lock.
  * @fuas: completed FUA writes that wait for a log commit; log.lock.
  * @waiters: struct dmr_flush_wait; log.lock.
+ * @busy: the flush token: a round, or a flush by the direct way, is in progress; log.lock.
+ * @again: a round found the token taken; log.lock.
+ * @direct: the latter.
  * @work: one round.
  * @timer: the log commit of each second.
  */
@@ -27,9 +32,19 @@ struct dmr_flush {
 	struct bio_list flushes;
 	struct bio_list fuas;
 	struct list_head waiters;
+	bool busy;
+	bool again;
+	struct dmr_flush_direct direct;
 	struct work_struct work;
 	struct delayed_work timer;
 };
+
+/* Does anything wait for a round?  log.lock is held. */
+static inline bool dmr_flush_waited_for(const struct dmr_flush *flush)
+{
+	return flush->again || !bio_list_empty(&flush->flushes) || !bio_list_empty(&flush->fuas) ||
+	       !list_empty(&flush->waiters);
+}
 
 int dmr_flush_init(struct dmr_flush *flush);
 void dmr_flush_exit(struct dmr_flush *flush);

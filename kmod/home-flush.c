@@ -46,8 +46,8 @@
  *    and then reads home_dirty, with a barrier on both sides.  One of them sees the other,
  *    and W compares with the count as of its beginning, however many flushes have
  *    succeeded since.
- * 2. F sees the bit.  A flush comes to dmr_home_flush() in the flush worker; flush_mutex
- *    orders it behind X, or before: then it has covered W.  It looks at the bit after
+ * 2. F sees the bit.  A flush comes to dmr_home_flush() in the flush worker, unless the home
+ *    is clean and no flush of it is in progress (flush-direct.c); flush_mutex orders it behind X, or before: then it has covered W.  It looks at the bit after
  *    that.  The same holds for a write with FUA that the home does not take as such, and
  *    for the other bios of that round, which were queued before.
  * 3. F is a write with FUA of the home's own: it makes nothing but itself durable.  It is
@@ -155,6 +155,18 @@ static unsigned int dmr_home_flush_sources(struct dmr_disk *disk, bool clear)
 }
 
 /**
+ * dmr_home_flush_is_due() - has a home been written to since a flush of it began?
+ * @disk: its disk.
+ *
+ * Context: any.
+ * Return: true if so; if not, a flush may be in progress.
+ */
+bool dmr_home_flush_is_due(struct dmr_disk *disk)
+{
+	return dmr_home_flush_sources(disk, false);
+}
+
+/**
  * dmr_home_flush() - make direct writes to a home durable
  * @disk: the disk.
  *
@@ -172,6 +184,7 @@ int dmr_home_flush(struct dmr_disk *disk)
 	int r = 0, i;
 
 	mutex_lock(&disk->flush_mutex);
+	smp_wmb();	/* locked before clean: pairs with dmr_flush_direct_home() */
 	home = disk->home;
 	if (home)
 		sources = dmr_home_flush_sources(disk, true);

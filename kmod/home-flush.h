@@ -12,6 +12,7 @@ struct dmr_system;
 void dmr_home_flush_attach(struct dmr_disk *disk, int straight);
 void dmr_home_flush_written(struct dmr_disk *disk, enum dmr_kind kind, int flush_errors);
 void dmr_home_flush_due(struct dmr_disk *disk);
+bool dmr_home_flush_is_due(struct dmr_disk *disk);
 int dmr_home_flush(struct dmr_disk *disk);
 int dmr_home_flush_for_op(struct dmr_disk *disk);
 unsigned int dmr_home_flush_losers(const struct dmr_system *sys);

@@ -166,7 +166,8 @@ static void dmr_batch_version(struct dmr_system *sys, struct dmr_log_batch *b,
 static void dmr_batch_seal(struct dmr_system *sys, struct dmr_log_batch *b)
 {
 	struct dmr_log_header hdr = {
-		.sb_seq = sys->sb->seq,
+		/* R6: durable; a later one that is on its way does not matter to the block. */
+		.sb_seq = READ_ONCE(sys->super.seq),
 		.durable = sys->log.room.durable,
 	};
 	u32 i;
@@ -231,15 +232,21 @@ static int dmr_batch_write_run(struct dmr_system *sys, struct dmr_log_batch *b, 
 }
 
 /*
- * R2, R9: the last block, behind a flush.  dm reissues a write whose flush in front has
- * failed as if it had not, and the error is lost; so to a device that takes bios itself
- * and is no queue, the flush goes alone.  Below it is the same.
+ * R2, R9: dm reissues a write whose flush in front has failed as if it had not, and the
+ * error is lost; so to a device that takes bios itself and is no queue, the flush goes
+ * alone.  Below it is the same.
  */
+static bool dmr_batch_needs_two(struct dmr_system *sys)
+{
+	return bdev_write_cache(sys->store) && sys->store->bd_disk->fops->submit_bio;
+}
+
+/* R2: the last block, behind a flush. */
 static int dmr_batch_write_last(struct dmr_system *sys, struct dmr_log_batch *b)
 {
 	blk_opf_t flags = REQ_PREFLUSH | REQ_FUA;
 
-	if (sys->store->bd_disk->fops->submit_bio) {
+	if (dmr_batch_needs_two(sys)) {
 		int r = blkdev_issue_flush(sys->store);
 
 		if (r)
@@ -247,6 +254,14 @@ static int dmr_batch_write_last(struct dmr_system *sys, struct dmr_log_batch *b)
 		flags = REQ_FUA;
 	}
 	return dmr_batch_write_run(sys, b, b->blocks - 1, 1, flags);
+}
+
+/* All blocks up to this one are. */
+static void dmr_log_durable(struct dmr_system *sys, u64 number)
+{
+	WRITE_ONCE(sys->log.room.next, number + 1);
+	WRITE_ONCE(sys->log.room.durable, number);
+	atomic64_inc(&sys->log.commits);
 }
 
 /*
@@ -263,10 +278,7 @@ static int dmr_batch_write(struct dmr_system *sys, struct dmr_log_batch *b)
 		DMERR("%s: the log is full in spite of its reserve", sys->sb->name);
 		return -ENOSPC;
 	}
-	mutex_lock(&sys->sb_mutex);	/* the superblock they are written under */
 	dmr_batch_seal(sys, b);
-	mutex_unlock(&sys->sb_mutex);
-
 	alone = dmr_super_store_lock(sys);
 	if (alone && READ_ONCE(sys->critical)) {
 		r = -EIO;
@@ -289,9 +301,7 @@ static int dmr_batch_write(struct dmr_system *sys, struct dmr_log_batch *b)
 	trace_dmr_log_sync(sys->sb->name, b->first, b->blocks, b->records, r);
 	if (r)
 		return r;
-	WRITE_ONCE(sys->log.room.next, durable + 1);
-	WRITE_ONCE(sys->log.room.durable, durable);
-	atomic64_inc(&sys->log.commits);
+	dmr_log_durable(sys, durable);
 	return 0;
 }
 
@@ -406,6 +416,22 @@ static int dmr_tail_move(struct dmr_system *sys, struct dmr_log_batch *b, u64 up
 	return 0;
 }
 
+/* The record of a version from the list of those that are due. */
+static void dmr_batch_due(struct dmr_system *sys, struct dmr_log_batch *b, struct dmr_version *v)
+{
+	spinlock_t *lock = dmr_map_lock(&sys->map, v->key);
+	unsigned long flags;
+
+	spin_lock_irqsave(lock, flags);
+	/* From here on it may be made dirty again, or freed by the vacuum. */
+	if (!(atomic_read(&v->state) & DMR_V_DROPPED) && (v->data | v->zero))
+		dmr_batch_version(sys, b, v);
+	smp_mb__before_atomic();	/* its number first: dmr_log_settled() */
+	atomic_andnot(DMR_V_DIRTY, &v->state);
+	atomic64_dec(&sys->log.nr_dirty);
+	spin_unlock_irqrestore(lock, flags);
+}
+
 /*
  * Records that are due.  The list of versions is taken before the list of
  * drops: a version that replaces a dropped one is made dirty after the drop was
@@ -415,7 +441,6 @@ static int dmr_log_records(struct dmr_system *sys, struct dmr_log_batch *b, u64 
 {
 	struct llist_node *list = llist_del_all(&sys->log.dirty);
 	struct dmr_version *v, *next;
-	unsigned long flags;
 	int r;
 
 	r = dmr_log_drops(sys, b, written);
@@ -423,22 +448,13 @@ static int dmr_log_records(struct dmr_system *sys, struct dmr_log_batch *b, u64 
 		return r;
 
 	llist_for_each_entry_safe(v, next, list, dirty) {
-		spinlock_t *lock = dmr_map_lock(&sys->map, v->key);
-
 		if (!dmr_log_room_batch_room(b)) {
 			*written += b->blocks;
 			r = dmr_batch_flush(sys, b);
 			if (r)
 				return r;	/* the rest stays due: none of it is durable */
 		}
-		spin_lock_irqsave(lock, flags);
-		/* From here on it may be made dirty again, or freed by the vacuum. */
-		if (!(atomic_read(&v->state) & DMR_V_DROPPED) && (v->data | v->zero))
-			dmr_batch_version(sys, b, v);
-		smp_mb__before_atomic();	/* its number first: dmr_log_settled() */
-		atomic_andnot(DMR_V_DIRTY, &v->state);
-		atomic64_dec(&sys->log.nr_dirty);
-		spin_unlock_irqrestore(lock, flags);
+		dmr_batch_due(sys, b, v);
 	}
 	return 0;
 }
@@ -488,6 +504,7 @@ int dmr_log_sync(struct dmr_system *sys, bool press)
 {
 	struct dmr_log_batch b;
 	u64 written = 0;
+	bool looked;
 	int r;
 
 	dmr_log_room_batch_begin(&b, &sys->log.room);
@@ -498,8 +515,14 @@ int dmr_log_sync(struct dmr_system *sys, bool press)
 		b.blocks = 1;
 		r = dmr_batch_flush(sys, &b);
 	}
-	if (!r)
-		r = dmr_log_room_move_tail(&sys->log.room, &b, written, press, &dmr_tail_ops, sys);
+	if (!r) {
+		looked = written || b.blocks;
+		r = dmr_log_room_move_tail(&sys->log.room, &b,
+					   looked ? written + sys->log.direct : 0, press,
+					   &dmr_tail_ops, sys);
+		if (looked)
+			sys->log.direct = 0;
+	}
 	if (!r && (dmr_log_room_tail_lags(&sys->log.room) ||
 		   (press && sys->log.room.tail != sys->log.room.sb_tail)))
 		r = dmr_tail_release(sys, &b);
@@ -509,6 +532,82 @@ int dmr_log_sync(struct dmr_system *sys, bool press)
 	if (r)
 		dmr_critical(sys, "the store's log could not be written");
 	return r;
+}
+
+/*----------------------------------------------------------------
+ * One block, for a flush that does without the worker: flush-direct.c
+ *----------------------------------------------------------------*/
+
+/**
+ * dmr_log_direct() - make the block of all records that are due, if it is one
+ * @sys: the system; the caller holds the flush token.
+ * @b: the batch; without a block if no record is due.
+ *
+ * Context: does not sleep.
+ * Return: false if the flush worker has to, and nothing has changed.
+ */
+bool dmr_log_direct(struct dmr_system *sys, struct dmr_log_batch *b)
+{
+	struct dmr_version *v, *next;
+	struct llist_node *list, *last = NULL, *node;
+	u32 nr = 0;
+
+	dmr_log_room_batch_begin(b, &sys->log.room);
+	if (atomic64_read(&sys->log.nr_dirty) > DMR_LOG_RECORDS)
+		return false;
+	/* R13: as in dmr_log_records(), versions first. */
+	list = llist_del_all(&sys->log.dirty);
+	llist_for_each(node, list) {
+		last = node;
+		nr++;
+	}
+	if (!list_empty(&sys->log.drops) || READ_ONCE(sys->log.hurry) ||
+	    (nr && (nr > DMR_LOG_RECORDS || dmr_log_press(sys) ||
+		    !dmr_log_room_direct(&sys->log.room, sys->log.direct) ||
+		    dmr_batch_needs_two(sys)))) {
+		if (list)
+			llist_add_batch(list, last, &sys->log.dirty);
+		return false;
+	}
+	llist_for_each_entry_safe(v, next, list, dirty)
+		dmr_batch_due(sys, b, v);
+	if (b->blocks) {
+		dmr_batch_seal(sys, b);
+		sys->log.direct++;
+	}
+	return true;
+}
+
+/**
+ * dmr_log_direct_bio() - what is to be written, and where
+ * @sys: the system; the caller holds the flush token.
+ * @b: the batch, with its block.
+ * @bio: a bio to the store with room for one page.
+ *
+ * Context: does not sleep.
+ */
+void dmr_log_direct_bio(struct dmr_system *sys, const struct dmr_log_batch *b, struct bio *bio)
+{
+	bio->bi_iter.bi_sector = dmr_ring_place(sys->sb, b->first) * DMR_BLOCK_SECTORS;
+	__bio_add_page(bio, sys->log.pages[0], DMR_BLOCK_SIZE, 0);
+}
+
+/**
+ * dmr_log_direct_done() - the block was written, or was not
+ * @sys: the system; the caller holds the flush token.
+ * @b: the batch.
+ * @r: 0 or a negative errno.
+ *
+ * Context: any.
+ */
+void dmr_log_direct_done(struct dmr_system *sys, const struct dmr_log_batch *b, int r)
+{
+	trace_dmr_log_sync(sys->sb->name, b->first, b->blocks, b->records, r);
+	/* At once: failed records must not count as settled. */
+	if (r)
+		dmr_critical(sys, "the store's log could not be written");
+	else
+		dmr_log_durable(sys, b->first);
 }
 
 /*

@@ -11,6 +11,7 @@
 #include "store/log-room.h"
 #include "store/logblock.h"
 
+struct bio;
 struct dmr_sb;
 struct dmr_system;
 struct dmr_version;
@@ -22,7 +23,8 @@ struct dmr_drop {
 };
 
 /**
- * struct dmr_log - the log of a system; for the flush worker, if no lock or context is named
+ * struct dmr_log - the log of a system; for the holder of the flush token, see flush-direct.c,
+ *	if no lock or context is named
  * @lock: protects @drops, and the lists of struct dmr_flush.
  * @drops: struct dmr_drop.
  * @dirty: versions with a record due; any context.
@@ -35,6 +37,7 @@ struct dmr_drop {
  * @tail_first: number of the first block in @tail_pages.
  * @tail_count: blocks in @tail_pages.
  * @tail_record: next record of the tail's block.
+ * @direct: blocks written since the tail was last looked at; holder of the flush token.
  * @commits: batches written.
  */
 struct dmr_log {
@@ -50,6 +53,7 @@ struct dmr_log {
 	u64 tail_first;
 	u32 tail_count;
 	u32 tail_record;
+	u32 direct;
 	atomic64_t commits;
 };
 
@@ -62,7 +66,12 @@ bool dmr_log_settled(struct dmr_system *sys, struct dmr_version *v);
 void dmr_log_dirty(struct dmr_system *sys, struct dmr_version *v);
 void dmr_log_drop(struct dmr_system *sys, struct dmr_drop *drop);
 
-/* the flush worker alone */
+/* the holder of the flush token */
+bool dmr_log_direct(struct dmr_system *sys, struct dmr_log_batch *b);
+void dmr_log_direct_bio(struct dmr_system *sys, const struct dmr_log_batch *b, struct bio *bio);
+void dmr_log_direct_done(struct dmr_system *sys, const struct dmr_log_batch *b, int r);
+
+/* the flush worker alone, with the token */
 bool dmr_log_press(struct dmr_system *sys);
 int dmr_log_flush_rest(struct dmr_system *sys);
 int dmr_log_sync(struct dmr_system *sys, bool press);

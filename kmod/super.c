@@ -22,7 +22,7 @@ int dmr_super_init(struct dmr_system *sys)
 {
 	u32 i;
 
-	mutex_init(&sys->super.store_mutex);
+	sema_init(&sys->super.store_sem, 1);
 	sys->sb = kvzalloc(sizeof(*sys->sb), GFP_KERNEL);
 	sys->super.draft = kvzalloc(sizeof(*sys->super.draft), GFP_KERNEL);
 	sys->super.scratch = kvzalloc(sizeof(*sys->super.scratch), GFP_KERNEL);
@@ -114,15 +114,29 @@ bool dmr_super_store_lock(struct dmr_system *sys)
 	bool alone = !dmr_fua_is_native(sys->store);
 
 	if (alone)
-		mutex_lock(&sys->super.store_mutex);
+		down(&sys->super.store_sem);
 	return alone;
 }
 
-/** dmr_super_store_unlock() - the other way round */
+/**
+ * dmr_super_store_trylock() - the same, without waiting
+ * @sys: the system.
+ * @alone: to be given to dmr_super_store_unlock().
+ *
+ * Context: any.
+ * Return: false if it is held, or waited for.
+ */
+bool dmr_super_store_trylock(struct dmr_system *sys, bool *alone)
+{
+	*alone = !dmr_fua_is_native(sys->store);
+	return !*alone || !down_trylock(&sys->super.store_sem);
+}
+
+/** dmr_super_store_unlock() - the other way round; any context, not that of the lock only */
 void dmr_super_store_unlock(struct dmr_system *sys, bool alone)
 {
 	if (alone)
-		mutex_unlock(&sys->super.store_mutex);
+		up(&sys->super.store_sem);
 }
 
 /*
@@ -142,6 +156,13 @@ static bool dmr_super_may_have_lost(struct dmr_system *sys)
 	return !idle || READ_ONCE(sys->super.store_dirty);
 }
 
+/* Durable: log blocks refer to it from here on. */
+static void dmr_super_in_force(struct dmr_system *sys, const struct dmr_sb *sb)
+{
+	memcpy(sys->sb, sb, sizeof(*sb));
+	WRITE_ONCE(sys->super.seq, sb->seq);
+}
+
 static int dmr_super_try(struct dmr_system *sys, const struct dmr_sb *next, const char *why)
 {
 	struct dmr_sb *sb = sys->super.scratch;
@@ -159,7 +180,7 @@ static int dmr_super_try(struct dmr_system *sys, const struct dmr_sb *next, cons
 	r = dmr_super_put(sys, sb, why);
 	if (!r) {
 		sys->super.copy_state[copy] = sb->state_number;
-		memcpy(sys->sb, sb, sizeof(*sb));
+		dmr_super_in_force(sys, sb);
 		if (next != sys->sb)	/* a new state, not the tail or the other copy */
 			dmr_super_show(sys);
 		return 0;
@@ -177,7 +198,7 @@ static int dmr_super_try(struct dmr_system *sys, const struct dmr_sb *next, cons
 	r = dmr_super_put(sys, sb, "take back");
 	if (!r) {
 		sys->super.copy_state[copy] = sb->state_number;
-		memcpy(sys->sb, sb, sizeof(*sb));
+		dmr_super_in_force(sys, sb);
 		return lost ? -EREMOTEIO : -EIO;
 	}
 	sys->super.copy_state[copy] = ~0ULL;

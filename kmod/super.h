@@ -4,8 +4,8 @@
 #define DMR_SUPER_H
 
 #include <linux/atomic.h>
-#include <linux/mutex.h>
 #include <linux/rcupdate.h>
+#include <linux/semaphore.h>
 
 #include "store/superblock.h"
 
@@ -32,7 +32,9 @@ struct dmr_shown {
  * @pages: of @buf.
  * @copy_state: state number of each copy, ~0 if unknown.
  * @writes: superblocks written or attempted.
- * @store_mutex: see dmr_super_store_lock().
+ * @seq: sequence number of a superblock that is durable, for readers without a lock.
+ * @store_sem: see dmr_super_store_lock(); a semaphore, since the end of an I/O releases it,
+ *	and because it is given away in the order of requests.
  * @store_dirty: slots were written since the last flush of the store.
  * @blanking: a new ring is being written with zeroes.
  */
@@ -45,7 +47,8 @@ struct dmr_super {
 	struct page *pages[DMR_SB_AREA / DMR_BLOCK_SIZE];
 	u64 copy_state[DMR_SB_COPIES];
 	atomic64_t writes;
-	struct mutex store_mutex;
+	u64 seq;
+	struct semaphore store_sem;
 	unsigned int store_dirty;
 	bool blanking;
 };
@@ -58,6 +61,7 @@ int dmr_super_commit(struct dmr_system *sys, const struct dmr_sb *draft, const c
 int dmr_super_sync_copies(struct dmr_system *sys);
 int dmr_super_move_tail(struct dmr_system *sys, u64 tail);
 bool dmr_super_store_lock(struct dmr_system *sys);
+bool dmr_super_store_trylock(struct dmr_system *sys, bool *alone);
 void dmr_super_store_unlock(struct dmr_system *sys, bool alone);
 
 #endif /* DMR_SUPER_H */

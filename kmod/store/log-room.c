@@ -108,6 +108,27 @@ bool dmr_log_room_tail_lags(const struct dmr_log_room *room)
 }
 
 /**
+ * dmr_log_room_direct() - may one more block be written without a look at the tail?
+ * @room: the log's.
+ * @blocks: written that way since the last look.
+ *
+ * R7: where the tail has to move, dmr_log_room_move_tail() does so for these blocks, too,
+ * and they are few.  From three quarters on each commit moves it.
+ *
+ * Context: the holder of the flush token.
+ * Return: true if so.
+ */
+bool dmr_log_room_direct(const struct dmr_log_room *room, u32 blocks)
+{
+	u64 half = room->blocks / 2;
+	u64 used = room->next + 1 - room->tail;
+
+	if (room->tail < room->from || dmr_log_room_tail_lags(room))
+		return false;
+	return used <= half || (used <= half + half / 4 && blocks < DMR_DIRECT_MAX);
+}
+
+/**
  * dmr_log_room_move_tail() - move the tail on in a commit
  * @room: the log's; @ops change it.
  * @b: the batch; its records are those that are due.

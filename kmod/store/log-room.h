@@ -14,6 +14,7 @@
 #define DMR_LOG_BATCH		64		/* log blocks of one commit step */
 #define DMR_FIRST_MAX		16		/* chunks one first write may open at once */
 #define DMR_TAIL_BATCH		16		/* log blocks read at once when the tail moves */
+#define DMR_DIRECT_MAX		16		/* blocks written between two looks at the tail */
 
 /**
  * struct dmr_log_room - places of the log's head and tail
@@ -72,6 +73,7 @@ u64 dmr_log_room_free(const struct dmr_log_room *room);
 u64 dmr_log_room_reserve(const struct dmr_log_room *room);
 bool dmr_log_room_admits(const struct dmr_log_room *room, u64 first, u64 dirty);
 bool dmr_log_room_press(const struct dmr_log_room *room, u64 first, u64 dirty);
+bool dmr_log_room_direct(const struct dmr_log_room *room, u32 blocks);
 bool dmr_log_room_tail_lags(const struct dmr_log_room *room);
 int dmr_log_room_move_tail(const struct dmr_log_room *room, struct dmr_log_batch *b, u64 written,
 			   bool press, const struct dmr_log_tail_ops *ops, void *ctx);

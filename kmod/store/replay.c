@@ -17,8 +17,8 @@
  *  W2 A life's first superblock is durable before its first log block is issued.  The
  *     store is flushed before it, and it carries durable = E - 1: the replayed blocks are
  *     on the medium before anything builds on them.
- *  W3 A log block carries the number of a superblock that was durable when it
- *     was issued, the newest such; in one life it never goes down.
+ *  W3 A log block carries the number of a superblock of its life that was known
+ *     durable when it was issued; in one life it never goes down.
  *  W4 A log block, and a superblock, carries in its durable field a number D
  *     only if every log block up to D was on the medium before this one got
  *     there.
