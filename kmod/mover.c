@@ -26,7 +26,9 @@
 #include "system.h"
 #include "vacuum.h"
 
-#define DMR_MOVE_KEYS		4096	/* chunks looked up and sorted at a time */
+#define DMR_MOVE_WINDOW		16384	/* chunks next in place, looked up at a time */
+#define DMR_MOVE_KEYS		(2 * DMR_MOVE_WINDOW)
+#define DMR_MOVE_BUCKETS	4096	/* looked at in one grace section */
 #define DMR_MOVE_BATCH		256	/* chunks that share two barriers */
 #define DMR_MOVE_PATIENCE	3	/* cancelled moves before a chunk is held */
 #define DMR_MOVE_RUN		2048	/* sectors of one copy */
@@ -579,31 +581,58 @@ static int dmr_key_compare(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-/* Keys of chunks that have something to move, from bucket *@b on. */
-static u32 dmr_move_collect(struct dmr_mover *m, u32 *b)
+/* Sort the keys; of too many keep the lowest.  Return: how many. */
+static u32 dmr_move_lowest(struct dmr_mover *m, u32 nr)
+{
+	sort(m->keys, nr, sizeof(m->keys[0]), dmr_key_compare, NULL);
+	return min_t(u32, nr, DMR_MOVE_WINDOW);
+}
+
+/*
+ * The lowest keys in [@from, @until) of chunks that have something to move, in order.  The
+ * map has them by hash, and in the order of the hash no two neighbours would go home
+ * together: so all buckets are looked at for each window.
+ *
+ * Return: how many; less than DMR_MOVE_WINDOW: no other is left.
+ */
+static u32 dmr_move_collect(struct dmr_mover *m, u64 from, u64 until)
 {
 	struct dmr_system *sys = m->sys;
-	u32 side = dmr_grace_enter(&sys->grace), nr = 0, begun = nr;
-	struct dmr_version *v;
-	u64 last = ~0ULL;
+	u32 nr = 0, begun = 0, b = 0, end, side;
+	struct dmr_version *v = NULL;
+	u64 last;
 
-	for (; *b < 1U << sys->map.bucket_bits && nr < DMR_MOVE_KEYS; (*b)++) {
-		begun = nr;
-		for (v = smp_load_acquire(&sys->map.buckets[*b]); v; v = READ_ONCE(v->next)) {
-			if (v->key == last || !dmr_move_group(m, v))
-				continue;
-			if (nr == DMR_MOVE_KEYS) {
-				nr = begun ?: nr;	/* the whole bucket next time */
-				goto out;
+	while (b < 1U << sys->map.bucket_bits) {
+		end = min_t(u32, b + DMR_MOVE_BUCKETS, 1U << sys->map.bucket_bits);
+		side = dmr_grace_enter(&sys->grace);
+		for (; b < end; b++) {
+			begun = nr;
+			last = DMR_KEY_NONE;
+			for (v = smp_load_acquire(&sys->map.buckets[b]); v; v = READ_ONCE(v->next)) {
+				if (v->key < from || v->key >= until || v->key == last ||
+				    !dmr_move_group(m, v))
+					continue;
+				if (nr == DMR_MOVE_KEYS)
+					break;
+				m->keys[nr++] = v->key;
+				last = v->key;
 			}
-			m->keys[nr++] = v->key;
-			last = v->key;
+			if (v)
+				break;
 		}
+		dmr_grace_leave(&sys->grace, side);
+		cond_resched();
+		if (!v)
+			continue;
+		/* This bucket once more, unless it alone has that many. */
+		if (begun > DMR_MOVE_WINDOW)
+			nr = begun;
+		else
+			b++;
+		nr = dmr_move_lowest(m, nr);
+		until = m->keys[nr - 1];
 	}
-out:
-	dmr_grace_leave(&sys->grace, side);
-	sort(m->keys, nr, sizeof(m->keys[0]), dmr_key_compare, NULL);
-	return nr;
+	return dmr_move_lowest(m, nr);
 }
 
 /* Bytes that are still to go home; each block counts once, however many versions have it. */
@@ -649,8 +678,9 @@ static u64 dmr_move_left(struct dmr_mover *m)
 s64 dmr_mover_run(struct dmr_system *sys, const struct dmr_need *need, u64 serial, bool *again,
 		  u64 *errors)
 {
+	u64 from, start, until = DMR_KEY_NONE;
 	struct dmr_mover *m;
-	u32 b = 0, nr, i;
+	u32 nr, i;
 	s64 r = 0;
 
 	if (!dmr_vacuum_may_move(sys))
@@ -668,18 +698,30 @@ s64 dmr_mover_run(struct dmr_system *sys, const struct dmr_need *need, u64 seria
 	m->hold = dmr_move_job_running(sys);
 	if (m->hold)
 		dmr_move_job_counted(sys, dmr_move_left(m));
-	while (b < 1U << sys->map.bucket_bits && r >= 0 && !m->stale && dmr_vacuum_may_move(sys)) {
-		nr = dmr_move_collect(m, &b);
+	/* From where the last run ended: one that new views end early loses no ground. */
+	start = sys->vacuum.place;
+	from = start;
+	while (r >= 0 && !m->stale && dmr_vacuum_may_move(sys)) {
+		nr = dmr_move_collect(m, from, until);
 		for (i = 0; i < nr && !m->stale && dmr_vacuum_may_move(sys); i += r) {
 			mutex_lock(&sys->vacuum.home_mutex);
 			r = dmr_move_some(m, m->keys + i, nr - i);
 			mutex_unlock(&sys->vacuum.home_mutex);
 			if (r < 0)
 				break;
+			from = m->keys[i + r - 1] + 1;
 			dmr_move_throttle(m);
 			cond_resched();
 		}
+		if (i < nr || nr == DMR_MOVE_WINDOW)
+			continue;
+		/* The end of the disks, or of what lies before the start. */
+		from = 0;
+		if (!start || until == start)
+			break;
+		until = start;
 	}
+	sys->vacuum.place = from;
 	*again = m->skipped;
 	*errors = m->errors;
 	if (r >= 0)

@@ -27,6 +27,7 @@ struct dmr_system;
  * @home_mutex: a batch is being moved home; before it: op_mutex.
  * @move_paused: a job that moves home is suspended.
  * @home_left: bytes left to move home at the last count.
+ * @place: key of the chunk that the next run of moves begins with; the vacuum's worker.
  * @cancels: moves cancelled by writes, by hash of the chunk.
  * @kcopyd: copies home.
  */
@@ -43,6 +44,7 @@ struct dmr_vacuum {
 	struct mutex home_mutex;
 	bool move_paused;
 	u64 home_left;
+	u64 place;
 	u8 cancels[DMR_CANCEL_SLOTS];
 	struct dm_kcopyd_client *kcopyd;
 };
