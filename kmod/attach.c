@@ -340,10 +340,15 @@ static void dmr_attach_stop(struct dmr_system *sys)
 	draft->flags &= ~DMR_SB_ACTIVE;
 	draft->job_number = sys->jobs.next;
 	dmr_clock_draft(sys, draft);
+	dmr_home_flush_detach(sys, draft);
 	draft->nr_prints = 0;
 	for (i = 0; i < draft->nr_disks; i++) {
 		struct dmr_fingerprint *fp = &sys->disks[i].fingerprint;
 		u32 nr = min(fp->nr, dmr_disk_prints(draft->nr_disks));
+
+		/* R9: what was read there may be lost. */
+		if (draft->disks[i].lost)
+			nr = 0;
 
 		memcpy(&draft->prints[draft->nr_prints], fp->prints, nr * sizeof(fp->prints[0]));
 		draft->nr_prints += nr;

@@ -18,7 +18,7 @@
  * - home_dirty[source] is set when a write has ended, before it is answered, and cleared
  *   before a flush is issued.  Sources are the kinds of devices, and the mover's copies.
  * - home_lost has a bit for each kind of device some of whose writes a failed flush may
- *   have discarded.  A set bit stays (R9).
+ *   have discarded.  A set bit stays (R9), over a detach in the superblock.
  * - flush_errors counts failed flushes.
  * - flush_mutex is held over a flush and what follows from it.
  *
@@ -32,9 +32,14 @@
  * point is made and the relationship is not removed (R15), and a detach stores no
  * fingerprint of that home.  Devices of other kinds have lost nothing and go on.
  *
- * **The end.**  An attach, which makes the disk anew, or reset-errors with no opener of a
- * device of that kind.  Either is to the writer what a crash is: writes that no flush had
- * covered may be there or not, and an opener that remembers them has gone.
+ * **A detach.**  Its superblock records the bits, those of its own last flush included, and
+ * an attach sets them again: a writer that never flushed has had no error, and the next
+ * point would vouch for what it wrote.  Only where that superblock cannot be written, which
+ * makes the store active still, is a loss forgotten, as by a crash.
+ *
+ * **The end.**  reset-errors, with no opener of a device of that kind.  To the writer it is
+ * what a crash is: writes that no flush had covered may be there or not, and an opener that
+ * remembers them has gone.
  *
  * **Claim.**  W is a write of kind K that went straight home and was answered, F a flush
  * or a write with FUA of K that began after that, X a flush of the home that failed when W
@@ -57,14 +62,14 @@
  *    write comes: dm may have kept it over a suspend, an interrupted one, or a new table,
  *    and a device on top of ours for as long as it likes.  No time is measured.  (A flush
  *    that fails for the store's sake makes the system critical, which does the same.)
- * 4. A suspend, the last one too, and a new table neither read nor write home_lost.  The
- *    disk lives as long as any table of the system does.  What the last suspend's flush
- *    finds lost is found by the next resume.
+ * 4. A suspend, the last one too, and a new table do not clear home_lost.  The disk lives
+ *    as long as any table of the system does, and behind it the superblock has the bit,
+ *    whatever tables lie in between.  What the last suspend's flush finds lost is found by
+ *    the next resume.
  * 5. The mover compares flush_errors from before its copies with that after its own flush:
  *    X of another source in between voids the batch.
- * 6. Neither end leaves an F behind.  A bio has an opener, as long as dm keeps it: with
- *    none, under the open_mutex, and with none of the table's devices at a detach, there
- *    is no W of an opener that is still there, and no F.
+ * 6. The end leaves no F behind.  A bio has an opener, as long as dm keeps it: with none,
+ *    under the open_mutex, there is no W of an opener that is still there, and no F.
  *
  * A point flushes all homes with writes that have been let end (R15).  It is refused with
  * any bit set, so no home has unflushed writes of a device while a point exists, and none
@@ -75,13 +80,17 @@
 /* The mover's copies, as a source of home_dirty[] beside the kinds of devices. */
 #define DMR_HOME_COPIES		DMR_KINDS
 
+static const char *dmr_home_flush_kind(unsigned int kinds)
+{
+	return kinds & BIT(DMR_REPLICA) ? "replica" : "failover";
+}
+
 static void dmr_home_flush_lose(struct dmr_disk *disk, unsigned int kinds)
 {
 	kinds &= ~atomic_fetch_or(kinds, &disk->home_lost);
 	if (kinds)
 		DMERR("%s: flush of the home of disk %s failed: its %s device takes no more writes, see reset-errors",
-		      disk->sys->sb->name, disk->info->name,
-		      kinds & BIT(DMR_REPLICA) ? "replica" : "failover");
+		      disk->sys->sb->name, disk->info->name, dmr_home_flush_kind(kinds));
 }
 
 static void dmr_home_flush_dirty(struct dmr_disk *disk, int source)
@@ -96,15 +105,39 @@ static void dmr_home_flush_dirty(struct dmr_disk *disk, int source)
  * @straight: kind of the device whose writes go straight home, or -1.
  *
  * R15: the writers before a crash of the host are not known; their data may still be in
- * the home's cache.
+ * the home's cache.  R9: what was lost by the last detach stays so.
  *
  * Context: any; the disk is not in use yet.
  */
 void dmr_home_flush_attach(struct dmr_disk *disk, int straight)
 {
+	u32 lost = disk->info->lost;
+
+	static_assert(DMR_LOST_REPLICA == BIT(DMR_REPLICA));
+	static_assert(DMR_LOST_FAILOVER == BIT(DMR_LIVE));
 	dmr_home_flush_dirty(disk, DMR_HOME_COPIES);
 	if (straight >= 0)
 		dmr_home_flush_dirty(disk, straight);
+	atomic_set(&disk->home_lost, lost);
+	if (lost)
+		DMERR("%s: the home of disk %s had lost writes before the last detach: its %s device takes no more writes, see reset-errors",
+		      disk->sys->sb->name, disk->info->name, dmr_home_flush_kind(lost));
+}
+
+/**
+ * dmr_home_flush_detach() - what the next attach has to know of losses
+ * @sys: the system; its homes have been flushed for the last time.
+ * @draft: the superblock of the detach.
+ *
+ * Context: op_mutex is held.
+ */
+void dmr_home_flush_detach(struct dmr_system *sys, struct dmr_sb *draft)
+{
+	u32 i;
+
+	lockdep_assert_held(&sys->op_mutex);
+	for (i = 0; i < draft->nr_disks; i++)
+		draft->disks[i].lost = atomic_read(&sys->disks[i].home_lost);
 }
 
 /**

@@ -7,9 +7,11 @@
 
 #include "disk.h"
 
+struct dmr_sb;
 struct dmr_system;
 
 void dmr_home_flush_attach(struct dmr_disk *disk, int straight);
+void dmr_home_flush_detach(struct dmr_system *sys, struct dmr_sb *draft);
 void dmr_home_flush_written(struct dmr_disk *disk, enum dmr_kind kind, int flush_errors);
 void dmr_home_flush_due(struct dmr_disk *disk);
 bool dmr_home_flush_is_due(struct dmr_disk *disk);

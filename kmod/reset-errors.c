@@ -2,10 +2,12 @@
 /*
  * Errors of devices that are mended, and losses that have been noticed (R9).
  */
+#include "draft.h"
 #include "home-flush.h"
 #include "openers.h"
 #include "operate.h"
 #include "queue.h"
+#include "super.h"
 #include "system.h"
 
 /* Is each home that has lost writes flushed again?  What it has kept becomes durable. */
@@ -24,18 +26,38 @@ static bool dmr_homes_mended(struct dmr_system *sys)
 	return mended;
 }
 
+/* A loss that a detach has recorded must not come back with the next attach. */
+static int dmr_losses_forget(struct dmr_op *op)
+{
+	struct dmr_sb *draft = dmr_draft(op->sys);
+	bool any = false;
+	u32 i;
+
+	for (i = 0; i < draft->nr_disks; i++) {
+		any |= draft->disks[i].lost;
+		draft->disks[i].lost = 0;
+	}
+	return any ? dmr_super_commit(op->sys, draft, dmr_op_text(op)) : 0;
+}
+
 /*
  * R9: have the writers gone that relied on what was lost?  @forgive: then their kind begins
  * anew.  Return: false, and the operation is refused.
  */
 static bool dmr_losers_closed(struct dmr_op *op, enum dmr_kind kind, bool forgive)
 {
+	int r = 0;
+
 	if (!dmr_op_lock_closed(op, kind, "a device that has lost writes is open; stop its users first"))
 		return false;
 	if (forgive)
+		r = dmr_losses_forget(op);
+	if (forgive && !r)
 		dmr_home_flush_forgive(op->sys, kind);
 	dmr_openers_unlock(op->sys, kind);
-	return true;
+	if (r)
+		dmr_op_refuse_super(op, r);
+	return !r;
 }
 
 /**
@@ -43,7 +65,7 @@ static bool dmr_losers_closed(struct dmr_op *op, enum dmr_kind kind, bool forgiv
  * @op: nothing is asked for.
  * @job: its job; not used.
  *
- * Memory alone changes: an attach does the same.
+ * The superblock changes only if a detach has recorded a loss there.
  */
 void dmr_op_reset_errors(struct dmr_op *op, struct dmr_job *job)
 {

@@ -19,7 +19,7 @@
 #include <linux/types.h>
 
 #define DMR_SB_MAGIC		"DMREPLSB"	/* eight bytes, no NUL on disk */
-#define DMR_SB_VERSION		3
+#define DMR_SB_VERSION		4
 #define DMR_SB_AREA		65536		/* bytes reserved for one copy */
 #define DMR_SB_COPIES		2		/* A at 0, B at DMR_SB_AREA */
 
@@ -222,6 +222,11 @@ struct dmr_disk_sb {
 #define DMR_IDENTITY_SERIAL	5
 #define DMR_IDENTITY_PATH	6	/* without a better one: the path given to create */
 
+/* dmr_disk_disk.lost */
+#define DMR_LOST_REPLICA	(1u << 0)	/* writes of the replica device */
+#define DMR_LOST_FAILOVER	(1u << 1)	/* of the failover device, committed */
+#define DMR_LOST_KNOWN		(DMR_LOST_REPLICA | DMR_LOST_FAILOVER)
+
 /** struct dmr_disk_disk - one disk, 256 bytes */
 struct dmr_disk_disk {
 	__u8   name[DMR_DISK_NAME_LEN];
@@ -230,9 +235,9 @@ struct dmr_disk_disk {
 	__le32 number;			/* from 0, as in the table line: the place in the list */
 	__le32 logical_block;		/* bytes: logical block of home when the store was made */
 	__le32 identity_type;		/* DMR_IDENTITY_* */
-	__u8   reserved0[4];
+	__le32 lost;			/* 68: DMR_LOST_*, as known at the last detach */
 	__u8   identity[DMR_IDENTITY_LEN];
-	__u8   reserved1[56];
+	__u8   reserved0[56];
 };
 
 /** struct dmr_disk_point - one recovery point, 64 bytes */

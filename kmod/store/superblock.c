@@ -78,6 +78,8 @@ static const char *dmr_check_disks(const struct dmr_sb *sb)
 		    !dmr_text_ok(d->identity, sizeof(d->identity)) ||
 		    !d->identity[0] != (d->identity_type == DMR_IDENTITY_NONE))
 			return "a disk's identity is impossible";
+		if (d->lost & ~DMR_LOST_KNOWN)
+			return "a disk's lost writes are impossible";
 	}
 	return NULL;
 }
@@ -200,6 +202,9 @@ static const char *dmr_check_prints(const struct dmr_sb *sb)
 		if (p->disk >= sb->nr_disks || p->written > 1 ||
 		    p->block >= sb->disks[p->disk].sectors >> (DMR_BLOCK_SHIFT - 9))
 			return "a place in the fingerprint is impossible";
+		/* R9: what was read there is not known to be durable. */
+		if (sb->disks[p->disk].lost)
+			return "a home that has lost writes has a fingerprint";
 		if (prev && (prev->disk > p->disk ||
 			     (prev->disk == p->disk && prev->block >= p->block)))
 			return "the places in the fingerprint are not in order";
@@ -365,6 +370,7 @@ u32 dmr_sb_encode(const struct dmr_sb *sb, void *buf)
 		disk->number = cpu_to_le32(in->number);
 		disk->logical_block = cpu_to_le32(in->logical_block);
 		disk->identity_type = cpu_to_le32(in->identity_type);
+		disk->lost = cpu_to_le32(in->lost);
 		dmr_text_put(disk->identity, in->identity, sizeof(disk->identity));
 	}
 	for (i = 0; i < sb->nr_points; i++, point++) {
@@ -456,10 +462,10 @@ static const char *dmr_get_lists(const struct dmr_disk_sb *d, struct dmr_sb *sb,
 		out->number = le32_to_cpu(disk->number);
 		out->logical_block = le32_to_cpu(disk->logical_block);
 		out->identity_type = le32_to_cpu(disk->identity_type);
+		out->lost = le32_to_cpu(disk->lost);
 		if (!dmr_text_get(out->identity, disk->identity, sizeof(out->identity)))
 			return "a disk's identity is impossible";
-		if (!dmr_is_zero(disk->reserved0, sizeof(disk->reserved0)) ||
-		    !dmr_is_zero(disk->reserved1, sizeof(disk->reserved1)))
+		if (!dmr_is_zero(disk->reserved0, sizeof(disk->reserved0)))
 			return "reserved bytes are in use";
 	}
 	point = (const struct dmr_disk_point *)disk;
@@ -497,14 +503,18 @@ static const char *dmr_get_lists(const struct dmr_disk_sb *d, struct dmr_sb *sb,
 static enum dmr_verdict dmr_get_sb(const struct dmr_disk_sb *d, u32 length, u32 copy,
 				   struct dmr_sb *sb, const char **why)
 {
+	static const char *const older[DMR_SB_VERSION - 1] = {
+		"the format's version is 1, older than this software reads",
+		"the format's version is 2, older than this software reads",
+		"the format's version is 3, older than this software reads",
+	};
+
 	if (le32_to_cpu(d->version) > DMR_SB_VERSION) {
 		*why = "the format's version is newer than this software";
 		return DMR_NEWER;
 	}
 	if (le32_to_cpu(d->version) && le32_to_cpu(d->version) < DMR_SB_VERSION) {
-		*why = le32_to_cpu(d->version) == 1 ?
-		       "the format's version is 1, older than this software reads" :
-		       "the format's version is 2, older than this software reads";
+		*why = older[le32_to_cpu(d->version) - 1];
 		return DMR_NEWER;
 	}
 	if (le64_to_cpu(d->incompat) & ~DMR_INCOMPAT_KNOWN) {

@@ -38,6 +38,7 @@ struct dmr_disk_info {
 	u32 number;
 	u32 logical_block;
 	u32 identity_type;
+	u32 lost;		/* DMR_LOST_*, as known at the last detach (R9) */
 	char identity[DMR_IDENTITY_LEN];
 };
 

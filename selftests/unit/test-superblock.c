@@ -64,6 +64,7 @@ TEST(format_offsets)
 	AT(dmr_disk_settings, reserved2, 344);
 	AT(dmr_disk_host, key_bytes, 2);
 	AT(dmr_disk_host, reserved0, 3);
+	AT(dmr_disk_disk, lost, 68);
 	AT(dmr_disk_disk, identity, 72);
 	AT(dmr_disk_point, name, 24);
 	AT(dmr_disk_print, crc, 8);
@@ -86,7 +87,7 @@ TEST(sb_golden_bytes)
 	sb->seq = 0x0102030405060708ULL;
 	CHECK_EQ(dmr_sb_encode(sb, buf), 4096);
 	CHECK(!memcmp(buf, "DMREPLSB", 8));
-	CHECK(!memcmp(buf + 12, "\x00\x10\0\0" "\x03\0\0\0" "\0\0\0\0", 12));
+	CHECK(!memcmp(buf + 12, "\x00\x10\0\0" "\x04\0\0\0" "\0\0\0\0", 12));
 	CHECK(!memcmp(buf + 40, "\x08\x07\x06\x05\x04\x03\x02\x01", 8));
 	CHECK(!memcmp(buf + 80, "vm1\0", 4));
 	CHECK(!memcmp(buf + 144, "\0\0\x80\0\0\0\0\0" "\0\0\x01\0" "\0\x10\0\0", 16));
@@ -505,7 +506,8 @@ TEST(sb_impossible_bytes)
 		{ 16, 0, DMR_BAD, "version" },
 		{ 16, 1, DMR_NEWER, "version is 1, older" },
 		{ 16, 2, DMR_NEWER, "version is 2, older" },
-		{ 16, 4, DMR_NEWER, "version is newer" },
+		{ 16, 3, DMR_NEWER, "version is 3, older" },
+		{ 16, 5, DMR_NEWER, "version is newer" },
 		{ 19, 0x80, DMR_NEWER, "version" },
 		{ 20, 1, DMR_BAD, "other copy" },
 		{ 32, 1, DMR_NEWER, "feature" },
@@ -545,7 +547,8 @@ TEST(sb_impossible_bytes)
 		{ 1040, 1, DMR_BAD, "reserved" },
 		{ 1279, 1, DMR_BAD, "reserved" },
 		{ DMR_SB_FIXED + 10, 1, DMR_BAD, "disk's name" },
-		{ DMR_SB_FIXED + 68, 1, DMR_BAD, "reserved" },
+		{ DMR_SB_FIXED + 68, 4, DMR_BAD, "lost writes" },
+		{ DMR_SB_FIXED + 71, 1, DMR_BAD, "lost writes" },
 		{ DMR_SB_FIXED + 200, 1, DMR_BAD, "reserved" },
 		{ DMR_SB_FIXED + 255, 1, DMR_BAD, "reserved" },
 		{ DMR_SB_FIXED + 72 + 100, 'x', DMR_BAD, "identity" },
@@ -586,6 +589,7 @@ TEST(sb_impossible_bytes)
 	buf[512] = 1;			/* keep_last */
 	buf[470] = 1;			/* active_host */
 	buf[1030] = 1;			/* active_boot */
+	buf[DMR_SB_FIXED + 68] = 3;	/* lost */
 	unit_sb_crc(buf);
 	CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_OK, "%s", why);
 	/* A compatible feature may use these bytes: newer, not damaged. */
@@ -668,6 +672,14 @@ TEST(sb_prints)
 	CHECK(dmr_sb_validate(sb));
 	sb->prints[1].block--;
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+
+	sb->disks[1].lost = DMR_LOST_REPLICA;	/* of another disk */
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+	sb->disks[0].lost = DMR_LOST_FAILOVER;
+	why = dmr_sb_validate(sb);
+	CHECK(why && strstr(why, "lost writes"), "%s", why);
+	sb->disks[0].lost = 0;
+	sb->disks[1].lost = 0;
 
 	most = dmr_disk_prints(sb->nr_disks);
 	sb->nr_prints = most * sb->nr_disks;

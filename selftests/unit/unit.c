@@ -246,7 +246,7 @@ static void random_prints(struct rng *r, struct dmr_sb *sb)
 	u32 most = dmr_disk_prints(sb->nr_disks), i, n;
 
 	for (i = 0; i < sb->nr_disks; i++) {
-		u64 blocks = sb->disks[i].sectors / 8, block = 0;
+		u64 blocks = sb->disks[i].lost ? 0 : sb->disks[i].sectors / 8, block = 0;
 
 		for (n = 0; n < most && block < blocks; n++) {
 			block += rng_below(r, blocks / most + 1);
@@ -318,6 +318,8 @@ struct dmr_sb *unit_random_sb(struct rng *r)
 		d->identity_type = rng_below(r, DMR_IDENTITY_PATH + 1);
 		if (d->identity_type)
 			sprintf(d->identity, "/dev/disk/by-id/\xc3\xa4 %llu", rng_u64(r));
+		if (rng_chance(r, 10))
+			d->lost = rng_below(r, DMR_LOST_KNOWN + 1);
 	}
 
 	/* Epochs: points rise, then the current one, an overlay or two above their points. */

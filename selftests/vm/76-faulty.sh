@@ -10,7 +10,7 @@
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
 
-ktap_plan 164
+ktap_plan 193
 load_module
 hold_disks 64 4 4 16,nofua
 hang=${FAULTY_HANG:-3}
@@ -91,8 +91,56 @@ disks on 1 f 0 0 lose 1
 check_fails "a flush fails: that device knows" "$io" $repa f
 disks off
 is "but the next point is not made either" "$(code point-new "$uuid")" "errno 5 code 32768"
-again
-check "a new attach ends it, too" "$io" $repa w:192K:16K:1 f
+
+# No detach ends it, and none hides it: neither a known loss nor one by its own last flush.
+expect_log 'the home of disk vda had lost writes before the last detach'
+lost_by_detach() {	# NAME
+	refused "$1: detach reports it" 32771 'home of disk vda has lost writes.*reset-errors' \
+		r detach f
+	disks off
+	check "$1: check, too" grep -q 'disk vda has lost writes' <(r check f)
+	check "$1: status, too" lost
+	: >/tmp/events
+	r attach f >/tmp/attached 2>/tmp/warned || die "cannot attach"
+	hold f
+	check "$1: attach warns" grep -q 'disk vda had lost writes.*reset-errors f' /tmp/warned
+	check "$1: health" reason lost-writes
+	check "$1: listeners have been told" told 'lost writes'
+	check_fails "$1: its device takes no writes" "$io" $repa w:192K:16K:1
+	check "$1: but reads" "$io" $repa c:0:128K:1
+	is "$1: no point is made" "$(code point-new "$uuid")" "errno 5 code 32768"
+}
+written_again() {	# NAME
+	check "$1: reset-errors ends it" r reset-errors f
+	again
+	check_fails "$1: for the next attach, too" reason lost-writes
+	check "$1: written again and flushed it is there" "$io" $repa w:192K:16K:1 f c:192K:16K:1
+}
+lost_by_detach "a loss before a detach"
+check "it has no fingerprint of that home" grep -q 'vda .* home not verified' /tmp/attached
+check "but of the other" grep -q 'vdb .* home verified' /tmp/attached
+written_again "a loss before a detach"
+write $repa w:208K:16K:1 o:$repb w:64K:16K:1
+disks on 1 f 0 0 lose 1
+lost_by_detach "a loss by a detach's flush"
+written_again "a loss by a detach's flush"
+
+# Nor do other tables, below an opener that stays.
+devices=(f-vda-test f-vdb-test f-vda f-vdb f-vda-replica f-vdb-replica) tables=()
+exec {user}<>$repa
+write $repa w:208K:16K:1
+disks on 1 f 0 0 lose 1
+for n in "${!devices[@]}"; do
+	tables[n]=$(dmsetup table "${devices[n]}")
+	table "${devices[n]}" "0 $(blockdev --getsz "/dev/mapper/${devices[n]}") error"
+done
+disks off
+for ((n = 5; n >= 0; n--)); do table "${devices[n]}" "${tables[n]}"; done
+hold f
+check_fails "with its former table a device that has lost writes takes none" \
+	"$io" $repa w:208K:16K:1
+exec {user}<&-
+written_again "a loss before other tables"
 
 # Several flushes wait, and the device reports the error only once.
 write $repa w:208K:16K:1 o:$repb w:64K:16K:1

@@ -138,6 +138,18 @@ static void warn_missing_copy(struct attach *a)
 				  'A' + i, a->store->bdev.path, a->store->copy[i].reason);
 }
 
+/* R9: nobody has acknowledged it, and the module lets no device write there. */
+static void warn_lost(struct attach *a)
+{
+	unsigned int i;
+
+	for (i = 0; i < a->sb->nr_disks; i++)
+		if (a->sb->disks[i].lost)
+			dmrl_warn(a->ctx, "the home of disk %s had lost writes before the last detach: its %s device takes no more writes until replicactl reset-errors %s",
+				  a->sb->disks[i].name, dmrl_loser(&a->sb->disks[i]),
+				  a->conf.name);
+}
+
 static int check_host(struct attach *a)
 {
 	a->has_host = dmrl_host_id(a->host);
@@ -382,10 +394,12 @@ static int do_attach(struct attach *a, unsigned int flags)
 	dmrl_progress(a->ctx, "the kernel reads the log", 0,
 		      dmr_ring_blocks(a->sb) * DMR_BLOCK_SIZE);
 	code = make_devices(a);
+	if (code)
+		return code;
 	/* the module has written a superblock by now, see dmr_attach_start() */
-	if (!code)
-		dmrl_seen_record(a->ctx, a->sb, a->seq + 1);
-	return code;
+	dmrl_seen_record(a->ctx, a->sb, a->seq + 1);
+	warn_lost(a);
+	return 0;
 }
 
 enum dmreplica_home dmreplica_attach_home(const struct dmreplica *ctx, unsigned int disk)
@@ -542,22 +556,46 @@ static void flush_relatives(const struct dmrl_list *below)
 		dmrl_relatives_flush(devs[i]);
 }
 
+/* R9: a detach makes durable what was written, or reports that it could not. */
+static int check_lost(struct dmreplica *ctx, const struct dmr_sb *sb)
+{
+	const struct dmr_disk_info *disk = NULL;
+	unsigned int i;
+
+	for (i = 0; i < sb->nr_disks && !disk; i++)
+		if (sb->disks[i].lost)
+			disk = &sb->disks[i];
+	if (!disk)
+		return 0;
+	dmrl_fail(ctx, DM_REPLICA_CODE_UNKNOWN,
+		  "system %s is detached, but the home of disk %s has lost writes: a flush of it failed, and what was written to the %s device since the flush before may not be there",
+		  sb->name, disk->name, dmrl_loser(disk));
+	return dmrl_hint(ctx, "mend the home and attach it again: that device takes no more writes until replicactl reset-errors %s",
+			 sb->name);
+}
+
 /*
- * Remember how far the store is now; an outcome of its own does not count.  Only a clean
- * detach is sure to be durable: what an unclean one left may be in a cache that is lost.
+ * Look at the store that was left: remember how far it is now, and whether homes have lost
+ * writes.  A failure to look does not count.  Only a clean detach is sure to be durable: what
+ * an unclean one left may be in a cache that is lost.
  */
-static void record_seen(struct dmreplica *ctx, const struct dmreplica_system *sys)
+static int check_left(struct dmreplica *ctx, const struct dmreplica_system *sys)
 {
 	struct dmreplica_store *store;
 	const struct dmr_sb *sb;
+	int code = 0;
 
 	if (!dmreplica_store_open(ctx, sys->store, &store)) {
 		if (!dmreplica_store_super(ctx, store, &sb) &&
-		    !memcmp(sb->system_uuid, sys->uuid, 16) && !(sb->flags & DMR_SB_ACTIVE))
+		    !memcmp(sb->system_uuid, sys->uuid, 16) && !(sb->flags & DMR_SB_ACTIVE)) {
 			dmrl_seen_record(ctx, sb, sb->seq);
+			code = check_lost(ctx, sb);
+		}
 		dmreplica_store_close(store);
 	}
-	dmrl_clear(ctx);
+	if (!code)
+		dmrl_clear(ctx);
+	return code;
 }
 
 static int do_detach(struct dmreplica *ctx, const struct dmreplica_system *sys)
@@ -588,9 +626,7 @@ static int do_detach(struct dmreplica *ctx, const struct dmreplica_system *sys)
 		flush_relatives(&below);
 	free(below.items);
 	free(list);
-	if (!code)
-		record_seen(ctx, sys);
-	return code;
+	return code ?: check_left(ctx, sys);
 }
 
 int dmreplica_detach(struct dmreplica *ctx, const char *name)

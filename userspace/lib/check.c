@@ -540,6 +540,10 @@ static int check_home(struct check *c, struct dmreplica *ctx,
 		code = dmrl_fingerprint_check(ctx, c->sb, number, home, &none, &verdict);
 	if (code)
 		return refusal(c, ctx, code);
+	if (disk->lost)
+		finding(c, DMREPLICA_DOUBT, ~0ULL, 0,
+			"home %.80s of disk %s has lost writes: its %s device takes none until reset-errors",
+			home->path, disk->name, dmrl_loser(disk));
 	finding(c, DMREPLICA_NOTE, ~0ULL, 0, "home %.80s of disk %s is %s", home->path, disk->name,
 		verdict == DMREPLICA_HOME_VERIFIED ? "as it was left at the last detach" :
 		"not verified");

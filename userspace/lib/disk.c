@@ -91,6 +91,7 @@ static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		disk->number = i;
 		snprintf(disk->name, sizeof(disk->name), "%s", sb->disks[i].name);
 		disk->bytes = sb->disks[i].sectors * 512;
+		disk->lost_writes = sb->disks[i].lost;
 		for (j = 0; j < sb->nr_prints; j++)
 			disk->fingerprint |= sb->prints[j].disk == i;
 	}

@@ -344,7 +344,13 @@ enum dmreplica_home dmreplica_attach_home(const struct dmreplica *ctx, unsigned 
 int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags,
 		     const char *homes);
 
-/** dmreplica_detach() - remove the devices of a system.  Return: 0; 32774 if one is in use. */
+/**
+ * dmreplica_detach() - remove the devices of a system
+ * @ctx: the context.
+ * @name: name or UUID.
+ *
+ * Return: 0; 32774 if one is in use; 32771 if it is detached, but a home has lost writes.
+ */
 int dmreplica_detach(struct dmreplica *ctx, const char *name);
 
 /** enum dmreplica_removal - stage of the removal of a system */

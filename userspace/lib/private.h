@@ -217,6 +217,8 @@ int dmrl_store_open_flags(struct dmreplica *ctx, const char *path, int flags,
 int dmrl_replay_refusal(struct dmreplica *ctx, const char *path, int err,
 			const struct dmr_damage *dmg);
 u32 dmrl_shown_state(const struct dmr_sb *sb);
+/* Which of a disk's devices wrote what its home has lost? */
+const char *dmrl_loser(const struct dmr_disk_info *disk);
 
 /* record.c */
 int dmrl_record_homes(struct dmreplica *ctx, struct dmreplica_store *store,

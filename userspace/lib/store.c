@@ -311,3 +311,8 @@ u32 dmrl_shown_state(const struct dmr_sb *sb)
 		return DM_REPLICA_STATE_SUSPENDED;
 	return sb->state;
 }
+
+const char *dmrl_loser(const struct dmr_disk_info *disk)
+{
+	return disk->lost & DMR_LOST_REPLICA ? "replica" : "failover";
+}

@@ -100,8 +100,7 @@ static void print_report(const char *path, const struct dmreplica_report *r)
 	else if (r->refusals)
 		printf("attach refuses it: %s\n", text_count(r->refusals, "finding"));
 	else if (r->doubts)
-		printf("good, with %s that the next attach settles\n",
-		       text_count(r->doubts, "doubt"));
+		printf("good, with %s\n", text_count(r->doubts, "doubt"));
 	else
 		printf("good\n");
 }

@@ -133,12 +133,14 @@ static void print_super(const struct dmr_sb *sb)
 	printf("  %-18s %llu\n", "job number", LL(sb->job_number));
 	print_settings(&sb->settings);
 	for (i = 0; i < sb->nr_disks; i++)
-		printf("  disk %-13u %s, %s, %llu sectors (%s), logical block %u, %s \"%s\"\n",
+		printf("  disk %-13u %s, %s, %llu sectors (%s), logical block %u, %s \"%s\"%s%s\n",
 		       sb->disks[i].number, sb->disks[i].name, text_uuid(sb->disks[i].uuid),
 		       LL(sb->disks[i].sectors), text_size(sb->disks[i].sectors * 512),
 		       sb->disks[i].logical_block,
 		       dmreplica_identity_type_name(sb->disks[i].identity_type),
-		       sb->disks[i].identity);
+		       sb->disks[i].identity,
+		       sb->disks[i].lost & DMR_LOST_REPLICA ? ", lost writes of replica" : "",
+		       sb->disks[i].lost & DMR_LOST_FAILOVER ? ", lost writes of failover" : "");
 	for (i = 0; i < sb->nr_points; i++)
 		printf("  point %-12llu epoch %u, %s, %s, \"%s\"\n", LL(sb->points[i].number),
 		       sb->points[i].epoch, text_time(sb->points[i].time),
@@ -259,6 +261,7 @@ static struct json_object *json_super(const struct dmr_sb *sb)
 		json_add_string(one, "identity_type",
 				dmreplica_identity_type_name(sb->disks[i].identity_type));
 		json_add_string(one, "identity", sb->disks[i].identity);
+		json_add_u64(one, "lost", sb->disks[i].lost);
 		json_object_array_add(array, one);
 	}
 	json_object_object_add(obj, "disks", array);

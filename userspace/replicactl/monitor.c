@@ -97,8 +97,10 @@ static struct change compare(const struct dmreplica_system *sys)
 		memcpy(s->uuid, sys->uuid, 16);
 		s->next = seen;
 		seen = s;
-		/* report low space from the start, too */
+		/* report low space from the start, too, and what an attach has found broken */
 		change.space = sys->health_reasons & SPACE;
+		change.health = sys->health == DM_REPLICA_HEALTH_CRITICAL;
+		change.old_health = DM_REPLICA_HEALTH_OK;
 	}
 	snprintf(s->name, sizeof(s->name), "%s", sys->name);
 	s->health = sys->health;

@@ -102,6 +102,8 @@ static void print_disk(const struct dmreplica_disk *disk, const struct dmreplica
 {
 	printf("  Disk %-11s %s, home %s\n", disk->name, text_size(disk->bytes),
 	       *disk->home ? disk->home : "not attached");
+	if (disk->lost_writes)
+		printf("      lost writes  home has lost some; no more are taken until reset-errors\n");
 	if (!sys->attached)
 		return;
 	printf("      replica      %s\n", text_device(disk->replica_major, disk->replica_minor));
@@ -115,8 +117,6 @@ static void print_disk(const struct dmreplica_disk *disk, const struct dmreplica
 		printf("                   %s written there\n", text_size(disk->test_bytes));
 	if (disk->errors)
 		printf("      errors       %llu\n", (unsigned long long)disk->errors);
-	if (disk->lost_writes)
-		printf("      lost writes  home has lost some; no more are taken until reset-errors\n");
 }
 
 static void print_space(const struct status *st)

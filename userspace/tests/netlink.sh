@@ -474,6 +474,8 @@ also "and when it is over" 'health web1 Warning, was Critical; no more: .*critic
 also "monitor says that space is low from the start" 'space web1 low: 900 of 1000 slots used, 10 kept'
 also "and critical" 'space web1 critical: 960 of 1000'
 also "and enough again" 'space web1 enough again: 500 of 1000'
+played "and when what comes is Critical" 0 'health web1 Critical, was Normal; now: a home has lost writes' \
+	'w["events"] = [{"cmd": "system-del-ntf"}, {"health": 3, "health-reasons": 4096}]' monitor
 played "monitor as JSON" 0 '"event":"health",.*"health":3,"health_name":"Critical","was":2,.*"begun":\[\{"reason":4,"reason_name":"full"' \
 	'w["events"] = [{"health-reasons": 84, "health": 3, "slots-used": 960}]' monitor --json
 also "and space" '"event":"space",.*"low":true,"critical":true,"slots":1000,"slots_used":960'

@@ -547,8 +547,14 @@ expect 0 'host area +k  6 bytes  monday' "dump of a host area" dump "$dir/s"
 json_of "as JSON" 'd["superblocks"][1]["host_area"] == [{"key": "k", "bytes": 6, "value": "monday", "hex": "6d6f6e646179"}]' \
 	dump --json "$dir/s"
 expect 0 '^monday$' "its value, of what is not attached" host-area get web-1 k
-restore; super "$dir/s" 0=16:2 1=16:2
-expect 3 'version is 2, older than this software reads' "a store of the format before this" check "$dir/s"
+restore; super "$dir/s" 0=1348:1 1=1348:1
+expect 0 'lost writes +home has lost' "status of a detached system whose home has lost writes" status web-1
+json_of "as JSON" 'd[0]["disk_list"][0]["lost_writes"] and not d[0]["disk_list"][1]["lost_writes"]' \
+	status web-1 --json
+expect 0 'doubt .*disk vda has lost writes: its replica device' "check of it" check web-1
+json_of "and dump" 'd["superblocks"][1]["disks"][0]["lost"] == 1' dump --json "$dir/s"
+restore; super "$dir/s" 0=16:3 1=16:3
+expect 3 'version is 3, older than this software reads' "a store of the format before this" check "$dir/s"
 zeroes() { cmp -s -n 131072 "$dir/s" /dev/zero; }
 restore; super "$dir/s" 0=$state:0 1=$state:0 1=$flags:4 0=$flags:4
 expect 10 'replicactl attach web-1' "a removal that has not come to its end goes on attached" remove web-1 --yes
