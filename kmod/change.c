@@ -87,16 +87,6 @@ static void dmr_settings_merge(struct dmr_settings *set, const struct dmr_change
 	const struct dmr_settings *new = &change->set;
 
 #define GIVEN(attr)	(change->has & BIT_ULL(DM_REPLICA_A_SETTINGS_##attr))
-	if (GIVEN(KEEP_LAST))
-		set->keep_last = new->keep_last;
-	if (GIVEN(KEEP_WITHIN))
-		set->keep_within = new->keep_within;
-	if (GIVEN(KEEP_HOURLY))
-		set->keep_hourly = new->keep_hourly;
-	if (GIVEN(KEEP_DAILY))
-		set->keep_daily = new->keep_daily;
-	if (GIVEN(KEEP_WEEKLY))
-		set->keep_weekly = new->keep_weekly;
 	if (GIVEN(SPACE_LOW))
 		set->space_low = new->space_low;
 	if (GIVEN(SPACE_CRITICAL))
@@ -120,8 +110,6 @@ static void dmr_settings_merge(struct dmr_settings *set, const struct dmr_change
  * dmr_op_settings() - change settings
  * @op: change has them.
  * @job: its job; not used.
- *
- * Rules of retention are stored policy: clients that make points evaluate them.
  */
 void dmr_op_settings(struct dmr_op *op, struct dmr_job *job)
 {

@@ -311,11 +311,6 @@ static int dmr_put_settings(struct sk_buff *skb, struct dmr_system *sys, const s
 		      dmr_nl_put_u64(skb, DM_REPLICA_A_SETTINGS_JUMP_BY, by)))
 		return -EMSGSIZE;
 	if (nla_put(skb, DM_REPLICA_A_SETTINGS_SYSTEM, 16, sb->system_uuid) ||
-	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_KEEP_LAST, set->keep_last) ||
-	    dmr_nl_put_u64(skb, DM_REPLICA_A_SETTINGS_KEEP_WITHIN, set->keep_within) ||
-	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_KEEP_HOURLY, set->keep_hourly) ||
-	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_KEEP_DAILY, set->keep_daily) ||
-	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_KEEP_WEEKLY, set->keep_weekly) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_SPACE_LOW, set->space_low) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_SPACE_CRITICAL, set->space_critical) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SETTINGS_FULL_POLICY, set->full_policy) ||

@@ -398,12 +398,12 @@ int dmr_nl_settings_fill(struct genl_info *info, struct dmr_op *op)
 	u32 attr;
 
 	static_assert(DM_REPLICA_A_SETTINGS_MAX < 64);
-	for (attr = DM_REPLICA_A_SETTINGS_KEEP_LAST;
+	for (attr = DM_REPLICA_A_SETTINGS_SPACE_LOW;
 	     attr <= DM_REPLICA_A_SETTINGS_REPLICATION_INTERVAL; attr++)
 		if (info->attrs[attr])
 			has |= BIT_ULL(attr);
 	if (!has)
-		return dmr_nl_refuse_missing(info, DM_REPLICA_A_SETTINGS_KEEP_LAST,
+		return dmr_nl_refuse_missing(info, DM_REPLICA_A_SETTINGS_SPACE_LOW,
 					     "say which setting to change");
 	op->change->has = has;
 #define TAKE(bits, field, attr)							\
@@ -411,11 +411,6 @@ int dmr_nl_settings_fill(struct genl_info *info, struct dmr_op *op)
 		if (info->attrs[DM_REPLICA_A_SETTINGS_##attr])			\
 			set->field = nla_get_u##bits(info->attrs[DM_REPLICA_A_SETTINGS_##attr]); \
 	} while (0)
-	TAKE(32, keep_last, KEEP_LAST);
-	TAKE(64, keep_within, KEEP_WITHIN);
-	TAKE(32, keep_hourly, KEEP_HOURLY);
-	TAKE(32, keep_daily, KEEP_DAILY);
-	TAKE(32, keep_weekly, KEEP_WEEKLY);
 	TAKE(32, space_low, SPACE_LOW);
 	TAKE(32, space_critical, SPACE_CRITICAL);
 	TAKE(32, full_policy, FULL_POLICY);

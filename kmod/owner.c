@@ -9,6 +9,7 @@
 #include <linux/ratelimit.h>
 #include <linux/uidgid.h>
 
+#include "change.h"
 #include "job.h"
 #include "owner.h"
 #include "queue.h"
@@ -68,7 +69,11 @@ static void dmr_owner_about(const struct dmr_op *op, char *text, size_t size)
 	if (op->discarded)
 		n += scnprintf(text + n, size - n, ", %llu bytes thrown away", op->discarded);
 	if (op->dropped)
-		scnprintf(text + n, size - n, ", %u recovery points dropped", op->dropped);
+		n += scnprintf(text + n, size - n, ", %u recovery points dropped", op->dropped);
+	/* Rules of retention and adapters are entries there. */
+	if (op->change && op->change->key_bytes)
+		scnprintf(text + n, size - n, ", key %s%s", op->change->key,
+			  op->change->all ? "*" : "");
 }
 
 /**

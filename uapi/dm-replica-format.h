@@ -84,21 +84,16 @@ struct dmr_disk_overlay {
 
 /** struct dmr_disk_settings - settings and counters, 512 bytes */
 struct dmr_disk_settings {
-	__le32 keep_last;		/* newest points to keep; 0 in keep_*: no such rule */
-	__le32 keep_hourly;		/* hours with their newest point kept, in UTC */
-	__le32 keep_daily;		/* the same for days */
-	__le32 keep_weekly;		/* the same for weeks from Monday */
-	__le64 keep_within;		/* 16: s; keep points not older */
-	__le32 space_low;		/* 24: percent, plus one */
+	__le32 space_low;		/* percent, plus one */
 	__le32 space_critical;		/* percent, plus one */
-	__le32 full_policy;		/* 32: enum dm_replica_full_policy of dm-replica.h */
+	__le32 full_policy;		/* 8: enum dm_replica_full_policy of dm-replica.h */
 	__u8   reserved0[4];
-	__le64 live_reserve;		/* 40: bytes of slots kept for the live failover */
+	__le64 live_reserve;		/* 16: bytes of slots kept for the live failover */
 	__le64 point_interval;		/* s without a point until health warns; 0: never */
-	__le64 decide_within;		/* 56: s failed over until health warns, plus one */
+	__le64 decide_within;		/* 32: s failed over until health warns, plus one */
 	__le64 vacuum_rate;		/* bytes per second, plus one */
-	__le64 replication_interval;	/* 72: s between two arrivals; 0: not known */
-	__u8   reserved1[176];
+	__le64 replication_interval;	/* 48: s between two arrivals; 0: not known */
+	__u8   reserved1[200];
 	__le64 points_made;		/* 256: counters, changed by operations */
 	__le64 points_dropped;
 	__le64 last_point_time;		/* 272: ns since 1970 UTC, 0: never */

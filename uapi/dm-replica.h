@@ -14,7 +14,7 @@
 #define _UAPI_DM_REPLICA_H
 
 #define DM_REPLICA_FAMILY_NAME		"dm_replica"
-#define DM_REPLICA_FAMILY_VERSION	2
+#define DM_REPLICA_FAMILY_VERSION	3
 
 #define DM_REPLICA_TIMEOUT_MAX		600000	/* ms: of OP_TIMEOUT and OP_WAIT */
 #define DM_REPLICA_POINTS_MAX		512	/* recovery points of a system */
@@ -312,20 +312,13 @@ enum {
 
 /*
  * A system's settings, kept in its store.  A setting that a request leaves out stays
- * as it is.  The five rules of retention are kept for clients that make points: the
- * module does not evaluate them, a client names the points to drop (OP_DROP).  They apply
- * together: a point that any rule keeps stays, the newest stays, one in use stays.
+ * as it is.  Rules of retention are no settings: a client names the points to drop (OP_DROP).
  */
 enum {
 	DM_REPLICA_A_SETTINGS_PAD = 1,
 	DM_REPLICA_A_SETTINGS_SYSTEM,		/* binary, 16 bytes */
 	DM_REPLICA_A_SETTINGS_EXPECT_STATE_NUMBER, /* u64: as in an operation */
-	DM_REPLICA_A_SETTINGS_KEEP_LAST,	/* u32: keep so many newest points; 0: no rule */
-	DM_REPLICA_A_SETTINGS_KEEP_WITHIN,	/* u64: s: keep points not older; 0: no rule */
-	DM_REPLICA_A_SETTINGS_KEEP_HOURLY,	/* u32: the newest of each of so many hours (UTC) */
-	DM_REPLICA_A_SETTINGS_KEEP_DAILY,	/* u32: the same for days */
-	DM_REPLICA_A_SETTINGS_KEEP_WEEKLY,	/* u32: the same for weeks from Monday */
-	DM_REPLICA_A_SETTINGS_SPACE_LOW,	/* u32: mark in percent of the slots */
+	DM_REPLICA_A_SETTINGS_SPACE_LOW = 9,	/* u32: mark in percent of the slots */
 	DM_REPLICA_A_SETTINGS_SPACE_CRITICAL,	/* u32: the same, not below the low mark */
 	DM_REPLICA_A_SETTINGS_FULL_POLICY,	/* u32, enum dm_replica_full_policy */
 	DM_REPLICA_A_SETTINGS_LIVE_RESERVE,	/* u64: bytes of slots kept for the live failover */

@@ -5,12 +5,10 @@
 #include "../../uapi/dm-replica.h"
 
 static_assert(sizeof(struct dmr_disk_settings) == 512);
-static_assert(offsetof(struct dmr_disk_settings, keep_within) == 16);
-static_assert(offsetof(struct dmr_disk_settings, space_low) == 24);
-static_assert(offsetof(struct dmr_disk_settings, full_policy) == 32);
-static_assert(offsetof(struct dmr_disk_settings, live_reserve) == 40);
-static_assert(offsetof(struct dmr_disk_settings, decide_within) == 56);
-static_assert(offsetof(struct dmr_disk_settings, replication_interval) == 72);
+static_assert(offsetof(struct dmr_disk_settings, full_policy) == 8);
+static_assert(offsetof(struct dmr_disk_settings, live_reserve) == 16);
+static_assert(offsetof(struct dmr_disk_settings, decide_within) == 32);
+static_assert(offsetof(struct dmr_disk_settings, replication_interval) == 48);
 static_assert(offsetof(struct dmr_disk_settings, points_made) == 256);
 static_assert(offsetof(struct dmr_disk_settings, last_point_time) == 272);
 static_assert(offsetof(struct dmr_disk_settings, last_received_time) == 288);
@@ -28,13 +26,6 @@ void dmr_settings_init(struct dmr_settings *set)
 
 const char *dmr_settings_check(const struct dmr_settings *set)
 {
-	if (set->keep_last > DMR_MAX_POINTS)
-		return "keep-last is above 512, there are no more points than that";
-	if (set->keep_hourly > DMR_MAX_KEEP || set->keep_daily > DMR_MAX_KEEP ||
-	    set->keep_weekly > DMR_MAX_KEEP)
-		return "keep-hourly, keep-daily or keep-weekly is above 100000";
-	if (set->keep_within > DMR_MAX_SPAN)
-		return "keep-within is above 100 years";
 	if (!set->space_low || set->space_low > 100 ||
 	    !set->space_critical || set->space_critical > 100)
 		return "a mark of space is not from 1 to 100 percent";
@@ -73,11 +64,6 @@ static bool dmr_minus_one(u64 stored, u64 dflt, u64 *value)
 
 void dmr_settings_put(const struct dmr_settings *set, struct dmr_disk_settings *out)
 {
-	out->keep_last = cpu_to_le32(set->keep_last);
-	out->keep_hourly = cpu_to_le32(set->keep_hourly);
-	out->keep_daily = cpu_to_le32(set->keep_daily);
-	out->keep_weekly = cpu_to_le32(set->keep_weekly);
-	out->keep_within = cpu_to_le64(set->keep_within);
 	out->space_low = cpu_to_le32(dmr_plus_one(set->space_low, DMR_DEFAULT_SPACE_LOW));
 	out->space_critical = cpu_to_le32(dmr_plus_one(set->space_critical,
 						       DMR_DEFAULT_SPACE_CRITICAL));
@@ -116,11 +102,6 @@ const char *dmr_settings_get(const struct dmr_disk_settings *in, struct dmr_sett
 			   &set->decide_within) ||
 	    !dmr_minus_one(le64_to_cpu(in->vacuum_rate), DMR_UNLIMITED, &set->vacuum_rate))
 		return "a setting's default is not stored as zero";
-	set->keep_last = le32_to_cpu(in->keep_last);
-	set->keep_hourly = le32_to_cpu(in->keep_hourly);
-	set->keep_daily = le32_to_cpu(in->keep_daily);
-	set->keep_weekly = le32_to_cpu(in->keep_weekly);
-	set->keep_within = le64_to_cpu(in->keep_within);
 	set->space_low = low;
 	set->space_critical = critical;
 	set->full_policy = le32_to_cpu(in->full_policy);

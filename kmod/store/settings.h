@@ -6,21 +6,12 @@
 #include "portable.h"
 #include "../../uapi/dm-replica-format.h"
 
-/* Limit of the counts of retention rules, but for the last points, and of spans. */
-#define DMR_MAX_KEEP		100000u
 #define DMR_MAX_SPAN		(100ULL * 365 * 86400)	/* s */
 #define DMR_MAX_RESERVE		(1ULL << 60)		/* bytes */
-
-#define DMR_MAX_JUMP		(1ULL << 62)	/* ns, more than a century */
+#define DMR_MAX_JUMP		(1ULL << 62)		/* ns, more than a century */
 
 /**
  * struct dmr_settings - settings and counters in host form
- * @keep_last: newest points to keep; of the rules of retention 0 means none.  These are
- *	kept for user space, which chooses the points to drop: nothing here evaluates them.
- * @keep_hourly: points to keep, one for each hour.
- * @keep_daily: points to keep, one for each day.
- * @keep_weekly: points to keep, one for each week.
- * @keep_within: age of points to keep, s.
  * @space_low: percent in use of a Warning.
  * @space_critical: percent in use of a Critical.
  * @full_policy: enum dm_replica_full_policy.
@@ -46,11 +37,6 @@
  * dmr_settings_init().
  */
 struct dmr_settings {
-	u32 keep_last;
-	u32 keep_hourly;
-	u32 keep_daily;
-	u32 keep_weekly;
-	u64 keep_within;
 	u32 space_low;
 	u32 space_critical;
 	u32 full_policy;

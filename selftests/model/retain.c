@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Settings, and the points that go: by the rules of retention, which choose those that a
- * new one drops, and the oldest where a full store may give them up.
+ * Settings, and the points that go: by rules of retention, which are the model's own and choose
+ * those that a new one drops, and the oldest where a full store may give them up.
  */
 #include "model.h"
 
@@ -14,9 +14,6 @@ static const struct {
 	enum what what;
 	int type, bytes;
 } settings[] = {
-	{ KEEP_LAST, DM_REPLICA_A_SETTINGS_KEEP_LAST, 4 },
-	{ KEEP_WITHIN, DM_REPLICA_A_SETTINGS_KEEP_WITHIN, 8 },
-	{ KEEP_HOURLY, DM_REPLICA_A_SETTINGS_KEEP_HOURLY, 4 },
 	{ POLICY, DM_REPLICA_A_SETTINGS_FULL_POLICY, 4 },
 	{ RESERVE, DM_REPLICA_A_SETTINGS_LIVE_RESERVE, 8 },
 };
@@ -33,14 +30,16 @@ bool is_setting(enum what what)
 /* The reserve is given in MiB. */
 void set_setting(enum what what, uint64_t value)
 {
-	int i, code;
+	int code;
 
-	for (i = 0; settings[i].what != what; i++)
-		;
-	code = setting(settings[i].type, what == RESERVE ? value << 20 : value,
-		       settings[i].bytes);
-	if (code)
-		refused(what_name[what], code);
+	for (size_t i = 0; i < sizeof(settings) / sizeof(*settings); i++) {
+		if (settings[i].what != what)
+			continue;
+		code = setting(settings[i].type, what == RESERVE ? value << 20 : value,
+			       settings[i].bytes);
+		if (code)
+			refused(what_name[what], code);
+	}
 	note(what, value);
 	if (what == KEEP_LAST)
 		keep_last = value;

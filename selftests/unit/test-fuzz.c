@@ -102,7 +102,7 @@ TEST(fuzz_attach)
 
 	rng_init(&r, 1);
 	unit_random_host(&r, sb, 2);
-	sb->settings.keep_last = 24;
+	sb->settings.point_interval = 24;
 	unit_put_sb(st, sb, 0, 6);
 	unit_put_sb(st, sb, 1, 7);
 	for (n = 1; n <= 10; n++)

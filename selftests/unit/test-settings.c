@@ -20,10 +20,8 @@ TEST(settings_default)
 	CHECK_EQ(set.space_critical, 95);
 	CHECK_EQ(set.decide_within, 86400);
 	CHECK(set.vacuum_rate == ~0ULL);
-	CHECK(!set.keep_last && !set.keep_hourly && !set.keep_daily && !set.keep_weekly &&
-	      !set.keep_within && !set.full_policy && !set.live_reserve && !set.point_interval &&
-	      !set.points_made && !set.points_dropped && !set.last_point_time &&
-	      !set.last_test_time);
+	CHECK(!set.full_policy && !set.live_reserve && !set.point_interval && !set.points_made &&
+	      !set.points_dropped && !set.last_point_time && !set.last_test_time);
 	memset(&d, 0, sizeof(d));
 	dmr_settings_put(&set, &d);
 	CHECK(!memchr_inv(&d, 0, sizeof(d)));
@@ -41,8 +39,7 @@ TEST(settings_golden_bytes)
 	const char *why;
 
 	sb->settings = (struct dmr_settings) {
-		.keep_last = 5, .keep_hourly = 24, .keep_daily = 7, .keep_weekly = 100000,
-		.keep_within = 0x1122, .space_low = 1, .space_critical = 100, .full_policy = 1,
+		.space_low = 1, .space_critical = 100, .full_policy = 1,
 		.live_reserve = 1ULL << 60, .point_interval = 900, .decide_within = 0,
 		.vacuum_rate = 0, .points_made = 0x0102030405060708ULL, .points_dropped = 3,
 		.last_point_time = ~0ULL, .last_test_time = 0xff, .last_received_time = 0xfe,
@@ -51,13 +48,11 @@ TEST(settings_golden_bytes)
 		.clock_offset = ~0ULL,
 	};
 	dmr_sb_encode(sb, buf);
-	CHECK(!memcmp(p, "\5\0\0\0" "\x18\0\0\0" "\7\0\0\0" "\xa0\x86\1\0", 16));
-	CHECK(!memcmp(p + 16, "\x22\x11\0\0\0\0\0\0" "\2\0\0\0" "\x65\0\0\0", 16));
-	CHECK(!memcmp(p + 32, "\1\0\0\0" "\0\0\0\0" "\0\0\0\0\0\0\0\x10", 16));
-	CHECK(!memcmp(p + 48, "\x84\3\0\0\0\0\0\0" "\1\0\0\0\0\0\0\0", 16));
-	CHECK(!memcmp(p + 64, "\1\0\0\0\0\0\0\0", 8));
-	CHECK(!memcmp(p + 72, "\x2c\1\0\0\0\0\0\0", 8));
-	CHECK(!memchr_inv(p + 80, 0, 176));
+	CHECK(!memcmp(p, "\2\0\0\0" "\x65\0\0\0" "\1\0\0\0" "\0\0\0\0", 16));
+	CHECK(!memcmp(p + 16, "\0\0\0\0\0\0\0\x10" "\x84\3\0\0\0\0\0\0", 16));
+	CHECK(!memcmp(p + 32, "\1\0\0\0\0\0\0\0" "\1\0\0\0\0\0\0\0", 16));
+	CHECK(!memcmp(p + 48, "\x2c\1\0\0\0\0\0\0", 8));
+	CHECK(!memchr_inv(p + 56, 0, 200));
 	CHECK(!memcmp(p + 256, "\x08\7\6\5\4\3\2\1" "\3\0\0\0\0\0\0\0", 16));
 	CHECK(!memcmp(p + 272, "\xff\xff\xff\xff\xff\xff\xff\xff" "\xff\0\0\0\0\0\0\0", 16));
 	CHECK(!memcmp(p + 288, "\xfe\0\0\0\0\0\0\0" "\7\0\0\0\0\0\0\0", 16));
@@ -68,7 +63,7 @@ TEST(settings_golden_bytes)
 	CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_OK, "%s", why);
 	CHECK(out->settings.space_low == 1 && out->settings.space_critical == 100);
 	CHECK(!out->settings.decide_within && !out->settings.vacuum_rate);
-	CHECK_EQ(out->settings.keep_weekly, 100000);
+	CHECK_EQ(out->settings.replication_interval, 300);
 	dmr_sb_encode(out, again);
 	CHECK(!memcmp(buf, again, DMR_SB_AREA));
 }
@@ -117,19 +112,6 @@ TEST(settings_limits)
 		CHECK(why && strstr(why, reason), "%s: %s", #change,			\
 		      why ?: "accepted");						\
 	} while (0)
-	GOOD(set.keep_last = 512);
-	WRONG("keep-last", set.keep_last = 513);
-	WRONG("keep-last", set.keep_last = ~0U);
-	GOOD(set.keep_hourly = 100000);
-	WRONG("keep-hourly", set.keep_hourly = 100001);
-	GOOD(set.keep_daily = 100000);
-	WRONG("keep-daily", set.keep_daily = 100001);
-	GOOD(set.keep_weekly = 100000);
-	WRONG("keep-weekly", set.keep_weekly = ~0U);
-	WRONG("keep-weekly", set.keep_weekly = 100001);
-	GOOD(set.keep_within = years);
-	WRONG("keep-within", set.keep_within = years + 1);
-	WRONG("keep-within", set.keep_within = ~0ULL);
 	GOOD(set.space_low = 1);
 	WRONG("percent", set.space_low = 0);
 	GOOD(set.space_low = set.space_critical = 1);
@@ -202,33 +184,32 @@ TEST(settings_impossible_bytes)
 		CHECK(__v == (verdict), "%s: %d, %s", #change, __v, why ?: "-");	\
 		CHECK(!why || strstr(why, reason), "%s: %s", #change, why);		\
 	} while (0)
-	BYTES(DMR_BAD, "default", put32(p + 24, 81));
-	BYTES(DMR_OK, "", put32(p + 24, 80));
+	BYTES(DMR_BAD, "default", put32(p, 81));
+	BYTES(DMR_OK, "", put32(p, 80));
 	CHECK_EQ(out->settings.space_low, 79);
-	BYTES(DMR_OK, "", put32(p + 24, 82));
+	BYTES(DMR_OK, "", put32(p, 82));
 	CHECK_EQ(out->settings.space_low, 81);
-	BYTES(DMR_BAD, "percent", put32(p + 24, 1));
-	BYTES(DMR_BAD, "percent", put32(p + 24, ~0U));
-	BYTES(DMR_BAD, "default", put32(p + 28, 96));
-	BYTES(DMR_OK, "", put32(p + 28, 101));
+	BYTES(DMR_BAD, "percent", put32(p, 1));
+	BYTES(DMR_BAD, "percent", put32(p, ~0U));
+	BYTES(DMR_BAD, "default", put32(p + 4, 96));
+	BYTES(DMR_OK, "", put32(p + 4, 101));
 	CHECK_EQ(out->settings.space_critical, 100);
-	BYTES(DMR_BAD, "percent", put32(p + 28, 102));
-	BYTES(DMR_BAD, "percent", put32(p + 28, 1));
-	BYTES(DMR_BAD, "percent", put32(p + 28, ~0U));
-	BYTES(DMR_BAD, "default", put64(p + 56, 86401));
-	BYTES(DMR_OK, "", put64(p + 56, 1));
+	BYTES(DMR_BAD, "percent", put32(p + 4, 102));
+	BYTES(DMR_BAD, "percent", put32(p + 4, 1));
+	BYTES(DMR_BAD, "percent", put32(p + 4, ~0U));
+	BYTES(DMR_BAD, "default", put64(p + 32, 86401));
+	BYTES(DMR_OK, "", put64(p + 32, 1));
 	CHECK_EQ(out->settings.decide_within, 0);
-	BYTES(DMR_BAD, "decide-within", put64(p + 56, ~0ULL));
+	BYTES(DMR_BAD, "decide-within", put64(p + 32, ~0ULL));
 	/* Each value has a form, and each form a value. */
-	BYTES(DMR_OK, "", put64(p + 64, 1));
+	BYTES(DMR_OK, "", put64(p + 40, 1));
 	CHECK_EQ(out->settings.vacuum_rate, 0);
-	BYTES(DMR_OK, "", put64(p + 64, ~0ULL));
+	BYTES(DMR_OK, "", put64(p + 40, ~0ULL));
 	CHECK(out->settings.vacuum_rate == ~0ULL - 1);
-	BYTES(DMR_BAD, "policy", put32(p + 32, 2));
-	BYTES(DMR_BAD, "keep-last", put32(p, 513));
-	for (at = 36; at < 512; at++) {
-		if (at >= 40 && at < 80)
-			at = 80;
+	BYTES(DMR_BAD, "policy", put32(p + 8, 2));
+	for (at = 12; at < 512; at++) {
+		if (at >= 16 && at < 56)
+			at = 56;
 		if (at >= 256 && at < 344)
 			at = 344;
 		BYTES(DMR_BAD, "reserved", p[at] = 1);
@@ -257,7 +238,7 @@ TEST(settings_hostile_mutations)
 			u32 at = rng_range(&r, HOST_AT, len - 1);
 
 			if (rng_chance(&r, 50))
-				at = SETTINGS_AT + rng_below(&r, 72);
+				at = SETTINGS_AT + rng_below(&r, 56);
 			else if (rng_chance(&r, 10))
 				at = rng_range(&r, 504, 1023);
 			if (rng_chance(&r, 50))

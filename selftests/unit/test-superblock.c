@@ -39,17 +39,16 @@ TEST(format_offsets)
 	AT(dmr_disk_sb, settings, 512);
 	AT(dmr_disk_sb, active_boot, 1024);
 	AT(dmr_disk_sb, reserved0, 1040);
-	AT(dmr_disk_settings, keep_within, 16);
-	AT(dmr_disk_settings, space_low, 24);
-	AT(dmr_disk_settings, space_critical, 28);
-	AT(dmr_disk_settings, full_policy, 32);
-	AT(dmr_disk_settings, reserved0, 36);
-	AT(dmr_disk_settings, live_reserve, 40);
-	AT(dmr_disk_settings, point_interval, 48);
-	AT(dmr_disk_settings, decide_within, 56);
-	AT(dmr_disk_settings, vacuum_rate, 64);
-	AT(dmr_disk_settings, replication_interval, 72);
-	AT(dmr_disk_settings, reserved1, 80);
+	AT(dmr_disk_settings, space_low, 0);
+	AT(dmr_disk_settings, space_critical, 4);
+	AT(dmr_disk_settings, full_policy, 8);
+	AT(dmr_disk_settings, reserved0, 12);
+	AT(dmr_disk_settings, live_reserve, 16);
+	AT(dmr_disk_settings, point_interval, 24);
+	AT(dmr_disk_settings, decide_within, 32);
+	AT(dmr_disk_settings, vacuum_rate, 40);
+	AT(dmr_disk_settings, replication_interval, 48);
+	AT(dmr_disk_settings, reserved1, 56);
 	AT(dmr_disk_settings, points_made, 256);
 	AT(dmr_disk_settings, points_dropped, 264);
 	AT(dmr_disk_settings, last_point_time, 272);
@@ -537,9 +536,9 @@ TEST(sb_impossible_bytes)
 		{ 509, 1, DMR_BAD, "length" },
 		{ 509, 2, DMR_BAD, "number of places" },
 		{ 511, 0xff, DMR_BAD, "number of places" },
-		{ 512 + 24, 81, DMR_BAD, "default" },
-		{ 512 + 36, 1, DMR_BAD, "reserved" },
-		{ 512 + 80, 1, DMR_BAD, "reserved" },
+		{ 512, 81, DMR_BAD, "default" },
+		{ 512 + 12, 1, DMR_BAD, "reserved" },
+		{ 512 + 56, 1, DMR_BAD, "reserved" },
 		{ 512 + 255, 1, DMR_BAD, "reserved" },
 		{ 512 + 296, 1, DMR_BAD, "step of the clock" },
 		{ 512 + 344, 1, DMR_BAD, "reserved" },
@@ -586,7 +585,7 @@ TEST(sb_impossible_bytes)
 	/* Fields that take any value. */
 	memcpy(buf, clean, DMR_SB_AREA);
 	buf[24] = 1;			/* compat */
-	buf[512] = 1;			/* keep_last */
+	buf[512 + 24] = 1;		/* point_interval */
 	buf[470] = 1;			/* active_host */
 	buf[1030] = 1;			/* active_boot */
 	buf[DMR_SB_FIXED + 68] = 3;	/* lost */

@@ -191,11 +191,6 @@ void unit_random_settings(struct rng *r, struct dmr_settings *set)
 			set->field = rng_chance(r, 20) ? __most : rng_u64(r) % __most;	\
 	} while (0)
 	dmr_settings_init(set);
-	ONE_OF(keep_last, DMR_MAX_POINTS);
-	ONE_OF(keep_hourly, DMR_MAX_KEEP);
-	ONE_OF(keep_daily, DMR_MAX_KEEP);
-	ONE_OF(keep_weekly, DMR_MAX_KEEP);
-	ONE_OF(keep_within, DMR_MAX_SPAN);
 	ONE_OF(full_policy, DM_REPLICA_FULL_POLICY_DROP_OLDEST);
 	ONE_OF(live_reserve, DMR_MAX_RESERVE);
 	ONE_OF(point_interval, DMR_MAX_SPAN);

@@ -257,7 +257,7 @@ words_for() {
 	'test-failover stop') request='test-stop' yes=1 ;;
 	move-home) request='move-home' words="$words --no-wait" ;;
 	'job cancel') request="job-set 3:u64=$id 14:u32=4" words="$words $id" ;;
-	settings) request='settings-set 4:u32=500' words="$words --keep-last 500" ;;
+	settings) request='settings-set 9:u32=70' words="$words --space-low 70" ;;
 	'host-area set') request="host-set 3:str=$key 4:hex=31" words="$words $key 1 --yes" ;;
 	'host-area remove') request="host-set 3:str=$key" words="$words $key --yes" ;;
 	*) die "what is $1?" ;;

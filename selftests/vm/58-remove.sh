@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 84
+ktap_plan 86
 load_module
 make_system e s0 vda=d0 vdb=d1
 rep=/dev/mapper/e-vda-replica
@@ -77,7 +77,24 @@ check "of its own" health held
 check "let it go on" r settings e --vacuum-rate unlimited
 r detach e >/dev/null || die "cannot detach"
 r attach e >/dev/null || die "cannot attach"
-is "settings are kept" "$(r settings e --json | tr -d ' ,' | grep keep_last)" '"keep_last":3'
+rules() { r settings e --json | tr -d ' ,' | sed -n 's/^"keep_.*":\([0-9]*\)$/\1/p' | xargs; }
+is "settings are kept" "$(rules)" "3 0 0 0 0"
+all_at_once() {	# N: one tool for each rule
+	local rule pids=()
+	for rule in "last $1" "within $1s" "hourly $1" "daily $1" "weekly $1"; do
+		r settings e "--keep-${rule% *}" "${rule#* }" >/dev/null & pids+=($!)
+	done
+	wait "${pids[@]}"
+	[ "$(rules)" = "$1 $1 $1 $1 $1" ] || { rules; return 1; }
+}
+several_times() {
+	local n
+	for n in 11 12 13 14 15 16; do all_at_once $n || return; done
+}
+check "tools that change a rule each at once lose none" several_times
+r settings e --keep-last 3 --keep-within none --keep-hourly none --keep-daily none \
+	--keep-weekly none >/dev/null || die "no settings"
+is "all are changed by one superblock" "$(rules)" "3 0 0 0 0"
 
 # --- network adapters ---
 mac=52:54:00:12:34:56
@@ -101,6 +118,7 @@ check "set a value beside" r host-area set e backup/last monday
 check "and one of bytes" r host-area set e z --hex 00ff
 is "all is there" "$(r host-area list e --json | grep '"key"' | tr -d ' ",' | cut -d: -f 2-)" "adapter/52:54:00:12:34:55
 backup/last
+retention/rules
 z"
 r detach e >/dev/null || die "cannot detach"
 is "also while it is detached" "$(r host-area get e backup/last)" monday

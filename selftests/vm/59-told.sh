@@ -82,6 +82,8 @@ check "a revert is logged with the discarded data" \
 check "its job has that" has '"discarded":131072'
 point o
 r settings o --keep-last 1 >/dev/null || die "no settings"
+check "rules of retention are logged" logged 'host-area by uid 0 .*, key retention/rules: 0$'
+r settings o --space-low 80 >/dev/null || die "no settings"
 check "settings are logged" logged 'settings by uid 0 .*: 0$'
 point o
 check "drops by a point are logged" logged 'recovery-point create .*, recovery point 3, 2 recovery points dropped: 0$'

@@ -135,7 +135,7 @@ prepare_drop() {
 }
 every "a point" "point-new $uuid" :
 "$io" $repa w:0:64K:2 f || die "cannot write"
-every "settings" "settings-set $uuid 4:u32=400" :
+every "settings" "settings-set $uuid 9:u32=70" :
 every "failover" "initiate $uuid" undo_failover
 every "test failover" "test-start $uuid" undo_test
 every "suspend" "suspend $uuid" undo_suspend

@@ -3,9 +3,7 @@
  * Settings that network adapters of the guest get after a failover.
  *
  * An adapter is an entry of the host area, "adapter/52:54:00:12:34:56", with JSON for its
- * value.  Other programs write there, too: an entry counts in the form that
- * dmreplica_adapter_set() gives it, blanks and order of members aside, and any other is
- * refused with its fault, not repaired.
+ * value, in the form that dmreplica_adapter_set() gives it: see host-json.c.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -202,52 +200,37 @@ static u32 protocol_of(const struct dmreplica_adapter *adapter)
 
 /* Reading a value */
 
-struct fault {
-	char text[160];
-};
-
-__attribute__((format(printf, 2, 3)))
-static bool wrong(struct fault *fault, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(fault->text, sizeof(fault->text), fmt, args);
-	va_end(args);
-	return false;
-}
-
 /* Texts of the value are not repeated in a fault: they may be anything. */
 static bool read_ip(const char *member, size_t i, struct json_object *from, bool prefix,
-		    struct dmreplica_ip *ip, struct fault *fault)
+		    struct dmreplica_ip *ip, struct dmrl_fault *fault)
 {
 	char plain[DMREPLICA_IP_TEXT];
 	const char *text, *why;
 
 	if (!json_object_is_type(from, json_type_string))
-		return wrong(fault, "%s[%zu] is not a string", member, i);
+		return dmrl_wrong(fault, "%s[%zu] is not a string", member, i);
 	text = json_object_get_string(from);
 	why = strlen(text) == (size_t)json_object_get_string_len(from) ?
 	      dmreplica_ip_parse(text, prefix, ip) : "has a NUL in it";
 	if (why)
-		return wrong(fault, "%s[%zu] %s", member, i, why);
+		return dmrl_wrong(fault, "%s[%zu] %s", member, i, why);
 	dmreplica_ip_text(ip, prefix, plain);
 	if (strcmp(plain, text))
-		return wrong(fault, "%s[%zu] is not written as %s", member, i, plain);
+		return dmrl_wrong(fault, "%s[%zu] is not written as %s", member, i, plain);
 	return true;
 }
 
 static bool read_ips(const char *member, struct json_object *from, bool prefix,
 		     struct dmreplica_ip *list, unsigned int most, unsigned int *nr,
-		     struct fault *fault)
+		     struct dmrl_fault *fault)
 {
 	size_t len, i;
 
 	if (!json_object_is_type(from, json_type_array))
-		return wrong(fault, "%s is not an array", member);
+		return dmrl_wrong(fault, "%s is not an array", member);
 	len = json_object_array_length(from);
 	if (len > most)
-		return wrong(fault, "%s has %zu addresses, more than %u", member, len, most);
+		return dmrl_wrong(fault, "%s has %zu addresses, more than %u", member, len, most);
 	for (i = 0; i < len; i++)
 		if (!read_ip(member, i, json_object_array_get_idx(from, i), prefix, &list[i],
 			     fault))
@@ -256,44 +239,16 @@ static bool read_ips(const char *member, struct json_object *from, bool prefix,
 	return true;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-/*
- * Is the text what json-c prints, but for blanks?  If not, a member occurs twice, of which
- * json-c takes the last, or a text has an escape or a blank, which no address has.
- */
-static bool is_plain(struct json_object *obj, const char *text, size_t bytes)
-{
-	const char *plain = json_object_to_json_string_ext(obj, JSON_C_TO_STRING_PLAIN |
-							   JSON_C_TO_STRING_NOSLASHESCAPE);
-	size_t i;
-
-	for (i = 0; i < bytes; i++) {
-		if (is_blank(text[i]))
-			continue;
-		if (!*plain || *plain++ != text[i])
-			return false;
-	}
-	return !*plain;
-}
-
 static bool read_members(struct dmreplica_adapter *adapter, struct json_object *obj,
-			 struct fault *fault)
+			 struct dmrl_fault *fault)
 {
 	static const char *const names[] = { "dhcp", "addresses", "gateways", "dns" };
 	struct json_object *member[ARRAY_SIZE(names)];
-	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(names); i++)
-		if (!json_object_object_get_ex(obj, names[i], &member[i]))
-			return wrong(fault, "there is no member %s", names[i]);
-	if (json_object_object_length(obj) != (int)ARRAY_SIZE(names))
-		return wrong(fault, "there is a member beside dhcp, addresses, gateways and dns");
+	if (!dmrl_json_members(obj, names, ARRAY_SIZE(names), member, fault))
+		return false;
 	if (!json_object_is_type(member[0], json_type_boolean))
-		return wrong(fault, "dhcp is neither true nor false");
+		return dmrl_wrong(fault, "dhcp is neither true nor false");
 	adapter->dhcp = json_object_get_boolean(member[0]);
 	return read_ips(names[1], member[1], true, adapter->addresses, DMREPLICA_MAX_ADDRESSES,
 			&adapter->nr_addresses, fault) &&
@@ -304,31 +259,18 @@ static bool read_members(struct dmreplica_adapter *adapter, struct json_object *
 }
 
 static bool read_value(struct dmreplica_adapter *adapter, const char *text, size_t bytes,
-		       struct fault *fault)
+		       struct dmrl_fault *fault)
 {
-	struct json_tokener *tok = json_tokener_new_ex(4);
-	struct json_object *obj;
+	struct json_object *obj = dmrl_json_parse(text, bytes, fault);
 	const char *why;
-	bool good = false;
+	bool good;
 
-	if (!tok)
-		return wrong(fault, "there is no memory to read it");
-	json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
-	obj = json_tokener_parse_ex(tok, text, bytes);
-	/* json-c takes a NUL for the end. */
-	if (!obj || json_tokener_get_error(tok) != json_tokener_success || memchr(text, 0, bytes))
-		wrong(fault, "it is no JSON object");
-	else if (!json_object_is_type(obj, json_type_object))
-		wrong(fault, "it is no JSON object");
-	else
-		good = read_members(adapter, obj, fault);
-	if (good && !is_plain(obj, text, bytes))
-		good = wrong(fault, "a member occurs twice, or something has an escape");
+	good = obj && read_members(adapter, obj, fault) &&
+	       dmrl_json_plain(obj, text, bytes, fault);
 	why = good ? dmreplica_adapter_fault(adapter) : NULL;
 	if (why)
-		good = wrong(fault, "%s", why);
+		good = dmrl_wrong(fault, "%s", why);
 	json_object_put(obj);
-	json_tokener_free(tok);
 	adapter->protocol = protocol_of(adapter);
 	return good;
 }
@@ -344,14 +286,14 @@ static int read_entry(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		      const struct dmreplica_host_entry *entry, struct dmreplica_adapter *adapter)
 {
 	char key[DMREPLICA_HOST_KEY_MAX];
-	struct fault fault;
+	struct dmrl_fault fault;
 
 	memcpy(adapter->system, sys->uuid, 16);
 	key[0] = 0;
 	if (dmreplica_mac_parse(entry->key + strlen(KEY_PREFIX), adapter->mac))
 		key_of(adapter->mac, key);
 	if (strcmp(key, entry->key))
-		wrong(&fault, "its key has no hardware address as 52:54:00:ab:cd:ef");
+		dmrl_wrong(&fault, "its key has no hardware address as 52:54:00:ab:cd:ef");
 	else if (read_value(adapter, (const char *)entry->value, entry->bytes, &fault))
 		return 0;
 	dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_TYPE,

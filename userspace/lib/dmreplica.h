@@ -820,11 +820,15 @@ int dmreplica_vacuum_hold(struct dmreplica *ctx, const struct dmreplica_system *
 #define DMREPLICA_SET_VACUUM_RATE	(1u << 11)
 #define DMREPLICA_SET_EXPECT_STATE	(1u << 12)	/* refuse if the state has moved on */
 #define DMREPLICA_SET_REPLICATION_INTERVAL (1u << 13)
+#define DMREPLICA_SET_RULES \
+	(DMREPLICA_SET_KEEP_LAST | DMREPLICA_SET_KEEP_WITHIN | DMREPLICA_SET_KEEP_HOURLY | \
+	 DMREPLICA_SET_KEEP_DAILY | DMREPLICA_SET_KEEP_WEEKLY)
 
 /**
  * struct dmreplica_settings - settings of a system, kept in its store
  *
- * The module keeps keep_* but does not evaluate them: dmreplica_point_make() does.
+ * The module does not know keep_*: they are an entry of the host area, which
+ * dmreplica_point_make() goes by.
  */
 struct dmreplica_settings {
 	unsigned int given;		/* DMREPLICA_SET_*: members to change */
@@ -852,7 +856,8 @@ struct dmreplica_settings {
  * @sys: the system.
  * @settings: filled in.
  *
- * Return: 0; 32770 from a module without settings.
+ * Return: 0; 32770 from a module without settings; 32776 if the host area has something else
+ * in the place of the rules: then all but keep_* is filled in, and the message has the fault.
  */
 int dmreplica_settings_get(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			   struct dmreplica_settings *settings);
@@ -863,7 +868,12 @@ int dmreplica_settings_get(struct dmreplica *ctx, const struct dmreplica_system 
  * @sys: the system, attached.
  * @settings: members named by @settings->given are changed, the others stay.
  *
- * Return: 0; 32773 or 32776 for a value out of range; 32775 for another state number.
+ * The rules, keep_*, are changed together, by one superblock write, and so are the others, which
+ * go first.  Rules that another program changes meanwhile are kept: they are read anew then.
+ *
+ * Return: 0; 32773 or 32776 for a value out of range; 32775 for another state number; 32776 as
+ * dmreplica_settings_get() where not all rules are given.  If the others are changed and the
+ * rules are not, the message says so.
  */
 int dmreplica_settings_set(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			   const struct dmreplica_settings *settings);

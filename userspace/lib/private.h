@@ -267,6 +267,29 @@ void dmrl_dm_begin(struct dmreplica *ctx);
 int dmrl_operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system *sys,
 		 struct dmreplica_op *op);
 
+/* host-json.c */
+struct json_object;
+
+struct dmrl_fault {
+	char text[160];
+};
+
+/* Return: false. */
+bool dmrl_wrong(struct dmrl_fault *fault, const char *fmt, ...) DMRL_PRINTF(2, 3);
+struct json_object *dmrl_json_parse(const char *text, size_t bytes, struct dmrl_fault *fault);
+bool dmrl_json_members(struct json_object *obj, const char *const *names, unsigned int nr,
+		       struct json_object **members, struct dmrl_fault *fault);
+bool dmrl_json_plain(struct json_object *obj, const char *text, size_t bytes,
+		     struct dmrl_fault *fault);
+
+/* rules.c: keep_* of the settings; set needs one of them in @set->given */
+int dmrl_rules_get(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		   struct dmreplica_settings *set);
+int dmrl_rules_check(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		     const struct dmreplica_settings *set);
+int dmrl_rules_set(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		   const struct dmreplica_settings *set);
+
 /* settings.c */
 int dmrl_settings_drop(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		       const struct dmreplica_settings *settings, u64 now,

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Settings of a system: retention, space, limits of health, rate of the vacuum. */
+/*
+ * Settings of a system: space, limits of health, rate of the vacuum are the module's; the rules
+ * of retention are this library's, see rules.c.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,11 +19,6 @@ static int settings_reply(void *arg, int cmd, struct nlattr **attrs)
 	struct dmreplica_settings *set = arg;
 
 	(void)cmd;
-	set->keep_last = dmrl_nl_u32(A(KEEP_LAST));
-	set->keep_within = dmrl_nl_u64(A(KEEP_WITHIN));
-	set->keep_hourly = dmrl_nl_u32(A(KEEP_HOURLY));
-	set->keep_daily = dmrl_nl_u32(A(KEEP_DAILY));
-	set->keep_weekly = dmrl_nl_u32(A(KEEP_WEEKLY));
 	set->space_low = dmrl_nl_u32(A(SPACE_LOW));
 	set->space_critical = dmrl_nl_u32(A(SPACE_CRITICAL));
 	set->full_policy = dmrl_nl_u32(A(FULL_POLICY));
@@ -46,11 +44,6 @@ static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	if (code)
 		return code;
 	from = &sb->settings;
-	set->keep_last = from->keep_last;
-	set->keep_within = from->keep_within;
-	set->keep_hourly = from->keep_hourly;
-	set->keep_daily = from->keep_daily;
-	set->keep_weekly = from->keep_weekly;
 	set->space_low = from->space_low;
 	set->space_critical = from->space_critical;
 	set->full_policy = from->full_policy;
@@ -65,20 +58,27 @@ static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	return 0;
 }
 
-int dmreplica_settings_get(struct dmreplica *ctx, const struct dmreplica_system *sys,
-			   struct dmreplica_settings *set)
+static int from_kernel(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		       struct dmreplica_settings *set)
 {
 	struct nl_msg *msg;
 
-	dmrl_clear(ctx);
-	memset(set, 0, sizeof(*set));
-	if (!sys->attached)
-		return from_store(ctx, sys, set);
 	msg = dmrl_nl_message_of(ctx, DM_REPLICA_CMD_SETTINGS_GET, DM_REPLICA_A_SETTINGS_SYSTEM,
 				 sys->uuid);
 	if (!msg)
 		return ctx->code;
 	return dmrl_nl_call(ctx, msg, settings_reply, set);
+}
+
+int dmreplica_settings_get(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			   struct dmreplica_settings *set)
+{
+	int code;
+
+	dmrl_clear(ctx);
+	memset(set, 0, sizeof(*set));
+	code = sys->attached ? from_kernel(ctx, sys, set) : from_store(ctx, sys, set);
+	return code ?: dmrl_rules_get(ctx, sys, set);
 }
 
 /* The points that one made at @now drops by these rules, oldest first. */
@@ -124,10 +124,6 @@ static bool put_settings(struct nl_msg *msg, const struct dmreplica_settings *se
 		int attr;
 		u32 value;
 	} numbers[] = {
-		{ DMREPLICA_SET_KEEP_LAST, DM_REPLICA_A_SETTINGS_KEEP_LAST, set->keep_last },
-		{ DMREPLICA_SET_KEEP_HOURLY, DM_REPLICA_A_SETTINGS_KEEP_HOURLY, set->keep_hourly },
-		{ DMREPLICA_SET_KEEP_DAILY, DM_REPLICA_A_SETTINGS_KEEP_DAILY, set->keep_daily },
-		{ DMREPLICA_SET_KEEP_WEEKLY, DM_REPLICA_A_SETTINGS_KEEP_WEEKLY, set->keep_weekly },
 		{ DMREPLICA_SET_SPACE_LOW, DM_REPLICA_A_SETTINGS_SPACE_LOW, set->space_low },
 		{ DMREPLICA_SET_SPACE_CRITICAL, DM_REPLICA_A_SETTINGS_SPACE_CRITICAL,
 		  set->space_critical },
@@ -140,7 +136,6 @@ static bool put_settings(struct nl_msg *msg, const struct dmreplica_settings *se
 	} amounts[] = {
 		{ DMREPLICA_SET_EXPECT_STATE, DM_REPLICA_A_SETTINGS_EXPECT_STATE_NUMBER,
 		  set->expect_state },
-		{ DMREPLICA_SET_KEEP_WITHIN, DM_REPLICA_A_SETTINGS_KEEP_WITHIN, set->keep_within },
 		{ DMREPLICA_SET_LIVE_RESERVE, DM_REPLICA_A_SETTINGS_LIVE_RESERVE,
 		  set->live_reserve },
 		{ DMREPLICA_SET_POINT_INTERVAL, DM_REPLICA_A_SETTINGS_POINT_INTERVAL,
@@ -164,8 +159,8 @@ static bool put_settings(struct nl_msg *msg, const struct dmreplica_settings *se
 	return false;
 }
 
-int dmreplica_settings_set(struct dmreplica *ctx, const struct dmreplica_system *sys,
-			   const struct dmreplica_settings *set)
+static int set_kernel(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		      const struct dmreplica_settings *set)
 {
 	struct nl_msg *msg;
 
@@ -180,4 +175,29 @@ int dmreplica_settings_set(struct dmreplica *ctx, const struct dmreplica_system 
 	}
 	return dmrl_call_plain(ctx, msg, sys->uuid, DM_REPLICA_A_SETTINGS_CODE,
 			       DM_REPLICA_A_SETTINGS_JOB);
+}
+
+int dmreplica_settings_set(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			   const struct dmreplica_settings *set)
+{
+	struct dmreplica_settings part = *set;
+	int code;
+
+	if (!(set->given & DMREPLICA_SET_RULES))
+		return set_kernel(ctx, sys, set);
+	part.given &= ~DMREPLICA_SET_RULES;
+	if (!(part.given & ~DMREPLICA_SET_EXPECT_STATE))
+		return dmrl_rules_set(ctx, sys, set);
+	/* Two changes: what may be refused is asked first, so that one is not made without the other. */
+	code = dmrl_rules_check(ctx, sys, set);
+	if (!code)
+		code = set_kernel(ctx, sys, &part);
+	if (code)
+		return code;
+	part.given = set->given;
+	part.expect_state++;	/* R11: by that change, if by no other */
+	code = dmrl_rules_set(ctx, sys, &part);
+	if (code)
+		dmrl_append(ctx, "; the rules of retention are not changed, the other settings are");
+	return code;
 }

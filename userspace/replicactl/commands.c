@@ -184,7 +184,7 @@ const struct command commands[] = {
 	  "  replicactl host-area set web1 backup/last 2024-05-01T03:00Z\n" },
 	{ "host-area remove", cmd_host_remove, "NAME (KEY | --all) [--yes] [--expect-state N]",
 	  "remove a key with its value",
-	  "  --all        all keys, those of network adapters included\n"
+	  "  --all        all keys, those of network adapters and of rules of retention included\n"
 	  "  --yes        do not ask\n"
 	  HELP_EXPECT_STATE },
 	{ "grow", cmd_grow, "NAME", "use the growth of the store's device",

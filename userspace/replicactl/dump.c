@@ -45,11 +45,6 @@ static void print_setting(const char *what, uint64_t value, uint64_t odd, const 
 
 static void print_settings(const struct dmr_settings *set)
 {
-	print_setting("keep last", set->keep_last, 0, "no rule", "");
-	print_setting("keep within", set->keep_within, 0, "no rule", " s");
-	print_setting("keep hourly", set->keep_hourly, 0, "no rule", "");
-	print_setting("keep daily", set->keep_daily, 0, "no rule", "");
-	print_setting("keep weekly", set->keep_weekly, 0, "no rule", "");
 	printf("  %-18s low at %u %%, critical at %u %%\n", "space", set->space_low,
 	       set->space_critical);
 	printf("  %-18s %s\n", "when full", full_policy_name(set->full_policy));
@@ -171,11 +166,6 @@ static struct json_object *json_settings(const struct dmr_settings *set)
 {
 	struct json_object *obj = json_object_new_object();
 
-	json_add_u64(obj, "keep_last", set->keep_last);
-	json_add_u64(obj, "keep_within", set->keep_within);
-	json_add_u64(obj, "keep_hourly", set->keep_hourly);
-	json_add_u64(obj, "keep_daily", set->keep_daily);
-	json_add_u64(obj, "keep_weekly", set->keep_weekly);
 	json_add_u64(obj, "space_low", set->space_low);
 	json_add_u64(obj, "space_critical", set->space_critical);
 	json_add_u64(obj, "full_policy", set->full_policy);

@@ -210,9 +210,6 @@ static void print_drop(struct dmreplica *ctx, const struct dmreplica_system *sys
 	dmreplica_list_free(list);
 }
 
-#define RULES	(DMREPLICA_SET_KEEP_LAST | DMREPLICA_SET_KEEP_WITHIN | DMREPLICA_SET_KEEP_HOURLY | \
-		 DMREPLICA_SET_KEEP_DAILY | DMREPLICA_SET_KEEP_WEEKLY)
-
 int cmd_settings(struct dmreplica *ctx, int argc, char **argv)
 {
 	struct dmreplica_settings set = { .given = 0 };
@@ -257,7 +254,7 @@ int cmd_settings(struct dmreplica *ctx, int argc, char **argv)
 	}
 	printf("%s  %s\n", sys.name, text_uuid(sys.uuid));
 	show_settings(&set);
-	if (given & RULES)
+	if (given & DMREPLICA_SET_RULES)
 		print_drop(ctx, &sys, &set);
 	return 0;
 }

@@ -56,7 +56,8 @@ struct status {
 	struct dmreplica_job *jobs;
 	struct dmreplica_settings *settings;	/* NULL from a module without settings */
 	struct dmreplica_adapter *adapters;
-	char adapters_why[512];			/* why they cannot be read */
+	char rules_why[512];			/* why rules of retention cannot be read */
+	char adapters_why[512];			/* why adapters cannot */
 	size_t nr_adapters;
 	size_t nr_disks;
 	size_t nr_points;
@@ -239,6 +240,8 @@ static void print_status(const struct status *st)
 		print_disk(&st->disks[i], sys);
 	for (i = 0; i < st->nr_adapters; i++)
 		show_adapter(&st->adapters[i]);
+	if (*st->rules_why)
+		printf("  Points kept      all: the rules cannot be shown: %s\n", st->rules_why);
 	if (*st->adapters_why)
 		printf("  Adapters         cannot be shown: %s\n", st->adapters_why);
 	for (i = 0; i < st->nr_jobs; i++) {
@@ -265,6 +268,19 @@ static void add_error(struct json_object *obj, int code, const char *message, co
 	json_object_object_add(obj, "error", error);
 }
 
+/* Rules that cannot be read are null. */
+static struct json_object *json_settings_of(const struct status *st)
+{
+	static const char *const rules[] = { "keep_last", "keep_within", "keep_hourly",
+					     "keep_daily", "keep_weekly" };
+	struct json_object *obj = st->settings ? json_of_settings(st->settings) : NULL;
+	size_t i;
+
+	for (i = 0; obj && *st->rules_why && i < sizeof(rules) / sizeof(*rules); i++)
+		json_object_object_add(obj, rules[i], NULL);
+	return obj;
+}
+
 static struct json_object *json_status(const struct status *st)
 {
 	struct json_object *obj = json_system(st->sys), *array;
@@ -286,8 +302,9 @@ static struct json_object *json_status(const struct status *st)
 	for (i = 0; i < st->nr_jobs; i++)
 		json_object_array_add(array, json_job(&st->jobs[i]));
 	json_object_object_add(obj, "job_list", array);
-	json_object_object_add(obj, "settings",
-			       st->settings ? json_of_settings(st->settings) : NULL);
+	json_object_object_add(obj, "settings", json_settings_of(st));
+	if (*st->rules_why)
+		json_add_string(obj, "settings_fault", st->rules_why);
 	array = json_object_new_array();
 	for (i = 0; i < st->nr_adapters; i++)
 		json_object_array_add(array, json_of_adapter(&st->adapters[i]));
@@ -307,7 +324,9 @@ static int look_further(struct dmreplica *ctx, struct status *st,
 	int code;
 
 	code = dmreplica_settings_get(ctx, st->sys, settings);
-	if (!code)
+	if (code == DM_REPLICA_CODE_INVALID_TYPE)
+		snprintf(st->rules_why, sizeof(st->rules_why), "%s", dmreplica_message(ctx));
+	if (!code || code == DM_REPLICA_CODE_INVALID_TYPE)
 		st->settings = settings;
 	else if (code != DM_REPLICA_CODE_NOT_SUPPORTED)
 		return code;

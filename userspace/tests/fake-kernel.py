@@ -10,7 +10,7 @@ dumps, attributes by their names; "host" has the values of the host area by thei
 character for each byte; a list in place of a job has its states, one for each time it is
 read.  "answers" has for an operation its answer ("code", "job" and
 "job-state", or "errno" with "cim" and "text") and the attributes of the system to "set"
-then.  "unknown" lists commands that this kernel does not have; with "absent" the module is
+then, and the entries of the "host" area.  "unknown" lists commands that this kernel does not have; with "absent" the module is
 not loaded.  "events" are changes of the system that are multicast; one with "cmd" is
 another event, one with "family" reports the module "gone", "back", or "again": unloaded
 and loaded before the event is read.  "controls" is the number of requests for the family
@@ -241,6 +241,7 @@ class Kernel:
             how = how.pop(0) if len(how) > 1 else how[0]
         if 'errno' in how:
             self.world['system'].update(how.get('set', {}))
+            self.world['host'].update(how.get('host', {}))
             return [self.ack(seq, getattr(errno, how['errno']), how.get('text'), how.get('cim'),
                              how.get('offset'))]
         expected = asked.get('expect-state-number')
@@ -250,6 +251,8 @@ class Kernel:
         if command == 'settings-set':
             self.world['settings'].update(
                 {k: v for k, v in asked.items() if k in self.world['settings']})
+        if command == 'host-set' and 'value' in asked:
+            self.world['host'][asked['key']] = asked['value']
         if group != 'op' and 'code' not in how:
             return [self.ack(seq)]
         said = {'code': how.get('code', 0), 'job': how.get('job', 1)}

@@ -59,11 +59,11 @@ cat >"$dir/world.json" <<'EOW'
  {"number": 3, "time": 1700000002000000000, "kind": 2, "name": "twin", "in-use": 0, "bytes": 8192},
  {"number": 9, "time": 1700000003000000000, "kind": 1, "name": "3", "in-use": 0, "bytes": 1},
  {"number": 10, "time": 1700000003000000000, "kind": 1, "name": "77", "in-use": 0, "bytes": 1}],
-"settings": {"keep-last": 3, "keep-within": 604800, "keep-hourly": 0, "keep-daily": 7, "keep-weekly": 0,
- "space-low": 80, "space-critical": 95, "full-policy": 0, "live-reserve": 655360, "point-interval": 900,
+"settings": {"space-low": 80, "space-critical": 95, "full-policy": 0, "live-reserve": 655360, "point-interval": 900,
  "decide-within": 86400, "vacuum-rate": 18446744073709551615},
 "host": {"adapter/52:54:00:12:34:56": "{\"dhcp\":false,\"addresses\":[\"192.0.2.5/24\",\"2001:db8::5/64\"],\"gateways\":[\"192.0.2.1\"],\"dns\":[\"192.0.2.53\",\"2001:db8::35\"]}",
- "backup/last": "monday", "z": "\u0000\u00ff"},
+ "backup/last": "monday",
+ "retention/rules": "{\"last\":3,\"within\":604800,\"hourly\":0,\"daily\":7,\"weekly\":0}", "z": "\u0000\u00ff"},
 "jobs": {"5": [{"system": "000102030405060708090a0b0c0d0e0f", "id": 5, "type": 99, "state": 4, "percent": 50,
   "bytes": 524288, "bytes-total": 1048576, "elapsed": 2000000000, "system-name": "web1", "cancellable": 1},
  {"system": "000102030405060708090a0b0c0d0e0f", "id": 5, "type": 99, "state": 7, "percent": 100,
@@ -73,6 +73,14 @@ cat >"$dir/world.json" <<'EOW'
  "relationship-remove": {"code": 4096, "job": 5, "set": {"state": 0, "state-number": 8, "flags": 0}},
  "store-grow": {"set": {"store-bytes": 2147483648, "slots": 2000, "state-number": 8}}}}
 EOW
+
+# rules LAST WITHIN DAILY: other rules of retention, for --change
+rules() {
+	printf 'w["host"]["retention/rules"] = %s' \
+		"'{\"last\":$1,\"within\":$2,\"hourly\":0,\"daily\":$3,\"weekly\":0}'"
+}
+no_rule='del w["host"]["retention/rules"]'
+bad_rules='w["host"]["retention/rules"] = "{\"last\":3}"'
 
 # --- commit, revert ---
 
@@ -143,7 +151,7 @@ also "and names it" 'dropped 2 older ones with it: 1 3$'
 played "as JSON" 0 '"dropped": *\[' '' recovery-point create web1 --json
 also "with the answer" '"code_name": *"Completed with No Error"'
 played "without a rule it drops none" 0 '^request point-new {"system": "[0-9a-f]*"}' \
-	'w["settings"].update({"keep-last": 0, "keep-within": 0, "keep-daily": 0})' recovery-point create web1
+	"$no_rule" recovery-point create web1
 also_not "and names none" 'dropped'
 played "--keep-all drops none" 0 '^request point-new {"system": "[0-9a-f]*"}' '' recovery-point create web1 --keep-all
 played "--drop drops these" 0 '^request point-new {"system": "[0-9a-f]*", "drop": \[9, 1\]}' '' \
@@ -186,7 +194,10 @@ played "or end with a detach" 10 '^replicactl: 32777 .*: detached' \
 w["answers"]["replication-suspend"] = undecided' suspend web1
 played "settings are waited for, too" 5 '^replicactl: 32772 .*: too late' \
 	"$waits"'; w["jobs"]["5"] = [n, dict(n, state=10, code=32772, answer=32772, errno=110, text="too late")]
-w["answers"]["settings-set"] = undecided' settings web1 --keep-last 3
+w["answers"]["settings-set"] = undecided' settings web1 --space-low 70
+played "rules, too" 5 '^replicactl: 32772 .*: too late' \
+	"$waits"'; w["jobs"]["5"] = [n, dict(n, state=10, code=32772, answer=32772, errno=110, text="too late")]
+w["answers"]["host-set"] = undecided' settings web1 --keep-last 3
 played "a point made in its turn has its number" 0 'recovery point 9 of web1' \
 	"$waits"'; w["jobs"]["5"] = [n, dict(n, state=7, code=0, answer=0, point=9)]
 w["answers"]["point-new"] = undecided' recovery-point create web1
@@ -246,7 +257,8 @@ also_not "no rule for hours" 'hour'
 also "interval" 'Point interval +15 min'
 also "no limit" 'Vacuum rate +without a limit'
 played "without rules" 0 'all: there is no rule' \
-	'w["settings"].update({"keep-last": 0, "keep-within": 0, "keep-daily": 0})' settings web1
+	"$no_rule" settings web1
+played "or with rules of 0" 0 'all: there is no rule' "$(rules 0 0 0)" settings web1
 played "an interval of replication" 0 'Replication +every 5 min: ' 'w["settings"]["replication-interval"] = 300' settings web1
 played "none" 0 'Replication +at no known interval' 'w["settings"]["replication-interval"] = 0' settings web1
 played "to be set" 0 'settings-set .*"replication-interval": 90}' 'w["settings"]["replication-interval"] = 0' \
@@ -261,17 +273,62 @@ played "a replica that stalls" 0 'nothing has been replicated for long: .*replic
 also "since when" 'Last received +2023'
 played "nearly as many points as there can be" 0 'near their limit of 512: .*replicactl settings web1 --keep-last' \
 	's["health-reasons"] = 8192' status web1
-played "settings all at once" 0 '"keep-last": 10, "keep-hourly": 24, "keep-daily": 0, "keep-weekly": 4, "space-low": 70, "space-critical": 90, "full-policy": 1, "keep-within": 172800, "live-reserve": 10737418240, "point-interval": 0, "decide-within": 129600, "vacuum-rate": 0}' \
-	'' settings web1 --keep-last 10 --keep-within 2d --keep-hourly 24 --keep-daily none --keep-weekly 4 --space-low 70% \
-	--space-critical 90 --when-full drop-oldest --live-reserve 10G --point-interval none --decide-within 1d12h --vacuum-rate 0
+all=(settings web1 --keep-last 10 --keep-within 2d --keep-hourly 24 --keep-daily none --keep-weekly 4)
+played "settings all at once" 0 '"space-low": 70, "space-critical": 90, "full-policy": 1, "live-reserve": 10737418240, "point-interval": 0, "decide-within": 129600, "vacuum-rate": 0}' \
+	'' "${all[@]}" --space-low 70% --space-critical 90 --when-full drop-oldest --live-reserve 10G \
+	--point-interval none --decide-within 1d12h --vacuum-rate 0
 also "and what they are then" 'Points kept +the last 10'
-played "one setting is one attribute" 0 '"system": "[0-9a-f]*", "keep-last": 1}' '' settings web1 --keep-last 1
-played "what the next point drops is said" 0 'next recovery point drops 4 older ones: 1 3 9 10$' 'w["settings"].update({"keep-within": 0, "keep-daily": 0})' \
+also "with the rules" 'request host-set .*"key": "retention/rules", "expect-state-number": 7, "value": "\{\\"last\\":10,\\"within\\":172800,\\"hourly\\":24,\\"daily\\":0,\\"weekly\\":4\}"'
+played "one setting is one attribute" 0 'settings-set .*"system": "[0-9a-f]*", "space-low": 70}' '' settings web1 --space-low 70
+also_not "and no rule" 'request host-set'
+played "of the rules the others stay" 0 'request host-set .*"expect-state-number": 7, "value": "\{\\"last\\":1,\\"within\\":604800,\\"hourly\\":0,\\"daily\\":7,\\"weekly\\":0\}"' \
+	'' settings web1 --keep-last 1
+also_not "and the module is asked for no setting" 'request settings-set'
+moved='{"errno": "ESTALE", "cim": 32775, "text": "moved on", "set": {"state-number": 8}'
+other='"host": {"retention/rules": "{\"last\":3,\"within\":60,\"hourly\":5,\"daily\":7,\"weekly\":0}"}}'
+played "also those that another program changes meanwhile" 0 '"expect-state-number": 8, "value": "\{\\"last\\":1,\\"within\\":60,\\"hourly\\":5,\\"daily\\":7,\\"weekly\\":0\}"' \
+	"w['answers']['host-set'] = [$moved, $other, {}]" settings web1 --keep-last 1
+played "if that has no end they are not changed" 8 '32775.*changes too often: no rule' \
+	"w['answers']['host-set'] = $moved}" settings web1 --keep-last 1
+played "rules without privilege" 2 'CAP_SYS_ADMIN and CAP_NET_ADMIN' 'w["answers"]["host-set"] = {"errno": "EPERM"}' \
+	settings web1 --keep-last 1
+played "rules of a system that takes none" 8 'removed; the rules of retention are not changed, the other settings are' \
+	'w["answers"]["host-set"] = {"errno": "EBADE", "cim": 32775, "text": "the relationship was removed"}' \
+	settings web1 --keep-last 1 --space-low 70
+played "settings that the module refuses" 6 'above' \
+	'w["answers"]["settings-set"] = {"errno": "EINVAL", "cim": 32773, "text": "the low mark is above the critical one"}' \
+	settings web1 --keep-last 1 --space-low 99
+also_not "leave the rules as they are" 'request host-set'
+played "something else in the place of rules" 9 '32776 .*entry retention/rules of the host area of system web1 .*there is no member within' \
+	"$bad_rules" settings web1
+also "the remedy" 'replicactl settings with all --keep options replaces it'
+played "it is not added to" 9 'there is no member within' "$bad_rules" settings web1 --keep-last 1 --space-low 70
+also_not "and nothing else is changed" '^request'
+played "but replaced" 0 'Points kept +the last 10' "$bad_rules" "${all[@]}"
+played "it drops nothing" 0 'no rule of system web1 is applied: entry retention/rules' "$bad_rules" recovery-point create web1
+also "and keeps no point from being made" '^request point-new {"system": "[0-9a-f]*"}'
+played "nor hides it the rest of status" 0 'Points kept +all: the rules cannot be shown: entry retention/rules' "$bad_rules" status web1
+played_json "as JSON" 'd[0]["settings"]["keep_last"] is None and d[0]["settings"]["space_low"] == 80
+	and "no member within" in d[0]["settings_fault"]' "$bad_rules" status web1 --json
+for value in '[]' '{"last":1,"within":0,"hourly":0,"daily":0,"weekly":0,"monthly":1}' \
+	'{"last":1,"last":1,"within":0,"hourly":0,"daily":0,"weekly":0}' '{"last":-1,"within":0,"hourly":0,"daily":0,"weekly":0}' \
+	'{"last":513,"within":0,"hourly":0,"daily":0,"weekly":0}' '{"last":1.0,"within":0,"hourly":0,"daily":0,"weekly":0}' \
+	'{"last":1,"within":3153600001,"hourly":0,"daily":0,"weekly":0}' '{"last":1,"within":0,"hourly":0,"daily":100001,"weekly":0}' \
+	'{"last":99999999999999999999,"within":0,"hourly":0,"daily":0,"weekly":0}' '{"last":true,"within":0,"hourly":0,"daily":0,"weekly":0}'; do
+	played "no rules: $value" 9 32776 "w['host']['retention/rules'] = '$value'" settings web1
+done
+played "rules with blanks, in another order" 0 'the last 7' \
+	"w['host']['retention/rules'] = '{ \"weekly\": 0, \"within\": 0, \"hourly\": 0, \"daily\": 0, \"last\": 7 }'" settings web1
+played "an older module without a host area" 3 32770 'w["unknown"] = ["host-get"]' settings web1
+played "a point of it drops none" 0 'no rule of system web1 is applied: ' 'w["unknown"] = ["host-get"]' recovery-point create web1
+played "a point without privilege" 2 'CAP_SYS_ADMIN and CAP_NET_ADMIN' 'w["answers"]["point-new"] = {"errno": "EPERM"}' \
+	recovery-point create web1
+played "what the next point drops is said" 0 'next recovery point drops 4 older ones: 1 3 9 10$' "$(rules 3 0 0)" \
 	settings web1 --keep-last 1
 played "as it is with a clock that was set" 0 'next recovery point drops 2 older ones: 9 10$' \
-	'import time; w["settings"].update({"keep-last": 0, "keep-daily": 0, "jump-point": 4,
+	"$(rules 0 604800 0)"'; import time; w["settings"].update({"jump-point": 4,
 "jump-by": (int(time.time()) - 1700000010) * 10 ** 9})' settings web1 --keep-within 1h
-played "or nothing" 0 '!drops' 'w["settings"].update({"keep-within": 0, "keep-daily": 0})' settings web1 --keep-last 100
+played "or nothing" 0 '!drops' "$(rules 3 0 0)" settings web1 --keep-last 100
 played_json "settings as JSON" 'd["keep_within"] == 604800 and d["vacuum_rate"] is None and d["system"] == "web1"' '' \
 	settings web1 --json
 played "settings that the kernel refuses" 6 'the low mark of space is above' \
@@ -354,10 +411,11 @@ played "and cleared" 0 '^request host-set' "$broken" network clear web1 --mac 52
 played "host-area list" 0 '^backup/last  6 bytes  monday$' '' host-area list web1
 also "a value that is no text" '^z  2 bytes  hex 00ff$'
 also "adapters are there" '^adapter/52:54:00:12:34:56  [0-9]+ bytes  \{"dhcp":false,'
-also "the room" '^178 of 8192 bytes are in use$'
+also "the room" '^255 of 8192 bytes are in use$'
 played "host-area list of nothing" 0 'the host area of web1 is empty' 'w["host"] = {}' host-area list web1
-played_json "host-area list as JSON" '[e["key"] for e in d] == ["adapter/52:54:00:12:34:56", "backup/last", "z"] and d[1]["value"] == "monday"
-	and d[1]["hex"] == "6d6f6e646179" and d[2]["value"] is None and d[2]["hex"] == "00ff" and d[2]["bytes"] == 2' '' host-area list web1 --json
+played_json "host-area list as JSON" '[e["key"] for e in d] == ["adapter/52:54:00:12:34:56", "backup/last", "retention/rules", "z"]
+	and d[1]["value"] == "monday" and d[1]["hex"] == "6d6f6e646179" and d[3]["value"] is None and d[3]["hex"] == "00ff"
+	and d[3]["bytes"] == 2' '' host-area list web1 --json
 played_json "a value that looks like hex" 'd["value"] == "hex 00" and d["bytes"] == 6' 'w["host"]["z"] = "hex 00"' host-area get web1 z --json
 played "UTF-8 is text" 0 '^é$' 'w["host"]["z"] = "\u00c3\u00a9"' host-area get web1 z
 played "half a character is none" 0 '^hex 61c3$' 'w["host"]["z"] = "a\u00c3"' host-area get web1 z
