@@ -4,6 +4,8 @@
  *
  * usage: helper-nl COMMAND UUID [NAME=NUMBER]...
  *	  helper-nl -		the same from standard input, a request per line
+ *	  helper-nl sizes UUID	list recovery points with their sizes until killed; a line
+ *				for each list, "NUMBER:BYTES..."
  *
  * COMMAND: as in the list below, or a number.  UUID: 32 hex digits, with or without
  * hyphens, or fewer to send a UUID that is too short.
@@ -422,6 +424,45 @@ static void requests(uint16_t id)
 	}
 }
 
+/* Return: false behind the last message of a list. */
+static bool print_sizes(void)
+{
+	const struct nlmsghdr *h;
+	const char *p;
+	int left, n;
+
+	left = recv(sock, &in, sizeof(in), 0);
+	if (left <= 0)
+		die("recv");
+	for (h = &in.hdr; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+		if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
+			return false;
+		p = (const char *)NLMSG_DATA(h) + GENL_HDRLEN;
+		n = h->nlmsg_len - NLMSG_LENGTH(GENL_HDRLEN);
+		printf("%llu:%llu ", u64_of(p, n, DM_REPLICA_A_POINT_NUMBER),
+		       u64_of(p, n, DM_REPLICA_A_POINT_BYTES));
+	}
+	return true;
+}
+
+static void sizes(uint16_t id, const char *system)
+{
+	unsigned char uuid[16];
+
+	bytes_of_hex(system, uuid, sizeof(uuid));
+	for (;;) {
+		begin(id, DM_REPLICA_CMD_POINT_GET, DM_REPLICA_FAMILY_VERSION);
+		out.hdr.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+		put(DM_REPLICA_A_POINT_SYSTEM, uuid, sizeof(uuid));
+		put(DM_REPLICA_A_POINT_SIZES, NULL, 0);
+		talk();
+		while (print_sizes())
+			;
+		printf("\n");
+		fflush(stdout);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_nl local = { .nl_family = AF_NETLINK };
@@ -435,6 +476,8 @@ int main(int argc, char **argv)
 	setsockopt(sock, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one));
 	if (lines)
 		requests(family());
+	else if (!strcmp(argv[1], "sizes"))
+		sizes(family(), argv[2]);
 	else
 		request(family(), argc - 1, argv + 1);
 	return 0;

@@ -4,7 +4,8 @@
  *
  * usage: helper-store DEVICE set FIELD VALUE [COPY]
  *	  in both superblocks or one, with a valid checksum.
- *	  FIELD: version, incompat, compat, state, flags, seq, log_durable
+ *	  FIELD: version, incompat, compat, state, flags, seq, log_durable,
+ *	  settings.vacuum_rate (plus one)
  *	helper-store DEVICE tear COPY
  *	  a bit of this superblock changes, its checksum does not
  *	helper-store DEVICE log-tear NUMBER
@@ -32,6 +33,7 @@
 static const struct { const char *name; size_t at, bytes; } fields[] = {
 #define F(f)	{ #f, offsetof(struct dmr_disk_sb, f), sizeof(((struct dmr_disk_sb *)0)->f) }
 	F(version), F(incompat), F(compat), F(state), F(flags), F(seq), F(log_durable),
+	F(settings.vacuum_rate),
 #undef F
 };
 
