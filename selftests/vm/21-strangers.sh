@@ -6,9 +6,10 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 29
+ktap_plan 46
 load_module
 load_brd 2 16
+modprobe loop 2>/dev/null
 victim=/dev/ram0
 conf=/etc/dm-replica/systems.d
 dd if=/dev/urandom of=$victim bs=1M count=16 2>/dev/null
@@ -68,6 +69,97 @@ is "only the other is written" "$(ls $conf)" r.conf
 check "attach --all, its home not as it was left" r attach --all --accept-homes
 check "the victim's disk is untouched" safe
 r detach r >/dev/null || die "cannot detach"
+
+rm -f $conf/*.conf
+
+# plant DEVICE NAME UUID DISK: a store of a system that has DISK as its home.
+plant() {
+	r create "$2" --store /dev/vm/planted --force --uuid "$3" --disk vda="$4" >/dev/null 2>&1 ||
+		die "cannot create $2"
+	rm -f "$conf/$2.conf"
+	dd if=/dev/vm/planted of="$1" bs=1M count=48 conv=fsync 2>/dev/null || die "cannot plant"
+	dd if=/dev/zero of=/dev/vm/planted bs=1M count=4 conv=fsync 2>/dev/null
+}
+uuid_p=11111111-2222-4333-8444-555555555555
+
+# The path of a loop device's file is a path, too.
+dd if=$victim of=/tmp/victim.img bs=1M 2>/dev/null
+loop=$(losetup --find --show /tmp/victim.img) || die "no loop"
+plant /dev/vm/raw p $uuid_p "$loop"
+scan --write --yes
+check "the file of a loop device proves nothing" grep -q 'the file of p .* is not written: a home of it is known by its path alone' <<<"$said"
+is "only the other is written" "$(ls $conf)" r.conf
+rm -f $conf/*.conf
+losetup -d "$loop"
+dd if=/dev/zero of=/dev/vm/raw bs=1M count=48 conv=fsync 2>/dev/null
+
+# On the home of the system that it names by UUID and name: that one is found all the same.
+plant /dev/vm/d0 r "$uuid_r" $victim
+scan --write --yes --accept-homes
+is "its own system is written" "$(sed -n 's/^store=//p' $conf/r.conf)" "$(readlink -f /dev/vm/s0)"
+rm -f $conf/*.conf
+plant /dev/vm/d0 r $uuid_p $victim
+scan --write --yes --accept-homes
+is "another one by its name takes nothing" "$(sed -n 's/^store=//p' $conf/r.conf)" "$(readlink -f /dev/vm/s0)"
+rm -f $conf/*.conf
+dd if=/dev/zero of=/dev/vm/d0 bs=1M count=48 conv=fsync 2>/dev/null
+
+files() (cd $conf && printf '%s ' *)
+
+# On a partition of a home, or in a mapping of a part of it.
+truncate -s 96M /tmp/disk.img
+{ printf '\x78\x56\x34\x12\0\0\0\0\0\0\x83\0\0\0\0\x08\0\0\0\x80\x02\0' && head -c 48 /dev/zero && printf '\x55\xaa'; } |
+	dd of=/tmp/disk.img bs=1 seek=440 conv=notrunc status=none
+disk=$(losetup --find --show -P /tmp/disk.img) || die "no loop"
+wait_for 10 [ -b "${disk}p1" ] || die "no partition"
+r create q --force --store /dev/vm/s1 --disk vda="$disk" >/dev/null 2>&1 || die "cannot create q"
+plant "${disk}p1" p $uuid_p $victim
+scan --write --yes --accept-homes
+is "on a partition of a home" "$(files)" "q.conf r.conf "
+rm -f $conf/*.conf
+scan --write --yes --accept-homes
+is "the same before there are files" "$(files)" "q.conf r.conf "
+check "and said" grep -q 'the file of p .* is not written: its store lies on the home of another system' <<<"$said"
+rm -f $conf/*.conf
+losetup -d "$disk"
+disk=$(losetup --find --show /tmp/disk.img) || die "no loop"
+dmsetup create guests-lv --table "0 163840 linear $disk 2048" || die "no dm"
+scan --write --yes --accept-homes
+is "in a mapping of a part of it" "$(files)" "q.conf r.conf "
+dd if=/dev/zero of=/dev/mapper/guests-lv bs=1M count=4 conv=fsync 2>/dev/null
+refused "a home in a mapping of another's" 32773 \
+	"/dev/mapper/guests-lv shares storage with a home of system q, see .*q.conf" \
+	r create p --store /dev/vm/planted --disk vda=/dev/mapper/guests-lv
+refused "a store in one" 32773 "/dev/mapper/guests-lv shares storage with a home of system q" \
+	r create p --store /dev/mapper/guests-lv --disk vda=$victim
+dmsetup remove guests-lv
+twice=$(losetup --find --show /tmp/disk.img) || die "no loop"
+refused "another loop device over the same file" 32773 "$twice shares storage with a home of system q" \
+	r create p --store /dev/vm/planted --disk vda="$twice"
+refused "by which one system has two disks" 32773 "home $twice and home $disk share storage" \
+	r create p --store /dev/vm/planted --force --disk vda="$disk" --disk vdb="$twice"
+cp $conf/q.conf /run
+sed -i '/^disk.vda=/d' $conf/q.conf
+echo "disk.vda=$twice" >>$conf/q.conf
+check "or has its one disk, by whichever" r attach q
+on_it=$(losetup --find --show "$twice") || die "no loop"
+refused "a loop device over a home that is in use" 32773 "$on_it shares storage with a home of system q" \
+	r create p --store /dev/vm/planted --disk vda="$on_it"
+losetup -d "$on_it"
+r detach q >/dev/null || die "cannot detach"
+losetup -d "$twice"
+cp /run/q.conf $conf
+first=$(losetup --find --show --sizelimit 48M /tmp/disk.img) || die "no loop"
+second=$(losetup --find --show --offset 48M /tmp/disk.img) || die "no loop"
+r remove q --yes >/dev/null 2>&1
+rm -f $conf/q.conf
+check "two halves of a file share nothing" r create q --store /dev/vm/s1 --force --disk vda="$first" --disk vdb="$second"
+check "and are attached" r attach q
+r detach q >/dev/null || die "cannot detach"
+rm -f $conf/q.conf
+losetup -D
+dd if=/dev/zero of=/dev/vm/s1 bs=1M count=4 conv=fsync 2>/dev/null
+check "the victim's disk is untouched" safe
 
 # Two systems that name one device, and a leftover file of one.
 sed -e 's/^name=.*/name=x/' -e "s/^uuid=.*/uuid=$(cat /proc/sys/kernel/random/uuid)/" \

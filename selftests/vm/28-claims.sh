@@ -8,7 +8,7 @@
 # vm: --disk g0=64M --disk g1=64M --disk g2=64M
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
-ktap_plan 61
+ktap_plan 63
 load_module
 expect_log 'linear: Device lookup failed \(-16\)'
 expect_log 'error adding target to table'
@@ -236,16 +236,28 @@ part=${disk}p1
 wait_for 10 [ -b "$part" ] || die "no partition"
 r create whole --store "$s1" --disk vda="$disk" --force >/dev/null || die "cannot create"
 r create part --store "$s2" --disk vda="$part" --force >/dev/null || die "cannot create"
+# only NAME: the file of the other system, whose home this one shares, is put aside.
+only() {
+	mv /etc/dm-replica/systems.d/{whole,part}.conf /run 2>/dev/null
+	mv "/run/$1.conf" /etc/dm-replica/systems.d
+}
+refused "a home that is part of another's" 32773 \
+	"$part shares storage with a home of system whole, see .*/whole.conf" r attach part
+refused "and the other way round" 32773 "$disk shares storage with a home of system part" \
+	r attach whole
+only whole
 # shellcheck disable=SC2034
 watched=''
 holder "$part"
 refused "a writer of a partition of the home is named" 32774 \
 	"$part is open for writing in process $held" r attach whole
 let_go
+only part
 holder "$disk"
 refused "a writer of the disk that the home is part of is named" 32774 \
 	"$disk is open for writing in process $held" r attach part
 let_go
+only whole
 mkswap -q "$part" || die "mkswap"
 swapon "$part" || die "swapon"
 refused "a partition of the home that is swap space is named" 32774 "$part is used as swap" \
@@ -255,7 +267,10 @@ dmsetup create over --table "0 64 linear $part 0" || die "dmsetup"
 refused "so is one in a table of device mapper" 32774 "$part is used by device /dev/mapper/over" \
 	r attach whole
 dmsetup remove over
+only part
 check "a home that is a partition" r attach part
+only whole
 refused "keeps the whole disk from another system" 32774 "$part is used by device" r attach whole
+only part
 r detach part >/dev/null || die "cannot detach"
 check "the unload" unload_module

@@ -139,7 +139,7 @@ static int check_devices(struct maker *m)
 					 "store %s has physical blocks of %u bytes, smaller than the logical blocks of %u of home %s",
 					 m->store.path, m->store.physical, home->logical, home->path);
 	}
-	return 0;
+	return dmrl_verdict_places(ctx, &m->store, m->homes, m->in->nr_disks);
 }
 
 static int in_use(struct maker *m, const struct dmreplica_blockdev *bdev, const char *what)

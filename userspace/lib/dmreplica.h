@@ -397,8 +397,8 @@ struct dmreplica_found {
 	bool attached;			/* the kernel has it */
 	bool twin;			/* another device holds a store of the same system */
 	bool name_taken;		/* another system has this name, or it is none */
-	bool content;			/* another store has this device as a home: guest content */
-	bool device_taken;		/* another system names a device of this one, too */
+	bool content;			/* it lies on the home of another store: guest content */
+	bool device_taken;		/* it shares storage with another system */
 	unsigned int unproved;		/* homes found by a path alone: any device may be there */
 	dev_t homes[DMREPLICA_MAX_DISKS];	/* 0: not found, or a file */
 };
@@ -413,10 +413,11 @@ struct dmreplica_found {
  *
  * Do not trust the content of a device: a guest can write a store to its own disk that
  * names any device of the host as its home.  Without @paths a device that is a home, by a
- * file or by another store that was found, is not taken for a store, or is marked
- * @content; two systems that name one device are both marked @device_taken; and homes that
- * only a path names, for a system without a file, are counted in @unproved.  Write no file
- * for any of these unless the user confirms that system by name.
+ * file or by another store that was found, or that lies on one, is not taken for a store, or
+ * is marked @content; two systems that share storage are both marked @device_taken; and
+ * homes that only a path names, of a device or of a loop device's file, for a system without
+ * a file, are counted in @unproved.  Write no file for any of these unless the user confirms
+ * that system by name.
  *
  * Return: 0, also with an empty list.
  */

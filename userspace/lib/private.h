@@ -131,8 +131,20 @@ int dmrl_device_answers(struct dmreplica *ctx, const char *path, dev_t dev);
 /* relative.c: partitions of a disk, or the disk that a partition is part of. */
 int dmrl_relatives(struct dmreplica *ctx, const dev_t *devs, unsigned int nr, dev_t **all,
 		   unsigned int *nr_all);
+bool dmrl_relatives_disk(dev_t dev, dev_t *disk);
 int dmrl_relatives_below(struct dmrl_list *list, dev_t dev);
 void dmrl_relatives_flush(dev_t dev);
+
+/* place.c: the storage below a device. */
+struct dmrl_place {
+	struct dmrl_list devs;		/* of dev_t: the device itself, then all that it lies on */
+	struct dmrl_list loops;
+};
+
+int dmrl_place_of(struct dmreplica *ctx, dev_t dev, struct dmrl_place *place);
+void dmrl_place_free(struct dmrl_place *place);
+bool dmrl_place_on(const struct dmrl_place *a, const struct dmrl_place *b);
+bool dmrl_place_shared(const struct dmrl_place *a, const struct dmrl_place *b);
 
 /* home.c */
 enum dmrl_accept { DMRL_ACCEPT_NO, DMRL_ACCEPT_ANY, DMRL_ACCEPT_NAMED };
@@ -154,6 +166,8 @@ int dmrl_verdict_store(struct dmreplica *ctx, const struct dmreplica_store *stor
 int dmrl_verdict_host(struct dmreplica *ctx, const struct dmr_sb *sb);
 int dmrl_verdict_homes_differ(struct dmreplica *ctx, const struct dmr_sb *sb,
 			      const struct dmreplica_blockdev *homes, unsigned int number);
+int dmrl_verdict_places(struct dmreplica *ctx, const struct dmreplica_blockdev *store,
+			const struct dmreplica_blockdev *homes, unsigned int nr);
 int dmrl_verdict_taken(struct dmreplica *ctx, const char *name,
 		       const struct dmreplica_store *store,
 		       const struct dmreplica_blockdev *homes, unsigned int nr);

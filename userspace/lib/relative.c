@@ -66,17 +66,27 @@ static int add_partitions(struct dmrl_list *list, const char *dir)
 	return ret;
 }
 
+/* Is a device a partition?  Of which disk? */
+bool dmrl_relatives_disk(dev_t dev, dev_t *disk)
+{
+	char path[100];
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/partition", major(dev), minor(dev));
+	if (access(path, F_OK))
+		return false;
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/../dev", major(dev), minor(dev));
+	return !read_number(path, disk);
+}
+
 static int add_relatives(struct dmrl_list *list, dev_t dev)
 {
-	char dir[64], path[100];
+	char dir[64];
 	dev_t disk;
 
+	if (dmrl_relatives_disk(dev, &disk))
+		return add(list, disk);
 	snprintf(dir, sizeof(dir), "/sys/dev/block/%u:%u", major(dev), minor(dev));
-	snprintf(path, sizeof(path), "%s/partition", dir);
-	if (access(path, F_OK))
-		return add_partitions(list, dir);
-	snprintf(path, sizeof(path), "%s/../dev", dir);
-	return read_number(path, &disk) ? 0 : add(list, disk);
+	return add_partitions(list, dir);
 }
 
 /*
@@ -105,7 +115,7 @@ int dmrl_relatives(struct dmreplica *ctx, const dev_t *devs, unsigned int nr, de
 }
 
 /*
- * Add the devices below a device of ours, to be flushed after its removal.
+ * Add the devices directly below a device.
  *
  * Return: 0, or -1 for want of memory.
  */

@@ -148,7 +148,9 @@ static bool look(struct dmreplica *ctx, const char *path, const struct dmrl_list
 			continue;
 		}
 		found->homes[i] = home->dev;
-		found->unproved += sb->disks[i].identity_type == DMR_IDENTITY_PATH;
+		/* Paths can be guessed. */
+		found->unproved += sb->disks[i].identity_type == DMR_IDENTITY_PATH ||
+				   sb->disks[i].identity_type == DMR_IDENTITY_LOOP_FILE;
 		memcpy(found->conf.disks[i].path, home->path, sizeof(found->conf.disks[i].path));
 	}
 	dmreplica_store_close(store);
@@ -191,7 +193,7 @@ static void mark_twins(struct dmreplica_found *found, size_t nr)
 
 	for (i = 0; i < nr; i++)
 		for (j = 0; j < nr; j++)
-			if (i != j && found[i].dev != found[j].dev &&
+			if (i != j && found[i].dev != found[j].dev && !found[j].content &&
 			    !memcmp(found[i].conf.uuid, found[j].conf.uuid, 16))
 				found[i].twin = true;
 }
@@ -213,72 +215,148 @@ static void mark_names(struct dmreplica_found *found, size_t nr,
 				found[i].name_taken = true;
 		for (j = 0; j < nr; j++)
 			if (!strcmp(found[i].conf.name, found[j].conf.name) &&
+			    (!found[j].content || found[i].content) &&
 			    memcmp(found[i].conf.uuid, found[j].conf.uuid, 16))
 				found[i].name_taken = true;
 	}
 }
 
-static bool is_home_of(const struct dmreplica_found *found, dev_t dev)
-{
-	unsigned int i;
+/* Where the devices of a system lie. */
+struct sites {
+	struct dmrl_place store;
+	struct dmrl_place homes[DMR_MAX_DISKS];
+};
 
-	for (i = 0; i < found->conf.nr_disks; i++)
-		if (dev && found->homes[i] == dev)
-			return true;
-	return false;
+static void free_sites(struct sites *sites, size_t nr)
+{
+	unsigned int d;
+	size_t i;
+
+	for (i = 0; sites && i < nr; i++) {
+		dmrl_place_free(&sites[i].store);
+		for (d = 0; d < DMR_MAX_DISKS; d++)
+			dmrl_place_free(&sites[i].homes[d]);
+	}
+	free(sites);
 }
 
-static bool names(const struct dmreplica_found *found, dev_t dev)
+static int place_of_path(struct dmreplica *ctx, const char *path, struct dmrl_place *place)
 {
-	return dev && (found->dev == dev || is_home_of(found, dev));
+	struct stat st;
+
+	return stat(path, &st) || !S_ISBLK(st.st_mode) ? 0 : dmrl_place_of(ctx, st.st_rdev, place);
 }
 
-static bool conf_home(const struct dmreplica_conf *conf, dev_t dev)
+/* Of the systems that files describe.  Return: 0 or 32778. */
+static int sites_of_files(struct dmreplica *ctx, const struct dmreplica_conf *known, size_t nr,
+			  struct sites **sites)
+{
+	unsigned int d;
+	size_t i;
+	int code = 0;
+
+	*sites = calloc(nr + 1, sizeof(**sites));
+	if (!*sites)
+		return dmrl_no_memory(ctx);
+	for (i = 0; i < nr && !code; i++) {
+		code = place_of_path(ctx, known[i].store, &(*sites)[i].store);
+		for (d = 0; d < known[i].nr_disks && !code; d++)
+			code = place_of_path(ctx, known[i].disks[d].path, &(*sites)[i].homes[d]);
+	}
+	return code;
+}
+
+/* Of the systems whose stores were found.  Return: 0 or 32778. */
+static int sites_of_found(struct dmreplica *ctx, const struct dmreplica_found *found, size_t nr,
+			  struct sites **sites)
+{
+	unsigned int d;
+	size_t i;
+	int code = 0;
+
+	*sites = calloc(nr + 1, sizeof(**sites));
+	if (!*sites)
+		return dmrl_no_memory(ctx);
+	for (i = 0; i < nr && !code; i++) {
+		if (found[i].dev)
+			code = dmrl_place_of(ctx, found[i].dev, &(*sites)[i].store);
+		for (d = 0; d < found[i].conf.nr_disks && !code; d++)
+			if (found[i].homes[d])
+				code = dmrl_place_of(ctx, found[i].homes[d], &(*sites)[i].homes[d]);
+	}
+	return code;
+}
+
+static bool on_home_of(const struct sites *sites, const struct dmrl_place *place)
 {
 	unsigned int d;
 
-	for (d = 0; d < conf->nr_disks; d++)
-		if (dmrl_is_device(conf->disks[d].path, major(dev), minor(dev)))
+	for (d = 0; d < DMR_MAX_DISKS; d++)
+		if (dmrl_place_on(place, &sites->homes[d]))
 			return true;
 	return false;
 }
 
-static bool conf_names(const struct dmreplica_conf *conf, dev_t dev)
+static bool shares(const struct sites *a, const struct dmrl_place *place)
 {
-	return dev && (dmrl_is_device(conf->store, major(dev), minor(dev)) || conf_home(conf, dev));
+	unsigned int d;
+
+	if (dmrl_place_shared(&a->store, place))
+		return true;
+	for (d = 0; d < DMR_MAX_DISKS; d++)
+		if (dmrl_place_shared(&a->homes[d], place))
+			return true;
+	return false;
+}
+
+/* Is a device of the one a device of the other, or does one lie on another? */
+static bool share(const struct sites *a, const struct sites *b)
+{
+	unsigned int d;
+
+	if (shares(a, &b->store))
+		return true;
+	for (d = 0; d < DMR_MAX_DISKS; d++)
+		if (b->homes[d].devs.nr && shares(a, &b->homes[d]))
+			return true;
+	return false;
 }
 
 /*
- * A store that lies on a home is a guest's content.  Of two systems that name one device
- * one at least is wrong, and which cannot be told from what they say.
+ * A store that lies on a home, or on a partition or volume of one, is a guest's content,
+ * whichever system it names.
  */
-static void mark_devices(struct dmreplica_found *found, size_t nr,
-			 const struct dmreplica_conf *known, size_t nr_known)
+static void mark_content(struct dmreplica_found *found, size_t nr, const struct sites *sites)
 {
-	unsigned int d;
 	size_t i, j;
 
 	for (i = 0; i < nr; i++)
 		for (j = 0; j < nr; j++)
-			found[i].content |= memcmp(found[i].conf.uuid, found[j].conf.uuid, 16) &&
-					    is_home_of(&found[j], found[i].dev);
+			found[i].content |= i != j && found[i].dev != found[j].dev &&
+					    on_home_of(&sites[j], &sites[i].store);
+}
+
+/*
+ * Of two systems that name one device one at least is wrong, and which cannot be told from
+ * what they say.
+ */
+static void mark_devices(struct dmreplica_found *found, size_t nr, const struct sites *sites,
+			 const struct dmreplica_conf *known, size_t nr_known,
+			 const struct sites *known_sites)
+{
+	size_t i, j;
+
 	for (i = 0; i < nr; i++) {
 		for (j = 0; j < nr; j++) {
 			/* What a guest wrote takes nothing from the one it lies on. */
 			if (!memcmp(found[i].conf.uuid, found[j].conf.uuid, 16) ||
 			    (found[j].content && !found[i].content))
 				continue;
-			found[i].device_taken |= names(&found[j], found[i].dev);
-			for (d = 0; d < found[i].conf.nr_disks; d++)
-				found[i].device_taken |= names(&found[j], found[i].homes[d]);
+			found[i].device_taken |= share(&sites[j], &sites[i]);
 		}
-		for (j = 0; j < nr_known; j++) {
-			if (!memcmp(found[i].conf.uuid, known[j].uuid, 16))
-				continue;
-			found[i].device_taken |= conf_names(&known[j], found[i].dev);
-			for (d = 0; d < found[i].conf.nr_disks; d++)
-				found[i].device_taken |= conf_names(&known[j], found[i].homes[d]);
-		}
+		for (j = 0; j < nr_known; j++)
+			if (memcmp(found[i].conf.uuid, known[j].uuid, 16))
+				found[i].device_taken |= share(&known_sites[j], &sites[i]);
 		/* An existing file was written by create, or confirmed by the user. */
 		if (found[i].known)
 			found[i].unproved = 0;
@@ -310,14 +388,37 @@ static int add_known(struct dmreplica *ctx, struct dmreplica_found *found, size_
 	return 0;
 }
 
-static bool is_known_home(const struct dmreplica_conf *known, size_t nr, dev_t dev)
+/* Return: 1 if a device lies on a home that a file names, 0 if not, -1 without memory. */
+static int on_known_home(struct dmreplica *ctx, const struct sites *known, size_t nr, dev_t dev)
 {
+	struct dmrl_place place;
+	int found = 0;
 	size_t i;
 
-	for (i = 0; i < nr; i++)
-		if (conf_home(&known[i], dev))
-			return true;
-	return false;
+	if (dmrl_place_of(ctx, dev, &place))
+		return -1;
+	for (i = 0; i < nr && !found; i++)
+		found = on_home_of(&known[i], &place);
+	dmrl_place_free(&place);
+	return found;
+}
+
+/* What the stores found mean for each other.  Return: 0 or a refusal. */
+static int judge(struct dmreplica *ctx, struct dmreplica_found *found, size_t nr,
+		 const struct dmreplica_conf *known, size_t nr_known, const struct sites *known_sites)
+{
+	struct sites *sites;
+	int code;
+
+	code = sites_of_found(ctx, found, nr, &sites);
+	if (!code) {
+		mark_content(found, nr, sites);
+		code = add_known(ctx, found, nr);
+	}
+	if (!code)
+		mark_devices(found, nr, sites, known, nr_known, known_sites);
+	free_sites(sites, nr);
+	return code;
 }
 
 int dmreplica_scan(struct dmreplica *ctx, const char *const *paths, unsigned int nr_paths,
@@ -327,9 +428,10 @@ int dmreplica_scan(struct dmreplica *ctx, const char *const *paths, unsigned int
 	struct dmrl_list result = { .size = sizeof(struct dmreplica_found) };
 	const struct dmreplica_blockdev *bdev;
 	struct dmreplica_conf *known = NULL;
+	struct sites *sites = NULL;
 	struct dmreplica_found *found;
 	size_t i, count, nr_known = 0;
-	int code;
+	int code, on;
 
 	*list = NULL;
 	*nr = 0;
@@ -337,13 +439,16 @@ int dmreplica_scan(struct dmreplica *ctx, const char *const *paths, unsigned int
 	code = all_devices(ctx, &devices);
 	if (!code)
 		code = dmreplica_conf_list(ctx, &known, &nr_known);
+	if (!code)
+		code = sites_of_files(ctx, known, nr_known, &sites);
 	bdev = devices.items;
 	count = paths ? nr_paths : devices.nr;
 	for (i = 0; !code && i < count; i++) {
 		/* What a guest has written to its disk is no store, unless the device is named. */
-		if (!paths && is_known_home(known, nr_known, bdev[i].dev))
+		on = paths ? 0 : on_known_home(ctx, sites, nr_known, bdev[i].dev);
+		if (on > 0)
 			continue;
-		found = dmrl_list_add(&result);
+		found = on ? NULL : dmrl_list_add(&result);
 		if (!found) {
 			code = dmrl_no_memory(ctx);
 			break;
@@ -356,9 +461,8 @@ int dmreplica_scan(struct dmreplica *ctx, const char *const *paths, unsigned int
 	}
 	free(devices.items);
 	if (!code)
-		code = add_known(ctx, result.items, result.nr);
-	if (!code)
-		mark_devices(result.items, result.nr, known, nr_known);
+		code = judge(ctx, result.items, result.nr, known, nr_known, sites);
+	free_sites(sites, nr_known);
 	free(known);
 	if (code) {
 		free(result.items);

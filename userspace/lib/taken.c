@@ -3,7 +3,7 @@
  * Devices that a system's file names.
  *
  * A home carries no mark of its system, and a detached system holds no device open: only
- * its file names them.
+ * its file names them.  A device is taken, too, if it lies on one of them, or one of them on it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +19,7 @@ struct dmrl_taken {
 	u8 uuid[16];
 	bool home;
 	struct stat st;
+	struct dmrl_place place;	/* of a block device */
 };
 
 static bool same(const struct stat *st, const struct dmreplica_blockdev *bdev)
@@ -60,7 +61,7 @@ static int add_one(struct dmreplica *ctx, const struct dmreplica_conf *conf, con
 	memcpy(t->uuid, conf->uuid, 16);
 	t->home = home;
 	t->st = st;
-	return 0;
+	return S_ISBLK(st.st_mode) ? dmrl_place_of(ctx, st.st_rdev, &t->place) : 0;
 }
 
 /* Once for each context: "attach --all" must not read all files for each system. */
@@ -91,6 +92,11 @@ static int load(struct dmreplica *ctx)
 /** dmrl_taken_forget() - read the files again next time, after a change; or free the list */
 void dmrl_taken_forget(struct dmreplica *ctx)
 {
+	struct dmrl_taken *t = ctx->taken.items;
+	size_t i;
+
+	for (i = 0; i < ctx->taken.nr; i++)
+		dmrl_place_free(&t[i].place);
 	free(ctx->taken.items);
 	memset(&ctx->taken, 0, sizeof(ctx->taken));
 }
@@ -112,6 +118,35 @@ static bool exists(struct dmreplica *ctx, const struct dmrl_taken *t)
 	return there;
 }
 
+static int refuse(struct dmreplica *ctx, const struct dmrl_taken *t,
+		  const struct dmreplica_blockdev *bdev)
+{
+	return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER, "%s %s a %s of system %s%s, see %s",
+			 bdev->path, same(&t->st, bdev) ? "is" : "shares storage with",
+			 t->home ? "home" : "store", t->system,
+			 same(&t->st, bdev) ? " already" : "", t->file);
+}
+
+/* Is this device, or one that shares storage with it, another system's? */
+static int check_one(struct dmreplica *ctx, const char *name,
+		     const struct dmreplica_blockdev *bdev, bool remnants)
+{
+	const struct dmrl_taken *t = ctx->taken.items;
+	struct dmrl_place place = { 0 };
+	int code = bdev->file ? 0 : dmrl_place_of(ctx, bdev->dev, &place);
+	size_t i;
+
+	for (i = 0; i < ctx->taken.nr && !code; i++) {
+		if (!strcmp(t[i].system, name) ||
+		    !(same(&t[i].st, bdev) || dmrl_place_shared(&t[i].place, &place)))
+			continue;
+		if (remnants || exists(ctx, &t[i]))
+			code = refuse(ctx, &t[i], bdev);
+	}
+	dmrl_place_free(&place);
+	return code;
+}
+
 /**
  * dmrl_taken_check() - does another system's file name one of these devices?
  * @ctx: the context.
@@ -126,24 +161,11 @@ int dmrl_taken_check(struct dmreplica *ctx, const char *name,
 		     const struct dmreplica_blockdev *const *devices, unsigned int nr,
 		     bool remnants)
 {
-	const struct dmrl_taken *t;
 	unsigned int d;
-	size_t i;
 	int code;
 
 	code = load(ctx);
-	if (code)
-		return code;
-	t = ctx->taken.items;
-	for (i = 0; i < ctx->taken.nr; i++) {
-		if (!strcmp(t[i].system, name))
-			continue;
-		for (d = 0; d < nr; d++)
-			if (same(&t[i].st, devices[d]) && (remnants || exists(ctx, &t[i])))
-				return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-						 "%s is a %s of system %s already, see %s",
-						 devices[d]->path, t[i].home ? "home" : "store",
-						 t[i].system, t[i].file);
-	}
-	return 0;
+	for (d = 0; d < nr && !code; d++)
+		code = check_one(ctx, name, devices[d], remnants);
+	return code;
 }

@@ -6,6 +6,7 @@
  * fingerprint.c, seen.c and foreign.c, so that both have one verdict.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "private.h"
@@ -99,7 +100,45 @@ int dmrl_verdict_homes_differ(struct dmreplica *ctx, const struct dmr_sb *sb,
 }
 
 /**
- * dmrl_verdict_taken() - does another system's file name the store or a home?
+ * dmrl_verdict_places() - do two devices of a system share storage?
+ * @ctx: the context.
+ * @store: its store.
+ * @homes: of all its disks.
+ * @nr: number of @homes.
+ *
+ * Return: 0; 32773 and a message that names both, or 32778.
+ */
+int dmrl_verdict_places(struct dmreplica *ctx, const struct dmreplica_blockdev *store,
+			const struct dmreplica_blockdev *homes, unsigned int nr)
+{
+	struct dmrl_place *places = calloc(1 + nr, sizeof(*places));
+	unsigned int i, j;
+	int code = 0;
+
+	if (!places)
+		return dmrl_no_memory(ctx);
+	for (i = 0; i <= nr && !code; i++) {
+		const struct dmreplica_blockdev *bdev = i ? &homes[i - 1] : store;
+
+		/* Files stand in for devices in tests. */
+		if (!bdev->file)
+			code = dmrl_place_of(ctx, bdev->dev, &places[i]);
+		for (j = 0; j < i && !code; j++)
+			if (dmrl_place_shared(&places[i], &places[j]))
+				code = dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+						 "home %s and %s %s share storage", bdev->path,
+						 j ? "home" : "store",
+						 j ? homes[j - 1].path : store->path);
+	}
+	for (i = 0; i <= nr; i++)
+		dmrl_place_free(&places[i]);
+	free(places);
+	return code;
+}
+
+/**
+ * dmrl_verdict_taken() - do the devices of a system share storage, with each other or with those
+ *	that another system's file names?
  * @ctx: the context.
  * @name: of the system.
  * @store: the store.
@@ -121,6 +160,9 @@ int dmrl_verdict_taken(struct dmreplica *ctx, const char *name,
 
 	for (i = 0; i < nr; i++)
 		devices[1 + i] = &homes[i];
+	code = dmrl_verdict_places(ctx, &store->bdev, homes, nr);
+	if (code)
+		return code;
 	code = dmrl_taken_check(ctx, name, devices, 1 + nr, false);
 	return code ? dmrl_hint(ctx, "one of the two files is wrong; correct or remove it") : 0;
 }
