@@ -278,6 +278,10 @@ static int dmr_batch_write(struct dmr_system *sys, struct dmr_log_batch *b)
 		DMERR("%s: the log is full in spite of its reserve", sys->sb->name);
 		return -ENOSPC;
 	}
+	if (b->first + b->blocks > DMR_NUMBER_LIMIT) {	/* no reader would take it */
+		dmr_critical(sys, "the numbers of the log's blocks are used up");
+		return -EIO;
+	}
 	dmr_batch_seal(sys, b);
 	alone = dmr_super_store_lock(sys);
 	if (alone && READ_ONCE(sys->critical)) {
@@ -553,7 +557,7 @@ bool dmr_log_direct(struct dmr_system *sys, struct dmr_log_batch *b)
 	u32 nr = 0;
 
 	dmr_log_room_batch_begin(b, &sys->log.room);
-	if (atomic64_read(&sys->log.nr_dirty) > DMR_LOG_RECORDS)
+	if (atomic64_read(&sys->log.nr_dirty) > DMR_LOG_RECORDS || b->first >= DMR_NUMBER_LIMIT)
 		return false;
 	/* R13: as in dmr_log_records(), versions first. */
 	list = llist_del_all(&sys->log.dirty);

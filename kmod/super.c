@@ -163,6 +163,23 @@ static void dmr_super_in_force(struct dmr_system *sys, const struct dmr_sb *sb)
 	WRITE_ONCE(sys->super.seq, sb->seq);
 }
 
+/*
+ * R3: what could not be read back is never written.  A store may come with a counter near
+ * its limit; and no mistake of ours is to cost a store.
+ */
+static bool dmr_super_readable(struct dmr_system *sys, struct dmr_sb *sb)
+{
+	const char *why;
+
+	sb->seq++;	/* of the one that would take it back */
+	why = dmr_sb_validate(sb);
+	sb->seq--;
+	if (why)
+		DMERR_LIMIT("%s: no superblock is written that could not be read: %s",
+			    sys->sb->name, why);
+	return !why;
+}
+
 static int dmr_super_try(struct dmr_system *sys, const struct dmr_sb *next, const char *why)
 {
 	struct dmr_sb *sb = sys->super.scratch;
@@ -177,6 +194,8 @@ static int dmr_super_try(struct dmr_system *sys, const struct dmr_sb *next, cons
 	sb->seq = sys->sb->seq + 1;
 	sb->copy = copy;
 	dmr_super_log(sys, sb);
+	if (!dmr_super_readable(sys, sb))
+		return -EIO;
 	r = dmr_super_put(sys, sb, why);
 	if (!r) {
 		sys->super.copy_state[copy] = sb->state_number;

@@ -4,8 +4,8 @@
  *
  * usage: helper-store DEVICE set FIELD VALUE [COPY]
  *	  in both superblocks or one, with a valid checksum.
- *	  FIELD: version, incompat, compat, state, flags, seq, log_durable,
- *	  settings.vacuum_rate (plus one)
+ *	  FIELD: version, incompat, compat, state, flags, seq, log_durable, log_tail,
+ *	  ring_from, state_number, job_number, next_point, settings.vacuum_rate (plus one)
  *	helper-store DEVICE tear COPY
  *	  a bit of this superblock changes, its checksum does not
  *	helper-store DEVICE log-tear NUMBER
@@ -33,6 +33,7 @@
 static const struct { const char *name; size_t at, bytes; } fields[] = {
 #define F(f)	{ #f, offsetof(struct dmr_disk_sb, f), sizeof(((struct dmr_disk_sb *)0)->f) }
 	F(version), F(incompat), F(compat), F(state), F(flags), F(seq), F(log_durable),
+	F(log_tail), F(ring_from), F(state_number), F(job_number), F(next_point),
 	F(settings.vacuum_rate),
 #undef F
 };

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 load_module "$@"
-ktap_plan 91
+ktap_plan 98
 
 conf=/etc/dm-replica/systems.d
 live=/dev/mapper/w-vda
@@ -148,6 +148,30 @@ restore
 "$store_tool" $s0 set state 77 || die "cannot patch"
 refused "a superblock with an impossible field" 32768 "damaged" r attach w
 restore
+
+# A counter at its limit: the next superblock could not be read, and is not written (R3).
+limit=$((1 << 62))
+"$store_tool" $s0 set seq $((limit - 3)) 0 || die "cannot patch"
+"$store_tool" $s0 set seq $((limit - 2)) 1 || die "cannot patch"
+expect_log "w: no superblock is written that could not be read: the superblock's sequence number is"
+expect_log 'w: no superblock is written that could not be read: a state or job number is'
+expect_log 'device-mapper: table: .*: .*preresume'
+rm -rf /var/lib/dm-replica
+refused "the last sequence number" 32771 "could not be read" r attach w
+check "leaves the store as it was" r check w
+restore
+"$store_tool" $s0 set job_number $((limit - 1)) || die "cannot patch"
+refused "the last job number" 32771 "could not be read" r attach w
+restore
+"$store_tool" $s0 set state_number $((limit - 1)) || die "cannot patch"
+check "the last state number does not prevent an attach" r attach w
+watched=''
+refused "but an operation" 32768 "took no superblock; nothing was changed" r recovery-point create w
+check "detach" r detach w
+check "and the store is as it was" r check w
+watched=$first
+restore
+rm -rf /var/lib/dm-replica
 
 # --- attach: the homes ------------------------------------------------------
 
