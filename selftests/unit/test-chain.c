@@ -112,6 +112,27 @@ TEST(chain_sweep_hostile)
 	chain_steps(512, 64);
 }
 
+/* Interrupts are off for a piece: it takes as many steps as it may look at versions. */
+TEST(chain_sweep_pieces)
+{
+	struct chain *c = chain_new(512 * 64);
+	u32 bucket = dmr_map_bucket(&c->map, dmr_key(0, 7)), pieces = 0;
+	struct dmr_sweep sw;
+	bool ended;
+
+	chain_fill(c, 511, 64);
+	dmr_map_sweep_init(&sw, &c->need);
+	do {
+		unit_loads(LOADS * 128);
+		ended = dmr_map_sweep(&c->map, &sw, bucket, 127);
+		unit_loads(0);
+		pieces++;
+	} while (!ended);
+	CHECK_EQ(sw.count, 0);
+	CHECK_EQ(pieces, 512 * 64 / 127 + 1);
+	chain_free(c);
+}
+
 /* A store may choose its chunks: they must not all meet in one bucket. */
 TEST(chain_buckets)
 {

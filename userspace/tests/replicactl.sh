@@ -579,6 +579,8 @@ cmp -s "$dir/s2" "$dir/s2.before"
 result $? "which is untouched"
 cp "$dir/web-1.conf" "$dir/conf/web-1.conf"
 tail -c +131073 "$dir/s" | md5sum >"$dir/rest"
+expect 8 '32775.* not 99' "a removal of a state that was not shown is not finished" \
+	remove web-1 --yes --expect-state 99
 expect 0 'web-1 is removed: store .* is wiped, the homes are plain disks' "a removal is finished" remove web-1
 grep -q "vdb  $dir/h2" "$dir/out"
 result $? "and says where the homes are"
