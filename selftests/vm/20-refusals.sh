@@ -85,6 +85,7 @@ refused "a name that is known" 32773 "known already" r create w --store $s1 --di
 # --- attach: the store ------------------------------------------------------
 
 # shellcheck disable=SC2034
+# shellcheck disable=SC2034 # replica.sh reads it
 watched=$first
 cp $conf/w.conf /tmp/w.conf
 uuid=$(sed -n 's/^uuid=//p' /tmp/w.conf)
@@ -132,7 +133,7 @@ dmsetup remove short
 save() { dd if=$s0 of=/tmp/s0.img bs=128K count=1 iflag=direct 2>/dev/null; }
 restore() { dd if=/tmp/s0.img of=$s0 bs=128K oflag=direct conv=fsync 2>/dev/null; }
 save
-"$store_tool" $s0 set version 4 || die "cannot patch"
+"$store_tool" $s0 set version 999 || die "cannot patch"
 refused "a newer version of the format" 32770 "another format" r attach w
 restore
 "$store_tool" $s0 set incompat 1 || die "cannot patch"
@@ -169,6 +170,7 @@ watched=''
 refused "but an operation" 32768 "took no superblock; nothing was changed" r recovery-point create w
 check "detach" r detach w
 check "and the store is as it was" r check w
+# shellcheck disable=SC2034 # replica.sh reads it
 watched=$first
 restore
 rm -rf /var/lib/dm-replica

@@ -75,7 +75,7 @@ check "of each disk" grep -Eq "vdb has 67108864 bytes, and the disk 33554432: it
 check "all is there" "$io" $rep c:0:8M:1 n:8M:8M o:/dev/mapper/b-vdb-replica c:0:8M:1
 r detach b >/dev/null || die "cannot detach"
 rm /etc/dm-replica/systems.d/b.conf
-check "scan finds it" r scan --write --yes /dev/mapper/store
+check "scan finds it" r scan --write --yes --accept-homes /dev/mapper/store
 check "and its homes" grep -q "disk.vda=" /etc/dm-replica/systems.d/b.conf
 # shellcheck disable=SC2034 # refused reads it
 watched=s1

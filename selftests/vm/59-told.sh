@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 59
+ktap_plan 60
 heard=/tmp/heard
 said() { wait_for 20 grep -q "$1" $heard; }
 
