@@ -47,6 +47,9 @@ help:
 	@echo '                  each; EVERY_KERNEL=1 for both'
 	@echo '  check-bench, check-host, check-libvirt, check-replication'
 	@echo '                  the long form of what has a share of "make check"'
+	@echo '  bench           dm-replica beside what users would take instead, on a user-mode and an'
+	@echo '                  emulated kernel, into build/bench.json; OPTIONS= of scripts/bench.'
+	@echo '                  "make bench-page" makes Documentation/performance.md from it'
 	@echo '  check-crash     the crash replay at length (SEED=, PLANS=, KERNELS=)'
 	@echo '  check-rules     break each safety rule on purpose and see that a test fails (long);'
 	@echo "                    ONLY='R5. 03-'       patches of these rules, or with a word in the name"
@@ -125,6 +128,14 @@ check-bench check-host check-libvirt check-replication: check-%:
 	@scripts/deps
 	+@MAKEFLAGS= LONG=1 SHARE=$* scripts/check
 
+# Compares speeds: nothing else should run meanwhile.
+bench:
+	@scripts/deps
+	@scripts/bench $(OPTIONS)
+
+bench-page:
+	@scripts/bench-page build/bench.json
+
 # Takes long: every plan is lived, replayed and lived on, on each kernel.
 check-crash:
 	@scripts/deps
@@ -153,4 +164,4 @@ distclean: clean
 
 .PHONY: all help module modules tools install install-module install-tools uninstall deps demo check \
 	check-tcg check-bench check-host check-libvirt check-replication check-crash check-debug \
-	check-rules clean distclean
+	check-rules bench bench-page clean distclean

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0
+"""fio's jobs, the same for every peer, one after the other in one process.
+
+Each has a place of its own on the device, so that one failover serves all of them.  "First" is
+the first write to a place after the failover.  Within its place a job takes each position
+once, in random order: so reads and rewrites meet what was written before, and nothing else.
+"""
+
+import collections
+import json
+import os
+
+from shell import Failure, run
+
+# title; place; what of it; a group of jobs shares a place.
+Job = collections.namedtuple('Job', 'name title place size options unit')
+
+PATTERN = '0x5afe1234'
+
+
+def jobs(sizes, front=False):
+    """The jobs, in order; places follow each other on the device.  Behind a front, which takes
+    long for each I/O, they have a quarter of it.
+    """
+    deep = {'bs': '4k', 'iodepth': 16}
+    lone = {'bs': '4k', 'iodepth': 1, 'ioengine': 'psync'}
+    apart = {'blockalign': '64k'}
+    large = {'bs': '1m', 'iodepth': 4}
+    part = 4 if front else 1
+    place, sparse, fsync, many = (sizes[k] // part for k in ('place', 'sparse', 'fsync', 'large'))
+    return [
+        Job('first-dense', 'first 4 KiB writes, random, every block', 'dense', place,
+            deep | {'rw': 'randwrite'}, 'iops'),
+        Job('again', '4 KiB rewrites, random', 'dense', place, deep | {'rw': 'randwrite'}, 'iops'),
+        Job('read', '4 KiB reads of what was written, random', 'dense', place,
+            deep | {'rw': 'randread'}, 'iops'),
+        Job('first-sparse', 'first 4 KiB writes, random, one in each 64 KiB', 'sparse', sparse,
+            deep | apart | {'rw': 'randwrite'}, 'iops'),
+        Job('read-bare', '4 KiB reads of what was not, random', 'bare', place,
+            deep | {'rw': 'randread'}, 'iops'),
+        Job('first-jobs', 'first 4 KiB writes, random, every block, 4 jobs', 'jobs', place,
+            deep | {'rw': 'randwrite', 'numjobs': 4, 'size': place // 4,
+                    'offset_increment': place // 4, 'group_reporting': 1}, 'iops'),
+        Job('first-large', 'first 1 MiB writes, in order', 'large', many,
+            large | {'rw': 'write'}, 'bw'),
+        Job('read-large', '1 MiB reads of them', 'large', many,
+            large | {'rw': 'read'}, 'bw'),
+        Job('first-fsync', 'first 4 KiB write, fsync after each, one in each 64 KiB', 'fsync',
+            fsync, lone | apart | {'rw': 'randwrite', 'fsync': 1}, 'iops'),
+        Job('again-fsync', '4 KiB rewrite, fsync after each', 'fsync',
+            fsync, lone | apart | {'rw': 'randwrite', 'fsync': 1}, 'iops'),
+    ]
+
+
+def extent(list_of_jobs):
+    """Bytes from the first place to the end of the last."""
+    return sum({j.place: j.size for j in list_of_jobs}.values())
+
+
+def _places(list_of_jobs):
+    at, found = 0, {}
+    for j in list_of_jobs:
+        if j.place not in found:
+            found[j.place] = at
+            at += j.size
+    return found
+
+
+# What each place holds once the jobs have run.
+CHECKS = ('dense', 'sparse', 'jobs', 'large', 'fsync')
+
+
+def _job_file(path, list_of_jobs, check):
+    places = _places(list_of_jobs)
+    lines = ['[global]', f'filename={path}', 'direct=1', 'ioengine=libaio', 'thread=1',
+             f'buffer_pattern={PATTERN}', 'randrepeat=1', 'stonewall']
+    for j in list_of_jobs:
+        lines += [f'[{j.name}]', f'offset={places[j.place]}', f'size={j.size}']
+        lines += [f'{k}={v}' for k, v in j.options.items()]
+    for name in CHECKS if check else ():
+        j = next(j for j in list_of_jobs if j.place == name)
+        lines += [f'[check-{name}]', f'offset={places[name]}', f'size={j.size}',
+                  f'bs={j.options["bs"]}', 'rw=randread', 'iodepth=16', 'verify=pattern',
+                  f'verify_pattern={PATTERN}']
+        lines += [f'{k}={v}' for k, v in j.options.items() if k == 'blockalign']
+    return '\n'.join(lines) + '\n'
+
+
+def measure(path, list_of_jobs, check=False):
+    """{job's name: I/Os or bytes for each second} of a device; check that it keeps them."""
+    file, out = '/tmp/bench.fio', '/tmp/bench.fio.json'
+    with open(file, 'w') as f:
+        f.write(_job_file(path, list_of_jobs, check))
+    run('fio', '--output-format=json', f'--output={out}', file)
+    with open(out) as f:
+        text = f.read()
+    os.unlink(out)
+    # Notes of fio come first.
+    said = json.loads(text[text.index('{'):])
+    found = {}
+    for result in said['jobs']:
+        if result['error']:
+            raise Failure(f'fio, {result["jobname"]} on {path}: error {result["error"]}')
+        side = result['read'] if result['read']['total_ios'] else result['write']
+        ms = max(side['runtime'], 1)
+        found[result['jobname']] = (side['total_ios'] * 1000 / ms, side['io_bytes'] * 1000 / ms)
+    units = {'iops': 0, 'bw': 1}
+    return {j.name: found[j.name][units[j.unit]] for j in list_of_jobs}

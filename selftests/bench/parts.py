@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The parts of the benchmark; each has needs(), the bytes of home and store, and measure()."""
+
+import cost
+import operations
+import throughput
+
+PARTS = {'cost': cost, 'throughput': throughput, 'operations': operations}
