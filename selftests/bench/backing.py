@@ -10,6 +10,7 @@ lv    logical volumes on the disks
 
 import os
 
+import dm
 import iostat
 from shell import KERNEL, block_bytes, block_name, modprobe, read, run, write
 
@@ -126,6 +127,28 @@ backup { backup = 0 archive = 0 }
             run('lvm', 'vgchange', '-an', f'bench_{name}')
             run('lvm', 'vgremove', '-ff', '-y', f'bench_{name}')
             run('wipefs', '-a', os.path.realpath(f'/dev/vm/{name}'))
+
+
+class Half:
+    """One of two equal parts of a backing; `other` is the other one."""
+    cuts = 0
+
+    def __init__(self, whole, other=None):
+        self.name, self.title, self.counted = whole.name, whole.title, whole.counted
+        self.bytes = tuple(n // 2 // MIB * MIB for n in whole.bytes)
+        part = 1 if other else 0
+        self.names, paths = [], []
+        for what, device, size in zip(('home', 'store'), (whole.home, whole.store), self.bytes):
+            self.names.append(f'half-{what}-{part}')
+            paths.append(dm.create(self.names[-1], [
+                (dm.sectors(size), 'linear', f'{device} {dm.sectors(part * size)}')]))
+        self.home, self.store = paths
+        self.other = other or Half(whole, self)
+
+    def close(self):
+        """Remove both."""
+        for name in self.names + self.other.names:
+            dm.remove(name)
 
 
 BACKINGS = {b.name: b for b in (Ram, Disk, Fua, Lv)}

@@ -106,3 +106,52 @@ def measure(path, list_of_jobs, check=False):
         found[result['jobname']] = (side['total_ios'] * 1000 / ms, side['io_bytes'] * 1000 / ms)
     units = {'iops': 0, 'bw': 1}
     return {j.name: found[j.name][units[j.unit]] for j in list_of_jobs}
+
+
+# 4 KiB in each 64 KiB, in random order.
+_SCATTERED = ['--direct=1', '--bs=4k', '--blockalign=64k', '--thread=1', '--ioengine=libaio',
+              '--iodepth=16', '--randrepeat=1']
+
+
+def write_scattered(path, extent_of_it):
+    """Over so many bytes of a device; durable at the end."""
+    run('fio', '--name=scattered', f'--filename={path}', '--rw=randwrite',
+        f'--size={extent_of_it}', f'--buffer_pattern={PATTERN}', '--end_fsync=1', *_SCATTERED)
+
+
+def check_scattered(path, extent_of_it):
+    """Is it there?"""
+    run('fio', '--name=check', f'--filename={path}', '--rw=randread', f'--size={extent_of_it}',
+        '--verify=pattern', f'--verify_pattern={PATTERN}', *_SCATTERED)
+
+
+def copy_scattered(source, target, extent_of_it):
+    """As many reads of one device and writes of the other side by side, durable at the end."""
+    run('fio', *_SCATTERED, f'--size={extent_of_it}', '--end_fsync=1',
+        '--name=from', f'--filename={source}', '--rw=randread',
+        '--name=to', f'--filename={target}', '--rw=randwrite')
+
+
+def latencies(path, offset, size, seconds, rate):
+    """{'write' or 'fsync': {'p50', 'p99', 'p99.9', 'max': seconds}} of writes of 4 KiB with an
+    fsync after each, at a rate.
+    """
+    out = '/tmp/bench.fio.json'
+    run('fio', '--name=guest', f'--filename={path}', f'--offset={offset}', f'--size={size}',
+        '--direct=1', '--bs=4k', '--rw=randwrite', '--thread=1', '--ioengine=psync', '--fsync=1',
+        '--time_based=1', f'--runtime={seconds}', f'--rate_iops={rate}', '--randrepeat=1',
+        '--percentile_list=50:99:99.9', '--lat_percentiles=0', '--clat_percentiles=1',
+        '--output-format=json', f'--output={out}')
+    with open(out) as f:
+        text = f.read()
+    os.unlink(out)
+    job = json.loads(text[text.index('{'):])['jobs'][0]
+    if job['error']:
+        raise Failure(f'fio on {path}: error {job["error"]}')
+    found = {}
+    for name, side in (('write', job['write']['clat_ns']), ('fsync', job['sync']['lat_ns'])):
+        found[name] = {key: side['percentile'][at] / 1e9 for key, at in (
+            ('p50', '50.000000'), ('p99', '99.000000'), ('p99.9', '99.900000'))}
+        found[name]['max'] = side['max'] / 1e9
+    found['ios'] = job['write']['total_ios']
+    return found

@@ -123,22 +123,23 @@ class System:
         """A job's state, code and answer."""
         said = self.family.request('JOB_GET', {'JOB_SYSTEM': self.uuid, 'JOB_ID': u64(job)})
         return {k: number(said[N['A_JOB_' + k]]) if N['A_JOB_' + k] in said else None
-                for k in ('STATE', 'CODE', 'ANSWER', 'ELAPSED')}
+                for k in ('STATE', 'CODE', 'ANSWER', 'ELAPSED', 'POINT')}
 
     def operate(self, cmd, **attributes):
-        """An operation, until it is decided; its job's id."""
+        """An operation, until it is decided: its job's id, and the point's number if any."""
         said = self.family.request(cmd, {'OP_SYSTEM': self.uuid} | attributes)
-        job = number(said[N['A_OP_JOB']])
+        job, point = number(said[N['A_OP_JOB']]), number(said.get(N['A_OP_POINT'], b''))
         if number(said[N['A_OP_CODE']]) and \
                 number(said[N['A_OP_JOB_STATE']]) <= N['JOB_STATE_STARTING']:
             while True:
                 now = self.job(job)
                 if now['STATE'] > N['JOB_STATE_STARTING']:
+                    point = now['POINT']
                     break
                 time.sleep(0.001)
             if (now['ANSWER'] or 0) >= N['CODE_FAILED']:
                 raise Failure(f'dm_replica, {cmd}: code {now["ANSWER"]}')
-        return job
+        return job, point
 
     def hold(self, held):
         """Hold the vacuum and the log commit of every second, or release them."""

@@ -41,9 +41,10 @@ class Clock:
         return found
 
 
-def kinds(peers):
+def kinds(peers, sizes):
     """Those that have operations at all."""
-    return [k for k in chosen(peers) if k.service]
+    return [k for k in chosen(peers)
+            if k.service and (not sizes['brief'] or k.name in sizes['brief'])]
 
 
 def needs(sizes):
@@ -60,7 +61,7 @@ def measure(result, sizes, backings, peers, check=False):
         backing = BACKINGS[name](*needs(sizes))
         try:
             for turn in range(sizes['repeats']):
-                for kind in kinds(peers):
+                for kind in kinds(peers, sizes):
                     for run, x in _sweeps(sizes, turn):
                         with result.step(f'operations, {kind.title}, {run.__name__} {x}'):
                             run(result, backing, kind, x, check)

@@ -60,8 +60,10 @@ class Result:
         try:
             yield
         except Failure as e:
-            self.check(title, False, str(e))
-        except (OSError, RuntimeError, KeyError, ValueError, StopIteration):
+            # What failed first is behind the failures of cleaning up.
+            before = f'{e.__context__}\n' if e.__context__ else ''
+            self.check(title, False, before + str(e))
+        except Exception:  # pylint: disable=broad-exception-caught
             self.check(title, False, traceback.format_exc())
         else:
             if self.ktap:

@@ -16,8 +16,9 @@ STORE_EXTRA = 128 * MIB
 class Space:
     """homes: a path for each disk, all of the same size."""
 
-    def __init__(self, backing, disks=1, each=None):
+    def __init__(self, backing, disks=1, each=None, prefix='bench'):
         self.backing = backing
+        self.prefix = prefix
         self.counted = backing.counted
         self.names = []
         self.used = 0
@@ -29,7 +30,7 @@ class Space:
                           for i in range(disks)]
 
     def _linear(self, device, start, size):
-        name = f'bench-piece-{len(self.names)}'
+        name = f'{self.prefix}-piece-{len(self.names)}'
         path = dm.create(name, [(dm.sectors(size), 'linear', f'{device} {dm.sectors(start)}')])
         self.names.append(name)
         return path

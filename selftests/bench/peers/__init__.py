@@ -8,7 +8,7 @@ absent (see can()).
 
 import contextlib
 
-from shell import Failure
+from shell import Failure, io
 from space import Space
 
 
@@ -21,6 +21,7 @@ class Peer:
     revert()            disconnect() first; throw away what the guest wrote; failover() is
                         possible again
     commit()            the guest's state is the machine's from now on
+    point_and_drop()    keep the replica as it is now, and the oldest point but the first no more
     settle()            wait until nothing goes on behind the last operation
     replica()           the paths that replication writes to
     """
@@ -38,6 +39,7 @@ class Peer:
 
     def __init__(self, space):
         self.space = space
+        self.prefix = space.prefix
 
     def make(self, used=None):
         """Used: the bytes of each disk that are written to, of those that have content."""
@@ -68,6 +70,16 @@ class Peer:
     def close(self):
         """Remove it; home's content is undefined then."""
         raise NotImplementedError
+
+    @contextlib.contextmanager
+    def other(self, size):
+        """Another machine on the same devices, whose guest has written so much: its revert."""
+        other = self.space.backing.other
+        with made(type(self), other, used=size, prefix='other') as peer:
+            path = peer.failover()[0]
+            io(path, f'm:0:64K:64K:{size >> 16}:7', 'f')
+            peer.disconnect()
+            yield peer.revert
 
     def can(self, what):
         """Is there such an operation?"""
@@ -100,9 +112,9 @@ def chosen_on(names, sizes, backing):
 
 
 @contextlib.contextmanager
-def made(kind, backing, disks=1, each=None, used=None):
+def made(kind, backing, disks=1, each=None, used=None, prefix='bench'):
     """A peer that is there, on a space of its own, and goes at the end."""
-    space = Space(backing, disks, each)
+    space = Space(backing, disks, each, prefix)
     try:
         peer = kind(space)
         peer.make(used)

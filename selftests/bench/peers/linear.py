@@ -17,7 +17,7 @@ class Linear(Peer):
     def start(self, age=0):
         """One device for each disk."""
         for i, home in enumerate(self.space.homes):
-            self.names.append(f'bench-linear-{i}')
+            self.names.append(f'{self.prefix}-linear-{i}')
             self.paths.append(dm.create(self.names[-1], [
                 (dm.sectors(self.space.each), 'linear', f'{home} 0')]))
 

@@ -16,36 +16,41 @@ class Replica(Peer):
     """A system with one store; operations are requests to the netlink family."""
     name, title = 'replica', 'dm-replica'
     chunk = '64K'
-    system_name = 'bench'
 
     def make(self, used=None):
         load_replica()
         self.points = []
         disks = [f'--disk=d{i}={home}' for i, home in enumerate(self.space.homes)]
-        replicactl('create', self.system_name, '--force', '--store', self.space.backing.store,
+        replicactl('create', self.prefix, '--force', '--store', self.space.backing.store,
                    '--chunk-size', self.chunk, *disks)
         self.attach()
 
     def attach(self):
         """As after a boot."""
-        replicactl('attach', self.system_name)
-        conf = read(f'{CONF}{self.system_name}.conf')
+        replicactl('attach', self.prefix)
+        conf = read(f'{CONF}{self.prefix}.conf')
         self.system = netlink.System(netlink.Family(), re.search('^uuid=(.*)', conf, re.M)[1])
 
     def detach(self):
         """As before a shutdown."""
-        replicactl('detach', self.system_name)
+        replicactl('detach', self.prefix)
 
     def replica(self):
         """The replica devices."""
-        return [f'/dev/mapper/{self.system_name}-d{i}-replica'
+        return [f'/dev/mapper/{self.prefix}-d{i}-replica'
                 for i in range(len(self.space.homes))]
 
     def point(self):
         """Of all disks at one moment."""
-        self.system.operate('POINT_NEW')
-        # Points are numbered from 1.
-        self.points.append(len(self.points) + 1)
+        self.points.append(self.system.operate('POINT_NEW')[1])
+
+    def point_and_drop(self):
+        """A new point, and the oldest goes with it, but for the first."""
+        if len(self.points) < 2:
+            self.point()
+            return
+        drop = u64(self.points.pop(1))
+        self.points.append(self.system.operate('POINT_NEW', OP_DROP=drop)[1])
 
     def start(self, age=0):
         """At a point, which has to be there."""
@@ -55,15 +60,15 @@ class Replica(Peer):
 
     def connect(self):
         """The failover devices."""
-        return [f'/dev/mapper/{self.system_name}-d{i}' for i in range(len(self.space.homes))]
+        return [f'/dev/mapper/{self.prefix}-d{i}' for i in range(len(self.space.homes))]
 
     def revert(self):
         """Its job reclaims the space."""
-        self.job = self.system.operate('FAILOVER_REVERT')
+        self.job, _ = self.system.operate('FAILOVER_REVERT')
 
     def commit(self):
         """Its job moves everything home."""
-        self.job = self.system.operate('FAILOVER_COMMIT')
+        self.job, _ = self.system.operate('FAILOVER_COMMIT')
 
     def settle(self):
         """The job has ended, and no version waits for the vacuum."""
@@ -81,4 +86,4 @@ class Replica(Peer):
 
     def close(self):
         self.detach()
-        os.unlink(f'{CONF}{self.system_name}.conf')
+        os.unlink(f'{CONF}{self.prefix}.conf')

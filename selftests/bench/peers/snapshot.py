@@ -40,7 +40,7 @@ class Snapshot(Peer):
         share = self.space.left() // n
         self.cows = [self.space.cut(share) for _ in range(n)]
         for i, home in enumerate(self.space.homes):
-            name = f'bench-origin-{i}'
+            name = f'{self.prefix}-origin-{i}'
             path = dm.create(name, [(self.sectors, 'snapshot-origin', home)])
             self.origins.append((name, path))
 
@@ -66,7 +66,7 @@ class Snapshot(Peer):
             dm.suspend(name)
         made = []
         for i, cow in enumerate(cows):
-            name = f'bench-point-{len(self.points)}-{i}'
+            name = f'{self.prefix}-point-{len(self.points)}-{i}'
             made.append((name, dm.create(name, self._line('snapshot', self.space.homes[i], cow))))
         for name, _ in self.origins:
             dm.resume(name)
@@ -79,7 +79,7 @@ class Snapshot(Peer):
             below = self.points[-1 - age][i][1] if self.points else home
             cow = self._cow(i)
             zero_block(cow)
-            name = f'bench-overlay-{i}'
+            name = f'{self.prefix}-overlay-{i}'
             self.paths.append(dm.create(name, self._line('snapshot', below, cow)))
             self.overlays.append(name)
 
@@ -97,7 +97,8 @@ class Snapshot(Peer):
         """Home begins to take what was written; the guest can use the device meanwhile."""
         for i, name in enumerate(self.overlays):
             dm.remove(name)
-            dm.create(name, self._line('snapshot-merge', self.space.homes[i], self._cow(i)))
+            self.paths[i] = dm.create(name, self._line('snapshot-merge', self.space.homes[i],
+                                                       self._cow(i)))
         self.merging, self.overlays = self.overlays, []
 
     @staticmethod

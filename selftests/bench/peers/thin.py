@@ -8,9 +8,11 @@ which makes the answer independent of what was written.  A commit exchanges two 
 failover's device is the machine, what was the replica is deleted later.
 """
 
+import contextlib
+
 import dm
 from peers import Peer
-from shell import io, modprobe, zero_block
+from shell import block_bytes, io, modprobe, zero_block
 
 BLOCK = 65536
 META_MIB = 64
@@ -23,20 +25,26 @@ class Thin(Peer):
 
     def make(self, used=None):
         modprobe('dm-thin-pool')
+        self.pool_name = f'{self.prefix}-thin-pool'
         meta = self.space.cut(META_MIB << 20)
         zero_block(meta)
-        data = self.space.rest()
-        path = dm.create('bench-thin-data', data)
-        total = sum(line[0] for line in data)
-        pool = f'{meta} {path} {BLOCK // 512} 0 1 skip_block_zeroing'
-        self.pool = dm.create('bench-thin-pool', [(total, 'thin-pool', pool)])
+        self.data = dm.create(f'{self.prefix}-thin-data', self.space.rest())
+        self.meta = meta
+        self.make_pool()
         self.next = 0
-        self.origins = [self._new(f'bench-thin-{i}') for i in range(len(self.space.homes))]
+        self.origins = [self._new(f'{self.prefix}-thin-{i}')
+                        for i in range(len(self.space.homes))]
         self.points = []
         self.overlays = []
         self.later = []
         for _, _, device in self.origins:
             self._provision(device, used or self.space.each)
+
+    def make_pool(self):
+        """As after a boot."""
+        pool = f'{self.meta} {self.data} {BLOCK // 512} 0 1 skip_block_zeroing'
+        self.pool = dm.create(self.pool_name, [
+            (dm.sectors(block_bytes(self.data)), 'thin-pool', pool)])
 
     @staticmethod
     def _provision(device, size):
@@ -47,13 +55,14 @@ class Thin(Peer):
         self.next += 1
         return self.next - 1
 
-    def _activate(self, name, number):
+    def activate(self, name, number):
+        """A device of a number; its path."""
         return dm.create(name, [(dm.sectors(self.space.each), 'thin', f'{self.pool} {number}')])
 
     def _new(self, name):
         number = self._id()
-        dm.message('bench-thin-pool', f'create_thin {number}')
-        return name, number, self._activate(name, number)
+        dm.message(self.pool_name, f'create_thin {number}')
+        return name, number, self.activate(name, number)
 
     def replica(self):
         """The thin devices that replication writes to."""
@@ -66,10 +75,17 @@ class Thin(Peer):
         made = []
         for _, number, _ in self.origins:
             made.append(self._id())
-            dm.message('bench-thin-pool', f'create_snap {made[-1]} {number}')
+            dm.message(self.pool_name, f'create_snap {made[-1]} {number}')
         for name, _, _ in self.origins:
             dm.resume(name)
         self.points.append(made)
+
+    def point_and_drop(self):
+        """A new point, and the oldest goes, but for the first."""
+        self.point()
+        if len(self.points) > 2:
+            for number in self.points.pop(1):
+                dm.message(self.pool_name, f'delete {number}')
 
     def start(self, age=0):
         """Snapshots of a point's snapshots, which are not active."""
@@ -77,19 +93,19 @@ class Thin(Peer):
             self.point()
         for origin in self.points[-1 - age]:
             number = self._id()
-            dm.message('bench-thin-pool', f'create_snap {number} {origin}')
-            name = f'bench-thin-overlay-{number}'
-            self.overlays.append((name, number, self._activate(name, number)))
+            dm.message(self.pool_name, f'create_snap {number} {origin}')
+            name = f'{self.prefix}-thin-overlay-{number}'
+            self.overlays.append((name, number, self.activate(name, number)))
         self.age = age
 
     def connect(self):
-        return [path for _, _, path in self.overlays]
+        return [path for _, _, path in self.overlays or self.origins]
 
     def revert(self):
         """Delete at once."""
         for name, number, _ in self.overlays:
             dm.remove(name)
-            dm.message('bench-thin-pool', f'delete {number}')
+            dm.message(self.pool_name, f'delete {number}')
         self.overlays = []
 
     def revert_anew(self):
@@ -111,12 +127,31 @@ class Thin(Peer):
 
     def settle(self):
         for number in self.later:
-            dm.message('bench-thin-pool', f'delete {number}')
+            dm.message(self.pool_name, f'delete {number}')
         self.later = []
+
+    @contextlib.contextmanager
+    def other(self, size):
+        """Another machine in the same pool, whose guest has written so much: its revert."""
+        replica = self._new(f'{self.prefix}-other')
+        self._provision(replica[2], size)
+        number = self._id()
+        dm.suspend(replica[0])
+        dm.message(self.pool_name, f'create_snap {number} {replica[1]}')
+        dm.resume(replica[0])
+        overlay = f'{self.prefix}-other-overlay'
+        io(self.activate(overlay, number), f'm:0:{BLOCK}:64K:{size // BLOCK}:7', 'f')
+
+        def revert():
+            dm.remove(overlay)
+            dm.message(self.pool_name, f'delete {number}')
+
+        yield revert
+        dm.remove(replica[0])
 
     def close(self):
         for name, _, _ in self.overlays + self.origins:
             dm.remove(name)
-        dm.remove('bench-thin-pool')
-        dm.remove('bench-thin-data')
+        dm.remove(self.pool_name)
+        dm.remove(f'{self.prefix}-thin-data')
         self.overlays, self.origins = [], []

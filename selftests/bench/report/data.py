@@ -58,3 +58,21 @@ class Data:
             if line['kernel'] == kernel and line['sweep'] == sweep:
                 found[line['operation'], line['peer'], line['x']].append(line)
         return found
+
+    def moving(self, kernel, pattern):
+        """{(peer, size): [line]}"""
+        found = collections.defaultdict(list)
+        for line in self.part('moving'):
+            if line['kernel'] == kernel and line['pattern'] == pattern:
+                found[line['peer'], line['size']].append(line)
+        return found
+
+    def latency(self, kernel):
+        """{(scenario, io, peer): line}"""
+        return {(line['scenario'], line['io'], line['peer']): line
+                for line in self.part('latency') if line['kernel'] == kernel}
+
+    def attach(self, kernel, sweep):
+        """{(peer, x): line}"""
+        return {(line['peer'], line['x']): line for line in self.part('attach')
+                if line['kernel'] == kernel and line['sweep'] == sweep}

@@ -36,3 +36,16 @@ def per(total, times):
     """A count for each of several, with as few digits as are exact."""
     n = total / times
     return f'{n:.0f}' if n == int(n) else f'{n:.2f}' if n < 100 else f'{n:.0f}'
+
+
+def short(n):
+    """12, 1k, 100k, 1M: on an axis."""
+    for unit, step in (('M', 10 ** 6), ('k', 1000)):
+        if n >= step:
+            return f'{n / step:g}{unit}'
+    return f'{n:g}'
+
+
+def mib(n):
+    """Bytes on an axis of powers of ten."""
+    return f'{n / (1 << 20):,g} MiB'

@@ -5,7 +5,7 @@ import cost as cost_part
 import jobs
 import peers
 import sizes
-from report import numbers, picture
+from report import numbers, operations, picture
 from report.data import Data
 from report.table import table
 
@@ -142,7 +142,8 @@ def _throughput(data, pictures):
             pictures[name] = picture.throughput(
                 f'I/O on the failover device, {SHORT[kernel]}, {title} ({kind})',
                 [(j, t) for j, t, _ in work], panels, titles)
-            out.append(f'\n#### {title} ({kind}), {rounds} {"round" if rounds == 1 else "rounds"}\n\n'
+            out.append(f'\n#### {title} ({kind}), {rounds} '
+                       + ('round' if rounds == 1 else 'rounds') + '\n\n'
                        f'![{title}]({DIRECTORY}{name})\n\n' + '\n\n'.join(text) + '\n')
     return ''.join(out)
 
@@ -192,4 +193,8 @@ def make(results):
         text += _throughput(data, pictures)
     if data.part('cost'):
         text += _cost(data)
+    for part, section in (('operation', operations.operations), ('moving', operations.moving),
+                          ('latency', operations.latency), ('attach', operations.attach)):
+        if data.part(part):
+            text += section(data, pictures, _titles(), SHORT, DIRECTORY)
     return text, pictures

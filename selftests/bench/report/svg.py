@@ -122,20 +122,20 @@ def bars(picture, left, top, width, heading, rows, peers, values):
 
 # --- lines ------------------------------------------------------------------------------------
 
-def _ticks(low, high):
-    """Powers of ten from below low to above high."""
-    return [10.0 ** e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
+def _ticks(low, high, base=1):
+    """Powers of ten, of base, from below low to above high."""
+    low, high = math.floor(math.log10(low / base)), math.ceil(math.log10(high / base))
+    return [base * 10.0 ** e for e in range(low, max(high, low + 1) + 1)]
 
 
-def lines(picture, left, top, width, height, heading, labels, peers, values, unit, zero=False):
+def lines(picture, left, top, width, height, heading, labels, peers, values, unit, zero=False,
+          base=1):
     """values[peer] = {index of a label: value}, on a logarithmic axis; zero: those of nothing
     lie on the bottom.
     """
     found = [v for line in values.values() for v in line.values() if v > 0]
-    ticks = _ticks(min(found), max(found) * 1.0001) if found else [1.0, 10.0]
-    if len(ticks) == 1:
-        ticks.append(ticks[0] * 10)
-    x0, x1 = left + 46, left + width - 8
+    ticks = _ticks(min(found), max(found), base) if found else [1.0, 10.0]
+    x0, x1 = left + 58, left + width - 8
     y0, y1 = top + height - 20, top + 14
     floor = y0 - 12 if zero else y0
     low, high = math.log10(ticks[0]), math.log10(ticks[-1])
@@ -148,7 +148,7 @@ def lines(picture, left, top, width, height, heading, labels, peers, values, uni
     def at_x(i):
         return x0 + (i + 0.5) * (x1 - x0) / len(labels)
 
-    picture.text(left + 2, top + 2, heading, kind='h')
+    picture.text(left + 8, top + 2, heading, kind='h')
     step = max(1, math.ceil(len(ticks) / 7))
     for tick in ticks[::step]:
         picture.line([(x0, at_y(tick)), (x1, at_y(tick))], 'grid')
@@ -184,23 +184,21 @@ def ranges(picture, left, top, width, heading, rows, unit, label=190):
     """
     found = [v for _, _, values in rows for v in values if v > 0]
     ticks = _ticks(min(found), max(found))
-    if len(ticks) == 1:
-        ticks.append(ticks[0] * 10)
-    x0, x1 = left + label, left + width - 16
+    x0, x1 = left + label, left + width - 30
     low, high = math.log10(ticks[0]), math.log10(ticks[-1])
     bottom = top + ranges_height(rows) - 26
 
     def at_x(v):
         return x0 + (math.log10(max(v, ticks[0])) - low) / (high - low) * (x1 - x0)
 
-    picture.text(left + 4, top + 2, heading, kind='h')
+    picture.text(left + 8, top + 2, heading, kind='faint')
     for tick in ticks:
         picture.line([(at_x(tick), top + 10), (at_x(tick), bottom)], 'grid')
         picture.text(at_x(tick), bottom + 13, unit(tick), 'middle', 'faint')
     y = top + 20
     for title, peer, values in rows:
         if not peer:
-            picture.text(left + 4, y + 3, title, kind='h')
+            picture.text(left + 8, y + 3, title, kind='h')
         else:
             picture.text(x0 - 6, y + 4, title, 'end')
             picture.line([(at_x(values[0]), y), (at_x(values[-1]), y)], f's-{peer}')
