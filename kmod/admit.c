@@ -25,13 +25,13 @@ struct dmr_version *dmr_admit_version(struct dmr_io *io, const struct bio *bio, 
 }
 
 /**
- * dmr_admit_versions() - how many more versions may the map hold for this write?
+ * dmr_admit_versions() - number of versions that the map may still take for this write
  * @io: the bio's own data.
  *
- * R8: a slot that is kept for the live failover is of use only with a version.
+ * R8: each slot of the reserve needs a version, so versions are reserved with it.
  *
  * Context: any.
- * Return: a number, 0 if it is full.
+ * Return: the number, 0 if the map is full.
  */
 u32 dmr_admit_versions(const struct dmr_io *io)
 {
@@ -43,13 +43,13 @@ u32 dmr_admit_versions(const struct dmr_io *io)
 }
 
 /**
- * dmr_admit_again() - there was no memory for a version: begin again when there is
+ * dmr_admit_again() - begin a bio again, after a wait for memory for a version
  * @io: the bio's own data; it has entered.
  * @bio: the bio, cut to a piece for a worker.
- * @inline_: not in a worker: do not wait here.
+ * @inline_: called from map(), which must not wait.
  *
- * The wait is outside of the grace section: the vacuum, which gives versions back, waits
- * for those inside.  Returned versions fill the reserve, for the next try.
+ * Leave the grace section before the wait: the vacuum, which returns versions, waits for
+ * those inside.  Returned versions fill the reserve, for the next attempt.
  *
  * Context: a worker, unless @inline_.
  * Return: DMR_TAKEN.
@@ -68,13 +68,13 @@ int dmr_admit_again(struct dmr_io *io, struct bio *bio, bool inline_)
 /**
  * dmr_admit_stays_bare() - must this chunk get no version?
  * @io: the bio's own data.
- * @views: those it entered under.
+ * @views: in force when the bio entered.
  * @key: of the chunk; its lock is held.
  *
- * While writes may go straight home, or are about to, a chunk without a version gets
- * none: a merge that reads home would miss a write on its way home.
+ * While writes go straight home, or are about to, a bare chunk gets no version: a merge
+ * that reads home would miss a write on its way home.
  *
- * Return: true if the bio has to begin again, and will go straight, too.
+ * Return: true if the bio has to begin again; it will then go straight home.
  */
 bool dmr_admit_stays_bare(struct dmr_io *io, const struct dmr_views *views, u64 key)
 {
@@ -83,20 +83,20 @@ bool dmr_admit_stays_bare(struct dmr_io *io, const struct dmr_views *views, u64 
 	       !dmr_map_first(&io->t->sys->map, key);
 }
 
-/* R8: full; ask for room. */
+/* R8: the store is full: have health check it now, and fail the bio. */
 int dmr_admit_full(struct dmr_io *io, struct bio *bio)
 {
 	dmr_space_full(io->t->sys);
 	return dmr_io_finish(io, bio, BLK_STS_NOSPC);
 }
 
-/* R8, R9: full is one thing, broken another. */
+/* R8, R9: no space if the store is full, an I/O error if it is broken. */
 blk_status_t dmr_admit_no_room(struct dmr_system *sys)
 {
 	return READ_ONCE(sys->critical) ? BLK_STS_IOERR : BLK_STS_NOSPC;
 }
 
-/* R7: log space for records about to be due; a worker may wait for it. */
+/* R7: reserve log space for records about to be due; only a worker waits for it. */
 bool dmr_admit_first_room(struct dmr_system *sys, u32 chunks, bool inline_)
 {
 	return inline_ ? dmr_log_has_room(sys, chunks) : dmr_flush_make_room(sys, chunks);

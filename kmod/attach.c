@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Attaching: choose a superblock, replay the log, and bind targets; and the way back.
+ * Attach: choose a superblock, replay the log, bind targets.  Detach: the reverse.
  *
  * The store is read when the first target of a system is resumed.
  */
@@ -52,8 +52,8 @@ static int dmr_load_account(struct dmr_system *sys)
 					return r;
 			}
 			/*
-			 * A point failed after writes had gone on to the next epoch: they
-			 * never go back to an older one.
+			 * A point failed after writes had moved on to the next epoch:
+			 * stay there, since writes never return to an older epoch.
 			 */
 			if (v->epoch == sb->next_epoch)
 				sys->ahead = true;
@@ -142,6 +142,7 @@ static int dmr_attach_load(struct dmr_system *sys, struct dmr_target *t)
 	load->ops.record = dmr_load_record;
 	r = dmr_replay_log(&reader.rd, sb, &load->ops, &next, &dmg);
 	dmr_rebuild_exit(&load->rb);
+	sys->map.shared = true;
 	if (r == -EINTR) {
 		/* The attaching process was killed; the store is intact. */
 		DMINFO("%s: attach was interrupted", sys->store_name);
@@ -191,10 +192,10 @@ static int dmr_attach_load(struct dmr_system *sys, struct dmr_target *t)
 	mutex_lock(&sys->sb_mutex);
 	dmr_super_show(sys);
 	mutex_unlock(&sys->sb_mutex);
-	/* Superblock and disks are visible before @active is. */
-	/* Its disks come one after the other: no alarm before they had the time. */
+	/* Superblock and disks become visible before @active does. */
+	/* Disks are bound one by one: no alarm about missing ones until DMR_BIND_QUIET is over. */
 	WRITE_ONCE(sys->bind_time, jiffies);
-	/* All of it is loaded: pairs with smp_load_acquire() of readers, as dmr_system_find(). */
+	/* Publish the loaded state: pairs with dmr_loaded(). */
 	smp_store_release(&sys->active, true);
 	mutex_lock(&dmr_registry_mutex);
 	dmr_registry_seq++;
@@ -232,7 +233,7 @@ static int dmr_attach_fits(struct dmr_system *sys, struct dmr_target *t)
 		      info->sectors, (u64)t->ti->len);
 		return -EINVAL;
 	}
-	/* A home that has grown below is none the worse: the disk keeps its size. */
+	/* Accept a home that has grown: the disk keeps its size. */
 	if (bdev_nr_sectors(t->home->bdev) < info->sectors) {
 		DMERR("%s: the home of disk %s is too short: %llu sectors, the disk has %llu",
 		      sys->sb->name, info->name, (u64)bdev_nr_sectors(t->home->bdev),
@@ -252,8 +253,8 @@ static int dmr_attach_fits(struct dmr_system *sys, struct dmr_target *t)
 }
 
 /*
- * Suspended and resumed without a new table: memory is valid only if the store was not
- * changed meanwhile.
+ * Resume without a new table: memory is valid only if the store has not changed since the
+ * suspend.
  */
 static int dmr_system_same(struct dmr_system *sys)
 {
@@ -279,7 +280,7 @@ static int dmr_system_same(struct dmr_system *sys)
 	return r;
 }
 
-/* The first target: this host has it now, durable before any log block or slot write. */
+/* First target: record this host in the store, durable before any log block or slot write. */
 static int dmr_attach_start(struct dmr_system *sys, bool loaded)
 {
 	struct dmr_sb *draft = sys->super.draft;
@@ -290,10 +291,10 @@ static int dmr_attach_start(struct dmr_system *sys, bool loaded)
 		if (r)
 			return r;
 	}
-	/* R6: what replay took may still be in the device's cache; nothing builds on that. */
+	/* R6: replayed blocks may still be in the device's cache: flush before relying on them. */
 	r = blkdev_issue_flush(sys->store);
 	if (r) {
-		/* It may be lost, and memory has it: another resume must not go on with that. */
+		/* Memory may hold blocks that the device has lost: no later resume may use it. */
 		dmr_critical(sys, "the store could not be flushed");
 		return r;
 	}
@@ -301,7 +302,7 @@ static int dmr_attach_start(struct dmr_system *sys, bool loaded)
 	draft->flags |= DMR_SB_ACTIVE;
 	memcpy(draft->active_host, sys->host, 16);
 	memcpy(draft->active_boot, sys->boot, 16);
-	/* Writes may go home from here on. */
+	/* Homes may change from here on: the stored fingerprints end. */
 	memset(draft->prints, 0, sizeof(draft->prints));
 	draft->nr_prints = 0;
 	draft->active_time = ktime_get_real_ns();
@@ -310,7 +311,7 @@ static int dmr_attach_start(struct dmr_system *sys, bool loaded)
 	r = dmr_super_commit(sys, draft, "attach");
 	if (r)
 		return r;
-	/* Also if the target that had it loaded did not fit. */
+	/* Also after an earlier target that loaded the system and was refused. */
 	if (!sys->vacuum.swept)
 		dmr_sweep_first(sys);
 	dmr_flush_start(sys);
@@ -332,7 +333,7 @@ static void dmr_attach_stop(struct dmr_system *sys)
 	dmr_job_forget_all(sys, "the system was detached; reclaiming goes on at the next attach");
 	if (READ_ONCE(sys->critical))
 		return;
-	/* The disk whose targets go last; the others' were taken when they went. */
+	/* Only the disk unbound last still has a home; the others have been flushed. */
 	for (i = 0; i < sys->sb->nr_disks; i++)
 		if (sys->disks[i].home && !dmr_home_flush_for_op(&sys->disks[i]))
 			dmr_fingerprint_take(&sys->disks[i]);
@@ -357,15 +358,15 @@ static void dmr_attach_stop(struct dmr_system *sys)
 }
 
 /**
- * dmr_attach_may_reload() - may this table follow the one that its device has?
+ * dmr_attach_may_reload() - may this dm table replace the device's present one?
  * @t: the new target, its devices open.
  *
- * dm has thrown the old table away when a resume fails, and the device stays suspended
- * with a guest's I/O in it.  So the load of a table checks all it can: a device that does
- * I/O for a disk keeps to it.
+ * By the time a resume fails, dm has discarded the old dm table, and the device stays
+ * suspended with a guest's I/O in it.  So check as early as the load: a device that does
+ * I/O for a disk keeps that disk.
  *
  * Context: constructor; may sleep.
- * Return: false if its device does another disk's I/O, or that of other devices.
+ * Return: false if the device does I/O for another disk, or over another home or store.
  */
 bool dmr_attach_may_reload(const struct dmr_target *t)
 {
@@ -374,8 +375,8 @@ bool dmr_attach_may_reload(const struct dmr_target *t)
 	u32 i, kind;
 
 	while (!found && (sys = dmr_system_next(sys))) {
-		/* No mutex: a system that hangs must not hold up the others' tables. */
-		for (i = 0; smp_load_acquire(&sys->active) && i < sys->sb->nr_disks; i++) {
+		/* No mutex: a system that hangs must not block table loads of other systems. */
+		for (i = 0; dmr_loaded(sys) && i < sys->sb->nr_disks; i++) {
 			const struct dmr_disk *disk = &sys->disks[i];
 
 			for (kind = 0; kind < DMR_KINDS; kind++) {
@@ -394,12 +395,12 @@ bool dmr_attach_may_reload(const struct dmr_target *t)
 }
 
 /**
- * dmr_attach_bind() - a target is about to be resumed: it does its disk's I/O from now
+ * dmr_attach_bind() - bind a target to its disk, before its resume
  * @sys: the system.
  * @t: the target.
  *
- * The first one reads the store, replays the log and notes this host in the
- * store; later ones only check.
+ * The first target reads the store, replays the log and records this host in the store;
+ * later targets are only checked.
  *
  * Context: preresume; may sleep.
  * Return: 0 or a negative errno; the reason is in the kernel log.
@@ -442,7 +443,7 @@ int dmr_attach_bind(struct dmr_system *sys, struct dmr_target *t)
 	mutex_lock(&sys->sb_mutex);
 	disk->target[t->kind] = t;
 	WRITE_ONCE(disk->dev[t->kind], disk_devt(gd));
-	/* Pairs with READ_ONCE() of readers, which follow the pointer. */
+	/* Pairs with READ_ONCE() in readers: an address dependency orders their accesses. */
 	smp_store_release(&disk->gd[t->kind], gd);
 	disk->home = t->home->bdev;
 	WRITE_ONCE(sys->bind_time, jiffies);
@@ -451,7 +452,7 @@ int dmr_attach_bind(struct dmr_system *sys, struct dmr_target *t)
 		mutex_lock(&sys->vacuum.home_mutex);
 		disk->movable = true;
 		mutex_unlock(&sys->vacuum.home_mutex);
-		dmr_vacuum_kick(sys);	/* now it can be moved home */
+		dmr_vacuum_kick(sys); /* the disk can be moved home now */
 	}
 out:
 	mutex_unlock(&sys->op_mutex);
@@ -461,11 +462,11 @@ out:
 }
 
 /**
- * dmr_attach_unbind() - a target is suspended
+ * dmr_attach_unbind() - unbind a suspended target
  * @sys: the system.
  * @t: the target; none of its bios is in flight.
  *
- * The last one makes a log commit and quiesces the store.
+ * With the last target: make a log commit and quiesce the store.
  * Context: postsuspend; may sleep.
  */
 void dmr_attach_unbind(struct dmr_system *sys, struct dmr_target *t)
@@ -479,16 +480,16 @@ void dmr_attach_unbind(struct dmr_system *sys, struct dmr_target *t)
 		goto out;
 	t->bound = false;
 	if (t->kind == DMR_REPLICA) {
-		mutex_lock(&sys->vacuum.home_mutex);	/* no batch is on its way home any more */
+		mutex_lock(&sys->vacuum.home_mutex);	/* wait for a batch on its way home */
 		disk->movable = false;
 		mutex_unlock(&sys->vacuum.home_mutex);
 	}
 	for (i = 0; i < DMR_KINDS; i++)
 		others |= i != t->kind && disk->target[i];
 	if (sys->nr_bound == 1)
-		dmr_attach_stop(sys);	/* while the home is still known: it may need a flush */
+		dmr_attach_stop(sys);	/* needs disk->home, which may need a flush */
 	else if (!others)
-		dmr_fingerprint_take(disk);	/* nothing writes there any more */
+		dmr_fingerprint_take(disk);	/* no writer is left */
 	sys->nr_bound--;
 	mutex_lock(&sys->sb_mutex);
 	WRITE_ONCE(sys->bind_time, jiffies);
@@ -500,10 +501,10 @@ void dmr_attach_unbind(struct dmr_system *sys, struct dmr_target *t)
 		if (disk->target[i])
 			break;
 	if (i == DMR_KINDS) {
-		/* Its home may go: what was written there directly is flushed first. */
+		/* The home may disappear: flush direct writes first. */
 		if (dmr_home_flush_for_op(disk))
-			dmr_fingerprint_void(disk);	/* what was read may be lost */
-		mutex_lock(&disk->flush_mutex);	/* nobody flushes it for the vacuum any more */
+			dmr_fingerprint_void(disk);	/* its blocks may be lost */
+		mutex_lock(&disk->flush_mutex);	/* wait for a flush by the vacuum */
 		disk->home = NULL;
 		mutex_unlock(&disk->flush_mutex);
 	} else {

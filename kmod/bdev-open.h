@@ -46,11 +46,11 @@ static inline int dmr_bdev_open(struct dmr_open *open, dev_t dev, void *holder)
 	blk_mode_t mode = BLK_OPEN_READ;
 	struct file *file;
 
-	/* Not those of the caller: the file would keep its keys for as long as it is open. */
+	/* Kernel credentials: the file would pin the caller's keys for as long as it is open. */
 	kernel = prepare_kernel_cred(&init_task);
 	if (!kernel)
 		return -ENOMEM;
-	/* In force where the host was booted with bdev_allow_write_mounted=0. */
+	/* Has an effect if the host was booted with bdev_allow_write_mounted=0. */
 	if (holder)
 		mode |= BLK_OPEN_WRITE | BLK_OPEN_RESTRICT_WRITES;
 	caller = override_creds(kernel);
@@ -78,11 +78,11 @@ static inline int dmr_bdev_open(struct dmr_open *open, dev_t dev, void *holder)
 	return 0;
 }
 
-/** dmr_bdev_close() - close it, and give up the claim, before this returns; may sleep */
+/** dmr_bdev_close() - close a device and release its claim before returning; may sleep */
 static inline void dmr_bdev_close(struct dmr_open *open)
 {
 #ifdef DMR_BDEV_FILE
-	/* As dm does: a device below must be seen closed when ours is gone. */
+	/* Synchronous, as in dm: when our device is gone, the one below has to be closed. */
 	__fput_sync(open->file);
 #else
 	blkdev_put(open->bdev, open->mode);

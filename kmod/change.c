@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Changes that move no data: suspending and resuming replication, settings, and the host
- * area.
+ * Operations that move no data: suspend and resume of replication, settings, host area.
  */
 #include "change.h"
 #include "draft.h"
@@ -12,11 +11,11 @@
 #include "system.h"
 
 /**
- * dmr_op_replication_suspend() - replication stops: the replica devices refuse writes
- * @op: timeout is for writes under way.
+ * dmr_op_replication_suspend() - make the replica devices refuse writes
+ * @op: timeout limits the wait for writes in flight.
  * @job: its job; not used.
  *
- * Reads go on.  Asked for twice it is done once.
+ * Reads go on.  A repeated request changes nothing.
  */
 void dmr_op_replication_suspend(struct dmr_op *op, struct dmr_job *job)
 {
@@ -53,8 +52,8 @@ void dmr_op_replication_suspend(struct dmr_op *op, struct dmr_job *job)
 }
 
 /**
- * dmr_op_replication_resume() - replication goes on
- * @op: nothing else is asked for.
+ * dmr_op_replication_resume() - let the replica devices take writes again
+ * @op: no field beside the common ones.
  * @job: its job; not used.
  */
 void dmr_op_replication_resume(struct dmr_op *op, struct dmr_job *job)
@@ -76,12 +75,12 @@ void dmr_op_replication_resume(struct dmr_op *op, struct dmr_job *job)
 		kvfree(after);
 		return dmr_op_refuse_super(op, r);
 	}
-	/* Only dmr_op_settle() lets writes go straight home. */
+	/* Keep the mode of direct writes: only dmr_op_settle() switches it on. */
 	after->straight = sys->published.views->straight;
 	dmr_views_publish(sys, after);
 }
 
-/* Overlay the present settings with those of a request. */
+/* Apply the settings of a request to the present ones. */
 static void dmr_settings_merge(struct dmr_settings *set, const struct dmr_change *change)
 {
 	const struct dmr_settings *new = &change->set;
@@ -108,7 +107,7 @@ static void dmr_settings_merge(struct dmr_settings *set, const struct dmr_change
 
 /**
  * dmr_op_settings() - change settings
- * @op: change has them.
+ * @op: its change has the settings.
  * @job: its job; not used.
  */
 void dmr_op_settings(struct dmr_op *op, struct dmr_job *job)
@@ -154,7 +153,7 @@ static void dmr_host_change(struct dmr_op *op, struct dmr_host *host)
 
 /**
  * dmr_op_host_set() - change the host area; SetFailoverNetworkAdapterSettings is one use of it
- * @op: change has the entry.
+ * @op: its change has the entry.
  * @job: its job; not used.
  */
 void dmr_op_host_set(struct dmr_op *op, struct dmr_job *job)

@@ -8,13 +8,13 @@
 
 /**
  * struct dmr_change - request of SETTINGS and HOST_SET
- * @has: DM_REPLICA_A_SETTINGS_* that are given, a bit each.
- * @set: their values.
- * @all: remove all entries whose keys begin with @key.
+ * @has: bitmap of the DM_REPLICA_A_SETTINGS_* given in the request.
+ * @set: values of those settings.
+ * @all: remove every entry with a key that begins with @key.
  * @key: of the entry to set or to remove, with a NUL.
- * @key_bytes: its length; 0 with @all alone.
+ * @key_bytes: length of @key; 0 only with @all, for every entry.
  * @value_bytes: 0: remove the entry.
- * @value: to set.
+ * @value: value of the entry.
  */
 struct dmr_change {
 	u64 has;

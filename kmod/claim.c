@@ -4,12 +4,12 @@
  *
  * dm_get_device() would claim them for all of device mapper, so that LVM or kpartx could
  * map a home under a running system, and no exclusive opener could have a replica device
- * below a failover device.  So stores and homes are claimed here, by a holder of their
- * own, and the replica device below a failover device is open without a claim.  Other
+ * below a failover device.  So stores and homes are claimed here, by the module's own
+ * holder, and the replica device below a failover device is opened without a claim.  Other
  * effects of dm_get_device() are listed in Documentation/design-decisions.md.
  *
- * Each device is open once, however many targets hold it: a table that is loaded again
- * opens nothing, also if its device is dead or slow by then.
+ * Each device is opened once, however many targets hold it: loading a dm table again
+ * opens nothing, so it works with a dead or slow device.
  */
 #include <linux/device-mapper.h>
 #include <linux/mutex.h>
@@ -24,17 +24,17 @@
 
 /**
  * struct dmr_claim - one device that is open
- * @list: of all; dmr_claims_mutex.
- * @users: targets that hold it or are about to; dmr_claims_mutex.
+ * @list: in the list of all claims; dmr_claims_mutex.
+ * @users: targets that hold the device, or are about to; dmr_claims_mutex.
  * @number: the device.
- * @owner: the store of the system that it belongs to, or, without a claim, the dm device
- *	whose tables look at it.
+ * @owner: store of the system that the device belongs to, or, without a claim, the dm
+ * device above.
  * @claimed: exclusively open.
- * @lock: opening and closing, which may take as long as the device does.
- * @opened: of the users, how many have it; @lock.
+ * @lock: held over opening and closing, which may take as long as the device needs.
+ * @opened: number of users for which the device is open; @lock.
  * @open: the device; @lock.
- * @links: its holders in sysfs; @lock.
- * @dev: handed to targets and dm's callouts.
+ * @links: holders shown in sysfs; @lock.
+ * @dev: the form of the device that targets and dm's callbacks need.
  */
 struct dmr_claim {
 	struct list_head list;
@@ -49,7 +49,7 @@ struct dmr_claim {
 	struct dm_dev dev;
 };
 
-/* One for each dm device, however many of its tables there are. */
+/* A holder in sysfs: one for each dm device, shared by its dm tables. */
 struct dmr_link {
 	struct list_head list;
 	struct gendisk *disk;
@@ -60,7 +60,7 @@ struct dmr_link {
 static DEFINE_MUTEX(dmr_claims_mutex);	/* a leaf */
 static LIST_HEAD(dmr_claims);
 
-/** dmr_claim_number() - the device that a word of a table names.  Return: 0 or an errno. */
+/** dmr_claim_number() - device number of a word of a dm table.  Return: 0 or an errno. */
 int dmr_claim_number(const char *path, dev_t *dev)
 {
 	unsigned int major, minor;
@@ -72,7 +72,7 @@ int dmr_claim_number(const char *path, dev_t *dev)
 	return MAJOR(*dev) == major && MINOR(*dev) == minor ? 0 : -EOVERFLOW;
 }
 
-/* The claim with one more user, made if it is new. */
+/* Find or make a claim, and add a user. */
 static struct dmr_claim *dmr_claim_find(dev_t number, dev_t owner, bool claimed)
 {
 	struct dmr_claim *claim, *new = kzalloc(sizeof(*new), GFP_KERNEL);
@@ -159,11 +159,11 @@ struct dm_dev *dmr_claim_get(dev_t dev, dev_t store)
 }
 
 /**
- * dmr_claim_look() - keep a replica device from going, without a claim
+ * dmr_claim_look() - hold a replica device open, without a claim
  * @dev: the replica device.
- * @own: the device of the table that depends on it.
+ * @own: the dm device that depends on it.
  *
- * Open once for all tables of a device: operations count its openers.
+ * Opened once for all dm tables of @own: operations count openers.
  *
  * Context: constructor; may sleep.
  * Return: as dmr_claim_get().
@@ -174,8 +174,8 @@ struct dm_dev *dmr_claim_look(dev_t dev, dev_t own)
 }
 
 /**
- * dmr_claim_share() - hold a store or home beside the target that has it
- * @dev: the device, which its target keeps meanwhile.
+ * dmr_claim_share() - add a user to the claim on a store or home
+ * @dev: the device, claimed by a target that keeps it during the call.
  *
  * Context: may sleep.
  * Return: @dev, to be given back with dmr_claim_put().
@@ -193,13 +193,13 @@ struct dm_dev *dmr_claim_share(struct dm_dev *dev)
 	return dev;
 }
 
-/** dmr_claim_put() - a target lets go of a device; the last one closes it; may sleep */
+/** dmr_claim_put() - release a device; the last user closes it; may sleep */
 void dmr_claim_put(struct dm_dev *dev)
 {
 	struct dmr_claim *claim = container_of(dev, struct dmr_claim, dev);
 
 	mutex_lock(&claim->lock);
-	/* Another user may be about to open it again: that one waits, and has this object. */
+	/* A new user that waits for the lock opens the device again, in this object. */
 	if (!--claim->opened)
 		dmr_bdev_close(&claim->open);
 	mutex_unlock(&claim->lock);
@@ -218,17 +218,17 @@ static struct dmr_link *dmr_link_of(struct dmr_claim *claim, const struct gendis
 }
 
 /**
- * dmr_claim_link() - show in sysfs the holder of a device
+ * dmr_claim_link() - show the holder of a device in sysfs
  * @dev: the device, claimed.
  * @disk: the dm device that holds it.
- * @linked: does the caller have its share in that already?  Set when it has.
+ * @linked: the caller has its share in the link; set here.
  *
- * To be called by the constructor and at resume: while dm makes the first table of a device
- * there is no directory for it.  Once shown it is not touched again before the last of the
- * device's tables goes: 6.1 takes the open_mutex of @disk for that, which a last closer may
- * hold until the device is resumed.
+ * Called by the constructor and at resume: the directory does not exist yet while dm
+ * makes the first table of a device.  A link stays until the last dm table of the device
+ * goes: 6.1 takes the open_mutex of @disk to change it, which a last closer may hold
+ * until the device is resumed.
  *
- * Without memory it is not seen, and all else is as it should be.
+ * Without memory there is no link; nothing else depends on it.
  *
  * Context: may sleep.
  */
@@ -255,7 +255,7 @@ out:
 	mutex_unlock(&claim->lock);
 }
 
-/** dmr_claim_unlink() - give up a share in that; before dmr_claim_put(); may sleep */
+/** dmr_claim_unlink() - release a share in a link; before dmr_claim_put(); may sleep */
 void dmr_claim_unlink(struct dm_dev *dev, struct gendisk *disk)
 {
 	struct dmr_claim *claim = container_of(dev, struct dmr_claim, dev);
@@ -273,10 +273,10 @@ void dmr_claim_unlink(struct dm_dev *dev, struct gendisk *disk)
 }
 
 /**
- * dmr_claim_forget() - its page cache is not valid any more
- * @dev: a store or home, to which no I/O of ours is under way.
+ * dmr_claim_forget() - drop the page cache of a store or home, which is outdated
+ * @dev: the device, without I/O of ours in flight.
  *
- * Our I/O goes past the page cache.  A reader that kept the device open would see the old
+ * Our I/O bypasses the page cache.  A reader that kept the device open would see the old
  * content, and so would later readers.
  *
  * Context: may sleep.
@@ -287,7 +287,7 @@ void dmr_claim_forget(struct dm_dev *dev)
 
 	if (!claim->open.mapping->nrpages)
 		return;
-	/* Pages in the CPUs' lists are not to be had by the second. */
+	/* invalidate_inode_pages2() does not reach pages in per-CPU lists; this drains them. */
 	invalidate_bdev(dev->bdev);
 	if (invalidate_inode_pages2(claim->open.mapping))
 		DMWARN("%s: its page cache is in use; buffered reads of it may be stale",
@@ -295,12 +295,12 @@ void dmr_claim_forget(struct dm_dev *dev)
 }
 
 /**
- * dmr_claim_settle() - before a store or home is used: its page cache is written and emptied
+ * dmr_claim_settle() - write back and drop the page cache of a device before its use
  * @dev: the device.
  *
- * Pages that a writer left dirty, while some reader kept the device open, would overwrite
- * our writes later.  A page that cannot be written is lost, as it is for any writer that
- * does not wait; that must not prevent the resume of a device.
+ * Dirty pages, left by a writer while a reader keeps the device open, would overwrite our
+ * writes later.  A page that cannot be written is lost, as for any writer without fsync();
+ * that must not prevent the resume of a device.
  *
  * Context: may sleep.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A step of the clock is written down: see clock.c. */
+/* Record a step of the clock in the superblock: see clock.c. */
 #include "clock-step.h"
 #include "clock.h"
 #include "draft.h"
@@ -9,10 +9,11 @@
 #include "system.h"
 
 /**
- * dmr_clock_step_check() - has a step been noticed that the superblock does not have?
+ * dmr_clock_step_check() - queue the record of a step that the superblock lacks
  * @sys: the system, running.
  *
- * After a crash it would be a long time without the system, and all points too old.
+ * Unrecorded, a step would look like a long detach after a crash, with all points too
+ * old.
  *
  * Context: the flush worker, once a second; may sleep.
  */
@@ -33,11 +34,11 @@ void dmr_clock_step_check(struct dmr_system *sys)
 }
 
 /**
- * dmr_op_clock() - a step of the clock is written down
- * @op: asked for by dmr_clock_step_check().
+ * dmr_op_clock() - record a step of the clock
+ * @op: made by dmr_clock_step_check().
  * @job: none.
  *
- * The state is the same as before, and so is its number (R11).
+ * State and state number stay the same (R11).
  */
 void dmr_op_clock(struct dmr_op *op, struct dmr_job *job)
 {

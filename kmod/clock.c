@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Steps of the clock.  Rules of retention, in user space, compare the times of recovery
- * points with the present, so a clock that is set ten years ahead would make all points too
- * old at once.  Only the module is there whenever the clock is set: it notices a step by a
- * clock that cannot be set, and keeps a record of it in the superblock.  settings-get
- * returns the record, by which the rules count the points from before it as made on the new
- * clock: see userspace/lib/retention.c.
+ * points with the present, so a clock set ten years ahead would make all points too old
+ * at once.  Only the module is always running when the clock is set: it notices a step by
+ * comparison with a clock that cannot be set, and records it in the superblock.
+ * settings-get returns the record, by which the rules count earlier points as made on the
+ * new clock: see userspace/lib/retention.c.
  *
  * DOC: ages
  *
- * Health measures ages by the clock that cannot be set.  It begins anew with each boot,
+ * Health measures ages by the clock that cannot be set.  That clock restarts at each boot,
  * so a superblock keeps the start of each age by the clock that can be set (*_since), and
  * the offset of the two clocks when it was written (clock_offset).  The difference of the
- * two is a time of the clock that cannot be set, as long as the host is not booted anew;
- * the first load in another boot takes the present difference, for lack of a better
- * value.  Each draft moves all of them on together.
+ * two is a time of the clock that cannot be set, until the next boot; the first load
+ * after a boot uses the present difference, for lack of a better value.  Each draft
+ * updates all of them together.
  */
 #include "clock.h"
 #include "received.h"
 #include "system.h"
 
-#define DMR_CLOCK_STEP	(60 * (s64)NSEC_PER_SEC)	/* less is no matter to any rule */
+#define DMR_CLOCK_STEP	(60 * (s64)NSEC_PER_SEC)	/* no rule depends on less */
 
 static u64 dmr_clock_offset(void)
 {
@@ -28,8 +28,8 @@ static u64 dmr_clock_offset(void)
 }
 
 /**
- * dmr_clock_is_step() - is a step more than the drift of two clocks?
- * @step: ns.
+ * dmr_clock_is_step() - is a difference more than the drift of two clocks?
+ * @step: the difference, ns.
  *
  * Return: true if so.
  */
@@ -38,13 +38,13 @@ bool dmr_clock_is_step(s64 step)
 	return step >= DMR_CLOCK_STEP || step <= -DMR_CLOCK_STEP;
 }
 
-/** dmr_clock_init() - no step was seen yet */
+/** dmr_clock_init() - begin without a step */
 void dmr_clock_init(struct dmr_clock *clock)
 {
 	spin_lock_init(&clock->lock);
 }
 
-/* A time in the future was noted on a clock that was ahead: it begins now. */
+/* A time in the future was recorded by a clock that was ahead: replace it by the present. */
 static void dmr_clock_rebase(u64 *since, u64 now)
 {
 	*since = min(*since, now);
@@ -54,8 +54,8 @@ static void dmr_clock_rebase(u64 *since, u64 now)
  * dmr_clock_load() - take over the state in the superblock
  * @sys: the system, being loaded; its boot id is known.
  *
- * A step while the system was not attached is noticed if the host was not booted since.
- * Otherwise it looks like a long detach.
+ * A step during a detach is noticed unless the host was booted since; then it looks like
+ * a long detach.
  */
 void dmr_clock_load(struct dmr_system *sys)
 {
@@ -76,10 +76,10 @@ void dmr_clock_load(struct dmr_system *sys)
 }
 
 /**
- * dmr_clock_look() - has the clock been set?
+ * dmr_clock_look() - notice a step of the clock
  * @sys: the system, active.
  *
- * Once a second, and before a draft is made.
+ * Called once a second, and before a draft is made.
  *
  * Context: any but interrupts.
  */
@@ -93,7 +93,7 @@ void dmr_clock_look(struct dmr_system *sys)
 	step = offset - sys->clock.offset;
 	sys->clock.offset = offset;
 	if (step >= DMR_CLOCK_STEP) {
-		/* Those made since an earlier step come into the future, and go by order. */
+		/* Points made since an earlier step lie in the future: go by their order. */
 		rcu_read_lock();
 		sys->clock.jump_point = dmr_shown(sys)->next_point;
 		rcu_read_unlock();
@@ -110,10 +110,10 @@ void dmr_clock_look(struct dmr_system *sys)
 }
 
 /**
- * dmr_clock_jump() - by how much do points count as younger?
+ * dmr_clock_jump() - time by which points from before a step count as younger
  * @sys: the system, active.
- * @point: set to the lowest number of those that do not, or to 0.
- * @by: set to ns.
+ * @point: set to the lowest number of a point from after the step, or to 0.
+ * @by: set to the time, ns.
  *
  * Context: any but interrupts.
  */
@@ -127,9 +127,9 @@ void dmr_clock_jump(struct dmr_system *sys, u64 *point, u64 *by)
 }
 
 /**
- * dmr_clock_draft() - put the state of the clocks into a superblock to come
+ * dmr_clock_draft() - put the state of the clocks into a draft
  * @sys: the system, active.
- * @draft: the superblock; its points are those in force.
+ * @draft: the draft, with the points in force.
  *
  * Context: any but interrupts.
  */
@@ -158,9 +158,9 @@ void dmr_clock_draft(struct dmr_system *sys, struct dmr_sb *draft)
 }
 
 /**
- * dmr_clock_age() - how long ago is that?
+ * dmr_clock_age() - age of a time in a superblock
  * @set: settings of a superblock of this boot.
- * @since: one of its times.
+ * @since: one of the times in @set.
  *
  * Context: any.
  * Return: s.

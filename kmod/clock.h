@@ -10,9 +10,9 @@ struct dmr_settings;
 struct dmr_system;
 
 /**
- * struct dmr_clock - steps of the clock that were seen
+ * struct dmr_clock - clocks, and the last step that was noticed
  * @lock: protects all but @load_boot.
- * @offset: to the clock that cannot be set, at the last look.
+ * @offset: of the clock from the one that cannot be set, at the last look.
  * @load_boot: time of the load, by the clock that cannot be set.
  * @jump_point: as in struct dmr_settings.
  * @jump_by: as in struct dmr_settings.

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A system that must not go on (R9). */
+/* The Critical state (R9). */
 #include "critical.h"
 #include "system.h"
 #include "vacuum.h"
 
 /**
- * dmr_critical() - something is broken that cannot be made good while attached
+ * dmr_critical() - make a system Critical: a fault that cannot be mended while attached
  * @sys: the system.
- * @why: constant text.
+ * @why: the reason, constant text.
  *
- * R9: reported in the log and as news, computed and never stored; ends by detach
- * and attach.  I/O sees it before listeners do.
+ * R9: reported in the kernel log and as news, never stored; ends by detach and attach.
+ * I/O fails before listeners are notified.
  *
  * Context: any.
  */

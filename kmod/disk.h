@@ -18,7 +18,7 @@ struct gendisk;
 
 #define DMR_BLOCK_SECTORS	(DMR_BLOCK_SIZE >> SECTOR_SHIFT)
 
-/** enum dmr_kind - kinds of devices: each disk has one of each, which shows its view */
+/** enum dmr_kind - kinds of devices; each disk has one device of each kind */
 enum dmr_kind { DMR_REPLICA, DMR_LIVE, DMR_TEST, DMR_KINDS };
 
 /* One disk of a system */
@@ -27,7 +27,7 @@ struct dmr_disk {
 	struct dmr_system *sys;
 	const struct dmr_disk_info *info;	/* in sys->sb, fixed while active */
 	u32 number;
-	atomic_t home_lost;		/* bits of kinds, whose writes fail; read by each write */
+	atomic_t home_lost;		/* bits of kinds with failing writes; each write reads it */
 	struct block_device *home;	/* valid while any target of the disk is bound */
 	dev_t home_dev;			/* dmr_registry_mutex */
 	struct dmr_target *target[DMR_KINDS];	/* bound ones; op_mutex */
@@ -38,7 +38,7 @@ struct dmr_disk {
 	/* Flushes of the home, see home-flush.c */
 	unsigned int home_dirty[DMR_KINDS + 1];	/* direct writes since the last one was issued */
 	struct mutex flush_mutex;	/* held over one; a leaf */
-	atomic_t flush_errors;		/* failed ones, whatever their source */
+	atomic_t flush_errors;		/* failed flushes, of any source */
 
 	atomic64_t overlay_blocks[DMR_KINDS];	/* blocks in the live and the test overlay */
 	atomic64_t errors;		/* I/O errors met at home and in slots */

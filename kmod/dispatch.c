@@ -3,7 +3,7 @@
  * Dispatch: the work item that takes the reports of all floors below (event.h), and
  * notifies the listeners of the netlink family.
  *
- * Nothing here waits for I/O, nor for a lock that is held over I/O.
+ * It waits neither for I/O nor for a lock that is held over I/O.
  */
 #include "dispatch.h"
 #include "job.h"
@@ -21,9 +21,9 @@ static void dmr_dispatch_event(struct dmr_event *event)
 
 /**
  * dmr_dispatch_work() - take the reports of a system
- * @work: the system's events.work; it holds a reference to the system.
+ * @work: events.work of the system, with a reference to the system.
  *
- * Events of jobs come before the state that they led to.
+ * Events of jobs precede the state that they led to.
  *
  * Context: worker.
  */

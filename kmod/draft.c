@@ -7,7 +7,7 @@
 #include "draft.h"
 #include "system.h"
 
-/** dmr_draft() - a copy of the state in force, one state number on.  Return: it. */
+/** dmr_draft() - copy the superblock in force, with the next state number.  Return: the copy. */
 struct dmr_sb *dmr_draft(struct dmr_system *sys)
 {
 	lockdep_assert_held(&sys->op_mutex);
@@ -17,7 +17,7 @@ struct dmr_sb *dmr_draft(struct dmr_system *sys)
 	return sys->super.draft;
 }
 
-/** dmr_draft_state() - enter a state now */
+/** dmr_draft_state() - set a draft's state, as of now */
 void dmr_draft_state(struct dmr_sb *draft, u32 state)
 {
 	draft->state = state;
@@ -26,10 +26,10 @@ void dmr_draft_state(struct dmr_sb *draft, u32 state)
 }
 
 /**
- * dmr_draft_next() - head writes move on to the epoch opened ahead
- * @draft: the draft; the next epoch is opened in it.
+ * dmr_draft_next() - move head writes on to the epoch opened ahead
+ * @draft: the draft; another epoch is opened ahead in it.
  *
- * Return: false if the numbers are used up.
+ * Return: false if the epoch numbers are used up.
  */
 bool dmr_draft_next(struct dmr_sb *draft)
 {
@@ -41,7 +41,7 @@ bool dmr_draft_next(struct dmr_sb *draft)
 	return true;
 }
 
-/** dmr_draft_overlay() - open an overlay's epoch.  Return: it, or none if used up. */
+/** dmr_draft_overlay() - open an overlay's epoch.  Return: it, or DMR_EPOCH_NONE. */
 u32 dmr_draft_overlay(struct dmr_sb *draft)
 {
 	if (draft->last_epoch >= DMR_EPOCH_MAX - 2)
@@ -50,7 +50,7 @@ u32 dmr_draft_overlay(struct dmr_sb *draft)
 	return draft->last_epoch;
 }
 
-/** dmr_draft_point() - find a point.  Return: it, or NULL. */
+/** dmr_draft_point() - find a point by its number.  Return: the point, or NULL. */
 struct dmr_point *dmr_draft_point(struct dmr_sb *sb, u64 number)
 {
 	u32 i;
@@ -61,7 +61,7 @@ struct dmr_point *dmr_draft_point(struct dmr_sb *sb, u64 number)
 	return NULL;
 }
 
-/* R14: points and overlays hold each other. */
+/* R14: is the point one that an overlay branches off? */
 bool dmr_draft_point_held(const struct dmr_sb *sb, const struct dmr_point *point)
 {
 	return (sb->live.epoch && sb->live.base == point->epoch) ||
@@ -69,13 +69,12 @@ bool dmr_draft_point_held(const struct dmr_sb *sb, const struct dmr_point *point
 }
 
 /**
- * dmr_draft_point_spare() - the point to give up first
+ * dmr_draft_point_spare() - the point to drop first
  * @sb: the state.
  *
- * The oldest that no failover runs from; never the last one there is, since
- * without a point nothing could be failed over to.
+ * The oldest point without a failover; never the last point, since a failover needs one.
  *
- * Return: it, or NULL if there is none.
+ * Return: the point, or NULL.
  */
 const struct dmr_point *dmr_draft_point_spare(const struct dmr_sb *sb)
 {
@@ -88,17 +87,17 @@ const struct dmr_point *dmr_draft_point_spare(const struct dmr_sb *sb)
 }
 
 /**
- * dmr_draft_select() - the points that a list of numbers names
+ * dmr_draft_select() - find the points of a list of numbers
  * @sb: the state.
  * @numbers: of the points, in any order.
- * @nr: how many.
+ * @nr: how many numbers.
  * @drop: bitmap of DMR_MAX_POINTS bits; set to those points.
- * @wrong: set to the number that is refused.
+ * @wrong: set to the refused number.
  *
- * R14: a point that a failover runs from is none that can be dropped.
+ * R14: a held point cannot be dropped.
  *
- * Return: 0; -ENOENT without such a point, -EINVAL if it is named twice, -EBUSY if it is
- * held.
+ * Return: 0; -ENOENT without such a point, -EINVAL if a number comes twice, -EBUSY if a
+ * point is held.
  */
 int dmr_draft_select(struct dmr_sb *sb, const u64 *numbers, u32 nr, unsigned long *drop,
 		     u64 *wrong)
@@ -122,8 +121,7 @@ int dmr_draft_select(struct dmr_sb *sb, const u64 *numbers, u32 nr, unsigned lon
 }
 
 /*
- * Points leave the draft; @drop has a bit for each that goes.  The epochs that
- * remain are in order as before.
+ * Remove points from the draft, those with a bit in @drop.  The others keep their order.
  */
 u32 dmr_draft_drop(struct dmr_sb *draft, const unsigned long *drop)
 {
@@ -139,13 +137,13 @@ u32 dmr_draft_drop(struct dmr_sb *draft, const unsigned long *drop)
 	return gone;
 }
 
-/* The superblock after a commit; the overlay is the history now. */
+/* Make the superblock after a commit: the overlay becomes the main history. */
 bool dmr_draft_promote(struct dmr_sb *draft)
 {
 	if (draft->last_epoch >= DMR_EPOCH_MAX - 2)
 		return false;
 	draft->promoted = draft->live.epoch;
-	/* All main epochs after the point are dead, the one opened ahead included. */
+	/* All main epochs after the point are dead, including the one opened ahead. */
 	draft->dead_first = draft->live.base + 2;
 	draft->dead_last = draft->next_epoch;
 	draft->cur_epoch = draft->promoted;

@@ -4,7 +4,7 @@
 #include "work.h"
 
 /**
- * dmr_events_flush() - wait until all that was raised has been taken
+ * dmr_events_flush() - wait until every raised event has been taken
  *
  * Context: may sleep; not in dispatch.c.
  */
@@ -22,13 +22,13 @@ void dmr_events_init(struct dmr_events *events)
 	INIT_WORK(&events->work, dmr_upcalls->dispatch);
 }
 
-/* For the work item.  Return: false if the system is about to be freed: nothing listens. */
+/* Take a reference for the work item.  Return: false if the system is about to be freed. */
 static bool dmr_events_get(struct dmr_system *sys)
 {
 	return kref_get_unless_zero(&sys->ref);
 }
 
-/* Takes the reference over.  One that is pending has one; the caller's keeps the count above. */
+/* Queue the work item, with the caller's reference; a pending item has its own already. */
 static void dmr_events_kick(struct dmr_system *sys)
 {
 	if (!queue_work(dmr_events_wq, &sys->events.work))
@@ -37,10 +37,10 @@ static void dmr_events_kick(struct dmr_system *sys)
 
 /**
  * dmr_event_news() - report a level to the top floor
- * @sys: the system; the caller has a reference, or a lock that preserves one.
- * @news: the change; raised again before it was taken, it counts once.
+ * @sys: the system; the caller has a reference, or a lock that keeps one alive.
+ * @news: the change; reports are merged until one is taken.
  *
- * The state that the news are about is changed before.
+ * Change the state before the call.
  *
  * Context: any.
  */
@@ -58,7 +58,7 @@ void dmr_event_news(struct dmr_system *sys, enum dmr_news news)
  * @event: preallocated.
  *
  * Context: any but hard interrupts.
- * Return: false if it waits already, or if nothing takes it any more.
+ * Return: false if the event is queued already, or if the system is about to be freed.
  */
 bool dmr_event_raise(struct dmr_system *sys, struct dmr_event *event)
 {
@@ -80,7 +80,7 @@ bool dmr_event_raise(struct dmr_system *sys, struct dmr_event *event)
  * @events: of a system.
  *
  * Context: dispatch.c.
- * Return: it, or NULL if there is none.
+ * Return: the event, or NULL.
  */
 struct dmr_event *dmr_event_take(struct dmr_events *events)
 {

@@ -4,7 +4,7 @@
  *
  * DOC: the direction of calls
  *
- * A file calls files of lower floors only; scripts/check-floors holds that.  A lower
+ * A file calls files of lower floors only; scripts/check-floors checks that.  A lower
  * floor raises its reports to a higher one here, and the work item of the top floor
  * (dispatch.c) takes them:
  *
@@ -41,7 +41,7 @@ enum dmr_event_kind {
 };
 
 /**
- * struct dmr_event - something that happened to a job
+ * struct dmr_event - an event of a job
  * @list: in the system's queue, or empty; under the queue's lock.
  * @kind: kind of event.
  */
@@ -52,11 +52,11 @@ struct dmr_event {
 
 /**
  * struct dmr_events - pending reports of a system
- * @news: enum dmr_news, a bit each.
+ * @news: a bit for each enum dmr_news.
  * @lock: of the queue; a leaf.
  * @queue: struct dmr_event, oldest first.
- * @work: takes them; pending, it holds a reference to the system.
- * @mutex: notifications are built and sent in one order.
+ * @work: takes the reports; has a reference to the system while pending.
+ * @mutex: held while a notification is built and sent, for their order.
  * @gone: the end of the system was announced: no notification follows; @mutex.
  */
 struct dmr_events {

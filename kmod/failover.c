@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Failovers, live and test: an overlay begins at a recovery point and ends by
- * being thrown away.  Both kinds are the same edit of the superblock.
+ * Failovers, live and test: an overlay branches off a recovery point, and is discarded at
+ * the end.  Both kinds are the same edit of the superblock.
  */
 #include "draft.h"
 #include "job.h"
@@ -28,8 +28,8 @@ static void dmr_overlay_may_begin(struct dmr_op *op, enum dmr_kind kind)
 }
 
 /*
- * A failover begins: InitiateFailover, TestReplicaSystem.  op->point has its number, 0
- * for the newest; it is set to the one used.
+ * Begin a failover: InitiateFailover, TestReplicaSystem. op->point has the point's
+ * number, 0 for the newest; it is set to the one used.
  */
 static void dmr_overlay_begin(struct dmr_op *op, enum dmr_kind kind)
 {
@@ -92,8 +92,8 @@ static void dmr_overlay_begin(struct dmr_op *op, enum dmr_kind kind)
 }
 
 /*
- * R10: the devices are locked and not open; fence, drain, look, write.  On any
- * error the view is back as it was.
+ * R10: the devices are locked and not open; fence, drain, check, write.  On any error the
+ * old view is in force again.
  */
 static int dmr_overlay_end_locked(struct dmr_op *op, enum dmr_kind kind, struct dmr_sb *draft,
 			  struct dmr_views *fence, struct dmr_views *after, struct dmr_views *back)
@@ -101,16 +101,16 @@ static int dmr_overlay_end_locked(struct dmr_op *op, enum dmr_kind kind, struct 
 	struct dmr_system *sys = op->sys;
 	int r;
 
-	/* Offline for its devices; the vacuum must still keep it: nothing is decided yet. */
+	/* Take the devices offline; the vacuum keeps the overlay until the superblock decides. */
 	fence->view[kind].write = DMR_EPOCH_NONE;
 	dmr_views_publish(sys, fence);
 	r = dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout));
 	if (r) {
-		dmr_refuse_timeout(op, "I/O did not end in time; nothing was thrown away");
+		dmr_refuse_timeout(op, "I/O did not end in time; nothing was discarded");
 		goto bad;
 	}
 	dmr_views_reap(sys);
-	/* R11: act only on the state that the caller saw. */
+	/* R11: discard only the writes that the caller has seen. */
 	if (op->expect_writes != ~0ULL && op->expect_writes != dmr_space_view_writes(sys, kind)) {
 		dmr_op_refuse(op, -ESTALE, DM_REPLICA_CODE_INVALID_STATE,
 			      "the guest has written since you looked; look again");
@@ -132,9 +132,8 @@ bad:
 }
 
 /*
- * A failover is thrown away: RevertFailover, end of a test.  op->expect_writes is looked
- * at once nothing writes any more (R11); @job, if there is one, gets the epoch to
- * reclaim.
+ * Discard a failover: RevertFailover, end of a test. op->expect_writes is compared when
+ * no write is in flight (R11); @job, if not NULL, gets the epoch to reclaim.
  */
 static void dmr_overlay_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_job *job)
 {
@@ -202,7 +201,7 @@ static void dmr_overlay_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_jo
 
 /**
  * dmr_op_initiate() - InitiateFailover
- * @op: point is its number, 0 for the newest; it is set to the one used.
+ * @op: point is the point's number, 0 for the newest; it is set to the one used.
  * @job: its job; not used.
  */
 void dmr_op_initiate(struct dmr_op *op, struct dmr_job *job)
@@ -212,7 +211,7 @@ void dmr_op_initiate(struct dmr_op *op, struct dmr_job *job)
 
 /**
  * dmr_op_revert() - RevertFailover
- * @op: expect_writes is looked at once nothing writes any more (R11).
+ * @op: expect_writes is compared when no write is in flight (R11).
  * @job: gets the epoch to reclaim; may be NULL.
  */
 void dmr_op_revert(struct dmr_op *op, struct dmr_job *job)
@@ -231,7 +230,7 @@ void dmr_op_test_start(struct dmr_op *op, struct dmr_job *job)
 }
 
 /**
- * dmr_op_test_stop() - a test failover is thrown away
+ * dmr_op_test_stop() - discard a test failover
  * @op: as with dmr_op_revert().
  * @job: gets the epoch to reclaim; may be NULL.
  */

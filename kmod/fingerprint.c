@@ -4,17 +4,15 @@
  * from a clean detach to the next attach.  A home that was swapped, restored or edited
  * meanwhile differs there, and replicactl attach refuses it.
  *
- * Half of the places are those written home last, which a copy of an earlier time
- * lacks; the other half is drawn at random, which tells any other device.  Only the
- * module knows the first half: the vacuum writes home, and so do writes that go
- * straight home.  The places (not the checksums) of the last fingerprint are used
- * again where fewer have been written since.
+ * Half of the places are those written last, which an older copy of the home lacks; the
+ * other half is random, which detects a different device.  Only the module knows the first
+ * half: its vacuum writes home, and so do writes that go straight home.  If fewer places
+ * have been written, those of the last fingerprint (not its checksums) are used again.
  *
  * All reads of a disk are issued at once, as far as its device takes them without
- * waiting, and have one second.  A disk whose reads take longer, or fail, gets no
- * fingerprint, and its detach goes on: reads that are still on their way then own their
- * memory, a share in the claim on the home, which must not go under them, and a reference
- * to the module.
+ * waiting, and have one second.  A disk with slower or failing reads gets no fingerprint,
+ * and its detach goes on: reads still in flight then own their memory, a share in the
+ * claim on the home, which keeps the device, and a reference to the module.
  */
 #include <linux/random.h>
 #include <linux/sort.h>
@@ -29,7 +27,7 @@ struct dmr_print_read {
 	struct bio_vec vec;
 	struct page *page;
 	struct dmr_print_reads *all;
-	blk_status_t status;	/* AGAIN: to be issued */
+	blk_status_t status;	/* BLK_STS_AGAIN: not issued yet */
 	struct bio bio;		/* last: ends in a flexible array */
 };
 
@@ -44,25 +42,26 @@ struct dmr_print_reads {
 };
 
 /**
- * dmr_fingerprint_init() - begin to note what is written home
+ * dmr_fingerprint_init() - begin to record places written at home
  * @disk: the disk; its number is set.
  * @sb: superblock in force, with the fingerprint of the last detach.
  *
  * Context: may sleep; op_mutex is held.
- * Return: 0 or -ENOMEM; dmr_fingerprint_exit() is allowed in both cases.
+ * Return: 0 or -ENOMEM; dmr_fingerprint_exit() is due in either case.
  */
 int dmr_fingerprint_init(struct dmr_disk *disk, const struct dmr_sb *sb)
 {
 	struct dmr_fingerprint *fp = &disk->fingerprint;
 	u32 i;
 
+	lockdep_assert_held(&disk->sys->op_mutex);
 	fp->recent = alloc_percpu(struct dmr_recent);
 	if (!fp->recent)
 		return -ENOMEM;
 	for (i = 0; i < sb->nr_prints; i++) {
 		if (sb->prints[i].disk != disk->number)
 			continue;
-		/* In force until the disk is bound: an attach that fails may end before. */
+		/* Keep it until the disk is bound: an attach may fail before. */
 		if (fp->nr < ARRAY_SIZE(fp->prints))
 			fp->prints[fp->nr++] = sb->prints[i];
 		if (sb->prints[i].written && fp->nr_old < ARRAY_SIZE(fp->old))
@@ -71,7 +70,7 @@ int dmr_fingerprint_init(struct dmr_disk *disk, const struct dmr_sb *sb)
 	return 0;
 }
 
-/** dmr_fingerprint_exit() - free what dmr_fingerprint_init() has made */
+/** dmr_fingerprint_exit() - free the memory of dmr_fingerprint_init() */
 void dmr_fingerprint_exit(struct dmr_disk *disk)
 {
 	free_percpu(disk->fingerprint.recent);
@@ -79,17 +78,18 @@ void dmr_fingerprint_exit(struct dmr_disk *disk)
 }
 
 /**
- * dmr_fingerprint_void() - the home may change from now on
+ * dmr_fingerprint_void() - drop the fingerprint: the home may change from now on
  * @disk: the disk.
  *
  * Context: op_mutex is held.
  */
 void dmr_fingerprint_void(struct dmr_disk *disk)
 {
+	lockdep_assert_held(&disk->sys->op_mutex);
 	disk->fingerprint.nr = 0;
 }
 
-/* Add a place unless it is there already, beyond the home, or one too many. */
+/* Add a place, unless it is listed, lies beyond the home, or the list is full. */
 static void dmr_print_add(struct dmr_disk *disk, u64 block, bool written, u32 most)
 {
 	struct dmr_fingerprint *fp = &disk->fingerprint;
@@ -107,7 +107,7 @@ static void dmr_print_add(struct dmr_disk *disk, u64 block, bool written, u32 mo
 	fp->nr++;
 }
 
-/* Which places: the latest of each CPU in turn, then earlier ones, then random ones. */
+/* Choose places: the latest of each CPU in turn, then earlier ones, then random ones. */
 static void dmr_print_places(struct dmr_disk *disk)
 {
 	struct dmr_fingerprint *fp = &disk->fingerprint;
@@ -150,7 +150,7 @@ static void dmr_print_reads_free(struct work_struct *work)
 		kfree(all->read[i]);
 	}
 	kfree(all);
-	module_put(THIS_MODULE);	/* its exit waits for the queue */
+	module_put(THIS_MODULE);	/* module exit waits for the work queue */
 }
 
 /* Closing the home may sleep, and reads end anywhere. */
@@ -205,7 +205,7 @@ bad:
 	return NULL;
 }
 
-/* Issue what is not read yet.  A device that hangs has no tags left: never wait for one. */
+/* Issue the remaining reads.  A device that hangs has no tags left: never wait for one. */
 static void dmr_print_submit(struct dmr_disk *disk, struct dmr_print_reads *all)
 {
 	blk_opf_t opf = REQ_OP_READ | (bdev_nowait(disk->home) ? REQ_NOWAIT : 0);
@@ -268,8 +268,8 @@ static int dmr_print_compare(const void *a, const void *b)
 }
 
 /**
- * dmr_fingerprint_take() - read the fingerprint of a home that does not change any more
- * @disk: the disk; the last of its targets is suspended, and its home still known.
+ * dmr_fingerprint_take() - read the fingerprint of a home without writers
+ * @disk: the disk; its last target is suspended, and disk->home still valid.
  *
  * Context: may sleep, for a second at most; op_mutex is held.
  */
@@ -279,6 +279,7 @@ void dmr_fingerprint_take(struct dmr_disk *disk)
 	struct dmr_print_reads *all;
 	u32 i;
 
+	lockdep_assert_held(&disk->sys->op_mutex);
 	dmr_print_places(disk);
 	if (!fp->nr)
 		return;

@@ -10,16 +10,18 @@ struct dmr_sb;
 
 #define DMR_RECENT	16	/* a power of two */
 
-/** struct dmr_recent - blocks of a home that were written lately on one CPU */
+/** struct dmr_recent - blocks of a home written last by one CPU */
 struct dmr_recent {
 	u32 next;
-	u64 block[DMR_RECENT];	/* plus one, 0: none */
+	u64 block[DMR_RECENT];	/* number + 1; 0: none */
 };
 
 /**
- * struct dmr_fingerprint - what is known of a home's fingerprint while it is attached
- * @recent: latest writes, by CPU; racy on purpose: an entry lost costs nothing.
- * @old: places of @nr_old earlier latest writes.
+ * struct dmr_fingerprint - places and checksums of a home that is attached
+ * @recent: latest writes, by CPU; racy on purpose: a lost entry does no harm.
+ * @nr_old: number of places in @old.
+ * @nr: number of entries in @prints.
+ * @old: places of the previous fingerprint.
  * @prints: the fingerprint, from the unbinding of the disk to the last suspend.
  *
  * All but @recent belong to op_mutex.
@@ -33,11 +35,11 @@ struct dmr_fingerprint {
 };
 
 /**
- * dmr_fingerprint_note() - a block of a home is being written
- * @fp: of its disk.
- * @block: 4 KiB block of home.
+ * dmr_fingerprint_note() - record a block of a home that is being written
+ * @fp: fingerprint of the disk.
+ * @block: number of the 4 KiB block.
  *
- * On the hit path of states 2 and 6: two stores to memory of this CPU's own.
+ * On the hit path of states 2 and 6: two stores to this CPU's own memory.
  *
  * Context: any.
  */

@@ -49,7 +49,7 @@
  * **R2: homes.**  The disk's home_dirty is clear, then flush_mutex is free, then the bit
  * in home_lost is clear, in this order.  A flush of the home clears home_dirty with
  * flush_mutex held, and sets it, and the bit, again before it lets go if it has failed.  So
- * whatever the writes before ours came to, it is known by then.
+ * the fate of the writes before ours is known by then.
  *
  * **R9: failure.**  The I/O's end makes the system critical before it lets go of the token
  * and before it answers.  Both may happen in an interrupt; nothing there sleeps or sends I/O.

@@ -4,8 +4,7 @@
  * with FUA and operations that wait when it starts.  A flush that need not wait for any
  * of these does without the worker, see flush-direct.c.
  *
- * The worker must wait for nothing that waits for it: it takes no op_mutex and
- * no grace period.
+ * The worker takes no op_mutex and waits for no grace period: both may wait for it.
  */
 #include <linux/delay.h>
 
@@ -20,8 +19,8 @@
 struct dmr_flush_wait {
 	struct list_head list;
 	struct completion done;
-	bool homes;		/* flush the homes that were written directly, too */
-	bool pressed;		/* set: the log commit moved the tail as far as it takes */
+	bool homes;		/* also flush homes with direct writes */
+	bool pressed;		/* set: the log commit has moved the tail as far as it can */
 	struct dmr_sb *grow;	/* a larger store, to be in force from the next block on */
 	int r;
 };
@@ -44,11 +43,11 @@ static int dmr_flush_await(struct dmr_system *sys, struct dmr_flush_wait *w)
  * @sys: the system.
  * @records: chunks about to be written.
  *
- * A log commit moves the tail; first writes in flight give back the block that each
- * may need when they end.  Only if neither is left to wait for is the log full.
- * @records is at most DMR_FIRST_MAX, for which log commits press.
+ * A log commit moves the tail; a first write in flight returns the block reserved for it
+ * when it ends.  The log is full only if neither is left to wait for.  @records is at most
+ * DMR_FIRST_MAX, for which dmr_log_press() makes log commits move the tail.
  *
- * Context: a worker that deferred bios run in; sleeps.
+ * Context: a worker that runs deferred bios; sleeps.
  * Return: false if there is no space (R8).
  */
 bool dmr_flush_make_room(struct dmr_system *sys, u32 records)
@@ -80,7 +79,7 @@ static void dmr_flush_answer_home(struct bio *bio, int r, unsigned long *flushed
 	if (!r) {
 		if (!__test_and_set_bit(disk->number, flushed))
 			dmr_home_flush(disk);
-		/* R2: lost by that flush, or by an earlier one from another source. */
+		/* R2: this flush has lost writes, or an earlier flush for another source. */
 		if (dmr_home_flush_lost(disk, io->t->kind))
 			r = -EIO;
 	}
@@ -167,7 +166,7 @@ static void dmr_flush_work(struct work_struct *work)
 	dmr_flush_round(sys, &flushes, &fuas, &waiters);
 }
 
-/* R2: a log commit also runs every second, so that little is lost and little is due. */
+/* R2: a log commit runs every second, which limits losses in a crash and records due. */
 static void dmr_flush_timer(struct work_struct *work)
 {
 	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system,
@@ -182,7 +181,7 @@ static void dmr_flush_timer(struct work_struct *work)
 }
 
 /**
- * dmr_flush_bio() - answer a flush when a log commit has covered it
+ * dmr_flush_bio() - queue a flush, which a log commit answers
  * @sys: the system.
  * @bio: an empty flush.
  *
@@ -201,9 +200,9 @@ void dmr_flush_bio(struct dmr_system *sys, struct bio *bio)
 }
 
 /**
- * dmr_flush_fua() - answer a completed write when it is durable
+ * dmr_flush_fua() - queue a completed FUA write, which a log commit answers
  * @sys: the system.
- * @bio: the write; its data is in the slot and its record due, or it went straight home.
+ * @bio: the write; its data is in a slot and its record due, or it went straight home.
  *
  * Context: any.
  */
@@ -219,9 +218,9 @@ void dmr_flush_fua(struct dmr_system *sys, struct bio *bio)
 }
 
 /**
- * dmr_flush_sync() - make everything that has completed durable
+ * dmr_flush_sync() - make every completed write durable
  * @sys: the system.
- * @homes: flush the homes that were written directly, too (R15).
+ * @homes: also flush homes with direct writes (R15).
  *
  * Context: may sleep; not with sb_mutex held, not from the flush worker.
  * Return: 0 or a negative errno.
@@ -234,9 +233,9 @@ int dmr_flush_sync(struct dmr_system *sys, bool homes)
 }
 
 /**
- * dmr_flush_grow() - a log commit, and then the superblock of a larger store
+ * dmr_flush_grow() - make a log commit, then write the superblock of a larger store
  * @sys: the system; op_mutex is held.
- * @draft: its state; the ring's beginning is filled in.
+ * @draft: the superblock; the ring's beginning is filled in.
  *
  * Context: may sleep; as dmr_flush_sync().
  * Return: as dmr_super_write(), or another negative errno if the log commit failed.
@@ -250,8 +249,8 @@ int dmr_flush_grow(struct dmr_system *sys, struct dmr_sb *draft)
 }
 
 /**
- * dmr_flush_init() - the flush worker of a new system
- * @flush: its part.
+ * dmr_flush_init() - make the flush worker of a new system
+ * @flush: the system's part.
  *
  * Return: 0 or -ENOMEM; dmr_flush_exit() is due in either case.
  */
@@ -280,7 +279,7 @@ void dmr_flush_start(struct dmr_system *sys)
 	queue_delayed_work(sys->flush.wq, &sys->flush.timer, DMR_COMMIT_PERIOD);
 }
 
-/** dmr_flush_stop() - a last log commit, then none; no bio is in flight; op_mutex is held */
+/** dmr_flush_stop() - make a last log commit, without a bio in flight; op_mutex is held */
 void dmr_flush_stop(struct dmr_system *sys)
 {
 	struct dmr_flush_wait w = { .homes = true };

@@ -358,7 +358,7 @@ static const struct genl_multicast_group dmr_groups[] = {
 	},
 };
 
-/* Block devices are not in network namespaces, and operations may take long. */
+/* No netns_ok: block devices are in no network namespace.  parallel_ops: operations take long. */
 static struct genl_family dmr_family __ro_after_init = {
 	.name = DM_REPLICA_FAMILY_NAME,
 	.version = DM_REPLICA_FAMILY_VERSION,
@@ -390,7 +390,7 @@ static struct notifier_block dmr_sockets = {
 };
 
 /**
- * dmr_genl_init() - from here on the family answers
+ * dmr_genl_init() - register the family
  *
  * Context: module initialisation, with the registry and dmr_ops_wq ready.
  * Return: 0 or a negative errno.
@@ -412,16 +412,16 @@ int __init dmr_genl_init(void)
 }
 
 /**
- * dmr_genl_exit() - the family is gone
+ * dmr_genl_exit() - unregister the family
  *
- * No handler runs any more when it returns; notifications go nowhere.
+ * When it returns no handler runs, and later notifications are discarded.
  *
  * Context: module exit, or initialisation that failed.
  */
 void dmr_genl_exit(void)
 {
 	WRITE_ONCE(dmr_genl_up, false);
-	dmr_events_flush();	/* a notification that was begun before has been sent */
+	dmr_events_flush();	/* send notifications that have begun */
 	genl_unregister_family(&dmr_family);
 	netlink_unregister_notifier(&dmr_sockets);
 }

@@ -2,10 +2,10 @@
 /*
  * Grace periods for readers of the I/O path (R4).
  *
- * Every bio enters one of two per-CPU counters before it looks anything up and leaves
- * when it ends, so that a wait for all that could have seen the old state is possible.
- * This is how SRCU works; we cannot use SRCU itself, since a bio ends in another context
- * than it began in, and 6.1 has no srcu_down_read().
+ * Every bio enters one of two per-CPU counters before its first lookup and leaves when it
+ * ends, so that an updater can wait for all bios that may have seen the old state.  SRCU
+ * works the same way, but cannot be used: a bio ends in another context than it began in,
+ * and 6.1 has no srcu_down_read().
  */
 #include <linux/delay.h>
 #include <linux/jiffies.h>
@@ -48,7 +48,7 @@ static bool dmr_grace_drained(struct dmr_grace *g, u32 side)
 }
 
 /**
- * dmr_grace_idle() - was no section open a moment ago?
+ * dmr_grace_idle() - have all sections been left?
  * @g: the counters.
  *
  * Context: any; walks over all CPUs.
@@ -64,20 +64,20 @@ static bool dmr_grace_drain(struct dmr_grace *g, u32 side, unsigned long deadlin
 	while (!dmr_grace_drained(g, side)) {
 		if (bounded && time_after_eq(jiffies, deadline))
 			return false;
-		/* A wake-up may be missed by a hair: look again after a tick. */
+		/* A wake-up may be missed: look again after a tick. */
 		wait_event_timeout(g->wait, dmr_grace_drained(g, side), 1);
 	}
 	return true;
 }
 
 /**
- * dmr_grace_wait() - wait for the end of all sections that are open now
+ * dmr_grace_wait() - wait until all sections that are open now have been left
  * @g: the counters.
- * @timeout: jiffies it may take, 0 for as long as it takes.
+ * @timeout: jiffies, 0 for no limit.
  *
- * Context: may sleep; not from inside a section, nor from the flush worker,
- * which those inside may be waiting for.
- * Return: 0, or -ETIMEDOUT with nothing changed for the caller.
+ * Context: may sleep; not inside a section, nor in the flush worker, for which readers
+ * inside may wait.
+ * Return: 0, or -ETIMEDOUT.
  */
 int dmr_grace_wait(struct dmr_grace *g, unsigned long timeout)
 {
@@ -95,20 +95,21 @@ int dmr_grace_wait(struct dmr_grace *g, unsigned long timeout)
 		usleep_range(200, 1000);
 	}
 	WRITE_ONCE(g->waiting, true);
-	smp_mb();	/* pairs with dmr_grace_leave(): it sees @waiting, or is seen */
+	smp_mb();	/* pairs with dmr_grace_leave(): one of the two sees the other */
 	/*
-	 * A reader may have read the side before the last change of sides and counted
-	 * itself after: the idle side must be empty before it is used.
+	 * A reader may have read the side before the last switch and counted itself after
+	 * it: the idle side must be empty before it is used.
 	 */
 	side = g->side;
 	if (!dmr_grace_drain(g, !side, deadline, bounded))
 		goto out;
+	/* Both pair with dmr_grace_enter(). */
 	smp_mb();	/* the idle side was empty before it is used */
 	WRITE_ONCE(g->side, !side);
 	smp_mb();	/* a reader that misses the new side is counted on the old one */
 	if (!dmr_grace_drain(g, side, deadline, bounded))
 		goto out;
-	smp_mb();	/* their effects are visible to the caller */
+	smp_mb();	/* their effects are visible to the caller; pairs with dmr_grace_leave() */
 	r = 0;
 out:
 	WRITE_ONCE(g->waiting, false);

@@ -45,7 +45,7 @@ static inline u32 dmr_grace_enter(struct dmr_grace *g)
 /** dmr_grace_leave() - end a section, on any CPU, in any context */
 static inline void dmr_grace_leave(struct dmr_grace *g, u32 side)
 {
-	smp_mb();	/* everything was looked at before this counts */
+	smp_mb();	/* all lookups come before the leave; pairs with dmr_grace_drained() */
 	this_cpu_inc(g->cpu->out[side]);
 	if (unlikely(READ_ONCE(g->waiting)))
 		wake_up(&g->wait);

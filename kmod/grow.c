@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Growing the store, online and under I/O: the device below has grown, and the new space
- * becomes slots and, if the ring would be too short for them (R7), a ring extent.
+ * Growing the store, online and under I/O: after the device below has grown, its new
+ * space becomes slots and, if the ring would be too short for them (R7), a ring extent.
  *
- * Log numbers are placed by the new ring from the next one on, and that one lies at the
- * beginning of the new extent.  None goes beyond it before the tail has left the old ring
- * behind, so no place is that of two numbers at a time, and a number alone has one place
- * for replay.
+ * The next log number lies at the beginning of the new extent, and all later ones are
+ * placed by the new ring.  The head stays in the new extent until the tail has left the
+ * old ring.  So no place belongs to two numbers at a time, and replay finds one place for
+ * each number.
  */
 #include <linux/delay.h>
 
@@ -17,7 +17,7 @@
 #include "space.h"
 #include "system.h"
 
-/* A second growth that needs another ring waits until the first is through. */
+/* A second growth that needs another extent waits until the tail has left the old ring. */
 static bool dmr_grow_wait_turn(struct dmr_op *op)
 {
 	struct dmr_system *sys = op->sys;
@@ -35,8 +35,8 @@ static bool dmr_grow_wait_turn(struct dmr_op *op)
 }
 
 /*
- * The new ring may hold any bytes, even old log blocks of this store from before it was
- * shrunk.
+ * The new extent may hold anything, even log blocks of this store from before its device
+ * was shrunk.
  */
 static int dmr_grow_blank(struct dmr_system *sys, const struct dmr_sb *draft)
 {
@@ -47,15 +47,15 @@ static int dmr_grow_blank(struct dmr_system *sys, const struct dmr_sb *draft)
 		return 0;
 	e = &draft->ring[draft->ring_extents - 1];
 	/*
-	 * R9: read by dmr_super_may_have_lost().  No grace section: it takes long, and
-	 * without any the vacuum has nothing to give back.
+	 * R9: read by dmr_super_may_have_lost().  Outside a grace section, which would
+	 * stop the vacuum for as long as this takes.
 	 */
 	WRITE_ONCE(sys->super.blanking, true);
 	r = blkdev_issue_zeroout(sys->store, e->first * DMR_BLOCK_SECTORS,
 				 e->count * DMR_BLOCK_SECTORS, GFP_NOIO, 0);
 	/*
-	 * R9: the log commit before the superblock flushes it.  A flush of our own might
-	 * consume the error of lost slots, and the next log commit would miss it.
+	 * R9: no flush here: the log commit before the superblock does it.  A flush of our
+	 * own might consume the error about lost slots, and the log commit would miss it.
 	 */
 	if (!r)
 		WRITE_ONCE(sys->super.store_dirty, 1);
@@ -65,14 +65,14 @@ static int dmr_grow_blank(struct dmr_system *sys, const struct dmr_sb *draft)
 }
 
 /**
- * dmr_op_grow() - use the new space of the store's device
- * @op: timeout is for an earlier growth to be through.
+ * dmr_op_grow() - add the new space of the store's device to the store
+ * @op: timeout limits the wait for an earlier growth.
  * @job: its job; not used.
  */
 void dmr_op_grow(struct dmr_op *op, struct dmr_job *job)
 {
 	struct dmr_system *sys = op->sys;
-	/* Whole blocks, as create has it. */
+	/* Whole blocks, as in create. */
 	u64 bytes = round_down(bdev_nr_bytes(sys->store), DMR_BLOCK_SIZE), slots;
 	struct dmr_sb *draft = dmr_draft(sys);
 	const char *why;
@@ -89,7 +89,7 @@ void dmr_op_grow(struct dmr_op *op, struct dmr_job *job)
 	if (draft->ring_extents != sys->sb->ring_extents && dmr_log_room_turning(&sys->log.room)) {
 		if (!dmr_grow_wait_turn(op))
 			return;
-		/* The tail has moved on, and with it the state to grow from. */
+		/* The superblock has changed meanwhile: draft again. */
 		draft = dmr_draft(sys);
 		why = dmr_geometry_grow(draft, bytes);
 		if (why)
@@ -104,7 +104,7 @@ void dmr_op_grow(struct dmr_op *op, struct dmr_job *job)
 	/* The log commit before it may have failed: then the system is critical. */
 	if (r)
 		return dmr_op_refuse_super(op, READ_ONCE(sys->critical) ? -EREMOTEIO : r);
-	/* Durable: from here on a slot may be named that an older geometry had not. */
+	/* Durable: records may refer to the new slots from here on. */
 	if (dmr_slots_grow(&sys->slots, sys->sb))
 		DMWARN("%s: no memory for the new slots; they are there after the next attach",
 		       sys->sb->name);

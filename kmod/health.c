@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Health, as Msvm_ReplicationRelationship.ReplicationHealth has it, space, and
- * the statistics beside them.  Computed when asked for; looked at every second,
- * so that listeners hear of a change that no operation made.
+ * Health, as in Msvm_ReplicationRelationship.ReplicationHealth.  It is computed on
+ * request, and once a second, so that listeners are notified of a change that no
+ * operation made.
  */
 #include "clock-step.h"
 #include "clock.h"
@@ -25,7 +25,7 @@
 				 DM_REPLICA_HEALTH_REASONS_SUSPENDED | \
 				 DM_REPLICA_HEALTH_REASONS_LOST_WRITES)
 
-/** dmr_health_of() - how bad are these reasons?  Return: enum dm_replica_health. */
+/** dmr_health_of() - health that follows from reasons.  Return: enum dm_replica_health. */
 u32 dmr_health_of(u32 reasons)
 {
 	if (reasons & DMR_HEALTH_CRITICAL)
@@ -39,7 +39,7 @@ static bool dmr_health_past(struct dmr_system *sys, u64 percent)
 	u64 kept = dmr_space_reserved(sys), most = READ_ONCE(sys->map.max_versions);
 	u32 slots, used = dmr_slots_used(&sys->slots, &slots);
 
-	/* R8: two limits.  Versions of zeroes take no slot, yet one of the map's places. */
+	/* R8: two limits.  Versions of zeroes take no slot, but count against the map's limit. */
 	return (used + kept) * 100 >= slots * percent ||
 	       (atomic64_read(&sys->map.versions) + kept) * 100 >= most * percent;
 }
@@ -54,8 +54,8 @@ static u32 dmr_health_space(struct dmr_system *sys, const struct dmr_settings *s
 }
 
 /*
- * Is @since more than @span seconds ago?  A span of 0 is never over; an unknown start
- * counts as the attach.
+ * Have more than @span seconds passed since @since? Never with a span of 0; if @since is
+ * unknown the attach counts.
  */
 static bool dmr_health_over(struct dmr_system *sys, const struct dmr_settings *set, u64 since,
 			    u64 span)
@@ -65,7 +65,7 @@ static bool dmr_health_over(struct dmr_system *sys, const struct dmr_settings *s
 	return span && dmr_clock_age(set, since) >= span;
 }
 
-/* Recovery points made on this host are no sign that replication arrives. */
+/* Recovery points made on this host are not evidence of replication. */
 static bool dmr_health_stalled(struct dmr_system *sys, const struct dmr_sb *sb)
 {
 	u64 span = sb->settings.replication_interval * 3, age;
@@ -94,7 +94,7 @@ static u32 dmr_health_points(struct dmr_system *sys, const struct dmr_sb *sb)
 	}
 	if (!sb->nr_points)
 		reasons |= DM_REPLICA_HEALTH_REASONS_NO_POINT;
-	/* At the limit no point is made any more; which ones go is policy of user space. */
+	/* At the limit no point can be made; user space decides which ones to drop. */
 	if (sb->nr_points * 100 >= DMR_MAX_POINTS * DMR_POINTS_PERCENT)
 		reasons |= DM_REPLICA_HEALTH_REASONS_POINTS;
 	if (dmr_health_over(sys, set, set->point_since, set->point_interval))
@@ -103,8 +103,8 @@ static u32 dmr_health_points(struct dmr_system *sys, const struct dmr_sb *sb)
 }
 
 /*
- * Devices are bound and unbound one by one: a missing device is no fault during an attach
- * or a detach, only after it.
+ * Devices are bound and unbound one by one: a missing device counts only after an attach
+ * or a detach, not during it.
  */
 static bool dmr_health_incomplete(struct dmr_system *sys)
 {
@@ -113,9 +113,9 @@ static bool dmr_health_incomplete(struct dmr_system *sys)
 }
 
 /**
- * dmr_health_reasons() - reasons of a degraded health
+ * dmr_health_reasons() - reasons for a degraded health
  * @sys: the system, active.
- * @sb: its superblock, as dmr_shown() has it.
+ * @sb: its superblock, from dmr_shown().
  *
  * Context: any.
  * Return: DM_REPLICA_HEALTH_REASONS_*.
@@ -145,7 +145,7 @@ u32 dmr_health_reasons(struct dmr_system *sys, const struct dmr_sb *sb)
 	return reasons;
 }
 
-/* R8: if its policy allows it, a full system gives up its oldest points. */
+/* R8: a full system drops its oldest points, if its policy allows that. */
 static void dmr_space_policy(struct dmr_system *sys)
 {
 	struct dmr_op *op;
@@ -153,7 +153,7 @@ static void dmr_space_policy(struct dmr_system *sys)
 	if (READ_ONCE(sys->sb->settings.full_policy) != DM_REPLICA_FULL_POLICY_DROP_OLDEST ||
 	    READ_ONCE(sys->space.full_asked))
 		return;
-	/* Wait until the space freed by the last one shows. */
+	/* Wait for a whole pass, until the space freed by the last drop is counted. */
 	if (sys->space.full_pass && READ_ONCE(sys->vacuum.passes) + 1 - sys->space.full_pass < 2) {
 		dmr_vacuum_kick(sys);
 		return;
@@ -166,7 +166,7 @@ static void dmr_space_policy(struct dmr_system *sys)
 	dmr_op_queue(op);
 }
 
-/* Which device below is shorter than it has to be?  Return: why that is critical, or NULL. */
+/* Find a device below that is too short.  Return: the reason for Critical, or NULL. */
 static const char *dmr_health_short(struct dmr_system *sys)
 {
 	u64 has = bdev_nr_bytes(sys->store), had = dmr_shown(sys)->store_bytes;
@@ -177,7 +177,7 @@ static const char *dmr_health_short(struct dmr_system *sys)
 		return "the store's device has become shorter";
 	}
 	for (i = 0; i < sys->sb->nr_disks; i++) {
-		/* A home that is let go of meanwhile stays until RCU's readers have left. */
+		/* A home that is released meanwhile stays until RCU's readers have left. */
 		struct block_device *home = READ_ONCE(sys->disks[i].home);
 
 		had = sys->disks[i].info->sectors;
@@ -191,13 +191,13 @@ static const char *dmr_health_short(struct dmr_system *sys)
 }
 
 /**
- * dmr_health_devices() - are the devices below as long as they have to be?
+ * dmr_health_devices() - make the system Critical if a device below is too short
  * @sys: the system, running.
  *
- * R9: the content behind its end is lost, so nothing is acknowledged and no point made on
- * a device that is too short.  A larger device is no fault.
+ * R9: the content behind the end of a device is lost, so nothing is acknowledged and no
+ * point is made.  A larger device is no fault.
  *
- * Context: may sleep; waits for no store.
+ * Context: may sleep, but not for I/O.
  */
 void dmr_health_devices(struct dmr_system *sys)
 {
@@ -212,7 +212,7 @@ void dmr_health_devices(struct dmr_system *sys)
 }
 
 /**
- * dmr_health_check() - report changes that no operation has reported
+ * dmr_health_check() - report a changed health, and apply the policy for a full store
  * @sys: the system, running.
  *
  * Low space is an event long before the store is full (R8).

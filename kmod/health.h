@@ -9,7 +9,7 @@
 struct dmr_sb;
 struct dmr_system;
 
-#define DMR_BIND_QUIET	(10 * HZ)	/* an attach or detach may last this long after a bind */
+#define DMR_BIND_QUIET	(10 * HZ)	/* time for the next bind of an attach or a detach */
 
 u32 dmr_health_reasons(struct dmr_system *sys, const struct dmr_sb *sb);
 u32 dmr_health_of(u32 reasons);

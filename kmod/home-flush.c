@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Flushes of homes, and writes that a home may have lost.
+ * Flushes of homes, and writes that homes may have lost.
  */
 #include "home-flush.h"
 #include "system.h"
@@ -8,10 +8,10 @@
 /**
  * DOC: Homes, their flushes, and losses
  *
- * Some writes go straight home, past slots and log.  They are answered when the home has
- * taken them into its cache, and are durable when a flush of the home has succeeded.  A
- * device that has lost its cache fails one flush, whatever its source, and the next one
- * succeeds.  Yet the flush of a device, a point and the vacuum all rely on one home.
+ * Some writes go straight home, past slots and log.  Such a write is answered when it is
+ * in the home's cache, and durable after a successful flush of the home.  A device that
+ * has lost its cache reports that once: one flush fails, of any source, and the next one
+ * succeeds.  But flushes of devices, points and the vacuum all rely on the same home.
  *
  * **State**, of each disk:
  *
@@ -20,17 +20,18 @@
  * - home_lost has a bit for each kind of device some of whose writes a failed flush may
  *   have discarded.  A set bit stays (R9), over a detach in the superblock.
  * - flush_errors counts failed flushes.
- * - flush_mutex is held over a flush and what follows from it.
+ * - flush_mutex is held over a flush and the update of this state after it.
  *
  * **A flush fails.**  Every source that was dirty before the flush, or is at its end, may
- * have lost writes.  Kinds of devices get their bit in home_lost; copies void the batch
- * that they belong to (R5).  All of these are dirty again, since a device may have kept
- * what it could not write.
+ * have lost writes.  For a kind of device, set its bit in home_lost; for copies, void
+ * their batch (R5).  Mark all of these sources dirty again, since a device may have kept
+ * data that it could not write.
  *
- * **A bit is set.**  Each write, discard, write of zeroes and flush of that kind of device
- * on that disk fails with an I/O error, wherever it would go; reads go on.  No recovery
- * point is made and the relationship is not removed (R15), and a detach stores no
- * fingerprint of that home.  Devices of other kinds have lost nothing and go on.
+ * **A bit is set.** Each write, discard, write of zeroes and flush of that kind of device
+ * on that disk fails with an I/O error, whether it would go home or to a slot; reads go
+ * on.  No recovery point is made and the relationship is not removed (R15), and a detach
+ * stores no fingerprint of that home.  Devices of other kinds have lost nothing and take
+ * writes.
  *
  * **A detach.**  Its superblock records the bits, those of its own last flush included, and
  * an attach sets them again: a writer that never flushed has had no error, and the next
@@ -41,9 +42,10 @@
  * what a crash is: writes that no flush had covered may be there or not, and an opener that
  * remembers them has gone.
  *
- * **Claim.**  W is a write of kind K that went straight home and was answered, F a flush
- * or a write with FUA of K that began after that, X a flush of the home that failed when W
- * was in the home's cache.  F is not answered as done until the end above.
+ * **Claim.** Let W be a write of kind K that went straight home and was answered, F a
+ * flush or a write with FUA of K that began after the answer, and X a flush of the home
+ * that failed while W was in the home's cache.  Then F does not succeed until the bit is
+ * cleared.
  *
  * 1. The bit of K is set by X, or by W.  If W had ended when X looked, K was dirty: no
  *    flush between W and X had succeeded, or W was not in the cache.  Otherwise W was in
@@ -64,17 +66,18 @@
  *    that fails for the store's sake makes the system critical, which does the same.)
  * 4. A suspend, the last one too, and a new table do not clear home_lost.  The disk lives
  *    as long as any table of the system does, and behind it the superblock has the bit,
- *    whatever tables lie in between.  What the last suspend's flush finds lost is found by
+ *    over any tables in between.  What the last suspend's flush finds lost is found by
  *    the next resume.
  * 5. The mover compares flush_errors from before its copies with that after its own flush:
  *    X of another source in between voids the batch.
  * 6. The end leaves no F behind.  A bio has an opener, as long as dm keeps it: with none,
  *    under the open_mutex, there is no W of an opener that is still there, and no F.
  *
- * A point flushes all homes with writes that have been let end (R15).  It is refused with
- * any bit set, so no home has unflushed writes of a device while a point exists, and none
- * goes straight there: a failover runs beside copies alone, whose loss concerns no device.
- * For the same reason no two kinds of a system have a bit at the same time.
+ * A point waits for the end of older writes and then flushes their homes (R15), and is
+ * refused with any bit set.  So while a point exists no home has unflushed writes of a
+ * device, and no write goes straight home: beside a failover, only copies go home, and
+ * their loss concerns no device.  For the same reason, only one kind of a system can have
+ * bits set at a time.
  */
 
 /* The mover's copies, as a source of home_dirty[] beside the kinds of devices. */
@@ -100,7 +103,7 @@ static void dmr_home_flush_dirty(struct dmr_disk *disk, int source)
 }
 
 /**
- * dmr_home_flush_attach() - a home that was written to before this attach
+ * dmr_home_flush_attach() - mark a home dirty with writes from before this attach
  * @disk: its disk.
  * @straight: kind of the device whose writes go straight home, or -1.
  *
@@ -141,12 +144,12 @@ void dmr_home_flush_detach(struct dmr_system *sys, struct dmr_sb *draft)
 }
 
 /**
- * dmr_home_flush_written() - a write that went straight home has ended
+ * dmr_home_flush_written() - account for a write straight home that has ended
  * @disk: the disk.
- * @kind: of the device it came from.
- * @flush_errors: dmr_disk.flush_errors when it was sent.
+ * @kind: kind of the device that it came from.
+ * @flush_errors: dmr_disk.flush_errors when the write was sent.
  *
- * R2, R15: before the answer, so that the next flush covers it.
+ * R2, R15: called before the answer, so that the next flush covers the write.
  *
  * Context: any.
  */
@@ -159,10 +162,10 @@ void dmr_home_flush_written(struct dmr_disk *disk, enum dmr_kind kind, int flush
 }
 
 /**
- * dmr_home_flush_due() - have the next flush of a home issued, for no device's sake
+ * dmr_home_flush_due() - mark a home dirty with copies of the mover
  * @disk: its disk.
  *
- * R5: copies of the mover have reached it.
+ * R5: the copies have been written.
  *
  * Context: any.
  */
@@ -171,7 +174,7 @@ void dmr_home_flush_due(struct dmr_disk *disk)
 	dmr_home_flush_dirty(disk, DMR_HOME_COPIES);
 }
 
-/* Sources that are dirty; @clear: are so no more. */
+/* Bits of the sources that are dirty; @clear: clear the marks. */
 static unsigned int dmr_home_flush_sources(struct dmr_disk *disk, bool clear)
 {
 	unsigned int sources = 0;
@@ -203,12 +206,12 @@ bool dmr_home_flush_is_due(struct dmr_disk *disk)
  * dmr_home_flush() - make direct writes to a home durable
  * @disk: the disk.
  *
- * R2, R5: the flush worker, the mover and the last suspend all come here.  A caller
- * with nothing to flush relies on the success of the flush that covers its writes, not on
- * its start.
+ * R2, R5: called by the flush worker, the mover and the last suspend. flush_mutex makes a
+ * caller that finds nothing dirty wait for the flush in flight, which may cover its
+ * writes.
  *
- * Context: may sleep; the home may be unbound, and has been flushed then.
- * Return: 0 or a negative errno; the writes stay due then.
+ * Context: may sleep.  An unbound home has been flushed already.
+ * Return: 0, or a negative errno and the home is still dirty.
  */
 int dmr_home_flush(struct dmr_disk *disk)
 {
@@ -222,7 +225,8 @@ int dmr_home_flush(struct dmr_disk *disk)
 	if (home)
 		sources = dmr_home_flush_sources(disk, true);
 	if (sources) {
-		smp_mb();	/* cleared before the flush: a later write sets it again */
+		/* Cleared before the flush: a later write sets it again, in dmr_home_flush_written(). */
+		smp_mb();
 		r = blkdev_issue_flush(home);
 	}
 	if (r) {
@@ -242,11 +246,11 @@ int dmr_home_flush(struct dmr_disk *disk)
 }
 
 /**
- * dmr_home_flush_for_op() - the same, for a user that needs all of it durable
+ * dmr_home_flush_for_op() - flush a home for an operation that needs all its writes
  * @disk: the disk.
  *
  * Context: as dmr_home_flush().
- * Return: as dmr_home_flush(); -EIO also if a device has lost writes there.
+ * Return: as dmr_home_flush(); also -EIO if the home has lost writes of a device.
  */
 int dmr_home_flush_for_op(struct dmr_disk *disk)
 {
@@ -256,7 +260,7 @@ int dmr_home_flush_for_op(struct dmr_disk *disk)
 }
 
 /**
- * dmr_home_flush_losers() - kinds of devices that have lost writes at a home of a system
+ * dmr_home_flush_losers() - kinds of devices that have lost writes at any home
  * @sys: the system, active.
  *
  * Context: any.
@@ -273,11 +277,11 @@ unsigned int dmr_home_flush_losers(const struct dmr_system *sys)
 }
 
 /**
- * dmr_home_flush_forgive() - a kind of device begins anew after a loss
+ * dmr_home_flush_forgive() - let a kind of device take writes again after a loss
  * @sys: the system.
- * @kind: no device of this kind has an opener, and none can be opened.
+ * @kind: the kind; its devices are closed, and cannot be opened.
  *
- * R9: an opener would take writes for durable that the homes have lost.
+ * R9: an opener would rely on writes that the homes have lost.
  *
  * Context: any; op_mutex is held.
  */

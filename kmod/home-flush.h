@@ -25,10 +25,10 @@ void dmr_home_flush_forgive(struct dmr_system *sys, enum dmr_kind kind);
  * @disk: the disk.
  * @kind: of the device.
  *
- * R9: it takes no write and no flush then.
+ * R9: the device then takes no write and no flush.
  *
  * Context: any.
- * Return: true if so, maybe.
+ * Return: true if so, or if it may have.
  */
 static inline bool dmr_home_flush_lost(const struct dmr_disk *disk, enum dmr_kind kind)
 {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The I/O path: the way of a bio of any view.
+ * The I/O path: bios of all views.
  *
- * Everything is done inside map() where it can be: reads, rewrites and first aligned
- * writes are remapped without a lock on a hit, without a worker and without a copy.  A
- * bio that must wait or copy is cut to a chunk (or a block) and deferred to a worker,
- * where the same code runs again from the beginning, with the views as they are then.
+ * map() does as much as it can: it remaps reads, rewrites and first aligned writes
+ * without a worker and without a copy, and without a lock on a hit.  A bio that must wait
+ * or copy is cut to a chunk (or a block) and deferred to a worker, which runs the same
+ * code again from the beginning, with the views then in force.
  */
 #include "admit.h"
 #include "flush.h"
@@ -138,13 +138,13 @@ static void dmr_io_count(struct dmr_io *io)
 }
 
 /*
- * Open new versions for up to @want chunks from @sector on, in adjacent slots,
- * each with this write counted in it.
+ * Open new versions for up to @want chunks from @sector on, in adjacent slots, and count
+ * this write in each.
  *
- * Return: how many; 0 with *status set: OK means another write was first, look again;
- * BLK_STS_AGAIN that the chunk has become bare or, @inline_, is held; BLK_STS_DM_REQUEUE
- * that it is held and the bio, which lies in one chunk, has been parked; BLK_STS_RESOURCE
- * that there is no memory without sleeping.
+ * Return: how many; or 0 with *status: OK: another write was first, look again;
+ * BLK_STS_AGAIN: the chunk has become bare or, with @inline_, is held;
+ * BLK_STS_DM_REQUEUE: the chunk is held, and the bio, which lies in one chunk, has been
+ * parked; BLK_STS_RESOURCE: no memory without sleeping.
  */
 static u32 dmr_first_open(struct dmr_io *io, struct bio *bio, const struct dmr_views *views,
 			  u64 sector, u32 want, bool inline_, u32 *slot, blk_status_t *status)
@@ -200,8 +200,8 @@ static u32 dmr_first_open(struct dmr_io *io, struct bio *bio, const struct dmr_v
 /*
  * Count this write in a version that exists.
  *
- * Return: DMR_SUBMIT, or DMR_TAKEN if the bio was parked, or DMR_ENDED with
- * *status: OK means look again.
+ * Return: DMR_SUBMIT; DMR_TAKEN if the bio was parked; DMR_ENDED with *status, where OK
+ * means: look again.
  */
 static int dmr_first_join(struct dmr_io *io, struct bio *bio, u64 key, u32 epoch, u32 *slot,
 			  blk_status_t *status)
@@ -227,7 +227,7 @@ static int dmr_first_join(struct dmr_io *io, struct bio *bio, u64 key, u32 epoch
 	if (v->slot == DMR_SLOT_NONE) {
 		u32 got;
 
-		/* It was made of zeroes only; the slot counts once a data bit does. */
+		/* A version of zeroes has no slot yet; it counts when a data bit is set. */
 		if (!dmr_slots_alloc(&sys->slots, 1, dmr_io_spare(io), &got)) {
 			*status = BLK_STS_NOSPC;
 			goto out;
@@ -244,9 +244,9 @@ out:
 }
 
 /**
- * dmr_io_first_done() - a first write has ended: set its bits
- * @io: it; sector, sectors and epoch are those of the write.
- * @ok: did the device take it?  If not, no bit is set (R1).
+ * dmr_io_first_done() - set the bits of a first write that has ended
+ * @io: the bio's own data; sector, sectors and epoch are those of the write.
+ * @ok: the write succeeded; if not, no bit is set (R1).
  *
  * Context: any.
  */
@@ -266,12 +266,12 @@ void dmr_io_first_done(struct dmr_io *io, bool ok)
 		unsigned long flags;
 
 		spin_lock_irqsave(lock, flags);
-		/* A version with a writer is neither moved nor freed: it is there. */
+		/* A version with a writer is neither moved nor freed, so it must exist. */
 		v = dmr_map_find(&sys->map, key, io->epoch);
 		if (!WARN_ON_ONCE(!v)) {
 			if (ok) {
 				had = v->data | v->zero;
-				/* Another write may have set them: then its record is due. */
+				/* If another write has set the bits, the record is due already. */
 				if (mask & ~(v->data & ~v->zero)) {
 					dmr_log_dirty(sys, v);
 					dmr_version_set(v, mask);
@@ -307,7 +307,7 @@ static int dmr_io_first(struct dmr_io *io, struct bio *bio, const struct dmr_vie
 	blk_status_t status;
 	int r;
 
-	/* The part that is whole blocks. */
+	/* Take the whole blocks only. */
 	if (sector + sectors != t->disk->info->sectors)
 		sectors = round_down(sectors, DMR_BLOCK_SECTORS);
 
@@ -320,7 +320,7 @@ static int dmr_io_first(struct dmr_io *io, struct bio *bio, const struct dmr_vie
 		if (dmr_map_find(&sys->map, key, epoch)) {
 			u32 one = min(sectors, sys->chunk_sectors - offset);
 
-			/* Cut before joining: a parked bio is not cut any more. */
+			/* Cut before joining: a parked bio cannot be cut. */
 			if (!dmr_io_cut(bio, one, inline_))
 				return dmr_io_finish(io, bio, BLK_STS_IOERR);
 			sectors = one;
@@ -332,7 +332,7 @@ static int dmr_io_first(struct dmr_io *io, struct bio *bio, const struct dmr_vie
 		} else {
 			want = DIV_ROUND_UP(offset + sectors, sys->chunk_sectors);
 			want = min_t(u32, want, DMR_FIRST_MAX);
-			/* Only chunks that have no version of this epoch. */
+			/* Stop at a chunk that has a version of this epoch. */
 			for (got = 1; got < want; got++)
 				if (dmr_map_find(&sys->map, key + got, epoch))
 					break;
@@ -341,7 +341,7 @@ static int dmr_io_first(struct dmr_io *io, struct bio *bio, const struct dmr_vie
 				return DMR_TAKEN;
 			if (got) {
 				sectors = min(sectors, got * sys->chunk_sectors - offset);
-				/* A worker's bio lies in one chunk: it is never cut here. */
+				/* A worker's bio lies in one chunk, so it is never cut here. */
 				dmr_io_cut(bio, sectors, inline_);
 				break;
 			}
@@ -365,7 +365,7 @@ static int dmr_io_first(struct dmr_io *io, struct bio *bio, const struct dmr_vie
 	io->sector = sector;
 	io->sectors = sectors;
 	io->epoch = epoch;
-	/* The log commit's flush covers the data: a FUA of its own would cost one more. */
+	/* The log commit's flush covers the data: FUA would cost another flush. */
 	io->fua = bio->bi_opf & REQ_FUA;
 	bio->bi_opf &= ~REQ_FUA;
 	return dmr_remap(bio, t->store->bdev, dmr_slot_sector(sys, slot, offset));
@@ -393,7 +393,7 @@ static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_views *vi
 
 	run = dmr_hit_run(io, epoch, sector, sectors, &slot, &settled);
 	aligned = dmr_io_aligned(io, sector, sectors);
-	/* An aligned write that hits in part only goes out in one piece as a first one. */
+	/* An aligned write that hits only in part goes out in one piece, as a first write. */
 	if (run && (run == sectors ||
 		    (inline_ && (!aligned || offset + run >= sys->chunk_sectors)))) {
 		dmr_io_cut(bio, run, inline_);
@@ -401,8 +401,9 @@ static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_views *vi
 		io->fua = false;
 		if ((bio->bi_opf & REQ_FUA) && (!settled || !dmr_fua_is_native(t->store->bdev))) {
 			/*
-			 * R2: answered when the record is durable as well.  R9: the flush
-			 * is then ours, since the failure of another would be hidden.
+			 * R2: answer when the record is durable as well.  R9: use our own
+			 * flush, since the failure of one behind the write would be
+			 * hidden.
 			 */
 			io->fua = true;
 			bio->bi_opf &= ~REQ_FUA;
@@ -411,7 +412,7 @@ static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_views *vi
 	}
 
 	if (sector % DMR_BLOCK_SECTORS || (sectors < DMR_BLOCK_SECTORS && !aligned)) {
-		/* Less than a block, and not in this epoch's slot: a worker merges it. */
+		/* Less than a block, not in this epoch's slot: a worker merges it. */
 		run = min_t(u32, sectors, DMR_BLOCK_SECTORS - sector % DMR_BLOCK_SECTORS);
 		if (!inline_)
 			return dmr_partial_write(io, bio, views);
@@ -449,7 +450,7 @@ static int dmr_io_run(struct dmr_io *io, struct bio *bio, bool inline_)
 	if (t->kind == DMR_REPLICA && views->suspended)
 		return dmr_io_finish(io, bio, BLK_STS_OFFLINE);
 	/*
-	 * R2, R9: when the flush in front of a write fails, dm ignores that and sends the
+	 * R2, R9: dm ignores the failure of a flush in front of a write and sends the
 	 * write, now or much later; a journal's commit would refer to lost blocks.
 	 */
 	if (dmr_home_flush_lost(t->disk, t->kind))
@@ -499,14 +500,14 @@ int dmr_io_map(struct dmr_target *t, struct bio *bio)
 	io->fua = false;
 	io->bytes = bio->bi_iter.bi_size;
 	if (bio->bi_opf & REQ_PREFLUSH) {
-		/* dm hands us flushes empty.  An offline view has no writes to flush. */
+		/* dm passes flushes without data.  An offline view has no writes to flush. */
 		dmr_flush_bio(t->sys, bio);
 		return DM_MAPIO_SUBMITTED;
 	}
 	return dmr_io_run(io, bio, true) == DMR_SUBMIT ? DM_MAPIO_REMAPPED : DM_MAPIO_SUBMITTED;
 }
 
-/* Did a home refuse an optional operation that it does not support? */
+/* Has a home refused an optional operation that it does not support? */
 static bool dmr_io_refused(struct bio *bio, blk_status_t error)
 {
 	return (error == BLK_STS_NOTSUPP || error == BLK_STS_TARGET) &&
@@ -520,8 +521,8 @@ static bool dmr_io_refused(struct bio *bio, blk_status_t error)
  * @error: its status.
  *
  * Context: any.
- * Return: DM_ENDIO_DONE, or DM_ENDIO_INCOMPLETE for a FUA write whose record
- * is not durable yet.
+ * Return: DM_ENDIO_DONE, or DM_ENDIO_INCOMPLETE for a FUA write with a record that is not
+ * durable yet.
  */
 int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error)
 {
@@ -532,7 +533,7 @@ int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error)
 
 	if (t->kind == DMR_REPLICA && bio_op(bio) == REQ_OP_WRITE && !*error && io->bytes) {
 		this_cpu_add(*sys->space.bytes, io->bytes);
-		io->bytes = 0;		/* a FUA write ends twice */
+		io->bytes = 0;		/* count once: a FUA write ends twice */
 	}
 	if (kind == DMR_IO_NONE)
 		return DM_ENDIO_DONE;
@@ -544,7 +545,7 @@ int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error)
 	switch (kind) {
 	case DMR_IO_FIRST:
 	case DMR_IO_HIT:
-		/* Set before the answer, so that the next flush covers this write (R2). */
+		/* Before the answer, so that the next flush covers this write (R2). */
 		if (!READ_ONCE(sys->super.store_dirty))
 			WRITE_ONCE(sys->super.store_dirty, 1);
 		if (kind == DMR_IO_FIRST)

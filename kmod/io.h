@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A bio on its way through the parts of the I/O path. */
+/* A bio, as the parts of the I/O path see it. */
 #ifndef DMR_IO_H
 #define DMR_IO_H
 
@@ -14,12 +14,12 @@
 /* Results of the parts of the I/O path. */
 enum dmr_io_result {
 	DMR_SUBMIT,		/* the bio is remapped: submit it */
-	DMR_TAKEN,		/* deferred, parked or waiting: it may be gone already */
+	DMR_TAKEN,		/* deferred, parked or waiting: it may have ended already */
 	DMR_ENDED,		/* answered */
 };
 
 enum dmr_io_kind {
-	DMR_IO_NONE,		/* nothing to do at its end */
+	DMR_IO_NONE,		/* no work at its end */
 	DMR_IO_READ_SLOT,
 	DMR_IO_READ_HOME,
 	DMR_IO_HIT,		/* write into blocks that are in this epoch's slot */
@@ -37,9 +37,9 @@ struct dmr_io {
 	u8 kind;
 	u8 side;		/* of the grace counters */
 	bool entered;
-	bool fua;		/* answered by a log commit (FUA) */
-	bool home;		/* by a log commit that flushes its home */
-	int flush_errors;	/* STRAIGHT: dmr_disk.flush_errors when it came */
+	bool fua;		/* FUA: a log commit answers it */
+	bool home;		/* FUA: and flushes its home */
+	int flush_errors;	/* STRAIGHT: dmr_disk.flush_errors at its start */
 	u32 bytes;		/* of the bio, as cut */
 };
 
@@ -65,7 +65,7 @@ static inline int dmr_io_finish(struct dmr_io *io, struct bio *bio, blk_status_t
 	return DMR_ENDED;
 }
 
-/* Inside map() a bio may be cut; a deferred one has been cut already. */
+/* Cut a bio inside map(); a deferred one has been cut already. */
 static inline bool dmr_io_cut(struct bio *bio, u32 sectors, bool inline_)
 {
 	if (sectors >= bio_sectors(bio))
@@ -102,11 +102,11 @@ static inline int dmr_remap(struct bio *bio, struct block_device *bdev, u64 sect
 }
 
 /*
- * R5: a write cancels the move of its chunk.  Lock-free: the vacuum sets
- * MOVING, waits a grace period, and only then may turn MOVING into DROPPED.
+ * R5: cancel a move of the chunk by this write.  Lock-free: the vacuum sets MOVING, waits
+ * a grace period, and only then may change MOVING to DROPPED.
  *
- * Return: false if the version has been dropped and takes no more writes, or is
- * held and takes none for now.
+ * Return: false if the version is dropped, and takes no more writes, or held, and takes
+ * none now.
  */
 static inline bool dmr_version_hold(struct dmr_version *v)
 {
@@ -137,7 +137,7 @@ static inline u32 dmr_run_bare(struct dmr_io *io, u64 sector, u32 max)
 	return min(run, max);
 }
 
-/* @own: the write is made of bios of ours, so that a FUA is not passed on. */
+/* @own: our own bios carry the write, so that FUA is not passed on. */
 static inline void dmr_straight_begin(struct dmr_io *io, struct bio *bio, bool own)
 {
 	struct dmr_target *t = io->t;
@@ -152,7 +152,7 @@ static inline void dmr_straight_begin(struct dmr_io *io, struct bio *bio, bool o
 				     bio->bi_iter.bi_sector / DMR_BLOCK_SECTORS);
 	/*
 	 * R2, R5: a flush that the kernel sends behind the write could consume the error
-	 * of other writes, and ours would succeed.  So issue it ourselves.
+	 * about other writes, and our next flush would succeed.  So issue it ourselves.
 	 */
 	if ((bio->bi_opf & REQ_FUA) && (own || !dmr_fua_is_native(t->home->bdev))) {
 		io->fua = true;
@@ -167,7 +167,7 @@ static inline int dmr_io_straight(struct dmr_io *io, struct bio *bio)
 	return dmr_remap(bio, io->t->home->bdev, bio->bi_iter.bi_sector);
 }
 
-/** dmr_io_spare() - slots that this write must leave alone (R8).  Return: how many. */
+/** dmr_io_spare() - slots that a write must leave to others (R8).  Return: how many. */
 static inline u64 dmr_io_spare(const struct dmr_io *io)
 {
 	if (likely(!READ_ONCE(io->t->sys->space.reserve)) || io->t->kind == DMR_LIVE)

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Jobs: operations of the last minutes, and the work that still goes on behind them.
+ * Jobs: operations of the last minutes, with the work that goes on behind them.
  *
- * A job only shows state.  Nothing depends on it, so an operation that gets none for want
- * of memory goes on without: every function here takes NULL.
+ * A job only shows state.  Without memory for one, an operation runs without a job: every
+ * function here accepts NULL.
  *
- * sys->jobs.mutex is a leaf lock.  Each change is reported (event.h); nothing here waits
- * for I/O.  A job does not pin its system: a holder of a job holds the system as well.
- * Memory is asked for with GFP_NOIO, since an operation may hold a device fenced that
- * reclaim would like to write to.
+ * sys->jobs.mutex is a leaf lock.  Each change is reported (event.h).  No function waits
+ * for I/O. A job does not pin its system: a holder of a job has a reference to the system
+ * as well.  Memory is allocated with GFP_NOIO, since an operation may have fenced a device
+ * to which reclaim writes.
  */
 #include <linux/uuid.h>
 
@@ -41,7 +41,7 @@ void dmr_job_put(struct dmr_job *job)
 		kref_put(&job->ref, dmr_job_free);
 }
 
-/* Takes it off the list and drops the list's reference; jobs.mutex is held. */
+/* Remove a job from the list and drop the list's reference; jobs.mutex is held. */
 static void dmr_job_drop(struct dmr_job *job)
 {
 	lockdep_assert_held(&job->sys->jobs.mutex);
@@ -49,7 +49,7 @@ static void dmr_job_drop(struct dmr_job *job)
 	dmr_job_put(job);
 }
 
-/* The event holds the job until it has been taken. */
+/* Raise an event, which has a reference to the job until it is taken. */
 static void dmr_job_raise(struct dmr_job *job, enum dmr_event_kind kind)
 {
 	trace_dmr_job(job->sys->sb->name, job->id, job->type, READ_ONCE(job->state),
@@ -61,7 +61,7 @@ static void dmr_job_raise(struct dmr_job *job, enum dmr_event_kind kind)
 
 /**
  * dmr_job_report() - report that a job has changed
- * @job: the job, which has not ended.
+ * @job: a job that has not ended.
  *
  * Context: any but hard interrupts.
  */
@@ -75,9 +75,9 @@ void dmr_job_report(struct dmr_job *job)
  * @sys: its system.
  * @type: DM_REPLICA_JOB_TYPE_*.
  * @text: its title.
- * @owner: the process that asked for it, or NULL.
+ * @owner: the requesting process, or NULL.
  *
- * It is listed in state New from here on.
+ * The job is listed, in state New, from here on.
  *
  * Context: may sleep.
  * Return: the job, to be given to dmr_job_end() and then to dmr_job_put(), or
@@ -117,11 +117,12 @@ struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text,
 }
 
 /**
- * dmr_job_about() - subject of a job's operation, and the data that it discarded
+ * dmr_job_about() - record the subject of a job's operation, and the data that it
+ * discarded
  * @job: the job, or NULL.
  * @op: its operation.
  *
- * Before the job can end, so that its last event has it.
+ * Called before the job can end, so that its last event has them.
  * Context: may sleep.
  */
 void dmr_job_about(struct dmr_job *job, const struct dmr_op *op)
@@ -134,7 +135,7 @@ void dmr_job_about(struct dmr_job *job, const struct dmr_op *op)
 	mutex_unlock(&job->sys->jobs.mutex);
 }
 
-/* A job that is not Running yet changes its state.  Return: false if it is, or has ended. */
+/* Change the state of a job that is New or Starting.  Return: false if it is neither. */
 static bool dmr_job_early(struct dmr_job *job, u32 state)
 {
 	bool changed;
@@ -148,7 +149,7 @@ static bool dmr_job_early(struct dmr_job *job, u32 state)
 }
 
 /**
- * dmr_job_run() - a job's work begins
+ * dmr_job_run() - set a job to Running
  * @job: the job, or NULL.
  *
  * Context: may sleep.
@@ -160,30 +161,30 @@ void dmr_job_run(struct dmr_job *job)
 }
 
 /**
- * dmr_job_turn() - a job's operation has its turn, or waits for another
+ * dmr_job_turn() - set a job to Starting for a turn, or back to New
  * @job: the job, or NULL.
- * @begun: it has its turn.
- * @tell: send an event.
+ * @begun: its operation's turn begins.
+ * @notify: send an event.
  *
- * Starting: it may be decided at any moment, and cannot be taken away any more.
+ * Starting: the operation may be decided at any moment, and cannot be cancelled.
  *
  * Context: may sleep.
  */
-void dmr_job_turn(struct dmr_job *job, bool begun, bool tell)
+void dmr_job_turn(struct dmr_job *job, bool begun, bool notify)
 {
 	if (job && dmr_job_early(job, begun ? DM_REPLICA_JOB_STATE_STARTING :
-					      DM_REPLICA_JOB_STATE_NEW) && tell)
+					      DM_REPLICA_JOB_STATE_NEW) && notify)
 		dmr_job_report(job);
 }
 
 /**
- * dmr_job_decide() - a job's operation is answered
+ * dmr_job_decide() - record the answer of a job's operation
  * @job: the job, or NULL; dmr_job_run() or dmr_job_end() follows.
  * @code: the CIM code of the answer.
- * @err: the errno that goes with it, or 0.
+ * @err: the errno of the answer, or 0.
  * @point: the point made or used, or 0.
  *
- * A client that was answered 4096 before finds the whole answer here.
+ * A client that got 4096 before finds the whole answer in the job.
  *
  * Context: may sleep.
  */
@@ -200,7 +201,7 @@ void dmr_job_decide(struct dmr_job *job, u32 code, int err, u64 point)
 }
 
 /**
- * dmr_job_progress() - how far a job has come
+ * dmr_job_progress() - report the progress of a job
  * @job: the job, or NULL.
  * @percent: a lower value than before is ignored.
  *
@@ -222,7 +223,7 @@ void dmr_job_progress(struct dmr_job *job, u32 percent)
 		dmr_job_report(job);
 }
 
-/* jobs.mutex is held; a job ends once. */
+/* End a job, unless it has ended; jobs.mutex is held. */
 static bool dmr_job_finish(struct dmr_job *job, u32 state, u32 code, const char *text)
 {
 	lockdep_assert_held(&job->sys->jobs.mutex);
@@ -239,7 +240,7 @@ static bool dmr_job_finish(struct dmr_job *job, u32 state, u32 code, const char 
 	return true;
 }
 
-/* Not more ended jobs than DMR_JOBS_MAX; jobs.mutex is held. */
+/* Drop ended jobs in excess of DMR_JOBS_MAX; jobs.mutex is held. */
 static void dmr_job_limit(struct dmr_system *sys)
 {
 	struct dmr_job *job, *oldest = NULL;
@@ -258,12 +259,12 @@ static void dmr_job_limit(struct dmr_system *sys)
 }
 
 /**
- * dmr_job_end() - a job has ended
+ * dmr_job_end() - end a job
  * @job: the job, or NULL; the caller still has to put it.
  * @code: the CIM code: 0 makes it Completed, anything else Exception.
- * @text: why, replaces the job's text, or NULL.
+ * @text: the reason, which replaces the job's text, or NULL.
  *
- * It stays listed for DMR_JOB_KEEP.  A job that has ended before stays as it is.
+ * The job stays listed for DMR_JOB_KEEP. One that has ended before stays unchanged.
  *
  * Context: may sleep.
  */
@@ -279,7 +280,7 @@ void dmr_job_end(struct dmr_job *job, u32 code, const char *text)
 	changed = dmr_job_finish(job, code ? DM_REPLICA_JOB_STATE_EXCEPTION :
 				 DM_REPLICA_JOB_STATE_COMPLETED, code, text);
 	if (changed && !list_empty(&job->list)) {
-		/* Armed for an older one already, if there is one. */
+		/* No effect if armed already, for an older job. */
 		queue_delayed_work(sys->ops_wq, &sys->jobs.reaper, DMR_JOB_KEEP + 1);
 		dmr_job_limit(sys);
 	}
@@ -289,9 +290,9 @@ void dmr_job_end(struct dmr_job *job, u32 code, const char *text)
 }
 
 /**
- * dmr_job_terminate() - a job has been ended on request
+ * dmr_job_terminate() - end a job on request
  * @job: the job, or NULL; the caller still has to put it.
- * @code: 0, or 32772 if it had not begun.
+ * @code: 0, or 32772 if its operation had not begun.
  * @text: replaces the job's text.
  *
  * Context: may sleep.
@@ -316,7 +317,7 @@ void dmr_job_terminate(struct dmr_job *job, u32 code, const char *text)
 }
 
 /**
- * dmr_job_find() - the job with a number
+ * dmr_job_find() - find a job by its number
  * @sys: the system.
  * @id: the job's number.
  *
@@ -340,9 +341,9 @@ struct dmr_job *dmr_job_find(struct dmr_system *sys, u64 id)
 }
 
 /**
- * dmr_job_forget_all() - the system goes away: nothing runs any more
+ * dmr_job_forget_all() - end all jobs of a system that is detached
  * @sys: the system; its superblock is still in memory.
- * @why: text for the jobs that have not ended.
+ * @why: the reason, as the text of those that have not ended.
  *
  * Context: may sleep.
  */
@@ -371,10 +372,10 @@ void dmr_job_forget_all(struct dmr_system *sys, const char *why)
 }
 
 /**
- * dmr_job_expire() - take jobs off the list
+ * dmr_job_expire() - drop expired jobs from the list, or all
  * @sys: the system.
- * @all: not only expired ones but all, ended or not, and stop sys->jobs.reaper for good;
- *	for the end of the system's life.
+ * @all: drop every job, ended or not, and stop sys->jobs.reaper; for the end of the
+ * system.
  *
  * Context: may sleep; with @all not from sys->jobs.reaper.
  */
@@ -397,7 +398,7 @@ void dmr_job_expire(struct dmr_system *sys, bool all)
 		queue_delayed_work(sys->ops_wq, &sys->jobs.reaper, first - now + 1);
 	mutex_unlock(&sys->jobs.mutex);
 
-	/* With the list empty nothing arms it again. */
+	/* With an empty list nothing arms it again. */
 	if (all)
 		cancel_delayed_work_sync(&sys->jobs.reaper);
 }
@@ -411,7 +412,7 @@ static void dmr_job_reap(struct work_struct *work)
 	dmr_job_expire(sys, false);
 }
 
-/** dmr_jobs_init() - a new system has no job */
+/** dmr_jobs_init() - initialise the empty list of jobs */
 void dmr_jobs_init(struct dmr_jobs *jobs)
 {
 	mutex_init(&jobs->mutex);

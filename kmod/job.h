@@ -20,11 +20,11 @@ struct dmr_system;
 #define DMR_NO_LOGIN	(~0U)
 
 /**
- * struct dmr_owner - the process that asked for an operation
- * @known: false: the module asked itself.
+ * struct dmr_owner - the process that requested an operation
+ * @known: false: the module itself made the operation.
  * @uid: in the initial user namespace.
- * @login: the user that logged in, even after a change of user; or DMR_NO_LOGIN.
- * @comm: name of the process, which it chooses.
+ * @login: user of the login, which su and sudo keep; or DMR_NO_LOGIN.
+ * @comm: name of the process, which the process chooses.
  */
 struct dmr_owner {
 	bool known;
@@ -43,7 +43,7 @@ struct dmr_job {
 	u32 state;
 	u32 percent;
 	u32 code;
-	bool decided;		/* its operation has been answered, */
+	bool decided;		/* the operation has been answered, */
 	u32 answer;		/* with this, */
 	int err;		/* this errno, negative or 0, */
 	u64 point;		/* point made, used, left or dropped; 0 if none */
@@ -53,9 +53,9 @@ struct dmr_job {
 	unsigned long expires;	/* jiffies, once ended */
 	u32 epoch;		/* the epoch to reclaim, 0: none */
 	u64 total;		/* versions to reclaim when it began */
-	u64 reclaimed;		/* of those, done */
-	bool seen;		/* the vacuum's pass began after it */
-	bool home;		/* it moves home: its progress is in bytes */
+	u64 reclaimed;		/* how many of @total */
+	bool seen;		/* the vacuum's pass began after the job */
+	bool home;		/* moves home: progress is in bytes */
 	u64 bytes;		/* moved home */
 	u64 bytes_total;	/* 0 until the first pass has counted */
 	struct dmr_event events[DMR_EVENTS];	/* one of each kind */
@@ -70,7 +70,7 @@ struct dmr_job {
  * @mutex: protects jobs and their list; no I/O.
  * @list: struct dmr_job, oldest first.
  * @next: id of the next one.
- * @reaper: takes expired jobs off the list.
+ * @reaper: drops expired jobs.
  */
 struct dmr_jobs {
 	struct mutex mutex;
@@ -85,7 +85,7 @@ struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text,
 void dmr_job_about(struct dmr_job *job, const struct dmr_op *op);
 void dmr_job_report(struct dmr_job *job);
 void dmr_job_run(struct dmr_job *job);
-void dmr_job_turn(struct dmr_job *job, bool begun, bool tell);
+void dmr_job_turn(struct dmr_job *job, bool begun, bool notify);
 void dmr_job_decide(struct dmr_job *job, u32 code, int err, u64 point);
 void dmr_job_progress(struct dmr_job *job, u32 percent);
 void dmr_job_end(struct dmr_job *job, u32 code, const char *text);

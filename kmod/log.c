@@ -2,9 +2,9 @@
 /*
  * The log and its moving tail (R1, R6, R7, R13).
  *
- * A log commit builds records from the map (only blocks whose data is complete have
- * their bits set, R1), flushes the store, and writes log blocks.  One worker runs
- * it, one log commit at a time; see flush.c.
+ * A log commit builds records from the map (a bit is set only if its block's data is
+ * complete, R1), flushes the store, and writes log blocks.  One worker makes one log
+ * commit at a time; see flush.c.
  */
 #include "critical.h"
 #include "log.h"
@@ -14,8 +14,8 @@
 #include "trace.h"
 
 /**
- * dmr_log_init() - memory for the log of a new system
- * @log: its part.
+ * dmr_log_init() - allocate memory for the log of a new system
+ * @log: the system's part.
  *
  * Return: 0 or -ENOMEM; dmr_log_exit() is due in either case.
  */
@@ -68,14 +68,14 @@ bool dmr_log_has_room(struct dmr_system *sys, u32 records)
 	u64 first = atomic64_read(&sys->log.nr_first) + records;
 
 	/*
-	 * R7: a write that ends is dirty before it stops being a first write, so one that
-	 * ends between the two reads is counted twice and not left out.
+	 * R7: a write that ends is counted as dirty before it leaves nr_first, so one
+	 * that ends between the two reads is counted twice, not missed.
 	 */
 	smp_rmb();	/* pairs with dmr_io_first_done() */
 	return dmr_log_room_admits(&sys->log.room, first, atomic64_read(&sys->log.nr_dirty));
 }
 
-/* R8: the tail is moved by the same rule that refuses writes. */
+/* Must the tail move? R8: the same rule decides as for refusing writes. */
 bool dmr_log_press(struct dmr_system *sys)
 {
 	u64 first = atomic64_read(&sys->log.nr_first);
@@ -85,9 +85,9 @@ bool dmr_log_press(struct dmr_system *sys)
 }
 
 /**
- * dmr_log_settled() - is everything about a version durable?
+ * dmr_log_settled() - is the record of a version durable?
  * @sys: the system.
- * @v: a version; its masks were read before.
+ * @v: the version; its masks were read before the call.
  *
  * Return: true if no record of it is due or in flight.
  */
@@ -103,11 +103,11 @@ bool dmr_log_settled(struct dmr_system *sys, struct dmr_version *v)
 }
 
 /**
- * dmr_log_dirty() - a version's record is due
+ * dmr_log_dirty() - mark a version: its record is due
  * @sys: the system.
- * @v: its masks are about to change; the chunk's lock is held until they have.
+ * @v: the version, before its masks change; the chunk's lock is held until they have.
  *
- * R2: a FUA write that finds a new bit must find that its record is not durable.
+ * R2: a FUA write that sees a new bit must also see that its record is not durable.
  */
 void dmr_log_dirty(struct dmr_system *sys, struct dmr_version *v)
 {
@@ -121,10 +121,10 @@ void dmr_log_dirty(struct dmr_system *sys, struct dmr_version *v)
 }
 
 /**
- * dmr_log_drop() - a moved-home record is due
+ * dmr_log_drop() - queue a drop
  * @sys: the system.
- * @drop: kmalloc'd, freed by the log commit; the chunk's lock is held and the versions it
- *	kills are marked DMR_V_DROPPED.
+ * @drop: kmalloc'd, freed by the log commit; the chunk's lock is held, and the versions
+ * that it kills are marked DMR_V_DROPPED.
  */
 void dmr_log_drop(struct dmr_system *sys, struct dmr_drop *drop)
 {
@@ -138,7 +138,7 @@ void dmr_log_drop(struct dmr_system *sys, struct dmr_drop *drop)
  * Building and writing log blocks
  *----------------------------------------------------------------*/
 
-/* Where the next record goes; its block's number is b->first + b->blocks - 1. */
+/* Add a record to the batch; the number of its block is b->first + b->blocks - 1. */
 static void dmr_batch_add(struct dmr_system *sys, struct dmr_log_batch *b,
 			  const struct dmr_record *rec)
 {
@@ -152,12 +152,13 @@ static void dmr_batch_add(struct dmr_system *sys, struct dmr_log_batch *b,
 	dmr_logblock_put_record(rec, &blk->records[at]);
 }
 
-/* R13: from the map, under the chunk's lock, when it gets its place. */
+/* Add a version's record.  R13: read it under the chunk's lock, when it gets its place. */
 static void dmr_batch_version(struct dmr_system *sys, struct dmr_log_batch *b,
 			      struct dmr_version *v)
 {
 	struct dmr_record rec;
 
+	dmr_assert_chunk_locked(sys, v->key);
 	WRITE_ONCE(v->log, (u32)dmr_log_room_batch_next(b));
 	dmr_map_record(v, &rec);
 	dmr_batch_add(sys, b, &rec);
@@ -176,7 +177,7 @@ static void dmr_batch_seal(struct dmr_system *sys, struct dmr_log_batch *b)
 		struct dmr_disk_log_block *blk = page_address(sys->log.pages[i]);
 
 		hdr.number = b->first + i;
-		/* The last one's flush makes those before it durable (R6). */
+		/* R6: the flush of the last block makes the earlier ones durable. */
 		if (i && i + 1 == b->blocks)
 			hdr.durable = hdr.number - 1;
 		hdr.nr_records = i + 1 < b->blocks ? DMR_LOG_RECORDS : b->in_block;
@@ -189,11 +190,16 @@ static void dmr_batch_seal(struct dmr_system *sys, struct dmr_log_batch *b)
 static int dmr_store_flush(struct dmr_system *sys)
 {
 	WRITE_ONCE(sys->super.store_dirty, 0);
-	smp_mb();	/* cleared before the flush: a later write sets it again */
+	/*
+	 * Cleared before the flush.  Pairs with the end of a write, in dmr_io_end() and
+	 * partial.c: the device has the write before store_dirty is set, so that a write
+	 * which this flush misses sets it again.
+	 */
+	smp_mb();
 	return blkdev_issue_flush(sys->store);
 }
 
-/* Rewrites in place have no record: their flush is one of its own. */
+/* Flush the store for rewrites in place, which have no record. */
 int dmr_log_flush_rest(struct dmr_system *sys)
 {
 	bool alone = dmr_super_store_lock(sys);
@@ -210,7 +216,7 @@ int dmr_log_flush_rest(struct dmr_system *sys)
 	return r;
 }
 
-/* Blocks @from.. of a batch, as few I/Os as their places allow. */
+/* Write blocks from @from on of a batch, in as few I/Os as their places allow. */
 static int dmr_batch_write_run(struct dmr_system *sys, struct dmr_log_batch *b, u32 from, u32 count,
 			       blk_opf_t flags)
 {
@@ -265,8 +271,8 @@ static void dmr_log_durable(struct dmr_system *sys, u64 number)
 }
 
 /*
- * R2: the data that the blocks describe is durable before any of them is issued, and the
- * last one's flush makes the earlier ones durable: its FUA alone would not.
+ * R2: flush the data that the blocks describe before any block is issued.  The flush with
+ * the last block makes the earlier blocks durable; its FUA alone would not.
  */
 static int dmr_batch_write(struct dmr_system *sys, struct dmr_log_batch *b)
 {
@@ -296,7 +302,7 @@ static int dmr_batch_write(struct dmr_system *sys, struct dmr_log_batch *b)
 	}
 	if (!r)
 		r = dmr_batch_write_last(sys, b);
-	/* At once: failed records must not count as settled. */
+	/* Now: failed records must not count as settled. */
 	if (r)
 		dmr_critical(sys, "the store's log could not be written");
 	dmr_super_store_unlock(sys, alone);
@@ -365,15 +371,15 @@ static int dmr_tail_read(struct dmr_system *sys, u64 end)
 }
 
 /*
- * Write live records of the tail's blocks again, up to block @upto, while the batch has
- * room (@gap_only: room in its last block).  A version is written again only if this
- * block holds its newest record, so the records in the ring never multiply.
+ * Copy live records of the tail's blocks to the head, up to block @upto, while the batch
+ * has room (@gap_only: room in its last block).  Only the newest record of a version is
+ * copied, so copies never multiply.
  *
  * Return: 0 or a negative errno.
  */
 static int dmr_tail_move(struct dmr_system *sys, struct dmr_log_batch *b, u64 upto, bool gap_only)
 {
-	/* R6: the last durable block stays, as the end's proof. */
+	/* R6: the last durable block stays, to prove the end of the log. */
 	u64 end = sys->log.room.durable;
 	int r;
 
@@ -437,9 +443,9 @@ static void dmr_batch_due(struct dmr_system *sys, struct dmr_log_batch *b, struc
 }
 
 /*
- * Records that are due.  The list of versions is taken before the list of
- * drops: a version that replaces a dropped one is made dirty after the drop was
- * queued, so the drop, written first, comes before it in the log (R13).
+ * Add all records that are due.  The list of versions is taken before the list of drops,
+ * but the drops are written first.  A version that replaces a dropped one becomes dirty
+ * after the drop was queued, so in the log the drop precedes it (R13).
  */
 static int dmr_log_records(struct dmr_system *sys, struct dmr_log_batch *b, u64 *written)
 {
@@ -456,7 +462,7 @@ static int dmr_log_records(struct dmr_system *sys, struct dmr_log_batch *b, u64 
 			*written += b->blocks;
 			r = dmr_batch_flush(sys, b);
 			if (r)
-				return r;	/* the rest stays due: none of it is durable */
+				return r;	/* the rest stays due: it is not durable */
 		}
 		dmr_batch_due(sys, b, v);
 	}
@@ -464,11 +470,10 @@ static int dmr_log_records(struct dmr_system *sys, struct dmr_log_batch *b, u64 
 }
 
 /*
- * R7, R13: before the superblock follows the tail, the records that the tail has left
- * behind are durable at the head.  A version that was dropped meanwhile has been passed
- * over; its drop was queued under the same lock, so it is written here at the latest.  A
- * superblock that is taken back cleanly leaves the ring a little shorter until the next
- * try.
+ * R7, R13: make the copied records durable at the end before a superblock moves the
+ * tail. dmr_tail_move() has skipped versions that were dropped meanwhile; their drops
+ * were queued under the same lock, and are written here at the latest.  A superblock that
+ * is taken back leaves the ring a little shorter until the next attempt.
  */
 static int dmr_tail_release(struct dmr_system *sys, struct dmr_log_batch *b)
 {
@@ -513,7 +518,7 @@ int dmr_log_sync(struct dmr_system *sys, bool press)
 
 	dmr_log_room_batch_begin(&b, &sys->log.room);
 	r = dmr_log_records(sys, &b, &written);
-	/* R6: the tail stops at the last durable block; an empty one lets it into the new ring. */
+	/* R6: the tail stops at the last durable block: write an empty one in the new ring. */
 	if (!r && READ_ONCE(sys->log.hurry) && !written && !b.blocks &&
 	    sys->log.room.durable < sys->log.room.from) {
 		b.blocks = 1;
@@ -532,7 +537,7 @@ int dmr_log_sync(struct dmr_system *sys, bool press)
 		r = dmr_tail_release(sys, &b);
 	else if (!r && b.blocks)
 		r = dmr_batch_flush(sys, &b);
-	/* At once: failed records must not count as settled. */
+	/* Now: failed records must not count as settled. */
 	if (r)
 		dmr_critical(sys, "the store's log could not be written");
 	return r;
@@ -615,8 +620,8 @@ void dmr_log_direct_done(struct dmr_system *sys, const struct dmr_log_batch *b, 
 }
 
 /*
- * Between two log commits no log block is in flight, so that the ring may change.  Durable
- * blocks were placed by the old ring.
+ * Change the ring.  No log block is in flight between two log commits.  Durable blocks keep
+ * their places in the old ring.
  */
 int dmr_log_turn(struct dmr_system *sys, struct dmr_sb *draft)
 {
@@ -629,8 +634,8 @@ int dmr_log_turn(struct dmr_system *sys, struct dmr_sb *draft)
 		draft->ring_from = from;
 	r = dmr_super_write(sys, draft, "grow");
 	/*
-	 * R6: a copy that does not know the new extent would not look there, and
-	 * take ring_from for the end of the log.  Both know before it is used.
+	 * R6: replay under a copy without the new extent would take ring_from for the end
+	 * of the log.  So write both copies before using the extent.
 	 */
 	if (!r && draft->ring_extents != extents) {
 		r = dmr_super_write(sys, sys->sb, "grow, the other copy");
@@ -640,7 +645,7 @@ int dmr_log_turn(struct dmr_system *sys, struct dmr_sb *draft)
 	mutex_unlock(&sys->sb_mutex);
 	if (r || draft->ring_extents == extents)
 		return r;
-	/* Room is looked for without a lock; one look that mixes the two the reserve can bear. */
+	/* dmr_log_room_free() takes no lock; the reserve covers a mix of old and new. */
 	WRITE_ONCE(sys->log.room.fresh, dmr_ring_blocks(draft) - before);
 	smp_wmb();	/* pairs with smp_rmb() in dmr_log_room_free() */
 	WRITE_ONCE(sys->log.room.from, from);

@@ -16,7 +16,7 @@ struct dmr_sb;
 struct dmr_system;
 struct dmr_version;
 
-/** struct dmr_drop - a moved-home record that is due */
+/** struct dmr_drop - a drop: the record of a chunk moved home */
 struct dmr_drop {
 	struct list_head list;
 	struct dmr_record rec;
@@ -27,11 +27,11 @@ struct dmr_drop {
  *	if no lock or context is named
  * @lock: protects @drops, and the lists of struct dmr_flush.
  * @drops: struct dmr_drop.
- * @dirty: versions with a record due; any context.
+ * @dirty: list of versions with a record due; any context.
  * @nr_dirty: their number.
  * @nr_first: first writes in flight, counted by chunk.
  * @room: place of head and tail.
- * @hurry: growth of the ring waits for the tail.
+ * @hurry: move the tail fast: growth of the ring waits for it.
  * @pages: log blocks of one batch.
  * @tail_pages: blocks read at the tail.
  * @tail_first: number of the first block in @tail_pages.

@@ -2,7 +2,7 @@
 /*
  * dm-replica: recovery points and failover of a virtual machine's replica disks.
  *
- * Module life; see Documentation/ for its purpose.
+ * Initialisation and exit of the module; see Documentation/ for its purpose.
  */
 #include <linux/module.h>
 
@@ -19,7 +19,7 @@
 #include "version.h"
 #include "work.h"
 
-/* All that a lower floor starts of a higher one; scripts/check-floors knows each. */
+/* Functions of higher floors that lower ones start; scripts/check-floors lists them. */
 static const struct dmr_upcalls dmr_upcall_table = {
 	.dispatch = dmr_dispatch_work,
 	.ops = dmr_op_work,
@@ -66,7 +66,7 @@ bad_work:
 static void __exit dmr_module_exit(void)
 {
 	dmr_target_exit();
-	dmr_events_flush();		/* listeners hear of the end of each system */
+	dmr_events_flush();		/* notify listeners of the end of each system */
 	dmr_genl_exit();
 	dmr_systems_wait_gone();
 	dmr_work_stop();

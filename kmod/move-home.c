@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Operations on a move home: terminate it, begin it anew.
+ * Operations on a move home: terminate it, begin it again.
  */
 #include "draft.h"
 #include "job.h"
@@ -11,11 +11,11 @@
 #include "system.h"
 
 /**
- * dmr_op_job_cancel() - give up a move home; moved chunks stay home
- * @op: target is the job's id.
- * @job: its own job, for the list.
+ * dmr_op_job_cancel() - terminate a move home; moved chunks stay home
+ * @op: its target is the id of that job.
+ * @job: the job of this operation.
  *
- * The superblock remembers, so that no attach takes the work up again.
+ * The superblock records it, so that no attach continues the move.
  */
 void dmr_op_job_cancel(struct dmr_op *op, struct dmr_job *job)
 {
@@ -47,8 +47,8 @@ out:
 }
 
 /**
- * dmr_op_move_home() - begin a move home anew that was terminated or failed
- * @op: nothing else is asked for.
+ * dmr_op_move_home() - begin a move home again that was terminated or failed
+ * @op: no field beside the common ones.
  * @job: moves home from here on; may be NULL.
  */
 void dmr_op_move_home(struct dmr_op *op, struct dmr_job *job)

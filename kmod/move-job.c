@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Jobs that move home: behind a commit, a removal, or asked for anew.
+ * Jobs that move home: behind a commit or a removal, or begun again on request.
  *
- * The vacuum does the work (mover.c) whether there is a job or not; a job shows the
- * progress, and through it the work can be held still or given up.  It survives nothing:
- * after the next attach the same work has a new job, made from the superblock
- * (dmr_move_job_resume()).
+ * The vacuum does the work (mover.c), with or without a job.  The job shows the progress,
+ * and can pause or terminate the work.  It does not survive a detach: at the next attach
+ * dmr_move_job_resume() makes a new job for the same work, from the superblock.
  */
 #include <linux/ktime.h>
 
@@ -15,7 +14,7 @@
 #include "system.h"
 #include "vacuum.h"
 
-/* The job that moves home, referenced, or NULL; there is one at most. */
+/* Find the job that moves home, one at most.  Return: it, referenced, or NULL. */
 static struct dmr_job *dmr_move_job(struct dmr_system *sys)
 {
 	struct dmr_job *job, *found = NULL;
@@ -42,7 +41,7 @@ bool dmr_move_job_running(struct dmr_system *sys)
 }
 
 /**
- * dmr_move_job_begin() - this job moves home from here on
+ * dmr_move_job_begin() - make a job the one that moves home
  * @sys: the system; op_mutex is held.
  * @job: the job, or NULL.
  */
@@ -59,7 +58,7 @@ void dmr_move_job_begin(struct dmr_system *sys, struct dmr_job *job)
 }
 
 /**
- * dmr_move_job_resume() - after an attach: continue a move of an earlier life
+ * dmr_move_job_resume() - make the job for a move home from before the attach
  * @sys: the system, just started; op_mutex is held.
  *
  * Context: may sleep.
@@ -110,9 +109,9 @@ void dmr_move_job_counted(struct dmr_system *sys, u64 left)
 }
 
 /**
- * dmr_move_job_progress() - some of it has been moved
+ * dmr_move_job_progress() - report the progress of a move home
  * @sys: the system.
- * @bytes: that are at home now.
+ * @bytes: moved since the last report.
  *
  * Context: may sleep.
  */
@@ -136,7 +135,7 @@ void dmr_move_job_progress(struct dmr_system *sys, u64 bytes)
 }
 
 /**
- * dmr_move_job_finish() - home alone holds the disk
+ * dmr_move_job_finish() - complete the job: home alone holds the disks
  * @sys: the system.
  *
  * Context: may sleep.
@@ -151,9 +150,9 @@ void dmr_move_job_finish(struct dmr_system *sys)
 }
 
 /**
- * dmr_move_job_terminate() - no job moves home any more
+ * dmr_move_job_terminate() - terminate the job that moves home, if there is one
  * @sys: the system; op_mutex is held.
- * @why: replaces the text of the one that did.
+ * @why: the reason, which replaces its text.
  */
 void dmr_move_job_terminate(struct dmr_system *sys, const char *why)
 {
@@ -165,7 +164,7 @@ void dmr_move_job_terminate(struct dmr_system *sys, const char *why)
 	dmr_job_put(job);
 }
 
-/* Home alone holds the disk; a removal has one more write to do. */
+/* Home alone holds the disks: complete the job, or queue the last write of a removal. */
 static void dmr_move_complete(struct dmr_system *sys)
 {
 	struct dmr_op *op;
@@ -177,7 +176,7 @@ static void dmr_move_complete(struct dmr_system *sys)
 		dmr_op_queue(op);
 }
 
-/* Do writes of the disk go straight home?  Until then each of them may bring a version. */
+/* Do writes go straight home? Until then each write may add a version. */
 static bool dmr_move_settled(struct dmr_system *sys)
 {
 	u32 side = dmr_grace_enter(&sys->grace);
@@ -188,13 +187,13 @@ static bool dmr_move_settled(struct dmr_system *sys)
 }
 
 /**
- * dmr_move_job_pass_done() - the vacuum has been over the whole map
+ * dmr_move_job_pass_done() - account for a pass of the vacuum
  * @sys: the system.
- * @skipped: something was busy, and is worth another look.
- * @errors: chunks that could not be moved.
- * @moved: versions that are gone.
+ * @skipped: busy chunks are left for another pass.
+ * @errors: number of chunks that could not be moved.
+ * @moved: number of versions freed.
  *
- * R9: an unreadable block stays in its slot, and the job reports it.
+ * R9: an unreadable block stays in its slot; the job reports the error.
  *
  * Context: the vacuum; may sleep.
  * Return: true if the next pass should begin at once.
@@ -208,18 +207,18 @@ bool dmr_move_job_pass_done(struct dmr_system *sys, bool skipped, u64 errors, s6
 	if (!job && !removing)
 		return false;
 	if (!atomic64_read(&sys->map.versions) && !removing && !dmr_move_settled(sys)) {
-		/* Asked for by now; and then another pass has the last word. */
+		/* The switch to direct writes is queued; another pass has to follow it. */
 		again = true;
 	} else if (!atomic64_read(&sys->map.versions)) {
 		dmr_move_complete(sys);
-		again = removing;	/* until the last write has been done */
+		again = removing;	/* until the removal's last superblock write */
 	} else if (job && errors && !skipped && moved <= 0) {
 		snprintf(text, sizeof(text),
 			 "%llu chunks could not be moved home; see the kernel log, mend the device, move-home",
 			 errors);
 		dmr_job_end(job, DM_REPLICA_CODE_FAILED, text);
 	} else {
-		/* With nothing gained it is not worth hurrying. */
+		/* Without progress there is no need to hurry. */
 		again = job && (skipped || moved > 0);
 	}
 	dmr_job_put(job);
@@ -230,10 +229,10 @@ bool dmr_move_job_pass_done(struct dmr_system *sys, bool skipped, u64 errors, s6
  * dmr_move_job_request() - Msvm_ConcreteJob.RequestStateChange
  * @sys: the system.
  * @job: the job.
- * @request: DM_REPLICA_JOB_REQUEST_START or _SUSPEND.
- * @msg: set to why not.
+ * @request: DM_REPLICA_JOB_REQUEST_START or DM_REPLICA_JOB_REQUEST_SUSPEND.
+ * @msg: set to the reason for a refusal.
  *
- * Neither is remembered over a detach: the next attach goes on.
+ * A pause ends with a detach: the move continues at the next attach.
  *
  * Context: may sleep.
  * Return: 0 or -EBADE.

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Moving home (R5): blocks that no point needs in a slot are copied to their place on the
- * plain device, so that in the end home alone holds the disk.
+ * Moving home (R5): copy blocks that no point needs in a slot to home, so that in the end
+ * home alone holds the disk.
  *
- * A batch: mark the chunks' versions, wait until no write that did not see the
- * mark is left, copy, flush the homes, record the drops, and only when those
- * are durable take the versions out.  No write is held: one to a chunk being
- * copied goes to its slot and takes the mark away, one after the drop takes a
- * new slot.  Only a chunk that writes have taken away several times is held,
- * alone, for as long as its own copy takes: otherwise a busy guest would never
- * let a job come to its end.
+ * A batch: mark the chunks' versions, wait until all writes that have not seen the marks
+ * have ended, copy, flush the homes, record the drops, and when the drops are durable
+ * remove the versions from the map.  Writes go on: one to a chunk being copied goes to its
+ * slot and clears the mark, which cancels the move; one after the drop takes a new slot.
+ * Only a chunk whose move was cancelled several times is held, alone, during its own
+ * copy: otherwise a busy guest could keep a job from completing.
  *
  * The copying itself is dm-kcopyd's.
  */
@@ -41,28 +40,28 @@ struct dmr_move {
 	struct dmr_mover *m;
 	u64 key;
 	u64 mask;		/* blocks that go home */
-	u32 top;		/* newest epoch of the group */
+	u32 top;		/* newest epoch of the versions */
 	u32 span;		/* moves copied together with this one */
 	int error;		/* set by the copy */
 	bool ok;
 };
 
-/* A copy that grows as long as source and destination go on side by side. */
+/* A copy that grows while both source and destination are contiguous. */
 struct dmr_copy {
-	struct dmr_disk *disk;	/* NULL: there is none */
+	struct dmr_disk *disk;	/* NULL: no copy */
 	sector_t from;
 	sector_t to;
 	sector_t count;
-	u32 move;		/* the first it is for, and the last */
+	u32 move;		/* the first move that it is for, and the last */
 	u32 last;
 };
 
 struct dmr_mover {
 	struct dmr_system *sys;
 	const struct dmr_need *need;
-	u64 serial;			/* of the views it works under */
-	u32 base;			/* main epochs up to here go home */
-	u32 busy;			/* state that keeps a chunk from moving; 0 for a held one */
+	u64 serial;			/* of the views that it works under */
+	u32 base;			/* main epochs up to this one go home */
+	u32 busy;			/* state bits that prevent a move; 0 for a held chunk */
 	int flushed[DMR_MAX_DISKS];	/* dmr_disk.flush_errors before the copies */
 	atomic_t copies;		/* in flight, and one for their submitter */
 	struct completion copied;
@@ -74,11 +73,11 @@ struct dmr_mover {
 		struct dmr_version **links[DMR_MOVE_CHAIN];	/* to those of a chain */
 	};
 	u64 keys[DMR_MOVE_KEYS];
-	u64 bytes;			/* moved since the last pause for the rate */
-	u64 moved;			/* versions gone */
-	bool skipped;			/* something was busy: worth another pass */
+	u64 bytes;			/* moved since the last pause that keeps the rate */
+	u64 moved;			/* versions freed */
+	bool skipped;			/* busy chunks are left for another pass */
 	bool stale;			/* the views have changed: begin again */
-	bool hold;			/* a job waits for the end: hold a chunk that will not go */
+	bool hold;			/* a job waits: hold a chunk with cancelled moves */
 };
 
 static bool dmr_move_group(struct dmr_mover *m, const struct dmr_version *v)
@@ -88,7 +87,7 @@ static bool dmr_move_group(struct dmr_mover *m, const struct dmr_version *v)
 				 v->epoch);
 }
 
-/* The versions of a chunk that would go, newest first; the chunk's lock is held. */
+/* Collect the versions of a chunk to move, newest first; the chunk's lock is held. */
 static u32 dmr_move_chain(struct dmr_mover *m, u64 key, u32 with, u32 without)
 {
 	struct dmr_version *v;
@@ -115,7 +114,7 @@ static u8 *dmr_move_cancels(struct dmr_system *sys, u64 key)
 	return &sys->vacuum.cancels[hash_64(key, ilog2(DMR_CANCEL_SLOTS))];
 }
 
-/* A write was faster; two chunks of one counter only lose patience sooner. */
+/* Count a move cancelled by a write.  Chunks that share a counter are held sooner. */
 static void dmr_move_cancelled(struct dmr_mover *m, u64 key)
 {
 	u8 *cancels = dmr_move_cancels(m->sys, key);
@@ -126,8 +125,8 @@ static void dmr_move_cancelled(struct dmr_mover *m, u64 key)
 }
 
 /*
- * Let no new write begin in a chunk, and wait until those in flight have ended and their
- * record is durable.  New ones are parked until dmr_move_release().
+ * Hold a chunk: park new writes until dmr_move_release(), and wait until the writes in
+ * flight have ended and their records are durable.
  */
 static bool dmr_move_hold(struct dmr_mover *m, u64 key)
 {
@@ -146,10 +145,10 @@ static bool dmr_move_hold(struct dmr_mover *m, u64 key)
 	if (!nr)
 		return false;
 	m->busy = 0;
-	/* Slow I/O to another chunk must not hold this one up for long. */
+	/* Limit the hold of this chunk when I/O to another one is slow. */
 	if (dmr_grace_wait(&sys->grace, DMR_MOVE_HOLD))
 		return false;
-	dmr_flush_sync(sys, false);	/* if that fails nothing will be marked */
+	dmr_flush_sync(sys, false);	/* if it fails, no version is marked */
 	return true;
 }
 
@@ -182,7 +181,7 @@ static bool dmr_move_mark(struct dmr_mover *m, struct dmr_move *mv)
 	unsigned long flags;
 
 	spin_lock_irqsave(lock, flags);
-	/* The needs of newer views are not known here: see dmr_pass_sweep(). */
+	/* @need is that of older views: see dmr_pass_sweep(). */
 	m->stale |= dmr_views_get(sys)->serial != m->serial;
 	if (!m->stale)
 		nr = dmr_move_chain(m, mv->key, 0, DMR_V_DIRTY | m->busy | DMR_V_WRITERS |
@@ -224,7 +223,7 @@ static void dmr_copy_ended(int read_err, unsigned long write_err, void *context)
 	struct dmr_move *mv = context;
 	u32 i;
 
-	/* Some of those may have had no part in it: they are tried again, each alone. */
+	/* Mark all moves of the copy; dmr_move_copies() tries each again on its own. */
 	if (unlikely(read_err || write_err))
 		for (i = 0; i < READ_ONCE(mv->span); i++)
 			WRITE_ONCE(mv[i].error, -EIO);
@@ -251,7 +250,7 @@ static void dmr_copy_start(struct dmr_mover *m)
 	c->disk = NULL;
 }
 
-/* One run of blocks with one source. */
+/* Copy a run of blocks with one source. */
 static int dmr_move_run(struct dmr_mover *m, u32 move, struct dmr_disk *disk, u64 sector,
 			u32 blocks, const struct dmr_source *src, u32 offset)
 {
@@ -295,7 +294,7 @@ static void dmr_move_copy(struct dmr_mover *m, u32 move)
 	u32 b, run;
 	int r = 0;
 
-	/* The versions cannot go: only we free marked ones. */
+	/* The versions stay valid: only the mover frees marked ones. */
 	while (left && !r) {
 		b = __ffs64(left);
 		run = ~(left >> b) ? __ffs64(~(left >> b)) : 64 - b;
@@ -337,7 +336,7 @@ static void dmr_move_copy_range(struct dmr_mover *m, u32 from, u32 end)
 	blk_finish_plug(&plug);
 	dmr_copy_done(m);
 	wait_for_completion(&m->copied);
-	/* Only now: a flush issued meanwhile has not covered it (R5). */
+	/* After the copies: a flush issued during them does not cover them (R5). */
 	for (i = from; i < end; i++)
 		dmr_home_flush_due(&m->sys->disks[dmr_key_disk(m->moves[i].key)]);
 }
@@ -366,8 +365,8 @@ static void dmr_move_copies(struct dmr_mover *m, u32 nr)
 }
 
 /*
- * The newest version goes first: writes hit the current epoch alone, so a writer may take
- * away the mark of that one only.
+ * Begin with the newest version: writes hit the current epoch only, so a writer can clear
+ * only that version's mark.
  */
 static bool dmr_move_drop(struct dmr_mover *m, struct dmr_move *mv, struct dmr_drop *drop)
 {
@@ -408,8 +407,8 @@ out:
 }
 
 /*
- * Oldest first, so that no reader meets an older block in place of a newer one. *@waited
- * is set if a bio was parked because of one of them.
+ * Remove versions from the map, oldest first, so that no reader finds an older block in
+ * place of a newer one.  Set *@waited if a bio is parked because of one of them.
  */
 static struct dmr_version *dmr_move_unlink(struct dmr_mover *m, struct dmr_move *mv,
 					   struct dmr_version *garbage, bool *waited)
@@ -438,8 +437,8 @@ static struct dmr_version *dmr_move_unlink(struct dmr_mover *m, struct dmr_move 
 }
 
 /*
- * R5: of the homes that were copied to.  A failed flush of another source may have lost
- * the copies: the device reports it once.
+ * R5: flush the homes of the copies.  A failed flush for another source may have lost the
+ * copies, since the device reports a loss once.
  */
 static int dmr_move_flush(struct dmr_mover *m, u32 nr)
 {
@@ -450,7 +449,7 @@ static int dmr_move_flush(struct dmr_mover *m, u32 nr)
 	for (i = 0; i < nr && !r; i++) {
 		d = dmr_key_disk(m->moves[i].key);
 		if (d == last)
-			continue;		/* sorted by disk */
+			continue; /* moves are sorted by disk */
 		last = d;
 		r = dmr_home_flush(&sys->disks[d]);
 		if (!r && atomic_read(&sys->disks[d].flush_errors) != m->flushed[d])
@@ -487,7 +486,7 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 	}
 	if (!nr)
 		return 0;
-	/* A held chunk has no writer that could have missed the mark. */
+	/* A held chunk has no writer that may have missed the mark. */
 	if (!held)
 		dmr_grace_wait(&sys->grace, 0);
 	dmr_move_copies(m, nr);
@@ -513,7 +512,7 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 	if (dropped)
 		r = dmr_flush_sync(sys, false);
 	if (!dropped || r)
-		return dropped ? r : 0;		/* critical: nothing is freed any more */
+		return dropped ? r : 0;		/* Critical: nothing is freed */
 	for (i = 0; i < nr; i++)
 		if (m->moves[i].ok)
 			garbage = dmr_move_unlink(m, &m->moves[i], garbage, &waited);
@@ -531,12 +530,12 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 	return 0;
 }
 
-/* As many of the keys as can go together; one that writes keep taking away goes alone. */
+/* Move as many of the keys as can go together; a chunk with cancelled moves goes alone. */
 static s64 dmr_move_some(struct dmr_mover *m, const u64 *keys, u32 count)
 {
 	struct dmr_system *sys = m->sys;
 	u64 rate = READ_ONCE(sys->vacuum.rate);
-	/* Four times a second is smooth enough. */
+	/* Batches of a quarter of a second keep the rate smooth. */
 	u32 most = clamp_t(u64, rate >> 2 >> (sys->chunk_shift + SECTOR_SHIFT), 1, DMR_MOVE_BATCH);
 	u32 n = 0;
 	int r;
@@ -557,7 +556,7 @@ static s64 dmr_move_some(struct dmr_mover *m, const u64 *keys, u32 count)
 	return r ?: 1;
 }
 
-/* Wait as long as the copies take at the rate that was set. */
+/* Wait for the time that the copies take at the rate that was set. */
 static void dmr_move_throttle(struct dmr_mover *m)
 {
 	struct dmr_system *sys = m->sys;
@@ -635,7 +634,7 @@ static u32 dmr_move_collect(struct dmr_mover *m, u64 from, u64 until)
 	return dmr_move_lowest(m, nr);
 }
 
-/* Bytes that are still to go home; each block counts once, however many versions have it. */
+/* Count the bytes to move home; a block counts once, however many versions have it. */
 static u64 dmr_move_left(struct dmr_mover *m)
 {
 	struct dmr_system *sys = m->sys;
@@ -649,7 +648,7 @@ static u64 dmr_move_left(struct dmr_mover *m)
 		if (!READ_ONCE(sys->map.buckets[b]))
 			continue;
 		side = dmr_grace_enter(&sys->grace);
-		for (v = smp_load_acquire(&sys->map.buckets[b]); v; v = READ_ONCE(v->next)) {
+		for (v = dmr_map_bucket_first(&sys->map, b); v; v = READ_ONCE(v->next)) {
 			if (!dmr_move_group(m, v))
 				continue;
 			if (v->key != key) {
@@ -665,15 +664,15 @@ static u64 dmr_move_left(struct dmr_mover *m)
 }
 
 /**
- * dmr_mover_run() - move home all that can go now
+ * dmr_mover_run() - move home every chunk that can be moved now
  * @sys: the system.
  * @need: needs of points and overlays, as durable in both superblocks.
- * @serial: of the views that @need was taken from.
- * @again: set if a chunk was in use and should be looked at again.
+ * @serial: of the views that @need comes from.
+ * @again: set if busy chunks are left for another pass.
  * @errors: set to the number of chunks that could not be read or written.
  *
  * Context: the vacuum's worker; may sleep.
- * Return: versions that are gone, or a negative errno.
+ * Return: number of versions freed, or a negative errno.
  */
 s64 dmr_mover_run(struct dmr_system *sys, const struct dmr_need *need, u64 serial, bool *again,
 		  u64 *errors)
@@ -693,7 +692,7 @@ s64 dmr_mover_run(struct dmr_system *sys, const struct dmr_need *need, u64 seria
 	m->serial = serial;
 	m->busy = DMR_V_BUSY;
 	init_completion(&m->copied);
-	/* The oldest point sees all that may go; with none the head does. */
+	/* Only epochs that the oldest point sees may go; without a point, all main epochs. */
 	m->base = need->nr ? need->epochs[0] : U32_MAX;
 	m->hold = dmr_move_job_running(sys);
 	if (m->hold)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Objects as netlink attributes, and reading them: requests for one, and dumps.
+ * Objects as netlink attributes: answers with one object, and dumps.
  *
- * Reading waits for nothing that hangs: op_mutex and sb_mutex are held over I/O, and not
- * taken here.  Readers see the superblock that dmr_super_show() has published, all of one
- * message in one section of RCU; devices stay for as long.  A dump finds its place again
- * by key.
+ * Readers never wait for a device that hangs: they do not take op_mutex and sb_mutex,
+ * which are held over I/O. They read the superblock that dmr_super_show() has published,
+ * for one message in one RCU section, which also keeps the devices.  A dump continues by
+ * key.
  */
 #include "clock.h"
 #include "health.h"
@@ -19,7 +19,7 @@
 #include "vacuum.h"
 
 /*----------------------------------------------------------------
- * Objects.  All of this runs under RCU, on an active system, and does not sleep.
+ * Objects.  These functions run under RCU, on an active system, and do not sleep.
  *----------------------------------------------------------------*/
 
 const struct nla_policy dmr_disk_get_policy[DM_REPLICA_A_DISK_SYSTEM + 1] = {
@@ -36,7 +36,7 @@ const struct nla_policy dmr_host_get_policy[DM_REPLICA_A_HOST_KEY + 1] = {
 	[DM_REPLICA_A_HOST_KEY] = { .type = NLA_NUL_STRING, .len = DMR_HOST_KEY_LEN - 1, },
 };
 
-/* With the largest entry; the rest are the other attributes and the headers. */
+/* A message with the largest entry, its other attributes and the headers. */
 #define DMR_HOST_MESSAGE	(DMR_HOST_AREA + 512)
 
 int dmr_nl_put_u64(struct sk_buff *skb, int attr, u64 value)
@@ -44,7 +44,7 @@ int dmr_nl_put_u64(struct sk_buff *skb, int attr, u64 value)
 	return nla_put_u64_64bit(skb, attr, value, DMR_A_PAD);
 }
 
-/* The minor's attribute follows the major's everywhere. */
+/* The attribute of a minor always follows that of its major. */
 static int dmr_put_dev(struct sk_buff *skb, int major_attr, dev_t dev)
 {
 	return nla_put_u32(skb, major_attr, MAJOR(dev)) ?:
@@ -53,13 +53,13 @@ static int dmr_put_dev(struct sk_buff *skb, int major_attr, dev_t dev)
 
 static u64 dmr_overlay_bytes(struct dmr_disk *disk, const struct dmr_sb *sb, enum dmr_kind kind)
 {
-	/* A committed overlay is history, not an overlay any more, though it grows. */
+	/* A committed overlay belongs to the history, though it grows. */
 	if (!(kind == DMR_TEST ? sb->test.epoch : sb->live.epoch))
 		return 0;
 	return (u64)atomic64_read(&disk->overlay_blocks[kind]) << DMR_BLOCK_SHIFT;
 }
 
-/* All three of its devices, as dmr_system_complete() asks of every disk. */
+/* Are the three devices of a disk bound? As in dmr_system_complete(). */
 static bool dmr_disk_attached(const struct dmr_disk *disk)
 {
 	return READ_ONCE(disk->gd[DMR_REPLICA]) && READ_ONCE(disk->gd[DMR_LIVE]) &&
@@ -100,7 +100,7 @@ static u32 dmr_system_flags(struct dmr_system *sys, const struct dmr_sb *sb)
 static_assert(DM_REPLICA_A_SYSTEM_LIVE_WRITES == DM_REPLICA_A_SYSTEM_LIVE_POINT + 3 &&
 	      DM_REPLICA_A_SYSTEM_TEST_WRITES == DM_REPLICA_A_SYSTEM_TEST_POINT + 3);
 
-/* Attributes that exist only while an overlay does. */
+/* Put the attributes of an overlay, if there is one. */
 static int dmr_put_overlay(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb,
 			   enum dmr_kind kind, int first)
 {
@@ -168,8 +168,8 @@ static int dmr_put_health(struct sk_buff *skb, struct dmr_system *sys, const str
 	    dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_STORE_BYTES, sb->store_bytes))
 		return -EMSGSIZE;
 	/*
-	 * The device may go meanwhile, but only after its targets, and its memory behind
-	 * a grace period of RCU.
+	 * The device may be released meanwhile, but only after its targets, and its
+	 * memory is freed after a grace period of RCU.
 	 */
 	return READ_ONCE(sys->running) ? dmr_nl_put_u64(skb, DM_REPLICA_A_SYSTEM_STORE_DEVICE_BYTES,
 					  bdev_nr_bytes(sys->store)) : 0;
@@ -253,8 +253,8 @@ static int dmr_put_point(struct sk_buff *skb, const struct dmr_sb *sb, u32 i,
 }
 
 /*
- * With jobs.mutex held, and so not under RCU.  Of the superblock only constant members
- * are taken, UUID and name, and one word that is read on its own.
+ * Called with jobs.mutex held, not under RCU. So of the superblock, read only the
+ * constant members UUID and name, and one word with READ_ONCE().
  */
 int dmr_nl_put_job(struct sk_buff *skb, const struct dmr_job *job, u32 state)
 {
@@ -361,7 +361,7 @@ static int dmr_reply_object(struct genl_info *info, struct dmr_system *sys, stru
 		r = -EMSGSIZE;
 		goto bad;
 	}
-	if (!smp_load_acquire(&sys->active)) {
+	if (!dmr_loaded(sys)) {
 		r = dmr_nl_refuse_unknown(info, attr);
 	} else if (job) {
 		mutex_lock(&sys->jobs.mutex);
@@ -397,7 +397,7 @@ int dmr_nl_system_get_doit(struct sk_buff *skb, struct genl_info *info)
 					  "give the system's UUID or its name, not both");
 	if (!uuid && !name)
 		return dmr_nl_refuse_missing(info, DM_REPLICA_A_SYSTEM_UUID,
-					  "say which system, by UUID or by name");
+					  "name the system by UUID or by name");
 	sys = dmr_system_find(uuid ? nla_data(uuid) : NULL, name ? nla_data(name) : NULL);
 	if (!sys)
 		return dmr_nl_refuse_unknown(info, uuid ?: name);
@@ -415,7 +415,7 @@ int dmr_nl_job_get_doit(struct sk_buff *skb, struct genl_info *info)
 
 	trace_dmr_request(info->genlhdr->cmd);
 	if (!id)
-		return dmr_nl_refuse_missing(info, DM_REPLICA_A_JOB_ID, "say which job, by its id");
+		return dmr_nl_refuse_missing(info, DM_REPLICA_A_JOB_ID, "name the job by its id");
 	sys = dmr_nl_request_system(info);
 	if (IS_ERR(sys))
 		return PTR_ERR(sys);
@@ -459,7 +459,7 @@ int dmr_nl_host_get_doit(struct sk_buff *skb, struct genl_info *info)
 	trace_dmr_request(info->genlhdr->cmd);
 	if (!attr)
 		return dmr_nl_refuse_missing(info, DM_REPLICA_A_HOST_KEY,
-					     "say which entry, by its key");
+					     "name the entry by its key");
 	sys = dmr_nl_request_system(info);
 	if (IS_ERR(sys))
 		return PTR_ERR(sys);
@@ -469,7 +469,7 @@ int dmr_nl_host_get_doit(struct sk_buff *skb, struct genl_info *info)
 		goto out;
 	hdr = genlmsg_put_reply(msg, info, dmr_nl_family, 0, info->genlhdr->cmd);
 	r = hdr ? -ENODEV : -EMSGSIZE;
-	if (hdr && smp_load_acquire(&sys->active)) {
+	if (hdr && dmr_loaded(sys)) {
 		r = -ENOENT;
 		rcu_read_lock();
 		sb = dmr_shown(sys);
@@ -500,14 +500,14 @@ out:
  *----------------------------------------------------------------*/
 
 /**
- * struct dmr_dump - where a dump stands, between two of its messages
- * @only: serial of the one system asked for, 0 for all of them.
- * @serial: of the system to go on with; those before it are done.
- * @key: where to go on within that system: the first disk number, point number
- *	or job id that is not done.
- * @state_number: the system's, when its first points were listed.
- * @sizes: of points; NULL if they were not asked for.
- * @torn: how often a list changed while it was being read.
+ * struct dmr_dump - state of a dump between two messages
+ * @only: serial of the requested system, 0 for all systems.
+ * @serial: of the next system; those before it are done.
+ * @key: next object of that system: first disk number, point number or job id that is not
+ * done.
+ * @state_number: of the system at its first message.
+ * @sizes: of points; NULL if not requested.
+ * @torn: number of times that a list changed during the dump.
  */
 struct dmr_dump {
 	u64 only;
@@ -525,13 +525,13 @@ static struct dmr_dump *dmr_dump(struct netlink_callback *cb)
 	return (struct dmr_dump *)cb->ctx;
 }
 
-/* Never 0, which would mean that there is no earlier message to agree with. */
+/* Never 0, which marks the first message of a dump. */
 static void dmr_dump_seq(struct netlink_callback *cb)
 {
 	cb->seq = READ_ONCE(dmr_registry_seq) + dmr_dump(cb)->torn + 1;
 }
 
-/* A list that only operations change is torn if one did since its first entries. */
+/* Flag a dump as torn if an operation has changed the list since its first message. */
 static void dmr_dump_same(struct netlink_callback *cb, const struct dmr_sb *sb)
 {
 	struct dmr_dump *d = dmr_dump(cb);
@@ -543,7 +543,7 @@ static void dmr_dump_same(struct netlink_callback *cb, const struct dmr_sb *sb)
 	d->state_number = sb->state_number;
 }
 
-/* Begin an entry. */
+/* Begin an entry of a dump. */
 static void *dmr_entry(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
 {
 	void *hdr = genlmsg_put(skb, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq, dmr_nl_family,
@@ -554,7 +554,7 @@ static void *dmr_entry(struct sk_buff *skb, struct netlink_callback *cb, u8 cmd)
 	return hdr;
 }
 
-/* End it, or take it back if it did not fit. */
+/* End an entry, or remove it if it did not fit. */
 static int dmr_entry_end(struct sk_buff *skb, struct netlink_callback *cb, void *hdr, int r,
 			 u64 key)
 {
@@ -568,8 +568,8 @@ static int dmr_entry_end(struct sk_buff *skb, struct netlink_callback *cb, void 
 }
 
 /*
- * Lists the objects of a system, from the key on; under RCU, but for jobs, which have no
- * use for @sb.  -EMSGSIZE: full.
+ * List the objects of a system, from the key on; under RCU, except for jobs, which need
+ * no @sb.  Return: -EMSGSIZE if the message is full.
  */
 typedef int (*dmr_list_fn)(struct sk_buff *skb, struct netlink_callback *cb,
 			   struct dmr_system *sys, const struct dmr_sb *sb);
@@ -650,8 +650,8 @@ static int dmr_list_jobs(struct sk_buff *skb, struct netlink_callback *cb,
 }
 
 /*
- * Resumed by keys, not by places in a list: systems, points and jobs come and
- * go between two messages.  The registry lists systems by rising serial.
+ * Continue by key, not by place in a list: systems, points and jobs come and go between
+ * two messages.  The registry lists systems by rising serial.
  */
 static int dmr_dump_systems(struct sk_buff *skb, struct netlink_callback *cb, dmr_list_fn list)
 {
@@ -669,9 +669,9 @@ static int dmr_dump_systems(struct sk_buff *skb, struct netlink_callback *cb, dm
 		}
 		if (d->sizes && d->sizes->serial != sys->serial)
 			dmr_point_size_count(sys, d->sizes);
-		if (smp_load_acquire(&sys->active) && list == dmr_list_jobs) {
+		if (dmr_loaded(sys) && list == dmr_list_jobs) {
 			r = list(skb, cb, sys, NULL);	/* takes jobs.mutex */
-		} else if (smp_load_acquire(&sys->active)) {
+		} else if (dmr_loaded(sys)) {
 			rcu_read_lock();
 			r = list(skb, cb, sys, dmr_shown(sys));
 			rcu_read_unlock();
@@ -706,7 +706,7 @@ static int dmr_list_host(struct sk_buff *skb, struct netlink_callback *cb,
 	void *hdr;
 	int r;
 
-	/* By place: the flag reports an entry that comes or goes in between. */
+	/* Continue by place; dmr_dump_same() flags an entry that comes or goes in between. */
 	dmr_dump_same(cb, sb);
 	for (i = 0; dmr_host_next(&sb->host, &at, &entry); i++) {
 		if (i < dmr_dump(cb)->key)
@@ -752,10 +752,10 @@ int dmr_nl_host_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 }
 
 /*
- * A command has one policy for do and dump, and its parsed attributes are in different
- * places in different kernels.  So the dump parses its @max attributes itself, as
- * strictly as genetlink has before it.  Kernels before 6.7 have no extack here: such
- * refusals are an errno alone.
+ * A command has one policy for do and dump, and kernels keep its parsed attributes in
+ * different places.  So the dump parses its @max attributes itself, as strictly as
+ * genetlink has done before.  Kernels before 6.7 have no extack here: they refuse with an
+ * errno alone.
  */
 static int dmr_dump_parse(struct netlink_callback *cb, struct nlattr **tb, int max,
 			  const struct nla_policy *policy)
@@ -763,7 +763,7 @@ static int dmr_dump_parse(struct netlink_callback *cb, struct nlattr **tb, int m
 	return nlmsg_parse(cb->nlh, GENL_HDRLEN, tb, max, policy, cb->extack);
 }
 
-/* Everything, nothing to choose from. */
+/* Start a dump of all systems, without attributes. */
 int dmr_nl_dump_all_start(struct netlink_callback *cb)
 {
 	struct nlattr *tb[1];
@@ -771,7 +771,7 @@ int dmr_nl_dump_all_start(struct netlink_callback *cb)
 	return dmr_dump_parse(cb, tb, 0, NULL);
 }
 
-/* Of the one system that is named, if one is. */
+/* Restrict a dump to the system that @attr names, if it is given. */
 static int dmr_dump_only(struct netlink_callback *cb, struct nlattr *attr)
 {
 	struct dmr_system *sys;
@@ -782,13 +782,13 @@ static int dmr_dump_only(struct netlink_callback *cb, struct nlattr *attr)
 	if (!sys)
 		return dmr_nl_refuse(cb->extack, attr, -ENOENT, DM_REPLICA_CODE_NOT_FOUND,
 				     "no such system is attached: attach it first");
-	/* Not a reference: an abandoned dump must not pin a store. */
+	/* No reference: an abandoned dump must not pin a store. */
 	dmr_dump(cb)->only = sys->serial;
 	dmr_system_put(sys);
 	return 0;
 }
 
-/* Of all systems or of one. */
+/* Start a dump of all systems or of one. */
 int dmr_nl_dump_filtered_start(struct netlink_callback *cb)
 {
 	struct nlattr *tb[DMR_A_SYSTEM + 1];
@@ -798,14 +798,14 @@ int dmr_nl_dump_filtered_start(struct netlink_callback *cb)
 	return r ?: dmr_dump_only(cb, tb[DMR_A_SYSTEM]);
 }
 
-/* The same; the largest entry fits into a message, which is otherwise of a page. */
+/* The same, with messages that the largest entry fits into, instead of a page. */
 int dmr_nl_host_get_start(struct netlink_callback *cb)
 {
 	cb->min_dump_alloc = DMR_HOST_MESSAGE;
 	return dmr_nl_dump_filtered_start(cb);
 }
 
-/* The same, and perhaps with sizes. */
+/* The same, with sizes on request. */
 int dmr_nl_point_get_start(struct netlink_callback *cb)
 {
 	struct nlattr *tb[DM_REPLICA_A_POINT_SIZES + 1];
@@ -817,7 +817,7 @@ int dmr_nl_point_get_start(struct netlink_callback *cb)
 	r = dmr_dump_only(cb, tb[DM_REPLICA_A_POINT_SYSTEM]);
 	if (r || !nla_get_flag(tb[DM_REPLICA_A_POINT_SIZES]))
 		return r;
-	/* A walk over the whole map: privileged. */
+	/* Sizes take a walk over the whole map, so they are privileged. */
 	if (!netlink_capable(cb->skb, CAP_SYS_ADMIN))
 		return dmr_nl_refuse(cb->extack, tb[DM_REPLICA_A_POINT_SIZES], -EPERM,
 				     DM_REPLICA_CODE_ACCESS_DENIED,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Netlink requests: their system, the attributes of their operation, and refusals.
- * Nothing here changes a system; a value that no policy can judge is refused before the
- * operation is visible.
+ * No function here changes a system.  A value that no policy can check is refused before
+ * its operation is visible.
  */
 #include <linux/capability.h>
 
@@ -17,16 +17,16 @@
  * Refusals
  *----------------------------------------------------------------*/
 
-struct genl_family *dmr_nl_family;	/* set once, before the family is registered */
-bool dmr_genl_up;			/* notifications have a place to go */
+struct genl_family *dmr_nl_family;	/* set once, by dmr_genl_init() */
+bool dmr_genl_up;			/* the family is registered: notifications may be sent */
 
 /**
  * dmr_nl_refuse() - report the reason for the refusal of a request or a dump
- * @extack: takes it, may be NULL
+ * @extack: takes the reason, may be NULL
  * @attr: the attribute that is to blame, or NULL
  * @err: the errno, negative
  * @code: the CIM code, for the cookie
- * @text: constant: it is read after the handler has returned
+ * @text: constant, since it is read after the handler has returned
  *
  * Context: any.
  * Return: @err.
@@ -43,7 +43,7 @@ int dmr_nl_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr, int
 	return err;
 }
 
-/* The change that a command makes, in the words of replicactl.  Return: NULL if it only reads. */
+/* Name a command in the words of replicactl.  Return: NULL for a command that only reads. */
 static const char *dmr_cmd_name(u8 cmd)
 {
 	switch (cmd) {
@@ -89,16 +89,16 @@ static const char *dmr_cmd_name(u8 cmd)
 }
 
 /**
- * dmr_nl_refuse_request() - refuse a request, which ends with it (a dump does not)
+ * dmr_nl_refuse_request() - refuse a request that is not a dump
  * @info: the request
  * @attr: the attribute that is to blame, or NULL
  * @err: the errno, negative
  * @code: the CIM code, for the cookie
  * @text: constant
  *
- * It is noted in the kernel log, if it was to change something.
+ * A refused change leaves a line in the kernel log.
  *
- * Context: that of the process that asks; may sleep.
+ * Context: the requesting process; may sleep.
  * Return: @err.
  */
 int dmr_nl_refuse_request(struct genl_info *info, const struct nlattr *attr, int err,
@@ -113,7 +113,8 @@ int dmr_nl_refuse_request(struct genl_info *info, const struct nlattr *attr, int
 }
 
 /**
- * dmr_nl_refuse_op() - the same for an operation that had a job; its end has been logged
+ * dmr_nl_refuse_op() - the same after the end of an operation, which the kernel log has
+ * already
  * @info: the request
  * @attr: the attribute that is to blame, or NULL
  * @err: the errno, negative
@@ -131,13 +132,13 @@ int dmr_nl_refuse_op(struct genl_info *info, const struct nlattr *attr, int err,
 }
 
 /**
- * dmr_nl_refuse_point() - name the recovery point that a refusal is about
- * @info: the request, refused
- * @number: of that point
- * @text: constant: the reason
+ * dmr_nl_refuse_point() - add a recovery point to a refusal
+ * @info: the refused request
+ * @number: of the point
+ * @text: the reason, constant
  *
- * The bad attribute shows the number on every kernel; not all have memory for a text that
- * is not constant.
+ * The bad attribute names the point on every kernel; only newer ones copy a text that is
+ * not constant.
  *
  * Context: any.
  */
@@ -178,11 +179,11 @@ int dmr_nl_refuse_unknown(struct genl_info *info, const struct nlattr *attr)
 }
 
 /**
- * dmr_nl_refuse_unprivileged() - refuse a request that changes something, but not root's
+ * dmr_nl_refuse_unprivileged() - refuse a change by a process without CAP_SYS_ADMIN
  * @skb: the message
  * @info: the request
  *
- * GENL_ADMIN_PERM asks for CAP_NET_ADMIN, which grants no right to disks.
+ * GENL_ADMIN_PERM checks CAP_NET_ADMIN, which grants no right to disks.
  *
  * Context: any.
  * Return: 0, or -EPERM and the request is refused.
@@ -196,11 +197,11 @@ int dmr_nl_refuse_unprivileged(struct sk_buff *skb, struct genl_info *info)
 }
 
 /**
- * dmr_nl_request_system() - the system that a request is about
+ * dmr_nl_request_system() - find the system of a request
  * @info: the request
  *
  * Context: may sleep.
- * Return: the system, to be put, or an ERR_PTR and the request is refused.
+ * Return: the system, referenced, or an ERR_PTR and the request is refused.
  */
 struct dmr_system *dmr_nl_request_system(struct genl_info *info)
 {
@@ -208,7 +209,7 @@ struct dmr_system *dmr_nl_request_system(struct genl_info *info)
 	struct dmr_system *sys;
 
 	if (!attr)
-		return ERR_PTR(dmr_nl_refuse_missing(info, DMR_A_SYSTEM, "say which system, by UUID"));
+		return ERR_PTR(dmr_nl_refuse_missing(info, DMR_A_SYSTEM, "name the system's UUID"));
 	sys = dmr_system_find(nla_data(attr), NULL);
 	if (!sys)
 		return ERR_PTR(dmr_nl_refuse_unknown(info, attr));
@@ -220,10 +221,10 @@ struct dmr_system *dmr_nl_request_system(struct genl_info *info)
  *----------------------------------------------------------------*/
 
 /**
- * dmr_nl_expect() - the state that the caller saw, and expects still (R11)
+ * dmr_nl_expect() - read an expected state or count of writes (R11)
  * @info: the request
  * @type: the attribute
- * @value: set to it, or to ~0, which stands for any value and may not be requested
+ * @value: set to it, or to ~0 for any value, which a request must not give
  *
  * Context: any.
  * Return: 0, or -EINVAL and the request is refused.
@@ -239,7 +240,7 @@ int dmr_nl_expect(struct genl_info *info, int type, u64 *value)
 	if (*value != ~0ULL)
 		return 0;
 	return dmr_nl_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
-				     "no state has this number: ask for the present one");
+				     "no state has this number: read the present one");
 }
 
 static int dmr_point_number(struct genl_info *info, struct dmr_op *op)
@@ -254,11 +255,11 @@ static int dmr_point_number(struct genl_info *info, struct dmr_op *op)
 }
 
 /**
- * dmr_nl_timeout_fill() - how long the operation may take to drain, in seconds
+ * dmr_nl_timeout_fill() - read the time limit of an operation
  * @info: the request
  * @op: the operation
  *
- * Genetlink lets no family come or go while a request waits here: not for ever.
+ * Limited, since genetlink can register no other family while a request waits.
  *
  * Context: any.
  * Return: 0, or -EINVAL and the request is refused.
@@ -290,7 +291,7 @@ static int dmr_point_name(struct genl_info *info, struct dmr_op *op)
 				     "a point's name is printable UTF-8 and has no slash");
 }
 
-/* The recovery points that go with the new one: an attribute for each. */
+/* Read the recovery points to drop with the new one, an attribute for each. */
 static int dmr_point_drops(struct genl_info *info, struct dmr_op *op)
 {
 	struct nlattr *attr;
@@ -335,7 +336,7 @@ int dmr_nl_point_del_fill(struct genl_info *info, struct dmr_op *op)
 {
 	if (!info->attrs[DM_REPLICA_A_OP_POINT])
 		return dmr_nl_refuse_missing(info, DM_REPLICA_A_OP_POINT,
-					  "say which point, by its number");
+					  "name the point by its number");
 	return dmr_point_number(info, op);
 }
 
@@ -344,11 +345,11 @@ int dmr_nl_overlay_begin_fill(struct genl_info *info, struct dmr_op *op)
 	int r = dmr_nl_timeout_fill(info, op);
 
 	if (r || !info->attrs[DM_REPLICA_A_OP_POINT])
-		return r;	/* without a point: the newest */
+		return r;	/* none given: the newest point */
 	return dmr_point_number(info, op);
 }
 
-/* How long to wait for openers; R12: not for ever. */
+/* Read the time to wait for openers; R12: limited. */
 static int dmr_wait(struct genl_info *info, struct dmr_op *op)
 {
 	struct nlattr *attr = info->attrs[DM_REPLICA_A_OP_WAIT];
@@ -433,7 +434,7 @@ int dmr_nl_host_set_fill(struct genl_info *info, struct dmr_op *op)
 	change->all = nla_get_flag(info->attrs[DM_REPLICA_A_HOST_ALL]);
 	if (!key && !change->all)
 		return dmr_nl_refuse_missing(info, DM_REPLICA_A_HOST_KEY,
-					     "say which entry, by its key");
+					     "name the entry by its key");
 	if (change->all && value)
 		return dmr_nl_refuse_request(info, value, -EINVAL,
 					     DM_REPLICA_CODE_INVALID_PARAMETER,

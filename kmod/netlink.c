@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Commands of the generic netlink family that change something.
+ * Commands of the generic netlink family that change a system.
  *
  * netlink-request.c reads the attributes of a request; netlink-object.c has the
  * commands that read.
@@ -20,7 +20,7 @@
  * Operations
  *----------------------------------------------------------------*/
 
-/* The attributes that operations have in common, by the set that a command uses. */
+/* The attribute with the expected state number, in the set that a verb's command uses. */
 static int dmr_expect_attr(enum dmr_verb verb)
 {
 	switch (verb) {
@@ -35,7 +35,7 @@ static int dmr_expect_attr(enum dmr_verb verb)
 	}
 }
 
-/* The attribute that names a recovery point to drop; of two, the second. */
+/* Find the attribute that names a recovery point to drop; if given twice, the second. */
 static struct nlattr *dmr_blame_drop(struct genl_info *info, u64 number)
 {
 	struct nlattr *attr, *found = NULL;
@@ -47,7 +47,7 @@ static struct nlattr *dmr_blame_drop(struct genl_info *info, u64 number)
 	return found;
 }
 
-/* The attribute that a refusal is about, where the code leaves no doubt. */
+/* Find the attribute that a refusal is about, if the code identifies it. */
 static struct nlattr *dmr_blame(struct genl_info *info, const struct dmr_op *op, int r)
 {
 	int expect = dmr_expect_attr(op->verb);
@@ -80,8 +80,8 @@ static void dmr_reply_op(struct sk_buff *msg, void *hdr, struct genl_info *info,
 }
 
 /*
- * It waits still, or is under way: 4096, and the job is New or Starting.  Nothing of
- * @op but its job may be looked at.
+ * Answer 4096 for an operation that waits or runs: its job is New or Starting.  Only the
+ * job of @op may be read.
  */
 static void dmr_reply_undecided(struct sk_buff *msg, void *hdr, struct genl_info *info,
 				const struct dmr_op *op)
@@ -102,7 +102,7 @@ static void dmr_reply_undecided(struct sk_buff *msg, void *hdr, struct genl_info
 		job = DM_REPLICA_A_JOB_ID;
 		break;
 	default:
-		/* job-get reports its present state, with all of the answer. */
+		/* job-get reports the later state, with the whole answer. */
 		nla_put_u32(msg, DM_REPLICA_A_OP_JOB_STATE, DM_REPLICA_JOB_STATE_NEW);
 	}
 	nla_put_u32(msg, code, DM_REPLICA_CODE_JOB_STARTED);
@@ -112,7 +112,7 @@ static void dmr_reply_undecided(struct sk_buff *msg, void *hdr, struct genl_info
 	trace_dmr_reply(info->genlhdr->cmd, DM_REPLICA_CODE_JOB_STARTED);
 }
 
-/* The system of a request that changes something and names no more than that. */
+/* Check the privilege of a change, and find its system. */
 static struct dmr_system *dmr_request_begin(struct sk_buff *skb, struct genl_info *info)
 {
 	int r;
@@ -122,7 +122,7 @@ static struct dmr_system *dmr_request_begin(struct sk_buff *skb, struct genl_inf
 	return r ? ERR_PTR(r) : dmr_nl_request_system(info);
 }
 
-/* A change has room for the value that the request carries. */
+/* Bytes of a struct dmr_change, with room for the value in the request. */
 static size_t dmr_change_bytes(struct genl_info *info, enum dmr_verb verb)
 {
 	struct nlattr *value = NULL;
@@ -132,12 +132,12 @@ static size_t dmr_change_bytes(struct genl_info *info, enum dmr_verb verb)
 	return offsetof(struct dmr_change, value) + (value ? nla_len(value) : 0);
 }
 
-/* Ask for an operation, and answer with its state after a moment. */
+/* Run an operation, and answer with its state after DMR_ANSWER_MS at the latest. */
 static int dmr_operate(struct sk_buff *skb, struct genl_info *info, enum dmr_verb verb,
 		       int (*fill)(struct genl_info *info, struct dmr_op *op))
 {
 	bool plain = verb == DMR_VERB_SETTINGS || verb == DMR_VERB_HOST_SET ||
-		     verb == DMR_VERB_JOB_CANCEL;	/* the answer is that it is done */
+		     verb == DMR_VERB_JOB_CANCEL;	/* waits for the operation to end */
 	int expect = dmr_expect_attr(verb);
 	struct dmr_system *sys;
 	struct sk_buff *msg;
@@ -167,7 +167,7 @@ static int dmr_operate(struct sk_buff *skb, struct genl_info *info, enum dmr_ver
 	if (r)
 		goto out_op;
 
-	/* Before the operation begins, so that its answer has memory. */
+	/* Allocate the answer before the operation begins. */
 	r = -ENOMEM;
 	msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
 	if (!msg)
@@ -178,7 +178,7 @@ static int dmr_operate(struct sk_buff *skb, struct genl_info *info, enum dmr_ver
 
 	r = dmr_op_run(op);
 	if (r == -EINTR)
-		goto out_msg;	/* killed: it is not ours to look at */
+		goto out_msg;	/* killed: @op must not be read */
 	if (r > 0) {
 		dmr_reply_undecided(msg, hdr, info, op);
 		dmr_op_put(op);
@@ -285,8 +285,8 @@ int dmr_nl_errors_reset_doit(struct sk_buff *skb, struct genl_info *info)
 }
 
 /*
- * Suspend and resume touch memory only; to terminate a move home is an operation, to
- * terminate one that has not begun is none.
+ * Suspend and resume change memory only.  Terminating a move home is an operation;
+ * terminating an operation that has not begun is not.
  */
 int dmr_nl_job_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
@@ -302,29 +302,29 @@ int dmr_nl_job_set_doit(struct sk_buff *skb, struct genl_info *info)
 		return r;
 	if (!id)
 		return dmr_nl_refuse_missing(info, DM_REPLICA_A_JOB_ID,
-					     "say which job, by its id");
+					     "name the job by its id");
 	if (!request)
 		return dmr_nl_refuse_missing(info, DM_REPLICA_A_JOB_REQUEST,
-					     "say what to do: 2 start, 3 suspend, 4 terminate");
+					     "give the request: 2 start, 3 suspend, 4 terminate");
 	sys = dmr_nl_request_system(info);
 	if (IS_ERR(sys))
 		return PTR_ERR(sys);
 	if (nla_get_u32(request) == DM_REPLICA_JOB_REQUEST_TERMINATE) {
-		/* A waiting operation can go at once: nothing is to be written. */
+		/* Cancel a waiting operation at once: this writes nothing. */
 		r = 0;
 		if (dmr_op_cancel(sys, nla_get_u64(id))) {
 			dmr_owner_request(sys, "job cancel", nla_get_u64(id));
 			goto out;
 		}
 		/*
-		 * R11: the request was to prevent the operation.  After its turn, it would
-		 * end the move home that the operation began.
+		 * R11: the request was meant to prevent the operation.  Now it would end
+		 * the move home that the operation has begun.
 		 */
 		job = dmr_job_find(sys, nla_get_u64(id));
 		if (job && !READ_ONCE(job->home) &&
 		    READ_ONCE(job->state) < DM_REPLICA_JOB_STATE_COMPLETED)
 			r = dmr_nl_refuse_request(info, id, -EBADE, DM_REPLICA_CODE_INVALID_STATE,
-						  "it has begun and cannot be taken back any more");
+						  "it has begun and cannot be cancelled any more");
 		else
 			r = dmr_operate(skb, info, DMR_VERB_JOB_CANCEL, dmr_nl_job_cancel_fill);
 		dmr_job_put(job);
@@ -363,7 +363,7 @@ int dmr_nl_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info)
 		return r;
 	if (!hold)
 		return dmr_nl_refuse_missing(info, DM_REPLICA_A_OP_HOLD,
-					  "say 1 to hold the vacuum still, 0 to let it go on");
+					  "give 1 to hold the vacuum, 0 to release it");
 	sys = dmr_nl_request_system(info);
 	if (IS_ERR(sys))
 		return PTR_ERR(sys);
@@ -374,7 +374,7 @@ int dmr_nl_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info)
 	return 0;
 }
 
-/* Touches memory only; the next superblock has it. */
+/* Changes memory only; the next superblock records it. */
 int dmr_nl_replication_heartbeat_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct dmr_system *sys = dmr_request_begin(skb, info);

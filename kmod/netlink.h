@@ -23,7 +23,7 @@ extern bool dmr_genl_up;
 
 enum { DMR_GROUP_SYSTEMS, DMR_GROUP_JOBS };
 
-/* Each set of attributes has its padding and its system's UUID in one place. */
+/* Padding and the system's UUID have the same numbers in every set of attributes. */
 #define DMR_A_PAD	((int)DM_REPLICA_A_SYSTEM_PAD)
 #define DMR_A_SYSTEM	((int)DM_REPLICA_A_DISK_SYSTEM)
 
@@ -40,7 +40,7 @@ int dmr_nl_refuse_unknown(struct genl_info *info, const struct nlattr *attr);
 int dmr_nl_refuse_unprivileged(struct sk_buff *skb, struct genl_info *info);
 struct dmr_system *dmr_nl_request_system(struct genl_info *info);
 
-/* netlink-request.c: 0, or the request is refused; each fills in the fields of its verb */
+/* netlink-request.c: read the fields of a verb; 0, or the request is refused */
 int dmr_nl_expect(struct genl_info *info, int type, u64 *value);
 int dmr_nl_point_new_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_point_del_fill(struct genl_info *info, struct dmr_op *op);
@@ -54,12 +54,12 @@ int dmr_nl_job_cancel_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_settings_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_host_set_fill(struct genl_info *info, struct dmr_op *op);
 
-/* netlink-object.c: policies that its dumps parse with, too */
+/* netlink-object.c: policies, for genl.c and its own dumps */
 extern const struct nla_policy dmr_disk_get_policy[DM_REPLICA_A_DISK_SYSTEM + 1];
 extern const struct nla_policy dmr_point_get_policy[DM_REPLICA_A_POINT_SIZES + 1];
 extern const struct nla_policy dmr_host_get_policy[DM_REPLICA_A_HOST_KEY + 1];
 
-/* netlink.c: changing */
+/* netlink.c: changes */
 int dmr_nl_point_new_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_point_del_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_failover_initiate_doit(struct sk_buff *skb, struct genl_info *info);

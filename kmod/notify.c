@@ -2,12 +2,11 @@
 /*
  * Notifications of the generic netlink family.
  *
- * A notification is built and sent with events.mutex held, so that the last one that
- * arrives has the newest state.  Memory for it is asked for with GFP_NOIO: it may be sent
- * while an operation holds a device fenced that reclaim would like to write to.  The
- * flush worker sends some, and reclaim may wait for a flush that it answers: it asks in
- * a way that soon gives up, as does any holder of events.mutex, for a lost event is
- * cheaper.
+ * A notification is built and sent with events.mutex held, so that the last one to arrive
+ * has the newest state.  Its memory is allocated with GFP_NOIO, since an operation may
+ * have fenced a device to which reclaim writes, and with __GFP_NORETRY, since reclaim may
+ * wait for the flush worker, and the flush worker for a holder of events.mutex: losing an
+ * event is better.
  */
 #include "job.h"
 #include "netlink.h"
@@ -20,14 +19,14 @@ static bool dmr_listeners(u32 group)
 	return READ_ONCE(dmr_genl_up) && genl_has_listeners(dmr_nl_family, &init_net, group);
 }
 
-/* Events of a group come in the order of their numbers; a leaf, but for memory (GFP_NOIO). */
+/* Sends events of a group in the order of their numbers; inside events.mutex and jobs.mutex. */
 static DEFINE_MUTEX(dmr_event_mutex);
 
 static u64 dmr_event_number[2];
 
 /*
- * An event that there was no memory for takes its number with it, and all listeners
- * read ENOBUFS, as one that does not read fast enough does.
+ * Without memory for an event, its number is skipped and all listeners read ENOBUFS, like
+ * a listener that reads too slowly.
  */
 static void dmr_event_lost(u32 group)
 {
@@ -37,7 +36,7 @@ static void dmr_event_lost(u32 group)
 	genl_set_err(dmr_nl_family, &init_net, 0, group, -ENOBUFS);
 }
 
-/* Sends @msg, or frees it.  @attr takes its number.  Nothing comes behind the end of @sys. */
+/* Send @msg, with its number in @attr; after the end of @sys, free it. */
 static void dmr_event_send(struct dmr_system *sys, struct sk_buff *msg, void *hdr, u32 group,
 			   int attr)
 {
@@ -55,8 +54,8 @@ static void dmr_event_send(struct dmr_system *sys, struct sk_buff *msg, void *hd
 }
 
 /**
- * dmr_notify_gone() - announce that a system has been detached
- * @sys: the system; no target of it is left, and no event of it follows.
+ * dmr_notify_gone() - notify listeners that a system has been detached
+ * @sys: the system, without targets; no event of it follows.
  *
  * Context: may sleep; dispatch.c.
  */
@@ -65,7 +64,7 @@ void dmr_notify_gone(struct dmr_system *sys)
 	struct sk_buff *msg = NULL;
 	void *hdr = NULL;
 
-	if (smp_load_acquire(&sys->active) && dmr_listeners(DMR_GROUP_SYSTEMS)) {
+	if (dmr_loaded(sys) && dmr_listeners(DMR_GROUP_SYSTEMS)) {
 		msg = genlmsg_new(NLMSG_DEFAULT_SIZE, DMR_NOTICE_GFP);
 		if (msg)
 			hdr = genlmsg_put(msg, 0, 0, dmr_nl_family, 0,
@@ -86,14 +85,14 @@ void dmr_notify_gone(struct dmr_system *sys)
 }
 
 /**
- * dmr_notify_system() - report the present state of a system to listeners
+ * dmr_notify_system() - notify listeners of the present state of a system
  * @sys: the system, referenced; may be in any phase of its life.
  *
- * R9: the report of a superblock that could not be written comes with sb_mutex held.
- * Nothing here takes it.
+ * R9: a superblock write that fails is reported with sb_mutex held, so it is not taken
+ * here.
  *
- * Context: may sleep, for memory alone; any lock may be held but events.mutex and
- * jobs.mutex.
+ * Context: may sleep, for memory only; any lock but events.mutex and jobs.mutex may be
+ * held.
  */
 void dmr_notify_system(struct dmr_system *sys)
 {
@@ -110,7 +109,7 @@ void dmr_notify_system(struct dmr_system *sys)
 	mutex_lock(&sys->events.mutex);
 	hdr = genlmsg_put(msg, 0, 0, dmr_nl_family, 0, DM_REPLICA_CMD_SYSTEM_NTF);
 	rcu_read_lock();
-	active = smp_load_acquire(&sys->active);
+	active = dmr_loaded(sys);
 	if (hdr && active)
 		r = dmr_nl_put_system(msg, sys, dmr_shown(sys));
 	rcu_read_unlock();
@@ -129,10 +128,10 @@ void dmr_notify_system(struct dmr_system *sys)
  * @job: the job; its system's superblock is in memory.
  * @kind: kind of event.
  *
- * The end of a job has a notification of its own, and so has the answer to its
- * operation, even if the job has ended by now.
+ * The end of a job has its own notification, and so has the answer of its operation, even
+ * if the job has ended meanwhile.
  *
- * Context: may sleep, for memory alone; takes events.mutex and jobs.mutex.
+ * Context: may sleep, for memory only; takes events.mutex and jobs.mutex.
  */
 void dmr_notify_job(struct dmr_job *job, enum dmr_event_kind kind)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The openers of all devices of one kind of view (R10): no device is opened or
- * closed while an operation holds their open_mutex.
+ * Openers of all devices of one kind (R10): no device is opened or closed while an
+ * operation holds the open_mutex of each.
  */
 #include <linux/delay.h>
 
@@ -15,14 +15,14 @@ static void dmr_disks_unlock_some(struct dmr_system *sys, enum dmr_kind kind, u3
 		mutex_unlock(&sys->disks[nr].gd[kind]->open_mutex);
 }
 
-/** dmr_openers_unlock() - let openers of every disk go on */
+/** dmr_openers_unlock() - release the open_mutex of every disk */
 void dmr_openers_unlock(struct dmr_system *sys, enum dmr_kind kind)
 {
 	dmr_disks_unlock_some(sys, kind, sys->sb->nr_disks);
 }
 
 /**
- * dmr_openers_lock() - keep openers and last closers away from every disk
+ * dmr_openers_lock() - take the open_mutex of every disk
  * @sys: the system, complete.
  * @kind: of view.
  *
@@ -30,7 +30,7 @@ void dmr_openers_unlock(struct dmr_system *sys, enum dmr_kind kind)
  * blocking on the second of one lock class is a lockdep report, and a closer may hold one
  * for as long as a slow device takes to write back.
  *
- * Return: false if time ran out; nothing is held then.
+ * Return: false, with no mutex held, if time ran out.
  */
 bool dmr_openers_lock(struct dmr_system *sys, enum dmr_kind kind)
 {
@@ -50,13 +50,13 @@ bool dmr_openers_lock(struct dmr_system *sys, enum dmr_kind kind)
 	return true;
 }
 
-/* The failover devices of a disk hang on its replica device, and have it open. */
+/* Openers that are ours: the failover devices of a disk have its replica device open. */
 static unsigned int dmr_disk_own_openers(const struct dmr_disk *disk, enum dmr_kind kind)
 {
 	return kind == DMR_REPLICA ? !!disk->target[DMR_LIVE] + !!disk->target[DMR_TEST] : 0;
 }
 
-/** dmr_openers_any() - is any disk open?  Under dmr_openers_lock().  Return: true if so. */
+/** dmr_openers_any() - is a disk open? After dmr_openers_lock().  Return: true if so. */
 bool dmr_openers_any(struct dmr_system *sys, enum dmr_kind kind)
 {
 	u32 i;
@@ -64,6 +64,7 @@ bool dmr_openers_any(struct dmr_system *sys, enum dmr_kind kind)
 	for (i = 0; i < sys->sb->nr_disks; i++) {
 		const struct dmr_disk *disk = &sys->disks[i];
 
+		lockdep_assert_held(&disk->gd[kind]->open_mutex);
 		if (disk_openers(disk->gd[kind]) > dmr_disk_own_openers(disk, kind))
 			return true;
 	}
@@ -74,9 +75,9 @@ bool dmr_openers_any(struct dmr_system *sys, enum dmr_kind kind)
  * dmr_openers_announce() - notify udev and other listeners
  * @sys: the system.
  * @kind: of view.
- * @online: true if the view comes, false if it goes.
+ * @online: the view has come online, or gone offline.
  *
- * Not under any lock that an opener needs.
+ * Context: may sleep; no lock is held that an opener needs.
  */
 void dmr_openers_announce(struct dmr_system *sys, enum dmr_kind kind, bool online)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Processes that ask for operations, and their record in the kernel log. */
+/* Owners of operations, and their lines in the kernel log. */
 #ifndef DMR_OWNER_H
 #define DMR_OWNER_H
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Synchronous I/O on pages of our own: superblocks, log, merges, moving home.
- * Bios come from the system's own bio set, so that this goes on under memory
- * pressure; never called from map() (the bios would wait in current->bio_list).
+ * Synchronous I/O on our own pages: superblocks, log, merges.  Bios come from the system's
+ * own bio set, so that I/O works under memory pressure.  Never called from map(): the bios
+ * would wait in current->bio_list.
  */
 #include "io.h"
 #include "page-io.h"
 #include "system.h"
 
 /**
- * dmr_page_io_init() - memory for I/O of a new system
- * @io: its part.
+ * dmr_page_io_init() - allocate memory for I/O of a new system
+ * @io: the system's part.
  *
  * Return: 0 or -ENOMEM; dmr_page_io_exit() is due in either case.
  */
@@ -95,8 +95,8 @@ int dmr_page_io_sectors(struct dmr_system *sys, struct block_device *bdev, u64 s
  * @sector: first sector.
  * @sectors: how many.
  *
- * For a device that does not take write-zeroes.  One bio at a time, from the system's
- * own set: this goes on without memory.
+ * For a device without write-zeroes.  One bio at a time, from the system's own set, so
+ * that this works without free memory.
  *
  * Context: may sleep.
  * Return: 0 or a negative errno.
@@ -123,7 +123,7 @@ int dmr_page_io_zeroes(struct dmr_system *sys, struct block_device *bdev, u64 se
 	return r;
 }
 
-/* Replay reads large pieces into vmalloc memory, page by page of it. */
+/* Read a large piece for replay into vmalloc memory, page by page. */
 static int dmr_reader_read(struct dmr_reader *rd, u64 first, u32 count, void *buf)
 {
 	struct dmr_reader_bdev *rb = container_of(rd, struct dmr_reader_bdev, rd);
@@ -157,8 +157,8 @@ static int dmr_reader_read(struct dmr_reader *rd, u64 first, u32 count, void *bu
 }
 
 /**
- * dmr_page_io_reader_init() - a reader of the store for replay
- * @rb: to be filled in.
+ * dmr_page_io_reader_init() - initialise a reader of the store for replay
+ * @rb: the reader.
  * @sys: the system.
  */
 void dmr_page_io_reader_init(struct dmr_reader_bdev *rb, struct dmr_system *sys)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Synchronous I/O on pages of our own. */
+/* Synchronous I/O on our own pages. */
 #ifndef DMR_PAGE_IO_H
 #define DMR_PAGE_IO_H
 
@@ -12,9 +12,9 @@ struct dmr_system;
 struct page;
 
 /**
- * struct dmr_page_io - memory for I/O of our own
- * @pages: for merges of a block.
- * @bios: for all of it.
+ * struct dmr_page_io - memory for synchronous I/O
+ * @pages: buffers for merges of a block.
+ * @bios: for all I/O here.
  */
 struct dmr_page_io {
 	mempool_t *pages;

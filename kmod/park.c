@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Bios that wait: deferred to a worker, or parked until an event they need.
+ * Bios that wait: deferred to a worker, or parked until an event.
  */
 #include "io.h"
 #include "park.h"
@@ -8,8 +8,8 @@
 #include "work.h"
 
 /**
- * dmr_park_init() - lists and worker of a new system
- * @park: its part.
+ * dmr_park_init() - initialise lists and worker of a new system
+ * @park: the system's part.
  *
  * Return: 0 or -ENOMEM; dmr_park_exit() is due in either case.
  */
@@ -30,7 +30,7 @@ void dmr_park_exit(struct dmr_park *park)
 }
 
 /**
- * dmr_park_defer() - let a worker begin with this bio again
+ * dmr_park_defer() - defer a bio to a worker, which begins it again
  * @io: the bio's own data; it has left the grace section.
  * @bio: the bio, cut to a piece for a worker.
  *
@@ -52,7 +52,7 @@ static void dmr_io_park(struct dmr_io *io, struct bio *bio)
 }
 
 /**
- * dmr_park_bare() - a chunk stays bare: begin again when that is settled
+ * dmr_park_bare() - park a write to a bare chunk until the views have settled
  * @io: the bio's own data; it has entered.
  * @bio: the bio, cut to its chunk.
  *
@@ -96,7 +96,7 @@ void dmr_park_wake(struct dmr_system *sys)
 }
 
 /*
- * Wait until writes to this version have ended and set their bits.  The chunk's lock is
+ * Park a bio until writes to a version have ended and set their bits.  The chunk's lock is
  * held, so the wake-up cannot come before the parking.
  */
 void dmr_park_for_version(struct dmr_io *io, struct bio *bio, struct dmr_version *v)
@@ -112,8 +112,8 @@ void dmr_park_for_version(struct dmr_io *io, struct bio *bio, struct dmr_version
 }
 
 /*
- * A read-merge-write in a new epoch may read home while an old epoch's direct write is in
- * flight: it waits for the switch to be over.
+ * Park a merge during an epoch switch: it may read home while a direct write of the old
+ * epoch is in flight.  Return: false if there is no switch.
  */
 bool dmr_park_for_drain(struct dmr_io *io, struct bio *bio)
 {

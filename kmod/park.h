@@ -15,11 +15,11 @@ struct dmr_version;
  * struct dmr_park - bios of a system that wait
  * @wq: runs deferred bios.
  * @lock: protects @bios, @draining and @settling.
- * @bios: parked ones.
+ * @bios: parked bios.
  * @draining: an epoch switch waits for writes of the old epoch.
- * @settling: writes to chunks without a version wait.
+ * @settling: writes to bare chunks wait.
  * @settle_asked: an operation to settle is queued.
- * @drain_work: ends an epoch switch that an operation gave up; see point.c.
+ * @drain_work: ends an epoch switch after the time limit of its operation; see point.c.
  */
 struct dmr_park {
 	struct workqueue_struct *wq;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Writes of less than a block into a block that is not in this epoch's slot
- * yet: read, merge, write.  From the look at the map until the block's bit is
- * set the chunk is held (DMR_V_BUSY) against every other first write, merge,
- * write-zeroes and move; an epoch switch waits since the bio has entered.
+ * Writes of less than a block into a block that is not in this epoch's slot yet: read,
+ * merge, write.  From the lookup in the map until the block's bit is set, DMR_V_BUSY
+ * excludes every other first write, merge, write-zeroes and move of the chunk.  An epoch
+ * switch waits for the bio's grace section.
  */
 #include "admit.h"
 #include "flush.h"
@@ -32,7 +32,7 @@ static int dmr_partial_end(struct dmr_io *io, struct bio *bio, int r)
 	return DMR_ENDED;
 }
 
-/* Put the bio's data, or its zeroes, where it belongs in the block. */
+/* Copy the bio's data, or its zeroes, to their place in the block. */
 static void dmr_partial_merge(struct bio *bio, struct page *page, u32 at)
 {
 	void *to = page_address(page);
@@ -74,9 +74,10 @@ static int dmr_partial_read(struct dmr_io *io, const struct dmr_view *view, u64 
 }
 
 /*
- * Take the chunk's version for ourselves, making one if there is none.
+ * Take the chunk's version for this merge, and make one if there is none.
  *
- * Return: the version, or NULL with *r set: 0 means the bio was parked or deferred.
+ * Return: the version; or NULL with *r: 0 if the bio was parked or deferred, or a
+ * negative errno.
  */
 static struct dmr_version *dmr_partial_take(struct dmr_io *io, struct bio *bio, u64 key,
 					    const struct dmr_views *views, int *r)
@@ -90,7 +91,7 @@ static struct dmr_version *dmr_partial_take(struct dmr_io *io, struct bio *bio, 
 	bool bare = false;
 	int state;
 
-	/* Before the lock: either may be needed. */
+	/* Before the lock, in case one is needed. */
 	*r = 0;
 	new = dmr_version_get(sys, bio->bi_opf & REQ_SWAP);
 	if (!new) {
@@ -159,7 +160,7 @@ out:
 	return v;
 }
 
-/* The chunk is ours no more; @mask has become data, or nothing has. */
+/* Release the chunk.  @mask: blocks that have become data; 0 after an error. */
 static void dmr_partial_give(struct dmr_io *io, struct dmr_version *v, u64 mask)
 {
 	struct dmr_system *sys = io->t->sys;
@@ -191,7 +192,7 @@ static void dmr_partial_give(struct dmr_io *io, struct dmr_version *v, u64 mask)
  * @views: those it entered under.
  *
  * Context: worker; sleeps.
- * Return: as the parts of dmr_io_run(): the bio is taken care of.
+ * Return: as the other parts of dmr_io_run(), never DMR_SUBMIT.
  */
 int dmr_partial_write(struct dmr_io *io, struct bio *bio, struct dmr_views *views)
 {
@@ -208,13 +209,13 @@ int dmr_partial_write(struct dmr_io *io, struct bio *bio, struct dmr_views *view
 	struct page *page;
 	int r = 0;
 
-	/* It lies in one block: more would be merged beyond its page. */
+	/* A longer bio would be merged beyond the page. */
 	if (WARN_ON_ONCE(at + bio->bi_iter.bi_size > sectors << SECTOR_SHIFT))
 		return dmr_partial_end(io, bio, -EIO);
 	/* R8, R9 */
 	if (!dmr_flush_make_room(sys, 1))
 		return dmr_partial_end(io, bio, READ_ONCE(sys->critical) ? -EIO : -ENOSPC);
-	/* R15: a merge of this epoch takes nothing from the next one, begun meanwhile. */
+	/* R15: a merge of this epoch reads nothing from the next epoch, begun meanwhile. */
 	if (!view.overlay)
 		view.base = view.write;
 
@@ -226,7 +227,7 @@ int dmr_partial_write(struct dmr_io *io, struct bio *bio, struct dmr_views *view
 	mask = dmr_block_mask(offset / DMR_BLOCK_SECTORS, 1);
 	dmr_version_masks(v, &data, &zero);
 	if (data & mask) {
-		/* In the slot by now: only our own sectors, others may be rewriting theirs. */
+		/* Now in the slot: write our sectors only, beside rewrites of the others. */
 		dmr_partial_merge(bio, page, at);
 		r = dmr_page_io_sectors(sys, t->store->bdev,
 					((u64)v->slot << sys->chunk_shift) + offset +

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The bytes that a recovery point alone holds, counted over the whole map. */
+/* Bytes that only one recovery point holds, counted over the whole map. */
 #include <linux/sched/signal.h>
 
 #include "point-size.h"
 #include "system.h"
 
-/* The first point from epoch @from on.  Return: its place, or how many there are. */
+/* Find the first point from epoch @from on.  Return: its index, or the number of points. */
 static u32 dmr_point_size_from(const struct dmr_need *need, u32 from)
 {
 	u32 lo = 0, hi = need->nr, mid;
@@ -20,7 +20,7 @@ static u32 dmr_point_size_from(const struct dmr_need *need, u32 from)
 	return lo;
 }
 
-/* If point @i is the only one of those from there on that is before @before. */
+/* Count a block for point @i, if that is the last point before epoch @before. */
 static void dmr_point_size_block(const struct dmr_need *need, u32 i, u32 before, u64 *bytes)
 {
 	if (i < need->nr && need->epochs[i] < before &&
@@ -29,10 +29,10 @@ static void dmr_point_size_block(const struct dmr_need *need, u32 i, u32 before,
 }
 
 /*
- * One chunk's share: a block in a version is needed by the points from its epoch
- * on, up to the next newer version that has the block; one at home by those
- * before the oldest.  If that is one point and not the head, that point alone
- * holds it: without it, the block or a newer one's slot could go.
+ * Count the blocks of one chunk.  A block in a version is needed by the points from its
+ * epoch on, up to the next newer version with that block; a block at home by the points
+ * before the oldest version.  If that is a single point, and not the head, that point
+ * alone holds it: without the point, the block or a newer version's slot could be freed.
  */
 static void dmr_point_size_chunk(struct dmr_system *sys, struct dmr_version *v,
 				 const struct dmr_need *need, u64 *bytes)
@@ -40,7 +40,7 @@ static void dmr_point_size_chunk(struct dmr_system *sys, struct dmr_version *v,
 	u32 newer[64], b, first;
 	u64 mask, key = v->key;
 
-	memset(newer, 0, sizeof(newer));	/* none: the head needs it */
+	memset(newer, 0, sizeof(newer));	/* no newer version: the head needs the block */
 	for (; v && v->key == key; v = READ_ONCE(v->next)) {
 		if (!dmr_epoch_is_main(need->promoted, need->dead_first, need->dead_last,
 				       v->epoch))
@@ -62,11 +62,12 @@ static void dmr_point_size_chunk(struct dmr_system *sys, struct dmr_version *v,
 }
 
 /**
- * dmr_point_size_count() - count the bytes that only one point holds, for each point
- * @sys: the system; one that is not active has no points.
+ * dmr_point_size_count() - count, for each point, the bytes that it alone holds
+ * @sys: the system; without points if it is not active.
  * @sizes: filled in.
  *
- * A walk over the whole map.  A point made or dropped meanwhile makes it less exact.
+ * Walks over the whole map.  A point made or dropped meanwhile makes the result less
+ * exact.
  *
  * Context: may sleep; takes no lock.
  */
@@ -80,7 +81,7 @@ void dmr_point_size_count(struct dmr_system *sys, struct dmr_point_sizes *sizes)
 
 	sizes->serial = sys->serial;
 	sizes->nr = 0;
-	if (!smp_load_acquire(&sys->active))
+	if (!dmr_loaded(sys))
 		return;
 	rcu_read_lock();
 	sb = dmr_shown(sys);
@@ -103,7 +104,7 @@ void dmr_point_size_count(struct dmr_system *sys, struct dmr_point_sizes *sizes)
 			continue;
 		side = dmr_grace_enter(&sys->grace);
 		last = ~0ULL;
-		for (v = smp_load_acquire(&sys->map.buckets[b]); v; v = READ_ONCE(v->next)) {
+		for (v = dmr_map_bucket_first(&sys->map, b); v; v = READ_ONCE(v->next)) {
 			if (v->key != last)
 				dmr_point_size_chunk(sys, v, &need, sizes->bytes);
 			last = v->key;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The bytes that a recovery point alone holds. */
+/* Bytes that only one recovery point holds. */
 #ifndef DMR_POINT_SIZE_H
 #define DMR_POINT_SIZE_H
 
@@ -11,10 +11,10 @@ struct dmr_system;
 
 /**
  * struct dmr_point_sizes - bytes that only one point holds
- * @serial: of the system it is about.
- * @nr: points.
- * @epochs: theirs, rising.
- * @bytes: of each.
+ * @serial: of the system.
+ * @nr: number of points.
+ * @epochs: of the points, rising.
+ * @bytes: of each point.
  */
 struct dmr_point_sizes {
 	u64 serial;

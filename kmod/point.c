@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Recovery points: making and dropping them. */
+/* Making and dropping recovery points. */
 #include "draft.h"
 #include "flush.h"
 #include "home-flush.h"
@@ -15,8 +15,8 @@
 #define DMR_POINT_HELD	"a failover runs from this point; end it first"
 
 /*
- * A point that came to nothing leaves head writes in the next epoch: they never
- * go back to an older one.  Before another point the superblock catches up.
+ * Make current, by a superblock, the epoch that head writes already use.  A point that
+ * fails leaves them in the next epoch, since writes never return to an older one.
  */
 static int dmr_catch_up(struct dmr_system *sys)
 {
@@ -35,7 +35,7 @@ static int dmr_catch_up(struct dmr_system *sys)
 	return r;
 }
 
-/* The old epoch's writes have ended: merges of the new one may read their data. */
+/* End an epoch switch: the old epoch's writes have ended, so merges may read their data. */
 static void dmr_switch_over(struct dmr_system *sys)
 {
 	spin_lock_irq(&sys->park.lock);
@@ -45,11 +45,11 @@ static void dmr_switch_over(struct dmr_system *sys)
 }
 
 /**
- * dmr_point_drain_work() - end a switch of epochs that an operation gave up on
+ * dmr_point_drain_work() - end an epoch switch after the time limit of its operation
  * @work: the system's park.drain_work.
  *
- * R12: the operation has been answered; bios that wait for the old epoch's writes go on
- * waiting for them here.
+ * R12: the operation has been answered.  Bios that wait for the old epoch's writes still
+ * have to wait until this has run.
  */
 void dmr_point_drain_work(struct work_struct *work)
 {
@@ -59,7 +59,7 @@ void dmr_point_drain_work(struct work_struct *work)
 	dmr_switch_over(sys);
 }
 
-/* R14: which points does the request drop?  Return: false if it is refused. */
+/* Find the points that a request drops (R14).  Return: false if it is refused. */
 static bool dmr_point_select(struct dmr_op *op, unsigned long *drop)
 {
 	switch (dmr_draft_select(op->sys->sb, op->drop, op->nr_drop, drop, &op->wrong)) {
@@ -120,7 +120,7 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 	if (draft->state == DM_REPLICA_STATE_WAITING_FOR_INITIAL_REPLICATION)
 		dmr_draft_state(draft, DM_REPLICA_STATE_REPLICATING);
 
-	/* New writes go on in the epoch opened ahead; old ones are let end. */
+	/* New writes use the epoch opened ahead, while those of the old epoch end. */
 	pending = dmr_views_make(sys, sys->sb, sys->sb->cur_epoch);
 	after = dmr_views_make(sys, draft, DMR_EPOCH_NONE);
 	if (!pending || !after) {
@@ -134,14 +134,14 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 	draft->settings.points_made++;
 	draft->settings.last_point_time = point->time;
 	draft->settings.point_since = point->time;
-	/* Also where the sender had nothing to write: its point is a sign as well. */
+	/* A point made by the sender shows that replication works, even without a write. */
 	if (op->received) {
 		draft->settings.last_received_time = point->time;
 		draft->settings.received_since = point->time;
 	}
 	r = dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout));
 	if (!r) {
-		/* The views in force are the pending ones, all before them can go. */
+		/* No reader is left of any views before the pending ones. */
 		dmr_views_reap(sys);
 		dmr_switch_over(sys);
 		r = dmr_flush_sync(sys, true);
@@ -161,7 +161,7 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 		kvfree(after);
 		if (sys->park.draining)
 			queue_work(sys->park.wq, &sys->park.drain_work);
-		/* Without memory the pending views stay: they keep more than they must. */
+		/* Without memory the pending views stay: they keep more versions than needed. */
 		dmr_views_publish_state(sys);
 		return;
 	}
@@ -185,7 +185,7 @@ static void dmr_drop_one(struct dmr_op *op, struct dmr_sb *draft, const struct d
 	r = dmr_super_commit(op->sys, draft, "drop point");
 	if (r)
 		return dmr_op_refuse_super(op, r);
-	/* Without memory the old views stay: they keep more than they must. */
+	/* Without memory the old views stay: they keep more versions than needed. */
 	dmr_views_publish_state(op->sys);
 }
 
@@ -207,8 +207,8 @@ void dmr_op_drop(struct dmr_op *op, struct dmr_job *job)
 }
 
 /**
- * dmr_op_make_room() - R8: the store is full, and its policy gives up old points
- * @op: nothing is asked for.
+ * dmr_op_make_room() - drop the oldest spare point of a full store (R8)
+ * @op: made by health.c, according to the policy for a full store.
  * @job: its job; not used.
  */
 void dmr_op_make_room(struct dmr_op *op, struct dmr_job *job)
@@ -217,7 +217,7 @@ void dmr_op_make_room(struct dmr_op *op, struct dmr_job *job)
 	const struct dmr_point *point = dmr_draft_point_spare(draft);
 
 	if (!point)
-		return dmr_refuse_state(op, "no recovery point can be given up; grow the store");
+		return dmr_refuse_state(op, "no recovery point can be dropped; grow the store");
 	DMWARN("%s: the store is full: dropping recovery point %llu", draft->name, point->number);
 	op->point = point->number;
 	dmr_drop_one(op, draft, point);

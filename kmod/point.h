@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The switch of epochs behind a recovery point. */
+/* The epoch switch of a recovery point. */
 #ifndef DMR_POINT_H
 #define DMR_POINT_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Compiled by Kbuild, never linked: is a block device opened as a file here?  See bdev-open.h. */
+/* Compiled by Kbuild, never linked: are block devices opened as files?  See bdev-open.h. */
 #include <linux/blkdev.h>
 #include <linux/file.h>
 

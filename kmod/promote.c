@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * CommitFailover: the failover becomes the machine.  One superblock write; the
- * guest writes on to the device it has, and home catches up behind it (move-job.c).
+ * CommitFailover: the failover becomes the machine, by one superblock write.  The guest
+ * keeps writing to its device, and home catches up behind it (move-job.c).
  */
 #include "draft.h"
 #include "job.h"
@@ -12,7 +12,7 @@
 #include "super.h"
 #include "system.h"
 
-/* R14: the replica devices go first; on any error they are back as they were. */
+/* R14: fence the replica devices, drain, commit.  On any error the old views are in force again. */
 static int dmr_promote(struct dmr_op *op, struct dmr_views *fence, struct dmr_views *back,
 		       struct dmr_views **after)
 {
@@ -35,7 +35,7 @@ static int dmr_promote(struct dmr_op *op, struct dmr_views *fence, struct dmr_vi
 		dmr_refuse_epochs(op);
 		goto bad;
 	}
-	/* Where replication had got to is of no account any more. */
+	/* The replication epoch no longer matters. */
 	sys->ahead = false;
 	*after = dmr_views_make(sys, draft, DMR_EPOCH_NONE);
 	if (!*after) {
@@ -61,10 +61,10 @@ bad:
 
 /**
  * dmr_op_commit() - commit a failover
- * @op: timeout is for the replica devices' I/O.
+ * @op: timeout limits the drain of the replica devices.
  * @job: moves home from here on; may be NULL.
  *
- * The guest may run: no failover device is fenced, and none has to be closed.
+ * The guest may run: failover devices are not fenced, and need not be closed.
  */
 void dmr_op_commit(struct dmr_op *op, struct dmr_job *job)
 {

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Turns of operations: they wait in a queue per system, and have their turn one at a
- * time, in a worker (R12).
+ * Turns of operations: each system has a queue, and a worker runs one operation at a time
+ * (R12).
  *
- * DOC: requests of clients that have gone
+ * DOC: requests of clients that have exited
  *
- * A request that has not begun can still be taken away: by its own time limit, by job
- * cancel, and when the socket that asked is closed, unless the request needs none.  From
- * the moment its turn begins it is decided by the operation alone.  Each change of phase
- * is made under dmr_ops_lock, so either the turn begins or the request is gone, and the
- * function that changes the phase to DMR_OP_ENDED, or has the turn, answers it.
+ * An operation that has not begun can be withdrawn: by its own time limit, by job cancel,
+ * or by the close of the socket of its request, unless it does not depend on the socket.
+ * When its turn begins, only the operation itself decides its end.  Each change of phase
+ * is made under dmr_ops_lock, so an operation either has its turn or is withdrawn; the
+ * function that runs the turn, or that changes the phase to DMR_OP_ENDED, answers it.
  *
- * The queue may stand still for as long as a device hangs.  So nothing here but the
- * turn itself waits for I/O or for a lock that is held over I/O.
+ * The queue may stand still for as long as a device hangs.  So only the turn itself waits
+ * for I/O, or for a lock that is held over I/O.
  */
 #include <linux/sched/mm.h>
 
@@ -24,16 +24,16 @@
 #include "work.h"
 
 static DEFINE_SPINLOCK(dmr_ops_lock);	/* all queues; phases */
-static LIST_HEAD(dmr_ops_asked);	/* operations that a socket may take away */
+static LIST_HEAD(dmr_ops_asked);	/* operations that the close of a socket withdraws */
 
-#define DMR_PAUSE_MS	100		/* between two looks at openers, at most */
+#define DMR_PAUSE_MS 100 /* limit of the pause between two looks at openers */
 
 /**
  * dmr_op_refuse() - end an operation with an error
  * @op: the operation.
  * @err: negative errno.
  * @code: CIM code.
- * @msg: constant text: the reason, and the remedy.
+ * @msg: the reason and the remedy, constant text.
  */
 void dmr_op_refuse(struct dmr_op *op, int err, u32 code, const char *msg)
 {
@@ -43,7 +43,7 @@ void dmr_op_refuse(struct dmr_op *op, int err, u32 code, const char *msg)
 }
 
 /**
- * dmr_op_refuse_super() - the superblock write that was to decide it failed (R3)
+ * dmr_op_refuse_super() - end an operation after its superblock write failed (R3)
  * @op: the operation.
  * @r: from dmr_super_write().
  */
@@ -61,7 +61,7 @@ void dmr_op_refuse_super(struct dmr_op *op, int r)
  * dmr_op_lock_closed() - keep the devices of a kind closed, or refuse an operation
  * @op: the operation.
  * @kind: of the devices.
- * @msg: constant text: the refusal if one is open.
+ * @msg: the refusal if one is open, constant text.
  *
  * R10.  Context: may sleep for 5 s; op_mutex is held.
  * Return: true, and dmr_openers_unlock() is due; or false.
@@ -80,7 +80,7 @@ bool dmr_op_lock_closed(struct dmr_op *op, enum dmr_kind kind, const char *msg)
 	return false;
 }
 
-/* A turn is due in @delay jiffies at the latest. */
+/* Run the queue in @delay jiffies at the latest. */
 static void dmr_ops_kick(struct dmr_system *sys, unsigned long delay)
 {
 	bool pending;
@@ -91,10 +91,10 @@ static void dmr_ops_kick(struct dmr_system *sys, unsigned long delay)
 	else
 		pending = mod_delayed_work(sys->ops_wq, &sys->queue.work, 0);
 	if (pending)
-		dmr_system_put(sys);	/* never the last one: the caller has one */
+		dmr_system_put(sys);	/* not the last reference: the caller has one */
 }
 
-/* dmr_ops_lock is held. */
+/* Put an operation at the end of its queue; dmr_ops_lock is held. */
 static void dmr_op_enqueue(struct dmr_op *op)
 {
 	lockdep_assert_held(&dmr_ops_lock);
@@ -103,7 +103,7 @@ static void dmr_op_enqueue(struct dmr_op *op)
 	op->sys->queue.nr++;
 }
 
-/* The same; it waited. */
+/* Remove a waiting operation from its queue; dmr_ops_lock is held. */
 static void dmr_op_dequeue(struct dmr_op *op, enum dmr_op_phase phase)
 {
 	lockdep_assert_held(&dmr_ops_lock);
@@ -112,7 +112,7 @@ static void dmr_op_dequeue(struct dmr_op *op, enum dmr_op_phase phase)
 	op->sys->queue.nr--;
 }
 
-/* Its time is over in @delay jiffies, if it waits then.  Never the last reference: no sleep. */
+/* Start the time limit.  The reference put here is never the last, so this does not sleep. */
 static void dmr_op_arm(struct dmr_op *op, unsigned long delay)
 {
 	kref_get(&op->ref);
@@ -120,7 +120,7 @@ static void dmr_op_arm(struct dmr_op *op, unsigned long delay)
 		dmr_op_put(op);
 }
 
-/* It has been answered: the queue lets go of it. */
+/* Release an operation that has been answered. */
 static void dmr_op_done(struct dmr_op *op)
 {
 	spin_lock(&dmr_ops_lock);
@@ -133,15 +133,15 @@ static void dmr_op_done(struct dmr_op *op)
 }
 
 /*
- * It had its turn in vain: a detach has ended its job while it waited, and an attach of
- * the same system came before this look.
+ * Has a detach ended the operation's job while it waited? The system may be attached
+ * again by now.
  */
 static bool dmr_op_outlived(const struct dmr_op *op)
 {
 	return op->job && READ_ONCE(op->job->state) >= DM_REPLICA_JOB_STATE_COMPLETED;
 }
 
-/* It waited and was taken out of the queue by the caller: nothing has happened. */
+/* Withdraw a waiting operation, which the caller has removed from the queue. */
 static void dmr_op_give_up(struct dmr_op *op, const char *why)
 {
 	op->taken = true;
@@ -164,7 +164,7 @@ static void dmr_op_expire(struct work_struct *work)
 		dmr_op_dequeue(op, DMR_OP_ENDED);
 	spin_unlock(&dmr_ops_lock);
 	if (over) {
-		/* The refusal of the last look stands, unless a time was asked for. */
+		/* Keep the refusal of the last look, unless the request gave a time. */
 		if (!op->tried)
 			dmr_refuse_timeout(op, "other operations took all of its time; nothing was changed");
 		else if (op->wait_asked)
@@ -172,12 +172,12 @@ static void dmr_op_expire(struct work_struct *work)
 		dmr_upcalls->end_turns(op);
 		dmr_op_done(op);
 	} else if (waits) {
-		dmr_op_arm(op, left);	/* its limit was moved */
+		dmr_op_arm(op, left);	/* its limit was extended */
 	}
 	dmr_op_put(op);
 }
 
-/* Begin the turn of the first operation that is due, or set the time until one is. */
+/* Begin the turn of the first operation that is due, or set *@wait to the time until one is. */
 static struct dmr_op *dmr_ops_take(struct dmr_system *sys, unsigned long *wait)
 {
 	unsigned long now = jiffies;
@@ -198,35 +198,35 @@ static struct dmr_op *dmr_ops_take(struct dmr_system *sys, unsigned long *wait)
 	return found;
 }
 
-/* It waits for openers.  Return: false if the socket that asked was closed meanwhile. */
+/* Let an operation wait for openers.  Return: false if its socket was closed meanwhile. */
 static bool dmr_op_wait(struct dmr_op *op)
 {
 	bool left;
 
 	dmr_job_turn(op->job, false, false);
-	op->limit = op->give_up + msecs_to_jiffies(3 * DMR_PAUSE_MS);	/* behind a last look */
+	op->limit = op->give_up + msecs_to_jiffies(3 * DMR_PAUSE_MS);	/* after a last look */
 	spin_lock(&dmr_ops_lock);
 	left = op->left;
 	if (!left) {
 		op->again = jiffies + msecs_to_jiffies(op->pause);
 		op->pause = min(op->pause * 2, (unsigned int)DMR_PAUSE_MS);
 		dmr_op_enqueue(op);
-		/* R12: behind it, since a limit that passes before is lost. */
+		/* R12: after dmr_op_enqueue(), since a limit that passes before has no effect. */
 		dmr_op_arm(op, op->limit - jiffies);
 	}
 	spin_unlock(&dmr_ops_lock);
 	return !left;
 }
 
-/* One turn.  Return: false if nothing is due. */
+/* Run one turn.  Return: false if no operation is due. */
 static bool dmr_ops_turn(struct dmr_system *sys, unsigned long *wait)
 {
 	bool again, changed = false;
 	struct dmr_op *op;
 
 	/*
-	 * The lock first: an operation that waits for it behind an attach can still be
-	 * taken away.
+	 * Take the lock first: an operation that waits for it, behind an attach, can
+	 * still be withdrawn.
 	 */
 	mutex_lock(&sys->op_mutex);
 	op = dmr_ops_take(sys, wait);
@@ -254,7 +254,7 @@ static bool dmr_ops_turn(struct dmr_system *sys, unsigned long *wait)
 	mutex_unlock(&sys->op_mutex);
 	if (again)
 		return true;
-	/* Its I/O is not to be in the way of the answer. */
+	/* After the answer, so that the vacuum's I/O does not delay it. */
 	if (changed) {
 		dmr_vacuum_kick(sys);
 		dmr_event_news(sys, DMR_NEWS_STATE);
@@ -264,15 +264,15 @@ static bool dmr_ops_turn(struct dmr_system *sys, unsigned long *wait)
 }
 
 /**
- * dmr_op_work() - turns of waiting operations
- * @work: the system's queue.work; it holds a reference to the system.
+ * dmr_op_work() - run the turns of waiting operations
+ * @work: queue.work of the system, with a reference to the system.
  *
  * Context: worker; takes op_mutex.
  */
 void dmr_op_work(struct work_struct *work)
 {
 	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system, queue.work);
-	/* Reclaim must not wait for writes that wait for this operation. */
+	/* GFP_NOIO: reclaim may wait for writes that wait for this operation. */
 	unsigned int noio = memalloc_noio_save();
 	unsigned long wait;
 
@@ -285,12 +285,12 @@ void dmr_op_work(struct work_struct *work)
 }
 
 /**
- * dmr_op_new() - an operation to be filled in and run
+ * dmr_op_new() - allocate an operation, to be filled in and run
  * @sys: the system; a reference of its own is taken.
- * @verb: which.
+ * @verb: its verb.
  *
  * Context: may sleep.
- * Return: it, or NULL without memory.
+ * Return: the operation, or NULL without memory.
  */
 struct dmr_op *dmr_op_new(struct dmr_system *sys, enum dmr_verb verb)
 {
@@ -326,7 +326,7 @@ static void dmr_op_release(struct kref *ref)
 	kfree(op);
 }
 
-/** dmr_op_put() - let go of an operation; may sleep */
+/** dmr_op_put() - drop a reference to an operation; may sleep */
 void dmr_op_put(struct dmr_op *op)
 {
 	kref_put(&op->ref, dmr_op_release);
@@ -340,9 +340,10 @@ static void dmr_op_make_job(struct dmr_op *op)
 
 /**
  * dmr_op_queue() - run an operation without waiting for it
- * @op: filled in; the caller's reference goes with it.
+ * @op: the operation, filled in; takes over the caller's reference.
  *
- * It has no time limit.  One that waits already stands for another of its kind.
+ * The operation has no time limit.  @op is dropped if an operation of its verb waits
+ * already.
  * Context: may sleep.
  */
 void dmr_op_queue(struct dmr_op *op)
@@ -367,7 +368,7 @@ void dmr_op_queue(struct dmr_op *op)
 	dmr_system_put(sys);
 }
 
-/* The client has gone.  A begun operation goes on (R12), but waits for openers no more. */
+/* The client has exited.  A begun operation goes on (R12), but stops waiting for openers. */
 static void dmr_op_leave(struct dmr_op *op)
 {
 	bool waits;
@@ -383,16 +384,16 @@ static void dmr_op_leave(struct dmr_op *op)
 }
 
 /**
- * dmr_op_run() - ask for an operation, and wait a moment for its answer
- * @op: filled in; the caller keeps its reference.
+ * dmr_op_run() - queue an operation, and wait a moment for its answer
+ * @op: the operation, filled in; the caller keeps its reference.
  *
  * A handler of generic netlink holds a lock that all families need, so it never waits for
- * long: the job has the answer of an operation that takes longer.
+ * long.  The answer of a longer operation is in its job.
  *
  * Context: may sleep, for DMR_ANSWER_MS; not with any of the system's locks held.
- * Return: 0 and op->code is 0 or 4096; a negative errno with op->code and op->msg; 1 if
- * it is undecided, and nothing of @op but its job is the caller's; -EINTR, likewise, if
- * the caller was killed.
+ * Return: 0, and op->code is 0 or 4096; a negative errno, with op->code and op->msg; 1 if
+ * it is undecided: the caller may then read only the job of @op; -EINTR, likewise, if the
+ * caller was killed.
  */
 int dmr_op_run(struct dmr_op *op)
 {
@@ -416,7 +417,7 @@ int dmr_op_run(struct dmr_op *op)
 		dmr_refuse_memory(op);
 		return op->err;
 	}
-	kref_get(&op->ref);		/* the queue's */
+	kref_get(&op->ref);		/* the reference of the queue */
 	op->again = jiffies;
 	op->limit = jiffies + limit;
 	op->limited = true;
@@ -439,12 +440,12 @@ int dmr_op_run(struct dmr_op *op)
 }
 
 /**
- * dmr_op_cancel() - take an operation away that waits
+ * dmr_op_cancel() - withdraw a waiting operation
  * @sys: its system.
  * @job: id of its job.
  *
  * Context: may sleep.
- * Return: false if no operation that waits has this job.
+ * Return: false if no waiting operation has this job.
  */
 bool dmr_op_cancel(struct dmr_system *sys, u64 job)
 {
@@ -465,10 +466,10 @@ bool dmr_op_cancel(struct dmr_system *sys, u64 job)
 }
 
 /**
- * dmr_op_socket_closed() - drop the requests of a socket that was closed
+ * dmr_op_socket_closed() - withdraw the operations of a socket that was closed
  * @portid: of the socket.
  *
- * Context: may sleep; in the process that closes it.
+ * Context: may sleep; the process that closes the socket.
  */
 void dmr_op_socket_closed(u32 portid)
 {

@@ -55,50 +55,52 @@ enum dmr_op_phase {
 };
 
 /**
- * struct dmr_op - one operation asked for
+ * struct dmr_op - one operation
  * @ref: references.
- * @list: in the system's queue, while it waits.
- * @asked: in the list of those that a socket may take away.
- * @expire: its time is over, while it waits; pending, it holds a reference.
- * @phase: where it is.
- * @portid: of the socket that asked, 0 for the module itself or if it needs none.
- * @give_up: jiffies from when on openers are not waited for, once @tried.
- * @again: jiffies from when on it is looked at.
- * @pause: ms until the look after that.
- * @limit: jiffies from when on it does not wait any more.
+ * @list: in the system's queue, while waiting.
+ * @asked: in the list of operations that the close of a socket withdraws.
+ * @expire: end of the time limit; has a reference while pending.
+ * @phase: its phase.
+ * @portid: socket of the request; 0 if the module made it, or if it does not depend on
+ * the socket.
+ * @give_up: end of the wait for openers, jiffies; once @tried.
+ * @again: time of the next look, jiffies.
+ * @pause: ms from there to the following look.
+ * @limit: end of all waiting, jiffies.
  * @tried: it has had a turn.
- * @taken: it was taken away: its job is Terminated.
+ * @taken: it was withdrawn: its job is Terminated.
  * @done: it has ended.
  * @sys: the system, referenced.
  * @verb: its verb.
  * @info: its row in the table of operations.
- * @expect_state: state number the caller saw, ~0 if it does not care (R11).
- * @expect_writes: the view's count of writes it saw, ~0 likewise.
+ * @expect_state: state number that the caller saw, ~0 for any (R11).
+ * @expect_writes: count of the view's writes that the caller saw, ~0 for any.
  * @point: number of a point, 0 for the newest; set to the one made or used.
  * @kind: kind of a point to make.
  * @name: its name.
- * @drop: POINT_NEW: numbers of the points that go with it, or NULL; ours to free.
+ * @drop: POINT_NEW: numbers of the points to drop with it, or NULL; freed with the
+ * operation.
  * @nr_drop: their number.
- * @wrong: the one of @drop that the refusal is about, or 0.
- * @received: the sender makes it: all until now has arrived.
- * @timeout: ms that waiting for its turn and the drain may take together; from its first
- *	turn on, the remainder.
- * @limited: it does not wait for its turn for ever.
- * @wait: ms to wait for openers to let go.
- * @wait_asked: the caller set @wait: running out of it is refused with a timeout.
- * @flatten: REMOVE: give up the points, move all home first.
+ * @wrong: number in @drop that the refusal is about, or 0.
+ * @received: made by the sender: all data until now has arrived.
+ * @timeout: ms that the wait for its turn and the drain may take together; from the first
+ * turn on, the remainder.
+ * @limited: the wait for its turn has a time limit.
+ * @wait: ms to wait until openers have closed the devices.
+ * @wait_asked: the caller set @wait: its end is refused as a timeout.
+ * @flatten: REMOVE: drop the points, and move everything home first.
  * @target: JOB_CANCEL: id of the job.
- * @change: SETTINGS and HOST_SET: the change; ours to free.
+ * @change: SETTINGS and HOST_SET: the change; freed with the operation.
  * @open: refused because a device is open.
- * @overlay: the failover it waits to throw away.
- * @left: the socket that asked was closed: do not wait for openers any more.
- * @code: the CIM code it ended with.
- * @err: the errno that goes with it.
- * @msg: constant text: the reason, and the remedy.
+ * @overlay: epoch of the failover that it waits to discard.
+ * @left: the socket of the request was closed: stop waiting for openers.
+ * @code: the CIM code of the answer.
+ * @err: the errno of the answer.
+ * @msg: the reason and the remedy, constant text.
  * @job: its job, referenced; NULL if it has none.
- * @owner: the process that asks.
- * @discarded: discarded bytes, where known.
- * @dropped: recovery points that it dropped, beside @point.
+ * @owner: the requesting process.
+ * @discarded: discarded bytes, if known.
+ * @dropped: number of recovery points dropped, beside @point.
  */
 struct dmr_op {
 	struct kref ref;
@@ -147,16 +149,16 @@ struct dmr_op {
 
 /**
  * struct dmr_verb_info - one operation
- * @name: as replicactl has it.
- * @legal: states in which it is legal, as dmr_system_state() shows them.
- * @unsuspended: not while replication is suspended, in any state.
- * @inward: the module asks it of itself: no job, and no state forbids it.
+ * @name: in the words of replicactl.
+ * @legal: bitmap of the states in which it is legal, of dmr_system_state().
+ * @unsuspended: refused while replication is suspended.
+ * @inward: made by the module itself: without a job, legal in all states.
  * @job: DM_REPLICA_JOB_TYPE_*.
  * @text: title of its job.
  * @run: runs it, with op_mutex held.
  *
- * Which operation is legal in which state is decided here and nowhere else;
- * Documentation/states-and-codes.md is held against it by scripts/check-states.
+ * This table alone decides which operation is legal in which state; scripts/check-states
+ * compares Documentation/states-and-codes.md with it.
  */
 struct dmr_verb_info {
 	const char *name;
@@ -168,7 +170,7 @@ struct dmr_verb_info {
 	void (*run)(struct dmr_op *op, struct dmr_job *job);
 };
 
-/** dmr_op_name() - an operation in the words of replicactl.  Return: constant text. */
+/** dmr_op_name() - name an operation in the words of replicactl.  Return: constant text. */
 static inline const char *dmr_op_name(enum dmr_verb verb)
 {
 	return dmr_upcalls->verbs[verb].name;
@@ -184,7 +186,7 @@ static inline const char *dmr_op_text(const struct dmr_op *op)
  * struct dmr_queue - operations of a system that wait for their turn
  * @list: struct dmr_op; dmr_ops_lock.
  * @nr: their number; dmr_ops_lock.
- * @work: takes them in turn; pending, it holds a reference to the system.
+ * @work: runs their turns; has a reference to the system while pending.
  */
 struct dmr_queue {
 	struct list_head list;
@@ -192,7 +194,7 @@ struct dmr_queue {
 	struct delayed_work work;
 };
 
-/* Here, since systems are on a lower floor than queue.c. */
+/* In the header, since systems are on a lower floor than queue.c. */
 static inline void dmr_queue_init(struct dmr_queue *queue)
 {
 	INIT_LIST_HEAD(&queue->list);
@@ -208,8 +210,8 @@ void dmr_op_work(struct work_struct *work);
 void dmr_op_socket_closed(u32 portid);
 
 /*
- * Refusals.  @msg is constant text with the reason and the remedy; the code is the CIM
- * one, the errno the closest.
+ * Refusals.  @msg is constant text with the reason and the remedy; each has a CIM code and
+ * the closest errno.
  */
 void dmr_op_refuse(struct dmr_op *op, int err, u32 code, const char *msg);
 void dmr_op_refuse_super(struct dmr_op *op, int r);
@@ -219,7 +221,7 @@ bool dmr_op_lock_closed(struct dmr_op *op, enum dmr_kind kind, const char *msg);
 	dmr_op_refuse(op, -EBADE, DM_REPLICA_CODE_INVALID_STATE, msg)
 #define dmr_refuse_busy(op, msg) \
 	dmr_op_refuse(op, -EBUSY, DM_REPLICA_CODE_IN_USE, msg)
-/* The only refusal that waiting may mend: see dmr_op_turn(). */
+/* The only refusal that a wait may avoid: see dmr_op_turn(). */
 #define dmr_refuse_open(op, msg) \
 	do { \
 		(op)->open = true; \
@@ -235,10 +237,10 @@ bool dmr_op_lock_closed(struct dmr_op *op, enum dmr_kind kind, const char *msg);
 #define dmr_refuse_point(op) \
 	dmr_op_refuse(op, -ENOENT, DM_REPLICA_CODE_NOT_FOUND, "there is no such recovery point")
 
-/* Texts that more than one place gives. */
+/* Texts used in more than one place. */
 #define DMR_NOT_ATTACHED "the system is not attached; use replicactl attach"
 #define DMR_STILL_OPEN	"a device was still open when the time ran out; nothing was changed"
 #define DMR_HOME_LOST	"a home has lost writes, status shows of which disk; mend it, then reset-errors"
-#define DMR_ASKER_LEFT	"the client that asked has gone; nothing was changed"
+#define DMR_ASKER_LEFT	"the client that made the request has exited; nothing was changed"
 
 #endif /* DMR_QUEUE_H */

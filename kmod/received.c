@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The last sign of replication: when something was received.
+ * The time of the last sign of replication.
  */
 #include "received.h"
 #include "space.h"
 #include "system.h"
 
 /**
- * dmr_received() - replication has shown that it is there
+ * dmr_received() - record a sign of replication
  * @sys: the system.
  *
  * Context: any.
@@ -22,7 +22,7 @@ void dmr_received(struct dmr_system *sys)
  * dmr_received_load() - take over the state in the superblock
  * @sys: the system, being loaded.
  *
- * A replica that has never been written to counts from the attach.
+ * Without any write yet, the age counts from the attach.
  */
 void dmr_received_load(struct dmr_system *sys)
 {
@@ -30,19 +30,19 @@ void dmr_received_load(struct dmr_system *sys)
 
 	sys->received.writes = dmr_space_view_writes(sys, DMR_REPLICA);
 	sys->received.time = set->last_received_time;
-	/* It may be before this host was booted: unsigned, differences hold all the same. */
+	/* May lie before the boot of this host: differences of unsigned values stay right. */
 	sys->received.boot = set->received_since ? set->received_since - set->clock_offset :
 						   sys->clock.load_boot;
 }
 
 /**
- * dmr_received_time() - of the last sign of replication
+ * dmr_received_time() - time of the last sign of replication
  * @sys: the system, active.
  *
- * Writes are counted by the I/O path and looked at here, once a second at least.
+ * The I/O path counts writes; this compares the count, once a second at least.
  *
  * Context: any.
- * Return: ns since 1970 UTC, 0 if there has been none yet.
+ * Return: ns since 1970 UTC, 0 if there was none yet.
  */
 u64 dmr_received_time(struct dmr_system *sys)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The time of the last sign of life of the sender. */
+/* The last sign of replication. */
 #ifndef DMR_RECEIVED_H
 #define DMR_RECEIVED_H
 
@@ -8,8 +8,8 @@
 struct dmr_system;
 
 /**
- * struct dmr_received - the last sign of the sender; each may be set anew at any time
- * @writes: count of writes to the replica devices then.
+ * struct dmr_received - the last sign of replication; any context may update a member
+ * @writes: count of writes to the replica devices at that time.
  * @time: ns since 1970 UTC; 0: none yet.
  * @boot: the same by the clock that cannot be set.
  */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * RemoveReplicationRelationship: points and overlays are forgotten, and the
- * homes are plain disks again.
+ * RemoveReplicationRelationship: drop points and overlays, so that the homes become plain
+ * disks again.
  *
- * One superblock write decides, as everywhere: the state is Disabled, with
- * DMR_SB_REMOVING as long as home is not the newest state.  A job moves it there
- * (move-job.c) and ends with the write that takes the flag away; from then on the
- * store is of no use, and the tools wipe it.
+ * One superblock write decides, as always: the state becomes Disabled, with
+ * DMR_SB_REMOVING until home has the newest state.  A job moves it there (move-job.c), and
+ * ends with the superblock that clears the flag.  After that the store is useless, and the
+ * tools wipe it.
  */
 #include "draft.h"
 #include "flush.h"
@@ -18,7 +18,7 @@
 #include "super.h"
 #include "system.h"
 
-/* Is there a version that a reader of the head may need? */
+/* Is home the newest state?  Not if a reader of the head needs a version. */
 static bool dmr_home_current(struct dmr_system *sys)
 {
 	const struct dmr_sb *sb = sys->sb;
@@ -32,7 +32,7 @@ static bool dmr_home_current(struct dmr_system *sys)
 		if (!READ_ONCE(sys->map.buckets[b]))
 			continue;
 		side = dmr_grace_enter(&sys->grace);
-		for (v = smp_load_acquire(&sys->map.buckets[b]); v; v = READ_ONCE(v->next))
+		for (v = dmr_map_bucket_first(&sys->map, b); v; v = READ_ONCE(v->next))
 			if (dmr_epoch_is_main(sb->promoted, sb->dead_first, sb->dead_last,
 					      v->epoch))
 				current_ = false;
@@ -41,7 +41,7 @@ static bool dmr_home_current(struct dmr_system *sys)
 	return current_;
 }
 
-/* All of one kind's devices are closed, and offline from now; or an error. */
+/* Fence the devices of one kind, which have to be closed; or refuse.  @fence NULL: check only. */
 static bool dmr_fence_closed(struct dmr_op *op, enum dmr_kind kind, struct dmr_views *fence)
 {
 	if (!dmr_op_lock_closed(op, kind, "a device of the system is in use; close it first"))
@@ -53,7 +53,7 @@ static bool dmr_fence_closed(struct dmr_op *op, enum dmr_kind kind, struct dmr_v
 }
 
 struct dmr_removal {
-	struct dmr_views *fence[DMR_KINDS];	/* each one kind more is offline */
+	struct dmr_views *fence[DMR_KINDS];	/* each takes one more kind offline */
 	struct dmr_views *back;
 	struct dmr_views *after;
 };
@@ -103,7 +103,7 @@ static void dmr_removal_decide(struct dmr_op *op, struct dmr_removal *rm)
 	current_ = dmr_home_current(sys);
 	if (!current_ && !op->flatten)
 		return dmr_refuse_state(op,
-					"home is not the newest state; have it moved there first (flatten)");
+					"home is not the newest state; move it there first (flatten)");
 
 	draft = dmr_draft(sys);
 	dropped = draft->nr_points;
@@ -127,7 +127,7 @@ static void dmr_removal_decide(struct dmr_op *op, struct dmr_removal *rm)
 
 /**
  * dmr_op_remove() - remove the relationship
- * @op: with flatten the points go and all is moved home.
+ * @op: with flatten, drop the points and move everything home.
  * @job: moves home from here on, if there is something to move; may be NULL.
  */
 void dmr_op_remove(struct dmr_op *op, struct dmr_job *job)
@@ -138,9 +138,9 @@ void dmr_op_remove(struct dmr_op *op, struct dmr_job *job)
 
 	if (sys->sb->test.epoch)
 		return dmr_refuse_busy(op, "a test failover exists; stop it first");
-	if (dmr_home_flush_losers(sys))		/* R15: home would not be what was written */
+	if (dmr_home_flush_losers(sys))		/* R15: home would lack writes */
 		return dmr_op_refuse(op, -EIO, DM_REPLICA_CODE_FAILED, DMR_HOME_LOST);
-	/* Look first: a refusal must have no effect. */
+	/* Check first: a refusal must have no effect. */
 	for (kind = 0; kind < DMR_KINDS; kind++)
 		if (!dmr_fence_closed(op, kind, NULL))
 			return;
@@ -155,7 +155,7 @@ void dmr_op_remove(struct dmr_op *op, struct dmr_job *job)
 	}
 	if (!op->err)
 		dmr_removal_decide(op, &rm);
-	/* R12: on any error the devices are back as they were. */
+	/* R12: on any error the old views are in force again. */
 	if (op->err) {
 		dmr_views_publish(sys, rm.back);
 		rm.back = NULL;
@@ -166,7 +166,7 @@ void dmr_op_remove(struct dmr_op *op, struct dmr_job *job)
 	dmr_removal_free(&rm);
 	if (op->err)
 		return;
-	/* It takes over from the move that a commit had begun. */
+	/* This job replaces that of a commit's move. */
 	dmr_move_job_terminate(sys, "the removal of the relationship goes on with it");
 	if (op->code == DM_REPLICA_CODE_JOB_STARTED)
 		dmr_move_job_begin(sys, job);
@@ -175,8 +175,8 @@ void dmr_op_remove(struct dmr_op *op, struct dmr_job *job)
 }
 
 /**
- * dmr_op_removed() - home is the newest state: the removal is over
- * @op: asked for by the vacuum.
+ * dmr_op_removed() - complete a removal: home is the newest state
+ * @op: made by the vacuum.
  * @job: none.
  */
 void dmr_op_removed(struct dmr_op *op, struct dmr_job *job)

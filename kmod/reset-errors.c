@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Errors of devices that are mended, and losses that have been noticed (R9).
+ * Resetting errors of devices, and losses of homes (R9).
  */
 #include "draft.h"
 #include "home-flush.h"
@@ -10,7 +10,7 @@
 #include "super.h"
 #include "system.h"
 
-/* Is each home that has lost writes flushed again?  What it has kept becomes durable. */
+/* Can each home that has lost writes be flushed again? */
 static bool dmr_homes_mended(struct dmr_system *sys)
 {
 	bool mended = true;
@@ -41,8 +41,8 @@ static int dmr_losses_forget(struct dmr_op *op)
 }
 
 /*
- * R9: have the writers gone that relied on what was lost?  @forgive: then their kind begins
- * anew.  Return: false, and the operation is refused.
+ * R9: are the devices of a kind closed, so that no writer relies on lost writes?
+ * @forgive: let the kind take writes again.  Return: false, and the operation is refused.
  */
 static bool dmr_losers_closed(struct dmr_op *op, enum dmr_kind kind, bool forgive)
 {
@@ -61,8 +61,9 @@ static bool dmr_losers_closed(struct dmr_op *op, enum dmr_kind kind, bool forgiv
 }
 
 /**
- * dmr_op_reset_errors() - count errors anew, and let devices write again that have lost writes
- * @op: nothing is asked for.
+ * dmr_op_reset_errors() - reset error counts, and let devices with lost writes take
+ * writes again
+ * @op: no field beside the common ones.
  * @job: its job; not used.
  *
  * The superblock changes only if a detach has recorded a loss there.
@@ -73,7 +74,7 @@ void dmr_op_reset_errors(struct dmr_op *op, struct dmr_job *job)
 	unsigned int kinds = dmr_home_flush_losers(sys);
 	u32 i;
 
-	/* One kind at most: see home-flush.c.  While it is open no home is flushed in vain. */
+	/* One kind at most: see home-flush.c.  Check it before flushing any home. */
 	for (i = 0; i < DMR_KINDS; i++)
 		if ((kinds & BIT(i)) && !dmr_losers_closed(op, i, false))
 			return;

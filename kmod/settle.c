@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Settling: the switch of a view's writes to home, once no older content is needed.
+ * Settling: switch a view to direct writes, when no older content is needed.
  */
 #include "operate.h"
 #include "park.h"
@@ -19,19 +19,18 @@ static void dmr_settling(struct dmr_system *sys, bool settling)
 }
 
 /**
- * dmr_op_settle() - nothing needs old content any more: writes go straight home
- * @op: asked for by the vacuum.
+ * dmr_op_settle() - switch to writes straight home
+ * @op: made by the vacuum.
  * @job: none.
  *
- * R3: from then on home is written over, so both superblocks first record that its old
- * content is not needed.
+ * R3: such writes overwrite home, so first both superblocks record that its old content
+ * is not needed.
  *
- * A bio may be about to give a bare chunk a version, having read home for it;
- * one that goes straight to that chunk at the same time would be lost under it.
- * So there are views in between, under which a bare chunk gets no version and no
- * write goes straight: writes that would need either wait until all that entered
- * before has ended.  If that takes too long all is as it was, and the vacuum asks
- * again.
+ * A merge may have read home and be about to give a bare chunk a version, which would
+ * hide a direct write to that chunk at the same time.  So there are views in between,
+ * under which a bare chunk gets no version and no write goes straight home: a write that
+ * needs either waits until all bios from before have ended.  If that takes too long, the
+ * old mode is in force again, and the vacuum makes another attempt.
  */
 void dmr_op_settle(struct dmr_op *op, struct dmr_job *job)
 {
@@ -58,7 +57,7 @@ void dmr_op_settle(struct dmr_op *op, struct dmr_job *job)
 }
 
 /**
- * dmr_settle_kick() - may writes go straight home that do not yet?
+ * dmr_settle_kick() - queue the switch to direct writes, if it is possible
  * @sys: the system, running.
  *
  * Context: the vacuum, after a pass.

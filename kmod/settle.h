@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Settling: writes may go straight home again. */
+/* Settling: the switch to direct writes. */
 #ifndef DMR_SETTLE_H
 #define DMR_SETTLE_H
 

@@ -6,7 +6,7 @@
 #include "system.h"
 
 /**
- * dmr_space_init() - counters of a new system
+ * dmr_space_init() - allocate counters of a new system
  * @sys: the system.
  *
  * Return: 0 or -ENOMEM; dmr_space_exit() is due in either case.
@@ -35,7 +35,7 @@ void dmr_space_exit(struct dmr_system *sys)
 }
 
 /**
- * dmr_space_full() - a write found no room
+ * dmr_space_full() - a write found the store full: run the one-second check now
  * @sys: the system.
  *
  * Context: any.
@@ -46,7 +46,7 @@ void dmr_space_full(struct dmr_system *sys)
 }
 
 /**
- * dmr_space_settings() - settings have changed, or been read
+ * dmr_space_settings() - apply settings that have changed or been read
  * @sys: the system; op_mutex is held.
  */
 void dmr_space_settings(struct dmr_system *sys)
@@ -63,7 +63,7 @@ void dmr_space_settings(struct dmr_system *sys)
  * dmr_space_reserved() - free slots that only the live failover may take (R8)
  * @sys: the system.
  *
- * Its versions count against the reserve.  Context: any.
+ * The versions of its overlay count against the reserve.  Context: any.
  * Return: how many.
  */
 u64 dmr_space_reserved(struct dmr_system *sys)
@@ -77,7 +77,7 @@ u64 dmr_space_reserved(struct dmr_system *sys)
 }
 
 /**
- * dmr_space_replicated() - written to the replica devices
+ * dmr_space_replicated() - count of bytes written to the replica devices
  * @sys: the system.
  *
  * Return: bytes since the system was attached.
@@ -93,11 +93,11 @@ u64 dmr_space_replicated(struct dmr_system *sys)
 }
 
 /**
- * dmr_space_view_writes() - count of writes that a kind of view has seen (R11)
+ * dmr_space_view_writes() - count of writes to the devices of a kind (R11)
  * @sys: the system.
- * @kind: of view.
+ * @kind: the kind.
  *
- * Exact when no write is on its way.
+ * Exact if no write is in flight.
  * Return: the count since the system was attached.
  */
 u64 dmr_space_view_writes(struct dmr_system *sys, enum dmr_kind kind)

@@ -13,7 +13,7 @@
 #include "trace.h"
 
 /**
- * dmr_super_init() - memory for superblocks
+ * dmr_super_init() - allocate memory for superblocks
  * @sys: a new system.
  *
  * Return: 0 or -ENOMEM; dmr_super_exit() is due in either case.
@@ -51,11 +51,12 @@ void dmr_super_exit(struct dmr_system *sys)
 }
 
 /**
- * dmr_super_show() - readers see the superblock that is in force now
+ * dmr_super_show() - publish the superblock in force to readers
  * @sys: the system; sb_mutex is held.
  *
- * It must not fail, since the superblock is durable: one object is always spare.
- * Without memory for another, the one that was replaced is waited for.
+ * This must not fail, since the superblock is durable: one object is always spare.
+ * Without memory for the next spare one, wait until the replaced object can be used
+ * again.
  *
  * Context: may sleep.
  */
@@ -90,7 +91,7 @@ static int dmr_super_put(struct dmr_system *sys, const struct dmr_sb *sb, const 
 	return r;
 }
 
-/* The log moves on all the time: its place is always taken from memory. */
+/* Fill in the log's place from memory, since the log moves between superblocks. */
 static void dmr_super_log(struct dmr_system *sys, struct dmr_sb *sb)
 {
 	sb->log_durable = READ_ONCE(sys->log.room.durable);
@@ -98,16 +99,16 @@ static void dmr_super_log(struct dmr_system *sys, struct dmr_sb *sb)
 }
 
 /**
- * dmr_super_store_lock() - before a flush of the store, or a write with a flush behind it
+ * dmr_super_store_lock() - exclude other flushes of the store
  * @sys: the system.
  *
- * R6, R9: where a device has no FUA, the flush behind a superblock may be the one that
- * reports a loss, and the log commit's the next one, which does not; or the other way round.
- * So only one of them is in flight at a time, and its result is known before the other
- * begins.
+ * R6, R9: called before a flush of the store, or a write with a flush behind it.  If the
+ * device has no FUA, the flush behind a superblock may report a loss, and the log
+ * commit's flush after it succeed, or the reverse.  So only one of them is in flight at a
+ * time, and the next begins when its result is known.
  *
- * Context: may sleep; inside of sb_mutex, if that is held.
- * Return: to be given to dmr_super_store_unlock(); true if it was necessary.
+ * Context: may sleep; inside sb_mutex, if that is held.
+ * Return: argument for dmr_super_store_unlock(): true if the lock was necessary.
  */
 bool dmr_super_store_lock(struct dmr_system *sys)
 {
@@ -140,10 +141,10 @@ void dmr_super_store_unlock(struct dmr_system *sys, bool alone)
 }
 
 /*
- * May a superblock that could not be written have lost anything?  Where a device has no
- * FUA the kernel flushes it behind the write, and it may have been the flush that failed.
- * No other flush was on its way, see dmr_super_store_lock(): writes that had ended before still
- * show in store_dirty, and writes in flight are still in their grace section.
+ * May a failed superblock write have lost other writes? For a device without FUA the
+ * kernel sends a flush behind the write, and that flush may have failed.  No other flush
+ * was in flight, see dmr_super_store_lock(): writes that had ended before are still
+ * marked in store_dirty, and writes in flight are still in their grace section.
  */
 static bool dmr_super_may_have_lost(struct dmr_system *sys)
 {
@@ -152,7 +153,8 @@ static bool dmr_super_may_have_lost(struct dmr_system *sys)
 	if (dmr_fua_is_native(sys->store))
 		return false;
 	idle = dmr_grace_idle(&sys->grace) && !READ_ONCE(sys->super.blanking);
-	smp_rmb();	/* a leave, or a write of zeroes, has set store_dirty before */
+	/* store_dirty first: pairs with dmr_grace_leave(), and with grow.c, which clears blanking. */
+	smp_rmb();
 	return !idle || READ_ONCE(sys->super.store_dirty);
 }
 
@@ -205,10 +207,10 @@ static int dmr_super_try(struct dmr_system *sys, const struct dmr_sb *next, cons
 		return 0;
 	}
 
-	/* R3: in doubt.  Over the same copy, never the good one, the old state. */
+	/* R3: in doubt: write the old state over the same copy, never over the good one. */
 	DMERR("%s: superblock write failed (%d), taking it back", sys->sb->name, r);
 	lost = dmr_super_may_have_lost(sys);
-	if (lost)	/* before the success of the next flush of the store counts */
+	if (lost)	/* before a later flush of the store succeeds */
 		dmr_critical(sys, "the flush behind a superblock may have failed");
 	memcpy(sb, sys->sb, sizeof(*sb));
 	sb->seq = sys->sb->seq + 2;
@@ -228,13 +230,13 @@ static int dmr_super_try(struct dmr_system *sys, const struct dmr_sb *next, cons
 /**
  * dmr_super_write() - make a superblock durable
  * @sys: the system; sb_mutex is held.
- * @next: the new state; sequence, copy and the log's place are filled in here.
- * @why: for the trace, constant.
+ * @next: the new state; sequence, copy and the log's place are filled in.
+ * @why: reason for the tracepoint, constant.
  *
- * On success sys->sb is the new state.  On failure the old state has been written to the
- * same copy under a higher number, so that the failed write can never come back (R3); if
- * that fails too the system is critical, and also if the failure may be that of a flush
- * with something to lose (R9).
+ * On success sys->sb has the new state.  On failure the old state has been written to the
+ * same copy under a higher number, so that the failed write cannot take effect later
+ * (R3).  If that fails too, or if the flush behind the write may have lost other writes
+ * (R9), the system is Critical.
  *
  * Context: may sleep.
  * Return: 0; -EIO: nothing has changed; -EREMOTEIO: the outcome is unknown.
@@ -252,10 +254,10 @@ int dmr_super_write(struct dmr_system *sys, const struct dmr_sb *next, const cha
 }
 
 /**
- * dmr_super_commit() - the one write that decides an operation
+ * dmr_super_commit() - decide an operation by one superblock write
  * @sys: the system; op_mutex is held.
- * @draft: the state to come.
- * @why: for the trace.
+ * @draft: the new state.
+ * @why: reason for the tracepoint.
  *
  * Context: may sleep; takes sb_mutex.
  * Return: as dmr_super_write().
@@ -272,11 +274,11 @@ int dmr_super_commit(struct dmr_system *sys, const struct dmr_sb *draft, const c
 }
 
 /**
- * dmr_super_sync_copies() - bring the other copy to the state in force
+ * dmr_super_sync_copies() - write the state in force to the other copy
  * @sys: the system.
  *
- * R3: before anything old is destroyed because of an edit, both copies carry
- * it, so that losing either one brings nothing back.
+ * R3: before old content is destroyed because of an edit, both copies have the edit, so
+ * that the loss of one copy does not undo it.
  *
  * Context: may sleep; takes sb_mutex.
  * Return: 0 or as dmr_super_write().
@@ -294,10 +296,10 @@ int dmr_super_sync_copies(struct dmr_system *sys)
 }
 
 /**
- * dmr_super_move_tail() - let go of the log before a block
+ * dmr_super_move_tail() - release the log before a block
  * @sys: the system.
- * @tail: first block that is still needed; live records before it have been written again
- *	and are durable (R7).
+ * @tail: first block that is still needed; live records before it have been copied to the
+ * head, and are durable (R7).
  *
  * Context: may sleep; takes sb_mutex; from the flush worker.
  * Return: as dmr_super_write().
@@ -307,10 +309,10 @@ int dmr_super_move_tail(struct dmr_system *sys, u64 tail)
 	int r;
 
 	mutex_lock(&sys->sb_mutex);
-	/* dmr_log_room_free() looks without a lock. */
+	/* dmr_log_room_free() reads it without a lock. */
 	WRITE_ONCE(sys->log.room.sb_tail, tail);
 	r = dmr_super_write(sys, sys->sb, "tail");
-	/* One that was taken back carried the new tail all the same. */
+	/* A superblock that was taken back has the new tail, too. */
 	WRITE_ONCE(sys->log.room.sb_tail, sys->sb->log_tail);
 	mutex_unlock(&sys->sb_mutex);
 	return r;

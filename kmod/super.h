@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Superblocks: writing them, and the one that readers see (R3). */
+/* Superblocks: writing them, and publishing one to readers (R3). */
 #ifndef DMR_SUPER_H
 #define DMR_SUPER_H
 
@@ -12,10 +12,10 @@
 struct dmr_system;
 
 /**
- * struct dmr_shown - a superblock as readers see it
- * @rcu: frees it once it was replaced and no reader is left.
- * @sb: never changed.  Members that change between two operations, sequence, copy and the
- *	log's place, are not kept up to date here.
+ * struct dmr_shown - a published superblock
+ * @rcu: frees a replaced object when no reader is left.
+ * @sb: constant.  Members that change between operations (sequence, copy, the log's place)
+ * are outdated here.
  */
 struct dmr_shown {
 	struct rcu_head rcu;
@@ -25,8 +25,8 @@ struct dmr_shown {
 /**
  * struct dmr_super - superblocks and flushes of a store
  * @draft: the next state, made by operations; op_mutex.
- * @scratch: for super.c; sb_mutex.
- * @shown: for readers, see dmr_shown(); sb_mutex to replace.
+ * @scratch: of super.c; sb_mutex.
+ * @shown: published, see dmr_shown(); sb_mutex to replace.
  * @spare: the next @shown; sb_mutex.
  * @buf: DMR_SB_AREA bytes.
  * @pages: of @buf.
@@ -36,7 +36,7 @@ struct dmr_shown {
  * @store_sem: see dmr_super_store_lock(); a semaphore, since the end of an I/O releases it,
  *	and because it is given away in the order of requests.
  * @store_dirty: slots were written since the last flush of the store.
- * @blanking: a new ring is being written with zeroes.
+ * @blanking: zeroes are being written over a new extent of the ring.
  */
 struct dmr_super {
 	struct dmr_sb *draft;

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The vacuum: reclaims versions that are not needed any more, and moves home blocks that
- * no point needs in a slot (mover.c).
+ * The vacuum: reclaim versions that are not needed any more, and move home blocks that no
+ * point needs in a slot (mover.c).
  *
- * It runs behind the edits of operations.  Before it destroys anything old, the
- * edit is durable in both superblocks (R3) and every record due has been
- * written; a slot is used again only a grace period after its version left the
- * map (R4).
+ * It runs behind the superblock edits of operations.  Before it destroys old content, the
+ * edit is durable in both superblocks (R3) and every record due is written; a slot is
+ * reused only after a grace period since its version left the map (R4).
  */
 #include <linux/sched/mm.h>
 
@@ -20,23 +19,23 @@
 #include "system.h"
 #include "vacuum.h"
 
-#define DMR_SWEEP_BATCH		512	/* versions freed per grace period */
-#define DMR_PASS_AGAIN		(5 * HZ)	/* until chunks in use are looked at again */
-#define DMR_MOVE_AGAIN		(HZ / 10)	/* the same while a job moves home */
-#define DMR_PASS_JOBS		8	/* running jobs that versions are counted for */
-#define DMR_SWEEP_BUCKETS	4096	/* buckets looked at in one grace section, at most */
-#define DMR_SWEEP_VERSIONS	128	/* versions looked at with interrupts off */
+#define DMR_SWEEP_BATCH		512	/* limit of versions freed in one grace period */
+#define DMR_PASS_AGAIN		(5 * HZ)	/* pause before another pass for busy chunks */
+#define DMR_MOVE_AGAIN		(HZ / 10)	/* the same, while a job moves home */
+#define DMR_PASS_JOBS		8	/* running jobs whose versions are counted */
+#define DMR_SWEEP_BUCKETS	4096	/* limit of buckets in one grace section */
+#define DMR_SWEEP_VERSIONS	128	/* limit of versions with interrupts off */
 #define DMR_SWEEP_NS		NSEC_PER_MSEC	/* limit of a grace section of the sweep */
 
-/* A pass, and the needs in the views it began under. */
+/* A pass, with the needs of the views in force at its beginning. */
 struct dmr_pass {
 	struct dmr_need need;
 	struct dmr_sweep sweep;
 	u32 *points;
-	u32 bucket;		/* the one that the sweep has come to */
+	u32 bucket;		/* next bucket of the sweep */
 	u64 serial;
 	u64 freed;
-	bool moved_on;		/* the views have changed: begin again */
+	bool moved_on;		/* other views are in force: begin again */
 };
 
 static int dmr_pass_begin(struct dmr_system *sys, struct dmr_pass *pass)
@@ -61,7 +60,7 @@ static int dmr_pass_begin(struct dmr_system *sys, struct dmr_pass *pass)
 	pass->serial = views->serial;
 	dmr_grace_leave(&sys->grace, side);
 
-	/* R3: the other copy must not bring back versions that are about to be destroyed. */
+	/* R3: write the other copy, which may still need versions that are about to be freed. */
 	if (!r)
 		r = dmr_super_sync_copies(sys);
 	/* A version must be durable before the versions that it supersedes go (R13). */
@@ -75,13 +74,13 @@ static int dmr_pass_begin(struct dmr_system *sys, struct dmr_pass *pass)
 }
 
 /*
- * A piece of the sweep.  A version of an epoch that the pass does not know can
- * only be in a bucket if the newer views were published before its lock was taken,
- * so looking at the views under the lock is enough.
+ * Sweep a piece of the map.  A version of an epoch that is newer than the pass can be in a
+ * bucket only if newer views were published before the bucket's lock was taken, so it is
+ * enough to compare the views under the lock.
  *
- * A chunk may have thousands of versions, and a store can be made that has tens of
- * thousands: interrupts are off for some of them at a time, and the grace section,
- * which every operation's drain waits for, ends after a millisecond (R12).
+ * A chunk may have thousands of versions, in a forged store tens of thousands.  So
+ * interrupts are off for DMR_SWEEP_VERSIONS at a time, and the grace section, for which
+ * every operation's drain waits, ends after a millisecond (R12).
  */
 static void dmr_pass_sweep(struct dmr_system *sys, struct dmr_pass *pass)
 {
@@ -119,10 +118,10 @@ static void dmr_pass_free(struct dmr_system *sys, struct dmr_pass *pass)
 		return;
 	pass->sweep.garbage = NULL;
 	pass->sweep.count = 0;
-	/* R4: no reader that could have seen them is left. */
+	/* R4: wait for readers that may have seen them. */
 	dmr_grace_wait(&sys->grace, 0);
 	mutex_lock(&sys->jobs.mutex);
-	/* Few reclaim at a time; one that is not counted only shows less progress. */
+	/* A running job beyond DMR_PASS_JOBS only shows less progress. */
 	list_for_each_entry(job, &sys->jobs.list, list)
 		if (job->state == DM_REPLICA_JOB_STATE_RUNNING && job->epoch && nr < DMR_PASS_JOBS)
 			jobs[nr++] = job;
@@ -173,7 +172,7 @@ static void dmr_pass_jobs(struct dmr_system *sys, bool ended)
 	} while (found);
 }
 
-/* R9: nothing is reclaimed any more; end the jobs that wait for it. */
+/* R9: end the jobs that wait for reclaiming, which has stopped. */
 static void dmr_pass_give_up(struct dmr_system *sys)
 {
 	struct dmr_job *job, *found;
@@ -207,7 +206,7 @@ static void dmr_pass_mark_jobs(struct dmr_system *sys)
 	mutex_unlock(&sys->jobs.mutex);
 }
 
-/* A pass over the whole map, unless something is against it. */
+/* Make a pass over the whole map, unless the vacuum is stopped or held. */
 static void dmr_vacuum_pass(struct dmr_system *sys)
 {
 	struct dmr_pass pass;
@@ -224,7 +223,7 @@ static void dmr_vacuum_pass(struct dmr_system *sys)
 	dmr_pass_mark_jobs(sys);
 	r = dmr_pass_begin(sys, &pass);
 	if (r) {
-		/* No memory, or a superblock that was taken back; critical ends it. */
+		/* No memory, or a superblock was taken back: try again in a second. */
 		queue_delayed_work(sys->ops_wq, &sys->vacuum.work, HZ);
 		return;
 	}
@@ -246,7 +245,7 @@ static void dmr_vacuum_pass(struct dmr_system *sys)
 		if (moved > 0)
 			pass.freed += moved;
 		else if (moved < 0)
-			again = true;	/* no memory: nothing else would start another pass */
+			again = true;	/* no memory: start another pass */
 	}
 	kvfree(pass.points);
 
@@ -255,11 +254,11 @@ static void dmr_vacuum_pass(struct dmr_system *sys)
 		return;
 	}
 	if (pass.bucket < end)
-		return;		/* held or stopped: begin again when let go */
+		return;		/* held or stopped: begin again when released */
 	dmr_pass_jobs(sys, true);
 	dmr_settle_kick(sys);
 	WRITE_ONCE(sys->vacuum.passes, sys->vacuum.passes + 1);
-	/* A job that moves home does not wait for long. */
+	/* While a job moves home, the pause is short. */
 	if (dmr_vacuum_may_move(sys) && dmr_move_job_pass_done(sys, again, errors, moved))
 		queue_delayed_work(sys->ops_wq, &sys->vacuum.work, DMR_MOVE_AGAIN);
 	else if (again)
@@ -269,24 +268,24 @@ static void dmr_vacuum_pass(struct dmr_system *sys)
 }
 
 /**
- * dmr_sweep_work() - a pass over the whole map
- * @work: the system's vacuum.work.
+ * dmr_sweep_work() - make a pass over the whole map
+ * @work: vacuum.work of the system.
  *
- * Context: worker; takes sb_mutex and waits for log commits and grace periods, so
- * it must hold nothing that they may wait for.
+ * Context: worker; takes sb_mutex and waits for log commits and grace periods, with no
+ * lock held that they need.
  */
 void dmr_sweep_work(struct work_struct *work)
 {
 	struct dmr_system *sys = container_of(to_delayed_work(work), struct dmr_system,
 					      vacuum.work);
-	/* Reclaim must not wait for writes to our own devices: space for them is made here. */
+	/* GFP_NOIO: reclaim may write to our devices, and this worker makes the space for that. */
 	unsigned int noio = memalloc_noio_save();
 
 	WRITE_ONCE(sys->vacuum.busy, true);
-	smp_mb();	/* pairs with dmr_vacuum_hold(): this pass sees @held, or is seen */
+	smp_mb();	/* pairs with dmr_vacuum_hold(): one of the two sees the other */
 	dmr_vacuum_pass(sys);
 	memalloc_noio_restore(noio);
-	/* The pass is over: pairs with smp_load_acquire() in dmr_vacuum_hold(). */
+	/* The pass is over: pairs with dmr_vacuum_busy(). */
 	smp_store_release(&sys->vacuum.busy, false);
 	wake_up(&sys->vacuum.throttle);
 }
@@ -299,7 +298,7 @@ static void dmr_first_free(struct dmr_system *sys, struct dmr_sweep *sw)
 		return;
 	sw->garbage = NULL;
 	sw->count = 0;
-	/* R4: a walk that could have seen them has ended. */
+	/* R4: wait for a walk that may have seen them. */
 	dmr_grace_wait(&sys->grace, 0);
 	while ((v = garbage)) {
 		garbage = dmr_garbage_next(v);
@@ -310,14 +309,14 @@ static void dmr_first_free(struct dmr_system *sys, struct dmr_sweep *sw)
 }
 
 /**
- * dmr_sweep_first() - reclaim versions that replay brought back, before any I/O
- * @sys: the system, just loaded, its first superblock written; no target is bound.  A
- *	dump of its recovery points may be walking the map (R4).
+ * dmr_sweep_first() - reclaim versions that came back by replay, before any I/O
+ * @sys: the system, just loaded, with its first superblock written; no target is bound.  A
+ * dump of its recovery points may walk the map meanwhile (R4).
  *
- * A version that was superseded is taken out of memory, not out of the log: its record
- * brings it back, and with it a slot that was free.  Without this a store could be full
- * of dead versions when the first write comes.  A process that is killed meanwhile leaves
- * the rest to the vacuum.
+ * A superseded version leaves memory, but its record stays in the log: replay restores
+ * it, and takes its slot again.  Without this sweep the store could be full of dead
+ * versions at the first write.  If the process is killed meanwhile, the vacuum does the
+ * rest.
  *
  * Context: may sleep; op_mutex is held.
  */
@@ -329,10 +328,10 @@ void dmr_sweep_first(struct dmr_system *sys)
 	u32 b = 0;
 
 	lockdep_assert_held(&sys->op_mutex);
-	/* R3; if it cannot be written now the vacuum tries again. */
+	/* R3; if it cannot be written now, the vacuum tries again. */
 	if (dmr_super_sync_copies(sys))
 		return;
-	need.durable = sys->log.room.durable;	/* all of it was read from the store */
+	need.durable = sys->log.room.durable;	/* all records have been read from the store */
 	dmr_map_sweep_init(&sw, &need);
 	while (b < 1U << sys->map.bucket_bits && !fatal_signal_pending(current)) {
 		if (dmr_map_sweep(&sys->map, &sw, b, DMR_SWEEP_VERSIONS))

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Systems: the object, the registry, references, and the state that is shown.
+ * Systems: the object, the registry, references, and the state that readers see.
  *
- * A system exists as long as a table line names its store.  A constructor only finds or
- * makes the object; the store is read at the first resume, and mutable state belongs to
- * the targets that are resumed (bound).
+ * A system exists as long as a dm table names its store.  A target's constructor only
+ * finds or makes the object; the first resume reads the store, and only targets that are
+ * resumed (bound) change its state.
  */
 #include "clock.h"
 #include "flush.h"
@@ -63,10 +63,10 @@ static void dmr_system_free(struct dmr_system *sys)
 }
 
 /**
- * dmr_systems_wait_gone() - the module is about to leave
+ * dmr_systems_wait_gone() - wait until all systems have been freed
  *
- * An operation still in a queue finds its system detached, and holds it until then.
- * Context: module exit; no target is left, nothing can be asked for any more.
+ * An operation still in a queue has a reference to its system, and fails because it is
+ * detached.  Context: module exit; no target is left, and no request can arrive.
  */
 void dmr_systems_wait_gone(void)
 {
@@ -88,14 +88,14 @@ static struct dmr_system *dmr_system_new(struct block_device *store)
 	snprintf(sys->store_name, sizeof(sys->store_name), "%pg", store);
 	mutex_init(&sys->op_mutex);
 	mutex_init(&sys->sb_mutex);
-	/* Not its own: an operation may drop the last reference to the system. */
+	/* Shared: a queue of the system could not run the work that drops its last reference. */
 	sys->ops_wq = dmr_ops_wq;
 	dmr_views_init(&sys->published);
 	dmr_queue_init(&sys->queue);
 	dmr_jobs_init(&sys->jobs);
 	dmr_clock_init(&sys->clock);
 	dmr_events_init(&sys->events);
-	/* All of them, so that dmr_system_free() finds each initialised. */
+	/* Initialise all of them even after an error, as dmr_system_free() expects. */
 	r = dmr_park_init(&sys->park);
 	r = dmr_flush_init(&sys->flush) ?: r;
 	r = dmr_versions_init(sys) ?: r;
@@ -112,17 +112,17 @@ static struct dmr_system *dmr_system_new(struct block_device *store)
 }
 
 /**
- * dmr_system_get() - a target's reference on the system of a store
- * @store: the store's block device, held by the target.
+ * dmr_system_get() - find or make the system of a store, for a target
+ * @store: the store's block device, which the target holds open.
  *
- * Made if it is new; given back with dmr_system_leave().
+ * The reference is returned by dmr_system_leave().
  * Context: may sleep.
- * Return: a referenced system, NULL without memory.
+ * Return: the system, referenced, or NULL without memory.
  */
 struct dmr_system *dmr_system_get(struct block_device *store)
 {
 	struct dmr_system *sys, *found = NULL;
-	/* Before the lock that readers take, too: memory may be long in coming. */
+	/* Allocate before taking the lock, since readers take it and memory may be slow to come. */
 	struct dmr_system *new = dmr_system_new(store);
 
 	mutex_lock(&dmr_registry_mutex);
@@ -146,33 +146,34 @@ struct dmr_system *dmr_system_get(struct block_device *store)
 	return found;
 }
 
-/* kref_put_mutex() has taken the registry's mutex. */
+/* Called with the registry's mutex held, by kref_put_mutex(). */
 static void dmr_system_release(struct kref *ref)
 {
 	struct dmr_system *sys = container_of(ref, struct dmr_system, ref);
 
+	lockdep_assert_held(&dmr_registry_mutex);
 	list_del(&sys->list);
-	/* Never flush work with the registry locked. */
+	/* Unlock first: never wait for work with the registry locked. */
 	mutex_unlock(&dmr_registry_mutex);
-	/* On ops_wq as well: this may run there, and waits for no work of a lesser queue. */
+	/* They run on ops_wq, where this may run, too: WQ_MEM_RECLAIM on both sides of the wait. */
 	cancel_delayed_work_sync(&sys->jobs.reaper);
 	cancel_delayed_work_sync(&sys->vacuum.work);
 	dmr_system_free(sys);
 }
 
 /**
- * dmr_system_leave() - a target lets go of its system
+ * dmr_system_leave() - release a target's reference to its system
  * @sys: the system.
  *
- * With the last target the system leaves the registry, even if it has other references:
- * the next attach reads the store anew.
+ * After the last target the system leaves the registry, even if it has other references:
+ * the next attach reads the store again.
  * Context: may sleep.
  */
 void dmr_system_leave(struct dmr_system *sys)
 {
 	mutex_lock(&dmr_registry_mutex);
 	if (!--sys->users) {
-		/* Before its store can be attached anew: events are delivered in this order. */
+		/* Before the store can be attached again, for the order of events. */
 		dmr_event_news(sys, DMR_NEWS_GONE);
 		list_del_init(&sys->list);
 		dmr_registry_seq++;
@@ -181,19 +182,19 @@ void dmr_system_leave(struct dmr_system *sys)
 	dmr_system_put(sys);
 }
 
-/** dmr_system_put() - let go of a system; may sleep */
+/** dmr_system_put() - drop a reference to a system; may sleep */
 void dmr_system_put(struct dmr_system *sys)
 {
 	kref_put_mutex(&sys->ref, dmr_system_release, &dmr_registry_mutex);
 }
 
 /**
- * dmr_system_find() - an attached system
- * @uuid: its UUID, 16 bytes, or NULL.
- * @name: its name; asked if there is no UUID.
+ * dmr_system_find() - find an attached system
+ * @uuid: UUID, 16 bytes, or NULL.
+ * @name: name, used without a UUID.
  *
  * Context: may sleep.
- * Return: a referenced system, or NULL.
+ * Return: the system, referenced, or NULL.
  */
 struct dmr_system *dmr_system_find(const u8 *uuid, const char *name)
 {
@@ -201,7 +202,7 @@ struct dmr_system *dmr_system_find(const u8 *uuid, const char *name)
 
 	mutex_lock(&dmr_registry_mutex);
 	list_for_each_entry(sys, &dmr_systems, list) {
-		if (!smp_load_acquire(&sys->active))
+		if (!dmr_loaded(sys))
 			continue;
 		if (uuid ? !memcmp(sys->sb->system_uuid, uuid, 16) : !strcmp(sys->sb->name, name)) {
 			kref_get(&sys->ref);
@@ -215,7 +216,7 @@ struct dmr_system *dmr_system_find(const u8 *uuid, const char *name)
 
 /**
  * dmr_system_next() - walk the registry
- * @prev: the system before; its reference is dropped; NULL to begin.
+ * @prev: the previous system, whose reference is dropped; NULL to begin.
  *
  * Context: may sleep.
  * Return: the next system, referenced, or NULL at the end.
@@ -226,7 +227,7 @@ struct dmr_system *dmr_system_next(struct dmr_system *prev)
 	struct dmr_system *sys, *found = NULL;
 
 	mutex_lock(&dmr_registry_mutex);
-	/* From its place on, if it has one still: a walk is to be no longer than the list. */
+	/* Continue from the place of @prev, if it is still listed, so that each step is short. */
 	sys = prev && !list_empty(&prev->list) ? prev :
 	      list_entry(&dmr_systems, typeof(*sys), list);
 	list_for_each_entry_continue(sys, &dmr_systems, list) {
@@ -243,18 +244,18 @@ struct dmr_system *dmr_system_next(struct dmr_system *prev)
 }
 
 /**
- * dmr_system_state_of() - the CIM replication state that a system shows
+ * dmr_system_state_of() - CIM replication state of a system, with a given superblock
  * @sys: the system.
  * @sb: its superblock.
  *
- * Return: it.
+ * Return: the state.
  */
 u32 dmr_system_state_of(const struct dmr_system *sys, const struct dmr_sb *sb)
 {
 	return READ_ONCE(sys->critical) ? DM_REPLICA_STATE_CRITICAL : dmr_system_stored_state(sb);
 }
 
-/** dmr_system_stored_state() - the same, as stored: never Critical.  Return: it. */
+/** dmr_system_stored_state() - the stored state, never Critical.  Return: the state. */
 u32 dmr_system_stored_state(const struct dmr_sb *sb)
 {
 	if (sb->state == DM_REPLICA_STATE_REPLICATING && (sb->flags & DMR_SB_SUSPENDED))
@@ -262,14 +263,14 @@ u32 dmr_system_stored_state(const struct dmr_sb *sb)
 	return sb->state;
 }
 
-/** dmr_system_state() - the same, of the superblock in force.  Return: it. */
+/** dmr_system_state() - CIM replication state of a system.  Return: the state. */
 u32 dmr_system_state(struct dmr_system *sys)
 {
 	return dmr_system_state_of(sys, sys->sb);
 }
 
 /**
- * dmr_system_complete() - is every disk attached?
+ * dmr_system_complete() - are all disks attached?
  * @sys: the system.
  *
  * Return: true if the three devices of each disk are bound.
@@ -289,8 +290,8 @@ bool dmr_system_complete(struct dmr_system *sys)
 }
 
 /*
- * One store UUID and one system UUID are active once (a copy of a store is
- * refused).  Of two that come at the same time the first here has it.
+ * Take the UUIDs of a store and a system, each of which can be active once: a copy of a
+ * store is refused.  Return: false if they are taken.
  */
 bool dmr_system_claim(struct dmr_system *sys)
 {
@@ -316,8 +317,8 @@ void dmr_system_disclaim(struct dmr_system *sys)
 }
 
 /*
- * A home belongs to one disk.  The claim on it is the system's: this keeps it from another
- * disk of the same one.
+ * Take a home for a disk.  Its claim belongs to the system; this keeps other disks of the
+ * same system from it.  Return: true if another disk has the home.
  */
 bool dmr_system_home_taken(struct dmr_disk *disk, dev_t home)
 {
@@ -327,7 +328,7 @@ bool dmr_system_home_taken(struct dmr_disk *disk, dev_t home)
 
 	mutex_lock(&dmr_registry_mutex);
 	list_for_each_entry(other, &dmr_systems, list)
-		for (i = 0; smp_load_acquire(&other->active) && i < other->sb->nr_disks; i++)
+		for (i = 0; dmr_loaded(other) && i < other->sb->nr_disks; i++)
 			if (&other->disks[i] != disk && other->disks[i].home_dev == home)
 				taken = true;
 	if (!taken)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Systems: a store and everything about it; event.h has the direction of calls.
+ * Systems: a store and all state of it; event.h describes the direction of calls.
  *
  * Lock order, outermost first: dm's own suspend lock -> dmr_system.op_mutex -> gendisk
  *	open_mutex (trylock only, R10) -> dmr_system.sb_mutex -> super.store_sem ->
@@ -47,33 +47,34 @@
 #define DMR_ANSWER_MS		100		/* a handler waits this long, then answers 4096 */
 
 /**
- * struct dmr_system - a store and everything about it
+ * struct dmr_system - a store and all state of it
  * @ref: references.
  * @list: in the registry, by rising @serial.
- * @serial: given at creation, never used twice.
- * @users: targets; dmr_registry_mutex.
+ * @serial: unique number, set at creation.
+ * @users: number of targets; dmr_registry_mutex.
  * @store_dev: number of the store's device.
  * @store: its block device; valid while any target exists.
  * @store_name: its name.
- * @op_mutex: operations, binding, activation.
- * @active: the superblock is read, the log replayed.
- * @claimed: its UUIDs are taken; dmr_registry_mutex.
- * @running: a target is bound.
- * @nr_bound: bound targets.
+ * @op_mutex: held over operations, binding, activation.
+ * @active: the superblock has been read, and the log replayed.
+ * @claimed: the system has taken its UUIDs; dmr_registry_mutex.
+ * @running: at least one target is bound.
+ * @nr_bound: number of bound targets.
  * @bind_time: jiffies of the last bind or unbind; sb_mutex.
  * @host: id of this host.
- * @boot: id of its boot.
- * @sb_mutex: the superblock, over its I/O.
- * @sb: as durable; sb_mutex to change, op_mutex or sb_mutex to read.  Others read dmr_shown().
+ * @boot: id of the host's boot.
+ * @sb_mutex: held over superblock writes.
+ * @sb: the superblock in force, durable; sb_mutex to change, op_mutex or sb_mutex to
+ * read.  Others read dmr_shown().
  * @critical: NULL, or the reason (R9); set once, cleared by a detach.
- * @ahead: head writes go to sb->next_epoch already; op_mutex.
+ * @ahead: head writes use sb->next_epoch already; op_mutex.
  * @chunk_sectors: sectors of a chunk.
  * @chunk_shift: log2 of @chunk_sectors.
  * @disks: by number.
  * @map: versions.
  * @slots: slots in use.
  * @grace: sections of readers (R4).
- * @ops_wq: operations and the vacuum.
+ * @ops_wq: work queue of operations and the vacuum.
  * @health: reasons as last reported.
  * @published: views.
  * @versions: memory for versions.
@@ -86,7 +87,7 @@
  * @vacuum: the vacuum.
  * @queue: operations.
  * @jobs: their jobs.
- * @received: the last sign of the sender.
+ * @received: the last sign of replication.
  * @clock: steps of the clock.
  * @events: reports to higher floors.
  *
@@ -140,30 +141,35 @@ struct dmr_system {
 };
 
 /**
- * dmr_shown() - the superblock in force, for readers that must not wait
+ * dmr_shown() - the published superblock, for readers that must not wait
  * @sys: the system, active.
  *
- * sb_mutex is held over I/O to a store that may hang.
+ * sb_mutex is held over I/O, to a store that may hang.
  *
  * Context: between rcu_read_lock() and rcu_read_unlock().
- * Return: it, valid until rcu_read_unlock().
+ * Return: the superblock, valid until rcu_read_unlock().
  */
 static inline const struct dmr_sb *dmr_shown(const struct dmr_system *sys)
 {
 	return &rcu_dereference(sys->super.shown)->sb;
 }
 
+/** dmr_loaded() - has the store been read? If so, its state in memory is complete. */
+static inline bool dmr_loaded(const struct dmr_system *sys)
+{
+	return smp_load_acquire(&sys->active);	/* pairs with dmr_attach_load() */
+}
+
 /** dmr_assert_chunk_locked() - warn if a chunk's lock is not held, with lockdep only */
 static inline void dmr_assert_chunk_locked(struct dmr_system *sys, u64 key)
 {
-	if (IS_ENABLED(CONFIG_LOCKDEP))
-		lockdep_assert_held(dmr_map_lock(&sys->map, key));
+	dmr_map_assert_locked(&sys->map, key);
 }
 
 /** dmr_views_get() - the views in force; between dmr_grace_enter() and _leave() */
 static inline struct dmr_views *dmr_views_get(struct dmr_system *sys)
 {
-	return smp_load_acquire(&sys->published.views);
+	return smp_load_acquire(&sys->published.views);	/* pairs with dmr_views_publish() */
 }
 
 struct dmr_system *dmr_system_get(struct block_device *store);

@@ -6,9 +6,9 @@
  *	replica-overlay <replica device> live|test
  *
  * Features of replica: `host <32 hex digits>` names the host (2 words), `boot <32 hex
- * digits>` its boot (2 words), and `takeover` (1 word) attaches a store that another host
- * has according to its superblock.  Targets that name the same store share one system.  A
- * constructor changes nothing: reading the store and binding come with the resume.
+ * digits>` its boot (2 words), and `takeover` (1 word) attaches a store that is active on
+ * another host by its superblock.  Targets that name the same store share one system.  A
+ * constructor reads no store and binds nothing; the resume does.
  */
 #include "attach.h"
 #include "claim.h"
@@ -46,7 +46,7 @@ static void dmr_target_free(struct dm_target *ti)
 		list_del(&t->replicas);
 	mutex_unlock(&dmr_registry_mutex);
 	if (t->sys) {
-		/* dm suspends nothing that a failed resume has left suspended. */
+		/* After a failed resume dm calls no postsuspend for the device. */
 		if (t->bound)
 			dmr_attach_unbind(t->sys, t);
 		dmr_system_leave(t->sys);
@@ -61,7 +61,7 @@ static void dmr_target_free(struct dm_target *ti)
 	kfree(t);
 }
 
-/* Open one of them for this target; it must not be the target's own device. */
+/* Open store or home for this target; it must not be the target's own device. */
 static int dmr_target_claim(struct dm_target *ti, dev_t dev, dev_t store, struct dm_dev **claim,
 			    char *busy, char *error)
 {
@@ -76,7 +76,7 @@ static int dmr_target_claim(struct dm_target *ti, dev_t dev, dev_t store, struct
 	return 0;
 }
 
-/* The store first, by which systems are known. */
+/* The store first: it identifies the system. */
 static int dmr_target_claims(struct dm_target *ti, dev_t store, dev_t home)
 {
 	struct dmr_target *t = ti->private;
@@ -121,7 +121,7 @@ static void dmr_target_ready(struct dm_target *ti)
 	ti->per_io_data_size = sizeof(struct dmr_io);
 }
 
-/* Find the system; it must be that of the present table of the device. */
+/* Find the system; it must be that of the device's present dm table. */
 static int dmr_target_join(struct dm_target *ti, struct dmr_target *t)
 {
 	t->sys = dmr_system_get(t->store->bdev);
@@ -224,7 +224,7 @@ static int replica_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	r = dmr_target_claims(ti, store, home);
 	if (r)
 		goto bad;
-	/* Both are written anywhere, in any order. */
+	/* Store and home are written at any place, in any order. */
 	if (bdev_is_zoned(t->store->bdev) || bdev_is_zoned(t->home->bdev)) {
 		ti->error = "A zoned device can be neither store nor home";
 		r = -EINVAL;
@@ -244,9 +244,9 @@ bad:
 }
 
 /*
- * A failover target has its own share in the claims on the home and the store that it
- * does I/O to: a replica table that is wiped under it leaves it untouched.  The replica
- * device is not claimed: that is for replication, which may want it alone.
+ * A failover target has its own share in the claims on its home and store, so it works on
+ * when the replica device's dm table is wiped.  It does not claim the replica device:
+ * replication may open that exclusively.
  */
 static int failover_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 {
@@ -329,7 +329,7 @@ static int dmr_target_preresume(struct dm_target *ti)
 
 	dmr_target_link(t);
 	dmr_zeroes_offer(t);
-	/* Bios need it as soon as the device runs; resume() cannot fail. */
+	/* In preresume, since bios need the binding at once, and resume() cannot fail. */
 	return dmr_attach_bind(t->sys, t);
 }
 
@@ -352,7 +352,7 @@ static void dmr_target_status(struct dm_target *ti, status_type_t type, unsigned
 {
 	struct dmr_target *t = ti->private;
 	struct dmr_system *sys = t->sys;
-	bool up = smp_load_acquire(&sys->active) && READ_ONCE(t->bound);
+	bool up = dmr_loaded(sys) && READ_ONCE(t->bound);
 	unsigned int sz = 0, words;
 	u32 state;
 	u32 slots, used;
@@ -371,7 +371,7 @@ static void dmr_target_status(struct dm_target *ti, status_type_t type, unsigned
 			       (u64)atomic64_read(&sys->map.versions), sys->sb->nr_points,
 			       READ_ONCE(sys->critical) ? "critical" : "ok");
 		} else {
-			/* A committed overlay is not an overlay any more. */
+			/* After a commit the overlay belongs to the history. */
 			blocks = sys->sb->state == DM_REPLICA_STATE_COMMITTED ? 0 :
 				 atomic64_read(&t->disk->overlay_blocks[t->kind]);
 			DMEMIT("%u %s %llu", state,
@@ -411,7 +411,7 @@ static void dmr_target_status(struct dm_target *ti, status_type_t type, unsigned
 static int dmr_target_iterate(struct dm_target *ti, iterate_devices_callout_fn fn, void *data)
 {
 	struct dmr_target *t = ti->private;
-	/* Whole blocks of it are used, and more dm would not have below 4 KiB sectors. */
+	/* Only whole blocks: dm refuses a fraction of a block with 4 KiB sectors. */
 	sector_t store = round_down(bdev_nr_sectors(t->store->bdev), DMR_BLOCK_SECTORS);
 	int r = fn(ti, t->home, 0, ti->len, data);
 
@@ -423,8 +423,8 @@ static void dmr_target_io_hints(struct dm_target *ti, struct queue_limits *limit
 	struct dmr_target *t = ti->private;
 
 	/*
-	 * Discards end in the map wherever a chunk has a version, and at home elsewhere:
-	 * a limit below that of home would be useless.
+	 * A discard ends in the map where a chunk has a version, else at home: a
+	 * granularity below that of home would be useless.
 	 */
 	limits->discard_granularity = max_t(unsigned int, DMR_BLOCK_SIZE,
 					    bdev_discard_granularity(t->home->bdev));
@@ -435,37 +435,25 @@ static void dmr_target_io_hints(struct dm_target *ti, struct queue_limits *limit
 	limits->io_min = max_t(unsigned int, limits->io_min, DMR_BLOCK_SIZE);
 }
 
-static struct target_type replica_target = {
-	.name = "replica",
-	.version = { 1, 0, 0 },
-	.features = DM_TARGET_SINGLETON,
-	.module = THIS_MODULE,
-	.ctr = replica_ctr,
-	.dtr = dmr_target_free,
-	.map = dmr_target_map,
-	.end_io = dmr_target_end_io,
-	.preresume = dmr_target_preresume,
-	.postsuspend = dmr_target_postsuspend,
-	.status = dmr_target_status,
-	.iterate_devices = dmr_target_iterate,
-	.io_hints = dmr_target_io_hints,
-};
+#define DMR_TARGET(_name, _ctr)						\
+	{								\
+		.name = _name,						\
+		.version = { 1, 0, 0 },					\
+		.features = DM_TARGET_SINGLETON,			\
+		.module = THIS_MODULE,					\
+		.ctr = _ctr,						\
+		.dtr = dmr_target_free,					\
+		.map = dmr_target_map,					\
+		.end_io = dmr_target_end_io,				\
+		.preresume = dmr_target_preresume,			\
+		.postsuspend = dmr_target_postsuspend,			\
+		.status = dmr_target_status,				\
+		.iterate_devices = dmr_target_iterate,			\
+		.io_hints = dmr_target_io_hints,			\
+	}
 
-static struct target_type failover_target = {
-	.name = "replica-overlay",
-	.version = { 1, 0, 0 },
-	.features = DM_TARGET_SINGLETON,
-	.module = THIS_MODULE,
-	.ctr = failover_ctr,
-	.dtr = dmr_target_free,
-	.map = dmr_target_map,
-	.end_io = dmr_target_end_io,
-	.preresume = dmr_target_preresume,
-	.postsuspend = dmr_target_postsuspend,
-	.status = dmr_target_status,
-	.iterate_devices = dmr_target_iterate,
-	.io_hints = dmr_target_io_hints,
-};
+static struct target_type replica_target = DMR_TARGET("replica", replica_ctr);
+static struct target_type failover_target = DMR_TARGET("replica-overlay", failover_ctr);
 
 /** dmr_target_init() - register both targets.  Return: 0 or a negative errno. */
 int dmr_target_init(void)

@@ -20,7 +20,7 @@
 #define DMR_TRACE_WHY	48
 #endif
 
-/* A chunk got its first version of this epoch. */
+/* A chunk has its first version of this epoch. */
 TRACE_EVENT(dmr_version_made,
 	TP_PROTO(const char *system, u32 disk, u64 chunk, u32 epoch, u32 slot),
 	TP_ARGS(system, disk, chunk, epoch, slot),
@@ -42,7 +42,7 @@ TRACE_EVENT(dmr_version_made,
 		  __entry->system, __entry->disk, __entry->chunk, __entry->epoch, __entry->slot)
 );
 
-/* A batch of log blocks was written, or not. */
+/* A batch of log blocks was written, or the write has failed. */
 TRACE_EVENT(dmr_log_sync,
 	TP_PROTO(const char *system, u64 first, u32 blocks, u32 records, int err),
 	TP_ARGS(system, first, blocks, records, err),
@@ -64,7 +64,7 @@ TRACE_EVENT(dmr_log_sync,
 		  __entry->system, __entry->first, __entry->blocks, __entry->records, __entry->err)
 );
 
-/* A superblock was written, or not. */
+/* A superblock was written, or the write has failed. */
 TRACE_EVENT(dmr_superblock,
 	TP_PROTO(const char *system, u64 seq, u32 copy, u32 state, const char *why, int err),
 	TP_ARGS(system, seq, copy, state, why, err),
@@ -89,7 +89,7 @@ TRACE_EVENT(dmr_superblock,
 		  __entry->why)
 );
 
-/* A view came online or went offline, on every disk of the system. */
+/* The devices of a kind came online or went offline, on every disk of the system. */
 TRACE_EVENT(dmr_view,
 	TP_PROTO(const char *system, const char *kind, bool online, u32 point_epoch),
 	TP_ARGS(system, kind, online, point_epoch),
@@ -142,7 +142,7 @@ TRACE_EVENT(dmr_op_end,
 		  __entry->system, __entry->type, __entry->code, __entry->job)
 );
 
-/* A job is new or has changed. */
+/* A job was made or has changed. */
 TRACE_EVENT(dmr_job,
 	TP_PROTO(const char *system, u64 id, u32 type, u32 state, u32 percent),
 	TP_ARGS(system, id, type, state, percent),
@@ -164,7 +164,7 @@ TRACE_EVENT(dmr_job,
 		  __entry->system, __entry->id, __entry->type, __entry->state, __entry->percent)
 );
 
-/* Netlink: a request has arrived; then its answer was sent, or is a refusal. */
+/* Netlink: a request has arrived; below, its answer was sent, or it was refused. */
 TRACE_EVENT(dmr_request,
 	TP_PROTO(u8 cmd),
 	TP_ARGS(cmd),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The vacuum's gate: start, stop, hold and kick.  sweep.c has its work.
+ * The vacuum's gate: start, stop, hold and kick.  Its work is in sweep.c.
  */
 #include <linux/dm-kcopyd.h>
 
@@ -9,8 +9,8 @@
 #include "work.h"
 
 /**
- * dmr_vacuum_init() - the vacuum of a new system, stopped
- * @vacuum: its part.
+ * dmr_vacuum_init() - initialise the vacuum of a new system, stopped
+ * @vacuum: the system's part.
  *
  * Return: 0 or a negative errno; dmr_vacuum_exit() is due in either case.
  */
@@ -31,31 +31,31 @@ void dmr_vacuum_exit(struct dmr_vacuum *vacuum)
 		dm_kcopyd_client_destroy(vacuum->kcopyd);
 }
 
-/** dmr_vacuum_may_run() - is nothing against the vacuum's work?  Return: true if so. */
+/** dmr_vacuum_may_run() - may the vacuum work?  Return: true if so. */
 bool dmr_vacuum_may_run(struct dmr_system *sys)
 {
 	return !READ_ONCE(sys->vacuum.stop) && !READ_ONCE(sys->vacuum.held) &&
 	       !READ_ONCE(sys->critical) && READ_ONCE(sys->vacuum.rate);
 }
 
-/** dmr_vacuum_may_move() - the same of moving home.  Return: true if so. */
+/** dmr_vacuum_may_move() - may it also move home?  Return: true if so. */
 bool dmr_vacuum_may_move(struct dmr_system *sys)
 {
 	return dmr_vacuum_may_run(sys) && !READ_ONCE(sys->vacuum.move_paused) &&
 	       !(READ_ONCE(sys->sb->flags) & DMR_SB_STAY);
 }
 
-/** dmr_vacuum_kick() - there may be something to reclaim; any context */
+/** dmr_vacuum_kick() - start a pass: there may be versions to reclaim; any context */
 void dmr_vacuum_kick(struct dmr_system *sys)
 {
 	wake_up(&sys->vacuum.throttle);
-	/* When critical it has jobs to end. */
+	/* A pass of a Critical system ends its jobs. */
 	if (dmr_vacuum_may_run(sys) || (READ_ONCE(sys->critical) && !READ_ONCE(sys->vacuum.stop)))
 		mod_delayed_work(sys->ops_wq, &sys->vacuum.work, 0);
 }
 
 /**
- * dmr_vacuum_start() - begin
+ * dmr_vacuum_start() - start the vacuum
  * @sys: the system; op_mutex is held.
  *
  * A first pass reclaims the leftovers of an earlier life.
@@ -67,7 +67,7 @@ void dmr_vacuum_start(struct dmr_system *sys)
 	dmr_vacuum_kick(sys);
 }
 
-/** dmr_vacuum_stop() - stop and wait until it has; op_mutex is held */
+/** dmr_vacuum_stop() - stop the vacuum, and wait for its pass to end; op_mutex is held */
 void dmr_vacuum_stop(struct dmr_system *sys)
 {
 	lockdep_assert_held(&sys->op_mutex);
@@ -76,13 +76,18 @@ void dmr_vacuum_stop(struct dmr_system *sys)
 	cancel_delayed_work_sync(&sys->vacuum.work);
 }
 
+static bool dmr_vacuum_busy(const struct dmr_vacuum *vacuum)
+{
+	return smp_load_acquire(&vacuum->busy);	/* pairs with dmr_sweep_work() */
+}
+
 /**
- * dmr_vacuum_hold() - hold the vacuum and the one-second log commit still, or not
+ * dmr_vacuum_hold() - hold the vacuum and the one-second log commit, or release them
  * @sys: the system.
- * @hold: hold them?
+ * @hold: hold or release.
  *
- * A pass that is under way ends at its next step, which may hang in I/O: wait for a
- * moment only.  Until then dmr_vacuum_held() returns 2.
+ * A pass in progress ends at its next step, but a step may hang in I/O: wait for a moment
+ * only.  Until the pass has ended dmr_vacuum_held() returns 2.
  *
  * Context: may sleep, for DMR_ANSWER_MS.
  */
@@ -90,20 +95,19 @@ void dmr_vacuum_hold(struct dmr_system *sys, bool hold)
 {
 	WRITE_ONCE(sys->vacuum.held, hold);
 	wake_up(&sys->vacuum.throttle);
-	smp_mb();	/* pairs with dmr_sweep_work() */
+	smp_mb();	/* pairs with smp_mb() in dmr_sweep_work(): one of the two sees the other */
 	if (hold)
-		wait_event_killable_timeout(sys->vacuum.throttle,
-					    !smp_load_acquire(&sys->vacuum.busy),
+		wait_event_killable_timeout(sys->vacuum.throttle, !dmr_vacuum_busy(&sys->vacuum),
 					    msecs_to_jiffies(DMR_ANSWER_MS));
 	else
 		dmr_vacuum_kick(sys);
 	dmr_event_news(sys, DMR_NEWS_STATE);
 }
 
-/** dmr_vacuum_held() - 0: it is not held, 1: it is, 2: as soon as its pass has ended. */
+/** dmr_vacuum_held() - Return: 0: not held, 1: held, 2: held when its pass has ended. */
 u32 dmr_vacuum_held(struct dmr_system *sys)
 {
 	if (!READ_ONCE(sys->vacuum.held))
 		return 0;
-	return smp_load_acquire(&sys->vacuum.busy) ? 2 : 1;
+	return dmr_vacuum_busy(&sys->vacuum) ? 2 : 1;
 }

@@ -16,15 +16,15 @@ struct dmr_system;
 /**
  * struct dmr_vacuum - the vacuum of a system, and its moves home
  * @work: a pass.
- * @throttle: woken when the rate changes, to stop, and behind a pass.
+ * @throttle: woken when the rate changes, for a stop, and after a pass.
  * @stop: no pass begins, and the current one ends.
- * @held: the same, by request.
- * @busy: a pass is under way.
+ * @held: as @stop, on request.
+ * @busy: a pass is running.
  * @swept: dmr_sweep_first() has run since the load; op_mutex.
- * @rate: bytes per second; 0: nothing, ~0: no limit.
- * @passes: over the whole map.
- * @pending: versions known to be dead.
- * @home_mutex: a batch is being moved home; before it: op_mutex.
+ * @rate: limit of copying, bytes per second; 0: no copying, ~0: no limit.
+ * @passes: number of passes over the whole map.
+ * @pending: number of versions known to be dead.
+ * @home_mutex: held over a batch that is moved home; inside op_mutex.
  * @move_paused: a job that moves home is suspended.
  * @home_left: bytes left to move home at the last count.
  * @place: key of the chunk that the next run of moves begins with; the vacuum's worker.

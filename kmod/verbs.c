@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Running operations: each is decided by one superblock write.
+ * Operations: the table of verbs, their legality, and their turns.
  *
- * An operation runs in a worker, so that the death of a process leaves none half done
- * (R12).  One at a time per system; queue.c has the turns.
+ * An operation is decided by one superblock write.  It runs in a worker, so that the death
+ * of a process leaves none half done (R12); queue.c runs one at a time in each system.
  */
 #include "health.h"
 #include "job.h"
@@ -159,7 +159,7 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 	},
 };
 
-/* The overlay that an operation would throw away, or none. */
+/* Epoch of the overlay that an operation would discard; DMR_EPOCH_NONE for other verbs. */
 static u32 dmr_op_overlay(const struct dmr_op *op)
 {
 	if (op->verb == DMR_VERB_REVERT)
@@ -168,19 +168,19 @@ static u32 dmr_op_overlay(const struct dmr_op *op)
 }
 
 /*
- * R11: act only on the state that the caller saw.  An operation that waits for openers
- * does so for this very failover: points made meanwhile do not matter.
+ * R11: has the state changed since the caller saw it? An operation that waits for openers
+ * does so to discard one failover: points made meanwhile do not matter.
  */
 static bool dmr_op_moved_on(const struct dmr_op *op)
 {
-	/* R11: another failover is thrown away by another request only. */
+	/* R11: a request discards no later failover than the one it was made for. */
 	if (op->overlay && op->overlay != dmr_op_overlay(op))
 		return true;
 	return !op->overlay && op->expect_state != ~0ULL &&
 	       op->expect_state != op->sys->sb->state_number;
 }
 
-/* Common checks of all changes. */
+/* Checks that all changes have in common. */
 static bool dmr_op_allowed(struct dmr_op *op)
 {
 	struct dmr_system *sys = op->sys;
@@ -190,7 +190,7 @@ static bool dmr_op_allowed(struct dmr_op *op)
 			      DMR_NOT_ATTACHED);
 		return false;
 	}
-	/* Not a second later: no point is made of a device that is short by now. */
+	/* Check now, not a second later: a point must not be made of a device that is too short. */
 	dmr_health_devices(sys);
 	if (READ_ONCE(sys->critical)) {
 		dmr_op_refuse(op, -EREMOTEIO, DM_REPLICA_CODE_UNKNOWN,
@@ -204,7 +204,7 @@ static bool dmr_op_allowed(struct dmr_op *op)
 	}
 	if (dmr_op_moved_on(op)) {
 		dmr_op_refuse(op, -ESTALE, DM_REPLICA_CODE_INVALID_STATE,
-			      "the system has moved on since you looked; look again");
+			      "the system has changed since you looked; look again");
 		return false;
 	}
 	return true;
@@ -214,7 +214,7 @@ static bool dmr_op_allowed(struct dmr_op *op)
  * Running them
  *----------------------------------------------------------------*/
 
-/* Reason why it is not legal now, in the words of the client. */
+/* The reason for which a verb is not legal now, as the client reads it. */
 static const char *dmr_why_not(enum dmr_verb verb, u32 state, u32 flags)
 {
 	switch (state) {
@@ -224,10 +224,10 @@ static const char *dmr_why_not(enum dmr_verb verb, u32 state, u32 flags)
 		return "the relationship was removed; detach, and make a new one";
 	case DM_REPLICA_STATE_COMMITTED:
 		if (verb == DMR_VERB_REVERT)
-			return "the failover was committed; there is nothing to go back to";
+			return "the failover was committed; it cannot be reverted";
 		if (verb == DMR_VERB_COMMIT)
 			return "the failover was committed already";
-		return "the failover was committed; this is a replica no more";
+		return "the failover was committed; this is not a replica any more";
 	case DM_REPLICA_STATE_RECOVERED:
 		if (verb == DMR_VERB_INITIATE)
 			return "failed over already; revert or commit first";
@@ -271,8 +271,8 @@ static bool dmr_op_legal(struct dmr_op *op)
 }
 
 /*
- * R12: the time that was asked for is that of all its waiting; a wait for openers has its
- * own.  A grace period is waited for without a limit where it is 0.
+ * R12: reduce an operation's time by its wait in the queue; a wait for openers has its
+ * own limit.  Leave at least 1, since dmr_grace_wait() takes 0 for no limit.
  */
 static void dmr_op_time_left(struct dmr_op *op)
 {
@@ -283,13 +283,13 @@ static void dmr_op_time_left(struct dmr_op *op)
 }
 
 /**
- * dmr_op_turn() - an operation's turn: it is tried
+ * dmr_op_turn() - run an operation's turn
  * @op: begun; op_mutex is held.
  *
- * R12: an operation that waits for openers holds up no other.  It is tried anew, all
- * questions asked again, after a pause in which others have their turn.
+ * R12: an operation that waits for openers does not delay others.  It makes another
+ * attempt, with all checks, after a pause in which others have their turn.
  *
- * Return: true if it has to wait for openers, and may; otherwise it has ended.
+ * Return: true if it has to wait for openers, and may; false if it has ended.
  */
 bool dmr_op_turn(struct dmr_op *op)
 {
@@ -323,13 +323,13 @@ bool dmr_op_turn(struct dmr_op *op)
 }
 
 /**
- * dmr_op_end_turns() - an operation has been decided, or is given up
- * @op: code, err and msg are set; nothing else ends it.
+ * dmr_op_end_turns() - log an operation that was decided or withdrawn, and end its job
+ * @op: the operation, with code, err and msg; no other context ends it.
  *
- * With op_mutex held, if it has had its turn: a client that has the answer finds the job
- * ended, and no detach ends it otherwise.
+ * op_mutex is held, if the operation has had its turn: a client with the answer then
+ * finds the job ended, and no detach ends it with another result.
  *
- * Context: may sleep, for memory alone.
+ * Context: may sleep, for memory only.
  */
 void dmr_op_end_turns(struct dmr_op *op)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The table of operations: which is legal in which state. */
+/* The table of operations, and the states in which each is legal. */
 #ifndef DMR_VERBS_H
 #define DMR_VERBS_H
 

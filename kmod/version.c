@@ -2,19 +2,19 @@
 /*
  * Memory for versions.
  *
- * Other memory of the I/O path comes back when the I/O ends; a version stays as long as
- * its data, so a reserve that has been taken does not fill up again by itself.  And a
- * host that is short of memory may get some only by writing through us, to swap space or
- * to a file system on a failover device.  Therefore:
+ * Other memory of the I/O path is freed when the I/O ends, but a version stays as long as
+ * its data, so a reserve that has been used is not refilled by itself.  And a host that is
+ * short of memory may have to write through us to free some, to swap space or to a file
+ * system on a failover device.  Therefore:
  *
- * - each system has a reserve of its own, which is filled up again once a second as
- *   long as there is memory to be had without it;
- * - behind that a version may dip into the atomic reserve of the page allocator: 4 KiB of
- *   it carry 73 versions, and each lets a block or more be written;
- * - a write without memory tries again at the next tick, after all others that wait, and
- *   not in the mempool, which would sleep for five seconds; and swap-out may take all
- *   memory, and keeps it from others.  It gives back 4 KiB or more for each 56 bytes, and
- *   may be what all others wait for.
+ * - each system has its own reserve, which is refilled once a second if memory is
+ *   available;
+ * - after that a version may come from the atomic reserve of the page allocator: 4 KiB of
+ *   it hold 73 versions, each for a write of a block or more;
+ * - a write without memory tries again at the next tick, behind all others that wait, and
+ *   not in the mempool, which would sleep for five seconds;
+ * - swap-out writes may take all memory, before other writes: each frees 4 KiB or more for
+ *   56 bytes, and all others may wait for that.
  */
 #include <linux/sched/mm.h>
 #include <linux/slab.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The views: one immutable picture of epochs, points and overlays, which has for every
- * bio the content of its device and the place of writes.  An operation makes new views and
- * publishes them with a single pointer.
+ * The views: an immutable description of epochs, points and overlays, from which every
+ * bio takes the content of its device and the place of writes.  An operation makes new
+ * views and publishes them by a single pointer.
  */
 #include "system.h"
 
@@ -13,11 +13,11 @@ void dmr_views_init(struct dmr_published *published)
 }
 
 /**
- * dmr_views_make() - the views that go with a superblock
+ * dmr_views_make() - make the views of a superblock
  * @sys: the system.
- * @sb: state; the durable one or a draft.
- * @pending_point: an epoch that is about to become a point and is not in @sb
- *	yet, or DMR_EPOCH_NONE; with one, writes go to @sb's next epoch.
+ * @sb: the superblock in force, or a draft.
+ * @pending_point: epoch that is about to become a point and is not in @sb yet, or
+ * DMR_EPOCH_NONE; with one, writes use the next epoch of @sb.
  *
  * Context: may sleep; op_mutex is held.
  * Return: the views, or NULL without memory.
@@ -45,7 +45,7 @@ struct dmr_views *dmr_views_make(struct dmr_system *sys, const struct dmr_sb *sb
 		view->dead_last = sb->dead_last;
 	}
 
-	/* R14: once committed, the failover devices alone show the head; once removed, none. */
+	/* R14: after a commit only failover devices show the head; after a removal none does. */
 	if (sb->state != DM_REPLICA_STATE_DISABLED) {
 		view = &views->view[sb->state == DM_REPLICA_STATE_COMMITTED ? DMR_LIVE :
 									      DMR_REPLICA];
@@ -66,7 +66,7 @@ struct dmr_views *dmr_views_make(struct dmr_system *sys, const struct dmr_sb *sb
 		view->write = sb->test.epoch;
 	}
 
-	/* Straight home only while nothing may need the present content of home. */
+	/* Direct writes only while no point and no overlay needs the present content of home. */
 	views->bare = -1;
 	views->straight = -1;
 	if (!nr && !sb->live.epoch && !sb->test.epoch && sb->state != DM_REPLICA_STATE_DISABLED)
@@ -90,15 +90,15 @@ struct dmr_views *dmr_views_make(struct dmr_system *sys, const struct dmr_sb *sb
  * @sys: the system; op_mutex is held.
  * @views: from dmr_views_make().
  *
- * Bios that entered before go on with the old views, which are freed by
- * dmr_views_reap() after a later grace period.
+ * Bios that entered before keep the old views, which dmr_views_reap() frees after a later
+ * grace period.
  */
 void dmr_views_publish(struct dmr_system *sys, struct dmr_views *views)
 {
 	struct dmr_views *old = sys->published.views;
 
 	lockdep_assert_held(&sys->op_mutex);
-	/* Throttled moves look at it. */
+	/* Throttled moves read the serial. */
 	WRITE_ONCE(sys->published.serial, sys->published.serial + 1);
 	views->serial = sys->published.serial;
 	/* Pairs with dmr_views_get(). */
@@ -111,13 +111,14 @@ void dmr_views_publish(struct dmr_system *sys, struct dmr_views *views)
  * dmr_views_reap() - free views without readers
  * @sys: the system; op_mutex is held, or the last reference has gone.
  *
- * Context: called after a grace period that began when the last one of them
- * had been replaced.
+ * Context: after a grace period that began when the last of these views had been
+ * replaced.
  */
 void dmr_views_reap(struct dmr_system *sys)
 {
 	struct dmr_views *views, *next;
 
+	lockdep_assert(lockdep_is_held(&sys->op_mutex) || !kref_read(&sys->ref));
 	list_for_each_entry_safe(views, next, &sys->published.stale, stale) {
 		list_del(&views->stale);
 		kvfree(views);
@@ -128,8 +129,8 @@ void dmr_views_reap(struct dmr_system *sys)
  * dmr_views_publish_state() - publish the views of the superblock in force
  * @sys: the system.
  *
- * Views that would let writes go straight home for the first time do not: that takes
- * dmr_op_settle().
+ * Writes that do not go straight home yet do not begin to: only dmr_op_settle() switches
+ * that on.
  *
  * Return: 0 or -ENOMEM.
  */
@@ -146,10 +147,10 @@ int dmr_views_publish_state(struct dmr_system *sys)
 }
 
 /**
- * dmr_views_back() - views to go back to, should an operation fail
+ * dmr_views_back() - make views to return to if an operation fails
  * @sys: the system.
  *
- * They let no write go straight home that did not before: see dmr_op_settle().
+ * Writes that do not go straight home yet do not begin to: see dmr_op_settle().
  *
  * Return: the views, or NULL without memory.
  */

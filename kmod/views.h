@@ -15,11 +15,11 @@ struct dmr_system;
  * struct dmr_views - the views of one state; never changed, replaced as a whole
  * @view: view of each kind of device.
  * @straight: kind of device with direct writes to home, or -1 for none.
- * @bare: kind of device that is about to have them, or -1 for none: a chunk without a
- *	version gets none, and a write that needs a version waits (dmr_op_settle()).
+ * @bare: kind of device that is about to have direct writes, or -1 for none: a bare chunk
+ * gets no version, and a write that needs one waits (dmr_op_settle()).
  * @suspended: replication is suspended: the replica devices refuse writes.
- * @need: for the vacuum; its epochs array is @points.
- * @serial: of its publication.
+ * @need: epochs that the vacuum has to keep; its epochs array is @points.
+ * @serial: number of its publication.
  * @stale: on the system's list of views to free.
  * @points: epochs of the points, pending ones included.
  */
@@ -29,7 +29,7 @@ struct dmr_views {
 	int bare;
 	bool suspended;
 	struct dmr_need need;
-	u64 serial;		/* of publication */
+	u64 serial;		/* number of the publication */
 	struct list_head stale;
 	u32 points[];
 };
@@ -37,7 +37,7 @@ struct dmr_views {
 /**
  * struct dmr_published - the views of a system
  * @views: those in force, see dmr_views_get().
- * @stale: replaced views that readers may still see; op_mutex.
+ * @stale: replaced views that readers may still use; op_mutex.
  * @serial: of the last publication.
  */
 struct dmr_published {

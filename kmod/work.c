@@ -4,11 +4,11 @@
 
 const struct dmr_upcalls *dmr_upcalls;
 
-/* Turns of operations, and passes of the vacuum: both wait for I/O. */
+/* Turns of operations and passes of the vacuum, which wait for I/O. */
 struct workqueue_struct *dmr_ops_wq;
-/* Time limits: nothing there waits for I/O. */
+/* Time limits, which never wait for I/O. */
 struct workqueue_struct *dmr_expire_wq;
-/* Ordered: the end of a system is reported before the attach of the next on its store. */
+/* Notifications.  Ordered: the end of a system comes before the next attach of its store. */
 struct workqueue_struct *dmr_events_wq;
 
 /**
@@ -27,7 +27,7 @@ int dmr_work_start(const struct dmr_upcalls *calls)
 	return dmr_ops_wq && dmr_expire_wq && dmr_events_wq ? 0 : -ENOMEM;
 }
 
-/** dmr_work_stop() - module exit; no system is left */
+/** dmr_work_stop() - destroy the work queues, at module exit; no system is left */
 void dmr_work_stop(void)
 {
 	if (dmr_events_wq)

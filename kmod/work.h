@@ -14,11 +14,12 @@ struct dmr_verb_info;
  * @dispatch: the work item of struct dmr_events.
  * @ops: work item: the turns of operations.
  * @sweep: work item: a pass of the vacuum.
- * @drain: work item: after a point, writes of the old epoch have ended.
+ * @drain: work item: end of an epoch switch, see dmr_point_drain_work().
  * @io: work item: a deferred bio begins again.
- * @look: a second has passed, or a write found no room; in the flush worker.
- * @turn: an operation has its turn; see dmr_op_turn().
- * @end_turns: an operation has been decided; see dmr_op_end_turns().
+ * @look: look at health, once a second or when a write finds the store full; in the flush
+ * worker.
+ * @turn: run an operation's turn, see dmr_op_turn().
+ * @end_turns: end an operation, see dmr_op_end_turns().
  * @verbs: the table of operations, by enum dmr_verb.
  */
 struct dmr_upcalls {

@@ -12,7 +12,7 @@
 #include "system.h"
 #include "zeroes.h"
 
-/* Zero whole blocks of one chunk in a version of this epoch; the lock is held. */
+/* Zero whole blocks of one chunk in a version of this epoch; the chunk's lock is held. */
 static void dmr_zero_blocks(struct dmr_io *io, struct dmr_version *v, u64 mask)
 {
 	u64 had = v->data | v->zero;
@@ -35,7 +35,7 @@ static u64 dmr_whole_blocks(struct dmr_io *io, u64 sector, u32 sectors)
 	return last > first ? dmr_block_mask(first, last - first) : 0;
 }
 
-/* Advice: zero this epoch's slots, pass on the parts at home alone. */
+/* Discards are advice: zero blocks in this epoch's version; a bare chunk's may go straight home. */
 int dmr_zeroes_discard(struct dmr_io *io, struct bio *bio, struct dmr_views *views, bool inline_)
 {
 	struct dmr_target *t = io->t;
@@ -67,7 +67,7 @@ int dmr_zeroes_discard(struct dmr_io *io, struct bio *bio, struct dmr_views *vie
 	return dmr_io_finish(io, bio, BLK_STS_OK);
 }
 
-/* Exact: blocks become zero in this epoch, with a version of no slot if need be. */
+/* Write-zeroes are exact: zero the blocks in this epoch, in a version without a slot if needed. */
 static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_views *views,
 			     bool inline_)
 {
@@ -118,7 +118,7 @@ static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_view
 		v = new;
 		new = NULL;
 	} else if (atomic_read(&v->state) & DMR_V_BUSY) {
-		/* A merge of old content must not land on our zeroes. */
+		/* Wait for a merge of old content, which must not overwrite our zeroes. */
 		dmr_park_for_version(io, bio, v);
 		v = NULL;
 	}
@@ -143,7 +143,7 @@ bool dmr_zeroes_home_takes(const struct dmr_target *t)
 	return bdev_write_zeroes_sectors(t->home->bdev) && !READ_ONCE(t->disk->no_zeroes);
 }
 
-/* Straight home, to a device that knows no write-zeroes.  Context: a worker; sleeps. */
+/* Write zeroes straight home, to a device without write-zeroes.  Context: a worker; sleeps. */
 static int dmr_io_zero_home(struct dmr_io *io, struct bio *bio)
 {
 	int r;
@@ -156,15 +156,15 @@ static int dmr_io_zero_home(struct dmr_io *io, struct bio *bio)
 }
 
 /*
- * A home may advertise write-zeroes, and refuse the first one, as some SCSI disks do.
- * Write them ourselves, from now on.
+ * A home may advertise write-zeroes and refuse the first one, as some SCSI disks do:
+ * write zeroes as data from now on.
  */
 void dmr_zeroes_again(struct dmr_io *io, struct bio *bio)
 {
 	struct dmr_target *t = io->t;
 
 	WRITE_ONCE(t->disk->no_zeroes, true);
-	dmr_zeroes_offer(t);		/* dm has just taken it back */
+	dmr_zeroes_offer(t);		/* dm has just withdrawn the feature */
 	bio->bi_iter.bi_sector = io->sector;
 	bio->bi_iter.bi_size = io->sectors << SECTOR_SHIFT;
 	bio->bi_status = BLK_STS_OK;
@@ -175,8 +175,8 @@ void dmr_zeroes_again(struct dmr_io *io, struct bio *bio)
 }
 
 /*
- * How much of a write-zeroes of @run sectors a worker can do under any later views: the
- * rest of a block, or whole blocks of one chunk.
+ * Return: the part of a write-zeroes of @run sectors that a worker can do under any later
+ * views: the rest of a block, or whole blocks of one chunk.
  */
 static u32 dmr_zeroes_for_worker(const struct dmr_io *io, u64 sector, u32 run)
 {
@@ -197,7 +197,7 @@ int dmr_zeroes_write(struct dmr_io *io, struct bio *bio, struct dmr_views *views
 	u32 sectors = bio_sectors(bio), run;
 
 	if (views->straight == t->kind) {
-		/* Once: a refusal of the home may change it between two looks. */
+		/* Read it once: a refusal by the home may change it. */
 		bool takes = dmr_zeroes_home_takes(t);
 
 		run = dmr_run_bare(io, sector, sectors);
@@ -225,8 +225,8 @@ int dmr_zeroes_write(struct dmr_io *io, struct bio *bio, struct dmr_views *views
 		sectors = round_down(sectors, DMR_BLOCK_SECTORS);
 	run = min(sectors, sys->chunk_sectors - dmr_chunk_offset(sys, sector));
 	/*
-	 * A worker's bio lies in one chunk, unless a home has refused it, and has to take
-	 * no more of them now: then let the kernel write the zeroes.
+	 * A worker's bio lies in one chunk, unless a home has refused it before: then let
+	 * the kernel write the zeroes.
 	 */
 	if (!dmr_io_cut(bio, run, inline_))
 		return dmr_io_finish(io, bio, BLK_STS_NOTSUPP);
@@ -237,9 +237,9 @@ int dmr_zeroes_write(struct dmr_io *io, struct bio *bio, struct dmr_views *views
  * dmr_zeroes_offer() - accept write-zeroes over any home
  * @t: the target.
  *
- * They take no slot, and are exact; without them the kernel would write zeroes, which
- * take slots.  dm always limits a target to the features of the devices below, and takes
- * it back when one of them refuses; it changes the limit just like this then.
+ * They take no slot and are exact; without the feature the kernel would write zeroes as
+ * data, which take slots. dm limits a target to the features of the devices below, and
+ * withdraws the feature when one of them refuses; it changes the limit in the same way.
  *
  * Context: any.
  */

@@ -36,13 +36,13 @@
 #define DMR_IDENTITY_LEN	128		/* identity of a home, with its NUL */
 #define DMR_RING_EXTENTS	8
 #define DMR_NUMBER_LIMIT	(1ULL << 62)	/* counters start low; a larger number is damage */
-#define DMR_RING_MIN_BLOCKS	512		/* beside twice the records of every slot */
+#define DMR_RING_MIN_BLOCKS 512 /* added to twice the records of every slot */
 
 /*
  * The lowest bit of an epoch number is its kind: even numbers are main epochs, odd
- * ones overlays.  Numbers only grow and are never used twice, so an odd number that
- * is not live, test or promoted in the superblock is dead for ever, and no list of
- * dead overlays is needed.
+ * ones overlays.  Numbers only grow and are never used twice, so an odd number that is not
+ * live, test or promoted in the superblock is dead for ever, without a list of dead
+ * overlays.
  */
 #define DMR_EPOCH_OVERLAY	1u
 #define DMR_EPOCH_FIRST		2u		/* the first main epoch of a new store */
@@ -140,11 +140,11 @@ struct dmr_disk_print {
 	__le64 block;			/* 4 KiB block of home, a whole one */
 	__le32 crc;			/* CRC-32C of its 4096 bytes */
 	__u8   disk;			/* number */
-	__u8   written;			/* 1: written home lately; 0: drawn at random */
+	__u8   written;			/* 1: written home lately; 0: a random place */
 	__u8   reserved0[2];
 };
 
-/**
+/*
  * struct dmr_disk_sb - the fixed part of a superblock, 1280 bytes
  *
  * It is followed by nr_disks entries of struct dmr_disk_disk, nr_points entries
@@ -199,7 +199,7 @@ struct dmr_disk_sb {
 	__le64 state_time;		/* 456: when the state was entered, ns since 1970 UTC */
 	__u8   active_host[16];		/* 464: machine id of the host on which it is active */
 	__le64 active_time;		/* 480: when it was activated */
-	__le64 next_point;		/* 488: number the next point gets, from 1 */
+	__le64 next_point;		/* 488: number of the next point, from 1 */
 	__le64 job_number;		/* 496: highest job number used before activation */
 	__le32 host_bytes;		/* 504: of the host area in use */
 	__le32 nr_prints;		/* 508: 0 while it is active */
@@ -283,7 +283,7 @@ struct dmr_disk_log_block {
 	__le32 crc;			/* CRC-32C over the block, this field zero */
 	__u8   store_uuid[16];
 	__le64 number;			/* 24: of this block */
-	__le64 sb_seq;			/* superblock it was written under */
+	__le64 sb_seq;			/* sequence number of the superblock in force */
 	__le64 durable;			/* last log number that was durable when it was issued */
 	__le32 nr_records;		/* 48 */
 	__u8   reserved0[12];

@@ -135,7 +135,7 @@ enum dm_replica_health_reasons {
 	DM_REPLICA_HEALTH_REASONS_OLD_POINT = 512,	/* no point made within the interval set */
 	DM_REPLICA_HEALTH_REASONS_HELD = 1024,		/* the vacuum or a move home is held */
 	DM_REPLICA_HEALTH_REASONS_STALLED = 2048,	/* nothing has been replicated for long */
-	DM_REPLICA_HEALTH_REASONS_LOST_WRITES = 4096,	/* a home has, and its device takes none */
+	DM_REPLICA_HEALTH_REASONS_LOST_WRITES = 4096,	/* a home has lost writes of a device */
 	DM_REPLICA_HEALTH_REASONS_POINTS = 8192,	/* recovery points near their limit */
 };
 
@@ -232,7 +232,7 @@ enum {
 	DM_REPLICA_A_DISK_LIVE_BYTES,		/* u64: written to the failover device */
 	DM_REPLICA_A_DISK_ERRORS,		/* u64: I/O errors of home and slots */
 	DM_REPLICA_A_DISK_TEST_BYTES,		/* u64: written to the test failover device */
-	DM_REPLICA_A_DISK_LOST_WRITES,		/* flag: its home has, and its device takes none */
+	DM_REPLICA_A_DISK_LOST_WRITES,		/* flag: its home has lost writes of a device */
 
 	__DM_REPLICA_A_DISK_MAX,
 	DM_REPLICA_A_DISK_MAX = (__DM_REPLICA_A_DISK_MAX - 1)
@@ -279,7 +279,7 @@ enum {
 	DM_REPLICA_A_JOB_OWNER_UID,		/* u32: of the requester; absent without one */
 	DM_REPLICA_A_JOB_OWNER_LOGIN_UID,	/* u32: its login user; absent if not known */
 	DM_REPLICA_A_JOB_OWNER_COMM,		/* string: its name, chosen by the process */
-	DM_REPLICA_A_JOB_DISCARDED,		/* u64: bytes thrown away; absent if not known */
+	DM_REPLICA_A_JOB_DISCARDED,		/* u64: bytes discarded; absent if not known */
 	DM_REPLICA_A_JOB_POINTS_DROPPED,	/* u32: points dropped with it */
 
 	__DM_REPLICA_A_JOB_MAX,
@@ -380,7 +380,7 @@ enum {
 	DM_REPLICA_CMD_REPLICATION_HEARTBEAT,	/* the sender runs and has nothing to send */
 	DM_REPLICA_CMD_HOST_GET,		/* do, dump: entries of the host area */
 	DM_REPLICA_CMD_HOST_SET,		/* set or remove an entry, or remove several */
-	DM_REPLICA_CMD_ERRORS_RESET,		/* count errors anew, after lost writes write again */
+	DM_REPLICA_CMD_ERRORS_RESET,		/* reset error counts, end a loss of writes */
 
 	__DM_REPLICA_CMD_MAX,
 	DM_REPLICA_CMD_MAX = (__DM_REPLICA_CMD_MAX - 1)

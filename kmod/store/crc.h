@@ -9,7 +9,7 @@
  * dmr_block_crc() - checksum of a block that holds its own checksum
  * @buf: the block.
  * @length: its bytes.
- * @at: offset of the four bytes that hold the checksum; they count as zero.
+ * @at: offset of the four bytes of the checksum, which count as zero.
  *
  * Return: CRC-32C.
  */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where things lie in a store: slots, and the ring with its older geometry.
+ * Layout of a store: slots, and the ring with its older geometry.
  *
- * A ring that has grown has two geometries for a while: numbers below ring_from
- * lie where the older one puts them, until the tail has passed them all.
+ * A ring that has grown has two geometries: numbers below ring_from have their places in
+ * the older one, until the tail has passed them all.
  */
 #include "geometry.h"
 #include "superblock.h"
@@ -11,8 +11,8 @@
 
 #define DMR_RING_FIRST_BYTE	(1024 * 1024)	/* where a new store's ring begins */
 #define DMR_MIN_SLOTS		16
-#define DMR_SLOT_LIMIT		0x0fffffffULL	/* an array of as many pointers can be had at attach */
-#define DMR_RING_MAX_BLOCKS	(1ULL << 28)	/* beyond the need of any number of slots */
+#define DMR_SLOT_LIMIT		0x0fffffffULL	/* attach can allocate so many pointers */
+#define DMR_RING_MAX_BLOCKS	(1ULL << 28)	/* more than any number of slots needs */
 #define DMR_SB_BLOCKS		(DMR_SB_COPIES * DMR_SB_AREA / DMR_BLOCK_SIZE)
 
 static u64 dmr_ring_sum(const struct dmr_sb *sb, u32 extents)
@@ -68,7 +68,7 @@ bool dmr_slot_usable(const struct dmr_sb *sb, u64 slot)
 
 	if (slot < sb->slot_first || slot >= sb->slot_end)
 		return false;
-	/* Extents are whole chunks: a slot is in one or outside. */
+	/* Extents are whole chunks: a slot is inside one or outside all. */
 	for (i = 0; i < sb->ring_extents; i++)
 		if (first >= sb->ring[i].first && first - sb->ring[i].first < sb->ring[i].count)
 			return false;
@@ -93,8 +93,8 @@ u64 dmr_slot_count(const struct dmr_sb *sb)
 }
 
 /*
- * R7: twice the records that can live at a time: one for each slot, and a
- * quarter more and some for versions of zeroes, which have none.
+ * R7: twice the records that can be live at a time: one for each slot, and for versions
+ * of zeroes, which have no slot, a quarter as many and a constant.
  */
 u64 dmr_ring_need(u64 slots)
 {
@@ -118,7 +118,7 @@ const char *dmr_geometry(struct dmr_sb *sb)
 	first = DMR_RING_FIRST_BYTE / sb->chunk_bytes;
 	if (chunks <= first)
 		return "the store is too small";
-	/* As if the ring took nothing: a little too long, never too short. */
+	/* Count the ring's own chunks as slots: a little too long, never too short. */
 	ring = round_up(dmr_ring_need(chunks - first), (u64)blocks);
 	if (chunks - first < div_u64(ring, blocks) + DMR_MIN_SLOTS)
 		return "the store is too small";
@@ -150,7 +150,7 @@ const char *dmr_geometry(struct dmr_sb *sb)
 	return NULL;
 }
 
-/* Are they possible? */
+/* Checks */
 
 static const char *dmr_check_extents(const struct dmr_sb *sb)
 {
@@ -200,8 +200,8 @@ const char *dmr_geometry_check(const struct dmr_sb *sb)
 	if (dmr_ring_blocks(sb) < need)
 		return "the ring is too small for the slots";	/* R7 */
 	/*
-	 * Growing more than doubles a ring, to twice the need at most, and rounds.  A
-	 * longer one would hold records by the thousand for each bucket of the map, whose
+	 * A growth more than doubles a ring, to twice the need at most, rounded up.  A
+	 * longer ring could have thousands of records for each bucket of the map, whose
 	 * size follows the slots.
 	 */
 	if (dmr_ring_blocks(sb) > 4 * need + sb->ring_extents * dmr_chunk_blocks(sb))
@@ -216,9 +216,9 @@ const char *dmr_ring_range_check(const struct dmr_sb *sb)
 	if (!sb->log_tail || sb->log_tail >= DMR_NUMBER_LIMIT)
 		return "the log's tail is impossible";
 	/*
-	 * R6, R7: the tail stops at the last durable block, so that the first
-	 * block replay takes is one that is known to be there.  A tail one past
-	 * it would leave nothing to compare a leftover of an earlier life with.
+	 * R6, R7: the tail stops at the last durable block, so that the first block of
+	 * replay must exist.  With a tail past it, a leftover of an earlier life would
+	 * have no predecessor to compare with.
 	 */
 	if (sb->log_durable < sb->log_tail && sb->log_tail != 1)
 		return "the log's tail is past its last durable block";
@@ -245,7 +245,7 @@ const char *dmr_ring_range_check(const struct dmr_sb *sb)
 		return "the log's tail is before the older ring's beginning";
 	if (sb->ring_from - sb->log_tail > old)
 		return "the older ring cannot hold its part of the log";
-	/* R7: the older ring is spoken for; it is free when the tail has left it. */
+	/* R7: the older ring is in use until the tail has left it. */
 	if (sb->log_durable >= sb->ring_from && sb->log_durable - sb->ring_from >= blocks - old)
 		return "the log has gone beyond the new part of the ring too early";
 	return NULL;
@@ -253,16 +253,15 @@ const char *dmr_ring_range_check(const struct dmr_sb *sb)
 
 /**
  * dmr_geometry_grow() - lay out the new space of a store's device
- * @sb: the present state; store_bytes, slot_end and the ring are changed.  Of the ring,
- *	ring_from is set by the caller, which has the next log number.
+ * @sb: the present state; store_bytes, slot_end and the ring are changed.  The caller sets
+ * ring_from to the next log number.
  * @bytes: the new size of the device.
  *
- * The ring stays as it is while it is long enough for all slots.  A new extent
- * is as long as a whole ring for them has to be, so with each one the ring more
- * than doubles: DMR_RING_EXTENTS of them last for a store some hundred times as
- * large as it was made.
+ * The ring stays unchanged while it is long enough for all slots.  A new extent is as long
+ * as a whole ring for them, so that each growth more than doubles the ring:
+ * DMR_RING_EXTENTS extents are enough for growth to some hundred times the first size.
  *
- * Return: NULL, or a constant text with the reason; @sb is of no use then.
+ * Return: NULL; or a constant text with the reason, and @sb is invalid.
  */
 const char *dmr_geometry_grow(struct dmr_sb *sb, u64 bytes)
 {
@@ -295,10 +294,10 @@ const char *dmr_geometry_grow(struct dmr_sb *sb, u64 bytes)
 }
 
 /**
- * dmr_slot_versions() - versions that a store of so many slots may have
- * @slots: usable ones.
+ * dmr_slot_versions() - limit of the versions in a store
+ * @slots: number of usable slots.
  *
- * Slots, and versions of zeroes only beside them: as dmr_ring_need() counts.
+ * One for each slot, and versions of zeroes beside them, as in dmr_ring_need().
  * Return: how many.
  */
 u64 dmr_slot_versions(u64 slots)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Where things lie in a store: slots, and the ring of the log. */
+/* Layout of a store: slots, and the ring of the log. */
 #ifndef DMR_GEOMETRY_H
 #define DMR_GEOMETRY_H
 
@@ -13,11 +13,11 @@ struct dmr_extent {
 	u64 count;
 };
 
-/** dmr_ring_blocks() - blocks of the whole ring.  Return: their number. */
+/** dmr_ring_blocks() - number of blocks of the whole ring.  Return: the number. */
 u64 dmr_ring_blocks(const struct dmr_sb *sb);
 
 /**
- * dmr_ring_place() - where a log block lies
+ * dmr_ring_place() - place of a log block in the store
  * @sb: geometry.
  * @number: log block number, at least log_tail.
  *
@@ -26,16 +26,16 @@ u64 dmr_ring_blocks(const struct dmr_sb *sb);
 u64 dmr_ring_place(const struct dmr_sb *sb, u64 number);
 
 /**
- * dmr_ring_index() - where in the ring a log block lies
+ * dmr_ring_index() - place of a log block in the ring
  * @sb: geometry.
  * @number: log block number, at least log_tail.
  *
- * Return: its place, 0 to one less than dmr_ring_blocks().
+ * Return: the place, from 0 to dmr_ring_blocks() - 1.
  */
 u64 dmr_ring_index(const struct dmr_sb *sb, u64 number);
 
 /**
- * dmr_ring_block() - from a place in the ring to one in the store
+ * dmr_ring_block() - convert a place in the ring to one in the store
  * @sb: geometry.
  * @index: place in the ring.
  *
@@ -43,28 +43,29 @@ u64 dmr_ring_index(const struct dmr_sb *sb, u64 number);
  */
 u64 dmr_ring_block(const struct dmr_sb *sb, u64 index);
 
-/** dmr_ring_need() - blocks a ring must have (R7).  Return: their number. */
+/** dmr_ring_need() - number of blocks that a ring must have (R7).  Return: the number. */
 u64 dmr_ring_need(u64 slots);
 
-/** dmr_slot_count() - slots that may be given out.  Return: their number. */
+/** dmr_slot_count() - number of slots that may be allocated.  Return: the number. */
 u64 dmr_slot_count(const struct dmr_sb *sb);
 
-/** dmr_slot_usable() - may this slot be given out?  Return: false on superblocks or ring. */
+/** dmr_slot_usable() - may a slot be allocated?  Return: false on superblocks or ring. */
 bool dmr_slot_usable(const struct dmr_sb *sb, u64 slot);
 
 /**
- * dmr_geometry_check() - are the places of ring and slots possible?
+ * dmr_geometry_check() - check the places of ring and slots
  * @sb: superblock in host form.
  *
- * Return: NULL if they are, otherwise a constant text naming the first that is not.
+ * Return: NULL, or a constant text with the first fault.
  */
 const char *dmr_geometry_check(const struct dmr_sb *sb);
 
 /**
- * dmr_ring_range_check() - can the log lie in the ring, from its tail to its last durable block?
- * @sb: superblock in host form that dmr_geometry_check() has nothing against.
+ * dmr_ring_range_check() - check that the log, from tail to last durable block, fits into
+ * the ring
+ * @sb: superblock in host form that has passed dmr_geometry_check().
  *
- * Return: NULL if it can, otherwise a constant text with the reason.
+ * Return: NULL, or a constant text with the fault.
  */
 const char *dmr_ring_range_check(const struct dmr_sb *sb);
 
@@ -73,7 +74,7 @@ const char *dmr_ring_range_check(const struct dmr_sb *sb);
  * @sb: chunk_bytes and store_bytes are set; ring, slots, log, epochs and settings
  *	are filled in.
  *
- * Return: NULL, or a constant text saying why such a store cannot be made.
+ * Return: NULL, or a constant text with the reason for which such a store cannot be made.
  */
 const char *dmr_geometry(struct dmr_sb *sb);
 

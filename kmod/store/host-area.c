@@ -2,9 +2,8 @@
 /*
  * The host area of a superblock.
  *
- * Entries follow each other without gaps, by rising key, so that one set of entries has one
- * form: a check of the area is a check of its bytes, and areas with the same entries compare
- * equal.
+ * Entries follow each other without gaps, by rising key, so that a set of entries has a
+ * single form: areas with the same entries have the same bytes.
  */
 #include "host-area.h"
 #include "../../uapi/dm-replica.h"
@@ -12,7 +11,7 @@
 #define DMR_HOST_HEAD	sizeof(struct dmr_disk_host)
 
 static_assert(DMR_HOST_HEAD == 4);
-/* Two headers name these limits, one for the disk and one for netlink. */
+/* Limits that both uapi headers define, for the disk and for netlink. */
 static_assert(DMR_HOST_AREA == DM_REPLICA_HOST_AREA_MAX);
 static_assert(DMR_HOST_KEY_LEN == DM_REPLICA_HOST_KEY_MAX + 1);
 
@@ -28,7 +27,7 @@ const char *dmr_host_key_fault(const char *key, u32 bytes)
 	return NULL;
 }
 
-/* By bytes; a key goes before those that continue it. */
+/* Compare keys by bytes; a key precedes those that begin with it. */
 static int dmr_host_order(const char *a, u32 a_bytes, const char *b, u32 b_bytes)
 {
 	int order = memcmp(a, b, min(a_bytes, b_bytes));
@@ -79,7 +78,7 @@ const char *dmr_host_check(const struct dmr_host *host)
 	return at == host->bytes ? NULL : "an entry of the host area is longer than the area";
 }
 
-/* The entry of this key.  Return: true, with its place in @from and @to; or where it would be. */
+/* Find an entry.  Return: true, its place is @from to @to; false, it would begin at @from. */
 static bool dmr_host_place(const struct dmr_host *host, const char *key, u32 bytes, u32 *from,
 			   u32 *to, struct dmr_host_entry *entry)
 {
@@ -105,7 +104,7 @@ bool dmr_host_find(const struct dmr_host *host, const char *key, u32 bytes,
 	return dmr_host_place(host, key, bytes, &from, &to, entry);
 }
 
-/* Replace what is from @from to @to by @room bytes, which fit, to be filled in. */
+/* Replace the bytes from @from to @to by room for @room bytes, which fit. */
 static void dmr_host_resize(struct dmr_host *host, u32 from, u32 to, u32 room)
 {
 	u32 bytes = host->bytes - (to - from) + room;

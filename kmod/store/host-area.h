@@ -2,8 +2,8 @@
 /*
  * The host area: keys and values that programs of the host keep in the superblock.
  *
- * Here a value is bytes.  Compiled into the module and into the tools; nothing here sleeps or
- * allocates, and no input makes it read or write outside the area.
+ * A value is a string of bytes.  Compiled into the module and into the tools; no function
+ * sleeps or allocates, and no input makes one read or write outside the area.
  */
 #ifndef DMR_HOST_AREA_H
 #define DMR_HOST_AREA_H
@@ -13,8 +13,8 @@
 
 /**
  * struct dmr_host - the host area, packed as on disk
- * @bytes: those in use.
- * @data: entries, by rising key; zero behind them.
+ * @bytes: number of bytes in use.
+ * @data: entries, by rising key; zeroes follow.
  */
 struct dmr_host {
 	u32 bytes;
@@ -23,18 +23,18 @@ struct dmr_host {
 
 /** struct dmr_host_entry - one entry of an area; key and value stay in the area */
 struct dmr_host_entry {
-	const char *key;	/* no NUL behind it */
+	const char *key;	/* without a NUL at its end */
 	const u8 *value;
 	u32 key_bytes;
 	u32 value_bytes;
 };
 
 /**
- * dmr_host_key_fault() - is this a key?
+ * dmr_host_key_fault() - check a key
  * @key: bytes.
  * @bytes: their number, any.
  *
- * Return: NULL if it is one, otherwise a constant text.
+ * Return: NULL, or a constant text with the fault.
  */
 const char *dmr_host_key_fault(const char *key, u32 bytes);
 
@@ -42,7 +42,7 @@ const char *dmr_host_key_fault(const char *key, u32 bytes);
  * dmr_host_check() - check an area: lengths, keys, their order, and that each occurs once
  * @host: any content.
  *
- * Return: NULL if it is possible, otherwise a constant text that names the first fault.
+ * Return: NULL, or a constant text with the first fault.
  */
 const char *dmr_host_check(const struct dmr_host *host);
 
@@ -69,8 +69,8 @@ bool dmr_host_find(const struct dmr_host *host, const char *key, u32 bytes,
 		   struct dmr_host_entry *entry);
 
 /**
- * dmr_host_set() - set an entry, new or not
- * @host: an area that dmr_host_check() accepts; left as it is if there is no room.
+ * dmr_host_set() - add or replace an entry
+ * @host: an area that dmr_host_check() accepts; unchanged if there is no room.
  * @entry: key and value, which lie outside the area.
  *
  * Return: false if there is no room for it.
@@ -88,7 +88,7 @@ bool dmr_host_set(struct dmr_host *host, const struct dmr_host_entry *entry);
 bool dmr_host_remove(struct dmr_host *host, const char *key, u32 bytes);
 
 /**
- * dmr_host_remove_all() - remove the entries whose keys begin alike
+ * dmr_host_remove_all() - remove all entries with a given beginning of their keys
  * @host: an area that dmr_host_check() accepts.
  * @prefix: the beginning.
  * @bytes: its length; 0: all entries.

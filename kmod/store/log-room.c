@@ -6,7 +6,8 @@
 #include "log-room.h"
 
 /**
- * dmr_log_room_turning() - is the log's tail still in the ring that was before it grew?
+ * dmr_log_room_turning() - is the log's tail still in the older part of a ring that has
+ * grown?
  * @room: the log's.
  *
  * Context: any.
@@ -18,12 +19,12 @@ bool dmr_log_room_turning(const struct dmr_log_room *room)
 }
 
 /**
- * dmr_log_room_free() - free blocks, as seen without a lock
+ * dmr_log_room_free() - free blocks, read without a lock
  * @room: the log's.
  *
- * The tail is read before the head: a reader that is held up in between, while both move
- * on, finds less room than there is and not more (R7).  While the ring is turning no
- * number goes beyond the new extent: see grow.c.
+ * Read the tail before the head: if both move on in between, the result is too small,
+ * never too large (R7).  While the ring is turning, the head stays in the new extent: see
+ * grow.c.
  *
  * Context: any.
  * Return: a number of log blocks.
@@ -32,7 +33,7 @@ u64 dmr_log_room_free(const struct dmr_log_room *room)
 {
 	u64 tail = READ_ONCE(room->sb_tail), from = READ_ONCE(room->from), all, used;
 
-	smp_rmb();	/* sizes after the place they begin at: pairs with dmr_log_turn() */
+	smp_rmb();	/* sizes after @from: pairs with dmr_log_turn() */
 	used = READ_ONCE(room->next);
 	if (unlikely(tail < from)) {
 		all = READ_ONCE(room->fresh);
@@ -45,10 +46,10 @@ u64 dmr_log_room_free(const struct dmr_log_room *room)
 }
 
 /**
- * dmr_log_room_reserve() - blocks that no write may use
+ * dmr_log_room_reserve() - number of blocks that no write may use
  * @room: the log's.
  *
- * R7: kept for tail moves and drops.
+ * R7: they are kept for tail moves and drops.
  *
  * Context: any.
  * Return: a number of log blocks.
@@ -59,16 +60,16 @@ u64 dmr_log_room_reserve(const struct dmr_log_room *room)
 }
 
 /**
- * dmr_log_room_admits() - is there room for so many records?
+ * dmr_log_room_admits() - is there room for the records of more writes?
  * @room: the log's.
  * @first: first writes in flight and to be admitted, by chunk.
  * @dirty: versions whose record is due.
  *
- * R7: every first write in flight may be flushed alone and take a block; records that
- * are due already go out together.
+ * R7: every first write in flight may be flushed alone and take a block of its own;
+ * records that are due already are written together.
  *
  * Context: any.
- * Return: false if a commit has to move the tail first.
+ * Return: false if a log commit has to move the tail first.
  */
 bool dmr_log_room_admits(const struct dmr_log_room *room, u64 first, u64 dirty)
 {
@@ -78,13 +79,13 @@ bool dmr_log_room_admits(const struct dmr_log_room *room, u64 first, u64 dirty)
 }
 
 /**
- * dmr_log_room_press() - has a commit to move the tail as far as it takes?
+ * dmr_log_room_press() - must a log commit move the tail as far as it can?
  * @room: the log's.
  * @first: first writes in flight, by chunk.
  * @dirty: versions whose record is due.
  *
- * R7, R8: admission and the tail are one rule.  The number here is the most that any
- * write asks for, so a write that is not admitted finds a tail that has been moved.
+ * R7, R8: this is the rule of dmr_log_room_admits(), for the largest request of any
+ * write.  So a refused write is always followed by a move of the tail.
  *
  * Context: any.
  * Return: true if so.
@@ -95,11 +96,11 @@ bool dmr_log_room_press(const struct dmr_log_room *room, u64 first, u64 dirty)
 }
 
 /**
- * dmr_log_room_tail_lags() - is the tail worth a superblock write?
+ * dmr_log_room_tail_lags() - has the tail moved far enough for a superblock write?
  * @room: the log's.
  *
  * Context: the flush worker.
- * Return: true if the tail has moved on far enough, or has left a ring that has grown.
+ * Return: true if so, or if the tail has left the older part of a ring.
  */
 bool dmr_log_room_tail_lags(const struct dmr_log_room *room)
 {
@@ -131,18 +132,18 @@ bool dmr_log_room_direct(const struct dmr_log_room *room, u32 blocks)
 /**
  * dmr_log_room_move_tail() - move the tail on in a commit
  * @room: the log's; @ops change it.
- * @b: the batch; its records are those that are due.
- * @written: blocks that this commit has written already.
- * @press: as far as it takes, since writes wait for room.
+ * @b: the batch, with the records that are due.
+ * @written: number of blocks that this log commit has written already.
+ * @press: move as far as possible, since writes wait for room.
  * @ops: functions that move the tail.
- * @ctx: for them.
+ * @ctx: argument of @ops.
  *
- * Half of the ring may be taken for nothing; live records fill less than that.  Beyond it
- * each commit moves the tail on: first by the records that fit into the gap of the block
- * that it writes anyway, from three quarters on by several times the blocks it writes, so
- * that a long run of blocks that still live is behind it before the reserve is touched,
- * and under pressure as far as it takes.  Records written again take space, too, so the
- * superblock follows in strides that the reserve has room for.
+ * While at most half of the ring is in use, the tail stays: live records fill less than
+ * that.  Above that, each log commit moves the tail: first by the records that fit into
+ * the last block, which is written anyway; from three quarters on by several times the
+ * blocks that it writes, so that the tail gets over a long run of live blocks before the
+ * reserve is touched; and under pressure as far as possible.  Copied records take space,
+ * too, so the superblock follows in strides for which the reserve has room.
  *
  * Context: the flush worker; sleeps if @ops do.
  * Return: 0 or a negative errno of @ops.
@@ -152,7 +153,7 @@ int dmr_log_room_move_tail(const struct dmr_log_room *room, struct dmr_log_batch
 {
 	u64 half = room->blocks / 2;
 	u64 used = room->next + b->blocks - room->tail;
-	/* A ring that has grown is left as if it were nearly full. */
+	/* Leave the older part of a ring as fast as if the ring were nearly full. */
 	bool turning = room->tail < room->from;
 	u64 upto = ~0ULL;
 	int r;
@@ -179,12 +180,12 @@ int dmr_log_room_move_tail(const struct dmr_log_room *room, struct dmr_log_batch
 		if (r)
 			return r;
 		if (dmr_log_room_tail_lags(room))
-			return 0;	/* no superblock, no more: the reserve is not endless */
+			return 0;	/* stop without a superblock: the reserve is limited */
 	}
 	return 0;
 }
 
-/** dmr_log_room_batch_begin() - an empty batch, from the log's next block on */
+/** dmr_log_room_batch_begin() - begin an empty batch at the log's next block */
 void dmr_log_room_batch_begin(struct dmr_log_batch *b, const struct dmr_log_room *room)
 {
 	memset(b, 0, sizeof(*b));
@@ -197,20 +198,20 @@ bool dmr_log_room_batch_room(const struct dmr_log_batch *b)
 	return b->blocks < DMR_LOG_BATCH || b->in_block < DMR_LOG_RECORDS;
 }
 
-/** dmr_log_room_batch_gap() - does one fit without beginning one more block? */
+/** dmr_log_room_batch_gap() - does one more record fit into the last block? */
 bool dmr_log_room_batch_gap(const struct dmr_log_batch *b)
 {
 	return b->blocks && b->in_block < DMR_LOG_RECORDS;
 }
 
-/** dmr_log_room_batch_next() - number of the block that the next record goes to */
+/** dmr_log_room_batch_next() - number of the block of the next record */
 u64 dmr_log_room_batch_next(const struct dmr_log_batch *b)
 {
 	return b->first + b->blocks - (b->blocks && b->in_block < DMR_LOG_RECORDS);
 }
 
 /**
- * dmr_log_room_batch_add() - take the place of one record
+ * dmr_log_room_batch_add() - take a place for a record
  * @b: the batch; it has room.
  *
  * Return: the record's index in the batch's last block, b->blocks - 1.

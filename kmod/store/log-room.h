@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Room in the log's ring: how much there is, how a commit is cut into batches, and how
- * far its tail moves (R6, R7, R8).
+ * Room in the log's ring: its size, the batches of a log commit, and how far the tail
+ * moves (R6, R7, R8).
  *
- * Arithmetic alone: no I/O, no memory, no waiting.  The module and the unit tests are
- * built from it, so that years of commits can be simulated in seconds.
+ * Arithmetic only: no I/O, no memory, no waiting.  The unit tests use it, too, and
+ * simulate years of log commits in seconds.
  */
 #ifndef DMR_LOG_ROOM_H
 #define DMR_LOG_ROOM_H
 
 #include "portable.h"
 
-#define DMR_LOG_BATCH		64		/* log blocks of one commit step */
-#define DMR_FIRST_MAX		16		/* chunks one first write may open at once */
+#define DMR_LOG_BATCH		64		/* log blocks of one batch */
+#define DMR_FIRST_MAX		16		/* limit of chunks of one first write */
 #define DMR_TAIL_BATCH		16		/* log blocks read at once when the tail moves */
 #define DMR_DIRECT_MAX		16		/* blocks written between two looks at the tail */
 
@@ -26,7 +26,7 @@
  * @from: first number in the present ring, see dmr_log_room_turning().
  * @fresh: blocks that the last growth added to it.
  *
- * The commit worker alone changes them; dmr_log_room_free() reads some without a lock.
+ * Only the flush worker changes them; dmr_log_room_free() reads some without a lock.
  */
 struct dmr_log_room {
 	u64 next;
@@ -41,9 +41,9 @@ struct dmr_log_room {
 /**
  * struct dmr_log_batch - log blocks under construction
  * @first: number of the first block.
- * @blocks: begun so far, at most DMR_LOG_BATCH.
- * @in_block: records in the last one.
- * @records: records in all.
+ * @blocks: number of blocks begun, at most DMR_LOG_BATCH.
+ * @in_block: number of records in the last block.
+ * @records: number of all records.
  */
 struct dmr_log_batch {
 	u64 first;
@@ -54,13 +54,13 @@ struct dmr_log_batch {
 
 /**
  * struct dmr_log_tail_ops - functions that move the tail
- * @move: write live records of the blocks before @upto again and move room->tail on, as
- *	far as the batch has room (@gap_only: without beginning one more block).
+ * @move: copy live records of the blocks before @upto to the batch, and move room->tail
+ * on, as far as the batch has room (@gap_only: its last block).
  * @flush: write the batch and begin the next one.
- * @release: write the batch and make room->tail durable in the superblock.  The
- *	superblock may fail cleanly: then room->sb_tail stays and 0 is returned.
+ * @release: write the batch and make room->tail durable in the superblock.  If the
+ * superblock is taken back, room->sb_tail stays and 0 is returned.
  *
- * Each returns 0 or a negative errno, which ends the commit.
+ * Each returns 0, or a negative errno, which ends the log commit.
  */
 struct dmr_log_tail_ops {
 	int (*move)(void *ctx, struct dmr_log_batch *b, u64 upto, bool gap_only);

@@ -31,7 +31,7 @@ static u64 dmr_get_40(const u8 *in)
 /**
  * dmr_logblock_put_record() - write a record's bytes
  * @rec: record in host form.
- * @out: all of it is written.
+ * @out: every byte is written.
  */
 void dmr_logblock_put_record(const struct dmr_record *rec, struct dmr_disk_record *out)
 {
@@ -46,8 +46,8 @@ void dmr_logblock_put_record(const struct dmr_record *rec, struct dmr_disk_recor
 
 /**
  * dmr_logblock_get_record() - read a record's bytes
- * @in: from a log block whose checksum holds.
- * @rec: filled in from any bytes, see dmr_logblock_validate_record().
+ * @in: record of a log block with a valid checksum.
+ * @rec: filled in, unchecked: see dmr_logblock_validate_record().
  */
 void dmr_logblock_get_record(const struct dmr_disk_record *in, struct dmr_record *rec)
 {
@@ -74,7 +74,7 @@ const char *dmr_logblock_validate_record(const struct dmr_sb *sb, const struct d
 	if (rec->data & rec->zero)
 		return "a log record has a block as data and zero at once";
 
-	/* Blocks of the disk; the last may be less than a block. */
+	/* Number of blocks of the disk, of which the last may be short. */
 	end = (sb->disks[rec->disk].sectors + 7) >> (DMR_BLOCK_SHIFT - 9);
 	first = rec->chunk * blocks;
 	if (first >= end)
@@ -127,7 +127,7 @@ enum dmr_verdict dmr_logblock_check(const struct dmr_disk_log_block *blk, const 
 	nr = le32_to_cpu(blk->nr_records);
 	hdr->nr_records = nr;
 	/*
-	 * A block is issued before it is durable (so there is no number 0), and under a
+	 * A block names only earlier blocks as durable (so there is no number 0), and a
 	 * superblock.
 	 */
 	if (hdr->durable >= hdr->number || hdr->number >= DMR_NUMBER_LIMIT ||

@@ -11,7 +11,7 @@ struct dmr_record {
 	u8 disk;
 	u32 epoch;
 	u64 chunk;
-	u64 slot;		/* DMR_SLOT_NONE_40 if it has none */
+	u64 slot;		/* DMR_SLOT_NONE_40: no slot */
 	u64 data;
 	u64 zero;
 };
@@ -20,12 +20,12 @@ void dmr_logblock_put_record(const struct dmr_record *rec, struct dmr_disk_recor
 void dmr_logblock_get_record(const struct dmr_disk_record *in, struct dmr_record *rec);
 
 /**
- * dmr_logblock_validate_record() - can a record belong to this store?
- * @sb: the superblock the log is replayed under.
+ * dmr_logblock_validate_record() - check that a record can belong to a store
+ * @sb: the superblock in force.
  * @rec: record in host form.
  *
- * Disk and chunk exist, the slot may be given out, masks do not overlap and
- * stay within the chunk and the disk, the epoch has been opened.
+ * Disk and chunk exist, the slot may be allocated, the masks do not overlap and stay
+ * within chunk and disk, and the epoch has been opened.
  *
  * Return: NULL, or a constant text with the fault.
  */
@@ -41,7 +41,7 @@ struct dmr_log_header {
 
 /**
  * dmr_logblock_seal() - fill in a log block's head and checksum
- * @blk: block whose first @hdr->nr_records records are filled in; the rest is zeroed.
+ * @blk: block with @hdr->nr_records records; the rest is zeroed here.
  * @store_uuid: 16 bytes.
  * @hdr: the head.
  */

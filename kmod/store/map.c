@@ -2,21 +2,21 @@
 /*
  * The multi-version map.
  *
- * A fixed hash table, sized when the store is attached by the number of
- * versions it may ever hold, so that nothing grows or moves under a lock-free
- * lookup.  Shared with user space (unit tests, check).
+ * A hash table of fixed size, which attach chooses by the limit of versions, so that
+ * nothing moves during a lookup without a lock.  Shared with user space (unit tests,
+ * check).
  */
 #include "map.h"
 
 #define DMR_MAP_MIN_BITS	8
-#define DMR_MAP_MAX_BITS	27	/* kvmalloc() gives no 2 GiB */
+#define DMR_MAP_MAX_BITS	27	/* kvmalloc() refuses 2 GiB */
 #define DMR_MAP_MAX_LOCKS	1024
 
 /**
  * dmr_map_init() - make an empty map
- * @map: to be filled in.
- * @max_versions: versions it may hold; the table takes 4 to 8 bytes for each.
- * @pool: where versions come from, elements of sizeof(struct dmr_version).
+ * @map: the map.
+ * @max_versions: limit of versions; the table takes 4 to 8 bytes for each.
+ * @pool: pool of versions, with elements of sizeof(struct dmr_version).
  *
  * Context: may sleep.
  * Return: 0 or -ENOMEM.
@@ -51,7 +51,7 @@ int dmr_map_init(struct dmr_map *map, u64 max_versions, mempool_t *pool)
 }
 
 /**
- * dmr_map_exit() - free a map and every version still in it
+ * dmr_map_exit() - free a map and all its versions
  * @map: no reader is left.
  */
 void dmr_map_exit(struct dmr_map *map)
@@ -75,11 +75,11 @@ void dmr_map_exit(struct dmr_map *map)
 }
 
 /**
- * dmr_map_bucket() - the bucket of a chunk
+ * dmr_map_bucket() - find the bucket of a chunk
  * @map: the map
  * @key: dmr_key() of the chunk
  *
- * Return: its number.
+ * Return: the number of the bucket.
  */
 u32 dmr_map_bucket(const struct dmr_map *map, u64 key)
 {
@@ -87,11 +87,11 @@ u32 dmr_map_bucket(const struct dmr_map *map, u64 key)
 }
 
 /**
- * dmr_map_lock() - the lock of a chunk
+ * dmr_map_lock() - find the lock of a chunk
  * @map: the map
  * @key: dmr_key() of the chunk
  *
- * Taken with interrupts off: completions take it.
+ * To be taken with interrupts off, since completions take it.
  * Return: the lock.
  */
 spinlock_t *dmr_map_lock(struct dmr_map *map, u64 key)
@@ -100,46 +100,48 @@ spinlock_t *dmr_map_lock(struct dmr_map *map, u64 key)
 }
 
 /**
- * dmr_map_first() - newest version of a chunk
+ * dmr_map_first() - find the newest version of a chunk
  * @map: the map
  * @key: dmr_key() of the chunk
  *
- * Return: it, or NULL if the chunk has no version.
+ * Return: the version, or NULL.
  */
 struct dmr_version *dmr_map_first(struct dmr_map *map, u64 key)
 {
-	struct dmr_version *v = smp_load_acquire(&map->buckets[dmr_map_bucket(map, key)]);
+	struct dmr_version *v = dmr_map_bucket_first(map, dmr_map_bucket(map, key));
 
 	while (v && v->key != key)
-		v = smp_load_acquire(&v->next);
+		v = smp_load_acquire(&v->next);		/* pairs with dmr_map_insert() */
 	return v;
 }
 
 /**
- * dmr_map_link() - the link to a chunk's newest version
+ * dmr_map_link() - find the link to a chunk's newest version
  * @map: the map
  * @key: dmr_key() of the chunk; its lock is held
  *
- * Return: it; it leads to no version of the chunk if there is none.
+ * Return: the link; it points to a version of another chunk, or NULL, if the chunk has
+ * none.
  */
 struct dmr_version **dmr_map_link(struct dmr_map *map, u64 key)
 {
 	struct dmr_version **p = &map->buckets[dmr_map_bucket(map, key)];
 
+	dmr_map_assert_locked(map, key);
 	while (*p && (*p)->key != key)
 		p = &(*p)->next;
 	return p;
 }
 
 /**
- * dmr_map_find() - the version that writes of an epoch go to
+ * dmr_map_find() - find the version for writes of an epoch
  * @map: the map
  * @key: dmr_key() of the chunk
  * @epoch: the epoch
  *
- * One that is dropped takes no more writes and is not found (R5).
+ * A dropped version takes no more writes, and is not found (R5).
  *
- * Return: it, or NULL.
+ * Return: the version, or NULL.
  */
 struct dmr_version *dmr_map_find(struct dmr_map *map, u64 key, u32 epoch)
 {
@@ -154,10 +156,10 @@ struct dmr_version *dmr_map_find(struct dmr_map *map, u64 key, u32 epoch)
 /**
  * dmr_map_insert() - add a version
  * @map: the map
- * @v: filled in; the chunk's lock is held.
+ * @v: the version, filled in; the chunk's lock is held.
  *
- * It goes before the versions of its chunk that are not newer, so that one
- * which replaces a dropped version of the same epoch is met first.
+ * Inserted before the versions of its chunk that are not newer, so that a version that
+ * replaces a dropped one of the same epoch comes first.
  */
 void dmr_map_insert(struct dmr_map *map, struct dmr_version *v)
 {
@@ -166,30 +168,31 @@ void dmr_map_insert(struct dmr_map *map, struct dmr_version *v)
 	while (*p && (*p)->key == v->key && (*p)->epoch > v->epoch)
 		p = &(*p)->next;
 	v->next = *p;
-	smp_store_release(p, v);	/* pairs with the walks of chains without a lock */
+	smp_store_release(p, v);	/* pairs with dmr_map_first() and _bucket_first() */
 	atomic64_inc(&map->versions);
 }
 
 /**
- * dmr_map_cut() - take out the version that a link leads to
+ * dmr_map_cut() - remove the version that a link points to
  * @map: the map
- * @link: a bucket, or the next of a version in the map; the chunk's lock is held.
+ * @link: a bucket, or the @next of a version in the map; the chunk's lock is held.
  *
- * Readers may still be on it: its memory and its slot are used again only
- * after a grace period (R4).
+ * Readers may still use the version: its memory and its slot are reused only after a
+ * grace period (R4).
  */
 void dmr_map_cut(struct dmr_map *map, struct dmr_version **link)
 {
+	dmr_map_assert_locked(map, (*link)->key);
 	smp_store_release(link, (*link)->next);	/* as in dmr_map_insert() */
 	atomic64_dec(&map->versions);
 }
 
 /**
- * dmr_map_unlink() - take a version out
+ * dmr_map_unlink() - remove a version
  * @map: the map
- * @v: in the map; the chunk's lock is held.
+ * @v: the version; the chunk's lock is held.
  *
- * It walks down to it from the bucket; see dmr_map_cut().
+ * Walks from the bucket to its link; see dmr_map_cut().
  */
 void dmr_map_unlink(struct dmr_map *map, struct dmr_version *v)
 {
@@ -203,7 +206,7 @@ void dmr_map_unlink(struct dmr_map *map, struct dmr_version *v)
 }
 
 /**
- * dmr_map_resolve() - where a view's blocks come from
+ * dmr_map_resolve() - find the source of a view's blocks
  * @map: the map
  * @view: the view
  * @key: dmr_key() of the chunk
@@ -211,9 +214,9 @@ void dmr_map_unlink(struct dmr_map *map, struct dmr_version *v)
  * @count: blocks wanted, at least one, all in the chunk
  * @src: set to the source of the first blocks
  *
- * Takes no lock; see the top of map.h for where it may run.
+ * Takes no lock; the top of map.h has the contexts in which it may run.
  *
- * Return: how many blocks from @first on have that source, 1..@count.
+ * Return: number of blocks from @first on with that source, 1..@count.
  */
 u32 dmr_map_resolve(struct dmr_map *map, const struct dmr_view *view, u64 key,
 		    u32 first, u32 count, struct dmr_source *src)
@@ -250,8 +253,8 @@ run:
 }
 
 /**
- * dmr_map_record() - a version's record as of now
- * @v: version; the chunk's lock is held (R13).
+ * dmr_map_record() - make the record of a version
+ * @v: the version; the module's caller asserts the chunk's lock (R13).
  * @rec: filled in.
  */
 void dmr_map_record(const struct dmr_version *v, struct dmr_record *rec)
@@ -265,11 +268,11 @@ void dmr_map_record(const struct dmr_version *v, struct dmr_record *rec)
 }
 
 /**
- * dmr_map_need_below() - the newest point before an epoch
+ * dmr_map_need_below() - find the newest point before an epoch
  * @need: the points
  * @epoch: the epoch
  *
- * Return: its epoch, or DMR_EPOCH_NONE, which is below all.
+ * Return: the point's epoch, or DMR_EPOCH_NONE, which is below all.
  */
 u32 dmr_map_need_below(const struct dmr_need *need, u32 epoch)
 {
@@ -286,17 +289,17 @@ u32 dmr_map_need_below(const struct dmr_need *need, u32 epoch)
 	return lo ? need->epochs[lo - 1] : DMR_EPOCH_NONE;
 }
 
-/* Does this version's newest record already count?  A pending one hides nothing. */
+/* Is the newest record of a version durable?  A pending version hides nothing. */
 static bool dmr_version_settled(const struct dmr_need *need, const struct dmr_version *v)
 {
 	return !(atomic_read(&v->state) & DMR_V_DIRTY) && (s32)(v->log - need->durable) <= 0;
 }
 
 /**
- * dmr_map_sweep_init() - get ready for a walk over versions
- * @sw: to be filled in
- * @need: needs of points and overlays, as durable in both superblocks; stays until the
- *	walk ends
+ * dmr_map_sweep_init() - begin a walk over versions
+ * @sw: the walk
+ * @need: needs of points and overlays, as durable in both superblocks; valid until the
+ * walk ends
  */
 void dmr_map_sweep_init(struct dmr_sweep *sw, const struct dmr_need *need)
 {
@@ -306,20 +309,21 @@ void dmr_map_sweep_init(struct dmr_sweep *sw, const struct dmr_need *need)
 }
 
 /**
- * dmr_map_sweep_dead() - is this version not needed any more?
- * @sw: the walk; it comes by the versions of a chunk once, newest first
- * @v: the next of them; its chunk's lock is held
+ * dmr_map_sweep_dead() - is a version dead?
+ * @sw: the walk, which visits the versions of a chunk once, newest first
+ * @v: the next version; dmr_map_cut() asserts its chunk's lock
  *
- * The rule of the design: a version of main epoch s is needed by a point p if
+ * The rule: a version of main epoch s is needed by a point p if
  * s <= p and no newer main version at or before p, with its record durable,
  * covers the block; the head is a point at infinity.  An overlay's versions
  * are needed by its own view alone.
  *
- * Of the points from s on the oldest sees least, so it decides for all of them.
- * It is the same point for all versions from one point to the next: there the
- * blocks that newer ones cover add up, and behind each point they begin anew.
+ * Of the points from s on, the oldest has the fewest versions that may cover a block of
+ * s, so it decides for all of them.  All versions between two points have the same
+ * deciding point: for them the blocks covered by newer versions accumulate, and are reset
+ * at each point.
  *
- * Return: true if it may be unlinked.
+ * Return: true if the version may be unlinked.
  */
 bool dmr_map_sweep_dead(struct dmr_sweep *sw, const struct dmr_version *v)
 {
@@ -350,7 +354,7 @@ bool dmr_map_sweep_dead(struct dmr_sweep *sw, const struct dmr_version *v)
 		if (left)
 			return false;
 	}
-	/* A record due or a write in flight: not yet. */
+	/* Not while a record is due or a write is in flight. */
 	if (state & (DMR_V_DIRTY | DMR_V_BUSY | DMR_V_WRITERS | DMR_V_MOVING | DMR_V_DROPPED))
 		return false;
 	return v->epoch != need->cur && v->epoch != need->next &&
@@ -358,15 +362,15 @@ bool dmr_map_sweep_dead(struct dmr_sweep *sw, const struct dmr_version *v)
 }
 
 /**
- * dmr_map_sweep() - unlink versions not needed any more in one bucket, a piece at a time
+ * dmr_map_sweep() - unlink dead versions of one bucket, a piece at a time
  * @map: the map
  * @sw: the walk; garbage and count grow by the unlinked versions
- * @bucket: its number; the bucket's lock is held
- * @most: versions to look at; the walk goes on from there when called again
+ * @bucket: number of the bucket; its lock is held
+ * @most: limit of versions to visit; the next call continues there
  *
- * The lock may be let go between two pieces: nothing else unlinks meanwhile, so the
- * current link of the walk stays in the map, and versions inserted in front of it would
- * have hidden more, not less.
+ * The lock may be released between two pieces.  Nothing else unlinks meanwhile, so the
+ * current link of the walk stays in the map; versions inserted before it could only make
+ * more versions dead.
  *
  * Return: true if the bucket has been walked to its end.
  */

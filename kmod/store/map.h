@@ -3,8 +3,9 @@
  * The multi-version map: (disk, chunk, epoch) -> slot and masks.
  *
  * Lookups take no lock.  They may run only between dmr_grace_enter() and
- * dmr_grace_leave(), or under the chunk's lock, or with nothing else running (replay):
- * this rule keeps an unlinked version's memory and slot from reuse under a reader (R4).
+ * dmr_grace_leave(), or under the chunk's lock, or during replay, beside no other user of
+ * the map.  So the memory and the slot of an unlinked version are not reused under a
+ * reader (R4).
  */
 #ifndef DMR_MAP_H
 #define DMR_MAP_H
@@ -14,30 +15,30 @@
 #define DMR_SLOT_NONE		U32_MAX
 
 /*
- * Version state.  The upper half counts writes in flight whose mask bits are
- * not set yet; the flags below it change under the chunk's lock, except that a
- * hit clears DMR_V_MOVING without it.
+ * Version state.  The upper half counts writes in flight with mask bits still to be set.
+ * The flags in the lower half change under the chunk's lock, except that a hit clears
+ * DMR_V_MOVING without it.
  */
 #define DMR_V_DIRTY		(1u << 0)	/* on the dirty list: a record is due */
 #define DMR_V_BUSY		(1u << 1)	/* a read-merge-write owns the chunk */
 #define DMR_V_WAITED		(1u << 2)	/* a bio waits for writers or BUSY */
 #define DMR_V_MOVING		(1u << 3)	/* being copied home; any write clears it (R5) */
-#define DMR_V_DROPPED		(1u << 4)	/* copied home, the record is on its way (R5) */
-#define DMR_V_HELD		(1u << 5)	/* with BUSY: a copy home that no write cancels (R5) */
+#define DMR_V_DROPPED (1u << 4) /* copied home, its drop is due or in flight (R5) */
+#define DMR_V_HELD (1u << 5) /* with BUSY: a copy home that no write cancels (R5) */
 #define DMR_V_WRITER		(1u << 16)
 #define DMR_V_WRITERS		(~(DMR_V_WRITER - 1))
-#define DMR_V_CROWD		(0xff00u * DMR_V_WRITER)	/* no more than so many at a time */
+#define DMR_V_CROWD (0xff00u * DMR_V_WRITER) /* limit of writes counted at a time */
 
 /**
  * struct dmr_version - one chunk as written in one epoch; 56 bytes
- * @next: next of the same bucket; those of one chunk stand together, newest first.
+ * @next: next version in the bucket; those of one chunk are adjacent, newest first.
  * @key: disk << 40 | chunk, see dmr_key().
  * @data: blocks whose data is complete in the slot (R1).
- * @zero: blocks that read as zeroes; this bit wins over @data, so that a block
- *	changes between data and zero in one update.
+ * @zero: blocks that read as zeroes; takes precedence over @data, so that a block changes
+ * between data and zero in one update.
  * @dirty: on the system's dirty list while DMR_V_DIRTY is set.
- * @epoch: the epoch it was written in.
- * @slot: place in the store, DMR_SLOT_NONE for a version of zeroes only.
+ * @epoch: epoch of its writes.
+ * @slot: its slot, DMR_SLOT_NONE for a version of zeroes only.
  * @log: low half of the number of the log block with its newest record.
  * @state: DMR_V_*.
  */
@@ -72,17 +73,17 @@ struct dmr_source {
 
 /**
  * struct dmr_map - all versions of a system
- * @buckets: chains of versions, those of one chunk side by side.
- * @bucket_bits: log2 of how many.
- * @lock_mask: number of locks less one; buckets share them.
- * @locks: taken to change a chain.
- * @seed: odd, and secret: a store may choose its chunks, but not which of them
- *	share a bucket.
- * @held: the chunk whose versions have DMR_V_HELD, or DMR_KEY_NONE; changed under its
- *	lock.
+ * @buckets: chains of versions, those of one chunk adjacent.
+ * @bucket_bits: log2 of the number of buckets.
+ * @lock_mask: number of locks minus one; buckets share locks.
+ * @locks: protect the chains against changes.
+ * @seed: odd, random and secret, so that a forged store cannot put its chunks into one
+ * bucket.
+ * @held: the chunk with DMR_V_HELD, or DMR_KEY_NONE; changed under the chunk's lock.
+ * @shared: several threads use the map, which take the locks; not so in a replay.
  * @pool: memory of versions.
- * @versions: how many there are.
- * @max_versions: how many there may be.
+ * @versions: number of versions.
+ * @max_versions: limit of versions.
  */
 struct dmr_map {
 	struct dmr_version **buckets;
@@ -94,11 +95,12 @@ struct dmr_map {
 	mempool_t *pool;
 	atomic64_t versions;
 	u64 max_versions;
+	bool shared;
 };
 
 #define DMR_KEY_NONE		(~0ULL)		/* the key of no chunk */
 
-/* Spread keys over 64 bits in a way that the store cannot know. */
+/* Hash a key to 64 bits, with the secret seed. */
 static inline u64 dmr_map_mix(const struct dmr_map *map, u64 x)
 {
 	x *= GOLDEN_RATIO_64;
@@ -142,7 +144,20 @@ void dmr_map_unlink(struct dmr_map *map, struct dmr_version *v);
 u32 dmr_map_resolve(struct dmr_map *map, const struct dmr_view *view, u64 key,
 		    u32 first, u32 count, struct dmr_source *src);
 
-/** dmr_map_next() - next older version of the same chunk.  Return: it, or NULL. */
+/* Warn if the lock of a chunk is not held, with lockdep only. */
+static inline void dmr_map_assert_locked(struct dmr_map *map, u64 key)
+{
+	if (IS_ENABLED(CONFIG_LOCKDEP) && map->shared)
+		lockdep_assert_held(dmr_map_lock(map, key));
+}
+
+/** dmr_map_bucket_first() - first version of a bucket.  Return: the version, or NULL. */
+static inline struct dmr_version *dmr_map_bucket_first(const struct dmr_map *map, u64 bucket)
+{
+	return smp_load_acquire(&map->buckets[bucket]);	/* pairs with dmr_map_insert() */
+}
+
+/** dmr_map_next() - next older version of the same chunk.  Return: the version, or NULL. */
 static inline struct dmr_version *dmr_map_next(const struct dmr_version *v)
 {
 	struct dmr_version *n = READ_ONCE(v->next);
@@ -155,13 +170,14 @@ static inline struct dmr_version *dmr_map_next(const struct dmr_version *v)
  * @map: the map
  * @key: dmr_key() of the chunk; its lock is held.
  *
- * Return: a version with the mark, to wait on, or NULL.
+ * Return: a version with DMR_V_HELD, to wait on, or NULL.
  */
 static inline struct dmr_version *dmr_map_held(struct dmr_map *map, u64 key)
 {
 	struct dmr_version *v;
 
-	/* One chunk at most; all others are spared the walk. */
+	dmr_map_assert_locked(map, key);
+	/* At most one chunk is held, so others need no walk. */
 	if (likely(READ_ONCE(map->held) != key))
 		return NULL;
 	for (v = dmr_map_first(map, key); v; v = dmr_map_next(v))
@@ -171,13 +187,13 @@ static inline struct dmr_version *dmr_map_held(struct dmr_map *map, u64 key)
 }
 
 /**
- * dmr_version_busy() - must a write that would be counted wait?
- * @v: version; the chunk's lock is held.
+ * dmr_version_busy() - must a write wait before it is counted?
+ * @v: version; the caller has taken the chunk's lock, under which it counts the write.
  *
- * R4: the count of writers has 16 bits, and a version whose count has come back to
- * none could be freed under them.
+ * R4: the count of writers has 16 bits; if it wrapped to 0, the version could be freed
+ * under its writers.
  *
- * Return: true while a read-merge-write owns the chunk, or too many are in flight.
+ * Return: true while a merge owns the chunk, or DMR_V_CROWD writes are in flight.
  */
 static inline bool dmr_version_busy(const struct dmr_version *v)
 {
@@ -187,27 +203,28 @@ static inline bool dmr_version_busy(const struct dmr_version *v)
 }
 
 /**
- * dmr_version_set() - a write to these blocks has completed
- * @v: version; the chunk's lock is held.
+ * dmr_version_set() - set the bits of blocks after their write has completed
+ * @v: version, marked by dmr_log_dirty(), which asserts the chunk's lock.
  * @mask: blocks.
  */
 static inline void dmr_version_set(struct dmr_version *v, u64 mask)
 {
-	smp_wmb();	/* a slot that was given to it first; pairs with dmr_version_masks() */
-	/* R1: data before the end of zero, so that a reader sees the one or the other. */
+	smp_wmb();	/* after the version's slot; pairs with dmr_version_masks() */
+	/* R1: set data before zero is cleared, so that a reader sees one of the two. */
 	WRITE_ONCE(v->data, v->data | mask);
-	smp_wmb();	/* pairs with dmr_version_masks(), which reads them the other way round */
+	smp_wmb();	/* pairs with dmr_version_masks(), which reads them in the opposite order */
 	WRITE_ONCE(v->zero, v->zero & ~mask);
 }
 
-/** dmr_version_zero() - these blocks read as zeroes from now; the chunk's lock is held */
+/** dmr_version_zero() - make blocks read as zeroes; otherwise like dmr_version_set() */
 static inline void dmr_version_zero(struct dmr_version *v, u64 mask)
 {
 	WRITE_ONCE(v->zero, v->zero | mask);
 }
 
 /**
- * dmr_version_masks() - blocks of data and of zeroes, each block in one at most
+ * dmr_version_masks() - read the masks of data and of zeroes, with each block in at most
+ * one
  * @v: version; no lock needed.
  * @data: set to the blocks of data.
  * @zero: set to the blocks of zeroes.
@@ -219,26 +236,26 @@ static inline void dmr_version_masks(const struct dmr_version *v, u64 *data, u64
 	smp_rmb();	/* pairs with dmr_version_set() */
 	*zero = z;
 	*data = READ_ONCE(v->data) & ~z;
-	smp_rmb();	/* and the slot after the bits */
+	smp_rmb();	/* the slot after the bits: pairs with dmr_version_set() */
 }
 
 void dmr_map_record(const struct dmr_version *v, struct dmr_record *rec);
 
-/* Versions not needed any more. */
+/* Dead versions */
 
 /**
  * struct dmr_need - needs of points and overlays, for dmr_map_sweep_dead()
  * @epochs: epochs of the points, rising.
- * @nr: how many.
- * @cur: the epoch that head writes go to.
- * @next: the one opened ahead.
- * @live: live overlay or none.
- * @test: test overlay or none.
- * @promoted: as in dmr_epoch_is_main(), and the two below.
- * @dead_first: first epoch killed by a commit.
- * @dead_last: last one.
- * @durable: low half of the last durable log number: a version with a newer or
- *	a pending record hides nothing yet.
+ * @nr: their number.
+ * @cur: the epoch of head writes.
+ * @next: the epoch opened ahead.
+ * @live: live overlay, or DMR_EPOCH_NONE.
+ * @test: test overlay, or DMR_EPOCH_NONE.
+ * @promoted: this and the two below: see dmr_epoch_is_main().
+ * @dead_first: first main epoch that a commit killed.
+ * @dead_last: the last one.
+ * @durable: low half of the last durable log number: a version with a newer record, or a
+ * pending one, hides nothing yet.
  */
 struct dmr_need {
 	const u32 *epochs;
@@ -256,17 +273,17 @@ struct dmr_need {
 u32 dmr_map_need_below(const struct dmr_need *need, u32 epoch);
 
 /**
- * struct dmr_sweep - a walk that looks for versions not needed any more
+ * struct dmr_sweep - a walk that looks for dead versions
  * @need: needs of points and overlays.
- * @garbage: versions unlinked so far, see dmr_garbage_next().
- * @count: how many.
- * @at: link to the next version; NULL: begin a bucket.
- * @key: chunk of the last version, and the blocks that newer ones of the chunk hide:
- * @above: blocks that settled main versions of newer epochs have, up to the point that
- *	decides.
- * @level: the same of those of @epoch.
+ * @garbage: unlinked versions, see dmr_garbage_next().
+ * @count: number of unlinked versions.
+ * @at: link to the next version; NULL: at the beginning of a bucket.
+ * @key: chunk of the last version.  The blocks that newer versions of the chunk hide:
+ * @above: blocks in settled main versions of epochs newer than @epoch, up to the deciding
+ * point.
+ * @level: blocks in settled main versions of @epoch.
  * @epoch: of the last main version.
- * @floor: the next older point: at or below it, another one decides.
+ * @floor: the next older point: for versions at or below it, another point decides.
  */
 struct dmr_sweep {
 	const struct dmr_need *need;
@@ -284,7 +301,7 @@ void dmr_map_sweep_init(struct dmr_sweep *sw, const struct dmr_need *need);
 bool dmr_map_sweep_dead(struct dmr_sweep *sw, const struct dmr_version *v);
 bool dmr_map_sweep(struct dmr_map *map, struct dmr_sweep *sw, u32 bucket, u32 most);
 
-/* Garbage is chained through the node that a clean version does not use. */
+/* Garbage is chained through @dirty, which a clean version does not use. */
 static inline struct dmr_version *dmr_garbage_next(struct dmr_version *v)
 {
 	return v->dirty.next ? container_of(v->dirty.next, struct dmr_version, dirty) : NULL;

@@ -26,13 +26,13 @@
 #include <asm/byteorder.h>
 #include <asm/barrier.h>
 
-/* An element of a pool, by the allocator below it: NULL without memory. */
+/* Allocate an element of a pool without using the reserve: NULL without memory. */
 static inline void *dmr_pool_alloc(mempool_t *pool)
 {
 	return pool->alloc(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN, pool->pool_data);
 }
 
-/* CRC-32C as the format wants it; crc32c() leaves the inversions to us. */
+/* CRC-32C of the format; crc32c() does not invert. */
 static inline u32 dmr_crc32c(u32 seed, const void *data, size_t len)
 {
 	return ~crc32c(~seed, data, len);

@@ -2,30 +2,30 @@
 /*
  * Rebuilding the map from the log (R13).  Shared with user space.
  *
- * Records come in any order of epochs, since the tail writes old ones again, and a chunk
- * may have as many of them as the ring holds.  To be done with each in a few steps, with
- * any content of the store:
+ * Records come in any order of epochs, since moves of the tail copy old ones, and a chunk
+ * may have as many as the ring holds.  So that each takes a few steps, with any content of
+ * the store:
  *
- * - a version is found by an index over chunk and epoch, not in its chunk's chain;
- * - new versions go to the front of their bucket, and each bucket is put in order once,
- *   at the end;
- * - a bucket is searched no further than DMR_REBUILD_NEAR versions deep.  A version to be
- *   removed farther down is marked as gone.  A moved-home record that does not get to the
- *   end of the bucket stays there itself, as if it were a version, and is applied at the
- *   end to older records of the log.
+ * - an index over chunk and epoch finds a version, not a walk of its chunk's chain;
+ * - new versions are put at the front of their bucket, and each bucket is sorted once, at
+ *   the end;
+ * - no search goes deeper than DMR_REBUILD_NEAR versions into a bucket.  A version to be
+ *   removed beyond that is marked as gone.  A drop whose search does not reach the end of
+ *   the bucket is itself put into the bucket, like a version, and is applied at the end,
+ *   to older records of the log.
  */
 #include "rebuild.h"
 
 #define DMR_REBUILD_NEAR	64
 
-/* In a version's state until the end; above them its record's place in the log block. */
+/* Flags in a version's state during the rebuild; bits above: the record's place in its block. */
 #define DMR_REBUILD_GONE	(1u << 0)
-#define DMR_REBUILD_DROP	(1u << 1)	/* a moved-home record: not one of the map's versions */
+#define DMR_REBUILD_DROP	(1u << 1)	/* a drop, not a version */
 #define DMR_REBUILD_NTH		16
 
 /**
- * dmr_rebuild_init() - get ready to rebuild a map from the log
- * @rb: to be filled in
+ * dmr_rebuild_init() - begin to rebuild a map from the log
+ * @rb: the rebuild
  * @map: an empty map
  * @sb: the superblock in force
  *
@@ -37,9 +37,9 @@ int dmr_rebuild_init(struct dmr_rebuild *rb, struct dmr_map *map, const struct d
 	rb->map = map;
 	rb->sb = sb;
 	/*
-	 * R13: a version that was superseded is taken out of memory, not out of
-	 * the log, so until the tail has passed there may be more of them here,
-	 * those of zeroes above all, which no slot limits.  The vacuum sorts it out.
+	 * R13: a superseded version leaves memory, but not the log.  So until the tail has
+	 * passed, more versions may come back than the map's limit, above all those of
+	 * zeroes, which need no slot.  The first sweep frees them.
 	 */
 	rb->max_versions = max_t(u64, map->max_versions, dmr_ring_blocks(sb) * DMR_LOG_RECORDS);
 	rb->owners = kvcalloc(sb->slot_end, sizeof(*rb->owners), GFP_KERNEL | __GFP_NOWARN);
@@ -75,7 +75,7 @@ static struct dmr_version *dmr_rebuild_find(struct dmr_rebuild *rb, u64 key, u32
 	return NULL;
 }
 
-/* Out of index and owners. */
+/* Remove a version from index and owners. */
 static void dmr_rebuild_unindex(struct dmr_rebuild *rb, struct dmr_version *v)
 {
 	struct llist_node **n = dmr_rebuild_head(rb, v->key, v->epoch);
@@ -106,21 +106,21 @@ static void dmr_rebuild_forget(struct dmr_rebuild *rb, struct dmr_version *v)
 	if (*p == v)
 		dmr_rebuild_cut(rb, p);
 	else
-		atomic_add(DMR_REBUILD_GONE, &v->state);	/* once: it is in no index now */
+		atomic_add(DMR_REBUILD_GONE, &v->state);	/* once */
 }
 
-/* The record's place in the log, for dmr_rebuild_later(). */
+/* Note a record's place in the log, for dmr_rebuild_later(). */
 static void dmr_rebuild_stamp(struct dmr_rebuild *rb, struct dmr_version *v, u32 flags)
 {
 	v->log = rb->number;
 	atomic_set(&v->state, rb->nth << DMR_REBUILD_NTH | flags);
 }
 
-/* A new version, at the front of its bucket. */
+/* Make a version, at the front of its bucket. */
 static struct dmr_version *dmr_rebuild_new(struct dmr_rebuild *rb, u64 key, u32 epoch)
 {
 	struct dmr_version **p = &rb->map->buckets[dmr_map_bucket(rb->map, key)];
-	/* Not from the reserve, which would wait for versions that never come back. */
+	/* Not from the reserve: mempool_alloc() would wait for elements that are never returned. */
 	struct dmr_version *v = dmr_pool_alloc(rb->map->pool);
 
 	if (!v)
@@ -142,7 +142,7 @@ static bool dmr_rebuild_main(const struct dmr_rebuild *rb, u32 epoch)
 	return dmr_epoch_is_main(sb->promoted, sb->dead_first, sb->dead_last, epoch);
 }
 
-/* A version loses blocks.  Return: false if it has none left. */
+/* Remove blocks from a version.  Return: false if none is left. */
 static bool dmr_rebuild_clear(struct dmr_version *v, u64 mask)
 {
 	v->data &= ~mask;
@@ -181,11 +181,11 @@ static int dmr_rebuild_drop(struct dmr_rebuild *rb, const struct dmr_record *rec
 /**
  * dmr_rebuild_record() - apply one record of the log, in log order
  * @rb: the rebuild
- * @rec: a valid record (dmr_logblock_validate_record())
+ * @rec: a record that dmr_logblock_validate_record() accepts
  * @number: number of its log block
  *
- * R13: a slot belongs to the last record that names it, also when that record is of a
- * dead epoch; a moved-home record kills older versions in its blocks.
+ * R13: a slot belongs to the last record that names it, even one of a dead epoch; a drop
+ * kills older versions in its blocks.
  *
  * Return: 0, -ENOMEM, or -ENOSPC if there are more versions than the ring has records.
  */
@@ -236,13 +236,13 @@ int dmr_rebuild_record(struct dmr_rebuild *rb, const struct dmr_record *rec, u64
 
 typedef bool (*dmr_before_fn)(const struct dmr_version *a, const struct dmr_version *b);
 
-/* By chunk, newest epoch first: the order of the map. */
+/* Order of the map: by chunk, newest epoch first. */
 static bool dmr_rebuild_newer(const struct dmr_version *a, const struct dmr_version *b)
 {
 	return a->key != b->key ? a->key < b->key : a->epoch > b->epoch;
 }
 
-/* By chunk, last record first.  Block numbers of one ring never differ by half of 32 bits. */
+/* By chunk, last record first; block numbers in a ring differ by less than 2^31. */
 static bool dmr_rebuild_later(const struct dmr_version *a, const struct dmr_version *b)
 {
 	if (a->key != b->key)
@@ -269,7 +269,7 @@ static struct dmr_version *dmr_rebuild_merge(struct dmr_version *a, struct dmr_v
 	return all;
 }
 
-/* Merges runs of 1, 2, 4, ... versions. */
+/* Sort a list, by merging runs of 1, 2, 4, ... versions. */
 static void dmr_rebuild_sort(struct dmr_version **list, dmr_before_fn before)
 {
 	struct dmr_version *runs[40] = { 0 }, *v, *next;
@@ -290,10 +290,10 @@ static void dmr_rebuild_sort(struct dmr_version **list, dmr_before_fn before)
 		*list = dmr_rebuild_merge(runs[i], *list, before);
 }
 
-/* Moved-home records that have stayed in a bucket: apply them, last one first. */
+/* Apply the drops that are left in a bucket, last one first. */
 static void dmr_rebuild_drops(struct dmr_rebuild *rb, struct dmr_version **p)
 {
-	u32 below[64] = { 0 }, b;	/* blocks killed: older records up to this epoch */
+	u32 below[64] = { 0 }, b;	/* of each block: older records up to this epoch are dead */
 	u64 key = DMR_KEY_NONE, mask, left;
 	struct dmr_version *v;
 
@@ -318,7 +318,7 @@ static void dmr_rebuild_drops(struct dmr_rebuild *rb, struct dmr_version **p)
 	}
 }
 
-/* Put a bucket in order.  The index is of no use any more: it crosses buckets. */
+/* Sort a bucket.  From here on the index, which spans buckets, is invalid. */
 static void dmr_rebuild_bucket(struct dmr_rebuild *rb, struct dmr_version **bucket)
 {
 	struct dmr_version **p = bucket, *v;
@@ -343,8 +343,8 @@ static void dmr_rebuild_bucket(struct dmr_rebuild *rb, struct dmr_version **buck
 }
 
 /**
- * dmr_rebuild_exit() - the last record has been applied
- * @rb: the rebuild; its map is in order from now on.
+ * dmr_rebuild_exit() - end a rebuild after the last record
+ * @rb: the rebuild; its map is valid when this returns.
  *
  * Context: may sleep.
  */

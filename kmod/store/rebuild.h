@@ -14,9 +14,9 @@
  * @sb: superblock in force.
  * @max_versions: limit of versions during the replay.
  * @owners: slot -> version, slot_end entries.
- * @index: versions by chunk and epoch, chained through dirty; as many as buckets.
- * @records: records applied or skipped.
- * @skipped: of those, records of dead epochs.
+ * @index: versions by chunk and epoch, chained through @dirty; as many chains as buckets.
+ * @records: number of records applied or skipped.
+ * @skipped: number of records of dead epochs among them.
  * @number: log block of the last record.
  * @nth: its place in that block.
  */

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From a store's bytes to the state that memory had: choosing the superblock
- * (R3) and proving the end of the log (R6).
+ * Replay: choose the superblock (R3), and prove the end of the log (R6).
  *
- * The argument for the end of the log
- * -----------------------------------
+ * The argument for the end of the log -----------------------------------
  *
  * A *life* is the time from one activation to the crash or detach that ends it.  Each
  * life replays the log up to an end E, writes a superblock and then issues log blocks E,

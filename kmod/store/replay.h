@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * From a store's bytes to the state that memory had: choosing the superblock
- * (R3) and proving the end of the log (R6).
+ * Replay: choose the superblock (R3), and prove the end of the log (R6).
  */
 #ifndef DMR_REPLAY_H
 #define DMR_REPLAY_H
@@ -9,7 +8,7 @@
 #include "logblock.h"
 
 /**
- * struct dmr_reader - how replay reads the store
+ * struct dmr_reader - access of replay to the store
  * @read: read @count blocks of 4 KiB from block @first; may sleep.
  *	Return: 0 or a negative errno.
  * @private: for the caller.
@@ -34,9 +33,9 @@ struct dmr_damage {
  * @other_state: state number of the other copy, ~0 if it is not valid.
  * @dmg: set on error.
  *
- * R3: a copy that cannot be *read* is no torn one: -EIO.
+ * R3: a copy that cannot be *read* does not count as torn: -EIO.
  *
- * Return: 0; -EIO for a read error; -ENODATA if neither copy is ours;
+ * Return: 0; -EIO for a read error; -ENODATA if neither copy has our magic;
  * -EPROTONOSUPPORT for a newer format; -EUCLEAN for a damaged one; -ENOMEM.
  */
 int dmr_replay_super(struct dmr_reader *rd, struct dmr_sb *sb, u64 *other_seq,
@@ -44,9 +43,9 @@ int dmr_replay_super(struct dmr_reader *rd, struct dmr_sb *sb, u64 *other_seq,
 
 /**
  * struct dmr_replay_ops - receiver of the records that replay finds
- * @record: called for each record of the log in order, those of dead epochs
- *	included (their slot changes hands all the same); @number is its log
- *	block's.  Return: 0 or a negative errno, which ends the replay.
+ * @record: called for each record of the log in order, including those of dead epochs,
+ * which change the owner of their slots, too; @number is that of its log block.  Return: 0
+ * or a negative errno, which ends the replay.
  * @private: for the caller.
  */
 struct dmr_replay_ops {
@@ -58,9 +57,9 @@ struct dmr_replay_ops {
  * dmr_replay_log() - find the end of the log, then hand over its records
  * @rd: the store.
  * @sb: the superblock in force.
- * @ops: where records go; nothing is called before the whole ring has been
- *	read and its end is proved.
- * @next: set to the number the next log block gets.
+ * @ops: receiver of records; not called before the whole ring has been read and the end
+ * of the log is proved.
+ * @next: set to the number of the next log block.
  * @dmg: set on error.
  *
  * Return: 0; -EIO for a read error; -EUCLEAN for damage (R6); -ENOMEM; or the value of a

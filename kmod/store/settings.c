@@ -49,13 +49,13 @@ const char *dmr_settings_check(const struct dmr_settings *set)
 	return NULL;
 }
 
-/* A number is stored plus one, so that 0 can stand for the default. */
+/* A number is stored plus one, so that 0 means the default. */
 static u64 dmr_plus_one(u64 value, u64 dflt)
 {
 	return value == dflt ? 0 : value + 1;
 }
 
-/* Canonical: the default has one form only, 0. */
+/* Refuse the other form of the default, which is stored as 0. */
 static bool dmr_minus_one(u64 stored, u64 dflt, u64 *value)
 {
 	*value = stored ? stored - 1 : dflt;

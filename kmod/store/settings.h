@@ -15,26 +15,26 @@
  * @space_low: percent in use of a Warning.
  * @space_critical: percent in use of a Critical.
  * @full_policy: enum dm_replica_full_policy.
- * @live_reserve: bytes of slots for the live failover alone.
+ * @live_reserve: bytes of slots for the live failover only.
  * @point_interval: s between two points; 0: never warn.
  * @decide_within: s that a failover may be undecided.
- * @vacuum_rate: bytes per second; 0: nothing, ~0: no limit.
+ * @vacuum_rate: bytes per second; 0: no copying, ~0: no limit.
  * @replication_interval: s between two arrivals; 0: not known.
- * @points_made: count of points.
- * @points_dropped: count of those dropped.
- * @last_point_time: ns since 1970 UTC; 0: never; so for all times.
+ * @points_made: count of points made.
+ * @points_dropped: count of points dropped.
+ * @last_point_time: ns since 1970 UTC, 0: never; as all times here.
  * @last_test_time: of the last test failover.
- * @last_received_time: of the last sign of replication, as known when written.
- * @jump_point: points below were made before the clock was set ahead.
- * @jump_by: ns that it was set ahead by; 0, as @jump_point: it was not.
- * @state_since: start of the state's age, by the clock when written; 0: not known.
- * @point_since: the same of the last point.
- * @received_since: the same of the last sign of replication.
- * @clock_offset: that clock less the time since the boot, then.
+ * @last_received_time: of the last sign of replication before the superblock was written.
+ * @jump_point: points with lower numbers were made before the clock was set ahead.
+ * @jump_by: ns by which it was set ahead; 0, with @jump_point 0: it was not.
+ * @state_since: start of the state's age, by the clock at the write of the superblock; 0:
+ * not known.
+ * @point_since: the same, for the last point.
+ * @received_since: the same, for the last sign of replication.
+ * @clock_offset: that clock minus the time since the boot, at the write.
  *
- * Field meanings are those of struct dmr_disk_settings, with each number as it applies:
- * members stored plus one on disk are not so here.  Never zeroed but by
- * dmr_settings_init().
+ * Fields have the meanings of struct dmr_disk_settings, but a number stored plus one on
+ * disk has its own value here.  Initialised by dmr_settings_init(), never by zeroing.
  */
 struct dmr_settings {
 	u32 space_low;
@@ -58,21 +58,20 @@ struct dmr_settings {
 	u64 clock_offset;
 };
 
-/** dmr_settings_init() - the settings of a new store: the default of each */
+/** dmr_settings_init() - set the defaults of a new store */
 void dmr_settings_init(struct dmr_settings *set);
 
 /**
- * dmr_settings_check() - are these settings possible?
+ * dmr_settings_check() - check settings
  * @set: settings.
  *
- * Return: NULL if they are, otherwise a constant text with the fault and the allowed
- * values.
+ * Return: NULL, or a constant text with the fault and the allowed values.
  */
 const char *dmr_settings_check(const struct dmr_settings *set);
 
 /**
  * dmr_settings_put() - write the bytes of settings and counters
- * @set: settings that dmr_settings_check() has nothing against.
+ * @set: settings that have passed dmr_settings_check().
  * @out: zeroed by the caller.
  */
 void dmr_settings_put(const struct dmr_settings *set, struct dmr_disk_settings *out);
@@ -82,8 +81,8 @@ void dmr_settings_put(const struct dmr_settings *set, struct dmr_disk_settings *
  * @in: any bytes.
  * @set: filled in.
  *
- * Return: NULL, or a constant text if dmr_settings_put() does not write these bytes;
- * dmr_settings_check() has not been called.
+ * Return: NULL, or a constant text if dmr_settings_put() never writes these bytes.  Does
+ * not call dmr_settings_check().
  */
 const char *dmr_settings_get(const struct dmr_disk_settings *in, struct dmr_settings *set);
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The slot allocator: a bitmap in memory, built at attach from the versions.
- * It is not on disk: a slot is taken because a version names it.
+ * The slot allocator: a bitmap in memory, which attach builds from the versions.  It is
+ * not on disk: a slot is in use if a version names it.
  */
 #include "slots.h"
 
 /**
  * dmr_slots_init() - mark all slots free, superblocks and ring taken
- * @slots: to be filled in
+ * @slots: the allocator
  * @sb: geometry
  *
  * Return: 0 or -ENOMEM.
@@ -52,8 +52,8 @@ void dmr_slots_exit(struct dmr_slots *slots)
  * @slots: the allocator
  * @sb: the new geometry, which only adds to the old one
  *
- * Slots are taken and freed meanwhile; the bitmap, one bit for each slot, is copied under
- * the lock.
+ * Slots may be allocated and freed meanwhile: the bitmap, one bit for each slot, is
+ * copied under the lock.
  *
  * Context: may sleep.
  * Return: 0 or -ENOMEM.
@@ -95,11 +95,11 @@ int dmr_slots_grow(struct dmr_slots *slots, const struct dmr_sb *sb)
  * dmr_slots_alloc() - take a run of adjacent slots
  * @slots: the allocator
  * @want: number wanted, at least 1
- * @spare: number of free slots to leave for others
+ * @spare: number of free slots to leave to others
  * @first: set to the first slot of the run
  *
- * Any context.  Takes the first free run after the last slot taken, up to @want
- * slots of it: a large write becomes one I/O where it can.
+ * Any context.  Takes up to @want slots of the first free run after the last slot taken,
+ * so that a large write becomes one I/O if possible.
  *
  * Return: number of slots taken, 0 if none is free (R8).
  */
@@ -123,7 +123,7 @@ u32 dmr_slots_alloc(struct dmr_slots *slots, u32 want, u64 spare, u32 *first)
 		at++;
 		got++;
 	}
-	WRITE_ONCE(slots->free, slots->free - got);	/* read without the lock */
+	WRITE_ONCE(slots->free, slots->free - got);	/* other readers take no lock */
 	slots->rotor = at;
 out:
 	spin_unlock_irqrestore(&slots->lock, flags);
@@ -131,9 +131,9 @@ out:
 }
 
 /**
- * dmr_slots_claim() - mark a slot that replay found in use
+ * dmr_slots_claim() - mark a slot as in use after replay
  * @slots: the allocator
- * @slot: its number
+ * @slot: number of the slot
  *
  * Return: 0, or -EUCLEAN if it is taken already or not usable.
  */
@@ -166,7 +166,7 @@ void dmr_slots_free(struct dmr_slots *slots, u32 slot)
 /**
  * dmr_slots_used() - number of slots in use
  * @slots: the allocator
- * @total: set to the number of usable slots at the same moment: it may grow
+ * @total: set to the number of usable slots, read under the same lock
  *
  * Return: the number.
  */

@@ -7,10 +7,10 @@
 
 struct dmr_slots {
 	spinlock_t lock;
-	unsigned long *taken;	/* one bit per slot number, set if it may not be allocated */
+	unsigned long *taken;	/* one bit per slot number, set: not free */
 	u32 end;
-	u32 rotor;		/* where the next search begins */
-	u32 total;		/* slots that may be given out */
+	u32 rotor;		/* beginning of the next search */
+	u32 total;		/* slots that may be allocated */
 	u32 free;
 };
 

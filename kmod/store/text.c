@@ -4,7 +4,7 @@
  */
 #include "text.h"
 
-/* A NUL is no continuation byte, so this does not read beyond it. */
+/* Reads nothing beyond a NUL, which is not a continuation byte. */
 u32 dmr_text_utf8_char(const u8 *s)
 {
 	u32 c, len, i, least;
@@ -117,7 +117,7 @@ void dmr_text_put(u8 *out, const char *s, size_t size)
 	memcpy(out, s, strnlen(s, size - 1));	/* the rest is zero already */
 }
 
-/* Canonical: all bytes behind the NUL are zero. */
+/* Refuse text with bytes other than zero behind its NUL. */
 bool dmr_text_get(char *s, const u8 *in, size_t size)
 {
 	const u8 *end = memchr(in, 0, size);

@@ -13,29 +13,29 @@ static inline bool dmr_is_zero(const void *p, size_t len)
 }
 
 /**
- * dmr_text_utf8_char() - the character that a text begins with
+ * dmr_text_utf8_char() - check the first character of a text
  * @s: bytes that end in a NUL.
  *
- * Return: its length in bytes, 0 if it is not well-formed or a control character.
+ * Return: its length in bytes, 0 if it is malformed or a control character.
  */
 u32 dmr_text_utf8_char(const u8 *s);
 
 /**
- * dmr_text_point_name_ok() - may a recovery point be called that?
+ * dmr_text_point_name_ok() - check the name of a recovery point
  * @name: DMR_POINT_NAME_LEN bytes.
  *
- * Return: true if it ends in time, is UTF-8 without control characters, and has
- * no slash; "" is the name of a point without one.
+ * Return: true if it ends within its size, is UTF-8 without control characters, and has
+ * no slash. "" means no name.
  */
 bool dmr_text_point_name_ok(const char *name);
 
 /**
- * dmr_text_system_name_fault() - may a system be called that?
+ * dmr_text_system_name_fault() - check the name of a system
  * @name: DMR_NAME_LEN bytes.
  *
- * It is part of device names, of file names, and of text on shells and terminals.
+ * The name is part of device names, file names, and text on shells and terminals.
  *
- * Return: NULL if so, otherwise a constant text that follows the name.
+ * Return: NULL, or a constant text with the fault, to follow the name.
  */
 const char *dmr_text_system_name_fault(const char *name);
 

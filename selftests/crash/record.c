@@ -165,7 +165,7 @@ void record_devices(struct record *rec)
 	}
 	for (i = 0; i < rec->nr_devices; i++)
 		if (!rec->sectors[i])
-			die("the record does not say how large device %u is", i);
+			die("the record has no size of device %u", i);
 	if (rec->nr_devices < 2)
 		die("the record has no store and home");
 }

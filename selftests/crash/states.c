@@ -252,7 +252,7 @@ void state_shrink(struct state *st, struct image *img, struct model *m, struct v
 /** state_print() - print the lost writes of a state, and those around them that are there */
 void state_print(const struct state *st, struct record *rec, u32 limit)
 {
-	u32 i, lost = state_lost(st, rec), told = 0;
+	u32 i, lost = state_lost(st, rec), printed = 0;
 	char text[200];
 
 	printf("  of %u writes not durable, %u lost or torn:\n", st->nr, lost);
@@ -262,7 +262,7 @@ void state_print(const struct state *st, struct record *rec, u32 limit)
 
 		if (!n && lost)
 			continue;
-		if (told++ == limit) {
+		if (printed++ == limit) {
 			printf("    ...\n");
 			break;
 		}

@@ -4,7 +4,7 @@
 
 #include "crash.h"
 
-#define MAX_TOLD	3	/* sectors reported one by one */
+#define MAX_REPORTED	3	/* sectors reported one by one */
 #define MAX_TEXT	100
 
 static void say(struct verdict *v, const char *fmt, ...)
@@ -42,7 +42,7 @@ static void tell_sector(struct look *k, const struct lineage *l, u32 disk, u64 s
 {
 	char found[120], allowed[600];
 
-	if (k->v->sectors++ >= MAX_TOLD) {
+	if (k->v->sectors++ >= MAX_REPORTED) {
 		k->v->bad = true;
 		return;
 	}
@@ -235,7 +235,7 @@ void verify(struct image *img, struct model *m, struct verdict *v)
 	else if (why && why_not)
 		say(v, "  the superblock (%llu) is neither that before the operation (%s) nor that after it (%s)\n",
 		    att.sb->seq, why, why_not);
-	if (v->sectors > MAX_TOLD)
+	if (v->sectors > MAX_REPORTED)
 		say(v, "  %u sectors differ in all\n", v->sectors);
 	detach(&att);
 }

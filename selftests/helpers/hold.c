@@ -57,6 +57,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "nbd-device.h"
+
 #define SECTOR	512
 #define MAX_DEV	4
 #define MAX_RULES 16
@@ -329,8 +331,7 @@ static uint8_t *memory(uint64_t bytes)
 
 static void connect_to(struct disk *d, const char *arg)
 {
-	uint64_t flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH, bytes;
-	int i;
+	uint64_t flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH;
 
 	if (!d->no_fua)
 		flags |= NBD_FLAG_SEND_FUA;
@@ -339,27 +340,13 @@ static void connect_to(struct disk *d, const char *arg)
 		die(arg);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, d->sock))
 		die("socketpair");
-	if (ioctl(d->nbd, NBD_SET_BLKSIZE, 512UL) ||
-	    ioctl(d->nbd, NBD_SET_SIZE_BLOCKS, d->sectors) ||
-	    ioctl(d->nbd, NBD_SET_FLAGS, flags) || ioctl(d->nbd, NBD_SET_SOCK, d->sock[1]))
+	if (nbd_set_up(d->nbd, d->sock[1], d->sectors, flags))
 		die("setting up nbd");
 	if (pthread_create(&d->server, NULL, serve, d) ||
 	    pthread_create(&d->holder, NULL, hold, d))
 		die("thread");
-	/* The device has its size when NBD_DO_IT has begun. */
-	for (i = 0; i < 1000; i++) {
-		int fd = open(arg, O_RDONLY | O_CLOEXEC);
-
-		bytes = 0;
-		if (fd >= 0) {
-			ioctl(fd, BLKGETSIZE64, &bytes);
-			close(fd);
-		}
-		if (bytes == d->sectors * SECTOR)
-			return;
-		usleep(10000);
-	}
-	die("the device does not come");
+	if (nbd_await(arg, d->sectors * SECTOR))
+		die("the device does not come");
 }
 
 static void start(struct disk *d, char *arg)

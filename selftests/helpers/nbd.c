@@ -59,6 +59,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "nbd-device.h"
 #include "record.h"
 
 #define SECTOR	512
@@ -366,7 +367,6 @@ static void start(struct disk *d, char *arg)
 	char *back = strchr(arg, '='), *opt;
 	pthread_t thread;
 	uint64_t bytes = 0;
-	int i;
 
 	errno = EINVAL;
 	if (!back)
@@ -392,26 +392,12 @@ static void start(struct disk *d, char *arg)
 	tell_record(d, REC_DEVICE, 0, d->sectors, false, NULL);
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, d->sock))
 		die("socketpair");
-	if (ioctl(d->nbd, NBD_SET_BLKSIZE, 512UL) ||
-	    ioctl(d->nbd, NBD_SET_SIZE_BLOCKS, d->sectors) ||
-	    ioctl(d->nbd, NBD_SET_FLAGS, flags) || ioctl(d->nbd, NBD_SET_SOCK, d->sock[1]))
+	if (nbd_set_up(d->nbd, d->sock[1], d->sectors, flags))
 		die("setting up nbd");
 	if (pthread_create(&thread, NULL, serve, d) || pthread_create(&d->held, NULL, hold, d))
 		die("thread");
-	/* The device has its size when NBD_DO_IT has begun. */
-	for (i = 0; i < 500; i++) {
-		int fd = open(arg, O_RDONLY | O_CLOEXEC);
-
-		bytes = 0;
-		if (fd >= 0) {
-			ioctl(fd, BLKGETSIZE64, &bytes);
-			close(fd);
-		}
-		if (bytes == d->sectors * SECTOR)
-			return;
-		usleep(10000);
-	}
-	die("the device does not come");
+	if (nbd_await(arg, d->sectors * SECTOR))
+		die("the device does not come");
 }
 
 /* No request is answered from here on: the lock, which is held, stays. */

@@ -10,7 +10,7 @@
  * COMMAND: as in the list below, or a number.  UUID: 32 hex digits, with or without
  * hyphens, or fewer to send a UUID that is too short.
  * NAME: state, writes, point, timeout, hold; or NUMBER:TYPE, any attribute, where
- * TYPE is u8, u32, u64, flag (of whatever value), str for text with its NUL, or hex for
+ * TYPE is u8, u32, u64, flag (of any value), str for text with its NUL, or hex for
  * bytes as they are, a number and x before them so many times over; or fail: this allocation of memory in the kernel fails, on a kernel that supports it.
  *
  * Prints "errno 0 code CODE job JOB" or "errno ERRNO code COOKIE TEXT"; without

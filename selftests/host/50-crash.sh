@@ -229,10 +229,10 @@ done
 # content is missing.  Lost are the state and the map, or the plain content of homes.
 for i in "${!kernels[@]}"; do
 	k=${kernels[i]}
-	who=store plan=mixed
-	[ $((i % 2)) = 0 ] || who=homes plan=home
-	name="$k: a $who that lies about flushes is found out"
-	if ! boot "liar$i" "$k" $((seed + 1)) 512 512 $plan $who 64K 800; then
+	liar=store plan=mixed
+	[ $((i % 2)) = 0 ] || liar=homes plan=home
+	name="$k: a $liar that lies about flushes is found out"
+	if ! boot "liar$i" "$k" $((seed + 1)) 512 512 $plan $liar 64K 800; then
 		diag "$said"
 		not_ok "$name"
 	elif boot "liar$i" "$k" $((seed + 1)) 512 512 $plan - 64K 100; then

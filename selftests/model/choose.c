@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The choice of operations: it follows from the seed and from earlier choices, never from
- * results.  So a seed is a script, whatever the timing; an operation that turns out to make
- * no sense is left out or refused.
+ * results.  So a seed is a script, with any timing; an operation that is impossible at its
+ * turn is left out or refused.
  */
 #include "model.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Control: operations that are possible at any time, whatever I/O is under way. */
+/* Control: operations that are possible at any time, beside any I/O. */
 #include "model.h"
 
 bool online[VIEWS] = { [HEAD] = true }, held, suspended, committed, had_point;
@@ -76,7 +76,7 @@ int view_begin(int view, uint64_t number)
 	return 0;
 }
 
-/* Throw away the content that a view has written.  Return: the code of a refusal, or 0. */
+/* Discard the content that a view has written.  Return: the code of a refusal, or 0. */
 int view_end(int view)
 {
 	int code = operation(view == LIVE ? DM_REPLICA_CMD_FAILOVER_REVERT :

@@ -288,7 +288,7 @@ static void delta_debug(struct outcome *o)
 	}
 }
 
-static void tell(const char *path)
+static void print_file(const char *path)
 {
 	char line[1024];
 	FILE *f = fopen(path, "r");
@@ -329,11 +329,11 @@ void shrink(void)
 	    now() - began, hung ? ", until one could not be killed" : "");
 	script_write(&best, script_path);
 	say("# ---\n");
-	tell(script_path);
+	print_file(script_path);
 	say("# ---\n");
 	if (hung)
 		return;
 	try_script(&best, &o);
 	say("# its output:\n");
-	tell(said_path);
+	print_file(said_path);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A chunk with many versions: operations on its chain take steps in proportion to its length,
- * whatever else a store holds.  Steps are counted as loads of shared memory.
+ * beside any other content of the store.  Steps are counted as loads of shared memory.
  */
 #include <store/rebuild.h>
 #include "unit.h"
@@ -12,7 +12,6 @@
 struct chain {
 	struct dmr_map map;
 	mempool_t *pool;
-	struct kmem_cache *cache;
 	u32 points[POINTS_MAX];
 	struct dmr_need need;
 	u32 versions;
@@ -22,8 +21,7 @@ static struct chain *chain_new(u64 max_versions)
 {
 	struct chain *c = unit_alloc(sizeof(*c));
 
-	c->cache = kmem_cache_create("version", sizeof(struct dmr_version), 8, 0, NULL);
-	c->pool = mempool_create_slab_pool(1, c->cache);
+	c->pool = unit_versions(1);
 	CHECK_EQ(dmr_map_init(&c->map, max_versions, c->pool), 0);
 	return c;
 }
@@ -31,8 +29,7 @@ static struct chain *chain_new(u64 max_versions)
 static void chain_free(struct chain *c)
 {
 	dmr_map_exit(&c->map);
-	mempool_destroy(c->pool);
-	kmem_cache_destroy(c->cache);
+	unit_versions_free(c->pool);
 }
 
 static struct dmr_version *chain_add(struct chain *c, u64 key, u32 epoch, u64 mask)

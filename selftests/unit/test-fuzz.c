@@ -29,7 +29,6 @@ static int attach_record(struct dmr_replay_ops *ops, const struct dmr_record *re
 static int attach(struct store *st, struct dmr_sb *sb, u64 *records)
 {
 	struct attach a = { .ops.record = attach_record };
-	struct kmem_cache *cache;
 	struct dmr_damage dmg;
 	struct dmr_slots slots;
 	struct dmr_version *v;
@@ -46,8 +45,7 @@ static int attach(struct store *st, struct dmr_sb *sb, u64 *records)
 	/* As the module does before it trusts a size. */
 	if (sb->store_bytes > st->blocks * DMR_BLOCK_SIZE)
 		return -EINVAL;
-	cache = kmem_cache_create("version", sizeof(struct dmr_version), 8, 0, NULL);
-	pool = mempool_create_slab_pool(1, cache);
+	pool = unit_versions(1);
 	CHECK_EQ(dmr_map_init(&map, 2000, pool), 0);
 	CHECK_EQ(dmr_rebuild_init(&a.rb, &map, sb), 0);
 	err = dmr_replay_log(&st->rd, sb, &a.ops, &next, &dmg);
@@ -65,8 +63,7 @@ static int attach(struct store *st, struct dmr_sb *sb, u64 *records)
 	*records += a.records;
 	dmr_rebuild_exit(&a.rb);
 	dmr_map_exit(&map);
-	mempool_destroy(pool);
-	kmem_cache_destroy(cache);
+	unit_versions_free(pool);
 	return err;
 }
 

@@ -80,7 +80,7 @@ TEST(geometry)
 	}
 }
 
-/* Whatever the earlier content, a new store has the layout of a new store. */
+/* A new store has the same layout over any earlier content. */
 TEST(geometry_of_garbage)
 {
 	struct dmr_sb *sb = unit_alloc(sizeof(*sb)), *clean = unit_alloc(sizeof(*clean));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The multi-version map against a model that knows nothing of chains, and the rules of need,
+ * The multi-version map against a model without chains, and the rules of need,
  * of replay and of lock-free readers.
  */
 #include <pthread.h>
@@ -27,7 +27,6 @@ struct cell {
 struct model {
 	struct dmr_map map;
 	mempool_t *pool;
-	struct kmem_cache *cache;
 	struct cell cells[DISKS][CHUNKS][EPOCHS];
 	u32 promoted, dead_first, dead_last;
 	u32 slots;		/* given out */
@@ -37,8 +36,7 @@ static struct model *model_new(u64 max_versions)
 {
 	struct model *m = unit_alloc(sizeof(*m));
 
-	m->cache = kmem_cache_create("version", sizeof(struct dmr_version), 8, 0, NULL);
-	m->pool = mempool_create_slab_pool(16, m->cache);
+	m->pool = unit_versions(16);
 	CHECK_EQ(dmr_map_init(&m->map, max_versions, m->pool), 0);
 	return m;
 }
@@ -46,8 +44,7 @@ static struct model *model_new(u64 max_versions)
 static void model_free(struct model *m)
 {
 	dmr_map_exit(&m->map);
-	mempool_destroy(m->pool);
-	kmem_cache_destroy(m->cache);
+	unit_versions_free(m->pool);
 }
 
 /* Straight from the design: even and not dead, or the promoted overlay. */

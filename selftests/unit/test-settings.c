@@ -214,7 +214,6 @@ TEST(settings_impossible_bytes)
 			at = 344;
 		BYTES(DMR_BAD, "reserved", p[at] = 1);
 	}
-#undef BYTES
 }
 
 /* Hostile bytes in settings and host area: refused, or the canonical form of valid ones. */

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <store/map.h>
 #include "unit.h"
 
 static struct unit_test *tests, **tests_end = &tests;
@@ -157,6 +158,20 @@ struct dmr_sb *unit_sb(void)
 	strcpy(sb->points[0].name, "before upgrade");
 	sb->next_point = 2;
 	return sb;
+}
+
+mempool_t *unit_versions(int reserve)
+{
+	return mempool_create_slab_pool(reserve, kmem_cache_create("version", sizeof(struct dmr_version),
+								   8, 0, NULL));
+}
+
+void unit_versions_free(mempool_t *pool)
+{
+	struct kmem_cache *cache = pool->cache;
+
+	mempool_destroy(pool);
+	kmem_cache_destroy(cache);
 }
 
 void unit_grow(struct dmr_sb *sb, u64 chunks)

@@ -93,6 +93,26 @@ void unit_sb_crc(void *buf);			/* recompute the checksum of altered bytes */
 void unit_log_crc(struct dmr_disk_log_block *blk);
 void unit_grow(struct dmr_sb *sb, u64 chunks);	/* a longer ring in a longer store */
 
+/*
+ * In a test with a superblock's bytes in @clean: @change them in @buf, and expect @verdict,
+ * with @reason in the text @why, from decoding them to @out.
+ */
+#define BYTES(verdict, reason, change)							\
+	do {										\
+		enum dmr_verdict __v;							\
+											\
+		memcpy(buf, clean, DMR_SB_AREA);					\
+		change;									\
+		unit_sb_crc(buf);							\
+		__v = dmr_sb_decode(buf, 0, out, &why);					\
+		CHECK(__v == (verdict), "%s: %d, %s", #change, __v, why ?: "-");	\
+		CHECK(!why || strstr(why, reason), "%s: %s", #change, why);		\
+	} while (0)
+
+/* Versions of a map; @reserve of them are kept in the pool. */
+mempool_t *unit_versions(int reserve);
+void unit_versions_free(mempool_t *pool);
+
 /* A store in memory */
 
 struct store {

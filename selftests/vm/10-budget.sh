@@ -25,7 +25,7 @@ budget "before any point a replica write goes straight home" \
 	"s0 0 0 0 0 0" "d0 0 0 1 8 0" -- "$io" $rep w:1M:4K
 budget "and a flush is one of home" \
 	"s0 0 0 0 0 0" "d0 0 0 1 0 1" "d1 0 0 0 0 0" -- "$io" $rep f
-budget "so is a first one after an attach, whatever the last writer" \
+budget "so is a first one after an attach, after any last writer" \
 	"s0 0 0 0 0 0" "d0 0 0 0 0 0" "d1 0 0 1 0 1" -- "$io" /dev/mapper/b-vdb-replica f
 "$io" $rep w:2M:4K || die "cannot write"
 budget "a first point: one superblock, a flush of the home written directly" \

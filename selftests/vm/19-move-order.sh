@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# A commit moves home in the order of places, whatever order the map has them in: content
+# A commit moves home in the order of places, not in the order of the map: content
 # that was written in a row goes home in large writes, by count, also where it takes many
 # windows of the mover, and over two disks that were written in turns.
 # debug: skip it counts writes; 76-faulty moves home there

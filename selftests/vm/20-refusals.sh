@@ -98,14 +98,14 @@ attach_with() {
 	cp /tmp/w.conf $conf/w.conf
 	return $rc
 }
-refused "attach of an unknown system" 32779 "no system is known as nobody" r attach nobody
+refused "attach of an unknown system" 32779 "no system is known as ghost" r attach ghost
 refused "attach of an unknown UUID" 32779 "no system is known as" \
 	r attach 00000000-1111-2222-3333-444444444444
 refused "a store of a foreign format" 32773 "not a dm-replica store" attach_with "s,^store=.*,store=$s1,"
 refused "a blank store" 32773 "not a dm-replica store" attach_with "s,^store=.*,store=/dev/vm/d3,"
 refused "a store that is a plain file" 32773 "plain file" attach_with "s,^store=.*,store=/etc/passwd,"
 refused "a store that is not there" 32779 "none" attach_with "s,^store=.*,store=/dev/vm/none,"
-refused "a store of another system" 32773 "belongs to another system: it is of w, $uuid" \
+refused "a store of another system" 32773 "belongs to another system: it is that of w, $uuid" \
 	attach_with "s/^uuid=.*/uuid=00000000-1111-2222-3333-444444444444/"
 attach_renamed() {
 	local rc
@@ -177,7 +177,7 @@ rm -rf /var/lib/dm-replica
 
 # --- attach: the homes ------------------------------------------------------
 
-refused "a home of the wrong size" 32773 "has 67108864 bytes, and the store says 268435456" \
+refused "a home of the wrong size" 32773 "has 67108864 bytes, but 268435456 by the store" \
 	attach_with "s,^disk.vda=.*,disk.vda=/dev/vm/small,"
 refused "homes swapped" 32773 "of disk vda is the home of disk vdb.*accept-homes=vda" \
 	attach_with "s,^disk.vda=.*,disk.vda=/dev/vm/d1,; s,^disk.vdb=.*,disk.vdb=/dev/vm/d0,"
@@ -211,11 +211,11 @@ refused "a home of an attached system, at create" 32774 "in use" \
 	r create x --store $s1 --disk vda=/dev/vm/d0 --force
 refused "failover without a point" 32775 "no recovery point yet" r failover w
 refused "revert when not failed over" 32775 "not failed over" r revert w --yes
-refused "revert of an unknown system" 32779 "no system is known as nobody" r revert nobody --yes
+refused "revert of an unknown system" 32779 "no system is known as ghost" r revert ghost --yes
 refused "revert of an unknown UUID" 32779 "no system" r revert 00000000-1111-2222-3333-444444444444 --yes
 point w
 refused "failover to a point that does not exist" 32779 "no such recovery point" r failover w --point 99
-refused "failover to a point of no such name" 32779 'is called newest' r failover w --point newest
+refused "failover to a point of no such name" 32779 'has the label newest' r failover w --point newest
 holder $live
 refused "failover while the device is open" 32774 "open.*$live is open for writing in process $held" r failover w
 let_go

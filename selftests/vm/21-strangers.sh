@@ -64,7 +64,7 @@ rm -f $conf/*.conf
 dd if=/dev/vm/d0 of=/dev/vm/raw bs=1M count=64 conv=fsync 2>/dev/null
 dd if=/dev/zero of=/dev/vm/d0 bs=1M count=64 conv=fsync 2>/dev/null
 scan --write --yes
-check "a path proves nothing" grep -q 'the file of 0 .* is not written: a home of it is known by its path alone' <<<"$said"
+check "a path is no proof" grep -q 'the file of 0 .* is not written: one of its homes is known only by a path' <<<"$said"
 is "only the other is written" "$(ls $conf)" r.conf
 check "attach --all, its home not as it was left" r attach --all --accept-homes
 check "the victim's disk is untouched" safe
@@ -181,7 +181,7 @@ setpriv --reuid 65534 --regid 65534 --clear-groups flock $conf/.r.conf.new sleep
 sleep 0.5
 check "attach beside a user's lock on the file" timeout 8 "$REPLICACTL" attach r
 check "detach" timeout 8 "$REPLICACTL" detach r
-check "the file is written anew beside one on the new file" timeout 8 "$REPLICACTL" scan --write /dev/vm/s0
+check "the file is written again beside a lock on the new file" timeout 8 "$REPLICACTL" scan --write /dev/vm/s0
 check_fails "the user cannot reach the locks" setpriv --reuid 65534 --regid 65534 --clear-groups \
 	flock -n "/run/dm-replica/$uuid_r.lock" true
 check_fails "nor list them" setpriv --reuid 65534 --regid 65534 --clear-groups ls /run/dm-replica

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Which device is it, and is its content still the one that was left: homes swapped, edited,
-# moved and opened under another name, stores put back, and none of that said where a
-# system was only cut off, trimmed, or restored as a whole
+# Identity and content of homes: attach refuses or reports homes that were swapped, edited, moved
+# or opened under another name, and older stores; and reports nothing for a system that was only
+# cut off, trimmed, or restored as a whole.
 # vm: --disk copy=64M
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
@@ -35,22 +35,22 @@ new
 check "create names the homes without an identity" \
 	[ "$(grep -c 'home /dev/ram[01] of disk vd[ab] has no identity of its own' <<<"$said")" = 2 ]
 attach w
-is "nothing is known at first" "$(grep -c 'home not verified' <<<"$said")" 2
+is "no home is verified at first" "$(grep -c 'home not verified' <<<"$said")" 2
 point w
 detach
 check "a detached home can be compared" [ "$(json fingerprint status w)" = true ]
-check "check compares it" grep -q 'home /dev/ram0 of disk vda is as it was left' <(r check w)
+check "check compares it" grep -q 'home /dev/ram0 of disk vda is unchanged since' <(r check w)
 swap
 # shellcheck disable=SC2034 # refused reads it
 watched="copy /dev/ram0:16M /dev/ram1:16M"
-refused "swapped homes" 32773 'home /dev/ram1 of disk vda is not as it was left.*accept-homes' r attach w
-refused "the same by check" 32773 'home /dev/ram1 of disk vda is not as it was left' r check w
-refused "each is named as the other's" 32773 'of disk vda is not.*it holds what disk vdb has left' r attach w
-refused "and not accepted unasked" 32773 'it holds what disk vdb has left' r attach w --accept-homes
-refused "nor one without the other" 32773 'of disk vdb is not.*disk vda has left' r attach w --accept-homes=vda
+refused "swapped homes" 32773 'home /dev/ram1 of disk vda has changed since.*accept-homes' r attach w
+refused "the same by check" 32773 'home /dev/ram1 of disk vda has changed since' r check w
+refused "each is named as the other's" 32773 'of disk vda has changed.*it has the content of disk vdb' r attach w
+refused "and not accepted unasked" 32773 'it has the content of disk vdb' r attach w --accept-homes
+refused "nor one without the other" 32773 'of disk vdb has changed.*the content of disk vda' r attach w --accept-homes=vda
 refused "a disk that does not exist" 32773 'no disk "vdc"' r attach w --accept-homes=vda,vdc
 refused "a disk without a name" 32773 'no disk ""' r attach w --accept-homes=
-check "check finds both" [ "$(r check w 2>/dev/null | grep -c 'refused .*has left')" = 2 ]
+check "check finds both" [ "$(r check w 2>/dev/null | grep -c 'refused .*has the content of disk')" = 2 ]
 # shellcheck disable=SC2034 # the same
 watched=''
 swap
@@ -78,11 +78,11 @@ attach w
 detach
 copy /dev/ram0 /dev/ram2
 attach w
-check "what went straight home is as it was left" silent
+check "direct writes count as its content" silent
 "$io" /dev/mapper/w-vda-replica w:5M:4K:2 f || die "cannot write"
 detach
 copy /dev/ram2 /dev/ram0
-refused "a home of an earlier time" 32773 'home /dev/ram0 of disk vda is not as it was left.* 1 of [0-9]* places' r attach w
+refused "a home of an earlier time" 32773 'home /dev/ram0 of disk vda has changed since.* 1 of [0-9]* places' r attach w
 attach w --accept-homes
 is "accepted" "$(grep -c 'home differs, accepted' <<<"$said")" 1
 detach
@@ -90,7 +90,7 @@ attach w
 check "once" silent
 detach
 
-# --- Nothing is said of what is right.
+# --- No report without a fault.
 fill /dev/vm/d0
 r create t --store /dev/vm/s0 --disk vda=/dev/vm/d0 >/dev/null 2>&1 || die "cannot create t"
 attach t
@@ -119,7 +119,7 @@ attach w
 detach
 copy /dev/ram0 /dev/ram3
 copy /dev/ram2 /dev/ram0
-refused "an earlier copy that has zeroes there" 32773 'is not as it was left' r attach w
+refused "an earlier copy that has zeroes there" 32773 'has changed since' r attach w
 copy /dev/ram3 /dev/ram0
 attach w
 check "the newest is verified" silent
@@ -203,7 +203,7 @@ detach
 dd if=/dev/vm/s1 of=$s bs=1M count=64 conv=fsync 2>/dev/null
 refused "an older store" 32773 'is an older copy.*accept-older' r attach w
 refused "the same by check" 32773 'is an older copy' r check w
-refused "an older store with homes of later" 32773 'is not as it was left' r attach w --accept-older
+refused "an older store with homes of later" 32773 'has changed since' r attach w --accept-older
 copy /dev/ram2 /dev/ram0
 copy /dev/ram3 /dev/ram1
 refused "restored with its homes" 32773 'is an older copy' r attach w
@@ -278,15 +278,15 @@ copy $s /dev/vm/s1
 detach
 dd if=/dev/vm/s1 of=$s bs=1M count=64 conv=fsync 2>/dev/null
 rm -r $state
-check "check says that it was another boot" \
+check "check reports the other boot" \
 	grep -q 'another boot of this host has it attached' <(r check w)
 said=$(DM_REPLICA_BOOT_ID=11111111111111111111111111111111 r attach w 2>&1)
-check "the same boot is no news" [ "$(grep -c 'same machine id' <<<"$said")" = 0 ]
+check "the same boot is not reported" [ "$(grep -c 'same machine id' <<<"$said")" = 0 ]
 detach
 dd if=/dev/vm/s1 of=$s bs=1M count=64 conv=fsync 2>/dev/null
 rm -r $state
 attach w
-check "attach says that it was another boot" grep -q 'another one has the same machine id' <<<"$said"
+check "attach reports the other boot" grep -q 'another host has the same machine id' <<<"$said"
 detach
 attach w
 check "not after a detach" silent
@@ -354,8 +354,8 @@ sed -i 's/^uuid=......../uuid=01234567/' $conf/w.conf
 both "a file of another system" 32773 'belongs to another system'
 sed -e 's/^name=.*/name=v/' /run/w.conf >$conf/v.conf
 rm $conf/w.conf
-refused "a file with another name" 32773 'names its system w, and .* says v' r attach v
-refused "check: a file with another name" 32773 'names its system w, and .* says v' r check v
+refused "a file with another name" 32773 'names its system w, but .* names v' r attach v
+refused "check: a file with another name" 32773 'names its system w, but .* names v' r check v
 rm $conf/v.conf
 sed 's|ram1|ram0|' /run/w.conf >$conf/w.conf
 both "one device for two disks" 32773 'ram0 is the home of two disks, vda and vdb'

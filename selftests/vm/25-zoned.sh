@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# A zoned device is neither store nor home: create says so, and the kernel by itself.
+# Zoned devices are refused as store and as home, by create and by the kernel.
 # runs on: 6.12 (user-mode kernels know no zones)
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Real volumes as homes, with LVM, LUKS and loop devices: extended below an attached system,
-# renamed, opened under another name or number: the same home without a warning; rolled back
-# by a snapshot, or restored from a copy: another content, refused
+# renamed, or opened under another name or number, a home is accepted without a warning; rolled
+# back by a snapshot, or restored from a copy, it is refused for its content.
 # vm: --disk pv=256M --disk luks=64M
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
@@ -28,8 +28,8 @@ create() { r create "$1" --force --store /dev/vm/s0 --disk vda="$2" >/dev/null |
 # moved NAME PATH: its home is found there now.
 moved() { sed -i "s|^disk.vda=.*|disk.vda=$2|" "$conf/$1.conf"; }
 merged() { [ "$(lvm lvs --noheadings gold | wc -l)" = 1 ]; }
-verified() { [ "$(grep -c 'home verified' <<<"$said") $(grep -v 'it has grown' <<<"$said" | grep -c warning)" = "1 0" ]; }
-differs="is not as it was left"
+verified() { [ "$(grep -c 'home verified' <<<"$said") $(grep -v 'the home has grown' <<<"$said" | grep -c warning)" = "1 0" ]; }
+differs="has changed since the last detach"
 
 # --- LVM --------------------------------------------------------------------------------------
 lv pvcreate -ff -y "$(dev pv)"
@@ -46,7 +46,7 @@ check "resume" dmsetup resume v-vda-replica
 check "writes go on" "$io" /dev/mapper/v-vda-replica w:2M:1M:2 f
 detach v
 attach v
-check "its size is reported" grep -q 'it has grown' <<<"$said"
+check "its size is reported" grep -q 'the home has grown' <<<"$said"
 check "and its content is verified" verified
 detach v
 lv lvcreate -y -s -n before -L 32M gold/home

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # ext4 and XFS live on failover devices: filled, changed, trimmed, unmounted and
-# found clean, thrown away by a revert, and mounted again as they were at either
-# point, while replication writes to the replica's own file systems.
+# found clean, discarded by a revert, and mounted again as they were at either point,
+# while replication writes to the replica's own file systems.
 # vm: --disk x0=320M
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Random operations on a system and on a model that knows only bytes: what any
-# view shows is what the model holds, and home alone in the end.  What fails in
-# the single mode is shrunk to a short script by itself.
+# Random operations on a system and on a model that knows only bytes: every view shows the
+# content of the model, and in the end so does home alone.  A failure of the single mode is
+# reduced to a short script.
 #
 # In the environment of selftests/run or make check: MODEL_SEED chooses other
 # operations, MODEL_OPS how many, MODEL_SECONDS the time that each run of them
@@ -54,7 +54,7 @@ clear() {
 	done
 }
 
-# failed SYSTEM: tell what a run said, and a shorter way to the same.
+# failed SYSTEM: print the output of a run, and a shorter script with the same failure.
 failed() {
 	diag "$(head -n 250 "/tmp/$1.said")"
 	diag "$(r status "$1" 2>&1)"
@@ -79,7 +79,7 @@ run() {
 	else
 		failed model "${args[@]}" "$@"
 		not_ok "$name"
-		exit 1		# what is left would be in the way of the next
+		exit 1		# its leftovers would disturb the next run
 	fi
 	clear model $n
 	rm -f /tmp/model.script

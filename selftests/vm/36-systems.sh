@@ -106,7 +106,7 @@ check_fails "without its store one flushes nothing" "$io" $w f
 check_fails "nor writes" "$io" $w w:65M:64K:7
 is "it is Critical" "$(field w state_name)" Critical
 check "the other can write and flush" "$io" $x w:65M:64K:6 f c:64M:64K:6 c:65M:64K:6
-check "and be thrown away" r revert w-x --yes
+check "and be reverted" r revert w-x --yes
 check "and fail over again" r failover w-x
 is "in two steps" "$(field w-x state_number)" $((state + 2))
 check "it shows the point" "$io" $x c:0:64K:2 c:1M:64K:2 n:4M:64K n:64M:64K

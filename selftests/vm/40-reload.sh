@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# What an administrator may do by hand with dmsetup, while the devices are written
-# to: status and table in all forms, suspend and resume, also of all devices, tables
-# loaded again, wrong tables, devices removed.  Nothing of it loses a write, moves
-# the state, or leaves a device that cannot be used again.
+# Commands of dmsetup that an administrator may run by hand, while the devices are written to:
+# status and table in all forms, suspend and resume, also of all devices, tables loaded again,
+# wrong tables, devices removed.  None of them loses a write, changes the state, or leaves a
+# device that cannot be used again.
 # runs on: um 6.1 (dm core differs between the series)
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
@@ -49,8 +49,7 @@ is "a failover device" "$(measured t-vda)" "target_name=replica-overlay,target_v
 
 # --- while written to -------------------------------------------------------
 
-# writer VIEW STAMP: whole and part blocks, until it is told to stop; all of it is
-# read back.
+# writer VIEW STAMP: whole and part blocks, until it is stopped; all of it is read back.
 writer() {
 	local n=$2
 	until [ -e /tmp/stop ]; do
@@ -74,7 +73,7 @@ check "the same without a flush" each cycle --noflush --nolockfs %
 check "the same table loaded again" each reload %
 check "three times over" eval 'each reload % && each reload % && each reload %'
 cleared() { load "$1" "$(dmsetup table "$1")" && dmsetup clear "$1"; }
-check "a table loaded and thrown away" each cleared %
+check "a table loaded and cleared" each cleared %
 check "suspend and load and resume" each eval 'dmsetup suspend % && reload %'
 
 check "suspend of the replica devices" eval 'dmsetup suspend t-vda-replica && dmsetup suspend t-vdb-replica'
@@ -137,7 +136,7 @@ wrong "for another view" t-vda "replica-overlay $rep test"
 wrong "for another disk" t-vda "replica-overlay /dev/mapper/t-vdb-replica live"
 wrong "a replica table on a failover device" t-vda "replica $s0 0 $d0"
 
-holds() {	# VIEW STAMP: what its writer wrote last
+holds() {	# VIEW STAMP: the view has the last write of its writer
 	local n at=()
 	for ((n = 0; n < 50; n++)); do at+=("c:$((4096 + n * 64))K:4K:$2"); done
 	for ((n = 0; n < 80; n++)); do at+=("c:$((32768 + n * 20))K:1K:$2"); done
@@ -155,7 +154,7 @@ check_fails "a replica device under failover devices is not removed" dmsetup rem
 holder $live
 check_fails "nor one that is open" dmsetup remove t-vda
 let_go
-check "a failover device that nobody uses is" dmsetup remove t-vda
+check "an unused failover device is" dmsetup remove t-vda
 check "the replica goes on" "$io" $rep w:3M:64K:9 f c:3M:64K:9
 refused "a revert with a device missing" 32777 "." r revert t --yes
 check "it can be made again" dmsetup create t-vda --table "0 $size replica-overlay $rep live"

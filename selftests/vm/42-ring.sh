@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The log's ring goes round in a store most of which was written once and lives
-# on: long runs of blocks are copied to the head and give nothing back, and the
-# superblock must follow meanwhile, or the ring eats itself (R7).
+# The log's ring goes round in a store with mostly live records: the tail copies long runs of
+# blocks to its end and frees none, and the superblock must follow meanwhile, or the log would
+# overwrite live records (R7).
 # vm: --disk st=3G --disk cold=3G --disk hot=1G --env RING_PART
 # debug: --env RING_PART=4
 . "$(dirname "$0")/lib.sh"
@@ -50,11 +50,11 @@ check "the ring has room" [ "$(field g log_used)" -lt $((blocks * 7 / 8)) ]
 mid=$((cold / 2))
 stays="c:0:4K:1 c:$((mid * 16))K:4K:1 c:$(((cold - 1) * 16))K:4K:1"
 # shellcheck disable=SC2086 # words
-check "what stays is there" "$io" $rep $stays
+check "data written once is there" "$io" $rep $stays
 
 check "detach" r detach g
 check "the log is good" r check g
-check "attach replays it: what stays is there" \
+check "attach replays it: data written once is there" \
 	"$SHELL" -c "'$REPLICACTL' attach g && '$io' $rep $stays"
 r detach g >/dev/null
 check "the module unloads" unload_module

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # A chunk with thousands of versions, and a store made to have as many as it can: it attaches,
-# in whatever order its log has them, operations beside the sweep end, and each view shows its
+# in any order of its log, operations beside the sweep end, and each view shows its
 # content.  That a chain takes steps in proportion to its length, and its sweep pauses, is
 # counted in unit tests (chain_*): here it takes too little time to show.
 # vm: --disk st=8G

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Commit: one superblock write while the guest writes on; then home catches up in a job that
-# can be paced, paused, cancelled and begun anew, and that continues after an attach.  In the
+# can be paced, paused, cancelled and begun again, and that continues after an attach.  In the
 # end home alone holds the disk.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
@@ -45,9 +45,9 @@ show() {
 		! "$io" $live c:100M:4K:3
 }
 check "it shows the failover, and no more" show
-refused "no way back" 32775 'committed; there is nothing to go back' r revert c --yes
+refused "no way back" 32775 'committed; it cannot be reverted' r revert c --yes
 refused "no second time" 32775 'committed already' r commit c --yes
-refused "no point" 32775 'replica no more' r recovery-point create c
+refused "no point" 32775 'not a replica any more' r recovery-point create c
 check_fails "the replica device is offline" "$io" $rep r:0:4K
 is "the points are gone" "$(field c points)" 0
 check "the vacuum moves all home" wait_for 60 versions = 0
@@ -97,7 +97,7 @@ r attach c >/dev/null || die "cannot attach"
 sleep 1
 is "after an attach, too" "$(field c versions)" "$left"
 check "slowly again" r vacuum c --rate 128K
-check "begin anew" r move-home c --no-wait
+check "begin again" r move-home c --no-wait
 refused "once" 32775 'under way' r move-home c
 check "detach in the middle" r detach c
 check "attach" r attach c

@@ -70,8 +70,8 @@ check "health is not touched" health Normal
 r revert b --yes >/dev/null || die "cannot revert"
 r detach b >/dev/null || die "cannot detach"
 said=$(r attach b 2>&1) || die "cannot attach: $said"
-check "attach names the sizes" grep -Eq "vda has 134217728 bytes, and the disk 67109376: it has grown" <<<"$said"
-check "of each disk" grep -Eq "vdb has 67108864 bytes, and the disk 33554432: it has grown" <<<"$said"
+check "attach names the sizes" grep -Eq "vda has 134217728 bytes, and the disk 67109376: the home has grown" <<<"$said"
+check "of each disk" grep -Eq "vdb has 67108864 bytes, and the disk 33554432: the home has grown" <<<"$said"
 check "all is there" "$io" $rep c:0:8M:1 n:8M:8M o:/dev/mapper/b-vdb-replica c:0:8M:1
 r detach b >/dev/null || die "cannot detach"
 rm /etc/dm-replica/systems.d/b.conf
@@ -80,7 +80,7 @@ check "and its homes" grep -q "disk.vda=" /etc/dm-replica/systems.d/b.conf
 # shellcheck disable=SC2034 # refused reads it
 watched=s1
 linear home 131072 "$(dev d0)"
-refused "a home one sector too short" 32773 "vda has 67108864 bytes, and the store says 67109376" r attach b
+refused "a home one sector too short" 32773 "vda has 67108864 bytes, but 67109376 by the store" r attach b
 linear home 131073 "$(dev d0)"
 
 # --- a device below becomes shorter while attached -------------------------------------------
@@ -93,7 +93,7 @@ short() {	# NAME SECTORS DEVICE REASON
 	linear "$name" "$sectors" "$device"
 	refused "$name short: no point any more, at once" 32771 critical r recovery-point create b
 	check "$name short: critical" wait_for 5 health Critical
-	check "$name short: the reason is told" grep -q "$reason" <(r status b --json)
+	check "$name short: the reason is reported" grep -q "$reason" <(r status b --json)
 	check "$name short: and to listeners" wait_for 5 grep -q "$reason" /tmp/events
 	kill $monitor
 	check_fails "$name short: no write is acknowledged" "$io" $rep w:0:4K:9 f

@@ -45,7 +45,7 @@ check_fails "nothing was lost" grep '"event":"lost"' $heard
 
 # --- operations: the kernel log and the job ---
 logged() { wait_for 5 eval "dmesg | grep -Eq 'replica: o: $1'"; }
-mark "told: from here on"
+mark "reports: from here on"
 job() { r job list o --json | tr -d ' \n' | grep -o '{[^{}]*}' | tail -n 1; }
 has() { job | grep -q "$1"; }
 r failover o --point 1 >/dev/null || die "cannot fail over"
@@ -78,7 +78,7 @@ check "is logged when its time runs out" logged 'revert by uid 0 .*: 32772, .*st
 let_go
 r revert o --yes >/dev/null || die "cannot revert"
 check "a revert is logged with the discarded data" \
-	logged 'revert by uid 0 .*, recovery point 1, 131072 bytes thrown away: 4096$'
+	logged 'revert by uid 0 .*, recovery point 1, 131072 bytes discarded: 4096$'
 check "its job has that" has '"discarded":131072'
 point o
 r settings o --keep-last 1 >/dev/null || die "no settings"

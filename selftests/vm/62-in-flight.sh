@@ -206,7 +206,7 @@ r failover k >/dev/null || die "cannot fail over"
 r commit k --yes >/dev/null || die "cannot commit"
 live=/dev/mapper/k-vda	# which writes straight home now
 mkdir -p /run/fs
-# The write behind the flush is dm's until the device is resumed, with whatever table, and
+# The write behind the flush is dm's until the device is resumed, with any table, and
 # however long other I/O takes to end before it is suspended.
 suspending() { grep -qs dm_wait_for_completion /proc/[0-9]*/stack; }
 { r detach k && r attach k; } >/dev/null || die "cannot attach"

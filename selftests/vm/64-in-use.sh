@@ -49,10 +49,10 @@ check "revert" r revert u --yes
 expect_log 'Buffer I/O error on dev dm-[0-9]+.*async page write'
 beside opener "$io" $rep b:$live p:open x:"until [ -e /tmp/write ]; do sleep 0.1; done" \
 	w:0:64K:9 x:"touch /tmp/written; until [ -e /tmp/close ]; do sleep 0.1; done"
-wait_for 20 grep -q open /tmp/opener.said || die "nobody opens"
+wait_for 20 grep -q open /tmp/opener.said || die "the device is not opened"
 is "no failover while it is open" "$(code initiate "$uuid")" "errno 16 code 32774"
 touch /tmp/write
-wait_for 20 [ -e /tmp/written ] || die "nobody writes: $(cat /tmp/opener.said)"
+wait_for 20 [ -e /tmp/written ] || die "nothing is written: $(cat /tmp/opener.said)"
 is "nor with its pages dirty" "$(code initiate "$uuid")" "errno 16 code 32774"
 touch /tmp/close
 check "it closes" went_well opener

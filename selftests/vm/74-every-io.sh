@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Each I/O of each operation fails, one after the other: once, and then with all
-# that follows it.  The answer is a documented one, the system is as before or as after
-# the operation and nothing between, what was flushed is there, and the next try
-# works (R2, R3, R5, R9).
+# Each I/O of each operation fails, one after the other: once, and then with all later ones.
+# The answer is a documented one, the state is the one before or after the operation, flushed
+# data is there, and the next attempt succeeds (R2, R3, R5, R9).
 # vm: --env EVERY_IO
 # EVERY_IO=1 fails with all that follows it from each I/O on, not from the first only.
 . "$(dirname "$0")/lib.sh"
@@ -77,8 +76,8 @@ committed() { in_state 6 && "$io" $a c:0:32K:1 c:32K:64K:3 c:96K:32K:1 o:$b c:0:
 attach() {
 	r attach e --accept-older --accept-homes >/dev/null || die "cannot attach"
 	done_by vacuum hold=1
-	# The first flush after an attach is one of homes, too, for what another life may have
-	# left in their caches.  With a point that is nothing, and a failure nobody's.
+	# The first flush after an attach also flushes the homes, for writes from before the attach.
+	# Beside a point there are none, and a failure of that flush belongs to no device.
 	"$io" $repa f o:$repb f || die "cannot flush"
 }
 again() {	# as when the disks were frozen
@@ -88,7 +87,7 @@ again() {	# as when the disks were frozen
 }
 
 # every NAME PREPARE OPERATION BEFORE AFTER CODES UNDO: OPERATION sets $code; BEFORE
-# and AFTER say whether the system is like that; CODES are allowed when an I/O failed.
+# and AFTER succeed if the system is in that state; CODES are allowed when an I/O failed.
 #
 # The places of a fingerprint are read by the hundred, all alike: without EVERY_IO one in
 # sixteen of these fails, and each I/O from the last of them on.
@@ -139,7 +138,7 @@ every() {
 	done
 }
 
-# judge...: the same; why not is in $why.
+# judge...: the same; the reason of a failure is in $why.
 judge() {
 	local was=$code doubt=''
 	why=''
@@ -162,7 +161,7 @@ judge() {
 		$5 || why="$why, it is not as after it"
 		$7
 	elif ! $4; then
-		# What is in doubt may have been done.
+		# An operation in doubt may have been done.
 		[ -n "$doubt" ] && $5 || why="$why, it is not as before"
 		$7
 	fi
@@ -278,7 +277,7 @@ disks freeze
 op_revert() { ask revert; job_done; }
 every "revert" : op_revert recovered replicating '0 32768 32771' again
 op_commit() { ask commit; }
-done_by settings-set 15:u64=0	# for later: nothing moves before it is told to
+done_by settings-set 15:u64=0	# nothing moves until let_move
 disks freeze
 every "commit" : op_commit recovered committed '32768 32771' again
 done_by commit

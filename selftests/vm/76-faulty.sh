@@ -35,8 +35,8 @@ code() { "$nl" "$@" | cut -d' ' -f 1-4; }
 reason() { r status f --json | sed -n '/"health_reasons"/,/]/p' | grep -q "$1"; }
 "$REPLICACTL" monitor >/tmp/events 2>/dev/null & monitor=$!
 at_exit "kill $monitor 2>/dev/null"
-# told REGEX: have listeners had a matching event?
-told() { wait_for 10 grep -Eq "$1" /tmp/events; }
+# notified REGEX: have listeners received a matching event?
+notified() { wait_for 10 grep -Eq "$1" /tmp/events; }
 again() {
 	r detach f >/dev/null || die "cannot detach"
 	disks off
@@ -70,7 +70,7 @@ is "the homes are not made plain disks" "$(code remove "$uuid")" "errno 5 code 3
 check "health" reason lost-writes
 is "which is Critical" "$(field f health)" 3
 is "the state is as before" "$(field f state)" 2
-check "listeners have been told" told 'lost writes'
+check "listeners have been notified" notified 'lost writes'
 lost() { r status f | sed -n '/Disk vda/,/Disk vdb/p' | grep -q 'lost writes'; }
 check "status names the disk" lost
 exec {user}<$repb
@@ -85,7 +85,7 @@ check "reset-errors ends it" r reset-errors f
 check_fails "health: no loss" reason lost-writes
 check_fails "and no errors" reason device-errors
 check "written again and flushed it is there" "$io" $repa w:128K:64K:1 f c:128K:64K:1
-again	# a point that came to nothing has let writes go to slots
+again	# a point that failed has made writes use slots
 write $repa w:192K:16K:1
 disks on 1 f 0 0 lose 1
 check_fails "a flush fails: that device knows" "$io" $repa f
@@ -105,7 +105,7 @@ lost_by_detach() {	# NAME
 	hold f
 	check "$1: attach warns" grep -q 'disk vda had lost writes.*reset-errors f' /tmp/warned
 	check "$1: health" reason lost-writes
-	check "$1: listeners have been told" told 'lost writes'
+	check "$1: listeners have a report" reported 'lost writes'
 	check_fails "$1: its device takes no writes" "$io" $repa w:192K:16K:1
 	check "$1: but reads" "$io" $repa c:0:128K:1
 	is "$1: no point is made" "$(code point-new "$uuid")" "errno 5 code 32768"
@@ -207,7 +207,7 @@ ends() {	# NAME STATE CODE
 release f
 ends "its job ends with Exception and 32768" 10 32768
 check "and a count" grep -Eq '[0-9]+ chunks could not be moved home' <(r job show f "$job")
-check "listeners have the event of it" told 'job .*Exception.*32768'
+check "listeners have the event of it" notified 'job .*Exception.*32768'
 left=$(field f versions)
 check "unreadable versions stay" [ "$left" -gt 0 ]
 disks off
@@ -226,9 +226,9 @@ well ha
 disks on 1 f 0 0 lose 1
 anew
 ends "a home whose flush fails, and whose cache is lost: the same" 10 32768
-check "nothing of it was taken for moved" guest
+check "no block was counted as moved" guest
 disks off
-check "the guest, who has lost nothing, can write and flush" "$io" $a w:2M:16K:3 f
+check "the guest, which has lost nothing, can write and flush" "$io" $a w:2M:16K:3 f
 # A write that ends beside that flush may be lost with it.
 disks on 1 f 0 0 hold 1
 anew
@@ -298,7 +298,7 @@ critical() {
 	check "$1: what is intact is read" now_there
 	is "$1: an operation is answered 32771" "$(code suspend "$uuid")" "errno 121 code 32771"
 	check "$1: health" reason '"store"'
-	check "$1: listeners have been told" told 'Critical'
+	check "$1: listeners have been notified" notified 'Critical'
 }
 write $repa w:128K:16K:2
 disks on 0 f 0 0 lose 1

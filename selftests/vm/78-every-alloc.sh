@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Allocations of memory that the module makes for an operation fail, one at a time, in
-# whatever thread they are made: from the slab, and whole pages, which are what vmalloc,
-# large tables and the slab itself are made of.  The answer is 32778, or the operation did
-# without it; a refused one has changed nothing, the next try works, and nothing is left
-# over.  Writes and flushes go on though all of them fail, out of what is kept back.
-# Needs a kernel with failslab, fail_page_alloc and their filter by stack trace.  ALLOCS:
-# how far it goes, 25 unless set.
+# Allocations of memory by the module for an operation fail, one at a time, in any thread: from
+# the slab, and whole pages, which serve vmalloc, large tables and the slab itself.  The answer
+# is 32778, or the operation works without that memory; a refused operation has changed
+# nothing, the next attempt succeeds, and nothing is leaked.  Writes and flushes go on from
+# reserves while all allocations fail.
+# Needs a kernel with failslab, fail_page_alloc and their filter by stack trace.  ALLOCS: the
+# limit of allocations to fail, 25 unless set.
 # vm: --env ALLOCS
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
@@ -32,7 +32,7 @@ repa=/dev/mapper/m-vda-replica a=/dev/mapper/m-vda testa=/dev/mapper/m-vda-test
 hold m
 "$io" $repa w:0:128K:1 f || die "cannot write"
 
-# aim LAB: at allocations with the module's text in their stack; also those that may sleep.
+# aim LAB: select allocations with the module's text in their stack; also those that may sleep.
 begin=$(sed -n 's/^dm_replica .* \(0x[0-9a-f]*\)\( .*\)\{0,1\}$/\1/p' /proc/modules)
 bytes=$(sed -n 's/^dm_replica \([0-9]*\) .*/\1/p' /proc/modules)
 [ $((begin)) != 0 ] || begin=0x$(cut -c3- /sys/module/dm_replica/sections/.text)
@@ -53,9 +53,8 @@ aim() {
 	stop
 }
 
-# nth N: one of the first N allocations from now on fails, once; hit: has one?  failslab
-# goes on counting from where it was, so which one is left to chance: with each N from 1
-# on few are left out.
+# nth N: one of the first N allocations from now on fails, once; hit: has one failed?  failslab
+# continues its count, so it is a random one: with each N from 1 on few are missed.
 nth() {
 	echo 0 >"$lab"/times
 	echo "$1" >"$lab"/interval
@@ -130,7 +129,7 @@ prepare_test() {
 }
 prepare_drop() {
 	do_ask point-new "$uuid"
-	# shellcheck disable=SC2034 # in what is evaluated
+	# shellcheck disable=SC2034 # in evaluated text
 	newest=$(point_numbers m | tail -n 1)
 }
 every "a point" "point-new $uuid" :
@@ -161,8 +160,8 @@ for ((n = 1; n <= 12; n++)); do
 	stop
 done
 is "writes and flushes" "$bad" ''
-# All of them fail for as long as it takes: first writes of chunks, parts of blocks, parts
-# of what is there, zeroes, and commits of the log.
+# All of them fail for as long as it takes: first writes of chunks, parts of blocks, rewrites,
+# zeroes, and log commits.
 # burst LAB FROM: hits is how many allocations failed.
 burst() {
 	local from=$SECONDS n at steps=()
@@ -180,8 +179,8 @@ burst() {
 	stop
 	diag "$1: $hits allocations failed, $((SECONDS - from)) s"
 }
-# lasting LAB FROM BURSTS: the slab asks for pages only when it has nothing left over, and
-# how much that is is left to chance: so on until one has failed.
+# lasting LAB FROM BURSTS: the slab allocates pages only when it has no free object, after a
+# random number of writes: repeat until one has failed.
 lasting() {
 	local n at=$2 steps=()
 	for ((n = 0; n < $3; n++)); do
@@ -195,15 +194,15 @@ lasting() {
 			"c:$((at + 12))K:4K:4")
 		at=$((at + 16))
 	done
-	check "and what was written is there" "$io" $repa "${steps[@]}"
+	check "and the written data is there" "$io" $repa "${steps[@]}"
 }
 lasting failslab 2048 1
 echo 1 >/sys/kernel/slab/dmr_version/shrink
 lasting fail_page_alloc 2688 20
 aim failslab
 
-# A commit, and what it moves home: an allocation that fails there holds it up, no more.
-# At the oldest point: newer ones are there that were to be dropped.
+# A commit, and its move home, which a failed allocation only delays.
+# At the oldest point, since newer ones are left that were to be dropped.
 do_ask initiate "$uuid" point=1
 "$io" $a w:32K:64K:3 f || die "cannot write"
 every "commit" "commit $uuid" break	# it is done once

@@ -1,11 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# All that an administrator may do to the devices, in random order while both views of both
+# Commands of an administrator on the devices, in random order while both views of both
 # disks are written to: tables loaded again, the same and others, suspend with and without a
 # flush, tables wiped and devices removed by force and put back, other sizes, the module
 # unloaded, and operations meanwhile.  No answered write is lost, no table is in force that
 # must not be, and each recovery point shows the same for ever.
-# force that must not be, and each recovery point shows the same for ever.
 #
 # In the environment of selftests/run or make check: LOAD_SEED chooses another order,
 # LOAD_ROUNDS how often all of it is done (1).
@@ -113,7 +112,7 @@ reload_suspended() {
 	ok_to "suspend $f $d" suspend "$d"
 	ok_to "reload suspended $d" reload "$d" "${table[$d]}"
 }
-thrown_away() { any; ok_to "load $d" dmsetup load "$d" --table "${table[$d]}"; ok_to "clear $d" dmsetup clear "$d"; }
+cleared_table() { any; ok_to "load $d" dmsetup load "$d" --table "${table[$d]}"; ok_to "clear $d" dmsetup clear "$d"; }
 put_back() { ok_to "put $d back" reload "$d" "${table[$d]}"; }
 wiped() { any; ok_to "wipe $d" dmsetup wipe_table "$d"; sleep 0.$((RANDOM % 3)); put_back; }
 wiped_again() { any; ok_to "wipe $d" dmsetup wipe_table "$d"; ok_to "wipe $d" dmsetup wipe_table "$d"; put_back; }
@@ -211,7 +210,7 @@ same_points() {
 # --- the storm -------------------------------------------------------------------------------
 
 wait_for 20 running || die "the writers do not run: $(cat /tmp/writer.*)"
-what=(same_table other_table pause_one pause_all reload_suspended thrown_away wiped wiped_again
+what=(same_table other_table pause_one pause_all reload_suspended cleared_table wiped wiped_again
 	forced gone resized resized_wiped unloaded operated operated looked)
 nr_bad=0 taken=0 from=$SECONDS
 while [ $((rounds--)) -gt 0 ]; do

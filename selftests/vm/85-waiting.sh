@@ -26,7 +26,7 @@ beside family modprobe nbd nbds_max=8 max_part=0
 beside version r version
 beside get "$nl" get "$ouuid"
 check "another family can be registered meanwhile" wait_for 30 ended family
-check "and generic netlink answers everybody" wait_for 30 ended version
+check "and generic netlink answers other users" wait_for 30 ended version
 check "the module's family, too" wait_for 30 ended get
 check "the request waits still" still_out revert
 job=$(job_of o 98)

@@ -42,7 +42,7 @@ answers "recovery points with their sizes" r recovery-point list w
 answers "settings" r settings w
 answers "job list" r job list
 check "the operation is Starting" grep -q Starting /tmp/answer.said
-answers "a name that is not known" r status nobody
+answers "a name that is not known" r status ghost
 answers "the query of TAB" r list --json
 answers "an operation of the other" r recovery-point create z
 check "it is done" grep -q '^0 ' /tmp/answer.said

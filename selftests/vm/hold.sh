@@ -62,5 +62,5 @@ all_out() {
 crash() {
 	r detach "$1" >/dev/null || die "cannot detach $1"
 	disks thaw
-	r attach "$1" --accept-older	# the detach's own writes are thrown away
+	r attach "$1" --accept-older	# writes of the detach are lost
 }

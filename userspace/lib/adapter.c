@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Settings that network adapters of the guest get after a failover.
+ * Settings of the guest's network adapters after a failover.
  *
  * An adapter is an entry of the host area, "adapter/52:54:00:12:34:56", with JSON for its
  * value, in the form that dmreplica_adapter_set() gives it: see host-json.c.
@@ -60,7 +60,7 @@ static const char *parse_prefix(const char *text, struct dmreplica_ip *ip)
 	return NULL;
 }
 
-/* Is it an address that a host may have?  Return: NULL, or the fault. */
+/* Check an address for a host.  Return: NULL, or the fault. */
 static const char *host_fault(const struct dmreplica_ip *ip)
 {
 	static const u8 unspecified[16];
@@ -97,7 +97,7 @@ const char *dmreplica_ip_parse(const char *text, bool prefix, struct dmreplica_i
 	if (prefix && !slash)
 		return "has no prefix: write it as 192.0.2.5/24 or 2001:db8::5/64";
 	if (!prefix && slash)
-		return "has a prefix, and none belongs here";
+		return "has a prefix, which is not allowed here";
 	return prefix ? parse_prefix(slash + 1, ip) : NULL;
 }
 
@@ -136,9 +136,9 @@ char *dmreplica_mac_text(const uint8_t mac[6], char text[DMREPLICA_MAC_TEXT])
 	return text;
 }
 
-/* Checks: what an adapter may have */
+/* Checks of an adapter */
 
-/* One of its lists; @prefixes: its addresses have prefix lengths. */
+/* Check one list of an adapter; @prefixes: its addresses have prefix lengths. */
 static const char *list_fault(const struct dmreplica_ip *list, unsigned int nr, bool prefixes)
 {
 	unsigned int i;
@@ -293,11 +293,11 @@ static int read_entry(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	if (dmreplica_mac_parse(entry->key + strlen(KEY_PREFIX), adapter->mac))
 		key_of(adapter->mac, key);
 	if (strcmp(key, entry->key))
-		dmrl_wrong(&fault, "its key has no hardware address as 52:54:00:ab:cd:ef");
+		dmrl_wrong(&fault, "its key has no hardware address of the form 52:54:00:ab:cd:ef");
 	else if (read_value(adapter, (const char *)entry->value, entry->bytes, &fault))
 		return 0;
 	dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_TYPE,
-		  "entry %s of the host area of system %s has no settings of an adapter: %s",
+		  "entry %s of the host area of system %s is not the settings of an adapter: %s",
 		  entry->key, sys->name, fault.text);
 	return dmrl_hint(ctx, "replicactl host-area list %s shows it, host-area remove removes it",
 			 sys->name);

@@ -2,9 +2,9 @@
 /*
  * Does a device answer?
  *
- * A process that reads a suspended device, or one whose medium hangs, cannot be killed.  So
- * look for suspended devices in sysfs first; and where many devices are read, let a process
- * of its own try each, which may hang in place of this one.
+ * A process that reads a device that is suspended, or hangs, cannot be killed.  So look
+ * for suspended devices in sysfs first; and before reading many devices, start a process
+ * for each that may hang in place of this one.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 #include "private.h"
 
 #define DEPTH		16	/* devices over devices */
-#define SUSPENDED_MS	500 	/* LVM suspends devices for moments */
+#define SUSPENDED_MS	500 	/* LVM suspends devices for a short time */
 #define LOOK_MS		50
 #define PROBE_BYTES	4096
 
@@ -42,7 +42,7 @@ static bool read_dev(const char *path, dev_t *dev)
 	return true;
 }
 
-/* Is this device, or one below it, suspended?  @which is set to that one. */
+/* Is a device, or one below it, suspended? @which is set to the suspended one. */
 static bool suspended(dev_t dev, unsigned int depth, dev_t *which)
 {
 	char path[400], buf[64];
@@ -57,7 +57,7 @@ static bool suspended(dev_t dev, unsigned int depth, dev_t *which)
 	}
 	if (depth == DEPTH)
 		return false;
-	/* below a partition is its disk */
+	/* the disk is below its partition */
 	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/../dev", major(dev), minor(dev));
 	if (!dmrl_sysfs_read_dev(dev, "partition", buf, sizeof(buf)))
 		return read_dev(path, &below) && suspended(below, depth + 1, which);
@@ -77,8 +77,9 @@ static bool suspended(dev_t dev, unsigned int depth, dev_t *which)
 }
 
 /*
- * The part that may hang: open the device and read its first block.  Close all inherited
- * descriptors before: the reader of a pipe would wait for the end of this process.
+ * Open the device and read its first block, which may hang.  Close all inherited
+ * descriptors before: otherwise the reader of a pipe would wait for the end of this
+ * process.
  */
 static void probe(const char *path, void *buf, int done)
 {
@@ -90,7 +91,7 @@ static void probe(const char *path, void *buf, int done)
 	fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
 	if (fd < 0 && errno == EINVAL)
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-	/* a read error is an answer, too: the caller meets it again */
+	/* a read error is an answer, too: the caller will get it again */
 	if (fd >= 0 && pread(fd, buf, PROBE_BYTES, 0) < 0)
 		close(fd);
 	if (write(done, "", 1) < 0)
@@ -115,7 +116,7 @@ static bool answers(const char *path, unsigned int ms)
 	}
 	child = fork();
 	if (!child) {
-		/* leave it to init: waiting for a process that hangs would hang, too */
+		/* let init reap it: waiting for a process that hangs would hang, too */
 		if (!fork())
 			probe(path, buf, ends[1]);
 		_exit(0);
@@ -124,7 +125,7 @@ static bool answers(const char *path, unsigned int ms)
 	pfd.fd = ends[0];
 	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
 		;
-	/* the pipe is at its end, too, if the process could not be started */
+	/* the pipe also ends if the process cannot be started */
 	if (child > 0)
 		in_time = poll(&pfd, 1, ms) != 0;
 	close(ends[0]);
@@ -133,8 +134,8 @@ static bool answers(const char *path, unsigned int ms)
 }
 
 /**
- * dmrl_device_answers() - refuse to touch a device that would hang
- * @ctx: the context; @ctx->patience_ms is the limit, without one the device is not tried.
+ * dmrl_device_answers() - refuse a device that would hang
+ * @ctx: the context; @ctx->patience_ms is the limit, 0: do not try the device.
  * @path: the device.
  * @dev: its number.
  *

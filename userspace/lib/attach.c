@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Attaching and detaching: the devices of a system come and go. */
+/* Attach and detach: make and remove the devices of a system. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static int find_busy(struct dmreplica *ctx, const struct dmrl_dm_device *list, s
 static int remove_all(struct dmreplica *ctx, const char *name, const struct dmrl_dm_device *list,
 		      size_t nr);
 
-/* R12: what an attach that was killed has left is nobody's, and goes if it is not open. */
+/* R12: remove devices that a killed attach has left, unless one is open. */
 static int clear_rest(struct attach *a, const struct dmrl_dm_device *list, size_t nr)
 {
 	bool *busy = calloc(nr, sizeof(*busy)), any;
@@ -61,7 +61,7 @@ static int clear_rest(struct attach *a, const struct dmrl_dm_device *list, size_
 	return remove_all(ctx, a->conf.name, list, nr);
 }
 
-/* How many of these have a table?  One that was made and no more has no size. */
+/* Count the devices with a table; one without a table has no size. */
 static unsigned int count_made(const struct dmrl_dm_device *list, size_t nr)
 {
 	unsigned int made = 0;
@@ -123,22 +123,22 @@ static int check_store(struct attach *a)
 	code = dmrl_foreign_check(ctx, a->store);
 	if (code)
 		return code;
-	/* everything the module will read is read and checked here first */
+	/* read and check everything that the module will read */
 	return dmreplica_store_replay(ctx, a->store, NULL, NULL, NULL);
 }
 
-/* The module attaches with one copy and writes the other again. */
+/* Warn of a missing superblock: the module attaches with one copy and writes the other again. */
 static void warn_missing_copy(struct attach *a)
 {
 	unsigned int i;
 
 	for (i = 0; i < DMR_SB_COPIES; i++)
 		if (a->store->copy[i].verdict == DMR_NOT_OURS)
-			dmrl_warn(a->ctx, "superblock %c of store %s is gone: %s; it is written again",
+			dmrl_warn(a->ctx, "superblock %c of store %s is missing: %s; it is written again",
 				  'A' + i, a->store->bdev.path, a->store->copy[i].reason);
 }
 
-/* R9: nobody has acknowledged it, and the module lets no device write there. */
+/* R9: the loss is not acknowledged, and the module lets no device write there. */
 static void warn_lost(struct attach *a)
 {
 	unsigned int i;
@@ -155,10 +155,10 @@ static int check_host(struct attach *a)
 	a->has_host = dmrl_host_id(a->host);
 	a->has_boot = dmrl_boot_id(a->boot);
 	if (dmrl_boot_other(a->sb))
-		dmrl_warn(a->ctx, "system %s was not detached: another boot of this host has it attached, says its store. If this host has not been cut off since, another one has the same machine id (a cloned template?): detach it there",
+		dmrl_warn(a->ctx, "system %s was not detached: by its store, another boot of this host has it attached. If this host has not been cut off since, another host has the same machine id (a cloned template?): detach the system there",
 			  a->conf.name);
 	if (!a->has_host)
-		dmrl_warn(a->ctx, "this machine has no /etc/machine-id: the store will not name it");
+		dmrl_warn(a->ctx, "this machine has no /etc/machine-id, so the store cannot record it");
 	return a->take_over ? 0 : dmrl_verdict_host(a->ctx, a->sb);
 }
 
@@ -173,7 +173,7 @@ static int check_home(struct attach *a, unsigned int number)
 	if (code)
 		return code;
 	if (home->bytes > disk->sectors * 512)
-		dmrl_warn(ctx, "home %s of disk %s has %llu bytes, and the disk %llu: it has grown, and the disk goes on as it is; what was added is not used",
+		dmrl_warn(ctx, "home %s of disk %s has %llu bytes, and the disk %llu: the home has grown; the disk keeps its size and does not use the added space",
 			  home->path, disk->name, (unsigned long long)home->bytes,
 			  (unsigned long long)disk->sectors * 512);
 	code = dmrl_verdict_homes_differ(ctx, a->sb, a->homes, number);
@@ -202,7 +202,7 @@ static int check_writers(struct attach *a)
 		devs[n++] = a->homes[i].dev;
 	dmrl_fail(a->ctx, DM_REPLICA_CODE_IN_USE, "store or homes are open for writing elsewhere");
 	if (dmrl_append_holders(a->ctx, devs, n, true))
-		return dmrl_hint(a->ctx, "stop what writes there, then try again");
+		return dmrl_hint(a->ctx, "stop the writers, then try again");
 	dmrl_clear(a->ctx);
 	return 0;
 }
@@ -276,8 +276,8 @@ static int make_device(struct attach *a, unsigned int number, enum kind kind, u3
 }
 
 /*
- * Somebody else's device may have one of our names.  One of ours is what has been left
- * since the look at all of them: whoever made it was killed then (R12).
+ * A device of another program may have the name of one of ours.  A device of this system
+ * was left by a process that was killed after clear_rest() had looked (R12).
  */
 static int check_device_name(struct attach *a, unsigned int number, enum kind kind)
 {
@@ -301,8 +301,8 @@ static int check_device_name(struct attach *a, unsigned int number, enum kind ki
 		return code;
 	}
 	dmrl_fail(ctx, DM_REPLICA_CODE_IN_USE,
-		  "there is a device /dev/mapper/%s already, and it is not of this system", name);
-	return dmrl_hint(ctx, "dmsetup info %s tells what it is", name);
+		  "a device /dev/mapper/%s exists already, and does not belong to this system", name);
+	return dmrl_hint(ctx, "dmsetup info %s shows it", name);
 }
 
 static int check_device_names(struct attach *a)
@@ -333,7 +333,7 @@ static int make_devices(struct attach *a)
 	return code;
 }
 
-/* Is it the newest store, and are the homes as they were left? */
+/* Check that the store is the newest copy, and that the homes are unchanged since the detach. */
 static int check_content(struct attach *a, unsigned int flags)
 {
 	struct dmreplica *ctx = a->ctx;
@@ -377,7 +377,7 @@ static int do_attach(struct attach *a, unsigned int flags)
 		code = check_content(a, flags);
 	if (code)
 		return code;
-	/* What a partition's page cache holds would be written over what the module writes. */
+	/* Dirty pages of a partition's page cache would overwrite writes of the module. */
 	dmrl_relatives_flush(a->store->bdev.dev);
 	for (i = 0; i < a->sb->nr_disks; i++)
 		dmrl_relatives_flush(a->homes[i].dev);
@@ -388,7 +388,7 @@ static int do_attach(struct attach *a, unsigned int flags)
 		if (code)
 			return code;
 	}
-	/* our own claim on the store goes before the module takes it */
+	/* release our own claim on the store before the module takes it */
 	close(a->store->fd);
 	a->store->fd = -1;
 	dmrl_progress(a->ctx, "the kernel reads the log", 0,
@@ -422,7 +422,7 @@ int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags
 	a->accepted.disks = homes;
 	memset(ctx->homes, DMREPLICA_HOME_NOT_VERIFIED, sizeof(ctx->homes));
 	code = dmreplica_conf_find(ctx, name, &a->conf);
-	/* R12: one attach at a time, so that devices left by a killed one can be recognized. */
+	/* R12: one attach at a time, to recognize devices left by a killed one. */
 	if (!code)
 		code = dmrl_lock_system(ctx, a->conf.uuid, a->conf.name, &lock);
 	if (!code)
@@ -444,7 +444,7 @@ static enum kind kind_of(const struct dmrl_dm_device *device)
 	return KINDS;
 }
 
-/* Do these belong to the same disk?  Their UUIDs differ in what follows the last hyphen. */
+/* Do two devices belong to the same disk? Then their UUIDs differ only behind the last hyphen. */
 static bool same_disk(const struct dmrl_dm_device *a, const struct dmrl_dm_device *b)
 {
 	size_t na = strrchr(a->uuid, '-') - a->uuid, nb = strrchr(b->uuid, '-') - b->uuid;
@@ -452,7 +452,7 @@ static bool same_disk(const struct dmrl_dm_device *a, const struct dmrl_dm_devic
 	return na == nb && !strncmp(a->uuid, b->uuid, na);
 }
 
-/* Which of these does anybody but ourselves have open? */
+/* Find the devices with openers beside our own. */
 static int find_busy(struct dmreplica *ctx, const struct dmrl_dm_device *list, size_t nr,
 		     bool *busy, bool *any)
 {
@@ -471,7 +471,7 @@ static int find_busy(struct dmreplica *ctx, const struct dmrl_dm_device *list, s
 			break;
 		}
 		count[i] += open;
-		/* our failover devices hold their replica device, once each, by their tables */
+		/* each failover device has its replica device open once, by its table */
 		for (j = 0; table && kind_of(&list[i]) != REPLICA && j < nr; j++)
 			if (kind_of(&list[j]) == REPLICA && same_disk(&list[i], &list[j]))
 				count[j]--;
@@ -496,7 +496,7 @@ static int check_closed(struct dmreplica *ctx, const char *name,
 
 	if (!busy)
 		return dmrl_no_memory(ctx);
-	/* a tool that looks at all devices of the machine opens them for moments */
+	/* a tool that scans all devices of the machine may have it open for a moment */
 	for (tries = 0; tries < 5 && any && !code; tries++) {
 		if (tries)
 			nanosleep(&pause, NULL);
@@ -508,7 +508,7 @@ static int check_closed(struct dmreplica *ctx, const char *name,
 		for (i = 0; i < nr; i++) {
 			dev = makedev(list[i].major, list[i].minor);
 			if (busy[i] && !dmrl_append_holders(ctx, &dev, 1, false))
-				dmrl_append(ctx, "\n  /dev/mapper/%s is open, by whom cannot be seen",
+				dmrl_append(ctx, "\n  /dev/mapper/%s is open, and its holder is not visible",
 					    list[i].name);
 		}
 		code = dmrl_hint(ctx, "unmount it or stop what uses it, then detach again");
@@ -538,7 +538,7 @@ static int remove_all(struct dmreplica *ctx, const char *name, const struct dmrl
 					 strerror(err));
 			dev = makedev(list[i].major, list[i].minor);
 			dmrl_append_holders(ctx, &dev, 1, false);
-			dmrl_hint(ctx, "system %s is detached in part: detach it again when the device is free",
+			dmrl_hint(ctx, "system %s is detached in part: detach it again when the device is closed",
 				  name);
 		}
 	}
@@ -546,7 +546,7 @@ static int remove_all(struct dmreplica *ctx, const char *name, const struct dmrl
 	return code;
 }
 
-/* Homes read the same from now on by whatever name; the module has seen to their own caches. */
+/* Flush the page caches of the homes' relatives; the module has flushed those of the homes. */
 static void flush_relatives(const struct dmrl_list *below)
 {
 	const dev_t *devs = below->items;

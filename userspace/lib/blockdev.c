@@ -15,7 +15,7 @@
 #include "private.h"
 
 /*
- * Read a small file; trailing white space goes.
+ * Read a small file, without trailing white space.
  *
  * Return: 0, or a negative errno; -ENODATA if it is empty.
  */
@@ -131,7 +131,7 @@ static void find_identity(struct dmreplica_blockdev *bdev)
 	dmrl_identity_set(bdev, DMR_IDENTITY_PATH, bdev->path);
 }
 
-/* Do not resolve links: /dev/disk/by-id outlives the name that it points to today. */
+/* Do not resolve links: names in /dev/disk/by-id survive a reboot, their targets may not. */
 static int absolute(const char *path, char *out, size_t size)
 {
 	char dir[256];
@@ -185,10 +185,10 @@ int dmreplica_blockdev_probe(struct dmreplica *ctx, const char *path,
 	    ioctl(fd, BLKPBSZGET, &physical) || ioctl(fd, BLKROGET, &read_only)) {
 		err = errno;
 		close(fd);
-		return dmrl_fail_errno(ctx, err, "cannot ask %s for its size", path);
+		return dmrl_fail_errno(ctx, err, "cannot get the size of %s", path);
 	}
 	close(fd);
-	/* a partition has the queue of its disk; without zone support there is no such file */
+	/* a partition has its disk's queue; without zone support there is no such file */
 	bdev->zoned = (!dmrl_sysfs_read_dev(bdev->dev, "queue/zoned", zoned, sizeof(zoned)) ||
 		       !dmrl_sysfs_read_dev(bdev->dev, "../queue/zoned", zoned, sizeof(zoned))) &&
 		      strcmp(zoned, "none");
@@ -199,7 +199,7 @@ int dmreplica_blockdev_probe(struct dmreplica *ctx, const char *path,
 	return 0;
 }
 
-/* Does this path lead to that device now? */
+/* Does a path lead to a device now? */
 bool dmrl_is_device(const char *path, u32 maj, u32 min)
 {
 	struct stat st;

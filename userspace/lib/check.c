@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The check of a store.  It builds the map from the log by itself, not with
- * the module's map code, so that each of the two checks the other.
+ * The check of a store.  It builds the map from the log with its own code, not the
+ * module's, so that each of the two verifies the other.
  *
- * A store may hold millions of records of one chunk, in any order, and keys of its
- * choice: each record takes a few steps, and what has to be looked at chunk by chunk is
- * sorted once, at the end.
+ * A store may hold millions of records of one chunk, in any order, and a forged store any
+ * keys.  So each record takes a few steps, and versions are sorted by chunk once, at the
+ * end.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,9 +15,9 @@
 #include "private.h"
 
 #define NO_INDEX	(~0u)
-#define MAX_DUPLICATES	20	/* told one by one, the rest is counted */
+#define MAX_DUPLICATES	20	/* listed one by one, the others counted */
 
-/* Open addressing; the keys that occur are never ~0. */
+/* Hash table with open addressing; no key is ~0. */
 struct hash {
 	u64 *keys;
 	u32 *values;
@@ -30,14 +30,14 @@ struct version {
 	u64 zero;
 	u64 chunk;
 	u64 slot;
-	u64 record;		/* its last record: the how manieth of the log */
-	u64 needed;		/* blocks that somebody needs: check_chunk() */
+	u64 record;		/* place of its last record in the log */
+	u64 needed;		/* blocks that are needed: check_chunk() */
 	u32 epoch;
 	u32 group;		/* number of its chunk */
 	u8 disk;
-	bool drop;		/* no version: a moved-home record */
-	bool displaced;		/* its slot was given to another version since */
-	u32 taker;		/* by which one */
+	bool drop;		/* a drop, not a version */
+	bool displaced;		/* another version has its slot now */
+	u32 taker;		/* that version */
 };
 
 struct check {
@@ -48,13 +48,13 @@ struct check {
 	struct dmrl_list findings;
 	struct hash chunks;	/* disk and chunk -> number of the chunk */
 	struct hash index;	/* that number and an epoch -> version */
-	struct hash slots;	/* slot -> version that holds it */
-	struct hash uses;	/* epoch -> its place in the list of epochs */
+	struct hash slots;	/* slot -> version that has it */
+	struct hash uses;	/* epoch -> index in the list of epochs */
 	u32 groups;
 	bool no_memory;
 };
 
-/* Odd, and not known to the store, which chooses the keys. */
+/* An odd, random seed: a forged store can choose the keys, but not their hashes. */
 static u64 hash_seed(void)
 {
 	static u64 seed;
@@ -103,7 +103,7 @@ static bool hash_grow(struct hash *h)
 	return true;
 }
 
-/* Return: where the value of @key is, NO_INDEX in it if it is new; NULL: no memory. */
+/* Find or add a key.  Return: its value, NO_INDEX if it is new; NULL without memory. */
 static u32 *hash_slot(struct hash *h, u64 key)
 {
 	size_t i;
@@ -198,7 +198,7 @@ static void take_slot(struct check *c, u64 slot, u32 index)
 	*owner = index;
 }
 
-/* Return: a new version, or a moved-home record; NULL: no memory. */
+/* Add a version or a drop.  Return: it, or NULL without memory. */
 static struct version *new_version(struct check *c, const struct dmr_record *rec, u32 group)
 {
 	struct version *v = c->versions.nr < NO_INDEX - 1 ? dmrl_list_add(&c->versions) : NULL;
@@ -246,7 +246,7 @@ static void apply_version(struct check *c, const struct dmr_record *rec, u32 gro
 	take_slot(c, rec->slot, *place);
 }
 
-/* It is applied when all is read: apply_drops(). */
+/* Keep a drop until the whole log has been read: see apply_drops(). */
 static void note_drop(struct check *c, const struct dmr_record *rec, u32 group)
 {
 	struct version *v = new_version(c, rec, group);
@@ -308,8 +308,8 @@ static int compare_versions(const void *a, const void *b)
 }
 
 /*
- * A moved-home record takes blocks from what is older in the log and of no newer main
- * epoch.  One chunk, last record first.
+ * Apply the drops of one chunk, last record first: a drop removes blocks from versions
+ * that are older in the log and of the same or an older main epoch.
  */
 static void apply_drops(struct check *c, struct version **v, size_t nr)
 {
@@ -332,7 +332,7 @@ static void apply_drops(struct check *c, struct version **v, size_t nr)
 	}
 }
 
-/* The oldest point from an epoch on; with none the head, a point at infinity. */
+/* Find the oldest point from an epoch on; without one the head, a point at infinity. */
 static u32 point_from(const struct dmr_sb *sb, u32 epoch)
 {
 	u32 lo = 0, hi = sb->nr_points, mid;
@@ -348,9 +348,9 @@ static u32 point_from(const struct dmr_sb *sb, u32 epoch)
 }
 
 /*
- * Blocks that somebody needs (see "Who needs a version"): of a main version those that
- * no newer one has, as the oldest point from its epoch on sees it: younger points and the
- * head see more.  One chunk, newest epoch first.
+ * Find the needed blocks of one chunk, newest epoch first (Documentation/overview.md,
+ * "One multi-version map"): of a main version those that no newer version has, as the oldest
+ * point from its epoch on sees it; younger points and the head see more versions.
  */
 static void check_chunk(struct check *c, struct version **v, size_t nr)
 {
@@ -375,7 +375,7 @@ static void check_chunk(struct check *c, struct version **v, size_t nr)
 	}
 }
 
-/* Of all chunks, one after the other. */
+/* Call a function for each chunk. */
 static void by_chunk(struct check *c, struct version **v,
 		     int (*compare)(const void *, const void *),
 		     void (*one)(struct check *, struct version **, size_t))
@@ -390,7 +390,7 @@ static void by_chunk(struct check *c, struct version **v,
 	}
 }
 
-/* What is left of each version, and who needs it. */
+/* Find the blocks left in each version, and those that are needed. */
 static void check_chunks(struct check *c)
 {
 	struct version **v;
@@ -448,7 +448,7 @@ static void check_versions(struct check *c)
 				continue;
 			t = version_at(c, v->taker);
 			finding(c, DMREPLICA_DAMAGE, v->slot * dmr_chunk_blocks(c->sb), 0,
-				"slot %llu belongs to disk %u chunk %llu epoch %u, and disk %u chunk %llu epoch %u still needs it",
+				"slot %llu belongs to disk %u chunk %llu epoch %u, but disk %u chunk %llu epoch %u still needs it",
 				v->slot, t->disk, t->chunk, t->epoch, v->disk, v->chunk, v->epoch);
 			continue;
 		}
@@ -515,7 +515,7 @@ static void check_copies(struct check *c, const struct dmreplica_store *store)
 			"superblocks A and B describe different stores");
 }
 
-/* One verdict with attach. */
+/* Report a refusal of attach. */
 static int refusal(struct check *c, struct dmreplica *ctx, int code)
 {
 	if (code)
@@ -545,12 +545,12 @@ static int check_home(struct check *c, struct dmreplica *ctx,
 			"home %.80s of disk %s has lost writes: its %s device takes none until reset-errors",
 			home->path, disk->name, dmrl_loser(disk));
 	finding(c, DMREPLICA_NOTE, ~0ULL, 0, "home %.80s of disk %s is %s", home->path, disk->name,
-		verdict == DMREPLICA_HOME_VERIFIED ? "as it was left at the last detach" :
+		verdict == DMREPLICA_HOME_VERIFIED ? "unchanged since the last detach" :
 		"not verified");
 	return 0;
 }
 
-/* The homes that the system's file names.  Return: the code of the first refusal. */
+/* Check the homes that the system's file names.  Return: the code of the first refusal. */
 static int check_homes(struct check *c, struct dmreplica *ctx, const struct dmreplica_store *store,
 		       const struct dmreplica_conf *conf)
 {
@@ -580,7 +580,7 @@ static int check_homes(struct check *c, struct dmreplica *ctx, const struct dmre
 	return first;
 }
 
-/* A copy of a store is a backup: its homes are those of later, and no attach is near. */
+/* Do not compare homes with a copy of a store, which is an older backup. */
 static void note_copy(struct check *c, struct dmreplica *ctx, const struct dmreplica_store *store,
 		      const struct dmreplica_conf *conf)
 {
@@ -591,15 +591,15 @@ static void note_copy(struct check *c, struct dmreplica *ctx, const struct dmrep
 		finding(c, DMREPLICA_NOTE, ~0ULL, 0, "%.239s", ctx->message);
 }
 
-/* Is this the file of the system that the store holds? */
+/* Is a file that of the store's system? */
 static bool is_of(const struct dmreplica_conf *conf, const struct dmr_sb *sb)
 {
 	return !memcmp(conf->uuid, sb->system_uuid, 16) && !strcmp(conf->name, sb->name);
 }
 
 /*
- * The file of the system, if it names this store; or another one that does, a remnant or
- * a wrong one; or the system's, with its store elsewhere.
+ * Find the file of the system, if it names this store; else another file that names the
+ * store, a remnant or a wrong one; else the system's file, with its store elsewhere.
  */
 static bool find_conf(struct check *c, struct dmreplica *ctx, const struct dmreplica_store *store,
 		      struct dmreplica_conf *conf)
@@ -622,25 +622,25 @@ static bool find_conf(struct check *c, struct dmreplica *ctx, const struct dmrep
 	return found || !dmrl_conf_of(ctx, c->sb->name, c->sb->system_uuid, conf);
 }
 
-/* @conf: the file, or NULL without one. */
+/* Report whether attach would refuse; @conf: the file, or NULL. */
 static int check_system(struct check *c, struct dmreplica *ctx,
 			const struct dmreplica_store *store, const struct dmreplica_conf *conf)
 {
 	int code = conf ? dmrl_verdict_store(ctx, store, c->sb, conf) : 0;
 
-	/* Nothing is wrong with a system that was removed, and no attach is meant. */
+	/* A removed system is only a note: it is not to be attached. */
 	if (code == DM_REPLICA_CODE_INVALID_STATE) {
 		finding(c, DMREPLICA_NOTE, ~0ULL, 0, "%.239s", ctx->message);
 		return 0;
 	}
-	/* An image of an active store is a backup, and never attached. */
+	/* Ignore the host in an image of a store: it is a backup, and not attached. */
 	if (!code && (conf || !store->bdev.file))
 		code = dmrl_verdict_host(ctx, c->sb);
 	if (!code)
 		code = dmrl_seen_check(ctx, store);
 	if (code)
 		return refusal(c, ctx, code);
-	/* Of an active store there is no fingerprint: other devices are found all the same. */
+	/* Check homes also without a fingerprint, as in an active store: other devices are found. */
 	return conf ? check_homes(c, ctx, store, conf) : 0;
 }
 

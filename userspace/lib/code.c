@@ -211,7 +211,7 @@ int dmreplica_code_of_errno(int err)
 	return DM_REPLICA_CODE_FAILED;
 }
 
-/* An errno of a system call on a file or device means other things than one of netlink. */
+/* An errno of a system call has other meanings than the same errno from netlink. */
 int dmrl_code_of_local_errno(int err)
 {
 	switch (err) {

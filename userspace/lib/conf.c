@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Configuration files: where the store and the homes of each system are. */
+/* Configuration files: paths of the store and the homes of each system. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -70,7 +70,7 @@ static const char *parse_line(struct dmreplica_conf *conf, char *line)
 		snprintf(disk->name, sizeof(disk->name), "%s", key + 5);
 		snprintf(disk->path, sizeof(disk->path), "%s", value);
 	} else {
-		return "has a key that is not known";
+		return "has an unknown key";
 	}
 	return NULL;
 }
@@ -105,7 +105,7 @@ static int conf_read(struct dmreplica *ctx, const char *file, struct dmreplica_c
 	} else if (strncmp(base, conf->name, strlen(conf->name)) ||
 		   strcmp(base + strlen(conf->name), SUFFIX)) {
 		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-			  "%s: it names system %s, whose file would be %s%s", file, conf->name,
+			  "%s: it names system %s, but the file of that system would be %s%s", file, conf->name,
 			  conf->name, SUFFIX);
 	} else {
 		return 0;
@@ -160,7 +160,7 @@ int dmreplica_conf_list(struct dmreplica *ctx, struct dmreplica_conf **list, siz
 	return 0;
 }
 
-/* A system's file is named after it.  Return: false if no file can have that name. */
+/* Make the path of a system's file.  Return: false if no file can have that name. */
 static bool file_of(const struct dmreplica *ctx, const char *name, char *file, size_t size)
 {
 	if (!*name || *name == '.' || strchr(name, '/') || strlen(name) >= DMR_NAME_LEN)
@@ -193,7 +193,7 @@ bool dmrl_conf_named(struct dmreplica *ctx, const char *name, struct dmreplica_c
 int dmrl_unknown(struct dmreplica *ctx, const char *name)
 {
 	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_FOUND, "no system is known as %s", name);
-	return dmrl_hint(ctx, "replicactl list shows what is known, replicactl scan looks for stores");
+	return dmrl_hint(ctx, "replicactl list shows the known systems, replicactl scan looks for stores");
 }
 
 int dmreplica_conf_find(struct dmreplica *ctx, const char *name, struct dmreplica_conf *conf)
@@ -204,7 +204,7 @@ int dmreplica_conf_find(struct dmreplica *ctx, const char *name, struct dmreplic
 	size_t nr, i;
 	int code;
 
-	/* A UUID is no name: else a system could be named like the UUID of another. */
+	/* A UUID cannot be a name: a system could have the UUID of another as its name. */
 	by_uuid = dmreplica_uuid_parse(name, uuid);
 	if (!by_uuid && dmrl_conf_named(ctx, name, conf))
 		return 0;
@@ -252,9 +252,9 @@ static int make_dir(const char *dir)
  * @conf: content; @conf->file is set.
  * @draft: for dmrl_conf_end().
  *
- * Fails here for lack of space or of rights, so that the change the file describes can be
- * made before dmrl_conf_end().  One writer at a time overwrites what a killed one left
- * (R12); dmrl_conf_end() releases the lock.
+ * Lack of space or of rights makes this fail, so that the change that the file describes
+ * can be made before dmrl_conf_end().  The lock, which dmrl_conf_end() releases, lets one
+ * writer at a time overwrite the draft of a killed one (R12).
  *
  * Return: 0, or a refusal without a draft.
  */
@@ -302,10 +302,10 @@ int dmrl_conf_begin(struct dmreplica *ctx, struct dmreplica_conf *conf,
 }
 
 /**
- * dmrl_conf_end() - put the draft in its place, or throw it away
+ * dmrl_conf_end() - put the draft in its place, or delete it
  * @ctx: the context.
  * @draft: from dmrl_conf_begin().
- * @keep: put it in its place.
+ * @keep: put it in its place, else delete it.
  *
  * Return: 0, or a refusal; without @keep the context's code stays.
  */

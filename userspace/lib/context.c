@@ -20,7 +20,7 @@ struct dmreplica *dmreplica_new(void)
 	if (!ctx)
 		return NULL;
 	snprintf(ctx->conf_dir, sizeof(ctx->conf_dir), "%s", dir && *dir ? dir : DEFAULT_CONF_DIR);
-	/* Another directory of files has its own locks and its own record of stores seen. */
+	/* Another directory of files has its own locks and its own record of sequence numbers. */
 	snprintf(ctx->state_dir, sizeof(ctx->state_dir), dir && *dir ? "%s/.state" : "%s",
 		 dir && *dir ? dir : DEFAULT_STATE_DIR);
 	snprintf(ctx->run_dir, sizeof(ctx->run_dir), dir && *dir ? "%s/.run" : "%s",
@@ -118,7 +118,7 @@ int dmrl_fail_errno(struct dmreplica *ctx, int err, const char *fmt, ...)
 
 int dmrl_no_memory(struct dmreplica *ctx)
 {
-	return dmrl_fail(ctx, DM_REPLICA_CODE_NO_MEMORY, "this program is out of memory");
+	return dmrl_fail(ctx, DM_REPLICA_CODE_NO_MEMORY, "out of memory");
 }
 
 int dmrl_hint(struct dmreplica *ctx, const char *fmt, ...)

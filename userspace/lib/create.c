@@ -150,7 +150,7 @@ static int in_use(struct maker *m, const struct dmreplica_blockdev *bdev, const 
 	return dmrl_hint(m->ctx, "unmount or stop what uses it, then try again");
 }
 
-/* O_EXCL fails with mounts, swap and stacked devices, and prevents them until the end. */
+/* Open with O_EXCL: excludes mounts, swap and stacked devices, until the close. */
 static int claim(struct maker *m, const struct dmreplica_blockdev *bdev, const char *what,
 		 int flags, int *fd)
 {
@@ -162,7 +162,7 @@ static int claim(struct maker *m, const struct dmreplica_blockdev *bdev, const c
 	return dmrl_fail_errno(m->ctx, errno, "cannot open %s %s", what, bdev->path);
 }
 
-/* O_EXCL does not fail with plain openers: look for them in every process. */
+/* Look for plain openers in every process, since O_EXCL does not exclude them. */
 static int check_writers(struct maker *m)
 {
 	dev_t devs[1 + DMR_MAX_DISKS];
@@ -180,7 +180,7 @@ static int check_writers(struct maker *m)
 	return 0;
 }
 
-/* Does this device have one of our superblocks, valid or not? */
+/* Look for our superblocks, valid or not, on a device. */
 static int look_for_store(struct maker *m, const struct dmreplica_blockdev *bdev,
 			  struct dmreplica_store **store, bool *ours)
 {
@@ -234,7 +234,7 @@ static int check_foreign_store(struct maker *m, const struct dmreplica_blockdev 
 	if (is_store)
 		dmrl_hint(ctx, "if that system is not needed any more, overwrite it with --force");
 	else
-		dmrl_hint(ctx, "were store and home mixed up? overwrite its start (wipefs) if it is meant to be a home");
+		dmrl_hint(ctx, "are store and home interchanged? if it is to be a home, overwrite its start (wipefs)");
 	dmreplica_store_close(store);
 	return ctx->code;
 }
@@ -273,7 +273,7 @@ static int check_signatures(struct maker *m)
 		dmrl_fail(m->ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 			  "device %s has a signature of %s on it", m->store.path,
 			  type ? type : "something");
-		dmrl_hint(m->ctx, "is it the right device? --force overwrites what is there");
+		dmrl_hint(m->ctx, "is it the right device? --force overwrites its content");
 	} else if (found < 0) {
 		dmrl_fail(m->ctx, DM_REPLICA_CODE_UNKNOWN, "device %s cannot be read",
 			  m->store.path);
@@ -290,7 +290,7 @@ static int check_known(struct maker *m)
 	size_t nr, i, nr_dm = 0;
 	int code;
 
-	/* a UUID that was just made is new: only a file of this name can stand against it */
+	/* a random UUID is new: only a file of this name can conflict */
 	if (!m->in->has_uuid && !dmrl_conf_maybe(m->ctx, m->in->name))
 		return 0;
 	code = dmreplica_conf_list(m->ctx, &list, &nr);
@@ -330,7 +330,7 @@ static int check_taken(struct maker *m)
 	for (i = 0; i < m->in->nr_disks; i++)
 		devices[1 + i] = &m->homes[i];
 	code = dmrl_taken_check(m->ctx, m->in->name, devices, 1 + m->in->nr_disks, true);
-	return code ? dmrl_hint(m->ctx, "replicactl remove that system first; if it is no more, --force takes its device") : 0;
+	return code ? dmrl_hint(m->ctx, "replicactl remove that system first; if it does not exist any more, --force takes its device") : 0;
 }
 
 /* Kernel memory of the map and the bitmap of slots: Documentation/memory-and-cost.md. */
@@ -458,11 +458,11 @@ static void warn_no_identity(struct maker *m)
 
 	for (i = 0; i < m->in->nr_disks; i++)
 		if (m->homes[i].identity_type == DMR_IDENTITY_PATH)
-			dmrl_warn(m->ctx, "home %s of disk %s has no identity of its own (serial number, WWID, PARTUUID): it is known by its path, and after a clean detach by some of its content",
+			dmrl_warn(m->ctx, "home %s of disk %s has no identity of its own (serial number, WWID, PARTUUID): it is recognized by its path, and after a clean detach by some of its content",
 				  m->homes[i].path, m->in->disks[i].name);
 }
 
-/* Superblocks come last: until then the device is no store. */
+/* Write the superblocks last: until then the device is not a store. */
 static int write_store(struct maker *m)
 {
 	unsigned int i;
@@ -492,7 +492,7 @@ static int write_store(struct maker *m)
 	return code;
 }
 
-/* Dirty pages left by a writer would be written over the new store. */
+/* Write back dirty pages of earlier writers, which would overwrite the new store. */
 static void settle_store(struct maker *m)
 {
 	if (m->store.file)
@@ -501,7 +501,7 @@ static void settle_store(struct maker *m)
 	dmrl_relatives_flush(m->store.dev);
 }
 
-/* Write the file in full before the store, and put it in its place after it. */
+/* Write the whole file before the store, and put it in its place after the store. */
 static int write_store_and_conf(struct maker *m)
 {
 	struct dmreplica_conf *conf = calloc(1, sizeof(*conf));

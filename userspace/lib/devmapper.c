@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Devices of device mapper, by libdevmapper. */
+/* dm devices, by libdevmapper. */
 #include <dirent.h>
 #include <errno.h>
 #include <linux/dm-ioctl.h>
@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* libdevmapper and kmod/store/shim both have a function of this name */
+/* libdevmapper and kmod/store/shim both define a function with this name */
 #define hweight32	dm_hweight32
 #include <libdevmapper.h>
 #undef hweight32
@@ -20,21 +20,21 @@
 #include "private.h"
 
 /*
- * The host must not interpret content of a guest: no udev rule that probes, links or mounts
- * runs for our devices.  LIBRARY_FALLBACK is not disabled, so that nodes appear without
- * udevd.
+ * The host must not interpret a guest's content: no udev rule that probes, links or
+ * mounts runs for our devices.  LIBRARY_FALLBACK is not disabled, so that nodes appear
+ * without udevd.
  */
 #define UDEV_FLAGS	(DM_UDEV_DISABLE_DISK_RULES_FLAG | \
 			 DM_UDEV_DISABLE_SUBSYSTEM_RULES_FLAG | \
 			 DM_UDEV_DISABLE_OTHER_RULES_FLAG)
 
-/* Longest time in which udevd may handle no event of ours. */
+/* Limit of the time in which udevd handles none of our events. */
 #define UDEV_WAIT_MS	10000
 
 /* libdevmapper's log function has no argument. */
 static struct dmreplica *log_ctx;
 
-/* udevd did not answer once: do not wait for it again in this process. */
+/* udevd has not answered: do not wait for it again in this process. */
 static bool udev_dead;
 
 static void DMRL_PRINTF(5, 6) keep_log(int level, const char *file, int line, int err,
@@ -89,8 +89,8 @@ static struct dmrl_dm_device *add_device(struct dmrl_list *list, const char *uui
  * of the list, which libdevmapper walks: eight bytes of the UUID are the first device's
  * number, and the offset to the next device is zero.
  *
- * Return: 0; 1 if this way is not open: it needs root and version 4.45 of the interface;
- * -1 for lack of memory.
+ * Return: 0; 1 if this is not possible, without root or version 4.45 of the interface; -1
+ * without memory.
  */
 static int list_by_ioctl(struct dmreplica *ctx, const char *prefix, struct dmrl_list *found)
 {
@@ -148,7 +148,7 @@ out:
 	return ret;
 }
 
-/* Without privilege.  Return: 0, or -1 for lack of memory. */
+/* List without privilege.  Return: 0, or -1 without memory. */
 static int list_by_sysfs(const char *prefix, struct dmrl_list *found)
 {
 	char path[300], dm_uuid[132], buf[160];
@@ -184,7 +184,7 @@ static int list_by_sysfs(const char *prefix, struct dmrl_list *found)
 	return ret;
 }
 
-/* Our devices, of one system or of all if @uuid is NULL, by name. */
+/* List our devices by name, of one system, or of all if @uuid is NULL. */
 int dmrl_dm_list(struct dmreplica *ctx, const u8 *uuid, struct dmrl_dm_device **list, size_t *nr)
 {
 	struct dmrl_list found = { .size = sizeof(struct dmrl_dm_device) };
@@ -211,7 +211,7 @@ static int run_task(struct dm_task *task, u32 *cookie, int *err)
 	if (dm_task_run(task))
 		return 0;
 	/*
-	 * libdevmapper loses the errno of the first step of a create, but has logged it; lack
+	 * libdevmapper drops the errno of the first step of a create, but logs it; lack
 	 * of memory must not be reported as a broken store.
 	 */
 	*err = dm_task_get_errno(task);
@@ -262,8 +262,8 @@ int dmrl_dm_remove(struct dmreplica *ctx, const char *name, u32 *cookie, int *er
 }
 
 /*
- * The UUID of the device of this name, also of one that never got a table: sysfs does not
- * show those.  Return: 0, or -1 without such a device.
+ * Get the UUID of a device by name, even of one without a table, which sysfs does not
+ * show.  Return: 0, or -1 without such a device.
  */
 int dmrl_dm_uuid(struct dmreplica *ctx, const char *name, char *uuid, size_t size)
 {
@@ -284,7 +284,7 @@ int dmrl_dm_uuid(struct dmreplica *ctx, const char *name, char *uuid, size_t siz
 	return ret;
 }
 
-/* Number of openers; @table: has a table, or one that is not resumed yet. */
+/* Get the number of openers; @table: it has a table, maybe not resumed yet. */
 int dmrl_dm_open_count(struct dmreplica *ctx, const char *name, int *count, bool *table, int *err)
 {
 	struct dm_task *task;
@@ -344,8 +344,8 @@ static void sleep_ms(unsigned int ms)
 
 /*
  * Wait until udev has handled the events of all tasks with this cookie: its semaphore
- * counts the rest.  A udevd that died and left its socket behind would make that last for
- * ever: when the count stands still remove the cookie and make the nodes here.
+ * counts the rest.  If udevd has died and left its socket behind, the count stands still
+ * for ever: then remove the cookie and make the nodes here.
  */
 void dmrl_dm_settle(struct dmreplica *ctx, u32 *cookie)
 {

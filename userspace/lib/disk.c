@@ -68,24 +68,16 @@ static void add_homes(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	dmrl_clear(ctx);
 }
 
-static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
-		      struct dmrl_list *list)
+static int disks_stored(const struct dmreplica_system *sys, const struct dmr_sb *sb,
+			struct dmrl_list *list)
 {
-	struct dmreplica_store *store;
 	struct dmreplica_disk *disk;
-	const struct dmr_sb *sb;
 	unsigned int i, j;
-	int code;
 
-	code = dmrl_store_open_super(ctx, sys->store, &store, &sb);
-	if (code)
-		return code;
-	for (i = 0; !code && i < sb->nr_disks; i++) {
+	for (i = 0; i < sb->nr_disks; i++) {
 		disk = dmrl_list_add(list);
-		if (!disk) {
-			code = dmrl_no_memory(ctx);
-			break;
-		}
+		if (!disk)
+			return -1;
 		memcpy(disk->system, sys->uuid, 16);
 		memcpy(disk->uuid, sb->disks[i].uuid, 16);
 		disk->number = i;
@@ -95,23 +87,23 @@ static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		for (j = 0; j < sb->nr_prints; j++)
 			disk->fingerprint |= sb->prints[j].disk == i;
 	}
-	dmreplica_store_close(store);
-	return code;
+	return 0;
 }
 
 int dmreplica_disk_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			struct dmreplica_disk **list, size_t *nr)
 {
-	struct dmrl_list found = { .size = sizeof(struct dmreplica_disk) };
+	static const struct dmrl_listing disks = {
+		.size = sizeof(struct dmreplica_disk),
+		.cmd = DM_REPLICA_CMD_DISK_GET,
+		.attr = DM_REPLICA_A_DISK_SYSTEM,
+		.item = disk_item,
+		.stored = disks_stored,
+		.compare = compare,
+	};
 	int code;
 
-	dmrl_clear(ctx);
-	if (sys->attached)
-		code = dmrl_nl_dump(ctx, DM_REPLICA_CMD_DISK_GET, DM_REPLICA_A_DISK_SYSTEM,
-				    sys->uuid, 0, disk_item, &found);
-	else
-		code = from_store(ctx, sys, &found);
-	*list = dmrl_list_end(&found, code, compare, nr);
+	*list = dmrl_listing_get(ctx, sys, &disks, 0, nr, &code);
 	if (!code)
 		add_homes(ctx, sys, *list, *nr);
 	return code;

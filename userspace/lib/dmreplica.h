@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * libdmreplica: everything that replicactl does, for programs.
+ * libdmreplica: all functions of replicactl, for programs.
  *
  * A program makes a context with dmreplica_new(), calls functions on it and
  * frees it.  A context belongs to one thread at a time.
@@ -9,9 +9,9 @@
  * dm-replica.h): 0 when the request is done, 4096 when the kernel has started a
  * job, 32768 and more for a refusal.  After a refusal dmreplica_message() has the
  * reason and dmreplica_hint() the next step; both stay valid until the next call.
- * A function documents the refusals that are particular to it.  Beside these all
- * may refuse with 32769 (no privilege), 32778 (no memory), 32768 (netlink failed)
- * and what the kernel refuses with.
+ * A function documents its own refusals.  Any function may also refuse with 32769 (no
+ * privilege), 32778 (no memory), 32768 (netlink failed), and with the codes of the
+ * kernel.
  *
  * A parameter called name or sys is a system: its name or its UUID as text, or a
  * struct dmreplica_system from dmreplica_system_find().  UUIDs are 16 bytes in the
@@ -37,7 +37,7 @@ extern "C" {
 
 #define DMREPLICA_VERSION	"0.1"
 
-#define DMREPLICA_UUID_TEXT	37	/* bytes a UUID takes as text, with its NUL */
+#define DMREPLICA_UUID_TEXT	37	/* bytes of a UUID as text, with its NUL */
 #define DMREPLICA_NAME_MAX	64	/* sizes of names, with their NUL */
 #define DMREPLICA_DISK_NAME_MAX	32
 #define DMREPLICA_POINT_NAME_MAX 40
@@ -48,7 +48,7 @@ extern "C" {
 #define DMREPLICA_MAX_DNS	8
 #define DMREPLICA_HOST_AREA	8192	/* bytes: 4 for each entry, its key and its value */
 #define DMREPLICA_HOST_KEY_MAX	64	/* size of a key, with its NUL */
-#define DMREPLICA_IP_TEXT	52	/* bytes an address with its prefix takes as text */
+#define DMREPLICA_IP_TEXT	52	/* bytes of an address with its prefix as text */
 #define DMREPLICA_MAC_TEXT	18
 #define DMREPLICA_UNLIMITED	UINT64_MAX	/* the rate of a vacuum without a limit */
 
@@ -94,7 +94,7 @@ void dmreplica_on_progress(struct dmreplica *ctx,
 			   void *arg);
 
 /**
- * dmreplica_on_warning() - set a callback for oddities that are no refusal
+ * dmreplica_on_warning() - set a callback for warnings
  * @ctx: the context.
  * @warn: called with one line of text, without a newline.  NULL: no callback.
  * @arg: first argument of @warn.
@@ -141,15 +141,15 @@ const char *dmreplica_protocol_name(uint32_t protocol);
 /** dmreplica_job_ended() - has a job in this state ended, good or bad? */
 bool dmreplica_job_ended(uint32_t job_state);
 
-/** dmreplica_uuid_text() - a UUID as text, in lower case.  Return: @text. */
+/** dmreplica_uuid_text() - convert a UUID to text, in lower case.  Return: @text. */
 char *dmreplica_uuid_text(const uint8_t uuid[16], char text[DMREPLICA_UUID_TEXT]);
 
-/** dmreplica_uuid_parse() - a UUID from text.  Return: false if @text is no UUID. */
+/** dmreplica_uuid_parse() - convert text to a UUID.  Return: false if @text is not a UUID. */
 bool dmreplica_uuid_parse(const char *text, uint8_t uuid[16]);
 
 /* Block devices ---------------------------------------------------------- */
 
-/** struct dmreplica_blockdev - a block device as create and attach see it */
+/** struct dmreplica_blockdev - properties of a block device */
 struct dmreplica_blockdev {
 	char path[256];			/* as given */
 	dev_t dev;			/* 0 for a plain file */
@@ -164,18 +164,18 @@ struct dmreplica_blockdev {
 };
 
 /**
- * dmreplica_blockdev_probe() - sizes and identity of a block device
+ * dmreplica_blockdev_probe() - get sizes and identity of a block device
  * @ctx: the context.
  * @path: its path.
  * @bdev: filled in.
  *
- * Return: 0; 32779 without such a device; 32773 if @path is no block device; 32769.
+ * Return: 0; 32779 without such a device; 32773 if @path is not a block device; 32769.
  */
 int dmreplica_blockdev_probe(struct dmreplica *ctx, const char *path,
 			     struct dmreplica_blockdev *bdev);
 
 /**
- * dmreplica_device_path() - a path for a device number
+ * dmreplica_device_path() - make a path from a device number
  * @major: major number.
  * @minor: minor number.
  * @path: filled in: /dev/mapper/NAME for dm devices, /dev/NAME else, the bare
@@ -192,7 +192,7 @@ enum dmreplica_holder_kind {
 	DMREPLICA_HOLDER_SWAP,		/* it is used as swap */
 	DMREPLICA_HOLDER_DEVICE,	/* a device stacked on it (dm, md, bcache, ...) */
 	DMREPLICA_HOLDER_LOOP,		/* a loop or zram device over it */
-	DMREPLICA_HOLDER_FILESYSTEM,	/* a file system that is in use, and mounted nowhere */
+	DMREPLICA_HOLDER_FILESYSTEM,	/* a file system that is in use without a mount */
 	DMREPLICA_HOLDER_TARGET,	/* exported by the kernel: LIO, nvmet */
 	DMREPLICA_HOLDER_MAPPING,	/* in the memory of a process, which has closed it */
 };
@@ -208,7 +208,7 @@ struct dmreplica_holder {
 };
 
 /**
- * dmreplica_holder_list() - list what holds these devices
+ * dmreplica_holder_list() - list the holders of devices
  * @ctx: the context.
  * @devs: device numbers.
  * @nr_devs: number of @devs.
@@ -216,8 +216,8 @@ struct dmreplica_holder {
  * @nr: set to its length.
  *
  * Looks at open files and mounts of all processes that the caller may see and at sysfs and
- * configfs; if these have none, at the mappings of processes.  The calling process is left
- * out.  A holder inside the kernel that shows nowhere is not found.
+ * configfs; without a result, at the mappings of processes.  The calling process is not
+ * listed.  A holder inside the kernel that no file shows is not found.
  *
  * Return: 0 or 32778.
  */
@@ -253,7 +253,7 @@ const char *dmreplica_conf_dir(const struct dmreplica *ctx);
  *
  * A file that cannot be read, or has an error, is left out with a warning.
  *
- * Return: 0, without a directory too, or why the directory cannot be read.
+ * Return: 0, also without a directory; or a refusal if the directory cannot be read.
  */
 int dmreplica_conf_list(struct dmreplica *ctx, struct dmreplica_conf **list, size_t *nr);
 
@@ -265,7 +265,8 @@ int dmreplica_conf_find(struct dmreplica *ctx, const char *name, struct dmreplic
  * @ctx: the context.
  * @conf: content; @conf->file is set to DIRECTORY/NAME.conf.
  *
- * Return: 0; 32774 while another process writes files; or why it cannot be written.
+ * Return: 0; 32774 while another process writes files; or a refusal if the file cannot be
+ * written.
  */
 int dmreplica_conf_write(struct dmreplica *ctx, struct dmreplica_conf *conf);
 
@@ -284,7 +285,7 @@ struct dmreplica_create {
 	const struct dmreplica_create_disk *disks;
 	unsigned int nr_disks;		/* 1 to DMREPLICA_MAX_DISKS */
 	uint32_t chunk_bytes;		/* power of two, 16 to 256 KiB; 0: the default, 64 KiB */
-	bool has_uuid;			/* @uuid is given, else it is made at random */
+	bool has_uuid;			/* @uuid is given; else a random one is made */
 	uint8_t uuid[16];		/* of the system; set in any case */
 	bool force;			/* overwrite the content of the store; take devices that */
 					/* another system's file names */
@@ -311,15 +312,15 @@ int dmreplica_create(struct dmreplica *ctx, struct dmreplica_create *create);
 #define DMREPLICA_ATTACH_ACCEPT_HOMES	(1u << 1)	/* other devices, or other content */
 #define DMREPLICA_ATTACH_ACCEPT_OLDER	(1u << 2)	/* although the store is an older copy */
 
-/* Is the content of a home the one that was left at the last detach? */
+/* Is the content of a home unchanged since the last detach? */
 enum dmreplica_home {
-	DMREPLICA_HOME_NOT_VERIFIED,	/* not known: there was no clean detach */
+	DMREPLICA_HOME_NOT_VERIFIED,	/* unknown, without a clean detach */
 	DMREPLICA_HOME_VERIFIED,
-	DMREPLICA_HOME_DIFFERS,		/* it is not, and was accepted */
+	DMREPLICA_HOME_DIFFERS,		/* changed, and accepted */
 };
 
 /**
- * dmreplica_attach_home() - what the last dmreplica_attach() found of a home
+ * dmreplica_attach_home() - verdict of the last dmreplica_attach() about a home
  * @ctx: the context.
  * @disk: number of the disk.
  *
@@ -332,14 +333,14 @@ enum dmreplica_home dmreplica_attach_home(const struct dmreplica *ctx, unsigned 
  * @ctx: the context.
  * @name: name or UUID.
  * @flags: DMREPLICA_ATTACH_*.
- * @homes: with DMREPLICA_ATTACH_ACCEPT_HOMES the disks whose homes are accepted, their names
- *	separated by commas; NULL: every disk, but no home that is another disk's.
+ * @homes: with DMREPLICA_ATTACH_ACCEPT_HOMES the names of disks with accepted homes,
+ * separated by commas; NULL: every disk, but no home that is another disk's.
  *
- * Loads the module if need be, checks store and homes, makes three devices for
- * each disk.  All or nothing.
+ * Loads the module if necessary, checks store and homes, and makes three devices for each
+ * disk.  All or nothing.
  *
  * Return: 0; 32773 for a device that is another one, does not fit or has other content;
- * 32774 for one in use; 32779 for one that is missing; others as usual.
+ * 32774 for a device in use; 32779 for a missing device; and the codes of every function.
  */
 int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags,
 		     const char *homes);
@@ -368,13 +369,13 @@ enum dmreplica_removal {
  *
  * Reads the store of a system that is not attached.
  *
- * Return: 0; 32773 if the store is not the system's; or why it cannot be read.
+ * Return: 0; 32773 if the store is not the system's; or a refusal if it cannot be read.
  */
 int dmreplica_removal(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		      enum dmreplica_removal *stage);
 
 /**
- * dmreplica_removal_finish() - do the part of a removal that is not the kernel's
+ * dmreplica_removal_finish() - do user space's part of a removal
  * @ctx: the context.
  * @sys: the system.
  *
@@ -388,7 +389,7 @@ int dmreplica_removal_finish(struct dmreplica *ctx, const struct dmreplica_syste
 
 /** struct dmreplica_found - a store that a scan found */
 struct dmreplica_found {
-	struct dmreplica_conf conf;	/* as it would be written; a home not found is "" */
+	struct dmreplica_conf conf;	/* file to write; a home that was not found is "" */
 	dev_t dev;			/* of the store */
 	uint64_t bytes;			/* size of that device */
 	uint32_t state;			/* enum dm_replica_state */
@@ -406,7 +407,7 @@ struct dmreplica_found {
 /**
  * dmreplica_scan() - look for stores
  * @ctx: the context.
- * @paths: devices to look at, or NULL for all block devices of the machine.
+ * @paths: devices to scan, or NULL for all block devices of the machine.
  * @nr_paths: number of @paths.
  * @list: set to the list of stores found.
  * @nr: set to its length.
@@ -437,7 +438,7 @@ struct dmreplica_system {
 	uint64_t state_number;		/* changed by operations only (R11) */
 	uint64_t state_time;		/* when the state was entered */
 	uint32_t flags;			/* enum dm_replica_system_flags */
-	char reason[256];		/* why it is critical; "" if it is not */
+	char reason[256];		/* reason for Critical, or "" */
 	bool elsewhere;			/* not attached here; by its store active on another host */
 	uint8_t active_host[16];	/* machine id of that host */
 	uint64_t active_time;		/* when it was activated there */
@@ -449,13 +450,13 @@ struct dmreplica_system {
 	uint64_t store_device_bytes;	/* size of that device now */
 	uint32_t chunk_bytes;
 	uint32_t disks;			/* disks the system has */
-	uint32_t disks_attached;	/* of these, attached */
+	uint32_t disks_attached;	/* number of attached disks */
 	uint32_t points;		/* recovery points */
 	uint64_t slots;			/* of the store, @chunk_bytes each */
 	uint64_t slots_used;
 	uint64_t versions;		/* in memory, or in the log if not attached */
 	uint64_t log_blocks;		/* 4 KiB blocks of the ring */
-	uint64_t log_used;		/* of these, from tail to head */
+	uint64_t log_used;		/* blocks from tail to head */
 	uint64_t commits;		/* log commits since activation */
 	uint64_t superblocks;		/* superblocks written since activation */
 	uint64_t live_point;		/* number of the point failed over to; 0: not failed over */
@@ -470,7 +471,7 @@ struct dmreplica_system {
 	uint32_t vacuum_held;		/* 1: held; 2: held as soon as its pass has ended */
 	uint64_t vacuum_rate;		/* bytes per second, or DMREPLICA_UNLIMITED */
 	uint64_t home_bytes;		/* still to move home, while a job moves */
-	uint64_t slots_reserved;	/* free, but for the live failover alone */
+	uint64_t slots_reserved;	/* free slots for the live failover only */
 	uint32_t health;		/* enum dm_replica_health, 0 if not known */
 	uint32_t health_reasons;	/* enum dm_replica_health_reasons */
 	uint64_t replicated_bytes;	/* since the last point, or the attach */
@@ -499,8 +500,8 @@ struct dmreplica_disk {
 	uint64_t live_bytes;		/* written to the failover device */
 	uint64_t test_bytes;		/* written to the test failover device */
 	uint64_t errors;		/* I/O errors of home and slots, since the attach or a reset */
-	bool lost_writes;		/* its home has, and its device takes no more */
-	bool fingerprint;		/* not attached: the store has a fingerprint of its home */
+	bool lost_writes;		/* its home has lost writes, and a device takes no more */
+	bool fingerprint;		/* not attached: the store has a fingerprint of the home */
 	char home[256];			/* path of home, "" if not known */
 };
 
@@ -530,18 +531,18 @@ struct dmreplica_job {
 	uint32_t code;			/* enum dm_replica_code, once it has ended */
 	bool cancellable;		/* takes a request to terminate */
 	char text[256];			/* what the job does, or why it failed */
-	uint32_t request;		/* enum dm_replica_job_request asked for last; 0: none */
+	uint32_t request;		/* last enum dm_replica_job_request; 0: none */
 	uint64_t bytes;			/* moved home so far */
 	uint64_t bytes_total;		/* to move in all; 0: the job moves nothing */
 	bool decided;			/* its operation has been answered, with @answer */
 	uint32_t answer;		/* enum dm_replica_code */
 	uint32_t answer_errno;		/* errno of an @answer that is a refusal, else 0 */
 	uint64_t point;			/* made, used, left or dropped; 0: none */
-	bool owned;			/* the request of a process began it: @owner_* are set */
+	bool owned;			/* a process requested it: @owner_* are set */
 	uint32_t owner_uid;
 	uint32_t owner_login_uid;	/* login user of that process, or DMREPLICA_NO_LOGIN */
 	char owner_comm[64];		/* name of the process; a process chooses its name */
-	uint64_t discarded;		/* bytes thrown away, 0 where not known */
+	uint64_t discarded;		/* bytes discarded, 0 if not known */
 	uint32_t points_dropped;	/* points dropped with it */
 };
 
@@ -552,20 +553,20 @@ struct dmreplica_job {
  * @ctx: the context.
  * @ms: longest time to wait for one device, 0 for ever.
  *
- * For a program that looks at devices of several systems.  A device that does not answer
- * in time is refused with 32777; the process that tried it stays until it answers.  A
- * device that device-mapper has suspended is refused in any case, after half a second.
+ * For a program that reads devices of several systems.  A device that does not answer in
+ * time is refused with 32777; the process that tries to read it remains until it answers.
+ * A suspended dm device is refused in any case, after half a second.
  */
 void dmreplica_set_patience(struct dmreplica *ctx, unsigned int ms);
 
 /**
- * dmreplica_system_list() - list all systems that the kernel or a file knows, by name
+ * dmreplica_system_list() - list all systems that are attached or have a file, by name
  * @ctx: the context.
  * @list: set to the list.
  * @nr: set to its length.
  *
- * Systems that are not attached have only what their file has (dmreplica_system.read is
- * false): dmreplica_system_read_store() fills in the rest.
+ * A system that is not attached has only the members from its file (dmreplica_system.read
+ * is false): dmreplica_system_read_store() fills in the rest.
  *
  * Return: 0, also with an empty list.
  */
@@ -582,9 +583,9 @@ int dmreplica_system_attached(struct dmreplica *ctx, const char *name,
 /**
  * dmreplica_system_read_store() - fill in a system that is not attached, from its store
  * @ctx: the context.
- * @sys: the system; damage of the store is no refusal, but @sys->reason.
+ * @sys: the system; damage of the store is not refused, but set as @sys->reason.
  *
- * Return: 0; 32773 if the store is not the system's; or why it cannot be read.
+ * Return: 0; 32773 if the store is not the system's; or a refusal if it cannot be read.
  */
 int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *sys);
 
@@ -604,8 +605,8 @@ int dmreplica_point_list(struct dmreplica *ctx, const struct dmreplica_system *s
  * @nr: set to its length.
  *
  * The kernel walks its map for the sizes.  They are missing (dmreplica_point.sized is
- * false) for a system that is not attached, from a module that does not know them and for
- * a caller without privilege.
+ * false) for a system that is not attached, from a module without sizes, and for a caller
+ * without privilege.
  *
  * Return: as dmreplica_point_list().
  */
@@ -616,7 +617,7 @@ int dmreplica_point_list_sized(struct dmreplica *ctx, const struct dmreplica_sys
  * dmreplica_point_find() - find one point of a system, by number or by label
  * @ctx: the context.
  * @sys: the system.
- * @text: number or label; a number goes before a label.
+ * @text: number or label; a number takes precedence over a label.
  * @number: set.
  *
  * Return: 0; 32779 without such a point; 32773 if several points have that label:
@@ -647,11 +648,11 @@ int dmreplica_job_find(struct dmreplica *ctx, const struct dmreplica_system *sys
  * @sys: its system.
  * @id: its number.
  * @timeout_ms: longest time to wait, 0 for ever.
- * @progress: called each time the job is read, the last time too; may be NULL.
+ * @progress: called each time the job is read, including the last time; may be NULL.
  * @arg: first argument of @progress.
- * @job: set to the job as it was last read.
+ * @job: set to the job as last read.
  *
- * Return: the code the job ended with; 32772 if it has not ended in time; 32779.
+ * Return: the code of the job; 32772 if it has not ended in time; 32779.
  */
 int dmreplica_job_wait(struct dmreplica *ctx, const struct dmreplica_system *sys, uint64_t id,
 		       uint32_t timeout_ms,
@@ -665,7 +666,8 @@ int dmreplica_job_wait(struct dmreplica *ctx, const struct dmreplica_system *sys
  * @id: its number.
  * @request: enum dm_replica_job_request.
  *
- * Only jobs that move home take requests; but any job that has not begun can be terminated.
+ * Only jobs that move home take requests, but any job that has not begun can be
+ * terminated.
  *
  * Return: 0; 32779; 32775 if the job does not take the request.
  */
@@ -683,7 +685,7 @@ int dmreplica_job_request(struct dmreplica *ctx, const struct dmreplica_system *
 #define DMREPLICA_OP_TIMEOUT		(1u << 5)	/* @timeout_ms; else 10 s */
 #define DMREPLICA_OP_WAIT		(1u << 6)	/* @wait_ms; else half a second */
 #define DMREPLICA_OP_FLATTEN		(1u << 7)	/* remove: drop the points, move all home */
-#define DMREPLICA_OP_NO_WAIT		(1u << 8)	/* wait seconds only for its turn */
+#define DMREPLICA_OP_NO_WAIT		(1u << 8)	/* limit the wait for its turn to seconds */
 #define DMREPLICA_OP_RECEIVED		(1u << 9)	/* the sender's point: all has arrived */
 #define DMREPLICA_OP_DROP		(1u << 10)	/* @drop; else by the rules of retention */
 
@@ -695,8 +697,8 @@ struct dmreplica_op {
 	const char *label;		/* of a point to make, DMREPLICA_POINT_NAME_MAX */
 	uint64_t expect_state;		/* refuse with 32775 if the state number is another */
 	uint64_t expect_writes;		/* refuse with 32775 if the count of writes is another */
-	const uint64_t *drop;		/* numbers of points that go with the one to make */
-	unsigned int nr_drop;		/* their number, up to DMREPLICA_MAX_POINTS; 0: all stay */
+	const uint64_t *drop;		/* numbers of points to drop with the one to make */
+	unsigned int nr_drop;		/* length of @drop, DMREPLICA_MAX_POINTS at most; 0: none */
 	uint32_t timeout_ms;		/* for other operations and draining; 1 to */
 					/* DM_REPLICA_TIMEOUT_MAX */
 	uint32_t wait_ms;		/* for devices to be closed; 0 to the same */
@@ -708,14 +710,14 @@ struct dmreplica_op {
 };
 
 /*
- * Each operation sends one request to the kernel and waits until it is decided: behind
- * other operations as long as its own time limit allows.  If the process dies meanwhile,
- * or closes @ctx, the kernel takes the request back, unless DMREPLICA_OP_NO_WAIT is given.
+ * Each operation sends one request to the kernel and waits until it is decided, behind
+ * other operations within its own time limit.  If the process exits meanwhile, or closes
+ * @ctx, the kernel withdraws the request, unless DMREPLICA_OP_NO_WAIT is given.
  *
- * @op may be NULL.  Return: 0; 4096 with @op->job set, and if @op->undecided is set
- * nothing is decided yet; 32772 after the time limit; 32774 if a device is open, with its
- * holders in dmreplica_message(); 32775 in a state in which the operation is not legal, see
- * Documentation/states-and-codes.md; 32779 without such a point.
+ * @op may be NULL. Return: 0; 4096 with @op->job set; if @op->undecided is set, the
+ * operation is not decided yet; 32772 after the time limit; 32774 if a device is open,
+ * with its holders in dmreplica_message(); 32775 in a state in which the operation is not
+ * legal, see Documentation/states-and-codes.md; 32779 without such a point.
  */
 
 /**
@@ -724,16 +726,17 @@ struct dmreplica_op {
  * @sys: the system, attached.
  * @op: @op->kind, @op->label, @op->drop.
  *
- * The module makes the point and drops the others by one superblock write, but knows no
- * rule: without DMREPLICA_OP_DROP this function applies those of the settings, to the points
- * as they are, and the module refuses the request if the state has changed since.  Then
- * settings and points are read anew.  If the system changes faster than that a few times in
- * a row, the point is made and drops none, with a warning: the next one drops what is left.
- * So it is where the clock is set meanwhile.  With DMREPLICA_OP_EXPECT_STATE, or while
- * @op->undecided, nothing is repeated.
+ * The module makes the point and drops the others by one superblock write, but does not
+ * evaluate rules: without DMREPLICA_OP_DROP this function applies the rules of the
+ * settings to the present points, and the module refuses the request if the state has
+ * changed since.  Then settings and points are read again.  If that fails a few times, or
+ * if the clock is set meanwhile, the point is made without a drop, with a warning: the
+ * next point drops the rest.  With DMREPLICA_OP_EXPECT_STATE, or while @op->undecided,
+ * nothing is repeated.
  *
- * Return: as all operations; also 32773, 32774 or 32779 for a point in @op->drop that is
- * named twice, that a failover runs from, or that does not exist; nothing is changed then.
+ * Return: as all operations; also 32773, 32774 or 32779, with nothing changed, for a
+ * point in @op->drop that is named twice, that a failover runs from, or that does not
+ * exist.
  */
 int dmreplica_point_make(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			 struct dmreplica_op *op);
@@ -743,13 +746,13 @@ int dmreplica_point_drop(struct dmreplica *ctx, const struct dmreplica_system *s
 /* Bring the failover devices online at @op->point. */
 int dmreplica_failover(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		       struct dmreplica_op *op);
-/* End the failover, and discard what was written since. */
+/* End the failover, and discard its writes. */
 int dmreplica_revert(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		     struct dmreplica_op *op);
 
 /*
- * The same for a test failover: it has devices of its own, beside replication and a live
- * failover, and its stop discards what was written there.
+ * The same for a test failover: it has its own devices, beside replication and a live
+ * failover, and its stop discards its writes.
  */
 int dmreplica_test_start(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			 struct dmreplica_op *op);
@@ -757,21 +760,21 @@ int dmreplica_test_stop(struct dmreplica *ctx, const struct dmreplica_system *sy
 			struct dmreplica_op *op);
 
 /*
- * Make the failover the machine, for good: drops all points and what replication brought
+ * Make the failover the machine, for good: drops all points and all replicated data from
  * after the point; the job moves everything home.
  */
 int dmreplica_commit(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		     struct dmreplica_op *op);
 
-/* Suspend and resume replication: the replica devices refuse writes meanwhile. */
+/* Suspend and resume replication: while suspended, the replica devices refuse writes. */
 int dmreplica_suspend(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		      struct dmreplica_op *op);
 int dmreplica_resume(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		     struct dmreplica_op *op);
 
 /*
- * Give the homes back as plain disks.  When its job has ended well the state is
- * Disabled (0), and dmreplica_removal_finish() does the rest.
+ * Turn the homes into plain disks.  When its job has completed, the state is Disabled (0),
+ * and dmreplica_removal_finish() does the rest.
  */
 int dmreplica_remove(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		     struct dmreplica_op *op);
@@ -785,8 +788,8 @@ int dmreplica_move_home(struct dmreplica *ctx, const struct dmreplica_system *sy
 			struct dmreplica_op *op);
 
 /*
- * Count I/O errors anew, and let a device write again whose home has lost writes.  It must
- * not be open: @wait_ms is for its openers.
+ * Reset counts of I/O errors, and let devices with lost writes take writes again.  Such a
+ * device must not be open: @wait_ms limits the wait for its openers.
  */
 int dmreplica_reset_errors(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			   struct dmreplica_op *op);
@@ -819,13 +822,13 @@ int dmreplica_vacuum_hold(struct dmreplica *ctx, const struct dmreplica_system *
 #define DMREPLICA_SET_POINT_INTERVAL	(1u << 9)
 #define DMREPLICA_SET_DECIDE_WITHIN	(1u << 10)
 #define DMREPLICA_SET_VACUUM_RATE	(1u << 11)
-#define DMREPLICA_SET_EXPECT_STATE	(1u << 12)	/* refuse if the state has moved on */
+#define DMREPLICA_SET_EXPECT_STATE	(1u << 12)	/* refuse if the state has changed */
 #define DMREPLICA_SET_REPLICATION_INTERVAL (1u << 13)
 #define DMREPLICA_SET_RULES \
 	(DMREPLICA_SET_KEEP_LAST | DMREPLICA_SET_KEEP_WITHIN | DMREPLICA_SET_KEEP_HOURLY | \
 	 DMREPLICA_SET_KEEP_DAILY | DMREPLICA_SET_KEEP_WEEKLY)
 
-/**
+/*
  * struct dmreplica_settings - settings of a system, kept in its store
  *
  * The module does not know keep_*: they are an entry of the host area, which
@@ -867,14 +870,14 @@ int dmreplica_settings_get(struct dmreplica *ctx, const struct dmreplica_system 
  * dmreplica_settings_set() - change settings of a system
  * @ctx: the context.
  * @sys: the system, attached.
- * @settings: members named by @settings->given are changed, the others stay.
+ * @settings: the members in @settings->given are changed, the others stay.
  *
  * The rules, keep_*, are changed together, by one superblock write, and so are the others, which
  * go first.  Rules that another program changes meanwhile are kept: they are read anew then.
  *
  * Return: 0; 32773 or 32776 for a value out of range; 32775 for another state number; 32776 as
  * dmreplica_settings_get() where not all rules are given.  If the others are changed and the
- * rules are not, the message says so.
+ * rules are not, the message has that.
  */
 int dmreplica_settings_set(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			   const struct dmreplica_settings *settings);
@@ -897,7 +900,7 @@ int dmreplica_settings_drop(struct dmreplica *ctx, const struct dmreplica_system
 
 /* Host area -------------------------------------------------------------- */
 
-/** struct dmreplica_host_entry - a value that programs of the host keep in the store */
+/** struct dmreplica_host_entry - an entry of the host area */
 struct dmreplica_host_entry {
 	uint8_t system[16];		/* UUID of the system */
 	char key[DMREPLICA_HOST_KEY_MAX];	/* 1 to 63 of printable ASCII without blanks */
@@ -905,7 +908,7 @@ struct dmreplica_host_entry {
 	uint8_t value[DMREPLICA_HOST_AREA + 1];	/* a NUL follows, which is not counted */
 };
 
-/** dmreplica_host_area_key_fault() - is this a key?  Return: NULL, or the fault as text. */
+/** dmreplica_host_area_key_fault() - check a key.  Return: NULL, or the fault as text. */
 const char *dmreplica_host_area_key_fault(const char *key);
 
 /**
@@ -933,13 +936,13 @@ int dmreplica_host_area_find(struct dmreplica *ctx, const struct dmreplica_syste
 			     const char *key, struct dmreplica_host_entry *entry);
 
 /**
- * dmreplica_host_area_set() - set the value of a key, whether it had one or not
+ * dmreplica_host_area_set() - set the value of a key, new or not
  * @ctx: the context.
  * @sys: the system, attached.
  * @key: the key.
  * @value: any bytes.
  * @bytes: their number.
- * @expect: the state number that the system is to have; NULL: any.
+ * @expect: the state number that the system must have; NULL: any.
  *
  * Return: 0; 32768 without room for it; 32773 for an impossible key or without a value;
  * 32775 if the state number is another.
@@ -961,10 +964,10 @@ int dmreplica_host_area_remove(struct dmreplica *ctx, const struct dmreplica_sys
 			       const char *key, const uint64_t *expect);
 
 /**
- * dmreplica_host_area_clear() - remove all keys with a beginning in common, at once
+ * dmreplica_host_area_clear() - remove all keys with a given beginning, at once
  * @ctx: the context.
  * @sys: the system, attached.
- * @prefix: that beginning; NULL: all keys.
+ * @prefix: the beginning; NULL: all keys.
  * @expect: as above.
  *
  * Return: 0, also if there are none; 32773 for an impossible key; 32775.
@@ -974,22 +977,22 @@ int dmreplica_host_area_clear(struct dmreplica *ctx, const struct dmreplica_syst
 
 /* Network adapters ------------------------------------------------------- */
 
-/** struct dmreplica_ip - an address, with the length of its prefix where it has one */
+/** struct dmreplica_ip - an address, with the length of its prefix if it has one */
 struct dmreplica_ip {
 	uint8_t family;			/* 4 or 6 */
-	uint8_t prefix;			/* length in bits; 0 where there is none */
+	uint8_t prefix;			/* length in bits; 0: no prefix */
 	uint8_t bytes[16];		/* network byte order; IPv4 takes the first four */
 };
 
-/**
- * struct dmreplica_adapter - what a network adapter of the guest gets after a failover
+/*
+ * struct dmreplica_adapter - settings of a network adapter of the guest after a failover
  *
- * An entry of the host area: its key is "adapter/" and the hardware address, its value JSON
- * as Documentation/netlink.md has it.
+ * An entry of the host area: its key is "adapter/" and the hardware address, its value
+ * JSON as described in Documentation/netlink.md.
  */
 struct dmreplica_adapter {
 	uint8_t system[16];		/* UUID of the system */
-	uint8_t mac[6];			/* names the adapter */
+	uint8_t mac[6];			/* identifies the adapter */
 	bool dhcp;			/* IPv4 comes by DHCP */
 	uint32_t protocol;		/* ProtocolIFType, computed from the rest; not set */
 	unsigned int nr_addresses;
@@ -1004,20 +1007,20 @@ struct dmreplica_adapter {
  * dmreplica_ip_parse() - parse an IPv4 or IPv6 address
  * @text: as 192.0.2.5 or 2001:db8::5; with a prefix 192.0.2.5/24,
  *	192.0.2.5/255.255.255.0 or 2001:db8::5/64.
- * @prefix: a prefix must follow the address; else none may.
+ * @prefix: true if a prefix must follow the address, false if none may.
  * @ip: filled in.
  *
  * Return: NULL, or the fault: constant text that continues a sentence begun with @text.
  */
 const char *dmreplica_ip_parse(const char *text, bool prefix, struct dmreplica_ip *ip);
 
-/** dmreplica_ip_text() - an address as text, with its @prefix or without.  Return: @text. */
+/** dmreplica_ip_text() - convert an address to text, with or without @prefix.  Return: @text. */
 char *dmreplica_ip_text(const struct dmreplica_ip *ip, bool prefix, char text[DMREPLICA_IP_TEXT]);
 
-/** dmreplica_mac_parse() - parse 52:54:00:12:34:56, or with '-'.  Return: false if it is none. */
+/** dmreplica_mac_parse() - parse 52:54:00:12:34:56, or with '-'.  Return: false if malformed. */
 bool dmreplica_mac_parse(const char *text, uint8_t mac[6]);
 
-/** dmreplica_mac_text() - a hardware address as text.  Return: @text. */
+/** dmreplica_mac_text() - convert a hardware address to text.  Return: @text. */
 char *dmreplica_mac_text(const uint8_t mac[6], char text[DMREPLICA_MAC_TEXT]);
 
 /**
@@ -1027,8 +1030,8 @@ char *dmreplica_mac_text(const uint8_t mac[6], char text[DMREPLICA_MAC_TEXT]);
  * @list: set to the list, by hardware address.
  * @nr: set to its length.
  *
- * Return: 0; 32770 from a module without a host area; 32776 for an entry that has not the
- * form of an adapter's settings: the message names it and its fault.
+ * Return: 0; 32770 from a module without a host area; 32776 for an entry that does not
+ * have the form of an adapter's settings; the message names the entry and its fault.
  */
 int dmreplica_adapter_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			   struct dmreplica_adapter **list, size_t *nr);
@@ -1040,7 +1043,7 @@ const char *dmreplica_adapter_fault(const struct dmreplica_adapter *adapter);
  * dmreplica_adapter_set() - replace the settings of one adapter
  * @ctx: the context.
  * @sys: the system, attached.
- * @adapter: the settings; @adapter->mac names the adapter.
+ * @adapter: the settings; @adapter->mac identifies the adapter.
  *
  * Return: 0; 32768 without room in the host area; 32773 with the text of
  * dmreplica_adapter_fault().
@@ -1049,7 +1052,7 @@ int dmreplica_adapter_set(struct dmreplica *ctx, const struct dmreplica_system *
 			  const struct dmreplica_adapter *adapter);
 
 /**
- * dmreplica_adapter_clear() - forget the settings of one adapter or of all
+ * dmreplica_adapter_clear() - remove the settings of one adapter or of all
  * @ctx: the context.
  * @sys: the system, attached.
  * @mac: the adapter's hardware address, six bytes; NULL: all adapters.
@@ -1063,10 +1066,10 @@ int dmreplica_adapter_clear(struct dmreplica *ctx, const struct dmreplica_system
 
 struct dmreplica_monitor;
 
-/** enum dmreplica_event_type - what an event is about */
+/** enum dmreplica_event_type - types of events */
 enum dmreplica_event_type {
-	DMREPLICA_EVENT_SYSTEM,		/* a system as it is now */
-	DMREPLICA_EVENT_JOB,		/* a job as it is now */
+	DMREPLICA_EVENT_SYSTEM,		/* present state of a system */
+	DMREPLICA_EVENT_JOB,		/* present state of a job */
 	DMREPLICA_EVENT_LOST,		/* events were lost: all systems and jobs follow */
 	DMREPLICA_EVENT_CURRENT,	/* end of the list of all systems and jobs */
 	DMREPLICA_EVENT_DETACHED,	/* a system was detached: only its name and UUID are set */
@@ -1086,27 +1089,27 @@ struct dmreplica_event {
  * @ctx: the context; must outlive the monitor.
  * @mon: set to the monitor.
  *
- * First come all systems and jobs as they are, then a DMREPLICA_EVENT_CURRENT, then
- * changes.  Without the module a DMREPLICA_EVENT_UNLOADED comes first.  The monitor stays
- * open when the module is unloaded and loaded again.
+ * First come all systems and jobs in their present state, then a DMREPLICA_EVENT_CURRENT,
+ * then changes.  Without the module a DMREPLICA_EVENT_UNLOADED comes first.  The monitor
+ * stays open when the module is unloaded and loaded again.
  *
  * Return: 0; 32769 without CAP_SYS_ADMIN; 32777 in a network namespace without events.
  */
 int dmreplica_monitor_open(struct dmreplica *ctx, struct dmreplica_monitor **mon);
 
 /**
- * dmreplica_monitor_fd() - descriptor to poll for reading
+ * dmreplica_monitor_fd() - get a descriptor to poll for reading
  * @mon: the monitor.
  *
  * Poll only after dmreplica_monitor_next() with timeout 0 has returned 32772: it queues
  * events.
  *
- * Return: the descriptor, which stays the monitor's.
+ * Return: the descriptor, which belongs to the monitor.
  */
 int dmreplica_monitor_fd(const struct dmreplica_monitor *mon);
 
 /**
- * dmreplica_monitor_next() - the next event
+ * dmreplica_monitor_next() - get the next event
  * @mon: the monitor.
  * @event: filled in.
  * @timeout_ms: longest time to wait, -1 for ever.
@@ -1128,9 +1131,9 @@ struct dmr_record;		/* kmod/store/logblock.h: a log record in host form */
 /** struct dmreplica_copy - one of the two superblocks */
 struct dmreplica_copy {
 	bool readable;			/* its bytes were read */
-	bool valid;			/* and are a superblock */
+	bool valid;			/* its bytes are a superblock */
 	int verdict;			/* enum dmr_verdict of kmod/store/superblock.h */
-	const char *reason;		/* why it is not valid; NULL if it is */
+	const char *reason;		/* fault if it is not valid, else NULL */
 	const struct dmr_sb *sb;	/* content; NULL if not valid */
 };
 
@@ -1149,7 +1152,7 @@ int dmreplica_store_open(struct dmreplica *ctx, const char *path,
 /** dmreplica_store_close() - close a store.  NULL is allowed. */
 void dmreplica_store_close(struct dmreplica_store *store);
 
-/* Path and device of a store.  Return: valid until it is closed, as all from a store. */
+/* Path and device of a store.  Return: valid until the store is closed. */
 const char *dmreplica_store_path(const struct dmreplica_store *store);
 const struct dmreplica_blockdev *dmreplica_store_device(const struct dmreplica_store *store);
 
@@ -1163,8 +1166,8 @@ const struct dmreplica_copy *dmreplica_store_copy(const struct dmreplica_store *
  * @store: the store.
  * @sb: set.
  *
- * Return: 0; 32773 if it is no store; 32770 for another format; 32771 if it cannot be read;
- * 32768 if it is damaged.
+ * Return: 0; 32773 if it is not a store; 32770 for another format; 32771 if it cannot be
+ * read; 32768 if it is damaged.
  */
 int dmreplica_store_super(struct dmreplica *ctx, struct dmreplica_store *store,
 			  const struct dmr_sb **sb);
@@ -1175,7 +1178,7 @@ int dmreplica_store_super(struct dmreplica *ctx, struct dmreplica_store *store,
  * @store: the store.
  * @record: called with each record and the number of its log block; may be NULL.
  * @arg: first argument of @record.
- * @next: set to the number the next log block gets; may be NULL.
+ * @next: set to the number of the next log block; may be NULL.
  *
  * Return: 0; as dmreplica_store_super(), with the damage in dmreplica_message().
  */
@@ -1184,11 +1187,11 @@ int dmreplica_store_replay(struct dmreplica *ctx, struct dmreplica_store *store,
 					  uint64_t number),
 			   void *arg, uint64_t *next);
 
-/** enum dmreplica_severity - how bad a finding is */
+/** enum dmreplica_severity - severities of findings */
 enum dmreplica_severity {
-	DMREPLICA_NOTE,			/* nothing wrong */
+	DMREPLICA_NOTE,			/* not a fault */
 	DMREPLICA_DOUBT,		/* repaired by the next attach, or odd */
-	DMREPLICA_REFUSED,		/* the store is good, and attach refuses */
+	DMREPLICA_REFUSED,		/* attach refuses, though the store is good */
 	DMREPLICA_DAMAGE,		/* data is lost, or cannot be read */
 };
 
@@ -1215,19 +1218,19 @@ struct dmreplica_report {
 	bool checked_log;		/* the numbers below are filled in */
 	uint64_t log_blocks;		/* 4 KiB blocks of the ring */
 	uint64_t log_tail;		/* first log number that replay needs */
-	uint64_t log_next;		/* number the next log block gets */
-	uint64_t records;		/* in the log, of all types */
-	uint64_t version_records;	/* of these, versions */
-	uint64_t drop_records;		/* and drops */
-	uint64_t dead_records;		/* of epochs that are dead */
-	uint64_t versions;		/* in the map that the log makes */
-	uint64_t slots;			/* that may be given out */
+	uint64_t log_next;		/* number of the next log block */
+	uint64_t records;		/* number of records in the log */
+	uint64_t version_records;	/* number of version records */
+	uint64_t drop_records;		/* number of drops */
+	uint64_t dead_records;		/* number of records of dead epochs */
+	uint64_t versions;		/* number of versions in the map after replay */
+	uint64_t slots;			/* number of usable slots */
 	uint64_t slots_used;
 	uint64_t live_bytes;		/* written to the live failover */
 	uint64_t test_bytes;		/* written to the test failover */
-	uint64_t duplicates;		/* slots that two versions need */
+	uint64_t duplicates;		/* number of slots that two versions need */
 	unsigned int damage;		/* number of findings that are damage */
-	unsigned int refusals;		/* number of findings that attach refuses for */
+	unsigned int refusals;		/* number of findings for which attach refuses */
 	unsigned int doubts;		/* number of findings that are doubts */
 	size_t nr_epochs;
 	struct dmreplica_epoch_use *epochs;
@@ -1241,8 +1244,8 @@ struct dmreplica_report {
  * @store: the store.
  * @report: filled in; free it with dmreplica_report_free() in any case.
  *
- * Return: 0 without damage; 32768 with damage; 32770 for another format; 32771 if
- * something could not be read; 32773 if it is no store.
+ * Return: 0 without damage; 32768 with damage; 32770 for another format; 32771 after a
+ * read error; 32773 if it is not a store.
  */
 int dmreplica_store_check(struct dmreplica *ctx, struct dmreplica_store *store,
 			  struct dmreplica_report *report);
@@ -1262,7 +1265,7 @@ struct dmreplica_versions {
 	uint32_t module_family;		/* version of its netlink family, 0 if it has none */
 };
 
-/** dmreplica_versions() - fill in the versions; parts that are not known stay 0. */
+/** dmreplica_versions() - get all versions; unknown ones are 0 or "". */
 void dmreplica_versions(struct dmreplica *ctx, struct dmreplica_versions *v);
 
 #ifdef __cplusplus

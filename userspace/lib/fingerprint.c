@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Is the content of a home still the one that was left?
+ * The fingerprint of a home: is its content unchanged since the last detach?
  *
  * The superblock of a clean detach has checksums of some blocks of each home, see
- * kmod/fingerprint.c.  There are none after an unclean end, and then nothing is said.
+ * kmod/fingerprint.c.  After an unclean end there are none, and the home is not verified.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,14 +16,14 @@
 
 #include "private.h"
 
-/* What the places of one home have come to. */
+/* Results of comparing the places of one home. */
 struct places {
 	unsigned int all;
-	unsigned int same;	/* as they were, and not zeroes */
+	unsigned int same;	/* unchanged, and not zeroes */
 	unsigned int zeroed;	/* zeroes now */
 	unsigned int other;	/* other content now */
-	unsigned int written;	/* had content, and were written home last */
-	unsigned int lost;	/* of these: zeroes now */
+	unsigned int written;	/* among those written last, with content in the fingerprint */
+	unsigned int lost;	/* among @written: zeroes now */
 };
 
 static int read_block(int fd, u64 block, void *buf)
@@ -81,9 +81,8 @@ static bool has_prints(const struct dmr_sb *sb, unsigned int number)
 }
 
 /*
- * A device may forget at any time what the guest has discarded: places that read as zeroes
- * now leave it open whether the home is the one that was left.  A copy of an earlier time
- * lacks most of what was written last.
+ * A device may drop discarded blocks at any time, so places that read as zeroes now prove
+ * nothing.  An earlier copy of the home lacks most of the blocks written last.
  */
 static enum dmreplica_home verdict_of(const struct places *p)
 {
@@ -92,7 +91,7 @@ static enum dmreplica_home verdict_of(const struct places *p)
 	return p->zeroed ? DMREPLICA_HOME_NOT_VERIFIED : DMREPLICA_HOME_VERIFIED;
 }
 
-/* Of which other disk is this the content?  Or -1; blank homes are alike. */
+/* Find another disk with this content.  Return: its number or -1; blank homes are alike. */
 static int other_disk(int fd, const struct dmr_sb *sb, unsigned int number, void *buf)
 {
 	struct places p;
@@ -125,27 +124,28 @@ static int refuse(struct dmreplica *ctx, const struct dmr_sb *sb, unsigned int n
 	const char *name = sb->disks[number].name;
 
 	dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-		  "home %s of disk %s is not as it was left at the last detach: %u of %u places that were compared differ",
+		  "home %s of disk %s has changed since the last detach: %u of %u places that were compared differ",
 		  home->path, name, p->other + p->zeroed, p->all);
 	if (other < 0)
-		return dmrl_hint(ctx, "it is another device, or was restored or written meanwhile; if its content is to be taken as it is: attach --accept-homes=%s",
+		return dmrl_hint(ctx, "it is another device, or was restored or written meanwhile; to accept its content: attach --accept-homes=%s",
 				 name);
-	dmrl_append(ctx, "; it holds what disk %s has left", sb->disks[other].name);
-	return dmrl_hint(ctx, "the homes of the two disks are interchanged: correct the file of system %s; if the content is to be taken as it is: attach --accept-homes=%s",
+	dmrl_append(ctx, "; it has the content of disk %s", sb->disks[other].name);
+	return dmrl_hint(ctx, "the homes of the two disks are interchanged: correct the file of system %s; to accept the content: attach --accept-homes=%s",
 			 sb->name, name);
 }
 
 /**
- * dmrl_fingerprint_check() - is a home as it was left at the last detach?
+ * dmrl_fingerprint_check() - check that a home is unchanged since the last detach
  * @ctx: the context.
  * @sb: superblock in force.
  * @number: of the disk.
  * @home: its home.
- * @accepted: homes that the user accepts; the content of another disk only by name.
+ * @accepted: homes that the user accepts; a home with the content of another disk only by
+ * name.
  * @verdict: set.
  *
- * Return: 0; 32773 and a message if it is not and is not accepted; or the code of what kept
- * it from being read.
+ * Return: 0; 32773 and a message if it has changed and is not accepted; or the code of a
+ * read error.
  */
 int dmrl_fingerprint_check(struct dmreplica *ctx, const struct dmr_sb *sb, unsigned int number,
 			   const struct dmreplica_blockdev *home,

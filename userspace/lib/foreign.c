@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A foreign signature in place of a superblock: something else claims the device. */
+/* A foreign signature over a superblock: another program uses the device. */
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 
 #include "private.h"
 
-/* Only in the place of superblocks: slots hold content of guests. */
+/* Look only at the place of the superblocks: slots hold content of guests. */
 static bool signature(const char *path, char *type, size_t size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -37,9 +37,9 @@ static bool signature(const char *path, char *type, size_t size)
 }
 
 /**
- * dmrl_foreign_check() - does something else claim the device of a store?
+ * dmrl_foreign_check() - check that no foreign signature is on a store
  * @ctx: the context.
- * @store: with a superblock in force.
+ * @store: the store, with a superblock in force.
  *
  * Return: 0, or 32773 and a message that names the signature.
  */
@@ -55,5 +55,5 @@ int dmrl_foreign_check(struct dmreplica *ctx, const struct dmreplica_store *stor
 	dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 		  "store %s has a signature of %s over its superblock %c", store->bdev.path, type,
 		  'A' + i);
-	return dmrl_hint(ctx, "something else has taken the device; if it is to be the store, wipefs takes the signature away, and the next attach writes that superblock again");
+	return dmrl_hint(ctx, "another program has taken the device; if it is to remain the store, wipefs removes the signature, and the next attach writes that superblock again");
 }

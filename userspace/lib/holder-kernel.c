@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Holders inside the kernel: devices stacked on a device, file systems that no mount shows,
- * exports.  They are read from sysfs and configfs.
+ * Holders inside the kernel: stacked devices, file systems that no mount shows, exports.
+ * They are read from sysfs and configfs.
  */
 #include <dirent.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,26 +68,37 @@ static void each_entry(struct dmrl_holders *found, const char *path, entry_fn lo
 	closedir(dir);
 }
 
-static bool look_at_holder(struct dmrl_holders *found, const char *dir, const char *entry,
-			   const void *arg)
+/* Add a holder that may write.  Return: false without memory. */
+static bool __attribute__((format(printf, 4, 5)))
+add_writer(struct dmrl_holders *found, dev_t dev, enum dmreplica_holder_kind kind,
+	   const char *detail, ...)
 {
-	struct dmreplica_holder *h = dmrl_holder_add(found, *(const dev_t *)arg,
-						     DMREPLICA_HOLDER_DEVICE);
-	char path[300], name[256];
+	struct dmreplica_holder *h = dmrl_holder_add(found, dev, kind);
+	va_list args;
 
-	(void)dir;
 	if (!h)
 		return false;
 	h->writes = true;
-	snprintf(path, sizeof(path), "/sys/block/%.200s/dm/name", entry);
-	if (dmrl_sysfs_read(path, name, sizeof(name)))
-		snprintf(h->detail, sizeof(h->detail), "/dev/%.200s", entry);
-	else
-		snprintf(h->detail, sizeof(h->detail), "/dev/mapper/%.200s", name);
+	va_start(args, detail);
+	vsnprintf(h->detail, sizeof(h->detail), detail, args);
+	va_end(args);
 	return true;
 }
 
-/* Is this path that of a device node, below some /dev, of one of the devices? */
+static bool look_at_holder(struct dmrl_holders *found, const char *dir, const char *entry,
+			   const void *arg)
+{
+	dev_t dev = *(const dev_t *)arg;
+	char path[300], name[256];
+
+	(void)dir;
+	snprintf(path, sizeof(path), "/sys/block/%.200s/dm/name", entry);
+	if (dmrl_sysfs_read(path, name, sizeof(name)))
+		return add_writer(found, dev, DMREPLICA_HOLDER_DEVICE, "/dev/%.200s", entry);
+	return add_writer(found, dev, DMREPLICA_HOLDER_DEVICE, "/dev/mapper/%.200s", name);
+}
+
+/* Does a path below a /dev lead to the node of one of the devices? */
 static bool leads_to(const struct dmrl_holders *found, const char *path, dev_t *dev)
 {
 	struct stat st;
@@ -98,12 +110,11 @@ static bool leads_to(const struct dmrl_holders *found, const char *path, dev_t *
 	return true;
 }
 
-/* Loop and zram devices: they open their backing device like a file, without a sysfs holder. */
+/* Look at a loop or zram device, which opens its backing device like a file: no sysfs holder. */
 static bool look_at_backed(struct dmrl_holders *found, const char *dir, const char *name,
 			   const void *arg)
 {
 	char path[300], file[4096];
-	struct dmreplica_holder *h;
 	dev_t dev;
 
 	(void)arg;
@@ -115,15 +126,10 @@ static bool look_at_backed(struct dmrl_holders *found, const char *dir, const ch
 		return true;
 	if (dmrl_sysfs_read(path, file, sizeof(file)) || !leads_to(found, file, &dev))
 		return true;
-	h = dmrl_holder_add(found, dev, DMREPLICA_HOLDER_LOOP);
-	if (!h)
-		return false;
-	h->writes = true;
-	snprintf(h->detail, sizeof(h->detail), "/dev/%.200s", name);
-	return true;
+	return add_writer(found, dev, DMREPLICA_HOLDER_LOOP, "/dev/%.200s", name);
 }
 
-/* Loop devices, and devices stacked on these. */
+/* Find loop devices, and devices stacked on the devices. */
 void dmrl_holders_stacked(struct dmrl_holders *found)
 {
 	char path[64];
@@ -138,7 +144,7 @@ void dmrl_holders_stacked(struct dmrl_holders *found)
 	each_entry(found, "/sys/block", look_at_backed, NULL);
 }
 
-/* The kernel's name of a device, as file systems show it in /sys/fs.  Return: 0 or -1. */
+/* Get the kernel's name of a device, which file systems show in /sys/fs.  Return: 0 or -1. */
 static int kernel_name(dev_t dev, char *name, size_t size)
 {
 	char path[64], link[512], *last;
@@ -154,22 +160,12 @@ static int kernel_name(dev_t dev, char *name, size_t size)
 	return 0;
 }
 
-static void add_filesystem(struct dmrl_holders *found, dev_t dev, const char *type)
-{
-	struct dmreplica_holder *h = dmrl_holder_add(found, dev, DMREPLICA_HOLDER_FILESYSTEM);
-
-	if (!h)
-		return;
-	h->writes = true;
-	snprintf(h->detail, sizeof(h->detail), "%.200s", type);
-}
-
 struct wanted_fs {
 	dev_t dev;
-	char name[128];		/* the kernel's, of the device */
+	char name[128];		/* kernel's name of the device */
 };
 
-/* Of btrfs, which has several devices: UUID/devices/DEVICE. */
+/* Look at a btrfs, which may have several devices: UUID/devices/DEVICE. */
 static bool look_at_btrfs(struct dmrl_holders *found, const char *dir, const char *uuid,
 			  const void *arg)
 {
@@ -179,7 +175,7 @@ static bool look_at_btrfs(struct dmrl_holders *found, const char *dir, const cha
 	snprintf(path, sizeof(path), "%s/%.200s/devices/%s", dir, uuid, wanted->name);
 	if (access(path, F_OK))
 		return true;
-	add_filesystem(found, wanted->dev, "btrfs");
+	add_writer(found, wanted->dev, DMREPLICA_HOLDER_FILESYSTEM, "btrfs");
 	return false;
 }
 
@@ -189,18 +185,18 @@ static bool look_at_type(struct dmrl_holders *found, const char *dir, const char
 	const struct wanted_fs *wanted = arg;
 	char path[600];
 
-	/* The directories of these have any name. */
+	/* Skip directories with names chosen by users. */
 	if (!strcmp(type, "cgroup") || !strcmp(type, "bpf"))
 		return true;
 	snprintf(path, sizeof(path), "%s/%.200s/%s", dir, type, wanted->name);
 	if (!access(path, F_OK))
-		add_filesystem(found, wanted->dev, type);
+		add_writer(found, wanted->dev, DMREPLICA_HOLDER_FILESYSTEM, "%.200s", type);
 	else if (!strcmp(type, "btrfs"))
 		each_entry(found, "/sys/fs/btrfs", look_at_btrfs, wanted);
 	return true;
 }
 
-/* File systems active on these devices, except those that a mount has named. */
+/* Find active file systems on the devices, except those with a mount in the list. */
 void dmrl_holders_filesystems(struct dmrl_holders *found)
 {
 	struct wanted_fs wanted;
@@ -217,15 +213,10 @@ void dmrl_holders_filesystems(struct dmrl_holders *found)
 static void add_target(struct dmrl_holders *found, dev_t dev, const char *what, const char *group,
 		       const char *name)
 {
-	struct dmreplica_holder *h = dmrl_holder_add(found, dev, DMREPLICA_HOLDER_TARGET);
-
-	if (!h)
-		return;
-	h->writes = true;
-	snprintf(h->detail, sizeof(h->detail), "%s %.100s/%.100s", what, group, name);
+	add_writer(found, dev, DMREPLICA_HOLDER_TARGET, "%s %.100s/%.100s", what, group, name);
 }
 
-/* The last part of a path. */
+/* Return: the last part of a path. */
 static const char *last_part(const char *path)
 {
 	const char *last = strrchr(path, '/');
@@ -233,7 +224,7 @@ static const char *last_part(const char *path)
 	return last ? last + 1 : path;
 }
 
-/* A backstore of LIO: "info" has "Major: 254 Minor: 1" of iblock, "File: PATH" of fileio. */
+/* Look at an LIO backstore: "info" has "Major: 254 Minor: 1" of iblock, "File: PATH" of fileio. */
 static bool look_at_lio(struct dmrl_holders *found, const char *group, const char *name,
 			const void *arg)
 {
@@ -290,7 +281,7 @@ static bool look_at_nvmet(struct dmrl_holders *found, const char *group, const c
 	return true;
 }
 
-/* How to look at the entries of one directory. */
+/* One floor of a walk: the directory's entries and their function. */
 struct floor {
 	entry_fn look;
 };
@@ -306,7 +297,7 @@ static bool look_below(struct dmrl_holders *found, const char *dir, const char *
 	return true;
 }
 
-/* Devices that the kernel exports by SCSI or NVMe. */
+/* Find exports of the devices by SCSI or NVMe. */
 void dmrl_holders_targets(struct dmrl_holders *found)
 {
 	static const struct floor lio = { look_at_lio }, nvmet = { look_at_nvmet };

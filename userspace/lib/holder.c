@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Holders: what has a block device open. */
+/* Holders: openers of a block device. */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 #include "private.h"
 
-/* A bit of "flags" in /proc/PID/stat, from linux/sched.h; ps and systemd rely on it, too. */
+/* A bit of "flags" in /proc/PID/stat, from linux/sched.h; ps and systemd use it, too. */
 #define PF_KTHREAD	0x00200000
 
 struct scan {
@@ -56,9 +56,9 @@ static bool fd_writes(pid_t pid, const char *fd)
 }
 
 /*
- * stat() of a file on a network file system hangs while its server is unreachable, which is
- * usual in a disaster.  readlink() of a descriptor does not touch that file system; nodes of
- * block devices are below some /dev.
+ * May a descriptor be one of a block device? stat() of a file on a network file system
+ * hangs while its server is unreachable, which is usual in a disaster. readlink() of a
+ * descriptor does not access that file system; nodes of block devices are below a /dev.
  */
 static bool may_be_device(int dir, const char *fd)
 {
@@ -110,7 +110,7 @@ static void scan_fds(struct scan *scan, pid_t pid)
 	closedir(dir);
 }
 
-/* mountinfo has blanks and backslashes of paths as \ooo */
+/* mountinfo writes blanks and backslashes in paths as \ooo */
 static void unescape(char *text)
 {
 	char *out = text;
@@ -178,7 +178,7 @@ static void scan_mounts(struct scan *scan, pid_t pid, bool other_ns)
 			add_mount(scan, makedev(maj, min), where, pid, other_ns);
 			continue;
 		}
-		/* btrfs shows a device number of its own: use the source */
+		/* btrfs shows its own device number: use the source */
 		if (maj || !sep)
 			continue;
 		save = NULL;
@@ -219,10 +219,10 @@ static int compare_pids(const void *a, const void *b)
 }
 
 /*
- * Kernel threads have no files, and a host with a thousand systems has thousands of
- * threads: each device of device mapper has its own.  All are children of process 2, unless
- * this PID namespace has another process 2.  A thread missing in this list costs a scan in
- * vain.  Not all children of process 2 are kernel threads: see is_kernel_thread().
+ * List the kernel threads, to skip them: they have no files, and a host with a thousand
+ * systems has thousands, one for each dm device.  All are children of process 2, unless
+ * this PID namespace has another process 2.  A thread missing here only costs a useless
+ * scan.  Not all children of process 2 are kernel threads: see is_kernel_thread().
  */
 static void list_kernel_threads(struct dmrl_list *pids)
 {
@@ -264,7 +264,7 @@ static bool is_kernel_thread(const struct dmrl_list *threads, pid_t pid)
 	return readlink(path, exe, sizeof(exe)) < 0 && errno == ENOENT;
 }
 
-/* Call @look for each process but this one and kernel threads. */
+/* Call @look for each process except this one and kernel threads. */
 static void each_process(struct scan *scan, void (*look)(struct scan *scan, pid_t pid))
 {
 	struct dmrl_list threads = { .size = sizeof(pid_t) };
@@ -322,7 +322,7 @@ static void scan_swaps(struct scan *scan)
 	fclose(f);
 }
 
-/* The device of a line of /proc/PID/maps; only nodes below some /dev count. */
+/* Get the device of a line of /proc/PID/maps; only nodes below a /dev count. */
 static bool mapped_device(char *line, dev_t *dev, bool *writes)
 {
 	char *path = strchr(line, '/'), *end;
@@ -368,7 +368,7 @@ static void scan_maps(struct scan *scan, pid_t pid)
 	fclose(f);
 }
 
-/* @maps: look at mappings of processes, too, if nothing else is found. */
+/* @maps: also look at mappings of processes, if there is no other holder. */
 static int list_holders(struct dmreplica *ctx, const dev_t *devs, unsigned int nr_devs,
 			bool maps, struct dmreplica_holder **list, size_t *nr)
 {
@@ -390,10 +390,10 @@ static int list_holders(struct dmreplica *ctx, const dev_t *devs, unsigned int n
 	new_namespace(&scan, self);
 	scan_mounts(&scan, self, false);
 	each_process(&scan, scan_process);
-	/* After mounts: file systems that a mount has named are left out. */
+	/* After mounts, so that file systems with a mount are not listed twice. */
 	dmrl_holders_filesystems(found);
 	dmrl_holders_targets(found);
-	/* Reading the maps of a process that hangs may hang: only without another holder. */
+	/* Last, if there is no other holder: reading the maps of a process may hang. */
 	if (maps && !found->list.nr)
 		each_process(&scan, scan_maps);
 	if (found->no_memory)

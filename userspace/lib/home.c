@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Homes of disks: is a device the home that the store names?
- *
- * attach refuses and check reports by these functions, so that both have one verdict.
+ * Homes of disks: check that a device is the home recorded in the store. * * attach and
+ * check both use these functions, and so agree.
  */
 #include <string.h>
 
@@ -14,8 +13,8 @@ static bool is_name(const char *text, size_t len, const char *name)
 }
 
 /**
- * dmrl_home_accepted() - does the user accept another device or content for a disk?
- * @accept: what was accepted.
+ * dmrl_home_accepted() - has the user accepted another device or content for a disk?
+ * @accept: the user's choice.
  * @disk: name of the disk.
  *
  * Return: DMRL_ACCEPT_NO, DMRL_ACCEPT_ANY (for every disk) or DMRL_ACCEPT_NAMED.
@@ -38,9 +37,9 @@ enum dmrl_accept dmrl_home_accepted(const struct dmrl_accepted *accept, const ch
 }
 
 /**
- * dmrl_home_accepted_names() - is each name in the list that of a disk?
+ * dmrl_home_accepted_names() - check that each accepted name is that of a disk
  * @ctx: the context.
- * @accept: what was accepted.
+ * @accept: the user's choice.
  * @sb: superblock in force.
  *
  * Return: 0, or 32773 and a message.
@@ -65,7 +64,7 @@ int dmrl_home_accepted_names(struct dmreplica *ctx, const struct dmrl_accepted *
 	return 0;
 }
 
-/* Is it the disk's home by an identity of the device's own?  A path fits any device. */
+/* Does the device's own identity match the disk's home? A path matches any device. */
 static bool proved(const struct dmreplica_blockdev *home, const struct dmr_disk_info *disk)
 {
 	return disk->identity_type != DMR_IDENTITY_NONE &&
@@ -73,7 +72,7 @@ static bool proved(const struct dmreplica_blockdev *home, const struct dmr_disk_
 	       dmrl_same_identity(home, disk->identity_type, disk->identity);
 }
 
-/* Of which other disk is this the home, proved?  Or -1. */
+/* Find another disk with this home by identity.  Return: its number or -1. */
 static int other_disk(const struct dmreplica_blockdev *home, const struct dmr_sb *sb,
 		      unsigned int number)
 {
@@ -91,7 +90,7 @@ static int check_identity(struct dmreplica *ctx, const struct dmr_sb *sb, unsign
 	const struct dmr_disk_info *disk = &sb->disks[number];
 	int other;
 
-	/* Two devices may have one identity. */
+	/* Two devices may have the same identity. */
 	if (accept == DMRL_ACCEPT_NAMED || proved(home, disk))
 		return 0;
 	other = other_disk(home, sb, number);
@@ -114,7 +113,7 @@ static int check_identity(struct dmreplica *ctx, const struct dmr_sb *sb, unsign
 	return dmrl_hint(ctx, "replicactl scan looks for the right one; if its content was moved here for certain: attach --accept-homes");
 }
 
-/* The device that the system's file names, or NULL. */
+/* Return: the path of a disk's home in the system's file, or NULL. */
 static const char *path_of(const struct dmreplica_conf *conf, const char *disk)
 {
 	unsigned int i;
@@ -126,7 +125,7 @@ static const char *path_of(const struct dmreplica_conf *conf, const char *disk)
 }
 
 /**
- * dmrl_home_check() - can the device that the system's file names be the home of a disk?
+ * dmrl_home_check() - check the device that the system's file names as home of a disk
  * @ctx: the context.
  * @conf: the file.
  * @sb: superblock in force.
@@ -134,10 +133,10 @@ static const char *path_of(const struct dmreplica_conf *conf, const char *disk)
  * @accepted: homes that the user accepts.
  * @home: set.
  *
- * Looks at the device, not at its content: see dmrl_fingerprint_check().
+ * Checks the device, not its content: see dmrl_fingerprint_check().
  *
- * Return: 0; 32779 if there is no device; 32773 and a message if none is named, if it is
- * another one, or does not fit the disk.
+ * Return: 0; 32779 without such a device; 32773 and a message if the file names none, if
+ * it is another device, or does not fit the disk.
  */
 int dmrl_home_check(struct dmreplica *ctx, const struct dmreplica_conf *conf,
 		    const struct dmr_sb *sb, unsigned int number,
@@ -167,9 +166,9 @@ int dmrl_home_check(struct dmreplica *ctx, const struct dmreplica_conf *conf,
 				 home->file ? "a plain file" : "read-only");
 	if (home->bytes < bytes) {
 		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-			  "home %s of disk %s has %llu bytes, and the store says %llu", home->path,
+			  "home %s of disk %s has %llu bytes, but %llu by the store", home->path,
 			  disk->name, (unsigned long long)home->bytes, (unsigned long long)bytes);
-		return dmrl_hint(ctx, "it is another device, or was made shorter: make it as long as it was; nothing was changed");
+		return dmrl_hint(ctx, "it is another device, or was made shorter: restore its size; nothing was changed");
 	}
 	if (home->logical > disk->logical_block)
 		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,

@@ -31,52 +31,38 @@ static void host_item(struct dmreplica *ctx, void *item, struct nlattr **attrs)
 	}
 }
 
-static void take_entry(const u8 *uuid, const struct dmr_host_entry *from,
-		       struct dmreplica_host_entry *entry)
-{
-	memcpy(entry->system, uuid, 16);
-	memcpy(entry->key, from->key, from->key_bytes);
-	memcpy(entry->value, from->value, from->value_bytes);
-	entry->bytes = from->value_bytes;
-}
-
-static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
-		      struct dmrl_list *list)
+static int entries_stored(const struct dmreplica_system *sys, const struct dmr_sb *sb,
+			  struct dmrl_list *list)
 {
 	struct dmreplica_host_entry *entry;
-	struct dmreplica_store *store;
 	struct dmr_host_entry from;
-	const struct dmr_sb *sb;
 	u32 at = 0;
-	int code;
 
-	code = dmrl_store_open_super(ctx, sys->store, &store, &sb);
-	if (code)
-		return code;
-	while (!code && dmr_host_next(&sb->host, &at, &from)) {
+	while (dmr_host_next(&sb->host, &at, &from)) {
 		entry = dmrl_list_add(list);
-		if (entry)
-			take_entry(sys->uuid, &from, entry);
-		else
-			code = dmrl_no_memory(ctx);
+		if (!entry)
+			return -1;
+		memcpy(entry->system, sys->uuid, 16);
+		memcpy(entry->key, from.key, from.key_bytes);
+		memcpy(entry->value, from.value, from.value_bytes);
+		entry->bytes = from.value_bytes;
 	}
-	dmreplica_store_close(store);
-	return code;
+	return 0;
 }
 
 int dmreplica_host_area_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			     struct dmreplica_host_entry **list, size_t *nr)
 {
-	struct dmrl_list found = { .size = sizeof(struct dmreplica_host_entry) };
+	static const struct dmrl_listing entries = {
+		.size = sizeof(struct dmreplica_host_entry),
+		.cmd = DM_REPLICA_CMD_HOST_GET,
+		.attr = DM_REPLICA_A_HOST_SYSTEM,
+		.item = host_item,
+		.stored = entries_stored,
+	};
 	int code;
 
-	dmrl_clear(ctx);
-	if (sys->attached)
-		code = dmrl_nl_dump(ctx, DM_REPLICA_CMD_HOST_GET, DM_REPLICA_A_HOST_SYSTEM,
-				    sys->uuid, 0, host_item, &found);
-	else
-		code = from_store(ctx, sys, &found);
-	*list = dmrl_list_end(&found, code, NULL, nr);
+	*list = dmrl_listing_get(ctx, sys, &entries, 0, nr, &code);
 	return code;
 }
 
@@ -104,7 +90,7 @@ int dmreplica_host_area_find(struct dmreplica *ctx, const struct dmreplica_syste
 	return code;
 }
 
-/* A change; @expect as dmreplica_host_area_set() has it. */
+/* Make the request of a change; @expect: see dmreplica_host_area_set(). */
 static struct nl_msg *change(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			     const char *key, const uint64_t *expect)
 {
@@ -143,7 +129,7 @@ int dmreplica_host_area_set(struct dmreplica *ctx, const struct dmreplica_system
 		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER, "%s", fault);
 	if (bytes > DMREPLICA_HOST_AREA)
 		return dmrl_fail(ctx, DM_REPLICA_CODE_FAILED,
-				 "a value of %zu bytes has no room in the host area, which is of %u",
+				 "a value of %zu bytes does not fit into the host area of %u bytes",
 				 bytes, DMREPLICA_HOST_AREA);
 	msg = change(ctx, sys, key, expect);
 	if (!msg)

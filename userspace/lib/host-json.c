@@ -38,7 +38,7 @@ struct json_object *dmrl_json_parse(const char *text, size_t bytes, struct dmrl_
 	/* json-c takes a NUL for the end. */
 	if (!obj || json_tokener_get_error(tok) != json_tokener_success ||
 	    memchr(text, 0, bytes) || !json_object_is_type(obj, json_type_object)) {
-		dmrl_wrong(fault, "it is no JSON object");
+		dmrl_wrong(fault, "it is not a JSON object");
 		json_object_put(obj);
 		obj = NULL;
 	}
@@ -92,5 +92,5 @@ bool dmrl_json_plain(struct json_object *obj, const char *text, size_t bytes,
 	}
 	if (i == bytes && !*plain)
 		return true;
-	return dmrl_wrong(fault, "a member occurs twice, or something has an escape");
+	return dmrl_wrong(fault, "a member occurs twice, or a text has an escape");
 }

@@ -25,8 +25,8 @@ static bool parse_id(const char *text, u8 id[16])
 }
 
 /*
- * The machine id names this host in the superblock.  DM_REPLICA_MACHINE_ID, 32
- * hexadecimal digits, stands in for it in tests.
+ * The machine id identifies this host in the superblock.  DM_REPLICA_MACHINE_ID, 32
+ * hexadecimal digits, replaces it in tests.
  *
  * Return: false if this host has none.
  */
@@ -46,12 +46,12 @@ bool dmrl_host_id(u8 id[16])
 }
 
 /**
- * dmrl_boot_id() - id of the present boot of the host
+ * dmrl_boot_id() - get the id of the present boot of the host
  * @id: set.
  *
- * DM_REPLICA_BOOT_ID, 32 hexadecimal digits, stands in for it in tests.
+ * DM_REPLICA_BOOT_ID, 32 hexadecimal digits, replaces it in tests.
  *
- * Return: false if it is not known.
+ * Return: false if the id is not known.
  */
 bool dmrl_boot_id(u8 id[16])
 {
@@ -65,13 +65,13 @@ bool dmrl_boot_id(u8 id[16])
 }
 
 /**
- * dmrl_boot_other() - is a store recorded as active by this host, but by another boot?
+ * dmrl_boot_other() - is a store active on this host, but in another boot?
  * @sb: superblock in force.
  *
- * So it is after a crash of the host, and also if another host with the same machine id (a
- * clone of a template) has the store attached now.
+ * This is true after a crash of the host, and also while another host with the same
+ * machine id (a clone of a template) has the store attached.
  *
- * Return: true if it is; false also if a boot id is not known.
+ * Return: true if so; false if it is not, or if a boot id is not known.
  */
 bool dmrl_boot_other(const struct dmr_sb *sb)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Identities: the text by which a store recognizes a home.
+ * Identities: texts by which a store recognizes a home.
  *
- * sysfs and the partition table give any bytes of any length; the format holds
+ * sysfs and the partition table may return any bytes of any length; the format has
  * DMR_IDENTITY_LEN bytes of UTF-8 without control characters.
  */
 #include <ctype.h>
@@ -11,7 +11,7 @@
 
 #include "private.h"
 
-/* FNV-1a: distinguishes texts with the same end; no protection against forgery. */
+/* FNV-1a, to distinguish texts with the same end; no protection against forgery. */
 static u64 hash(const char *text)
 {
 	u64 h = 0xcbf29ce484222325ULL;
@@ -21,7 +21,7 @@ static u64 hash(const char *text)
 	return h;
 }
 
-/* Bytes that the format does not take as \xNN, as udev writes them in links. */
+/* Write bytes that the format does not accept as \xNN, as udev does in links. */
 static char *printable(const char *text)
 {
 	char *out = malloc(4 * strlen(text) + 1), *p = out;
@@ -43,8 +43,8 @@ static char *printable(const char *text)
 }
 
 /*
- * The name at the end of dm-crypt's "CRYPT-TYPE-UUID-NAME" is the mapping's, not the
- * volume's: the same volume may be opened under any.
+ * Cut the name at the end of dm-crypt's "CRYPT-TYPE-UUID-NAME", which belongs to the
+ * mapping, not to the volume: the same volume may be opened under any name.
  */
 static void cut_mapping_name(char *uuid)
 {
@@ -64,11 +64,11 @@ static void cut_mapping_name(char *uuid)
 }
 
 /**
- * dmrl_identity_set() - give a device its identity
+ * dmrl_identity_set() - set the identity of a device
  * @bdev: the device.
  * @type: DMR_IDENTITY_*.
- * @text: of any length and bytes; of a text that is too long the end stays, which people
- *	recognise best, behind a hash of the whole.
+ * @text: any bytes of any length.  A long text is replaced by a hash of it and its end,
+ * which people recognize best.
  */
 void dmrl_identity_set(struct dmreplica_blockdev *bdev, u32 type, const char *text)
 {
@@ -93,10 +93,10 @@ void dmrl_identity_set(struct dmreplica_blockdev *bdev, u32 type, const char *te
 	free(copy);
 }
 
-/** dmrl_same_identity() - does @bdev have the identity that a store has for it? */
+/** dmrl_same_identity() - does @bdev have the identity that a store has recorded? */
 bool dmrl_same_identity(const struct dmreplica_blockdev *bdev, u32 type, const char *identity)
 {
-	/* A path is no identity: the device under it may be any. */
+	/* A path is not an identity: it may lead to any device. */
 	if (type == DMR_IDENTITY_NONE || type == DMR_IDENTITY_PATH)
 		return true;
 	return type == bdev->identity_type && !strcmp(identity, bdev->identity);

@@ -80,8 +80,8 @@ int dmreplica_job_list(struct dmreplica *ctx, const struct dmreplica_system *sys
 		return 0;
 	code = dmrl_nl_present(ctx, &present);
 	if (code || !present)
-		return code;	/* no module, no jobs */
-	/* Ask about one system only: the store of another may hang. */
+		return code;	/* without the module there are no jobs */
+	/* Request one system's jobs only: the store of another system may hang. */
 	code = dmrl_job_dump(ctx, sys ? sys->uuid : NULL, &found);
 	if (sys && code == DM_REPLICA_CODE_NOT_FOUND) {
 		/* detached since @sys was filled in */
@@ -135,8 +135,8 @@ static void pause_ms(unsigned int *ms)
 }
 
 /*
- * Keep the socket open meanwhile: when it closes the kernel takes the operation back.  A job
- * that left New and Starting without an answer was ended by a detach.
+ * Keep the socket open meanwhile: when it is closed the kernel withdraws the operation.  A
+ * job that left New and Starting without an answer was ended by a detach.
  */
 int dmrl_job_decided(struct dmreplica *ctx, const u8 *uuid, u64 id, u64 *point,
 		     bool *undecided)
@@ -151,15 +151,15 @@ int dmrl_job_decided(struct dmreplica *ctx, const u8 *uuid, u64 id, u64 *point,
 		code = find(ctx, uuid, id, &job);
 		if (code == DM_REPLICA_CODE_NOT_FOUND)
 			return dmrl_fail(ctx, DM_REPLICA_CODE_UNKNOWN,
-					 "the system was detached while the operation waited; look at it");
-		/* An operation that has begun goes on: only its job can report a refusal. */
+					 "the system was detached while the operation waited; look at its status");
+		/* An operation that has begun goes on, and only its job can report a refusal. */
 		if (code) {
 			snprintf(why, sizeof(why), "%s", dmreplica_message(ctx));
 			return dmrl_fail(ctx, DM_REPLICA_CODE_UNKNOWN,
-					 "the operation's job cannot be read, look at the system: %s",
+					 "the operation's job cannot be read, look at the system's status: %s",
 					 why);
 		}
-		/* Answer and state change one after the other. */
+		/* The answer is set before the state. */
 		if ((job.decided && job.state > DM_REPLICA_JOB_STATE_STARTING) ||
 		    job.state >= DM_REPLICA_JOB_STATE_COMPLETED)
 			break;
@@ -239,7 +239,7 @@ int dmreplica_job_wait(struct dmreplica *ctx, const struct dmreplica_system *sys
 	dmrl_fail(ctx, job->code ? (int)job->code : DM_REPLICA_CODE_FAILED,
 		  "job %llu of system %s ended with %s%s%s", (unsigned long long)id, sys->name,
 		  dmreplica_job_state_name(job->state), *job->text ? ": " : "", job->text);
-	return dmrl_hint(ctx, "replicactl status %s shows what state that leaves", sys->name);
+	return dmrl_hint(ctx, "replicactl status %s shows the state after it", sys->name);
 }
 
 int dmreplica_job_request(struct dmreplica *ctx, const struct dmreplica_system *sys, uint64_t id,

@@ -2,10 +2,9 @@
 /*
  * Locks between processes.
  *
- * They are files in a directory that only root can enter: flock() needs no more than a
- * descriptor, so with a file that others can open an unprivileged user could keep root from
- * attaching a system for ever.  A lock ends with its process (R12); its file stays until
- * the next boot.
+ * Locks are files in a directory that only root can enter: flock() needs only a
+ * descriptor, so with a file that others can open an unprivileged user could block root
+ * for ever.  A lock ends with its process (R12); its file stays until the next boot.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +19,7 @@
 #define LOCK_WAIT_MS	10000
 #define LOCK_PAUSE_MS	50
 
-/* Return: a descriptor of the directory of locks, or a negative errno. */
+/* Open the directory of locks.  Return: a descriptor, or a negative errno. */
 static int open_dir(const char *path)
 {
 	struct stat st;
@@ -38,7 +37,7 @@ static int open_dir(const char *path)
 	return -EPERM;
 }
 
-/* Return: a locked descriptor, -EWOULDBLOCK, or another negative errno. */
+/* Try to take a lock.  Return: a locked descriptor, -EWOULDBLOCK, or another negative errno. */
 static int try_lock(int dir, const char *file)
 {
 	struct stat mine, now;
@@ -62,11 +61,11 @@ static int try_lock(int dir, const char *file)
 /**
  * dmrl_lock() - take a lock, for ten seconds at most
  * @ctx: the context.
- * @file: its name, without a slash.
- * @busy: message if another process has it all the time.
- * @fd: set to a descriptor, or to -1; for dmrl_unlock().
+ * @file: name of the lock's file, without a slash.
+ * @busy: message if another process keeps the lock.
+ * @fd: set to a descriptor for dmrl_unlock(), or to -1.
  *
- * Return: 0; 32774; or why the file cannot be made.
+ * Return: 0; 32774; or a refusal if the file cannot be made.
  */
 int dmrl_lock(struct dmreplica *ctx, const char *file, const char *busy, int *fd)
 {
@@ -77,7 +76,7 @@ int dmrl_lock(struct dmreplica *ctx, const char *file, const char *busy, int *fd
 	*fd = -1;
 	dir = open_dir(ctx->run_dir);
 	if (dir < 0)
-		return dmrl_fail_errno(ctx, -dir, "cannot use %s, where locks are", ctx->run_dir);
+		return dmrl_fail_errno(ctx, -dir, "cannot use %s, the directory of locks", ctx->run_dir);
 	for (waited = 0; ; waited += LOCK_PAUSE_MS) {
 		r = try_lock(dir, file);
 		if (r != -EWOULDBLOCK || waited >= LOCK_WAIT_MS)
@@ -92,7 +91,7 @@ int dmrl_lock(struct dmreplica *ctx, const char *file, const char *busy, int *fd
 	if (r != -EWOULDBLOCK)
 		return dmrl_fail_errno(ctx, -r, "cannot lock %s/%s", ctx->run_dir, file);
 	dmrl_fail(ctx, DM_REPLICA_CODE_IN_USE, "%s", busy);
-	return dmrl_hint(ctx, "try again when that has ended");
+	return dmrl_hint(ctx, "try again after its end");
 }
 
 /** dmrl_lock_system() - take the lock for attach, detach and all work on devices by name */
@@ -106,7 +105,7 @@ int dmrl_lock_system(struct dmreplica *ctx, const u8 *uuid, const char *name, in
 	return dmrl_lock(ctx, file, busy, fd);
 }
 
-/** dmrl_unlock() - release a lock; a negative @fd is none */
+/** dmrl_unlock() - release a lock; does nothing with a negative @fd */
 void dmrl_unlock(int fd)
 {
 	if (fd >= 0)

@@ -44,7 +44,7 @@ static bool targets_there(struct dmreplica *ctx)
 	       dmrl_dm_has_target(ctx, "replica-overlay", NULL, 0);
 }
 
-/* Load the module unless its targets are there. */
+/* Load the module, unless its targets are registered. */
 int dmrl_module_need(struct dmreplica *ctx)
 {
 	char *const dm[] = { "modprobe", "-q", "dm-mod", NULL };
@@ -75,8 +75,9 @@ u64 dmrl_kernel_log_now(void)
 }
 
 /*
- * A constructor returns an errno only, its message is in the kernel log: append the last
- * messages of dm-replica and device mapper there since @since (microseconds of that log).
+ * A target's constructor returns only an errno; its message is in the kernel log.  Append
+ * the last messages of dm-replica and device mapper since @since (microseconds of that
+ * log).
  */
 void dmrl_append_kernel_log(struct dmreplica *ctx, u64 since)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Events, as the kernel multicasts them. */
+/* Multicast events of the kernel. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 
 #include "private.h"
 
-#define MAX_TRIES	5		/* to list all systems and jobs */
+#define MAX_TRIES	5		/* attempts to list all systems and jobs */
 
 struct dmreplica_monitor {
 	struct dmreplica *ctx;
@@ -26,7 +26,7 @@ struct dmreplica_monitor {
 	bool loaded;			/* the family exists, and its groups are joined */
 	int family;			/* its number while @loaded */
 	bool family_changed;		/* the family appeared or disappeared */
-	bool family_went;		/* it disappeared, and may have appeared again since */
+	bool family_went;		/* the family disappeared, and may have appeared again */
 	bool gap;			/* numbers of events are missing */
 	bool unlisted;			/* systems and jobs could not be listed: try again */
 	u64 system_number;		/* of the last event of each group, 0 before the first */
@@ -44,7 +44,7 @@ static struct dmreplica_event *add(struct dmreplica_monitor *mon, enum dmreplica
 	return event;
 }
 
-/* The kernel drops an event for lack of memory; the numbers show the gap. */
+/* Notice a gap in the numbers: without memory the kernel drops an event. */
 static void count(struct dmreplica_monitor *mon, u64 *last, struct nlattr *attr)
 {
 	u64 number = dmrl_nl_u64(attr);
@@ -54,7 +54,7 @@ static void count(struct dmreplica_monitor *mon, u64 *last, struct nlattr *attr)
 	*last = number;
 }
 
-/* Groups disappear with their family; after a reload they have other numbers. */
+/* Groups disappear with their family, and have other numbers after a reload. */
 static void on_family(struct dmreplica_monitor *mon, struct genlmsghdr *head)
 {
 	struct nlattr *attrs[CTRL_ATTR_MAX + 1];
@@ -106,7 +106,7 @@ static int on_event(struct nl_msg *msg, void *arg)
 	return NL_OK;
 }
 
-/* Events answer no request: they have no sequence number to check. */
+/* Accept any sequence number: events do not answer a request. */
 static int no_sequence(struct nl_msg *msg, void *arg)
 {
 	(void)msg;
@@ -170,7 +170,7 @@ static void pause_a_moment(void)
 	nanosleep(&ts, NULL);
 }
 
-/* Look for the family again: the context may know one that has disappeared. */
+/* Look for the family again: the one in the context may have disappeared. */
 static int look(struct dmreplica_monitor *mon, bool *present)
 {
 	dmrl_nl_close(mon->ctx);
@@ -197,7 +197,7 @@ static bool may_pass(int code)
 	       code == DM_REPLICA_CODE_NOT_SUPPORTED || code == DM_REPLICA_CODE_FAILED;
 }
 
-/* The module may be unloaded and loaded meanwhile: retry what failed. */
+/* The module may be unloaded and loaded meanwhile: retry after a failure. */
 static int resync(struct dmreplica_monitor *mon)
 {
 	struct dmreplica *ctx = mon->ctx;
@@ -254,7 +254,7 @@ int dmreplica_monitor_open(struct dmreplica *ctx, struct dmreplica_monitor **out
 	if (!mon)
 		return dmrl_no_memory(ctx);
 	mon->ctx = ctx;
-	mon->loaded = true;	/* so that absence makes an event, presence none */
+	mon->loaded = true;	/* so that only absence makes an event */
 	mon->family = ctx->family;
 	mon->queue.size = sizeof(struct dmreplica_event);
 	mon->sock = nl_socket_alloc();
@@ -271,7 +271,7 @@ int dmreplica_monitor_open(struct dmreplica *ctx, struct dmreplica_monitor **out
 		/* the group "notify" of nlctrl has the number of nlctrl */
 		if (nl_socket_add_membership(mon->sock, GENL_ID_CTRL))
 			code = dmrl_fail(ctx, DM_REPLICA_CODE_FAILED,
-					 "cannot listen to the coming and going of modules");
+					 "cannot listen to module load and unload");
 		if (!code)
 			code = resync(mon);
 	}
@@ -289,8 +289,8 @@ int dmreplica_monitor_fd(const struct dmreplica_monitor *mon)
 }
 
 /*
- * Drop the events in the socket: they are older than the list that is about to be made,
- * and behind it they would be taken for changes.
+ * Drop the events in the socket: they are older than the list about to be made, and after
+ * it they would look like changes.
  */
 static void forget_queued(struct dmreplica_monitor *mon)
 {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Names of systems, disks and the devices made of them. */
+/* Names of systems, disks and devices. */
 #include <string.h>
 
 #include "private.h"
 
-/* Longer ones have no end within the bytes that the codec looks at. */
+/* Check the length first: kmod/store/text.c reads only so many bytes. */
 static const char *fault(const char *name, size_t room, const char *(*of)(const char *name))
 {
 	return strlen(name) >= room ? "is too long" : of(name);

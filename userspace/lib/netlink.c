@@ -34,15 +34,15 @@ struct call {
 };
 
 /*
- * The family exists in the initial network namespace only.  Return: 0 in that one, 1 in
- * another, -1 if it is not known.
+ * The family exists only in the initial network namespace.  Return: 0 in the initial one,
+ * 1 in another, -1 if not known.
  */
 static int other_namespace(void)
 {
 	struct stat own, initial;
 
 	if (stat("/proc/self/ns/net", &own) || stat("/proc/1/ns/net", &initial)) {
-		/* Not every user may stat process 1.  This setting is in the initial one only. */
+		/* Not every user may stat process 1.  Only the initial one has this setting. */
 		if (access("/proc/sys/net/core/somaxconn", F_OK))
 			return -1;
 		return access("/proc/sys/net/core/netdev_budget", F_OK) != 0;
@@ -113,8 +113,8 @@ static int family_reply(struct nl_msg *msg, void *arg)
 }
 
 /*
- * Dump all families and pick ours: a request for a family by name makes the kernel load its
- * module, even while the module is being unloaded.
+ * Dump all families and choose ours: a request for a family by name would make the kernel
+ * load its module, even during its unload.
  */
 static int ask_family(struct dmreplica *ctx, struct nl_sock *sock)
 {
@@ -163,7 +163,7 @@ int dmrl_nl_connect(struct dmreplica *ctx)
 		module_not_seen(ctx);
 		return ctx->code;
 	}
-	/* refusals with text and with the exact code */
+	/* request refusals with text and exact code */
 	setsockopt(nl_socket_get_fd(sock), SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one));
 	setsockopt(nl_socket_get_fd(sock), SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof(one));
 	ctx->sock = sock;
@@ -218,8 +218,8 @@ struct nl_msg *dmrl_nl_message_of(struct dmreplica *ctx, int cmd, int attr, cons
 }
 
 /*
- * The recovery point to drop that a refusal is about, by the attribute to blame; 0: none.  Not
- * every kernel has its number in the text.
+ * Find the recovery point to drop that a refusal is about, by the bad attribute, since
+ * not every kernel names it in the text.  Return: its number or 0.
  */
 static u64 blamed_point(const struct nlmsghdr *request, struct nlattr *offset)
 {
@@ -235,7 +235,8 @@ static u64 blamed_point(const struct nlmsghdr *request, struct nlattr *offset)
 }
 
 /*
- * A refusal: the kernel's text and code if it sent any, else the meaning of the errno.
+ * Set the refusal: the kernel's text and code if it sent them, else the meaning of the
+ * errno.
  */
 static void refusal(const struct call *call, int err, struct nlattr *tlv, int len)
 {
@@ -271,10 +272,10 @@ static void refusal(const struct call *call, int err, struct nlattr *tlv, int le
 		return;
 	}
 	if (err == EPERM || err == EACCES) {
-		dmrl_fail(ctx, code, "only root may do this: it takes CAP_SYS_ADMIN and CAP_NET_ADMIN");
+		dmrl_fail(ctx, code, "only root may do this: it needs CAP_SYS_ADMIN and CAP_NET_ADMIN");
 		dmrl_hint(ctx, "try again with sudo");
 	} else if (err == EOPNOTSUPP) {
-		dmrl_fail(ctx, code, "this version of module dm-replica does not know that operation");
+		dmrl_fail(ctx, code, "this version of module dm-replica lacks that operation");
 		dmrl_hint(ctx, "replicactl version shows what is loaded");
 	} else {
 		dmrl_fail(ctx, code, "the kernel refused: %s", strerror(err));
@@ -309,7 +310,7 @@ static int on_ack(struct nl_msg *msg, void *arg)
 	return NL_STOP;
 }
 
-/* A dump ends with the errno of its last step, and the text for it. */
+/* A dump ends with the errno of its last step, and its text. */
 static int on_finish(struct nl_msg *msg, void *arg)
 {
 	struct nlmsghdr *nlh = nlmsg_hdr(msg);
@@ -372,7 +373,7 @@ static int transact(struct dmreplica *ctx, struct nl_msg *msg, struct call *call
 	if (call->result)
 		return call->result;
 	if (err < 0 && err != -NLE_DUMP_INTR && !call->done) {
-		/* a late answer on this socket would be taken for the next one */
+		/* a late answer on this socket would be mistaken for that of the next request */
 		nl_socket_free(ctx->sock);
 		ctx->sock = NULL;
 		return dmrl_fail(ctx, DM_REPLICA_CODE_FAILED, "netlink: %s", nl_geterror(err));

@@ -10,7 +10,7 @@
 
 #include "private.h"
 
-#define HOLD_MS	20000		/* for the end of a pass of the vacuum */
+#define HOLD_MS	20000		/* limit of the wait for a pass of the vacuum */
 
 struct answer {
 	u32 code;
@@ -34,7 +34,7 @@ static int op_reply(void *arg, int cmd, struct nlattr **attrs)
 	return 0;
 }
 
-/* One attribute for each member given.  Return: true without room for it. */
+/* Put an attribute for each given member.  Return: true without room for it. */
 static bool put_op(struct nl_msg *msg, const struct dmreplica_op *op)
 {
 	unsigned int given = op->given, i;
@@ -98,7 +98,7 @@ static void append_openers(struct dmreplica *ctx, const struct dmreplica_system 
 	named = dmrl_append_holders(ctx, devs, n, false);
 	named += dmrl_append_holders(ctx, replicas, r, false);
 	if (!named && unseen)
-		dmrl_append(ctx, "\n  its holder cannot be seen from here: the kernel itself, or a process in another namespace");
+		dmrl_append(ctx, "\n  its holder is not visible here: the kernel itself, or a process in another namespace");
 	if (!*ctx->hint)
 		dmrl_hint(ctx, "unmount it or stop what uses it, then try again");
 	free(disks);
@@ -111,7 +111,7 @@ static void hint_remove(struct dmreplica *ctx, const struct dmreplica_system *sy
 		dmrl_hint(ctx, "end the failover first: replicactl revert %s, or commit %s", sys->name,
 			  sys->name);
 	else if (!(op->given & DMREPLICA_OP_FLATTEN))
-		dmrl_hint(ctx, "replicactl remove %s --flatten gives up the points and moves all home first",
+		dmrl_hint(ctx, "replicactl remove %s --flatten drops the points and moves everything home first",
 			  sys->name);
 }
 
@@ -148,7 +148,7 @@ int dmrl_operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system *
 					       cmd == DM_REPLICA_CMD_POINT_NEW))
 		dmrl_hint(ctx, "replicactl status %s shows what uses it", sys->name);
 	else if (code == DM_REPLICA_CODE_IN_USE && cmd == DM_REPLICA_CMD_FAILOVER_COMMIT)
-		dmrl_hint(ctx, "a test failover has to end first: replicactl test-failover stop %s",
+		dmrl_hint(ctx, "end the test failover first: replicactl test-failover stop %s",
 			  sys->name);
 	else if (code == DM_REPLICA_CODE_IN_USE || (code == DM_REPLICA_CODE_TIMEOUT &&
 						    (op->given & DMREPLICA_OP_WAIT)))
@@ -265,14 +265,14 @@ int dmreplica_vacuum_hold(struct dmreplica *ctx, const struct dmreplica_system *
 		return dmrl_no_memory(ctx);
 	}
 	code = dmrl_nl_call(ctx, msg, NULL, NULL);
-	/* A pass may still run: nothing moves after its end. */
+	/* Wait for the end of a pass that runs. */
 	while (!code && hold) {
 		code = dmreplica_system_attached(ctx, dmreplica_uuid_text(sys->uuid, text), &now);
 		if (code || now.vacuum_held != 2)
 			break;
 		if (dmrl_now_ms() - begin > HOLD_MS)
 			return dmrl_fail(ctx, DM_REPLICA_CODE_TIMEOUT,
-					 "the vacuum of %s is held, but its present work is still to end",
+					 "the vacuum of %s is held, but its present pass has not ended",
 					 sys->name);
 		nanosleep(&pause, NULL);
 	}

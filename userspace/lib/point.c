@@ -10,7 +10,7 @@
 #define A(name)	attrs[DM_REPLICA_A_POINT_##name]
 
 #define MAKE_TRIES	5
-#define CLOCK_STEP	(60 * 1000000000LL)	/* less is no matter to any rule */
+#define CLOCK_STEP	(60 * 1000000000LL)	/* no rule depends on less */
 
 static void point_item(struct dmreplica *ctx, void *item, struct nlattr **attrs)
 {
@@ -35,24 +35,16 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
-		      struct dmrl_list *list)
+static int points_stored(const struct dmreplica_system *sys, const struct dmr_sb *sb,
+			 struct dmrl_list *list)
 {
-	struct dmreplica_store *store;
 	struct dmreplica_point *point;
-	const struct dmr_sb *sb;
 	unsigned int i;
-	int code;
 
-	code = dmrl_store_open_super(ctx, sys->store, &store, &sb);
-	if (code)
-		return code;
-	for (i = 0; !code && i < sb->nr_points; i++) {
+	for (i = 0; i < sb->nr_points; i++) {
 		point = dmrl_list_add(list);
-		if (!point) {
-			code = dmrl_no_memory(ctx);
-			break;
-		}
+		if (!point)
+			return -1;
 		memcpy(point->system, sys->uuid, 16);
 		point->number = sb->points[i].number;
 		point->time = sb->points[i].time;
@@ -61,23 +53,23 @@ static int from_store(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		point->in_use = (sb->live.epoch && sb->live.base == sb->points[i].epoch) ||
 				(sb->test.epoch && sb->test.base == sb->points[i].epoch);
 	}
-	dmreplica_store_close(store);
-	return code;
+	return 0;
 }
 
 static int list_points(struct dmreplica *ctx, const struct dmreplica_system *sys, int flag,
 		       struct dmreplica_point **list, size_t *nr)
 {
-	struct dmrl_list found = { .size = sizeof(struct dmreplica_point) };
+	static const struct dmrl_listing points = {
+		.size = sizeof(struct dmreplica_point),
+		.cmd = DM_REPLICA_CMD_POINT_GET,
+		.attr = DM_REPLICA_A_POINT_SYSTEM,
+		.item = point_item,
+		.stored = points_stored,
+		.compare = compare,
+	};
 	int code;
 
-	dmrl_clear(ctx);
-	if (sys->attached)
-		code = dmrl_nl_dump(ctx, DM_REPLICA_CMD_POINT_GET, DM_REPLICA_A_POINT_SYSTEM,
-				    sys->uuid, flag, point_item, &found);
-	else
-		code = from_store(ctx, sys, &found);
-	*list = dmrl_list_end(&found, code, compare, nr);
+	*list = dmrl_listing_get(ctx, sys, &points, flag, nr, &code);
 	return code;
 }
 
@@ -92,7 +84,7 @@ int dmreplica_point_list_sized(struct dmreplica *ctx, const struct dmreplica_sys
 {
 	int code = list_points(ctx, sys, DM_REPLICA_A_POINT_SIZES, list, nr);
 
-	/* validation is strict: an older module refuses the flag; sizes need root */
+	/* an older module refuses the flag, and sizes need root */
 	if (code == DM_REPLICA_CODE_INVALID_TYPE || code == DM_REPLICA_CODE_NOT_SUPPORTED ||
 	    code == DM_REPLICA_CODE_ACCESS_DENIED)
 		code = list_points(ctx, sys, 0, list, nr);
@@ -117,7 +109,7 @@ static int several(struct dmreplica *ctx, const struct dmreplica_system *sys, co
 	size_t i;
 
 	dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-		  "several recovery points of %s are called %s:", sys->name, text);
+		  "several recovery points of %s have the label %s:", sys->name, text);
 	for (i = 0; i < nr; i++) {
 		if (strcmp(list[i].name, text))
 			continue;
@@ -128,7 +120,7 @@ static int several(struct dmreplica *ctx, const struct dmreplica_system *sys, co
 		dmrl_append(ctx, "\n  %llu of %s, %s", (unsigned long long)list[i].number, time,
 			    dmreplica_point_kind_name(list[i].kind));
 	}
-	return dmrl_hint(ctx, "give the number of the one that is meant");
+	return dmrl_hint(ctx, "give the number of one of them");
 }
 
 int dmreplica_point_find(struct dmreplica *ctx, const struct dmreplica_system *sys,
@@ -164,7 +156,7 @@ int dmreplica_point_find(struct dmreplica *ctx, const struct dmreplica_system *s
 	} else {
 		dmrl_fail(ctx, DM_REPLICA_CODE_NOT_FOUND,
 			  numeric ? "system %s has no recovery point %s" :
-				    "no recovery point of system %s is called %s", sys->name, text);
+				    "no recovery point of system %s has the label %s", sys->name, text);
 		code = dmrl_hint(ctx, "replicactl recovery-point list %s shows the points",
 				 sys->name);
 	}
@@ -173,9 +165,10 @@ int dmreplica_point_find(struct dmreplica *ctx, const struct dmreplica_system *s
 }
 
 /*
- * The points that a new one drops by the rules of the settings: sets @op->dropped, and
- * @state to the state number.  That is read first, so the kernel notices any change since.
- * A step of the clock changes no state: with one in between, no point is dropped.
+ * Choose the points to drop by the rules of the settings: set @op->dropped, and @state to
+ * the state number.  The number is read first, so the kernel notices any later change.  A
+ * step of the clock does not change the number: if there was one meanwhile, drop no
+ * point.
  */
 static int choose_drops(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			struct dmreplica_op *op, u64 *state)
@@ -207,7 +200,7 @@ static int choose_drops(struct dmreplica *ctx, const struct dmreplica_system *sy
 	return 0;
 }
 
-/* One try.  Return: the code; @again is set if the system has changed since it was read. */
+/* Make one attempt.  Return: the code; @again is set if the system has changed meanwhile. */
 static int make_by_rules(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			 struct dmreplica_op *op, bool *again)
 {
@@ -221,7 +214,7 @@ static int make_by_rules(struct dmreplica *ctx, const struct dmreplica_system *s
 	code = choose_drops(ctx, sys, op, &state);
 	if (code == DM_REPLICA_CODE_NOT_FOUND)
 		return code;
-	/* A point is worth more than the end of an older one. */
+	/* Making a point is more important than dropping an older one. */
 	if (code)
 		dmrl_warn(ctx, "no rule of system %s is applied: %s", sys->name, ctx->message);
 	if (op->nr_dropped) {
@@ -240,7 +233,7 @@ static int make_by_rules(struct dmreplica *ctx, const struct dmreplica_system *s
 	return code;
 }
 
-/* All tries together have the time of one.  ms */
+/* The time limit, in ms, is that of all attempts together. */
 static u32 remaining(u32 timeout, u64 began)
 {
 	u64 gone = dmrl_now_ms() - began;
@@ -281,7 +274,7 @@ int dmreplica_point_make(struct dmreplica *ctx, const struct dmreplica_system *s
 		op->timeout_ms = remaining(timeout, began);
 		code = dmrl_operate(ctx, DM_REPLICA_CMD_POINT_NEW, sys, op);
 		if (!code || code == DM_REPLICA_CODE_JOB_STARTED)
-			dmrl_warn(ctx, "system %s changes too often: recovery point made, the rules are applied with the next one",
+			dmrl_warn(ctx, "system %s changes too often: the recovery point is made, and the rules are applied with the next one",
 				  sys->name);
 	}
 	op->timeout_ms = timeout;

@@ -33,7 +33,7 @@ struct dmreplica {
 	char run_dir[408];
 	char state_dir[408];
 	uint8_t homes[DMREPLICA_MAX_DISKS];	/* enum dmreplica_home of the last attach */
-	struct dmrl_list taken;		/* devices that files name, once read: taken.c */
+	struct dmrl_list taken;		/* devices that files name, cached: taken.c */
 	void (*warn)(void *arg, const char *text);
 	void *warn_arg;
 	void (*progress)(void *arg, const char *what, uint64_t done, uint64_t total);
@@ -47,7 +47,7 @@ struct dmreplica {
 	char dm_log[512];		/* last error that libdevmapper logged */
 	unsigned int patience_ms;	/* longest wait for a device; 0: no limit */
 	bool unanswered;		/* the last device probed did not answer */
-	bool test_files;		/* take plain files for devices: tests only */
+	bool test_files;		/* accept plain files as devices: tests only */
 };
 
 /* context.c: the result of a call */
@@ -55,7 +55,7 @@ void dmrl_clear(struct dmreplica *ctx);
 int dmrl_fail(struct dmreplica *ctx, int code, const char *fmt, ...) DMRL_PRINTF(3, 4);
 int dmrl_fail_errno(struct dmreplica *ctx, int err, const char *fmt, ...) DMRL_PRINTF(3, 4);
 int dmrl_no_memory(struct dmreplica *ctx);
-/* Return: the code of the refusal the hint belongs to. */
+/* Return: the code of the refusal. */
 int dmrl_hint(struct dmreplica *ctx, const char *fmt, ...) DMRL_PRINTF(2, 3);
 int dmrl_append(struct dmreplica *ctx, const char *fmt, ...) DMRL_PRINTF(2, 3);
 void dmrl_progress(struct dmreplica *ctx, const char *what, u64 done, u64 total);
@@ -77,7 +77,7 @@ int dmrl_taken_check(struct dmreplica *ctx, const char *name,
 		     bool remnants);
 void dmrl_taken_forget(struct dmreplica *ctx);
 
-/* conf.c: a file is written before the change it describes, and put in its place after it */
+/* conf.c: a file is written before the change that it describes, and put in its place after it */
 struct dmrl_conf_draft {
 	char file[512];
 	char temp[600];
@@ -105,14 +105,14 @@ int dmrl_device_name(char *out, size_t size, const char *system, const char *dis
 int dmrl_device_uuid(char *out, size_t size, const u8 *uuid, const char *disk,
 		     const char *kind);
 
-/* conf.c: a system's file is named after it */
-/* The refusal for a name or UUID that no file and no attached system has. */
+/* conf.c: files of systems */
+/* Refuse a name or UUID that neither a file nor an attached system has. */
 int dmrl_unknown(struct dmreplica *ctx, const char *name);
 /* May there be a file of this name? */
 bool dmrl_conf_maybe(const struct dmreplica *ctx, const char *name);
-/* The file of this name, without reading the others; no message about a bad one. */
+/* Read the file with this name only; without a message about a bad one. */
 bool dmrl_conf_named(struct dmreplica *ctx, const char *name, struct dmreplica_conf *conf);
-/* The file of the system with this UUID; @name is where to look first.  Return: 0, 32779. */
+/* Find the file of the system with this UUID, first that of @name.  Return: 0, 32779. */
 int dmrl_conf_of(struct dmreplica *ctx, const char *name, const u8 *uuid,
 		 struct dmreplica_conf *conf);
 
@@ -149,10 +149,10 @@ bool dmrl_place_shared(const struct dmrl_place *a, const struct dmrl_place *b);
 /* home.c */
 enum dmrl_accept { DMRL_ACCEPT_NO, DMRL_ACCEPT_ANY, DMRL_ACCEPT_NAMED };
 
-/* Homes that the user takes although they are other devices, or have other content. */
+/* Homes that the user accepts although they are other devices, or have other content. */
 struct dmrl_accepted {
-	bool homes;		/* any at all */
-	const char *disks;	/* of these disks, separated by commas; NULL: of every disk */
+	bool homes;		/* accept homes */
+	const char *disks;	/* names of their disks, separated by commas; NULL: every disk */
 };
 
 enum dmrl_accept dmrl_home_accepted(const struct dmrl_accepted *accept, const char *disk);
@@ -219,10 +219,10 @@ struct dmreplica_store {
 	struct dmr_damage damage;	/* of the last refusal; no reason if there was none */
 	struct dmreplica *progress;	/* gets the progress while the log is read, else NULL */
 	u64 read;			/* bytes of the log read so far */
-	u64 to_read;			/* and in all */
+	u64 to_read;			/* bytes of the whole log */
 };
 
-/* Opens a store and takes the superblock in force; on refusal the store is closed. */
+/* Open a store and get the superblock in force; a refusal closes the store. */
 int dmrl_store_open_super(struct dmreplica *ctx, const char *path, struct dmreplica_store **store,
 			  const struct dmr_sb **sb);
 int dmrl_store_open_flags(struct dmreplica *ctx, const char *path, int flags,
@@ -247,9 +247,9 @@ bool dmrl_host_id(u8 id[16]);
 bool dmrl_boot_id(u8 id[16]);
 bool dmrl_boot_other(const struct dmr_sb *sb);
 u64 dmrl_now(void);
-/* Of the clock that can be set, to the one that cannot, ns. */
+/* Offset of the clock that can be set from the one that cannot, ns. */
 s64 dmrl_clock_offset(void);
-/* Monotonic, for limits. */
+/* Monotonic time, for limits. */
 u64 dmrl_now_ms(void);
 
 /* module.c */
@@ -326,19 +326,46 @@ bool dmrl_nl_elsewhere(struct dmreplica *ctx);
 struct nl_msg *dmrl_nl_message(struct dmreplica *ctx, int cmd, int flags);
 /* A request about one system, with @attr for its UUID. */
 struct nl_msg *dmrl_nl_message_of(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid);
-/* Sends and frees @msg; calls @fn for every reply. */
+/* Send and free @msg; call @fn for every reply. */
 int dmrl_nl_call(struct dmreplica *ctx, struct nl_msg *msg, dmrl_reply_fn fn, void *arg);
 
-/* Fills a zeroed item of a list from a reply. */
+/* Fill a zeroed item of a list from a reply. */
 typedef void (*dmrl_item_fn)(struct dmreplica *ctx, void *item, struct nlattr **attrs);
 
 /*
- * Adds an item for each reply to a dump of @cmd; from the start again when it was interrupted.
- * Of one system, with @attr for its UUID, unless @uuid is NULL; with @flag unless that is 0.
+ * Add an item for each reply to a dump of @cmd; start again after an interruption.  The
+ * dump is of one system, with @attr for its UUID, unless @uuid is NULL; with @flag unless
+ * that is 0.
  */
 int dmrl_nl_dump(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid, int flag,
 		 dmrl_item_fn fn, struct dmrl_list *list);
 #define DMRL_NL_ATTRS	64
+
+/**
+ * struct dmrl_listing - how to list one kind of object of a system
+ * @size: of an object in the list.
+ * @cmd: the module's dump of these objects.
+ * @attr: the dump's attribute for the UUID of the system.
+ * @item: fills an object from a reply.
+ * @stored: adds the objects that a superblock has; -1 if memory is short.
+ * @compare: the order of the list; NULL: as they come.
+ */
+struct dmrl_listing {
+	size_t size;
+	int cmd;
+	int attr;
+	dmrl_item_fn item;
+	int (*stored)(const struct dmreplica_system *sys, const struct dmr_sb *sb,
+		      struct dmrl_list *list);
+	int (*compare)(const void *a, const void *b);
+};
+
+/*
+ * system.c: list the objects of a system, from the module if it is attached, else from its
+ * store.  Return: the list, with *@code 0, or NULL.
+ */
+void *dmrl_listing_get(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		       const struct dmrl_listing *listing, int flag, size_t *nr, int *code);
 
 void dmrl_nl_string(struct nlattr *attr, char *out, size_t size);
 void dmrl_nl_uuid(struct nlattr *attr, u8 *uuid);
@@ -349,9 +376,9 @@ u64 dmrl_nl_u64(struct nlattr *attr);
 void dmrl_system_parse(struct dmreplica_system *sys, struct nlattr **attrs);
 void dmrl_job_parse(struct dmreplica_job *job, struct nlattr **attrs);
 /*
- * Wait until an operation that was answered with 4096 and a job in state New or Starting is
- * decided; if @undecided is not NULL, for DMRL_TURN_MS at most: then it is set.  Return: the
- * operation's code.
+ * Wait until an operation with the answer 4096 and a job in state New or Starting is
+ * decided; if @undecided is not NULL, wait for DMRL_TURN_MS at most, and then set it.
+ * Return: the operation's code.
  */
 #define DMRL_TURN_MS	5000
 int dmrl_job_decided(struct dmreplica *ctx, const u8 *uuid, u64 id, u64 *point,
@@ -360,7 +387,7 @@ int dmrl_job_decided(struct dmreplica *ctx, const u8 *uuid, u64 id, u64 *point,
 int dmrl_call_plain(struct dmreplica *ctx, struct nl_msg *msg, const u8 *uuid, int code_attr,
 		    int job_attr);
 int dmrl_system_dump(struct dmreplica *ctx, struct dmrl_list *list);
-/* Of one system, or of all if @uuid is NULL. */
+/* List the jobs of one system, or of all if @uuid is NULL. */
 int dmrl_job_dump(struct dmreplica *ctx, const u8 *uuid, struct dmrl_list *list);
 
 #endif /* DMREPLICA_PRIVATE_H */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Record in the store what a user has accepted, so that no further attach asks for it.
+ * Record accepted homes in the store, so that later attaches accept them, too.
  *
- * User space writes a superblock over the copy that is not in force, with the next number
- * (R3), while it has claimed the store and the store is not attached.  To the module it is
- * one more superblock between two attaches.
+ * User space writes a superblock with the next number over the copy that is not in force
+ * (R3), while it has claimed the store, which is not attached.  To the module it is like
+ * any superblock written before an attach.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -55,7 +55,7 @@ static int write_super(struct dmreplica *ctx, const struct dmreplica_store *stor
  * @accepted: homes that the user accepts; no other is recorded.
  * @seq: set to the new sequence number.
  *
- * Return: 0 or a refusal; after 32771 it may be recorded or not.
+ * Return: 0 or a refusal; after 32771 the homes may be recorded or not.
  */
 int dmrl_record_homes(struct dmreplica *ctx, struct dmreplica_store *store,
 		      const struct dmreplica_blockdev *homes,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The end of a removal, after the kernel has moved everything home and recorded that in
- * the store (state Disabled).  Devices, store and file go in this order, so that an
+ * the store (state Disabled).  Remove devices, store and file in this order, so that an
  * interrupted removal can be continued: the superblock in force is overwritten last, so
- * the store shows Disabled until it is blank; and the file goes last, because without it
- * the system is not found any more.
+ * the store shows Disabled until it is blank; and the file is deleted last, because
+ * without it the system is not found any more.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -50,7 +50,7 @@ static int stage_of_store(struct dmreplica *ctx, const struct dmreplica_system *
 	/* the store that the kernel reported, or a copy of it? */
 	if (sys->read && memcmp(sb->store_uuid, sys->store_uuid, 16))
 		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-				 "store %s is another one than system %s had", sys->store, sys->name);
+				 "store %s is not the one that system %s had", sys->store, sys->name);
 	if (is_decided(sb->state, sb->flags & DMR_SB_REMOVING))
 		*stage = DMREPLICA_REMOVAL_DECIDED;
 	return 0;
@@ -121,7 +121,7 @@ static int wipe(struct dmreplica *ctx, const struct dmreplica_system *sys)
 				 "store %s has no mark that system %s is removed", sys->store,
 				 sys->name);
 	if (!code && stage == DMREPLICA_REMOVAL_DECIDED) {
-		/* the older copy may have another state: never leave it as the only one */
+		/* overwrite the older copy first: it must not be the only one, with another state */
 		last = store->copy[1].valid &&
 		       (!store->copy[0].valid || store->sb[1]->seq > store->sb[0]->seq);
 		code = wipe_copy(ctx, store, !last);
@@ -172,10 +172,10 @@ int dmreplica_removal_finish(struct dmreplica *ctx, const struct dmreplica_syste
 	if (stage == DMREPLICA_REMOVAL_NONE)
 		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_STATE,
 				 "the removal of system %s has not been decided", sys->name);
-	/* refuse before the store is gone, not after */
+	/* refuse before the store is wiped */
 	if (access(ctx->conf_dir, W_OK) && errno != ENOENT)
 		return dmrl_fail_errno(ctx, errno, "cannot write to %s", ctx->conf_dir);
-	/* a detach that was cut short leaves devices of a system that is not attached */
+	/* an interrupted detach leaves devices of a system that is not attached */
 	code = dmrl_dm_list(ctx, sys->uuid, &list, &nr);
 	if (code)
 		return code;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Scanning: stores are found by their superblocks, homes by their identities. */
+/* Scan: find stores by their superblocks, and homes by their identities. */
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 
 #include "private.h"
 
-/* All block devices of this machine that have a size. */
+/* List all block devices of this machine that have a size. */
 static int all_devices(struct dmreplica *ctx, struct dmrl_list *list)
 {
 	char path[300], buf[64], dev_path[256], uuid[160];
@@ -30,7 +30,7 @@ static int all_devices(struct dmreplica *ctx, struct dmrl_list *list)
 		if (dmrl_sysfs_read(path, buf, sizeof(buf)) ||
 		    sscanf(buf, "%u:%u", &maj, &min) != 2)
 			continue;
-		/* our own devices hold guests' content, and may be offline */
+		/* skip our own devices: they hold guests' content, and may be offline */
 		if (!dmrl_sysfs_read_dev(makedev(maj, min), "dm/uuid", uuid, sizeof(uuid)) &&
 		    !strncmp(uuid, "DMREPLICA-", 10))
 			continue;
@@ -38,7 +38,7 @@ static int all_devices(struct dmreplica *ctx, struct dmrl_list *list)
 		if (dmreplica_blockdev_probe(ctx, dev_path, &one)) {
 			denied += ctx->code == DM_REPLICA_CODE_ACCESS_DENIED;
 			if (ctx->unanswered)
-				dmrl_warn(ctx, "%s; it is passed over", ctx->message);
+				dmrl_warn(ctx, "%s; it is skipped", ctx->message);
 			continue;
 		}
 		bdev = dmrl_list_add(list);
@@ -54,15 +54,15 @@ static int all_devices(struct dmreplica *ctx, struct dmrl_list *list)
 	return 0;
 }
 
-/* Made of a device's content, which is a guest's: it goes when the guest writes another. */
+/* Does a link depend on the device's content? A guest's writes would change it. */
 static bool link_of_content(const char *name)
 {
 	return !strncmp(name, "lvm-pv-uuid-", 12);
 }
 
 /*
- * A name that outlives a reboot for what is written to a file: a link in
- * /dev/disk/by-id that hardware or host gives, unless the path was chosen by the user.
+ * Replace a path that is to be written to a file, unless the user chose it, by one that
+ * survives a reboot: a link in /dev/disk/by-id made of properties of hardware or host.
  */
 static void use_stable_path(char *path, size_t size)
 {
@@ -84,7 +84,7 @@ static void use_stable_path(char *path, size_t size)
 		if (de->d_name[0] == '.' || link_of_content(de->d_name) || stat(link, &st) ||
 		    !S_ISBLK(st.st_mode) || st.st_rdev != dev)
 			continue;
-		/* of several take the first by name, the same one every time */
+		/* of several links use the first by name, for a stable choice */
 		if (!*best || strcmp(link, best) < 0)
 			snprintf(best, sizeof(best), "%.255s", link);
 	}
@@ -112,7 +112,7 @@ static const struct dmreplica_blockdev *find_home(const struct dmrl_list *device
 	return NULL;
 }
 
-/* Return: true if there is a store on this device. */
+/* Look for a store on a device.  Return: true if there is one. */
 static bool look(struct dmreplica *ctx, const char *path, const struct dmrl_list *devices,
 		 struct dmreplica_found *found)
 {
@@ -160,7 +160,7 @@ static bool look(struct dmreplica *ctx, const char *path, const struct dmrl_list
 	return true;
 }
 
-/* Paths that a file has already and that are right stay as they are. */
+/* Keep paths of an existing file that still lead to the devices. */
 static void keep_paths(struct dmreplica *ctx, struct dmreplica_found *found)
 {
 	struct dmreplica_conf *conf = malloc(sizeof(*conf));
@@ -184,8 +184,8 @@ static void keep_paths(struct dmreplica *ctx, struct dmreplica_found *found)
 }
 
 /*
- * A store that is seen twice, by two paths to one disk or as a copy, is no
- * basis for a file.
+ * Mark a store that is found twice, by two paths to one disk or as a copy: no file is
+ * written for it.
  */
 static void mark_twins(struct dmreplica_found *found, size_t nr)
 {
@@ -199,8 +199,8 @@ static void mark_twins(struct dmreplica_found *found, size_t nr)
 }
 
 /*
- * A file is found by its name: what a store says about itself must not replace
- * the file of another system.
+ * Mark a store whose system's name is taken: it must not replace the file of another
+ * system.
  */
 static void mark_names(struct dmreplica_found *found, size_t nr,
 		       const struct dmreplica_system *known, size_t nr_known)
@@ -337,8 +337,7 @@ static void mark_content(struct dmreplica_found *found, size_t nr, const struct 
 }
 
 /*
- * Of two systems that name one device one at least is wrong, and which cannot be told from
- * what they say.
+ * Of two systems that name one device one at least is wrong; their stores do not show which.
  */
 static void mark_devices(struct dmreplica_found *found, size_t nr, const struct sites *sites,
 			 const struct dmreplica_conf *known, size_t nr_known,
@@ -348,7 +347,7 @@ static void mark_devices(struct dmreplica_found *found, size_t nr, const struct 
 
 	for (i = 0; i < nr; i++) {
 		for (j = 0; j < nr; j++) {
-			/* What a guest wrote takes nothing from the one it lies on. */
+			/* A store written by a guest takes no device from the system below it. */
 			if (!memcmp(found[i].conf.uuid, found[j].conf.uuid, 16) ||
 			    (found[j].content && !found[i].content))
 				continue;

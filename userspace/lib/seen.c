@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The highest sequence number of a store that this host has seen, in
- * /var/lib/dm-replica/UUID: nothing on a store tells that it is an older copy of itself.
+ * /var/lib/dm-replica/UUID: only a record elsewhere can show that a store is an older
+ * copy of itself.
  *
- * Written behind each attach and detach.  Without the file, or if it cannot be written,
- * nothing is known, and nothing is refused.
+ * Written after each attach and detach.  Without the file, no store is refused as older.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +23,7 @@ static void file_of(const struct dmreplica *ctx, const u8 *uuid, const char *suf
 	snprintf(out, size, "%s/%s%s", ctx->state_dir, dmreplica_uuid_text(uuid, text), suffix);
 }
 
-/* Return: the number, 0 if nothing is known of this store. */
+/* Read the record.  Return: the sequence number, 0 if there is none. */
 static u64 seen(const struct dmreplica *ctx, const struct dmr_sb *sb)
 {
 	char file[600], text[DMREPLICA_UUID_TEXT], store[DMREPLICA_UUID_TEXT];
@@ -43,7 +43,7 @@ static u64 seen(const struct dmreplica *ctx, const struct dmr_sb *sb)
 }
 
 /**
- * dmrl_seen_check() - is a store an older copy of itself?
+ * dmrl_seen_check() - refuse a store that is an older copy of itself
  * @ctx: the context.
  * @store: with a superblock in force.
  *
@@ -62,7 +62,7 @@ int dmrl_seen_check(struct dmreplica *ctx, const struct dmreplica_store *store)
 			  "superblock %c of store %s is lost (%s), and was the newest: %c has the number %llu, and %llu was seen on this host",
 			  'A' + !sb->copy, store->bdev.path, other->reason, 'A' + sb->copy,
 			  (unsigned long long)sb->seq, (unsigned long long)last);
-		return dmrl_hint(ctx, "put the newest copy of the store back; attach --accept-older goes on with superblock %c: the last operation may be undone by that",
+		return dmrl_hint(ctx, "put the newest copy of the store back; attach --accept-older uses superblock %c, which may undo the last operation",
 				 'A' + sb->copy);
 	}
 	dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
@@ -72,10 +72,10 @@ int dmrl_seen_check(struct dmreplica *ctx, const struct dmreplica_store *store)
 }
 
 /**
- * dmrl_seen_record() - remember how far a store is
- * @ctx: the context; a failure is a warning and leaves the outcome alone.
- * @sb: a superblock of it.
- * @seq: its highest sequence number.
+ * dmrl_seen_record() - record the sequence number of a store
+ * @ctx: the context; a failure is only a warning.
+ * @sb: a superblock of the store.
+ * @seq: the highest sequence number.
  */
 void dmrl_seen_record(struct dmreplica *ctx, const struct dmr_sb *sb, u64 seq)
 {
@@ -109,7 +109,7 @@ void dmrl_seen_record(struct dmreplica *ctx, const struct dmr_sb *sb, u64 seq)
 			  file, strerror(err));
 }
 
-/** dmrl_seen_forget() - the system is no more */
+/** dmrl_seen_forget() - delete the record of a removed system */
 void dmrl_seen_forget(const struct dmreplica *ctx, const u8 *uuid)
 {
 	char file[600];

@@ -116,7 +116,7 @@ int dmreplica_settings_drop(struct dmreplica *ctx, const struct dmreplica_system
 	return dmrl_settings_drop(ctx, sys, settings, dmrl_now(), list, nr);
 }
 
-/* One attribute for each member given.  Return: true without room for it. */
+/* Put an attribute for each given member.  Return: true without room for it. */
 static bool put_settings(struct nl_msg *msg, const struct dmreplica_settings *set)
 {
 	const struct {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A store, read without the module. */
+/* Reading a store without the module. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ static int store_read(struct dmr_reader *rd, u64 first, u32 count, void *buf)
 	return 0;
 }
 
-/* The module writes to the device below its page cache: read past the cache. */
+/* Bypass the page cache, as the module's writes do. */
 static int open_uncached(const char *path, int flags)
 {
 	int fd = open(path, flags | O_DIRECT | O_CLOEXEC);
@@ -71,7 +71,7 @@ static int read_copies(struct dmreplica *ctx, struct dmreplica_store *store)
 		count = DMR_SB_AREA / DMR_BLOCK_SIZE;
 		if ((first + count) * DMR_BLOCK_SIZE > store->bdev.bytes) {
 			copy->verdict = DMR_NOT_OURS;
-			copy->reason = "the device ends before it";
+			copy->reason = "it lies beyond the end of the device";
 			continue;
 		}
 		if (store->reader.read(&store->reader, first, count, store->raw[i])) {
@@ -291,7 +291,7 @@ int dmreplica_store_replay(struct dmreplica *ctx, struct dmreplica_store *store,
 		return code;
 	if (store->bdev.bytes < sb->store_bytes)
 		return truncated(ctx, store);
-	/* R6: read the whole ring, and the blocks in force once more */
+	/* R6: replay reads the whole ring, and the blocks from tail to end once more */
 	store->progress = ctx;
 	store->read = 0;
 	store->to_read = dmr_ring_blocks(sb) * DMR_BLOCK_SIZE;
@@ -304,7 +304,7 @@ int dmreplica_store_replay(struct dmreplica *ctx, struct dmreplica_store *store,
 	return 0;
 }
 
-/* The state as netlink reports it: on disk Suspended is a flag beside the state. */
+/* Return: the state that netlink reports; on disk Suspended is a flag beside the state. */
 u32 dmrl_shown_state(const struct dmr_sb *sb)
 {
 	if (sb->state == DM_REPLICA_STATE_REPLICATING && (sb->flags & DMR_SB_SUSPENDED))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Systems: those the kernel has attached, and those that files name. */
+/* Systems, attached or named by a file. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -73,7 +73,7 @@ static void system_item(struct dmreplica *ctx, void *item, struct nlattr **attrs
 
 	(void)ctx;
 	dmrl_system_parse(sys, attrs);
-	/* a module that does not report sizes uses the whole device */
+	/* a module without sizes uses the whole device */
 	if (!sys->store_device_bytes &&
 	    !dmrl_sysfs_read_dev(makedev(sys->store_major, sys->store_minor), "size", bytes,
 				 sizeof(bytes)))
@@ -100,11 +100,11 @@ static int compare(const void *a, const void *b)
 		      ((const struct dmreplica_system *)b)->name);
 }
 
-/* Add the content of the file of a system that the kernel has. */
+/* Add the content of an attached system's file. */
 static void add_conf(struct dmreplica_system *sys, const struct dmreplica_conf *conf)
 {
 	sys->known = true;
-	/* prefer the path as the user gave it */
+	/* prefer the path in the file */
 	if (dmrl_is_device(conf->store, sys->store_major, sys->store_minor))
 		memcpy(sys->store, conf->store, sizeof(sys->store));
 }
@@ -168,7 +168,7 @@ out:
 	return code;
 }
 
-/* Is it attached?  Return: 1 with @sys filled in, 0 if it is not, -1 if that is not known. */
+/* Look for an attached system.  Return: 1, @sys is filled in; 0, not attached; -1, not known. */
 static int ask_kernel(struct dmreplica *ctx, const u8 *uuid, struct dmreplica_system *sys)
 {
 	struct nl_msg *msg;
@@ -189,8 +189,8 @@ static int ask_kernel(struct dmreplica *ctx, const u8 *uuid, struct dmreplica_sy
 }
 
 /*
- * Find a system whose file has its name without reading all files, of which there may be
- * a thousand.  Return: false if they must be read, to find it or to report the fault.
+ * Find a system by the file of its name, without reading all files, of which there may be
+ * a thousand.  Return: false if all must be read, to find it or to report the fault.
  */
 static bool find_one(struct dmreplica *ctx, const char *name, struct dmreplica_conf *conf,
 		     struct dmreplica_system *sys)
@@ -303,7 +303,7 @@ int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *
 		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_REMOVING;
 	if (sb->flags & DMR_SB_STAY)
 		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_STAY;
-	/* as the module reports it: after a commit the failover devices show the head */
+	/* as in the module: after a commit the failover devices show the head */
 	if (sb->live.epoch || sb->state == DM_REPLICA_STATE_COMMITTED)
 		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_FAILED_OVER;
 	if (sb->test.epoch)
@@ -314,7 +314,7 @@ int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *
 		if (sb->test.epoch && sb->points[i].epoch == sb->test.base)
 			sys->test_point = sb->points[i].number;
 	}
-	/* Do not check it: its log changes meanwhile and would look damaged. */
+	/* Do not check the log of an active store: it changes meanwhile, and would look damaged. */
 	if (sb->flags & DMR_SB_ACTIVE && memcmp(sb->active_host, no_host, 16) &&
 	    (!dmrl_host_id(host) || memcmp(sb->active_host, host, 16))) {
 		sys->elsewhere = true;
@@ -339,4 +339,34 @@ int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *
 out:
 	dmreplica_store_close(store);
 	return code;
+}
+
+static int listing_stored(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			  const struct dmrl_listing *listing, struct dmrl_list *list)
+{
+	struct dmreplica_store *store;
+	const struct dmr_sb *sb;
+	int code;
+
+	code = dmrl_store_open_super(ctx, sys->store, &store, &sb);
+	if (code)
+		return code;
+	if (listing->stored(sys, sb, list))
+		code = dmrl_no_memory(ctx);
+	dmreplica_store_close(store);
+	return code;
+}
+
+void *dmrl_listing_get(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		       const struct dmrl_listing *listing, int flag, size_t *nr, int *code)
+{
+	struct dmrl_list found = { .size = listing->size };
+
+	dmrl_clear(ctx);
+	if (sys->attached)
+		*code = dmrl_nl_dump(ctx, listing->cmd, listing->attr, sys->uuid, flag,
+				     listing->item, &found);
+	else
+		*code = listing_stored(ctx, sys, listing, &found);
+	return dmrl_list_end(&found, *code, listing->compare, nr);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Devices that a system's file names.
+ * Devices named by files of systems.
  *
  * A home carries no mark of its system, and a detached system holds no device open: only
  * its file names them.  A device is taken, too, if it lies on one of them, or one of them on it.
@@ -33,9 +33,11 @@ static bool same(const struct stat *st, const struct dmreplica_blockdev *bdev)
 }
 
 /**
- * dmrl_names_device() - does this path lead to that device?
+ * dmrl_names_device() - does a path lead to a device?
+ * @path: the path.
+ * @bdev: the device, or the plain file in its place.
  *
- * Return: false also for a path that leads nowhere any more.
+ * Return: false also for a path without a device.
  */
 bool dmrl_names_device(const char *path, const struct dmreplica_blockdev *bdev)
 {
@@ -64,7 +66,7 @@ static int add_one(struct dmreplica *ctx, const struct dmreplica_conf *conf, con
 	return S_ISBLK(st.st_mode) ? dmrl_place_of(ctx, st.st_rdev, &t->place) : 0;
 }
 
-/* Once for each context: "attach --all" must not read all files for each system. */
+/* Read the files once for each context: "attach --all" must not read all files for each system. */
 static int load(struct dmreplica *ctx)
 {
 	struct dmreplica_conf *list;
@@ -89,7 +91,7 @@ static int load(struct dmreplica *ctx)
 	return code;
 }
 
-/** dmrl_taken_forget() - read the files again next time, after a change; or free the list */
+/** dmrl_taken_forget() - free the list; after a change the next use reads the files again */
 void dmrl_taken_forget(struct dmreplica *ctx)
 {
 	struct dmrl_taken *t = ctx->taken.items;
@@ -101,7 +103,7 @@ void dmrl_taken_forget(struct dmreplica *ctx)
 	memset(&ctx->taken, 0, sizeof(ctx->taken));
 }
 
-/* Does the store named by this file still hold its system?  Else the file is a remnant. */
+/* Does the store of a file still hold its system? Otherwise the file is a remnant. */
 static bool exists(struct dmreplica *ctx, const struct dmrl_taken *t)
 {
 	struct dmreplica_store *store;
@@ -148,12 +150,12 @@ static int check_one(struct dmreplica *ctx, const char *name,
 }
 
 /**
- * dmrl_taken_check() - does another system's file name one of these devices?
+ * dmrl_taken_check() - refuse devices that another system's file names
  * @ctx: the context.
- * @name: the system that they are for.
+ * @name: the system that is to have them.
  * @devices: the devices.
  * @nr: number of @devices.
- * @remnants: count files of systems that no longer exist, too.
+ * @remnants: also count files of systems that no longer exist.
  *
  * Return: 0, 32773 and a message that names device, system and file, or another code.
  */

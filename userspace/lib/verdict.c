@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * May a system be attached as its file and its store describe it?
+ * Checks of a system's file against its store, before an attach.
  *
- * attach refuses and check reports by these functions, and by those of home.c,
- * fingerprint.c, seen.c and foreign.c, so that both have one verdict.
+ * attach and check both use these functions, and those of home.c, fingerprint.c, seen.c
+ * and foreign.c, and so agree.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "private.h"
 
 /**
- * dmrl_verdict_store() - does a store hold the system that a file describes?
+ * dmrl_verdict_store() - check that a store holds the system of a file
  * @ctx: the context.
  * @store: the store.
  * @sb: its superblock in force.
@@ -27,7 +27,7 @@ int dmrl_verdict_store(struct dmreplica *ctx, const struct dmreplica_store *stor
 
 	if (memcmp(sb->system_uuid, conf->uuid, 16)) {
 		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-			  "store %s belongs to another system: it is of %s, %s, and %s says %s",
+			  "store %s belongs to another system: it is that of %s, %s, but %s names %s",
 			  store->bdev.path, sb->name,
 			  dmreplica_uuid_text(sb->system_uuid, other), conf->file,
 			  dmreplica_uuid_text(conf->uuid, mine));
@@ -36,9 +36,9 @@ int dmrl_verdict_store(struct dmreplica *ctx, const struct dmreplica_store *stor
 	}
 	if (strcmp(sb->name, conf->name)) {
 		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-			  "the store names its system %s, and %s says %s", sb->name, conf->file,
+			  "the store names its system %s, but %s names %s", sb->name, conf->file,
 			  conf->name);
-		return dmrl_hint(ctx, "have the file written anew: replicactl scan --write");
+		return dmrl_hint(ctx, "write the file again: replicactl scan --write");
 	}
 	if (sb->state == DM_REPLICA_STATE_DISABLED && !(sb->flags & DMR_SB_REMOVING)) {
 		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_STATE,
@@ -49,11 +49,11 @@ int dmrl_verdict_store(struct dmreplica *ctx, const struct dmreplica_store *stor
 }
 
 /**
- * dmrl_verdict_host() - is a system active on another host?
+ * dmrl_verdict_host() - refuse a system that is active on another host
  * @ctx: the context.
  * @sb: superblock in force.
  *
- * A host without a machine id counts as another one.
+ * A host without a machine id counts as another host.
  *
  * Return: 0, or 32774 and a message.
  */
@@ -76,10 +76,10 @@ int dmrl_verdict_host(struct dmreplica *ctx, const struct dmr_sb *sb)
 }
 
 /**
- * dmrl_verdict_homes_differ() - is a home that of another disk, too?
+ * dmrl_verdict_homes_differ() - refuse a home that is also that of another disk
  * @ctx: the context.
  * @sb: superblock in force.
- * @homes: of the disks up to @number; of one that was not found @dev is 0.
+ * @homes: homes of the disks up to @number, with @dev 0 if not found.
  * @number: of the disk.
  *
  * Return: 0, or 32773 and a message.
@@ -89,7 +89,7 @@ int dmrl_verdict_homes_differ(struct dmreplica *ctx, const struct dmr_sb *sb,
 {
 	unsigned int i;
 
-	/* Files stand in for devices in tests. */
+	/* Tests use files in place of devices. */
 	for (i = 0; i < number && !homes[number].file; i++)
 		if (homes[i].dev == homes[number].dev)
 			return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
@@ -142,11 +142,11 @@ int dmrl_verdict_places(struct dmreplica *ctx, const struct dmreplica_blockdev *
  * @ctx: the context.
  * @name: of the system.
  * @store: the store.
- * @homes: of all its disks.
+ * @homes: homes of all its disks.
  * @nr: number of @homes.
  *
- * Two systems with one device would write over each other's content.  A file whose system
- * was overwritten (create --force) does not count.
+ * Systems that share a device would overwrite each other's content.  The file of a system
+ * that was overwritten (create --force) does not count.
  *
  * Return: 0; 32773 and a message that names device and file, or another code.
  */

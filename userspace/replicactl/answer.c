@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Shared by commands that change something: the question, the answer, the job. */
+/* Functions of commands that change a system: question, answer, job. */
 #include <unistd.h>
 
 #include "replicactl.h"
@@ -12,10 +12,10 @@ bool confirm(bool yes, const char *question, int *status)
 	if (yes)
 		return true;
 	if (!isatty(STDIN_FILENO)) {
-		*status = usage_error("standard input is no terminal to ask on; --yes goes on without asking");
+		*status = usage_error("standard input is not a terminal for the question; --yes goes on without it");
 		return false;
 	}
-	/* The question is no output: standard output may be JSON, or go to a file. */
+	/* Ask on standard error: standard output may be JSON, or a file. */
 	fflush(stdout);
 	fprintf(stderr, "%s [y/N] ", question);
 	fflush(stderr);
@@ -33,24 +33,24 @@ void print_answer(int code, const struct dmreplica_op *op)
 		printf(", job %llu", (unsigned long long)op->job);
 }
 
-/* With --no-wait: the operation waits for its turn.  Return: true if nothing is decided yet. */
+/* Print that the operation waits for its turn, with --no-wait.  Return: true if it does. */
 bool print_undecided(const struct dmreplica_system *sys, int code, const struct dmreplica_op *op)
 {
 	if (code != DM_REPLICA_CODE_JOB_STARTED || !op->undecided)
 		return false;
 	print_answer(code, op);
 	printf(": it has not begun, nothing is decided yet\n");
-	printf("  replicactl job wait %s %llu waits for it, replicactl job cancel %s %llu takes it back\n",
+	printf("  replicactl job wait %s %llu waits for it, replicactl job cancel %s %llu cancels it\n",
 	       sys->name, (unsigned long long)op->job, sys->name, (unsigned long long)op->job);
 	return true;
 }
 
-/* Before a request that may last: what it waits for, and the effect of Ctrl-C. */
+/* Print, before a request that may take long, the reason for the wait and the effect of Ctrl-C. */
 void print_waiting(const struct dmreplica_op *op)
 {
 	if (!(op->given & DMREPLICA_OP_WAIT) || !op->wait_ms)
 		return;
-	printf("waiting for its devices to be closed, %s at most; Ctrl-C ends that and changes nothing\n",
+	printf("waiting for its devices to be closed, %s at most; Ctrl-C ends the wait and changes nothing\n",
 	       text_duration(op->wait_ms * 1000000ULL));
 	fflush(stdout);
 }
@@ -64,7 +64,7 @@ void print_state(struct dmreplica *ctx, const struct dmreplica_system *sys)
 	printf("\n");
 }
 
-/* A job does not end while the vacuum rests: show why, and how to continue. */
+/* A job does not end while the vacuum rests: show the reason and the remedy. */
 bool vacuum_rests(struct dmreplica *ctx, const struct dmreplica_system *sys)
 {
 	struct dmreplica_system now;
@@ -72,7 +72,7 @@ bool vacuum_rests(struct dmreplica *ctx, const struct dmreplica_system *sys)
 	if (dmreplica_system_attached(ctx, text_uuid(sys->uuid), &now))
 		return false;
 	if (now.vacuum_held)
-		printf("  nothing works on it: the vacuum is held still; replicactl vacuum %s --release\n",
+		printf("  nothing works on it: the vacuum is held; replicactl vacuum %s --release\n",
 		       now.name);
 	else if (!now.vacuum_rate)
 		printf("  nothing works on it: the vacuum's rate is 0; replicactl vacuum %s --rate unlimited\n",
@@ -100,7 +100,7 @@ int follow_job(struct dmreplica *ctx, const struct dmreplica_system *sys, int co
 	return 0;
 }
 
-/* Run an operation that needs no question. */
+/* Run an operation without a question. */
 int plain_operation(struct dmreplica *ctx, const char *name, struct op_options *o,
 		    int (*run)(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			       struct dmreplica_op *op))

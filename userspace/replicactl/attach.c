@@ -5,12 +5,12 @@
 
 #include "replicactl.h"
 
-#define LONG_READ	(256ULL << 20)	/* so much of a log takes seconds */
+#define LONG_READ	(256ULL << 20)	/* reading such a log takes seconds */
 
-static const char *last;	/* what was told of, and how far it was */
+static const char *last; /* the work that was printed last, and its progress */
 static unsigned int percent;
 
-/* A line for each thing that takes long; on a terminal it goes on to tell how far it is. */
+/* Print a line for each long work; on a terminal update it with the progress. */
 static void progress(void *arg, const char *what, uint64_t done, uint64_t total)
 {
 	const char *name = arg;
@@ -74,7 +74,7 @@ static int attach_all(struct dmreplica *ctx, unsigned int flags)
 	int code, status = 0;
 	size_t nr, i;
 
-	/* one that does not answer keeps no other back; a disk may have to spin up, though */
+	/* do not wait long for one device, but let a disk spin up */
 	dmreplica_set_patience(ctx, 5000);
 	code = dmreplica_system_list(ctx, &list, &nr);
 	if (code)
@@ -151,7 +151,7 @@ static int detach_all(struct dmreplica *ctx)
 		return refused(ctx, code);
 	for (i = 0; i < nr; i++) {
 		code = dmreplica_detach(ctx, text_uuid(list[i].uuid));
-		/* those that are known and not attached have nothing to detach */
+		/* nothing to detach of a system that is not attached */
 		if (code == DM_REPLICA_CODE_NOT_AVAILABLE && !list[i].attached)
 			continue;
 		if (code)
@@ -234,7 +234,7 @@ static void print_found(const struct dmreplica_found *found)
 		       *found->conf.disks[i].path ? found->conf.disks[i].path : "not found");
 }
 
-/* Why the file of this system is not written, or NULL; *@code is set to what it comes to. */
+/* Return: the reason not to write the file of a system, with *@code set, or NULL. */
 static const char *unwritable(const struct dmreplica_found *found, bool named, bool accept,
 			      int *code)
 {
@@ -242,17 +242,17 @@ static const char *unwritable(const struct dmreplica_found *found, bool named, b
 	if (found->twin)
 		return "there are two stores of it, and one may be an old copy; name the right one: replicactl scan --write DEVICE";
 	if (found->name_taken)
-		return "another system has this name, or it is no name";
+		return "another system has this name, or the name is invalid";
 	if (found->content && !named)
-		return "its store lies on the home of another system, so a guest has written it; if that is wrong, name it: replicactl scan --write DEVICE";
+		return "its store lies on the home of another system, so a guest has written it; otherwise name it: replicactl scan --write DEVICE";
 	*code = DM_REPLICA_CODE_IN_USE;
 	if (found->device_taken)
 		return "it names a device that another system names, too; remove the wrong one of them first";
 	*code = DM_REPLICA_CODE_NOT_FOUND;
 	if (found->missing)
-		return "homes of it were not found";
+		return "some of its homes were not found";
 	if (found->unproved && !accept)
-		return "a home of it is known by its path alone, which may be any device today; look at it, then add --accept-homes";
+		return "one of its homes is known only by a path, which may lead to any device; check it, then add --accept-homes";
 	return NULL;
 }
 
@@ -266,7 +266,6 @@ int cmd_scan(struct dmreplica *ctx, int argc, char **argv)
 		{ NULL, 0, NULL, 0 }
 	};
 	bool write = false, json = false, accept = false, yes = false, named;
-	struct json_object *array = NULL;
 	struct dmreplica_found *list;
 	int c, code, status = 0;
 	const char *why;
@@ -292,10 +291,7 @@ int cmd_scan(struct dmreplica *ctx, int argc, char **argv)
 	if (code)
 		return refused(ctx, code);
 	if (json) {
-		array = json_object_new_array();
-		for (i = 0; i < nr; i++)
-			json_object_array_add(array, json_found(&list[i]));
-		json_print(array);
+		json_print(json_list(list, nr, json_found));
 	} else {
 		if (!nr)
 			printf("no store found\n");

@@ -139,7 +139,7 @@ int cmd_check(struct dmreplica *ctx, int argc, char **argv)
 		switch (c) {
 		case 'r':
 			if (strcmp(optarg, "no"))
-				return usage_error("--repair %s: this version can only check; say no",
+				return usage_error("--repair %s: this version can only check; give no",
 						   optarg);
 			break;
 		case 'j':

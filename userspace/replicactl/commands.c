@@ -6,7 +6,7 @@
 #define HELP_TIMEOUT	"  --timeout S  give up if waiting for other operations and for I/O to end takes\n" \
 			"               longer than S seconds; 10 by default, 600 at most\n"
 #define HELP_WAIT	"  --wait S     wait up to S seconds, 600 at most, for the devices to be\n" \
-			"               closed; Ctrl-C ends the waiting, and nothing happens;\n" \
+			"               closed; Ctrl-C ends the wait, and nothing happens;\n" \
 			"               half a second by default, 0 is not at all\n"
 #define HELP_EXPECT_STATE \
 			"  --expect-state N   only if the state number is N still, as status showed it\n"
@@ -44,7 +44,7 @@ const struct command commands[] = {
 	  "home of another system is not taken for one, and of two systems that name one device\n"
 	  "none is written.\n" },
 	{ "list", cmd_list, "[--json]", "all systems, attached or not", HELP_JSON },
-	{ "status", cmd_status, "[NAME...] [--json]", "everything about a system", HELP_JSON },
+	{ "status", cmd_status, "[NAME...] [--json]", "the state of a system, in detail", HELP_JSON },
 	{ "recovery-point create", cmd_point_create, "NAME [--kind KIND] [--label TEXT] [--received]\n"
 	  "              [--drop N[,N...] | --keep-all] [--timeout S] [--json]",
 	  "make a recovery point of all disks",
@@ -74,7 +74,7 @@ const struct command commands[] = {
 	  "  --no-wait    do not wait for the job, nor long for its turn\n"
 	  HELP_TIMEOUT },
 	{ "revert", cmd_revert, "NAME [--yes] [--wait S] [--no-wait] [--timeout S]",
-	  "throw away everything written since the failover",
+	  "discard everything written since the failover",
 	  "  --yes        do not ask\n"
 	  HELP_WAIT
 	  "  --no-wait    do not wait for the space to be reclaimed, nor long for its turn\n"
@@ -98,12 +98,12 @@ const struct command commands[] = {
 	  "\nA commit moves everything home as a job; after replicactl job cancel nothing\n"
 	  "moves, also after a reboot, until this command.\n" },
 	{ "test-failover start", cmd_test_start, "NAME [--point POINT] [--no-wait] [--timeout S]",
-	  "bring the test devices online, beside all else",
+	  "bring the test devices online, beside replication and failover",
 	  "  --point P    number or label of the recovery point (default: the newest)\n"
 	  "  --no-wait    do not wait for the job, nor long for its turn\n"
 	  HELP_TIMEOUT },
 	{ "test-failover stop", cmd_test_stop, "NAME [--yes] [--wait S] [--no-wait] [--timeout S]",
-	  "throw away everything written in the test",
+	  "discard everything written in the test",
 	  "  --yes        do not ask\n"
 	  HELP_WAIT
 	  "  --no-wait    do not wait for the space to be reclaimed, nor long for its turn\n"
@@ -111,19 +111,19 @@ const struct command commands[] = {
 	{ "suspend", cmd_suspend, "NAME [--timeout S]", "suspend replication",
 	  HELP_TIMEOUT
 	  "\nThe replica devices refuse writes until replicactl resume.\n" },
-	{ "resume", cmd_resume, "NAME", "let suspended replication go on", NULL },
-	{ "heartbeat", cmd_heartbeat, "NAME", "replication is there and has nothing to write",
+	{ "resume", cmd_resume, "NAME", "resume suspended replication", NULL },
+	{ "heartbeat", cmd_heartbeat, "NAME", "report that replication runs and has nothing to write",
 	  "For the replication, when all is sent and nothing has changed since.  Without writes,\n"
 	  "heartbeats and points made with --received health warns: see --replication-interval.\n" },
 	{ "remove", cmd_remove, "NAME [--flatten] [--wait S] [--yes] [--no-wait] [--timeout S]",
-	  "give up the replica: its homes become plain disks",
-	  "  --flatten    give up the recovery points, and move all home first\n"
+	  "end the replication: its homes become plain disks",
+	  "  --flatten    drop the recovery points, and move everything home first\n"
 	  HELP_WAIT
 	  "  --yes        do not ask\n"
 	  "  --no-wait    do not wait for the move home; run remove again to finish\n"
 	  HELP_TIMEOUT HELP_EXPECT_STATE
 	  "\nWhen all is home the devices are removed, the store is wiped and the system's\n"
-	  "file is deleted.  A removal that was interrupted goes on when run again.\n"
+	  "file is deleted.  After an interruption, run remove again.\n"
 	  "\nExamples:\n"
 	  "  replicactl remove web1\n"
 	  "  replicactl remove web1 --flatten --yes\n" },
@@ -163,7 +163,7 @@ const struct command commands[] = {
 	  "  replicactl network set web1 --mac 52:54:00:12:34:56 --address 192.0.2.5/24 \\\n"
 	  "          --address 2001:db8::5/64 --gateway 192.0.2.1 --dns 192.0.2.53\n" },
 	{ "network clear", cmd_network_clear, "NAME (--mac MAC | --all)",
-	  "forget the settings of a network adapter",
+	  "remove the settings of a network adapter",
 	  "  --mac MAC  of this one\n"
 	  "  --all      of all\n" },
 	{ "host-area list", cmd_host_list, "NAME [--json]",
@@ -193,11 +193,11 @@ const struct command commands[] = {
 	  "  lvextend -L +20G /dev/vg0/web1-store\n"
 	  "  replicactl grow web1\n" },
 	{ "reset-errors", cmd_reset_errors, "NAME [--wait S]",
-	  "count I/O errors anew, let devices write again",
+	  "reset I/O errors, let devices with lost writes write again",
 	  HELP_WAIT
-	  "\nA device takes no more writes when its home has lost some: see replicactl status.\n"
-	  "Mend the home and stop the users of the device first.  What was not flushed may be\n"
-	  "lost: replicate the disk anew, or check its file system.\n" },
+	  "\nA device takes no more writes when its home has lost writes: see replicactl status.\n"
+	  "Mend the home and stop the users of the device first.  Unflushed data may be lost:\n"
+	  "replicate the disk again, or check its file system.\n" },
 	{ "job list", cmd_job_list, "[NAME] [--json]", "jobs, until five minutes after their end",
 	  HELP_JSON },
 	{ "job show", cmd_job_show, "NAME ID [--json]", "one job", HELP_JSON },
@@ -205,12 +205,12 @@ const struct command commands[] = {
 	  "wait for a job, end with the code it ended with",
 	  "  --timeout S  wait at most S seconds\n" },
 	{ "job cancel", cmd_job_cancel, "NAME ID", "end a job that moves home, or that has not begun",
-	  "A job in state New is taken back, and nothing is changed.  Of a move home moved data\n"
+	  "A job in state New is cancelled, and nothing is changed.  Of a move home moved data\n"
 	  "stays home, the rest stays in the store, also after a reboot, until replicactl\n"
 	  "move-home.\n" },
-	{ "job pause", cmd_job_pause, "NAME ID", "let a job that moves home rest",
+	{ "job pause", cmd_job_pause, "NAME ID", "pause a job that moves home",
 	  "It rests until replicactl job resume, or until the next attach.\n" },
-	{ "job resume", cmd_job_resume, "NAME ID", "let a job go on that rests", NULL },
+	{ "job resume", cmd_job_resume, "NAME ID", "resume a paused job", NULL },
 	{ "monitor", cmd_monitor, "[--json]", "all systems and jobs, then every change as it comes",
 	  "  --json  one JSON object on each line\n"
 	  "\nBeside systems and jobs: health, when it changes, and space, when the store runs\n"
@@ -223,10 +223,10 @@ const struct command commands[] = {
 	  "  --log   the records of the log as well\n"
 	  "  --json  as JSON\n" },
 	{ "vacuum", cmd_vacuum, "NAME --rate RATE|--hold|--release",
-	  "how fast the vacuum may copy; or hold it still, for tests",
-	  "  --rate RATE  bytes per second as 50M, or unlimited, or 0: held still\n"
-	  "  --hold       hold it and the one-second commit still\n"
-	  "  --release    let them go on\n"
+	  "limit the vacuum's copying; or hold the vacuum, for tests",
+	  "  --rate RATE  bytes per second as 50M, or unlimited, or 0: no copying\n"
+	  "  --hold       hold it and the one-second log commit\n"
+	  "  --release    release them\n"
 	  "\nThe rate is a setting and stays; a hold ends with the detach.  --hold waits for the end\n"
 	  "of its present work, 20 seconds at most.\n" },
 	{ "version", cmd_version, "[--json]", "versions of tool, format, netlink family and module",

@@ -35,7 +35,7 @@ static void print_loss(struct dmreplica *ctx, const struct dmreplica_system *sys
 	printf("%s in %s since the last point\n", text_size(sys->replicated_bytes),
 	       text_count(sys->replicated_writes, "write"));
 	printf("  afterwards replication to these disks is over, and its devices are offline\n");
-	printf("  afterwards there is no way back: revert will be refused\n");
+	printf("  afterwards a revert is not possible\n");
 	printf("The guest may run on meanwhile.\n");
 }
 
@@ -56,7 +56,7 @@ int cmd_commit(struct dmreplica *ctx, int argc, char **argv)
 	status = expect_shown(&sys, 0, &o);
 	if (status)
 		return status;
-	/* in another state leave the refusal to the kernel: do not ask */
+	/* without a question in another state, which the kernel refuses */
 	if (sys.state == DM_REPLICA_STATE_RECOVERED) {
 		print_loss(ctx, &sys);
 		if (!confirm(o.yes, "Commit it?", &status))

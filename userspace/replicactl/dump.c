@@ -33,7 +33,7 @@ static void print_hex(const char *what, const uint8_t *bytes, size_t nr)
 	printf("\n");
 }
 
-/* A number, or @word for the value @odd. */
+/* Print a number, or @word for the value @odd. */
 static void print_setting(const char *what, uint64_t value, uint64_t odd, const char *word,
 			  const char *unit)
 {
@@ -65,7 +65,7 @@ static void print_settings(const struct dmr_settings *set)
 		       LL(set->jump_by / 1000000000), LL(set->jump_point));
 }
 
-/* The next entry of the host area.  Return: false behind the last. */
+/* Get the next entry of the host area.  Return: false behind the last. */
 static bool next_host_entry(const struct dmr_sb *sb, uint32_t *at,
 			    struct dmreplica_host_entry *entry)
 {
@@ -417,7 +417,7 @@ int cmd_dump(struct dmreplica *ctx, int argc, char **argv)
 		if (!code && json)
 			json_add_u64(obj, "log_next", next);
 		else if (!code)
-			printf("the next log block gets number %llu\n", LL(next));
+			printf("the next log block has number %llu\n", LL(next));
 	}
 	if (json)
 		json_print(obj);

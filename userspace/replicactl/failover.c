@@ -88,10 +88,10 @@ static void print_loss(struct dmreplica *ctx, const struct dmreplica_system *sys
 	uint64_t time = view->test ? sys->test_time : sys->live_time;
 
 	if (view->test)
-		printf("stop of the test of %s throws away everything written since it began at point %llu:\n",
+		printf("stop of the test of %s discards everything written since it began at point %llu:\n",
 		       sys->name, (unsigned long long)sys->test_point);
 	else
-		printf("revert of %s throws away everything written since the failover to point %llu:\n",
+		printf("revert of %s discards everything written since the failover to point %llu:\n",
 		       sys->name, (unsigned long long)sys->live_point);
 	printf("  %s, written in %s since %s\n",
 	       text_size(view->test ? sys->test_bytes : sys->live_bytes),
@@ -119,16 +119,16 @@ static int end(struct dmreplica *ctx, int argc, char **argv, const struct view *
 	status = expect_shown(&sys, view->test ? sys.test_writes : sys.live_writes, &o);
 	if (status)
 		return status;
-	/* --wait allows further writes by what still has the devices open */
+	/* with --wait, openers may write further */
 	more = (op->given & DMREPLICA_OP_WAIT) && op->wait_ms && !o.writes_given;
 	if (more)
 		op->given &= ~DMREPLICA_OP_EXPECT_WRITES;
-	/* without a failover to lose leave the refusal to the kernel: do not ask */
+	/* without a question if there is no failover, which the kernel refuses */
 	if (view->test ? sys.test_time : sys.live_time && sys.state != DM_REPLICA_STATE_COMMITTED) {
 		print_loss(ctx, &sys, view);
 		if (more)
-			printf("writes until the devices are closed are thrown away, too\n");
-		if (!confirm(o.yes, "Throw it away?", &status))
+			printf("writes until the devices are closed are discarded, too\n");
+		if (!confirm(o.yes, "Discard it?", &status))
 			return status;
 	}
 	if (!o.no_wait)

@@ -16,24 +16,24 @@ static const struct {
 	{ DM_REPLICA_HEALTH_REASONS_SUSPENDED, "replication is suspended",
 	  "replicactl resume %s" },
 	{ DM_REPLICA_HEALTH_REASONS_LOST_WRITES, "a home has lost writes, its device takes no more",
-	  "mend the home, stop the device's users, replicactl reset-errors %s, replicate anew" },
+	  "mend the home, stop the device's users, replicactl reset-errors %s, replicate again" },
 	{ DM_REPLICA_HEALTH_REASONS_LOW_SPACE, "the store fills up, past the low mark",
 	  "drop recovery points, decide the failover, or give the store more: replicactl grow %s" },
-	{ DM_REPLICA_HEALTH_REASONS_DEVICE_ERRORS, "a home or the store gave I/O errors",
-	  "look at the disks' errors in replicactl status %s, and at the kernel's log" },
-	{ DM_REPLICA_HEALTH_REASONS_UNDECIDED, "failed over for long, and not decided",
+	{ DM_REPLICA_HEALTH_REASONS_DEVICE_ERRORS, "a home or the store had I/O errors",
+	  "see the disks' errors in replicactl status %s, and the kernel log" },
+	{ DM_REPLICA_HEALTH_REASONS_UNDECIDED, "failed over for a long time, and not decided",
 	  "replicactl revert %s, or commit" },
 	{ DM_REPLICA_HEALTH_REASONS_COMMITTED, "the failover was committed: nothing protects this machine",
 	  "replicate it again; when all is home replicactl remove %s gives the plain disks" },
 	{ DM_REPLICA_HEALTH_REASONS_NO_POINT, "there is no recovery point",
 	  "replicactl recovery-point create %s" },
-	{ DM_REPLICA_HEALTH_REASONS_OLD_POINT, "the newest recovery point is older than it should be",
-	  "look at the replication; replicactl recovery-point create %s makes a point now" },
-	{ DM_REPLICA_HEALTH_REASONS_STALLED, "nothing has been replicated for long",
-	  "look at the replication; with nothing to send it should run replicactl heartbeat %s" },
+	{ DM_REPLICA_HEALTH_REASONS_OLD_POINT, "the newest recovery point is older than the interval that was set",
+	  "check the replication; replicactl recovery-point create %s makes a point now" },
+	{ DM_REPLICA_HEALTH_REASONS_STALLED, "nothing has been replicated for a long time",
+	  "check the replication; with nothing to send it should run replicactl heartbeat %s" },
 	{ DM_REPLICA_HEALTH_REASONS_POINTS, "recovery points near their limit of 512",
-	  "drop some, and let rules choose which the next ones drop: replicactl settings %s --keep-last N" },
-	{ DM_REPLICA_HEALTH_REASONS_HELD, "the vacuum or a move home is held still",
+	  "drop some, and set rules for dropping more: replicactl settings %s --keep-last N" },
+	{ DM_REPLICA_HEALTH_REASONS_HELD, "the vacuum or a move home is held",
 	  "replicactl vacuum %s --release, or job resume, or move-home" },
 };
 
@@ -56,10 +56,10 @@ void print_health(const struct dmreplica_system *sys)
 		left &= ~reasons[i].reason;
 	}
 	if (left)
-		printf("      for reasons that this version does not know: %#x\n", left);
+		printf("      for reasons unknown to this version: %#x\n", left);
 }
 
-/* The texts alone, separated by semicolons. */
+/* Print only the texts, separated by semicolons. */
 void print_reasons(uint32_t set)
 {
 	const char *between = "";

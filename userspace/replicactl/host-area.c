@@ -16,7 +16,7 @@ struct options {
 	bool hex;
 };
 
-/* The value as text; as "hex" and its bytes if it has anything that is not printable. */
+/* Make a text of a value: "hex" and its bytes if it is not printable. */
 static char *value_text(const struct dmreplica_host_entry *entry)
 {
 	char *text = malloc(2 * entry->bytes + 8), *out = text;
@@ -78,13 +78,9 @@ int cmd_host_list(struct dmreplica *ctx, int argc, char **argv)
 	int code, status;
 	bool json;
 
-	if (!parse_json_option(argc, argv, &json, &status))
+	if (!parse_one_system(ctx, argc, argv, &sys, &json, &status))
 		return status;
-	if (optind != argc - 1)
-		return usage_error("give one system");
-	code = dmreplica_system_find(ctx, argv[optind], &sys);
-	if (!code)
-		code = dmreplica_host_area_list(ctx, &sys, &list, &nr);
+	code = dmreplica_host_area_list(ctx, &sys, &list, &nr);
 	if (code)
 		return refused(ctx, code);
 	array = json ? json_object_new_array() : NULL;
@@ -163,8 +159,8 @@ static bool parse_options(int argc, char **argv, const struct option *options, s
 }
 
 /*
- * R11: what was shown is what is done: without --yes, in the state that was looked at; with
- * it, in any, unless one is given.
+ * R11: without --yes, change only the state that was shown; with it, any state, unless
+ * --expect-state gives one.
  */
 static const uint64_t *expectation(struct options *o, const struct dmreplica_system *sys)
 {
@@ -175,7 +171,7 @@ static const uint64_t *expectation(struct options *o, const struct dmreplica_sys
 	return &o->expect;
 }
 
-/* The bytes that hex digits stand for, in their place.  Return: false if they are none. */
+/* Convert hex digits to bytes, in place.  Return: false if @text has other characters. */
 static bool from_hex(char *text, size_t *bytes)
 {
 	unsigned int byte;
@@ -192,7 +188,7 @@ static bool from_hex(char *text, size_t *bytes)
 	return true;
 }
 
-/* Show a value that would be lost, and ask.  Return: false if the command ends with *@status. */
+/* Show the value to be replaced, and ask.  Return: false if the command ends with *@status. */
 static bool may_replace(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			const char *key, const char *value, size_t bytes, int *status)
 {
@@ -207,7 +203,7 @@ static bool may_replace(struct dmreplica *ctx, const struct dmreplica_system *sy
 	}
 	if (old.bytes == bytes && !memcmp(old.value, value, bytes))
 		return true;
-	printf("the present value is lost:\n");
+	printf("the present value is replaced:\n");
 	show_host_entry("  ", &old);
 	return confirm(false, "Replace it?", status);
 }
@@ -240,7 +236,7 @@ int cmd_host_set(struct dmreplica *ctx, int argc, char **argv)
 	if (!bytes)
 		return usage_error("a value has at least one byte; host-area remove removes a key");
 	if (o.hex && !from_hex(value, &bytes))
-		return usage_error("the value is not of hex digits, two for each byte");
+		return usage_error("the value does not have two hex digits for each byte");
 	code = dmreplica_system_attached(ctx, argv[optind], &sys);
 	if (code)
 		return refused(ctx, code);
@@ -253,7 +249,7 @@ int cmd_host_set(struct dmreplica *ctx, int argc, char **argv)
 	return 0;
 }
 
-/* Show the values that would be lost, of one key or of all, and ask. */
+/* Show the values to be removed, of one key or of all, and ask. */
 static bool may_remove(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		       const char *key, bool yes, int *status)
 {
@@ -271,11 +267,11 @@ static bool may_remove(struct dmreplica *ctx, const struct dmreplica_system *sys
 	for (i = 0; i < nr; i++) {
 		if (key && strcmp(list[i].key, key))
 			continue;
-		printf("%s", lost++ ? "" : "this is lost:\n");
+		printf("%s", lost++ ? "" : "these values are removed:\n");
 		show_host_entry("  ", &list[i]);
 	}
 	dmreplica_list_free(list);
-	/* The module has the answer for a key without a value. */
+	/* The module refuses a key without a value. */
 	return !lost || confirm(false, lost == 1 ? "Remove it?" : "Remove all of it?", status);
 }
 

@@ -13,16 +13,16 @@ struct progress {
 	bool shown;		/* a bar is on the line */
 	unsigned int width;	/* characters on the line */
 	uint32_t shown_percent;	/* of the last line, without a terminal */
-	uint32_t state;		/* and its state */
-	uint64_t shown_at;	/* and its time, ns */
-	uint64_t begin_at;	/* start of watching, and the progress then */
+	uint32_t state;		/* state in the last line */
+	uint64_t shown_at;	/* time of the last line, ns */
+	uint64_t begin_at;	/* start of the watch, and the progress at that time */
 	uint64_t begin_bytes;
 	uint32_t begin_percent;
 };
 
 /*
- * Estimate the time left from the progress since begin_at, not since the start of the job,
- * which may have been suspended or have begun before a reboot.  Return: ns, 0 if not known.
+ * Estimate the time left from the progress since begin_at: the job itself may have been
+ * paused, or have begun before a reboot.  Return: ns, 0 if not known.
  */
 static uint64_t time_left(const struct progress *p, const struct dmreplica_job *job)
 {
@@ -159,7 +159,7 @@ static void print_job(const struct dmreplica_job *job)
 	if (job->point)
 		printf("  Point        %llu\n", (unsigned long long)job->point);
 	if (job->discarded)
-		printf("  Thrown away  %s\n", text_size(job->discarded));
+		printf("  Discarded    %s\n", text_size(job->discarded));
 	if (job->points_dropped)
 		printf("  Dropped      %s\n", text_count(job->points_dropped, "recovery point"));
 	printf("  Cancellable  %s\n", job->cancellable ? "yes" : "no");
@@ -170,7 +170,6 @@ static void print_job(const struct dmreplica_job *job)
 int cmd_job_list(struct dmreplica *ctx, int argc, char **argv)
 {
 	struct dmreplica_system sys;
-	struct json_object *array;
 	struct dmreplica_job *list;
 	int code = 0, status;
 	bool json, one;
@@ -188,10 +187,7 @@ int cmd_job_list(struct dmreplica *ctx, int argc, char **argv)
 	if (code)
 		return refused(ctx, code);
 	if (json) {
-		array = json_object_new_array();
-		for (i = 0; i < nr; i++)
-			json_object_array_add(array, json_job(&list[i]));
-		json_print(array);
+		json_print(json_list(list, nr, json_job));
 	} else if (!nr) {
 		printf("no job in the last five minutes\n");
 	} else {
@@ -203,7 +199,7 @@ int cmd_job_list(struct dmreplica *ctx, int argc, char **argv)
 	return 0;
 }
 
-/* NAME ID behind the options.  Return: 0, or the status to end with. */
+/* Parse NAME ID behind the options.  Return: 0, or the status to end with. */
 static int take_job(int argc, char **argv, uint64_t *id)
 {
 	if (optind != argc - 2)
@@ -254,7 +250,7 @@ int cmd_job_wait(struct dmreplica *ctx, int argc, char **argv)
 		if (c != 't')
 			return status;
 		if (!parse_seconds(optarg, &timeout_ms))
-			return usage_error("--timeout %s is no time in seconds", optarg);
+			return usage_error("--timeout %s is not a time in seconds", optarg);
 	}
 	status = take_job(argc, argv, &id);
 	if (status)
@@ -287,7 +283,7 @@ static int ask_job(struct dmreplica *ctx, int argc, char **argv, uint32_t reques
 		code = dmreplica_job_request(ctx, &sys, id, request);
 	if (code)
 		return refused(ctx, code);
-	printf("job %llu of %s is asked to %s", (unsigned long long)id, sys.name, done);
+	printf("job %llu of %s is to %s", (unsigned long long)id, sys.name, done);
 	if (!dmreplica_job_find(ctx, &sys, id, &job))
 		printf(": %s (%u), at %u %%", dmreplica_job_state_name(job.state), job.state,
 		       job.percent);
@@ -306,7 +302,7 @@ int cmd_job_cancel(struct dmreplica *ctx, int argc, char **argv)
 int cmd_job_pause(struct dmreplica *ctx, int argc, char **argv)
 {
 	return ask_job(ctx, argc, argv, DM_REPLICA_JOB_REQUEST_SUSPEND, "rest",
-		       "replicactl job resume %s %llu lets it go on");
+		       "replicactl job resume %s %llu resumes it");
 }
 
 int cmd_job_resume(struct dmreplica *ctx, int argc, char **argv)

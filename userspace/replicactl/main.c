@@ -74,7 +74,7 @@ int next_option(int argc, char **argv, const char *shorts, const struct option *
 		all[n++] = *longs++;
 	all[n++] = (struct option){ "help", no_argument, NULL, OPT_HELP };
 	memset(&all[n], 0, sizeof(all[n]));
-	/* ':' in front: getopt_long() reports a missing value, but prints nothing */
+	/* a leading ':' makes getopt_long() report a missing value without printing */
 	snprintf(spec, sizeof(spec), ":%sh", shorts);
 	opterr = 0;
 	c = getopt_long(argc, argv, spec, all, NULL);

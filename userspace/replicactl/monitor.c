@@ -18,7 +18,7 @@ static void on_signal(int sig)
 	stop = 1;
 }
 
-/* A system as of its last event, to compare the health in the next one. */
+/* A system at its last event, to compare with the next one. */
 struct seen {
 	struct seen *next;
 	uint8_t uuid[16];
@@ -67,7 +67,7 @@ static void forget(const uint8_t uuid[16])
 
 #define SPACE	(DM_REPLICA_HEALTH_REASONS_LOW_SPACE | DM_REPLICA_HEALTH_REASONS_FULL)
 
-/* What a system's event changes. */
+/* Changes by a system's event. */
 struct change {
 	bool attached;
 	bool health;
@@ -135,7 +135,7 @@ static void print_detached(const char *stamp, const char *name, const uint8_t uu
 		json_print_line(head_of("detached", name, uuid));
 }
 
-/* Events were lost: only systems listed from now on are attached. */
+/* After a loss of events, only the systems listed next are attached. */
 static void begin_again(void)
 {
 	struct seen *s;
@@ -145,7 +145,7 @@ static void begin_again(void)
 		s->fresh = false;
 }
 
-/* All systems are listed: one seen before but not listed was detached without an event. */
+/* All systems are listed: report one that is missing, whose detach event was lost. */
 static void print_gone(const char *stamp)
 {
 	struct seen **at = &seen, *s;
@@ -261,7 +261,7 @@ static void print_json(const struct dmreplica_event *event)
 	json_add_u64(obj, "time", now_ns());
 	if (event->type == DMREPLICA_EVENT_SYSTEM) {
 		sys = json_system(&event->system);
-		/* an event comes from the kernel, which does not know files */
+		/* the kernel, which sends the event, has no knowledge of files */
 		json_object_object_del(sys, "configured");
 		json_object_object_add(obj, "system", sys);
 	}
@@ -330,7 +330,7 @@ static void print_event(const struct dmreplica_event *event)
 		print_job(&event->job);
 		break;
 	case DMREPLICA_EVENT_LOST:
-		printf("lost: events came faster than they were read or could be sent; all there is follows\n");
+		printf("lost: events came faster than they were read or could be sent; all systems and jobs follow\n");
 		break;
 	case DMREPLICA_EVENT_DETACHED:
 		print_detached(stamp, event->system.name, event->system.uuid);
@@ -339,15 +339,15 @@ static void print_event(const struct dmreplica_event *event)
 		printf("unloaded: module dm-replica is not loaded, so nothing is attached; waiting for it\n");
 		break;
 	case DMREPLICA_EVENT_LOADED:
-		printf("loaded: module dm-replica is loaded; all there is follows\n");
+		printf("loaded: module dm-replica is loaded; all systems and jobs follow\n");
 		break;
 	case DMREPLICA_EVENT_CURRENT:
-		printf("current: that is all there is; changes follow\n");
+		printf("current: end of the list; changes follow\n");
 		break;
 	}
 }
 
-/* Notice a closed pipe without an event to print. */
+/* Notice a closed pipe, without an event to print. */
 static bool unread(void)
 {
 	struct pollfd pfd = { .fd = STDOUT_FILENO };
@@ -361,7 +361,7 @@ static int end_unread(void)
 {
 	raise(SIGPIPE);
 	if (!output_failed())
-		fprintf(stderr, "replicactl: cannot write the output: nothing reads it any more\n");
+		fprintf(stderr, "replicactl: cannot write the output: its reader has exited\n");
 	return 1;
 }
 

@@ -62,25 +62,17 @@ int cmd_network_list(struct dmreplica *ctx, int argc, char **argv)
 {
 	struct dmreplica_adapter *list;
 	struct dmreplica_system sys;
-	struct json_object *array;
 	int code, status;
 	bool json;
 	size_t nr, i;
 
-	if (!parse_json_option(argc, argv, &json, &status))
+	if (!parse_one_system(ctx, argc, argv, &sys, &json, &status))
 		return status;
-	if (optind != argc - 1)
-		return usage_error("give one system");
-	code = dmreplica_system_find(ctx, argv[optind], &sys);
-	if (!code)
-		code = dmreplica_adapter_list(ctx, &sys, &list, &nr);
+	code = dmreplica_adapter_list(ctx, &sys, &list, &nr);
 	if (code)
 		return refused(ctx, code);
 	if (json) {
-		array = json_object_new_array();
-		for (i = 0; i < nr; i++)
-			json_object_array_add(array, json_of_adapter(&list[i]));
-		json_print(array);
+		json_print(json_list(list, nr, json_of_adapter));
 	} else if (!nr) {
 		printf("no network adapter of %s has settings: a guest keeps those of the primary\n",
 		       sys.name);
@@ -117,10 +109,10 @@ static int take_mac(const char *text, uint8_t mac[6])
 	static const uint8_t zero[6];
 
 	if (!dmreplica_mac_parse(text, mac))
-		return usage_error("--mac %s is no hardware address: write it as 52:54:00:12:34:56",
+		return usage_error("--mac %s is not a hardware address: write it as 52:54:00:12:34:56",
 				   text);
 	if (!memcmp(mac, zero, 6) || (mac[0] & 1))
-		return usage_error("--mac %s is no adapter's address: it is zero or multicast", text);
+		return usage_error("--mac %s is not an adapter's address: it is zero or multicast", text);
 	return 0;
 }
 
@@ -172,9 +164,9 @@ int cmd_network_set(struct dmreplica *ctx, int argc, char **argv)
 	if (optind != argc - 1)
 		return usage_error("give one system");
 	if (!mac)
-		return usage_error("--mac is missing: it names the adapter");
+		return usage_error("--mac is missing, which names the adapter");
 	if (!adapter.dhcp && !adapter.nr_addresses)
-		return usage_error("give --dhcp or an --address; network clear forgets an adapter");
+		return usage_error("give --dhcp or an --address; network clear removes an adapter's settings");
 	fault = dmreplica_adapter_fault(&adapter);
 	if (fault)
 		return usage_error("%s", fault);
@@ -228,9 +220,9 @@ int cmd_network_clear(struct dmreplica *ctx, int argc, char **argv)
 	if (code)
 		return refused(ctx, code);
 	if (one)
-		printf("settings of adapter %s of %s are forgotten\n",
+		printf("settings of adapter %s of %s are removed\n",
 		       dmreplica_mac_text(mac, text), sys.name);
 	else
-		printf("settings of all adapters of %s are forgotten\n", sys.name);
+		printf("settings of all adapters of %s are removed\n", sys.name);
 	return 0;
 }

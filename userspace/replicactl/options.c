@@ -38,7 +38,7 @@ static bool take(int c, struct op_options *o, int *status)
 		op->given |= DMREPLICA_OP_POINT;
 		if (parse_point(optarg))
 			return true;
-		*status = usage_error("--point %s is not the number of a point, and no name of one",
+		*status = usage_error("--point %s is neither the number nor the label of a point",
 				      optarg);
 		return false;
 	case 'n':
@@ -108,4 +108,21 @@ bool parse_json_option(int argc, char **argv, bool *json, int *status)
 		*json = true;
 	}
 	return true;
+}
+
+bool parse_one_system(struct dmreplica *ctx, int argc, char **argv, struct dmreplica_system *sys,
+		      bool *json, int *status)
+{
+	int code;
+
+	if (!parse_json_option(argc, argv, json, status))
+		return false;
+	if (optind != argc - 1) {
+		*status = usage_error("give one system");
+		return false;
+	}
+	code = dmreplica_system_find(ctx, argv[optind], sys);
+	if (code)
+		*status = refused(ctx, code);
+	return !code;
 }

@@ -80,14 +80,14 @@ bool parse_seconds(const char *text, uint32_t *ms)
 	return true;
 }
 
-/* Limited to what the kernel accepts; --wait may be 0. */
+/* Parse a time up to the kernel's limit; --wait may be 0. */
 bool parse_wait(const char *option, const char *text, uint32_t *ms, int *status)
 {
 	*ms = 0;
 	if (!strcmp(option, "--wait") && !strcmp(text, "0"))
 		return true;
 	if (!parse_seconds(text, ms)) {
-		*status = usage_error("%s %s is no time in seconds", option, text);
+		*status = usage_error("%s %s is not a time in seconds", option, text);
 		return false;
 	}
 	if (*ms > DM_REPLICA_TIMEOUT_MAX) {
@@ -160,7 +160,7 @@ bool parse_count(const char *text, uint32_t most, uint32_t *count)
 	return true;
 }
 
-/* Can this be the number or the label of a recovery point? */
+/* Can a text be the number or the label of a recovery point? */
 bool parse_point(const char *text)
 {
 	uint64_t n;
@@ -176,7 +176,7 @@ int find_point(struct dmreplica *ctx, const struct dmreplica_system *sys, const 
 {
 	int code = dmreplica_point_find(ctx, sys, text, number);
 
-	/* leave it to the kernel to refuse a number without a point */
+	/* the kernel refuses a number without a point */
 	if (code == DM_REPLICA_CODE_NOT_FOUND && parse_number(text, number))
 		return 0;
 	return code;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Output without control of the terminal.
+ * Output without control characters for the terminal.
  *
  * Unprivileged users choose names of processes, mount points and stores, and root reads
  * them on a terminal.  Standard output and standard error go through a filter that replaces
@@ -17,7 +17,7 @@
 
 struct plain {
 	int fd;
-	unsigned char held[3];	/* start of a possible mark */
+	unsigned char held[3];	/* first bytes of a possible mark */
 	unsigned int nr_held;
 };
 
@@ -38,7 +38,7 @@ static int put(int fd, const unsigned char *bytes, size_t nr)
 	return 0;
 }
 
-/* Length of a character with this first byte if it may be a mark; else 0. */
+/* Return: length of a character with this first byte if it may be a mark, else 0. */
 static unsigned int mark_length(unsigned char first)
 {
 	if (first == 0xc2 || first == 0xd8)
@@ -86,7 +86,7 @@ static ssize_t plain_write(void *cookie, const char *buf, size_t size)
 			p->nr_held = 0;
 			continue;
 		}
-		/* The held bytes are no character. */
+		/* The held bytes are not a character. */
 		memcpy(text + n, p->held, p->nr_held);
 		n += p->nr_held;
 		p->nr_held = 0;
@@ -129,7 +129,7 @@ void raw_output(const char *text)
 	fflush(f);
 }
 
-/* Did any output fail? */
+/* Has any output failed? */
 bool output_failed(void)
 {
 	return fflush(stdout) || ferror(stdout) || (raw_out && ferror(raw_out));

@@ -14,7 +14,7 @@ static bool parse_kind(const char *text, uint32_t *kind)
 	return false;
 }
 
-/* Numbers separated by commas.  Return: false if @text is no such list. */
+/* Parse numbers separated by commas.  Return: false if malformed. */
 static bool parse_drop(char *text, uint64_t *numbers, unsigned int *nr)
 {
 	char *one, *rest = text;
@@ -136,27 +136,19 @@ int cmd_point_create(struct dmreplica *ctx, int argc, char **argv)
 
 int cmd_point_list(struct dmreplica *ctx, int argc, char **argv)
 {
-	struct json_object *array;
 	struct dmreplica_point *list;
 	struct dmreplica_system sys;
 	int code, status;
 	bool json;
 	size_t nr, i;
 
-	if (!parse_json_option(argc, argv, &json, &status))
+	if (!parse_one_system(ctx, argc, argv, &sys, &json, &status))
 		return status;
-	if (optind != argc - 1)
-		return usage_error("give one system");
-	code = dmreplica_system_find(ctx, argv[optind], &sys);
-	if (!code)
-		code = dmreplica_point_list_sized(ctx, &sys, &list, &nr);
+	code = dmreplica_point_list_sized(ctx, &sys, &list, &nr);
 	if (code)
 		return refused(ctx, code);
 	if (json) {
-		array = json_object_new_array();
-		for (i = 0; i < nr; i++)
-			json_object_array_add(array, json_point(&list[i]));
-		json_print(array);
+		json_print(json_list(list, nr, json_point));
 	} else if (!nr) {
 		printf("system %s has no recovery point\n", sys.name);
 	} else {
@@ -184,9 +176,9 @@ int cmd_point_drop(struct dmreplica *ctx, int argc, char **argv)
 	if (!parse_op_options(argc, argv, "y", &o, &status))
 		return status;
 	if (optind != argc - 2)
-		return usage_error("give a system and the number or the name of a point");
+		return usage_error("give a system and the number or the label of a point");
 	if (!parse_point(argv[optind + 1]))
-		return usage_error("%s is not the number of a point, and no name of one",
+		return usage_error("%s is neither the number nor the label of a point",
 				   argv[optind + 1]);
 	code = dmreplica_system_attached(ctx, argv[optind], &sys);
 	if (!code)

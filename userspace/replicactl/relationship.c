@@ -59,16 +59,16 @@ static void print_loss(const struct dmreplica_system *sys, const struct homes *h
 	printf("remove of %s ends its replication; its homes become plain disks:\n", sys->name);
 	print_homes(homes);
 	if (flatten) {
-		printf("  first      everything that is in the store moves there\n");
+		printf("  first      all content of the store moves there\n");
 		printf("  lost       all recovery points: %u\n", sys->points);
 	} else if (sys->points) {
-		printf("  lost       all recovery points: %u, if all is home already; if not it is refused\n",
+		printf("  lost       all recovery points: %u, if all is home already; otherwise it is refused\n",
 		       sys->points);
 	}
-	printf("  lost       store %s is wiped, and the system is forgotten here\n", sys->store);
+	printf("  lost       store %s is wiped, and the system's file is deleted\n", sys->store);
 }
 
-/* Is the removal decided, so that only the part of the tools remains? */
+/* Is the removal decided, so that only the tools' part remains? */
 static bool decided(struct dmreplica *ctx, const struct dmreplica_system *sys)
 {
 	enum dmreplica_removal stage;
@@ -85,7 +85,7 @@ static int finish(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	if (code) {
 		refused(ctx, code);
 		if (decided(ctx, sys))
-			fprintf(stderr, "  the homes are plain disks already; replicactl remove %s does the rest when that is mended\n",
+			fprintf(stderr, "  the homes are plain disks already; replicactl remove %s does the rest when the fault is mended\n",
 				sys->name);
 		return dmreplica_exit_status(code);
 	}
@@ -94,7 +94,7 @@ static int finish(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	return 0;
 }
 
-/* The job of a removal begun without waiting, or before a reboot; 0: none. */
+/* Find the job of a removal begun without waiting, or before a reboot.  Return: its number or 0. */
 static uint64_t job_of_removal(struct dmreplica *ctx, const struct dmreplica_system *sys)
 {
 	struct dmreplica_job *list;
@@ -164,7 +164,7 @@ static int begin(struct dmreplica *ctx, struct dmreplica_system *sys, struct op_
 	struct dmreplica_op *op = &o->op;
 	int code, status;
 
-	/* failed over leave the refusal to the kernel: do not ask */
+	/* without a question while failed over, which the kernel refuses */
 	if (sys->state != DM_REPLICA_STATE_RECOVERED) {
 		print_loss(sys, homes, op->given & DMREPLICA_OP_FLATTEN);
 		if (!confirm(o->yes, "Remove it?", &status))
@@ -219,7 +219,7 @@ static int remove_detached(struct dmreplica *ctx, struct dmreplica_system *sys, 
 		return usage_error("%s was attached just now; try again", sys->name);
 	}
 	if (stage == DMREPLICA_REMOVAL_WIPED) {
-		printf("store %s of %s is blank, as a removal leaves it; only its file is left\n",
+		printf("store %s of %s is blank, as a removal leaves it; only its file remains\n",
 		       sys->store, sys->name);
 		if (!confirm(yes, "Delete the file?", &status))
 			return status;

@@ -30,36 +30,39 @@ struct command {
 extern const struct command *current_command;
 
 /*
- * main.c.  A command's argv[0] is its name.  next_option() is getopt_long() with --help and
- * with our messages for errors: it returns -1 at the end and '?' when the command must end
- * with *@status.
+ * main.c.  A command's argv[0] is its name. next_option() is getopt_long() with --help and
+ * our error messages.  It returns -1 at the end, and '?' if the command must end with
+ * *@status.
  */
 int next_option(int argc, char **argv, const char *shorts, const struct option *longs,
 		int *status);
 int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* Print a refusal with its code, its name and its hint; returns the exit status. */
+/* Print a refusal with its code, name and hint.  Return: the exit status. */
 int refused(struct dmreplica *ctx, int code);
 
 /* options.c: both return false if the command ends with *@status */
 struct op_options {
-	struct dmreplica_op op;		/* the options that go to the library */
-	const char *point;		/* --point, still to be found; NULL without it */
+	struct dmreplica_op op;		/* options for the library */
+	const char *point;		/* --point, not resolved yet; NULL without it */
 	bool yes;
 	bool no_wait;
 	bool state_given;		/* --expect-state, --expect-writes */
 	bool writes_given;
 };
 
-/* @letters: those of the options of options.c that the command takes. */
+/* @letters: the options of options.c that the command takes. */
 bool parse_op_options(int argc, char **argv, const char *letters, struct op_options *o,
 		      int *status);
 bool parse_json_option(int argc, char **argv, bool *json, int *status);
+/* The same, and one system behind it, attached or not. */
+bool parse_one_system(struct dmreplica *ctx, int argc, char **argv, struct dmreplica_system *sys,
+		      bool *json, int *status);
 
 /* commands.c */
 extern const struct command commands[];
 extern const unsigned int nr_commands;
 
-/* parse.c: false if the text is no such value */
+/* parse.c: false if the text is not such a value */
 bool parse_number(const char *text, uint64_t *number);
 bool parse_size(const char *text, uint64_t *bytes);
 bool parse_rate(const char *text, uint64_t *rate);
@@ -68,9 +71,9 @@ bool parse_span(const char *text, uint64_t *seconds);
 bool parse_percent(const char *text, uint32_t *percent);
 bool parse_count(const char *text, uint32_t most, uint32_t *count);
 bool parse_point(const char *text);
-/* As parse_seconds(), up to the limit of the kernel; prints the error itself. */
+/* The same, up to the kernel's limit; prints the error. */
 bool parse_wait(const char *option, const char *text, uint32_t *ms, int *status);
-/* A point by its number or its name; returns a code. */
+/* Find a point by number or label.  Return: a code. */
 int find_point(struct dmreplica *ctx, const struct dmreplica_system *sys, const char *text,
 	       uint64_t *number);
 
@@ -156,6 +159,15 @@ void json_add_string(struct json_object *obj, const char *key, const char *text)
 void json_add_bool(struct json_object *obj, const char *key, bool value);
 void json_add_rate(struct json_object *obj, const char *key, uint64_t rate);
 void json_add_device(struct json_object *obj, const char *key, uint32_t major, uint32_t minor);
+/* An array of what @json_of() returns for each of the @nr objects in @list. */
+#define json_list(list, nr, json_of) ({							\
+	struct json_object *__array = json_object_new_array();				\
+	size_t __nr = (nr), __i;							\
+											\
+	for (__i = 0; __i < __nr; __i++)						\
+		json_object_array_add(__array, json_of(&(list)[__i]));			\
+	__array;									\
+})
 struct json_object *json_system(const struct dmreplica_system *sys);
 struct json_object *json_disk(const struct dmreplica_disk *disk);
 struct json_object *json_point(const struct dmreplica_point *point);

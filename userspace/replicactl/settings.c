@@ -5,7 +5,7 @@
 
 #include "replicactl.h"
 
-#define MOST_POINTS	512		/* a store has no more */
+#define MOST_POINTS	512		/* limit of a store */
 #define MOST_PERIODS	100000
 #define MOST_SECONDS	(100ULL * 365 * 86400)
 #define MOST_RESERVE	(1ULL << 60)
@@ -42,14 +42,14 @@ static int take_count(int c, const char *text, uint32_t most, uint32_t *count)
 {
 	if (parse_count(text, most, count))
 		return 0;
-	return usage_error("--%s %s is not a number from 0 to %u, and not none", option_name(c), text,
+	return usage_error("--%s %s is neither a number from 0 to %u nor none", option_name(c), text,
 			   most);
 }
 
 static int take_span(int c, const char *text, uint64_t *seconds)
 {
 	if (!parse_span(text, seconds))
-		return usage_error("--%s %s is no time: write it as 15m, 24h, 7d, 2w or 1d12h, or none",
+		return usage_error("--%s %s is not a time: write it as 15m, 24h, 7d, 2w or 1d12h, or none",
 				   option_name(c), text);
 	if (*seconds > MOST_SECONDS)
 		return usage_error("--%s %s is longer than 100 years", option_name(c), text);
@@ -101,7 +101,7 @@ static int take(int c, const char *text, struct dmreplica_settings *set)
 		set->given |= DMREPLICA_SET_LIVE_RESERVE;
 		set->live_reserve = 0;
 		if (strcmp(text, "none") && !parse_size(text, &set->live_reserve))
-			return usage_error("--live-reserve %s is no size: write it as 10G or 512M, or none",
+			return usage_error("--live-reserve %s is not a size: write it as 10G or 512M, or none",
 					   text);
 		if (set->live_reserve > MOST_RESERVE)
 			return usage_error("--live-reserve %s is more than 1 EiB", text);
@@ -118,14 +118,14 @@ static int take(int c, const char *text, struct dmreplica_settings *set)
 	case 'v':
 		set->given |= DMREPLICA_SET_VACUUM_RATE;
 		if (!parse_rate(text, &set->vacuum_rate))
-			return usage_error("--vacuum-rate %s is no rate: write bytes per second as 50M, or unlimited, or 0",
+			return usage_error("--vacuum-rate %s is not a rate: write bytes per second as 50M, or unlimited, or 0",
 					   text);
 		return 0;
 	}
 	return EXIT_USAGE;
 }
 
-/* One line for a rule that is set; @format takes the number and a plural s. */
+/* Print a line for a rule that is set; @format takes the number and a plural s. */
 static void print_rule(unsigned int *rules, const char *format, uint32_t n)
 {
 	if (!n)
@@ -192,7 +192,7 @@ struct json_object *json_of_settings(const struct dmreplica_settings *set)
 	return obj;
 }
 
-/* Rules of retention drop points when the next point is made, not now. */
+/* List the points that the rules drop with the next point. */
 static void print_drop(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		       const struct dmreplica_settings *set)
 {

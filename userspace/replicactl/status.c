@@ -62,7 +62,7 @@ struct status {
 	size_t nr_disks;
 	size_t nr_points;
 	size_t nr_jobs;
-	int code;		/* why the store could not be read */
+	int code;		/* reason that the store could not be read */
 	const char *why;
 	const char *hint;
 };
@@ -147,7 +147,7 @@ static void print_space(const struct status *st)
 
 static void print_statistics(const struct dmreplica_system *sys)
 {
-	/* counted while attached, by a module that reports health, too */
+	/* counted while attached, by a module that also reports health */
 	if (sys->health)
 		printf("  Replicated       %s in %s since the last point or the attach\n",
 		       text_size(sys->replicated_bytes),
@@ -256,7 +256,7 @@ static void print_status(const struct status *st)
 		printf("  Jobs             none is running\n");
 }
 
-/* Why a system or its store cannot be shown: in one form for all reasons. */
+/* Add the reason that a system or its store cannot be shown, in one form for all reasons. */
 static void add_error(struct json_object *obj, int code, const char *message, const char *hint)
 {
 	struct json_object *error = json_object_new_object();
@@ -283,40 +283,28 @@ static struct json_object *json_settings_of(const struct status *st)
 
 static struct json_object *json_status(const struct status *st)
 {
-	struct json_object *obj = json_system(st->sys), *array;
-	size_t i;
+	struct json_object *obj = json_system(st->sys);
 
 	if (!st->sys->read) {
 		add_error(obj, st->code, st->why, st->hint);
 		return obj;
 	}
-	array = json_object_new_array();
-	for (i = 0; i < st->nr_disks; i++)
-		json_object_array_add(array, json_disk(&st->disks[i]));
-	json_object_object_add(obj, "disk_list", array);
-	array = json_object_new_array();
-	for (i = 0; i < st->nr_points; i++)
-		json_object_array_add(array, json_point(&st->points[i]));
-	json_object_object_add(obj, "point_list", array);
-	array = json_object_new_array();
-	for (i = 0; i < st->nr_jobs; i++)
-		json_object_array_add(array, json_job(&st->jobs[i]));
-	json_object_object_add(obj, "job_list", array);
+	json_object_object_add(obj, "disk_list", json_list(st->disks, st->nr_disks, json_disk));
+	json_object_object_add(obj, "point_list", json_list(st->points, st->nr_points, json_point));
+	json_object_object_add(obj, "job_list", json_list(st->jobs, st->nr_jobs, json_job));
 	json_object_object_add(obj, "settings", json_settings_of(st));
 	if (*st->rules_why)
 		json_add_string(obj, "settings_fault", st->rules_why);
-	array = json_object_new_array();
-	for (i = 0; i < st->nr_adapters; i++)
-		json_object_array_add(array, json_of_adapter(&st->adapters[i]));
-	json_object_object_add(obj, "adapter_list", array);
+	json_object_object_add(obj, "adapter_list",
+			       json_list(st->adapters, st->nr_adapters, json_of_adapter));
 	if (*st->adapters_why)
 		json_add_string(obj, "adapter_list_fault", st->adapters_why);
 	return obj;
 }
 
 /*
- * Leave out settings and adapters if an older module does not have them.  What a program has
- * left in the host area must not hide the rest.
+ * Leave out settings and adapters if an older module lacks them.  An invalid entry of the
+ * host area must not hide the rest.
  */
 static int look_further(struct dmreplica *ctx, struct status *st,
 			struct dmreplica_settings *settings)
@@ -340,7 +328,7 @@ static int look_further(struct dmreplica *ctx, struct status *st,
 
 /*
  * Show one system.  If it is not attached and its store cannot be read, which needs
- * privilege, show that; do not refuse.
+ * privilege, show that instead of a refusal.
  */
 static int show(struct dmreplica *ctx, struct dmreplica_system *sys, struct json_object *array)
 {

@@ -70,7 +70,7 @@ const char *text_duration(uint64_t ns)
 	return out;
 }
 
-/* A span of time that was set: exact, not rounded. */
+/* Write a span of time exactly, not rounded. */
 const char *text_span(uint64_t seconds)
 {
 	static const struct {
@@ -123,7 +123,7 @@ const char *text_age(uint64_t since_ns)
 	return text_duration(now > since_ns ? now - since_ns : 0);
 }
 
-/* In the form of /etc/machine-id. */
+/* Write a host's id in the form of /etc/machine-id. */
 const char *text_host(const uint8_t id[16])
 {
 	unsigned int i;

@@ -272,12 +272,12 @@ class Kernel:
                         encode('system', dict(self.world['system'], **event)))]
 
     def serve(self, conn):
-        told = False
+        sent = False
         while True:
             events = self.world.get('events', [])
-            if events and not told and conn.fileno() == self.listener:
+            if events and not sent and conn.fileno() == self.listener:
                 # the second socket listens to events
-                told = True
+                sent = True
                 time.sleep(1)           # after the dumps
                 for event in events:
                     time.sleep(0.2)

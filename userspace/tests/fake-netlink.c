@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Preloaded into replicactl in tests: netlink sockets become connections to the fake kernel
- * that listens on $FAKE_NETLINK.  pwrite() fails after $FAKE_WRITES calls; with
+ * Preloaded into replicactl in tests: netlink sockets become connections to the fake
+ * kernel that listens on $FAKE_NETLINK. pwrite() fails after $FAKE_WRITES calls; with
  * $FAKE_EMFILE netlink sockets fail; with $FAKE_NO_GROUPS only nlctrl has groups.
  */
 #include <dlfcn.h>

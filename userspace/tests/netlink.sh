@@ -84,13 +84,13 @@ bad_rules='w["host"]["retention/rules"] = "{\"last\":3}"'
 
 # --- commit, revert ---
 
-played "commit does not ask where it cannot" 64 'yes goes on without asking' '' commit web1
-also "commit says how many points" 'lost +all recovery points: 3'
-also "commit says what of replication is lost" '3 younger points, and 64 KiB in 4 writes'
-also "commit says that there is no way back" 'revert will be refused'
+played "commit does not ask where it cannot" 64 'yes goes on without it' '' commit web1
+also "commit shows how many points" 'lost +all recovery points: 3'
+also "commit shows the lost replication" '3 younger points, and 64 KiB in 4 writes'
+also "commit warns that it is final" 'a revert is not possible'
 also_not "commit has asked for nothing" '^request'
 played "commit with --yes waits for its job" 0 '^done in 3.0 s' '' commit web1 --yes
-also "commit tells the answer" '^4096 Job Started, job 5: web1 is Committed \(6\)'
+also "commit shows the answer" '^4096 Job Started, job 5: web1 is Committed \(6\)'
 also "commit shows bytes" ' 50 %  512 KiB of 1 MiB  after 2.0 s'
 also "commit is of what was shown" '^request failover-commit .*"expect-state-number": 7}'
 played "commit without waiting" 0 'replicactl job wait web1 5 waits' '' commit web1 --yes --no-wait
@@ -102,7 +102,7 @@ played "commit that the kernel refuses" 7 'replicactl test-failover stop web1' \
 played "commit where it makes no sense is not asked about" 8 '32775.*not failed over' \
 	's["state"] = 3; w["answers"]["failover-commit"] = {"errno": "EBADE", "cim": 32775, "text": "not failed over"}' commit web1
 also "but left to the kernel" '^request failover-commit'
-played "a module that does not know it" 3 '32770.*does not know that operation' 'w["unknown"] = ["failover-commit"]' \
+played "a module that does not know it" 3 '32770.*lacks that operation' 'w["unknown"] = ["failover-commit"]' \
 	commit web1 --yes
 tty=(--tty y)
 played "commit on a terminal asks" 0 'Commit it\? \[y/N\] y' '' commit web1
@@ -120,7 +120,7 @@ played "revert after more writes" 8 '33 writes.*not 32' '' revert web1 --yes --e
 played "waiting ran out" 5 '32772 Timeout: a device is open' \
 	'w["answers"]["failover-revert"] = {"errno": "ETIMEDOUT", "cim": 32772, "text": "a device is open"}' revert web1 --yes --wait 1
 tty=(--tty n)
-played "what is written while it waits is lost, too: said with the question" 1 'thrown away, too' '' revert web1 --wait 2
+played "the question warns of writes during the wait" 1 'are discarded, too' '' revert web1 --wait 2
 tty=()
 held='w["answers"]["failover-revert"] = {"code": 4096, "job": 5, "set": {"state": 3}}; w["jobs"]["5"] = [w["jobs"]["5"][0]]'
 played "a job that nothing works on is not waited for" 0 'vacuum web1 --release' "$held; s['vacuum-held'] = 1" revert web1 --yes
@@ -139,7 +139,7 @@ played "a number that is none is for the kernel" 0 'request failover-initiate .*
 played "a label that two have" 6 '1 of 2023.*standard' '' recovery-point drop web1 twin
 also "both are shown" '3 of 2023.*application-consistent'
 also_not "and none is dropped" '^request'
-played "a label that none has" 12 'no recovery point of system web1 is called nothing' '' recovery-point drop web1 nothing
+played "a label that none has" 12 'no recovery point of system web1 has the label nothing' '' recovery-point drop web1 nothing
 played "sizes of points" 0 '^ +3 .*8 KiB  twin' '' recovery-point list web1
 played "points of a module that knows no sizes" 0 '^ +3 .* -  twin' 'w["unknown"] = ["sizes"]' recovery-point list web1
 played_json "sizes as JSON" '[p["bytes"] for p in d][:3] == [4096, 0, 8192] and d[1]["in_use"]' '' recovery-point list web1 --json
@@ -165,7 +165,7 @@ is_count "once" 2
 played "a change each time is not waited out" 0 '^request point-new {"system": "[0-9a-f]*"}' \
 	"w['answers']['point-new'] = [$moved] * 5 + [{}]" recovery-point create web1
 is_count "it drops none then" 6
-also "and that is said" 'changes too often'
+also "and that is reported" 'changes too often'
 played "another refusal ends it" 8 '32775.*is suspended' \
 	'w["answers"]["point-new"] = {"errno": "EBADE", "cim": 32775, "text": "replication is suspended"}' recovery-point create web1
 is_count "at once" 1
@@ -204,9 +204,9 @@ w["answers"]["point-new"] = undecided' recovery-point create web1
 played "--no-wait waits for a few seconds only" 0 'not begun, nothing is decided' \
 	"$waits"'; w["jobs"]["5"] = [n]; s["state"] = 3; w["answers"]["failover-initiate"] = undecided' \
 	failover web1 --no-wait
-also "says how to go on" 'replicactl job wait web1 5 .*replicactl job cancel web1 5'
+also "shows the next step" 'replicactl job wait web1 5 .*replicactl job cancel web1 5'
 also "and needs no socket" 'failover-initiate .*"unattended": true'
-played "drop asks, and does not where it cannot" 64 'yes goes on without asking' '' recovery-point drop web1 1
+played "drop asks, and does not where it cannot" 64 'yes goes on without it' '' recovery-point drop web1 1
 also_not "and drops nothing" '^request'
 played "drop with --yes" 0 'request point-del .*"point": 1}' '' recovery-point drop web1 1 --yes
 
@@ -226,11 +226,11 @@ played "status: a home that has lost writes" 0 'lost writes +home has lost some'
 also "with what to do" 'replicactl reset-errors web1'
 played "move-home" 0 'request home-move' '' move-home web1 --no-wait
 played "job cancel" 0 'request job-set .*"id": 5, "request": 4' '' job cancel web1 5
-also "says how it goes on" 'replicactl move-home web1'
+also "shows the next step" 'replicactl move-home web1'
 played "job pause" 0 'request job-set .*"id": 5, "request": 3' '' job pause web1 5
 played "job resume" 0 'request job-set .*"id": 5, "request": 2' '' job resume web1 5
 played "job wait" 0 '^done in 3.0 s' '' job wait web1 5
-played "job wait of a suspended job says so" 5 'Suspended' 'w["jobs"]["5"][0]["state"] = 5; del w["jobs"]["5"][1]' \
+played "job wait of a suspended job reports it" 5 'Suspended' 'w["jobs"]["5"][0]["state"] = 5; del w["jobs"]["5"][1]' \
 	job wait web1 5 --timeout 11
 played "a job that was terminated" 1 'ended with Terminated' 'w["jobs"]["5"][1].update({"state": 8, "code": 32768})' job wait web1 5
 played_json "job as JSON" 'd["bytes"] == 524288 and d["bytes_total"] == 1048576' '' job show web1 5 --json
@@ -238,14 +238,14 @@ played "job show: the owner" 0 'Asked by +uid 0, replicactl, login uid 1000' \
 	'for j in w["jobs"]["5"]: j.update({"owner-uid": 0, "owner-login-uid": 1000, "owner-comm": "replicactl", "point": 3, "discarded": 4096, "points-dropped": 2})' \
 	job show web1 5
 also "about what" 'Point +3$'
-also "what was lost" 'Thrown away +4 KiB'
+also "what was lost" 'Discarded +4 KiB'
 also "and dropped" 'Dropped +2 recovery points'
 played "job show of a job without an owner" 0 '!Asked by' '' job show web1 5
 played_json "as JSON" 'd["owner_uid"] == 0 and d["owner_comm"] == "x" and d["point"] == 3 and "owner_login_uid" not in d' \
 	'for j in w["jobs"]["5"]: j.update({"owner-uid": 0, "owner-comm": "x", "point": 3})' job show web1 5 --json
 played "vacuum --rate" 0 'settings-set .*"vacuum-rate": 52428800}' '' vacuum web1 --rate 50M
 played "vacuum --rate unlimited" 0 '"vacuum-rate": 18446744073709551615' '' vacuum web1 --rate unlimited
-played "vacuum --hold has a limit, too" 5 '32772.*is still to end' 's["vacuum-held"] = 2' vacuum web1 --hold
+played "vacuum --hold has a limit, too" 5 '32772.*has not ended' 's["vacuum-held"] = 2' vacuum web1 --hold
 played "vacuum --hold" 0 'request vacuum-set .*"hold": 1' '' vacuum web1 --hold
 
 # --- settings ---
@@ -268,7 +268,7 @@ played "a point of the sender" 0 'request point-new .*"received": true' '' recov
 played "a critical system: what it was" 0 'The store has +Recovered \(5\)' 's["state"] = 8; s["state-stored"] = 5' status web1
 played "others" 0 '!The store has' 's["state-stored"] = 5' status web1
 played "without privilege" 2 'CAP_SYS_ADMIN and CAP_NET_ADMIN' 'w["answers"]["replication-suspend"] = {"errno": "EPERM"}' suspend web1
-played "a replica that stalls" 0 'nothing has been replicated for long: .*replicactl heartbeat web1' \
+played "a replica that stalls" 0 'nothing has been replicated for a long time: .*replicactl heartbeat web1' \
 	's["health-reasons"] = 2048; s["last-received-time"] = 1700000000000000000' status web1
 also "since when" 'Last received +2023'
 played "nearly as many points as there can be" 0 'near their limit of 512: .*replicactl settings web1 --keep-last' \
@@ -361,14 +361,14 @@ hostile() {
 		"A = '\"192.0.2.5/24\"'; w['host'][${3-\"adapter/52:54:00:12:34:56\"}] = $2" network list web1
 }
 rest='"addresses":["192.0.2.5/24"],"gateways":[],"dns":[]}'
-hostile 'it is no JSON object' "''"
-hostile 'it is no JSON object' "'{'"
-hostile 'it is no JSON object' "'[]'"
-hostile 'it is no JSON object' "'null'"
-hostile 'it is no JSON object' "'{\"dhcp\":true,$rest x'"
-hostile 'it is no JSON object' "'{\"dhcp\":true,$rest\\0'"
-hostile 'it is no JSON object' "'[' * 4000"
-hostile 'it is no JSON object' "'{\"dhcp\":' * 1000"
+hostile 'it is not a JSON object' "''"
+hostile 'it is not a JSON object' "'{'"
+hostile 'it is not a JSON object' "'[]'"
+hostile 'it is not a JSON object' "'null'"
+hostile 'it is not a JSON object' "'{\"dhcp\":true,$rest x'"
+hostile 'it is not a JSON object' "'{\"dhcp\":true,$rest\\0'"
+hostile 'it is not a JSON object' "'[' * 4000"
+hostile 'it is not a JSON object' "'{\"dhcp\":' * 1000"
 hostile 'there is no member dhcp' "'{$rest'"
 hostile 'there is no member dns' "'{\"dhcp\":true,\"addresses\":[],\"gateways\":[]}'"
 hostile 'there is a member beside dhcp, addresses, gateways and dns' "'{\"dhcp\":true,\"mtu\":9000,$rest'"
@@ -384,15 +384,15 @@ hostile 'addresses.0. has no prefix' "'{\"dhcp\":true,\"addresses\":[\"192.0.2.5
 hostile 'addresses.0. has a NUL in it' "'{\"dhcp\":true,\"addresses\":[\"192.0.2.5/24\\\\u0000\"],\"gateways\":[],\"dns\":[]}'"
 hostile 'addresses.0. is not written as 2001:db8::5/64' "'{\"dhcp\":true,\"addresses\":[\"2001:DB8::5/64\"],\"gateways\":[],\"dns\":[]}'"
 hostile 'addresses.0. is not written as 192.0.2.5/24' "'{\"dhcp\":true,\"addresses\":[\"192.0.2.5/255.255.255.0\"],\"gateways\":[],\"dns\":[]}'"
-hostile 'gateways.0. has a prefix, and none belongs here' "'{\"dhcp\":true,\"addresses\":[],\"gateways\":[' + A + '],\"dns\":[]}'"
+hostile 'gateways.0. has a prefix, which is not allowed here' "'{\"dhcp\":true,\"addresses\":[],\"gateways\":[' + A + '],\"dns\":[]}'"
 hostile 'dns.0. is a multicast address' "'{\"dhcp\":true,\"addresses\":[],\"gateways\":[],\"dns\":[\"ff02::1\"]}'"
 hostile 'a network adapter has an address twice' "'{\"dhcp\":true,\"addresses\":[' + A + ',' + A + '],\"gateways\":[],\"dns\":[]}'"
 hostile 'a network adapter has neither DHCP nor an address' "'{\"dhcp\":false,\"addresses\":[],\"gateways\":[],\"dns\":[]}'"
-hostile 'a member occurs twice, or something has an escape' "'{\"dhcp\":true,\"dhcp\":false,$rest'"
-hostile 'a member occurs twice, or something has an escape' "'{\"dhcp\":true,\"addresses\":[\"192.0.2.5\\\\u002f24\"],\"gateways\":[],\"dns\":[]}'"
+hostile 'a member occurs twice, or a text has an escape' "'{\"dhcp\":true,\"dhcp\":false,$rest'"
+hostile 'a member occurs twice, or a text has an escape' "'{\"dhcp\":true,\"addresses\":[\"192.0.2.5\\\\u002f24\"],\"gateways\":[],\"dns\":[]}'"
 good="'{\"dhcp\":true,$rest'"
 for key in 52:54:00:12:34 52:54:00:AB:34:56 52-54-00-12-34-56 52:54:00:12:34:567 ''; do
-	hostile 'its key has no hardware address as' "$good" "'adapter/$key'"
+	hostile 'its key has no hardware address of the form' "$good" "'adapter/$key'"
 done
 hostile 'a network adapter.s hardware address is zero or multicast' "$good" "'adapter/01:54:00:12:34:56'"
 hostile 'a network adapter.s hardware address is zero or multicast' "$good" "'adapter/00:00:00:00:00:00'"
@@ -422,10 +422,10 @@ played "half a character is none" 0 '^hex 61c3$' 'w["host"]["z"] = "a\u00c3"' ho
 played "control characters are none" 0 '^hex 1b5b$' 'w["host"]["z"] = "\u001b["' host-area get web1 z
 played "host-area get" 0 '^monday$' '' host-area get web1 backup/last
 played "host-area get of no key" 12 'host-area list web1 shows its keys' '' host-area get web1 backup
-played "host-area of an older module" 3 '32770.*does not know' 'w["unknown"] = ["host-get"]' host-area list web1
+played "host-area of an older module" 3 '32770.*lacks' 'w["unknown"] = ["host-get"]' host-area list web1
 played "host-area set of a new key" 0 'host-set .*"key": "new", "expect-state-number": 7, "value": "1"\}$' '' host-area set web1 new 1
 played "of the same value" 0 '"value": "monday"' '' host-area set web1 backup/last monday
-played "of another does not ask where it cannot" 64 'yes goes on without asking' '' host-area set web1 backup/last tuesday
+played "of another does not ask where it cannot" 64 'yes goes on without it' '' host-area set web1 backup/last tuesday
 also "what would be lost" 'backup/last  6 bytes  monday'
 also_not "and asks for nothing" '^request'
 played "of another, with --yes" 0 '"key": "backup/last", "value": "tuesday"\}$' '' host-area set web1 backup/last tuesday --yes
@@ -448,12 +448,12 @@ played "host-area remove of no key" 12 'host-area list web1 shows' \
 # --- removal ---
 
 s3='s["state"] = 3; s["live-time"] = 0'
-played "remove does not ask where it cannot" 64 'yes goes on without asking' "$s3" remove web1
+played "remove does not ask where it cannot" 64 'yes goes on without it' "$s3" remove web1
 also_not "and has asked for nothing" '^request'
-played "remove says what is lost" 64 'lost +all recovery points: 3' "$s3" remove web1
+played "remove shows the losses" 64 'lost +all recovery points: 3' "$s3" remove web1
 also "and what of the store" 'lost +store .* is wiped'
 also "and where the homes are" 'vda .* 1 GiB'
-played "remove --flatten says that, too" 64 'everything that is in the store moves there' "$s3" remove web1 --flatten
+played "remove --flatten shows that, too" 64 'all content of the store moves there' "$s3" remove web1 --flatten
 played "remove while failed over" 8 'end the failover first: replicactl revert web1, or commit' \
 	'w["answers"]["relationship-remove"] = {"errno": "EBADE", "cim": 32775, "text": "failed over"}' remove web1 --yes
 played "remove while home is not the newest state" 8 'replicactl remove web1 --flatten' \
@@ -463,7 +463,7 @@ played "remove asks for what was shown" 0 'relationship-remove .*"expect-state-n
 also "without waiting it has to be run again" 'replicactl remove web1 has to be run again'
 # the store that the fake kernel names does not exist: the end is tested above
 played "remove waits for its job, then wipes" 12 '^done in 3.0 s' "$s3" remove web1 --yes
-also "or says that the homes are plain disks already" 'the homes are plain disks already; replicactl remove web1 does the rest'
+also "or reports that the homes are plain disks already" 'the homes are plain disks already; replicactl remove web1 does the rest'
 going='s["state"] = 0; s["flags"] = 32; w["jobs"]["5"][0]["type"] = 93; w["jobs"]["5"].insert(0, w["jobs"]["5"][0])'
 played "a removal that goes on is waited for" 8 'is being removed already, by job 5' "$going" remove web1
 also_not "and not begun again" '^request'
@@ -473,7 +473,7 @@ played "one without a job is begun again" 8 'request home-move' 's["state"] = 0;
 # --- status, monitor ---
 
 played "status: health" 0 'Health +Warning' '' status web1
-also "status: reasons and advice" 'failed over for long, and not decided: replicactl revert web1, or commit'
+also "status: reasons and advice" 'failed over for a long time, and not decided: replicactl revert web1, or commit'
 also "status: a larger device" 'its device has 2 GiB: replicactl grow web1 uses them'
 also "status: marks" '900 of 1000 in use, 90.0 %; low from 80 %, critical from 95 %'
 also "status: reserve" '10 more are kept for the failover, 640 KiB'
@@ -485,14 +485,14 @@ played "status: the device has grown by less than a MiB" 0 '!replicactl grow web
 	's["store-device-bytes"] = s["store-bytes"] + (1 << 20) - 1' status web1
 played "status of an older module" 0 '900 of 1000 in use, 90.0 %$' 'w["unknown"] = ["settings-get", "host-get"]
 for k in [k for k in s if k.startswith(("health", "replicated", "points-", "last-", "slots-r", "vacuum", "home", "store-b", "store-d"))]: del s[k]' status web1
-also_not "says nothing of health" Health
+also_not "does not mention health" Health
 played_json "its status as JSON" 'd[0]["settings"] is None and d[0]["adapter_list"] == [] and "health" not in d[0]' \
 	'w["unknown"] = ["settings-get", "host-get"]; del s["health"]' status web1 --json
 played_json "status as JSON" 'd[0]["health"] == 2 and [r["reason_name"] for r in d[0]["health_reasons"]] == ["low-space", "undecided"]
 	and d[0]["statistics"]["replicated_bytes"] == 65536 and d[0]["vacuum_rate"] == 52428800 and d[0]["slots_reserved"] == 10
 	and d[0]["settings"]["keep_daily"] == 7 and d[0]["adapter_list"][0]["addresses"][1] == "2001:db8::5/64"
 	and d[0]["store_device_bytes"] == 2147483648 and d[0]["home_bytes"] == 3145728' '' status web1 --json
-played "a reason that is not known yet" 0 'does not know: 0x80000000' 's["health-reasons"] = 1 << 31' status web1
+played "a reason that is not known yet" 0 'unknown to this version: 0x80000000' 's["health-reasons"] = 1 << 31' status web1
 
 # "Not known" must not become "not attached".
 before=(env FAKE_EMFILE=1)
@@ -525,11 +525,11 @@ before=(env "DM_REPLICA_CONFDIR=$dir" bash -c '. userspace/completion/replicactl
 played "completion of --accept-homes= knows the disks" 0 '^vda,vda vda,vdb$' ''
 rm "$dir/web1.conf"
 before=(timeout --preserve-status -s INT 10)
-played "monitor says when health changes" 0 'health web1 Critical, was Warning; now: the store is nearly full, past the critical mark$' \
+played "monitor reports a change of health" 0 'health web1 Critical, was Warning; now: the store is nearly full, past the critical mark$' \
 	'w["events"] = [{"health-reasons": 84, "health": 3, "slots-used": 960}, {"health-reasons": 64, "health": 2, "slots-used": 500}]' \
 	monitor
 also "and when it is over" 'health web1 Warning, was Critical; no more: .*critical mark; the store fills up'
-also "monitor says that space is low from the start" 'space web1 low: 900 of 1000 slots used, 10 kept'
+also "monitor reports low space from the start" 'space web1 low: 900 of 1000 slots used, 10 kept'
 also "and critical" 'space web1 critical: 960 of 1000'
 also "and enough again" 'space web1 enough again: 500 of 1000'
 played "and when what comes is Critical" 0 'health web1 Critical, was Normal; now: a home has lost writes' \
@@ -537,19 +537,19 @@ played "and when what comes is Critical" 0 'health web1 Critical, was Normal; no
 played "monitor as JSON" 0 '"event":"health",.*"health":3,"health_name":"Critical","was":2,.*"begun":\[\{"reason":4,"reason_name":"full"' \
 	'w["events"] = [{"health-reasons": 84, "health": 3, "slots-used": 960}]' monitor --json
 also "and space" '"event":"space",.*"low":true,"critical":true,"slots":1000,"slots_used":960'
-played "monitor says when a system has gone" 0 'detached web1 00010203-0405' 'w["events"] = [{"cmd": "system-del-ntf"}]' monitor
+played "monitor reports a detach" 0 'detached web1 00010203-0405' 'w["events"] = [{"cmd": "system-del-ntf"}]' monitor
 also_not "and that it had been there is no news" ' attached web1'
 played "and when one has come" 0 ' attached web1 00010203' 'w["events"] = [{"cmd": "system-del-ntf"}, {"flags": 10}, {"flags": 2}]' monitor
 played "also as JSON" 0 '"event":"detached",.*"system_name":"web1"' 'w["events"] = [{"cmd": "system-del-ntf"}, {"flags": 2}]' \
 	monitor --json
 also "in a line of its own" '"event":"attached",.*"system_name":"web1"'
-played "monitor says that an event is missing" 0 'lost: .*could be sent' 'w["events"] = [{"event": 5}, {"event": 7}]' monitor
+played "monitor reports a missing event" 0 'lost: .*could be sent' 'w["events"] = [{"event": 5}, {"event": 7}]' monitor
 also "and shows all there is" 'current'
 played "none is missing" 0 '!lost' 'w["events"] = [{"event": 5}, {"event": 6}]' monitor
 played "monitor without the module waits for it" 0 'unloaded: ' 'w["absent"] = True' monitor
-played "and says when it comes" 0 '^[0-9:]* loaded: ' 'w["absent"] = True; w["events"] = [{"family": "back"}]' monitor
+played "and reports its load" 0 '^[0-9:]* loaded: ' 'w["absent"] = True; w["events"] = [{"family": "back"}]' monitor
 also "with all there is" 'system web1'
-played "monitor says that the module has gone" 0 'unloaded: ' 'w["events"] = [{"family": "gone"}, {"family": "back"}, {"flags": 2}]' monitor
+played "monitor reports the unload of the module" 0 'unloaded: ' 'w["events"] = [{"family": "gone"}, {"family": "back"}, {"flags": 2}]' monitor
 also "and come back" ' loaded: '
 also "with all there is again" "system web1"
 played "a module that is loaded anew at once" 0 'unloaded: ' 'w["events"] = [{"family": "again"}]' monitor

@@ -74,9 +74,9 @@ expect 64 'unknown option --frob' "unknown option before the command" --frob lis
 expect 64 'unknown option -x' "unknown short option" list -x
 expect 64 'Try: replicactl status --help' "a hint" status --frob
 expect 64 'option --timeout needs a value' "option without its value" failover a --timeout
-expect 64 'is no time' "a time that is none" failover a --timeout soon
-expect 64 'not the number of a point, and no name' "a point that cannot be" recovery-point drop a 1/x
-expect 64 'not the number of a point' "a negative number" failover a --point -1
+expect 64 'is not a time' "a time that is none" failover a --timeout soon
+expect 64 'neither the number nor the label of a point' "a point that cannot be" recovery-point drop a 1/x
+expect 64 'neither the number nor the label of a point' "a negative number" failover a --point -1
 expect 64 'give one system' "too few arguments" failover
 expect 64 'give one system' "too many arguments" failover a b
 expect 64 'or --all' "attach what" attach
@@ -90,11 +90,11 @@ expect 64 'store is missing' "no store" create a --disk d=e
 expect 64 'disk is missing' "no disk" create a --store s
 expect 64 'hold or --release' "vacuum what" vacuum a
 expect 64 'one of them' "vacuum two things" vacuum a --hold --rate 5M
-expect 64 'is no rate' "a rate that is none" vacuum a --rate fast
-expect 64 'is no rate' "a rate that overflows" vacuum a --rate 18446744073709551615
+expect 64 'is not a rate' "a rate that is none" vacuum a --rate fast
+expect 64 'is not a rate' "a rate that overflows" vacuum a --rate 18446744073709551615
 expect 64 'longer than 600 seconds' "a timeout that is too long" commit a --timeout 601
 expect 64 'longer than 600 seconds' "waiting that is too long" revert a --wait 600.1
-expect 64 '--wait soon is no time' "waiting for no time" test-failover stop a --wait soon
+expect 64 '--wait soon is not a time' "waiting for no time" test-failover stop a --wait soon
 expect 64 'expect-state x is not a number' "no state number" commit a --expect-state x
 expect 64 'give one system' "remove what" remove
 expect 64 'unknown option --wait' "commit has no --wait" commit a --wait 5
@@ -119,7 +119,7 @@ expect 12 32779 "some" recovery-point create a --drop 1,2
 # --- settings ---
 
 for span in 5 5x d 7dd -1d 1.5h '' 1h30 99999999999999999999s; do
-	expect 64 "keep-within $span is no time" "no span: '$span'" settings a "--keep-within=$span"
+	expect 64 "keep-within $span is not a time" "no span: '$span'" settings a "--keep-within=$span"
 done
 expect 64 'longer than 100 years' "a span too long" settings a --point-interval 36501d
 expect 12 32779 "a span of 100 years" settings a --decide-within 36500d
@@ -129,21 +129,21 @@ done
 expect 64 'space-low 90% is above --space-critical 80%' "marks the wrong way round" settings a --space-low 90% --space-critical 80%
 expect 12 32779 "marks at one place" settings a --space-low 80% --space-critical 80
 for count in 513 x -1 1k ''; do
-	expect 64 "keep-last $count is not a number from 0 to 512" "no count: '$count'" settings a "--keep-last=$count"
+	expect 64 "keep-last $count is neither a number from 0 to 512 nor none" "no count: '$count'" settings a "--keep-last=$count"
 done
 expect 12 32779 "the highest count" settings a --keep-last 512 --keep-daily 100000
 expect 64 'from 0 to 100000' "too many weeks" settings a --keep-weekly 100001
 expect 64 'is not fail or drop-oldest' "no policy" settings a --when-full drop
-expect 64 'is no size' "no reserve" settings a --live-reserve 10X
+expect 64 'is not a size' "no reserve" settings a --live-reserve 10X
 expect 64 'more than 1 EiB' "too much of a reserve" settings a --live-reserve 1025P
 expect 12 32779 "a reserve in words" settings a --live-reserve 1024P --vacuum-rate 50MiB/s --keep-hourly none
-expect 64 'is no rate' "no rate" settings a --vacuum-rate 50M/h
+expect 64 'is not a rate' "no rate" settings a --vacuum-rate 50M/h
 
 # --- network adapters ---
 
 m=52:54:00:12:34:56
 for mac in 52:54:00:12:34 52:54:00:12:34:5g 525400123456 52:54:00:12:34-56 52:54:00:12:34:567 ''; do
-	expect 64 "mac $mac is no hardware address" "no MAC: '$mac'" network set a --dhcp "--mac=$mac"
+	expect 64 "mac $mac is not a hardware address" "no MAC: '$mac'" network set a --dhcp "--mac=$mac"
 done
 expect 64 'zero or multicast' "MAC of zeroes" network set a --dhcp --mac 00:00:00:00:00:00
 expect 64 'zero or multicast' "MAC of a group" network clear a --mac 01:00:5e:00:00:01
@@ -167,7 +167,7 @@ for mask in 255.255.0.255 255.0.255.0 255.255.255 1.2.3.4; do
 done
 expect 64 'prefix that is not from 1 to 32' "netmask of zeroes" network set a --mac $m --address 192.0.2.5/0.0.0.0
 expect 64 'has no prefix' "no prefix" network set a --mac $m --address 192.0.2.5
-expect 64 'none belongs here' "prefix of a gateway" network set a --mac $m --dhcp --gateway 192.0.2.1/24
+expect 64 'not allowed here' "prefix of a gateway" network set a --mac $m --dhcp --gateway 192.0.2.1/24
 expect 64 "unspecified address" "address of zeroes" network set a --mac $m --address 0.0.0.0/8
 expect 64 'multicast' "an IPv4 group" network set a --mac $m --dhcp --dns 224.0.0.1
 expect 64 'multicast' "an IPv6 group" network set a --mac $m --address ff02::1/64
@@ -191,14 +191,14 @@ done
 expect 12 32779 "the longest key" host-area set a "${long:1}" 1
 expect 64 'at least one byte' "no value" host-area set a k ''
 for hex in 0 0g 000 x; do
-	expect 64 'not of hex digits' "no hex: $hex" host-area set a k --hex $hex
+	expect 64 'two hex digits for each byte' "no hex: $hex" host-area set a k --hex $hex
 done
 expect 64 'give a system, a key and a value' "set without a value" host-area set a k
 expect 64 'give a system, and a key or --all' "remove what" host-area remove a
 expect 64 'give a system, and a key or --all' "remove both" host-area remove a k --all
 expect 64 'give a system and a key' "get what" host-area get a
 expect 64 'is not a number' "no state" host-area set a k 1 --expect-state x
-expect 64 'say no' "repair is not there" check a --repair yes
+expect 64 'give no' "repair is not there" check a --repair yes
 expect 64 'kind' "kind that is none" recovery-point create a --kind perfect
 expect 64 'longer than 39' "label too long" recovery-point create a --label 1234567890123456789012345678901234567890
 "$R" list >/dev/full 2>"$dir/out"
@@ -336,7 +336,7 @@ mv "$dir/conf/.run" "$dir/conf/.was" && ln -s "$dir/elsewhere" "$dir/conf/.run" 
 image s7 64M
 image h7 1M
 cp "$dir/s7" "$dir/s7.was"
-expect 1 'where locks are' "a link in its place is not followed" create linked --store "$dir/s7" --disk vda="$dir/h7"
+expect 1 'the directory of locks' "a link in its place is not followed" create linked --store "$dir/s7" --disk vda="$dir/h7"
 rm "$dir/conf/.run"
 mkdir "$dir/conf/.linked.conf.new"
 expect 1 'cannot write .*linked.conf.new' "a file that cannot be written" create linked --store "$dir/s7" --disk vda="$dir/h7"
@@ -468,7 +468,7 @@ json_of "two versions in three records" 'd["records"] == 3 and d["versions"] == 
 json_of "dump of three records" 'len(d["records"]) == 3 and d["records"][2]["data"] == "000000000000001f" and
 	d["records"][2]["log"] == 2' dump --log --json "$dir/s"
 log "1,0,2,0,$slot,15,0" "1,1,2,0,$slot,1,0"
-expect 1 "slot $slot belongs to disk 1 chunk 0 epoch 2, and disk 0 chunk 0 epoch 2 still needs it" \
+expect 1 "slot $slot belongs to disk 1 chunk 0 epoch 2, but disk 0 chunk 0 epoch 2 still needs it" \
 	"one slot for two versions" check "$dir/s"
 log "1,0,2,0,$slot,15,0" "2,0,2,0,-1,15,0" "1,1,2,0,$slot,1,0"
 json_of "moved home, then the slot is another's" 'd["duplicates"] == 0 and d["versions"] == 1 and
@@ -558,7 +558,7 @@ expect 3 'version is 3, older than this software reads' "a store of the format b
 zeroes() { cmp -s -n 131072 "$dir/s" /dev/zero; }
 restore; super "$dir/s" 0=$state:0 1=$state:0 1=$flags:4 0=$flags:4
 expect 10 'replicactl attach web-1' "a removal that has not come to its end goes on attached" remove web-1 --yes
-json_of "and status says so" 'd[0]["state"] == 0 and d[0]["removing"]' status web-1 --json
+json_of "and status reports it" 'd[0]["state"] == 0 and d[0]["removing"]' status web-1 --json
 restore; super "$dir/s" 1=$state:0
 cp --sparse=always "$dir/s" "$dir/s.removed"
 expect 0 'the homes are plain disks; replicactl remove web-1' "status of what is to be finished" status web-1
@@ -583,7 +583,7 @@ expect 8 '32775.* not 99' "a removal of a state that was not shown is not finish
 	remove web-1 --yes --expect-state 99
 expect 0 'web-1 is removed: store .* is wiped, the homes are plain disks' "a removal is finished" remove web-1
 grep -q "vdb  $dir/h2" "$dir/out"
-result $? "and says where the homes are"
+result $? "and the homes are named"
 zeroes
 result $? "both superblocks are zeroes"
 tail -c +131073 "$dir/s" | md5sum | cmp -s - "$dir/rest"
@@ -592,7 +592,7 @@ result $? "and nothing else was written"
 result $? "the file is gone"
 expect 12 'no system is known as web-1' "then there is no such system" remove web-1
 cp "$dir/web-1.conf" "$dir/conf/web-1.conf"
-expect 64 'yes goes on without asking' "of a blank store only the file is left, which is asked about" remove web-1
+expect 64 'yes goes on without it' "of a blank store only the file is left, and a question is needed" remove web-1
 expect 0 'the file of web-1 is deleted' "and deleted" remove web-1 --yes
 [ ! -e "$dir/conf/web-1.conf" ]
 result $? "that it is gone"
@@ -605,12 +605,12 @@ for copy in 0 1; do
 	super "$dir/s" $copy=40:3 $copy=$state:0
 	cp --sparse=always "$dir/s" "$dir/s.removed"
 	"$R" remove web-1 >"$dir/out" 2>&1 </dev/null && zeroes
-	result $? "copy $copy says that it is removed"
+	result $? "copy $copy records the removal"
 	cp "$dir/web-1.conf" "$dir/conf/web-1.conf"
 	if [ -e "$dir/fake.so" ]; then
 		cp --sparse=always "$dir/s.removed" "$dir/s"
 		! LD_PRELOAD=$dir/fake.so ASAN_OPTIONS=verify_asan_link_order=0 FAKE_WRITES=1 \
-			"$R" remove web-1 >"$dir/out" 2>&1 </dev/null && [ -e "$dir/conf/web-1.conf" ] && grep -q 'does the rest when that is mended' "$dir/out"
+			"$R" remove web-1 >"$dir/out" 2>&1 </dev/null && [ -e "$dir/conf/web-1.conf" ] && grep -q 'does the rest when the fault is mended' "$dir/out"
 		result $? "a write that fails is reported"
 		expect 0 'web-1 is removed' "and what is left then is done by another" remove web-1
 		cp "$dir/web-1.conf" "$dir/conf/web-1.conf"

@@ -81,6 +81,7 @@ typedef u64 sector_t;
 #define __dmr_static_assert(expr, msg, ...) _Static_assert(expr, msg)
 #define BUILD_BUG_ON(cond)	_Static_assert(!(cond), "BUILD_BUG_ON: " #cond)
 #define lockdep_assert_held(l)	((void)(l))
+#define IS_ENABLED(option)	0
 #define cond_resched()		((void)0)
 #define might_sleep()		((void)0)
 #define cpu_relax()		barrier()
