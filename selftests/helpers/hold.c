@@ -34,7 +34,8 @@
  *	freeze		remember the content after a power failure now, in which
  *			no unflushed data survives
  *	thaw		give the disks that content; no program may use them
- *	vanish DISK	its connection breaks, and unflushed data is lost
+ *	vanish DISK	its connection breaks, and unflushed data is lost, as are requests
+ *			of it that are kept back
  *	return DISK /dev/nbdN	it is back, under another name
  *
  * It ends with standard input.
@@ -176,6 +177,10 @@ static void answer(struct request *q, int error)
 	};
 
 	memcpy(reply.handle, q->handle, sizeof(reply.handle));
+	if (q->d->gone) {
+		free(q);
+		return;
+	}
 	if (!transfer(q->d->sock[0], &reply, sizeof(reply), true) ||
 	    (q->kind == READ && !error &&
 	     !transfer(q->d->sock[0], q->data, q->nr * SECTOR, true)))
@@ -368,6 +373,23 @@ static void start(struct disk *d, char *arg)
 	connect_to(d, arg);
 }
 
+/* Requests of a disk that are kept back have no way to be answered any more. */
+static void forget(const struct disk *d)
+{
+	struct request **link = &held, *q;
+
+	while ((q = *link)) {
+		if (q->d == d) {
+			*link = q->next;
+			nr_held--;
+			free(q);
+		} else {
+			link = &q->next;
+		}
+	}
+	held_end = link;
+}
+
 /* The users of the device still have it open; it only fails from now on.  @lock is held. */
 static void vanish(struct disk *d)
 {
@@ -378,6 +400,7 @@ static void vanish(struct disk *d)
 	pthread_join(d->server, NULL);
 	pthread_join(d->holder, NULL);
 	pthread_mutex_lock(&lock);
+	forget(d);
 	ioctl(d->nbd, NBD_CLEAR_SOCK);
 	close(d->nbd);
 	close(d->sock[0]);

@@ -120,11 +120,12 @@ check "and again" wait_for 10 stalled
 check "a write is one" calm
 point o
 received=$(field o last_received_time)
+wait_for 10 stalled || die "it does not stall"
 r detach o >/dev/null || die "cannot detach"
 is "its time is kept" "$(field o last_received_time)" "$received"
 r attach o >/dev/null || die "cannot attach"
 is "over an attach" "$(field o last_received_time)" "$received"
-check "which is no sign itself" wait_for 10 stalled
+check "which is no sign itself" stalled
 r suspend o >/dev/null || die "cannot suspend"
 check_fails "suspended is not stalled" stalled
 r resume o >/dev/null || die "cannot resume"
