@@ -545,7 +545,7 @@ static s64 dmr_move_some(struct dmr_mover *m, const u64 *keys, u32 count)
 		n++;
 	if (n) {
 		r = dmr_move_batch(m, keys, n, false);
-		return r ?: n;
+		return r ? r : (s64)n;	/* not "r ?: n", whose type is unsigned */
 	}
 	r = 0;
 	if (dmr_move_hold(m, *keys))
