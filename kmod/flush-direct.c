@@ -19,8 +19,8 @@
  *
  * Between a guest's fsync and its answer the flush worker is two wake-ups on other CPUs:
  * one to begin, one when the store has answered.  They cost more than the store's own I/O.
- * A flush with nothing to wait for but one I/O to the store is therefore sent by map() and
- * answered by the end of that I/O.
+ * So a flush that needs one I/O to the store only is sent by map(), and answered by the end
+ * of that I/O.
  *
  * **What goes this way.**  The store's cache alone is due (rewrites in place): an empty
  * flush.  At most one block of records is due as well: that block, behind a flush, with
@@ -48,11 +48,11 @@
  *
  * **R2: homes.**  The disk's home_dirty is clear, then flush_mutex is free, then the bit
  * in home_lost is clear, in this order.  A flush of the home clears home_dirty with
- * flush_mutex held, and sets it, and the bit, again before it lets go if it has failed.  So
- * the fate of the writes before ours is known by then.
+ * flush_mutex held; if it fails, it sets both again before it releases flush_mutex.  So the
+ * result of the writes before ours is known by then.
  *
- * **R9: failure.**  The I/O's end makes the system critical before it lets go of the token
- * and before it answers.  Both may happen in an interrupt; nothing there sleeps or sends I/O.
+ * **R9: failure.**  The I/O's end makes the system critical before it releases the token and
+ * before it answers.  Both may happen in an interrupt; nothing there sleeps or sends I/O.
  *
  * **R6, R9: no native FUA.**  The kernel then sends a flush behind the block, and its
  * failure may be a superblock's, or the other way round.  dmr_super_store_trylock()
@@ -68,23 +68,33 @@
  *
  * **The caller.**  No memory is allocated: bio and page are the system's own, which the
  * token protects.  They are charged to the root cgroup, with the default priority: a limit
- * on the I/O of one that calls fsync must not hold up the records of others.  The token is released before the
- * answer, since the system may be gone right behind it.
+ * on the I/O of a process that calls fsync must not delay the records of others.  The token
+ * is released before the answer, since the system may be freed right after it.
  */
 
-/* R2: see above for the order.  Return: true if no write of the device needs its home's flush. */
+/* R2: the order is in "homes" above.  Return: true if the device needs no flush of its home. */
 static bool dmr_flush_direct_home(struct dmr_disk *disk, enum dmr_kind kind)
 {
 	if (dmr_home_flush_is_due(disk))
 		return false;
-	smp_rmb();	/* pairs with dmr_home_flush(): locked before clean */
+	smp_rmb();	/* pairs with dmr_home_flush(), which locks before it clears */
 	if (mutex_is_locked(&disk->flush_mutex))
 		return false;
-	smp_rmb();	/* the bit is set before the mutex is released */
+	smp_rmb();	/* pairs with its mutex_unlock(): the bit is set before that */
 	return !dmr_home_flush_lost(disk, kind);
 }
 
-/* Let go of the store and of the token; waiters begin a round. */
+/* Is a round of the flush worker awaited?  log.lock is held. */
+static bool dmr_flush_waited_for(struct dmr_system *sys)
+{
+	const struct dmr_flush *flush = &sys->flush;
+
+	lockdep_assert_held(&sys->log.lock);
+	return flush->again || !bio_list_empty(&flush->flushes) || !bio_list_empty(&flush->fuas) ||
+	       !list_empty(&flush->waiters);
+}
+
+/* Release the store and the token; begin a round if there are waiters. */
 static void dmr_flush_direct_release(struct dmr_system *sys)
 {
 	unsigned long flags;
@@ -92,14 +102,14 @@ static void dmr_flush_direct_release(struct dmr_system *sys)
 	dmr_super_store_unlock(sys, sys->flush.direct.alone);
 	spin_lock_irqsave(&sys->log.lock, flags);
 	sys->flush.busy = false;
-	if (dmr_flush_waited_for(&sys->flush))
+	if (dmr_flush_waited_for(sys))
 		queue_work(sys->flush.wq, &sys->flush.work);
 	spin_unlock_irqrestore(&sys->log.lock, flags);
 }
 
 /**
  * dmr_flush_direct_answer() - answer a flush, or a write with FUA
- * @bio: it.
+ * @bio: the flush or write.
  * @r: 0 or a negative errno.
  *
  * R9: the status of our own I/O is not the caller's: one that means "not supported" counts
@@ -148,7 +158,7 @@ bool dmr_flush_direct(struct dmr_system *sys, struct bio *bio)
 		return false;
 
 	spin_lock_irqsave(&sys->log.lock, flags);
-	mine = !sys->flush.busy && !dmr_flush_waited_for(&sys->flush);
+	mine = !sys->flush.busy && !dmr_flush_waited_for(sys);
 	if (mine)
 		sys->flush.busy = true;
 	spin_unlock_irqrestore(&sys->log.lock, flags);
@@ -180,7 +190,7 @@ bool dmr_flush_direct(struct dmr_system *sys, struct bio *bio)
 	direct->bio.bi_ioprio = IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, IOPRIO_BE_NORM);
 	direct->bio.bi_end_io = dmr_flush_direct_end;
 	WRITE_ONCE(sys->super.store_dirty, 0);
-	smp_mb();	/* cleared before the flush: a later write sets it again */
+	smp_mb();	/* as in dmr_store_flush() */
 	submit_bio(&direct->bio);
 	return true;
 

@@ -70,7 +70,7 @@ bool dmr_flush_make_room(struct dmr_system *sys, u32 records)
 	return true;
 }
 
-/* A flush, or a write with FUA straight home.  One flush of a home serves all that wait. */
+/* Answer a flush, or a write with FUA straight home; @flushed: homes flushed in this round. */
 static void dmr_flush_answer_home(struct bio *bio, int r, unsigned long *flushed)
 {
 	struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));

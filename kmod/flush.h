@@ -39,13 +39,6 @@ struct dmr_flush {
 	struct delayed_work timer;
 };
 
-/* Does anything wait for a round?  log.lock is held. */
-static inline bool dmr_flush_waited_for(const struct dmr_flush *flush)
-{
-	return flush->again || !bio_list_empty(&flush->flushes) || !bio_list_empty(&flush->fuas) ||
-	       !list_empty(&flush->waiters);
-}
-
 int dmr_flush_init(struct dmr_flush *flush);
 void dmr_flush_exit(struct dmr_flush *flush);
 void dmr_flush_start(struct dmr_system *sys);

@@ -16,9 +16,10 @@
  * **State**, of each disk:
  *
  * - home_dirty[source] is set when a write has ended, before it is answered, and cleared
- *   before a flush is issued.  Sources are the kinds of devices, and the mover's copies.
- * - home_lost has a bit for each kind of device some of whose writes a failed flush may
- *   have discarded.  A set bit stays (R9), over a detach in the superblock.
+ *   before a flush is issued.  The sources are the kinds of devices, and the mover's
+ *   copies.
+ * - home_lost has a bit for each kind of device.  The bit is set if a failed flush may
+ *   have discarded writes of that kind, and stays set (R9), over a detach in the superblock.
  * - flush_errors counts failed flushes.
  * - flush_mutex is held over a flush and the update of this state after it.
  *
@@ -33,45 +34,47 @@
  * stores no fingerprint of that home.  Devices of other kinds have lost nothing and take
  * writes.
  *
- * **A detach.**  Its superblock records the bits, those of its own last flush included, and
+ * **A detach.** Its superblock records the bits, including those of its own last flush, and
  * an attach sets them again: a writer that never flushed has had no error, and the next
- * point would vouch for what it wrote.  Only where that superblock cannot be written, which
- * makes the store active still, is a loss forgotten, as by a crash.
+ * point would vouch for its writes.  A loss is forgotten, as by a crash, only if that
+ * superblock cannot be written, which leaves the store active.
  *
- * **The end.**  reset-errors, with no opener of a device of that kind.  To the writer it is
- * what a crash is: writes that no flush had covered may be there or not, and an opener that
- * remembers them has gone.
+ * **A bit is cleared** by reset-errors while no device of that kind has an opener.  To the
+ * writer this is like a crash: unflushed writes may be there or not, and no opener is left
+ * that relies on them.
  *
  * **Claim.** Let W be a write of kind K that went straight home and was answered, F a
  * flush or a write with FUA of K that began after the answer, and X a flush of the home
  * that failed while W was in the home's cache.  Then F does not succeed until the bit is
  * cleared.
  *
- * 1. The bit of K is set by X, or by W.  If W had ended when X looked, K was dirty: no
- *    flush between W and X had succeeded, or W was not in the cache.  Otherwise W was in
- *    flight: its end sets home_dirty and then reads flush_errors, X adds to flush_errors
- *    and then reads home_dirty, with a barrier on both sides.  One of them sees the other,
- *    and W compares with the count as of its beginning, however many flushes have
- *    succeeded since.
- * 2. F sees the bit.  A flush comes to dmr_home_flush() in the flush worker, unless the home
- *    is clean and no flush of it is in progress (flush-direct.c); flush_mutex orders it behind X, or before: then it has covered W.  It looks at the bit after
- *    that.  The same holds for a write with FUA that the home does not take as such, and
- *    for the other bios of that round, which were queued before.
- * 3. F is a write with FUA of the home's own: it makes nothing but itself durable.  It is
- *    a claim about W only if a flush in front of it has been answered, as in a journal's
- *    commit.  dm sends that flush first, on its own, forgets its error and then sends the
+ * 1.  X or W sets the bit of K. If W had ended when X read home_dirty, K was dirty: had a
+ *    flush between W and X succeeded, W would not be in the cache.  Otherwise W was in
+ *    flight: its end sets home_dirty and then reads flush_errors, X increments
+ *    flush_errors and then reads home_dirty, with a barrier on both sides.  One of them
+ *    sees the other, and W compares with the count at its own beginning, however many
+ *    flushes have succeeded since.
+ * 2.  F sees the bit.  For a flush, the flush worker calls dmr_home_flush(), unless the home
+ *    is clean and no flush of it is in progress (flush-direct.c). flush_mutex orders that
+ *    behind X, or before X: then it has covered W. The bit is read after it.
+ *    The same holds for a write with FUA whose flush is issued by us, and for the other
+ *    bios of that round, which were queued before.
+ * 3.  F is a write with FUA that the home takes itself: it makes only itself durable.  It
+ *    relies on W only if a flush in front of it has been answered, as in a journal's
+ *    commit. dm sends that flush first, on its own, drops its error and then sends the
  *    write.  The bit was set before the flush was answered, so map() sees it, whenever the
- *    write comes: dm may have kept it over a suspend, an interrupted one, or a new table,
- *    and a device on top of ours for as long as it likes.  No time is measured.  (A flush
- *    that fails for the store's sake makes the system critical, which does the same.)
- * 4. A suspend, the last one too, and a new table do not clear home_lost.  The disk lives
- *    as long as any table of the system does, and behind it the superblock has the bit,
- *    over any tables in between.  What the last suspend's flush finds lost is found by
- *    the next resume.
- * 5. The mover compares flush_errors from before its copies with that after its own flush:
- *    X of another source in between voids the batch.
- * 6. The end leaves no F behind.  A bio has an opener, as long as dm keeps it: with none,
- *    under the open_mutex, there is no W of an opener that is still there, and no F.
+ *    write comes: dm may have deferred it over a suspend, an interrupted suspend or a new
+ *    dm table, and a device above ours for any time.  No time limit is involved. (A failed
+ *    flush of the store makes the system Critical, with the same effect.)
+ * 4.  No suspend, not even the last, and no new dm table clears home_lost.  The struct
+ *    dmr_disk lives as long as any dm table of the system, and after it the superblock has
+ *    the bit, over any tables in between.  A bit set by the last suspend's flush is still
+ *    set at the next resume.
+ * 5.  The mover compares flush_errors before its copies with flush_errors after its own
+ *    flush: an X of another source in between voids the batch.
+ * 6.  No F outlives the bit.  A bio that dm has deferred keeps its device open.  So
+ *    reset-errors, which finds no opener under the open_mutex, leaves no F, and no opener
+ *    that relies on W.
  *
  * A point waits for the end of older writes and then flushes their homes (R15), and is
  * refused with any bit set.  So while a point exists no home has unflushed writes of a
@@ -107,8 +110,8 @@ static void dmr_home_flush_dirty(struct dmr_disk *disk, int source)
  * @disk: its disk.
  * @straight: kind of the device whose writes go straight home, or -1.
  *
- * R15: the writers before a crash of the host are not known; their data may still be in
- * the home's cache.  R9: what was lost by the last detach stays so.
+ * R15: data written before a crash of the host may still be in the home's cache.  R9: a loss
+ * that the last detach recorded remains.
  *
  * Context: any; the disk is not in use yet.
  */

@@ -238,16 +238,16 @@ static int dmr_batch_write_run(struct dmr_system *sys, struct dmr_log_batch *b, 
 }
 
 /*
- * R2, R9: dm reissues a write whose flush in front has failed as if it had not, and the
- * error is lost; so to a device that takes bios itself and is no queue, the flush goes
- * alone.  Below it is the same.
+ * R2, R9: write the last block behind a flush.  If the flush in front of a write fails, dm
+ * drops the error and sends the write all the same.  So send the flush on its own to a
+ * device that takes bios itself, without a queue.
  */
 static bool dmr_batch_needs_two(struct dmr_system *sys)
 {
 	return bdev_write_cache(sys->store) && sys->store->bd_disk->fops->submit_bio;
 }
 
-/* R2: the last block, behind a flush. */
+/* R2: write the last block behind a flush. */
 static int dmr_batch_write_last(struct dmr_system *sys, struct dmr_log_batch *b)
 {
 	blk_opf_t flags = REQ_PREFLUSH | REQ_FUA;
@@ -262,7 +262,7 @@ static int dmr_batch_write_last(struct dmr_system *sys, struct dmr_log_batch *b)
 	return dmr_batch_write_run(sys, b, b->blocks - 1, 1, flags);
 }
 
-/* All blocks up to this one are. */
+/* Record that all blocks up to this one are durable. */
 static void dmr_log_durable(struct dmr_system *sys, u64 number)
 {
 	WRITE_ONCE(sys->log.room.next, number + 1);
@@ -426,17 +426,17 @@ static int dmr_tail_move(struct dmr_system *sys, struct dmr_log_batch *b, u64 up
 	return 0;
 }
 
-/* The record of a version from the list of those that are due. */
+/* Add the record of a version from the list of dirty ones. */
 static void dmr_batch_due(struct dmr_system *sys, struct dmr_log_batch *b, struct dmr_version *v)
 {
 	spinlock_t *lock = dmr_map_lock(&sys->map, v->key);
 	unsigned long flags;
 
 	spin_lock_irqsave(lock, flags);
-	/* From here on it may be made dirty again, or freed by the vacuum. */
+	/* From here on the version may become dirty again, or be freed by the vacuum. */
 	if (!(atomic_read(&v->state) & DMR_V_DROPPED) && (v->data | v->zero))
 		dmr_batch_version(sys, b, v);
-	smp_mb__before_atomic();	/* its number first: dmr_log_settled() */
+	smp_mb__before_atomic();	/* after its number: pairs with dmr_log_settled() */
 	atomic_andnot(DMR_V_DIRTY, &v->state);
 	atomic64_dec(&sys->log.nr_dirty);
 	spin_unlock_irqrestore(lock, flags);
@@ -544,7 +544,7 @@ int dmr_log_sync(struct dmr_system *sys, bool press)
 }
 
 /*----------------------------------------------------------------
- * One block, for a flush that does without the worker: flush-direct.c
+ * One block, for a flush without the worker: flush-direct.c
  *----------------------------------------------------------------*/
 
 /**
@@ -588,7 +588,7 @@ bool dmr_log_direct(struct dmr_system *sys, struct dmr_log_batch *b)
 }
 
 /**
- * dmr_log_direct_bio() - what is to be written, and where
+ * dmr_log_direct_bio() - set content and place of the block's write
  * @sys: the system; the caller holds the flush token.
  * @b: the batch, with its block.
  * @bio: a bio to the store with room for one page.
@@ -602,7 +602,7 @@ void dmr_log_direct_bio(struct dmr_system *sys, const struct dmr_log_batch *b, s
 }
 
 /**
- * dmr_log_direct_done() - the block was written, or was not
+ * dmr_log_direct_done() - account for the end of the block's write
  * @sys: the system; the caller holds the flush token.
  * @b: the batch.
  * @r: 0 or a negative errno.

@@ -23,8 +23,8 @@ struct dmr_drop {
 };
 
 /**
- * struct dmr_log - the log of a system; for the holder of the flush token, see flush-direct.c,
- *	if no lock or context is named
+ * struct dmr_log - the log of a system; of the holder of the flush token (flush-direct.c),
+ * where no lock or context is named
  * @lock: protects @drops, and the lists of struct dmr_flush.
  * @drops: struct dmr_drop.
  * @dirty: list of versions with a record due; any context.

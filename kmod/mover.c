@@ -25,9 +25,9 @@
 #include "system.h"
 #include "vacuum.h"
 
-#define DMR_MOVE_WINDOW		16384	/* chunks next in place, looked up at a time */
+#define DMR_MOVE_WINDOW		16384	/* chunks, next by place, that one search finds */
 #define DMR_MOVE_KEYS		(2 * DMR_MOVE_WINDOW)
-#define DMR_MOVE_BUCKETS	4096	/* looked at in one grace section */
+#define DMR_MOVE_BUCKETS	4096	/* buckets searched in one grace section */
 #define DMR_MOVE_BATCH		256	/* chunks that share two barriers */
 #define DMR_MOVE_PATIENCE	3	/* cancelled moves before a chunk is held */
 #define DMR_MOVE_RUN		2048	/* sectors of one copy */
@@ -580,7 +580,7 @@ static int dmr_key_compare(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-/* Sort the keys; of too many keep the lowest.  Return: how many. */
+/* Sort the keys; of too many keep the lowest.  Return: their number. */
 static u32 dmr_move_lowest(struct dmr_mover *m, u32 nr)
 {
 	sort(m->keys, nr, sizeof(m->keys[0]), dmr_key_compare, NULL);
@@ -588,11 +588,11 @@ static u32 dmr_move_lowest(struct dmr_mover *m, u32 nr)
 }
 
 /*
- * The lowest keys in [@from, @until) of chunks that have something to move, in order.  The
- * map has them by hash, and in the order of the hash no two neighbours would go home
- * together: so all buckets are looked at for each window.
+ * Collect the lowest keys in [@from, @until) of chunks with blocks to move, in order.  The
+ * map has them by hash, and no two neighbours would go home together in the order of the
+ * hash: so look at all buckets for each window.
  *
- * Return: how many; less than DMR_MOVE_WINDOW: no other is left.
+ * Return: their number; less than DMR_MOVE_WINDOW: no other is left.
  */
 static u32 dmr_move_collect(struct dmr_mover *m, u64 from, u64 until)
 {
@@ -607,7 +607,7 @@ static u32 dmr_move_collect(struct dmr_mover *m, u64 from, u64 until)
 		for (; b < end; b++) {
 			begun = nr;
 			last = DMR_KEY_NONE;
-			for (v = smp_load_acquire(&sys->map.buckets[b]); v; v = READ_ONCE(v->next)) {
+			for (v = dmr_map_bucket_first(&sys->map, b); v; v = READ_ONCE(v->next)) {
 				if (v->key < from || v->key >= until || v->key == last ||
 				    !dmr_move_group(m, v))
 					continue;
@@ -623,7 +623,7 @@ static u32 dmr_move_collect(struct dmr_mover *m, u64 from, u64 until)
 		cond_resched();
 		if (!v)
 			continue;
-		/* This bucket once more, unless it alone has that many. */
+		/* Take this bucket again, unless it alone has that many. */
 		if (begun > DMR_MOVE_WINDOW)
 			nr = begun;
 		else
@@ -697,7 +697,7 @@ s64 dmr_mover_run(struct dmr_system *sys, const struct dmr_need *need, u64 seria
 	m->hold = dmr_move_job_running(sys);
 	if (m->hold)
 		dmr_move_job_counted(sys, dmr_move_left(m));
-	/* From where the last run ended: one that new views end early loses no ground. */
+	/* Begin where the last run ended, so that a run which new views end early is not lost. */
 	start = sys->vacuum.place;
 	from = start;
 	while (r >= 0 && !m->stale && dmr_vacuum_may_move(sys)) {

@@ -405,7 +405,7 @@ int dmr_nl_settings_fill(struct genl_info *info, struct dmr_op *op)
 			has |= BIT_ULL(attr);
 	if (!has)
 		return dmr_nl_refuse_missing(info, DM_REPLICA_A_SETTINGS_SPACE_LOW,
-					     "say which setting to change");
+					     "name the setting to change");
 	op->change->has = has;
 #define TAKE(bits, field, attr)							\
 	do {									\

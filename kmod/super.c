@@ -120,12 +120,12 @@ bool dmr_super_store_lock(struct dmr_system *sys)
 }
 
 /**
- * dmr_super_store_trylock() - the same, without waiting
+ * dmr_super_store_trylock() - dmr_super_store_lock() without a wait
  * @sys: the system.
- * @alone: to be given to dmr_super_store_unlock().
+ * @alone: argument of dmr_super_store_unlock(), set here.
  *
  * Context: any.
- * Return: false if it is held, or waited for.
+ * Return: false if it is held, or awaited.
  */
 bool dmr_super_store_trylock(struct dmr_system *sys, bool *alone)
 {
@@ -133,7 +133,7 @@ bool dmr_super_store_trylock(struct dmr_system *sys, bool *alone)
 	return !*alone || !down_trylock(&sys->super.store_sem);
 }
 
-/** dmr_super_store_unlock() - the other way round; any context, not that of the lock only */
+/** dmr_super_store_unlock() - undo dmr_super_store_lock(), in any context */
 void dmr_super_store_unlock(struct dmr_system *sys, bool alone)
 {
 	if (alone)

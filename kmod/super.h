@@ -33,8 +33,8 @@ struct dmr_shown {
  * @copy_state: state number of each copy, ~0 if unknown.
  * @writes: superblocks written or attempted.
  * @seq: sequence number of a superblock that is durable, for readers without a lock.
- * @store_sem: see dmr_super_store_lock(); a semaphore, since the end of an I/O releases it,
- *	and because it is given away in the order of requests.
+ * @store_sem: one flush at a time, see dmr_super_store_lock(); a semaphore, since the end of
+ * an I/O releases it, and for its order of requests.
  * @store_dirty: slots were written since the last flush of the store.
  * @blanking: zeroes are being written over a new extent of the ring.
  */

@@ -2,13 +2,10 @@
 /*
  * Systems: a store and all state of it; event.h describes the direction of calls.
  *
- * Lock order, outermost first: dm's own suspend lock -> dmr_system.op_mutex -> gendisk
- *	open_mutex (trylock only, R10) -> dmr_system.sb_mutex -> super.store_sem ->
- *	events.mutex -> jobs.mutex -> dmr_ops_lock, chunk locks -> slots, lists.  No I/O
- *	is done under events.mutex and jobs.mutex, so readers may take them.  The I/O path
- *	takes none of the mutexes.  The flush worker takes sb_mutex and locks inside of
- *	it only, so an operation may wait for a log commit unless it holds sb_mutex.
- *	The flush token is no lock: no task waits for it, see flush-direct.c.
+ * Documentation/reading-the-source.md has the locks and their order.  No I/O is done under
+ * events.mutex and jobs.mutex, so readers may take them.  The I/O path takes none of the
+ * mutexes.  The flush worker takes sb_mutex and locks inside of it only, so an operation
+ * may wait for a log commit unless it holds sb_mutex.
  */
 #ifndef DMR_SYSTEM_H
 #define DMR_SYSTEM_H

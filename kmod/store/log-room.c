@@ -111,10 +111,10 @@ bool dmr_log_room_tail_lags(const struct dmr_log_room *room)
 /**
  * dmr_log_room_direct() - may one more block be written without a look at the tail?
  * @room: the log's.
- * @blocks: written that way since the last look.
+ * @blocks: number of blocks written without one since the last look.
  *
- * R7: where the tail has to move, dmr_log_room_move_tail() does so for these blocks, too,
- * and they are few.  From three quarters on each commit moves it.
+ * R7: if the tail has to move, dmr_log_room_move_tail() moves it for these blocks, too, and
+ * they are few.  From three quarters on each log commit moves it.
  *
  * Context: the holder of the flush token.
  * Return: true if so.
@@ -130,7 +130,7 @@ bool dmr_log_room_direct(const struct dmr_log_room *room, u32 blocks)
 }
 
 /**
- * dmr_log_room_move_tail() - move the tail on in a commit
+ * dmr_log_room_move_tail() - move the tail in a log commit
  * @room: the log's; @ops change it.
  * @b: the batch, with the records that are due.
  * @written: number of blocks that this log commit has written already.

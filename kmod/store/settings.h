@@ -12,8 +12,8 @@
 
 /**
  * struct dmr_settings - settings and counters in host form
- * @space_low: percent in use of a Warning.
- * @space_critical: percent in use of a Critical.
+ * @space_low: percent in use for a health of Warning.
+ * @space_critical: percent in use for a health of Critical.
  * @full_policy: enum dm_replica_full_policy.
  * @live_reserve: bytes of slots for the live failover only.
  * @point_interval: s between two points; 0: never warn.
