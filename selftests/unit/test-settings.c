@@ -173,17 +173,6 @@ TEST(settings_impossible_bytes)
 	u32 at;
 
 	dmr_sb_encode(sb, clean);
-#define BYTES(verdict, reason, change)							\
-	do {										\
-		enum dmr_verdict __v;							\
-											\
-		memcpy(buf, clean, DMR_SB_AREA);					\
-		change;									\
-		unit_sb_crc(buf);							\
-		__v = dmr_sb_decode(buf, 0, out, &why);					\
-		CHECK(__v == (verdict), "%s: %d, %s", #change, __v, why ?: "-");	\
-		CHECK(!why || strstr(why, reason), "%s: %s", #change, why);		\
-	} while (0)
 	BYTES(DMR_BAD, "default", put32(p, 81));
 	BYTES(DMR_OK, "", put32(p, 80));
 	CHECK_EQ(out->settings.space_low, 79);

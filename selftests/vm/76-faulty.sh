@@ -105,7 +105,7 @@ lost_by_detach() {	# NAME
 	hold f
 	check "$1: attach warns" grep -q 'disk vda had lost writes.*reset-errors f' /tmp/warned
 	check "$1: health" reason lost-writes
-	check "$1: listeners have a report" reported 'lost writes'
+	check "$1: listeners have the event" notified 'lost writes'
 	check_fails "$1: its device takes no writes" "$io" $repa w:192K:16K:1
 	check "$1: but reads" "$io" $repa c:0:128K:1
 	is "$1: no point is made" "$(code point-new "$uuid")" "errno 5 code 32768"

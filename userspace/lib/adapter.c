@@ -2,8 +2,8 @@
 /*
  * Settings of the guest's network adapters after a failover.
  *
- * An adapter is an entry of the host area, "adapter/52:54:00:12:34:56", with JSON for its
- * value, in the form that dmreplica_adapter_set() gives it: see host-json.c.
+ * An adapter is an entry of the host area, "adapter/52:54:00:12:34:56", with JSON as its
+ * value, in the form that dmreplica_adapter_set() writes: see host-json.c.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -200,7 +200,7 @@ static u32 protocol_of(const struct dmreplica_adapter *adapter)
 
 /* Reading a value */
 
-/* Texts of the value are not repeated in a fault: they may be anything. */
+/* A fault does not repeat texts of the value, which are unchecked. */
 static bool read_ip(const char *member, size_t i, struct json_object *from, bool prefix,
 		    struct dmreplica_ip *ip, struct dmrl_fault *fault)
 {

@@ -138,7 +138,7 @@ static void warn_missing_copy(struct attach *a)
 				  'A' + i, a->store->bdev.path, a->store->copy[i].reason);
 }
 
-/* R9: the loss is not acknowledged, and the module lets no device write there. */
+/* R9: warn of losses that were not acknowledged: their devices may not write. */
 static void warn_lost(struct attach *a)
 {
 	unsigned int i;
@@ -396,7 +396,7 @@ static int do_attach(struct attach *a, unsigned int flags)
 	code = make_devices(a);
 	if (code)
 		return code;
-	/* the module has written a superblock by now, see dmr_attach_start() */
+	/* the module has written a superblock, see dmr_attach_start() */
 	dmrl_seen_record(a->ctx, a->sb, a->seq + 1);
 	warn_lost(a);
 	return 0;
@@ -575,9 +575,9 @@ static int check_lost(struct dmreplica *ctx, const struct dmr_sb *sb)
 }
 
 /*
- * Look at the store that was left: remember how far it is now, and whether homes have lost
- * writes.  A failure to look does not count.  Only a clean detach is sure to be durable: what
- * an unclean one left may be in a cache that is lost.
+ * Look at the store after a detach: record its sequence number, and find homes with lost
+ * writes.  Ignore errors of that.  Only the superblock of a clean detach is durable for
+ * certain; a later one may be lost with a device's cache.
  */
 static int check_left(struct dmreplica *ctx, const struct dmreplica_system *sys)
 {

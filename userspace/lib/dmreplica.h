@@ -396,11 +396,11 @@ struct dmreplica_found {
 	unsigned int missing;		/* homes that were not found */
 	bool known;			/* a configuration file names this system */
 	bool attached;			/* the kernel has it */
-	bool twin;			/* another device holds a store of the same system */
-	bool name_taken;		/* another system has this name, or it is none */
+	bool twin;			/* another device has a store of the same system */
+	bool name_taken;		/* another system has this name, or it is not a name */
 	bool content;			/* it lies on the home of another store: guest content */
 	bool device_taken;		/* it shares storage with another system */
-	unsigned int unproved;		/* homes found by a path alone: any device may be there */
+	unsigned int unproved;		/* homes found only by a path, to any device */
 	dev_t homes[DMREPLICA_MAX_DISKS];	/* 0: not found, or a file */
 };
 
@@ -413,12 +413,12 @@ struct dmreplica_found {
  * @nr: set to its length.
  *
  * Do not trust the content of a device: a guest can write a store to its own disk that
- * names any device of the host as its home.  Without @paths a device that is a home, by a
- * file or by another store that was found, or that lies on one, is not taken for a store, or
- * is marked @content; two systems that share storage are both marked @device_taken; and
- * homes that only a path names, of a device or of a loop device's file, for a system without
- * a file, are counted in @unproved.  Write no file for any of these unless the user confirms
- * that system by name.
+ * names any device of the host as its home.  Without @paths, a device that is a home by a
+ * file, or lies on one, is not listed, and one that is a home by another store found, or
+ * lies on one, is marked @content.  Two systems that share storage are both marked
+ * @device_taken.  For a system without a file, homes that only a path names, of a device or
+ * of a loop device's file, are counted in @unproved.  Write no file for any of these unless
+ * the user confirms that system by name.
  *
  * Return: 0, also with an empty list.
  */
@@ -873,11 +873,11 @@ int dmreplica_settings_get(struct dmreplica *ctx, const struct dmreplica_system 
  * @settings: the members in @settings->given are changed, the others stay.
  *
  * The rules, keep_*, are changed together, by one superblock write, and so are the others, which
- * go first.  Rules that another program changes meanwhile are kept: they are read anew then.
+ * go first.  Rules that another program changes meanwhile are kept: they are read again then.
  *
  * Return: 0; 32773 or 32776 for a value out of range; 32775 for another state number; 32776 as
- * dmreplica_settings_get() where not all rules are given.  If the others are changed and the
- * rules are not, the message has that.
+ * dmreplica_settings_get() where not all rules are given.  The message names it if the
+ * others are changed and the rules are not.
  */
 int dmreplica_settings_set(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			   const struct dmreplica_settings *settings);

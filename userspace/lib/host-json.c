@@ -2,8 +2,8 @@
 /*
  * JSON objects as values of the host area.
  *
- * Any program may have written there.  A value counts in the one form that this library gives
- * it, blanks and order of members aside, and any other is refused with its fault, not
+ * Other programs write there, too: a value is accepted in the form that this library writes,
+ * with any blanks and order of members.  Any other form is refused with its fault, not
  * repaired.
  */
 #include <stdarg.h>
@@ -23,7 +23,7 @@ bool dmrl_wrong(struct dmrl_fault *fault, const char *fmt, ...)
 	return false;
 }
 
-/** dmrl_json_parse() - read an object.  Return: it, or NULL and the fault. */
+/** dmrl_json_parse() - read an object.  Return: the object, or NULL with the fault. */
 struct json_object *dmrl_json_parse(const char *text, size_t bytes, struct dmrl_fault *fault)
 {
 	struct json_tokener *tok = json_tokener_new_ex(4);
@@ -35,7 +35,7 @@ struct json_object *dmrl_json_parse(const char *text, size_t bytes, struct dmrl_
 	}
 	json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
 	obj = json_tokener_parse_ex(tok, text, bytes);
-	/* json-c takes a NUL for the end. */
+	/* json-c stops at a NUL. */
 	if (!obj || json_tokener_get_error(tok) != json_tokener_success ||
 	    memchr(text, 0, bytes) || !json_object_is_type(obj, json_type_object)) {
 		dmrl_wrong(fault, "it is not a JSON object");
@@ -46,7 +46,7 @@ struct json_object *dmrl_json_parse(const char *text, size_t bytes, struct dmrl_
 	return obj;
 }
 
-/** dmrl_json_members() - get these members.  Return: false if others are there, or not all. */
+/** dmrl_json_members() - get these members, which must be all.  Return: false if not. */
 bool dmrl_json_members(struct json_object *obj, const char *const *names, unsigned int nr,
 		       struct json_object **members, struct dmrl_fault *fault)
 {
@@ -71,10 +71,10 @@ static bool is_blank(char c)
 }
 
 /**
- * dmrl_json_plain() - is the text what json-c prints, but for blanks?
+ * dmrl_json_plain() - is the text, without blanks, equal to the output of json-c?
  *
  * If not, a member occurs twice, of which json-c takes the last, a text has an escape or a
- * blank, which no value of ours has, or a number is not as it is printed.
+ * blank, which no value of ours has, or a number has another form.
  */
 bool dmrl_json_plain(struct json_object *obj, const char *text, size_t bytes,
 		     struct dmrl_fault *fault)

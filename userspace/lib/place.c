@@ -6,7 +6,7 @@
  * kernel's claims keep some of these apart while a system is attached, but no claim reaches
  * through a loop device, and none is there while a system is detached.
  *
- * All of it is read from sysfs: no device is opened, and none has to answer.
+ * All is read from sysfs, without opening a device, so no device has to answer.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +54,7 @@ static int add(struct dmrl_place *place, dev_t dev)
 	return 0;
 }
 
-/* A loop device lies on a block device, or on a file. */
+/* Add what a loop device lies on: a block device, or a file. */
 static int add_backing(struct dmrl_place *place, dev_t dev)
 {
 	struct loop *loop;
@@ -64,7 +64,7 @@ static int add_backing(struct dmrl_place *place, dev_t dev)
 
 	if (dmrl_sysfs_read_dev(dev, "loop/backing_file", file, sizeof(file)))
 		return 0;
-	/* Elsewhere a file system may hang. */
+	/* The file system of any other path may hang. */
 	if (!strncmp(file, "/dev/", 5) && !stat(file, &st) && S_ISBLK(st.st_mode))
 		return add(place, st.st_rdev);
 	loop = dmrl_list_add(&place->loops);
@@ -83,7 +83,7 @@ static int add_below(struct dmrl_place *place, dev_t dev)
 	char uuid[160];
 	dev_t disk;
 
-	/* A device of ours shows content of its own. */
+	/* Do not go below a device of ours: its content is its own. */
 	if (!dmrl_sysfs_read_dev(dev, "dm/uuid", uuid, sizeof(uuid)) &&
 	    !strncmp(uuid, "DMREPLICA-", 10))
 		return 0;
@@ -93,7 +93,7 @@ static int add_below(struct dmrl_place *place, dev_t dev)
 }
 
 /**
- * dmrl_place_of() - look for all that a device lies on
+ * dmrl_place_of() - find all storage that a device lies on
  * @ctx: the context.
  * @dev: the device.
  * @place: filled in, for dmrl_place_free().
@@ -132,8 +132,8 @@ void dmrl_place_free(struct dmrl_place *place)
 
 /**
  * dmrl_place_on() - does a device lie on another?
- * @a: the place of the one.
- * @b: the place of the other.
+ * @a: the place of the first device.
+ * @b: the place of the second.
  *
  * Return: true also if it is the same, or if both are loop devices over one part of a file.
  */

@@ -2,7 +2,7 @@
 /*
  * Relatives: the partitions of a disk, or the disk that a partition is part of.
  *
- * They share sectors, but neither openers nor page cache.
+ * Relatives share sectors, but neither openers nor page cache.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -43,7 +43,8 @@ static int read_number(const char *path, dev_t *dev)
 	return 0;
 }
 
-static int add_partitions(struct dmrl_list *list, const char *dir)
+/* Add the block devices in a directory of sysfs that have @file. Return: 0, or -1 without memory. */
+static int add_entries(struct dmrl_list *list, const char *dir, const char *file)
 {
 	struct dirent *de;
 	char path[400];
@@ -55,7 +56,7 @@ static int add_partitions(struct dmrl_list *list, const char *dir)
 	if (!d)
 		return 0;
 	while (!ret && (de = readdir(d))) {
-		snprintf(path, sizeof(path), "%s/%.255s/partition", dir, de->d_name);
+		snprintf(path, sizeof(path), "%s/%.255s/%s", dir, de->d_name, file);
 		if (de->d_name[0] == '.' || access(path, F_OK))
 			continue;
 		snprintf(path, sizeof(path), "%s/%.255s/dev", dir, de->d_name);
@@ -86,11 +87,11 @@ static int add_relatives(struct dmrl_list *list, dev_t dev)
 	if (dmrl_relatives_disk(dev, &disk))
 		return add(list, disk);
 	snprintf(dir, sizeof(dir), "/sys/dev/block/%u:%u", major(dev), minor(dev));
-	return add_partitions(list, dir);
+	return add_entries(list, dir, "partition");
 }
 
 /*
- * These devices, and after them their relatives; @all is the caller's to free.
+ * List devices, and after them their relatives.  The caller frees @all.
  *
  * Return: 0 or 32778.
  */
@@ -117,28 +118,15 @@ int dmrl_relatives(struct dmreplica *ctx, const dev_t *devs, unsigned int nr, de
 /*
  * Add the devices directly below a device.
  *
- * Return: 0, or -1 for want of memory.
+ * Return: 0, or -1 without memory.
  */
 int dmrl_relatives_below(struct dmrl_list *list, dev_t dev)
 {
-	struct dirent *de;
-	char dir[64], path[400];
-	dev_t below;
-	int ret = 0;
-	DIR *d;
+	char dir[64];
 
 	list->size = sizeof(dev_t);
 	snprintf(dir, sizeof(dir), "/sys/dev/block/%u:%u/slaves", major(dev), minor(dev));
-	d = opendir(dir);
-	if (!d)
-		return 0;
-	while (!ret && (de = readdir(d))) {
-		snprintf(path, sizeof(path), "%s/%.255s/dev", dir, de->d_name);
-		if (de->d_name[0] != '.' && !read_number(path, &below))
-			ret = add(list, below);
-	}
-	closedir(d);
-	return ret;
+	return add_entries(list, dir, "dev");
 }
 
 static void flush_one(dev_t dev)
@@ -155,8 +143,8 @@ static void flush_one(dev_t dev)
 }
 
 /*
- * Write back and empty the page caches of a device's relatives.  The module does that for
- * the device itself only.
+ * Write back and empty the page caches of a device's relatives.  The module does that only
+ * for the device itself.
  */
 void dmrl_relatives_flush(dev_t dev)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The rules of retention of a system, as they are stored: an entry of the host area with
- * JSON for its value, all rules in one, so that they change together.  See host-json.c for
- * its form, and retention.c for what they mean.
+ * JSON as its value, all rules in one, so that they change together.  host-json.c has its
+ * form, retention.c the meaning of the rules.
  */
 #include <errno.h>
 #include <string.h>
@@ -24,7 +24,7 @@ static const struct {
 	const char *fault;
 } rules[RULES] = {
 	[LAST] = { DMREPLICA_SET_KEEP_LAST, DMR_MAX_POINTS,
-		   "keep-last is above 512, there are no more points than that" },
+		   "keep-last is above 512, the limit of recovery points" },
 	[WITHIN] = { DMREPLICA_SET_KEEP_WITHIN, DMR_MAX_SPAN, "keep-within is above 100 years" },
 	[HOURLY] = { DMREPLICA_SET_KEEP_HOURLY, 100000, "keep-hourly is above 100000" },
 	[DAILY] = { DMREPLICA_SET_KEEP_DAILY, 100000, "keep-daily is above 100000" },
@@ -81,7 +81,7 @@ static bool read_value(u64 *values, const char *text, size_t bytes, struct dmrl_
 	return good;
 }
 
-/* All 0 where there is no entry. */
+/* Set all to 0 if there is no entry. */
 static int read_rules(struct dmreplica *ctx, const struct dmreplica_system *sys, u64 *values)
 {
 	struct dmreplica_host_entry *list;
@@ -108,12 +108,12 @@ static int read_rules(struct dmreplica *ctx, const struct dmreplica_system *sys,
 }
 
 /**
- * dmrl_rules_get() - the rules in force
+ * dmrl_rules_get() - get the rules in force
  * @ctx: the context.
  * @sys: the system, attached or not.
  * @set: keep_* are filled in, with 0 after a refusal.
  *
- * Return: 0; 32776 if there is something else in their place; others as usual.
+ * Return: 0; 32776 if the entry is not such rules; others as usual.
  */
 int dmrl_rules_get(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		   struct dmreplica_settings *set)
@@ -150,7 +150,7 @@ static int merge_rules(struct dmreplica *ctx, const struct dmreplica_system *sys
 	int code;
 
 	code = read_rules(ctx, sys, values);
-	/* With all of them given nothing of what is there stays. */
+	/* With all of them given, nothing of the entry remains. */
 	if (code && (code != DM_REPLICA_CODE_INVALID_TYPE ||
 		     (set->given & DMREPLICA_SET_RULES) != DMREPLICA_SET_RULES))
 		return code;
@@ -165,7 +165,7 @@ static int merge_rules(struct dmreplica *ctx, const struct dmreplica_system *sys
 	return 0;
 }
 
-/** dmrl_rules_check() - would dmrl_rules_set() refuse it, as far as can be seen now? */
+/** dmrl_rules_check() - would dmrl_rules_set() refuse the rules, by the present state? */
 int dmrl_rules_check(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		     const struct dmreplica_settings *set)
 {
@@ -175,8 +175,8 @@ int dmrl_rules_check(struct dmreplica *ctx, const struct dmreplica_system *sys,
 }
 
 /*
- * One try.  R11: the state number is read before the rules, so that what another program
- * changes in between is not lost.
+ * Try once.  R11: read the state number before the rules, so that a change by another
+ * program in between is not lost.
  */
 static int change_rules(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			const struct dmreplica_settings *set)
@@ -199,7 +199,7 @@ static int change_rules(struct dmreplica *ctx, const struct dmreplica_system *sy
  * dmrl_rules_set() - change rules, keep the others
  * @ctx: the context.
  * @sys: the system, attached.
- * @set: the new ones.
+ * @set: the new rules.
  *
  * Return: 0 or a refusal; nothing has changed then.
  */

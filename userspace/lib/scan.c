@@ -323,8 +323,8 @@ static bool share(const struct sites *a, const struct sites *b)
 }
 
 /*
- * A store that lies on a home, or on a partition or volume of one, is a guest's content,
- * whichever system it names.
+ * A store that lies on a home, or on a partition or volume of one, is a guest's content, of
+ * any system that it names.
  */
 static void mark_content(struct dmreplica_found *found, size_t nr, const struct sites *sites)
 {
@@ -337,7 +337,8 @@ static void mark_content(struct dmreplica_found *found, size_t nr, const struct 
 }
 
 /*
- * Of two systems that name one device one at least is wrong; their stores do not show which.
+ * Mark systems that share a device: at least one of them is wrong, and their content does
+ * not show which.
  */
 static void mark_devices(struct dmreplica_found *found, size_t nr, const struct sites *sites,
 			 const struct dmreplica_conf *known, size_t nr_known,
@@ -356,7 +357,7 @@ static void mark_devices(struct dmreplica_found *found, size_t nr, const struct 
 		for (j = 0; j < nr_known; j++)
 			if (memcmp(found[i].conf.uuid, known[j].uuid, 16))
 				found[i].device_taken |= share(&known_sites[j], &sites[i]);
-		/* An existing file was written by create, or confirmed by the user. */
+		/* An existing file proves homes: create wrote it, or the user confirmed it. */
 		if (found[i].known)
 			found[i].unproved = 0;
 	}
@@ -443,7 +444,7 @@ int dmreplica_scan(struct dmreplica *ctx, const char *const *paths, unsigned int
 	bdev = devices.items;
 	count = paths ? nr_paths : devices.nr;
 	for (i = 0; !code && i < count; i++) {
-		/* What a guest has written to its disk is no store, unless the device is named. */
+		/* A home has no store, only a guest's content, unless the user named the device. */
 		on = paths ? 0 : on_known_home(ctx, sites, nr_known, bdev[i].dev);
 		if (on > 0)
 			continue;

@@ -2,8 +2,9 @@
 /*
  * Devices named by files of systems.
  *
- * A home carries no mark of its system, and a detached system holds no device open: only
- * its file names them.  A device is taken, too, if it lies on one of them, or one of them on it.
+ * A home has no mark of its system, and a detached system has no device open: only its
+ * file names its devices.  A device is taken, too, if it lies on one of them, or one of them
+ * on it.
  */
 #include <stdlib.h>
 #include <string.h>

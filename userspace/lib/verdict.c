@@ -102,8 +102,8 @@ int dmrl_verdict_homes_differ(struct dmreplica *ctx, const struct dmr_sb *sb,
 /**
  * dmrl_verdict_places() - do two devices of a system share storage?
  * @ctx: the context.
- * @store: its store.
- * @homes: of all its disks.
+ * @store: the system's store.
+ * @homes: the homes of all its disks.
  * @nr: number of @homes.
  *
  * Return: 0; 32773 and a message that names both, or 32778.
@@ -120,7 +120,7 @@ int dmrl_verdict_places(struct dmreplica *ctx, const struct dmreplica_blockdev *
 	for (i = 0; i <= nr && !code; i++) {
 		const struct dmreplica_blockdev *bdev = i ? &homes[i - 1] : store;
 
-		/* Files stand in for devices in tests. */
+		/* In tests, files replace devices. */
 		if (!bdev->file)
 			code = dmrl_place_of(ctx, bdev->dev, &places[i]);
 		for (j = 0; j < i && !code; j++)
@@ -137,8 +137,8 @@ int dmrl_verdict_places(struct dmreplica *ctx, const struct dmreplica_blockdev *
 }
 
 /**
- * dmrl_verdict_taken() - do the devices of a system share storage, with each other or with those
- *	that another system's file names?
+ * dmrl_verdict_taken() - refuse a store or homes that share storage, with each other or with
+ * those that another system's file names
  * @ctx: the context.
  * @name: of the system.
  * @store: the store.

@@ -56,8 +56,8 @@ struct status {
 	struct dmreplica_job *jobs;
 	struct dmreplica_settings *settings;	/* NULL from a module without settings */
 	struct dmreplica_adapter *adapters;
-	char rules_why[512];			/* why rules of retention cannot be read */
-	char adapters_why[512];			/* why adapters cannot */
+	char rules_why[512];			/* reason that rules of retention cannot be read */
+	char adapters_why[512];			/* reason that adapters cannot be read */
 	size_t nr_adapters;
 	size_t nr_disks;
 	size_t nr_points;
@@ -104,7 +104,7 @@ static void print_disk(const struct dmreplica_disk *disk, const struct dmreplica
 	printf("  Disk %-11s %s, home %s\n", disk->name, text_size(disk->bytes),
 	       *disk->home ? disk->home : "not attached");
 	if (disk->lost_writes)
-		printf("      lost writes  home has lost some; no more are taken until reset-errors\n");
+		printf("      lost writes  the home has lost writes; none are taken until reset-errors\n");
 	if (!sys->attached)
 		return;
 	printf("      replica      %s\n", text_device(disk->replica_major, disk->replica_minor));

@@ -221,7 +221,7 @@ played "grow of what has not grown" 6 '32773.*has not grown' \
 played "reset-errors" 0 'request errors-reset .*"wait": 20000' '' reset-errors web1 --wait 20
 played "reset-errors of what is open" 7 '32774.*is open' \
 	'w["answers"]["errors-reset"] = {"errno": "EBUSY", "cim": 32774, "text": "a device is open"}' reset-errors web1
-played "status: a home that has lost writes" 0 'lost writes +home has lost some' \
+played "status: a home that has lost writes" 0 'lost writes +the home has lost writes' \
 	's["health"] = 3; s["health-reasons"] = 4096; w["disks"][0]["lost-writes"] = ""' status web1
 also "with what to do" 'replicactl reset-errors web1'
 played "move-home" 0 'request home-move' '' move-home web1 --no-wait
@@ -281,14 +281,14 @@ also "and what they are then" 'Points kept +the last 10'
 also "with the rules" 'request host-set .*"key": "retention/rules", "expect-state-number": 7, "value": "\{\\"last\\":10,\\"within\\":172800,\\"hourly\\":24,\\"daily\\":0,\\"weekly\\":4\}"'
 played "one setting is one attribute" 0 'settings-set .*"system": "[0-9a-f]*", "space-low": 70}' '' settings web1 --space-low 70
 also_not "and no rule" 'request host-set'
-played "of the rules the others stay" 0 'request host-set .*"expect-state-number": 7, "value": "\{\\"last\\":1,\\"within\\":604800,\\"hourly\\":0,\\"daily\\":7,\\"weekly\\":0\}"' \
+played "the other rules stay" 0 'request host-set .*"expect-state-number": 7, "value": "\{\\"last\\":1,\\"within\\":604800,\\"hourly\\":0,\\"daily\\":7,\\"weekly\\":0\}"' \
 	'' settings web1 --keep-last 1
 also_not "and the module is asked for no setting" 'request settings-set'
 moved='{"errno": "ESTALE", "cim": 32775, "text": "moved on", "set": {"state-number": 8}'
 other='"host": {"retention/rules": "{\"last\":3,\"within\":60,\"hourly\":5,\"daily\":7,\"weekly\":0}"}}'
 played "also those that another program changes meanwhile" 0 '"expect-state-number": 8, "value": "\{\\"last\\":1,\\"within\\":60,\\"hourly\\":5,\\"daily\\":7,\\"weekly\\":0\}"' \
 	"w['answers']['host-set'] = [$moved, $other, {}]" settings web1 --keep-last 1
-played "if that has no end they are not changed" 8 '32775.*changes too often: no rule' \
+played "if that goes on they are not changed" 8 '32775.*changes too often: no rule' \
 	"w['answers']['host-set'] = $moved}" settings web1 --keep-last 1
 played "rules without privilege" 2 'CAP_SYS_ADMIN and CAP_NET_ADMIN' 'w["answers"]["host-set"] = {"errno": "EPERM"}' \
 	settings web1 --keep-last 1
@@ -299,7 +299,7 @@ played "settings that the module refuses" 6 'above' \
 	'w["answers"]["settings-set"] = {"errno": "EINVAL", "cim": 32773, "text": "the low mark is above the critical one"}' \
 	settings web1 --keep-last 1 --space-low 99
 also_not "leave the rules as they are" 'request host-set'
-played "something else in the place of rules" 9 '32776 .*entry retention/rules of the host area of system web1 .*there is no member within' \
+played "another value in the place of rules" 9 '32776 .*entry retention/rules of the host area of system web1 .*there is no member within' \
 	"$bad_rules" settings web1
 also "the remedy" 'replicactl settings with all --keep options replaces it'
 played "it is not added to" 9 'there is no member within' "$bad_rules" settings web1 --keep-last 1 --space-low 70
@@ -323,7 +323,7 @@ played "an older module without a host area" 3 32770 'w["unknown"] = ["host-get"
 played "a point of it drops none" 0 'no rule of system web1 is applied: ' 'w["unknown"] = ["host-get"]' recovery-point create web1
 played "a point without privilege" 2 'CAP_SYS_ADMIN and CAP_NET_ADMIN' 'w["answers"]["point-new"] = {"errno": "EPERM"}' \
 	recovery-point create web1
-played "what the next point drops is said" 0 'next recovery point drops 4 older ones: 1 3 9 10$' "$(rules 3 0 0)" \
+played "drops of the next point are listed" 0 'next recovery point drops 4 older ones: 1 3 9 10$' "$(rules 3 0 0)" \
 	settings web1 --keep-last 1
 played "as it is with a clock that was set" 0 'next recovery point drops 2 older ones: 9 10$' \
 	"$(rules 0 604800 0)"'; import time; w["settings"].update({"jump-point": 4,
