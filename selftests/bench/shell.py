@@ -66,7 +66,7 @@ def zero_block(device):
 
 
 def block_name(device):
-    """The name below /sys/block of a device node, however named."""
+    """The name below /sys/block of a device node of any name."""
     number = os.stat(device).st_rdev
     return os.path.basename(os.path.realpath(
         f'/sys/dev/block/{os.major(number)}:{os.minor(number)}'))

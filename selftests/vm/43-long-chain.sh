@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # A chunk with thousands of versions, and a store made to have as many as it can: it attaches,
-# in any order of its log, operations beside the sweep end, and each view shows its
-# content.  That a chain takes steps in proportion to its length, and its sweep pauses, is
-# counted in unit tests (chain_*): here it takes too little time to show.
+# in any order of its log, operations beside the sweep end, and each view shows its content.
+# That a chain takes steps in proportion to its length, and its sweep pauses, is counted in
+# unit tests (chain_*): here it takes too little time to show.
 # vm: --disk st=8G
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"

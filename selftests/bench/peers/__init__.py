@@ -18,7 +18,7 @@ class Peer:
     point()             keep the replica as it is now
     failover(age)       the paths of the devices for the guest, at the newest point or at one
                         that is so many points older: start(age), then connect()
-    revert()            disconnect() first; discard the writes of the guest; failover() is
+    revert()            disconnect() first; discard the guest's writes; failover() is
                         possible again
     commit()            the guest's state is the machine's from now on
     point_and_drop()    keep the replica as it is now, and the oldest point but the first no more

@@ -112,7 +112,7 @@ def _throughput(data, pictures):
     out = ['\n## I/O on the failover device\n\n'
            'Throughput of fio as a fraction of dm-linear; at the right what dm-linear does there. '
            'Queue depth is 16 for 4 KiB, 4 for 1 MiB, 1 with fsync; every job meets each '
-           'place once, in random order unless noted otherwise.\n']
+           'place once, in random order unless stated.\n']
     titles = _titles()
     for kernel in data.kernels('throughput'):
         size = data.run_of('throughput')[kernel]['size']
