@@ -126,7 +126,7 @@ check-tcg:
 
 check-bench check-host check-libvirt check-replication: check-%:
 	@scripts/deps
-	+@MAKEFLAGS= LONG=1 SHARE=$* scripts/check
+	+@MAKEFLAGS= LONG=1 TEST_TIMEOUT=$(or $(TEST_TIMEOUT),3600) SHARE=$* scripts/check
 
 # Compares speeds: nothing else should run meanwhile.
 bench:

@@ -30,7 +30,7 @@ def main():
     a = args.parse_args()
     how = sizes.of(a.size)
     if a.rounds:
-        how['rounds'] = a.rounds
+        how |= {'rounds': a.rounds, 'repeats': min(a.rounds, how['repeats'])}
     # There is no udevd in the machine to make nodes.
     os.environ['DM_DISABLE_UDEV'] = '1'
     load_replica()

@@ -86,21 +86,28 @@ def _job_file(path, list_of_jobs, check):
     return '\n'.join(lines) + '\n'
 
 
-def measure(path, list_of_jobs, check=False):
-    """{job's name: I/Os or bytes for each second} of a device; check that it keeps them."""
-    file, out = '/tmp/bench.fio', '/tmp/bench.fio.json'
-    with open(file, 'w') as f:
-        f.write(_job_file(path, list_of_jobs, check))
-    run('fio', '--output-format=json', f'--output={out}', file)
+def _fio(*args):
+    """Run fio; its results for each job, none of which has failed."""
+    out = '/tmp/bench.fio.json'
+    run('fio', '--output-format=json', f'--output={out}', *args)
     with open(out) as f:
         text = f.read()
     os.unlink(out)
     # Notes of fio come first.
-    said = json.loads(text[text.index('{'):])
+    done = json.loads(text[text.index('{'):])['jobs']
+    for job in done:
+        if job['error']:
+            raise Failure(f'fio, {job["jobname"]}: error {job["error"]}')
+    return done
+
+
+def measure(path, list_of_jobs, check=False):
+    """{job's name: I/Os or bytes for each second} of a device; check that it keeps them."""
+    file = '/tmp/bench.fio'
+    with open(file, 'w') as f:
+        f.write(_job_file(path, list_of_jobs, check))
     found = {}
-    for result in said['jobs']:
-        if result['error']:
-            raise Failure(f'fio, {result["jobname"]} on {path}: error {result["error"]}')
+    for result in _fio(file):
         side = result['read'] if result['read']['total_ios'] else result['write']
         ms = max(side['runtime'], 1)
         found[result['jobname']] = (side['total_ios'] * 1000 / ms, side['io_bytes'] * 1000 / ms)
@@ -126,28 +133,24 @@ def check_scattered(path, extent_of_it):
 
 
 def copy_scattered(source, target, extent_of_it):
-    """As many reads of one device and writes of the other side by side, durable at the end."""
-    run('fio', *_SCATTERED, f'--size={extent_of_it}', '--end_fsync=1',
-        '--name=from', f'--filename={source}', '--rw=randread',
-        '--name=to', f'--filename={target}', '--rw=randwrite')
+    """As many reads of one device and writes of the other side by side, durable at the end; the
+    seconds that the longer of the two took, without fio's own start.
+    """
+    jobs_done = _fio(*_SCATTERED, f'--size={extent_of_it}', '--end_fsync=1',
+                     '--name=from', f'--filename={source}', '--rw=randread',
+                     '--name=to', f'--filename={target}', '--rw=randwrite')
+    return max(job['job_runtime'] for job in jobs_done) / 1000
 
 
 def latencies(path, offset, size, seconds, rate):
     """{'write' or 'fsync': {'p50', 'p99', 'p99.9', 'max': seconds}} of writes of 4 KiB with an
     fsync after each, at a rate.
     """
-    out = '/tmp/bench.fio.json'
-    run('fio', '--name=guest', f'--filename={path}', f'--offset={offset}', f'--size={size}',
+    job, = _fio(
+        '--name=guest', f'--filename={path}', f'--offset={offset}', f'--size={size}',
         '--direct=1', '--bs=4k', '--rw=randwrite', '--thread=1', '--ioengine=psync', '--fsync=1',
         '--time_based=1', f'--runtime={seconds}', f'--rate_iops={rate}', '--randrepeat=1',
-        '--percentile_list=50:99:99.9', '--lat_percentiles=0', '--clat_percentiles=1',
-        '--output-format=json', f'--output={out}')
-    with open(out) as f:
-        text = f.read()
-    os.unlink(out)
-    job = json.loads(text[text.index('{'):])['jobs'][0]
-    if job['error']:
-        raise Failure(f'fio on {path}: error {job["error"]}')
+        '--percentile_list=50:99:99.9', '--lat_percentiles=0', '--clat_percentiles=1')
     found = {}
     for name, side in (('write', job['write']['clat_ns']), ('fsync', job['sync']['lat_ns'])):
         found[name] = {key: side['percentile'][at] / 1e9 for key, at in (

@@ -47,11 +47,10 @@ def _all(result, sizes, backing, pattern, size, peers, check):
 
 
 def _add(result, backing, peer, pattern, size, do):
-    """Do it, and record its time and I/Os, and those at home."""
+    """Do it, and record its time, unless it returns that, and its I/Os, and those at home."""
     before, home = iostat.total(backing.counted), iostat.total([backing.counted[0]])
     start = time.monotonic()
-    do()
-    seconds = time.monotonic() - start
+    seconds = do() or time.monotonic() - start
     found = iostat.since(before, backing.counted)
     at_home = iostat.since(home, [backing.counted[0]])
     result.add('moving', backing=backing.name, peer=peer, pattern=pattern, size=size,
@@ -59,11 +58,11 @@ def _add(result, backing, peer, pattern, size, do):
 
 
 def _copy(backing, pattern, size):
-    if pattern == 'in_order':
-        run('dd', f'if={backing.store}', f'of={backing.home}', 'bs=1M', f'count={size // MIB}',
-            'iflag=direct', 'oflag=direct', 'conv=fsync')
-    else:
-        jobs.copy_scattered(backing.store, backing.home, size * 16)
+    if pattern == 'scattered':
+        return jobs.copy_scattered(backing.store, backing.home, size * 16)
+    run('dd', f'if={backing.store}', f'of={backing.home}', 'bs=1M', f'count={size // MIB}',
+        'iflag=direct', 'oflag=direct', 'conv=fsync')
+    return None
 
 
 def _one(result, backing, kind, pattern, size, check):

@@ -12,7 +12,7 @@ import time
 import iostat
 from backing import BACKINGS, MIB
 from peers import chosen, made
-from shell import io
+from shell import io, io_each
 
 CHUNK = 65536
 
@@ -84,8 +84,8 @@ def _steps(count, stamp):
 
 def _shown(check, paths, *steps):
     """When checking: each device holds that."""
-    for path in paths if check else ():
-        io(path, *steps)
+    if check:
+        io_each(paths, *steps)
 
 
 def _expect(result, check, peer, what, found, wanted):
@@ -96,8 +96,7 @@ def _expect(result, check, peer, what, found, wanted):
 
 def _first_point(peer):
     """What has a content to show; where failovers are of home as it is, none is needed."""
-    for path in peer.replica():
-        io(path, f'w:0:{CHUNK}:1', 'f')
+    io_each(peer.replica(), f'w:0:{CHUNK}:1', 'f')
     if not peer.from_home:
         peer.point()
 
@@ -113,8 +112,7 @@ def _life(result, peer, clock, check, count):
             continue
         paths = peer.connect()
         _shown(check, paths, f'c:0:{CHUNK}:1')
-        for path in paths:
-            io(path, *_steps(count, 7))
+        io_each(paths, *_steps(count, 7))
         if count:
             _shown(check, paths, f'c:0:{CHUNK}:7')
         peer.disconnect()
@@ -124,8 +122,7 @@ def _life(result, peer, clock, check, count):
             peer.start()
     paths = peer.connect()
     _shown(check, paths, f'c:0:{CHUNK}:1')
-    for path in paths:
-        io(path, *_steps(count, 9))
+    io_each(paths, *_steps(count, 9))
     if not peer.front:
         peer.disconnect()
     found = clock.operation('commit', peer.commit)
@@ -162,8 +159,7 @@ def disks(result, backing, kind, number, check):
         clock = Clock(result, backing, peer, 'disks', number)
         peer.with_points(2)
         peer.point()
-        for path in peer.replica():
-            io(path, *_steps(MIB // CHUNK, 5))
+        io_each(peer.replica(), *_steps(MIB // CHUNK, 5))
         clock.operation('point', peer.point)
 
 
@@ -185,14 +181,12 @@ def age(result, backing, kind, points, check):
         clock.operation('failover', peer.start, points - 1)
         paths = peer.connect()
         _shown(check, paths, f'c:0:{CHUNK}:1')
-        for path in paths:
-            io(path, 'w:1M:1M:7', 'f')
+        io_each(paths, 'w:1M:1M:7', 'f')
         peer.disconnect()
         clock.operation('revert', peer.revert)
         peer.start(points - 1)
         paths = peer.connect()
         _shown(check, paths, f'c:0:{CHUNK}:1')
-        for path in paths:
-            io(path, 'w:1M:1M:9', 'f')
+        io_each(paths, 'w:1M:1M:9', 'f')
         if kind.commits_points:
             clock.operation('commit', peer.commit)

@@ -103,3 +103,10 @@ def io(device, *steps):
     # A command line is limited; each step is short.
     for i in range(0, len(steps), 4000):
         run(helper_io(), device, *steps[i:i + 4000])
+
+
+def io_each(devices, *steps):
+    """The same on each of them, in one process."""
+    if devices and steps:
+        run(helper_io(), devices[0], *steps,
+            *(s for d in devices[1:] for s in (f'o:{d}', *steps)))

@@ -37,8 +37,8 @@ def of(size):
         'qcow2_versions': (500, 10000, 10000),
         # GiB of the disk.
         'big_disks': ((), (1024, 4096), (1024, 4096)),
-        # Latency: seconds for each figure, fsyncs before it, the guest's writes a second, and the bytes over which
-        # a guest has written that is committed or reverted meanwhile.
+        # Latency: seconds for each figure, fsyncs before it, the guest's writes a second, and the
+        # bytes over which a guest has written that is committed or reverted meanwhile.
         'seconds': (1, 5, 20),
         'turns': (20, 1000, 3000),
         'rate': (100, 200, 200),
