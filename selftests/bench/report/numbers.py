@@ -17,6 +17,11 @@ def size(n):
     return f'{n:g} B' if n else '0'
 
 
+def brief(n):
+    """Bytes below an axis: 0, 64K, 1.5M."""
+    return size(n).replace(' ', '').replace('iB', '')
+
+
 def seconds(s):
     """A time with its unit."""
     for unit, step in (('s', 1), ('ms', 1e-3), ('us', 1e-6)):

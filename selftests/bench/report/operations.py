@@ -41,6 +41,7 @@ class Operations:
         self.titles = titles | {'thin-later': 'dm-thin, anew, delete later'}
         self.places = sorted({x for _, _, x in self.found})
         self.label = numbers.size if sweep == 'dirtied' else str
+        self.mark = numbers.brief if sweep == 'dirtied' else str
         order = list(self.titles)
         keys = {_key(peer, op) for op, peer, _ in self.found}
         order.insert(order.index('thin') + 1, order.pop())
@@ -91,12 +92,14 @@ class Operations:
 def operations(data, pictures, titles, short, directory):
     """Sweep by sweep."""
     out = ['\n## Operations\n\n'
-           'Until the answer: it has happened, durably, and the devices can be used. *Time, and '
+           'Until the answer: it has happened, durably, and the devices can be used. Peers make '
+           'devices for a failover; those of dm-replica exist from the attach on. *Time, and '
            'I/Os of the devices* (reads and writes, an empty flush is one), medians; in the plots '
            'at the bottom: none. qcow2 commits by copying, so its answer is the end of that; the '
            'others go on behind the answer, see the last table of each. A point comes after a '
-           'flush, so that no one\'s data is written by it. Disks are those with '
-           'FUA emulated.\n']
+           'flush, so that no data is written by it. The vacuum of dm-replica is held until the '
+           'answer, so that its counts are exact; the merge of dm-snapshot begins at once, and '
+           'part of it is counted. The disks have no FUA of their own.\n']
     for kernel in data.kernels('operation'):
         for sweep, (axis, title, text) in SWEEPS.items():
             o = Operations(data, kernel, sweep, titles)
@@ -104,7 +107,7 @@ def operations(data, pictures, titles, short, directory):
                 continue
             name = f'operations-{kernel}-{sweep}.svg'
             pictures[name] = picture.operations(
-                f'{title}, {short[kernel]} ({axis})', [o.label(x) for x in o.places], o.peers,
+                f'{title}, {short[kernel]} ({axis})', [o.mark(x) for x in o.places], o.peers,
                 [(op, o.lines_of(op)) for op in OPERATIONS], o.titles)
             out.append(f'\n### {title}, {short[kernel]}\n\n{text}\n\n![{title}]({directory}{name})'
                        '\n\n' + '\n\n'.join(o.table(op) for op in OPERATIONS) + '\n\n'
@@ -151,7 +154,7 @@ def moving(data, pictures, titles, short, directory):
             names = list(dict.fromkeys(names))
             speeds = {p: {i: s / _median(found[p, s], 'seconds') for i, s in enumerate(places)
                           if (p, s) in found} for p in names}
-            panels.append((words, [numbers.size(s) for s in places], names, speeds))
+            panels.append((words, [numbers.brief(s) for s in places], names, speeds))
             rows = [[titles[p]] + [
                 f'{numbers.size(speeds[p][i])}/s '
                 f'({numbers.count(_median(found[p, s], "home_writes"))})'

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Documentation/performance.md and its pictures, from a results file."""
 
+import textwrap
+
 import cost as cost_part
 import jobs
 import peers
@@ -85,7 +87,17 @@ def _machine(data):
             f'{numbers.size(host["memory_mib"] << 20)} of memory, no KVM; {host["fio"]}, '
             f'{host["qemu"]}. Load is that of the host before and after: above '
             f'{host["cpus"]} other work took part of the CPUs.\n\n'
-            + table(['part', 'kernel', 'size', 'date', 'revision', 'minutes', 'load'], rows) + '\n')
+            + table(['part', 'kernel', 'size', 'date', 'revision', 'minutes', 'load'], rows) + '\n'
+            + _busy(data))
+
+
+def _busy(data):
+    """A warning, if it was not measured alone."""
+    if all(max(run['load']) <= data.host['cpus'] + 2 for run in data.runs):
+        return ''
+    return ('\n**The host was busy with other work, see the load: throughput, times and latency '
+            'below are good for nothing but to see that they can be measured. Counts of I/Os and '
+            'bytes are not affected.**\n')
 
 
 def _titles():
@@ -197,4 +209,11 @@ def make(results):
                           ('latency', operations.latency), ('attach', operations.attach)):
         if data.part(part):
             text += section(data, pictures, _titles(), SHORT, DIRECTORY)
-    return text, pictures
+    return '\n'.join(_wrapped(line) for line in text.split('\n')), pictures
+
+
+def _wrapped(line):
+    """A paragraph in lines of a hundred columns."""
+    if len(line) <= 100 or line[0] in '|#!<':
+        return line
+    return textwrap.fill(line, 100, break_long_words=False, break_on_hyphens=False)
