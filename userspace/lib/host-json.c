@@ -72,9 +72,15 @@ static bool is_blank(char c)
 
 /**
  * dmrl_json_plain() - is the text, without blanks, equal to the output of json-c?
+ * @obj: what json-c made of the text.
+ * @text: the text.
+ * @bytes: its length.
+ * @fault: set if not.
  *
  * If not, a member occurs twice, of which json-c takes the last, a text has an escape or a
  * blank, which no value of ours has, or a number has another form.
+ *
+ * Return: true if so.
  */
 bool dmrl_json_plain(struct json_object *obj, const char *text, size_t bytes,
 		     struct dmrl_fault *fault)

@@ -548,7 +548,7 @@ json_of "as JSON" 'd["superblocks"][1]["host_area"] == [{"key": "k", "bytes": 6,
 	dump --json "$dir/s"
 expect 0 '^monday$' "its value, of what is not attached" host-area get web-1 k
 restore; super "$dir/s" 0=1348:1 1=1348:1
-expect 0 'lost writes +home has lost' "status of a detached system whose home has lost writes" status web-1
+expect 0 'lost writes +the home has lost writes' "status of a detached system whose home has lost writes" status web-1
 json_of "as JSON" 'd[0]["disk_list"][0]["lost_writes"] and not d[0]["disk_list"][1]["lost_writes"]' \
 	status web-1 --json
 expect 0 'doubt .*disk vda has lost writes: its replica device' "check of it" check web-1
