@@ -87,7 +87,7 @@ dd if=$victim of=/tmp/victim.img bs=1M 2>/dev/null
 loop=$(losetup --find --show /tmp/victim.img) || die "no loop"
 plant /dev/vm/raw p $uuid_p "$loop"
 scan --write --yes
-check "the file of a loop device proves nothing" grep -q 'the file of p .* is not written: a home of it is known by its path alone' <<<"$said"
+check "the file of a loop device proves nothing" grep -q 'the file of p .* is not written: one of its homes is known only by a path' <<<"$said"
 is "only the other is written" "$(ls $conf)" r.conf
 rm -f $conf/*.conf
 losetup -d "$loop"
