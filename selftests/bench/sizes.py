@@ -17,13 +17,13 @@ def of(size):
         'fsync': (2 * MIB, 32 * MIB, 128 * MIB),
         'large': (4 * MIB, 64 * MIB, 512 * MIB),
         # Tiny: these peers alone take part where operations are measured; in I/O all of them on
-        # these backings, those behind a front on the disks, and two on the others.
+        # these backings, and dm-replica alone on the others.
         'brief': (('snapshot-64k', 'thin', 'replica', 'qcow2'), None, None),
-        'all_on': (('ram', 'disk'), None, None),
+        'all_on': (('disk',), None, None),
         # The operations: bytes that the guest wrote, disks, points kept, how often each.
         'dirtied': ((0, MIB), (0, MIB, 16 * MIB, 256 * MIB, 1024 * MIB),
                     (0, 16 * MIB, 256 * MIB, 1024 * MIB, 10240 * MIB)),
-        'disks': ((3,), (1, 4, 16, 64), (1, 4, 16, 64)),
+        'disks': ((2,), (1, 4, 16, 64), (1, 4, 16, 64)),
         'ages': ((3,), (1, 4, 16, 64, 256), (1, 4, 16, 64, 256)),
         'repeats': (1, 3, 3),
         # Bytes that are moved home, in order and 4 KiB in each 64 KiB.

@@ -107,8 +107,7 @@ def chosen(names):
 def chosen_on(names, sizes, backing):
     """The same, of those that take part on this backing."""
     every = sizes['all_on']
-    return [k for k in chosen(names) if not every or k.name in ('linear', 'replica')
-            or (backing == 'disk' if k.front else backing in every)]
+    return [k for k in chosen(names) if not every or backing in every or k.name == 'replica']
 
 
 @contextlib.contextmanager
