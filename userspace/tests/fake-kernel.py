@@ -6,15 +6,18 @@ usage: fake-kernel.py [--tty INPUT] [--change CODE] SCENARIO LIBRARY COMMAND...
 
 --change executes CODE, Python, on the scenario: w, and w['system'] as s.
 SCENARIO is JSON.  "system", "disks", "points", "jobs", "settings" are the content of the
-dumps, attributes by their names; "host" has the values of the host area by their keys, a
-character for each byte; a list in place of a job has its states, one for each time it is
-read.  "answers" has for an operation its answer ("code", "job" and
-"job-state", or "errno" with "cim" and "text") and the attributes of the system to "set"
-then, and the entries of the "host" area.  "unknown" lists commands that this kernel does not have; with "absent" the module is
-not loaded.  "events" are changes of the system that are multicast; one with "cmd" is
-another event, one with "family" reports the module "gone", "back", or "again": unloaded
-and loaded before the event is read.  "controls" is the number of requests for the family
-that find it, "interrupted" are the first and the last dump of systems that is interrupted.
+dumps, attributes by their names; "more" has further systems for the dump; "host" has the
+values of the host area by their keys, a character for each byte; a list in place of a job
+has its states, one for each time it is read.  "answers" has for an operation its answer
+("code", "job" and "job-state", or "errno" with "cim" and "text") and the attributes of the
+system to "set" then, and the entries of the "host" area.  "unknown" lists commands that this
+kernel does not have; with "absent" the module is not loaded; with "silent" it answers
+nothing.  "version" is that of the family, if it is not the header's; "future" are attributes
+of the system that the header does not have, by their numbers, with values of 32 bits.
+"events" are changes of the system that are multicast; one with "cmd" is another event, one
+with "family" reports the module "gone", "back", or "again": unloaded and loaded before the
+event is read.  "controls" is the number of requests for the family that find it,
+"interrupted" are the first and the last dump of systems that is interrupted.
 
 Every request for a change is printed behind the command's own output, as
 "request NAME {attributes}".
@@ -159,7 +162,7 @@ class Kernel:
     def dump(self, command, asked):
         world = self.world
         if command == 'system-get':
-            return [world['system']] if 'system' in world else []
+            return ([world['system']] if 'system' in world else []) + world.get('more', [])
         if command == 'disk-get':
             return world.get('disks', [])
         if command == 'point-get':
@@ -201,6 +204,8 @@ class Kernel:
         kind, flags, seq = struct.unpack_from('<HHI', data, 4)
         if kind == CTRL:
             return self.control(seq, flags)
+        if self.world.get('silent'):
+            return []
         command = COMMANDS[data[16]]
         group = group_of(command)
         asked = decode(group, data[20:])

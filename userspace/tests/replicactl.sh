@@ -660,6 +660,7 @@ result $? "150 superblocks with wrong fields and right checksums"
 # --- with a fake kernel ---
 
 if [ -e "$dir/fake.so" ]; then
+	. userspace/tests/played.sh
 	. userspace/tests/netlink.sh
 else
 	n=$((n + 1))
