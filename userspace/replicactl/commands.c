@@ -215,6 +215,24 @@ const struct command commands[] = {
 	  "  --json  one JSON object on each line\n"
 	  "\nBeside systems and jobs: health, when it changes, and space, when the store runs\n"
 	  "low or has enough again; attached and detached; the module unloaded and loaded.\n" },
+	{ "check-health", cmd_check_health, "[NAME] [-w LIMITS] [-c LIMITS] [-t S]",
+	  "the health of one system or of all, as a Nagios plugin",
+	  "  -w LIMITS  WARNING also from here: a percentage of used slots as 80%, an age of the\n"
+	  "             newest recovery point as 90s, 15m, 2h, or both as 80%,2h\n"
+	  "  -c LIMITS  the same for CRITICAL\n"
+	  "  -t S       UNKNOWN after so many seconds, 10 by default\n"
+	  "\nThe module's own health counts in any case, with the marks of replicactl settings.\n"
+	  "Exit status: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, wrong usage included.  The same\n"
+	  "runs under the name check_dm_replica.\n"
+	  "\nExample:\n"
+	  "  replicactl check-health web1 -w 80%,1h -c 95%,4h\n" },
+	{ "metrics", cmd_metrics, "[--output FILE]", "all systems in the text format of Prometheus",
+	  "  --output FILE  into a file, replaced as a whole: for node_exporter, whose textfile\n"
+	  "                 collector reads files *.prom\n"
+	  "\nIf something cannot be read, the rest is written, dm_replica_scrape_success is 0, and\n"
+	  "the exit status is that of the refusal.  Stores are not read.\n"
+	  "\nExample:\n"
+	  "  replicactl metrics --output /var/lib/prometheus/node-exporter/dm-replica.prom\n" },
 	{ "check", cmd_check, "STORE|NAME [--repair no] [--json]",
 	  "check a store, without the module and changing nothing",
 	  "  --repair no  change nothing, which is also the default\n"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Health of a system, with reasons and advice: for status and monitor. */
+/* Health of a system, with reasons and advice: for status, monitor and check-health. */
 #include "replicactl.h"
 
 static const struct {
@@ -39,24 +39,30 @@ static const struct {
 
 #define NR_REASONS	(sizeof(reasons) / sizeof(reasons[0]))
 
-void print_health(const struct dmreplica_system *sys)
+/* Print the reasons, each with its advice, one in a line that begins with @indent. */
+void print_advice(FILE *f, const char *indent, const struct dmreplica_system *sys)
 {
 	uint32_t left = sys->health_reasons;
 	unsigned int i;
 
-	if (!sys->health)
-		return;
-	printf("  Health           %s\n", dmreplica_health_name(sys->health));
 	for (i = 0; i < NR_REASONS; i++) {
 		if (!(left & reasons[i].reason))
 			continue;
-		printf("      %s: ", reasons[i].text);
-		printf(reasons[i].advice, sys->name);
-		printf("\n");
+		fprintf(f, "%s%s: ", indent, reasons[i].text);
+		fprintf(f, reasons[i].advice, sys->name);
+		fprintf(f, "\n");
 		left &= ~reasons[i].reason;
 	}
 	if (left)
-		printf("      for reasons unknown to this version: %#x\n", left);
+		fprintf(f, "%sfor reasons unknown to this version: %#x\n", indent, left);
+}
+
+void print_health(const struct dmreplica_system *sys)
+{
+	if (!sys->health)
+		return;
+	printf("  Health           %s\n", dmreplica_health_name(sys->health));
+	print_advice(stdout, "      ", sys);
 }
 
 /* Print only the texts, separated by semicolons. */

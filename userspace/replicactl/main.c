@@ -10,6 +10,7 @@
 #include "replicactl.h"
 
 #define OPT_HELP	1000
+#define PLUGIN		"check_dm_replica"
 
 const struct command *current_command;
 
@@ -34,15 +35,31 @@ static void print_command_help(void)
 		printf("\n%s", current_command->help);
 }
 
+/* Is the command a plugin of Nagios, whose faults go to standard output, with status 3? */
+static bool plugin(void)
+{
+	return current_command && current_command->run == cmd_check_health;
+}
+
+static int plugin_error(const char *text)
+{
+	printf("DMREPLICA UNKNOWN - %s\nUsage: replicactl %s %s\n", text, current_command->name,
+	       current_command->usage);
+	return EXIT_UNKNOWN;
+}
+
 int usage_error(const char *fmt, ...)
 {
+	char text[512];
 	va_list args;
 
-	fflush(stdout);
-	fprintf(stderr, "replicactl: ");
 	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
+	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
+	if (plugin())
+		return plugin_error(text);
+	fflush(stdout);
+	fprintf(stderr, "replicactl: %s", text);
 	if (current_command)
 		fprintf(stderr, "\nUsage: replicactl %s %s\n"
 				"Try: replicactl %s --help\n",
@@ -146,10 +163,47 @@ static int half_command(int argc, char **argv)
 	return help ? 0 : EXIT_USAGE;
 }
 
+/* Run a command, with @argv from the last word of its name on. */
+static int run(int argc, char **argv)
+{
+	int failure = plugin() ? EXIT_UNKNOWN : 1, status;
+	struct dmreplica *ctx;
+
+	plain_output();
+	ctx = dmreplica_new();
+	if (!ctx) {
+		fprintf(stderr, "replicactl: out of memory\n");
+		return plugin() ? failure :
+		       dmreplica_exit_status(DM_REPLICA_CODE_NO_MEMORY);
+	}
+	dmreplica_on_warning(ctx, warn, NULL);
+	status = current_command->run(ctx, argc, argv);
+	dmreplica_free(ctx);
+	if (output_failed()) {
+		fprintf(stderr, "replicactl: cannot write the output: %s\n", strerror(errno));
+		if (!status || plugin())
+			status = failure;
+	}
+	return status;
+}
+
+/* The name under which monitoring programs run the tool. */
+static bool is_plugin(const char *path)
+{
+	const char *name = strrchr(path, '/');
+
+	return !strcmp(name ? name + 1 : path, PLUGIN);
+}
+
 int main(int argc, char **argv)
 {
-	struct dmreplica *ctx;
-	int words = 1, status;
+	char *const name[] = { "check-health", NULL };
+	int words = 1;
+
+	if (argc && is_plugin(argv[0])) {
+		current_command = find_command(1, (char **)name, &words);
+		return run(argc, argv);
+	}
 
 	if (argc < 2) {
 		print_help(stderr);
@@ -177,19 +231,5 @@ int main(int argc, char **argv)
 	if (!current_command)
 		return half_command(argc - 1, argv + 1);
 
-	plain_output();
-	ctx = dmreplica_new();
-	if (!ctx) {
-		fprintf(stderr, "replicactl: out of memory\n");
-		return dmreplica_exit_status(DM_REPLICA_CODE_NO_MEMORY);
-	}
-	dmreplica_on_warning(ctx, warn, NULL);
-	status = current_command->run(ctx, argc - words, argv + words);
-	dmreplica_free(ctx);
-	if (output_failed()) {
-		fprintf(stderr, "replicactl: cannot write the output: %s\n", strerror(errno));
-		if (!status)
-			status = 1;
-	}
-	return status;
+	return run(argc - words, argv + words);
 }

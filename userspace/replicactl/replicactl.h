@@ -13,6 +13,7 @@
 #include "../../uapi/dm-replica.h"
 
 #define EXIT_USAGE	64
+#define EXIT_UNKNOWN	3	/* of a Nagios plugin that has no result */
 
 #define PATIENCE_MS	1000	/* longest wait for one device when showing several systems */
 
@@ -126,6 +127,8 @@ int cmd_job_cancel(struct dmreplica *ctx, int argc, char **argv);
 int cmd_job_pause(struct dmreplica *ctx, int argc, char **argv);
 int cmd_job_resume(struct dmreplica *ctx, int argc, char **argv);
 int cmd_monitor(struct dmreplica *ctx, int argc, char **argv);
+int cmd_check_health(struct dmreplica *ctx, int argc, char **argv);
+int cmd_metrics(struct dmreplica *ctx, int argc, char **argv);
 int cmd_check(struct dmreplica *ctx, int argc, char **argv);
 int cmd_dump(struct dmreplica *ctx, int argc, char **argv);
 int cmd_heartbeat(struct dmreplica *ctx, int argc, char **argv);
@@ -175,6 +178,7 @@ struct json_object *json_job(const struct dmreplica_job *job);
 
 /* health.c */
 void print_health(const struct dmreplica_system *sys);
+void print_advice(FILE *f, const char *indent, const struct dmreplica_system *sys);
 void print_reasons(uint32_t set);
 struct json_object *json_reasons(const struct dmreplica_system *sys, uint32_t set);
 

@@ -662,6 +662,7 @@ result $? "150 superblocks with wrong fields and right checksums"
 if [ -e "$dir/fake.so" ]; then
 	. userspace/tests/played.sh
 	. userspace/tests/netlink.sh
+	. userspace/tests/monitoring.sh
 else
 	n=$((n + 1))
 	echo "ok $n - what is asked of the kernel # SKIP there is no compiler"
