@@ -40,9 +40,9 @@ int dmrl_sysfs_read(const char *path, char *buf, size_t size)
 
 int dmrl_sysfs_read_dev(dev_t dev, const char *attr, char *buf, size_t size)
 {
-	char path[256];
+	char path[1024];
 
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", major(dev), minor(dev), attr);
+	dmrl_root_path(path, sizeof(path), "/sys/dev/block/%u:%u/%s", major(dev), minor(dev), attr);
 	return dmrl_sysfs_read(path, buf, size);
 }
 

@@ -381,3 +381,18 @@ void dmrl_dm_settle(struct dmreplica *ctx, u32 *cookie)
 	dm_task_update_nodes();
 	dm_mknodes(NULL);
 }
+
+/* Find the volume group of a logical volume by its dm name.  Return: false if it is none. */
+bool dmrl_dm_volume_group(const char *name, char *vg, size_t size)
+{
+	struct dm_pool *mem = dm_pool_create("name", 1024);
+	char *vg_name = NULL, *lv, *layer;
+	bool done;
+
+	done = mem && dm_split_lvm_name(mem, name, &vg_name, &lv, &layer) && vg_name;
+	if (done)
+		snprintf(vg, size, "%s", vg_name);
+	if (mem)
+		dm_pool_destroy(mem);
+	return done;
+}

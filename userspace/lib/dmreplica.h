@@ -1265,6 +1265,46 @@ struct dmreplica_versions {
 	uint32_t module_family;		/* version of its netlink family, 0 if it has none */
 };
 
+/** enum dmreplica_doctor - what dmreplica_doctor() looks at */
+enum dmreplica_doctor {
+	DMREPLICA_DOCTOR_FILES,		/* files of systems can be read */
+	DMREPLICA_DOCTOR_MODULE,	/* the module is the one installed, and fits the library */
+	DMREPLICA_DOCTOR_LVM_FILTER,	/* LVM does not look into guests' disks */
+	DMREPLICA_DOCTOR_UDEV_RULE,	/* the rule is there, and was applied */
+	DMREPLICA_DOCTOR_HOOKS,		/* rights of the directories of hooks */
+	DMREPLICA_DOCTOR_HOME_IN_USE,	/* LVM or md has activated content of a home */
+	DMREPLICA_DOCTOR_HOME_IDENTITY,	/* homes can be distinguished from other devices */
+	DMREPLICA_DOCTOR_SPACE,		/* stores have room */
+	DMREPLICA_DOCTOR_LIBVIRT_HOOK,	/* libvirt asks before it starts a guest */
+	DMREPLICA_DOCTOR_SHARED,	/* no two systems have storage in common */
+	DMREPLICA_DOCTOR_CHECKS
+};
+
+/** struct dmreplica_remedy - something that is to be mended, and how */
+struct dmreplica_remedy {
+	enum dmreplica_doctor check;
+	bool note;			/* worth knowing, not a fault */
+	char system[DMREPLICA_NAME_MAX];	/* "" for the host */
+	char text[512];			/* one sentence */
+	char command[512];		/* what mends it */
+};
+
+/** dmreplica_doctor_name() - name of a check.  Return: constant text. */
+const char *dmreplica_doctor_name(enum dmreplica_doctor check);
+
+/**
+ * dmreplica_doctor() - look at this host as a whole, changing nothing
+ * @ctx: the context.
+ * @list: set to all that was found, by check; empty if all is well.
+ * @nr: set to its length.
+ *
+ * Reads files, sysfs, the superblocks of stores and the configuration of LVM; what the caller
+ * has no privilege for is a note.  Set a patience before, so that no device delays it.
+ *
+ * Return: 0, or a refusal if the systems cannot be listed.
+ */
+int dmreplica_doctor(struct dmreplica *ctx, struct dmreplica_remedy **list, size_t *nr);
+
 /** dmreplica_versions() - get all versions; unknown ones are 0 or "". */
 void dmreplica_versions(struct dmreplica *ctx, struct dmreplica_versions *v);
 

@@ -2,41 +2,13 @@
 /* The kernel module, and its messages in the kernel log. */
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "private.h"
 
 #define LOG_LINES	4
-
-extern char **environ;
-
-static int run(char *const argv[])
-{
-	static const char *const dirs[] = { "/usr/sbin/", "/sbin/", "/usr/bin/", "/bin/" };
-	posix_spawn_file_actions_t actions;
-	char path[64];
-	int status, err = ENOENT;
-	unsigned int i;
-	pid_t pid;
-
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	for (i = 0; i < ARRAY_SIZE(dirs) && err; i++) {
-		snprintf(path, sizeof(path), "%s%s", dirs[i], argv[0]);
-		err = posix_spawn(&pid, path, &actions, NULL, argv, environ);
-	}
-	posix_spawn_file_actions_destroy(&actions);
-	if (err)
-		return -err;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -ENOENT;
-}
 
 static bool targets_there(struct dmreplica *ctx)
 {
@@ -55,10 +27,10 @@ int dmrl_module_need(struct dmreplica *ctx)
 		return dmrl_hint(ctx, "only root (CAP_SYS_ADMIN) may do this; try again with sudo");
 	}
 	if (access("/dev/mapper/control", F_OK) && access("/sys/class/misc/device-mapper", F_OK))
-		run(dm);
+		dmrl_program_run(dm, NULL, 0);
 	if (targets_there(ctx))
 		return 0;
-	run(ours);
+	dmrl_program_run(ours, NULL, 0);
 	if (targets_there(ctx))
 		return 0;
 	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_AVAILABLE,
@@ -118,14 +90,16 @@ void dmrl_append_kernel_log(struct dmreplica *ctx, u64 since)
 
 void dmreplica_versions(struct dmreplica *ctx, struct dmreplica_versions *v)
 {
+	char path[512];
 	bool present;
 
 	memset(v, 0, sizeof(*v));
 	snprintf(v->library, sizeof(v->library), "%s", DMREPLICA_VERSION);
 	v->format = DMR_SB_VERSION;
 	v->family = DM_REPLICA_FAMILY_VERSION;
-	v->module_loaded = !access("/sys/module/dm_replica", F_OK);
-	if (dmrl_sysfs_read("/sys/module/dm_replica/version", v->module, sizeof(v->module)))
+	v->module_loaded = !access(dmrl_root_path(path, sizeof(path), "/sys/module/dm_replica"), F_OK);
+	if (dmrl_sysfs_read(dmrl_root_path(path, sizeof(path), "/sys/module/dm_replica/version"),
+			    v->module, sizeof(v->module)))
 		v->module[0] = 0;
 	if (!dmrl_nl_present(ctx, &present) && present)
 		v->module_family = ctx->family_version;

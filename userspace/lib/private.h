@@ -116,6 +116,15 @@ bool dmrl_conf_named(struct dmreplica *ctx, const char *name, struct dmreplica_c
 int dmrl_conf_of(struct dmreplica *ctx, const char *name, const u8 *uuid,
 		 struct dmreplica_conf *conf);
 
+/* root.c: paths of the host, or of a test's tree */
+const char *dmrl_root(void);
+char *dmrl_root_path(char *out, size_t size, const char *fmt, ...) DMRL_PRINTF(3, 4);
+bool dmrl_root_device(const char *path, dev_t *dev);
+
+/* program.c */
+const char *dmrl_program_find(const char *name, char *path, size_t size);
+int dmrl_program_run(char *const argv[], char *out, size_t size);
+
 /* blockdev.c */
 int dmrl_sysfs_read(const char *path, char *buf, size_t size);
 int dmrl_sysfs_read_dev(dev_t dev, const char *attr, char *buf, size_t size);
@@ -276,6 +285,7 @@ bool dmrl_dm_has_target(struct dmreplica *ctx, const char *target, char *version
 			size_t size);
 void dmrl_dm_settle(struct dmreplica *ctx, u32 *cookie);
 void dmrl_dm_begin(struct dmreplica *ctx);
+bool dmrl_dm_volume_group(const char *name, char *vg, size_t size);
 
 /* operation.c: @op may be NULL */
 int dmrl_operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system *sys,

@@ -47,7 +47,7 @@ static int read_number(const char *path, dev_t *dev)
 static int add_entries(struct dmrl_list *list, const char *dir, const char *file)
 {
 	struct dirent *de;
-	char path[400];
+	char path[1024];
 	int ret = 0;
 	dev_t dev;
 	DIR *d;
@@ -56,10 +56,10 @@ static int add_entries(struct dmrl_list *list, const char *dir, const char *file
 	if (!d)
 		return 0;
 	while (!ret && (de = readdir(d))) {
-		snprintf(path, sizeof(path), "%s/%.255s/%s", dir, de->d_name, file);
+		snprintf(path, sizeof(path), "%.600s/%.255s/%s", dir, de->d_name, file);
 		if (de->d_name[0] == '.' || access(path, F_OK))
 			continue;
-		snprintf(path, sizeof(path), "%s/%.255s/dev", dir, de->d_name);
+		snprintf(path, sizeof(path), "%.600s/%.255s/dev", dir, de->d_name);
 		if (!read_number(path, &dev))
 			ret = add(list, dev);
 	}
@@ -70,23 +70,23 @@ static int add_entries(struct dmrl_list *list, const char *dir, const char *file
 /* Is a device a partition?  Of which disk? */
 bool dmrl_relatives_disk(dev_t dev, dev_t *disk)
 {
-	char path[100];
+	char path[512];
 
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/partition", major(dev), minor(dev));
+	dmrl_root_path(path, sizeof(path), "/sys/dev/block/%u:%u/partition", major(dev), minor(dev));
 	if (access(path, F_OK))
 		return false;
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/../dev", major(dev), minor(dev));
+	dmrl_root_path(path, sizeof(path), "/sys/dev/block/%u:%u/../dev", major(dev), minor(dev));
 	return !read_number(path, disk);
 }
 
 static int add_relatives(struct dmrl_list *list, dev_t dev)
 {
-	char dir[64];
+	char dir[512];
 	dev_t disk;
 
 	if (dmrl_relatives_disk(dev, &disk))
 		return add(list, disk);
-	snprintf(dir, sizeof(dir), "/sys/dev/block/%u:%u", major(dev), minor(dev));
+	dmrl_root_path(dir, sizeof(dir), "/sys/dev/block/%u:%u", major(dev), minor(dev));
 	return add_entries(list, dir, "partition");
 }
 
@@ -122,10 +122,10 @@ int dmrl_relatives(struct dmreplica *ctx, const dev_t *devs, unsigned int nr, de
  */
 int dmrl_relatives_below(struct dmrl_list *list, dev_t dev)
 {
-	char dir[64];
+	char dir[512];
 
 	list->size = sizeof(dev_t);
-	snprintf(dir, sizeof(dir), "/sys/dev/block/%u:%u/slaves", major(dev), minor(dev));
+	dmrl_root_path(dir, sizeof(dir), "/sys/dev/block/%u:%u/slaves", major(dev), minor(dev));
 	return add_entries(list, dir, "dev");
 }
 

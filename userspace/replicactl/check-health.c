@@ -62,7 +62,7 @@ static void set_limit(uint32_t seconds)
 static void put(FILE *f, const char *text)
 {
 	for (; *text; text++)
-		fputc(*text == '|' || *text == '\'' || (unsigned char)*text < 0x20 ? '?' : *text, f);
+		fputc(strchr("|'", *text) || (unsigned char)*text < 0x20 ? '?' : *text, f);
 }
 
 static void note(struct checked *c, enum result result)
@@ -374,7 +374,8 @@ int cmd_check_health(struct dmreplica *ctx, int argc, char **argv)
 	/* a device that hangs is no reason for this program to hang */
 	dmreplica_set_patience(ctx, PATIENCE_MS);
 	dmreplica_on_warning(ctx, warned, &c);
-	code = name ? dmreplica_system_find(ctx, name, &one) : dmreplica_system_list(ctx, &list, &nr);
+	code = name ? dmreplica_system_find(ctx, name, &one) :
+		      dmreplica_system_list(ctx, &list, &nr);
 	if (code)
 		return unknown(dmreplica_message(ctx));
 	dmreplica_versions(ctx, &versions);

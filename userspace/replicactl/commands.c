@@ -215,6 +215,11 @@ const struct command commands[] = {
 	  "  --json  one JSON object on each line\n"
 	  "\nBeside systems and jobs: health, when it changes, and space, when the store runs\n"
 	  "low or has enough again; attached and detached; the module unloaded and loaded.\n" },
+	{ "doctor", cmd_doctor, "[--json]", "look at the host: what is to be mended, and by which command",
+	  HELP_JSON
+	  "\nFiles of systems, module, LVM's filter, udev's rule, directories of hooks, homes in use by\n"
+	  "LVM or md, homes without an identity, space, libvirt's hook, storage in common.  Nothing\n"
+	  "is changed.  Exit status: 0 also with notes, 1 with a fault.\n" },
 	{ "check-health", cmd_check_health, "[NAME] [-w LIMITS] [-c LIMITS] [-t S]",
 	  "the health of one system or of all, as a Nagios plugin",
 	  "  -w LIMITS  WARNING also from here: a percentage of used slots as 80%, an age of the\n"

@@ -128,6 +128,7 @@ int cmd_job_pause(struct dmreplica *ctx, int argc, char **argv);
 int cmd_job_resume(struct dmreplica *ctx, int argc, char **argv);
 int cmd_monitor(struct dmreplica *ctx, int argc, char **argv);
 int cmd_check_health(struct dmreplica *ctx, int argc, char **argv);
+int cmd_doctor(struct dmreplica *ctx, int argc, char **argv);
 int cmd_metrics(struct dmreplica *ctx, int argc, char **argv);
 int cmd_check(struct dmreplica *ctx, int argc, char **argv);
 int cmd_dump(struct dmreplica *ctx, int argc, char **argv);

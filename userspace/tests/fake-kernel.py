@@ -190,7 +190,7 @@ class Kernel:
         if self.world.get('absent'):
             return [done] if dump else [self.ack(seq, errno.ENOENT)]
         body = attr(1, struct.pack('<H', FAMILY)) + attr(2, b'dm_replica\0') + \
-            attr(3, struct.pack('<I', VERSION))
+            attr(3, struct.pack('<I', self.world.get('version', VERSION)))
         groups = b''.join(attr(i, attr(1, name.encode() + b'\0') +
                                attr(2, struct.pack('<I', number)))
                           for i, (name, number) in enumerate(GROUPS.items(), 1))

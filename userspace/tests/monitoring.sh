@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # variables of played.sh
 #
 # metrics and check-health, with fake-kernel.py for a kernel, and the files of
 # userspace/host/monitoring.  Sourced by replicactl.sh, behind played.sh.
@@ -124,7 +124,7 @@ exec 9<&-
 cmp -s "$page" "$dir/page"
 result $? "leaves the old content"
 if strace -o "$dir/trace" true 2>/dev/null; then
-	before=(strace -f -o "$dir/trace" -e trace=openat,write,fsync,rename,renameat)
+	before=(strace -f -o "$dir/trace" -e 'trace=openat,write,fsync,rename,renameat')
 	ASAN_OPTIONS=detect_leaks=0 played "metrics, traced" 0 '!.' '' metrics --output "$page"
 	before=()
 	grep -oE 'openat\([0-9]+, "[.]dm-replica.prom.new"|fsync|rename(at)?\(' "$dir/trace" |
@@ -149,7 +149,7 @@ wrong 'unknown option -x' -x
 wrong 'unknown option --frob' --frob
 wrong 'option -w needs a value' -w
 wrong 'give one system' web1 web2
-for limit in '' x 0% 101% 5 -1% 80%,90% 1h,2h ,80% 80%, 80%,,1h 1x 0 none 80%,1h,2h; do
+for limit in '' x 0% 101% 5 -1% 80%,90% 1h,2h ',80%' '80%,' 80%,,1h 1x 0 none 80%,1h,2h; do
 	wrong "-w $limit is neither a percentage" -w "$limit"
 done
 for seconds in 0 x -1 1.5 3601 99999999999999999999; do

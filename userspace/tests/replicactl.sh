@@ -663,6 +663,7 @@ if [ -e "$dir/fake.so" ]; then
 	. userspace/tests/played.sh
 	. userspace/tests/netlink.sh
 	. userspace/tests/monitoring.sh
+	. userspace/tests/doctor.sh
 else
 	n=$((n + 1))
 	echo "ok $n - what is asked of the kernel # SKIP there is no compiler"
