@@ -14,8 +14,8 @@ system to "set" then, and the entries of the "host" area.  "unknown" lists comma
 kernel does not have; with "absent" the module is not loaded; with "silent" it answers
 nothing.  "version" is that of the family, if it is not the header's; "future" are attributes
 of the system that the header does not have, by their numbers, with values of 32 bits.
-"events" are changes of the system that are multicast; one with "cmd" is another event, one
-with "family" reports the module "gone", "back", or "again": unloaded and loaded before the
+"events" are changes of the system that are multicast; one with "cmd" is another event, by its name or
+number, one with "family" reports the module "gone", "back", or "again": unloaded and loaded before the
 event is read.  "controls" is the number of requests for the family that find it,
 "interrupted" are the first and the last dump of systems that is interrupted.
 
@@ -212,7 +212,7 @@ class Kernel:
 
         def reply(obj, flags=0):
             return message(FAMILY, flags, seq, struct.pack('<BBH', data[16], 1, 0) +
-                           encode(group, obj))
+                           encode(group, obj) + self.future(group))
 
         if command in self.world.get('unknown', []):
             return [self.ack(seq, errno.EOPNOTSUPP)]
@@ -265,6 +265,10 @@ class Kernel:
             said['job-state'] = how['job-state']
         return [reply(said), self.ack(seq)]
 
+    def future(self, group):
+        numbers = self.world.get('future', {}) if group == 'system' else {}
+        return b''.join(attr(int(n), struct.pack('<I', value)) for n, value in numbers.items())
+
     def event(self, event):
         if 'family' in event:
             self.world['absent'] = event['family'] == 'gone'
@@ -272,9 +276,11 @@ class Kernel:
                             attr(1, struct.pack('<H', FAMILY)) + attr(2, b'dm_replica\0'))
                     for n in {'gone': [2], 'back': [1], 'again': [2, 1]}[event['family']]]
         event = dict(event)
-        number = {name: n for n, name in COMMANDS.items()}[event.pop('cmd', 'system-ntf')]
+        command = event.pop('cmd', 'system-ntf')
+        number = {name: n for n, name in COMMANDS.items()}.get(command, command)
         return [message(FAMILY, 0, 0, struct.pack('<BBH', number, 1, 0) +
-                        encode('system', dict(self.world['system'], **event)))]
+                        encode('system', dict(self.world['system'], **event)) +
+                        self.future('system'))]
 
     def serve(self, conn):
         sent = False

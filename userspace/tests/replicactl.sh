@@ -664,6 +664,7 @@ if [ -e "$dir/fake.so" ]; then
 	. userspace/tests/netlink.sh
 	. userspace/tests/monitoring.sh
 	. userspace/tests/doctor.sh
+	. userspace/tests/versions.sh
 else
 	n=$((n + 1))
 	echo "ok $n - what is asked of the kernel # SKIP there is no compiler"
