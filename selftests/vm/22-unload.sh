@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 load_module "$@"
-ktap_plan 28
+ktap_plan 39
 
 live=/dev/mapper/u-vda
 rep=/dev/mapper/u-vda-replica
@@ -45,6 +45,20 @@ refused "detach while one is mounted names the mount" 32774 \
 	"/dev/mapper/u-vdb is mounted at /mnt/u" r detach u
 check "the mount works still" eval 'echo x >/mnt/u/f && sync -f /mnt/u && umount /mnt/u'
 
+# The wait of a detach ends with the last opener, or by itself, and nothing is removed then.
+holder $live
+began=$SECONDS
+refused "detach that waits is refused in the end" 32774 \
+	"$live is open for writing in process $held \(helper-io\)" r detach u --wait 3
+check "it has waited" [ $((SECONDS - began)) -ge 2 ]
+is "all devices are there still" "$(devices)" 6
+beside waiting r detach u --wait 600
+sleep 1
+check "detach waits for the opener" eval '! ended waiting'
+let_go
+check "and detaches when it has gone" went_well waiting
+r attach u >/dev/null || die "cannot attach"
+
 dmsetup create over --table "0 8 linear $live 0" || die "dmsetup"
 refused "detach while a device is stacked on one names it" 32774 \
 	"$live is used by device /dev/mapper/over" r detach u
@@ -53,7 +67,14 @@ is "all devices are there still" "$(devices)" 6
 
 check "detach without a holder" r detach u
 is "no device is left" "$(devices)" 0
+echo attach=no >>"/etc/dm-replica/systems.d/u.conf"
+check "scan writes the file again" eval 'r scan --write "$(device s0)" | grep -q "^wrote"'
+is "and keeps what the administrator chose" "$(grep -x 'attach=.*' "/etc/dm-replica/systems.d/u.conf")" attach=no
+check "detach if needed has nothing to do" eval '[ "$(r detach u --if-needed)" = "u is not attached" ]'
 check "attach again" r attach u
+refused "a second attach is refused" 32774 'system u is attached already' r attach u
+check "attach if needed reports it" eval '[ "$(r attach u --if-needed)" = "u is attached already" ]'
+is "all devices are there still" "$(devices)" 6
 check "both views are as they were" "$io" $live c:1M:64K:7 c:2M:64K:9 o:$rep c:1M:64K:8
 
 # R12: a killed attach may leave a device that never got a table.  Another device has a name

@@ -28,6 +28,7 @@ struct attach {
 	u8 host[16];
 	u8 boot[16];
 	bool take_over;
+	bool if_needed;
 	struct dmrl_accepted accepted;
 	u64 seq;			/* of the superblock in force */
 	char made[DMR_MAX_DISKS * KINDS][128];
@@ -74,6 +75,7 @@ static unsigned int count_made(const struct dmrl_dm_device *list, size_t nr)
 	return made;
 }
 
+/* Return: 0, also with ctx->was_attached set; or a refusal. */
 static int check_not_attached(struct attach *a)
 {
 	struct dmreplica *ctx = a->ctx;
@@ -84,6 +86,8 @@ static int check_not_attached(struct attach *a)
 	code = dmrl_dm_list(ctx, a->conf.uuid, &list, &nr);
 	if (!code && nr && count_made(list, nr) < a->conf.nr_disks * KINDS) {
 		code = clear_rest(a, list, nr);
+	} else if (!code && nr && a->if_needed) {
+		ctx->was_attached = true;
 	} else if (!code && nr) {
 		dmrl_fail(ctx, DM_REPLICA_CODE_IN_USE, "system %s is attached already",
 			  a->conf.name);
@@ -359,6 +363,8 @@ static int do_attach(struct attach *a, unsigned int flags)
 	code = dmrl_module_need(a->ctx);
 	if (!code)
 		code = check_not_attached(a);
+	if (a->ctx->was_attached)
+		return code;
 	if (!code)
 		code = check_store(a);
 	if (!code)
@@ -407,6 +413,11 @@ enum dmreplica_home dmreplica_attach_home(const struct dmreplica *ctx, unsigned 
 	return disk < DMREPLICA_MAX_DISKS ? ctx->homes[disk] : DMREPLICA_HOME_NOT_VERIFIED;
 }
 
+bool dmreplica_was_attached(const struct dmreplica *ctx)
+{
+	return ctx->was_attached;
+}
+
 int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags,
 		     const char *homes)
 {
@@ -418,6 +429,8 @@ int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags
 		return dmrl_no_memory(ctx);
 	a->ctx = ctx;
 	a->take_over = flags & DMREPLICA_ATTACH_TAKE_OVER;
+	a->if_needed = flags & DMREPLICA_ATTACH_IF_NEEDED;
+	ctx->was_attached = false;
 	a->accepted.homes = flags & DMREPLICA_ATTACH_ACCEPT_HOMES;
 	a->accepted.disks = homes;
 	memset(ctx->homes, DMREPLICA_HOME_NOT_VERIFIED, sizeof(ctx->homes));
@@ -484,23 +497,32 @@ static int find_busy(struct dmreplica *ctx, const struct dmrl_dm_device *list, s
 	return code;
 }
 
+static u64 now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
+}
+
+/* Wait up to @wait_ms for all devices to be closed. */
 static int check_closed(struct dmreplica *ctx, const char *name,
-			const struct dmrl_dm_device *list, size_t nr)
+			const struct dmrl_dm_device *list, size_t nr, u32 wait_ms)
 {
 	struct timespec pause = { .tv_nsec = 100 * 1000000L };
 	bool *busy = calloc(nr, sizeof(*busy)), any = true;
-	unsigned int tries;
+	u64 end = now_ms() + wait_ms;
 	int code = 0;
 	dev_t dev;
 	size_t i;
 
 	if (!busy)
 		return dmrl_no_memory(ctx);
-	/* a tool that scans all devices of the machine may have it open for a moment */
-	for (tries = 0; tries < 5 && any && !code; tries++) {
-		if (tries)
-			nanosleep(&pause, NULL);
+	for (;;) {
 		code = find_busy(ctx, list, nr, busy, &any);
+		if (code || !any || now_ms() >= end)
+			break;
+		nanosleep(&pause, NULL);
 	}
 	if (!code && any) {
 		dmrl_fail(ctx, DM_REPLICA_CODE_IN_USE,
@@ -598,7 +620,7 @@ static int check_left(struct dmreplica *ctx, const struct dmreplica_system *sys)
 	return code;
 }
 
-static int do_detach(struct dmreplica *ctx, const struct dmreplica_system *sys)
+static int do_detach(struct dmreplica *ctx, const struct dmreplica_system *sys, u32 wait_ms)
 {
 	struct dmrl_dm_device *list;
 	struct dmrl_list below = { 0 };
@@ -611,6 +633,7 @@ static int do_detach(struct dmreplica *ctx, const struct dmreplica_system *sys)
 	if (!nr) {
 		dmrl_fail(ctx, DM_REPLICA_CODE_NOT_AVAILABLE, "system %s is not attached",
 			  sys->name);
+		ctx->was_attached = false;
 		free(list);
 		return dmrl_hint(ctx, "there is nothing to do; replicactl attach %s attaches it",
 				 sys->name);
@@ -619,7 +642,7 @@ static int do_detach(struct dmreplica *ctx, const struct dmreplica_system *sys)
 		if (dmrl_relatives_below(&below, makedev(list[i].major, list[i].minor)))
 			code = dmrl_no_memory(ctx);
 	if (!code)
-		code = check_closed(ctx, sys->name, list, nr);
+		code = check_closed(ctx, sys->name, list, nr, wait_ms);
 	if (!code)
 		code = remove_all(ctx, sys->name, list, nr);
 	if (!code)
@@ -629,12 +652,13 @@ static int do_detach(struct dmreplica *ctx, const struct dmreplica_system *sys)
 	return code ?: check_left(ctx, sys);
 }
 
-int dmreplica_detach(struct dmreplica *ctx, const char *name)
+int dmreplica_detach(struct dmreplica *ctx, const char *name, uint32_t wait_ms)
 {
 	struct dmreplica_system sys;
 	int code, lock = -1;
 
 	code = dmreplica_system_find(ctx, name, &sys);
+	ctx->was_attached = code != DM_REPLICA_CODE_NOT_FOUND;
 	if (code)
 		return code;
 	if (geteuid()) {
@@ -644,7 +668,7 @@ int dmreplica_detach(struct dmreplica *ctx, const char *name)
 	}
 	code = dmrl_lock_system(ctx, sys.uuid, sys.name, &lock);
 	if (!code)
-		code = do_detach(ctx, &sys);
+		code = do_detach(ctx, &sys, wait_ms);
 	dmrl_unlock(lock);
 	return code;
 }

@@ -10,106 +10,23 @@
 
 #include "private.h"
 
-#define SUFFIX		".conf"
+#define SUFFIX		DMRL_CONF_SUFFIX
 
 const char *dmreplica_conf_dir(const struct dmreplica *ctx)
 {
 	return ctx->conf_dir;
 }
 
-static char *trim(char *text)
-{
-	char *end;
-
-	text += strspn(text, " \t\r\n");
-	end = text + strlen(text);
-	while (end > text && strchr(" \t\r\n", end[-1]))
-		end--;
-	*end = 0;
-	return text;
-}
-
-/* Return: NULL, or the fault of the line. */
-static const char *parse_line(struct dmreplica_conf *conf, char *line)
-{
-	struct dmreplica_conf_disk *disk;
-	char *key, *value;
-	unsigned int i;
-
-	line = trim(line);
-	if (!*line || *line == '#')
-		return NULL;
-	value = strchr(line, '=');
-	if (!value)
-		return "is not of the form key=value";
-	*value++ = 0;
-	key = trim(line);
-	value = trim(value);
-	if (!strcmp(key, "name")) {
-		if (dmrl_system_name_fault(value))
-			return "has no valid system name";
-		snprintf(conf->name, sizeof(conf->name), "%s", value);
-	} else if (!strcmp(key, "uuid")) {
-		if (!dmreplica_uuid_parse(value, conf->uuid))
-			return "has no valid UUID";
-	} else if (!strcmp(key, "store")) {
-		if (!*value || strlen(value) >= sizeof(conf->store))
-			return "has no valid path";
-		snprintf(conf->store, sizeof(conf->store), "%s", value);
-	} else if (!strncmp(key, "disk.", 5)) {
-		if (dmrl_disk_name_fault(key + 5))
-			return "has no valid disk name";
-		if (!*value || strlen(value) >= sizeof(disk->path))
-			return "has no valid path";
-		for (i = 0; i < conf->nr_disks; i++)
-			if (!strcmp(conf->disks[i].name, key + 5))
-				return "names a disk a second time";
-		if (conf->nr_disks == DMREPLICA_MAX_DISKS)
-			return "is one disk too many";
-		disk = &conf->disks[conf->nr_disks++];
-		snprintf(disk->name, sizeof(disk->name), "%s", key + 5);
-		snprintf(disk->path, sizeof(disk->path), "%s", value);
-	} else {
-		return "has an unknown key";
-	}
-	return NULL;
-}
-
 static int conf_read(struct dmreplica *ctx, const char *file, struct dmreplica_conf *conf)
 {
-	static const u8 no_uuid[16];
-	const char *fault = NULL, *base = strrchr(file, '/') + 1;
-	unsigned int nr = 0;
-	char *line = NULL;
-	size_t room = 0;
-	FILE *f;
+	char fault[DMRL_CONF_FAULT];
+	int err = dmrl_conf_parse(file, conf, fault);
 
-	memset(conf, 0, sizeof(*conf));
-	snprintf(conf->file, sizeof(conf->file), "%s", file);
-	f = fopen(file, "re");
-	if (!f)
-		return dmrl_fail_errno(ctx, errno, "cannot read %s", file);
-	while (!fault && getline(&line, &room, f) > 0) {
-		nr++;
-		fault = parse_line(conf, line);
-	}
-	free(line);
-	fclose(f);
-	if (fault) {
-		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER, "%s: line %u %s", file, nr,
-			  fault);
-	} else if (!*conf->name || !*conf->store || !conf->nr_disks ||
-		   !memcmp(conf->uuid, no_uuid, sizeof(no_uuid))) {
-		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-			  "%s: name, uuid, store or disks are missing", file);
-	} else if (strncmp(base, conf->name, strlen(conf->name)) ||
-		   strcmp(base + strlen(conf->name), SUFFIX)) {
-		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-			  "%s: it names system %s, but the file of that system would be %s%s", file, conf->name,
-			  conf->name, SUFFIX);
-	} else {
+	if (!err)
 		return 0;
-	}
+	if (err > 0)
+		return dmrl_fail_errno(ctx, err, "cannot read %s", file);
+	dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER, "%s: %s", file, fault);
 	return dmrl_hint(ctx, "correct it, or write it again: replicactl scan --write");
 }
 
@@ -232,6 +149,16 @@ int dmrl_conf_of(struct dmreplica *ctx, const char *name, const u8 *uuid,
 	return dmreplica_conf_find(ctx, dmreplica_uuid_text(uuid, text), conf);
 }
 
+/* Only the administrator chooses attach=, so a file that is written again keeps it. */
+static void keep_choice(struct dmreplica *ctx, struct dmreplica_conf *conf)
+{
+	struct dmreplica_conf *old = malloc(sizeof(*old));
+
+	if (old && dmrl_conf_named(ctx, conf->name, old) && !memcmp(old->uuid, conf->uuid, 16))
+		conf->attach = old->attach;
+	free(old);
+}
+
 static int make_dir(const char *dir)
 {
 	char path[400], *slash;
@@ -249,7 +176,7 @@ static int make_dir(const char *dir)
 /**
  * dmrl_conf_begin() - write the file of a system under a temporary name
  * @ctx: the context.
- * @conf: content; @conf->file is set.
+ * @conf: content; @conf->file is set, and @conf->attach to that of the file in place.
  * @draft: for dmrl_conf_end().
  *
  * Lack of space or of rights makes this fail, so that the change that the file describes
@@ -276,6 +203,7 @@ int dmrl_conf_begin(struct dmreplica *ctx, struct dmreplica_conf *conf,
 	if (dmrl_lock(ctx, "systems.lock", "another process is writing the files of systems",
 		      &draft->lock))
 		return ctx->code;
+	keep_choice(ctx, conf);
 	fd = open(draft->temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
 	f = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!f) {
@@ -290,6 +218,9 @@ int dmrl_conf_begin(struct dmreplica *ctx, struct dmreplica_conf *conf,
 	fprintf(f, "name=%s\n", conf->name);
 	fprintf(f, "uuid=%s\n", dmreplica_uuid_text(conf->uuid, uuid));
 	fprintf(f, "store=%s\n", conf->store);
+	/* a tool from before this key refuses it, so the default is not written */
+	if (conf->attach == DMREPLICA_CONF_ATTACH_NO)
+		fprintf(f, "attach=no\n");
 	for (i = 0; i < conf->nr_disks; i++)
 		fprintf(f, "disk.%s=%s\n", conf->disks[i].name, conf->disks[i].path);
 	err = fflush(f) || fsync(fd) ? errno : 0;

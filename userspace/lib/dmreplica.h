@@ -232,12 +232,19 @@ struct dmreplica_conf_disk {
 	char path[256];			/* of its home */
 };
 
+/** enum dmreplica_conf_attach - attachment of a system by the host */
+enum dmreplica_conf_attach {
+	DMREPLICA_CONF_ATTACH_BOOT,	/* at boot, and when its devices come later */
+	DMREPLICA_CONF_ATTACH_NO,	/* by hand only */
+};
+
 /** struct dmreplica_conf - one file of /etc/dm-replica/systems.d */
 struct dmreplica_conf {
 	char file[512];			/* path of the file itself */
 	char name[DMREPLICA_NAME_MAX];	/* of the system */
 	uint8_t uuid[16];		/* of the system */
 	char store[256];		/* path of the store's device */
+	enum dmreplica_conf_attach attach;
 	unsigned int nr_disks;
 	struct dmreplica_conf_disk disks[DMREPLICA_MAX_DISKS];
 };
@@ -311,6 +318,7 @@ int dmreplica_create(struct dmreplica *ctx, struct dmreplica_create *create);
 #define DMREPLICA_ATTACH_TAKE_OVER	(1u << 0)	/* although another host has it active */
 #define DMREPLICA_ATTACH_ACCEPT_HOMES	(1u << 1)	/* other devices, or other content */
 #define DMREPLICA_ATTACH_ACCEPT_OLDER	(1u << 2)	/* although the store is an older copy */
+#define DMREPLICA_ATTACH_IF_NEEDED	(1u << 3)	/* an attached system is no refusal */
 
 /* Is the content of a home unchanged since the last detach? */
 enum dmreplica_home {
@@ -349,10 +357,24 @@ int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags
  * dmreplica_detach() - remove the devices of a system
  * @ctx: the context.
  * @name: name or UUID.
+ * @wait_ms: longest wait for the devices to be closed, in milliseconds;
+ * DMREPLICA_DETACH_WAIT_MS lets tools pass that scan all devices of the host.
  *
  * Return: 0; 32774 if one is in use; 32771 if it is detached, but a home has lost writes.
  */
-int dmreplica_detach(struct dmreplica *ctx, const char *name);
+int dmreplica_detach(struct dmreplica *ctx, const char *name, uint32_t wait_ms);
+
+#define DMREPLICA_DETACH_WAIT_MS	500
+
+/**
+ * dmreplica_was_attached() - was the system attached before the last call?
+ * @ctx: the context.
+ *
+ * Return: after a successful dmreplica_attach(), whether DMREPLICA_ATTACH_IF_NEEDED made that
+ * of it; after a refused dmreplica_detach(), false if there was nothing to detach, also for a
+ * system that is not known.
+ */
+bool dmreplica_was_attached(const struct dmreplica *ctx);
 
 /** enum dmreplica_removal - stage of the removal of a system */
 enum dmreplica_removal {

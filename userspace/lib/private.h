@@ -33,6 +33,7 @@ struct dmreplica {
 	char run_dir[408];
 	char state_dir[408];
 	uint8_t homes[DMREPLICA_MAX_DISKS];	/* enum dmreplica_home of the last attach */
+	bool was_attached;		/* before the last attach or detach */
 	struct dmrl_list taken;		/* devices that files name, cached: taken.c */
 	void (*warn)(void *arg, const char *text);
 	void *warn_arg;
@@ -76,6 +77,12 @@ int dmrl_taken_check(struct dmreplica *ctx, const char *name,
 		     const struct dmreplica_blockdev *const *devices, unsigned int nr,
 		     bool remnants);
 void dmrl_taken_forget(struct dmreplica *ctx);
+
+/* conf-parse.c */
+#define DMRL_CONF_SUFFIX	".conf"
+#define DMRL_CONF_FAULT		256
+
+int dmrl_conf_parse(const char *file, struct dmreplica_conf *conf, char fault[DMRL_CONF_FAULT]);
 
 /* conf.c: a file is written before the change that it describes, and put in its place after it */
 struct dmrl_conf_draft {

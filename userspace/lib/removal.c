@@ -181,7 +181,8 @@ int dmreplica_removal_finish(struct dmreplica *ctx, const struct dmreplica_syste
 		return code;
 	free(list);
 	if (nr) {
-		code = dmreplica_detach(ctx, dmreplica_uuid_text(sys->uuid, uuid));
+		code = dmreplica_detach(ctx, dmreplica_uuid_text(sys->uuid, uuid),
+					DMREPLICA_DETACH_WAIT_MS);
 		if (code)
 			return code;
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* replicactl attach, detach, scan */
 #include <getopt.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "replicactl.h"
@@ -52,6 +53,10 @@ static void print_attached(struct dmreplica *ctx, const char *name)
 	struct dmreplica_disk *disks;
 	size_t nr, i;
 
+	if (dmreplica_was_attached(ctx)) {
+		printf("%s is attached already\n", name);
+		return;
+	}
 	if (dmreplica_system_find(ctx, name, &sys) || !sys.attached) {
 		printf("%s attached\n", name);
 		return;
@@ -99,6 +104,7 @@ int cmd_attach(struct dmreplica *ctx, int argc, char **argv)
 		{ "take-over", no_argument, NULL, 't' },
 		{ "accept-homes", optional_argument, NULL, 'x' },
 		{ "accept-older", no_argument, NULL, 'o' },
+		{ "if-needed", no_argument, NULL, 'n' },
 		{ NULL, 0, NULL, 0 }
 	};
 	const char *homes = NULL;
@@ -123,6 +129,9 @@ int cmd_attach(struct dmreplica *ctx, int argc, char **argv)
 		case 'o':
 			flags |= DMREPLICA_ATTACH_ACCEPT_OLDER;
 			break;
+		case 'n':
+			flags |= DMREPLICA_ATTACH_IF_NEEDED;
+			break;
 		default:
 			return status;
 		}
@@ -140,17 +149,30 @@ int cmd_attach(struct dmreplica *ctx, int argc, char **argv)
 	return 0;
 }
 
-static int detach_all(struct dmreplica *ctx)
+/* The rest of a wait that began at @begun, in milliseconds. */
+static uint32_t rest_of(uint32_t wait_ms, const struct timespec *begun)
+{
+	struct timespec now;
+	int64_t passed;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	passed = (now.tv_sec - begun->tv_sec) * 1000LL + (now.tv_nsec - begun->tv_nsec) / 1000000;
+	return passed < wait_ms ? wait_ms - passed : 0;
+}
+
+static int detach_all(struct dmreplica *ctx, uint32_t wait_ms)
 {
 	struct dmreplica_system *list;
+	struct timespec begun;
 	int code, status = 0;
 	size_t nr, i;
 
 	code = dmreplica_system_list(ctx, &list, &nr);
 	if (code)
 		return refused(ctx, code);
+	clock_gettime(CLOCK_MONOTONIC, &begun);
 	for (i = 0; i < nr; i++) {
-		code = dmreplica_detach(ctx, text_uuid(list[i].uuid));
+		code = dmreplica_detach(ctx, text_uuid(list[i].uuid), rest_of(wait_ms, &begun));
 		/* nothing to detach of a system that is not attached */
 		if (code == DM_REPLICA_CODE_NOT_AVAILABLE && !list[i].attached)
 			continue;
@@ -167,21 +189,31 @@ int cmd_detach(struct dmreplica *ctx, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "all", no_argument, NULL, 'a' },
+		{ "wait", required_argument, NULL, 'w' },
+		{ "if-needed", no_argument, NULL, 'n' },
 		{ NULL, 0, NULL, 0 }
 	};
-	bool all = false;
+	uint32_t wait_ms = DMREPLICA_DETACH_WAIT_MS;
+	bool all = false, if_needed = false;
 	int c, code, status;
 
-	while ((c = next_option(argc, argv, "a", options, &status)) != -1) {
-		if (c != 'a')
+	while ((c = next_option(argc, argv, "aw:", options, &status)) != -1) {
+		if (c == 'a')
+			all = true;
+		else if (c == 'n')
+			if_needed = true;
+		else if (c != 'w' || !parse_wait("--wait", optarg, &wait_ms, &status))
 			return status;
-		all = true;
 	}
 	if (all ? optind != argc : optind != argc - 1)
 		return usage_error("give one system, or --all");
 	if (all)
-		return detach_all(ctx);
-	code = dmreplica_detach(ctx, argv[optind]);
+		return detach_all(ctx, wait_ms);
+	code = dmreplica_detach(ctx, argv[optind], wait_ms);
+	if (code && if_needed && !dmreplica_was_attached(ctx)) {
+		printf("%s is not attached\n", argv[optind]);
+		return 0;
+	}
 	if (code)
 		return refused(ctx, code);
 	printf("%s detached\n", argv[optind]);

@@ -23,17 +23,24 @@ const struct command commands[] = {
 	  "  --uuid UUID         of the system (default: a random one)\n"
 	  "  --force             overwrite a store that has something on it, take devices\n"
 	  "                      that another system's file names\n" },
-	{ "attach", cmd_attach, "NAME|--all [--take-over] [--accept-homes[=DISK,...]] [--accept-older]",
+	{ "attach", cmd_attach, "NAME|--all [--if-needed] [--take-over] [--accept-homes[=DISK,...]]\n"
+	  "              [--accept-older]",
 	  "check store and homes, make the devices",
 	  "  --all           every system that is known and not attached\n"
+	  "  --if-needed     succeed if it is attached already, with all its devices\n"
 	  "  --take-over     although another host has it active; be sure that host is dead\n"
 	  "  --accept-homes  although homes are other devices than the store names, or have\n"
 	  "                  other content than was left; recorded, so once is enough\n"
 	  "  --accept-homes=DISK,...\n"
 	  "                  of these disks alone; also a home that another disk has left\n"
 	  "  --accept-older  although the store is an older copy than was seen on this host\n" },
-	{ "detach", cmd_detach, "NAME|--all", "remove the devices; state and content stay",
-	  "  --all  every system that is attached\n" },
+	{ "detach", cmd_detach, "NAME|--all [--if-needed] [--wait S]",
+	  "remove the devices; state and content stay",
+	  "  --all        every system that is attached\n"
+	  "  --if-needed  succeed if there is nothing to detach\n"
+	  "  --wait S     wait up to S seconds, 600 at most, for the devices to be closed;\n"
+	  "               Ctrl-C ends the wait, and nothing happens; half a second by\n"
+	  "               default, 0 is not at all\n" },
 	{ "scan", cmd_scan, "[--write [--accept-homes] [--yes]] [--json] [DEVICE...]",
 	  "look for stores on block devices",
 	  "  --write         write the file of each system found with all its homes\n"

@@ -81,6 +81,9 @@ expect 64 'give one system' "too few arguments" failover
 expect 64 'give one system' "too many arguments" failover a b
 expect 64 'or --all' "attach what" attach
 expect 64 'or --all' "detach both" detach a --all
+expect 64 '--wait soon is not a time' "detach that waits for no time" detach a --wait soon
+expect 64 'longer than 600 seconds' "detach that waits for too long" detach a --wait 601
+expect 64 'unknown option --wait' "attach has no --wait" attach a --wait 5
 expect 64 'chunk-size' "chunk size of 48K" create a --store s --disk d=e --chunk-size 48K
 expect 64 'chunk-size' "chunk size of 8K" create a --store s --disk d=e --chunk-size 8K
 expect 64 'chunk-size' "chunk size that overflows" create a --store s --disk d=e --chunk-size 18446744073709551615G
@@ -380,6 +383,9 @@ expect 10 'is not attached' "failover of what is not attached" failover web-1
 expect 10 'is not attached' "a point of what is not attached" recovery-point create web-1
 expect 10 'is not attached' "a job of what is not attached" job show web-1 1
 expect 10 'is not attached' "detach what is not attached" detach web-1
+expect 10 'is not attached' "there is nothing to wait for" detach web-1 --wait 600
+expect 0 '^web-1 is not attached$' "detach if needed" detach web-1 --if-needed --wait 600
+expect 0 '^web-9 is not attached$' "also if it is not known" detach web-9 --if-needed
 expect 0 'no recovery point' "points of what is not attached" recovery-point list web-1
 for command in commit suspend resume move-home grow reset-errors 'vacuum --rate 5M' 'settings --keep-last 3' 'network clear --all' \
 		'network set --dhcp --mac 52:54:00:12:34:56' 'job cancel' remove; do
@@ -404,6 +410,27 @@ printf 'frob\n' >"$dir/conf/bad.conf"
 expect 0 'line 1 is not of the form' "a bad file is reported" list
 expect 0 '^web-1 ' "and left out" list
 rm "$dir/conf/bad.conf"
+cp "$dir/conf/web-1.conf" "$dir/web-1.conf"
+echo 'frob=1' >>"$dir/conf/web-1.conf"
+expect 0 'web-1.conf: line [0-9]+ has an unknown key; is the file of a newer replicactl' "an unknown key" list
+expect 12 'no system is known as web-1' "refuses the file" status web-1
+for value in '' Boot yes 'no # not yet'; do
+	cp "$dir/web-1.conf" "$dir/conf/web-1.conf"
+	echo "attach=$value" >>"$dir/conf/web-1.conf"
+	expect 0 'is neither attach=boot nor attach=no' "attach='$value' is none" list
+done
+for value in boot no; do
+	cp "$dir/web-1.conf" "$dir/conf/web-1.conf"
+	echo "attach = $value" >>"$dir/conf/web-1.conf"
+	expect 0 '^web-1 ' "attach=$value" list
+done
+cp "$dir/web-1.conf" "$dir/conf/web-1.conf"
+# A FIFO would be waited for; a directory can be opened.
+mkfifo "$dir/conf/fifo.conf"
+mkdir "$dir/conf/dir.conf"
+expect 0 'cannot read .*fifo.conf: Invalid argument' "a file that is a FIFO" list
+expect 0 'cannot read .*dir.conf: Is a directory' "or a directory" list
+rm -r "$dir/conf/fifo.conf" "$dir/conf/dir.conf"
 
 # --- damage ---
 
