@@ -13,6 +13,8 @@ live=/dev/mapper/u-vda
 rep=/dev/mapper/u-vda-replica
 
 not_removed() { ! rmmod dm_replica; }
+# prints TEXT ARGUMENT...: replicactl succeeds and prints it
+prints() { r "${@:2}" >/tmp/printed && grep -q "$1" /tmp/printed; }
 devices() { dmsetup ls 2>/dev/null | grep -c '^u-'; }
 
 make_system u s0 vda=d0 vdb=d1
@@ -68,12 +70,12 @@ is "all devices are there still" "$(devices)" 6
 check "detach without a holder" r detach u
 is "no device is left" "$(devices)" 0
 echo attach=no >>"/etc/dm-replica/systems.d/u.conf"
-check "scan writes the file again" eval 'r scan --write "$(device s0)" | grep -q "^wrote"'
+check "scan writes the file again" prints '^wrote ' scan --write "$(device s0)"
 is "and keeps what the administrator chose" "$(grep -x 'attach=.*' "/etc/dm-replica/systems.d/u.conf")" attach=no
-check "detach if needed has nothing to do" eval '[ "$(r detach u --if-needed)" = "u is not attached" ]'
+check "detach if needed has nothing to do" prints '^u is not attached$' detach u --if-needed
 check "attach again" r attach u
 refused "a second attach is refused" 32774 'system u is attached already' r attach u
-check "attach if needed reports it" eval '[ "$(r attach u --if-needed)" = "u is attached already" ]'
+check "attach if needed reports it" prints '^u is attached already$' attach u --if-needed
 is "all devices are there still" "$(devices)" 6
 check "both views are as they were" "$io" $live c:1M:64K:7 c:2M:64K:9 o:$rep c:1M:64K:8
 

@@ -234,16 +234,18 @@ result $? "the Zabbix template reads members that exist"
 if systemd-analyze --version >/dev/null 2>&1; then
 	mkdir "$dir/units"
 	for unit in "$host"/systemd/dm-replica-metrics.*; do
-		sed "s|/usr/sbin/replicactl|$R|" "$unit" >"$dir/units/${unit##*/}"
+		made=${unit##*/}
+		sed "s|@SBINDIR@/replicactl|$R|" "$unit" >"$dir/units/${made%.in}"
 	done
 	systemd-analyze verify --man=no "$dir"/units/dm-replica-metrics.* >"$dir/out" 2>&1 && [ ! -s "$dir/out" ]
 	result $? "units of metrics"
 else
 	skip "units of metrics" 'there is no systemd-analyze'
 fi
-make -s -C userspace install "OUT=${R%/*}" DESTDIR="$dir/root" PREFIX=/opt/x >"$dir/out" 2>&1 &&
+make -s -C userspace install "OUT=${R%/*}" DESTDIR="$dir/root" PREFIX=/opt/x \
+	UNITDIR=/opt/x/units >"$dir/out" 2>&1 &&
 	[ "$(readlink "$dir/root/opt/x/lib/nagios/plugins/check_dm_replica")" = /opt/x/sbin/replicactl ] &&
-	grep -q '^ExecStart=/opt/x/sbin/replicactl metrics ' "$dir/root/opt/x/lib/systemd/system/dm-replica-metrics.service" &&
+	grep -q '^ExecStart=/opt/x/sbin/replicactl metrics ' "$dir/root/opt/x/units/dm-replica-metrics.service" &&
 	cmp -s $host/monitoring/grafana.json "$dir/root/opt/x/share/dm-replica/monitoring/grafana.json"
 result $? "make install puts them where they belong"
 sed 's/\\-/-/g' userspace/man/replicactl.8 >"$dir/man"
