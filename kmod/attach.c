@@ -21,6 +21,7 @@
 #include "super.h"
 #include "sweep.h"
 #include "system.h"
+#include "uevent.h"
 #include "vacuum.h"
 
 struct dmr_load {
@@ -330,6 +331,7 @@ static void dmr_attach_stop(struct dmr_system *sys)
 	flush_work(&sys->park.drain_work);
 	dmr_flush_stop(sys);
 	WRITE_ONCE(sys->running, false);
+	sys->whole = false;
 	dmr_job_forget_all(sys, "the system was detached; reclaiming goes on at the next attach");
 	if (READ_ONCE(sys->critical))
 		return;
@@ -394,6 +396,17 @@ bool dmr_attach_may_reload(const struct dmr_target *t)
 	return may;
 }
 
+/* Report the attach once: suspending and resuming a device by hand is no other one. */
+static void dmr_attach_report(struct dmr_system *sys)
+{
+	struct dmr_uevent uevent = { .event = "attached", .was = dmr_system_state(sys) };
+
+	if (sys->whole || !dmr_system_complete(sys))
+		return;
+	sys->whole = true;
+	dmr_uevent_event(sys, &uevent);
+}
+
 /**
  * dmr_attach_bind() - bind a target to its disk, before its resume
  * @sys: the system.
@@ -454,6 +467,7 @@ int dmr_attach_bind(struct dmr_system *sys, struct dmr_target *t)
 		mutex_unlock(&sys->vacuum.home_mutex);
 		dmr_vacuum_kick(sys); /* the disk can be moved home now */
 	}
+	dmr_attach_report(sys);
 out:
 	mutex_unlock(&sys->op_mutex);
 	if (!r)

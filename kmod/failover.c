@@ -11,6 +11,7 @@
 #include "space.h"
 #include "super.h"
 #include "system.h"
+#include "uevent.h"
 
 static struct dmr_overlay *dmr_overlay_of(struct dmr_sb *sb, enum dmr_kind kind)
 {
@@ -88,7 +89,7 @@ static void dmr_overlay_begin(struct dmr_op *op, enum dmr_kind kind)
 	}
 	dmr_openers_unlock(sys, kind);
 	if (!r)
-		dmr_openers_announce(sys, kind, true);
+		dmr_uevent_view(sys, kind, true);
 }
 
 /*
@@ -196,7 +197,7 @@ static void dmr_overlay_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_jo
 			mutex_unlock(&sys->jobs.mutex);
 		}
 	}
-	dmr_openers_announce(sys, kind, false);
+	dmr_uevent_view(sys, kind, false);
 }
 
 /**

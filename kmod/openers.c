@@ -7,7 +7,6 @@
 
 #include "openers.h"
 #include "system.h"
-#include "trace.h"
 
 static void dmr_disks_unlock_some(struct dmr_system *sys, enum dmr_kind kind, u32 nr)
 {
@@ -69,28 +68,4 @@ bool dmr_openers_any(struct dmr_system *sys, enum dmr_kind kind)
 			return true;
 	}
 	return false;
-}
-
-/**
- * dmr_openers_announce() - notify udev and other listeners
- * @sys: the system.
- * @kind: of view.
- * @online: the view has come online, or gone offline.
- *
- * Context: may sleep; no lock is held that an opener needs.
- */
-void dmr_openers_announce(struct dmr_system *sys, enum dmr_kind kind, bool online)
-{
-	char *envp[] = { online ? "DM_REPLICA_VIEW=online" : "DM_REPLICA_VIEW=offline", NULL };
-	u32 i;
-
-	trace_dmr_view(sys->sb->name, kind == DMR_TEST ? "test" :
-		       kind == DMR_LIVE ? "live" : "replica", online,
-		       kind == DMR_TEST ? sys->sb->test.base : sys->sb->live.base);
-	for (i = 0; i < sys->sb->nr_disks; i++) {
-		struct gendisk *gd = sys->disks[i].gd[kind];
-
-		if (gd)
-			kobject_uevent_env(&disk_to_dev(gd)->kobj, KOBJ_CHANGE, envp);
-	}
 }

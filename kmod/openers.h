@@ -10,6 +10,5 @@
 bool dmr_openers_lock(struct dmr_system *sys, enum dmr_kind kind);
 void dmr_openers_unlock(struct dmr_system *sys, enum dmr_kind kind);
 bool dmr_openers_any(struct dmr_system *sys, enum dmr_kind kind);
-void dmr_openers_announce(struct dmr_system *sys, enum dmr_kind kind, bool online);
 
 #endif /* DMR_OPENERS_H */

@@ -11,6 +11,7 @@
 #include "queue.h"
 #include "super.h"
 #include "system.h"
+#include "uevent.h"
 
 /* R14: fence the replica devices, drain, commit.  On any error the old views are in force again. */
 static int dmr_promote(struct dmr_op *op, struct dmr_views *fence, struct dmr_views *back,
@@ -103,5 +104,5 @@ void dmr_op_commit(struct dmr_op *op, struct dmr_job *job)
 		op->code = DM_REPLICA_CODE_JOB_STARTED;
 		dmr_move_job_begin(sys, job);
 	}
-	dmr_openers_announce(sys, DMR_REPLICA, false);
+	dmr_uevent_view(sys, DMR_REPLICA, false);
 }

@@ -20,6 +20,7 @@
 #include "openers.h"
 #include "queue.h"
 #include "system.h"
+#include "uevent.h"
 #include "vacuum.h"
 #include "work.h"
 
@@ -218,11 +219,31 @@ static bool dmr_op_wait(struct dmr_op *op)
 	return !left;
 }
 
+/*
+ * Report a decided operation to udev; @uevent has the state before it.  One that has left
+ * the state as it was, as a repeated suspend does, is none.
+ */
+static void dmr_op_uevent(const struct dmr_op *op, struct dmr_uevent *uevent, u64 number)
+{
+	if (op->err || !op->info->event || op->sys->sb->state_number == number)
+		return;
+	uevent->event = op->info->event;
+	/* Nothing was left to move home. */
+	if (op->verb == DMR_VERB_REMOVE && op->code == DM_REPLICA_CODE_COMPLETED)
+		uevent->event = dmr_upcalls->verbs[DMR_VERB_REMOVED].event;
+	uevent->job = op->job ? op->job->id : 0;
+	uevent->code = op->code;
+	uevent->point = op->point;
+	dmr_uevent_event(op->sys, uevent);
+}
+
 /* Run one turn.  Return: false if no operation is due. */
 static bool dmr_ops_turn(struct dmr_system *sys, unsigned long *wait)
 {
+	struct dmr_uevent uevent = { };
 	bool again, changed = false;
 	struct dmr_op *op;
+	u64 number;
 
 	/*
 	 * Take the lock first: an operation that waits for it, behind an attach, can
@@ -234,6 +255,8 @@ static bool dmr_ops_turn(struct dmr_system *sys, unsigned long *wait)
 		mutex_unlock(&sys->op_mutex);
 		return false;
 	}
+	uevent.was = dmr_system_state(sys);
+	number = sys->sb->state_number;
 	if (dmr_op_outlived(op)) {
 		dmr_op_refuse(op, -ENODEV, DM_REPLICA_CODE_NOT_AVAILABLE, DMR_NOT_ATTACHED);
 		again = false;
@@ -249,6 +272,7 @@ static bool dmr_ops_turn(struct dmr_system *sys, unsigned long *wait)
 	}
 	if (!again) {
 		changed = !op->err && op->verb != DMR_VERB_SETTLE;
+		dmr_op_uevent(op, &uevent, number);
 		dmr_upcalls->end_turns(op);
 	}
 	mutex_unlock(&sys->op_mutex);

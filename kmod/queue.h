@@ -155,6 +155,7 @@ struct dmr_op {
  * @inward: made by the module itself: without a job, legal in all states.
  * @job: DM_REPLICA_JOB_TYPE_*.
  * @text: title of its job.
+ * @event: of its uevent, or NULL: it has none.
  * @run: runs it, with op_mutex held.
  *
  * This table alone decides which operation is legal in which state; scripts/check-states
@@ -167,6 +168,7 @@ struct dmr_verb_info {
 	bool inward;
 	u32 job;
 	const char *text;
+	const char *event;
 	void (*run)(struct dmr_op *op, struct dmr_job *job);
 };
 

@@ -17,6 +17,7 @@
 #include "queue.h"
 #include "super.h"
 #include "system.h"
+#include "uevent.h"
 
 /* Is home the newest state?  Not if a reader of the head needs a version. */
 static bool dmr_home_current(struct dmr_system *sys)
@@ -170,8 +171,8 @@ void dmr_op_remove(struct dmr_op *op, struct dmr_job *job)
 	dmr_move_job_terminate(sys, "the removal of the relationship goes on with it");
 	if (op->code == DM_REPLICA_CODE_JOB_STARTED)
 		dmr_move_job_begin(sys, job);
-	dmr_openers_announce(sys, DMR_REPLICA, false);
-	dmr_openers_announce(sys, DMR_LIVE, false);
+	dmr_uevent_view(sys, DMR_REPLICA, false);
+	dmr_uevent_view(sys, DMR_LIVE, false);
 }
 
 /**

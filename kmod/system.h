@@ -57,6 +57,7 @@
  * @claimed: the system has taken its UUIDs; dmr_registry_mutex.
  * @running: at least one target is bound.
  * @nr_bound: number of bound targets.
+ * @whole: since it runs, all disks have been attached at once, which was reported; op_mutex.
  * @bind_time: jiffies of the last bind or unbind; sb_mutex.
  * @host: id of this host.
  * @boot: id of the host's boot.
@@ -104,6 +105,7 @@ struct dmr_system {
 	bool claimed;
 	bool running;
 	u32 nr_bound;
+	bool whole;
 	unsigned long bind_time;
 	u8 host[16];
 	u8 boot[16];

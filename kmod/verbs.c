@@ -28,6 +28,7 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 		.unsuspended = true,
 		.job = DM_REPLICA_JOB_TYPE_SNAPSHOT,
 		.text = "make a recovery point",
+		.event = "point",
 		.run = dmr_op_point,
 	},
 	[DMR_VERB_POINT_DEL] = {
@@ -35,6 +36,7 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 		.legal = IN(3) | IN(5) | IN(7),
 		.job = DM_REPLICA_JOB_TYPE_DELETE_SNAPSHOT,
 		.text = "drop a recovery point",
+		.event = "point-dropped",
 		.run = dmr_op_drop,
 	},
 	[DMR_VERB_INITIATE] = {
@@ -42,6 +44,7 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 		.legal = IN(3) | IN(7),
 		.job = DM_REPLICA_JOB_TYPE_INITIATE_FAILOVER,
 		.text = "initiate failover",
+		.event = "failover",
 		.run = dmr_op_initiate,
 	},
 	[DMR_VERB_REVERT] = {
@@ -49,6 +52,7 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 		.legal = IN(5),
 		.job = DM_REPLICA_JOB_TYPE_REVERT_FAILOVER,
 		.text = "revert failover",
+		.event = "reverted",
 		.run = dmr_op_revert,
 	},
 	[DMR_VERB_COMMIT] = {
@@ -56,6 +60,7 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 		.legal = IN(5),
 		.job = DM_REPLICA_JOB_TYPE_COMMIT_FAILOVER,
 		.text = "commit failover",
+		.event = "committed",
 		.run = dmr_op_commit,
 	},
 	[DMR_VERB_TEST_START] = {
@@ -63,6 +68,7 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 		.legal = IN(3) | IN(5) | IN(7),
 		.job = DM_REPLICA_JOB_TYPE_TEST_START,
 		.text = "start test failover",
+		.event = "test-started",
 		.run = dmr_op_test_start,
 	},
 	[DMR_VERB_TEST_STOP] = {
@@ -70,6 +76,7 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 		.legal = IN(3) | IN(5) | IN(7),
 		.job = DM_REPLICA_JOB_TYPE_TEST_STOP,
 		.text = "stop test failover",
+		.event = "test-stopped",
 		.run = dmr_op_test_stop,
 	},
 	[DMR_VERB_SUSPEND] = {
@@ -77,6 +84,7 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 		.legal = IN(3) | IN(5) | IN(7),
 		.job = DM_REPLICA_JOB_TYPE_STATE_CHANGE,
 		.text = "suspend replication",
+		.event = "suspended",
 		.run = dmr_op_replication_suspend,
 	},
 	[DMR_VERB_RESUME] = {
@@ -84,6 +92,7 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 		.legal = IN(3) | IN(5) | IN(7),
 		.job = DM_REPLICA_JOB_TYPE_STATE_CHANGE,
 		.text = "resume replication",
+		.event = "resumed",
 		.run = dmr_op_replication_resume,
 	},
 	[DMR_VERB_REMOVE] = {
@@ -91,6 +100,7 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 		.legal = IN(2) | IN(3) | IN(6) | IN(7),
 		.job = DM_REPLICA_JOB_TYPE_REMOVE_RELATIONSHIP,
 		.text = "remove the relationship",
+		.event = "removing",
 		.run = dmr_op_remove,
 	},
 	[DMR_VERB_GROW] = {
@@ -140,11 +150,13 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 		.legal = IN(3) | IN(5) | IN(7),
 		.job = DM_REPLICA_JOB_TYPE_DELETE_SNAPSHOT,
 		.text = "drop the oldest recovery point: the store is full",
+		.event = "point-dropped",
 		.run = dmr_op_make_room,
 	},
 	[DMR_VERB_REMOVED] = {
 		.name = "removed",
 		.inward = true,
+		.event = "removed",
 		.run = dmr_op_removed,
 	},
 	[DMR_VERB_SETTLE] = {
