@@ -123,6 +123,20 @@ static int dmr_put_overlay(struct sk_buff *skb, struct dmr_system *sys, const st
 	return 0;
 }
 
+/*
+ * R3: an epoch is never used twice, so it is the identity of a failover.  A commit ends the
+ * overlay, and the guest that runs on still has the memory of this failover.
+ */
+static int dmr_put_epochs(struct sk_buff *skb, const struct dmr_sb *sb)
+{
+	u32 live = sb->live.epoch ?: sb->promoted;
+
+	if ((live && nla_put_u32(skb, DM_REPLICA_A_SYSTEM_LIVE_EPOCH, live)) ||
+	    (sb->test.epoch && nla_put_u32(skb, DM_REPLICA_A_SYSTEM_TEST_EPOCH, sb->test.epoch)))
+		return -EMSGSIZE;
+	return 0;
+}
+
 static int dmr_put_store(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb)
 {
 	u32 slots, used = dmr_slots_used(&sys->slots, &slots);
@@ -193,7 +207,8 @@ int dmr_nl_put_system(struct sk_buff *skb, struct dmr_system *sys, const struct 
 		return -EMSGSIZE;
 	return dmr_put_store(skb, sys, sb) ?: dmr_put_health(skb, sys, sb) ?:
 	       dmr_put_overlay(skb, sys, sb, DMR_LIVE, DM_REPLICA_A_SYSTEM_LIVE_POINT) ?:
-	       dmr_put_overlay(skb, sys, sb, DMR_TEST, DM_REPLICA_A_SYSTEM_TEST_POINT);
+	       dmr_put_overlay(skb, sys, sb, DMR_TEST, DM_REPLICA_A_SYSTEM_TEST_POINT) ?:
+	       dmr_put_epochs(skb, sb);
 }
 
 static int dmr_put_disk(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb,

@@ -206,6 +206,8 @@ enum {
 	DM_REPLICA_A_SYSTEM_EVENT,		/* u64, in an event: its number in the group */
 	DM_REPLICA_A_SYSTEM_LAST_RECEIVED_TIME,	/* u64: last sign of replication; 0: none yet */
 	DM_REPLICA_A_SYSTEM_STATE_STORED,	/* u32: the state, but never 8 */
+	DM_REPLICA_A_SYSTEM_LIVE_EPOCH,		/* u32: of the failover, also once committed */
+	DM_REPLICA_A_SYSTEM_TEST_EPOCH,		/* u32: of the test failover */
 
 	__DM_REPLICA_A_SYSTEM_MAX,
 	DM_REPLICA_A_SYSTEM_MAX = (__DM_REPLICA_A_SYSTEM_MAX - 1)

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 41
+ktap_plan 48
 load_module
 make_system t s0 vda=d0 vdb=d1
 rep=/dev/mapper/t-vda-replica
@@ -31,11 +31,17 @@ budget "start at the older point: one superblock" \
 check "it shows that point" "$io" $tst c:0:1M:1 c:64M:64K:1
 is "the system is Replicating still" "$(field t state_name)" Replicating
 is "status names the point" "$(field t test_point)" 1
+tested=$(field t test_epoch)
+check "the test has an identity" test "$tested" -gt 0
+is "there is no failover, and no identity of one" "$(field t live_epoch)" 0
 check "and when the last test was" [ $(($(date +%s) - $(field t last_test_time) / 1000000000)) -le 60 ]
 refused "one at a time" 32775 'exists already' r test-failover start t
 refused "its point cannot be dropped" 32774 'failover runs from this point' r recovery-point drop --yes t 1
 budget "a live failover beside it: one superblock" \
 	"s0 0 0 1 8 1" "d0 0 0 0 0 0" "d1 0 0 0 0 0" -- r failover t
+lived=$(field t live_epoch)
+check "which has its own identity" test "$lived" -gt "$tested"
+is "the test keeps the one that it has" "$(field t test_epoch)" "$tested"
 check "which shows the newest" "$io" $live c:0:512K:2 c:512K:512K:1
 budget "first write: one write" "s0 0 0 1 8 0" "d0 0 0 0 0 0" -- "$io" $tst w:10M:4K
 check "all three are written" \
@@ -59,13 +65,16 @@ check "the revert does not mind" r revert t --yes --no-wait
 let_go
 is "and is Replicating" "$(field t state_name)" Replicating
 check "the test goes on" "$io" $tst c:0:128K:5 c:64M:64K:5
+is "the identity of the failover ends with it" "$(field t live_epoch)" 0
 check "failover again, at the newest" r failover t
+check "with another identity" test "$(field t live_epoch)" -gt "$lived"
 check "which holds replication's writes" "$io" $live c:0:32K:7 c:32K:224K:3
 release t
 
 check "detach with both" r detach t
 check "attach" r attach t
 is "the test is there" "$(field t test_point)" 1
+is "with its identity" "$(field t test_epoch)" "$tested"
 check "with the written data" "$io" $tst c:0:128K:5 c:128K:896K:1 c:64M:64K:5
 check "and the failover" "$io" $live c:0:32K:7 c:32K:224K:3
 

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 46
+ktap_plan 50
 load_module
 versions() { test "$(field c versions)" "$@"; }
 job_state() { json state job show c "$1"; }
@@ -32,6 +32,9 @@ refused "a test is in the way" 32774 'test failover exists' r commit c --yes
 r test-failover stop c --yes >/dev/null || die "the test goes on"
 refused "the state is not the one shown" 32775 'changed since' r commit c --yes --expect-state 1
 
+# A guest that runs through the commit has the memory of this failover, and may be saved.
+epoch=$(field c live_epoch)
+check "the failover has an identity" test "$epoch" -gt 0
 hold c
 holder $live
 check "commit while the guest has its disk open" r commit c --yes --no-wait
@@ -39,6 +42,7 @@ let_go
 id=$(job_of c 99)
 release c
 is "the state is Committed" "$(field c state)" 6
+is "its identity is that of the failover" "$(field c live_epoch)" "$epoch"
 show() {
 	"$io" $live c:0:256K:4 c:256K:7936K:1 c:64M:64K:1 c:200M:2M:4 &&
 		"$io" $liveb c:5M:1M:5 &&
@@ -54,6 +58,10 @@ check "the vacuum moves all home" wait_for 60 versions = 0
 is "no slot is in use" "$(field c slots_used)" 0
 check "the job completes" r job wait c "$id"
 check "it shows the same" show
+r detach c >/dev/null || die "cannot detach"
+is "the store has the identity" "$(field c live_epoch)" "$epoch"
+r attach c >/dev/null || die "cannot attach"
+is "and so has the module, after an attach" "$(field c live_epoch)" "$epoch"
 r detach c >/dev/null || die "cannot detach"
 check "home alone holds the disk" "$io" /dev/vm/d0 c:0:256K:4 c:256K:7936K:1 c:64M:64K:1 c:200M:2M:4
 check "and the other one" "$io" /dev/vm/d1 c:5M:1M:5

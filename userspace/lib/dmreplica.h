@@ -504,6 +504,8 @@ struct dmreplica_system {
 	uint64_t last_test_time;	/* 0: never */
 	uint64_t last_received_time;	/* of the last sign of replication; 0: none yet */
 	uint32_t state_stored;		/* the state without Critical: the one in the store */
+	uint32_t live_epoch;		/* identity of the failover, also once committed; 0: none */
+	uint32_t test_epoch;		/* identity of the test failover; 0: none */
 };
 
 /** struct dmreplica_disk - one disk of a system; device numbers are 0:0 where there is none */

@@ -61,6 +61,8 @@ void dmrl_system_parse(struct dmreplica_system *sys, struct nlattr **attrs)
 	sys->last_point_time = dmrl_nl_u64(A(LAST_POINT_TIME));
 	sys->last_test_time = dmrl_nl_u64(A(LAST_TEST_TIME));
 	sys->last_received_time = dmrl_nl_u64(A(LAST_RECEIVED_TIME));
+	sys->live_epoch = dmrl_nl_u32(A(LIVE_EPOCH));
+	sys->test_epoch = dmrl_nl_u32(A(TEST_EPOCH));
 	sys->store_bytes = dmrl_nl_u64(A(STORE_BYTES));
 	sys->store_device_bytes = dmrl_nl_u64(A(STORE_DEVICE_BYTES));
 	dmreplica_device_path(sys->store_major, sys->store_minor, sys->store, sizeof(sys->store));
@@ -296,6 +298,8 @@ int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *
 	sys->chunk_bytes = sb->chunk_bytes;
 	sys->disks = sb->nr_disks;
 	sys->points = sb->nr_points;
+	sys->live_epoch = sb->live.epoch ? sb->live.epoch : sb->promoted;
+	sys->test_epoch = sb->test.epoch;
 	sys->live_time = sb->live.time;
 	if (sb->flags & DMR_SB_SUSPENDED)
 		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_SUSPENDED;

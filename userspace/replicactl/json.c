@@ -106,10 +106,12 @@ struct json_object *json_system(const struct dmreplica_system *sys)
 	json_add_u64(obj, "log_used", sys->log_used);
 	json_add_u64(obj, "commits", sys->commits);
 	json_add_u64(obj, "superblocks", sys->superblocks);
+	json_add_u64(obj, "live_epoch", sys->live_epoch);
 	json_add_u64(obj, "live_point", sys->live_point);
 	json_add_u64(obj, "live_time", sys->live_time);
 	json_add_u64(obj, "live_bytes", sys->live_bytes);
 	json_add_u64(obj, "live_writes", sys->live_writes);
+	json_add_u64(obj, "test_epoch", sys->test_epoch);
 	json_add_u64(obj, "test_point", sys->test_point);
 	json_add_u64(obj, "test_time", sys->test_time);
 	json_add_u64(obj, "test_bytes", sys->test_bytes);
