@@ -13,6 +13,14 @@
 #define HELP_EXPECT_WRITES \
 			"  --expect-writes N  only if it was written to N times, as status --json shows\n"
 
+const struct program program = {
+	.name = "replicactl",
+	.summary = "Replicas of virtual machines: fail over, revert, fail over again.",
+	.page = "replicactl(8)",
+	.plugin = "check-health",
+	.plugin_link = "check_dm_replica",
+};
+
 const struct command commands[] = {
 	{ "create", cmd_create,
 	  "NAME --store DEVICE --disk DISK=DEVICE [--disk ...] [OPTION...]",

@@ -110,8 +110,12 @@ static FILE *filter(struct plain *p, int mode)
 /* Start the filter.  Without memory for it the output stays unfiltered. */
 void plain_output(void)
 {
-	FILE *o = filter(&out, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF), *e = filter(&err, _IOLBF);
+	FILE *o, *e;
 
+	if (raw_out)
+		return;
+	o = filter(&out, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF);
+	e = filter(&err, _IOLBF);
 	raw_out = stdout;
 	if (o)
 		stdout = o;

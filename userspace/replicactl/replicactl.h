@@ -28,17 +28,28 @@ struct command {
 	const char *help;		/* options and more, may be NULL */
 };
 
+/** struct program - replicactl or replicactl-domain */
+struct program {
+	const char *name;		/* as the user types it, before a command */
+	const char *summary;		/* one line */
+	const char *page;		/* of the manual */
+	const char *plugin;		/* the command that is a plugin of Nagios, may be NULL */
+	const char *plugin_link;	/* the name of a link that runs it */
+};
+
 extern const struct command *current_command;
 
 /*
- * main.c.  A command's argv[0] is its name. next_option() is getopt_long() with --help and
+ * command.c.  A command's argv[0] is its name. next_option() is getopt_long() with --help and
  * our error messages.  It returns -1 at the end, and '?' if the command must end with
  * *@status.
  */
+int run_command(int argc, char **argv);
 int next_option(int argc, char **argv, const char *shorts, const struct option *longs,
 		int *status);
 int usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Print a refusal with its code, name and hint.  Return: the exit status. */
+int refused_because(int code, const char *message, const char *hint);
 int refused(struct dmreplica *ctx, int code);
 
 /* options.c: both return false if the command ends with *@status */
@@ -60,6 +71,7 @@ bool parse_one_system(struct dmreplica *ctx, int argc, char **argv, struct dmrep
 		      bool *json, int *status);
 
 /* commands.c */
+extern const struct program program;
 extern const struct command commands[];
 extern const unsigned int nr_commands;
 
