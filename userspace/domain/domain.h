@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Shared by the commands of replicactl-domain. */
+#ifndef REPLICACTL_DOMAIN_H
+#define REPLICACTL_DOMAIN_H
+
+#include <limits.h>
+
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+#include <libxml/tree.h>
+
+#include "../replicactl/replicactl.h"
+
+#define DOMAIN_PRINTF(f, a)	__attribute__((format(printf, f, a)))
+#define DOMAIN_HOOK	"/etc/libvirt/hooks/qemu.d/50-dm-replica"
+
+/**
+ * struct host - what a command works with
+ * @dmr: the context of libdmreplica.
+ * @conn: the connection to libvirt, NULL until host_open().
+ * @message: reason of the last refusal, one line.
+ * @hint: next step after it, or "".
+ */
+struct host {
+	struct dmreplica *dmr;
+	virConnectPtr conn;
+	char message[2048];
+	char hint[1024];
+};
+
+/*
+ * host.c.  Functions that return int return a CIM code, as those of libdmreplica; a
+ * refusal has set @message and @hint.
+ */
+int host_refuse(struct host *h, int code, const char *fmt, ...) DOMAIN_PRINTF(3, 4);
+/* The same, with the reason that libdmreplica, or libvirt, has for it. */
+int host_refuse_dmr(struct host *h, int code);
+int host_refuse_libvirt(struct host *h, const char *fmt, ...) DOMAIN_PRINTF(2, 3);
+/* Return: @code. */
+int host_hint(struct host *h, int code, const char *fmt, ...) DOMAIN_PRINTF(3, 4);
+int host_open(struct host *h);
+/* Close, and print a refusal.  Return: the exit status. */
+int host_end(struct host *h, int code);
+/* A system that must be attached, or need not be. */
+int host_system(struct host *h, const char *name, bool attached, struct dmreplica_system *sys);
+/* Replace what is no printable text, for a message on one line.  Return: @text. */
+char *host_plain(char *text);
+/* Parse options without a value of their own, and the name of one system behind them. */
+bool host_one_system(struct host *h, int argc, char **argv, bool attached,
+		     struct dmreplica_system *sys, int *status);
+
+/* xml.c: no DTD, no entities but the five of XML, 4 MiB, 256 levels */
+struct xml_fault {
+	char text[240];
+};
+
+xmlDocPtr xml_parse(const char *text, size_t bytes, struct xml_fault *fault);
+char *xml_read(int fd, size_t *bytes, struct xml_fault *fault);
+xmlDocPtr xml_load(const char *path, struct xml_fault *fault);
+xmlDocPtr xml_load_any(const char *path, struct xml_fault *fault);
+char *xml_text(xmlDocPtr doc);
+xmlNodePtr xml_child(xmlNodePtr node, const char *name);
+xmlNodePtr xml_next(xmlNodePtr node, const char *name);
+/* The child under that path of names, as "os/nvram"; NULL if there is none. */
+xmlNodePtr xml_below(xmlNodePtr node, const char *path);
+/* Copy an attribute.  Return: false, and "", without it or if it does not fit. */
+bool xml_get(xmlNodePtr node, const char *name, char *value, size_t size);
+bool xml_is(xmlNodePtr node, const char *name, const char *value);
+void xml_set(xmlNodePtr node, const char *name, const char *value);
+void xml_unset(xmlNodePtr node, const char *name);
+bool xml_content(xmlNodePtr node, char *value, size_t size);
+/* Remove a node with the blanks in front of it. */
+void xml_drop(xmlNodePtr node);
+/* Add an element as the last one, on a line of its own. */
+xmlNodePtr xml_add(xmlNodePtr parent, const char *name, const char *content);
+
+/* metadata.c */
+#define METADATA_URI	"urn:dm-replica:domain:1"
+#define METADATA_KEY	"dmr"
+
+enum metadata_view { METADATA_LIVE, METADATA_TEST, METADATA_REPLICA };
+
+/**
+ * struct metadata - the element of dm-replica in a domain's metadata
+ * @present: there is one.
+ * @wrong: it does not have the form that it must have; the rest is not set.
+ * @uuid: UUID of the system.
+ * @name: its name, for people.
+ * @view: the devices that the domain is meant for.
+ * @failover: the live_epoch, or test_epoch, with which it was started last; 0: none.
+ */
+struct metadata {
+	bool present;
+	bool wrong;
+	uint8_t uuid[16];
+	char name[DMREPLICA_NAME_MAX];
+	enum metadata_view view;
+	uint64_t failover;
+};
+
+void metadata_of_system(struct metadata *m, const struct dmreplica_system *sys,
+			enum metadata_view view);
+/* From a domain's root element. */
+void metadata_read(xmlNodePtr domain, struct metadata *m);
+void metadata_write(xmlNodePtr domain, const struct metadata *m);
+/* Find the domain of a system.  Return: 0; 32779 with a message. */
+int metadata_find(struct host *h, const struct dmreplica_system *sys, enum metadata_view view,
+		  virDomainPtr *dom);
+/* The same; *@dom is NULL if there is none. */
+int metadata_look(struct host *h, const struct dmreplica_system *sys, enum metadata_view view,
+		  virDomainPtr *dom);
+int metadata_of_domain(struct host *h, virDomainPtr dom, unsigned int flags, struct metadata *m);
+
+/* device.c: block devices by number; under $DM_REPLICA_TEST_ROOT in tests */
+enum device_kind {
+	DEVICE_OTHER,
+	DEVICE_LIVE,
+	DEVICE_TEST,
+	DEVICE_REPLICA,
+	DEVICE_BELOW,		/* home or store of a system, or what shares storage with one */
+	DEVICE_UNATTACHED,	/* a path of a system whose devices are not there */
+};
+
+/**
+ * struct device - what lies behind a path
+ * @kind: see there.
+ * @dev: its number; 0: the path is no block device.
+ * @uuid: of the system, for our own devices.
+ * @name: of the system, where only that is known.
+ * @disk: name of the disk, "" for a store.
+ */
+struct device {
+	enum device_kind kind;
+	dev_t dev;
+	bool has_uuid;
+	uint8_t uuid[16];
+	char name[DMREPLICA_NAME_MAX];
+	char disk[DMREPLICA_DISK_NAME_MAX];
+};
+
+/* The known systems, whose homes and stores are looked for. */
+struct device_files {
+	struct dmreplica_conf *list;
+	size_t nr;
+};
+
+bool device_number(const char *path, dev_t *dev);
+bool device_sysfs(char *out, size_t size, const char *fmt, ...) DOMAIN_PRINTF(3, 4);
+void device_identify(const char *path, const struct device_files *files, struct device *d);
+/* Path of a system's device. */
+void device_link(char *path, size_t size, const char *system, const char *disk, bool test);
+/* A path of the host, under the root of tests. */
+const char *device_root(void);
+
+/* disk.c: the disks of a domain */
+/* Call @fn for each path of a block device or file that a domain's devices name. */
+int disk_paths(xmlNodePtr domain, int (*fn)(void *arg, const char *path), void *arg);
+/* The path of the device that a disk has now; "" without one. */
+bool disk_source(xmlNodePtr disk, char *path, size_t size);
+
+/* import.c */
+struct import {
+	const struct dmreplica_system *sys;
+	const struct dmreplica_disk *disks;
+	size_t nr_disks;
+	const char *const *map;		/* TARGET=DISK */
+	unsigned int nr_map;
+	const char *const *leave;	/* targets of disks that stay as they are */
+	unsigned int nr_leave;
+	bool genid;			/* add a generation ID */
+};
+
+int import_transform(struct host *h, const struct import *in, xmlDocPtr doc);
+void import_fresh_uuid(char text[DMREPLICA_UUID_TEXT]);
+
+/* run.c */
+int run_holds(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys, bool test,
+	      bool *holds);
+int run_renew(struct host *h, virDomainPtr *dom, const struct dmreplica_system *sys);
+int run_state(struct host *h, virDomainPtr dom, int *state, int *reason);
+int run_stop(struct host *h, virDomainPtr dom, uint32_t timeout_ms, bool force);
+
+/* memory.c */
+int memory_refuse(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys);
+
+int cmd_import(struct dmreplica *dmr, int argc, char **argv);
+int cmd_domain_check(struct dmreplica *dmr, int argc, char **argv);
+int cmd_show(struct dmreplica *dmr, int argc, char **argv);
+int cmd_start(struct dmreplica *dmr, int argc, char **argv);
+int cmd_stop(struct dmreplica *dmr, int argc, char **argv);
+int cmd_domain_resume(struct dmreplica *dmr, int argc, char **argv);
+int cmd_autostart(struct dmreplica *dmr, int argc, char **argv);
+int cmd_failed_over(struct dmreplica *dmr, int argc, char **argv);
+int cmd_memory_list(struct dmreplica *dmr, int argc, char **argv);
+int cmd_memory_remove(struct dmreplica *dmr, int argc, char **argv);
+int cmd_domain_test_start(struct dmreplica *dmr, int argc, char **argv);
+int cmd_domain_test_stop(struct dmreplica *dmr, int argc, char **argv);
+int cmd_hook(struct dmreplica *dmr, int argc, char **argv);
+
+#endif /* REPLICACTL_DOMAIN_H */
