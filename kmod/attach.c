@@ -121,7 +121,7 @@ static int dmr_attach_load(struct dmr_system *sys, struct dmr_target *t)
 		sys->disks[i].sys = sys;
 		sys->disks[i].info = &sb->disks[i];
 		sys->disks[i].number = i;
-		mutex_init(&sys->disks[i].flush_mutex);
+		dmr_home_flush_init(&sys->disks[i]);
 		r = dmr_fingerprint_init(&sys->disks[i], sb);
 		if (r)
 			goto bad_load;
@@ -337,7 +337,7 @@ static void dmr_attach_stop(struct dmr_system *sys)
 		return;
 	/* Only the disk unbound last still has a home; the others have been flushed. */
 	for (i = 0; i < sys->sb->nr_disks; i++)
-		if (sys->disks[i].home && !dmr_home_flush_for_op(&sys->disks[i]))
+		if (sys->disks[i].home && !dmr_home_flush_close(&sys->disks[i]))
 			dmr_fingerprint_take(&sys->disks[i]);
 	memcpy(draft, sys->sb, sizeof(*draft));
 	draft->flags &= ~DMR_SB_ACTIVE;
@@ -475,6 +475,38 @@ out:
 	return r;
 }
 
+/* Has the disk of a target no other one?  sb_mutex or op_mutex is held. */
+static bool dmr_attach_is_last(const struct dmr_target *t)
+{
+	bool last = true;
+	u32 i;
+
+	for (i = 0; i < DMR_KINDS; i++)
+		last &= i == t->kind || !t->disk->target[i];
+	return last;
+}
+
+/*
+ * Wait for what a suspended target has at its home, before op_mutex is taken: a home that
+ * hangs then keeps only this device from being suspended, and no operation or flush of
+ * other disks from ending.
+ */
+static void dmr_attach_quiesce(struct dmr_system *sys, struct dmr_target *t)
+{
+	bool last;
+
+	if (t->kind == DMR_REPLICA) {
+		mutex_lock(&sys->vacuum.home_mutex);	/* wait for a batch on its way home */
+		t->disk->movable = false;
+		mutex_unlock(&sys->vacuum.home_mutex);
+	}
+	mutex_lock(&sys->sb_mutex);
+	last = dmr_attach_is_last(t);
+	mutex_unlock(&sys->sb_mutex);
+	if (last)
+		dmr_home_flush_before_close(t->disk);
+}
+
 /**
  * dmr_attach_unbind() - unbind a suspended target
  * @sys: the system.
@@ -485,25 +517,26 @@ out:
  */
 void dmr_attach_unbind(struct dmr_system *sys, struct dmr_target *t)
 {
+	struct block_device *home = NULL;
 	struct dmr_disk *disk = t->disk;
-	bool others = false;
+	bool last;
 	u32 i;
 
+	/* Only this context, which dm's lock excludes from others, changes it. */
+	if (t->bound)
+		dmr_attach_quiesce(sys, t);
 	mutex_lock(&sys->op_mutex);
 	if (!t->bound)
 		goto out;
 	t->bound = false;
-	if (t->kind == DMR_REPLICA) {
-		mutex_lock(&sys->vacuum.home_mutex);	/* wait for a batch on its way home */
-		disk->movable = false;
-		mutex_unlock(&sys->vacuum.home_mutex);
-	}
-	for (i = 0; i < DMR_KINDS; i++)
-		others |= i != t->kind && disk->target[i];
+	last = dmr_attach_is_last(t);
 	if (sys->nr_bound == 1)
 		dmr_attach_stop(sys);	/* needs disk->home, which may need a flush */
-	else if (!others)
+	else if (last)
 		dmr_fingerprint_take(disk);	/* no writer is left */
+	/* The home may disappear: flush direct writes first. */
+	if (last && dmr_home_flush_close(disk))
+		dmr_fingerprint_void(disk);	/* its blocks may be lost */
 	sys->nr_bound--;
 	mutex_lock(&sys->sb_mutex);
 	WRITE_ONCE(sys->bind_time, jiffies);
@@ -513,17 +546,8 @@ void dmr_attach_unbind(struct dmr_system *sys, struct dmr_target *t)
 	WRITE_ONCE(disk->dev[t->kind], 0);
 	for (i = 0; i < DMR_KINDS; i++)
 		if (disk->target[i])
-			break;
-	if (i == DMR_KINDS) {
-		/* The home may disappear: flush direct writes first. */
-		if (dmr_home_flush_for_op(disk))
-			dmr_fingerprint_void(disk);	/* its blocks may be lost */
-		mutex_lock(&disk->flush_mutex);	/* wait for a flush by the vacuum */
-		disk->home = NULL;
-		mutex_unlock(&disk->flush_mutex);
-	} else {
-		disk->home = disk->target[i]->home->bdev;
-	}
+			home = disk->target[i]->home->bdev;
+	WRITE_ONCE(disk->home, home);
 	mutex_unlock(&sys->sb_mutex);
 	if (!disk->home) {
 		dmr_claim_forget(t->home);

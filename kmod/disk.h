@@ -4,9 +4,12 @@
 #define DMR_DISK_H
 
 #include <linux/atomic.h>
+#include <linux/bio.h>
 #include <linux/blkdev.h>
 #include <linux/list.h>
-#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "fingerprint.h"
 #include "store/superblock.h"
@@ -20,6 +23,44 @@ struct gendisk;
 
 /** enum dmr_kind - kinds of devices; each disk has one device of each kind */
 enum dmr_kind { DMR_REPLICA, DMR_LIVE, DMR_TEST, DMR_KINDS };
+
+/**
+ * struct dmr_home_flush - flushes of a home, see home-flush.c
+ * @lock: protects what has no other note; a leaf.
+ * @dirty: writes since a flush was last issued, by source; no lock.
+ * @errors: failed flushes, of any source; no lock.
+ * @covered: sources whose writes the flush in flight makes durable.
+ * @busy: a flush is in flight, or about to be sent.
+ * @wanted: another one has to follow, or a first one; @work sends it.
+ * @begun: number of flushes begun.
+ * @ended: number of flushes ended.
+ * @failed: number of the latest one that failed.
+ * @closing: @errors when the last flush before a close began.
+ * @awaited: number of the flush that an operation waits for, 0 for none; op_mutex.
+ * @now: flushes of devices that the one in flight answers.
+ * @next: flushes of devices that wait for the one behind it.
+ * @bio: the one in flight.
+ * @work: sends one.
+ * @wait: tasks that wait for the end of one.
+ */
+struct dmr_home_flush {
+	spinlock_t lock;
+	unsigned int dirty[DMR_KINDS + 1];
+	atomic_t errors;
+	unsigned int covered;
+	bool busy;
+	bool wanted;
+	u64 begun;
+	u64 ended;
+	u64 failed;
+	u64 awaited;
+	int closing;
+	struct bio_list now;
+	struct bio_list next;
+	struct bio bio;
+	struct work_struct work;
+	wait_queue_head_t wait;
+};
 
 /* One disk of a system */
 
@@ -35,10 +76,7 @@ struct dmr_disk {
 	bool no_zeroes;			/* its home advertises write-zeroes, but refuses them */
 	dev_t dev[DMR_KINDS];		/* their devices, 0 if not bound; sb_mutex to change */
 	struct gendisk *gd[DMR_KINDS];	/* the same; freed after a grace period of RCU */
-	/* Flushes of the home, see home-flush.c */
-	unsigned int home_dirty[DMR_KINDS + 1];	/* direct writes since the last one was issued */
-	struct mutex flush_mutex;	/* held over one; a leaf */
-	atomic_t flush_errors;		/* failed flushes, of any source */
+	struct dmr_home_flush flush;
 
 	atomic64_t overlay_blocks[DMR_KINDS];	/* blocks in the live and the test overlay */
 	atomic64_t errors;		/* I/O errors met at home and in slots */

@@ -19,18 +19,19 @@
  *
  * Between a guest's fsync and its answer the flush worker is two wake-ups on other CPUs:
  * one to begin, one when the store has answered.  They cost more than the store's own I/O.
- * So a flush that needs one I/O to the store only is sent by map(), and answered by the end
- * of that I/O.
+ * So a flush that needs one I/O only, to the store or to its home, is sent by map(), and
+ * answered by the end of that I/O.
  *
  * **What goes this way.**  The store's cache alone is due (rewrites in place): an empty
  * flush.  At most one block of records is due as well: that block, behind a flush, with
- * FUA.  Nothing is due at all: the answer.
+ * FUA.  Nothing is due in the store: the home's flush, if the device has written there; else
+ * the answer.
  *
  * **What stays with the worker.**  More records than one block holds; records of moves
  * home; a tail that has to move; a growth of the ring; a second flush beside the first; a
- * home with writes that no flush has covered, or a flush of it in progress; writes with
- * FUA, whose end must not send I/O; and records on a device that takes bios itself and has
- * a cache, where the flush in front of a write has to go alone (see dmr_batch_write_last()).
+ * flush that both the store and the home need; writes with FUA, whose end must not send
+ * I/O; and records on a device that takes bios itself and has a cache, where the flush in
+ * front of a write has to go alone (see dmr_batch_write_last()).
  *
  * **The scheduler.**  The caller may lose its CPU after map() and before the I/O is sent, for
  * as long as a CPU quota keeps it off.  Other flushes of the system wait for that.
@@ -46,10 +47,10 @@
  * records off the list first, and makes them durable much later.  The list and store_dirty
  * are therefore looked at with the token in hand; without it an empty list says nothing.
  *
- * **R2: homes.**  The disk's home_dirty is clear, then flush_mutex is free, then the bit
- * in home_lost is clear, in this order.  A flush of the home clears home_dirty with
- * flush_mutex held; if it fails, it sets both again before it releases flush_mutex.  So the
- * result of the writes before ours is known by then.
+ * **R2: homes.**  Whether the home is needed is asked first, for the writes that were
+ * answered before this flush came, and home_lost is read after that: see "which flush is
+ * needed" in home-flush.c.  The token is released before the home's flush: no flush of
+ * another disk waits for that.
  *
  * **R9: failure.**  The I/O's end makes the system critical before it releases the token and
  * before it answers.  Both may happen in an interrupt; nothing there sleeps or sends I/O.
@@ -71,18 +72,6 @@
  * on the I/O of a process that calls fsync must not delay the records of others.  The token
  * is released before the answer, since the system may be freed right after it.
  */
-
-/* R2: the order is in "homes" above.  Return: true if the device needs no flush of its home. */
-static bool dmr_flush_direct_home(struct dmr_disk *disk, enum dmr_kind kind)
-{
-	if (dmr_home_flush_is_due(disk))
-		return false;
-	smp_rmb();	/* pairs with dmr_home_flush(), which locks before it clears */
-	if (mutex_is_locked(&disk->flush_mutex))
-		return false;
-	smp_rmb();	/* pairs with its mutex_unlock(): the bit is set before that */
-	return !dmr_home_flush_lost(disk, kind);
-}
 
 /* Is a round of the flush worker awaited?  log.lock is held. */
 static bool dmr_flush_waited_for(struct dmr_system *sys)
@@ -107,23 +96,6 @@ static void dmr_flush_direct_release(struct dmr_system *sys)
 	spin_unlock_irqrestore(&sys->log.lock, flags);
 }
 
-/**
- * dmr_flush_direct_answer() - answer a flush, or a write with FUA
- * @bio: the flush or write.
- * @r: 0 or a negative errno.
- *
- * R9: the status of our own I/O is not the caller's: one that means "not supported" counts
- * as a success of fsync, and others have dm send the bio again.
- *
- * Context: any.
- */
-void dmr_flush_direct_answer(struct bio *bio, int r)
-{
-	if (r)
-		bio->bi_status = r == -ENOSPC ? BLK_STS_NOSPC : BLK_STS_IOERR;
-	bio_endio(bio);
-}
-
 static void dmr_flush_direct_end(struct bio *bio)
 {
 	struct dmr_flush_direct *direct = container_of(bio, struct dmr_flush_direct, bio);
@@ -136,7 +108,7 @@ static void dmr_flush_direct_end(struct bio *bio)
 	else if (status)
 		dmr_critical(sys, "the store could not be flushed");
 	dmr_flush_direct_release(sys);
-	dmr_flush_direct_answer(flush, status ? -EIO : 0);
+	dmr_io_answer(flush, status ? -EIO : 0);
 }
 
 /**
@@ -151,10 +123,10 @@ bool dmr_flush_direct(struct dmr_system *sys, struct bio *bio)
 {
 	struct dmr_flush_direct *direct = &sys->flush.direct;
 	struct dmr_io *io = dmr_io_of(bio);
+	bool mine, home = dmr_home_flush_needed(io->t->disk, io->t->kind);
 	unsigned long flags;
-	bool mine;
 
-	if (!dmr_flush_direct_home(io->t->disk, io->t->kind))
+	if (dmr_home_flush_lost(io->t->disk, io->t->kind))
 		return false;
 
 	spin_lock_irqsave(&sys->log.lock, flags);
@@ -169,7 +141,16 @@ bool dmr_flush_direct(struct dmr_system *sys, struct bio *bio)
 		direct->alone = false;
 		goto leave;
 	}
-	if (READ_ONCE(sys->critical) || !dmr_log_direct(sys, &direct->batch))
+	if (READ_ONCE(sys->critical))
+		goto leave;
+	if (home) {
+		if (!dmr_log_is_clean(sys))
+			goto leave;
+		dmr_flush_direct_release(sys);
+		dmr_home_flush_join(io->t->disk, bio, io->t->kind, true);
+		return true;
+	}
+	if (!dmr_log_direct(sys, &direct->batch))
 		goto leave;
 	if (!direct->batch.blocks && !READ_ONCE(sys->super.store_dirty)) {
 		dmr_flush_direct_release(sys);

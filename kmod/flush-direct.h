@@ -28,6 +28,5 @@ struct dmr_flush_direct {
 };
 
 bool dmr_flush_direct(struct dmr_system *sys, struct bio *bio);
-void dmr_flush_direct_answer(struct bio *bio, int r);
 
 #endif /* DMR_FLUSH_DIRECT_H */

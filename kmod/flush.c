@@ -19,7 +19,7 @@
 struct dmr_flush_wait {
 	struct list_head list;
 	struct completion done;
-	bool homes;		/* also flush homes with direct writes */
+	bool rest;		/* also what no record is due for: rewrites in place */
 	bool pressed;		/* set: the log commit has moved the tail as far as it can */
 	struct dmr_sb *grow;	/* a larger store, to be in force from the next block on */
 	int r;
@@ -70,20 +70,15 @@ bool dmr_flush_make_room(struct dmr_system *sys, u32 records)
 	return true;
 }
 
-/* Answer a flush, or a write with FUA straight home; @flushed: homes flushed in this round. */
-static void dmr_flush_answer_home(struct bio *bio, int r, unsigned long *flushed)
+/* The store's part of a flush has ended: answer it, or have its home do so. */
+static void dmr_flush_answer(struct bio *bio, int r)
 {
-	struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
-	struct dmr_disk *disk = io->t->disk;
+	const struct dmr_target *t = dmr_io_of(bio)->t;
 
-	if (!r) {
-		if (!__test_and_set_bit(disk->number, flushed))
-			dmr_home_flush(disk);
-		/* R2: this flush has lost writes, or an earlier flush for another source. */
-		if (dmr_home_flush_lost(disk, io->t->kind))
-			r = -EIO;
-	}
-	dmr_flush_direct_answer(bio, r);
+	if (r)
+		dmr_io_answer(bio, r);
+	else
+		dmr_home_flush_join(t->disk, bio, t->kind, false);
 }
 
 /* One round, with the token, which it gives back. */
@@ -93,17 +88,15 @@ static void dmr_flush_round(struct dmr_system *sys, struct bio_list *flushes,
 	struct dmr_flush_wait *w, *next;
 	bool need = !bio_list_empty(flushes);
 	bool press = dmr_log_press(sys) || READ_ONCE(sys->log.hurry);
-	DECLARE_BITMAP(flushed, DMR_MAX_DISKS) = { 0 };
 	unsigned long flags;
 	struct bio *bio;
 	int r = 0;
-	u32 i;
 
 	if (READ_ONCE(sys->critical)) {
 		r = -EIO;
 	} else {
 		list_for_each_entry(w, waiters, list)
-			need |= w->homes || w->grow;
+			need |= w->rest || w->grow;
 		need |= !bio_list_empty(fuas);
 		r = dmr_log_sync(sys, press);
 		if (!r && need)
@@ -122,21 +115,13 @@ static void dmr_flush_round(struct dmr_system *sys, struct bio_list *flushes,
 	spin_unlock_irqrestore(&sys->log.lock, flags);
 
 	while ((bio = bio_list_pop(fuas)))
-		dmr_flush_direct_answer(bio, r);
+		dmr_io_answer(bio, r);
 	list_for_each_entry_safe(w, next, waiters, list) {
-		if (!r && w->homes) {
-			for (i = 0; i < sys->sb->nr_disks; i++) {
-				int hr = dmr_home_flush_for_op(&sys->disks[i]);
-
-				if (!w->r)
-					w->r = hr;
-			}
-		}
 		list_del(&w->list);
 		complete(&w->done);
 	}
 	while ((bio = bio_list_pop(flushes)))
-		dmr_flush_answer_home(bio, r, flushed);
+		dmr_flush_answer(bio, r);
 }
 
 static void dmr_flush_work(struct work_struct *work)
@@ -200,36 +185,56 @@ void dmr_flush_bio(struct dmr_system *sys, struct bio *bio)
 }
 
 /**
- * dmr_flush_fua() - queue a completed FUA write, which a log commit answers
+ * dmr_flush_fua() - take a completed FUA write, to be answered when it is durable
  * @sys: the system.
- * @bio: the write; its data is in a slot and its record due, or it went straight home.
+ * @bio: the write; its data is in a slot and its record due, which a log commit makes
+ * durable, or it went straight home, where a flush does.
  *
  * Context: any.
  */
 void dmr_flush_fua(struct dmr_system *sys, struct bio *bio)
 {
-	struct dmr_io *io = dm_per_bio_data(bio, sizeof(*io));
+	struct dmr_io *io = dmr_io_of(bio);
 	unsigned long flags;
 
+	if (io->home)
+		return dmr_flush_answer(bio, READ_ONCE(sys->critical) ? -EIO : 0);
 	spin_lock_irqsave(&sys->log.lock, flags);
-	bio_list_add(io->home ? &sys->flush.flushes : &sys->flush.fuas, bio);
+	bio_list_add(&sys->flush.fuas, bio);
 	spin_unlock_irqrestore(&sys->log.lock, flags);
 	queue_work(sys->flush.wq, &sys->flush.work);
 }
 
 /**
- * dmr_flush_sync() - make every completed write durable
+ * dmr_flush_sync() - make completed writes to slots durable
  * @sys: the system.
- * @homes: also flush homes with direct writes (R15).
+ * @rest: also rewrites in place, which have no record.
  *
  * Context: may sleep; not with sb_mutex held, not from the flush worker.
  * Return: 0 or a negative errno.
  */
-int dmr_flush_sync(struct dmr_system *sys, bool homes)
+int dmr_flush_sync(struct dmr_system *sys, bool rest)
 {
-	struct dmr_flush_wait w = { .homes = homes };
+	struct dmr_flush_wait w = { .rest = rest };
 
 	return dmr_flush_await(sys, &w);
+}
+
+/**
+ * dmr_flush_all() - make every completed write durable, in the store and at all homes (R15)
+ * @sys: the system; op_mutex is held.
+ * @deadline: jiffies, limit of the wait for homes.
+ *
+ * Context: may sleep; as dmr_flush_sync().
+ * Return: 0, -ETIMEDOUT, or another negative errno.
+ */
+int dmr_flush_all(struct dmr_system *sys, unsigned long deadline)
+{
+	int r;
+
+	dmr_home_flush_begin_all(sys);
+	r = dmr_flush_sync(sys, true);
+	return r ?: dmr_home_flush_await_all(sys, deadline);
 }
 
 /**
@@ -262,7 +267,9 @@ int dmr_flush_init(struct dmr_flush *flush)
 	INIT_WORK(&flush->work, dmr_flush_work);
 	INIT_DELAYED_WORK(&flush->timer, dmr_flush_timer);
 	flush->wq = alloc_ordered_workqueue("dmr_flush", WQ_MEM_RECLAIM);
-	return flush->wq ? 0 : -ENOMEM;
+	/* One place for each disk: a home that hangs takes no other's. */
+	flush->homes_wq = alloc_workqueue("dmr_home", WQ_MEM_RECLAIM | WQ_UNBOUND, DMR_MAX_DISKS);
+	return flush->wq && flush->homes_wq ? 0 : -ENOMEM;
 }
 
 /** dmr_flush_exit() - end the flush worker */
@@ -270,6 +277,8 @@ void dmr_flush_exit(struct dmr_flush *flush)
 {
 	if (flush->wq)
 		destroy_workqueue(flush->wq);
+	if (flush->homes_wq)
+		destroy_workqueue(flush->homes_wq);
 }
 
 /** dmr_flush_start() - begin the one-second log commits; op_mutex is held */
@@ -282,7 +291,7 @@ void dmr_flush_start(struct dmr_system *sys)
 /** dmr_flush_stop() - make a last log commit, without a bio in flight; op_mutex is held */
 void dmr_flush_stop(struct dmr_system *sys)
 {
-	struct dmr_flush_wait w = { .homes = true };
+	struct dmr_flush_wait w = { .rest = true };
 
 	lockdep_assert_held(&sys->op_mutex);
 	cancel_delayed_work_sync(&sys->flush.timer);

@@ -18,6 +18,7 @@ struct dmr_system;
 /**
  * struct dmr_flush - the flush worker of a system, and its queues
  * @wq: ordered.
+ * @homes_wq: sends flushes of homes, see home-flush.c.
  * @flushes: flushes that wait for a log commit; log.lock.
  * @fuas: completed FUA writes that wait for a log commit; log.lock.
  * @waiters: struct dmr_flush_wait; log.lock.
@@ -29,6 +30,7 @@ struct dmr_system;
  */
 struct dmr_flush {
 	struct workqueue_struct *wq;
+	struct workqueue_struct *homes_wq;
 	struct bio_list flushes;
 	struct bio_list fuas;
 	struct list_head waiters;
@@ -45,7 +47,8 @@ void dmr_flush_start(struct dmr_system *sys);
 void dmr_flush_stop(struct dmr_system *sys);
 void dmr_flush_bio(struct dmr_system *sys, struct bio *bio);
 void dmr_flush_fua(struct dmr_system *sys, struct bio *bio);
-int dmr_flush_sync(struct dmr_system *sys, bool homes);
+int dmr_flush_sync(struct dmr_system *sys, bool rest);
+int dmr_flush_all(struct dmr_system *sys, unsigned long deadline);
 int dmr_flush_grow(struct dmr_system *sys, struct dmr_sb *draft);
 bool dmr_flush_make_room(struct dmr_system *sys, u32 records);
 

@@ -10,13 +10,19 @@
 struct dmr_sb;
 struct dmr_system;
 
+void dmr_home_flush_init(struct dmr_disk *disk);
 void dmr_home_flush_attach(struct dmr_disk *disk, int straight);
 void dmr_home_flush_detach(struct dmr_system *sys, struct dmr_sb *draft);
 void dmr_home_flush_written(struct dmr_disk *disk, enum dmr_kind kind, int flush_errors);
 void dmr_home_flush_due(struct dmr_disk *disk);
-bool dmr_home_flush_is_due(struct dmr_disk *disk);
+bool dmr_home_flush_needed(struct dmr_disk *disk, enum dmr_kind kind);
+void dmr_home_flush_join(struct dmr_disk *disk, struct bio *bio, enum dmr_kind kind, bool send);
 int dmr_home_flush(struct dmr_disk *disk);
-int dmr_home_flush_for_op(struct dmr_disk *disk);
+void dmr_home_flush_before_close(struct dmr_disk *disk);
+int dmr_home_flush_close(struct dmr_disk *disk);
+int dmr_home_flush_within(struct dmr_disk *disk, unsigned long deadline);
+void dmr_home_flush_begin_all(struct dmr_system *sys);
+int dmr_home_flush_await_all(struct dmr_system *sys, unsigned long deadline);
 unsigned int dmr_home_flush_losers(const struct dmr_system *sys);
 void dmr_home_flush_forgive(struct dmr_system *sys, enum dmr_kind kind);
 

@@ -38,8 +38,8 @@ struct dmr_io {
 	u8 side;		/* of the grace counters */
 	bool entered;
 	bool fua;		/* FUA: a log commit answers it */
-	bool home;		/* FUA: and flushes its home */
-	int flush_errors;	/* STRAIGHT: dmr_disk.flush_errors at its start */
+	bool home;		/* FUA: or a flush of its home does */
+	int flush_errors;	/* STRAIGHT: dmr_home_flush.errors at its start */
 	u32 bytes;		/* of the bio, as cut */
 };
 
@@ -63,6 +63,23 @@ static inline int dmr_io_finish(struct dmr_io *io, struct bio *bio, blk_status_t
 	bio->bi_status = status;
 	bio_endio(bio);
 	return DMR_ENDED;
+}
+
+/**
+ * dmr_io_answer() - answer a flush, or a write with FUA that waited for one
+ * @bio: the flush or write.
+ * @r: 0 or a negative errno.
+ *
+ * R9: the status of our own I/O is not the caller's: one that means "not supported" counts
+ * as a success of fsync, and others have dm send the bio again.
+ *
+ * Context: any.
+ */
+static inline void dmr_io_answer(struct bio *bio, int r)
+{
+	if (r)
+		bio->bi_status = r == -ENOSPC ? BLK_STS_NOSPC : BLK_STS_IOERR;
+	bio_endio(bio);
 }
 
 /* Cut a bio inside map(); a deferred one has been cut already. */
@@ -146,7 +163,7 @@ static inline void dmr_straight_begin(struct dmr_io *io, struct bio *bio, bool o
 	io->kind = DMR_IO_STRAIGHT;
 	io->sector = bio->bi_iter.bi_sector;
 	io->sectors = bio_sectors(bio);
-	io->flush_errors = atomic_read(&disk->flush_errors);
+	io->flush_errors = atomic_read(&disk->flush.errors);
 	if (bio_op(bio) == REQ_OP_WRITE)
 		dmr_fingerprint_note(&disk->fingerprint,
 				     bio->bi_iter.bi_sector / DMR_BLOCK_SECTORS);

@@ -548,6 +548,19 @@ int dmr_log_sync(struct dmr_system *sys, bool press)
  *----------------------------------------------------------------*/
 
 /**
+ * dmr_log_is_clean() - is all that completed before durable in the store?
+ * @sys: the system; the caller holds the flush token.
+ *
+ * Context: does not sleep.
+ * Return: true if so; false if the flush worker has to look.
+ */
+bool dmr_log_is_clean(struct dmr_system *sys)
+{
+	return llist_empty(&sys->log.dirty) && list_empty(&sys->log.drops) &&
+	       !READ_ONCE(sys->super.store_dirty);
+}
+
+/**
  * dmr_log_direct() - make the block of all records that are due, if it is one
  * @sys: the system; the caller holds the flush token.
  * @b: the batch; without a block if no record is due.

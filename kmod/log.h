@@ -67,6 +67,7 @@ void dmr_log_dirty(struct dmr_system *sys, struct dmr_version *v);
 void dmr_log_drop(struct dmr_system *sys, struct dmr_drop *drop);
 
 /* the holder of the flush token */
+bool dmr_log_is_clean(struct dmr_system *sys);
 bool dmr_log_direct(struct dmr_system *sys, struct dmr_log_batch *b);
 void dmr_log_direct_bio(struct dmr_system *sys, const struct dmr_log_batch *b, struct bio *bio);
 void dmr_log_direct_done(struct dmr_system *sys, const struct dmr_log_batch *b, int r);

@@ -62,7 +62,7 @@ struct dmr_mover {
 	u64 serial;			/* of the views that it works under */
 	u32 base;			/* main epochs up to this one go home */
 	u32 busy;			/* state bits that prevent a move; 0 for a held chunk */
-	int flushed[DMR_MAX_DISKS];	/* dmr_disk.flush_errors before the copies */
+	int flushed[DMR_MAX_DISKS];	/* dmr_home_flush.errors before the copies */
 	atomic_t copies;		/* in flight, and one for their submitter */
 	struct completion copied;
 	struct dmr_copy copy;
@@ -452,7 +452,7 @@ static int dmr_move_flush(struct dmr_mover *m, u32 nr)
 			continue; /* moves are sorted by disk */
 		last = d;
 		r = dmr_home_flush(&sys->disks[d]);
-		if (!r && atomic_read(&sys->disks[d].flush_errors) != m->flushed[d])
+		if (!r && atomic_read(&sys->disks[d].flush.errors) != m->flushed[d])
 			r = -EIO;
 	}
 	return r;
@@ -469,7 +469,7 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 	int r;
 
 	for (i = 0; i < sys->sb->nr_disks; i++)
-		m->flushed[i] = atomic_read(&sys->disks[i].flush_errors);
+		m->flushed[i] = atomic_read(&sys->disks[i].flush.errors);
 	for (i = 0; i < count; i++) {
 		struct dmr_move *mv = &m->moves[nr];
 

@@ -89,6 +89,7 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 	struct dmr_views *pending, *after = NULL;
 	DECLARE_BITMAP(drop, DMR_MAX_POINTS);
 	struct dmr_point *point;
+	unsigned long deadline;
 	struct dmr_sb *draft;
 	u32 dropped;
 	int r;
@@ -139,13 +140,16 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 		draft->settings.last_received_time = point->time;
 		draft->settings.received_since = point->time;
 	}
+	deadline = jiffies + msecs_to_jiffies(op->timeout);
 	r = dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout));
 	if (!r) {
 		/* No reader is left of any views before the pending ones. */
 		dmr_views_reap(sys);
 		dmr_switch_over(sys);
-		r = dmr_flush_sync(sys, true);
-		if (r)
+		r = dmr_flush_all(sys, deadline);
+		if (r == -ETIMEDOUT)	/* R12 */
+			dmr_refuse_timeout(op, DMR_HOME_SLOW "; no point was made");
+		else if (r)
 			dmr_op_refuse(op, -EIO, DM_REPLICA_CODE_FAILED,
 				      "the system could not be flushed; no point was made");
 	} else {

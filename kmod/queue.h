@@ -243,6 +243,7 @@ bool dmr_op_lock_closed(struct dmr_op *op, enum dmr_kind kind, const char *msg);
 #define DMR_NOT_ATTACHED "the system is not attached; use replicactl attach"
 #define DMR_STILL_OPEN	"a device was still open when the time ran out; nothing was changed"
 #define DMR_HOME_LOST	"a home has lost writes, status shows of which disk; mend it, then reset-errors"
+#define DMR_HOME_SLOW	"a home could not be flushed in time"
 #define DMR_ASKER_LEFT	"the client that made the request has exited; nothing was changed"
 
 #endif /* DMR_QUEUE_H */

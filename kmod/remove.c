@@ -88,16 +88,20 @@ static bool dmr_removal_prepare(struct dmr_system *sys, struct dmr_removal *rm)
 static void dmr_removal_decide(struct dmr_op *op, struct dmr_removal *rm)
 {
 	struct dmr_system *sys = op->sys;
+	unsigned long deadline;
 	struct dmr_sb *draft;
 	bool current_;
 	u32 dropped;
 	int r;
 
+	deadline = jiffies + msecs_to_jiffies(op->timeout);
 	r = dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout));
 	if (r)
 		return dmr_refuse_timeout(op, "I/O did not end in time; nothing was removed");
 	dmr_views_reap(sys);
-	r = dmr_flush_sync(sys, true);
+	r = dmr_flush_all(sys, deadline);
+	if (r == -ETIMEDOUT)	/* R12 */
+		return dmr_refuse_timeout(op, DMR_HOME_SLOW "; nothing was removed");
 	if (r)
 		return dmr_op_refuse(op, -EIO, DM_REPLICA_CODE_FAILED,
 				     "the system could not be flushed; nothing was removed");

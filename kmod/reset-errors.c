@@ -10,20 +10,21 @@
 #include "super.h"
 #include "system.h"
 
-/* Can each home that has lost writes be flushed again? */
-static bool dmr_homes_mended(struct dmr_system *sys)
+/* Can each home that has lost writes be flushed again?  Return: 0, -EIO or -ETIMEDOUT. */
+static int dmr_homes_mended(struct dmr_op *op)
 {
-	bool mended = true;
+	unsigned long deadline = jiffies + msecs_to_jiffies(op->timeout);
+	struct dmr_system *sys = op->sys;
+	int r = 0;
 	u32 i;
 
 	for (i = 0; i < sys->sb->nr_disks; i++) {
 		if (!atomic_read(&sys->disks[i].home_lost))
 			continue;
 		dmr_home_flush_due(&sys->disks[i]);
-		if (dmr_home_flush(&sys->disks[i]))
-			mended = false;
+		r = dmr_home_flush_within(&sys->disks[i], deadline) ?: r;
 	}
-	return mended;
+	return r;
 }
 
 /* A loss that a detach has recorded must not come back with the next attach. */
@@ -72,13 +73,17 @@ void dmr_op_reset_errors(struct dmr_op *op, struct dmr_job *job)
 {
 	struct dmr_system *sys = op->sys;
 	unsigned int kinds = dmr_home_flush_losers(sys);
+	int r;
 	u32 i;
 
 	/* One kind at most: see home-flush.c.  Check it before flushing any home. */
 	for (i = 0; i < DMR_KINDS; i++)
 		if ((kinds & BIT(i)) && !dmr_losers_closed(op, i, false))
 			return;
-	if (kinds && !dmr_homes_mended(sys))
+	r = kinds ? dmr_homes_mended(op) : 0;
+	if (r == -ETIMEDOUT)	/* R12 */
+		return dmr_refuse_timeout(op, DMR_HOME_SLOW "; nothing was reset");
+	if (r)
 		return dmr_op_refuse(op, -EIO, DM_REPLICA_CODE_FAILED,
 				     "the home of a disk still cannot be flushed; mend it first");
 	for (i = 0; i < DMR_KINDS; i++)
