@@ -66,21 +66,26 @@ int dmr_admit_again(struct dmr_io *io, struct bio *bio, bool inline_)
 }
 
 /**
- * dmr_admit_stays_bare() - must this chunk get no version?
- * @io: the bio's own data.
+ * dmr_admit_too_late() - may this bio give the chunk no version?
+ * @io: the bio's own data; it has entered.
  * @views: in force when the bio entered.
  * @key: of the chunk; its lock is held.
  *
- * While writes go straight home, or are about to, a bare chunk gets no version: a merge
- * that reads home would miss a write on its way home.
+ * While writes go straight home, a bare chunk gets no version: a merge that reads home
+ * would miss a write on its way home, and its version hide that write.  For the same reason
+ * only the views in force give a chunk a version: under later ones a direct write may have
+ * found it bare since, see dmr_op_settle().
  *
- * Return: true if the bio has to begin again; it will then go straight home.
+ * Return: true if the bio has to begin again, under the views in force.
  */
-bool dmr_admit_stays_bare(struct dmr_io *io, const struct dmr_views *views, u64 key)
+bool dmr_admit_too_late(struct dmr_io *io, const struct dmr_views *views, u64 key)
 {
-	dmr_assert_chunk_locked(io->t->sys, key);
-	return (views->straight == io->t->kind || views->bare == io->t->kind) &&
-	       !dmr_map_first(&io->t->sys->map, key);
+	struct dmr_system *sys = io->t->sys;
+
+	dmr_assert_chunk_locked(sys, key);
+	/* The section keeps @views allocated, so no other views have its address. */
+	return dmr_views_get(sys) != views ||
+	       (views->straight == io->t->kind && !dmr_map_first(&sys->map, key));
 }
 
 /* R8: the store is full: have health check it now, and fail the bio. */

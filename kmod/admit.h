@@ -16,7 +16,7 @@ bool dmr_admit_first_room(struct dmr_system *sys, u32 chunks, bool inline_);
 struct dmr_version *dmr_admit_version(struct dmr_io *io, const struct bio *bio, u64 key,
 				      u32 epoch, u32 slot);
 int dmr_admit_again(struct dmr_io *io, struct bio *bio, bool inline_);
-bool dmr_admit_stays_bare(struct dmr_io *io, const struct dmr_views *views, u64 key);
+bool dmr_admit_too_late(struct dmr_io *io, const struct dmr_views *views, u64 key);
 u32 dmr_admit_versions(const struct dmr_io *io);
 
 #endif /* DMR_ADMIT_H */

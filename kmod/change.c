@@ -75,8 +75,7 @@ void dmr_op_replication_resume(struct dmr_op *op, struct dmr_job *job)
 		kvfree(after);
 		return dmr_op_refuse_super(op, r);
 	}
-	/* Keep the mode of direct writes: only dmr_op_settle() switches it on. */
-	after->straight = sys->published.views->straight;
+	dmr_views_keep_direct(sys, after);
 	dmr_views_publish(sys, after);
 }
 

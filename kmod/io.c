@@ -142,7 +142,8 @@ static void dmr_io_count(struct dmr_io *io)
  * this write in each.
  *
  * Return: how many; or 0 with *status: OK: another write was first, look again;
- * BLK_STS_AGAIN: the chunk has become bare or, with @inline_, is held;
+ * BLK_STS_AGAIN: begin again: the chunk has become bare, or other views are in force, or,
+ * with @inline_, it is held;
  * BLK_STS_DM_REQUEUE: the chunk is held, and the bio, which lies in one chunk, has been
  * parked; BLK_STS_RESOURCE: no memory without sleeping.
  */
@@ -176,7 +177,7 @@ static u32 dmr_first_open(struct dmr_io *io, struct bio *bio, const struct dmr_v
 		if (held && !inline_) {
 			*status = BLK_STS_DM_REQUEUE;
 			dmr_park_for_version(io, bio, held);
-		} else if (held || dmr_admit_stays_bare(io, views, key)) {
+		} else if (held || dmr_admit_too_late(io, views, key)) {
 			*status = BLK_STS_AGAIN;
 		}
 		if (*status || dmr_map_find(&sys->map, key, epoch)) {
@@ -347,7 +348,7 @@ static int dmr_io_first(struct dmr_io *io, struct bio *bio, const struct dmr_vie
 			}
 			if (status == BLK_STS_AGAIN) {
 				dmr_io_cut(bio, min(sectors, sys->chunk_sectors - offset), inline_);
-				dmr_park_bare(io, bio);
+				dmr_park_defer(io, bio);
 				return DMR_TAKEN;
 			}
 			if (status == BLK_STS_RESOURCE) {
@@ -386,7 +387,7 @@ static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_views *vi
 	bool settled, aligned;
 
 	if (views->straight == t->kind) {
-		run = dmr_run_bare(io, sector, sectors);
+		run = dmr_run_bare(io, views, sector, sectors);
 		if (run && dmr_io_cut(bio, run, inline_))
 			return dmr_io_straight(io, bio);
 	}

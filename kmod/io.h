@@ -140,14 +140,30 @@ static inline bool dmr_version_hold(struct dmr_version *v)
 	return !(state & (DMR_V_DROPPED | DMR_V_HELD));
 }
 
+/* Has a chunk no version, and if @views allow direct writes, does it stay so? */
+static inline bool dmr_chunk_is_bare(struct dmr_system *sys, const struct dmr_views *views, u64 key)
+{
+	spinlock_t *lock;
+	unsigned long flags;
+	bool bare;
+
+	if (likely(!views->locked))
+		return !dmr_map_first(&sys->map, key);
+	lock = dmr_map_lock(&sys->map, key);
+	spin_lock_irqsave(lock, flags);		/* pairs with dmr_admit_too_late() */
+	bare = !dmr_map_first(&sys->map, key);
+	spin_unlock_irqrestore(lock, flags);
+	return bare;
+}
+
 /* Sectors from @sector on, at most @max, in chunks that have no version at all. */
-static inline u32 dmr_run_bare(struct dmr_io *io, u64 sector, u32 max)
+static inline u32 dmr_run_bare(struct dmr_io *io, const struct dmr_views *views, u64 sector, u32 max)
 {
 	struct dmr_system *sys = io->t->sys;
 	u32 run = 0;
 
 	while (run < max) {
-		if (dmr_map_first(&sys->map, dmr_io_key(io, sector + run)))
+		if (!dmr_chunk_is_bare(sys, views, dmr_io_key(io, sector + run)))
 			break;
 		run += sys->chunk_sectors - dmr_chunk_offset(sys, sector + run);
 	}

@@ -52,29 +52,6 @@ static void dmr_io_park(struct dmr_io *io, struct bio *bio)
 }
 
 /**
- * dmr_park_bare() - park a write to a bare chunk until the views have settled
- * @io: the bio's own data; it has entered.
- * @bio: the bio, cut to its chunk.
- *
- * Context: any.
- */
-void dmr_park_bare(struct dmr_io *io, struct bio *bio)
-{
-	struct dmr_system *sys = io->t->sys;
-	unsigned long flags;
-	bool park;
-
-	dmr_io_leave(io);
-	spin_lock_irqsave(&sys->park.lock, flags);
-	park = sys->park.settling;
-	if (park)
-		dmr_io_park(io, bio);
-	spin_unlock_irqrestore(&sys->park.lock, flags);
-	if (!park)
-		dmr_park_defer(io, bio);
-}
-
-/**
  * dmr_park_wake() - begin all parked bios again
  * @sys: the system.
  *

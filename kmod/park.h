@@ -14,11 +14,11 @@ struct dmr_version;
 /**
  * struct dmr_park - bios of a system that wait
  * @wq: runs deferred bios.
- * @lock: protects @bios, @draining and @settling.
+ * @lock: protects @bios and @draining.
  * @bios: parked bios.
  * @draining: an epoch switch waits for writes of the old epoch.
- * @settling: writes to bare chunks wait.
  * @settle_asked: an operation to settle is queued.
+ * @settle_again: time of its next attempt after one that had to wait, jiffies.
  * @drain_work: ends an epoch switch after the time limit of its operation; see point.c.
  */
 struct dmr_park {
@@ -26,8 +26,8 @@ struct dmr_park {
 	spinlock_t lock;
 	struct bio_list bios;
 	bool draining;
-	bool settling;
 	bool settle_asked;
+	unsigned long settle_again;
 	struct work_struct drain_work;
 };
 
@@ -37,6 +37,5 @@ void dmr_park_for_version(struct dmr_io *io, struct bio *bio, struct dmr_version
 bool dmr_park_for_drain(struct dmr_io *io, struct bio *bio);
 void dmr_park_wake(struct dmr_system *sys);
 void dmr_park_defer(struct dmr_io *io, struct bio *bio);
-void dmr_park_bare(struct dmr_io *io, struct bio *bio);
 
 #endif /* DMR_PARK_H */

@@ -88,7 +88,7 @@ static struct dmr_version *dmr_partial_take(struct dmr_io *io, struct bio *bio, 
 	struct dmr_version *v, *new = NULL;
 	u32 slot = DMR_SLOT_NONE;
 	unsigned long flags;
-	bool bare = false;
+	bool late = false;
 	int state;
 
 	/* Before the lock, in case one is needed. */
@@ -131,8 +131,8 @@ static struct dmr_version *dmr_partial_take(struct dmr_io *io, struct bio *bio, 
 		atomic_or(DMR_V_BUSY, &v->state);
 		goto out;
 	}
-	bare = dmr_admit_stays_bare(io, views, key);
-	if (bare)
+	late = dmr_admit_too_late(io, views, key);
+	if (late)
 		goto out;
 	if (slot == DMR_SLOT_NONE || !dmr_admit_versions(io))
 		goto full;
@@ -155,8 +155,8 @@ out:
 		mempool_free(new, sys->versions.pool);
 	if (slot != DMR_SLOT_NONE)
 		dmr_slots_free(&sys->slots, slot);
-	if (bare)
-		dmr_park_bare(io, bio);
+	if (late)
+		dmr_park_defer(io, bio);
 	return v;
 }
 

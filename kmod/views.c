@@ -67,7 +67,6 @@ struct dmr_views *dmr_views_make(struct dmr_system *sys, const struct dmr_sb *sb
 	}
 
 	/* Direct writes only while no point and no overlay needs the present content of home. */
-	views->bare = -1;
 	views->straight = -1;
 	if (!nr && !sb->live.epoch && !sb->test.epoch && sb->state != DM_REPLICA_STATE_DISABLED)
 		views->straight = sb->state == DM_REPLICA_STATE_COMMITTED ? DMR_LIVE : DMR_REPLICA;
@@ -126,6 +125,18 @@ void dmr_views_reap(struct dmr_system *sys)
 }
 
 /**
+ * dmr_views_keep_direct() - keep the mode of direct writes: only dmr_op_settle() changes it
+ * @sys: the system; op_mutex is held.
+ * @views: from dmr_views_make(); they allow direct writes, or the views in force do not.
+ */
+void dmr_views_keep_direct(struct dmr_system *sys, struct dmr_views *views)
+{
+	lockdep_assert_held(&sys->op_mutex);
+	views->straight = sys->published.views->straight;
+	views->locked = sys->published.views->locked;
+}
+
+/**
  * dmr_views_publish_state() - publish the views of the superblock in force
  * @sys: the system.
  *
@@ -142,6 +153,8 @@ int dmr_views_publish_state(struct dmr_system *sys)
 		return -ENOMEM;
 	if (views->straight != sys->published.views->straight)
 		views->straight = -1;
+	else
+		dmr_views_keep_direct(sys, views);
 	dmr_views_publish(sys, views);
 	return 0;
 }
@@ -159,6 +172,6 @@ struct dmr_views *dmr_views_back(struct dmr_system *sys)
 	struct dmr_views *views = dmr_views_make(sys, sys->sb, DMR_EPOCH_NONE);
 
 	if (views)
-		views->straight = sys->published.views->straight;
+		dmr_views_keep_direct(sys, views);
 	return views;
 }

@@ -15,8 +15,8 @@ struct dmr_system;
  * struct dmr_views - the views of one state; never changed, replaced as a whole
  * @view: view of each kind of device.
  * @straight: kind of device with direct writes to home, or -1 for none.
- * @bare: kind of device that is about to have direct writes, or -1 for none: a bare chunk
- * gets no version, and a write that needs one waits (dmr_op_settle()).
+ * @locked: bios may be in flight from views without direct writes: look under a chunk's lock
+ * whether it is bare (dmr_op_settle()).
  * @suspended: replication is suspended: the replica devices refuse writes.
  * @need: epochs that the vacuum has to keep; its epochs array is @points.
  * @serial: number of its publication.
@@ -26,7 +26,7 @@ struct dmr_system;
 struct dmr_views {
 	struct dmr_view view[DMR_KINDS];
 	int straight;
-	int bare;
+	bool locked;
 	bool suspended;
 	struct dmr_need need;
 	u64 serial;		/* number of the publication */
@@ -53,5 +53,6 @@ void dmr_views_publish(struct dmr_system *sys, struct dmr_views *views);
 void dmr_views_reap(struct dmr_system *sys);
 int dmr_views_publish_state(struct dmr_system *sys);
 struct dmr_views *dmr_views_back(struct dmr_system *sys);
+void dmr_views_keep_direct(struct dmr_system *sys, struct dmr_views *views);
 
 #endif /* DMR_VIEWS_H */

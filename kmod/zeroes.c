@@ -47,7 +47,7 @@ int dmr_zeroes_discard(struct dmr_io *io, struct bio *bio, struct dmr_views *vie
 	struct dmr_version *v;
 	unsigned long flags;
 
-	run = dmr_run_bare(io, sector, sectors);
+	run = dmr_run_bare(io, views, sector, sectors);
 	if (run) {
 		dmr_io_cut(bio, run, inline_);
 		if (views->straight != t->kind || !bdev_max_discard_sectors(t->home->bdev))
@@ -78,7 +78,7 @@ static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_view
 	spinlock_t *lock = dmr_map_lock(&sys->map, key);
 	struct dmr_version *v, *new = NULL;
 	unsigned long flags;
-	bool bare = false;
+	bool late = false;
 
 	if (!dmr_admit_first_room(sys, 1, inline_)) {
 		if (!inline_)
@@ -94,8 +94,8 @@ static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_view
 		v = dmr_map_find(&sys->map, key, epoch);
 		if (v && !dmr_version_hold(v))
 			v = NULL;
-		bare = !v && dmr_admit_stays_bare(io, views, key);
-		if (v || new || bare)
+		late = !v && dmr_admit_too_late(io, views, key);
+		if (v || new || late)
 			break;
 		spin_unlock_irqrestore(lock, flags);
 		if (!dmr_admit_versions(io))
@@ -104,11 +104,11 @@ static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_view
 		if (!new)
 			return dmr_admit_again(io, bio, inline_);
 	}
-	if (bare) {
+	if (late) {
 		spin_unlock_irqrestore(lock, flags);
 		if (new)
 			mempool_free(new, sys->versions.pool);
-		dmr_park_bare(io, bio);
+		dmr_park_defer(io, bio);
 		return DMR_TAKEN;
 	}
 	if (!v) {
@@ -200,7 +200,7 @@ int dmr_zeroes_write(struct dmr_io *io, struct bio *bio, struct dmr_views *views
 		/* Read it once: a refusal by the home may change it. */
 		bool takes = dmr_zeroes_home_takes(t);
 
-		run = dmr_run_bare(io, sector, sectors);
+		run = dmr_run_bare(io, views, sector, sectors);
 		if (run && !takes && inline_) {
 			dmr_io_cut(bio, dmr_zeroes_for_worker(io, sector, run), true);
 			dmr_park_defer(io, bio);
