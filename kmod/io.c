@@ -105,7 +105,7 @@ static u32 dmr_hit_run(struct dmr_io *io, u32 epoch, u64 sector, u32 max, u32 *s
 	while (run < max) {
 		offset = dmr_chunk_offset(sys, sector + run);
 		v = dmr_map_find(&sys->map, dmr_io_key(io, sector + run), epoch);
-		if (!v || !dmr_version_hold(v))
+		if (!v || !dmr_version_hold_hit(v))
 			break;
 		dmr_version_masks(v, &data, &zero);
 		if (run && READ_ONCE(v->slot) != last + 1)

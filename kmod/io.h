@@ -140,6 +140,12 @@ static inline bool dmr_version_hold(struct dmr_version *v)
 	return !(state & (DMR_V_DROPPED | DMR_V_HELD));
 }
 
+/* The same for a hit, which is not counted; one of a chunk that is about to be held has to be. */
+static inline bool dmr_version_hold_hit(struct dmr_version *v)
+{
+	return likely(!(atomic_read(&v->state) & DMR_V_COUNTED)) && dmr_version_hold(v);
+}
+
 /* Has a chunk no version, and if @views allow direct writes, does it stay so? */
 static inline bool dmr_chunk_is_bare(struct dmr_system *sys, const struct dmr_views *views, u64 key)
 {

@@ -12,6 +12,7 @@
  *
  * The copying itself is dm-kcopyd's.
  */
+#include <linux/delay.h>
 #include <linux/dm-kcopyd.h>
 #include <linux/hash.h>
 #include <linux/sort.h>
@@ -32,7 +33,8 @@
 #define DMR_MOVE_PATIENCE	3	/* cancelled moves before a chunk is held */
 #define DMR_MOVE_RUN		2048	/* sectors of one copy */
 #define DMR_MOVE_CHAIN		(DMR_MAX_POINTS + 4)
-#define DMR_MOVE_HOLD		(HZ / 2)	/* limit of a hold before the copy begins */
+#define DMR_MOVE_HOLD		(HZ / 20)	/* limit of a hold's wait for writes of its chunk */
+#define DMR_MOVE_HOLD_AGAIN	(5 * HZ)	/* no chunk is held for so long after one that failed */
 
 struct dmr_mover;
 
@@ -124,30 +126,73 @@ static void dmr_move_cancelled(struct dmr_mover *m, u64 key)
 		(*cancels)++;
 }
 
+/* Set flags of a chunk's versions, if they have @with and can be moved.  Return: false if not. */
+static bool dmr_move_flag(struct dmr_mover *m, u64 key, u32 with, u32 set)
+{
+	struct dmr_system *sys = m->sys;
+	spinlock_t *lock = dmr_map_lock(&sys->map, key);
+	unsigned long flags;
+	u32 nr, i;
+
+	spin_lock_irqsave(lock, flags);
+	nr = dmr_move_chain(m, key, with, DMR_V_BUSY | DMR_V_MOVING | DMR_V_DROPPED);
+	if (nr && (set & DMR_V_HELD))
+		WRITE_ONCE(sys->map.held, key);
+	for (i = 0; i < nr; i++)
+		atomic_or(set, &m->chain[i]->state);
+	spin_unlock_irqrestore(lock, flags);
+	return nr;
+}
+
+/* Are writes in flight to a chunk's versions? */
+static bool dmr_move_written(struct dmr_mover *m, u64 key)
+{
+	struct dmr_system *sys = m->sys;
+	spinlock_t *lock = dmr_map_lock(&sys->map, key);
+	struct dmr_version *v;
+	unsigned long flags;
+	bool written = false;
+
+	spin_lock_irqsave(lock, flags);
+	for (v = dmr_map_first(&sys->map, key); v; v = dmr_map_next(v))
+		written |= dmr_move_group(m, v) && (atomic_read(&v->state) & DMR_V_WRITERS);
+	spin_unlock_irqrestore(lock, flags);
+	return written;
+}
+
 /*
  * Hold a chunk: park new writes until dmr_move_release(), and wait until the writes in
  * flight have ended and their records are durable.
+ *
+ * Hits are not counted: only a grace period shows their end, for which all I/O of the
+ * system has to end.  No write may wait for that.  So have hits to this chunk counted
+ * first, and let the grace period pass; then the hold waits for writes of the chunk alone.
+ * R5: a version that has come meanwhile may have hits that were not counted.
  */
 static bool dmr_move_hold(struct dmr_mover *m, u64 key)
 {
 	struct dmr_system *sys = m->sys;
-	spinlock_t *lock = dmr_map_lock(&sys->map, key);
-	u32 nr, i;
-	unsigned long flags;
+	unsigned long limit;
 
-	spin_lock_irqsave(lock, flags);
-	nr = dmr_move_chain(m, key, 0, DMR_V_BUSY | DMR_V_MOVING | DMR_V_DROPPED);
-	if (nr)
-		WRITE_ONCE(sys->map.held, key);
-	for (i = 0; i < nr; i++)
-		atomic_or(DMR_V_BUSY | DMR_V_HELD, &m->chain[i]->state);
-	spin_unlock_irqrestore(lock, flags);
-	if (!nr)
+	if (!dmr_move_flag(m, key, 0, DMR_V_COUNTED))
 		return false;
+	dmr_grace_wait(&sys->grace, 0);
+	/* A merge may own the chunk; between two of them it can be held. */
+	limit = jiffies + DMR_MOVE_HOLD;
+	while (!dmr_move_flag(m, key, DMR_V_COUNTED, DMR_V_BUSY | DMR_V_HELD)) {
+		if (time_after(jiffies, limit))
+			return false;
+		usleep_range(50, 200);
+	}
 	m->busy = 0;
-	/* Limit the hold of this chunk when I/O to another one is slow. */
-	if (dmr_grace_wait(&sys->grace, DMR_MOVE_HOLD))
-		return false;
+	limit = jiffies + DMR_MOVE_HOLD;
+	while (dmr_move_written(m, key)) {
+		if (time_after(jiffies, limit)) {
+			sys->vacuum.hold_again = jiffies + DMR_MOVE_HOLD_AGAIN;
+			return false;
+		}
+		usleep_range(50, 200);
+	}
 	dmr_flush_sync(sys, false);	/* if it fails, no version is marked */
 	return true;
 }
@@ -162,6 +207,7 @@ static void dmr_move_release(struct dmr_mover *m, u64 key, bool waited)
 	spin_lock_irqsave(lock, flags);
 	WRITE_ONCE(sys->map.held, DMR_KEY_NONE);
 	for (v = dmr_map_first(&sys->map, key); v; v = dmr_map_next(v)) {
+		atomic_andnot(DMR_V_COUNTED, &v->state);
 		if (!(atomic_read(&v->state) & DMR_V_HELD))
 			continue;
 		waited |= atomic_read(&v->state) & DMR_V_WAITED;
@@ -537,11 +583,12 @@ static s64 dmr_move_some(struct dmr_mover *m, const u64 *keys, u32 count)
 	u64 rate = READ_ONCE(sys->vacuum.rate);
 	/* Batches of a quarter of a second keep the rate smooth. */
 	u32 most = clamp_t(u64, rate >> 2 >> (sys->chunk_shift + SECTOR_SHIFT), 1, DMR_MOVE_BATCH);
+	bool hold = m->hold && time_after_eq(jiffies, sys->vacuum.hold_again);
 	u32 n = 0;
 	int r;
 
 	while (n < count && n < most &&
-	       (!m->hold || *dmr_move_cancels(sys, keys[n]) < DMR_MOVE_PATIENCE))
+	       (!hold || *dmr_move_cancels(sys, keys[n]) < DMR_MOVE_PATIENCE))
 		n++;
 	if (n) {
 		r = dmr_move_batch(m, keys, n, false);

@@ -20,6 +20,7 @@ int dmr_vacuum_init(struct dmr_vacuum *vacuum)
 	init_waitqueue_head(&vacuum->throttle);
 	INIT_DELAYED_WORK(&vacuum->work, dmr_upcalls->sweep);
 	vacuum->stop = true;
+	vacuum->hold_again = jiffies;
 	vacuum->kcopyd = dm_kcopyd_client_create(NULL);
 	return PTR_ERR_OR_ZERO(vacuum->kcopyd);
 }

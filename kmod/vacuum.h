@@ -29,6 +29,7 @@ struct dmr_system;
  * @home_left: bytes left to move home at the last count.
  * @place: key of the chunk that the next run of moves begins with; the vacuum's worker.
  * @cancels: moves cancelled by writes, by hash of the chunk.
+ * @hold_again: no chunk is held for its copy before this time, jiffies; the vacuum's worker.
  * @kcopyd: copies home.
  */
 struct dmr_vacuum {
@@ -46,6 +47,7 @@ struct dmr_vacuum {
 	u64 home_left;
 	u64 place;
 	u8 cancels[DMR_CANCEL_SLOTS];
+	unsigned long hold_again;
 	struct dm_kcopyd_client *kcopyd;
 };
 

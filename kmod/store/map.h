@@ -25,6 +25,7 @@
 #define DMR_V_MOVING		(1u << 3)	/* being copied home; any write clears it (R5) */
 #define DMR_V_DROPPED (1u << 4) /* copied home, its drop is due or in flight (R5) */
 #define DMR_V_HELD (1u << 5) /* with BUSY: a copy home that no write cancels (R5) */
+#define DMR_V_COUNTED (1u << 6) /* about to be held: a hit counts as a writer */
 #define DMR_V_WRITER		(1u << 16)
 #define DMR_V_WRITERS		(~(DMR_V_WRITER - 1))
 #define DMR_V_CROWD (0xff00u * DMR_V_WRITER) /* limit of writes counted at a time */
