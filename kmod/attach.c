@@ -327,7 +327,7 @@ static void dmr_attach_stop(struct dmr_system *sys)
 	struct dmr_sb *draft = sys->super.draft;
 	u32 i;
 
-	dmr_vacuum_stop(sys);
+	dmr_sweep_stop(sys);
 	flush_work(&sys->park.drain_work);
 	dmr_flush_stop(sys);
 	WRITE_ONCE(sys->running, false);

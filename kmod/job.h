@@ -54,7 +54,7 @@ struct dmr_job {
 	u32 epoch;		/* the epoch to reclaim, 0: none */
 	u64 total;		/* versions to reclaim when it began */
 	u64 reclaimed;		/* how many of @total */
-	bool seen;		/* the vacuum's pass began after the job */
+	u64 due;		/* vacuum.visited when all of it has been reclaimed; 0: not begun */
 	bool home;		/* moves home: progress is in bytes */
 	u64 bytes;		/* moved home */
 	u64 bytes_total;	/* 0 until the first pass has counted */

@@ -39,7 +39,6 @@ void dmr_op_job_cancel(struct dmr_op *op, struct dmr_job *job)
 		goto out;
 	}
 	WRITE_ONCE(sys->vacuum.move_paused, false);
-	wake_up(&sys->vacuum.throttle);
 	dmr_job_terminate(target, DM_REPLICA_CODE_COMPLETED,
 			  "terminated on request; what was moved home stays there");
 out:

@@ -254,7 +254,6 @@ int dmr_move_job_request(struct dmr_system *sys, struct dmr_job *job, u32 reques
 	mutex_unlock(&sys->jobs.mutex);
 	if (*msg)
 		return -EBADE;
-	wake_up(&sys->vacuum.throttle);
 	if (!pause)
 		dmr_vacuum_kick(sys);
 	dmr_job_report(job);

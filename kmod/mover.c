@@ -75,10 +75,16 @@ struct dmr_mover {
 		struct dmr_version **links[DMR_MOVE_CHAIN];	/* to those of a chain */
 	};
 	u64 keys[DMR_MOVE_KEYS];
-	u64 bytes;			/* moved since the last pause that keeps the rate */
+	u32 nr;				/* keys of the present window, and how many are done */
+	u32 done;
+	u64 start;			/* place of the first batch */
+	u64 until;			/* the run ends there */
+	u64 rate;			/* of @paused */
+	unsigned long paused;		/* jiffies: no batch before, at this rate */
+	u64 bytes;			/* moved by the last batch */
 	u64 moved;			/* versions freed */
 	bool skipped;			/* busy chunks are left for another pass */
-	bool stale;			/* the views have changed: begin again */
+	bool stale;			/* other views are in force: dmr_mover_views() is due */
 	bool hold;			/* a job waits: hold a chunk with cancelled moves */
 };
 
@@ -99,8 +105,10 @@ static u32 dmr_move_chain(struct dmr_mover *m, u64 key, u32 with, u32 without)
 	for (v = dmr_map_first(&m->sys->map, key); v; v = dmr_map_next(v)) {
 		if (!dmr_move_group(m, v))
 			continue;
-		if (nr == DMR_MOVE_CHAIN)
+		if (nr == DMR_MOVE_CHAIN) {
+			m->skipped = true;
 			return 0;
+		}
 		state = atomic_read(&v->state);
 		if ((state & without) || (state & with) != with) {
 			m->skipped = true;
@@ -122,7 +130,7 @@ static void dmr_move_cancelled(struct dmr_mover *m, u64 key)
 	u8 *cancels = dmr_move_cancels(m->sys, key);
 
 	m->skipped = true;
-	if (*cancels < DMR_MOVE_PATIENCE && !m->stale)
+	if (*cancels < DMR_MOVE_PATIENCE)
 		(*cancels)++;
 }
 
@@ -219,6 +227,7 @@ static void dmr_move_release(struct dmr_mover *m, u64 key, bool waited)
 		dmr_park_wake(sys);
 }
 
+/* Mark the versions of a chunk.  Return: false if it has none, is busy, or views have changed. */
 static bool dmr_move_mark(struct dmr_mover *m, struct dmr_move *mv)
 {
 	struct dmr_system *sys = m->sys;
@@ -511,7 +520,7 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 	u64 bytes = 0;
 	u32 nr = 0, dropped = 0, i;
 	struct dmr_drop *drop;
-	bool waited = false;
+	bool waited = false, busy;
 	int r;
 
 	for (i = 0; i < sys->sb->nr_disks; i++)
@@ -524,11 +533,16 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 		mv->key = keys[i];
 		if (!READ_ONCE(sys->disks[dmr_key_disk(mv->key)].movable))
 			continue;
+		busy = m->skipped;
+		m->skipped = false;
 		mv->ok = dmr_move_mark(m, mv);
 		if (mv->ok)
 			nr++;
-		else
+		else if (m->skipped)
 			dmr_move_cancelled(m, mv->key);
+		m->skipped |= busy;
+		if (m->stale)
+			break;
 	}
 	if (!nr)
 		return 0;
@@ -572,7 +586,7 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 		mempool_free(v, sys->versions.pool);
 	}
 	dmr_move_job_progress(sys, bytes);
-	m->bytes += bytes;
+	m->bytes = bytes;
 	return 0;
 }
 
@@ -603,21 +617,12 @@ static s64 dmr_move_some(struct dmr_mover *m, const u64 *keys, u32 count)
 	return r ?: 1;
 }
 
-/* Wait for the time that the copies take at the rate that was set. */
-static void dmr_move_throttle(struct dmr_mover *m)
+/* Return: jiffies that the copies of a batch take at the rate that was set. */
+static unsigned long dmr_move_pause(const struct dmr_mover *m, u64 rate)
 {
-	struct dmr_system *sys = m->sys;
-	u64 rate = READ_ONCE(sys->vacuum.rate);
-	unsigned long wait;
-
-	if (rate == DMR_UNLIMITED || !rate || !m->bytes)
-		return;
-	wait = min_t(u64, div64_u64(m->bytes * HZ, rate), 60 * HZ);
-	m->bytes = 0;
-	if (wait)
-		wait_event_timeout(sys->vacuum.throttle, !dmr_vacuum_may_move(sys) ||
-				   READ_ONCE(sys->vacuum.rate) != rate ||
-				   READ_ONCE(sys->published.serial) != m->serial, wait);
+	if (rate == DMR_UNLIMITED || !rate)
+		return 0;
+	return min_t(u64, div64_u64(m->bytes * HZ, rate), 60 * HZ);
 }
 
 static int dmr_key_compare(const void *a, const void *b)
@@ -710,68 +715,135 @@ static u64 dmr_move_left(struct dmr_mover *m)
 	return (blocks + hweight64(mask)) << DMR_BLOCK_SHIFT;
 }
 
-/**
- * dmr_mover_run() - move home every chunk that can be moved now
- * @sys: the system.
- * @need: needs of points and overlays, as durable in both superblocks.
- * @serial: of the views that @need comes from.
- * @again: set if busy chunks are left for another pass.
- * @errors: set to the number of chunks that could not be read or written.
- *
- * Context: the vacuum's worker; may sleep.
- * Return: number of versions freed, or a negative errno.
- */
-s64 dmr_mover_run(struct dmr_system *sys, const struct dmr_need *need, u64 serial, bool *again,
-		  u64 *errors)
+/* A job waits: hold chunks with cancelled moves, and show what is left. */
+static void dmr_mover_job(struct dmr_mover *m)
 {
-	u64 from, start, until = DMR_KEY_NONE;
-	struct dmr_mover *m;
-	u32 nr, i;
-	s64 r = 0;
+	bool hold = dmr_move_job_running(m->sys);
 
-	if (!dmr_vacuum_may_move(sys))
-		return 0;
-	m = kvzalloc(sizeof(*m), GFP_KERNEL);
+	if (hold && !m->hold)
+		dmr_move_job_counted(m->sys, dmr_move_left(m));
+	m->hold = hold;
+}
+
+/**
+ * dmr_mover_begin() - begin a run that moves home every chunk that can be moved now
+ * @sys: the system.
+ * @need: needs of points and overlays, as durable in both superblocks; valid until
+ * dmr_mover_end(), and changed only before dmr_mover_views().
+ * @serial: of the views that @need comes from.
+ *
+ * It begins where the last run ended, also if that was ended early.
+ *
+ * Context: the vacuum's step; may sleep.
+ * Return: the mover, or NULL without memory.
+ */
+struct dmr_mover *dmr_mover_begin(struct dmr_system *sys, const struct dmr_need *need, u64 serial)
+{
+	struct dmr_mover *m = kvzalloc(sizeof(*m), GFP_KERNEL);
+
 	if (!m)
-		return -ENOMEM;
+		return NULL;
 	m->sys = sys;
 	m->need = need;
-	m->serial = serial;
 	m->busy = DMR_V_BUSY;
 	init_completion(&m->copied);
+	m->start = sys->vacuum.place;
+	m->until = DMR_KEY_NONE;
+	m->nr = DMR_MOVE_WINDOW;	/* no window yet: look for one */
+	m->done = DMR_MOVE_WINDOW;
+	m->paused = jiffies;
+	dmr_mover_views(m, serial);
+	return m;
+}
+
+/**
+ * dmr_mover_views() - go on under other views
+ * @m: the mover; its needs are those of the views.
+ * @serial: of the views.
+ *
+ * The keys that have been found stay: a chunk that may not go home any more has no version
+ * to be marked.  What may go home only now waits for the next run.
+ *
+ * Context: the vacuum's step; may sleep.
+ */
+void dmr_mover_views(struct dmr_mover *m, u64 serial)
+{
+	m->serial = serial;
+	m->stale = false;
 	/* Only epochs that the oldest point sees may go; without a point, all main epochs. */
-	m->base = need->nr ? need->epochs[0] : U32_MAX;
-	m->hold = dmr_move_job_running(sys);
-	if (m->hold)
-		dmr_move_job_counted(sys, dmr_move_left(m));
-	/* Begin where the last run ended, so that a run which new views end early is not lost. */
-	start = sys->vacuum.place;
-	from = start;
-	while (r >= 0 && !m->stale && dmr_vacuum_may_move(sys)) {
-		nr = dmr_move_collect(m, from, until);
-		for (i = 0; i < nr && !m->stale && dmr_vacuum_may_move(sys); i += r) {
-			mutex_lock(&sys->vacuum.home_mutex);
-			r = dmr_move_some(m, m->keys + i, nr - i);
-			mutex_unlock(&sys->vacuum.home_mutex);
-			if (r < 0)
-				break;
-			from = m->keys[i + r - 1] + 1;
-			dmr_move_throttle(m);
-			cond_resched();
+	m->base = m->need->nr ? m->need->epochs[0] : U32_MAX;
+	dmr_mover_job(m);
+}
+
+/* Find the next window of keys.  Return: false at the end of the run. */
+static bool dmr_mover_window(struct dmr_mover *m)
+{
+	u64 *place = &m->sys->vacuum.place;
+
+	for (;;) {
+		if (m->nr == DMR_MOVE_WINDOW) {
+			m->done = 0;
+			m->nr = dmr_move_collect(m, *place, m->until);
+			if (m->nr)
+				return true;
 		}
-		if (i < nr || nr == DMR_MOVE_WINDOW)
-			continue;
 		/* The end of the disks, or of what lies before the start. */
-		from = 0;
-		if (!start || until == start)
-			break;
-		until = start;
+		*place = 0;
+		if (!m->start || m->until == m->start)
+			return false;
+		m->until = m->start;
+		m->nr = DMR_MOVE_WINDOW;
 	}
-	sys->vacuum.place = from;
-	*again = m->skipped;
-	*errors = m->errors;
-	if (r >= 0)
-		r = m->moved;
+}
+
+/**
+ * dmr_mover_step() - move a batch
+ * @m: the mover.
+ * @wait: set to the pause before the next step, in jiffies.
+ *
+ * Context: the vacuum's step; may sleep.
+ * Return: 1, 0 at the end of the run, or a negative errno.
+ */
+int dmr_mover_step(struct dmr_mover *m, unsigned long *wait)
+{
+	struct dmr_system *sys = m->sys;
+	u64 rate = READ_ONCE(sys->vacuum.rate);
+	s64 r;
+
+	*wait = 0;
+	/* A kick may have ended a pause early. */
+	if (rate == m->rate && time_before(jiffies, m->paused)) {
+		*wait = m->paused - jiffies;
+		return 1;
+	}
+	if (m->done == m->nr && !dmr_mover_window(m))
+		return 0;
+	m->bytes = 0;
+	mutex_lock(&sys->vacuum.home_mutex);
+	r = dmr_move_some(m, m->keys + m->done, m->nr - m->done);
+	mutex_unlock(&sys->vacuum.home_mutex);
+	if (r < 0)
+		return r;
+	m->rate = rate;
+	*wait = dmr_move_pause(m, rate);
+	m->paused = jiffies + *wait;
+	if (m->stale)
+		return 1;	/* those that are left come with the same keys again */
+	m->done += r;
+	sys->vacuum.place = m->keys[m->done - 1] + 1;
+	return 1;
+}
+
+/** dmr_mover_result() - the result of the run so far */
+void dmr_mover_result(const struct dmr_mover *m, struct dmr_moved *moved)
+{
+	moved->versions = m->moved;
+	moved->errors = m->errors;
+	moved->skipped = m->skipped;
+}
+
+/** dmr_mover_end() - free a mover, or NULL */
+void dmr_mover_end(struct dmr_mover *m)
+{
 	kvfree(m);
-	return r;
 }

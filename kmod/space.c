@@ -55,8 +55,8 @@ void dmr_space_settings(struct dmr_system *sys)
 
 	lockdep_assert_held(&sys->op_mutex);
 	WRITE_ONCE(sys->space.reserve, DIV_ROUND_UP_ULL(set->live_reserve, sys->sb->chunk_bytes));
+	/* The operation's end kicks the vacuum, which takes the new rate. */
 	WRITE_ONCE(sys->vacuum.rate, set->vacuum_rate);
-	wake_up(&sys->vacuum.throttle);
 }
 
 /**

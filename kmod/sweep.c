@@ -26,28 +26,70 @@
 #define DMR_SWEEP_BUCKETS	4096	/* limit of buckets in one grace section */
 #define DMR_SWEEP_VERSIONS	128	/* limit of versions with interrupts off */
 #define DMR_SWEEP_NS		NSEC_PER_MSEC	/* limit of a grace section of the sweep */
+#define DMR_STEP_NS		(20 * NSEC_PER_MSEC)	/* limit of the walk of one step */
+#define DMR_STEP_NONE		MAX_JIFFY_OFFSET	/* no further step */
 
-/* A pass, with the needs of the views in force at its beginning. */
+/**
+ * DOC: Passes in steps
+ *
+ * A pass walks over the whole map and frees dead versions (a lap), then moves home what it
+ * can (mover.c), which may take days.  It is made of steps: a work item makes one, for a
+ * few milliseconds and one batch, and is queued again, behind the steps of other systems or
+ * after the pause that the rate demands.  No step sleeps but for I/O and grace periods.
+ *
+ * **Other views** come into force with each operation, and dead versions with them.  The
+ * next step takes their needs (dmr_pass_refresh()) and goes on at the same place of the map
+ * and of the disks; so points made faster than one lap lasts hold up neither.  Another lap
+ * is due then.  A move in progress gets as much time as the last lap has taken before the
+ * next lap begins, and makes at least one batch.
+ *
+ * **Jobs** that wait for reclaiming end one lap after the first step that saw them,
+ * wherever the walk was then.
+ *
+ * **The end.**  A held or stopped vacuum drops the pass; the places are kept.  Only the
+ * step, of which one runs at a time, and dmr_sweep_stop() touch it; xchg() decides which of
+ * them frees it, should a late kick have started a step behind a stop.
+ */
 struct dmr_pass {
-	struct dmr_need need;
+	struct dmr_need need;	/* of the views of @serial */
 	struct dmr_sweep sweep;
-	u32 *points;
-	u32 bucket;		/* next bucket of the sweep */
+	struct dmr_mover *mover;	/* NULL: nothing has been moved yet */
+	u64 end;		/* vacuum.visited at the end of the lap */
+	u64 lap_began;		/* ns */
+	u64 lap_ended;		/* ns */
 	u64 serial;
 	u64 freed;
-	bool moved_on;		/* other views are in force: begin again */
+	bool due;		/* another lap is due: other views, or a kick */
+	bool moved_on;		/* other views are in force */
+	u32 points[DMR_MAX_POINTS + 1];
 };
 
-static int dmr_pass_begin(struct dmr_system *sys, struct dmr_pass *pass)
+static u32 dmr_pass_buckets(const struct dmr_system *sys)
+{
+	return 1U << sys->map.bucket_bits;
+}
+
+/* Jobs end when all buckets have been visited from here on. */
+static void dmr_pass_mark_jobs(struct dmr_system *sys)
+{
+	struct dmr_job *job;
+
+	mutex_lock(&sys->jobs.mutex);
+	list_for_each_entry(job, &sys->jobs.list, list)
+		if (job->epoch && !job->due)
+			job->due = sys->vacuum.visited + dmr_pass_buckets(sys);
+	mutex_unlock(&sys->jobs.mutex);
+}
+
+/* Take the needs of the views in force; the bucket of the walk begins anew. */
+static int dmr_pass_refresh(struct dmr_system *sys, struct dmr_pass *pass)
 {
 	struct dmr_views *views;
 	u32 nr, side;
 	int r = 0;
 
-	memset(pass, 0, sizeof(*pass));
-	pass->points = kvcalloc(DMR_MAX_POINTS + 1, sizeof(u32), GFP_KERNEL);
-	if (!pass->points)
-		return -ENOMEM;
+	/* Before the views: those of a job that is seen are in force already. */
+	dmr_pass_mark_jobs(sys);
 	side = dmr_grace_enter(&sys->grace);
 	views = dmr_views_get(sys);
 	nr = views->need.nr;
@@ -58,6 +100,7 @@ static int dmr_pass_begin(struct dmr_system *sys, struct dmr_pass *pass)
 	pass->need = views->need;
 	pass->need.epochs = pass->points;
 	pass->serial = views->serial;
+	pass->moved_on = false;
 	dmr_grace_leave(&sys->grace, side);
 
 	/* R3: write the other copy, which may still need versions that are about to be freed. */
@@ -68,9 +111,44 @@ static int dmr_pass_begin(struct dmr_system *sys, struct dmr_pass *pass)
 		r = dmr_flush_sync(sys, false);
 	pass->need.durable = READ_ONCE(sys->log.room.durable);
 	dmr_map_sweep_init(&pass->sweep, &pass->need);
-	if (r)
-		kvfree(pass->points);
 	return r;
+}
+
+static void dmr_pass_lap(struct dmr_system *sys, struct dmr_pass *pass)
+{
+	dmr_pass_mark_jobs(sys);
+	pass->due = false;
+	pass->end = sys->vacuum.visited + dmr_pass_buckets(sys);
+	pass->lap_began = ktime_get_ns();
+}
+
+/* Begin a pass.  Return: 0 or a negative errno. */
+static int dmr_pass_begin(struct dmr_system *sys)
+{
+	struct dmr_pass *pass = kvzalloc(sizeof(*pass), GFP_KERNEL);
+	int r;
+
+	if (!pass)
+		return -ENOMEM;
+	r = dmr_pass_refresh(sys, pass);
+	if (r) {
+		kvfree(pass);
+		return r;
+	}
+	dmr_pass_lap(sys, pass);
+	WRITE_ONCE(sys->vacuum.pass, pass);
+	return 0;
+}
+
+/* End the pass, if there is one. */
+static void dmr_pass_drop(struct dmr_system *sys)
+{
+	struct dmr_pass *pass = xchg(&sys->vacuum.pass, NULL);
+
+	if (!pass)
+		return;
+	dmr_mover_end(pass->mover);
+	kvfree(pass);
 }
 
 /*
@@ -84,23 +162,25 @@ static int dmr_pass_begin(struct dmr_system *sys, struct dmr_pass *pass)
  */
 static void dmr_pass_sweep(struct dmr_system *sys, struct dmr_pass *pass)
 {
-	u32 end = min(1U << sys->map.bucket_bits, pass->bucket + DMR_SWEEP_BUCKETS);
+	u64 end = min(pass->end, sys->vacuum.visited + DMR_SWEEP_BUCKETS);
 	u32 side = dmr_grace_enter(&sys->grace);
 	u64 until = ktime_get_ns() + DMR_SWEEP_NS;
 	unsigned long flags;
 
-	while (pass->bucket < end && pass->sweep.count < DMR_SWEEP_BATCH && !pass->moved_on) {
-		spinlock_t *lock = &sys->map.locks[pass->bucket & sys->map.lock_mask];
+	while (sys->vacuum.visited < end && pass->sweep.count < DMR_SWEEP_BATCH &&
+	       !pass->moved_on) {
+		u32 bucket = sys->vacuum.visited & (dmr_pass_buckets(sys) - 1);
+		spinlock_t *lock = &sys->map.locks[bucket & sys->map.lock_mask];
 
-		if (!READ_ONCE(sys->map.buckets[pass->bucket])) {
-			pass->bucket++;
+		if (!READ_ONCE(sys->map.buckets[bucket])) {
+			sys->vacuum.visited++;
 			continue;
 		}
 		spin_lock_irqsave(lock, flags);
 		if (dmr_views_get(sys)->serial != pass->serial)
 			pass->moved_on = true;
-		else if (dmr_map_sweep(&sys->map, &pass->sweep, pass->bucket, DMR_SWEEP_VERSIONS))
-			pass->bucket++;
+		else if (dmr_map_sweep(&sys->map, &pass->sweep, bucket, DMR_SWEEP_VERSIONS))
+			sys->vacuum.visited++;
 		spin_unlock_irqrestore(lock, flags);
 		if (need_resched() || ktime_get_ns() > until)
 			break;
@@ -141,11 +221,12 @@ static void dmr_pass_free(struct dmr_system *sys, struct dmr_pass *pass)
 }
 
 /* End jobs that have reclaimed all, or report their progress. */
-static void dmr_pass_jobs(struct dmr_system *sys, bool ended)
+static void dmr_pass_jobs(struct dmr_system *sys)
 {
 	struct dmr_job *job, *found;
 
 	do {
+		bool ended = false;
 		u32 percent = 0;
 
 		found = NULL;
@@ -155,7 +236,8 @@ static void dmr_pass_jobs(struct dmr_system *sys, bool ended)
 				continue;
 			percent = job->total ?
 				  min_t(u64, 99, div64_u64(job->reclaimed * 100, job->total)) : 99;
-			if ((ended && job->seen) || percent > job->percent) {
+			ended = job->due && sys->vacuum.visited >= job->due;
+			if (ended || percent > job->percent) {
 				kref_get(&job->ref);
 				found = job;
 				break;
@@ -163,7 +245,7 @@ static void dmr_pass_jobs(struct dmr_system *sys, bool ended)
 		}
 		mutex_unlock(&sys->jobs.mutex);
 		if (found) {
-			if (ended && found->seen)
+			if (ended)
 				dmr_job_end(found, DM_REPLICA_CODE_COMPLETED, NULL);
 			else
 				dmr_job_progress(found, percent);
@@ -195,80 +277,110 @@ static void dmr_pass_give_up(struct dmr_system *sys)
 	} while (found);
 }
 
-static void dmr_pass_mark_jobs(struct dmr_system *sys)
+/* Sweep for a few milliseconds. */
+static void dmr_pass_step(struct dmr_system *sys, struct dmr_pass *pass)
 {
-	struct dmr_job *job;
+	u64 until = ktime_get_ns() + DMR_STEP_NS;
 
-	mutex_lock(&sys->jobs.mutex);
-	list_for_each_entry(job, &sys->jobs.list, list)
-		if (job->epoch)
-			job->seen = true;
-	mutex_unlock(&sys->jobs.mutex);
+	while (sys->vacuum.visited < pass->end && pass->sweep.count < DMR_SWEEP_BATCH &&
+	       !pass->moved_on && dmr_vacuum_may_run(sys) && ktime_get_ns() < until) {
+		dmr_pass_sweep(sys, pass);
+		cond_resched();
+	}
+	dmr_pass_free(sys, pass);
+	if (sys->vacuum.visited == pass->end) {
+		pass->lap_ended = ktime_get_ns();
+		WRITE_ONCE(sys->vacuum.passes, sys->vacuum.passes + 1);
+	}
+	dmr_pass_jobs(sys);
 }
 
-/* Make a pass over the whole map, unless the vacuum is stopped or held. */
-static void dmr_vacuum_pass(struct dmr_system *sys)
+/* Nanoseconds until the move in progress has had as much time as the last lap. */
+static u64 dmr_pass_lap_wait(const struct dmr_pass *pass)
 {
-	struct dmr_pass pass;
-	bool again = false;
-	u64 errors = 0;
-	s64 moved = 0;
-	u32 end;
+	u64 lap = pass->lap_ended - pass->lap_began, moved = ktime_get_ns() - pass->lap_ended;
+
+	return lap - min(lap, moved);
+}
+
+/* End a complete pass.  Return: jiffies before another one, or DMR_STEP_NONE. */
+static unsigned long dmr_pass_finish(struct dmr_system *sys, struct dmr_pass *pass, int r)
+{
+	struct dmr_moved moved = { };
+	bool due = pass->due, again;
+	u64 freed;
+
+	if (pass->mover)
+		dmr_mover_result(pass->mover, &moved);
+	again = moved.skipped || r;
+	freed = pass->freed + moved.versions;
+	dmr_pass_drop(sys);
+	dmr_settle_kick(sys);
+	if (freed)
+		dmr_event_news(sys, DMR_NEWS_STATE);
+	/* While a job moves home, the pause is short. */
+	if (dmr_vacuum_may_move(sys) &&
+	    dmr_move_job_pass_done(sys, again, moved.errors, r ?: (s64)moved.versions))
+		return DMR_MOVE_AGAIN;
+	if (due)
+		return 1;
+	return again ? DMR_PASS_AGAIN : DMR_STEP_NONE;
+}
+
+/* Make one step.  Return: jiffies before the next one, or DMR_STEP_NONE. */
+static unsigned long dmr_vacuum_step(struct dmr_system *sys)
+{
+	bool kicked = xchg(&sys->vacuum.kicked, false);
+	unsigned long wait = 0;
+	struct dmr_pass *pass;
 	int r;
 
 	if (READ_ONCE(sys->critical))
 		dmr_pass_give_up(sys);
-	if (!dmr_vacuum_may_run(sys))
-		return;
-	dmr_pass_mark_jobs(sys);
-	r = dmr_pass_begin(sys, &pass);
-	if (r) {
-		/* No memory, or a superblock was taken back: try again in a second. */
-		queue_delayed_work(sys->ops_wq, &sys->vacuum.work, HZ);
-		return;
+	if (!dmr_vacuum_may_run(sys)) {
+		dmr_pass_drop(sys);
+		return DMR_STEP_NONE;	/* held or stopped: begin again when released */
 	}
-	end = 1U << sys->map.bucket_bits;
-	while (pass.bucket < end && !pass.moved_on && dmr_vacuum_may_run(sys)) {
-		dmr_pass_sweep(sys, &pass);
-		if (pass.sweep.count >= DMR_SWEEP_BATCH) {
-			dmr_pass_free(sys, &pass);
-			dmr_pass_jobs(sys, false);
+	/* No memory, or a superblock was taken back: try again in a second. */
+	if (!sys->vacuum.pass) {
+		if (dmr_pass_begin(sys))
+			return HZ;
+		kicked = false;
+	}
+	pass = sys->vacuum.pass;
+	pass->due |= kicked;
+	if (pass->serial != READ_ONCE(sys->published.serial)) {
+		pass->due = true;
+		if (dmr_pass_refresh(sys, pass)) {
+			dmr_pass_drop(sys);
+			return HZ;
 		}
-		cond_resched();
+		if (pass->mover)
+			dmr_mover_views(pass->mover, pass->serial);
 	}
-	if (pass.sweep.count) {
-		dmr_pass_free(sys, &pass);
-		dmr_pass_jobs(sys, false);
+	if (sys->vacuum.visited == pass->end && pass->due && pass->mover &&
+	    !dmr_pass_lap_wait(pass))
+		dmr_pass_lap(sys, pass);
+	if (sys->vacuum.visited < pass->end) {
+		dmr_pass_step(sys, pass);
+		return 0;
 	}
-	if (pass.bucket == end && !pass.moved_on) {
-		moved = dmr_mover_run(sys, &pass.need, pass.serial, &again, &errors);
-		if (moved > 0)
-			pass.freed += moved;
-		else if (moved < 0)
-			again = true;	/* no memory: start another pass */
+	if (!dmr_vacuum_may_move(sys))
+		return dmr_pass_finish(sys, pass, 0);
+	if (!pass->mover) {
+		pass->mover = dmr_mover_begin(sys, &pass->need, pass->serial);
+		if (!pass->mover)
+			return dmr_pass_finish(sys, pass, -ENOMEM);
 	}
-	kvfree(pass.points);
-
-	if (pass.moved_on) {
-		queue_delayed_work(sys->ops_wq, &sys->vacuum.work, 1);
-		return;
-	}
-	if (pass.bucket < end)
-		return;		/* held or stopped: begin again when released */
-	dmr_pass_jobs(sys, true);
-	dmr_settle_kick(sys);
-	WRITE_ONCE(sys->vacuum.passes, sys->vacuum.passes + 1);
-	/* While a job moves home, the pause is short. */
-	if (dmr_vacuum_may_move(sys) && dmr_move_job_pass_done(sys, again, errors, moved))
-		queue_delayed_work(sys->ops_wq, &sys->vacuum.work, DMR_MOVE_AGAIN);
-	else if (again)
-		queue_delayed_work(sys->ops_wq, &sys->vacuum.work, DMR_PASS_AGAIN);
-	if (pass.freed)
-		dmr_event_news(sys, DMR_NEWS_STATE);
+	r = dmr_mover_step(pass->mover, &wait);
+	if (r <= 0)
+		return dmr_pass_finish(sys, pass, r);
+	/* A lap does not wait for the pause of a low rate. */
+	return pass->due ? min(wait, nsecs_to_jiffies(dmr_pass_lap_wait(pass)) + 1) : wait;
 }
 
 /**
- * dmr_sweep_work() - make a pass over the whole map
+ * dmr_sweep_work() - make a step of a pass over the whole map
  * @work: vacuum.work of the system.
  *
  * Context: worker; takes sb_mutex and waits for log commits and grace periods, with no
@@ -280,14 +392,31 @@ void dmr_sweep_work(struct work_struct *work)
 					      vacuum.work);
 	/* GFP_NOIO: reclaim may write to our devices, and this worker makes the space for that. */
 	unsigned int noio = memalloc_noio_save();
+	unsigned long wait;
 
 	WRITE_ONCE(sys->vacuum.busy, true);
 	smp_mb();	/* pairs with dmr_vacuum_hold(): one of the two sees the other */
-	dmr_vacuum_pass(sys);
+	wait = dmr_vacuum_step(sys);
 	memalloc_noio_restore(noio);
-	/* The pass is over: pairs with dmr_vacuum_busy(). */
+	/* No effect if a kick has queued it already, or if a stop waits for it. */
+	if (wait != DMR_STEP_NONE)
+		queue_delayed_work(dmr_vacuum_wq, &sys->vacuum.work, wait);
+	/* The step is over: pairs with dmr_vacuum_busy(). */
 	smp_store_release(&sys->vacuum.busy, false);
-	wake_up(&sys->vacuum.throttle);
+	wake_up(&sys->vacuum.idle);
+}
+
+/**
+ * dmr_sweep_stop() - stop the vacuum, and end its pass
+ * @sys: the system; op_mutex is held.
+ *
+ * Context: may sleep.
+ */
+void dmr_sweep_stop(struct dmr_system *sys)
+{
+	lockdep_assert_held(&sys->op_mutex);
+	dmr_vacuum_stop(sys);
+	dmr_pass_drop(sys);
 }
 
 static void dmr_first_free(struct dmr_system *sys, struct dmr_sweep *sw)

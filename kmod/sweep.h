@@ -7,6 +7,7 @@ struct dmr_system;
 struct work_struct;
 
 void dmr_sweep_first(struct dmr_system *sys);
+void dmr_sweep_stop(struct dmr_system *sys);
 void dmr_sweep_work(struct work_struct *work);
 
 #endif /* DMR_SWEEP_H */

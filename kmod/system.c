@@ -155,7 +155,7 @@ static void dmr_system_release(struct kref *ref)
 	list_del(&sys->list);
 	/* Unlock first: never wait for work with the registry locked. */
 	mutex_unlock(&dmr_registry_mutex);
-	/* They run on ops_wq, where this may run, too: WQ_MEM_RECLAIM on both sides of the wait. */
+	/* They run on queues like that of this function: WQ_MEM_RECLAIM on both sides of the wait. */
 	cancel_delayed_work_sync(&sys->jobs.reaper);
 	cancel_delayed_work_sync(&sys->vacuum.work);
 	dmr_system_free(sys);

@@ -72,7 +72,7 @@
  * @map: versions.
  * @slots: slots in use.
  * @grace: sections of readers (R4).
- * @ops_wq: work queue of operations and the vacuum.
+ * @ops_wq: work queue of operations.
  * @health: reasons as last reported.
  * @published: views.
  * @versions: memory for versions.

@@ -17,7 +17,7 @@
 int dmr_vacuum_init(struct dmr_vacuum *vacuum)
 {
 	mutex_init(&vacuum->home_mutex);
-	init_waitqueue_head(&vacuum->throttle);
+	init_waitqueue_head(&vacuum->idle);
 	INIT_DELAYED_WORK(&vacuum->work, dmr_upcalls->sweep);
 	vacuum->stop = true;
 	vacuum->hold_again = jiffies;
@@ -46,13 +46,21 @@ bool dmr_vacuum_may_move(struct dmr_system *sys)
 	       !(READ_ONCE(sys->sb->flags) & DMR_SB_STAY);
 }
 
-/** dmr_vacuum_kick() - start a pass: there may be versions to reclaim; any context */
+/**
+ * dmr_vacuum_kick() - start a pass: there may be versions to reclaim
+ * @sys: the system.
+ *
+ * A pass that has begun walks over the whole map once more.
+ *
+ * Context: any.
+ */
 void dmr_vacuum_kick(struct dmr_system *sys)
 {
-	wake_up(&sys->vacuum.throttle);
-	/* A pass of a Critical system ends its jobs. */
+	/* Before the work is queued, which is a barrier: the next step finds it. */
+	WRITE_ONCE(sys->vacuum.kicked, true);
+	/* A step of a Critical system ends its jobs. */
 	if (dmr_vacuum_may_run(sys) || (READ_ONCE(sys->critical) && !READ_ONCE(sys->vacuum.stop)))
-		mod_delayed_work(sys->ops_wq, &sys->vacuum.work, 0);
+		mod_delayed_work(dmr_vacuum_wq, &sys->vacuum.work, 0);
 }
 
 /**
@@ -68,12 +76,16 @@ void dmr_vacuum_start(struct dmr_system *sys)
 	dmr_vacuum_kick(sys);
 }
 
-/** dmr_vacuum_stop() - stop the vacuum, and wait for its pass to end; op_mutex is held */
+/**
+ * dmr_vacuum_stop() - stop the vacuum, and wait for its step to end
+ * @sys: the system; op_mutex is held.
+ *
+ * Called by dmr_sweep_stop(), which also ends the pass.
+ */
 void dmr_vacuum_stop(struct dmr_system *sys)
 {
 	lockdep_assert_held(&sys->op_mutex);
 	WRITE_ONCE(sys->vacuum.stop, true);
-	wake_up(&sys->vacuum.throttle);
 	cancel_delayed_work_sync(&sys->vacuum.work);
 }
 
@@ -87,25 +99,24 @@ static bool dmr_vacuum_busy(const struct dmr_vacuum *vacuum)
  * @sys: the system.
  * @hold: hold or release.
  *
- * A pass in progress ends at its next step, but a step may hang in I/O: wait for a moment
- * only.  Until the pass has ended dmr_vacuum_held() returns 2.
+ * A pass ends instead of its next step, but a step may hang in I/O: wait for a moment only.
+ * Until the step has ended dmr_vacuum_held() returns 2.
  *
  * Context: may sleep, for DMR_ANSWER_MS.
  */
 void dmr_vacuum_hold(struct dmr_system *sys, bool hold)
 {
 	WRITE_ONCE(sys->vacuum.held, hold);
-	wake_up(&sys->vacuum.throttle);
 	smp_mb();	/* pairs with smp_mb() in dmr_sweep_work(): one of the two sees the other */
 	if (hold)
-		wait_event_killable_timeout(sys->vacuum.throttle, !dmr_vacuum_busy(&sys->vacuum),
+		wait_event_killable_timeout(sys->vacuum.idle, !dmr_vacuum_busy(&sys->vacuum),
 					    msecs_to_jiffies(DMR_ANSWER_MS));
 	else
 		dmr_vacuum_kick(sys);
 	dmr_event_news(sys, DMR_NEWS_STATE);
 }
 
-/** dmr_vacuum_held() - Return: 0: not held, 1: held, 2: held when its pass has ended. */
+/** dmr_vacuum_held() - Return: 0: not held, 1: held, 2: held when its step has ended. */
 u32 dmr_vacuum_held(struct dmr_system *sys)
 {
 	if (!READ_ONCE(sys->vacuum.held))

@@ -9,37 +9,44 @@
 #include <linux/workqueue.h>
 
 struct dm_kcopyd_client;
+struct dmr_pass;
 struct dmr_system;
 
 #define DMR_CANCEL_SLOTS	1024	/* counters of cancelled moves, by hash */
 
 /**
  * struct dmr_vacuum - the vacuum of a system, and its moves home
- * @work: a pass.
- * @throttle: woken when the rate changes, for a stop, and after a pass.
- * @stop: no pass begins, and the current one ends.
+ * @work: a step of a pass; one at a time.
+ * @idle: woken after a step.
+ * @pass: the pass that has begun, or NULL; of the step, and of dmr_sweep_stop().
+ * @kicked: there may be more to reclaim than the pass has seen.
+ * @stop: no step begins, and the pass ends.
  * @held: as @stop, on request.
- * @busy: a pass is running.
+ * @busy: a step is running.
  * @swept: dmr_sweep_first() has run since the load; op_mutex.
  * @rate: limit of copying, bytes per second; 0: no copying, ~0: no limit.
- * @passes: number of passes over the whole map.
+ * @visited: number of buckets swept, its low bits are the place of the next one; the step.
+ * @passes: number of walks over the whole map.
  * @pending: number of versions known to be dead.
  * @home_mutex: held over a batch that is moved home; inside op_mutex.
  * @move_paused: a job that moves home is suspended.
  * @home_left: bytes left to move home at the last count.
- * @place: key of the chunk that the next run of moves begins with; the vacuum's worker.
+ * @place: key of the chunk that the next batch of moves begins with; the step.
  * @cancels: moves cancelled by writes, by hash of the chunk.
  * @hold_again: no chunk is held for its copy before this time, jiffies; the vacuum's worker.
  * @kcopyd: copies home.
  */
 struct dmr_vacuum {
 	struct delayed_work work;
-	wait_queue_head_t throttle;
+	wait_queue_head_t idle;
+	struct dmr_pass *pass;
+	bool kicked;
 	bool stop;
 	bool held;
 	bool busy;
 	bool swept;
 	u64 rate;
+	u64 visited;
 	u64 passes;
 	atomic64_t pending;
 	struct mutex home_mutex;

@@ -97,7 +97,7 @@ void dmr_views_publish(struct dmr_system *sys, struct dmr_views *views)
 	struct dmr_views *old = sys->published.views;
 
 	lockdep_assert_held(&sys->op_mutex);
-	/* Throttled moves read the serial. */
+	/* The vacuum reads the serial. */
 	WRITE_ONCE(sys->published.serial, sys->published.serial + 1);
 	views->serial = sys->published.serial;
 	/* Pairs with dmr_views_get(). */

@@ -4,8 +4,10 @@
 
 const struct dmr_upcalls *dmr_upcalls;
 
-/* Turns of operations and passes of the vacuum, which wait for I/O. */
+/* Turns of operations, which wait for I/O. */
 struct workqueue_struct *dmr_ops_wq;
+/* Steps of vacuums, which wait for I/O, but never in the place of an operation (R12). */
+struct workqueue_struct *dmr_vacuum_wq;
 /* Time limits, which never wait for I/O. */
 struct workqueue_struct *dmr_expire_wq;
 /* Notifications.  Ordered: the end of a system comes before the next attach of its store. */
@@ -21,10 +23,13 @@ struct workqueue_struct *dmr_events_wq;
 int dmr_work_start(const struct dmr_upcalls *calls)
 {
 	dmr_upcalls = calls;
-	dmr_ops_wq = alloc_workqueue("dmr_ops", WQ_MEM_RECLAIM | WQ_UNBOUND, WQ_MAX_ACTIVE);
+	/* WQ_SYSFS: the limits of both show and can be set in /sys/devices/virtual/workqueue. */
+	dmr_ops_wq = alloc_workqueue("dmr_ops", WQ_MEM_RECLAIM | WQ_UNBOUND | WQ_SYSFS,
+				     WQ_MAX_ACTIVE);
+	dmr_vacuum_wq = alloc_workqueue("dmr_vacuum", WQ_MEM_RECLAIM | WQ_UNBOUND | WQ_SYSFS, 0);
 	dmr_expire_wq = alloc_workqueue("dmr_expire", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	dmr_events_wq = alloc_ordered_workqueue("dmr_events", WQ_MEM_RECLAIM);
-	return dmr_ops_wq && dmr_expire_wq && dmr_events_wq ? 0 : -ENOMEM;
+	return dmr_ops_wq && dmr_vacuum_wq && dmr_expire_wq && dmr_events_wq ? 0 : -ENOMEM;
 }
 
 /** dmr_work_stop() - destroy the work queues, at module exit; no system is left */
@@ -34,6 +39,8 @@ void dmr_work_stop(void)
 		destroy_workqueue(dmr_events_wq);
 	if (dmr_expire_wq)
 		destroy_workqueue(dmr_expire_wq);
+	if (dmr_vacuum_wq)
+		destroy_workqueue(dmr_vacuum_wq);
 	if (dmr_ops_wq)
 		destroy_workqueue(dmr_ops_wq);
 }

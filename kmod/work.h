@@ -13,7 +13,7 @@ struct dmr_verb_info;
  * struct dmr_upcalls - functions of higher floors that lower ones start
  * @dispatch: the work item of struct dmr_events.
  * @ops: work item: the turns of operations.
- * @sweep: work item: a pass of the vacuum.
+ * @sweep: work item: a step of the vacuum.
  * @drain: work item: end of an epoch switch, see dmr_point_drain_work().
  * @io: work item: a deferred bio begins again.
  * @look: look at health, once a second or when a write finds the store full; in the flush
@@ -36,6 +36,7 @@ struct dmr_upcalls {
 
 extern const struct dmr_upcalls *dmr_upcalls;
 extern struct workqueue_struct *dmr_ops_wq;
+extern struct workqueue_struct *dmr_vacuum_wq;
 extern struct workqueue_struct *dmr_expire_wq;
 extern struct workqueue_struct *dmr_events_wq;
 
