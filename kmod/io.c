@@ -500,6 +500,7 @@ int dmr_io_map(struct dmr_target *t, struct bio *bio)
 	io->entered = false;
 	io->fua = false;
 	io->bytes = bio->bi_iter.bi_size;
+	io->began = dmr_adapt_began(&t->sys->adapt, &io->batch);
 	if (bio->bi_opf & REQ_PREFLUSH) {
 		/* dm passes flushes without data.  An offline view has no writes to flush. */
 		dmr_flush_bio(t->sys, bio);
@@ -513,6 +514,12 @@ static bool dmr_io_refused(struct bio *bio, blk_status_t error)
 {
 	return (error == BLK_STS_NOTSUPP || error == BLK_STS_TARGET) &&
 	       (bio_op(bio) == REQ_OP_WRITE_ZEROES || bio_op(bio) == REQ_OP_DISCARD);
+}
+
+static void dmr_io_measured(struct dmr_io *io)
+{
+	if (unlikely(io->began))
+		dmr_adapt_ended(&io->t->sys->adapt, io->began, io->batch);
 }
 
 /**
@@ -536,8 +543,10 @@ int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error)
 		this_cpu_add(*sys->space.bytes, io->bytes);
 		io->bytes = 0;		/* count once: a FUA write ends twice */
 	}
-	if (kind == DMR_IO_NONE)
+	if (kind == DMR_IO_NONE) {
+		dmr_io_measured(io);
 		return DM_ENDIO_DONE;
+	}
 	io->kind = DMR_IO_NONE;
 
 	refused = kind == DMR_IO_STRAIGHT && unlikely(*error) && dmr_io_refused(bio, *error);
@@ -569,5 +578,6 @@ int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error)
 		dmr_flush_fua(sys, bio);
 		return DM_ENDIO_INCOMPLETE;
 	}
+	dmr_io_measured(io);
 	return DM_ENDIO_DONE;
 }

@@ -41,6 +41,8 @@ struct dmr_io {
 	bool home;		/* FUA: or a flush of its home does */
 	int flush_errors;	/* STRAIGHT: dmr_home_flush.errors at its start */
 	u32 bytes;		/* of the bio, as cut */
+	u32 batch;		/* from dmr_adapt_began(), and the time */
+	u64 began;
 };
 
 static inline struct dmr_io *dmr_io_of(struct bio *bio)

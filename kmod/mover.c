@@ -17,6 +17,7 @@
 #include <linux/hash.h>
 #include <linux/sort.h>
 
+#include "adapt.h"
 #include "flush.h"
 #include "home-flush.h"
 #include "mover.h"
@@ -595,9 +596,12 @@ static s64 dmr_move_some(struct dmr_mover *m, const u64 *keys, u32 count)
 {
 	struct dmr_system *sys = m->sys;
 	u64 rate = READ_ONCE(sys->vacuum.rate);
-	/* Batches of a quarter of a second keep the rate smooth. */
-	u32 most = clamp_t(u64, rate >> 2 >> (sys->chunk_shift + SECTOR_SHIFT), 1, DMR_MOVE_BATCH);
 	bool hold = m->hold && time_after_eq(jiffies, sys->vacuum.hold_again);
+	/* A rate that adapts has small batches beside a guest. */
+	u64 bytes = rate != DMR_RATE_ADAPTS || !dmr_adapt_guest(&sys->adapt) ? rate >> 2 :
+		    DMR_PACE_BYTES;
+	/* Batches of a quarter of a second keep a rate smooth. */
+	u32 most = clamp_t(u64, bytes >> (sys->chunk_shift + SECTOR_SHIFT), 1, DMR_MOVE_BATCH);
 	u32 n = 0;
 	int r;
 
@@ -617,9 +621,11 @@ static s64 dmr_move_some(struct dmr_mover *m, const u64 *keys, u32 count)
 	return r ?: 1;
 }
 
-/* Return: jiffies that the copies of a batch take at the rate that was set. */
-static unsigned long dmr_move_pause(const struct dmr_mover *m, u64 rate)
+/* Return: the pause after a batch that took @ns, in jiffies. */
+static unsigned long dmr_move_pause(const struct dmr_mover *m, u64 rate, u64 ns)
 {
+	if (rate == DMR_RATE_ADAPTS)
+		return dmr_adapt_pause(&m->sys->adapt, ns);
 	if (rate == DMR_UNLIMITED || !rate)
 		return 0;
 	return min_t(u64, div64_u64(m->bytes * HZ, rate), 60 * HZ);
@@ -807,10 +813,14 @@ static bool dmr_mover_window(struct dmr_mover *m)
 int dmr_mover_step(struct dmr_mover *m, unsigned long *wait)
 {
 	struct dmr_system *sys = m->sys;
-	u64 rate = READ_ONCE(sys->vacuum.rate);
+	u64 rate = READ_ONCE(sys->vacuum.rate), begun;
 	s64 r;
 
 	*wait = 0;
+	if (rate == DMR_RATE_ADAPTS)
+		dmr_adapt_begin(&sys->adapt);
+	else
+		dmr_adapt_end(&sys->adapt);
 	/* A kick may have ended a pause early. */
 	if (rate == m->rate && time_before(jiffies, m->paused)) {
 		*wait = m->paused - jiffies;
@@ -819,13 +829,16 @@ int dmr_mover_step(struct dmr_mover *m, unsigned long *wait)
 	if (m->done == m->nr && !dmr_mover_window(m))
 		return 0;
 	m->bytes = 0;
+	begun = ktime_get_ns();
+	dmr_adapt_batch(&sys->adapt);
 	mutex_lock(&sys->vacuum.home_mutex);
 	r = dmr_move_some(m, m->keys + m->done, m->nr - m->done);
 	mutex_unlock(&sys->vacuum.home_mutex);
+	dmr_adapt_batch(&sys->adapt);
 	if (r < 0)
 		return r;
 	m->rate = rate;
-	*wait = dmr_move_pause(m, rate);
+	*wait = dmr_move_pause(m, rate, ktime_get_ns() - begun);
 	m->paused = jiffies + *wait;
 	if (m->stale)
 		return 1;	/* those that are left come with the same keys again */
@@ -845,5 +858,7 @@ void dmr_mover_result(const struct dmr_mover *m, struct dmr_moved *moved)
 /** dmr_mover_end() - free a mover, or NULL */
 void dmr_mover_end(struct dmr_mover *m)
 {
+	if (m)
+		dmr_adapt_end(&m->sys->adapt);
 	kvfree(m);
 }

@@ -54,6 +54,7 @@ static void dmr_system_free(struct dmr_system *sys)
 	dmr_super_exit(sys);
 	dmr_space_exit(sys);
 	dmr_vacuum_exit(&sys->vacuum);
+	dmr_adapt_exit(&sys->adapt);
 	dmr_versions_exit(sys);
 	dmr_page_io_exit(&sys->page_io);
 	dmr_grace_exit(&sys->grace);

@@ -17,6 +17,7 @@
 #include <linux/mutex.h>
 #include <linux/workqueue.h>
 
+#include "adapt.h"
 #include "clock.h"
 #include "disk.h"
 #include "event.h"
@@ -72,6 +73,7 @@
  * @map: versions.
  * @slots: slots in use.
  * @grace: sections of readers (R4).
+ * @adapt: latency of I/O, and the adapting rate.
  * @ops_wq: work queue of operations.
  * @health: reasons as last reported.
  * @published: views.
@@ -120,6 +122,7 @@ struct dmr_system {
 	struct dmr_map map;
 	struct dmr_slots slots;
 	struct dmr_grace grace;
+	struct dmr_adapt adapt;
 	struct workqueue_struct *ops_wq;
 	u32 health;
 

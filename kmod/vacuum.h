@@ -24,7 +24,7 @@ struct dmr_system;
  * @held: as @stop, on request.
  * @busy: a step is running.
  * @swept: dmr_sweep_first() has run since the load; op_mutex.
- * @rate: limit of copying, bytes per second; 0: no copying, ~0: no limit.
+ * @rate: limit of copying, as vacuum_rate of struct dmr_settings.
  * @visited: number of buckets swept, its low bits are the place of the next one; the step.
  * @passes: number of walks over the whole map.
  * @pending: number of versions known to be dead.

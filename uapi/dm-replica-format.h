@@ -80,7 +80,8 @@ struct dmr_disk_overlay {
 #define DMR_DEFAULT_SPACE_LOW		80u	/* percent */
 #define DMR_DEFAULT_SPACE_CRITICAL	95u	/* percent */
 #define DMR_DEFAULT_DECIDE_WITHIN	86400u	/* s */
-#define DMR_UNLIMITED			(~0ULL)	/* the default vacuum_rate */
+#define DMR_RATE_ADAPTS			(~0ULL)	/* the default vacuum_rate */
+#define DMR_UNLIMITED			(~0ULL - 1)
 
 /** struct dmr_disk_settings - settings and counters, 512 bytes */
 struct dmr_disk_settings {

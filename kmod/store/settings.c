@@ -21,7 +21,7 @@ void dmr_settings_init(struct dmr_settings *set)
 	set->space_low = DMR_DEFAULT_SPACE_LOW;
 	set->space_critical = DMR_DEFAULT_SPACE_CRITICAL;
 	set->decide_within = DMR_DEFAULT_DECIDE_WITHIN;
-	set->vacuum_rate = DMR_UNLIMITED;
+	set->vacuum_rate = DMR_RATE_ADAPTS;
 }
 
 const char *dmr_settings_check(const struct dmr_settings *set)
@@ -72,7 +72,7 @@ void dmr_settings_put(const struct dmr_settings *set, struct dmr_disk_settings *
 	out->point_interval = cpu_to_le64(set->point_interval);
 	out->decide_within = cpu_to_le64(dmr_plus_one(set->decide_within,
 						      DMR_DEFAULT_DECIDE_WITHIN));
-	out->vacuum_rate = cpu_to_le64(dmr_plus_one(set->vacuum_rate, DMR_UNLIMITED));
+	out->vacuum_rate = cpu_to_le64(dmr_plus_one(set->vacuum_rate, DMR_RATE_ADAPTS));
 	out->replication_interval = cpu_to_le64(set->replication_interval);
 	out->points_made = cpu_to_le64(set->points_made);
 	out->points_dropped = cpu_to_le64(set->points_dropped);
@@ -100,7 +100,7 @@ const char *dmr_settings_get(const struct dmr_disk_settings *in, struct dmr_sett
 			   &critical) ||
 	    !dmr_minus_one(le64_to_cpu(in->decide_within), DMR_DEFAULT_DECIDE_WITHIN,
 			   &set->decide_within) ||
-	    !dmr_minus_one(le64_to_cpu(in->vacuum_rate), DMR_UNLIMITED, &set->vacuum_rate))
+	    !dmr_minus_one(le64_to_cpu(in->vacuum_rate), DMR_RATE_ADAPTS, &set->vacuum_rate))
 		return "a setting's default is not stored as zero";
 	set->space_low = low;
 	set->space_critical = critical;

@@ -18,7 +18,7 @@
  * @live_reserve: bytes of slots for the live failover only.
  * @point_interval: s between two points; 0: never warn.
  * @decide_within: s that a failover may be undecided.
- * @vacuum_rate: bytes per second; 0: no copying, ~0: no limit.
+ * @vacuum_rate: bytes per second; 0: no copying, DMR_RATE_ADAPTS, or DMR_UNLIMITED.
  * @replication_interval: s between two arrivals; 0: not known.
  * @points_made: count of points made.
  * @points_dropped: count of points dropped.

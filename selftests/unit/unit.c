@@ -210,7 +210,7 @@ void unit_random_settings(struct rng *r, struct dmr_settings *set)
 	ONE_OF(live_reserve, DMR_MAX_RESERVE);
 	ONE_OF(point_interval, DMR_MAX_SPAN);
 	ONE_OF(decide_within, DMR_MAX_SPAN);
-	ONE_OF(vacuum_rate, DMR_UNLIMITED);
+	ONE_OF(vacuum_rate, DMR_RATE_ADAPTS);
 	ONE_OF(points_made, DMR_NUMBER_LIMIT - 1);
 	ONE_OF(points_dropped, DMR_NUMBER_LIMIT - 1);
 	ONE_OF(last_point_time, ~0ULL);

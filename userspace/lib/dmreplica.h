@@ -50,7 +50,8 @@ extern "C" {
 #define DMREPLICA_HOST_KEY_MAX	64	/* size of a key, with its NUL */
 #define DMREPLICA_IP_TEXT	52	/* bytes of an address with its prefix as text */
 #define DMREPLICA_MAC_TEXT	18
-#define DMREPLICA_UNLIMITED	UINT64_MAX	/* the rate of a vacuum without a limit */
+#define DMREPLICA_RATE_ADAPTS	UINT64_MAX	/* the rate of a vacuum that makes way for the guest */
+#define DMREPLICA_UNLIMITED	(UINT64_MAX - 1)	/* and of one without a limit */
 
 struct dmreplica;		/* a context: connection, configuration, last refusal */
 struct dmreplica_system;
@@ -491,7 +492,7 @@ struct dmreplica_system {
 	uint64_t test_writes;
 	uint64_t vacuum_pending;	/* versions known to wait for the vacuum */
 	uint32_t vacuum_held;		/* 1: held; 2: held as soon as its pass has ended */
-	uint64_t vacuum_rate;		/* bytes per second, or DMREPLICA_UNLIMITED */
+	uint64_t vacuum_rate;		/* bytes per second, DMREPLICA_RATE_ADAPTS or _UNLIMITED */
 	uint64_t home_bytes;		/* still to move home, while a job moves */
 	uint64_t slots_reserved;	/* free slots for the live failover only */
 	uint32_t health;		/* enum dm_replica_health, 0 if not known */
@@ -872,7 +873,7 @@ struct dmreplica_settings {
 	uint64_t live_reserve;		/* bytes of slots kept for the live failover */
 	uint64_t point_interval;	/* s without a point until health warns; 0: never warn */
 	uint64_t decide_within;		/* s failed over until health warns; 0: never warn */
-	uint64_t vacuum_rate;		/* bytes per second, 0: held, or DMREPLICA_UNLIMITED */
+	uint64_t vacuum_rate;		/* bytes per second, 0: held, or as in the settings */
 	uint64_t replication_interval;	/* s; health warns after three; 0: after a day */
 	uint64_t jump_point;		/* points below were made before the clock was set.. */
 	uint64_t jump_by;		/* ..by so many ns ahead; both 0: it was not; read only */

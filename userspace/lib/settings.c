@@ -28,7 +28,7 @@ static int settings_reply(void *arg, int cmd, struct nlattr **attrs)
 	set->replication_interval = dmrl_nl_u64(A(REPLICATION_INTERVAL));
 	set->jump_point = dmrl_nl_u64(A(JUMP_POINT));
 	set->jump_by = dmrl_nl_u64(A(JUMP_BY));
-	set->vacuum_rate = A(VACUUM_RATE) ? dmrl_nl_u64(A(VACUUM_RATE)) : DMREPLICA_UNLIMITED;
+	set->vacuum_rate = A(VACUUM_RATE) ? dmrl_nl_u64(A(VACUUM_RATE)) : DMREPLICA_RATE_ADAPTS;
 	return 0;
 }
 

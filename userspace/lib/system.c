@@ -49,7 +49,7 @@ void dmrl_system_parse(struct dmreplica_system *sys, struct nlattr **attrs)
 	sys->test_writes = dmrl_nl_u64(A(TEST_WRITES));
 	sys->vacuum_pending = dmrl_nl_u64(A(VACUUM_PENDING));
 	sys->vacuum_held = dmrl_nl_u32(A(VACUUM_HELD));
-	sys->vacuum_rate = A(VACUUM_RATE) ? dmrl_nl_u64(A(VACUUM_RATE)) : DMREPLICA_UNLIMITED;
+	sys->vacuum_rate = A(VACUUM_RATE) ? dmrl_nl_u64(A(VACUUM_RATE)) : DMREPLICA_RATE_ADAPTS;
 	sys->home_bytes = dmrl_nl_u64(A(HOME_BYTES));
 	sys->slots_reserved = dmrl_nl_u64(A(SLOTS_RESERVED));
 	sys->health = dmrl_nl_u32(A(HEALTH));

@@ -75,7 +75,7 @@ bool vacuum_rests(struct dmreplica *ctx, const struct dmreplica_system *sys)
 		printf("  nothing works on it: the vacuum is held; replicactl vacuum %s --release\n",
 		       now.name);
 	else if (!now.vacuum_rate)
-		printf("  nothing works on it: the vacuum's rate is 0; replicactl vacuum %s --rate unlimited\n",
+		printf("  nothing works on it: the vacuum's rate is 0; replicactl vacuum %s --rate auto\n",
 		       now.name);
 	return now.vacuum_held || !now.vacuum_rate;
 }

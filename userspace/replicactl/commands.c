@@ -155,7 +155,7 @@ const struct command commands[] = {
 	  "  --point-interval T   warn if no point was made for so long\n"
 	  "  --decide-within T    warn if failed over for so long\n"
 	  "  --replication-interval T  warn if nothing arrived for three times that; 0: for a day\n"
-	  "  --vacuum-rate RATE   bytes the vacuum may copy a second, unlimited, or 0\n"
+	  "  --vacuum-rate RATE   bytes the vacuum may copy a second, auto, unlimited or 0\n"
 	  "  --json               as JSON\n"
 	  "\nT is as 90s, 15m, 24h, 7d, 2w or 1d12h, SIZE and RATE as 512M or 10G.  0 or none\n"
 	  "switches a rule off.  A point stays if any rule keeps it; without a rule all do.\n"
@@ -262,7 +262,7 @@ const struct command commands[] = {
 	  "  --json  as JSON\n" },
 	{ "vacuum", cmd_vacuum, "NAME --rate RATE|--hold|--release",
 	  "limit the vacuum's copying; or hold the vacuum, for tests",
-	  "  --rate RATE  bytes per second as 50M, or unlimited, or 0: no copying\n"
+	  "  --rate RATE  bytes per second as 50M, or auto, unlimited, or 0: no copying\n"
 	  "  --hold       hold it and the one-second log commit\n"
 	  "  --release    release them\n"
 	  "\nThe rate is a setting and stays; a hold ends with the detach.  --hold waits for the end\n"

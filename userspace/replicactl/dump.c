@@ -53,8 +53,11 @@ static void print_settings(const struct dmr_settings *set)
 	print_setting("point interval", set->point_interval, 0, "none", " s");
 	print_setting("decide within", set->decide_within, 0, "any time", " s");
 	print_setting("replication", set->replication_interval, 0, "at no known interval", " s");
-	print_setting("vacuum rate", set->vacuum_rate, DMR_UNLIMITED, "unlimited",
-		      " bytes per second");
+	if (set->vacuum_rate == DMR_UNLIMITED)
+		printf("  %-18s unlimited\n", "vacuum rate");
+	else
+		print_setting("vacuum rate", set->vacuum_rate, DMR_RATE_ADAPTS, "auto",
+			      " bytes per second");
 	printf("  %-18s %llu made, %llu gone\n", "points", LL(set->points_made),
 	       LL(set->points_dropped));
 	printf("  %-18s %s\n", "last point", text_time(set->last_point_time));
@@ -174,11 +177,7 @@ static struct json_object *json_settings(const struct dmr_settings *set)
 	json_add_u64(obj, "point_interval", set->point_interval);
 	json_add_u64(obj, "decide_within", set->decide_within);
 	json_add_u64(obj, "replication_interval", set->replication_interval);
-	/* Null: no limit. */
-	if (set->vacuum_rate == DMR_UNLIMITED)
-		json_object_object_add(obj, "vacuum_rate", NULL);
-	else
-		json_add_u64(obj, "vacuum_rate", set->vacuum_rate);
+	json_add_rate(obj, "vacuum_rate", set->vacuum_rate);
 	return obj;
 }
 

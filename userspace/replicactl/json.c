@@ -39,11 +39,14 @@ void json_add_bool(struct json_object *obj, const char *key, bool value)
 	json_object_object_add(obj, key, json_object_new_boolean(value));
 }
 
-/* A rate without a limit is null: JSON has no number for it. */
+/* A rate that adapts is null, one without a limit a word: JSON has no numbers for them. */
 void json_add_rate(struct json_object *obj, const char *key, uint64_t rate)
 {
-	json_object_object_add(obj, key, rate == DMREPLICA_UNLIMITED ? NULL :
-			       json_object_new_uint64(rate));
+	if (rate == DMREPLICA_UNLIMITED)
+		json_add_string(obj, key, "unlimited");
+	else
+		json_object_object_add(obj, key, rate == DMREPLICA_RATE_ADAPTS ? NULL :
+				       json_object_new_uint64(rate));
 }
 
 /* A device that does not exist is null. */

@@ -21,7 +21,7 @@ int cmd_vacuum(struct dmreplica *ctx, int argc, char **argv)
 		switch (c) {
 		case 'v':
 			if (!parse_rate(optarg, &set.vacuum_rate))
-				return usage_error("--rate %s is not a rate: write bytes per second as 50M, or unlimited, or 0",
+				return usage_error("--rate %s is not a rate: write bytes per second as 50M, or auto, unlimited or 0",
 						   optarg);
 			set.given = DMREPLICA_SET_VACUUM_RATE;
 			rate = true;

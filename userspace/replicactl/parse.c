@@ -54,6 +54,10 @@ bool parse_rate(const char *text, uint64_t *rate)
 {
 	char *end;
 
+	if (!strcmp(text, "auto")) {
+		*rate = DMREPLICA_RATE_ADAPTS;
+		return true;
+	}
 	if (!strcmp(text, "unlimited")) {
 		*rate = DMREPLICA_UNLIMITED;
 		return true;
@@ -63,7 +67,7 @@ bool parse_rate(const char *text, uint64_t *rate)
 		return true;
 	}
 	return take_size(text, rate, &end) && (!*end || !strcmp(end, "/s")) &&
-	       *rate != DMREPLICA_UNLIMITED;
+	       *rate < DMREPLICA_UNLIMITED;
 }
 
 bool parse_seconds(const char *text, uint32_t *ms)

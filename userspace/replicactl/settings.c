@@ -118,7 +118,7 @@ static int take(int c, const char *text, struct dmreplica_settings *set)
 	case 'v':
 		set->given |= DMREPLICA_SET_VACUUM_RATE;
 		if (!parse_rate(text, &set->vacuum_rate))
-			return usage_error("--vacuum-rate %s is not a rate: write bytes per second as 50M, or unlimited, or 0",
+			return usage_error("--vacuum-rate %s is not a rate: write bytes per second as 50M, or auto, unlimited or 0",
 					   text);
 		return 0;
 	}

@@ -166,7 +166,7 @@ static void print_statistics(const struct dmreplica_system *sys)
 static void print_vacuum(const struct dmreplica_system *sys)
 {
 	if (sys->vacuum_pending || sys->vacuum_held || sys->home_bytes ||
-	    sys->vacuum_rate != DMREPLICA_UNLIMITED)
+	    sys->vacuum_rate != DMREPLICA_RATE_ADAPTS)
 		printf("  Vacuum           %s to do, %s%s\n",
 		       text_count(sys->vacuum_pending, "version"), text_rate(sys->vacuum_rate),
 		       sys->vacuum_held ? ", held still" : "");

@@ -99,7 +99,9 @@ const char *text_rate(uint64_t rate)
 	size_t size;
 	char *out = buffer(&size);
 
-	if (rate == DMREPLICA_UNLIMITED)
+	if (rate == DMREPLICA_RATE_ADAPTS)
+		snprintf(out, size, "making way for the guest");
+	else if (rate == DMREPLICA_UNLIMITED)
 		snprintf(out, size, "without a limit");
 	else if (!rate)
 		snprintf(out, size, "0: held still");

@@ -174,7 +174,8 @@ played "job show of a job without an owner" 0 '!Asked by' '' job show web1 5
 played_json "as JSON" 'd["owner_uid"] == 0 and d["owner_comm"] == "x" and d["point"] == 3 and "owner_login_uid" not in d' \
 	'for j in w["jobs"]["5"]: j.update({"owner-uid": 0, "owner-comm": "x", "point": 3})' job show web1 5 --json
 played "vacuum --rate" 0 'settings-set .*"vacuum-rate": 52428800}' '' vacuum web1 --rate 50M
-played "vacuum --rate unlimited" 0 '"vacuum-rate": 18446744073709551615' '' vacuum web1 --rate unlimited
+played "vacuum --rate unlimited" 0 '"vacuum-rate": 18446744073709551614' '' vacuum web1 --rate unlimited
+played "vacuum --rate auto" 0 '"vacuum-rate": 18446744073709551615' '' vacuum web1 --rate auto
 played "vacuum --hold has a limit, too" 5 '32772.*has not ended' 's["vacuum-held"] = 2' vacuum web1 --hold
 played "vacuum --hold" 0 'request vacuum-set .*"hold": 1' '' vacuum web1 --hold
 
@@ -185,7 +186,7 @@ also "spans" 'all of the last 7 d'
 also "days" 'the last of a day, of 7 days'
 also_not "no rule for hours" 'hour'
 also "interval" 'Point interval +15 min'
-also "no limit" 'Vacuum rate +without a limit'
+also "no limit" "Vacuum rate +making way for the guest"
 played "without rules" 0 'all: there is no rule' \
 	"$no_rule" settings web1
 played "or with rules of 0" 0 'all: there is no rule' "$(rules 0 0 0)" settings web1
