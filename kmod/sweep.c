@@ -454,6 +454,7 @@ void dmr_sweep_first(struct dmr_system *sys)
 	struct dmr_views *views = sys->published.views;
 	struct dmr_need need = views->need;
 	struct dmr_sweep sw;
+	unsigned long flags;
 	u32 b = 0;
 
 	lockdep_assert_held(&sys->op_mutex);
@@ -463,8 +464,16 @@ void dmr_sweep_first(struct dmr_system *sys)
 	need.durable = sys->log.room.durable;	/* all records have been read from the store */
 	dmr_map_sweep_init(&sw, &need);
 	while (b < 1U << sys->map.bucket_bits && !fatal_signal_pending(current)) {
-		if (dmr_map_sweep(&sys->map, &sw, b, DMR_SWEEP_VERSIONS))
+		spinlock_t *lock = &sys->map.locks[b & sys->map.lock_mask];
+
+		if (!READ_ONCE(sys->map.buckets[b])) {
 			b++;
+		} else {
+			spin_lock_irqsave(lock, flags);
+			if (dmr_map_sweep(&sys->map, &sw, b, DMR_SWEEP_VERSIONS))
+				b++;
+			spin_unlock_irqrestore(lock, flags);
+		}
 		if (sw.count >= DMR_SWEEP_BATCH)
 			dmr_first_free(sys, &sw);
 		cond_resched();
