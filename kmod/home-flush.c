@@ -347,7 +347,7 @@ static void dmr_home_flush_work(struct work_struct *work)
 }
 
 /*----------------------------------------------------------------
- * Those who need one
+ * Users of a flush
  *----------------------------------------------------------------*/
 
 /**

@@ -165,7 +165,8 @@ static inline bool dmr_chunk_is_bare(struct dmr_system *sys, const struct dmr_vi
 }
 
 /* Sectors from @sector on, at most @max, in chunks that have no version at all. */
-static inline u32 dmr_run_bare(struct dmr_io *io, const struct dmr_views *views, u64 sector, u32 max)
+static inline u32 dmr_run_bare(struct dmr_io *io, const struct dmr_views *views, u64 sector,
+			       u32 max)
 {
 	struct dmr_system *sys = io->t->sys;
 	u32 run = 0;

@@ -35,7 +35,7 @@
 #define DMR_MOVE_RUN		2048	/* sectors of one copy */
 #define DMR_MOVE_CHAIN		(DMR_MAX_POINTS + 4)
 #define DMR_MOVE_HOLD		(HZ / 20)	/* limit of a hold's wait for writes of its chunk */
-#define DMR_MOVE_HOLD_AGAIN	(5 * HZ)	/* no chunk is held for so long after one that failed */
+#define DMR_MOVE_HOLD_AGAIN	(5 * HZ)	/* pause of holds after one that failed */
 
 struct dmr_mover;
 
