@@ -143,17 +143,18 @@ exec {user}<&-
 written_again "a loss before other tables"
 
 # Several flushes wait, and the device reports the error only once.
-write $repa w:208K:16K:1 o:$repb w:64K:16K:1
-disks on 2 f 0 0 hold 1
-beside other "$io" $repb f
+write $repa w:208K:16K:1
+disks on 1 f 0 0 hold 1
+beside other "$io" $repa f
 await_held 1
+write $repa w:208K:16K:1
 beside one "$io" $repa f
 beside two "$io" $repa f
 all_out one two || die "they do not wait"
 disks on 1 f 0 0 lose 1
 disks go
-check "of three flushes that of the other device is well" went_well other
-check "of two that wait for the same the first fails" failed one
+check "of three flushes the one in flight is well" went_well other
+check "of two that wait for the next the first fails" failed one
 check "and the second" failed two
 disks off
 check_fails "and another one" "$io" $repa f

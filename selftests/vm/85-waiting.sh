@@ -70,9 +70,9 @@ killed() {
 	kill -KILL $pid
 	wait $pid 2>/dev/null
 }
-"$io" $rep w:0:64K:1 || die "cannot write"	# straight home, not flushed
+"$io" $rep w:0:64K:1 || die "cannot write"
 before=$(points)
-disks on 1 f 0 0 hold
+disks on 0 w 0 128 hold	# superblocks: no time limit ends a wait for one
 for _ in 1 2 3 4 5; do killed "$REPLICACTL" recovery-point create w; done
 check "one has begun, and hangs" await_held 1
 is "those behind it, whose clients are dead, wait no more" "$(new_jobs)" 0
