@@ -462,9 +462,8 @@ int dmr_attach_bind(struct dmr_system *sys, struct dmr_target *t)
 	WRITE_ONCE(sys->bind_time, jiffies);
 	mutex_unlock(&sys->sb_mutex);
 	if (t->kind == DMR_REPLICA) {
-		mutex_lock(&sys->vacuum.home_mutex);
-		disk->movable = true;
-		mutex_unlock(&sys->vacuum.home_mutex);
+		/* No home_mutex, which is held over a batch to a home that may hang. */
+		smp_store_release(&disk->movable, true);	/* pairs with dmr_move_batch() */
 		dmr_vacuum_kick(sys); /* the disk can be moved home now */
 	}
 	dmr_attach_report(sys);

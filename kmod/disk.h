@@ -72,7 +72,7 @@ struct dmr_disk {
 	struct block_device *home;	/* valid while any target of the disk is bound */
 	dev_t home_dev;			/* dmr_registry_mutex */
 	struct dmr_target *target[DMR_KINDS];	/* bound ones; op_mutex */
-	bool movable;			/* the replica target is bound; home_mutex */
+	bool movable;			/* the replica target is bound; home_mutex to clear */
 	bool no_zeroes;			/* its home advertises write-zeroes, but refuses them */
 	dev_t dev[DMR_KINDS];		/* their devices, 0 if not bound; sb_mutex to change */
 	struct gendisk *gd[DMR_KINDS];	/* the same; freed after a grace period of RCU */

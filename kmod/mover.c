@@ -532,7 +532,8 @@ static int dmr_move_batch(struct dmr_mover *m, const u64 *keys, u32 count, bool 
 		memset(mv, 0, sizeof(*mv));
 		mv->m = m;
 		mv->key = keys[i];
-		if (!READ_ONCE(sys->disks[dmr_key_disk(mv->key)].movable))
+		/* Its home before that: pairs with dmr_attach_bind(). */
+		if (!smp_load_acquire(&sys->disks[dmr_key_disk(mv->key)].movable))
 			continue;
 		busy = m->skipped;
 		m->skipped = false;
