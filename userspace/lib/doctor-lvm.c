@@ -25,7 +25,8 @@ static int lvm_value(const char *name, struct json_object **value)
 			 "LVM_SUPPRESS_FD_WARNINGS=1", "lvm", "lvmconfig", "--typeconfig", "full",
 			 (char *)name, NULL };
 
-	snprintf(dir, sizeof(dir), "LVM_SYSTEM_DIR=%s/etc/lvm", dmrl_root());
+	snprintf(dir, sizeof(dir), *dmrl_root() ? "LVM_SYSTEM_DIR=%s/etc/lvm" : "LC_ALL=C%s",
+		 dmrl_root());
 	if (dmrl_program_run(argv, text, sizeof(text)))
 		return -1;
 	equal = strchr(text, '=');

@@ -43,14 +43,14 @@ static const struct {
 void print_advice(FILE *f, const char *indent, const struct dmreplica_system *sys)
 {
 	uint32_t left = sys->health_reasons;
+	char advice[256];
 	unsigned int i;
 
 	for (i = 0; i < NR_REASONS; i++) {
 		if (!(left & reasons[i].reason))
 			continue;
-		fprintf(f, "%s%s: ", indent, reasons[i].text);
-		fprintf(f, reasons[i].advice, sys->name);
-		fprintf(f, "\n");
+		snprintf(advice, sizeof(advice), reasons[i].advice, sys->name);
+		fprintf(f, "%s%s: %s\n", indent, reasons[i].text, advice);
 		left &= ~reasons[i].reason;
 	}
 	if (left)
