@@ -19,6 +19,10 @@ checked() {
 	result $? "$1"
 }
 
+# Files of systems of the tests before would be systems here.
+rm -rf "$dir/conf"
+mkdir "$dir/conf"
+
 # --- metrics ---
 
 expect 0 '^Usage: replicactl metrics ' "help of metrics" metrics --help
@@ -80,7 +84,6 @@ played "without a failover and a point" 0 '^dm_replica_scrape_success 1$' 's["li
 also_not "there are no times" '^dm_replica_(live_since|oldest|newest).*\{'
 played "without the module" 0 '^dm_replica_scrape_success 1$' 'w["absent"] = True' metrics
 also_not "nothing is attached, and nothing loaded" '^dm_replica_system_attached|^request getfamily'
-mkdir -p "$dir/conf"
 printf 'name=db\nuuid=11111111-2222-3333-4444-555555555555\nstore=/dev/none\ndisk.a=/dev/none2\n' >"$dir/conf/db.conf"
 played "a system that is not attached" 0 '^dm_replica_system_attached\{system="db"\} 0$' '' metrics
 also "is known by its file alone" '^dm_replica_system_info\{system="db",uuid="11111111-2222-3333-4444-555555555555",store="/dev/none"\} 1$'
@@ -216,7 +219,7 @@ result $? "one that does not exist is found"
 if [ -n "$promtool" ]; then
 	"$promtool" check rules $host/monitoring/dm-replica.rules.yml >"$dir/out" 2>&1 && grep -q '7 rules found' "$dir/out"
 	result $? "promtool takes the alert rules"
-	"$promtool" test rules userspace/tests/dm-replica.rules-test.yml >"$dir/out" 2>&1
+	"$promtool" test rules userspace/tests/dm-replica.rules-test*.yml >"$dir/out" 2>&1
 	result $? "each comes when it should, and not before"
 	"$promtool" check rules "$dir/grafana.yml" >"$dir/out" 2>&1 && grep -q 'SUCCESS' "$dir/out"
 	result $? "the dashboard's expressions can be parsed"
