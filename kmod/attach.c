@@ -399,7 +399,13 @@ bool dmr_attach_may_reload(const struct dmr_target *t)
 /* Report the attach once: suspending and resuming a device by hand is no other one. */
 static void dmr_attach_report(struct dmr_system *sys)
 {
-	struct dmr_uevent uevent = { .event = "attached", .was = dmr_system_state(sys) };
+	u32 state = dmr_system_state(sys);
+	struct dmr_uevent uevent = {
+		.event = "attached",
+		.was = state,
+		.state = state,
+		.state_number = sys->sb->state_number,
+	};
 
 	if (sys->whole || !dmr_system_complete(sys))
 		return;

@@ -16,6 +16,7 @@
 #include "queue.h"
 #include "system.h"
 #include "trace.h"
+#include "uevent.h"
 
 #define DMR_JOBS_MAX	1024		/* ended jobs that a system keeps */
 
@@ -132,6 +133,28 @@ void dmr_job_about(struct dmr_job *job, const struct dmr_op *op)
 	mutex_lock(&job->sys->jobs.mutex);
 	job->discarded = op->discarded;
 	job->dropped = op->dropped;
+	mutex_unlock(&job->sys->jobs.mutex);
+}
+
+/**
+ * dmr_job_outcome() - record the state that a job's operation made
+ * @job: the job, or NULL.
+ * @uevent: the operation; its event may be NULL.
+ *
+ * Called before the job can end, with op_mutex held, so that each change of the state is
+ * in the event of a job, in order.
+ * Context: may sleep.
+ */
+void dmr_job_outcome(struct dmr_job *job, const struct dmr_uevent *uevent)
+{
+	if (!job)
+		return;
+	lockdep_assert_held(&job->sys->op_mutex);
+	mutex_lock(&job->sys->jobs.mutex);
+	job->state_number = uevent->state_number;
+	job->system_state = uevent->state;
+	job->system_was = uevent->was;
+	job->outcome = uevent->event;
 	mutex_unlock(&job->sys->jobs.mutex);
 }
 

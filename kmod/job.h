@@ -15,6 +15,7 @@
 
 struct dmr_op;
 struct dmr_system;
+struct dmr_uevent;
 
 #define DMR_JOB_KEEP		(300 * HZ)	/* Msvm_ConcreteJob.TimeBeforeRemoval */
 #define DMR_NO_LOGIN	(~0U)
@@ -62,6 +63,10 @@ struct dmr_job {
 	struct dmr_owner owner;	/* from here on: see struct dmr_op */
 	u64 discarded;
 	u32 dropped;
+	u64 state_number;	/* the state that its operation made, 0: none */
+	u32 system_state;	/* the state then, */
+	u32 system_was;		/* the one before, */
+	const char *outcome;	/* and what it did, for a uevent; or NULL */
 	char text[128];
 };
 
@@ -83,6 +88,7 @@ void dmr_jobs_init(struct dmr_jobs *jobs);
 struct dmr_job *dmr_job_new(struct dmr_system *sys, u32 type, const char *text,
 			    const struct dmr_owner *owner);
 void dmr_job_about(struct dmr_job *job, const struct dmr_op *op);
+void dmr_job_outcome(struct dmr_job *job, const struct dmr_uevent *uevent);
 void dmr_job_report(struct dmr_job *job);
 void dmr_job_run(struct dmr_job *job);
 void dmr_job_turn(struct dmr_job *job, bool begun, bool notify);

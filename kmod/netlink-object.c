@@ -313,6 +313,12 @@ int dmr_nl_put_job(struct sk_buff *skb, const struct dmr_job *job, u32 state)
 	if ((job->discarded && dmr_nl_put_u64(skb, DM_REPLICA_A_JOB_DISCARDED, job->discarded)) ||
 	    (job->dropped && nla_put_u32(skb, DM_REPLICA_A_JOB_POINTS_DROPPED, job->dropped)))
 		return -EMSGSIZE;
+	if (job->state_number &&
+	    (dmr_nl_put_u64(skb, DM_REPLICA_A_JOB_STATE_NUMBER, job->state_number) ||
+	     nla_put_u32(skb, DM_REPLICA_A_JOB_SYSTEM_STATE, job->system_state) ||
+	     nla_put_u32(skb, DM_REPLICA_A_JOB_SYSTEM_WAS, job->system_was) ||
+	     (job->outcome && nla_put_string(skb, DM_REPLICA_A_JOB_OUTCOME, job->outcome))))
+		return -EMSGSIZE;
 	return 0;
 }
 

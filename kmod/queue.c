@@ -220,21 +220,25 @@ static bool dmr_op_wait(struct dmr_op *op)
 }
 
 /*
- * Report a decided operation to udev; @uevent has the state before it.  One that has left
- * the state as it was, as a repeated suspend does, is none.
+ * Report a decided operation to udev, and in its job; @uevent has the state before it.  One
+ * that has left the state as it was, as a repeated suspend does, is none.
  */
-static void dmr_op_uevent(const struct dmr_op *op, struct dmr_uevent *uevent, u64 number)
+static void dmr_op_report(const struct dmr_op *op, struct dmr_uevent *uevent, u64 number)
 {
-	if (op->err || !op->info->event || op->sys->sb->state_number == number)
+	if (op->err || op->sys->sb->state_number == number)
 		return;
 	uevent->event = op->info->event;
+	uevent->state = dmr_system_state(op->sys);
+	uevent->state_number = op->sys->sb->state_number;
 	/* Nothing was left to move home. */
 	if (op->verb == DMR_VERB_REMOVE && op->code == DM_REPLICA_CODE_COMPLETED)
 		uevent->event = dmr_upcalls->verbs[DMR_VERB_REMOVED].event;
 	uevent->job = op->job ? op->job->id : 0;
 	uevent->code = op->code;
 	uevent->point = op->point;
-	dmr_uevent_event(op->sys, uevent);
+	dmr_job_outcome(op->job, uevent);
+	if (uevent->event)
+		dmr_uevent_event(op->sys, uevent);
 }
 
 /* Run one turn.  Return: false if no operation is due. */
@@ -272,7 +276,7 @@ static bool dmr_ops_turn(struct dmr_system *sys, unsigned long *wait)
 	}
 	if (!again) {
 		changed = !op->err && op->verb != DMR_VERB_SETTLE;
-		dmr_op_uevent(op, &uevent, number);
+		dmr_op_report(op, &uevent, number);
 		dmr_upcalls->end_turns(op);
 	}
 	mutex_unlock(&sys->op_mutex);

@@ -115,9 +115,9 @@ void dmr_uevent_event(struct dmr_system *sys, const struct dmr_uevent *uevent)
 		return;
 	dmr_uevent_head(&env, &sys->disks[0], DMR_LIVE);
 	dmr_uevent_add(&env, "DM_REPLICA_EVENT=%s", uevent->event);
-	dmr_uevent_add(&env, "DM_REPLICA_STATE=%u", dmr_system_state(sys));
+	dmr_uevent_add(&env, "DM_REPLICA_STATE=%u", uevent->state);
 	dmr_uevent_add(&env, "DM_REPLICA_WAS=%u", uevent->was);
-	dmr_uevent_add(&env, "DM_REPLICA_STATE_NUMBER=%llu", sys->sb->state_number);
+	dmr_uevent_add(&env, "DM_REPLICA_STATE_NUMBER=%llu", uevent->state_number);
 	if (uevent->job)
 		dmr_uevent_add(&env, "DM_REPLICA_JOB=%llu", uevent->job);
 	dmr_uevent_add(&env, "DM_REPLICA_CODE=%u", uevent->code);

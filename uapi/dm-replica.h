@@ -283,6 +283,10 @@ enum {
 	DM_REPLICA_A_JOB_OWNER_COMM,		/* string: its name, chosen by the process */
 	DM_REPLICA_A_JOB_DISCARDED,		/* u64: bytes discarded; absent if not known */
 	DM_REPLICA_A_JOB_POINTS_DROPPED,	/* u32: points dropped with it */
+	DM_REPLICA_A_JOB_STATE_NUMBER,		/* u64: its operation's; absent: it changed no state */
+	DM_REPLICA_A_JOB_SYSTEM_STATE,		/* u32, enum dm_replica_state: after it, likewise */
+	DM_REPLICA_A_JOB_SYSTEM_WAS,		/* u32, enum dm_replica_state: before it */
+	DM_REPLICA_A_JOB_OUTCOME,		/* string: as DM_REPLICA_EVENT of its uevent */
 
 	__DM_REPLICA_A_JOB_MAX,
 	DM_REPLICA_A_JOB_MAX = (__DM_REPLICA_A_JOB_MAX - 1)

@@ -569,6 +569,10 @@ struct dmreplica_job {
 	char owner_comm[64];		/* name of the process; a process chooses its name */
 	uint64_t discarded;		/* bytes discarded, 0 if not known */
 	uint32_t points_dropped;	/* points dropped with it */
+	uint64_t state_number;		/* of the state that it made, 0: it changed none */
+	uint32_t system_state;		/* the system's state then */
+	uint32_t system_was;		/* and before */
+	char outcome[24];		/* as in the uevent, "" where that has none */
 };
 
 #define DMREPLICA_NO_LOGIN	(~0U)	/* not known, or no login */

@@ -43,6 +43,10 @@ void dmrl_job_parse(struct dmreplica_job *job, struct nlattr **attrs)
 	dmrl_nl_string(A(OWNER_COMM), job->owner_comm, sizeof(job->owner_comm));
 	job->discarded = dmrl_nl_u64(A(DISCARDED));
 	job->points_dropped = dmrl_nl_u32(A(POINTS_DROPPED));
+	job->state_number = dmrl_nl_u64(A(STATE_NUMBER));
+	job->system_state = dmrl_nl_u32(A(SYSTEM_STATE));
+	job->system_was = dmrl_nl_u32(A(SYSTEM_WAS));
+	dmrl_nl_string(A(OUTCOME), job->outcome, sizeof(job->outcome));
 }
 
 static void job_item(struct dmreplica *ctx, void *item, struct nlattr **attrs)

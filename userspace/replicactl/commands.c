@@ -226,8 +226,11 @@ const struct command commands[] = {
 	{ "job pause", cmd_job_pause, "NAME ID", "pause a job that moves home",
 	  "It rests until replicactl job resume, or until the next attach.\n" },
 	{ "job resume", cmd_job_resume, "NAME ID", "resume a paused job", NULL },
-	{ "monitor", cmd_monitor, "[--json]", "all systems and jobs, then every change as it comes",
-	  "  --json  one JSON object on each line\n"
+	{ "monitor", cmd_monitor, "[--json|--hooks]",
+	  "all systems and jobs, then every change as it comes",
+	  "  --json   one JSON object on each line\n"
+	  "  --hooks  print nothing: run the programs in /etc/dm-replica/hooks.d; a service,\n"
+	  "           dm-replica-events, which udev starts\n"
 	  "\nBeside systems and jobs: health, when it changes, and space, when the store runs\n"
 	  "low or has enough again; attached and detached; the module unloaded and loaded.\n" },
 	{ "doctor", cmd_doctor, "[--json]", "look at the host: what is to be mended, and by which command",

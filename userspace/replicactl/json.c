@@ -222,6 +222,13 @@ struct json_object *json_job(const struct dmreplica_job *job)
 		json_add_u64(obj, "discarded", job->discarded);
 	if (job->points_dropped)
 		json_add_u64(obj, "points_dropped", job->points_dropped);
+	if (job->state_number) {
+		json_add_u64(obj, "state_number", job->state_number);
+		json_add_u64(obj, "system_state", job->system_state);
+		json_add_u64(obj, "system_was", job->system_was);
+	}
+	if (*job->outcome)
+		json_add_string(obj, "outcome", job->outcome);
 	json_add_string(obj, "text", job->text);
 	return obj;
 }

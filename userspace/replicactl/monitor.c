@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "replicactl.h"
+#include "hooks.h"
 
 static volatile sig_atomic_t stop;
 
@@ -365,18 +365,45 @@ static int end_unread(void)
 	return 1;
 }
 
+static bool parse_monitor_options(int argc, char **argv, bool *json, bool *hooks, int *status)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "hooks", no_argument, NULL, 'k' },
+		{ NULL, 0, NULL, 0 }
+	};
+	int c;
+
+	*json = *hooks = false;
+	while ((c = next_option(argc, argv, "j", options, status)) != -1) {
+		if (c == 'j')
+			*json = true;
+		else if (c == 'k')
+			*hooks = true;
+		else
+			return false;
+	}
+	if (*json && *hooks) {
+		*status = usage_error("--json and --hooks exclude each other");
+		return false;
+	}
+	return true;
+}
+
 int cmd_monitor(struct dmreplica *ctx, int argc, char **argv)
 {
 	struct sigaction action = { .sa_handler = on_signal };
 	struct dmreplica_monitor *mon;
 	struct dmreplica_event event;
-	bool json, gone = false;
+	bool json, hooks, gone = false;
 	int code, status;
 
-	if (!parse_json_option(argc, argv, &json, &status))
+	if (!parse_monitor_options(argc, argv, &json, &hooks, &status))
 		return status;
 	if (optind != argc)
 		return usage_error("too many arguments: %s", argv[optind]);
+	if (hooks)
+		return run_hooks(ctx);
 	code = dmreplica_monitor_open(ctx, &mon);
 	if (code)
 		return refused(ctx, code);

@@ -14,10 +14,11 @@ system to "set" then, and the entries of the "host" area.  "unknown" lists comma
 kernel does not have; with "absent" the module is not loaded; with "silent" it answers
 nothing.  "version" is that of the family, if it is not the header's; "future" are attributes
 of the system that the header does not have, by their numbers, with values of 32 bits.
-"events" are changes of the system that are multicast; one with "cmd" is another event, by its name or
-number, one with "family" reports the module "gone", "back", or "again": unloaded and loaded before the
-event is read.  "controls" is the number of requests for the family that find it,
-"interrupted" are the first and the last dump of systems that is interrupted.
+"events" are changes of the system that are multicast; one with "cmd" is another event, by its
+name or number, "job-ntf" a job's; one with "times": N is a burst of N with rising "id" and
+"state-number"; one with "family" reports the module "gone", "back", or "again": unloaded and
+loaded before the event is read.  "controls" is the number of requests for the family that find
+it, "interrupted" are the first and the last dump of systems that is interrupted.
 
 Every request for a change is printed behind the command's own output, as
 "request NAME {attributes}".
@@ -278,9 +279,15 @@ class Kernel:
         event = dict(event)
         command = event.pop('cmd', 'system-ntf')
         number = {name: n for n, name in COMMANDS.items()}.get(command, command)
-        return [message(FAMILY, 0, 0, struct.pack('<BBH', number, 1, 0) +
-                        encode('system', dict(self.world['system'], **event)) +
-                        self.future('system'))]
+        group = 'job' if command == 'job-ntf' else 'system'
+        base = self.world['system'] if group == 'system' else {
+            'system': self.world['system']['uuid'], 'system-name': self.world['system']['name']}
+        sent = []
+        for n in range(event.pop('times', 1)):
+            one = {k: v + n if k in ('id', 'state-number') else v for k, v in event.items()}
+            sent.append(message(FAMILY, 0, 0, struct.pack('<BBH', number, 1, 0) +
+                                encode(group, dict(base, **one)) + self.future(group)))
+        return sent
 
     def serve(self, conn):
         sent = False

@@ -692,6 +692,7 @@ if [ -e "$dir/fake.so" ]; then
 	. userspace/tests/monitoring.sh
 	. userspace/tests/doctor.sh
 	. userspace/tests/versions.sh
+	. userspace/tests/hooks.sh
 else
 	n=$((n + 1))
 	echo "ok $n - what is asked of the kernel # SKIP there is no compiler"

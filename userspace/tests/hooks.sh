@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# replicactl monitor --hooks, with fake-kernel.py for a kernel.  Sourced by replicactl.sh,
+# after netlink.sh.
+
+h=$dir/hooks
+mkdir -p "$h/etc" "$h/lib" "$h/run"
+chmod 755 "$h"/*
+# hook DIR/NAME TEXT: a hook that appends to the log, and does TEXT.
+hook() {
+	# shellcheck disable=SC2016 # for the hook
+	{
+		echo '#!/bin/sh'
+		printf 'echo "${0##*/} $DMREPLICA_EVENT $DMREPLICA_SYSTEM $DMREPLICA_WAS>$DMREPLICA_STATE #$DMREPLICA_STATE_NUMBER lost $DMREPLICA_LOST" >>%s\n' "$h/log"
+		echo "${2-}"
+	} >"$h/$1"
+	chmod 755 "$h/$1"
+}
+afresh() { rm -rf "$h"/log "$h"/out* "$h"/run/* "$h"/etc/* "$h"/lib/*; }
+# log_is NAME TEXT [sort]: the hooks that have run, in their order.
+log_is() {
+	set -- "$1" "$2" "${3:-cat}"
+	diff <(echo "$2" | $3) <($3 "$h/log") >>"$dir/out" 2>&1
+	result $? "$1"
+}
+# dispatch SECONDS [VARIABLE=VALUE...]: run for so long, then SIGTERM.
+dispatch() {
+	before=(timeout --preserve-status -s TERM "$1" env "DM_REPLICA_HOOKDIRS=$h/etc:$h/lib" "DM_REPLICA_RUNDIR=$h/run" "${@:2}")
+}
+# job EVENT-PYTHON: of an operation
+op() { echo "{\"cmd\": \"job-ntf\", \"id\": ${5:-20}, \"type\": 70, \"state\": 4, \"answer\": 0, \"code\": 0, \"outcome\": \"$1\", \"state-number\": $2, \"system-was\": $3, \"system-state\": $4}"; }
+plain='s["health"] = 1; s["health-reasons"] = 0; w["jobs"] = {}'
+
+# --- which hooks run, and in which order ---
+afresh
+dispatch 4
+hook etc/point-b
+hook etc/all-c
+hook lib/point-a
+hook lib/point-b "echo the vendor\\'s"
+hook lib/point-masked
+ln -s /dev/null "$h/etc/point-masked"
+hook lib/point-dropped-x
+hook lib/failover-x
+hook lib/point
+hook lib/point-x.dpkg-old
+hook lib/point-x~
+hook lib/nonsense-x
+hook lib/point-plain
+chmod 644 "$h/lib/point-plain"
+hook lib/point-open
+chmod 775 "$h/lib/point-open"
+mkdir "$h/lib/point-dir"
+played "hooks of a point" 0 'point-open is not run: others than its owner may write it' \
+	"$plain; w['events'] = [$(op point 8 3 3)]" monitor --hooks
+log_is "run by name, the administrator's in place of the vendor's, all- at each event" \
+	"all-c attached web1 5>5 #7 lost 
+all-c point web1 3>3 #8 lost 
+point-a point web1 3>3 #8 lost 
+point-b point web1 3>3 #8 lost "
+also "no file without a right to execute" 'point-plain is not run: it is not executable'
+also "no directory" 'point-dir is not run: it is no regular file'
+also "no name with other characters" 'point-x~ is not run: its name has other characters'
+also "no name without an event" 'nonsense-x is not run: its name does not begin with an event'
+also_not "of what dpkg has left nothing is said" 'dpkg-old'
+also_not "nor anything else" 'the vendor'
+afresh
+hook etc/all-x
+chmod 777 "$h/etc"
+played "a directory that others may write" 0 'etc is not run: others than its owner' \
+	"$plain; w['events'] = [$(op point 8 3 3)]" monitor --hooks
+chmod 755 "$h/etc"
+[ ! -e "$h/log" ]
+result $? "no hook of it runs"
+
+# --- the environment ---
+afresh
+hook etc/failover-env "env | grep -v '^PWD=\\|^_=\\|^SHLVL=\\|^OLDPWD=' | sort >$h/out.env; readlink /proc/self/fd/0 >>$h/out.env; pwd >>$h/out.env"
+dispatch 4 SECRET=1 "DMREPLICA_POINT=99"
+played "a failover, with its environment" 0 '!Sanitizer|runtime error' \
+	"$plain; w['events'] = [{'cmd': 'job-ntf', 'id': 20, 'type': 97, 'state': 7, 'answer': 0, 'code': 0, 'point': 2, 'outcome': 'failover', 'state-number': 8, 'system-was': 3, 'system-state': 5}]" \
+	monitor --hooks
+diff - <(sed 's/^DMREPLICA_TIME=[0-9]*$/DMREPLICA_TIME=N/' "$h/out.env") >>"$dir/out" <<'EOT'
+DMREPLICA_CODE=0
+DMREPLICA_CODE_NAME=Completed with No Error
+DMREPLICA_DEVICES=/dev/dm-replica/web1/vda
+DMREPLICA_EVENT=failover
+DMREPLICA_FAILOVER=1700000000000000000
+DMREPLICA_HEALTH=Normal
+DMREPLICA_JOB=20
+DMREPLICA_JOB_TYPE=97
+DMREPLICA_POINT=2
+DMREPLICA_SLOTS=1000
+DMREPLICA_SLOTS_USED=900
+DMREPLICA_STATE=5
+DMREPLICA_STATE_NAME=Recovered
+DMREPLICA_STATE_NUMBER=8
+DMREPLICA_SYSTEM=web1
+DMREPLICA_TIME=N
+DMREPLICA_UUID=00010203-0405-0607-0809-0a0b0c0d0e0f
+DMREPLICA_WAS=3
+LANG=C
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+/dev/null
+/
+EOT
+result $? "it is all there is"
+
+# --- health, space, the end of jobs ---
+afresh
+hook etc/all-x "echo \"\$DMREPLICA_HEALTH \$DMREPLICA_HEALTH_WAS +\$DMREPLICA_BEGUN -\$DMREPLICA_ENDED \$DMREPLICA_CODE\" >>$h/log"
+dispatch 5
+played "changes without an operation" 0 '!Sanitizer|runtime error' \
+	"$plain; w['events'] = [{'health': 3, 'health-reasons': 20}, {'health': 1, 'health-reasons': 0}, {'cmd': 'job-ntf', 'id': 5, 'type': 99, 'state': 10, 'code': 32768}, {'cmd': 'system-del-ntf'}]" \
+	monitor --hooks
+log_is "are events of hooks, too" "all-x attached web1 5>5 #7 lost 
+Normal  + - 
+all-x health web1 5>5 #7 lost 
+Critical Normal +full low-space - 
+all-x space web1 5>5 #7 lost 
+Critical Normal +full low-space - 
+all-x health web1 5>5 #7 lost 
+Normal Critical + -full low-space 
+all-x space web1 5>5 #7 lost 
+Normal Critical + -full low-space 
+all-x job web1 5>5 #7 lost 
+Normal  + - 32768
+all-x detached web1 5>5 #7 lost 
+Normal  + - "
+[ -z "$(ls "$h/run/seen" | grep -v lock)" ]
+result $? "no record of a detached system is left"
+
+# --- a burst ---
+# account EVENTS: each of these state numbers, from 8 on, has run once, or is counted.
+account() {
+	awk -v want="$1" '
+		{ n = substr($5, 2) + 0; if (n > 7 && $2 == "point" && $7 == "") { if (seen[n]++) print "twice: " $0; run++ } }
+		n < last && $2 == "point" { print "out of order: " $0 }
+		{ last = n; if ($7 != "") { lost += $7; if ($2 == "point") lost_point++ } }
+		END { print run + 0, "run,", lost + 0, "counted"; exit run + lost != want }' "$h/log" >>"$dir/out"
+}
+afresh
+hook etc/point-x
+hook etc/changed-x
+dispatch 25
+played "a thousand operations in a burst" 0 '!Sanitizer|runtime error' "$plain; w['events'] = [dict($(op point 8 3 3), times=1000)]" monitor --hooks
+account 1000
+result $? "each has run once, in order"
+[ "$(wc -l <"$h/log")" = 1000 ]
+result $? "and none was lost"
+
+afresh
+hook etc/point-x "[ \$DMREPLICA_STATE_NUMBER != 300 ] || kill -9 \$PPID"
+hook etc/changed-x
+dispatch 20
+played "the dispatcher is killed in the middle" 137 '!Sanitizer' "$plain; w['events'] = [dict($(op point 8 3 3), times=1000)]" monitor --hooks
+[ "$(wc -l <"$h/log")" = 293 ]
+result $? "as far as it had come"
+dispatch 4
+played "and begins again" 0 '!Sanitizer|runtime error' "$plain; s['state-number'] = 1007; s['points-made'] = 1005" monitor --hooks
+account 1000
+result $? "each has run once, or is counted as lost"
+tail -n 1 "$h/log" | grep -q '^point-x point web1 .*#1007 lost 707$'
+result $? "in one event, which has the present state"
+
+# --- lost events ---
+afresh
+hook etc/all-x
+dispatch 6
+played "events that the kernel has lost" 0 'events were lost' \
+	"$plain; w['events'] = [{'event': 5}, {'event': 7, 'state-number': 12}]" monitor --hooks
+played "a number that no event has" 0 '!Sanitizer|runtime error' "$plain; w['events'] = [$(op point 8 3 3), $(op point 11 3 3)]" monitor --hooks
+grep -q 'point web1 3>3 #11 lost 2$' "$h/log"
+result $? "is counted in the next one"
+afresh
+hook etc/all-x
+mkdir "$h/run/seen"
+printf '%s\n' name=web1 number=4 state=3 flags=0 live=0 health=1 >"$h/run/seen/00010203-0405-0607-0809-0a0b0c0d0e0f"
+printf '%s\n' name=web2 number=9 state=3 flags=0 live=0 health=1 >"$h/run/seen/00010203-0405-0607-0809-0a0b0c0d0e10"
+played "a failover while no dispatcher ran" 0 '!Sanitizer|runtime error' "$plain" monitor --hooks
+log_is "is reported as such, and a system that has left" "all-x failover web1 3>5 #7 lost 3
+all-x detached web2 3>3 #9 lost 1" sort
+
+# --- hooks that hang ---
+afresh
+hook etc/point-hangs "trap '' TERM; sh -c 'trap \"\" TERM; while :; do sleep 1; done' & wait; while :; do sleep 1; done"
+hook etc/suspended-x
+other='"uuid": "000102030405060708090a0b0c0d0eff", "name": "web2"'
+dispatch 12 HOOK_TIMEOUT=1
+played "a hook that hangs" 0 'point-hangs, point of web1: stopped after 1 s' \
+	"$plain; w['events'] = [$(op point 8 3 3), $(op suspended 9 3 7 21), {$other}]" monitor --hooks
+log_is "ends, and the next event has its turn" "point-hangs point web1 3>3 #8 lost 
+suspended-x suspended web1 3>7 #9 lost "
+! pgrep -f "$h/etc/point-hangs" >/dev/null
+result $? "nothing of it is left"
+before=(env HOOK_TIMEOUT=x)
+played "HOOK_TIMEOUT that is no number" 64 'is no number of seconds' '' monitor --hooks
+
+# --- several systems ---
+# Each hook waits until four of them run; a fifth must not be among them.
+afresh
+hook etc/attached-x "touch $h/out.\$DMREPLICA_SYSTEM; n=0; until [ \$(ls $h/out.* | wc -l) -ge 4 ] || [ \$n = 50 ]; do sleep 0.1; n=\$((n + 1)); done; sleep 0.5
+echo \$(ls $h/out.* | wc -l) >>$h/out-most; rm $h/out.\$DMREPLICA_SYSTEM"
+dispatch 15
+played "eight systems" 0 '!Sanitizer|runtime error' "$plain; w['events'] = [{'uuid': '000102030405060708090a0b0c0d0e%02x' % n, 'name': 'sys%d' % n} for n in range(0x20, 0x28)]" monitor --hooks
+[ "$(sort -n "$h/out-most" | tail -n 1)" = 4 ]
+result $? "four at once"
+[ "$(grep -c attached "$h/log")" = 9 ]
+result $? "and each of them"
+
+# --- one dispatcher ---
+afresh
+mkdir -p "$h/run/seen"
+before=(flock "$h/run/seen/lock" env "DM_REPLICA_RUNDIR=$h/run")
+played "a second dispatcher is refused" 7 'another monitor --hooks runs' '' monitor --hooks
+before=()
