@@ -5,7 +5,7 @@
  * DOC: two kinds
  *
  * A view that comes online or goes offline is reported by each of its devices
- * (DM_REPLICA_VIEW).  An operation is reported once, whatever the number of disks, by the
+ * (DM_REPLICA_VIEW).  An operation is reported once, for all disks together, by the
  * live failover device of disk 0 (DM_REPLICA_EVENT), before its answer: "udevadm settle"
  * after the answer waits for the rules on both.
  *

@@ -71,7 +71,7 @@ tar -C "$files" -cf - etc lib usr | tar -C / --keep-directory-symlink -xf - || d
 systemctl daemon-reload
 udevadm control --reload
 export LVM_SUPPRESS_FD_WARNINGS=1
-ktap_plan 36
+ktap_plan 44
 load_module "$VM_KERNEL"
 settle() { udevadm settle -t 60 || die "udevd does not settle"; }
 r() { replicactl "$@"; }
@@ -80,11 +80,10 @@ r() { replicactl "$@"; }
 host=$(dev host)
 mkdir -p /etc/lvm
 printf '%s\n' "$lvm_types" 'devices { global_filter = [ "r|^/dev/dm-replica/|" ] }' >/etc/lvm/lvmlocal.conf
-vgcreate -q vg0 "$host" >/dev/null && lvcreate -q -n root -L 32M vg0 >/dev/null || die "lvm"
+{ vgcreate -q vg0 "$host" && lvcreate -q -n root -L 32M vg0; } >/dev/null || die "lvm"
 mkfs.ext4 -q -U $root_uuid -L hostroot /dev/vg0/root || die "mkfs"
 settle
 host_vg() { vgs --noheadings -o vg_uuid vg0 | tr -d ' '; }
-vg=$(host_vg)
 
 # The first point is made of empty disks: what is written later stays in the store, and no
 # home ever has the guests' content.
@@ -142,9 +141,9 @@ quiet() {
 fill() {	# KIND: by the devices of this kind
 	local d=a f
 	for f in vg md swap root parts; do
-		dd if="$files/$f" of=/dev/dm-replica/web-1/vd$d"$1" bs=1M oflag=direct conv=fsync,notrunc,sparse status=none ||
+		dd if="$files/$f" of=/dev/dm-replica/"web-1/vd$d$1" bs=1M oflag=direct conv=fsync,notrunc,sparse status=none ||
 			die "cannot write $f"
-		d=$(tr a-d b-e <<<$d)
+		d=$(tr a-d b-e <<<"$d")
 	done
 }
 fill -replica
@@ -164,7 +163,7 @@ settle
 udevadm trigger -c add -s block
 quiet "triggers, change and add"
 for d in web--1-vda web--1-vdb-replica web--1-vdc-test web--1-vdd web--1-vde; do
-	dmsetup suspend $d && dmsetup resume $d || die "$d by hand"
+	{ dmsetup suspend $d && dmsetup resume $d; } || die "$d by hand"
 done
 quiet "suspend and resume by hand"
 r test-failover stop web-1 --yes >/dev/null || die "test stop"
@@ -190,6 +189,41 @@ r revert web-1 --yes >/dev/null || die "revert"
 settle
 is "a rule of the administrator runs once for each operation" "$(cat /run/own)" \
 	"failover web-1 3 5"$'\n'"point web-1 5 5"$'\n'"reverted web-1 5 3"
+
+# --- the dispatcher of hooks ---
+# udev has started it at the attach: it was there before its unit could have been enabled.
+is "udev has started the dispatcher" "$(systemctl is-active dm-replica-events)" active
+mkdir -p /etc/dm-replica/hooks.d
+cat >/etc/dm-replica/hooks.d/all-log <<-'EOF'
+	#!/bin/sh
+	echo "$DMREPLICA_EVENT $DMREPLICA_SYSTEM $DMREPLICA_WAS>$DMREPLICA_STATE lost ${DMREPLICA_LOST:-0}" >>/run/hooks
+	echo "said by the hook at $DMREPLICA_EVENT"
+EOF
+chmod 755 /etc/dm-replica/hooks.d/all-log
+hooks() { grep -v '^job \|^health ' /run/hooks 2>/dev/null; }
+# number: the last state number of a hook's event.
+number() { sed -n 's/^number=//p' /run/dm-replica/seen/*-*; }
+now() { r status web-1 --json | sed -n 's/^ *"state_number": *\([0-9]*\),*/\1/p' | head -n 1; }
+caught_up() { [ "$(number)" = "$(now)" ]; }
+r failover web-1 >/dev/null || die "failover"
+check "a hook runs at failover" wait_for 60 grep -q '^failover web-1 3>5 lost 0$' /run/hooks
+check "its output is in the journal, under its name" \
+	wait_for 60 sh -c 'journalctl -t all-log -o cat | grep -q "said by the hook at failover"'
+systemctl kill -s KILL systemd-udevd
+r recovery-point create web-1 >/dev/null || die "point"
+check "and at a point while udevd is killed" wait_for 60 grep -q '^point web-1 5>5 lost 0$' /run/hooks
+systemctl start systemd-udevd
+check "all is accounted for" wait_for 60 caught_up
+# Killed, and not started again before the next event.
+systemctl stop dm-replica-events
+r revert web-1 --yes >/dev/null || die "revert"
+check "an event starts it again, which reports what it has missed" \
+	wait_for 60 grep -q '^reverted web-1 5>3 lost 1$' /run/hooks
+systemctl kill -s KILL dm-replica-events
+r recovery-point create web-1 >/dev/null || die "point"
+check "nor is anything lost when it is killed" wait_for 60 caught_up
+counted() { grep -v '^job \|^health \|^attached ' /run/hooks | awk '{ n += 1 + ($5 > 0 ? $5 - 1 : 0) } END { print n + 0 }'; }
+is "each operation has run once, or is counted" "$(counted)" 4
 
 r detach web-1 >/dev/null || die "detach"
 settle

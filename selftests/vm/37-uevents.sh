@@ -28,7 +28,7 @@ seen=0
 uevents() {
 	mark_uevents
 	wait_for 30 marked || die "no uevent arrives"
-	awk -v RS= -v seen=$seen '
+	awk -v RS= -v seen="$seen" '
 		NR <= seen { next }
 		/\nDM_REPLICA_/ || /^DM_REPLICA_/ {
 			split("", v)
@@ -99,7 +99,7 @@ r settings u-1 --space-low 70 >/dev/null || die "cannot change settings"
 reported "settings have no event"
 
 for d in u--1-vdb u--1-vda-test u--1-vda; do
-	dmsetup suspend $d && dmsetup resume $d || die "cannot suspend $d by hand"
+	{ dmsetup suspend $d && dmsetup resume $d; } || die "cannot suspend $d by hand"
 done
 reported "devices suspended and resumed by hand are no attach"
 for d in u--1-vda u--1-vda-test u--1-vda-replica u--1-vdb u--1-vdb-test u--1-vdb-replica; do

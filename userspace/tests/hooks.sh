@@ -12,12 +12,12 @@ hook() {
 	# shellcheck disable=SC2016 # for the hook
 	{
 		echo '#!/bin/sh'
-		printf 'echo "${0##*/} $DMREPLICA_EVENT $DMREPLICA_SYSTEM $DMREPLICA_WAS>$DMREPLICA_STATE #$DMREPLICA_STATE_NUMBER lost $DMREPLICA_LOST" >>%s\n' "$h/log"
+		printf 'echo "${0##*/} $DMREPLICA_EVENT $DMREPLICA_SYSTEM $DMREPLICA_WAS>$DMREPLICA_STATE #$DMREPLICA_STATE_NUMBER lost ${DMREPLICA_LOST:-0}" >>%s\n' "$h/log"
 		echo "${2-}"
 	} >"$h/$1"
 	chmod 755 "$h/$1"
 }
-afresh() { rm -rf "$h"/log "$h"/out* "$h"/run/* "$h"/etc/* "$h"/lib/*; }
+afresh() { rm -rf "${h:?}"/log "$h"/out* "${h:?}"/{run,etc,lib}/*; }
 # log_is NAME TEXT [sort]: the hooks that have run, in their order.
 log_is() {
 	set -- "$1" "$2" "${3:-cat}"
@@ -55,10 +55,10 @@ mkdir "$h/lib/point-dir"
 played "hooks of a point" 0 'point-open is not run: others than its owner may write it' \
 	"$plain; w['events'] = [$(op point 8 3 3)]" monitor --hooks
 log_is "run by name, the administrator's in place of the vendor's, all- at each event" \
-	"all-c attached web1 5>5 #7 lost 
-all-c point web1 3>3 #8 lost 
-point-a point web1 3>3 #8 lost 
-point-b point web1 3>3 #8 lost "
+	"all-c attached web1 5>5 #7 lost 0
+all-c point web1 3>3 #8 lost 0
+point-a point web1 3>3 #8 lost 0
+point-b point web1 3>3 #8 lost 0"
 also "no file without a right to execute" 'point-plain is not run: it is not executable'
 also "no directory" 'point-dir is not run: it is no regular file'
 also "no name with other characters" 'point-x~ is not run: its name has other characters'
@@ -109,35 +109,35 @@ result $? "it is all there is"
 
 # --- health, space, the end of jobs ---
 afresh
-hook etc/all-x "echo \"\$DMREPLICA_HEALTH \$DMREPLICA_HEALTH_WAS +\$DMREPLICA_BEGUN -\$DMREPLICA_ENDED \$DMREPLICA_CODE\" >>$h/log"
+hook etc/all-x "echo \"\$DMREPLICA_HEALTH \$DMREPLICA_HEALTH_WAS +\$DMREPLICA_BEGUN -\$DMREPLICA_ENDED code \$DMREPLICA_CODE.\" >>$h/log"
 dispatch 5
 played "changes without an operation" 0 '!Sanitizer|runtime error' \
 	"$plain; w['events'] = [{'health': 3, 'health-reasons': 20}, {'health': 1, 'health-reasons': 0}, {'cmd': 'job-ntf', 'id': 5, 'type': 99, 'state': 10, 'code': 32768}, {'cmd': 'system-del-ntf'}]" \
 	monitor --hooks
-log_is "are events of hooks, too" "all-x attached web1 5>5 #7 lost 
-Normal  + - 
-all-x health web1 5>5 #7 lost 
-Critical Normal +full low-space - 
-all-x space web1 5>5 #7 lost 
-Critical Normal +full low-space - 
-all-x health web1 5>5 #7 lost 
-Normal Critical + -full low-space 
-all-x space web1 5>5 #7 lost 
-Normal Critical + -full low-space 
-all-x job web1 5>5 #7 lost 
-Normal  + - 32768
-all-x detached web1 5>5 #7 lost 
-Normal  + - "
-[ -z "$(ls "$h/run/seen" | grep -v lock)" ]
+log_is "are events of hooks, too" "all-x attached web1 5>5 #7 lost 0
+Normal  + - code .
+all-x health web1 5>5 #7 lost 0
+Critical Normal +full low-space - code .
+all-x space web1 5>5 #7 lost 0
+Critical Normal +full low-space - code .
+all-x health web1 5>5 #7 lost 0
+Normal Critical + -full low-space code .
+all-x space web1 5>5 #7 lost 0
+Normal Critical + -full low-space code .
+all-x job web1 5>5 #7 lost 0
+Normal  + - code 32768.
+all-x detached web1 5>5 #7 lost 0
+Normal  + - code ."
+[ -z "$(find "$h/run/seen" -type f ! -name lock)" ]
 result $? "no record of a detached system is left"
 
 # --- a burst ---
 # account EVENTS: each of these state numbers, from 8 on, has run once, or is counted.
 account() {
 	awk -v want="$1" '
-		{ n = substr($5, 2) + 0; if (n > 7 && $2 == "point" && $7 == "") { if (seen[n]++) print "twice: " $0; run++ } }
+		{ n = substr($5, 2) + 0; if (n > 7 && $2 == "point" && $7 == 0) { if (seen[n]++) print "twice: " $0; run++ } }
 		n < last && $2 == "point" { print "out of order: " $0 }
-		{ last = n; if ($7 != "") { lost += $7; if ($2 == "point") lost_point++ } }
+		{ last = n; lost += $7 }
 		END { print run + 0, "run,", lost + 0, "counted"; exit run + lost != want }' "$h/log" >>"$dir/out"
 }
 afresh
@@ -190,8 +190,8 @@ other='"uuid": "000102030405060708090a0b0c0d0eff", "name": "web2"'
 dispatch 12 HOOK_TIMEOUT=1
 played "a hook that hangs" 0 'point-hangs, point of web1: stopped after 1 s' \
 	"$plain; w['events'] = [$(op point 8 3 3), $(op suspended 9 3 7 21), {$other}]" monitor --hooks
-log_is "ends, and the next event has its turn" "point-hangs point web1 3>3 #8 lost 
-suspended-x suspended web1 3>7 #9 lost "
+log_is "ends, and the next event has its turn" "point-hangs point web1 3>3 #8 lost 0
+suspended-x suspended web1 3>7 #9 lost 0"
 ! pgrep -f "$h/etc/point-hangs" >/dev/null
 result $? "nothing of it is left"
 before=(env HOOK_TIMEOUT=x)
@@ -214,4 +214,5 @@ afresh
 mkdir -p "$h/run/seen"
 before=(flock "$h/run/seen/lock" env "DM_REPLICA_RUNDIR=$h/run")
 played "a second dispatcher is refused" 7 'another monitor --hooks runs' '' monitor --hooks
+# shellcheck disable=SC2034 # of replicactl.sh
 before=()
