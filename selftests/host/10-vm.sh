@@ -45,7 +45,7 @@ fi
 
 read -ra kernels <<<"${KERNELS:-um}"
 [ "${kernels[0]}" = um ] || skip_all "about user mode, which is not among ${kernels[*]}"
-ktap_plan 51
+ktap_plan 53
 vm=$VM_SRC/scripts/vm
 dir=$(workdir)
 at_exit "rm -rf $dir"
@@ -91,6 +91,8 @@ usage 'exclude each other' --uml --kernel kcsan true
 usage 'exclude each other' --debug --kernel 6.1 true
 usage 'needs a directory' --uml --out '' true
 usage 'cannot be written' --uml --keep-log "$dir/no/such/log" true
+usage 'scripts/host-root makes one' --uml --root "$dir" true
+usage 'needs a --root' --uml --systemd true
 usage 'at most 8' --uml --out a --out b --out c --out d --out e --out f --out g --out h --out i true
 check "help" "$vm" --help
 

@@ -3,7 +3,7 @@
 # Claims by drivers that a user-mode kernel lacks: md and LIO claim the replica device and
 # replication continues through them, md gets neither home nor store, and the refusal of a
 # revert names LIO, nvmet or a second device of btrfs that prevents it.
-# runs on: 6.1 6.12 (md, LIO, nvmet and btrfs are not in the user-mode kernel)
+# runs on: 6.1 6.12 (LIO, nvmet and btrfs are not in the user-mode kernel)
 # vm: --disk big=256M --disk st=128M --disk g=128M
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
