@@ -23,6 +23,39 @@ const struct command commands[] = {
 	  "of their drivers, and metadata is added.\n"
 	  "\nExample:\n"
 	  "  replicactl domain import web1 web1.xml --disk sda=vda\n" },
+	{ "check", cmd_domain_check, "NAME [--json]",
+	  "show what this host lacks for the guest, before the guest is needed",
+	  HELP_JSON
+	  "\nEnds with 1 if something is missing: machine type, CPU, networks, bridges, disks,\n"
+	  "firmware and NVRAM, TPM state, the channel of the agent, the hook.\n" },
+	{ "show", cmd_show, "NAME [--json]",
+	  "show domain, state, devices of ours, saved memory and snapshots", HELP_JSON },
+	{ "start", cmd_start, "NAME", "start the guest on the failover devices",
+	  "The system is failed over.  Saved memory of another failover is refused; a generation ID\n"
+	  "is renewed at the first start after a failover.\n" },
+	{ "stop", cmd_stop, "NAME [--wait S] [--force]", "shut the guest down",
+	  "  --wait S  for the guest to shut down, by its agent and by ACPI; 60 by default\n"
+	  "  --force   switch it off then; with --wait 0 at once\n" },
+	{ "resume", cmd_domain_resume, "NAME", "resume a guest that an I/O error has paused",
+	  "A guest that is paused for another reason stays so.  Ends with 1 if it pauses again.\n" },
+	{ "autostart", cmd_autostart, "NAME", "start a guest whose system was attached too late",
+	  "Only if it is set to autostart, its system is failed over, and libvirt's own autostart,\n"
+	  "once after a boot, is over.\n" },
+	{ "failed-over", cmd_failed_over, "NAME", "adapt the domain to a failover; replicactl runs it",
+	  "Removes saved memory and snapshots of earlier failovers, renews a generation ID.\n" },
+	{ "memory list", cmd_memory_list, "NAME [--json]",
+	  "list saved memory, snapshots and checkpoints of the guest", HELP_JSON },
+	{ "memory remove", cmd_memory_remove, "NAME",
+	  "remove them: after a revert they fit no disk any more",
+	  "Of snapshots and checkpoints only the record that libvirt has is removed.\n" },
+	{ "test-start", cmd_domain_test_start, "NAME [--network NETWORK] [--without TARGET]...",
+	  "run a copy of the guest on the test devices",
+	  "  --network NETWORK  connect it to this network, with new MAC addresses\n"
+	  "                     (default: an isolated one of its own, with the same addresses)\n"
+	  "  --without TARGET   leave this disk out, which is not replicated\n"
+	  "\nThe test domain is transient, and has a new UUID, a new generation ID and a copy of NVRAM.\n" },
+	{ "test-stop", cmd_domain_test_stop, "NAME",
+	  "switch the copy off, remove its network and its NVRAM", NULL },
 	{ "hook", cmd_hook, "GUEST OPERATION",
 	  "answer libvirt whether a guest may start; for the hook",
 	  "Reads the domain's XML from standard input.  Ends with 0 if the guest may start; with 1 if\n"

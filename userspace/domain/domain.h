@@ -45,7 +45,7 @@ int host_end(struct host *h, int code);
 int host_system(struct host *h, const char *name, bool attached, struct dmreplica_system *sys);
 /* Replace what is no printable text, for a message on one line.  Return: @text. */
 char *host_plain(char *text);
-/* Parse options without a value of their own, and the name of one system behind them. */
+/* Find the one system behind the options. */
 bool host_one_system(struct host *h, int argc, char **argv, bool attached,
 		     struct dmreplica_system *sys, int *status);
 
@@ -55,6 +55,8 @@ struct xml_fault {
 };
 
 xmlDocPtr xml_parse(const char *text, size_t bytes, struct xml_fault *fault);
+xmlDocPtr xml_parse_root(const char *text, size_t bytes, const char *root,
+			 struct xml_fault *fault);
 char *xml_read(int fd, size_t *bytes, struct xml_fault *fault);
 xmlDocPtr xml_load(const char *path, struct xml_fault *fault);
 xmlDocPtr xml_load_any(const char *path, struct xml_fault *fault);
@@ -125,6 +127,7 @@ enum device_kind {
  * struct device - what lies behind a path
  * @kind: see there.
  * @dev: its number; 0: the path is no block device.
+ * @has_uuid: @uuid is set.
  * @uuid: of the system, for our own devices.
  * @name: of the system, where only that is known.
  * @disk: name of the disk, "" for a store.
@@ -147,9 +150,9 @@ struct device_files {
 bool device_number(const char *path, dev_t *dev);
 bool device_sysfs(char *out, size_t size, const char *fmt, ...) DOMAIN_PRINTF(3, 4);
 void device_identify(const char *path, const struct device_files *files, struct device *d);
-/* Path of a system's device. */
+/* The stable path of a system's live or test device. */
 void device_link(char *path, size_t size, const char *system, const char *disk, bool test);
-/* A path of the host, under the root of tests. */
+/* What to put before a path of the host: "", but in tests. */
 const char *device_root(void);
 
 /* disk.c: the disks of a domain */
@@ -174,14 +177,17 @@ int import_transform(struct host *h, const struct import *in, xmlDocPtr doc);
 void import_fresh_uuid(char text[DMREPLICA_UUID_TEXT]);
 
 /* run.c */
+int run_xml(struct host *h, virDomainPtr dom, unsigned int flags, xmlDocPtr *doc);
 int run_holds(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys, bool test,
 	      bool *holds);
 int run_renew(struct host *h, virDomainPtr *dom, const struct dmreplica_system *sys);
 int run_state(struct host *h, virDomainPtr dom, int *state, int *reason);
-int run_stop(struct host *h, virDomainPtr dom, uint32_t timeout_ms, bool force);
+int run_stop(struct host *h, virDomainPtr dom, uint32_t wait_ms, bool force);
 
 /* memory.c */
 int memory_refuse(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys);
+int memory_remove(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys);
+int memory_json(struct host *h, virDomainPtr dom, struct json_object *array);
 
 int cmd_import(struct dmreplica *dmr, int argc, char **argv);
 int cmd_domain_check(struct dmreplica *dmr, int argc, char **argv);

@@ -134,6 +134,13 @@ static xmlDocPtr parse(const char *text, size_t bytes, const char *root, struct 
 	return doc;
 }
 
+/* Parse the XML of another object of libvirt. */
+xmlDocPtr xml_parse_root(const char *text, size_t bytes, const char *root,
+			 struct xml_fault *fault)
+{
+	return parse(text, bytes, root, fault);
+}
+
 /**
  * xml_parse() - parse the XML of a domain
  * @text: the document.

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """replicactl-domain without libvirtd, without the module and without root.
 
-usage: domain.py REPLICACTL-DOMAIN
+usage: domain.py REPLICACTL-DOMAIN DRIVER
 
-The kernel is that of fake-kernel.py, /sys and /dev are made up.  KTAP on standard output.
+DRIVER is domain-driver.c.  The kernel is that of fake-kernel.py, /sys and /dev are made up.  KTAP on standard output.
 """
 
 import os
@@ -16,6 +16,7 @@ import xml.etree.ElementTree as ET
 
 from domain_world import HERE, UUID, Count, World, result
 from domain_hook import check_hook
+from domain_libvirt import check_libvirt
 
 DOMAINS = os.path.join(HERE, 'domains')
 URI = 'urn:dm-replica:domain:1'
@@ -193,13 +194,14 @@ def check_refusals(w, tool):
 
 
 def main():
-    tool = os.path.realpath(sys.argv[1])
+    tool, driver = (os.path.realpath(a) for a in sys.argv[1:3])
     print('TAP version 13')
     with tempfile.TemporaryDirectory() as directory:
         w = World(directory)
         check_imports(w, tool)
         check_refusals(w, tool)
         check_hook(w, tool)
+        check_libvirt(w, driver)
     print(f'1..{Count.run}')
     return Count.failed > 0
 

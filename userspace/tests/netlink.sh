@@ -241,6 +241,8 @@ also "and keeps no point from being made" '^request point-new {"system": "[0-9a-
 played "nor hides it the rest of status" 0 'Points kept +all: the rules cannot be shown: entry retention/rules' "$bad_rules" status web1
 played_json "as JSON" 'd[0]["settings"]["keep_last"] is None and d[0]["settings"]["space_low"] == 80
 	and "no member within" in d[0]["settings_fault"]' "$bad_rules" status web1 --json
+played_json "the identity of a failover, and of none" 'd[0]["live_epoch"] == 17 and d[0]["test_epoch"] == 0' \
+	's["live-epoch"] = 17' status web1 --json
 for value in '[]' '{"last":1,"within":0,"hourly":0,"daily":0,"weekly":0,"monthly":1}' \
 	'{"last":1,"last":1,"within":0,"hourly":0,"daily":0,"weekly":0}' '{"last":-1,"within":0,"hourly":0,"daily":0,"weekly":0}' \
 	'{"last":513,"within":0,"hourly":0,"daily":0,"weekly":0}' '{"last":1.0,"within":0,"hourly":0,"daily":0,"weekly":0}' \

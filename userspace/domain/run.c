@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Start, stop, resume: only a domain that has one of the system's devices. */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "domain.h"
+
+#define STOP_MS		60000	/* default for a guest to shut down */
+#define POLL_MS		100
+#define SETTLE_MS	1000	/* a guest that cannot go on pauses again within ms */
+#define AUTOSTARTED	"/run/libvirt/qemu/autostarted"
+
+static void sleep_ms(unsigned int ms)
+{
+	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
+
+	nanosleep(&t, NULL);
+}
+
+/* The XML of a domain, parsed. */
+int run_xml(struct host *h, virDomainPtr dom, unsigned int flags, xmlDocPtr *doc)
+{
+	char *text = virDomainGetXMLDesc(dom, flags);
+	struct xml_fault fault;
+
+	*doc = NULL;
+	if (!text)
+		return host_refuse_libvirt(h, "the XML of domain %s cannot be read",
+					   virDomainGetName(dom));
+	*doc = xml_parse(text, strlen(text), &fault);
+	free(text);
+	if (*doc)
+		return 0;
+	return host_refuse(h, DM_REPLICA_CODE_FAILED, "the XML of domain %s cannot be read: %s",
+			   virDomainGetName(dom), fault.text);
+}
+
+struct holding {
+	const struct dmreplica_disk *disks;
+	size_t nr;
+	bool test;
+	bool holds;
+};
+
+static int look_at_path(void *arg, const char *path)
+{
+	struct holding *holding = arg;
+	dev_t dev;
+	size_t i;
+
+	if (!device_number(path, &dev))
+		return 0;
+	for (i = 0; i < holding->nr; i++) {
+		const struct dmreplica_disk *d = &holding->disks[i];
+
+		if (dev == (holding->test ? makedev(d->test_major, d->test_minor) :
+					    makedev(d->live_major, d->live_minor)))
+			holding->holds = true;
+	}
+	return 0;
+}
+
+/**
+ * run_holds() - does a domain have a failover device of a system?
+ * @h: the host.
+ * @dom: the domain; its XML is that with which it runs, if it does.
+ * @sys: the system.
+ * @test: look for test devices.
+ * @holds: set.
+ *
+ * By device number: a name proves nothing.
+ *
+ * Return: 0, or a refusal.
+ */
+int run_holds(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys, bool test,
+	      bool *holds)
+{
+	struct holding holding = { .test = test };
+	struct dmreplica_disk *disks;
+	xmlDocPtr doc;
+	int code;
+
+	code = dmreplica_disk_list(h->dmr, sys, &disks, &holding.nr);
+	if (code)
+		return host_refuse_dmr(h, code);
+	holding.disks = disks;
+	code = run_xml(h, dom, 0, &doc);
+	if (!code)
+		disk_paths(xmlDocGetRootElement(doc), look_at_path, &holding);
+	xmlFreeDoc(doc);
+	dmreplica_list_free(disks);
+	*holds = holding.holds;
+	return code;
+}
+
+static int must_hold(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys,
+		     bool test)
+{
+	bool holds;
+	int code = run_holds(h, dom, sys, test, &holds);
+
+	if (code || holds)
+		return code;
+	return host_refuse(h, DM_REPLICA_CODE_INVALID_PARAMETER,
+			   "domain %s has no %s device of %s among its disks", virDomainGetName(dom),
+			   test ? "test" : "failover", sys->name);
+}
+
+int run_state(struct host *h, virDomainPtr dom, int *state, int *reason)
+{
+	if (!virDomainGetState(dom, state, reason, 0))
+		return 0;
+	return host_refuse_libvirt(h, "the state of domain %s cannot be read",
+				   virDomainGetName(dom));
+}
+
+static bool ended(virDomainPtr dom)
+{
+	return virDomainIsActive(dom) == 0;
+}
+
+static bool wait_for_end(virDomainPtr dom, uint32_t ms)
+{
+	uint32_t waited;
+
+	for (waited = 0; waited < ms && !ended(dom); waited += POLL_MS)
+		sleep_ms(POLL_MS);
+	return ended(dom);
+}
+
+/**
+ * run_stop() - stop a domain
+ * @h: the host.
+ * @dom: the domain.
+ * @wait_ms: for the guest to shut down, in two halves: asked by its agent, by ACPI.
+ * @force: then switch it off.
+ *
+ * Return: 0, also if it does not run; 32772 if it still runs.
+ */
+int run_stop(struct host *h, virDomainPtr dom, uint32_t wait_ms, bool force)
+{
+	static const unsigned int how[] = {
+		VIR_DOMAIN_SHUTDOWN_GUEST_AGENT, VIR_DOMAIN_SHUTDOWN_DEFAULT,
+	};
+	unsigned int i;
+
+	for (i = 0; i < 2 && wait_ms && !ended(dom); i++)
+		if (!virDomainShutdownFlags(dom, how[i]))
+			wait_for_end(dom, wait_ms / 2);
+	if (ended(dom))
+		return 0;
+	if (force && virDomainDestroy(dom) && !ended(dom))
+		return host_refuse_libvirt(h, "domain %s cannot be stopped",
+					   virDomainGetName(dom));
+	if (force)
+		return 0;
+	host_refuse(h, DM_REPLICA_CODE_TIMEOUT, "the guest of domain %s has not shut down in time",
+		    virDomainGetName(dom));
+	return host_hint(h, DM_REPLICA_CODE_TIMEOUT, "--force switches it off then");
+}
+
+/**
+ * run_renew() - give a domain the identity of the present failover
+ * @h: the host.
+ * @dom: the domain; replaced by the one defined anew.
+ * @sys: the system, failed over.
+ *
+ * A guest that starts after a failover is not the one that ran before it: a generation ID
+ * that the domain has is a new one then.
+ *
+ * Return: 0, also if it has the identity already.
+ */
+int run_renew(struct host *h, virDomainPtr *dom, const struct dmreplica_system *sys)
+{
+	char text[DMREPLICA_UUID_TEXT], *xml;
+	struct metadata m, now;
+	xmlNodePtr root, genid;
+	virDomainPtr renewed;
+	xmlDocPtr doc;
+	int code;
+
+	code = run_xml(h, *dom, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE, &doc);
+	if (code)
+		return code;
+	root = xmlDocGetRootElement(doc);
+	metadata_read(root, &m);
+	metadata_of_system(&now, sys, METADATA_LIVE);
+	if (m.failover == now.failover) {
+		xmlFreeDoc(doc);
+		return 0;
+	}
+	metadata_write(root, &now);
+	genid = xml_child(root, "genid");
+	if (genid) {
+		import_fresh_uuid(text);
+		xmlNodeSetContent(genid, (const xmlChar *)text);
+	}
+	xml = xml_text(doc);
+	xmlFreeDoc(doc);
+	renewed = xml ? virDomainDefineXML(h->conn, xml) : NULL;
+	xmlFree(xml);
+	if (!renewed)
+		return host_refuse_libvirt(h, "domain %s cannot be defined for the failover",
+					   virDomainGetName(*dom));
+	virDomainFree(*dom);
+	*dom = renewed;
+	return 0;
+}
+
+static int must_be_failed_over(struct host *h, const struct dmreplica_system *sys)
+{
+	if (sys->live_epoch)
+		return 0;
+	host_refuse(h, DM_REPLICA_CODE_INVALID_STATE, "%s is a replica (%s)", sys->name,
+		    text_state(sys->state));
+	return host_hint(h, DM_REPLICA_CODE_INVALID_STATE, "replicactl failover %s", sys->name);
+}
+
+static int start(struct host *h, virDomainPtr *dom, const struct dmreplica_system *sys)
+{
+	int code = must_hold(h, *dom, sys, false);
+
+	if (!code)
+		code = memory_refuse(h, *dom, sys);
+	if (!code)
+		code = run_renew(h, dom, sys);
+	if (!code && virDomainCreate(*dom))
+		code = host_refuse_libvirt(h, "domain %s does not start", virDomainGetName(*dom));
+	if (!code)
+		printf("domain %s runs on %s, failover %u\n", virDomainGetName(*dom), sys->name,
+		       sys->live_epoch);
+	return code;
+}
+
+/* Parse no options but @options, and find the system and its domain. */
+static bool begin(struct host *h, int argc, char **argv, struct dmreplica_system *sys,
+		  virDomainPtr *dom, int *status)
+{
+	int code;
+
+	if (!host_one_system(h, argc, argv, true, sys, status))
+		return false;
+	code = metadata_find(h, sys, METADATA_LIVE, dom);
+	if (code)
+		*status = host_end(h, code);
+	return !code;
+}
+
+static int finish(struct host *h, virDomainPtr dom, int code)
+{
+	virDomainFree(dom);
+	return host_end(h, code);
+}
+
+static bool no_options(int argc, char **argv, int *status)
+{
+	return next_option(argc, argv, "", NULL, status) == -1;
+}
+
+int cmd_start(struct dmreplica *dmr, int argc, char **argv)
+{
+	struct host h = { .dmr = dmr };
+	struct dmreplica_system sys;
+	virDomainPtr dom;
+	int status, code;
+
+	if (!no_options(argc, argv, &status) || !begin(&h, argc, argv, &sys, &dom, &status))
+		return status;
+	code = must_be_failed_over(&h, &sys);
+	if (!code && !ended(dom))
+		printf("domain %s runs already\n", virDomainGetName(dom));
+	else if (!code)
+		code = start(&h, &dom, &sys);
+	return finish(&h, dom, code);
+}
+
+int cmd_stop(struct dmreplica *dmr, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "wait", required_argument, NULL, 'w' },
+		{ "force", no_argument, NULL, 'f' },
+		{ NULL, 0, NULL, 0 }
+	};
+	struct host h = { .dmr = dmr };
+	uint32_t wait_ms = STOP_MS;
+	struct dmreplica_system sys;
+	bool force = false;
+	virDomainPtr dom;
+	int c, status, code;
+
+	while ((c = next_option(argc, argv, "w:f", options, &status)) != -1) {
+		if (c == 'f')
+			force = true;
+		else if (c != 'w' || !parse_wait("--wait", optarg, &wait_ms, &status))
+			return status;
+	}
+	if (!begin(&h, argc, argv, &sys, &dom, &status))
+		return status;
+	code = ended(dom) ? 0 : must_hold(&h, dom, &sys, false);
+	if (!code)
+		code = run_stop(&h, dom, wait_ms, force);
+	if (!code)
+		printf("domain %s does not run\n", virDomainGetName(dom));
+	return finish(&h, dom, code);
+}
+
+static bool is_paused_by_error(struct host *h, virDomainPtr dom)
+{
+	int state, reason;
+
+	return !run_state(h, dom, &state, &reason) && state == VIR_DOMAIN_PAUSED &&
+	       reason == VIR_DOMAIN_PAUSED_IOERROR;
+}
+
+/* libvirt reports that the guest runs; if the fault remains it pauses again. */
+static int resume(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys)
+{
+	unsigned int waited;
+
+	if (virDomainResume(dom))
+		return host_refuse_libvirt(h, "domain %s cannot be resumed", virDomainGetName(dom));
+	for (waited = 0; waited < SETTLE_MS; waited += POLL_MS) {
+		sleep_ms(POLL_MS);
+		if (!is_paused_by_error(h, dom))
+			continue;
+		host_refuse(h, DM_REPLICA_CODE_FAILED,
+			    "domain %s has paused for an I/O error again", virDomainGetName(dom));
+		return host_hint(h, DM_REPLICA_CODE_FAILED, "replicactl status %s", sys->name);
+	}
+	printf("domain %s runs again\n", virDomainGetName(dom));
+	return 0;
+}
+
+int cmd_domain_resume(struct dmreplica *dmr, int argc, char **argv)
+{
+	struct host h = { .dmr = dmr };
+	struct dmreplica_system sys;
+	virDomainPtr dom;
+	int status, code;
+
+	if (!no_options(argc, argv, &status) || !begin(&h, argc, argv, &sys, &dom, &status))
+		return status;
+	code = must_hold(&h, dom, &sys, false);
+	if (!code && !is_paused_by_error(&h, dom))
+		printf("domain %s is not paused by an I/O error\n", virDomainGetName(dom));
+	else if (!code)
+		code = resume(&h, dom, &sys);
+	return finish(&h, dom, code);
+}
+
+/*
+ * libvirt tries an autostart once after a boot.  A system that is attached later has missed
+ * it; before it, libvirt starts the guest itself.
+ */
+int cmd_autostart(struct dmreplica *dmr, int argc, char **argv)
+{
+	struct host h = { .dmr = dmr };
+	struct dmreplica_system sys;
+	char path[PATH_MAX];
+	const char *why = NULL;
+	int status, code, on = 0;
+	virDomainPtr dom;
+
+	if (!no_options(argc, argv, &status) || !host_one_system(&h, argc, argv, true, &sys, &status))
+		return status;
+	code = metadata_look(&h, &sys, METADATA_LIVE, &dom);
+	if (code || !dom) {
+		if (!code)
+			printf("%s has no domain\n", sys.name);
+		return host_end(&h, code);
+	}
+	snprintf(path, sizeof(path), "%s" AUTOSTARTED, device_root());
+	if (virDomainGetAutostart(dom, &on) || !on)
+		why = "is not set to autostart";
+	else if (!ended(dom))
+		why = "runs already";
+	else if (!sys.live_epoch)
+		why = "has a system that is not failed over";
+	else if (access(path, F_OK))
+		why = "is left to libvirt, whose own autostart is to come";
+	if (why)
+		printf("domain %s %s\n", virDomainGetName(dom), why);
+	else
+		code = start(&h, &dom, &sys);
+	return finish(&h, dom, code);
+}
+
+/* After a failover: what libvirt keeps of the guest is of another one. */
+int cmd_failed_over(struct dmreplica *dmr, int argc, char **argv)
+{
+	struct host h = { .dmr = dmr };
+	struct dmreplica_system sys;
+	virDomainPtr dom = NULL;
+	int status, code;
+
+	if (!no_options(argc, argv, &status) || !host_one_system(&h, argc, argv, true, &sys, &status))
+		return status;
+	code = must_be_failed_over(&h, &sys);
+	if (!code)
+		code = metadata_look(&h, &sys, METADATA_LIVE, &dom);
+	if (!code && dom)
+		code = memory_remove(&h, dom, &sys);
+	if (!code && dom)
+		code = run_renew(&h, &dom, &sys);
+	if (dom)
+		virDomainFree(dom);
+	return host_end(&h, code);
+}
