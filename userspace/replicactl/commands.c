@@ -8,6 +8,10 @@
 #define HELP_WAIT	"  --wait S     wait up to S seconds, 600 at most, for the devices to be\n" \
 			"               closed; Ctrl-C ends the wait, and nothing happens;\n" \
 			"               half a second by default, 0 is not at all\n"
+#define HELP_GUEST \
+			"  --stop-guest switch off the guest that has the devices, by replicactl domain\n" \
+			"  --without-libvirt\n" \
+			"               do not ask libvirt for memory that it has saved of the guest\n"
 #define HELP_EXPECT_STATE \
 			"  --expect-state N   only if the state number is N still, as status showed it\n"
 #define HELP_EXPECT_WRITES \
@@ -87,11 +91,13 @@ const struct command commands[] = {
 	  "bring the failover devices online at a recovery point",
 	  "  --point P    number or label of the recovery point (default: the newest)\n"
 	  "  --no-wait    do not wait for the job, nor long for its turn\n"
-	  HELP_TIMEOUT },
-	{ "revert", cmd_revert, "NAME [--yes] [--wait S] [--no-wait] [--timeout S]",
+	  HELP_TIMEOUT
+	  "  --without-libvirt\n"
+	  "               do not adapt the domain of libvirt\n" },
+	{ "revert", cmd_revert, "NAME [--yes] [--wait S] [--stop-guest] [--no-wait] [--timeout S]",
 	  "discard everything written since the failover",
 	  "  --yes        do not ask\n"
-	  HELP_WAIT
+	  HELP_WAIT HELP_GUEST
 	  "  --no-wait    do not wait for the space to be reclaimed, nor long for its turn\n"
 	  HELP_TIMEOUT HELP_EXPECT_STATE HELP_EXPECT_WRITES
 	  "\nExamples:\n"
@@ -117,10 +123,10 @@ const struct command commands[] = {
 	  "  --point P    number or label of the recovery point (default: the newest)\n"
 	  "  --no-wait    do not wait for the job, nor long for its turn\n"
 	  HELP_TIMEOUT },
-	{ "test-failover stop", cmd_test_stop, "NAME [--yes] [--wait S] [--no-wait] [--timeout S]",
+	{ "test-failover stop", cmd_test_stop, "NAME [--yes] [--wait S] [--stop-guest] [--no-wait] [--timeout S]",
 	  "discard everything written in the test",
 	  "  --yes        do not ask\n"
-	  HELP_WAIT
+	  HELP_WAIT HELP_GUEST
 	  "  --no-wait    do not wait for the space to be reclaimed, nor long for its turn\n"
 	  HELP_TIMEOUT HELP_EXPECT_STATE HELP_EXPECT_WRITES },
 	{ "suspend", cmd_suspend, "NAME [--timeout S]", "suspend replication",
@@ -202,6 +208,9 @@ const struct command commands[] = {
 	  "  --all        all keys, those of network adapters and of rules of retention included\n"
 	  "  --yes        do not ask\n"
 	  HELP_EXPECT_STATE },
+	{ "domain", cmd_domain, "COMMAND [ARGUMENT...]",
+	  "guests of libvirt: replicactl-domain(8), if it is installed",
+	  "replicactl domain --help shows its commands.\n" },
 	{ "grow", cmd_grow, "NAME", "use the growth of the store's device",
 	  "Grow the device below first, then this; the system stays attached.\n"
 	  "\nExample:\n"

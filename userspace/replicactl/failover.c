@@ -55,7 +55,7 @@ static int begin(struct dmreplica *ctx, int argc, char **argv, const struct view
 	struct dmreplica_system sys;
 	int code, status;
 
-	if (!parse_op_options(argc, argv, "pnt", &o, &status))
+	if (!parse_op_options(argc, argv, view->test ? "pnt" : "pntl", &o, &status))
 		return status;
 	if (optind != argc - 1)
 		return usage_error("give one system");
@@ -79,6 +79,8 @@ static int begin(struct dmreplica *ctx, int argc, char **argv, const struct view
 	}
 	printf("\n");
 	print_devices(ctx, &sys, view, false);
+	if (!view->test)
+		guest_failed_over(&sys, &o);
 	return follow_job(ctx, &sys, code, op, !o.no_wait);
 }
 
@@ -106,10 +108,11 @@ static int end(struct dmreplica *ctx, int argc, char **argv, const struct view *
 	};
 	struct dmreplica_op *op = &o.op;
 	struct dmreplica_system sys;
+	struct guest guest = { .sys = NULL };
 	int code, status;
-	bool more;
+	bool more, exists;
 
-	if (!parse_op_options(argc, argv, "ynwtse", &o, &status))
+	if (!parse_op_options(argc, argv, "ynwtsegl", &o, &status))
 		return status;
 	if (optind != argc - 1)
 		return usage_error("give one system");
@@ -119,16 +122,26 @@ static int end(struct dmreplica *ctx, int argc, char **argv, const struct view *
 	status = expect_shown(&sys, view->test ? sys.test_writes : sys.live_writes, &o);
 	if (status)
 		return status;
-	/* with --wait, openers may write further */
-	more = (op->given & DMREPLICA_OP_WAIT) && op->wait_ms && !o.writes_given;
+	/* with --wait, openers may write further, and a guest until it is stopped */
+	more = o.stop_guest ||
+	       ((op->given & DMREPLICA_OP_WAIT) && op->wait_ms && !o.writes_given);
 	if (more)
 		op->given &= ~DMREPLICA_OP_EXPECT_WRITES;
 	/* without a question if there is no failover, which the kernel refuses */
-	if (view->test ? sys.test_time : sys.live_time && sys.state != DM_REPLICA_STATE_COMMITTED) {
+	exists = view->test ? sys.test_time :
+			      sys.live_time && sys.state != DM_REPLICA_STATE_COMMITTED;
+	if (exists) {
+		if (!guest_begin(&guest, &sys, view->test, &o, &status))
+			return status;
 		print_loss(ctx, &sys, view);
-		if (more)
+		guest_print(&guest);
+		if (o.stop_guest)
+			printf("the guest is switched off; what it writes until then is discarded, too\n");
+		else if (more)
 			printf("writes until the devices are closed are discarded, too\n");
 		if (!confirm(o.yes, "Discard it?", &status))
+			return status;
+		if (o.stop_guest && !guest_stop(&guest, &status))
 			return status;
 	}
 	if (!o.no_wait)
@@ -140,6 +153,7 @@ static int end(struct dmreplica *ctx, int argc, char **argv, const struct view *
 		return 0;
 	print_answer(code, op);
 	print_state(ctx, &sys);
+	guest_end(&guest);
 	if (code == DM_REPLICA_CODE_COMPLETED) {
 		printf("done\n");
 		return 0;

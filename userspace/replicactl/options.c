@@ -15,6 +15,8 @@ static const struct {
 	{ { "no-wait", no_argument, NULL, 'n' }, true },
 	{ { "wait", required_argument, NULL, 'w' }, true },
 	{ { "timeout", required_argument, NULL, 't' }, true },
+	{ { "stop-guest", no_argument, NULL, 'g' }, false },
+	{ { "without-libvirt", no_argument, NULL, 'l' }, false },
 	{ { "expect-state", required_argument, NULL, 's' }, false },
 	{ { "expect-writes", required_argument, NULL, 'e' }, false },
 };
@@ -44,6 +46,12 @@ static bool take(int c, struct op_options *o, int *status)
 	case 'n':
 		o->no_wait = true;
 		op->given |= DMREPLICA_OP_NO_WAIT;
+		return true;
+	case 'g':
+		o->stop_guest = true;
+		return true;
+	case 'l':
+		o->without_libvirt = true;
 		return true;
 	case 'w':
 		op->given |= DMREPLICA_OP_WAIT;

@@ -58,6 +58,8 @@ struct op_options {
 	const char *point;		/* --point, not resolved yet; NULL without it */
 	bool yes;
 	bool no_wait;
+	bool stop_guest;		/* switch off the guest that has the devices */
+	bool without_libvirt;		/* go on without replicactl-domain */
 	bool state_given;		/* --expect-state, --expect-writes */
 	bool writes_given;
 };
@@ -104,6 +106,22 @@ int plain_operation(struct dmreplica *ctx, const char *name, struct op_options *
 		    int (*run)(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			       struct dmreplica_op *op));
 
+/* guest.c */
+struct guest {
+	const struct dmreplica_system *sys;
+	bool test;			/* the test domain */
+	uint64_t ms;			/* time that remains for libvirt */
+	char kept[4096];		/* what libvirt keeps of the guest, a line for each */
+};
+
+bool guest_begin(struct guest *guest, const struct dmreplica_system *sys, bool test,
+		 const struct op_options *o, int *status);
+void guest_print(const struct guest *guest);
+bool guest_stop(struct guest *guest, int *status);
+void guest_end(const struct guest *guest);
+void guest_failed_over(const struct dmreplica_system *sys, const struct op_options *o);
+
+int cmd_domain(struct dmreplica *ctx, int argc, char **argv);
 int cmd_create(struct dmreplica *ctx, int argc, char **argv);
 int cmd_attach(struct dmreplica *ctx, int argc, char **argv);
 int cmd_detach(struct dmreplica *ctx, int argc, char **argv);

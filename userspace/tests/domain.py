@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """replicactl-domain without libvirtd, without the module and without root.
 
-usage: domain.py REPLICACTL-DOMAIN DRIVER
+usage: domain.py REPLICACTL-DOMAIN DRIVER REPLICACTL
 
 DRIVER is domain-driver.c.  The kernel is that of fake-kernel.py, /sys and /dev are made up.  KTAP on standard output.
 """
@@ -15,6 +15,7 @@ import tempfile
 import xml.etree.ElementTree as ET
 
 from domain_world import HERE, UUID, Count, World, result
+from domain_guest import check_guest
 from domain_hook import check_hook
 from domain_libvirt import check_libvirt
 
@@ -194,7 +195,7 @@ def check_refusals(w, tool):
 
 
 def main():
-    tool, driver = (os.path.realpath(a) for a in sys.argv[1:3])
+    tool, driver, replicactl = (os.path.realpath(a) for a in sys.argv[1:4])
     print('TAP version 13')
     with tempfile.TemporaryDirectory() as directory:
         w = World(directory)
@@ -202,6 +203,7 @@ def main():
         check_refusals(w, tool)
         check_hook(w, tool)
         check_libvirt(w, driver)
+        check_guest(w, replicactl, tool)
     print(f'1..{Count.run}')
     return Count.failed > 0
 
