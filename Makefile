@@ -7,6 +7,10 @@ KDIR ?= /lib/modules/$(KVER)/build
 prefix ?= /usr/local
 DESTDIR ?=
 export prefix DESTDIR
+# Where a distribution has it elsewhere than in prefix/lib.
+ifdef LIBDIR
+export LIBDIR
+endif
 
 # What "make check" runs; see "make help".
 KERNELS ?= um 6.1 6.12
@@ -32,6 +36,8 @@ help:
 	@echo 'Install (as root; DESTDIR= and prefix=$(prefix) are honoured):'
 	@echo '  install         module and tools; install-module, install-tools for one'
 	@echo '  uninstall       remove them again'
+	@echo '  deb             Debian packages of both, in build/deb; see scripts/deb'
+	@echo '  dist            the release as build/dist/dm-replica-VERSION.tar.xz'
 	@echo 'In throwaway virtual machines:'
 	@echo '  demo            the main job, told step by step (KERNEL=6.1 or 6.12)'
 	@echo '  check           all tests, each on the cheapest kernel that can show what it is'
@@ -103,10 +109,17 @@ uninstall:
 	$(if $(DESTDIR),,PATH=$$PATH:/sbin:/usr/sbin depmod -a '$(KVER)')
 	@if [ -e userspace/Makefile ]; then $(MAKE) --no-print-directory -C userspace uninstall; fi
 
+deb:
+	@scripts/deps build deb
+	@scripts/deb
+
+dist:
+	@scripts/deb --dist build/dist
+
 # --- demo and tests -------------------------------------------------------
 
 deps:
-	@scripts/deps
+	@scripts/deps build vm demo test kernel deb
 
 KERNEL ?= 6.1
 demo:
@@ -114,8 +127,12 @@ demo:
 	@$(MAKE) --no-print-directory modules-$(KERNEL) tools
 	@KERNEL=$(KERNEL) scripts/demo
 
+# Without the tools for packages their test is skipped.
+deps_deb = @scripts/deps deb || echo 'deps: the packages will not be tested' >&2
+
 check:
 	@scripts/deps
+	$(deps_deb)
 	+@MAKEFLAGS= scripts/check
 
 # Cheapest levels aside: what needs two CPUs, an older kernel, or Debian's own.
@@ -126,6 +143,7 @@ check-tcg:
 
 check-bench check-host check-libvirt check-replication: check-%:
 	@scripts/deps
+	$(if $(filter host,$*),$(deps_deb))
 	+@MAKEFLAGS= LONG=1 TEST_TIMEOUT=$(or $(TEST_TIMEOUT),3600) SHARE=$* scripts/check
 
 # Compares speeds: nothing else should run meanwhile.
@@ -162,6 +180,6 @@ clean:
 distclean: clean
 	rm -rf build
 
-.PHONY: all help module modules tools install install-module install-tools uninstall deps demo check \
+.PHONY: all help module modules tools install install-module install-tools uninstall deb dist deps demo check \
 	check-tcg check-bench check-host check-libvirt check-replication check-crash check-debug \
 	check-rules bench bench-page clean distclean

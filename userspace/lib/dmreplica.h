@@ -35,7 +35,7 @@
 extern "C" {
 #endif
 
-#define DMREPLICA_VERSION	"0.1"
+#define DMREPLICA_VERSION	"0.1.0"
 
 #define DMREPLICA_UUID_TEXT	37	/* bytes of a UUID as text, with its NUL */
 #define DMREPLICA_NAME_MAX	64	/* sizes of names, with their NUL */

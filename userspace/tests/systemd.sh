@@ -89,6 +89,7 @@ generate && said 'the name of its unit would be too long' && [ -z "$(find "$dir/
 result $? "a name that is too long escaped is reported"
 
 again
+# shellcheck disable=SC2016 # a dollar sign in a path
 paths=(/dev/a-b '/dev/a b' '/dev/mapper/web--1-vda' '/dev/disk/by-label/ä\x20%i$x"' /dev//a///b/ /dev/./a/. /dev/.x
 	'/dev/x/.y' /dev/a:b@c~d)
 for ((i = 0; i < 40; i++)); do
@@ -143,11 +144,11 @@ done
 [ "$(wc -l <"$dir/said")" = 10 ]
 result $? "and nothing else is"
 if [ "$(id -u)" = 0 ]; then
-	chown nobody "$dir/conf/good.conf"
+	chown 65534 "$dir/conf/good.conf"
 	generate && said 'good.conf: nothing of it is attached at boot'
 	result $? "a file of another user is left out"
 	chown root "$dir/conf/good.conf"
-	chown nobody "$dir/conf"
+	chown 65534 "$dir/conf"
 	generate && said 'conf: nothing of it is attached' && [ -z "$(find "$dir/gen" -type f -o -type l)" ]
 	result $? "and a directory of another user"
 	chown root "$dir/conf"

@@ -1,0 +1,176 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# The Debian packages: built from this checkout, without a word of lintian, hardened, with all
+# that belongs to them; at length (make check-host) also the same twice, and installed,
+# upgraded, removed and purged in a clean Debian 12, where dkms builds the module for both
+# kernels.
+# share: host
+# debug: skip no kernel of ours runs
+. "$(dirname "$0")/../vm/lib.sh"
+
+for tool in dh dh_dkms dpkg-buildpackage lintian blhc; do
+	command -v $tool >/dev/null || skip_all "there is no $tool: scripts/deps deb installs it"
+done
+if [ -n "${LONG-}" ]; then ktap_plan 38; else ktap_plan 12; fi
+dir=$(workdir)
+at_exit "rm -rf $dir"
+cd "$VM_SRC" || die "no checkout"
+export DEB_BUILD_OPTIONS=nocheck
+# skip_rest REASON: of all results that are left
+skip_rest() {
+	while [ "$ktap_n" -lt "$ktap_planned" ]; do skip "a clean tree" "$1"; done
+	exit 0
+}
+version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
+
+# quiet COMMAND...: succeeds and prints nothing
+quiet() {
+	local said rc
+	said=$("$@" 2>&1)
+	rc=$?
+	said=$(grep -v '^N:' <<<"$said")
+	[ "$rc:$said" = 0: ] && return
+	diag "$said"
+	false
+}
+
+# shown COMMAND...: the end of its output, if it fails; matches REGEX COMMAND...: its output does.
+shown() { "$@" >"$dir/said" 2>&1 || { tail -n 30 "$dir/said" | cut -c1-200; false; }; }
+matches() { "${@:2}" >"$dir/said" 2>&1; grep -q "$1" "$dir/said"; }
+
+check "the packages are built" shown scripts/deb "$dir"
+check "lintian has nothing to report" quiet lintian --allow-root -EviI --pedantic --tag-display-limit 0 -q "$dir/dm-replica_$version-1_amd64.changes"
+check "blhc: all is compiled and linked with hardening" shown blhc --bindnow "$dir/log"
+for p in "$dir"/*.deb; do
+	dpkg-deb -x "$p" "$dir/$(basename "${p%%_*}")" || die "cannot unpack $p"
+done
+r=$dir/replicactl d=$dir/libdmreplica-dev
+check "the tool starts" matches "^replicactl $version$" "$r/usr/sbin/replicactl" --version
+triplet=$(dpkg-architecture -q DEB_HOST_MULTIARCH)
+is "the library is where Debian has it" \
+	"$(cd "$dir" && echo libdmreplica0/usr/lib/*/*.so* libdmreplica-dev/usr/lib/*/pkgconfig/*.pc)" \
+	"libdmreplica0/usr/lib/$triplet/libdmreplica.so.0 libdmreplica-dev/usr/lib/$triplet/pkgconfig/libdmreplica.pc"
+is "pkg-config finds it" \
+	"$(export PKG_CONFIG_PATH="$d/usr/lib/$triplet/pkgconfig"; pkg-config --modversion libdmreplica; pkg-config --cflags-only-I libdmreplica | cut -d " " -f 1)" \
+	"$version"$'\n'-I/usr/include/dmreplica
+is "it exports what libdmreplica.map has, and no more" \
+	"$(nm -D --defined-only "$dir/libdmreplica0/usr/lib/$triplet/libdmreplica.so.0" | grep -v -e ' dmreplica_' -e ' LIBDMREPLICA_0$')" ''
+# A unit names the tool in /usr/sbin; each program has a manual page.
+is "no file has /usr/local in it" "$(grep -rl /usr/local "$dir"/{replicactl,libdmreplica0,libdmreplica-dev}/{lib,usr/{lib,sbin,share/man}} 2>/dev/null)" ''
+is "each program has a manual page" \
+	"$(for f in "$r"/usr/{,s}bin/* "$r"/lib/systemd/system-generators/*; do
+		[ ! -e "$f" ] || ls "$r"/usr/share/man/man?/"$(basename "$f")".?.gz >/dev/null || echo "${f##*/}"; done 2>&1)" ''
+src=$dir/dm-replica-dkms/usr/src/dm-replica-$version
+is "the module's sources are all there" "$(cd "$src" && find Kbuild kmod uapi -type f | sort)" \
+	"$(git ls-files Kbuild kmod uapi | grep -v ^kmod/store/shim/ | sort)"
+is "dkms.conf is for this version" "$(cd "$src" && grep -c -x -e "PACKAGE_VERSION=\"$version\"" -e 'AUTOINSTALL="yes"' dkms.conf)" 2
+# Each licence other than GPL-2 that a file has is in debian/copyright, with that file.
+is "debian/copyright has the licences of the files" \
+	"$(git grep -l 'SPDX-License-Identifier: .*\(WITH\|OR\) ' -- uapi Documentation kmod userspace selftests scripts | sort)" \
+	"$(sed -n '/^Files: uapi/,/^Copyright/{s/^Files: //; s/^ *//; /^Copyright/!p}' debian/copyright | sort)"
+[ -n "${LONG-}" ] || exit 0
+
+# --- at length ------------------------------------------------------------
+
+other=$dir/another-place
+mkdir "$other"
+again() {
+	git ls-files -z | xargs -0 cp --parents -t "$other/" || return
+	(umask 077; cd "$other" && env TZ=Asia/Tokyo LC_ALL=C.UTF-8 DEB_BUILD_OPTIONS="nocheck parallel=1" \
+		HOME=/nonexistent scripts/deb "$dir/again")
+}
+check "built again elsewhere, in another zone and language, with another umask" shown again
+is "the packages are the same, byte by byte" \
+	"$(cd "$dir" && for f in *.deb *.tar.xz *.dsc; do cmp "$f" "again/$f"; done 2>&1)" ''
+
+[ "$(id -u)" = 0 ] || skip_rest "a tree is made by root only"
+command -v mmdebstrap >/dev/null || skip_rest "there is no mmdebstrap"
+
+# A clean Debian 12 with the kernel headers of 6.1, and those of 6.12 to be installed later;
+# made once.
+base=build/packages/base.tar
+include=dkms,linux-headers-amd64,systemd,udev,gcc,libc6-dev,pkgconf,libblkid-dev,libdevmapper-dev,libjson-c-dev
+include=$include,libnl-3-dev,libnl-genl-3-dev,uuid-dev
+mkdir -p build/packages
+if [ ! -e $base ] || [ "$(cat $base.has 2>/dev/null)" != "$include" ]; then
+	# shellcheck disable=SC2016 # $1 is the tree
+	mmdebstrap --mode=root --variant=apt --include=$include --skip=cleanup/apt \
+		--customize-hook='chroot "$1" apt-get -y install --no-install-recommends --download-only linux-headers-6.12-amd64' \
+		bookworm build/packages/new.tar >build/packages/log 2>&1 || skip_rest "mmdebstrap: $(grep '^E' build/packages/log | tail -n 1)"
+	mv build/packages/new.tar $base
+	echo "$include" >$base.has
+fi
+tree=$dir/tree
+mkdir "$tree"
+tar -x -C "$tree" -f $base || die "cannot unpack $base"
+printf '#!/bin/sh\nexit 101\n' >"$tree/usr/sbin/policy-rc.d"
+chmod +x "$tree/usr/sbin/policy-rc.d"
+cp "$dir"/*.deb "$tree/tmp/"
+
+# in_tree COMMAND...: in namespaces of its own, and without the right to load a module
+in_tree() {
+	# shellcheck disable=SC2016 # its arguments
+	unshare --mount --pid --net --ipc --uts --fork --kill-child --propagation private sh -c '
+		t=$1; shift
+		mount -t proc proc $t/proc && mount -t tmpfs dev $t/dev || exit 99
+		for f in null zero full random urandom; do
+			: >$t/dev/$f && mount --bind /dev/$f $t/dev/$f || exit 99
+		done
+		ln -s /proc/self/fd $t/dev/fd && mkdir $t/dev/pts && mount -t devpts -o newinstance,ptmxmode=666 pts $t/dev/pts &&
+			ln -s pts/ptmx $t/dev/ptmx || exit 99
+		exec setpriv --bounding-set=-sys_module,-sys_boot,-sys_rawio \
+			env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+			AUTOPKGTEST_TMP=/tmp chroot $t "$@"' sh "$tree" "$@" </dev/null
+}
+install() { shown in_tree apt-get -y -o APT::Keep-Downloaded-Packages=true install --no-install-recommends "$@"; }
+modules() {
+	(cd "$tree/lib/modules" && find . -path './*/updates/dkms/dm-replica.ko*' |
+		sed 's|^./\(6\.[0-9]*\)\..*|\1|' | sort | tr '\n' ' ')
+}
+versions() { for f in "$tree"/lib/modules/*/updates/dkms/dm-replica.ko*; do modinfo -F version "$f"; done | sort -u | tr '\n' ' '; }
+status() { in_tree dkms status; }
+
+is "no module is there" "$(modules)" ''
+check "apt install of all packages" install "/tmp/dm-replica-dkms_$version-1_all.deb" "/tmp/replicactl_$version-1_amd64.deb" \
+	"/tmp/libdmreplica0_$version-1_amd64.deb" "/tmp/libdmreplica-dev_$version-1_amd64.deb"
+is "dkms has built the module for 6.1" "$(modules)" '6.1 '
+is "in this version" "$(versions)" "$version "
+diag "$(status)"
+check "modprobe finds it, also by the name of a target" \
+	matches '^alias: *dm-replica-overlay$' in_tree sh -c "modinfo -k \$(echo /lib/modules/6.1.* | cut -d / -f 4) dm-replica"
+is "the target is enabled" "$(in_tree systemctl is-enabled dm-replica.target)" enabled
+is "the installed files are unchanged" "$(in_tree dpkg -V dm-replica-dkms replicactl libdmreplica0 libdmreplica-dev)" ''
+cp debian/tests/library "$tree/tmp/"
+check "a program is built with the library: debian/tests/library" in_tree /tmp/library
+is "the generator runs there" "$(in_tree sh -c '
+	printf "name=w\nuuid=01234567-89ab-cdef-0123-456789abcdef\nstore=/dev/a\ndisk.vda=/dev/b\n" >/etc/dm-replica/systems.d/w.conf
+	mkdir -p /tmp/g /var/lib/dm-replica && echo seen >/var/lib/dm-replica/w
+	/lib/systemd/system-generators/dm-replica-generator /tmp/g /tmp/g /tmp/g 2>&1 && ls /tmp/g/dm-replica.target.wants')" dm-replica@w.service
+
+check "the headers of another kernel, installed later" install --no-download linux-headers-6.12-amd64
+is "its module is built, too" "$(modules)" '6.1 6.12 '
+
+# An upgrade to another version.
+next=${version}z
+sed -i "s/\"$version\"/\"$next\"/" "$other"/{dkms.conf,kmod/module.c,userspace/lib/dmreplica.h}
+sed -i "1s/($version-1)/($next-1)/" "$other/debian/changelog"
+next() { (cd "$other" && scripts/deb "$dir/next"); }
+check "the next version is built" shown next
+cp "$dir"/next/*"$next"*.deb "$tree/tmp/"
+check "upgrade" install "/tmp/dm-replica-dkms_$next-1_all.deb" "/tmp/replicactl_$next-1_amd64.deb" \
+	"/tmp/libdmreplica0_$next-1_amd64.deb" "/tmp/libdmreplica-dev_$next-1_amd64.deb"
+diag "$(status)"
+is "the module is there for both kernels" "$(modules)" '6.1 6.12 '
+is "in the new version alone" "$(versions)" "$next "
+is "the sources of the old version are gone" "$(cd "$tree/usr/src" && echo dm-replica-*)" "dm-replica-$next"
+is "the tool, too" "$(in_tree replicactl --version | head -n 1)" "replicactl $next"
+check "the file of a system stays" grep -q name=w "$tree/etc/dm-replica/systems.d/w.conf"
+is "the target is still enabled" "$(in_tree systemctl is-enabled dm-replica.target)" enabled
+
+check "remove" shown in_tree apt-get -y remove dm-replica-dkms replicactl libdmreplica0 libdmreplica-dev
+is "no module is left" "$(modules)$(status)" ''
+is "the file of a system stays, and what was seen of its store" \
+	"$(cd "$tree" && echo etc/dm-replica/systems.d/* var/lib/dm-replica/*)" 'etc/dm-replica/systems.d/w.conf var/lib/dm-replica/w'
+check "purge" shown in_tree apt-get -y purge dm-replica-dkms replicactl
+is "nothing else is left" "$(in_tree find / -xdev \( -path /tmp -o -path /proc \) -prune -o \( -name '*dm-replica*' -o -name '*dmreplica*' -o -name '*replicactl*' \) -print |
+	grep -v '^/var/log\|^/var/cache' | tr '\n' ' ')" '/etc/dm-replica '
