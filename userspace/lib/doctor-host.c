@@ -176,8 +176,14 @@ static bool valid_name(const char *name)
 	const char *letters =
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
 
-	return name[strspn(name, letters)] == 0 && strchr(name, '-') && !strstr(name, ".dpkg-") &&
-	       name[strlen(name) - 1] != '~';
+	return name[strspn(name, letters)] == 0 && strchr(name, '-');
+}
+
+/* Remnants of dpkg's conffiles, and a description, are no hooks, and no fault. */
+static bool passed_over(const char *name)
+{
+	return *name == '.' || !strcmp(name, "README") || strstr(name, ".dpkg-") ||
+	       strstr(name, ".ucf-");
 }
 
 static void check_hook(struct dmrl_doctor *d, const char *dir, const char *name)
@@ -233,7 +239,7 @@ void dmrl_doctor_hooks(struct dmrl_doctor *d)
 			continue;
 		}
 		while ((de = readdir(dir)))
-			if (de->d_name[0] != '.')
+			if (!passed_over(de->d_name))
 				check_hook(d, dirs[i], de->d_name);
 		closedir(dir);
 	}

@@ -151,9 +151,12 @@ chmod 0644 "$root$hooks/health-mail"
 doctor "one that is not executable" 0 "^hooks +note: hook $hooks/health-mail is not executable" ''
 mend "chmod \+x $hooks/health-mail"
 rm "$root$hooks/health-mail"
-put $hooks/mail.dpkg-old ''
-doctor "one without a valid name" 0 "^hooks +note: $hooks/mail.dpkg-old has not the name" ''
-rm "$root$hooks/mail.dpkg-old"
+put "$hooks/mail~" ''
+doctor "one without a valid name" 0 "^hooks +note: $hooks/mail~ has not the name" ''
+rm "$root$hooks/mail~"
+put $hooks/health-mail.dpkg-old ''
+doctor "what dpkg has left" 0 '^hooks +good' ''
+rm "$root$hooks/health-mail.dpkg-old"
 ln -s /none "$root$hooks/space-grow"
 doctor "one that leads nowhere" 1 "^hooks +FAULT: hook $hooks/space-grow leads to no file" ''
 rm "$root$hooks/space-grow"
