@@ -65,8 +65,8 @@ static int dmr_load_account(struct dmr_system *sys)
 			else
 				continue;
 			atomic64_inc(&sys->space.overlay_versions[kind]);
-			atomic64_add(hweight64(v->data | v->zero),
-				     &sys->disks[dmr_key_disk(v->key)].overlay_blocks[kind]);
+			dmr_space_overlay_add(&sys->disks[dmr_key_disk(v->key)], kind,
+					      hweight64(v->data | v->zero));
 		}
 		if (!(i & 0xffff))
 			cond_resched();
@@ -122,7 +122,9 @@ static int dmr_attach_load(struct dmr_system *sys, struct dmr_target *t)
 		sys->disks[i].info = &sb->disks[i];
 		sys->disks[i].number = i;
 		dmr_home_flush_init(&sys->disks[i]);
-		r = dmr_fingerprint_init(&sys->disks[i], sb);
+		r = dmr_space_disk_init(&sys->disks[i]);
+		if (!r)
+			r = dmr_fingerprint_init(&sys->disks[i], sb);
 		if (r)
 			goto bad_load;
 	}

@@ -7,6 +7,7 @@
 #include <linux/bio.h>
 #include <linux/blkdev.h>
 #include <linux/list.h>
+#include <linux/percpu.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -62,6 +63,11 @@ struct dmr_home_flush {
 	wait_queue_head_t wait;
 };
 
+/* Counts of a disk by one CPU; the sum over all CPUs is valid. */
+struct dmr_disk_cpu {
+	u64 overlay_blocks[DMR_KINDS];	/* blocks in the live and the test overlay */
+};
+
 /* One disk of a system */
 
 struct dmr_disk {
@@ -70,6 +76,7 @@ struct dmr_disk {
 	u32 number;
 	atomic_t home_lost;		/* bits of kinds with failing writes; each write reads it */
 	struct block_device *home;	/* valid while any target of the disk is bound */
+	struct dmr_disk_cpu __percpu *counts;
 	dev_t home_dev;			/* dmr_registry_mutex */
 	struct dmr_target *target[DMR_KINDS];	/* bound ones; op_mutex */
 	bool movable;			/* the replica target is bound; home_mutex to clear */
@@ -78,7 +85,6 @@ struct dmr_disk {
 	struct gendisk *gd[DMR_KINDS];	/* the same; freed after a grace period of RCU */
 	struct dmr_home_flush flush;
 
-	atomic64_t overlay_blocks[DMR_KINDS];	/* blocks in the live and the test overlay */
 	atomic64_t errors;		/* I/O errors met at home and in slots */
 	struct dmr_fingerprint fingerprint;
 };

@@ -80,7 +80,7 @@ static void dmr_overlay_begin(struct dmr_op *op, enum dmr_kind kind)
 	}
 	if (!r) {
 		for (i = 0; i < sys->sb->nr_disks; i++)
-			atomic64_set(&sys->disks[i].overlay_blocks[kind], 0);
+			dmr_space_overlay_forget(&sys->disks[i], kind);
 		atomic64_set(&sys->space.overlay_versions[kind], 0);
 		dmr_views_publish(sys, after);
 		op->point = point->number;
@@ -182,7 +182,7 @@ static void dmr_overlay_end(struct dmr_op *op, enum dmr_kind kind, struct dmr_jo
 		return;
 
 	for (i = 0; i < sys->sb->nr_disks; i++)
-		bytes += atomic64_xchg(&sys->disks[i].overlay_blocks[kind], 0) << DMR_BLOCK_SHIFT;
+		bytes += dmr_space_overlay_forget(&sys->disks[i], kind) << DMR_BLOCK_SHIFT;
 	op->point = point;
 	op->discarded = bytes;
 	dmr_job_about(job, op);

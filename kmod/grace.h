@@ -3,6 +3,7 @@
 #ifndef DMR_GRACE_H
 #define DMR_GRACE_H
 
+#include <linux/cache.h>
 #include <linux/compiler.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
@@ -13,11 +14,12 @@ struct dmr_grace_cpu {
 	unsigned long out[2];
 };
 
+/* Every bio reads the first three; waiters change the others. */
 struct dmr_grace {
 	struct dmr_grace_cpu __percpu *cpu;
 	u32 side;
 	bool waiting;
-	wait_queue_head_t wait;
+	wait_queue_head_t wait ____cacheline_aligned_in_smp;
 	struct mutex mutex;
 };
 

@@ -39,102 +39,206 @@ static u64 dmr_touched(u32 offset, u32 sectors)
  * Reads
  *----------------------------------------------------------------*/
 
-static u32 dmr_read_run(struct dmr_io *io, const struct dmr_view *view, u64 sector, u32 max,
-			struct dmr_source *src)
+/* Sectors from @sector on, at most @max, that one chunk has in one place. */
+static __always_inline u32 dmr_read_chunk(struct dmr_io *io, const struct dmr_view *view,
+					  u64 sector, u32 max, struct dmr_source *src)
 {
 	struct dmr_system *sys = io->t->sys;
-	struct dmr_source more;
-	u32 run = 0, offset, blocks, got, last = 0;
+	u32 offset = dmr_chunk_offset(sys, sector), first = offset / DMR_BLOCK_SECTORS;
+	u32 end = min(offset + max, sys->chunk_sectors);
+	u32 blocks = DIV_ROUND_UP(end, DMR_BLOCK_SECTORS) - first;
 
-	while (run < max) {
-		offset = dmr_chunk_offset(sys, sector + run);
-		blocks = DIV_ROUND_UP(min(offset + max - run, sys->chunk_sectors),
-				      DMR_BLOCK_SECTORS) - offset / DMR_BLOCK_SECTORS;
-		got = dmr_map_resolve(&sys->map, view, dmr_io_key(io, sector + run),
-				      offset / DMR_BLOCK_SECTORS, blocks, &more);
-		if (!run)
-			*src = more;
-		else if (more.kind != src->kind ||
-			 (more.kind == DMR_SRC_SLOT && more.slot != last + 1))
-			break;
-		last = more.slot;
-		run += got * DMR_BLOCK_SECTORS - offset % DMR_BLOCK_SECTORS;
-		if (got < blocks)
-			break;
-	}
-	return min(run, max);
+	blocks = dmr_map_resolve(&sys->map, view, dmr_io_key(io, sector), first, blocks, src);
+	return min(blocks * DMR_BLOCK_SECTORS - offset % DMR_BLOCK_SECTORS, max);
 }
 
-static int dmr_io_read(struct dmr_io *io, struct bio *bio, struct dmr_views *views)
+/* The same for a read that goes on in the next chunk, of which @run sectors lie at @src. */
+static noinline u32 dmr_read_more(struct dmr_io *io, const struct dmr_view *view, u64 sector,
+				  u32 run, u32 max, const struct dmr_source *src)
+{
+	struct dmr_source more;
+	u32 last = src->slot;
+
+	while (run < max && !dmr_chunk_offset(io->t->sys, sector + run)) {
+		u32 got = dmr_read_chunk(io, view, sector + run, max - run, &more);
+
+		if (more.kind != src->kind ||
+		    (more.kind == DMR_SRC_SLOT && more.slot != last + 1))
+			break;
+		last = more.slot;
+		run += got;
+	}
+	return run;
+}
+
+static int dmr_io_read(struct dmr_io *io, struct bio *bio, const struct dmr_views *views)
 {
 	struct dmr_target *t = io->t;
+	const struct dmr_view *view = &views->view[t->kind];
 	u64 sector = bio->bi_iter.bi_sector;
+	u32 sectors = bio_sectors(bio), run;
 	struct dmr_source src;
-	u32 run;
 
-	run = dmr_read_run(io, &views->view[t->kind], sector, bio_sectors(bio), &src);
-	dmr_io_cut(bio, run, true);
-	switch (src.kind) {
-	case DMR_SRC_ZERO:
-		zero_fill_bio(bio);
-		return dmr_io_finish(io, bio, BLK_STS_OK);
-	case DMR_SRC_SLOT:
+	run = dmr_read_chunk(io, view, sector, sectors, &src);
+	if (unlikely(run < sectors)) {
+		run = dmr_read_more(io, view, sector, run, sectors, &src);
+		dmr_io_cut(bio, run, true);
+	}
+	if (src.kind == DMR_SRC_HOME) {
+		io->kind = DMR_IO_READ_HOME;
+		return dmr_remap(bio, t->home->bdev, sector);
+	}
+	if (src.kind == DMR_SRC_SLOT) {
 		io->kind = DMR_IO_READ_SLOT;
 		return dmr_remap(bio, t->store->bdev,
 				 dmr_slot_sector(t->sys, src.slot,
 						 dmr_chunk_offset(t->sys, sector)));
-	default:
-		io->kind = DMR_IO_READ_HOME;
-		return dmr_remap(bio, t->home->bdev, sector);
 	}
+	zero_fill_bio(bio);
+	return dmr_io_finish(io, bio, BLK_STS_OK);
 }
 
 /*----------------------------------------------------------------
  * Writes
  *----------------------------------------------------------------*/
 
-/* Sectors of a write, at most @max, that hit blocks already in this epoch's slots. */
-static u32 dmr_hit_run(struct dmr_io *io, u32 epoch, u64 sector, u32 max, u32 *slot, bool *settled)
+/*
+ * Sectors of a write, at most @max, that hit blocks already in this epoch's slot of one
+ * chunk.  @settled, unless NULL, becomes false where the record of one is still due.
+ */
+static __always_inline u32 dmr_hit_chunk(struct dmr_io *io, u32 epoch, u64 sector, u32 max,
+					 u32 *slot, bool *settled)
 {
 	struct dmr_system *sys = io->t->sys;
-	u32 run = 0, offset, sectors, got, last = 0;
-	struct dmr_version *v;
-	u64 data, zero, want;
+	u32 offset = dmr_chunk_offset(sys, sector), sectors = min(max, sys->chunk_sectors - offset);
+	struct dmr_version *v = dmr_map_find(&sys->map, dmr_io_key(io, sector), epoch);
+	u64 data, zero, miss;
 
-	*settled = true;
-	while (run < max) {
-		offset = dmr_chunk_offset(sys, sector + run);
-		v = dmr_map_find(&sys->map, dmr_io_key(io, sector + run), epoch);
-		if (!v || !dmr_version_hold_hit(v))
-			break;
-		dmr_version_masks(v, &data, &zero);
-		if (run && READ_ONCE(v->slot) != last + 1)
-			break;
-		sectors = min(max - run, sys->chunk_sectors - offset);
-		want = dmr_touched(offset, sectors);
-		if ((data & want) != want) {
-			/* The blocks in front of the first miss still hit. */
-			got = __ffs64(want & ~data);
-			if (got * DMR_BLOCK_SECTORS <= offset)
-				break;
-			if (!run)
-				*slot = READ_ONCE(v->slot);
-			run += got * DMR_BLOCK_SECTORS - offset;
-			*settled &= dmr_log_settled(sys, v);
-			break;
-		}
-		last = READ_ONCE(v->slot);
-		if (!run)
-			*slot = last;
+	if (!v || !dmr_version_hold_hit(v))
+		return 0;
+	dmr_version_masks(v, &data, &zero);
+	miss = dmr_touched(offset, sectors) & ~data;
+	if (unlikely(miss)) {
+		/* The blocks before the first miss still hit. */
+		sectors = __ffs64(miss) * DMR_BLOCK_SECTORS;
+		if (sectors <= offset)
+			return 0;
+		sectors -= offset;
+	}
+	*slot = READ_ONCE(v->slot);
+	if (unlikely(settled))
 		*settled &= dmr_log_settled(sys, v);
-		run += sectors;
+	return sectors;
+}
+
+/* The same for a write that goes on in the next chunk, in adjacent slots. */
+static noinline u32 dmr_hit_more(struct dmr_io *io, u32 epoch, u64 sector, u32 run, u32 max,
+				 u32 slot, bool *settled)
+{
+	bool too = true;
+
+	while (run < max && !dmr_chunk_offset(io->t->sys, sector + run)) {
+		u32 next, got = dmr_hit_chunk(io, epoch, sector + run, max - run, &next,
+					      settled ? &too : NULL);
+
+		if (!got || next != ++slot)
+			break;
+		if (settled)
+			*settled &= too;
+		run += got;
 	}
 	return run;
+}
+
+static __always_inline u32 dmr_hit_run(struct dmr_io *io, u32 epoch, u64 sector, u32 max,
+				       u32 *slot, bool *settled)
+{
+	u32 run = dmr_hit_chunk(io, epoch, sector, max, slot, settled);
+
+	if (likely(run == max) || !run)
+		return run;
+	return dmr_hit_more(io, epoch, sector, run, max, *slot, settled);
 }
 
 static void dmr_io_count(struct dmr_io *io)
 {
 	this_cpu_inc(*io->t->sys->space.writes[io->t->kind]);
+}
+
+/*
+ * Insert a version unless its chunk has one, or must not get one.  Return: true if inserted;
+ * or false with *status as in dmr_first_open().
+ */
+static bool dmr_first_insert(struct dmr_io *io, struct bio *bio, const struct dmr_views *views,
+			     struct dmr_version *v, bool inline_, blk_status_t *status)
+{
+	struct dmr_map *map = &io->t->sys->map;
+	spinlock_t *lock = dmr_map_lock(map, v->key);
+	struct dmr_version *held;
+	unsigned long flags;
+	bool done;
+
+	spin_lock_irqsave(lock, flags);
+	held = dmr_map_held(map, v->key);
+	if (unlikely(held && !inline_)) {
+		*status = BLK_STS_DM_REQUEUE;
+		dmr_park_for_version(io, bio, held);
+	} else if (held || dmr_admit_too_late(io, views, v->key)) {
+		*status = BLK_STS_AGAIN;
+	}
+	done = !*status && dmr_map_insert_first(map, v);
+	spin_unlock_irqrestore(lock, flags);
+	return done;
+}
+
+/*
+ * Insert versions for the chunks from @key on, with this write counted in each, until one
+ * cannot be; then give the rest back, of @nr versions and @got slots.  Return: how many.
+ */
+static __always_inline u32 dmr_first_fill(struct dmr_io *io, struct bio *bio,
+					  const struct dmr_views *views, u64 key,
+					  struct dmr_version **new, u32 nr, u32 slot, u32 got,
+					  bool inline_, blk_status_t *status)
+{
+	struct dmr_system *sys = io->t->sys;
+	enum dmr_kind kind = io->t->kind;	/* a bio that was parked may have ended */
+	u32 epoch = views->view[kind].write, i, j;
+
+	*status = nr ? BLK_STS_OK : BLK_STS_RESOURCE;
+	atomic64_add(nr, &sys->map.versions);	/* see dmr_map_insert_first() */
+	for (i = 0; i < nr; i++) {
+		new[i]->key = key + i;
+		new[i]->epoch = epoch;
+		new[i]->slot = slot + i;
+		atomic_set(&new[i]->state, DMR_V_WRITER);
+		if (!dmr_first_insert(io, bio, views, new[i], inline_, status))
+			break;
+		trace_dmr_version_made(sys->sb->name, io->t->disk_number, dmr_key_chunk(key + i),
+				       epoch, slot + i);
+	}
+	if (epoch & DMR_EPOCH_OVERLAY)
+		atomic64_add(i, &sys->space.overlay_versions[kind]);
+	atomic64_add(i, &sys->log.nr_first);
+	if (likely(i == got))
+		return i;
+
+	for (j = i; j < nr; j++)
+		mempool_free(new[j], sys->versions.pool);
+	atomic64_sub(nr - i, &sys->map.versions);
+	for (j = i; j < got; j++)
+		dmr_slots_free(&sys->slots, slot + j);
+	return i;
+}
+
+/* Several chunks: their versions come from one allocation. */
+static noinline u32 dmr_first_many(struct dmr_io *io, struct bio *bio,
+				   const struct dmr_views *views, u64 key, u32 slot, u32 got,
+				   bool inline_, blk_status_t *status)
+{
+	struct dmr_version *new[DMR_FIRST_MAX];
+	u32 nr = dmr_versions_get(io->t->sys, bio->bi_opf & REQ_SWAP, got, new);
+
+	return dmr_first_fill(io, bio, views, key, new, nr, slot, got, inline_, status);
 }
 
 /*
@@ -151,7 +255,9 @@ static u32 dmr_first_open(struct dmr_io *io, struct bio *bio, const struct dmr_v
 			  u64 sector, u32 want, bool inline_, u32 *slot, blk_status_t *status)
 {
 	struct dmr_system *sys = io->t->sys;
-	u32 epoch = views->view[io->t->kind].write, got, i;
+	u64 key = dmr_io_key(io, sector);
+	struct dmr_version *v;
+	u32 got;
 
 	*status = BLK_STS_NOSPC;
 	want = min(want, dmr_admit_versions(io));
@@ -160,42 +266,10 @@ static u32 dmr_first_open(struct dmr_io *io, struct bio *bio, const struct dmr_v
 	got = dmr_slots_alloc(&sys->slots, want, dmr_io_spare(io), slot);
 	if (!got)
 		return 0;		/* R8 */
-	*status = BLK_STS_OK;
-	for (i = 0; i < got; i++) {
-		u64 key = dmr_io_key(io, sector) + i;
-		spinlock_t *lock = dmr_map_lock(&sys->map, key);
-		struct dmr_version *v = dmr_admit_version(io, bio, key, epoch, *slot + i), *held;
-		unsigned long flags;
-
-		if (!v) {
-			*status = BLK_STS_RESOURCE;
-			break;
-		}
-		atomic_set(&v->state, DMR_V_WRITER);
-		spin_lock_irqsave(lock, flags);
-		held = dmr_map_held(&sys->map, key);
-		if (held && !inline_) {
-			*status = BLK_STS_DM_REQUEUE;
-			dmr_park_for_version(io, bio, held);
-		} else if (held || dmr_admit_too_late(io, views, key)) {
-			*status = BLK_STS_AGAIN;
-		}
-		if (*status || dmr_map_find(&sys->map, key, epoch)) {
-			spin_unlock_irqrestore(lock, flags);
-			mempool_free(v, sys->versions.pool);
-			break;
-		}
-		dmr_map_insert(&sys->map, v);
-		spin_unlock_irqrestore(lock, flags);
-		if (epoch & DMR_EPOCH_OVERLAY)
-			atomic64_inc(&sys->space.overlay_versions[io->t->kind]);
-		trace_dmr_version_made(sys->sb->name, io->t->disk_number, dmr_key_chunk(key),
-				       epoch, *slot + i);
-	}
-	atomic64_add(i, &sys->log.nr_first);
-	for (want = i; i < got; i++)
-		dmr_slots_free(&sys->slots, *slot + i);
-	return want;
+	if (got > 1)
+		return dmr_first_many(io, bio, views, key, *slot, got, inline_, status);
+	v = dmr_version_get(sys, bio->bi_opf & REQ_SWAP);
+	return dmr_first_fill(io, bio, views, key, &v, !!v, *slot, 1, inline_, status);
 }
 
 /*
@@ -254,8 +328,8 @@ out:
 void dmr_io_first_done(struct dmr_io *io, bool ok)
 {
 	struct dmr_system *sys = io->t->sys;
-	struct dmr_disk *disk = io->t->disk;
 	u64 sector = io->sector, end = io->sector + io->sectors;
+	u32 chunks = 0, fresh = 0;
 	bool wake = false;
 
 	while (sector < end) {
@@ -278,26 +352,27 @@ void dmr_io_first_done(struct dmr_io *io, bool ok)
 					dmr_version_set(v, mask);
 				}
 				if (io->epoch & DMR_EPOCH_OVERLAY)
-					atomic64_add(hweight64(mask & ~had),
-						     &disk->overlay_blocks[io->t->kind]);
+					fresh += hweight64(mask & ~had);
 			}
-			atomic_sub(DMR_V_WRITER, &v->state);
-			if (atomic_read(&v->state) & DMR_V_WAITED) {
+			if (atomic_sub_return(DMR_V_WRITER, &v->state) & DMR_V_WAITED) {
 				atomic_andnot(DMR_V_WAITED, &v->state);
 				wake = true;
 			}
 		}
 		spin_unlock_irqrestore(lock, flags);
-		smp_mb__before_atomic();	/* dirty first: pairs with dmr_log_has_room() */
-		atomic64_dec(&sys->log.nr_first);
 		sector += sectors;
+		chunks++;
 	}
+	if (fresh)
+		dmr_space_overlay_add(io->t->disk, io->t->kind, fresh);
+	smp_mb__before_atomic();	/* dirty first: pairs with dmr_log_has_room() */
+	atomic64_sub(chunks, &sys->log.nr_first);
 	if (wake)
 		dmr_park_wake(sys);
 }
 
-static int dmr_io_first(struct dmr_io *io, struct bio *bio, const struct dmr_views *views,
-			bool inline_)
+static noinline int dmr_io_first(struct dmr_io *io, struct bio *bio,
+				 const struct dmr_views *views, bool inline_)
 {
 	struct dmr_target *t = io->t;
 	struct dmr_system *sys = t->sys;
@@ -384,7 +459,7 @@ static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_views *vi
 	u32 epoch = views->view[t->kind].write;
 	u64 sector = bio->bi_iter.bi_sector;
 	u32 sectors = bio_sectors(bio), offset = dmr_chunk_offset(sys, sector), run, slot = 0;
-	bool settled, aligned;
+	bool settled = true, aligned;
 
 	if (views->straight == t->kind) {
 		run = dmr_run_bare(io, views, sector, sectors);
@@ -392,14 +467,14 @@ static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_views *vi
 			return dmr_io_straight(io, bio);
 	}
 
-	run = dmr_hit_run(io, epoch, sector, sectors, &slot, &settled);
-	aligned = dmr_io_aligned(io, sector, sectors);
+	run = dmr_hit_run(io, epoch, sector, sectors, &slot,
+			  bio->bi_opf & REQ_FUA ? &settled : NULL);
+	aligned = run == sectors || dmr_io_aligned(io, sector, sectors);
 	/* An aligned write that hits only in part goes out in one piece, as a first write. */
 	if (run && (run == sectors ||
 		    (inline_ && (!aligned || offset + run >= sys->chunk_sectors)))) {
 		dmr_io_cut(bio, run, inline_);
 		io->kind = DMR_IO_HIT;
-		io->fua = false;
 		if ((bio->bi_opf & REQ_FUA) && (!settled || !dmr_fua_is_native(t->store->bdev))) {
 			/*
 			 * R2: answer when the record is durable as well.  R9: use our own
@@ -428,25 +503,13 @@ static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_views *vi
  * The way through
  *----------------------------------------------------------------*/
 
-static int dmr_io_run(struct dmr_io *io, struct bio *bio, bool inline_)
+/* All but reads: not a part of dmr_io_run(), whose reads would pay for its registers. */
+static noinline int dmr_io_change(struct dmr_io *io, struct bio *bio, struct dmr_views *views,
+				  bool inline_)
 {
 	struct dmr_target *t = io->t;
-	struct dmr_system *sys = t->sys;
-	struct dmr_views *views;
 
-	io->kind = DMR_IO_NONE;
-	io->fua = false;
-	io->home = false;
-	io->side = dmr_grace_enter(&sys->grace);
-	io->entered = true;
-	views = dmr_views_get(sys);
-
-	if (views->view[t->kind].write == DMR_EPOCH_NONE)
-		return dmr_io_finish(io, bio, BLK_STS_OFFLINE);
-	if (bio_op(bio) == REQ_OP_READ)
-		return dmr_io_read(io, bio, views);
-
-	if (unlikely(READ_ONCE(sys->critical)))
+	if (unlikely(READ_ONCE(t->sys->critical)))
 		return dmr_io_finish(io, bio, BLK_STS_IOERR);	/* R9 */
 	if (t->kind == DMR_REPLICA && views->suspended)
 		return dmr_io_finish(io, bio, BLK_STS_OFFLINE);
@@ -474,6 +537,25 @@ static int dmr_io_run(struct dmr_io *io, struct bio *bio, bool inline_)
 	}
 }
 
+static int dmr_io_run(struct dmr_io *io, struct bio *bio, bool inline_)
+{
+	struct dmr_target *t = io->t;
+	struct dmr_views *views;
+
+	io->kind = DMR_IO_NONE;
+	io->fua = false;
+	io->home = false;
+	io->side = dmr_grace_enter(&t->sys->grace);
+	io->entered = true;
+	views = dmr_views_get(t->sys);
+
+	if (unlikely(views->view[t->kind].write == DMR_EPOCH_NONE))
+		return dmr_io_finish(io, bio, BLK_STS_OFFLINE);
+	if (bio_op(bio) == REQ_OP_READ)
+		return dmr_io_read(io, bio, views);
+	return dmr_io_change(io, bio, views, inline_);
+}
+
 void dmr_io_work(struct work_struct *work)
 {
 	struct dmr_io *io = container_of(work, struct dmr_io, work);
@@ -496,12 +578,12 @@ int dmr_io_map(struct dmr_target *t, struct bio *bio)
 	struct dmr_io *io = dmr_io_of(bio);
 
 	io->t = t;
-	io->kind = DMR_IO_NONE;
-	io->entered = false;
-	io->fua = false;
 	io->bytes = bio->bi_iter.bi_size;
 	io->began = dmr_adapt_began(&t->sys->adapt, &io->batch);
-	if (bio->bi_opf & REQ_PREFLUSH) {
+	if (unlikely(bio->bi_opf & REQ_PREFLUSH)) {
+		io->kind = DMR_IO_NONE;
+		io->entered = false;
+		io->fua = false;
 		/* dm passes flushes without data.  An offline view has no writes to flush. */
 		dmr_flush_bio(t->sys, bio);
 		return DM_MAPIO_SUBMITTED;
@@ -514,6 +596,29 @@ static bool dmr_io_refused(struct bio *bio, blk_status_t error)
 {
 	return (error == BLK_STS_NOTSUPP || error == BLK_STS_TARGET) &&
 	       (bio_op(bio) == REQ_OP_WRITE_ZEROES || bio_op(bio) == REQ_OP_DISCARD);
+}
+
+/* An I/O of @kind has failed, and left its grace section.  Return: as dmr_io_end(). */
+static noinline int dmr_io_failed(struct dmr_io *io, struct bio *bio, u8 kind, blk_status_t *error)
+{
+	if (kind != DMR_IO_STRAIGHT || !dmr_io_refused(bio, *error)) {
+		atomic64_inc(&io->t->disk->errors);
+		return DM_ENDIO_DONE;
+	}
+	if (bio_op(bio) == REQ_OP_WRITE_ZEROES) {
+		dmr_zeroes_again(io, bio);
+		return DM_ENDIO_INCOMPLETE;
+	}
+	*error = BLK_STS_OK;	/* a discard is advice */
+	return DM_ENDIO_DONE;
+}
+
+static void dmr_io_received(struct dmr_io *io, struct bio *bio, blk_status_t error)
+{
+	if (io->t->kind == DMR_REPLICA && bio_op(bio) == REQ_OP_WRITE && !error && io->bytes) {
+		this_cpu_add(*io->t->sys->space.bytes, io->bytes);
+		io->bytes = 0;		/* count once: a FUA write ends twice */
+	}
 }
 
 static void dmr_io_measured(struct dmr_io *io)
@@ -537,41 +642,36 @@ int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error)
 	struct dmr_io *io = dmr_io_of(bio);
 	struct dmr_system *sys = t->sys;
 	u8 kind = io->kind;
-	bool refused;
 
-	if (t->kind == DMR_REPLICA && bio_op(bio) == REQ_OP_WRITE && !*error && io->bytes) {
-		this_cpu_add(*sys->space.bytes, io->bytes);
-		io->bytes = 0;		/* count once: a FUA write ends twice */
+	if (kind == DMR_IO_READ_SLOT || kind == DMR_IO_READ_HOME) {
+		dmr_io_leave(io);
+		if (unlikely(*error))
+			dmr_io_failed(io, bio, kind, error);
+		dmr_io_measured(io);
+		return DM_ENDIO_DONE;
 	}
+	dmr_io_received(io, bio, *error);
 	if (kind == DMR_IO_NONE) {
 		dmr_io_measured(io);
 		return DM_ENDIO_DONE;
 	}
 	io->kind = DMR_IO_NONE;
 
-	refused = kind == DMR_IO_STRAIGHT && unlikely(*error) && dmr_io_refused(bio, *error);
-	if (unlikely(*error) && !refused)
-		atomic64_inc(&t->disk->errors);
-	switch (kind) {
-	case DMR_IO_FIRST:
-	case DMR_IO_HIT:
+	if (kind == DMR_IO_STRAIGHT) {
+		dmr_home_flush_written(t->disk, t->kind, io->flush_errors);
+	} else {
 		/* Before the answer, so that the next flush covers this write (R2). */
 		if (!READ_ONCE(sys->super.store_dirty))
 			WRITE_ONCE(sys->super.store_dirty, 1);
 		if (kind == DMR_IO_FIRST)
 			dmr_io_first_done(io, !*error);
-		break;
-	case DMR_IO_STRAIGHT:
-		dmr_home_flush_written(t->disk, t->kind, io->flush_errors);
-		break;
 	}
 	dmr_io_leave(io);
-	if (unlikely(refused)) {
-		if (bio_op(bio) == REQ_OP_WRITE_ZEROES) {
-			dmr_zeroes_again(io, bio);
-			return DM_ENDIO_INCOMPLETE;
-		}
-		*error = BLK_STS_OK;	/* a discard is advice */
+	if (unlikely(*error)) {
+		int r = dmr_io_failed(io, bio, kind, error);
+
+		if (r != DM_ENDIO_DONE)
+			return r;
 	}
 	if (io->fua && !*error) {
 		io->fua = false;

@@ -4,6 +4,7 @@
 #define DMR_LOG_H
 
 #include <linux/atomic.h>
+#include <linux/cache.h>
 #include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/spinlock.h>
@@ -25,12 +26,12 @@ struct dmr_drop {
 /**
  * struct dmr_log - the log of a system; of the holder of the flush token (flush-direct.c),
  * where no lock or context is named
- * @lock: protects @drops, and the lists of struct dmr_flush.
- * @drops: struct dmr_drop.
  * @dirty: list of versions with a record due; any context.
  * @nr_dirty: their number.
  * @nr_first: first writes in flight, counted by chunk.
- * @room: place of head and tail.
+ * @room: place of head and tail; read by every first write, changed by log commits.
+ * @lock: protects @drops, and the lists of struct dmr_flush.
+ * @drops: struct dmr_drop.
  * @hurry: move the tail fast: growth of the ring waits for it.
  * @pages: log blocks of one batch.
  * @tail_pages: blocks read at the tail.
@@ -41,12 +42,12 @@ struct dmr_drop {
  * @commits: batches written.
  */
 struct dmr_log {
-	spinlock_t lock;
-	struct list_head drops;
 	struct llist_head dirty;
 	atomic64_t nr_dirty;
 	atomic64_t nr_first;
-	struct dmr_log_room room;
+	struct dmr_log_room room ____cacheline_aligned_in_smp;
+	spinlock_t lock ____cacheline_aligned_in_smp;
+	struct list_head drops;
 	bool hurry;
 	struct page *pages[DMR_LOG_BATCH];
 	struct page *tail_pages[DMR_TAIL_BATCH];

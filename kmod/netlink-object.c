@@ -56,7 +56,7 @@ static u64 dmr_overlay_bytes(struct dmr_disk *disk, const struct dmr_sb *sb, enu
 	/* A committed overlay belongs to the history, though it grows. */
 	if (!(kind == DMR_TEST ? sb->test.epoch : sb->live.epoch))
 		return 0;
-	return (u64)atomic64_read(&disk->overlay_blocks[kind]) << DMR_BLOCK_SHIFT;
+	return dmr_space_overlay_blocks(disk, kind) << DMR_BLOCK_SHIFT;
 }
 
 /* Are the three devices of a disk bound? As in dmr_system_complete(). */

@@ -175,8 +175,7 @@ static void dmr_partial_give(struct dmr_io *io, struct dmr_version *v, u64 mask)
 		dmr_log_dirty(sys, v);
 		dmr_version_set(v, mask);
 		if (v->epoch & DMR_EPOCH_OVERLAY)
-			atomic64_add(hweight64(mask & ~had),
-				     &io->t->disk->overlay_blocks[io->t->kind]);
+			dmr_space_overlay_add(io->t->disk, io->t->kind, hweight64(mask & ~had));
 	}
 	wake = atomic_read(&v->state) & DMR_V_WAITED;
 	atomic_andnot(DMR_V_BUSY | DMR_V_WAITED, &v->state);

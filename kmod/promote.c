@@ -9,6 +9,7 @@
 #include "openers.h"
 #include "operate.h"
 #include "queue.h"
+#include "space.h"
 #include "super.h"
 #include "system.h"
 #include "uevent.h"
@@ -95,7 +96,7 @@ void dmr_op_commit(struct dmr_op *op, struct dmr_job *job)
 	for (kind = 0; kind < DMR_KINDS; kind++) {
 		atomic64_set(&sys->space.overlay_versions[kind], 0);
 		for (i = 0; i < sys->sb->nr_disks; i++)
-			atomic64_set(&sys->disks[i].overlay_blocks[kind], 0);
+			dmr_space_overlay_forget(&sys->disks[i], kind);
 	}
 	op->point = point;
 	op->dropped = dropped;

@@ -109,3 +109,52 @@ u64 dmr_space_view_writes(struct dmr_system *sys, enum dmr_kind kind)
 		sum += READ_ONCE(*per_cpu_ptr(sys->space.writes[kind], cpu));
 	return sum;
 }
+
+/** dmr_space_disk_init() - allocate counters of a disk.  Return: 0 or -ENOMEM. */
+int dmr_space_disk_init(struct dmr_disk *disk)
+{
+	disk->counts = alloc_percpu(struct dmr_disk_cpu);
+	return disk->counts ? 0 : -ENOMEM;
+}
+
+/** dmr_space_disk_exit() - free them, unless dmr_space_disk_init() has failed */
+void dmr_space_disk_exit(struct dmr_disk *disk)
+{
+	free_percpu(disk->counts);
+	disk->counts = NULL;
+}
+
+/**
+ * dmr_space_overlay_blocks() - blocks of a disk in an overlay
+ * @disk: the disk.
+ * @kind: DMR_LIVE or DMR_TEST.
+ *
+ * Exact if no write is in flight.
+ * Return: their number.
+ */
+u64 dmr_space_overlay_blocks(struct dmr_disk *disk, enum dmr_kind kind)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(disk->counts, cpu)->overlay_blocks[kind]);
+	return sum;
+}
+
+/**
+ * dmr_space_overlay_forget() - the overlay ends, or another one begins: count from 0
+ * @disk: the disk.
+ * @kind: DMR_LIVE or DMR_TEST; no write to its overlay is in flight.
+ *
+ * Return: number of blocks until now.
+ */
+u64 dmr_space_overlay_forget(struct dmr_disk *disk, enum dmr_kind kind)
+{
+	u64 sum = dmr_space_overlay_blocks(disk, kind);
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		WRITE_ONCE(per_cpu_ptr(disk->counts, cpu)->overlay_blocks[kind], 0);
+	return sum;
+}

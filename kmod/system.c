@@ -28,12 +28,42 @@ static u64 dmr_system_serial;
 static atomic_t dmr_systems_live = ATOMIC_INIT(0);
 static DECLARE_WAIT_QUEUE_HEAD(dmr_systems_gone);
 
+/*
+ * Cache lines: what every bio reads is never in a line that every first write changes, and
+ * the latter are two.  Locks of a debug kernel are larger.
+ */
+#if defined(CONFIG_SMP) && SMP_CACHE_BYTES == 64 && !defined(CONFIG_DEBUG_SPINLOCK)
+#define DMR_LINE(member)	(offsetof(struct dmr_system, member) / SMP_CACHE_BYTES)
+
+/* read */
+static_assert(DMR_LINE(sb) == DMR_LINE(published.views));
+static_assert(DMR_LINE(sb) == DMR_LINE(chunk_shift));
+static_assert(DMR_LINE(grace.waiting) < DMR_LINE(grace.wait));
+static_assert(DMR_LINE(grace.mutex) < DMR_LINE(map));
+static_assert(DMR_LINE(map.buckets) == DMR_LINE(map.shared));
+/* changed by the beginning of a first write */
+static_assert(DMR_LINE(map.shared) < DMR_LINE(map.versions));
+static_assert(DMR_LINE(map.versions) == DMR_LINE(slots.lock));
+static_assert(DMR_LINE(map.versions) == DMR_LINE(space.overlay_versions[DMR_KINDS - 1]));
+/* read */
+static_assert(DMR_LINE(space.overlay_versions[DMR_KINDS - 1]) < DMR_LINE(space.reserve));
+static_assert(DMR_LINE(space.reserve) == DMR_LINE(space.bytes));
+static_assert(DMR_LINE(versions.pool) < DMR_LINE(log.dirty));
+/* changed by its beginning and its end */
+static_assert(DMR_LINE(log.dirty) == DMR_LINE(log.nr_first));
+/* changed by log commits */
+static_assert(DMR_LINE(log.nr_first) < DMR_LINE(log.room));
+static_assert(DMR_LINE(log.room.fresh) < DMR_LINE(log.lock));
+#endif
+
 void dmr_system_free_disks(struct dmr_system *sys)
 {
 	u32 i;
 
-	for (i = 0; sys->disks && i < sys->sb->nr_disks; i++)
+	for (i = 0; sys->disks && i < sys->sb->nr_disks; i++) {
+		dmr_space_disk_exit(&sys->disks[i]);
 		dmr_fingerprint_exit(&sys->disks[i]);
+	}
 	kvfree(sys->disks);
 	sys->disks = NULL;
 }

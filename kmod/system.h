@@ -63,27 +63,27 @@
  * @host: id of this host.
  * @boot: id of the host's boot.
  * @sb_mutex: held over superblock writes.
+ * @ahead: head writes use sb->next_epoch already; op_mutex.
+ * @ops_wq: work queue of operations.
+ * @health: reasons as last reported.
  * @sb: the superblock in force, durable; sb_mutex to change, op_mutex or sb_mutex to
  * read.  Others read dmr_shown().
  * @critical: NULL, or the reason (R9); set once, cleared by a detach.
- * @ahead: head writes use sb->next_epoch already; op_mutex.
  * @chunk_sectors: sectors of a chunk.
  * @chunk_shift: log2 of @chunk_sectors.
  * @disks: by number.
+ * @published: views.
+ * @grace: sections of readers (R4).
  * @map: versions.
  * @slots: slots in use.
- * @grace: sections of readers (R4).
- * @adapt: latency of I/O, and the adapting rate.
- * @ops_wq: work queue of operations.
- * @health: reasons as last reported.
- * @published: views.
+ * @space: space, and counters.
  * @versions: memory for versions.
+ * @log: the log.
+ * @adapt: latency of I/O, and the adapting rate.
  * @page_io: memory for I/O.
  * @super: superblocks.
- * @log: the log.
  * @flush: the flush worker.
  * @park: bios that wait.
- * @space: space, and counters.
  * @vacuum: the vacuum.
  * @queue: operations.
  * @jobs: their jobs.
@@ -113,27 +113,33 @@ struct dmr_system {
 	u8 boot[16];
 
 	struct mutex sb_mutex;
-	struct dmr_sb *sb;
-	const char *critical;
 	bool ahead;
-	u32 chunk_sectors;
-	u32 chunk_shift;
-	struct dmr_disk *disks;
-	struct dmr_map map;
-	struct dmr_slots slots;
-	struct dmr_grace grace;
-	struct dmr_adapt adapt;
 	struct workqueue_struct *ops_wq;
 	u32 health;
 
+	/* Every bio reads these; operations and waits change them. */
+	struct dmr_sb *sb ____cacheline_aligned_in_smp;
+	const char *critical;
+	u32 chunk_sectors;
+	u32 chunk_shift;
+	struct dmr_disk *disks;
 	struct dmr_published published;
+	struct dmr_grace grace;
+	/*
+	 * The end of @map, @slots and the beginning of @space are one line, which every first
+	 * write changes; the other is the first of @log.  See the assertions in system.c.
+	 */
+	struct dmr_map map ____cacheline_aligned_in_smp;
+	struct dmr_slots slots;
+	struct dmr_space space;
 	struct dmr_versions versions;
+	struct dmr_log log;
+
+	struct dmr_adapt adapt;
 	struct dmr_page_io page_io;
 	struct dmr_super super;
-	struct dmr_log log;
 	struct dmr_flush flush;
 	struct dmr_park park;
-	struct dmr_space space;
 	struct dmr_vacuum vacuum;
 	struct dmr_queue queue;
 	struct dmr_jobs jobs;

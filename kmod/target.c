@@ -373,7 +373,7 @@ static void dmr_target_status(struct dm_target *ti, status_type_t type, unsigned
 		} else {
 			/* After a commit the overlay belongs to the history. */
 			blocks = sys->sb->state == DM_REPLICA_STATE_COMMITTED ? 0 :
-				 atomic64_read(&t->disk->overlay_blocks[t->kind]);
+				 dmr_space_overlay_blocks(t->disk, t->kind);
 			DMEMIT("%u %s %llu", state,
 			       dmr_view_online(sys, t->kind) ? "online" : "offline",
 			       blocks * DMR_BLOCK_SECTORS);

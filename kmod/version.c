@@ -91,6 +91,31 @@ struct dmr_version *dmr_version_get(struct dmr_system *sys, bool swap)
 }
 
 /**
+ * dmr_versions_get() - versions for all chunks of a write, without waiting
+ * @sys: the system.
+ * @swap: for swap-out writes.
+ * @nr: number of versions.
+ * @versions: set to them, as dmr_version_get() returns them.
+ *
+ * Context: interrupts are on, as in map() and in workers.
+ * Return: how many, fewer than @nr if memory is short.
+ */
+u32 dmr_versions_get(struct dmr_system *sys, bool swap, u32 nr, struct dmr_version **versions)
+{
+	/* All or none; if none, the reserves give single ones. */
+	u32 got = kmem_cache_alloc_bulk(dmr_version_cache,
+					GFP_NOWAIT | __GFP_NOWARN | __GFP_ZERO, nr,
+					(void **)versions);
+
+	for (; got < nr; got++) {
+		versions[got] = dmr_version_get(sys, swap);
+		if (!versions[got])
+			break;
+	}
+	return got;
+}
+
+/**
  * dmr_versions_wait() - wait a moment for memory for a version
  * @sys: the system; memory found goes into its reserve, or aside for swap.
  * @swap: for swap-out writes.

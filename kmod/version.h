@@ -23,6 +23,7 @@ void dmr_version_exit(void);
 int dmr_versions_init(struct dmr_system *sys);
 void dmr_versions_exit(struct dmr_system *sys);
 struct dmr_version *dmr_version_get(struct dmr_system *sys, bool swap);
+u32 dmr_versions_get(struct dmr_system *sys, bool swap, u32 nr, struct dmr_version **versions);
 void dmr_versions_wait(struct dmr_system *sys, bool swap);
 void dmr_versions_fill(struct dmr_system *sys);
 

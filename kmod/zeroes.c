@@ -21,7 +21,7 @@ static void dmr_zero_blocks(struct dmr_io *io, struct dmr_version *v, u64 mask)
 	dmr_log_dirty(io->t->sys, v);
 	dmr_version_zero(v, mask);
 	if (v->epoch & DMR_EPOCH_OVERLAY)
-		atomic64_add(hweight64(mask & ~had), &io->t->disk->overlay_blocks[io->t->kind]);
+		dmr_space_overlay_add(io->t->disk, io->t->kind, hweight64(mask & ~had));
 }
 
 static u64 dmr_whole_blocks(struct dmr_io *io, u64 sector, u32 sectors)

@@ -75,47 +75,6 @@ void dmr_map_exit(struct dmr_map *map)
 }
 
 /**
- * dmr_map_bucket() - find the bucket of a chunk
- * @map: the map
- * @key: dmr_key() of the chunk
- *
- * Return: the number of the bucket.
- */
-u32 dmr_map_bucket(const struct dmr_map *map, u64 key)
-{
-	return dmr_map_mix(map, key) >> (64 - map->bucket_bits);
-}
-
-/**
- * dmr_map_lock() - find the lock of a chunk
- * @map: the map
- * @key: dmr_key() of the chunk
- *
- * To be taken with interrupts off, since completions take it.
- * Return: the lock.
- */
-spinlock_t *dmr_map_lock(struct dmr_map *map, u64 key)
-{
-	return &map->locks[dmr_map_bucket(map, key) & map->lock_mask];
-}
-
-/**
- * dmr_map_first() - find the newest version of a chunk
- * @map: the map
- * @key: dmr_key() of the chunk
- *
- * Return: the version, or NULL.
- */
-struct dmr_version *dmr_map_first(struct dmr_map *map, u64 key)
-{
-	struct dmr_version *v = dmr_map_bucket_first(map, dmr_map_bucket(map, key));
-
-	while (v && v->key != key)
-		v = smp_load_acquire(&v->next);		/* pairs with dmr_map_insert() */
-	return v;
-}
-
-/**
  * dmr_map_link() - find the link to a chunk's newest version
  * @map: the map
  * @key: dmr_key() of the chunk; its lock is held
@@ -131,26 +90,6 @@ struct dmr_version **dmr_map_link(struct dmr_map *map, u64 key)
 	while (*p && (*p)->key != key)
 		p = &(*p)->next;
 	return p;
-}
-
-/**
- * dmr_map_find() - find the version for writes of an epoch
- * @map: the map
- * @key: dmr_key() of the chunk
- * @epoch: the epoch
- *
- * A dropped version takes no more writes, and is not found (R5).
- *
- * Return: the version, or NULL.
- */
-struct dmr_version *dmr_map_find(struct dmr_map *map, u64 key, u32 epoch)
-{
-	struct dmr_version *v;
-
-	for (v = dmr_map_first(map, key); v && v->epoch >= epoch; v = dmr_map_next(v))
-		if (v->epoch == epoch && !(atomic_read(&v->state) & DMR_V_DROPPED))
-			return v;
-	return NULL;
 }
 
 /**
@@ -170,6 +109,31 @@ void dmr_map_insert(struct dmr_map *map, struct dmr_version *v)
 	v->next = *p;
 	smp_store_release(p, v);	/* pairs with dmr_map_first() and _bucket_first() */
 	atomic64_inc(&map->versions);
+}
+
+/**
+ * dmr_map_insert_first() - add a version unless its chunk has one of its epoch
+ * @map: the map
+ * @v: the version, filled in, and counted in @map->versions by the caller, which counts all
+ * versions of a write at once, before the first of them can be removed; the chunk's lock is
+ * held.
+ *
+ * One walk for dmr_map_find() and dmr_map_insert().
+ *
+ * Return: false if there is one that is not dropped.
+ */
+bool dmr_map_insert_first(struct dmr_map *map, struct dmr_version *v)
+{
+	struct dmr_version **p = dmr_map_link(map, v->key), *same;
+
+	while (*p && (*p)->key == v->key && (*p)->epoch > v->epoch)
+		p = &(*p)->next;
+	for (same = *p; same && same->key == v->key && same->epoch == v->epoch; same = same->next)
+		if (!(atomic_read(&same->state) & DMR_V_DROPPED))
+			return false;
+	v->next = *p;
+	smp_store_release(p, v);	/* as in dmr_map_insert() */
+	return true;
 }
 
 /**

@@ -75,28 +75,31 @@ struct dmr_source {
 /**
  * struct dmr_map - all versions of a system
  * @buckets: chains of versions, those of one chunk adjacent.
+ * @seed: odd, random and secret, so that a forged store cannot put its chunks into one
+ * bucket.
  * @bucket_bits: log2 of the number of buckets.
  * @lock_mask: number of locks minus one; buckets share locks.
  * @locks: protect the chains against changes.
- * @seed: odd, random and secret, so that a forged store cannot put its chunks into one
- * bucket.
  * @held: the chunk with DMR_V_HELD, or DMR_KEY_NONE; changed under the chunk's lock.
- * @shared: several threads use the map, which take the locks; not so in a replay.
  * @pool: memory of versions.
- * @versions: number of versions.
  * @max_versions: limit of versions.
+ * @shared: several threads use the map, which take the locks; not so in a replay.
+ * @versions: number of versions.
+ *
+ * Every bio reads the others; every first write changes @versions, which therefore comes
+ * last, in a cache line without them: see struct dmr_system.
  */
 struct dmr_map {
 	struct dmr_version **buckets;
+	u64 seed;
 	u32 bucket_bits;
 	u32 lock_mask;
 	spinlock_t *locks;
-	u64 seed;
 	u64 held;
 	mempool_t *pool;
-	atomic64_t versions;
 	u64 max_versions;
 	bool shared;
+	atomic64_t versions;
 };
 
 #define DMR_KEY_NONE		(~0ULL)		/* the key of no chunk */
@@ -132,14 +135,83 @@ static inline bool dmr_view_sees(const struct dmr_view *view, u32 epoch)
 	       dmr_epoch_is_main(view->promoted, view->dead_first, view->dead_last, epoch);
 }
 
+/** dmr_map_bucket() - find the bucket of a chunk, by its key.  Return: the bucket's number. */
+static inline u32 dmr_map_bucket(const struct dmr_map *map, u64 key)
+{
+	return dmr_map_mix(map, key) >> (64 - map->bucket_bits);
+}
+
+/** dmr_map_bucket_first() - first version of a bucket.  Return: the version, or NULL. */
+static inline struct dmr_version *dmr_map_bucket_first(const struct dmr_map *map, u64 bucket)
+{
+	return smp_load_acquire(&map->buckets[bucket]);	/* pairs with dmr_map_insert() */
+}
+
+/**
+ * dmr_map_first() - find the newest version of a chunk
+ * @map: the map
+ * @key: dmr_key() of the chunk
+ *
+ * Inline, since every read and write begins with it.
+ *
+ * Return: the version, or NULL.
+ */
+static inline struct dmr_version *dmr_map_first(const struct dmr_map *map, u64 key)
+{
+	struct dmr_version *v = dmr_map_bucket_first(map, dmr_map_bucket(map, key));
+
+	while (v && v->key != key)
+		v = smp_load_acquire(&v->next);		/* pairs with dmr_map_insert() */
+	return v;
+}
+
+/** dmr_map_next() - next older version of the same chunk.  Return: the version, or NULL. */
+static inline struct dmr_version *dmr_map_next(const struct dmr_version *v)
+{
+	struct dmr_version *n = READ_ONCE(v->next);
+
+	return n && n->key == v->key ? n : NULL;
+}
+
+/**
+ * dmr_map_find() - find the version for writes of an epoch
+ * @map: the map
+ * @key: dmr_key() of the chunk
+ * @epoch: the epoch
+ *
+ * A dropped version takes no more writes, and is not found (R5).
+ *
+ * Return: the version, or NULL.
+ */
+static inline struct dmr_version *dmr_map_find(const struct dmr_map *map, u64 key,
+					       u32 epoch)
+{
+	struct dmr_version *v;
+
+	for (v = dmr_map_first(map, key); v && v->epoch >= epoch; v = dmr_map_next(v))
+		if (v->epoch == epoch && !(atomic_read(&v->state) & DMR_V_DROPPED))
+			return v;
+	return NULL;
+}
+
+/**
+ * dmr_map_lock() - find the lock of a chunk
+ * @map: the map
+ * @key: dmr_key() of the chunk
+ *
+ * To be taken with interrupts off, since completions take it.
+ * Return: the lock.
+ */
+static inline spinlock_t *dmr_map_lock(struct dmr_map *map, u64 key)
+{
+	return &map->locks[dmr_map_bucket(map, key) & map->lock_mask];
+}
+
 int dmr_map_init(struct dmr_map *map, u64 max_versions, mempool_t *pool);
 void dmr_map_exit(struct dmr_map *map);
-u32 dmr_map_bucket(const struct dmr_map *map, u64 key);
-spinlock_t *dmr_map_lock(struct dmr_map *map, u64 key);
-struct dmr_version *dmr_map_first(struct dmr_map *map, u64 key);
 struct dmr_version **dmr_map_link(struct dmr_map *map, u64 key);
-struct dmr_version *dmr_map_find(struct dmr_map *map, u64 key, u32 epoch);
 void dmr_map_insert(struct dmr_map *map, struct dmr_version *v);
+bool dmr_map_insert_first(struct dmr_map *map, struct dmr_version *v);
 void dmr_map_cut(struct dmr_map *map, struct dmr_version **link);
 void dmr_map_unlink(struct dmr_map *map, struct dmr_version *v);
 u32 dmr_map_resolve(struct dmr_map *map, const struct dmr_view *view, u64 key,
@@ -150,20 +222,6 @@ static inline void dmr_map_assert_locked(struct dmr_map *map, u64 key)
 {
 	if (IS_ENABLED(CONFIG_LOCKDEP) && map->shared)
 		lockdep_assert_held(dmr_map_lock(map, key));
-}
-
-/** dmr_map_bucket_first() - first version of a bucket.  Return: the version, or NULL. */
-static inline struct dmr_version *dmr_map_bucket_first(const struct dmr_map *map, u64 bucket)
-{
-	return smp_load_acquire(&map->buckets[bucket]);	/* pairs with dmr_map_insert() */
-}
-
-/** dmr_map_next() - next older version of the same chunk.  Return: the version, or NULL. */
-static inline struct dmr_version *dmr_map_next(const struct dmr_version *v)
-{
-	struct dmr_version *n = READ_ONCE(v->next);
-
-	return n && n->key == v->key ? n : NULL;
 }
 
 /**

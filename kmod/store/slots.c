@@ -118,13 +118,16 @@ u32 dmr_slots_alloc(struct dmr_slots *slots, u32 want, u64 spare, u32 *first)
 	if (WARN_ON_ONCE(at >= slots->end))
 		goto out;
 	*first = at;
-	while (got < want && at < slots->end && !test_bit(at, slots->taken)) {
-		__set_bit(at, slots->taken);
-		at++;
-		got++;
+	got = 1;
+	__set_bit(at, slots->taken);
+	if (want > 1) {
+		unsigned long end = min_t(u64, slots->end, (u64)at + want);
+
+		got = find_next_bit(slots->taken, end, at + 1) - at;
+		bitmap_set(slots->taken, at + 1, got - 1);
 	}
 	WRITE_ONCE(slots->free, slots->free - got);	/* other readers take no lock */
-	slots->rotor = at;
+	slots->rotor = at + got;
 out:
 	spin_unlock_irqrestore(&slots->lock, flags);
 	return got;

@@ -5,6 +5,7 @@
 
 #include "superblock.h"
 
+/* Changed by every first write: see the layout of struct dmr_system. */
 struct dmr_slots {
 	spinlock_t lock;
 	unsigned long *taken;	/* one bit per slot number, set: not free */

@@ -264,6 +264,43 @@ TEST(map_dropped)
 	model_free(m);
 }
 
+/* A first write's version: not beside another one of its epoch, unless that is dropped. */
+TEST(map_insert_first)
+{
+	static const u32 epochs[] = { 4, 2, 6, 4, 6, 5, 2 };
+	static const bool inserted[] = { true, true, true, false, false, true, false };
+	struct model *m = model_new(64);
+	struct dmr_version *v, *old;
+	u64 key = dmr_key(0, 7);
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(epochs); i++) {
+		v = mempool_alloc(m->pool, GFP_KERNEL);
+		memset(v, 0, sizeof(*v));
+		v->key = key;
+		v->epoch = epochs[i];
+		CHECK(dmr_map_insert_first(&m->map, v) == inserted[i], "%u", i);
+		CHECK((dmr_map_find(&m->map, key, epochs[i]) == v) == inserted[i], "%u", i);
+		if (!inserted[i])
+			mempool_free(v, m->pool);
+	}
+	CHECK_EQ(atomic64_read(&m->map.versions), 0);	/* the caller counts */
+	for (v = dmr_map_first(&m->map, key), i = 0; dmr_map_next(v); v = dmr_map_next(v), i++)
+		CHECK(v->epoch > dmr_map_next(v)->epoch);
+	CHECK_EQ(i + 1, 4);
+
+	/* R5: the successor of a dropped one is met first. */
+	old = dmr_map_find(&m->map, key, 4);
+	atomic_set(&old->state, DMR_V_DROPPED);
+	v = mempool_alloc(m->pool, GFP_KERNEL);
+	memset(v, 0, sizeof(*v));
+	v->key = key;
+	v->epoch = 4;
+	CHECK(dmr_map_insert_first(&m->map, v));
+	CHECK(dmr_map_find(&m->map, key, 4) == v && dmr_map_next(v) == old);
+	model_free(m);
+}
+
 /* A missing version: reported, without any other effect. */
 TEST(map_unlink_wrong)
 {

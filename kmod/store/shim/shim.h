@@ -59,7 +59,7 @@ typedef u64 sector_t;
 #define __init
 #define __exit
 #define ____cacheline_aligned		__attribute__((__aligned__(64)))
-#define ____cacheline_aligned_in_smp	____cacheline_aligned
+#define ____cacheline_aligned_in_smp	/* malloc() does not align */
 #ifndef __packed
 #define __packed		__attribute__((__packed__))
 #endif
