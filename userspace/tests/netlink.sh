@@ -55,7 +55,7 @@ tty=()
 held='w["answers"]["failover-revert"] = {"code": 4096, "job": 5, "set": {"state": 3}}; w["jobs"]["5"] = [w["jobs"]["5"][0]]'
 played "a job that nothing works on is not waited for" 0 'vacuum web1 --release' "$held; s['vacuum-held'] = 1" revert web1 --yes
 also "it waits" 'replicactl job wait web1 5'
-played "nor with a rate of 0" 0 'vacuum web1 --rate unlimited' "$held; s['vacuum-rate'] = 0" revert web1 --yes
+played "nor with a rate of 0" 0 'vacuum web1 --rate auto' "$held; s['vacuum-rate'] = 0" revert web1 --yes
 played "nor behind a commit" 0 'vacuum web1 --release' "s['vacuum-held'] = 1" commit web1 --yes
 played "nor a removal" 0 'vacuum web1 --release' "s['state'] = 3; s['live-time'] = 0; s['vacuum-held'] = 1" remove web1 --yes
 played "stop of a test waits, too" 0 'test-stop .*"wait": 60000' 's["test-time"] = 5' test-failover stop web1 --yes --wait 60
