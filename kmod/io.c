@@ -330,7 +330,6 @@ void dmr_io_first_done(struct dmr_io *io, bool ok)
 	struct dmr_system *sys = io->t->sys;
 	u64 sector = io->sector, end = io->sector + io->sectors;
 	u32 chunks = 0, fresh = 0;
-	bool wake = false;
 
 	while (sector < end) {
 		u32 offset = dmr_chunk_offset(sys, sector);
@@ -339,6 +338,7 @@ void dmr_io_first_done(struct dmr_io *io, bool ok)
 		spinlock_t *lock = dmr_map_lock(&sys->map, key);
 		struct dmr_version *v;
 		unsigned long flags;
+		bool wake = false;
 
 		spin_lock_irqsave(lock, flags);
 		/* A version with a writer is neither moved nor freed, so it must exist. */
@@ -362,13 +362,13 @@ void dmr_io_first_done(struct dmr_io *io, bool ok)
 		spin_unlock_irqrestore(lock, flags);
 		sector += sectors;
 		chunks++;
+		if (wake)
+			dmr_park_wake_chunk(sys, key);
 	}
 	if (fresh)
 		dmr_space_overlay_add(io->t->disk, io->t->kind, fresh);
 	smp_mb__before_atomic();	/* dirty first: pairs with dmr_log_has_room() */
 	atomic64_sub(chunks, &sys->log.nr_first);
-	if (wake)
-		dmr_park_wake(sys);
 }
 
 static noinline int dmr_io_first(struct dmr_io *io, struct bio *bio,

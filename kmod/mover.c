@@ -225,7 +225,7 @@ static void dmr_move_release(struct dmr_mover *m, u64 key, bool waited)
 	spin_unlock_irqrestore(lock, flags);
 	m->busy = DMR_V_BUSY;
 	if (waited)
-		dmr_park_wake(sys);
+		dmr_park_wake_chunk(sys, key);
 }
 
 /* Mark the versions of a chunk.  Return: false if it has none, is busy, or views have changed. */

@@ -15,8 +15,12 @@
  */
 int dmr_park_init(struct dmr_park *park)
 {
+	u32 i;
+
 	spin_lock_init(&park->lock);
 	bio_list_init(&park->bios);
+	for (i = 0; i < DMR_PARK_STRIPES; i++)
+		bio_list_init(&park->chunks[i]);
 	INIT_WORK(&park->drain_work, dmr_upcalls->drain);
 	park->wq = alloc_workqueue("dmr_io", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	return park->wq ? 0 : -ENOMEM;
@@ -44,20 +48,15 @@ void dmr_park_defer(struct dmr_io *io, struct bio *bio)
 	queue_work(io->t->sys->park.wq, &io->work);
 }
 
-/* Park a bio until dmr_park_wake(); @io has left its grace section. */
-static void dmr_io_park(struct dmr_io *io, struct bio *bio)
+/* The bios that wait for versions of a chunk, and of others that share its lock. */
+static struct bio_list *dmr_park_stripe(struct dmr_system *sys, u64 key)
 {
-	io->bio = bio;
-	bio_list_add(&io->t->sys->park.bios, bio);
+	u32 lock = dmr_map_bucket(&sys->map, key) & sys->map.lock_mask;
+
+	return &sys->park.chunks[lock & (DMR_PARK_STRIPES - 1)];
 }
 
-/**
- * dmr_park_wake() - begin all parked bios again
- * @sys: the system.
- *
- * Context: any.
- */
-void dmr_park_wake(struct dmr_system *sys)
+static void dmr_park_begin(struct dmr_system *sys, struct bio_list *parked)
 {
 	struct bio_list list;
 	unsigned long flags;
@@ -65,11 +64,34 @@ void dmr_park_wake(struct dmr_system *sys)
 
 	bio_list_init(&list);
 	spin_lock_irqsave(&sys->park.lock, flags);
-	bio_list_merge(&list, &sys->park.bios);
-	bio_list_init(&sys->park.bios);
+	bio_list_merge(&list, parked);
+	bio_list_init(parked);
 	spin_unlock_irqrestore(&sys->park.lock, flags);
 	while ((bio = bio_list_pop(&list)))
 		dmr_park_defer(dmr_io_of(bio), bio);
+}
+
+/**
+ * dmr_park_wake() - begin the bios again that wait for the end of an epoch switch
+ * @sys: the system; no switch is in progress any more.
+ *
+ * Context: any.
+ */
+void dmr_park_wake(struct dmr_system *sys)
+{
+	dmr_park_begin(sys, &sys->park.bios);
+}
+
+/**
+ * dmr_park_wake_chunk() - begin the bios again that wait for a version of a chunk
+ * @sys: the system.
+ * @key: dmr_key() of the chunk; DMR_V_WAITED of the version has been cleared.
+ *
+ * Context: any.
+ */
+void dmr_park_wake_chunk(struct dmr_system *sys, u64 key)
+{
+	dmr_park_begin(sys, dmr_park_stripe(sys, key));
 }
 
 /*
@@ -83,8 +105,9 @@ void dmr_park_for_version(struct dmr_io *io, struct bio *bio, struct dmr_version
 	dmr_assert_chunk_locked(sys, v->key);
 	atomic_or(DMR_V_WAITED, &v->state);
 	dmr_io_leave(io);
+	io->bio = bio;
 	spin_lock(&sys->park.lock);
-	dmr_io_park(io, bio);
+	bio_list_add(dmr_park_stripe(sys, v->key), bio);
 	spin_unlock(&sys->park.lock);
 }
 
@@ -104,7 +127,8 @@ bool dmr_park_for_drain(struct dmr_io *io, struct bio *bio)
 	wait = sys->park.draining;
 	if (wait) {
 		dmr_io_leave(io);
-		dmr_io_park(io, bio);
+		io->bio = bio;
+		bio_list_add(&sys->park.bios, bio);
 	}
 	spin_unlock_irqrestore(&sys->park.lock, flags);
 	return wait;

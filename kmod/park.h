@@ -11,11 +11,14 @@ struct dmr_io;
 struct dmr_system;
 struct dmr_version;
 
+#define DMR_PARK_STRIPES	64	/* a power of two; chunks that share a lock share one */
+
 /**
  * struct dmr_park - bios of a system that wait
  * @wq: runs deferred bios.
- * @lock: protects @bios and @draining.
- * @bios: parked bios.
+ * @lock: protects @bios, @chunks and @draining.
+ * @bios: bios that wait for the end of an epoch switch.
+ * @chunks: bios that wait for a version, by the stripe of their chunk.
  * @draining: an epoch switch waits for writes of the old epoch.
  * @settle_asked: an operation to settle is queued.
  * @settle_again: time of its next attempt after one that had to wait, jiffies.
@@ -25,6 +28,7 @@ struct dmr_park {
 	struct workqueue_struct *wq;
 	spinlock_t lock;
 	struct bio_list bios;
+	struct bio_list chunks[DMR_PARK_STRIPES];
 	bool draining;
 	bool settle_asked;
 	unsigned long settle_again;
@@ -36,6 +40,7 @@ void dmr_park_exit(struct dmr_park *park);
 void dmr_park_for_version(struct dmr_io *io, struct bio *bio, struct dmr_version *v);
 bool dmr_park_for_drain(struct dmr_io *io, struct bio *bio);
 void dmr_park_wake(struct dmr_system *sys);
+void dmr_park_wake_chunk(struct dmr_system *sys, u64 key);
 void dmr_park_defer(struct dmr_io *io, struct bio *bio);
 
 #endif /* DMR_PARK_H */

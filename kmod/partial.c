@@ -110,13 +110,7 @@ static struct dmr_version *dmr_partial_take(struct dmr_io *io, struct bio *bio, 
 	if (v) {
 		state = atomic_read(&v->state);
 		if (state & (DMR_V_BUSY | DMR_V_WRITERS)) {
-			atomic_or(DMR_V_WAITED, &v->state);
-			io->entered = false;
-			dmr_grace_leave(&sys->grace, io->side);
-			spin_lock(&sys->park.lock);
-			io->bio = bio;
-			bio_list_add(&sys->park.bios, bio);
-			spin_unlock(&sys->park.lock);
+			dmr_park_for_version(io, bio, v);
 			*r = 0;
 			v = NULL;
 			goto out;
@@ -164,7 +158,8 @@ out:
 static void dmr_partial_give(struct dmr_io *io, struct dmr_version *v, u64 mask)
 {
 	struct dmr_system *sys = io->t->sys;
-	spinlock_t *lock = dmr_map_lock(&sys->map, v->key);
+	u64 key = v->key;
+	spinlock_t *lock = dmr_map_lock(&sys->map, key);
 	unsigned long flags;
 	bool wake;
 
@@ -181,7 +176,7 @@ static void dmr_partial_give(struct dmr_io *io, struct dmr_version *v, u64 mask)
 	atomic_andnot(DMR_V_BUSY | DMR_V_WAITED, &v->state);
 	spin_unlock_irqrestore(lock, flags);
 	if (wake)
-		dmr_park_wake(sys);
+		dmr_park_wake_chunk(sys, key);
 }
 
 /**

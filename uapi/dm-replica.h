@@ -200,7 +200,7 @@ enum {
 	DM_REPLICA_A_SYSTEM_LAST_TEST_TIME,	/* u64: 0 if there has been none */
 	DM_REPLICA_A_SYSTEM_HOME_BYTES,		/* u64: still to move home, while a job moves */
 	DM_REPLICA_A_SYSTEM_SLOTS_RESERVED,	/* u64: free, but for the live failover alone */
-	DM_REPLICA_A_SYSTEM_VACUUM_RATE,	/* u64: bytes per second, ~0: no limit */
+	DM_REPLICA_A_SYSTEM_VACUUM_RATE,	/* u64: as in the settings */
 	DM_REPLICA_A_SYSTEM_STORE_BYTES,	/* u64: used part of the store device */
 	DM_REPLICA_A_SYSTEM_STORE_DEVICE_BYTES,	/* u64: size of that device now */
 	DM_REPLICA_A_SYSTEM_EVENT,		/* u64, in an event: its number in the group */
@@ -330,7 +330,7 @@ enum {
 	DM_REPLICA_A_SETTINGS_LIVE_RESERVE,	/* u64: bytes of slots kept for the live failover */
 	DM_REPLICA_A_SETTINGS_POINT_INTERVAL,	/* u64: s until health warns; 0: never */
 	DM_REPLICA_A_SETTINGS_DECIDE_WITHIN,	/* u64: s until health warns; 0: never */
-	DM_REPLICA_A_SETTINGS_VACUUM_RATE,	/* u64: bytes per second, 0: none, ~0: no limit */
+	DM_REPLICA_A_SETTINGS_VACUUM_RATE,	/* u64: bytes per second, 0: none, ~0: adapts, ~0 - 1: no limit */
 	DM_REPLICA_A_SETTINGS_CODE,		/* u32: 4096 in the answer if it is not done yet */
 	DM_REPLICA_A_SETTINGS_JOB,		/* u64: id of the job then */
 	DM_REPLICA_A_SETTINGS_REPLICATION_INTERVAL, /* u64: s; after three health warns; 0: after a day */

@@ -10,7 +10,8 @@
  * **What is measured.**  A batch of moves is followed by a pause.  I/O that begins and ends
  * inside of a pause shows what the guest has without moves, on the same device, at the same
  * time, with its present load.  So no latency is remembered from another hour.  The p99 of
- * these I/Os is compared with the p99 of all I/Os, once 256 have ended.
+ * these I/Os is compared with the latency that one I/O in 128 of all exceeds, once 256 have
+ * ended; the margin is for the swing.
  *
  * **What is changed.**  Twice as long or longer: the pause is doubled.  Less: it shrinks by
  * a sixteenth.  So it swings around the largest rate that keeps the promise.  Too few I/Os
@@ -93,7 +94,7 @@ bool dmr_pace_judge(struct dmr_pace *pace, const u32 counts[][DMR_PACE_BINS])
 		return false;
 	pace->batches = 0;
 	if (bare < DMR_PACE_QUIET ||
-	    dmr_pace_all_but(counts, DMR_PACE_CLASSES, div_u64(bare + met, 100)) >=
+	    dmr_pace_all_but(counts, DMR_PACE_CLASSES, div_u64(bare + met, 128)) >=
 	    dmr_pace_all_but(counts, 1, div_u64(bare, 100)) + DMR_PACE_TWICE)
 		pace->pause = min_t(u32, 2 * pace->pause, DMR_PACE_PAUSE_MAX);
 	else
