@@ -82,6 +82,8 @@ mkdir -p /etc/lvm
 printf '%s\n' "$lvm_types" 'devices { global_filter = [ "r|^/dev/dm-replica/|" ] }' >/etc/lvm/lvmlocal.conf
 { vgcreate -q vg0 "$host" && lvcreate -q -n root -L 32M vg0; } >/dev/null || die "lvm"
 mkfs.ext4 -q -U $root_uuid -L hostroot /dev/vg0/root || die "mkfs"
+# udevd itself notices the write only after a while.
+udevadm trigger -c change "/sys/class/block/$(basename "$(readlink -f /dev/vg0/root)")"
 settle
 host_vg() { vgs --noheadings -o vg_uuid vg0 | tr -d ' '; }
 
