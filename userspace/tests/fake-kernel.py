@@ -362,7 +362,7 @@ def main():
             if typed is not None:
                 status = on_terminal(args[2:], typed, env)
             else:
-                status = subprocess.run(args[2:], env=env, stdin=subprocess.DEVNULL, timeout=60,
+                status = subprocess.run(args[2:], env=env, stdin=subprocess.DEVNULL, timeout=95,
                                         check=False).returncode
     for command, asked in kernel.requests:
         print('request', command, json.dumps(asked))
