@@ -28,6 +28,7 @@ log_is() {
 end="{'cmd': 'system-del-ntf'}"
 # dispatch [VARIABLE=VALUE...]: run until the system is detached.
 dispatch() {
+	# shellcheck disable=SC2016 # for the hook
 	printf '#!/bin/sh\nkill $PPID\n' >"$h/lib/detached-zz-end"
 	chmod 755 "$h/lib/detached-zz-end"
 	before=(env "DM_REPLICA_HOOKDIRS=$h/etc:$h/lib" "DM_REPLICA_RUNDIR=$h/run" "$@")
