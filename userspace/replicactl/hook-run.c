@@ -85,8 +85,8 @@ static void fill(struct hook_env *env, const struct hook_event *event, const cha
 	put(env, "DMREPLICA_STATE_NAME=%s", dmreplica_state_name(event->state));
 	put(env, "DMREPLICA_WAS=%u", event->was);
 	put(env, "DMREPLICA_STATE_NUMBER=%llu", LL(event->number));
-	if (sys->live_time)
-		put(env, "DMREPLICA_FAILOVER=%llu", LL(sys->live_time));
+	if (sys->live_epoch)
+		put(env, "DMREPLICA_FAILOVER=%u", sys->live_epoch);
 	put_job(env, event);
 	put(env, "DMREPLICA_HEALTH=%s", dmreplica_health_name(sys->health));
 	if (!strcmp(event->event, "health") || !strcmp(event->event, "space")) {

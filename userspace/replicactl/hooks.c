@@ -292,6 +292,7 @@ static void on_job(struct dmreplica *ctx, const struct dmreplica_job *job)
 		/* The event of the system follows only later. */
 		if (*job->outcome && !dmreplica_system_attached(ctx, text_uuid(job->system), &now)) {
 			t->sys.flags = now.flags;
+			t->sys.live_epoch = now.live_epoch;
 			t->sys.live_time = now.live_time;
 			t->sys.test_time = now.test_time;
 			t->sys.points_made = now.points_made;

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # replicactl monitor --hooks, with fake-kernel.py for a kernel.  Sourced by replicactl.sh,
-# after netlink.sh.
+# behind played.sh.
 
 h=$dir/hooks
 mkdir -p "$h/etc" "$h/lib" "$h/run"
@@ -85,14 +85,14 @@ afresh
 hook etc/failover-env "env | grep -v '^PWD=\\|^_=\\|^SHLVL=\\|^OLDPWD=' | sort >$h/out.env; readlink /proc/self/fd/0 >>$h/out.env; pwd >>$h/out.env"
 dispatch SECRET=1 "DMREPLICA_POINT=99"
 played "a failover, with its environment" 0 '!Sanitizer|runtime error' \
-	"$plain; w['events'] = [{'cmd': 'job-ntf', 'id': 20, 'type': 97, 'state': 7, 'answer': 0, 'code': 0, 'point': 2, 'outcome': 'failover', 'state-number': 8, 'system-was': 3, 'system-state': 5}, $end]" \
+	"$plain; s['live-epoch'] = 17; w['events'] = [{'cmd': 'job-ntf', 'id': 20, 'type': 97, 'state': 7, 'answer': 0, 'code': 0, 'point': 2, 'outcome': 'failover', 'state-number': 8, 'system-was': 3, 'system-state': 5}, $end]" \
 	monitor --hooks
 diff - <(sed 's/^DMREPLICA_TIME=[0-9]*$/DMREPLICA_TIME=N/' "$h/out.env") >>"$dir/out" <<'EOT'
 DMREPLICA_CODE=0
 DMREPLICA_CODE_NAME=Completed with No Error
 DMREPLICA_DEVICES=/dev/dm-replica/web1/vda
 DMREPLICA_EVENT=failover
-DMREPLICA_FAILOVER=1700000000000000000
+DMREPLICA_FAILOVER=17
 DMREPLICA_HEALTH=Normal
 DMREPLICA_JOB=20
 DMREPLICA_JOB_TYPE=97
