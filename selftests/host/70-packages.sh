@@ -105,6 +105,11 @@ mkdir "$tree"
 tar -x -C "$tree" -f $base || die "cannot unpack $base"
 printf '#!/bin/sh\nexit 101\n' >"$tree/usr/sbin/policy-rc.d"
 chmod +x "$tree/usr/sbin/policy-rc.d"
+# The running kernel is one of the tree's: dkms builds for that and for the newest.
+# shellcheck disable=SC2016 # the stub's own argument
+printf '#!/bin/sh\ncase $1 in -r) echo %s ;; *) exec /usr/bin/uname "$@" ;; esac\n' \
+	"$(cd "$tree/lib/modules" && echo 6.1.*)" >"$tree/usr/local/bin/uname"
+chmod +x "$tree/usr/local/bin/uname"
 cp "$dir"/*.deb "$tree/tmp/"
 
 # in_tree COMMAND...: in namespaces of its own, and without the right to load a module
@@ -119,8 +124,8 @@ in_tree() {
 		ln -s /proc/self/fd $t/dev/fd && mkdir $t/dev/pts && mount -t devpts -o newinstance,ptmxmode=666 pts $t/dev/pts &&
 			ln -s pts/ptmx $t/dev/ptmx || exit 99
 		exec setpriv --bounding-set=-sys_module,-sys_boot,-sys_rawio \
-			env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-			AUTOPKGTEST_TMP=/tmp chroot $t "$@"' sh "$tree" "$@" </dev/null
+			env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
+			INITRD=No AUTOPKGTEST_TMP=/tmp chroot $t "$@"' sh "$tree" "$@" </dev/null
 }
 install() { shown in_tree apt-get -y -o APT::Keep-Downloaded-Packages=true install --no-install-recommends "$@"; }
 modules() {
