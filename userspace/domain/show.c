@@ -41,8 +41,8 @@ static void add_disk_errors(virDomainPtr dom, struct json_object *array)
 }
 
 /* The disks of the XML that are devices of the system. */
-static void add_disks(struct host *h, xmlNodePtr domain, const struct dmreplica_disk *disks,
-		      size_t nr, struct json_object *array)
+static void add_disks(xmlNodePtr domain, const struct dmreplica_disk *disks, size_t nr,
+		      struct json_object *array)
 {
 	xmlNodePtr disk = xml_below(domain, "devices/disk");
 	char path[PATH_MAX], target[64];
@@ -50,7 +50,6 @@ static void add_disks(struct host *h, xmlNodePtr domain, const struct dmreplica_
 	dev_t dev;
 	size_t i;
 
-	(void)h;
 	for (; disk; disk = xml_next(disk, "disk")) {
 		if (!disk_source(disk, path, sizeof(path)) || !device_number(path, &dev))
 			continue;
@@ -96,8 +95,11 @@ static int describe(struct host *h, const struct dmreplica_system *sys, virDomai
 		code = metadata_of_domain(h, dom, 0, &m);
 	if (!code)
 		code = run_xml(h, dom, 0, &doc);
-	if (!code && dmreplica_disk_list(h->dmr, sys, &disks, &nr))
-		code = host_refuse_dmr(h, DM_REPLICA_CODE_FAILED);
+	if (!code) {
+		code = dmreplica_disk_list(h->dmr, sys, &disks, &nr);
+		if (code)
+			host_refuse_dmr(h, code);
+	}
 	if (!code)
 		code = memory_json(h, dom, memory);
 	if (!code) {
@@ -105,7 +107,7 @@ static int describe(struct host *h, const struct dmreplica_system *sys, virDomai
 		json_add_bool(obj, "paused_by_error", state == VIR_DOMAIN_PAUSED &&
 			      reason == VIR_DOMAIN_PAUSED_IOERROR);
 		json_add_u64(obj, "failover", m.failover);
-		add_disks(h, xmlDocGetRootElement(doc), disks, nr, devices);
+		add_disks(xmlDocGetRootElement(doc), disks, nr, devices);
 		add_disk_errors(dom, errors);
 	}
 	xmlFreeDoc(doc);

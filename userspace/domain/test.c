@@ -15,7 +15,8 @@
 
 #include "domain.h"
 
-#define NVRAM_DIR	"/run/dm-replica"
+/* Not the directory of locks, which QEMU must not enter. */
+#define NVRAM_DIR	"/run/dm-replica-domain"
 
 struct rehearsal {
 	struct host *h;
@@ -134,16 +135,49 @@ static void test_interface(const struct rehearsal *r, xmlNodePtr nic)
 	xml_set(source, "network", r->network ? r->network : r->isolated);
 }
 
-/* What a second guest cannot have beside the first: devices, sockets and ports of the host. */
+static void leave_out(xmlNodePtr parent, const char *name, const char *what)
+{
+	if (xml_child(parent, name))
+		printf("left out: %s\n", what);
+	drop_children(parent, name);
+}
+
+/* What the guest itself has of the host, and would share with the test, or lose to it. */
+static void leave_out_host(xmlNodePtr domain, xmlNodePtr devices)
+{
+	xmlNodePtr node, next;
+
+	leave_out(domain, "commandline", "arguments of QEMU");
+	leave_out(devices, "hostdev", "devices of the host");
+	leave_out(devices, "shmem", "memory that is shared with others");
+	leave_out(devices, "lease", "leases");
+	for (node = xml_child(devices, "filesystem"); node; node = next) {
+		next = xml_next(node, "filesystem");
+		if (xml_child(node, "readonly"))
+			continue;
+		printf("left out: a directory of the host, to which the test would write\n");
+		xml_drop(node);
+	}
+	for (node = xml_child(devices, "memory"); node; node = next) {
+		next = xml_next(node, "memory");
+		if (!xml_below(node, "source/path"))
+			continue;
+		printf("left out: memory in a file of the host\n");
+		xml_drop(node);
+	}
+	if (xml_is(xml_below(devices, "tpm/backend"), "type", "passthrough"))
+		leave_out(devices, "tpm", "the TPM of the host");
+	else if (xml_child(devices, "tpm"))
+		printf("TPM: new and empty\n");
+}
+
+/* Sockets and ports of the host: a second guest cannot have those of the first. */
 static void test_devices(xmlNodePtr devices)
 {
 	static const char *const character[] = { "serial", "parallel", "console", "channel" };
 	xmlNodePtr node;
 	unsigned int i;
 
-	if (xml_child(devices, "hostdev"))
-		printf("left out: devices of the host\n");
-	drop_children(devices, "hostdev");
 	for (i = 0; i < 4; i++)
 		for (node = xml_child(devices, character[i]); node; node = xml_next(node, character[i])) {
 			if (xml_is(node, "type", "spicevmc") || xml_is(node, "type", "spiceport"))
@@ -252,9 +286,8 @@ static int transform(struct rehearsal *r, xmlDocPtr doc)
 	metadata_write(domain, &m);
 	for (nic = xml_child(devices, "interface"); nic; nic = xml_next(nic, "interface"))
 		test_interface(r, nic);
+	leave_out_host(domain, devices);
 	test_devices(devices);
-	if (xml_child(devices, "tpm"))
-		printf("TPM: new and empty\n");
 	code = test_disks(r, devices);
 	/* It has a copy of what it needs first, and a refusal has none. */
 	return code ? code : test_nvram(r, domain);

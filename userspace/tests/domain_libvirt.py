@@ -150,7 +150,7 @@ def check_test(w, s, imported):
     os.makedirs(os.path.dirname(nvram))
     with open(nvram, 'wb') as f:
         f.write(b'variables' * 10000)
-    copy = os.path.join(w.root, f'run/dm-replica/test-{UUID}_VARS.fd')
+    copy = os.path.join(w.root, f'run/dm-replica-domain/test-{UUID}_VARS.fd')
     got = s.run([imported, 'domain ~ start ~ web1', 'domain ~ test-start ~ web1', 'live-xml ~ web1 - Test', 'list', 'domain ~ show ~ web1',
                  'domain ~ test-start ~ web1'], TESTED)
     result(got == [0] * 6 + [7], 'test: beside the guest', s.text)
@@ -187,6 +187,15 @@ def check_test(w, s, imported):
     got = s.run([two, 'domain ~ test-start ~ web1', 'list', 'domain ~ test-start ~ web1 ~ --without ~ vdb', 'live-xml ~ web1 - Test'], TESTED)
     result(got == [0, 6, 0, 0, 0] and 'a test would write to it' in s.err and 'Test' not in s.out[2][1] and 'b.img' not in s.out[4][1] and
            'c.iso' in s.out[4][1], 'test: it never writes to a disk that is not replicated', s.text)
+    shares = w.file('shares.xml', GUEST.replace('</devices>', """<hostdev mode='subsystem' type='usb'><source><vendor id='0x1'/><product id='0x2'/></source></hostdev>
+<filesystem type='mount'><source dir='/srv/rw'/><target dir='a'/></filesystem>
+<filesystem type='mount'><source dir='/srv/ro'/><target dir='b'/><readonly/></filesystem>
+<shmem name='s'><model type='ivshmem-plain'/><size unit='M'>4</size></shmem>
+<tpm model='tpm-tis'><backend type='passthrough'><device path='/dev/tpm0'/></backend></tpm></devices>"""))
+    got = s.run(['domain ~ import ~ web1 ~ ' + shares, 'domain ~ test-start ~ web1', 'live-xml ~ web1 - Test', 'xml ~ web1'], TESTED)
+    xml = s.out[2][1] if len(s.out) > 2 else ''
+    result(got == [0] * 4 and s.out[1][1].count('left out: ') == 4 and not re.search('hostdev|/srv/rw|shmem|tpm', xml) and
+           '/srv/ro' in xml and '/srv/rw' in s.out[3][1], 'test: nothing of the host that the guest itself uses', s.text)
     got = s.run([imported, 'domain ~ test-start ~ web1', 'destroy ~ web1 - Test', 'domain ~ test-start ~ web1', 'domain ~ test-stop ~ web1', 'list'], TESTED)
     result(got == [0] * 6 and 'dmr-test' not in s.out[5][1], 'test: after one that died', s.text)
 

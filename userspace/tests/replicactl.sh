@@ -12,7 +12,7 @@ cd "$(dirname "$0")/../.." || exit 1
 R=$(realpath "${1:-build/userspace/replicactl}")
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-export DM_REPLICA_TEST_FILES=1 DM_REPLICA_CONFDIR=$dir/conf LC_ALL=C
+export DM_REPLICA_TEST_FILES=1 DM_REPLICA_CONFDIR=$dir/conf DM_REPLICA_DOMAIN='' LC_ALL=C
 n=0 bad=0
 
 result() {
