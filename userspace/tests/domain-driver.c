@@ -47,13 +47,19 @@ static int list_all(void)
 	int i, nr;
 
 	nr = virConnectListAllDomains(conn, &domains, 0);
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i++) {
 		printf("domain %s active %d persistent %d\n", virDomainGetName(domains[i]),
 		       virDomainIsActive(domains[i]), virDomainIsPersistent(domains[i]));
+		virDomainFree(domains[i]);
+	}
+	free(domains);
 	nr = virConnectListAllNetworks(conn, &networks, 0);
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i++) {
 		printf("network %s active %d persistent %d\n", virNetworkGetName(networks[i]),
 		       virNetworkIsActive(networks[i]), virNetworkIsPersistent(networks[i]));
+		virNetworkFree(networks[i]);
+	}
+	free(networks);
 	return nr < 0;
 }
 
@@ -69,36 +75,36 @@ static int print_xml(virDomainPtr dom, unsigned int flags)
 
 static int snapshot(virDomainPtr dom, const char *name)
 {
+	virDomainSnapshotPtr made;
 	char xml[256];
 
 	snprintf(xml, sizeof(xml), "<domainsnapshot><name>%s</name></domainsnapshot>", name);
-	return !virDomainSnapshotCreateXML(dom, xml, 0);
+	made = virDomainSnapshotCreateXML(dom, xml, 0);
+	if (made)
+		virDomainSnapshotFree(made);
+	return !made;
 }
 
-static int action(int argc, char **argv)
+static int define(const char *path)
 {
-	virDomainPtr dom;
+	struct xml_fault fault;
+	xmlDocPtr doc = xml_load(path, &fault);
+	char *text = doc ? xml_text(doc) : NULL;
+	virDomainPtr dom = text ? virDomainDefineXML(conn, text) : NULL;
 
-	if (!strcmp(argv[0], "list"))
-		return list_all();
-	if (argc < 2)
-		return 99;
-	if (!strcmp(argv[0], "define")) {
-		struct xml_fault fault;
-		xmlDocPtr doc = xml_load(argv[1], &fault);
-		char *text = doc ? xml_text(doc) : NULL;
+	xmlFree(text);
+	xmlFreeDoc(doc);
+	if (dom)
+		virDomainFree(dom);
+	return !dom;
+}
 
-		return !text || !virDomainDefineXML(conn, text);
-	}
-	dom = virDomainLookupByName(conn, argv[1]);
-	if (!dom)
-		return 98;
+static int act(virDomainPtr dom, int argc, char **argv)
+{
 	if (!strcmp(argv[0], "create"))
 		return !!virDomainCreate(dom);
 	if (!strcmp(argv[0], "destroy"))
 		return !!virDomainDestroy(dom);
-	if (!strcmp(argv[0], "undefine"))
-		return !!virDomainUndefine(dom);
 	if (!strcmp(argv[0], "suspend"))
 		return !!virDomainSuspend(dom);
 	if (!strcmp(argv[0], "save"))
@@ -114,6 +120,25 @@ static int action(int argc, char **argv)
 	if (!strcmp(argv[0], "snapshot") && argc > 2)
 		return snapshot(dom, argv[2]);
 	return 99;
+}
+
+static int action(int argc, char **argv)
+{
+	virDomainPtr dom;
+	int status;
+
+	if (!strcmp(argv[0], "list"))
+		return list_all();
+	if (argc < 2)
+		return 99;
+	if (!strcmp(argv[0], "define"))
+		return define(argv[1]);
+	dom = virDomainLookupByName(conn, argv[1]);
+	if (!dom)
+		return 98;
+	status = act(dom, argc, argv);
+	virDomainFree(dom);
+	return status;
 }
 
 static int one_line(char *line)

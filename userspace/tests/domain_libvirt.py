@@ -39,6 +39,8 @@ class Session:
         status, out, err = self.w.run([self.driver, script], change)
         parts = re.split(r'^= (\d+)\n', out, flags=re.M)
         self.out = [(int(parts[i + 1]), parts[i].replace('"', "'")) for i in range(0, len(parts) - 1, 2)]
+        if status:              # of the driver itself, or of a sanitizer in it
+            self.out = [(status, err)] * len(lines)
         self.text = f'{status}\n{out}\n{err}'
         self.err = err
         return [s for s, _ in self.out]
