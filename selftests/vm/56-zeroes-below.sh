@@ -75,13 +75,14 @@ for ((i = 0; i < 60; i++)); do
 	beside zeroes$i "$io" /dev/mapper/above$i z:32256:20M f
 done
 check "zeroes of many chunks, the first at home hangs" await_held 1
-beside point r recovery-point create y
+# Not the ten seconds that a point has by itself: all of them end within its time.
+beside point r recovery-point create y --timeout 600
 begun() { [ "$(json state job show y "$(job_of y 70)")" = 3 ]; }
 check "a point begins meanwhile" wait_for 10 begun
 sleep 1		# its epoch is in force by then; otherwise the test shows less
 go
 check "the zeroes are written" all_well zeroes{0..59}
-check "and the point made" went_well point
+check "and the point made" went_well point 600
 slots=$(field y slots_used)
 diag "$slots slots, $(field y versions) versions"
 check "two blocks of each request, at most, have taken a slot" [ "$slots" -le 42 ]
