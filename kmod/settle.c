@@ -9,6 +9,7 @@
 #include "settle.h"
 #include "super.h"
 #include "system.h"
+#include "work.h"
 
 #define DMR_SETTLE_WAIT	(HZ / 20)	/* limit of a wait for bios from before */
 #define DMR_SETTLE_AGAIN	(5 * HZ)	/* pause before the next one */
@@ -54,7 +55,9 @@ void dmr_op_settle(struct dmr_op *op, struct dmr_job *job)
 		goto out;
 	if (dmr_grace_wait(&sys->grace, DMR_SETTLE_WAIT)) {
 		WRITE_ONCE(sys->park.settle_again, jiffies + DMR_SETTLE_AGAIN);
-		queue_delayed_work(sys->ops_wq, &sys->vacuum.work, DMR_SETTLE_AGAIN);
+		/* A step that is running queues the next one itself, and must not wait for this. */
+		if (!READ_ONCE(sys->vacuum.busy))
+			queue_delayed_work(dmr_vacuum_wq, &sys->vacuum.work, DMR_SETTLE_AGAIN);
 		goto out;
 	}
 	dmr_views_reap(sys);
