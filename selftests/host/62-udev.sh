@@ -17,7 +17,7 @@ lvm_types='devices { types = [ "ubd", 16 ] }'
 # --- on the host ----------------------------------------------------------
 
 on_host() {
-	local files tree why kernel disks=() g
+	local files tree why kernel disks=() g rc
 	files=$(workdir)
 	at_exit "rm -rf $files"
 	tree=$("$VM_SRC/scripts/host-root" 2>"$files/why") || {
@@ -35,7 +35,11 @@ on_host() {
 	"$VM_SRC/scripts/vm" --kernel "$kernel" --root "$tree" --systemd --timeout 600 \
 		--disk s0=256M --disk s1=256M --disk host=64M --disk d0=64M --disk d1=64M --disk d2=64M \
 		--disk d3=64M --disk d4=64M --out "$files" "$0" --guest "$files"
-	exit
+	rc=$?
+	# The results are the guest's.
+	trap - EXIT
+	rm -rf "$files"
+	exit $rc
 }
 
 # --- in a virtual machine without udevd -----------------------------------
