@@ -25,8 +25,7 @@ on_host() {
 		skip_all "${why:-no tree}"
 	}
 	make -s -C "$VM_SRC/userspace" install "DESTDIR=$files" PREFIX=/usr >/dev/null || die "make install"
-	kernel=${KERNELS:-um}
-	kernel=${kernel%% *}
+	read -r kernel _ <<<"${KERNELS:-um}"
 	# The guests' disks are made where no udevd looks at them.
 	for g in vg md swap root parts; do
 		disks+=(--disk "$g=64M,file=$files/$g")
