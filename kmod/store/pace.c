@@ -20,7 +20,7 @@
  *
  * **Why that is enough.**  The largest pause is 256 times its batch.  Then one I/O of 256
  * meets a batch, and perhaps as many again the queue behind it; the p99 is that of the
- * others, whatever a batch does to an I/O.  A pause ends after ten seconds, so this
+ * others, however long a batch holds up an I/O.  A pause ends after ten seconds, so this
  * holds for devices that take 1 MiB with its barriers in 40 ms.
  *
  * **A guest at rest**, without I/O for five seconds, is not waited for: batches are large

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The pace of moves home: the guest's 99th percentile at most doubles, whatever the device. */
+/* The pace of moves home: the guest's 99th percentile at most doubles, on any device. */
 #include <store/pace.h>
 #include "unit.h"
 

@@ -197,7 +197,7 @@ sleep 2
 is "a chunk that is written to stays" "$(field x versions)" 1
 ends "beside a read of the other disk that hangs it is written to" "$io" $a m:132K:4K:4K:3:5 f
 # The data of one more write is kept back below, and the read ends.
-disks on 0 w $slots hold 1
+disks on 0 w "$slots" hold 1
 beside hit "$io" $a w:132K:4K:6
 await_held 2
 disks go r

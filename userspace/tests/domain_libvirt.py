@@ -160,7 +160,7 @@ def check_test(w, s, imported):
     result('domain web1 - Test active 1 persistent 0' in s.text and 'network dmr-test-web1 active 1 persistent 0' in s.text,
            'test: domain and network are transient', s.text)
     result("view='test' failover='19'" in xml and '/dev/dm-replica/web1/vda-test' in xml and '/vda\'' not in xml,
-           'test: it has the test devices, and says so', xml)
+           'test: it has the test devices, and its title shows it', xml)
     result(UUID not in re.sub('<metadata>.*</metadata>|<nvram.*', '', xml, flags=re.S) and 'genid>11111111' not in xml and '<genid>' in xml,
            'test: another UUID and generation ID', xml)
     macs = re.findall("mac address='(.*)'", xml)

@@ -70,7 +70,7 @@ release w
 # --- a store that fills up ---
 check "doctor has nothing to say of space" well space
 # What is kept for the failover counts as used.
-r settings w --space-low 10 --space-critical 90 --live-reserve $(($(field w slots) / 5 * 65536)) >/dev/null ||
+r settings w --space-low 10 --space-critical 90 --live-reserve $(($(field w slots) * 65536 / 5)) >/dev/null ||
 	die "cannot set the marks"
 check "check-health past the mark" wait_for 10 health 1 '^DMREPLICA WARNING - w: low space \([0-9]+ %\) \| w_slots=[0-9]+%;10;90;0;100 '
 check "doctor" doctor space 'w: store .* slots used' "lvextend -L \+SIZE .*; replicactl grow w$"
