@@ -56,10 +56,15 @@ is "pkg-config finds it" \
 is "it exports what libdmreplica.map has, and no more" \
 	"$(nm -D --defined-only "$dir/libdmreplica0/usr/lib/$triplet/libdmreplica.so.0" | grep -v -e ' dmreplica_' -e ' LIBDMREPLICA_0$')" ''
 # A unit names the tool in /usr/sbin; each program has a manual page.
-is "no file has /usr/local in it" "$(grep -rl /usr/local "$dir"/{replicactl,libdmreplica0,libdmreplica-dev}/{lib,usr/{lib,sbin,share/man}} 2>/dev/null)" ''
+is "no file has /usr/local in it" "$(grep -rl /usr/local "$dir"/{replicactl,dm-replica-libvirt,libdmreplica0,libdmreplica-dev}/{etc,lib,usr/{lib,sbin,share/man}} 2>/dev/null)" ''
 is "each program has a manual page" \
-	"$(for f in "$r"/usr/{,s}bin/* "$r"/lib/systemd/system-generators/*; do
-		[ ! -e "$f" ] || ls "$r"/usr/share/man/man?/"$(basename "$f")".?.gz >/dev/null || echo "${f##*/}"; done 2>&1)" ''
+	"$(for f in {"$r","$dir/dm-replica-libvirt"}/{usr/{,s}bin,lib/systemd/system-generators}/*; do
+		[ ! -e "$f" ] || find "$r" "$dir/dm-replica-libvirt" -path "*/man/man?/$(basename "$f").?.gz" | grep -q . ||
+			echo "${f##*/}"; done)" ''
+# Hosts without libvirt need none of it.
+is "the program and the hook for libvirt are in a package of their own" \
+	"$(cd "$dir" && find replicactl dm-replica-libvirt -name 'replicactl-domain' -o -name 50-dm-replica | sort)" \
+	"dm-replica-libvirt/etc/libvirt/hooks/qemu.d/50-dm-replica"$'\n'"dm-replica-libvirt/usr/sbin/replicactl-domain"
 src=$dir/dm-replica-dkms/usr/src/dm-replica-$version
 is "the module's sources are all there" "$(cd "$src" && find Kbuild kmod uapi -type f | sort)" \
 	"$(git ls-files Kbuild kmod uapi | grep -v ^kmod/store/shim/ | sort)"
