@@ -9,6 +9,7 @@
 #include "settle.h"
 #include "super.h"
 #include "system.h"
+#include "vacuum.h"
 #include "work.h"
 
 #define DMR_SETTLE_WAIT	(HZ / 20)	/* limit of a wait for bios from before */
@@ -63,6 +64,8 @@ void dmr_op_settle(struct dmr_op *op, struct dmr_job *job)
 	dmr_views_reap(sys);
 	dmr_views_publish(sys, want);
 	want = NULL;
+	/* A write between the last pass and this may have made a version. */
+	dmr_vacuum_kick(sys);
 out:
 	kvfree(locked);
 	kvfree(want);

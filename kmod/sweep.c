@@ -41,7 +41,8 @@
  * next step takes their needs (dmr_pass_refresh()) and goes on at the same place of the map
  * and of the disks; so points made faster than one lap lasts hold up neither.  Another lap
  * is due then.  A move in progress gets as much time as the last lap has taken before the
- * next lap begins, and makes at least one batch.
+ * next lap begins, and makes at least one batch.  What may go home only now can lie behind
+ * the place that the move has reached: so another pass follows.
  *
  * **Jobs** that wait for reclaiming end one lap after the first step that saw them,
  * wherever the walk was then.
@@ -60,6 +61,7 @@ struct dmr_pass {
 	u64 serial;
 	u64 freed;
 	bool due;		/* another lap is due: other views, or a kick */
+	bool behind;		/* the move may have passed what may go home only now */
 	bool moved_on;		/* other views are in force */
 	u32 points[DMR_MAX_POINTS + 1];
 };
@@ -117,6 +119,7 @@ static int dmr_pass_refresh(struct dmr_system *sys, struct dmr_pass *pass)
 static void dmr_pass_lap(struct dmr_system *sys, struct dmr_pass *pass)
 {
 	dmr_pass_mark_jobs(sys);
+	pass->behind |= !!pass->mover;
 	pass->due = false;
 	pass->end = sys->vacuum.visited + dmr_pass_buckets(sys);
 	pass->lap_began = ktime_get_ns();
@@ -307,12 +310,12 @@ static u64 dmr_pass_lap_wait(const struct dmr_pass *pass)
 static unsigned long dmr_pass_finish(struct dmr_system *sys, struct dmr_pass *pass, int r)
 {
 	struct dmr_moved moved = { };
-	bool due = pass->due, again;
+	bool due = pass->due || pass->behind, again;
 	u64 freed;
 
 	if (pass->mover)
 		dmr_mover_result(pass->mover, &moved);
-	again = moved.skipped || r;
+	again = moved.skipped || r || pass->behind;
 	freed = pass->freed + moved.versions;
 	dmr_pass_drop(sys);
 	dmr_settle_kick(sys);

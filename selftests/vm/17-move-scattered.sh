@@ -7,11 +7,17 @@
 # debug: skip it counts writes; 76-faulty moves home there
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
-ktap_plan 19
+ktap_plan 21
 load_module
 no_merges /dev/vm/*
 live=/dev/mapper/m-vda
 versions() { test "$(field m versions)" "$@"; }
+# test_versions SYSTEM LOW HIGH
+test_versions() {
+	local n
+	n=$(field "$1" versions)
+	[ "$n" -ge "$2" ] && [ "$n" -le "$3" ]
+}
 # stats: writes and sectors written, of d0.
 stats() {
 	local s
@@ -96,6 +102,18 @@ operations | "$nl" - >/tmp/operations 2>&1
 is "200 operations succeed" "$(grep -c '^errno 0 ' /tmp/operations)" 200
 home() { [ "$(field l versions)" = 0 ]; }
 check "and all goes home beside them" wait_for 60 home
+# What becomes movable behind the place that a move has reached, and nothing is asked for later.
+r vacuum l --hold >/dev/null
+point l
+"$io" $rep w:64M:4M:2 f || die "cannot write"
+r recovery-point drop l 2 --yes >/dev/null || die "cannot drop the point"
+r vacuum l --rate 256K >/dev/null && r vacuum l --release >/dev/null || die "cannot begin a move"
+check "a move has begun" wait_for 60 test_versions l 1 255
+point l
+"$io" $rep w:0:64K:3 f || die "cannot write"
+r recovery-point drop l 3 --yes >/dev/null || die "cannot drop the point"
+r vacuum l --rate unlimited >/dev/null || die "no rate"
+check "what it has passed goes home, too" wait_for 60 home
 r detach l >/dev/null || die "cannot detach"
-check "and is there" "$io" /dev/vm/d1 c:0:4M:1
+check "and is there" "$io" /dev/vm/d1 c:0:64K:3 c:64K:4032K:1 c:64M:4M:2
 check "the module unloads" unload_module
