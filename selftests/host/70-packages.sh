@@ -11,7 +11,7 @@
 for tool in dh dh_dkms dpkg-buildpackage lintian blhc; do
 	command -v $tool >/dev/null || skip_all "there is no $tool: scripts/deps deb installs it"
 done
-if [ -n "${LONG-}" ]; then ktap_plan 38; else ktap_plan 12; fi
+if [ -n "${LONG-}" ]; then ktap_plan 38; else ktap_plan 13; fi
 dir=$(workdir)
 at_exit "rm -rf $dir"
 cd "$VM_SRC" || die "no checkout"
@@ -56,7 +56,8 @@ is "pkg-config finds it" \
 is "it exports what libdmreplica.map has, and no more" \
 	"$(nm -D --defined-only "$dir/libdmreplica0/usr/lib/$triplet/libdmreplica.so.0" | grep -v -e ' dmreplica_' -e ' LIBDMREPLICA_0$')" ''
 # A unit names the tool in /usr/sbin; each program has a manual page.
-is "no file has /usr/local in it" "$(grep -rl /usr/local "$dir"/{replicactl,dm-replica-libvirt,libdmreplica0,libdmreplica-dev}/{etc,lib,usr/{lib,sbin,share/man}} 2>/dev/null)" ''
+# Programs look for a hand-made installation there, too; files with paths of this one must not.
+is "no text file has /usr/local in it" "$(grep -rlI /usr/local "$dir"/{replicactl,dm-replica-libvirt,libdmreplica0,libdmreplica-dev}/{etc,lib,usr/{lib,sbin,share/man}} 2>/dev/null)" ''
 is "each program has a manual page" \
 	"$(for f in {"$r","$dir/dm-replica-libvirt"}/{usr/{,s}bin,lib/systemd/system-generators}/*; do
 		[ ! -e "$f" ] || find "$r" "$dir/dm-replica-libvirt" -path "*/man/man?/$(basename "$f").?.gz" | grep -q . ||
