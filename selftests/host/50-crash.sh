@@ -24,26 +24,6 @@
 
 r() { "$REPLICACTL" "$@"; }
 
-# An fsync while the vacuum's own flush of that home is under way: when it is answered, one of
-# the two has flushed home since the write.  A flush takes 1.5 s.
-slow_flush() {
-	local before after rep=/dev/mapper/slow-vda-replica
-	flushes() { stat_of /dev/nbd1 | cut -d' ' -f5; }
-
-	rm -f /etc/dm-replica/systems.d/crash.conf
-	modprobe dm-delay && dmsetup create slow --table \
-		"0 8192 delay /dev/nbd1 0 0 /dev/nbd1 0 0 /dev/nbd1 0 1500" &&
-		r create slow --force --store /dev/nbd0 --disk vda=/dev/mapper/slow &&
-		r attach slow && r vacuum slow --hold && r recovery-point create slow &&
-		"$1" $rep w:0:64K:1 && r recovery-point drop --yes slow 1 && "$1" $rep w:2M:64K:2 ||
-		return 1
-	before=$(flushes)
-	r vacuum slow --release && sleep 0.5 && "$1" $rep f || return 1
-	after=$(flushes)
-	echo "flushes of the home: $before before, $after after the fsync"
-	[ "$after" -gt "$before" ]
-}
-
 # guest DIR SEED WHOLE GRANULE PLAN LIAR CHUNK CUT_MS [homes]
 # WHOLE: the disks before had granules of 4096.
 # Prints "result ok" or "result not ok: REASON" and cuts itself off.
@@ -109,12 +89,6 @@ guest() {
 	if [ "$last" = homes ]; then
 		"${crash[@]}" homes /dev/nbd1 /dev/nbd2 || failed "homes"
 		stage "all is home"
-		if said=$(slow_flush "$dir/helper-io" 2>&1); then
-			echo "flush ok"
-		else
-			echo "# ${said//$'\n'/$'\n'# }"
-		fi
-		stage "flush"
 		echo "result ok"
 		finish TERM
 	fi
@@ -160,7 +134,7 @@ leave() {
 }
 at_exit leave
 
-ktap_plan $((${#kernels[@]} * (rounds + 3)))
+ktap_plan $((${#kernels[@]} * (rounds + 2)))
 diag "SEED=$seed ROUNDS=$rounds"
 
 # boot CHAIN KERNEL SEED WHOLE GRANULE PLAN LIAR CHUNK CUT_MS [homes]: its output in $said;
@@ -217,10 +191,6 @@ for i in "${!kernels[@]}"; do
 		diag "$(($(date +%s) - t)) s" "$said"
 		if [ -z "$broken" ]; then ok "$name"; else not_ok "$name"; fi
 		[ -z "$broken" ] || die "what follows would be of no use"
-		if [ -n "$last" ]; then
-			grep -q '^flush ok' <<<"$said"
-			is "$k: an fsync waits though the vacuum's flush is under way" $? 0
-		fi
 		was=$k cut="'$plan'"
 	done
 done
