@@ -107,7 +107,8 @@ r vacuum l --hold >/dev/null
 point l
 "$io" $rep w:64M:4M:2 f || die "cannot write"
 r recovery-point drop l 2 --yes >/dev/null || die "cannot drop the point"
-r vacuum l --rate 256K >/dev/null && r vacuum l --release >/dev/null || die "cannot begin a move"
+r vacuum l --rate 256K >/dev/null || die "no rate"
+r vacuum l --release >/dev/null || die "cannot begin a move"
 check "a move has begun" wait_for 60 test_versions l 1 255
 point l
 "$io" $rep w:0:64K:3 f || die "cannot write"
