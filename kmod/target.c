@@ -431,7 +431,8 @@ static void dmr_target_io_hints(struct dm_target *ti, struct queue_limits *limit
 	limits->max_discard_sectors = UINT_MAX >> SECTOR_SHIFT;
 	limits->max_hw_discard_sectors = UINT_MAX >> SECTOR_SHIFT;
 	limits->discard_alignment = 0;
-	limits->max_write_zeroes_sectors = DMR_ZERO_SECTORS;	/* see dmr_zeroes_offer() */
+	/* See dmr_zeroes_offer(). */
+	limits->max_write_zeroes_sectors = UINT_MAX >> SECTOR_SHIFT;
 	limits->io_min = max_t(unsigned int, limits->io_min, DMR_BLOCK_SIZE);
 }
 

@@ -35,6 +35,49 @@ static u64 dmr_whole_blocks(struct dmr_io *io, u64 sector, u32 sectors)
 	return last > first ? dmr_block_mask(first, last - first) : 0;
 }
 
+/*
+ * Answer a bio.  A long request comes in pieces, in one call of submit_bio(): yield between
+ * them, outside of the grace section.
+ */
+static int dmr_zeroes_ended(struct dmr_io *io, struct bio *bio, bool inline_)
+{
+	dmr_io_finish(io, bio, BLK_STS_OK);
+	if (inline_)
+		cond_resched();
+	return DMR_ENDED;
+}
+
+/* Limit of zeroes that a worker writes as data in one go: to the end of a block. */
+static u32 dmr_zeroes_as_data(u64 sector)
+{
+	return DMR_ZERO_SECTORS - sector % DMR_BLOCK_SECTORS;
+}
+
+/* R12: as dmr_run_bare(), but no more than one grace section may walk and wait for. */
+static u32 dmr_zeroes_run(struct dmr_io *io, const struct bio *bio, const struct dmr_views *views)
+{
+	struct dmr_system *sys = io->t->sys;
+	u64 sector = bio->bi_iter.bi_sector;
+	u32 most = (DMR_ZERO_CHUNKS << sys->chunk_shift) - dmr_chunk_offset(sys, sector);
+
+	if (bio->bi_opf & REQ_FUA)
+		most = min_t(u32, most, dmr_zeroes_as_data(sector));
+	return dmr_run_bare(io, views, sector, min(bio_sectors(bio), most));
+}
+
+/*
+ * A worker has done @run sectors of a longer bio.  R12: leave the grace section, and queue
+ * the rest behind the bios of others.
+ */
+static int dmr_zeroes_rest(struct dmr_io *io, struct bio *bio, u32 run)
+{
+	io->kind = DMR_IO_NONE;
+	bio->bi_iter.bi_sector += run;
+	bio->bi_iter.bi_size -= run << SECTOR_SHIFT;
+	dmr_park_defer(io, bio);
+	return DMR_TAKEN;
+}
+
 /* Discards are advice: zero blocks in this epoch's version; a bare chunk's may go straight home. */
 int dmr_zeroes_discard(struct dmr_io *io, struct bio *bio, struct dmr_views *views, bool inline_)
 {
@@ -47,11 +90,11 @@ int dmr_zeroes_discard(struct dmr_io *io, struct bio *bio, struct dmr_views *vie
 	struct dmr_version *v;
 	unsigned long flags;
 
-	run = dmr_run_bare(io, views, sector, sectors);
+	run = dmr_zeroes_run(io, bio, views);
 	if (run) {
 		dmr_io_cut(bio, run, inline_);
 		if (views->straight != t->kind || !bdev_max_discard_sectors(t->home->bdev))
-			return dmr_io_finish(io, bio, BLK_STS_OK);
+			return dmr_zeroes_ended(io, bio, inline_);
 		return dmr_io_straight(io, bio);
 	}
 
@@ -64,17 +107,20 @@ int dmr_zeroes_discard(struct dmr_io *io, struct bio *bio, struct dmr_views *vie
 	    dmr_log_has_room(sys, 1))
 		dmr_zero_blocks(io, v, mask);
 	spin_unlock_irqrestore(lock, flags);
-	return dmr_io_finish(io, bio, BLK_STS_OK);
+	return dmr_zeroes_ended(io, bio, inline_);
 }
 
-/* Write-zeroes are exact: zero the blocks in this epoch, in a version without a slot if needed. */
+/*
+ * Write-zeroes are exact: zero the first @run sectors, blocks of one chunk, in this epoch, in
+ * a version without a slot if needed.
+ */
 static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_views *views,
-			     bool inline_)
+			     u32 run, bool inline_)
 {
 	struct dmr_system *sys = io->t->sys;
 	u32 epoch = views->view[io->t->kind].write;
 	u64 sector = bio->bi_iter.bi_sector, key = dmr_io_key(io, sector);
-	u64 mask = dmr_whole_blocks(io, sector, bio_sectors(bio));
+	u64 mask = dmr_whole_blocks(io, sector, run);
 	spinlock_t *lock = dmr_map_lock(&sys->map, key);
 	struct dmr_version *v, *new = NULL;
 	unsigned long flags;
@@ -129,13 +175,15 @@ static int dmr_io_zero_chunk(struct dmr_io *io, struct bio *bio, struct dmr_view
 		mempool_free(new, sys->versions.pool);
 	if (!v)
 		return DMR_TAKEN;
+	if (run < bio_sectors(bio))
+		return dmr_zeroes_rest(io, bio, run);
 	if (bio->bi_opf & REQ_FUA) {
 		io->kind = DMR_IO_NONE;
 		dmr_io_leave(io);
 		dmr_flush_fua(sys, bio);
 		return DMR_TAKEN;
 	}
-	return dmr_io_finish(io, bio, BLK_STS_OK);
+	return dmr_zeroes_ended(io, bio, inline_);
 }
 
 bool dmr_zeroes_home_takes(const struct dmr_target *t)
@@ -143,13 +191,21 @@ bool dmr_zeroes_home_takes(const struct dmr_target *t)
 	return bdev_write_zeroes_sectors(t->home->bdev) && !READ_ONCE(t->disk->no_zeroes);
 }
 
-/* Write zeroes straight home, to a device without write-zeroes.  Context: a worker; sleeps. */
-static int dmr_io_zero_home(struct dmr_io *io, struct bio *bio)
+/*
+ * Write @run sectors of zeroes straight home, to a device without write-zeroes; all of the
+ * bio, if with FUA.  Context: a worker; sleeps.
+ */
+static int dmr_io_zero_home(struct dmr_io *io, struct bio *bio, u32 run)
 {
+	struct dmr_target *t = io->t;
 	int r;
 
 	dmr_straight_begin(io, bio, true);
-	r = dmr_page_io_zeroes(io->t->sys, io->t->home->bdev, io->sector, io->sectors);
+	r = dmr_page_io_zeroes(t->sys, t->home->bdev, io->sector, run);
+	if (!r && run < io->sectors) {
+		dmr_home_flush_written(t->disk, t->kind, io->flush_errors);
+		return dmr_zeroes_rest(io, bio, run);
+	}
 	bio->bi_status = !r ? BLK_STS_OK : r == -ENOSPC ? BLK_STS_NOSPC : BLK_STS_IOERR;
 	bio_endio(bio);		/* dmr_io_end() does the rest */
 	return DMR_TAKEN;
@@ -176,16 +232,17 @@ void dmr_zeroes_again(struct dmr_io *io, struct bio *bio)
 
 /*
  * Return: the part of a write-zeroes of @run sectors that a worker can do under any later
- * views: the rest of a block, or whole blocks of one chunk.
+ * views: the rest of a block, or whole blocks, with @fua of one chunk.
  */
-static u32 dmr_zeroes_for_worker(const struct dmr_io *io, u64 sector, u32 run)
+static u32 dmr_zeroes_for_worker(const struct dmr_io *io, u64 sector, u32 run, bool fua)
 {
 	struct dmr_system *sys = io->t->sys;
 	u32 in_block = sector % DMR_BLOCK_SECTORS;
 
 	if (in_block || run < DMR_BLOCK_SECTORS)
 		return min_t(u32, run, DMR_BLOCK_SECTORS - in_block);
-	run = min_t(u32, run, sys->chunk_sectors - dmr_chunk_offset(sys, sector));
+	if (fua)
+		run = min_t(u32, run, sys->chunk_sectors - dmr_chunk_offset(sys, sector));
 	return round_down(run, DMR_BLOCK_SECTORS);
 }
 
@@ -200,14 +257,20 @@ int dmr_zeroes_write(struct dmr_io *io, struct bio *bio, struct dmr_views *views
 		/* Read it once: a refusal by the home may change it. */
 		bool takes = dmr_zeroes_home_takes(t);
 
-		run = dmr_run_bare(io, views, sector, sectors);
+		run = dmr_zeroes_run(io, bio, views);
 		if (run && !takes && inline_) {
-			dmr_io_cut(bio, dmr_zeroes_for_worker(io, sector, run), true);
+			run = dmr_zeroes_for_worker(io, sector, run, bio->bi_opf & REQ_FUA);
+			dmr_io_cut(bio, run, true);
 			dmr_park_defer(io, bio);
 			return DMR_TAKEN;
 		}
-		if (run && dmr_io_cut(bio, run, inline_))
-			return takes ? dmr_io_straight(io, bio) : dmr_io_zero_home(io, bio);
+		if (run && takes && dmr_io_cut(bio, run, inline_))
+			return dmr_io_straight(io, bio);
+		/* A worker: in pieces, unless the answer to all of them is a flush. */
+		if (run && !takes)
+			run = min(run, dmr_zeroes_as_data(sector));
+		if (run && !takes && (run == sectors || !(bio->bi_opf & REQ_FUA)))
+			return dmr_io_zero_home(io, bio, run);
 	}
 
 	if (sector % DMR_BLOCK_SECTORS || (sectors < DMR_BLOCK_SECTORS &&
@@ -225,12 +288,12 @@ int dmr_zeroes_write(struct dmr_io *io, struct bio *bio, struct dmr_views *views
 		sectors = round_down(sectors, DMR_BLOCK_SECTORS);
 	run = min(sectors, sys->chunk_sectors - dmr_chunk_offset(sys, sector));
 	/*
-	 * A worker's bio lies in one chunk, unless a home has refused it before: then let
-	 * the kernel write the zeroes.
+	 * A worker's bio with FUA lies in one chunk, unless a home has refused it before: then
+	 * let the kernel write the zeroes.
 	 */
-	if (!dmr_io_cut(bio, run, inline_))
+	if (!dmr_io_cut(bio, run, inline_) && (bio->bi_opf & REQ_FUA))
 		return dmr_io_finish(io, bio, BLK_STS_NOTSUPP);
-	return dmr_io_zero_chunk(io, bio, views, inline_);
+	return dmr_io_zero_chunk(io, bio, views, run, inline_);
 }
 
 /**
@@ -247,5 +310,5 @@ void dmr_zeroes_offer(struct dmr_target *t)
 {
 	struct request_queue *q = dm_disk(dm_table_get_md(t->ti->table))->queue;
 
-	WRITE_ONCE(q->limits.max_write_zeroes_sectors, DMR_ZERO_SECTORS);
+	WRITE_ONCE(q->limits.max_write_zeroes_sectors, UINT_MAX >> SECTOR_SHIFT);
 }

@@ -12,7 +12,10 @@ struct dmr_io;
 struct dmr_views;
 struct dmr_target;
 
-/* Limit of one write-zeroes: each of its chunks may need a version. */
+/* Limit of chunks in one piece of a discard or write-zeroes: of one grace section (R12). */
+#define DMR_ZERO_CHUNKS		1024
+
+/* Limit of zeroes that a worker writes as data before the bios of others. */
 #define DMR_ZERO_SECTORS	(64 * (DMR_MIN_CHUNK >> SECTOR_SHIFT))
 
 int dmr_zeroes_discard(struct dmr_io *io, struct bio *bio, struct dmr_views *views, bool inline_);

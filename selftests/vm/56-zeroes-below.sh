@@ -19,7 +19,7 @@ offered() {
 	local dev bytes
 	for dev in $(dmsetup info -c --noheadings -o blkdevname,name | sed -n "s/:$1-vd.*//p"); do
 		bytes=$(cat "/sys/block/$dev/queue/write_zeroes_max_bytes")
-		[ "$bytes" = 1048576 ] || { echo "$dev: $bytes"; return 1; }
+		[ "$bytes" = $((0xffffffff / 512 * 512)) ] || { echo "$dev: $bytes"; return 1; }
 	done
 	[ -n "$dev" ]
 }
@@ -61,10 +61,10 @@ check "moved home: zeroes" "$io" /dev/nbd1 n:0:16M
 check "straight home again, by the guest" "$io" $live w:1M:1M:5 z:1M:512K f n:1M:512K c:1536K:512K:5
 r detach z >/dev/null || die "cannot detach"
 
-# From the middle of a block, more requests of 1 MiB than workers take at a time (1,024 on
-# 6.12), while a point is made: blocks that wait for their turn are zeroed in the next epoch,
-# block by block, and only those that are not whole take a slot (R1, R15).  A device zeroes
-# one range at a time, so each range has a device of its own above the replica.
+# From the middle of a block, long requests, while a point is made: a worker writes zeroes
+# home in pieces, and what waits for its turn is zeroed in the next epoch, chunk by chunk; only
+# blocks that are not whole take a slot (R1, R12, R15).  A device zeroes one range at a time,
+# so each range has a device of its own above the replica.
 rm -f /etc/dm-replica/systems.d/z.conf
 make_system y /dev/nbd0 vda=/dev/nbd1 vdb=/dev/nbd2 -- --force --chunk-size 16K
 rep=/dev/mapper/y-vda-replica
