@@ -190,6 +190,7 @@ bool is_setting(enum what what);
 void set_setting(enum what what, uint64_t value);
 int retain_make(const struct known *mine, int nr, uint64_t *number, struct drops *drops);
 bool retain_again(int code);
+void retain_dropped(uint64_t number);
 void retain(const struct known *mine, int nr, const struct drops *drops, bool *gone);
 void retain_anew(void);
 

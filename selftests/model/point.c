@@ -124,6 +124,7 @@ void do_drop(uint64_t label)
 	if (code)
 		refused("drop", code);
 	note(DROP, number);
+	retain_dropped(number);
 	point_gone(p - points);
 }
 

@@ -21,6 +21,8 @@ static const struct {
 static uint64_t keep_last, keep_within, keep_hourly;
 /* Stays set for a while after the setting changed: a drop may be under way. */
 static bool gives_up;
+/* The newest point that was dropped on request since the last look. */
+static uint64_t dropped_since;
 
 bool is_setting(enum what what)
 {
@@ -55,6 +57,7 @@ void retain_anew(void)
 {
 	keep_last = keep_within = keep_hourly = 0;
 	gives_up = false;
+	dropped_since = 0;
 }
 
 /* The clock that points go by. */
@@ -153,6 +156,13 @@ bool retain_again(int code)
 	return code == DM_REPLICA_CODE_NOT_FOUND && gives_up;
 }
 
+/* A point was dropped on request. */
+void retain_dropped(uint64_t number)
+{
+	if (number > dropped_since)
+		dropped_since = number;
+}
+
 /*
  * Which of the points @mine, @nr of them, oldest first, have gone?  Each must have had a
  * reason to go.  @drops: those that the last of them has dropped, if it has just been made.
@@ -168,8 +178,12 @@ void retain(const struct known *mine, int nr, const struct drops *drops, bool *l
 
 		lost[i] = !listed(there, nr_there, mine[i].number);
 		found += !lost[i];
-		/* The oldest that is not in use goes first, the newest never. */
-		if (gives_up && !passed && !in_use(mine[i].number) && i < nr - 1)
+		/*
+		 * The oldest that is not in use goes first, the newest never; a newer one may have
+		 * been there until a request dropped it.
+		 */
+		if (gives_up && !passed && !in_use(mine[i].number) &&
+		    (i < nr - 1 || mine[i].number < dropped_since))
 			may_go = true;
 		if (!lost[i] && !was_in_use(mine[i].number))
 			passed = true;
@@ -185,5 +199,6 @@ void retain(const struct known *mine, int nr, const struct drops *drops, bool *l
 	for (int i = 1; i < nr_there; i++)
 		if (there[i].number <= there[i - 1].number)
 			die("the list of points is not in order");
+	dropped_since = 0;
 	forget_released();
 }

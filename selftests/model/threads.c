@@ -389,6 +389,7 @@ static void t_drop(void)
 	if (code)
 		refused("drop", code);
 	note(DROP, number);
+	retain_dropped(number);
 	t_point_gone(i);
 }
 
