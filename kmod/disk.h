@@ -30,7 +30,7 @@ enum dmr_kind { DMR_REPLICA, DMR_LIVE, DMR_TEST, DMR_KINDS };
  * @lock: protects what has no other note; a leaf.
  * @dirty: writes since a flush was last issued, by source; no lock.
  * @errors: failed flushes, of any source; no lock.
- * @covered: sources whose writes the flush in flight makes durable.
+ * @covered: sources that the flush in flight makes durable.
  * @busy: a flush is in flight, or about to be sent.
  * @wanted: another one has to follow, or a first one; @work sends it.
  * @begun: number of flushes begun.

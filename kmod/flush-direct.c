@@ -29,8 +29,8 @@
  *
  * **What stays with the worker.**  More records than one block holds; records of moves
  * home; a tail that has to move; a growth of the ring; a second flush beside the first; a
- * flush that both the store and the home need; writes with FUA, whose end must not send
- * I/O; and records on a device that takes bios itself and has a cache, where the flush in
+ * flush that both the store and the home need; writes with FUA, since an end of I/O must not
+ * send any; and records on a device that takes bios itself and has a cache, where the flush in
  * front of a write has to go alone (see dmr_batch_write_last()).
  *
  * **The scheduler.**  The caller may lose its CPU after map() and before the I/O is sent, for

@@ -22,7 +22,7 @@
  * - dirty[source] is set when a write has ended, before it is answered, and cleared
  *   before a flush is issued.  The sources are the kinds of devices, and the mover's
  *   copies.
- * - covered has the sources whose marks the flush in flight has cleared.
+ * - covered: the sources that were dirty when the flush in flight began.
  * - home_lost has a bit for each kind of device.  The bit is set if a failed flush may
  *   have discarded writes of that kind, and stays set (R9), over a detach in the superblock.
  * - errors counts failed flushes.
@@ -41,13 +41,13 @@
  * An operation needs the same of all kinds of all disks, without the mover's copies: no
  * device relies on these before their drop, which the mover records behind its own flush.
  *
- * **Whose home hangs.**  No task waits for a home with a lock that a flush of another disk
+ * **A home hangs.**  No task waits for a home with a lock that a flush of another disk
  * needs.  A flush of a device waits as a bio: the end of a home's flush answers it.  map()
- * sends a flush, where none is in flight; all others are sent by a work item of the disk, for
- * a device without a free request lets its sender wait, and an end of I/O must not send
- * any.  Operations begin the flushes of all homes at once and wait until their time limit
- * (R12).  The mover, a detach and a suspend wait for as long as it takes, without
- * op_mutex and sb_mutex as far as that goes: see dmr_attach_unbind().
+ * sends a flush if none is in flight.  A work item of the disk sends all others: a device
+ * without a free request makes its sender wait, and an end of I/O must not send any.
+ * Operations begin the flushes of all homes at once and wait until their time limit (R12).
+ * The mover, a detach and a suspend wait for as long as it takes, without op_mutex and
+ * sb_mutex as far as that goes: see dmr_attach_unbind().
  *
  * **A flush fails.**  Every source that was dirty before the flush, or is at its end, may
  * have lost writes.  For a kind of device, set its bit in home_lost; for copies, void
@@ -83,7 +83,7 @@
  *    answered by the end of X or of a flush behind X, which follows the setting of the
  *    bit; or it finds neither: then W is durable, or X has ended, and has set the bit
  *    before it released the lock.  The bit is read after that.  The same holds for a
- *    write with FUA whose flush is issued by us.
+ *    write with FUA, if we issue its flush.
  * 3.  F is a write with FUA that the home takes itself: it makes only itself durable.  It
  *    relies on W only if a flush in front of it has been answered, as in a journal's
  *    commit. dm sends that flush first, on its own, drops its error and then sends the

@@ -503,7 +503,7 @@ static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_views *vi
  * The way through
  *----------------------------------------------------------------*/
 
-/* All but reads: not a part of dmr_io_run(), whose reads would pay for its registers. */
+/* Writes, discards and zeroes.  Not inline: a read would save and restore its registers. */
 static noinline int dmr_io_change(struct dmr_io *io, struct bio *bio, struct dmr_views *views,
 				  bool inline_)
 {

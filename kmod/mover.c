@@ -7,8 +7,8 @@
  * have ended, copy, flush the homes, record the drops, and when the drops are durable
  * remove the versions from the map.  Writes go on: one to a chunk being copied goes to its
  * slot and clears the mark, which cancels the move; one after the drop takes a new slot.
- * Only a chunk whose move was cancelled several times is held, alone, during its own
- * copy: otherwise a busy guest could keep a job from completing.
+ * After several cancelled moves the chunk is held while it is copied, one chunk at a time:
+ * otherwise a busy guest could keep a job from completing.
  *
  * The copying itself is dm-kcopyd's.
  */
