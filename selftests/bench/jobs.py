@@ -9,10 +9,12 @@ once, in random order: so reads and rewrites meet what was written before, and n
 import collections
 import json
 import os
+import random
 
 from shell import Failure, run
 
-# title; place; what of it; a group of jobs shares a place.
+# title; place; what of it; a group of jobs shares a place.  The option "scattered" is not fio's:
+# one I/O in each 64 KiB of the place, in random order, 'fsync' with an fsync after each.
 Job = collections.namedtuple('Job', 'name title place size options unit')
 
 PATTERN = '0x5afe1234'
@@ -24,7 +26,6 @@ def jobs(sizes, front=False):
     """
     deep = {'bs': '4k', 'iodepth': 16}
     lone = {'bs': '4k', 'iodepth': 1, 'ioengine': 'psync'}
-    apart = {'blockalign': '64k'}
     large = {'bs': '1m', 'iodepth': 4}
     part = 4 if front else 1
     place, sparse, fsync, many = (sizes[k] // part for k in ('place', 'sparse', 'fsync', 'large'))
@@ -35,7 +36,7 @@ def jobs(sizes, front=False):
         Job('read', '4 KiB reads of what was written, random', 'dense', place,
             deep | {'rw': 'randread'}, 'iops'),
         Job('first-sparse', 'first 4 KiB writes, random, one in each 64 KiB', 'sparse', sparse,
-            deep | apart | {'rw': 'randwrite'}, 'iops'),
+            deep | {'scattered': 'write'}, 'iops'),
         Job('read-bare', '4 KiB reads of what was not, random', 'bare', place,
             deep | {'rw': 'randread'}, 'iops'),
         Job('first-jobs', 'first 4 KiB writes, random, every block, 4 jobs', 'jobs', place,
@@ -46,9 +47,9 @@ def jobs(sizes, front=False):
         Job('read-large', '1 MiB reads of them', 'large', many,
             large | {'rw': 'read'}, 'bw'),
         Job('first-fsync', 'first 4 KiB write, fsync after each, one in each 64 KiB', 'fsync',
-            fsync, lone | apart | {'rw': 'randwrite', 'fsync': 1}, 'iops'),
+            fsync, lone | {'scattered': 'fsync'}, 'iops'),
         Job('again-fsync', '4 KiB rewrite, fsync after each', 'fsync',
-            fsync, lone | apart | {'rw': 'randwrite', 'fsync': 1}, 'iops'),
+            fsync, lone | {'scattered': 'fsync'}, 'iops'),
     ]
 
 
@@ -70,19 +71,41 @@ def _places(list_of_jobs):
 CHECKS = ('dense', 'sparse', 'jobs', 'large', 'fsync')
 
 
+def _scattered(path, offset, extent, action, fsync=False):
+    """Write a log of I/Os that fio replays: 4 KiB in each 64 KiB, each place once, in random
+    order; the options for it.  (fio's own way, blockalign, loses count of what was written.)
+    """
+    places = list(range(offset, offset + extent, 64 * 1024))
+    random.Random(len(places)).shuffle(places)
+    log = f'/tmp/bench.{action}.{offset}.iolog'
+    sync = f'{path} sync 0 0\n'
+    with open(log, 'w') as f:
+        f.write(f'fio version 2 iolog\n{path} add\n{path} open\n')
+        for place in places:
+            f.write(f'{path} {action} {place} 4096\n' + (sync if fsync else ''))
+        f.write(sync + f'{path} close\n')
+    return {'read_iolog': log, 'replay_no_stall': 1}
+
+
 def _job_file(path, list_of_jobs, check):
     places = _places(list_of_jobs)
-    lines = ['[global]', f'filename={path}', 'direct=1', 'ioengine=libaio', 'thread=1',
+    lines = ['[global]', 'direct=1', 'ioengine=libaio', 'thread=1',
              f'buffer_pattern={PATTERN}', 'randrepeat=1', 'stonewall']
     for j in list_of_jobs:
-        lines += [f'[{j.name}]', f'offset={places[j.place]}', f'size={j.size}']
-        lines += [f'{k}={v}' for k, v in j.options.items()]
+        options = dict(j.options)
+        how = options.pop('scattered', None)
+        if how:
+            options |= _scattered(path, places[j.place], j.size, 'write', how == 'fsync')
+        else:
+            options = {'filename': path, 'offset': places[j.place], 'size': j.size} | options
+        lines += [f'[{j.name}]'] + [f'{k}={v}' for k, v in options.items()]
     for name in CHECKS if check else ():
         j = next(j for j in list_of_jobs if j.place == name)
-        lines += [f'[check-{name}]', f'offset={places[name]}', f'size={j.size}',
-                  f'bs={j.options["bs"]}', 'rw=randread', 'iodepth=16', 'verify=pattern',
+        lines += [f'[check-{name}]', f'filename={path}', f'offset={places[name]}',
+                  f'bs={j.options["bs"]}', 'iodepth=16', 'verify=pattern',
                   f'verify_pattern={PATTERN}']
-        lines += [f'{k}={v}' for k, v in j.options.items() if k == 'blockalign']
+        lines += ['rw=read:60k', f'size={j.size}', f'io_size={j.size // 16}'] \
+            if 'scattered' in j.options else ['rw=randread', f'size={j.size}']
     return '\n'.join(lines) + '\n'
 
 
@@ -116,29 +139,33 @@ def measure(path, list_of_jobs, check=False):
 
 
 # 4 KiB in each 64 KiB, in random order.
-_SCATTERED = ['--direct=1', '--bs=4k', '--blockalign=64k', '--thread=1', '--ioengine=libaio',
-              '--iodepth=16', '--randrepeat=1']
+_SCATTERED = ['--direct=1', '--bs=4k', '--thread=1', '--ioengine=libaio', '--iodepth=16']
+
+
+def _options(found):
+    return [f'--{k}={v}' for k, v in found.items()]
 
 
 def write_scattered(path, extent_of_it):
     """Over so many bytes of a device; durable at the end."""
-    run('fio', '--name=scattered', f'--filename={path}', '--rw=randwrite',
-        f'--size={extent_of_it}', f'--buffer_pattern={PATTERN}', '--end_fsync=1', *_SCATTERED)
+    run('fio', *_SCATTERED, f'--buffer_pattern={PATTERN}', '--name=scattered',
+        *_options(_scattered(path, 0, extent_of_it, 'write')))
 
 
 def check_scattered(path, extent_of_it):
     """Is it there?"""
-    run('fio', '--name=check', f'--filename={path}', '--rw=randread', f'--size={extent_of_it}',
-        '--verify=pattern', f'--verify_pattern={PATTERN}', *_SCATTERED)
+    run('fio', '--name=check', f'--filename={path}', '--rw=read:60k', f'--size={extent_of_it}',
+        f'--io_size={extent_of_it // 16}', '--verify=pattern', f'--verify_pattern={PATTERN}',
+        *_SCATTERED)
 
 
 def copy_scattered(source, target, extent_of_it):
     """As many reads of one device and writes of the other side by side, durable at the end; the
     seconds that the longer of the two took, without fio's own start.
     """
-    jobs_done = _fio(*_SCATTERED, f'--size={extent_of_it}', '--end_fsync=1',
-                     '--name=from', f'--filename={source}', '--rw=randread',
-                     '--name=to', f'--filename={target}', '--rw=randwrite')
+    jobs_done = _fio(*_SCATTERED,
+                     '--name=from', *_options(_scattered(source, 0, extent_of_it, 'read')),
+                     '--name=to', *_options(_scattered(target, 0, extent_of_it, 'write')))
     return max(job['job_runtime'] for job in jobs_done) / 1000
 
 

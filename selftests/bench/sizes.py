@@ -13,8 +13,8 @@ def of(size):
         'rounds': (1, 5, 7),
         # Bytes of each of the jobs' places, see jobs.py.
         'place': (MIB, 32 * MIB, 128 * MIB),
-        'sparse': (4 * MIB, 128 * MIB, 1024 * MIB),
-        'fsync': (2 * MIB, 32 * MIB, 128 * MIB),
+        'sparse': (4 * MIB, 256 * MIB, 1024 * MIB),
+        'fsync': (2 * MIB, 128 * MIB, 512 * MIB),
         'large': (4 * MIB, 64 * MIB, 512 * MIB),
         # Tiny: these peers alone take part where operations are measured; in I/O all of them on
         # these backings, and dm-replica alone on the others.

@@ -82,22 +82,27 @@ def _machine(data):
         size = f'{run["size"]}' + ('' if run['complete'] else ', incomplete')
         rows.append([f'{run["part"]}', SHORT[run['kernel']], size, run['date'],
                      f'`{run["revision"]}`', f'{run["seconds"] / 60:.0f}',
+                     f'CPU {run["cpus"]} of its own' if run.get('cpus') else
                      f'{run["load"][0]:g} to {run["load"][1]:g}'])
     return (f'\n## The machine\n\n{host["cpus"]} CPUs ({host["cpu"]}), '
             f'{numbers.size(host["memory_mib"] << 20)} of memory, no KVM; {host["fio"]}, '
             f'{host["qemu"]}. Load is that of the host before and after: above '
-            f'{host["cpus"]} other work took part of the CPUs.\n\n'
+            f'{host["cpus"]} other work took part of the CPUs. A machine with a CPU of its own '
+            'shared caches and memory with other work, and nothing else.\n\n'
             + table(['part', 'kernel', 'size', 'date', 'revision', 'minutes', 'load'], rows) + '\n'
             + _busy(data))
 
 
 def _busy(data):
     """A warning, if it was not measured alone."""
-    if all(max(run['load']) <= data.host['cpus'] + 2 for run in data.runs):
+    busy = [run for run in data.runs
+            if max(run['load']) > data.host['cpus'] + 2 and not run.get('cpus')]
+    if not busy:
         return ''
-    return ('\n**The host was busy with other work, see the load: throughput, times and latency '
-            'below are good for nothing but to see that they can be measured. Counts of I/Os and '
-            'bytes are not affected.**\n')
+    names = '; '.join(f'{run["part"]}, {SHORT[run["kernel"]]}' for run in busy)
+    return (f'\n**The host was busy with other work while it measured {names}. Times of these are '
+            'good for nothing but to see that they can be measured. Counts of I/Os and bytes are '
+            'not affected.**\n')
 
 
 def _titles():

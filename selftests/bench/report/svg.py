@@ -135,7 +135,7 @@ def lines(picture, left, top, width, height, heading, labels, peers, values, uni
     """
     found = [v for line in values.values() for v in line.values() if v > 0]
     ticks = _ticks(min(found), max(found), base) if found else [1.0, 10.0]
-    x0, x1 = left + 58, left + width - 8
+    x0, x1 = left + 70, left + width - 8
     y0, y1 = top + height - 20, top + 14
     floor = y0 - 12 if zero else y0
     low, high = math.log10(ticks[0]), math.log10(ticks[-1])
