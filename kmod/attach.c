@@ -82,8 +82,8 @@ static int dmr_attach_load(struct dmr_system *sys, struct dmr_target *t)
 	struct dmr_load *load;
 	struct dmr_views *views;
 	u64 other_seq, other_state, next;
+	int r, slots;
 	u32 i;
-	int r;
 
 	dmr_page_io_reader_init(&reader, sys);
 	r = dmr_replay_super(&reader.rd, sb, &other_seq, &other_state, &dmg);
@@ -144,7 +144,7 @@ static int dmr_attach_load(struct dmr_system *sys, struct dmr_target *t)
 		goto bad_rebuild;
 	load->ops.record = dmr_load_record;
 	r = dmr_replay_log(&reader.rd, sb, &load->ops, &next, &dmg);
-	dmr_rebuild_exit(&load->rb);
+	slots = dmr_rebuild_exit(&load->rb);
 	sys->map.shared = true;
 	if (r == -EINTR) {
 		/* The attaching process was killed; the store is intact. */
@@ -156,9 +156,10 @@ static int dmr_attach_load(struct dmr_system *sys, struct dmr_target *t)
 		      dmg.reason, dmg.number);
 		goto bad_rebuild;
 	}
-	r = dmr_load_account(sys);
+	/* R13: needed by the view of the head, a point or an overlay. */
+	r = slots ?: dmr_load_account(sys);
 	if (r) {
-		DMERR("%s: two versions share a slot; see replicactl check", sys->store_name);
+		DMERR("%s: a slot is needed by two versions; see replicactl check", sys->store_name);
 		goto bad_rebuild;
 	}
 

@@ -9,17 +9,20 @@
  * - an index over chunk and epoch finds a version, not a walk of its chunk's chain;
  * - new versions are put at the front of their bucket, and each bucket is sorted once, at
  *   the end;
- * - no search goes deeper than DMR_REBUILD_NEAR versions into a bucket.  A version to be
- *   removed beyond that is marked as gone.  A drop whose search does not reach the end of
- *   the bucket is itself put into the bucket, like a version, and is applied at the end,
- *   to older records of the log.
+ * - no search goes deeper than DMR_REBUILD_NEAR versions into a bucket.  A drop whose
+ *   search does not reach the end of the bucket is itself put into the bucket, like a
+ *   version, and is applied at the end, to older records of the log;
+ * - a version whose slot another record has taken is removed at once where newer versions
+ *   near it hide its blocks, which is the rule: a slot is used again when its version is
+ *   dead.  Otherwise it stays in the bucket, marked as taken, and the end decides, when all
+ *   drops are applied: if its blocks are needed, the store is damaged.
  */
 #include "rebuild.h"
 
 #define DMR_REBUILD_NEAR	64
 
 /* Flags in a version's state during the rebuild; bits above: the record's place in its block. */
-#define DMR_REBUILD_GONE	(1u << 0)
+#define DMR_REBUILD_TAKEN	(1u << 0)	/* its slot belongs to another record */
 #define DMR_REBUILD_DROP	(1u << 1)	/* a drop, not a version */
 #define DMR_REBUILD_NTH		16
 
@@ -95,18 +98,58 @@ static void dmr_rebuild_cut(struct dmr_rebuild *rb, struct dmr_version **link)
 	mempool_free(v, rb->map->pool);
 }
 
-static void dmr_rebuild_forget(struct dmr_rebuild *rb, struct dmr_version *v)
+static bool dmr_rebuild_main(const struct dmr_rebuild *rb, u32 epoch)
+{
+	const struct dmr_sb *sb = rb->sb;
+
+	return dmr_epoch_is_main(sb->promoted, sb->dead_first, sb->dead_last, epoch);
+}
+
+/*
+ * Find the oldest point that sees an epoch; without one the head, a point at infinity.  A
+ * newer main version hides blocks of an older one if it is not newer than the older one's
+ * point: see dmr_map_sweep_dead().
+ */
+static u32 dmr_rebuild_point(const struct dmr_rebuild *rb, u32 epoch)
+{
+	const struct dmr_sb *sb = rb->sb;
+	u32 lo = 0, hi = sb->nr_points;
+
+	while (lo < hi) {
+		u32 mid = lo + (hi - lo) / 2;
+
+		if (sb->points[mid].epoch < epoch)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < sb->nr_points ? sb->points[lo].epoch : U32_MAX;
+}
+
+/* Another record has taken a version's slot: remove the version if it is dead, or mark it. */
+static void dmr_rebuild_taken(struct dmr_rebuild *rb, struct dmr_version *v)
 {
 	struct dmr_version **p = &rb->map->buckets[dmr_map_bucket(rb->map, v->key)];
-	u32 n;
+	struct dmr_version **link = NULL, *w;
+	bool main = dmr_rebuild_main(rb, v->epoch);
+	u32 point = dmr_rebuild_point(rb, v->epoch), n;
+	u64 left = v->data | v->zero;
 
 	dmr_rebuild_unindex(rb, v);
-	for (n = 0; n < DMR_REBUILD_NEAR && READ_ONCE(*p) != v; n++)
-		p = &(*p)->next;
-	if (*p == v)
-		dmr_rebuild_cut(rb, p);
+	for (n = 0; n < DMR_REBUILD_NEAR && (w = READ_ONCE(*p)) && (left || !link); n++) {
+		if (w == v)
+			link = p;
+		else if (main && w->key == v->key && w->epoch > v->epoch && w->epoch <= point &&
+			 dmr_rebuild_main(rb, w->epoch) &&
+			 !(atomic_read(&w->state) & (DMR_REBUILD_TAKEN | DMR_REBUILD_DROP)))
+			left &= ~(w->data | w->zero);
+		p = &w->next;
+	}
+	/* Drops that are applied at the end may remove what hides it. */
+	if (link && !left && !rb->drops)
+		dmr_rebuild_cut(rb, link);
 	else
-		atomic_add(DMR_REBUILD_GONE, &v->state);	/* once */
+		atomic_add(DMR_REBUILD_TAKEN, &v->state);	/* once */
 }
 
 /* Note a record's place in the log, for dmr_rebuild_later(). */
@@ -135,13 +178,6 @@ static struct dmr_version *dmr_rebuild_new(struct dmr_rebuild *rb, u64 key, u32 
 	return v;
 }
 
-static bool dmr_rebuild_main(const struct dmr_rebuild *rb, u32 epoch)
-{
-	const struct dmr_sb *sb = rb->sb;
-
-	return dmr_epoch_is_main(sb->promoted, sb->dead_first, sb->dead_last, epoch);
-}
-
 /* Remove blocks from a version.  Return: false if none is left. */
 static bool dmr_rebuild_clear(struct dmr_version *v, u64 mask)
 {
@@ -162,18 +198,19 @@ static int dmr_rebuild_drop(struct dmr_rebuild *rb, const struct dmr_record *rec
 		if (!v)
 			return 0;
 		if (v->key != key || v->epoch > rec->epoch || !dmr_rebuild_main(rb, v->epoch) ||
-		    atomic_read(&v->state) & (DMR_REBUILD_GONE | DMR_REBUILD_DROP) ||
-		    dmr_rebuild_clear(v, mask)) {
+		    atomic_read(&v->state) & DMR_REBUILD_DROP || dmr_rebuild_clear(v, mask)) {
 			p = &v->next;
 			continue;
 		}
-		dmr_rebuild_unindex(rb, v);
+		if (!(atomic_read(&v->state) & DMR_REBUILD_TAKEN))
+			dmr_rebuild_unindex(rb, v);
 		dmr_rebuild_cut(rb, p);
 	}
 	v = dmr_rebuild_new(rb, key, rec->epoch);
 	if (!v)
 		return -ENOMEM;
 	v->data = mask;
+	rb->drops++;
 	dmr_rebuild_stamp(rb, v, DMR_REBUILD_DROP);
 	return 0;
 }
@@ -185,7 +222,7 @@ static int dmr_rebuild_drop(struct dmr_rebuild *rb, const struct dmr_record *rec
  * @number: number of its log block
  *
  * R13: a slot belongs to the last record that names it, even one of a dead epoch; a drop
- * kills older versions in its blocks.
+ * kills older versions in its blocks.  dmr_rebuild_exit() has the verdict on slots.
  *
  * Return: 0, -ENOMEM, or -ENOSPC if there are more versions than the ring has records.
  */
@@ -207,7 +244,7 @@ int dmr_rebuild_record(struct dmr_rebuild *rb, const struct dmr_record *rec, u64
 	if (rec->slot != DMR_SLOT_NONE_40) {
 		owner = rb->owners[rec->slot];
 		if (owner && owner != v)
-			dmr_rebuild_forget(rb, owner);
+			dmr_rebuild_taken(rb, owner);
 	}
 	if (!main && rec->epoch != sb->live.epoch && rec->epoch != sb->test.epoch) {
 		rb->skipped++;
@@ -236,12 +273,6 @@ int dmr_rebuild_record(struct dmr_rebuild *rb, const struct dmr_record *rec, u64
 
 typedef bool (*dmr_before_fn)(const struct dmr_version *a, const struct dmr_version *b);
 
-/* Order of the map: by chunk, newest epoch first. */
-static bool dmr_rebuild_newer(const struct dmr_version *a, const struct dmr_version *b)
-{
-	return a->key != b->key ? a->key < b->key : a->epoch > b->epoch;
-}
-
 /* By chunk, last record first; block numbers in a ring differ by less than 2^31. */
 static bool dmr_rebuild_later(const struct dmr_version *a, const struct dmr_version *b)
 {
@@ -251,6 +282,14 @@ static bool dmr_rebuild_later(const struct dmr_version *a, const struct dmr_vers
 		return (s32)(a->log - b->log) > 0;
 	return (u32)atomic_read(&a->state) >> DMR_REBUILD_NTH >
 	       (u32)atomic_read(&b->state) >> DMR_REBUILD_NTH;
+}
+
+/* Order of the map: by chunk, newest epoch first; a taken version behind a later record. */
+static bool dmr_rebuild_newer(const struct dmr_version *a, const struct dmr_version *b)
+{
+	if (a->key != b->key)
+		return a->key < b->key;
+	return a->epoch != b->epoch ? a->epoch > b->epoch : dmr_rebuild_later(a, b);
 }
 
 static struct dmr_version *dmr_rebuild_merge(struct dmr_version *a, struct dmr_version *b,
@@ -318,24 +357,61 @@ static void dmr_rebuild_drops(struct dmr_rebuild *rb, struct dmr_version **p)
 	}
 }
 
-/* Sort a bucket.  From here on the index, which spans buckets, is invalid. */
-static void dmr_rebuild_bucket(struct dmr_rebuild *rb, struct dmr_version **bucket)
+/*
+ * Remove the taken versions of a bucket, which is sorted.  Blocks of one that are still
+ * needed are lost: the store is damaged.
+ */
+static void dmr_rebuild_verdict(struct dmr_rebuild *rb, struct dmr_version **p)
 {
-	struct dmr_version **p = bucket, *v;
-	bool drops = false;
+	u64 key = DMR_KEY_NONE, above = 0, left;
+	u32 epoch = 0, point = 0;
+	struct dmr_version *v;
+	bool taken;
 
 	while ((v = READ_ONCE(*p))) {
-		if (atomic_read(&v->state) & DMR_REBUILD_GONE) {
+		taken = atomic_read(&v->state) & DMR_REBUILD_TAKEN;
+		/* The same version, recorded again later with another slot. */
+		if (taken && v->key == key && v->epoch == epoch) {
 			dmr_rebuild_cut(rb, p);
 			continue;
 		}
-		drops |= atomic_read(&v->state) & DMR_REBUILD_DROP;
-		p = &v->next;
+		if (v->key != key)
+			point = 0;
+		key = v->key;
+		epoch = v->epoch;
+		left = v->data | v->zero;
+		if (dmr_rebuild_main(rb, epoch)) {
+			if (point != dmr_rebuild_point(rb, epoch)) {
+				point = dmr_rebuild_point(rb, epoch);
+				above = 0;
+			}
+			left &= ~above;
+			above |= v->data | v->zero;
+		}
+		if (!taken) {
+			p = &v->next;
+			continue;
+		}
+		if (left)
+			rb->lost++;
+		dmr_rebuild_cut(rb, p);
 	}
-	if (drops)
+}
+
+/* Sort a bucket.  From here on the index, which spans buckets, is invalid. */
+static void dmr_rebuild_bucket(struct dmr_rebuild *rb, struct dmr_version **bucket)
+{
+	struct dmr_version *v;
+	u32 flags = 0;
+
+	for (v = *bucket; v; v = READ_ONCE(v->next))
+		flags |= atomic_read(&v->state);
+	if (flags & DMR_REBUILD_DROP)
 		dmr_rebuild_drops(rb, bucket);
 	if (*bucket && (*bucket)->next)
 		dmr_rebuild_sort(bucket, dmr_rebuild_newer);
+	if (flags & DMR_REBUILD_TAKEN)
+		dmr_rebuild_verdict(rb, bucket);
 	for (v = *bucket; v; v = READ_ONCE(v->next)) {
 		v->dirty.next = NULL;
 		atomic_set(&v->state, 0);
@@ -346,9 +422,14 @@ static void dmr_rebuild_bucket(struct dmr_rebuild *rb, struct dmr_version **buck
  * dmr_rebuild_exit() - end a rebuild after the last record
  * @rb: the rebuild; its map is valid when this returns.
  *
+ * R13: a slot belongs to the last record that names it.  That is an error where a version
+ * that had it before is still needed, by the head, a point or an overlay: no history of the
+ * module uses a slot again before its version is dead.
+ *
  * Context: may sleep.
+ * Return: 0, or -EUCLEAN if @rb->lost versions have lost their slots to others.
  */
-void dmr_rebuild_exit(struct dmr_rebuild *rb)
+int dmr_rebuild_exit(struct dmr_rebuild *rb)
 {
 	u64 i;
 
@@ -362,4 +443,5 @@ void dmr_rebuild_exit(struct dmr_rebuild *rb)
 	kvfree(rb->index);
 	rb->owners = NULL;
 	rb->index = NULL;
+	return rb->lost ? -EUCLEAN : 0;
 }

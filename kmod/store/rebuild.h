@@ -19,6 +19,8 @@
  * @skipped: number of records of dead epochs among them.
  * @number: log block of the last record.
  * @nth: its place in that block.
+ * @drops: number of drops that are applied at the end.
+ * @lost: at the end: number of versions that are needed, and have lost their slots.
  */
 struct dmr_rebuild {
 	struct dmr_map *map;
@@ -30,10 +32,12 @@ struct dmr_rebuild {
 	u64 skipped;
 	u64 number;
 	u32 nth;
+	u64 drops;
+	u64 lost;
 };
 
 int dmr_rebuild_init(struct dmr_rebuild *rb, struct dmr_map *map, const struct dmr_sb *sb);
 int dmr_rebuild_record(struct dmr_rebuild *rb, const struct dmr_record *rec, u64 number);
-void dmr_rebuild_exit(struct dmr_rebuild *rb);
+int dmr_rebuild_exit(struct dmr_rebuild *rb);
 
 #endif /* DMR_REBUILD_H */

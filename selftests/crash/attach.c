@@ -100,7 +100,7 @@ void attach(struct attached *att, struct image *img)
 	struct load load = { .ops.record = load_record };
 	struct dmr_damage dmg;
 	u64 seq, state;
-	int err;
+	int err, slots;
 
 	memset(att, 0, sizeof(*att));
 	att->img = img;
@@ -121,10 +121,13 @@ void attach(struct attached *att, struct image *img)
 		die("out of memory");
 	err = dmr_replay_log(&reader.rd, att->sb, &load.ops, &att->next, &dmg);
 	att->records = load.rb.records;
-	dmr_rebuild_exit(&load.rb);
+	slots = dmr_rebuild_exit(&load.rb);
 	if (err)
 		return failed(att, err, "log: %s (block %llu of the store, number %llu)", dmg.reason,
 			      dmg.where, dmg.number);
+	if (slots)
+		return failed(att, slots, "%llu versions are needed, and have lost their slots",
+			      load.rb.lost);
 	check_versions(att);
 }
 

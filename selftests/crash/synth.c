@@ -741,7 +741,8 @@ static void revive(struct engine *e, const struct synth_base *base)
 	    dmr_slots_init(&e->slots, e->sb) || dmr_rebuild_init(&load.rb, &e->map, e->sb) ||
 	    dmr_replay_log(&reader.rd, e->sb, &load.ops, &e->next, &dmg))
 		die("synth: the base cannot be attached");
-	dmr_rebuild_exit(&load.rb);
+	if (dmr_rebuild_exit(&load.rb))
+		die("synth: a slot of the base is needed twice");
 	e->head_epoch = e->sb->cur_epoch;
 	for (b = 0; b < 1ULL << e->map.bucket_bits; b++) {
 		for (v = e->map.buckets[b]; v; v = v->next) {

@@ -50,6 +50,8 @@ static int attach(struct store *st, struct dmr_sb *sb, u64 *records)
 	CHECK_EQ(dmr_rebuild_init(&a.rb, &map, sb), 0);
 	err = dmr_replay_log(&st->rd, sb, &a.ops, &next, &dmg);
 	CHECK(!err == !dmg.reason);
+	/* The records are random: slots are named by several versions. */
+	dmr_rebuild_exit(&a.rb);
 	if (!err) {
 		CHECK(next >= sb->log_tail && next - sb->log_tail <= dmr_ring_blocks(sb));
 		CHECK(next > sb->log_durable);
@@ -61,7 +63,6 @@ static int attach(struct store *st, struct dmr_sb *sb, u64 *records)
 		dmr_slots_exit(&slots);
 	}
 	*records += a.records;
-	dmr_rebuild_exit(&a.rb);
 	dmr_map_exit(&map);
 	unit_versions_free(pool);
 	return err;

@@ -441,7 +441,7 @@ static void check_versions(struct check *c)
 		if (v->drop)
 			continue;
 		if (v->displaced) {
-			if (!(v->needed & v->data))
+			if (!v->needed)
 				continue;
 			report->duplicates++;
 			if (report->duplicates > MAX_DUPLICATES)
