@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # Readers never wait for a store that hangs: commands that show systems, and those that look
 # for them, answer while the superblock of one system is being written, or while a device
-# below another's store is suspended, and name the device that does not answer.
+# below another's store is suspended, and name the device that does not answer; and check and
+# dump of a store that hangs end by themselves, and by a signal.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
 
-ktap_plan 41
+ktap_plan 55
 load_module
 hold_disks 32 32
 make_system w /dev/nbd0 vda=/dev/nbd1
@@ -55,6 +56,14 @@ check "and reported" wait_for 20 grep -q 'w.*Suspended' /tmp/events
 # --- a device whose reads hang ----------------------------------------------------------
 
 r detach w >/dev/null || die "cannot detach"
+disks on 0 r 128 32768 hold
+# shellcheck disable=SC2016
+beside killed sh -c 'echo $$ >/tmp/killed.pid; exec "$0" check w' "$REPLICACTL"
+await_held 1
+kill "$(cat /tmp/killed.pid)"
+check "a signal ends check" wait_for 20 ended killed
+is "at once" "$(cat /tmp/killed.rc)" 143
+go
 disks on 0 r 0 32768 hold
 # Its output ends with it, though another process still tries the device.
 shown() { r "$@" 2>&1 | cat; }
@@ -66,7 +75,26 @@ check "it is named" grep -q 'nbd0 does not answer' /tmp/answer.said
 check "the other is found" grep -q '^z ' /tmp/answer.said
 answers "attach --all" shown attach --all
 check "it is named" grep -q 'nbd0 does not answer' /tmp/answer.said
+answers "check" shown check w
+check "it is named" grep -q 'nbd0 does not answer' /tmp/answer.said
 go
+
+# --- reads that hang in the midst -------------------------------------------------------
+
+disks on 0 r 128 32768 hold
+answers "check, beside a log that cannot be read" r check w
+is "is not available" "$(cat /tmp/answer.rc)" 10
+check "it is named" grep -q 'nbd0 does not answer' /tmp/answer.said
+check "it is no damage" eval '! grep -q DAMAGE /tmp/answer.said'
+answers "dump" r dump --log w
+check "it is named" grep -q 'nbd0 does not answer' /tmp/answer.said
+go
+disks on 1 r 8 32768 hold
+answers "check, beside a home that cannot be read" r check w
+is "is not available" "$(cat /tmp/answer.rc)" 10
+check "it is named" grep -q 'nbd1 does not answer' /tmp/answer.said
+go
+check "the store is good" r check w
 
 # --- a suspended device below a store ---------------------------------------------------
 

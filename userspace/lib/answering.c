@@ -167,6 +167,12 @@ int dmrl_device_answers(struct dmreplica *ctx, const char *path, dev_t dev)
 	}
 	if (!ctx->patience_ms || answers(path, ctx->patience_ms))
 		return 0;
+	return dmrl_unanswered(ctx, path);
+}
+
+/** dmrl_unanswered() - refuse a device that has not answered in time.  Return: 32777. */
+int dmrl_unanswered(struct dmreplica *ctx, const char *path)
+{
 	ctx->unanswered = true;
 	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_AVAILABLE, "device %s does not answer", path);
 	return dmrl_hint(ctx, "the device below it hangs, or is slower than %u ms; see the kernel log",

@@ -715,7 +715,10 @@ int dmreplica_store_check(struct dmreplica *ctx, struct dmreplica_store *store,
 out:
 	report->epochs = c.epochs.items;
 	report->nr_epochs = c.epochs.nr;
-	if (code && store->damage.reason)
+	/* A device that does not answer is no damage. */
+	if (code == DM_REPLICA_CODE_NOT_AVAILABLE && !report->refusals)
+		refusal(&c, ctx, code);
+	else if (code && code != DM_REPLICA_CODE_NOT_AVAILABLE && store->damage.reason)
 		finding(&c, DMREPLICA_DAMAGE, store->damage.where, store->damage.number, "%s",
 			store->damage.reason);
 	else if (code && !report->damage && !report->refusals)

@@ -26,19 +26,16 @@ struct places {
 	unsigned int lost;	/* among @written: zeroes now */
 };
 
-static int read_block(int fd, u64 block, void *buf)
+static int read_block(struct dmrl_reader *rd, u64 block)
 {
-	ssize_t n;
+	ssize_t n = dmrl_reader_read(rd, DMR_BLOCK_SIZE, block * DMR_BLOCK_SIZE);
 
-	do {
-		n = pread(fd, buf, DMR_BLOCK_SIZE, block * DMR_BLOCK_SIZE);
-	} while (n < 0 && errno == EINTR);
 	if (n == DMR_BLOCK_SIZE)
 		return 0;
-	return n < 0 ? errno : EIO;
+	return n < 0 ? -n : EIO;
 }
 
-static int compare(int fd, const struct dmr_sb *sb, unsigned int number, void *buf,
+static int compare(struct dmrl_reader *rd, const struct dmr_sb *sb, unsigned int number,
 		   struct places *p)
 {
 	static const u8 zeroes[DMR_BLOCK_SIZE];
@@ -52,15 +49,15 @@ static int compare(int fd, const struct dmr_sb *sb, unsigned int number, void *b
 		print = &sb->prints[i];
 		if (print->disk != number)
 			continue;
-		err = read_block(fd, print->block, buf);
+		err = read_block(rd, print->block);
 		if (err)
 			return err;
 		p->all++;
-		zero = dmr_is_zero(buf, DMR_BLOCK_SIZE);
+		zero = dmr_is_zero(rd->buf, DMR_BLOCK_SIZE);
 		written = print->written && print->crc != blank;
 		p->written += written;
 		p->lost += written && zero;
-		if (dmr_crc32c(0, buf, DMR_BLOCK_SIZE) == print->crc)
+		if (dmr_crc32c(0, rd->buf, DMR_BLOCK_SIZE) == print->crc)
 			p->same += !zero;
 		else if (zero)
 			p->zeroed++;
@@ -92,14 +89,14 @@ static enum dmreplica_home verdict_of(const struct places *p)
 }
 
 /* Find another disk with this content.  Return: its number or -1; blank homes are alike. */
-static int other_disk(int fd, const struct dmr_sb *sb, unsigned int number, void *buf)
+static int other_disk(struct dmrl_reader *rd, const struct dmr_sb *sb, unsigned int number)
 {
 	struct places p;
 	unsigned int i;
 
 	for (i = 0; i < sb->nr_disks; i++) {
 		memset(&p, 0, sizeof(p));
-		if (i != number && !compare(fd, sb, i, buf, &p) && p.same &&
+		if (i != number && !compare(rd, sb, i, &p) && p.same &&
 		    verdict_of(&p) == DMREPLICA_HOME_VERIFIED)
 			return i;
 	}
@@ -144,33 +141,39 @@ static int refuse(struct dmreplica *ctx, const struct dmr_sb *sb, unsigned int n
  * name.
  * @verdict: set.
  *
- * Return: 0; 32773 and a message if it has changed and is not accepted; or the code of a
- * read error.
+ * Return: 0; 32773 and a message if it has changed and is not accepted; 32777 if it does not
+ * answer; or the code of a read error.
  */
 int dmrl_fingerprint_check(struct dmreplica *ctx, const struct dmr_sb *sb, unsigned int number,
 			   const struct dmreplica_blockdev *home,
 			   const struct dmrl_accepted *accepted, enum dmreplica_home *verdict)
 {
 	enum dmrl_accept accept = dmrl_home_accepted(accepted, sb->disks[number].name);
+	struct dmrl_reader rd = { .sock = -1 };
 	struct places p = { 0 };
-	int fd, err, other = -1;
-	void *buf;
+	int fd, err, code = 0, other = -1;
 
 	*verdict = DMREPLICA_HOME_NOT_VERIFIED;
 	if (!has_prints(sb, number))
 		return 0;
-	if (posix_memalign(&buf, DMR_BLOCK_SIZE, DMR_BLOCK_SIZE))
-		return dmrl_no_memory(ctx);
 	fd = open_home(home);
-	err = fd < 0 ? errno : compare(fd, sb, number, buf, &p);
-	if (!err && verdict_of(&p) == DMREPLICA_HOME_DIFFERS)
-		other = other_disk(fd, sb, number, buf);
+	err = fd < 0 ? errno : 0;
+	if (!err)
+		code = dmrl_reader_open(ctx, &rd, fd, ctx->patience_ms);
+	if (!err && !code)
+		err = compare(&rd, sb, number, &p);
+	if (!err && !code && verdict_of(&p) == DMREPLICA_HOME_DIFFERS)
+		other = other_disk(&rd, sb, number);
+	if (rd.hung)
+		code = dmrl_unanswered(ctx, home->path);
+	else if (err)
+		code = dmrl_fail_errno(ctx, err, "cannot read home %s of disk %s", home->path,
+				       sb->disks[number].name);
+	dmrl_reader_close(&rd);
 	if (fd >= 0)
 		close(fd);
-	free(buf);
-	if (err)
-		return dmrl_fail_errno(ctx, err, "cannot read home %s of disk %s", home->path,
-				       sb->disks[number].name);
+	if (code)
+		return code;
 	*verdict = verdict_of(&p);
 	if (*verdict != DMREPLICA_HOME_DIFFERS || accept == DMRL_ACCEPT_NAMED ||
 	    (accept && other < 0))

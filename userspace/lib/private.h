@@ -143,6 +143,24 @@ bool dmrl_same_identity(const struct dmreplica_blockdev *bdev, u32 type, const c
 
 /* answering.c */
 int dmrl_device_answers(struct dmreplica *ctx, const char *path, dev_t dev);
+int dmrl_unanswered(struct dmreplica *ctx, const char *path);
+
+/* reader.c: reads that another process does, which may hang in place of this one */
+#define DMRL_READER_BYTES	(1024 * 1024)
+
+struct dmrl_reader {
+	int fd;
+	int sock;			/* to the other process; -1: there is none */
+	pid_t child;
+	unsigned int patience_ms;
+	bool hung;
+	void *buf;			/* aligned for direct I/O */
+};
+
+int dmrl_reader_open(struct dmreplica *ctx, struct dmrl_reader *rd, int fd,
+		     unsigned int patience_ms);
+ssize_t dmrl_reader_read(struct dmrl_reader *rd, size_t bytes, u64 offset);
+void dmrl_reader_close(struct dmrl_reader *rd);
 
 /* relative.c: partitions of a disk, or the disk that a partition is part of. */
 int dmrl_relatives(struct dmreplica *ctx, const dev_t *devs, unsigned int nr, dev_t **all,
@@ -225,7 +243,7 @@ void dmrl_holders_targets(struct dmrl_holders *h);
 struct dmreplica_store {
 	int fd;
 	struct dmreplica_blockdev bdev;
-	void *bounce;			/* aligned for direct I/O */
+	struct dmrl_reader device;
 	struct dmr_reader reader;
 	void *raw[DMR_SB_COPIES];
 	struct dmr_sb *sb[DMR_SB_COPIES];

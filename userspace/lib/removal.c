@@ -84,9 +84,9 @@ static int wipe_copy(struct dmreplica *ctx, struct dmreplica_store *store, unsig
 	ssize_t n;
 
 	/* the store's buffer is aligned for direct I/O */
-	memset(store->bounce, 0, DMR_SB_AREA);
+	memset(store->device.buf, 0, DMR_SB_AREA);
 	while (left) {
-		n = pwrite(store->fd, store->bounce, left, offset);
+		n = pwrite(store->fd, store->device.buf, left, offset);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)

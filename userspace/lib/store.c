@@ -11,8 +11,6 @@
 
 #include "private.h"
 
-#define BOUNCE_BYTES	(1024 * 1024)
-
 static int store_read(struct dmr_reader *rd, u64 first, u32 count, void *buf)
 {
 	struct dmreplica_store *store = rd->private;
@@ -22,14 +20,10 @@ static int store_read(struct dmr_reader *rd, u64 first, u32 count, void *buf)
 	ssize_t n;
 
 	while (left) {
-		size_t want = left < BOUNCE_BYTES ? left : BOUNCE_BYTES;
-
-		n = pread(store->fd, store->bounce, want, offset);
-		if (n < 0 && errno == EINTR)
-			continue;
+		n = dmrl_reader_read(&store->device, min_t(u64, left, DMRL_READER_BYTES), offset);
 		if (n <= 0 || n % 512)
 			return -EIO;
-		memcpy(out, store->bounce, n);
+		memcpy(out, store->device.buf, n);
 		out += n;
 		offset += n;
 		left -= n;
@@ -75,6 +69,8 @@ static int read_copies(struct dmreplica *ctx, struct dmreplica_store *store)
 			continue;
 		}
 		if (store->reader.read(&store->reader, first, count, store->raw[i])) {
+			if (store->device.hung)
+				return dmrl_unanswered(ctx, store->bdev.path);
 			copy->reason = "it cannot be read";
 			continue;
 		}
@@ -103,13 +99,10 @@ int dmrl_store_open_flags(struct dmreplica *ctx, const char *path, int flags,
 	if (!store)
 		return dmrl_no_memory(ctx);
 	store->fd = -1;
+	store->device.sock = -1;
 	code = dmreplica_blockdev_probe(ctx, path, &store->bdev);
 	if (code)
 		goto fail;
-	if (posix_memalign(&store->bounce, 4096, BOUNCE_BYTES)) {
-		code = dmrl_no_memory(ctx);
-		goto fail;
-	}
 	store->fd = open_uncached(path, O_RDONLY | flags);
 	if (store->fd < 0) {
 		err = errno;
@@ -120,7 +113,10 @@ int dmrl_store_open_flags(struct dmreplica *ctx, const char *path, int flags,
 	}
 	store->reader.read = store_read;
 	store->reader.private = store;
-	code = read_copies(ctx, store);
+	/* A store that is opened exclusively must not stay open in another process. */
+	code = dmrl_reader_open(ctx, &store->device, store->fd, flags ? 0 : ctx->patience_ms);
+	if (!code)
+		code = read_copies(ctx, store);
 	if (code)
 		goto fail;
 	*out = store;
@@ -147,7 +143,7 @@ void dmreplica_store_close(struct dmreplica_store *store)
 		free(store->sb[i]);
 	}
 	free(store->super);
-	free(store->bounce);
+	dmrl_reader_close(&store->device);
 	if (store->fd >= 0)
 		close(store->fd);
 	free(store);
@@ -205,6 +201,13 @@ int dmrl_replay_refusal(struct dmreplica *ctx, const char *path, int err,
 	return dmrl_hint(ctx, "nothing was changed; replicactl check %s shows more", path);
 }
 
+static int refuse(struct dmreplica *ctx, struct dmreplica_store *store, int err)
+{
+	if (store->device.hung)
+		return dmrl_unanswered(ctx, store->bdev.path);
+	return dmrl_replay_refusal(ctx, store->bdev.path, err, &store->damage);
+}
+
 int dmreplica_store_super(struct dmreplica *ctx, struct dmreplica_store *store,
 			  const struct dmr_sb **sb)
 {
@@ -222,12 +225,12 @@ int dmreplica_store_super(struct dmreplica *ctx, struct dmreplica_store *store,
 			return dmrl_no_memory(ctx);
 		if (store->bdev.bytes < DMR_SB_COPIES * DMR_SB_AREA) {
 			dmg->reason = "it is too small";
-			return dmrl_replay_refusal(ctx, store->bdev.path, -ENODATA, dmg);
+			return refuse(ctx, store, -ENODATA);
 		}
 		err = dmr_replay_super(&store->reader, store->super, &other_seq, &other_state,
 				       dmg);
 		if (err)
-			return dmrl_replay_refusal(ctx, store->bdev.path, err, dmg);
+			return refuse(ctx, store, err);
 		store->chosen = true;
 	}
 	*sb = store->super;
@@ -298,7 +301,7 @@ int dmreplica_store_replay(struct dmreplica *ctx, struct dmreplica_store *store,
 	err = dmr_replay_log(&store->reader, sb, &replay.ops, &end, &store->damage);
 	store->progress = NULL;
 	if (err)
-		return dmrl_replay_refusal(ctx, store->bdev.path, err, &store->damage);
+		return refuse(ctx, store, err);
 	if (next)
 		*next = end;
 	return 0;
