@@ -199,7 +199,13 @@ static struct dmr_op *dmr_ops_take(struct dmr_system *sys, unsigned long *wait)
 	return found;
 }
 
-/* Let an operation wait for openers.  Return: false if its socket was closed meanwhile. */
+/*
+ * Let an operation wait for openers.  Return: false if its socket was closed meanwhile.
+ *
+ * R12: no moment is without an observer of a client that dies.  @left and the phase change
+ * under one lock: while the operation waits, the end of its client removes it from the
+ * queue; while it looks at openers, that end is found here, before it is put back.
+ */
 static bool dmr_op_wait(struct dmr_op *op)
 {
 	bool left;

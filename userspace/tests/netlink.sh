@@ -394,6 +394,10 @@ played "remove while home is not the newest state" 8 'replicactl remove web1 --f
 played "remove asks for what was shown" 0 'relationship-remove .*"expect-state-number": 7, "wait": 5000, "unattended": true, "flatten": true}' \
 	"$s3" remove web1 --yes --flatten --no-wait --wait 5
 also "without waiting it has to be run again" 'replicactl remove web1 has to be run again'
+played "remove of a state that was not shown" 8 '32775.*is 7, not 6' "$s3" remove web1 --yes --expect-state 6
+also_not "is not asked for" '^request'
+played "remove of the state that was shown" 0 'relationship-remove .*"expect-state-number": 7,' \
+	"$s3" remove web1 --yes --no-wait --expect-state 7
 # the store that the fake kernel names does not exist: the end is tested above
 played "remove waits for its job, then wipes" 12 '^done in 3.0 s' "$s3" remove web1 --yes
 also "or reports that the homes are plain disks already" 'the homes are plain disks already; replicactl remove web1 does the rest'

@@ -341,6 +341,11 @@ image h7 1M
 cp "$dir/s7" "$dir/s7.was"
 expect 1 'the directory of locks' "a link in its place is not followed" create linked --store "$dir/s7" --disk vda="$dir/h7"
 rm "$dir/conf/.run"
+mkdir -m 700 "$dir/conf/.run" && ln -s "$dir/elsewhere/lock" "$dir/conf/.run/systems.lock"
+expect 1 'cannot lock .*/systems.lock' "nor is one in the place of a lock" create linked --store "$dir/s7" --disk vda="$dir/h7"
+[ ! -e "$dir/elsewhere/lock" ]
+result $? "and no file is made behind it"
+rm "$dir/conf/.run/systems.lock"
 mkdir "$dir/conf/.linked.conf.new"
 expect 1 'cannot write .*linked.conf.new' "a file that cannot be written" create linked --store "$dir/s7" --disk vda="$dir/h7"
 rmdir "$dir/conf/.linked.conf.new"
