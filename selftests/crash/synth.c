@@ -5,46 +5,12 @@
  * it, so that the model and the comparison can be tested; on request it breaks a rule, which
  * they must find.
  */
-#include "synth.h"
-
-#define DISKS		2
-#define DISK_SECTORS	4096		/* 2 MiB */
-#define STORE_BYTES	(10u << 20)
-#define MAX_FLIGHTS	4
-
-struct flight {
-	u64 seq;
-	struct dmr_version *v;	/* NULL: straight home */
-	u64 mask;
-	bool zero;
-	bool head;
-};
-
-struct engine {
-	struct rng r;
-	enum synth_bug bug;
-	u8 *out;
-	u64 bytes, room;
-	u8 *dev[MAX_DEVICES];
-	struct dmr_sb *sb;
-	struct dmr_map map;
-	struct dmr_slots slots;
-	mempool_t *pool;
-	u64 next;		/* log number */
-	u64 seq;
-	bool home_dirty[DISKS];
-	bool copies_same;
-	u32 head_epoch;
-	struct flight flights[MAX_FLIGHTS];
-	u32 nr_flights;
-	struct dmr_record drops[64];
-	u32 nr_drops;
-};
+#include "engine.h"
 
 static const char *const bug_names[BUG_END] = {
 	"none", "log-no-flush", "early-bit", "early-reuse", "drop-early", "sb-no-fua", "same-copy",
 	"point-no-flush", "answer-early", "fua-no-log", "home-sync", "wrong-view", "merge",
-	"old-slot", "revert-late",
+	"old-slot", "revert-late", "blocks-no-flush", "last-no-flush", "zeroes-early", "sync-clean",
 };
 
 const char *synth_bug_name(enum synth_bug bug)
@@ -62,123 +28,6 @@ enum synth_bug synth_bug(const char *name)
 	for (i = 0; i < BUG_END; i++)
 		fprintf(stderr, "%s\n", bug_names[i]);
 	exit(2);
-}
-
-/* The record */
-
-static void put(struct engine *e, struct rec *r, const void *data, u64 bytes)
-{
-	r->magic = REC_MAGIC;
-	r->bytes = bytes;
-	while (e->bytes + sizeof(*r) + bytes > e->room) {
-		e->room = e->room ? e->room * 2 : 1 << 20;
-		e->out = need(realloc(e->out, e->room));
-	}
-	memcpy(e->out + e->bytes, r, sizeof(*r));
-	e->bytes += sizeof(*r);
-	if (bytes)
-		memcpy(e->out + e->bytes, data, bytes);
-	e->bytes += bytes;
-}
-
-static void dev_write(struct engine *e, u32 dev, u64 sector, const void *data, u64 sectors, bool fua)
-{
-	struct rec r = { .type = REC_WRITE, .dev = dev, .sector = sector, .sectors = sectors,
-			 .flags = fua ? REC_FUA : 0 };
-
-	memcpy(e->dev[dev] + sector * REC_SECTOR, data, sectors * REC_SECTOR);
-	put(e, &r, data, sectors * REC_SECTOR);
-}
-
-static void dev_flush(struct engine *e, u32 dev)
-{
-	struct rec r = { .type = REC_FLUSH, .dev = dev };
-
-	put(e, &r, NULL, 0);
-}
-
-static u64 begin(struct engine *e, u8 op, u64 arg)
-{
-	struct rec r = { .type = REC_OP, .op = op, .arg = arg, .seq = ++e->seq };
-
-	put(e, &r, NULL, 0);
-	return r.seq;
-}
-
-static void done(struct engine *e, u8 type, u64 seq, int result, u64 arg)
-{
-	struct rec r = { .type = type, .seq = seq, .result = result, .arg = arg };
-
-	put(e, &r, NULL, 0);
-}
-
-/* Superblock and log */
-
-static void sb_write(struct engine *e)
-{
-	u8 *buf = need(malloc(DMR_SB_AREA));
-	const char *why;
-	u32 bytes;
-
-	e->sb->seq++;
-	e->sb->copy = e->bug == BUG_SAME_COPY ? 0 : !e->sb->copy;
-	e->sb->log_durable = e->next - 1;
-	why = dmr_sb_validate(e->sb);
-	if (why)
-		die("synth: %s", why);
-	bytes = dmr_sb_encode(e->sb, buf);
-	dev_write(e, STORE, e->sb->copy * (DMR_SB_AREA / REC_SECTOR), buf, bytes / REC_SECTOR,
-		  e->bug != BUG_SB_NO_FUA);
-	free(buf);
-	e->copies_same = false;
-}
-
-static void log_write(struct engine *e, const struct dmr_record *recs, u32 nr, bool fua)
-{
-	struct dmr_disk_log_block *blk = need(calloc(1, sizeof(*blk)));
-	struct dmr_log_header hdr = { .number = e->next, .sb_seq = e->sb->seq,
-				      .durable = e->next - 1, .nr_records = nr };
-	u32 i;
-
-	if (e->next - e->sb->log_tail + 2 > dmr_ring_blocks(e->sb))
-		die("synth: the ring is full; fewer ops");
-	for (i = 0; i < nr; i++)
-		dmr_logblock_put_record(&recs[i], &blk->records[i]);
-	dmr_logblock_seal(blk, e->sb->store_uuid, &hdr);
-	dev_write(e, STORE, dmr_ring_place(e->sb, e->next) * BLOCK_SECTORS, blk, BLOCK_SECTORS, fua);
-	e->next++;
-	free(blk);
-}
-
-/* R2: write all due records to the log, one block after the other. */
-static void commit(struct engine *e)
-{
-	struct dmr_record recs[DMR_LOG_RECORDS];
-	struct dmr_version *v;
-	u32 nr = 0, i;
-	u64 b;
-
-	for (i = 0; i < e->nr_drops; i++)
-		recs[nr++] = e->drops[i];
-	e->nr_drops = 0;
-	for (b = 0; b < 1ULL << e->map.bucket_bits; b++) {
-		for (v = e->map.buckets[b]; v; v = v->next) {
-			if (!(atomic_read(&v->state) & DMR_V_DIRTY))
-				continue;
-			if (nr == DMR_LOG_RECORDS) {
-				dev_flush(e, STORE);
-				log_write(e, recs, nr, true);
-				nr = 0;
-			}
-			v->log = e->next;
-			dmr_map_record(v, &recs[nr++]);
-			atomic_set(&v->state, 0);
-		}
-	}
-	if (e->bug != BUG_LOG_NO_FLUSH || !nr)
-		dev_flush(e, STORE);
-	if (nr)
-		log_write(e, recs, nr, true);
 }
 
 /* Writes */
@@ -240,25 +89,30 @@ static bool straight(struct engine *e, u32 disk, u64 chunk)
 	       !dmr_map_first(&e->map, dmr_key(disk, chunk));
 }
 
-static struct dmr_version *version_get(struct engine *e, u32 disk, u64 chunk, u32 epoch)
+/* A version of zeroes only has no slot. */
+static struct dmr_version *version_get(struct engine *e, u32 disk, u64 chunk, u32 epoch, bool data)
 {
 	struct dmr_version *v = dmr_map_find(&e->map, dmr_key(disk, chunk), epoch);
 
-	if (v)
+	if (v) {
+		if (data && v->slot == DMR_SLOT_NONE && !dmr_slots_alloc(&e->slots, 1, 0, &v->slot))
+			die("synth: out of slots; fewer ops");
 		return v;
+	}
 	v = need(dmr_pool_alloc(e->pool));
 	memset(v, 0, sizeof(*v));
 	v->key = dmr_key(disk, chunk);
 	v->epoch = epoch;
-	if (!dmr_slots_alloc(&e->slots, 1, 0, &v->slot))
+	v->slot = DMR_SLOT_NONE;
+	if (data && !dmr_slots_alloc(&e->slots, 1, 0, &v->slot))
 		die("synth: out of slots; fewer ops");
-	if (e->bug == BUG_OLD_SLOT && rng_chance(&e->r, 20) && v->slot > e->sb->slot_first)
+	if (e->bug == BUG_OLD_SLOT && data && rng_chance(&e->r, 20) && v->slot > e->sb->slot_first)
 		v->slot--;
 	dmr_map_insert(&e->map, v);
 	return v;
 }
 
-static void io_write(struct engine *e, u32 view, u8 kind, bool fua)
+void io_write(struct engine *e, u32 view, u8 kind, bool fua)
 {
 	u32 blocks = dmr_chunk_blocks(e->sb), disk = rng_below(&e->r, DISKS), n, i;
 	bool whole = kind != REC_DATA || rng_chance(&e->r, 70);
@@ -315,7 +169,7 @@ static void io_write(struct engine *e, u32 view, u8 kind, bool fua)
 			complete(e, e->nr_flights - 1);
 		return;
 	}
-	v = version_get(e, disk, chunk, w.write);
+	v = version_get(e, disk, chunk, w.write, kind == REC_DATA);
 	e->flights[e->nr_flights].v = v;
 	e->flights[e->nr_flights].head = view == REC_HEAD;
 	if (e->bug == BUG_EARLY_BIT && rng_chance(&e->r, 30)) {
@@ -323,9 +177,11 @@ static void io_write(struct engine *e, u32 view, u8 kind, bool fua)
 		atomic_set(&v->state, DMR_V_DIRTY);
 		commit(e);
 	}
-	if (kind == REC_DATA)
+	if (kind == REC_DATA) {
 		dev_write(e, STORE, ((u64)v->slot * blocks + first) * BLOCK_SECTORS, buf,
 			  n * BLOCK_SECTORS, false);
+		e->store_dirty = true;
+	}
 	e->nr_flights++;
 	if (!fua)
 		return;
@@ -340,17 +196,82 @@ static void io_write(struct engine *e, u32 view, u8 kind, bool fua)
 	complete(e, e->nr_flights - 1);
 }
 
+static bool log_is_clean(struct engine *e)
+{
+	struct dmr_version *v;
+	u64 b;
+
+	for (b = 0; b < 1ULL << e->map.bucket_bits; b++)
+		for (v = e->map.buckets[b]; v; v = v->next)
+			if (atomic_read(&v->state) & DMR_V_DIRTY)
+				return false;
+	return !e->nr_drops && !e->store_dirty;
+}
+
+/* As flush-direct.c does: no I/O to the store where nothing is due there. */
 static void sync_view(struct engine *e, u32 view)
 {
 	struct rec r = { .type = REC_SYNC, .view = view, .disk = rng_below(&e->r, DISKS),
 			 .seq = ++e->seq };
 
 	put(e, &r, NULL, 0);
-	commit(e);
+	if (!log_is_clean(e) && (e->bug != BUG_SYNC_CLEAN || rng_chance(&e->r, 50)))
+		commit(e);
 	if (e->home_dirty[r.disk] && e->bug != BUG_HOME_SYNC)
 		dev_flush(e, r.disk + 1);
 	e->home_dirty[r.disk] = false;
 	done(e, REC_SYNC_DONE, r.seq, 0, 0);
+}
+
+/*
+ * Zeroes or a discard over many chunks: it goes through in pieces, beside which log commits
+ * are made, and is answered when all pieces are done.
+ */
+static void io_pieces(struct engine *e, u32 view, u8 kind)
+{
+	u32 blocks = dmr_chunk_blocks(e->sb), all = DISK_SECTORS / BLOCK_SECTORS;
+	u32 disk = rng_below(&e->r, DISKS), n = 1 + rng_below(&e->r, 12 * blocks), run;
+	u64 block = rng_below(&e->r, all - n), end = block + n;
+	struct rec r = { .type = REC_IO, .view = view, .disk = disk, .kind = kind, .seq = ++e->seq,
+			 .sector = block * BLOCK_SECTORS, .sectors = n * BLOCK_SECTORS };
+	struct dmr_view w = view_of(e, view);
+	static const u8 zeroes[DMR_BLOCK_SIZE];
+	struct dmr_version *v;
+	u32 i;
+
+	complete_all(e);
+	put(e, &r, NULL, 0);
+	if (e->bug == BUG_ZEROES_EARLY)
+		done(e, REC_IO_DONE, r.seq, 0, 0);
+	for (; block < end; block += run) {
+		run = min_t(u64, blocks - block % blocks, end - block);
+		if (straight(e, disk, block / blocks) && w.base == U32_MAX) {
+			for (i = 0; i < run; i++)
+				dev_write(e, disk + 1, (block + i) * BLOCK_SECTORS, zeroes,
+					  BLOCK_SECTORS, false);
+			e->home_dirty[disk] = true;
+		} else {
+			v = version_get(e, disk, block / blocks, w.write, false);
+			dmr_version_zero(v, dmr_block_mask(block % blocks, run));
+			atomic_set(&v->state, DMR_V_DIRTY);
+		}
+		if (rng_chance(&e->r, 10))
+			commit(e);
+		else if (rng_chance(&e->r, 10))
+			sync_view(e, view);
+	}
+	if (e->bug != BUG_ZEROES_EARLY)
+		done(e, REC_IO_DONE, r.seq, 0, 0);
+}
+
+/* Many chunks at once, so that the next commit has many records. */
+static void io_storm(struct engine *e, u32 view)
+{
+	u32 i, n = 20 + rng_below(&e->r, 120);
+
+	for (i = 0; i < n; i++)
+		io_write(e, view, REC_DATA, false);
+	complete_all(e);
 }
 
 /* Operations */
@@ -605,6 +526,23 @@ static void op_remove(struct engine *e)
 
 /* A life */
 
+/* Slots get few: reclaim, or end what holds them.  Return: false if there are enough. */
+static bool make_room(struct engine *e)
+{
+	if (e->slots.free > 150)
+		return false;
+	vacuum(e);
+	if (e->slots.free > 150)
+		return false;
+	if (e->sb->test.epoch)
+		op_end(e, true);
+	else if (e->sb->live.epoch)
+		op_end(e, false);
+	else if (e->sb->nr_points > 1)
+		op_drop(e);
+	return true;
+}
+
 static void one_step(struct engine *e)
 {
 	struct dmr_sb *sb = e->sb;
@@ -618,15 +556,25 @@ static void one_step(struct engine *e)
 		view = REC_TEST;
 	if (committed)
 		view = REC_LIVE;
+	tail_move(e);
+	if (make_room(e))
+		return;
 	if (dice < 70) {
 		if (suspended && view == REC_HEAD)
 			return;
-		io_write(e, view, dice < 6 ? REC_ZEROES : dice < 10 ? REC_DISCARDED : REC_DATA,
-			 rng_chance(&e->r, 10));
+		if (dice < 8)
+			io_pieces(e, view, dice < 5 ? REC_ZEROES : REC_DISCARDED);
+		else if (dice < 10)
+			io_storm(e, view);
+		else
+			io_write(e, view, dice < 13 ? REC_ZEROES : dice < 15 ? REC_DISCARDED : REC_DATA,
+				 rng_chance(&e->r, 10));
 		if (e->nr_flights && rng_chance(&e->r, 60))
 			complete(e, rng_below(&e->r, e->nr_flights));
 	} else if (dice < 80) {
+		e->open = !suspended && !e->bug;
 		sync_view(e, view);
+		e->open = false;
 	} else if (dice < 83) {
 		if (!committed && !suspended && sb->nr_points < 6)
 			op_point(e);
@@ -803,6 +751,7 @@ u8 *synth_make(const struct synth *sy, const struct synth_base *base, u64 *bytes
 			die("out of memory");
 		e->head_epoch = e->sb->cur_epoch;
 	}
+	e->per_block = rng_chance(&e->r, 50) ? DMR_LOG_RECORDS : 4 + rng_below(&e->r, 20);
 	for (n = 0; n < sy->ops; n++) {
 		/*
 		 * At two thirds of the life commit the failover if there is one; it ends as

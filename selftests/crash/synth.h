@@ -21,6 +21,10 @@ enum synth_bug {
 	BUG_MERGE,		/* a write of less than a block makes zeroes of the rest */
 	BUG_OLD_SLOT,		/* a slot that two versions name */
 	BUG_REVERT_LATE,	/* revert answered, and never written */
+	BUG_BLOCKS_NO_FLUSH,	/* R2: blocks of a commit before the data that they describe */
+	BUG_LAST_NO_FLUSH,	/* R6: the last block of a commit without a flush of the others */
+	BUG_ZEROES_EARLY,	/* zeroes answered before their last piece */
+	BUG_SYNC_CLEAN,		/* R2: a flush that takes due records for none */
 	BUG_END,
 };
 

@@ -433,7 +433,7 @@ static void synth_clean(void)
 	u64 states = 0, views = 0;
 	struct made md;
 
-	for (sy.seed = 100; sy.seed < 110; sy.seed++) {
+	for (sy.seed = 100; sy.seed < 140; sy.seed++) {
 		sy.quiet_end = sy.seed & 1;
 		made_run(&md, &sy, 0);
 		CHECK(!md.code, "seed %llu, place %u, state seed %llu: %s%s", sy.seed,
@@ -443,7 +443,7 @@ static void synth_clean(void)
 		made_end(&md);
 	}
 	printf("# %llu states, %llu views\n", states, views);
-	CHECK(states > 5000 && views > 2 * states);
+	CHECK(states > 50000 && views > 2 * states);
 }
 
 static bool found_by_some(struct synth *sy, u32 broken, const char *name)

@@ -64,9 +64,12 @@ static void add_io(struct script *s, struct rng *r, enum what what, int view)
 	struct op o = { .what = what, .view = view, .disk = below(r, nr_disks) };
 
 	o.sectors = place(r, o.disk, &o.sector);
-	if ((what == ZEROES || what == PUNCH || what == DISCARD) && below(r, 8) == 0)
-		o.sectors = disks[o.disk].sectors - o.sector < 4096 ?
-			    disks[o.disk].sectors - o.sector : 4096;
+	/* In pieces, and with more records than a log block has: at times to the disk's end. */
+	if ((what == ZEROES || what == PUNCH || what == DISCARD) && below(r, 8) == 0) {
+		o.sectors = disks[o.disk].sectors - o.sector;
+		if (o.sectors > 4096 && below(r, 2))
+			o.sectors = 4096;
+	}
 	if (what == STORM) {
 		o.sector &= ~7ULL;
 		o.sectors = 400;
