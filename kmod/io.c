@@ -104,17 +104,23 @@ static int dmr_io_read(struct dmr_io *io, struct bio *bio, const struct dmr_view
 
 /*
  * Sectors of a write, at most @max, that hit blocks already in this epoch's slot of one
- * chunk.  @settled, unless NULL, becomes false where the record of one is still due.
+ * chunk.  @settled, unless NULL, becomes false where the record of one is still due; @absent,
+ * unless NULL, becomes true if the chunk has no version of this epoch.
  */
 static __always_inline u32 dmr_hit_chunk(struct dmr_io *io, u32 epoch, u64 sector, u32 max,
-					 u32 *slot, bool *settled)
+					 u32 *slot, bool *settled, bool *absent)
 {
 	struct dmr_system *sys = io->t->sys;
 	u32 offset = dmr_chunk_offset(sys, sector), sectors = min(max, sys->chunk_sectors - offset);
 	struct dmr_version *v = dmr_map_find(&sys->map, dmr_io_key(io, sector), epoch);
 	u64 data, zero, miss;
 
-	if (!v || !dmr_version_hold_hit(v))
+	if (!v) {
+		if (absent)
+			*absent = true;
+		return 0;
+	}
+	if (!dmr_version_hold_hit(v))
 		return 0;
 	dmr_version_masks(v, &data, &zero);
 	miss = dmr_touched(offset, sectors) & ~data;
@@ -139,7 +145,7 @@ static noinline u32 dmr_hit_more(struct dmr_io *io, u32 epoch, u64 sector, u32 r
 
 	while (run < max && !dmr_chunk_offset(io->t->sys, sector + run)) {
 		u32 next, got = dmr_hit_chunk(io, epoch, sector + run, max - run, &next,
-					      settled ? &too : NULL);
+					      settled ? &too : NULL, NULL);
 
 		if (!got || next != ++slot)
 			break;
@@ -151,9 +157,9 @@ static noinline u32 dmr_hit_more(struct dmr_io *io, u32 epoch, u64 sector, u32 r
 }
 
 static __always_inline u32 dmr_hit_run(struct dmr_io *io, u32 epoch, u64 sector, u32 max,
-				       u32 *slot, bool *settled)
+				       u32 *slot, bool *settled, bool *absent)
 {
-	u32 run = dmr_hit_chunk(io, epoch, sector, max, slot, settled);
+	u32 run = dmr_hit_chunk(io, epoch, sector, max, slot, settled, absent);
 
 	if (likely(run == max) || !run)
 		return run;
@@ -371,8 +377,9 @@ void dmr_io_first_done(struct dmr_io *io, bool ok)
 	atomic64_sub(chunks, &sys->log.nr_first);
 }
 
+/* @absent: the first chunk had no version of this epoch a moment ago. */
 static noinline int dmr_io_first(struct dmr_io *io, struct bio *bio,
-				 const struct dmr_views *views, bool inline_)
+				 const struct dmr_views *views, bool inline_, bool absent)
 {
 	struct dmr_target *t = io->t;
 	struct dmr_system *sys = t->sys;
@@ -392,8 +399,9 @@ static noinline int dmr_io_first(struct dmr_io *io, struct bio *bio,
 			return dmr_io_finish(io, bio, dmr_admit_no_room(sys));
 		goto defer;
 	}
-	for (;;) {
-		if (dmr_map_find(&sys->map, key, epoch)) {
+	for (;; absent = false) {
+		/* An insertion looks again, under the chunk's lock. */
+		if (!absent && dmr_map_find(&sys->map, key, epoch)) {
 			u32 one = min(sectors, sys->chunk_sectors - offset);
 
 			/* Cut before joining: a parked bio cannot be cut. */
@@ -459,7 +467,7 @@ static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_views *vi
 	u32 epoch = views->view[t->kind].write;
 	u64 sector = bio->bi_iter.bi_sector;
 	u32 sectors = bio_sectors(bio), offset = dmr_chunk_offset(sys, sector), run, slot = 0;
-	bool settled = true, aligned;
+	bool settled = true, absent = false, aligned;
 
 	if (views->straight == t->kind) {
 		run = dmr_run_bare(io, views, sector, sectors);
@@ -468,7 +476,7 @@ static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_views *vi
 	}
 
 	run = dmr_hit_run(io, epoch, sector, sectors, &slot,
-			  bio->bi_opf & REQ_FUA ? &settled : NULL);
+			  bio->bi_opf & REQ_FUA ? &settled : NULL, &absent);
 	aligned = run == sectors || dmr_io_aligned(io, sector, sectors);
 	/* An aligned write that hits only in part goes out in one piece, as a first write. */
 	if (run && (run == sectors ||
@@ -496,7 +504,7 @@ static int dmr_io_write(struct dmr_io *io, struct bio *bio, struct dmr_views *vi
 		dmr_park_defer(io, bio);
 		return DMR_TAKEN;
 	}
-	return dmr_io_first(io, bio, views, inline_);
+	return dmr_io_first(io, bio, views, inline_, absent);
 }
 
 /*----------------------------------------------------------------

@@ -78,8 +78,13 @@ void dmr_versions_exit(struct dmr_system *sys)
  */
 struct dmr_version *dmr_version_get(struct dmr_system *sys, bool swap)
 {
-	struct dmr_version *v = mempool_alloc(sys->versions.pool, GFP_NOWAIT | __GFP_NOWARN);
+	/* As mempool_alloc() does first, at the cost of fewer instructions. */
+	struct dmr_version *v = kmem_cache_alloc(dmr_version_cache,
+						 GFP_NOWAIT | __GFP_NOMEMALLOC |
+						 __GFP_NORETRY | __GFP_NOWARN);
 
+	if (unlikely(!v))
+		v = mempool_alloc(sys->versions.pool, GFP_NOWAIT | __GFP_NOWARN);
 	if (unlikely(!v))
 		v = kmem_cache_alloc(dmr_version_cache,
 				     GFP_ATOMIC | __GFP_NOMEMALLOC | __GFP_NOWARN);

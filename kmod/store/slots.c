@@ -112,9 +112,13 @@ u32 dmr_slots_alloc(struct dmr_slots *slots, u32 want, u64 spare, u32 *first)
 	if (slots->free <= spare)
 		goto out;
 	want = min_t(u64, want, slots->free - spare);
-	at = find_next_zero_bit(slots->taken, slots->end, slots->rotor);
-	if (at >= slots->end)
-		at = find_next_zero_bit(slots->taken, slots->end, 0);
+	/* Most often the next slot is free. */
+	at = slots->rotor;
+	if (at >= slots->end || test_bit(at, slots->taken)) {
+		at = find_next_zero_bit(slots->taken, slots->end, at);
+		if (at >= slots->end)
+			at = find_next_zero_bit(slots->taken, slots->end, 0);
+	}
 	if (WARN_ON_ONCE(at >= slots->end))
 		goto out;
 	*first = at;
