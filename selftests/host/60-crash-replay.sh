@@ -22,7 +22,8 @@ one_life() {
 	local dir=$1 i=$2 nbd d wb run=/run/life
 	shift 2
 	# Files of an earlier life: its server's "ready" would be taken for this one's.
-	rm -f $run/record /run/nbd /etc/dm-replica/systems.d/life.conf
+	# Its store may be the newer one: the samples are states of one life, in no order.
+	rm -f $run/record /run/nbd /etc/dm-replica/systems.d/life.conf /var/lib/dm-replica/*
 	"$dir/helper-nbd" --record $run/record "/dev/nbd0=$(dev "s$i")" "/dev/nbd1=$(dev "a$i")" \
 		"/dev/nbd2=$(dev "b$i")" >/run/nbd 2>&1 &
 	nbd=$!
