@@ -268,8 +268,7 @@ int cmd_domain_check(struct dmreplica *dmr, int argc, char **argv)
 	int status, code;
 	bool json;
 
-	if (!parse_json_option(argc, argv, &json, &status) ||
-	    !host_one_system(&h, argc, argv, false, &sys, &status))
+	if (!host_json_system(&h, argc, argv, &json, &sys, &status))
 		return status;
 	code = metadata_find(&h, &sys, METADATA_LIVE, &dom);
 	if (code)

@@ -48,6 +48,9 @@ char *host_plain(char *text);
 /* Find the one system behind the options. */
 bool host_one_system(struct host *h, int argc, char **argv, bool attached,
 		     struct dmreplica_system *sys, int *status);
+/* The same for a command with --json alone, and a system that need not be attached. */
+bool host_json_system(struct host *h, int argc, char **argv, bool *json,
+		      struct dmreplica_system *sys, int *status);
 
 /* xml.c: no DTD, no entities but the five of XML, 4 MiB, 256 levels */
 struct xml_fault {

@@ -153,3 +153,10 @@ bool host_one_system(struct host *h, int argc, char **argv, bool attached,
 		*status = host_end(h, code);
 	return !code;
 }
+
+bool host_json_system(struct host *h, int argc, char **argv, bool *json,
+		      struct dmreplica_system *sys, int *status)
+{
+	return parse_json_option(argc, argv, json, status) &&
+	       host_one_system(h, argc, argv, false, sys, status);
+}

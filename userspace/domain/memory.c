@@ -141,8 +141,7 @@ int cmd_memory_list(struct dmreplica *dmr, int argc, char **argv)
 	int status, code;
 	bool json;
 
-	if (!parse_json_option(argc, argv, &json, &status) ||
-	    !host_one_system(&h, argc, argv, false, &sys, &status))
+	if (!host_json_system(&h, argc, argv, &json, &sys, &status))
 		return status;
 	array = json ? json_object_new_array() : NULL;
 	code = metadata_look(&h, &sys, METADATA_LIVE, &dom);

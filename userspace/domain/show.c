@@ -172,8 +172,7 @@ int cmd_show(struct dmreplica *dmr, int argc, char **argv)
 	virDomainPtr dom;
 	size_t i;
 
-	if (!parse_json_option(argc, argv, &json, &status) ||
-	    !host_one_system(&h, argc, argv, false, &sys, &status)) {
+	if (!host_json_system(&h, argc, argv, &json, &sys, &status)) {
 		json_object_put(array);
 		return status;
 	}
