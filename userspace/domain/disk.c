@@ -26,7 +26,7 @@ bool disk_source(xmlNodePtr disk, char *path, size_t size)
 }
 
 struct walk {
-	int (*fn)(void *arg, const char *path);
+	disk_path_fn fn;
 	void *arg;
 };
 
@@ -34,7 +34,7 @@ struct walk {
  * A volume is named by its pool alone; the pool's file has the directory.  A guest that
  * gets a home by this way would get it past all the rest.
  */
-static int volume(const struct walk *walk, xmlNodePtr source)
+static int volume(const struct walk *walk, xmlNodePtr source, bool own)
 {
 	static const char *const dirs[] = { "/run/libvirt/storage", "/etc/libvirt/storage" };
 	char pool[256], name[256], file[PATH_MAX], dir[PATH_MAX], path[2 * PATH_MAX];
@@ -55,7 +55,7 @@ static int volume(const struct walk *walk, xmlNodePtr source)
 			root = xml_child(root, "pool");
 		if (root && xml_content(xml_below(root, "target/path"), dir, sizeof(dir))) {
 			snprintf(path, sizeof(path), "%s/%s", dir, name);
-			ret = walk->fn(walk->arg, path);
+			ret = walk->fn(walk->arg, path, own);
 		}
 		xmlFreeDoc(doc);
 	}
@@ -63,7 +63,7 @@ static int volume(const struct walk *walk, xmlNodePtr source)
 }
 
 /* Every element source below @node, in the chains and mirrors of disks as well. */
-static int below(const struct walk *walk, xmlNodePtr node)
+static int below(const struct walk *walk, xmlNodePtr node, bool own)
 {
 	char path[PATH_MAX];
 	unsigned int i;
@@ -76,26 +76,26 @@ static int below(const struct walk *walk, xmlNodePtr node)
 			for (i = 0; i < 2 && !ret; i++)
 				if (xml_get(node, attributes[i], path, sizeof(path)) &&
 				    path[0] == '/')
-					ret = walk->fn(walk->arg, path);
+					ret = walk->fn(walk->arg, path, own);
 			if (!ret)
-				ret = volume(walk, node);
+				ret = volume(walk, node, own);
 		}
 		if (!ret)
-			ret = below(walk, node->children);
+			ret = below(walk, node->children, false);
 	}
 	return ret;
 }
 
-int disk_paths(xmlNodePtr domain, int (*fn)(void *arg, const char *path), void *arg)
+int disk_paths(xmlNodePtr domain, disk_path_fn fn, void *arg)
 {
 	struct walk walk = { .fn = fn, .arg = arg };
 	xmlNodePtr devices = xml_child(domain, "devices"), disk, nvram;
 	int ret = 0;
 
 	for (disk = xml_child(devices, "disk"); disk && !ret; disk = xml_next(disk, "disk"))
-		ret = below(&walk, disk->children);
+		ret = below(&walk, disk->children, true);
 	nvram = xml_below(domain, "os/nvram");
 	if (nvram && !ret)
-		ret = below(&walk, nvram->children);
+		ret = below(&walk, nvram->children, true);
 	return ret;
 }

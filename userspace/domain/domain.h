@@ -159,8 +159,12 @@ void device_link(char *path, size_t size, const char *system, const char *disk, 
 const char *device_root(void);
 
 /* disk.c: the disks of a domain */
-/* Call @fn for each path of a block device or file that a domain's devices name. */
-int disk_paths(xmlNodePtr domain, int (*fn)(void *arg, const char *path), void *arg);
+/*
+ * Call @fn for each path of a block device or file that a domain's devices name; @own: a disk
+ * is that itself, and does not only lie on it, or copy to it.
+ */
+typedef int (*disk_path_fn)(void *arg, const char *path, bool own);
+int disk_paths(xmlNodePtr domain, disk_path_fn fn, void *arg);
 /* The path of the device that a disk has now; "" without one. */
 bool disk_source(xmlNodePtr disk, char *path, size_t size);
 

@@ -18,6 +18,7 @@
  * @h: the host; its message is the answer.
  * @guest: name of the domain.
  * @restore: memory is to be restored: it must be of the present failover.
+ * @own: the path that is looked at is a disk, and not what one lies on.
  * @files: the systems that have a file.
  * @m: metadata in the XML; with @restore that which was saved.
  */
@@ -25,6 +26,7 @@ struct hook {
 	struct host *h;
 	const char *guest;
 	bool restore;
+	bool own;
 	struct device_files files;
 	struct metadata m;
 };
@@ -85,11 +87,30 @@ static bool is_of(const struct metadata *m, const struct device *d)
 	return m->present && !m->wrong && !memcmp(m->uuid, d->uuid, sizeof(m->uuid));
 }
 
+/* The same holds for a file that lies over a disk: it has what differs from it. */
+static int refuse_overlay(const struct hook *hook, const char *path, const struct device *d,
+			  const struct dmreplica_system *sys, uint32_t epoch)
+{
+	char of[32] = "another failover";
+
+	if (is_of(&hook->m, d) && hook->m.failover)
+		snprintf(of, sizeof(of), "failover %llu", (unsigned long long)hook->m.failover);
+	host_refuse(hook->h, DM_REPLICA_CODE_INVALID_STATE,
+		    "a disk of the guest is a file over %s, which belongs to %s, and the disks are of failover %u",
+		    path, of, epoch);
+	return host_hint(hook->h, DM_REPLICA_CODE_INVALID_STATE,
+			 "start it without the file: replicactl domain import %s FILE", sys->name);
+}
+
 /* Memory belongs to disks as they were: to one failover of one system. */
-static int check_memory(const struct hook *hook, const struct device *d,
+static int check_memory(const struct hook *hook, const char *path, const struct device *d,
 			const struct dmreplica_system *sys, uint32_t epoch)
 {
-	if (!hook->restore || (is_of(&hook->m, d) && hook->m.failover == epoch))
+	if (is_of(&hook->m, d) && hook->m.failover == epoch)
+		return 0;
+	if (!hook->own)
+		return refuse_overlay(hook, path, d, sys, epoch);
+	if (!hook->restore)
 		return 0;
 	if (is_of(&hook->m, d) && hook->m.failover)
 		host_refuse(hook->h, DM_REPLICA_CODE_INVALID_STATE,
@@ -121,7 +142,7 @@ static int check_view(const struct hook *hook, const char *path, const struct de
 	}
 	epoch = test ? sys.test_epoch : sys.live_epoch;
 	if (epoch)
-		return check_memory(hook, d, &sys, epoch);
+		return check_memory(hook, path, d, &sys, epoch);
 	code = DM_REPLICA_CODE_INVALID_STATE;
 	if (test)
 		host_refuse(hook->h, code, "no test failover of %s exists", sys.name);
@@ -148,11 +169,12 @@ static int check_replica(const struct hook *hook, const char *path, const struct
 			 shown);
 }
 
-static int check_path(void *arg, const char *path)
+static int check_path(void *arg, const char *path, bool own)
 {
 	struct hook *hook = arg;
 	struct device d;
 
+	hook->own = own;
 	device_identify(path, &hook->files, &d);
 	if (d.kind == DEVICE_OTHER)
 		return 0;

@@ -44,9 +44,10 @@ struct holding {
 	size_t nr;
 	bool test;
 	bool holds;
+	bool over;		/* a disk lies over one */
 };
 
-static int look_at_path(void *arg, const char *path)
+static int look_at_path(void *arg, const char *path, bool own)
 {
 	struct holding *holding = arg;
 	dev_t dev;
@@ -57,10 +58,27 @@ static int look_at_path(void *arg, const char *path)
 	for (i = 0; i < holding->nr; i++) {
 		const struct dmreplica_disk *d = &holding->disks[i];
 
-		if (dev == (holding->test ? makedev(d->test_major, d->test_minor) :
+		if (dev != (holding->test ? makedev(d->test_major, d->test_minor) :
 					    makedev(d->live_major, d->live_minor)))
-			holding->holds = true;
+			continue;
+		holding->holds = true;
+		holding->over |= !own;
 	}
+	return 0;
+}
+
+/* Look for the devices of a system in a domain's XML. */
+static int look(struct host *h, xmlDocPtr doc, const struct dmreplica_system *sys,
+		struct holding *holding)
+{
+	struct dmreplica_disk *disks;
+	int code = dmreplica_disk_list(h->dmr, sys, &disks, &holding->nr);
+
+	if (code)
+		return host_refuse_dmr(h, code);
+	holding->disks = disks;
+	disk_paths(xmlDocGetRootElement(doc), look_at_path, holding);
+	dmreplica_list_free(disks);
 	return 0;
 }
 
@@ -80,19 +98,13 @@ int run_holds(struct host *h, virDomainPtr dom, const struct dmreplica_system *s
 	      bool *holds)
 {
 	struct holding holding = { .test = test };
-	struct dmreplica_disk *disks;
 	xmlDocPtr doc;
 	int code;
 
-	code = dmreplica_disk_list(h->dmr, sys, &disks, &holding.nr);
-	if (code)
-		return host_refuse_dmr(h, code);
-	holding.disks = disks;
 	code = run_xml(h, dom, 0, &doc);
 	if (!code)
-		disk_paths(xmlDocGetRootElement(doc), look_at_path, &holding);
+		code = look(h, doc, sys, &holding);
 	xmlFreeDoc(doc);
-	dmreplica_list_free(disks);
 	*holds = holding.holds;
 	return code;
 }
@@ -170,13 +182,15 @@ int run_stop(struct host *h, virDomainPtr dom, uint32_t wait_ms, bool force)
  * @sys: the system, failed over.
  *
  * A guest that starts after a failover is not the one that ran before it: a generation ID
- * that the domain has is a new one then.
+ * that the domain has is a new one then.  A file that lies over a disk, as an external snapshot
+ * makes it, has what differs from that disk in the failover before: it fits no other.
  *
  * Return: 0, also if it has the identity already.
  */
 int run_renew(struct host *h, virDomainPtr *dom, const struct dmreplica_system *sys)
 {
 	char text[DMREPLICA_UUID_TEXT], *xml;
+	struct holding holding = { .test = false };
 	struct metadata m, now;
 	xmlNodePtr root, genid;
 	virDomainPtr renewed;
@@ -189,9 +203,19 @@ int run_renew(struct host *h, virDomainPtr *dom, const struct dmreplica_system *
 	root = xmlDocGetRootElement(doc);
 	metadata_read(root, &m);
 	metadata_of_system(&now, sys, METADATA_LIVE);
-	if (m.failover == now.failover) {
+	if (m.failover != now.failover)
+		code = look(h, doc, sys, &holding);
+	if (!code && holding.over) {
+		host_refuse(h, DM_REPLICA_CODE_INVALID_STATE,
+			    "a disk of domain %s is a file over the disk of another failover",
+			    virDomainGetName(*dom));
+		code = host_hint(h, DM_REPLICA_CODE_INVALID_STATE,
+				 "replicactl domain import %s FILE defines it without the file",
+				 sys->name);
+	}
+	if (code || m.failover == now.failover) {
 		xmlFreeDoc(doc);
-		return 0;
+		return code;
 	}
 	metadata_write(root, &now);
 	genid = xml_child(root, "genid");

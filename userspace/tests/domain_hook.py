@@ -102,6 +102,12 @@ def meta(view='live', failover='17', uuid=UUID, more=''):
 # name, operation, XML, change of the world, text of the refusal or None
 LIVE = '/dev/dm-replica/web1/vda'
 TEST = LIVE + '-test'
+
+
+def over(metadata):
+    return domain(f"<source file='/a.qcow2'/><backingStore type='block'>{dev(LIVE)}</backingStore>", metadata)
+
+
 OFF = "s['state'] = 3; del s['live-epoch']"
 TESTED = "s['test-epoch'] = 19"
 ABSENT = "w['absent'] = True"
@@ -132,6 +138,13 @@ TABLE = [
         dev('/dev/sdb'), extra=f"<disk type='block'>{dev(LIVE)}</disk>"), OFF, 'replicactl failover web1$'),
     ('live, offline, in a chain', 'prepare', domain(
         f"<source file='/a.qcow2'/><backingStore type='block'>{dev(LIVE)}</backingStore>"), OFF, 'replicactl failover web1$'),
+    ('a file over a disk of this failover', 'prepare', over(meta()), '', None),
+    ('a file over a disk of another failover', 'prepare', over(meta(failover='15')), '',
+     '^a disk of the guest is a file over /dev/dm-replica/web1/vda, which belongs to failover 15, and the disks are of failover 17: '
+     'start it without the file: replicactl domain import web1 FILE$'),
+    ('a file over a disk of no failover', 'prepare', over(''), '', 'which belongs to another failover'),
+    ('memory beside such a file', 'restore', over(meta(failover='15')), '', 'which belongs to failover 15'),
+    ('a copy to a disk of another failover', 'prepare', over(meta(failover='15')).replace('backingStore', 'mirror'), '', 'failover 15'),
     ('live, offline, as a mirror', 'prepare', domain(
         f"<source file='/a.qcow2'/><mirror type='block'>{dev(LIVE)}</mirror>"), OFF, 'replicactl failover web1$'),
     ('live, offline, as a CD-ROM', 'prepare', domain(dev(LIVE)).replace("device='disk'", "device='cdrom'"), OFF,

@@ -77,6 +77,16 @@ def check_libvirt(w, driver):
     genid = [re.search('<genid>(.*)</genid>', s.out[i][1]) for i in (2, 5)]
     result(got == [0] * 6 and genid[0] and genid[1] and genid[0].group(1) == genid[1].group(1),
            'libvirt: a second start of one failover does not', s.text)
+    over = w.file('over.xml', GUEST.replace('<memory>', f"<metadata><d:system xmlns:d='urn:dm-replica:domain:1' uuid='{UUID}' name='web1' failover='15'/></metadata><memory>").replace(
+        "<source file='/srv/web1.img'/>", "<driver name='qemu' type='qcow2'/><source file='/srv/over.qcow2'/><backingStore type='block'>"
+        "<format type='raw'/><source dev='/dev/dm-replica/web1/vda'/></backingStore>"))
+    got = s.run(['define ~ ' + over, 'domain ~ start ~ web1', 'domain ~ failed-over ~ web1', imported, 'domain ~ start ~ web1'])
+    result(got == [0, 8, 8, 0, 0] and 'is a file over the disk of another failover' in s.err,
+           'libvirt: a file over a disk fits one failover only', s.text)
+    with open(over, encoding='utf-8') as f:
+        now = w.file('now.xml', f.read().replace("failover='15'", "failover='17'"))
+    got = s.run(['define ~ ' + now, 'domain ~ start ~ web1'])
+    result(got == [0, 0], 'libvirt: which starts it', s.text)
     got = s.run([imported, 'domain ~ start ~ web1'], OFF)
     result(got == [0, 8] and 'replicactl failover web1' in s.err, 'libvirt: no start of a replica', s.text)
     got = s.run(['domain ~ start ~ web1', 'domain ~ stop ~ web1', 'domain ~ show ~ web1', 'domain ~ check ~ web1',
