@@ -56,6 +56,9 @@ const struct command commands[] = {
 	  "\nThe test domain is transient, and has a new UUID, a new generation ID and a copy of NVRAM.\n" },
 	{ "test-stop", cmd_domain_test_stop, "NAME",
 	  "switch the copy off, remove its network and its NVRAM", NULL },
+	{ "test-ended", cmd_test_ended, "NAME",
+	  "remove what a test domain has left; replicactl runs it",
+	  "A guest that switches itself off leaves its network and its NVRAM.\n" },
 	{ "hook", cmd_hook, "GUEST OPERATION",
 	  "answer libvirt whether a guest may start; for the hook",
 	  "Reads the domain's XML from standard input.  Ends with 0 if the guest may start; with 1 if\n"

@@ -207,6 +207,7 @@ int cmd_failed_over(struct dmreplica *dmr, int argc, char **argv);
 int cmd_memory_list(struct dmreplica *dmr, int argc, char **argv);
 int cmd_memory_remove(struct dmreplica *dmr, int argc, char **argv);
 int cmd_domain_test_start(struct dmreplica *dmr, int argc, char **argv);
+int cmd_test_ended(struct dmreplica *dmr, int argc, char **argv);
 int cmd_domain_test_stop(struct dmreplica *dmr, int argc, char **argv);
 int cmd_hook(struct dmreplica *dmr, int argc, char **argv);
 

@@ -359,21 +359,44 @@ static int resume(struct host *h, virDomainPtr dom, const struct dmreplica_syste
 	return 0;
 }
 
+static int resume_view(struct host *h, const struct dmreplica_system *sys, enum metadata_view view,
+		       bool *found)
+{
+	virDomainPtr dom;
+	int code = metadata_look(h, sys, view, &dom);
+
+	if (code || !dom)
+		return code;
+	*found = true;
+	code = must_hold(h, dom, sys, view == METADATA_TEST);
+	if (!code && !is_paused_by_error(h, dom))
+		printf("domain %s is not paused by an I/O error\n", virDomainGetName(dom));
+	else if (!code)
+		code = resume(h, dom, sys);
+	virDomainFree(dom);
+	return code;
+}
+
+/* The guest and its rehearsal: a store without room pauses both. */
 int cmd_domain_resume(struct dmreplica *dmr, int argc, char **argv)
 {
 	struct host h = { .dmr = dmr };
 	struct dmreplica_system sys;
+	bool found = false;
 	virDomainPtr dom;
 	int status, code;
 
-	if (!no_options(argc, argv, &status) || !begin(&h, argc, argv, &sys, &dom, &status))
+	if (!no_options(argc, argv, &status) || !host_one_system(&h, argc, argv, true, &sys, &status))
 		return status;
-	code = must_hold(&h, dom, &sys, false);
-	if (!code && !is_paused_by_error(&h, dom))
-		printf("domain %s is not paused by an I/O error\n", virDomainGetName(dom));
-	else if (!code)
-		code = resume(&h, dom, &sys);
-	return finish(&h, dom, code);
+	code = resume_view(&h, &sys, METADATA_LIVE, &found);
+	if (!code)
+		code = resume_view(&h, &sys, METADATA_TEST, &found);
+	if (!code && !found) {
+		code = metadata_find(&h, &sys, METADATA_LIVE, &dom);
+		if (!code)
+			virDomainFree(dom);
+	}
+	return host_end(&h, code);
 }
 
 /*

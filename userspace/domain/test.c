@@ -24,6 +24,7 @@ struct rehearsal {
 	const struct dmreplica_disk *disks;
 	size_t nr_disks;
 	const char *network;		/* chosen by the user, or NULL */
+	bool connected;			/* the guest has a network card */
 	const char *const *without;	/* targets of disks that the test does without */
 	unsigned int nr_without;
 	char isolated[64];		/* name of the isolated network */
@@ -284,8 +285,10 @@ static int transform(struct rehearsal *r, xmlDocPtr doc)
 	drop_children(domain, "seclabel");
 	metadata_of_system(&m, r->sys, METADATA_TEST);
 	metadata_write(domain, &m);
-	for (nic = xml_child(devices, "interface"); nic; nic = xml_next(nic, "interface"))
+	for (nic = xml_child(devices, "interface"); nic; nic = xml_next(nic, "interface")) {
 		test_interface(r, nic);
+		r->connected = true;
+	}
 	leave_out_host(domain, devices);
 	test_devices(devices);
 	code = test_disks(r, devices);
@@ -298,6 +301,8 @@ static int make_network(struct rehearsal *r)
 	char uuid[DMREPLICA_UUID_TEXT], xml[512];
 	virNetworkPtr net;
 
+	if (!r->connected)
+		return 0;
 	if (r->network) {
 		net = virNetworkLookupByName(r->h->conn, r->network);
 		if (!net)
@@ -344,7 +349,11 @@ static int remove_networks(struct host *h, const struct dmreplica_system *sys)
 	if (nr < 0)
 		return host_refuse_libvirt(h, "the networks cannot be listed");
 	for (i = 0; i < nr; i++) {
-		if (is_isolated(list[i], sys) && virNetworkDestroy(list[i]) && !code)
+		if (!is_isolated(list[i], sys))
+			;
+		else if (!virNetworkDestroy(list[i]))
+			printf("removed: network %s\n", virNetworkGetName(list[i]));
+		else if (!code)
 			code = host_refuse_libvirt(h, "network %s cannot be removed",
 						   virNetworkGetName(list[i]));
 		virNetworkFree(list[i]);
@@ -358,7 +367,8 @@ static int clean(struct host *h, const struct dmreplica_system *sys)
 	char path[PATH_MAX];
 
 	nvram_path(sys, path, sizeof(path));
-	unlink(path);
+	if (!unlink(path))
+		printf("removed: %s\n", path);
 	return remove_networks(h, sys);
 }
 
@@ -377,8 +387,9 @@ static int run_test(struct rehearsal *r, xmlDocPtr doc)
 	xmlFree(text);
 	if (!dom)
 		return host_refuse_libvirt(r->h, "the test domain does not start");
-	printf("domain %s runs on the test of %s, network %s\n", virDomainGetName(dom), r->sys->name,
-	       r->network ? r->network : r->isolated);
+	printf("domain %s runs on the test of %s, %s%s\n", virDomainGetName(dom), r->sys->name,
+	       r->connected ? "network " : "without a network",
+	       !r->connected ? "" : r->network ? r->network : r->isolated);
 	virDomainFree(dom);
 	return 0;
 }
@@ -505,5 +516,28 @@ int cmd_domain_test_stop(struct dmreplica *dmr, int argc, char **argv)
 		printf(dom ? "the test domain of %s is gone\n" : "%s has no test domain\n", sys.name);
 	if (dom)
 		virDomainFree(dom);
+	return host_end(&h, code);
+}
+
+/* After a test failover: a guest that has switched itself off leaves network and NVRAM. */
+int cmd_test_ended(struct dmreplica *dmr, int argc, char **argv)
+{
+	struct host h = { .dmr = dmr };
+	struct dmreplica_system sys;
+	virDomainPtr dom = NULL;
+	int status, code;
+
+	if (next_option(argc, argv, "", NULL, &status) != -1 ||
+	    !host_one_system(&h, argc, argv, true, &sys, &status))
+		return status;
+	code = metadata_look(&h, &sys, METADATA_TEST, &dom);
+	if (!code && dom) {
+		code = host_refuse(&h, DM_REPLICA_CODE_IN_USE, "domain %s is still there",
+				   virDomainGetName(dom));
+		host_hint(&h, code, "replicactl domain test-stop %s", sys.name);
+		virDomainFree(dom);
+	} else if (!code) {
+		code = clean(&h, &sys);
+	}
 	return host_end(&h, code);
 }

@@ -17,6 +17,7 @@
 
 #define GUEST_MS	15000		/* longest wait for replicactl-domain, in all */
 #define GUEST_WORDS	8
+#define MEMORY_LEFT	"memory that libvirt has saved may be left, with which no guest starts"
 
 /* Return: the program, NULL if it is not installed. */
 static const char *guest_program(void)
@@ -234,7 +235,8 @@ bool guest_stop(struct guest *guest, int *status)
 	return true;
 }
 
-static void after(const struct dmreplica_system *sys, const char *command)
+/* Run a command after the operation, which is done whatever becomes of it. */
+static void after(const struct dmreplica_system *sys, const char *command, const char *left)
 {
 	uint64_t ms = GUEST_MS;
 	char text[4096];
@@ -244,21 +246,23 @@ static void after(const struct dmreplica_system *sys, const char *command)
 	if (!answer)
 		return;
 	fflush(stdout);
-	fprintf(stderr, "%s: warning: %s; replicactl domain %s %s does it later, and no guest starts with such memory\n",
-		program.name, answer == -1 ? "libvirt has not answered in time" :
-		"memory that libvirt has saved may be left", command, sys->name);
+	fprintf(stderr, "%s: warning: %s: %s; replicactl domain %s %s removes it\n", program.name,
+		answer == -1 ? "libvirt has not answered in time" : "replicactl-domain has failed",
+		left, command, sys->name);
 }
 
-/* After the revert: remove what was shown. */
-void guest_end(const struct guest *guest)
+/* After the revert: remove what was shown; after a test: what its guest has left. */
+void guest_end(const struct guest *guest, const struct op_options *o)
 {
 	if (*guest->kept)
-		after(guest->sys, "memory remove");
+		after(guest->sys, "memory remove", MEMORY_LEFT);
+	if (guest->test && guest_program() && !o->stop_guest && !o->without_libvirt)
+		after(guest->sys, "test-ended", "network or NVRAM of the test domain may be left");
 }
 
 /* After a failover: memory of earlier ones goes, a generation ID is renewed. */
 void guest_failed_over(const struct dmreplica_system *sys, const struct op_options *o)
 {
 	if (guest_program() && !o->without_libvirt)
-		after(sys, "failed-over");
+		after(sys, "failed-over", MEMORY_LEFT);
 }

@@ -18,6 +18,7 @@ case "$1 $2" in
 "memory list") $LIST ;;
 "memory remove") $REMOVE ;;
 stop*) $STOP ;;
+test-ended*) $ENDED ;;
 test-stop*) $STOP ;;
 failed-over*) $FAILED_OVER ;;
 esac
@@ -35,7 +36,7 @@ class Guest:
         if os.path.exists(asked):
             os.remove(asked)
         full = {'DIR': self.w.dir, 'DM_REPLICA_DOMAIN': self.program if program is None else program,
-                'LIST': 'true', 'REMOVE': 'true', 'STOP': 'true', 'FAILED_OVER': 'true'}
+                'LIST': 'true', 'REMOVE': 'true', 'STOP': 'true', 'FAILED_OVER': 'true', 'ENDED': 'true'}
         full.update(does)
         full.update(env or {})
         self.status, self.out, self.err = self.w.run([self.replicactl] + args, REVERT + change, env=full)
@@ -100,7 +101,11 @@ def check_guest(w, replicactl, tool):
     g.run(['test-failover', 'stop', 'web1', '--yes', '--stop-guest'], TESTED)
     result(g.status == 0 and g.reverted and g.asked == ['test-stop'], 'test-failover stop --stop-guest', g.text)
     g.run(['test-failover', 'stop', 'web1', '--yes'], TESTED)
-    result(g.status == 0 and g.reverted and not g.asked, 'test-failover stop: the test domain has no memory to keep', g.text)
+    result(g.status == 0 and g.reverted and g.asked == ['test-ended'], 'test-failover stop: what its domain has left is removed', g.text)
+    g.run(['test-failover', 'stop', 'web1', '--yes'], TESTED, ENDED='false')
+    result(g.status == 0 and g.reverted and 'NVRAM of the test domain may be left' in g.err, 'test-failover stop: is done without libvirt as well', g.text)
+    g.run(['test-failover', 'stop', 'web1', '--yes', '--without-libvirt'], TESTED)
+    result(g.status == 0 and g.reverted and not g.asked, 'test-failover stop: --without-libvirt', g.text)
 
     g.run(['failover', 'web1'], FAILED_OVER='echo removed: saved memory web1')
     result(g.status == 0 and g.asked == ['failed-over'] and 'removed: saved memory web1' in g.out, 'failover: memory of earlier ones is removed', g.text)

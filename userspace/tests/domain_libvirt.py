@@ -208,8 +208,20 @@ def check_test(w, s, imported):
     xml = s.out[2][1] if len(s.out) > 2 else ''
     result(got == [0] * 4 and s.out[1][1].count('left out: ') == 4 and not re.search('hostdev|/srv/rw|shmem|tpm', xml) and
            '/srv/ro' in xml and '/srv/rw' in s.out[3][1], 'test: nothing of the host that the guest itself uses', s.text)
-    got = s.run([imported, 'domain ~ test-start ~ web1', 'destroy ~ web1 - Test', 'domain ~ test-start ~ web1', 'domain ~ test-stop ~ web1', 'list'], TESTED)
-    result(got == [0] * 6 and 'dmr-test' not in s.out[5][1], 'test: after one that died', s.text)
+    died = [imported, 'domain ~ test-start ~ web1', 'destroy ~ web1 - Test']
+    got = s.run(died + ['domain ~ test-start ~ web1', 'domain ~ test-ended ~ web1', 'domain ~ test-stop ~ web1', 'list'], TESTED)
+    result(got == [0, 0, 0, 0, 7, 0, 0] and 'removed: network dmr-test-web1' in s.out[3][1] and 'dmr-test' not in s.out[6][1],
+           'test: after one that died', s.text)
+    result('domain test-stop web1' in s.err, 'test: what it has left is not taken from one that runs', s.text)
+    got = s.run(died + ['domain ~ test-ended ~ web1', 'list', 'domain ~ test-ended ~ web1'], TESTED)
+    result(got == [0] * 6 and s.out[3][1].count('removed: ') == 2 and 'dmr-test' not in s.out[4][1] and s.out[5][1] == '' and
+           not os.path.exists(copy), 'test: what one that died has left is removed after the test', s.text)
+    alone = w.file('alone.xml', re.sub('<interface.*</interface>', '', GUEST, flags=re.S))
+    got = s.run(['domain ~ import ~ web1 ~ ' + alone, 'domain ~ test-start ~ web1', 'list'], TESTED)
+    result(got == [0] * 3 and 'without a network' in s.out[1][1] and 'dmr-test' not in s.out[2][1],
+           'test: a guest without a network card needs no network', s.text)
+    got = s.run([imported, 'domain ~ start ~ web1', 'domain ~ test-start ~ web1', 'domain ~ resume ~ web1'], TESTED)
+    result(got == [0] * 4 and s.out[3][1].count('is not paused by an I/O error') == 2, 'resume: the guest and its test domain', s.text)
 
 
 def check_check(s, imported):
