@@ -414,25 +414,33 @@ int cmd_autostart(struct dmreplica *dmr, int argc, char **argv)
 
 	if (!no_options(argc, argv, &status) || !host_one_system(&h, argc, argv, true, &sys, &status))
 		return status;
+	/* Before the connection, which would start a libvirtd that is to start later. */
+	snprintf(path, sizeof(path), "%s" AUTOSTARTED, device_root());
+	if (access(path, F_OK)) {
+		printf("%s is left to libvirt, whose own autostart is to come\n", sys.name);
+		return 0;
+	}
 	code = metadata_look(&h, &sys, METADATA_LIVE, &dom);
 	if (code || !dom) {
 		if (!code)
 			printf("%s has no domain\n", sys.name);
 		return host_end(&h, code);
 	}
-	snprintf(path, sizeof(path), "%s" AUTOSTARTED, device_root());
 	if (virDomainGetAutostart(dom, &on) || !on)
 		why = "is not set to autostart";
 	else if (!ended(dom))
 		why = "runs already";
 	else if (!sys.live_epoch)
 		why = "has a system that is not failed over";
-	else if (access(path, F_OK))
-		why = "is left to libvirt, whose own autostart is to come";
-	if (why)
-		printf("domain %s %s\n", virDomainGetName(dom), why);
 	else
 		code = start(&h, &dom, &sys);
+	/* libvirt may have reached it meanwhile, and holds the start of another. */
+	if (code && !ended(dom)) {
+		code = 0;
+		why = "runs already";
+	}
+	if (why)
+		printf("domain %s %s\n", virDomainGetName(dom), why);
 	return finish(&h, dom, code);
 }
 
