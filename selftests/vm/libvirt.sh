@@ -124,7 +124,7 @@ put_guest() {
 count_on() { dd if="$1" bs=512 skip=1 count=1 iflag=direct status=none | od -An -N2 -tx2 | tr -d ' '; }
 
 # starts NAME: lines of its serial port about a start; last_start NAME: the last of them.
-starts() { cat "$serial/$1" 2>/dev/null | grep -ac '^count' || true; }
+starts() { if [ -e "$serial/$1" ]; then grep -ac '^count' "$serial/$1"; else echo 0; fi; }
 last_start() { tr -d '\r' <"$serial/$1" | sed -n 's/.*count \([0-9a-f]\{4\}\)$/\1/p' | tail -n 1; }
 # one_more NAME N: it has started more than N times.
 one_more() { [ "$(starts "$1")" -gt "$2" ]; }

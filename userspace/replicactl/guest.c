@@ -235,7 +235,7 @@ bool guest_stop(struct guest *guest, int *status)
 	return true;
 }
 
-/* Run a command after the operation, which is done whatever becomes of it. */
+/* Run a command after the operation, which stays done if it fails. */
 static void after(const struct dmreplica_system *sys, const char *command, const char *left)
 {
 	uint64_t ms = GUEST_MS;
