@@ -8,6 +8,8 @@ export LIBVIRT_DEFAULT_URI=qemu:///system
 # Not where the build would install it: the hook as it is shipped, in a place where AppArmor
 # lets libvirtd run it.
 export DM_REPLICA_DOMAIN=/usr/sbin/replicactl-domain
+# A test does not depend on how fast libvirt answers.
+export DM_REPLICA_DOMAIN_MS=300000
 emulator=/usr/bin/qemu-system-x86_64
 hook=/etc/libvirt/hooks/qemu.d/50-dm-replica
 serial=/run/serial

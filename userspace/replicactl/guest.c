@@ -45,6 +45,15 @@ int cmd_domain(struct dmreplica *ctx, int argc, char **argv)
 			       "it is in package dm-replica-libvirt");
 }
 
+/* Tests on a machine that is slow and loaded wait longer. */
+static uint64_t limit_ms(void)
+{
+	const char *text = getenv("DM_REPLICA_DOMAIN_MS");
+	uint64_t ms;
+
+	return text && parse_number(text, &ms) ? ms : GUEST_MS;
+}
+
 static uint64_t now_ms(void)
 {
 	struct timespec t;
@@ -183,7 +192,7 @@ bool guest_begin(struct guest *guest, const struct dmreplica_system *sys, bool t
 	char text[4096];
 	int answer;
 
-	*guest = (struct guest){ .sys = sys, .test = test, .ms = GUEST_MS };
+	*guest = (struct guest){ .sys = sys, .test = test, .ms = limit_ms() };
 	if (o->stop_guest && o->without_libvirt) {
 		*status = usage_error("--stop-guest and --without-libvirt contradict each other");
 		return false;
@@ -238,7 +247,7 @@ bool guest_stop(struct guest *guest, int *status)
 /* Run a command after the operation, which stays done if it fails. */
 static void after(const struct dmreplica_system *sys, const char *command, const char *left)
 {
-	uint64_t ms = GUEST_MS;
+	uint64_t ms = limit_ms();
 	char text[4096];
 	int answer = ask(sys, command, &ms, text, sizeof(text));
 
