@@ -65,7 +65,7 @@ check "detach" r detach web2
 # As after a boot: libvirt has not tried yet, and the system is not attached.
 libvirtd_stop TERM
 rm -f /run/libvirt/qemu/autostarted /run/asked
-r monitor --hooks >/run/monitor 2>&1 &
+HOOK_TIMEOUT=900 "$REPLICACTL" monitor --hooks >/run/monitor 2>&1 &
 monitor=$!
 libvirtd_start
 check "libvirt tries to start it" wait_for 200 grep -qx 'web2 prepare' /run/asked

@@ -37,6 +37,9 @@ libvirt_install() {
 	[ -e "$here/guest.bin" ] || skip_all "the guest is not built"
 	[ -e /run/udev/control ] || die "no udevd"
 	cp "$REPLICACTL" "$VM_SRC/build/userspace/replicactl-domain" /usr/sbin/ || die "cannot install the tools"
+	# Where this build of replicactl looks for it, from hooks as well.
+	mkdir -p /usr/local/sbin
+	ln -sf /usr/sbin/replicactl-domain /usr/local/sbin/
 	mkdir -p /etc/dm-replica ${hook%/*} $serial
 	cp "$VM_SRC/userspace/host/libvirt/50-dm-replica" $hook
 	cp "$VM_SRC/userspace/host/udev/56-dm-replica.rules" /lib/udev/rules.d/
