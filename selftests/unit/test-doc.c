@@ -87,61 +87,6 @@ static struct dmr_disk_log_block *example_log(const struct dmr_sb *sb)
 	return blk;
 }
 
-static void print(const u8 *buf, u32 len)
-{
-	u32 at, i;
-
-	for (at = 0; at < len; at += 16) {
-		if (!memchr_inv(buf + at, 0, 16))
-			continue;
-		printf("    %05x ", at);
-		for (i = 0; i < 16; i++)
-			printf(" %02x", buf[at + i]);
-		printf("\n");
-	}
-	printf("\n");
-}
-
-/* Lines "    00000  44 4d ..." after @mark; every byte of @buf that is not 0 is in one. */
-static void compare(const char *mark, const u8 *buf, u32 len)
-{
-	u32 at, i, lines = 0, shown = 0, all = 0;
-	bool begun = false;
-	char line[400];
-	FILE *f;
-
-	f = fopen(DOC, "r");
-	CHECK(f, DOC);
-	while (fgets(line, sizeof(line), f)) {
-		char *p = line + 9;
-		int n;
-
-		if (!begun) {
-			begun = strstr(line, mark);
-			continue;
-		}
-		if (!strncmp(line, "#", 1))
-			break;
-		if (strncmp(line, "    0", 5) || sscanf(line, "%x", &at) != 1 || line[9] != ' ')
-			continue;
-		lines++;
-		for (i = 0; i < 16; i++, p += n) {
-			u32 byte = 256;
-
-			if (sscanf(p, "%2x%n", &byte, &n) != 1 || at + i >= len || buf[at + i] != byte) {
-				fclose(f);
-				unit_fail(__FILE__, __LINE__, DOC, ": %s at %#x: %02x, is %02x", mark,
-					  at + i, byte, buf[at + i]);
-			}
-			shown += byte != 0;
-		}
-	}
-	fclose(f);
-	for (at = 0; at < len; at++)
-		all += buf[at] != 0;
-	CHECK(lines && shown == all, "%s: %u bytes shown, %u are not 0", mark, shown, all);
-}
-
 TEST(doc_example)
 {
 	u8 *buf = unit_alloc(DMR_SB_AREA);
@@ -150,9 +95,9 @@ TEST(doc_example)
 	u32 len = dmr_sb_encode(sb, buf);
 
 	if (getenv("DMR_UNIT_PRINT")) {
-		print(buf, len);
-		print((u8 *)blk, sizeof(*blk));
+		unit_doc_print(buf, len);
+		unit_doc_print((u8 *)blk, sizeof(*blk));
 	}
-	compare("## A superblock, byte by byte", buf, len);
-	compare("## A log block, byte by byte", (u8 *)blk, sizeof(*blk));
+	unit_doc_compare(DOC, "## A superblock, byte by byte", buf, len);
+	unit_doc_compare(DOC, "## A log block, byte by byte", (u8 *)blk, sizeof(*blk));
 }

@@ -75,9 +75,14 @@ void *unit_alloc(size_t size)
 	return c + 1;
 }
 
-static void free_chunks(void)
+void *unit_mark(void)
 {
-	while (chunks) {
+	return chunks;
+}
+
+void unit_release(void *mark)
+{
+	while (chunks != mark) {
 		struct chunk *c = chunks;
 
 		chunks = c->next;
@@ -390,6 +395,60 @@ struct dmr_sb *unit_random_sb(struct rng *r)
 	return sb;
 }
 
+void unit_doc_print(const u8 *buf, u32 len)
+{
+	u32 at, i;
+
+	for (at = 0; at < len; at += 16) {
+		if (!memchr_inv(buf + at, 0, 16))
+			continue;
+		printf("    %05x ", at);
+		for (i = 0; i < 16; i++)
+			printf(" %02x", buf[at + i]);
+		printf("\n");
+	}
+	printf("\n");
+}
+
+void unit_doc_compare(const char *page, const char *mark, const u8 *buf, u32 len)
+{
+	u32 at, i, lines = 0, shown = 0, all = 0;
+	bool begun = false;
+	char line[400];
+	FILE *f;
+
+	f = fopen(page, "r");
+	CHECK(f, "%s", page);
+	while (fgets(line, sizeof(line), f)) {
+		char *p = line + 9;
+		int n;
+
+		if (!begun) {
+			begun = strstr(line, mark);
+			continue;
+		}
+		if (!strncmp(line, "#", 1))
+			break;
+		if (strncmp(line, "    0", 5) || sscanf(line, "%x", &at) != 1 || line[9] != ' ')
+			continue;
+		lines++;
+		for (i = 0; i < 16; i++, p += n) {
+			u32 byte = 256;
+
+			if (sscanf(p, "%2x%n", &byte, &n) != 1 || at + i >= len || buf[at + i] != byte) {
+				fclose(f);
+				unit_fail(__FILE__, __LINE__, page, ": %s at %#x: %02x, is %02x", mark,
+					  at + i, byte, buf[at + i]);
+			}
+			shown += byte != 0;
+		}
+	}
+	fclose(f);
+	for (at = 0; at < len; at++)
+		all += buf[at] != 0;
+	CHECK(lines && shown == all, "%s: %u bytes shown, %u are not 0", mark, shown, all);
+}
+
 void unit_sb_crc(void *buf)
 {
 	struct dmr_disk_sb *d = buf;
@@ -556,7 +615,7 @@ int main(int argc, char **argv)
 		}
 		if (now() - begin > 1)
 			unit_note("%s took %.1f s", t->name, now() - begin);
-		free_chunks();
+		unit_release(NULL);
 	}
 	return bad || !total;
 }

@@ -79,9 +79,17 @@ u64 unit_scale(u64 n);
 
 /* Memory that a failed CHECK() gives back: freed when the test ends. */
 void *unit_alloc(size_t size);
+/* In a long test: give back what was allocated since the mark. */
+void *unit_mark(void);
+void unit_release(void *mark);
 
 /* Count loads of shared memory from here on; more than @max fail the test, 0 ends it. */
 void unit_loads(u64 max);
+
+/* Hex in a page: lines "    00000  44 4d ...", none for 16 bytes of zeroes. */
+void unit_doc_print(const u8 *buf, u32 len);
+/* Compare @buf with the lines behind the heading @mark; every byte that is not 0 is in one. */
+void unit_doc_compare(const char *page, const char *mark, const u8 *buf, u32 len);
 
 /* Superblocks */
 
