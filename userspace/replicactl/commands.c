@@ -272,6 +272,14 @@ const struct command commands[] = {
 	{ "dump", cmd_dump, "STORE|NAME [--log] [--json]", "the superblocks of a store, field by field",
 	  "  --log   the records of the log as well\n"
 	  "  --json  as JSON\n" },
+	{ "stream-info", cmd_stream_info, "[--json] < FILE",
+	  "what a replication stream holds, and whether it is intact",
+	  "  --json  as JSON\n"
+	  "\nThe stream is read from standard input, to its end, by a program of its own without\n"
+	  "privileges; no system is touched.  Each frame, each extent and the digest are checked as\n"
+	  "a receiver does.  Exit status 1: it is damaged, or not complete.\n"
+	  "\nExample:\n"
+	  "  replicactl stream-info < web1.stream\n" },
 	{ "vacuum", cmd_vacuum, "NAME --rate RATE|--hold|--release",
 	  "limit the vacuum's copying; or hold the vacuum, for tests",
 	  "  --rate RATE  bytes per second as 50M, or auto, unlimited, or 0: no copying\n"

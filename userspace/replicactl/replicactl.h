@@ -163,6 +163,7 @@ int cmd_doctor(struct dmreplica *ctx, int argc, char **argv);
 int cmd_metrics(struct dmreplica *ctx, int argc, char **argv);
 int cmd_check(struct dmreplica *ctx, int argc, char **argv);
 int cmd_dump(struct dmreplica *ctx, int argc, char **argv);
+int cmd_stream_info(struct dmreplica *ctx, int argc, char **argv);
 int cmd_heartbeat(struct dmreplica *ctx, int argc, char **argv);
 int cmd_vacuum(struct dmreplica *ctx, int argc, char **argv);
 int cmd_version(struct dmreplica *ctx, int argc, char **argv);

@@ -13,6 +13,8 @@ R=$(realpath "${1:-build/userspace/replicactl}")
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 export DM_REPLICA_TEST_FILES=1 DM_REPLICA_CONFDIR=$dir/conf DM_REPLICA_DOMAIN='' LC_ALL=C
+DM_REPLICA_WORKER=$(dirname "$R")/dm-replica-worker
+export DM_REPLICA_WORKER
 n=0 bad=0
 
 result() {
@@ -688,6 +690,10 @@ PY
 restore
 python3 "$dir/fuzz.py" "$R" "$dir/s.good" "$dir/s" >"$dir/out" 2>&1
 result $? "150 superblocks with wrong fields and right checksums"
+
+# --- replication streams ---
+
+. userspace/tests/stream.sh
 
 # --- with a fake kernel ---
 

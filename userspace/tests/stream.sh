@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034,SC2154 # variables of replicactl.sh
+#
+# replicactl stream-info: streams that another program has written from the documentation, and
+# damaged ones.  Sourced by replicactl.sh.
+
+mkdir -p "$dir/streams"
+python3 userspace/tests/stream.py "$dir/streams" >"$dir/out" 2>&1
+result $? "streams are written"
+
+# expect_of FILE STATUS TEXT NAME ARGUMENT...: as expect, with a file as standard input
+expect_of() {
+	local input=$1 status=$2 text=$3 name=$4 rc
+	shift 4
+	"$R" "$@" >"$dir/out" 2>&1 <"$input"
+	rc=$?
+	[ $rc = "$status" ] || echo "# exit status $rc, not $status" >>"$dir/out"
+	[ $rc = "$status" ] && grep -qE -- "$text" "$dir/out"
+	result $? "$name"
+}
+# info STREAM STATUS TEXT NAME; info_json STREAM STATUS EXPRESSION NAME
+info() { expect_of "$dir/streams/$1.stream" "$2" "$3" "$4" stream-info; }
+info_json() {
+	local rc
+	"$R" stream-info --json >"$dir/out" 2>"$dir/err" <"$dir/streams/$1.stream"
+	rc=$?
+	[ $rc = "$2" ] && json "$3"
+	result $? "$4"
+}
+
+expect 0 '^Usage: replicactl stream-info \[--json\] < FILE' "help of stream-info" stream-info --help
+expect 64 'as standard input' "a stream as an argument" stream-info "$dir/streams/deltas.stream"
+expect 64 'unknown option --from' "no such option" stream-info --from 1
+info deltas 0 '^dm-replica stream 1, intact$' "two deltas"
+for line in 'sender +beta, system 53535353-' 'frames +12, .*, 0 compressed, 1 of unknown' 'SYNC +1$' \
+		'stream 05050505-.*: delta$' 'base +recovery point 3 of generation 41414141-' \
+		'target +recovery point 6 of' 'made +.*, application-consistent, "before upgrade"' \
+		'disk 1 +vdb, 8.5 KiB' 'data +12.5 KiB in 3 extents' 'zeroes +52 KiB in 2 extents' \
+		'metadata +9 bytes'; do
+	grep -qE -- "^ *$line" "$dir/out"
+	result $? "and it shows: $line"
+done
+info_json deltas 0 'd["intact"] and d["fault"] is None and d["streams_total"] == 2 and d["frames_skipped"] == 1 and
+	d["frames"] == 12 and d["frames_by_type"]["DATA"] == 2 and d["sender"]["host"] == "beta" and
+	[(s["kind"], s["complete"], s["base"]["number"], s["target"]["number"]) for s in d["streams"]] ==
+	[("delta", True, 3, 5), ("delta", True, 5, 6)] and d["streams"][0]["bytes"] == 12800 and
+	d["streams"][0]["extents"] == 3 and d["streams"][1]["zero_bytes"] == 53248 and
+	d["streams"][0]["metadata_bytes"] == 9 and d["streams"][0]["disks"][1]["bytes"] == 8704' "two deltas as JSON"
+info page 0 '^ *target +recovery point 1 of generation 40414243-' "the example of the documentation"
+info_json page 0 'd["intact"] and d["streams"][0]["kind"] == "full" and d["streams"][0]["base"] is None and
+	d["streams"][0]["bytes"] == 4096 and d["frame_bytes"] == 0x11e7' "the same as JSON"
+info cut 1 '32768 .*: the stream ends before its END' "a stream that is cut"
+info_json cut 1 'not d["intact"] and [s["complete"] for s in d["streams"]] == [True, False]' "and what is in it"
+info long 1 'behind the end of the stream' "a byte too many"
+info bit 1 'frame 4, DATA: the checksum of the payload is wrong' "a bit that is wrong"
+info order 1 'frame 4, BEGIN: the frame is not expected here' "a stream in a stream"
+info rest 0 'begins at +byte 4096 of disk 0' "a stream that goes on with another one"
+info hello 1 'HELLO: the frame is not expected' "two greetings"
+info counts 1 'END: the counts are not those of the stream' "counts that are wrong"
+info terminal 1 'HELLO: the name of the host is wrong' "control characters"
+expect 1 'ends before its END' "an empty stream" stream-info
+expect_of "$dir/s.good" 1 'frame 1: ' "a store is no stream" stream-info
+printf 'x%.0s' {1..100} >"$dir/streams/x.stream"
+info x 1 'checksum of the frame.s header is wrong' "nor is a text"
+expect_of "$dir" 3 '32770 .*dm-replica-worker has no result' "a directory" stream-info
+DM_REPLICA_WORKER=$dir/none info deltas 3 '32770 .*No such file' "without the worker"
+# Each byte counts.
+cat >"$dir/flip.py" <<'PY'
+import json, subprocess, sys
+tool, name = sys.argv[1:]
+good = open(name, 'rb').read()
+# All of the last frames, and a part of the rest.
+for at in list(range(0, len(good) - 600, 97)) + list(range(len(good) - 600, len(good), 7)):
+    bad = good[:at] + bytes([good[at] ^ 0x40]) + good[at + 1:]
+    p = subprocess.run([tool, 'stream-info', '--json'], input=bad, stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, timeout=60)
+    if p.returncode != 1 or json.loads(p.stdout)['intact']:
+        sys.exit(f'byte {at}: status {p.returncode}\n{p.stdout.decode()}{p.stderr.decode()}')
+PY
+python3 "$dir/flip.py" "$R" "$dir/streams/deltas.stream" >"$dir/out" 2>&1
+result $? "a wrong byte anywhere is found"

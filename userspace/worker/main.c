@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * dm-replica-worker: the part that looks at bytes of another host.
+ *
+ * replicactl starts it with the files that it may use, and gives it nothing else: it gives up
+ * root before it reads the first byte, and has no library of the tools that could open a
+ * device or ask the module.
+ */
+#include <grp.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "worker.h"
+
+#define UNPRIVILEGED	65534
+
+/* Return: false if it was not possible. */
+static bool give_up_root(void)
+{
+	struct rlimit none = { 0, 0 };
+
+	/* A core would hold the content of disks. */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || setrlimit(RLIMIT_CORE, &none))
+		return false;
+	if (geteuid())
+		return true;
+	return !setgroups(0, NULL) && !setresgid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED) &&
+	       !setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2 || strcmp(argv[1], "info")) {
+		fprintf(stderr, "dm-replica-worker: run by replicactl\n");
+		return 64;
+	}
+	if (!give_up_root()) {
+		perror("dm-replica-worker: cannot give up root");
+		return 1;
+	}
+	return worker_info();
+}
