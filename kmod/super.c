@@ -31,7 +31,7 @@ int dmr_super_init(struct dmr_system *sys)
 	if (!sys->sb || !sys->super.draft || !sys->super.scratch || !sys->super.spare ||
 	    !rcu_access_pointer(sys->super.shown))
 		return -ENOMEM;
-	sys->super.buf = vzalloc(DMR_SB_AREA);
+	sys->super.buf = vzalloc(DMR_SB_MAX);
 	if (!sys->super.buf)
 		return -ENOMEM;
 	for (i = 0; i < ARRAY_SIZE(sys->super.pages); i++)

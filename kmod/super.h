@@ -28,7 +28,7 @@ struct dmr_shown {
  * @scratch: of super.c; sb_mutex.
  * @shown: published, see dmr_shown(); sb_mutex to replace.
  * @spare: the next @shown; sb_mutex.
- * @buf: DMR_SB_AREA bytes.
+ * @buf: DMR_SB_MAX bytes.
  * @pages: of @buf.
  * @copy_state: state number of each copy, ~0 if unknown.
  * @writes: superblocks written or attempted.
@@ -44,7 +44,7 @@ struct dmr_super {
 	struct dmr_shown __rcu *shown;
 	struct dmr_shown *spare;
 	void *buf;
-	struct page *pages[DMR_SB_AREA / DMR_BLOCK_SIZE];
+	struct page *pages[DMR_SB_MAX / DMR_BLOCK_SIZE];
 	u64 copy_state[DMR_SB_COPIES];
 	atomic64_t writes;
 	u64 seq;

@@ -6,9 +6,9 @@
  * by field description, with a hex example, is Documentation/on-disk-format.md.
  * A number at the start of a comment is the offset of the member in its structure.
  *
- *	0          superblock A  (64 KiB reserved, `length` bytes used)
- *	64 KiB     superblock B
- *	128 KiB    unused up to the first ring extent
+ *	0          superblock A  (128 KiB reserved, `length` bytes used)
+ *	128 KiB    superblock B
+ *	256 KiB    unused up to the first ring extent
  *	ring       log blocks of 4 KiB, in up to DMR_RING_EXTENTS extents
  *	slots      slot n is at byte n * chunk_bytes of the store; numbers on
  *		   superblocks or ring extents are not used
@@ -19,8 +19,9 @@
 #include <linux/types.h>
 
 #define DMR_SB_MAGIC		"DMREPLSB"	/* eight bytes, no NUL on disk */
-#define DMR_SB_VERSION		4
-#define DMR_SB_AREA		65536		/* bytes reserved for one copy */
+#define DMR_SB_VERSION		5
+#define DMR_SB_AREA		131072		/* bytes reserved for one copy */
+#define DMR_SB_MAX		69632		/* bytes that one may use, at most */
 #define DMR_SB_COPIES		2		/* A at 0, B at DMR_SB_AREA */
 
 #define DMR_BLOCK_SHIFT		12
@@ -146,19 +147,71 @@ struct dmr_disk_print {
 };
 
 /*
+ * The replication page: which machine this is a copy of, and where its copies are.  A
+ * page of zeroes is left out.
+ */
+#define DMR_GENERATIONS		32
+#define DMR_PEERS		8		/* one bit each in dmr_disk_point.holds */
+#define DMR_BRANCHES		16
+#define DMR_PEER_NAME_LEN	40		/* with its NUL */
+
+/* dmr_disk_replication.role */
+#define DMR_ROLE_REPLICA	0
+#define DMR_ROLE_PRIMARY	1
+
+/** struct dmr_disk_stream - a delta that has arrived in part, 64 bytes */
+struct dmr_disk_stream {
+	__u8   uuid[16];		/* of the stream; zero: there is none */
+	__le64 base;			/* number of the point it starts from; 0: of none */
+	__le64 target;			/* number of the point it ends as, above base */
+	__le64 offset;			/* 32: what lies below on the disk has arrived, bytes */
+	__le32 disk;			/* number; all of the lower ones has arrived */
+	__u8   reserved0[20];
+};
+
+/** struct dmr_disk_generation - a promotion, 24 bytes */
+struct dmr_disk_generation {
+	__u8   uuid[16];
+	__le64 first;			/* number of the first point that may be of it */
+};
+
+/** struct dmr_disk_peer - a system that has, or gets, copies of points, 96 bytes */
+struct dmr_disk_peer {
+	__u8   uuid[16];		/* zero: the place is free */
+	__u8   name[DMR_PEER_NAME_LEN];
+	__le64 acked;			/* 56: number of the newest point that it has; 0: none */
+	__le32 acked_generation;	/* of that point */
+	__le32 flags;			/* none so far */
+	__u8   reserved0[24];
+};
+
+/** struct dmr_disk_replication - the replication page, 4096 bytes */
+struct dmr_disk_replication {
+	__u8   relationship[16];	/* UUID; zero: none */
+	__le32 role;			/* DMR_ROLE_* */
+	__le32 nr_generations;
+	__u8   reserved0[40];
+	struct dmr_disk_stream stream;				/* 64 */
+	struct dmr_disk_generation generations[DMR_GENERATIONS];	/* 128: by first */
+	struct dmr_disk_peer peers[DMR_PEERS];			/* 896: by place */
+	__u8   branches[DMR_BRANCHES * 24];			/* 1664: room for them */
+	__u8   reserved1[2048];
+};
+
+/*
  * struct dmr_disk_sb - the fixed part of a superblock, 1280 bytes
  *
  * It is followed by nr_disks entries of struct dmr_disk_disk, nr_points entries
  * of struct dmr_disk_point, sorted by epoch, host_bytes bytes of the host area,
- * rounded up, and nr_prints entries of struct dmr_disk_print, sorted by disk and
- * block.  @crc is CRC-32C (Castagnoli, reflected, initial value and final xor ~0)
+ * rounded up, nr_prints entries of struct dmr_disk_print, sorted by disk and
+ * block, and the replication page if replication_bytes is not 0.  @crc is CRC-32C (Castagnoli, reflected, initial value and final xor ~0)
  * over @length bytes with the @crc field taken as zero.  Reserved bytes are zero; a reader of this
  * version refuses other values.
  */
 struct dmr_disk_sb {
 	__u8   magic[8];		/* DMR_SB_MAGIC */
 	__le32 crc;
-	__le32 length;			/* bytes written, multiple of 4096, at most DMR_SB_AREA */
+	__le32 length;			/* bytes written, multiple of 4096, at most DMR_SB_MAX */
 	__le32 version;			/* DMR_SB_VERSION */
 	__le32 copy;			/* 0 for A, 1 for B */
 	__le64 compat;			/* feature bits */
@@ -206,7 +259,8 @@ struct dmr_disk_sb {
 	__le32 nr_prints;		/* 508: 0 while it is active */
 	struct dmr_disk_settings settings;	/* 512 */
 	__u8   active_boot[16];		/* 1024: boot id of that host at active_time */
-	__u8   reserved0[240];
+	__le32 replication_bytes;	/* 1040: of the replication page: 4096, or 0 without one */
+	__u8   reserved0[236];
 };
 
 /* dmr_disk_disk.identity_type */
@@ -239,7 +293,9 @@ struct dmr_disk_disk {
 /** struct dmr_disk_point - one recovery point, 64 bytes */
 struct dmr_disk_point {
 	__le32 epoch;			/* the main epoch that must stay readable */
-	__le32 kind;			/* enum dm_replica_point_kind of dm-replica.h */
+	__u8   kind;			/* 4: enum dm_replica_point_kind of dm-replica.h */
+	__u8   holds;			/* bit n: peer n holds it (R17) */
+	__le16 generation;		/* 6: place in the list of generations */
 	__le64 number;			/* never used twice in this store */
 	__le64 time;			/* ns since 1970 UTC */
 	__u8   name[DMR_POINT_NAME_LEN];

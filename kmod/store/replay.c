@@ -187,14 +187,14 @@ int dmr_replay_super(struct dmr_reader *rd, struct dmr_sb *sb, u64 *other_seq,
 	u32 i;
 
 	dmr_damaged(dmg, 0, NULL, ~0ULL, 0);
-	buf = kvmalloc(DMR_SB_AREA, GFP_KERNEL);
+	buf = kvmalloc(DMR_SB_MAX, GFP_KERNEL);
 	copies = kvcalloc(DMR_SB_COPIES, sizeof(*copies), GFP_KERNEL);
 	if (!buf || !copies)
 		err = dmr_damaged(dmg, -ENOMEM, "out of memory", ~0ULL, 0);
 	for (i = 0; !err && i < DMR_SB_COPIES; i++) {
 		/* R3: unreadable is not torn. */
 		err = dmr_read(rd, i * (DMR_SB_AREA / DMR_BLOCK_SIZE),
-			       DMR_SB_AREA / DMR_BLOCK_SIZE, buf, dmg);
+			       DMR_SB_MAX / DMR_BLOCK_SIZE, buf, dmg);
 		if (!err)
 			verdict[i] = dmr_sb_decode(buf, i, &copies[i], &why[i]);
 	}

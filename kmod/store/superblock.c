@@ -25,7 +25,10 @@ static_assert(offsetof(struct dmr_disk_sb, active_boot) == 1024);
 static_assert(sizeof(struct dmr_disk_print) == DMR_HOST_ALIGN);
 static_assert(DMR_SB_FIXED + DMR_MAX_DISKS * sizeof(struct dmr_disk_disk) +
 	      DMR_MAX_POINTS * sizeof(struct dmr_disk_point) +
-	      DMR_HOST_AREA + DMR_MAX_PRINTS * sizeof(struct dmr_disk_print) <= DMR_SB_AREA);
+	      DMR_HOST_AREA + DMR_MAX_PRINTS * sizeof(struct dmr_disk_print) +
+	      sizeof(struct dmr_disk_replication) <= DMR_SB_MAX);
+static_assert(DMR_SB_MAX <= DMR_SB_AREA && DMR_SB_MAX % DMR_BLOCK_SIZE == 0);
+static_assert(offsetof(struct dmr_disk_sb, replication_bytes) == 1040);
 
 /* Is every field possible? */
 
@@ -113,6 +116,10 @@ static const char *dmr_check_points(const struct dmr_sb *sb)
 			return "a point's kind is unknown";
 		if (!dmr_text_point_name_ok(p->name))
 			return "a point's name is impossible";
+		if (!dmr_replication_has(&sb->replication, p->generation))
+			return "a point is of an unknown generation";
+		if (p->holds & ~dmr_replication_peers(&sb->replication))
+			return "a point is held by an unknown peer";
 		epoch = p->epoch;
 		number = p->number;
 	}
@@ -239,6 +246,8 @@ const char *dmr_sb_validate(const struct dmr_sb *sb)
 		why = dmr_host_check(&sb->host);
 	if (!why)
 		why = dmr_check_prints(sb);
+	if (!why)
+		why = dmr_replication_check(&sb->replication, sb);
 	return why;
 }
 
@@ -258,14 +267,20 @@ static u32 dmr_host_room(const struct dmr_sb *sb)
 	return round_up(sb->host.bytes, (u32)DMR_HOST_ALIGN);
 }
 
-u32 dmr_sb_length(const struct dmr_sb *sb)
+/* With @page bytes of the replication page. */
+static u32 dmr_sb_bytes(const struct dmr_sb *sb, u32 page)
 {
 	u32 bytes = DMR_SB_FIXED + sb->nr_disks * sizeof(struct dmr_disk_disk) +
 		    sb->nr_points * sizeof(struct dmr_disk_point) +
 		    dmr_host_room(sb) +
-		    sb->nr_prints * sizeof(struct dmr_disk_print);
+		    sb->nr_prints * sizeof(struct dmr_disk_print) + page;
 
 	return round_up(bytes, (u32)DMR_BLOCK_SIZE);
+}
+
+u32 dmr_sb_length(const struct dmr_sb *sb)
+{
+	return dmr_sb_bytes(sb, dmr_replication_bytes(&sb->replication));
 }
 
 static void dmr_put_overlay(struct dmr_disk_overlay *out, const struct dmr_overlay *ov)
@@ -340,6 +355,7 @@ static void dmr_put_fixed(const struct dmr_sb *sb, struct dmr_disk_sb *d, u32 le
 	d->job_number = cpu_to_le64(sb->job_number);
 	d->host_bytes = cpu_to_le32(sb->host.bytes);
 	d->nr_prints = cpu_to_le32(sb->nr_prints);
+	d->replication_bytes = cpu_to_le32(dmr_replication_bytes(&sb->replication));
 	dmr_settings_put(&sb->settings, &d->settings);
 }
 
@@ -355,11 +371,12 @@ u32 dmr_sb_encode(const struct dmr_sb *sb, void *buf)
 	if (WARN_ON_ONCE(sb->nr_disks > DMR_MAX_DISKS || sb->nr_points > DMR_MAX_POINTS ||
 			 sb->host.bytes > DMR_HOST_AREA ||
 			 sb->nr_prints > DMR_MAX_PRINTS ||
+			 sb->replication.nr_generations > DMR_GENERATIONS ||
 			 sb->ring_extents > DMR_RING_EXTENTS)) {
-		memset(buf, 0, DMR_SB_AREA);
+		memset(buf, 0, DMR_SB_MAX);
 		return DMR_BLOCK_SIZE;
 	}
-	memset(buf, 0, DMR_SB_AREA);
+	memset(buf, 0, DMR_SB_MAX);
 	dmr_put_fixed(sb, d, length);
 	for (i = 0; i < sb->nr_disks; i++, disk++) {
 		const struct dmr_disk_info *in = &sb->disks[i];
@@ -377,7 +394,9 @@ u32 dmr_sb_encode(const struct dmr_sb *sb, void *buf)
 		const struct dmr_point *in = &sb->points[i];
 
 		point->epoch = cpu_to_le32(in->epoch);
-		point->kind = cpu_to_le32(in->kind);
+		point->kind = in->kind;
+		point->holds = in->holds;
+		point->generation = cpu_to_le16(in->generation);
 		point->number = cpu_to_le64(in->number);
 		point->time = cpu_to_le64(in->time);
 		dmr_text_put(point->name, in->name, sizeof(point->name));
@@ -390,6 +409,8 @@ u32 dmr_sb_encode(const struct dmr_sb *sb, void *buf)
 		print->disk = sb->prints[i].disk;
 		print->written = sb->prints[i].written;
 	}
+	if (d->replication_bytes)
+		dmr_replication_put(&sb->replication, (struct dmr_disk_replication *)print);
 	d->crc = cpu_to_le32(dmr_block_crc(buf, length, DMR_SB_CRC_OFFSET));
 	return length;
 }
@@ -449,7 +470,8 @@ static const char *dmr_get_lists(const struct dmr_disk_sb *d, struct dmr_sb *sb,
 	const struct dmr_disk_disk *disk = (const struct dmr_disk_disk *)(d + 1);
 	const struct dmr_disk_point *point;
 	const struct dmr_disk_print *print;
-	const u8 *host;
+	const u8 *host, *end;
+	const char *why;
 	u32 i;
 
 	for (i = 0; i < sb->nr_disks; i++, disk++) {
@@ -473,7 +495,9 @@ static const char *dmr_get_lists(const struct dmr_disk_sb *d, struct dmr_sb *sb,
 		struct dmr_point *out = &sb->points[i];
 
 		out->epoch = le32_to_cpu(point->epoch);
-		out->kind = le32_to_cpu(point->kind);
+		out->kind = point->kind;
+		out->holds = point->holds;
+		out->generation = le16_to_cpu(point->generation);
 		out->number = le64_to_cpu(point->number);
 		out->time = le64_to_cpu(point->time);
 		if (!dmr_text_get(out->name, point->name, sizeof(out->name)))
@@ -494,7 +518,15 @@ static const char *dmr_get_lists(const struct dmr_disk_sb *d, struct dmr_sb *sb,
 		if (!dmr_is_zero(print->reserved0, sizeof(print->reserved0)))
 			return "reserved bytes are in use";
 	}
-	if (!dmr_is_zero(print, (const u8 *)d + length - (const u8 *)print))
+	end = (const u8 *)print;
+	if (d->replication_bytes) {
+		why = dmr_replication_get((const struct dmr_disk_replication *)end,
+					  &sb->replication);
+		if (why)
+			return why;
+		end += sizeof(struct dmr_disk_replication);
+	}
+	if (!dmr_is_zero(end, (const u8 *)d + length - end))
 		return "bytes after the last list are in use";
 	return NULL;
 }
@@ -507,6 +539,7 @@ static enum dmr_verdict dmr_get_sb(const struct dmr_disk_sb *d, u32 length, u32 
 		"the format's version is 1, older than this software reads",
 		"the format's version is 2, older than this software reads",
 		"the format's version is 3, older than this software reads",
+		"the format's version is 4, older than this software reads",
 	};
 
 	if (le32_to_cpu(d->version) > DMR_SB_VERSION) {
@@ -545,7 +578,10 @@ static enum dmr_verdict dmr_get_sb(const struct dmr_disk_sb *d, u32 length, u32 
 		*why = "the length of the host area is impossible";
 	else if (sb->nr_prints > DMR_MAX_PRINTS)
 		*why = "the number of places in the fingerprint is impossible";
-	else if (length != dmr_sb_length(sb))
+	else if (le32_to_cpu(d->replication_bytes) &&
+		 le32_to_cpu(d->replication_bytes) != sizeof(struct dmr_disk_replication))
+		*why = "the length of the replication page is impossible";
+	else if (length != dmr_sb_bytes(sb, le32_to_cpu(d->replication_bytes)))
 		*why = "the superblock's length does not go with its lists";
 	else
 		*why = dmr_get_fixed(d, sb);
@@ -572,7 +608,7 @@ enum dmr_verdict dmr_sb_decode(const void *buf, u32 copy, struct dmr_sb *sb,
 	if (memcmp(d->magic, DMR_SB_MAGIC, sizeof(d->magic))) {
 		verdict = DMR_NOT_OURS;
 		why = "there is no superblock";
-	} else if (length < DMR_SB_FIXED || length > DMR_SB_AREA || length % DMR_BLOCK_SIZE ||
+	} else if (length < DMR_SB_FIXED || length > DMR_SB_MAX || length % DMR_BLOCK_SIZE ||
 		   dmr_block_crc(buf, length, DMR_SB_CRC_OFFSET) != le32_to_cpu(d->crc)) {
 		/* Half of the old and half of the new, its length included. */
 		verdict = DMR_TORN;

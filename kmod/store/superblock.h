@@ -11,6 +11,7 @@
 
 #include "geometry.h"
 #include "host-area.h"
+#include "replication.h"
 #include "settings.h"
 #include "text.h"
 
@@ -44,7 +45,9 @@ struct dmr_disk_info {
 
 struct dmr_point {
 	u32 epoch;
-	u32 kind;
+	u8 kind;
+	u8 holds;		/* bit n: peer n of the replication page holds it (R17) */
+	u16 generation;		/* place in the list of generations */
 	u64 number;
 	u64 time;
 	char name[DMR_POINT_NAME_LEN];
@@ -106,6 +109,7 @@ struct dmr_print {
  * @points: by rising epoch.
  * @host: the host area.
  * @prints: by rising disk and block.
+ * @replication: the replication page.
  *
  * Field meanings are those of struct dmr_disk_sb.  Some 64 KiB: allocate it
  * with kvzalloc(), never on the stack.
@@ -157,20 +161,21 @@ struct dmr_sb {
 	struct dmr_point points[DMR_MAX_POINTS];
 	struct dmr_host host;
 	struct dmr_print prints[DMR_MAX_PRINTS];
+	struct dmr_replication replication;
 };
 
 /**
  * dmr_sb_length() - bytes a superblock takes on disk
  * @sb: superblock in host form.
  *
- * Return: a multiple of 4096, at most DMR_SB_AREA.
+ * Return: a multiple of 4096, at most DMR_SB_MAX.
  */
 u32 dmr_sb_length(const struct dmr_sb *sb);
 
 /**
  * dmr_sb_encode() - write a superblock's bytes
  * @sb: the superblock; must be valid (dmr_sb_validate()).
- * @buf: DMR_SB_AREA bytes.
+ * @buf: DMR_SB_MAX bytes.
  *
  * Return: the number of bytes to write to disk, the rest of @buf is zero.
  */
@@ -178,7 +183,7 @@ u32 dmr_sb_encode(const struct dmr_sb *sb, void *buf);
 
 /**
  * dmr_sb_decode() - read and check a superblock's bytes
- * @buf: DMR_SB_AREA bytes as read from disk.
+ * @buf: DMR_SB_MAX bytes as read from disk.
  * @copy: which copy they were read from, 0 or 1.
  * @sb: filled in when DMR_OK is returned, garbage otherwise.
  * @reason: if not NULL, set to a constant text with the fault.

@@ -112,6 +112,11 @@ const char *dmr_text_disk_name_fault(const char *name)
 	return dmr_name_fault(name, DMR_DISK_NAME_LEN, false);
 }
 
+const char *dmr_text_peer_name_fault(const char *name)
+{
+	return dmr_name_fault(name, DMR_PEER_NAME_LEN, true);
+}
+
 void dmr_text_put(u8 *out, const char *s, size_t size)
 {
 	memcpy(out, s, strnlen(s, size - 1));	/* the rest is zero already */

@@ -42,6 +42,9 @@ const char *dmr_text_system_name_fault(const char *name);
 /** dmr_text_disk_name_fault() - the same for a disk, DMR_DISK_NAME_LEN bytes. */
 const char *dmr_text_disk_name_fault(const char *name);
 
+/** dmr_text_peer_name_fault() - the same for a peer, DMR_PEER_NAME_LEN bytes. */
+const char *dmr_text_peer_name_fault(const char *name);
+
 /**
  * dmr_text_ok() - check text of a fixed size
  * @s: @size bytes.

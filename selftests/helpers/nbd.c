@@ -27,7 +27,7 @@
  * reset).
  *
  * SIGUSR1 is the cut at one of the next requests, or, depending on the seed, at one
- * of the next writes with FUA to the first disk, or to the first 128 KiB of it,
+ * of the next writes with FUA to the first disk, or to the first 256 KiB of it,
  * where a store has its superblocks; that write is then lost, torn or whole and
  * not answered; or it is answered, and no other request is, for so long that the
  * caller may pass its answer on before all is cut.
@@ -215,7 +215,7 @@ static void maybe_cut(struct disk *d, uint64_t first, uint64_t nr, const void *d
 	if (!cut_after)
 		return;
 	if (cut_at != ANY && (d != disks || type != (NBD_CMD_WRITE | NBD_CMD_FLAG_FUA) ||
-			      (cut_at == SUPERBLOCK && first >= (128 << 10) / SECTOR)))
+			      (cut_at == SUPERBLOCK && first >= (256 << 10) / SECTOR)))
 		return;
 	if (--cut_after)
 		return;

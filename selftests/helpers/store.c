@@ -87,7 +87,7 @@ static void set(int copy, const char *name, uint64_t value)
 			break;
 	if (i == sizeof(fields) / sizeof(fields[0]))
 		die("no such field");
-	if (length > DMR_SB_AREA)
+	if (length > DMR_SB_MAX)
 		die("no superblock there");
 	memcpy(sb[copy] + fields[i].at, &v, fields[i].bytes);
 	s->crc = 0;

@@ -143,19 +143,19 @@ TEST(geometry_limits)
 	GOOD();
 	sb->ring[1].count = 32;
 	CHECK(strstr(dmr_sb_validate(sb), "overlap"));
-	sb->ring[1].first = 32;
+	sb->ring[1].first = 64;
 	sb->ring[1].count = 16;
 	GOOD();
-	sb->ring[1].first = 16;
+	sb->ring[1].first = 48;
 	CHECK(strstr(dmr_sb_validate(sb), "superblocks"));
 	/* An extent of no blocks at the end is one of no blocks. */
 	sb->ring[1].first = sb->store_bytes / DMR_BLOCK_SIZE;
 	CHECK(strstr(dmr_sb_validate(sb), "beyond the store"));
 	/* Slots from behind the superblocks on, if the ring is elsewhere. */
 	sb = unit_sb();
-	sb->slot_first = 2;
+	sb->slot_first = 4;
 	GOOD();
-	sb->slot_first = 1;
+	sb->slot_first = 3;
 	CHECK(strstr(dmr_sb_validate(sb), "first slot"));
 	/* As many slots as there may be, and about as long a ring as they may have. */
 	sb = unit_sb();
@@ -190,13 +190,13 @@ TEST(ring_extent_before)
 {
 	struct dmr_sb *sb = unit_sb();
 
-	sb->ring[1].first = 32;
+	sb->ring[1].first = 64;
 	sb->ring[1].count = 16;
 	sb->ring_extents = 2;
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
 	/* No slot is lost to it. */
 	CHECK_EQ(dmr_slot_count(sb), sb->slot_end - sb->slot_first);
-	CHECK_EQ(dmr_ring_place(sb, dmr_ring_blocks(sb)), 32 + 15);
+	CHECK_EQ(dmr_ring_place(sb, dmr_ring_blocks(sb)), 64 + 15);
 	CHECK_EQ(dmr_ring_place(sb, dmr_ring_blocks(sb) + 1), 256);
 }
 

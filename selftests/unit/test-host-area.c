@@ -334,8 +334,9 @@ TEST(host_largest_superblock)
 	for (i = 0; i < DMR_MAX_PRINTS; i++)
 		sb->prints[i] = (struct dmr_print){ .block = i % 4, .crc = i, .disk = i / 4 };
 	sb->nr_prints = DMR_MAX_PRINTS;
+	memset(sb->replication.relationship, 0x44, 16);
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
-	CHECK_EQ(dmr_sb_encode(sb, buf), 65536);
+	CHECK_EQ(dmr_sb_encode(sb, buf), DMR_SB_MAX);
 	CHECK(!memcmp(buf + DMR_SB_FIXED + 64 * 256 + 512 * 64, sb->host.data, DMR_HOST_AREA));
 	CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_OK, "%s", why);
 	CHECK(!memcmp(sb, out, sizeof(*sb)));

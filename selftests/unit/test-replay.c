@@ -149,10 +149,13 @@ TEST(super_unreadable)
 	struct set s;
 
 	for (bad = 0; bad < 2 * SB_BLOCKS; bad++) {
+		/* Behind the longest superblock nothing is read. */
+		bool used = bad % SB_BLOCKS < DMR_SB_MAX / DMR_BLOCK_SIZE;
+
 		set_up(&s);
 		s.st->bad = bad;
-		CHECK_EQ(super(&s, &seq, &state), -EIO);
-		CHECK_EQ(s.dmg.where, bad);
+		CHECK_EQ(super(&s, &seq, &state), used ? -EIO : 0);
+		CHECK(!used || s.dmg.where == bad);
 	}
 }
 

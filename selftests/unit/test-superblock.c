@@ -38,7 +38,24 @@ TEST(format_offsets)
 	AT(dmr_disk_sb, nr_prints, 508);
 	AT(dmr_disk_sb, settings, 512);
 	AT(dmr_disk_sb, active_boot, 1024);
-	AT(dmr_disk_sb, reserved0, 1040);
+	AT(dmr_disk_sb, replication_bytes, 1040);
+	AT(dmr_disk_sb, reserved0, 1044);
+	AT(dmr_disk_replication, role, 16);
+	AT(dmr_disk_replication, nr_generations, 20);
+	AT(dmr_disk_replication, stream, 64);
+	AT(dmr_disk_replication, generations, 128);
+	AT(dmr_disk_replication, peers, 896);
+	AT(dmr_disk_replication, branches, 1664);
+	AT(dmr_disk_replication, reserved1, 2048);
+	AT(dmr_disk_stream, offset, 32);
+	AT(dmr_disk_stream, disk, 40);
+	AT(dmr_disk_generation, first, 16);
+	AT(dmr_disk_peer, acked, 56);
+	AT(dmr_disk_peer, acked_generation, 64);
+	AT(dmr_disk_peer, flags, 68);
+	AT(dmr_disk_point, kind, 4);
+	AT(dmr_disk_point, holds, 5);
+	AT(dmr_disk_point, generation, 6);
 	AT(dmr_disk_settings, space_low, 0);
 	AT(dmr_disk_settings, space_critical, 4);
 	AT(dmr_disk_settings, full_policy, 8);
@@ -86,7 +103,7 @@ TEST(sb_golden_bytes)
 	sb->seq = 0x0102030405060708ULL;
 	CHECK_EQ(dmr_sb_encode(sb, buf), 4096);
 	CHECK(!memcmp(buf, "DMREPLSB", 8));
-	CHECK(!memcmp(buf + 12, "\x00\x10\0\0" "\x04\0\0\0" "\0\0\0\0", 12));
+	CHECK(!memcmp(buf + 12, "\x00\x10\0\0" "\x05\0\0\0" "\0\0\0\0", 12));
 	CHECK(!memcmp(buf + 40, "\x08\x07\x06\x05\x04\x03\x02\x01", 8));
 	CHECK(!memcmp(buf + 80, "vm1\0", 4));
 	CHECK(!memcmp(buf + 144, "\0\0\x80\0\0\0\0\0" "\0\0\x01\0" "\0\x10\0\0", 16));
@@ -114,7 +131,8 @@ TEST(sb_round_trip)
 		memset(buf, 0xa5, DMR_SB_AREA);
 		len = dmr_sb_encode(sb, buf);
 		CHECK(len == dmr_sb_length(sb) && len % 4096 == 0 && len <= DMR_SB_AREA);
-		CHECK(!memchr_inv(buf + len, 0, DMR_SB_AREA - len));
+		CHECK(!memchr_inv(buf + len, 0, DMR_SB_MAX - len));
+		CHECK(!memchr_inv(buf + DMR_SB_MAX, 0xa5, DMR_SB_AREA - DMR_SB_MAX));
 		/* Bytes behind it are ignored: a longer one was there before. */
 		memset(buf + len, 0x5a, DMR_SB_AREA - len);
 		CHECK(dmr_sb_decode(buf, sb->copy, out, &why) == DMR_OK, "seed %u: %s", seed, why);
@@ -328,6 +346,12 @@ TEST(sb_torn_is_found)
 	X("point number ahead", "not been given", sb->points[0].number = 2)		\
 	X("point kind 0", "kind", sb->points[0].kind = 0)				\
 	X("point kind 4", "kind", sb->points[0].kind = 4)				\
+	X("point kind 255", "kind", sb->points[0].kind = 255)				\
+	X("point generation", "unknown generation", sb->points[0].generation = 1)	\
+	X("point held", "unknown peer", sb->points[0].holds = 1)			\
+	X("33 generations", "number of generations",					\
+	  sb->replication.nr_generations = DMR_GENERATIONS + 1)				\
+	X("role", "role", sb->replication.role = 2)					\
 	X("point name slash", "point's name", strcpy(sb->points[0].name, "a/b"))	\
 	X("point name endless", "point's name", memset(sb->points[0].name, 'a', 40))	\
 	X("live even", "live failover", sb->state = 5; sb->last_epoch = 9;		\
@@ -377,6 +401,7 @@ TEST(sb_impossible_fields)
 		n++;									\
 		if (sb->nr_disks > DMR_MAX_DISKS || sb->nr_points > DMR_MAX_POINTS ||	\
 		    sb->ring_extents > DMR_RING_EXTENTS ||				\
+		    sb->replication.nr_generations > DMR_GENERATIONS ||			\
 		    sb->host.bytes > DMR_HOST_AREA)					\
 			break;		/* cannot be encoded; see below */		\
 		dmr_sb_encode(sb, buf);							\
@@ -465,10 +490,12 @@ TEST(sb_encode_too_much)
 	u32 i;
 
 	dmr_shim_quiet = true;
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < 5; i++) {
 		struct dmr_sb *sb = unit_sb();
 
-		if (i == 3)
+		if (i == 4)
+			sb->replication.nr_generations = DMR_GENERATIONS + 1;
+		else if (i == 3)
 			sb->host.bytes = DMR_HOST_AREA + 1;
 		else if (i == 0)
 			sb->nr_disks = DMR_MAX_DISKS + 1;
@@ -500,13 +527,14 @@ TEST(sb_impossible_bytes)
 		{ 12, 1, DMR_TORN, "checksum" },		/* length: not whole blocks */
 		{ 13, 0, DMR_TORN, "checksum" },		/* 0 */
 		{ 13, 0x20, DMR_BAD, "length" },
-		{ 14, 0x01, DMR_TORN, "checksum" },		/* more than the area */
+		{ 14, 0x02, DMR_TORN, "checksum" },		/* more than the largest */
 		{ 15, 0xff, DMR_TORN, "checksum" },
 		{ 16, 0, DMR_BAD, "version" },
 		{ 16, 1, DMR_NEWER, "version is 1, older" },
 		{ 16, 2, DMR_NEWER, "version is 2, older" },
 		{ 16, 3, DMR_NEWER, "version is 3, older" },
-		{ 16, 5, DMR_NEWER, "version is newer" },
+		{ 16, 4, DMR_NEWER, "version is 4, older" },
+		{ 16, 6, DMR_NEWER, "version is newer" },
 		{ 19, 0x80, DMR_NEWER, "version" },
 		{ 20, 1, DMR_BAD, "other copy" },
 		{ 32, 1, DMR_NEWER, "feature" },
@@ -543,7 +571,9 @@ TEST(sb_impossible_bytes)
 		{ 512 + 296, 1, DMR_BAD, "step of the clock" },
 		{ 512 + 344, 1, DMR_BAD, "reserved" },
 		{ 1023, 1, DMR_BAD, "reserved" },
-		{ 1040, 1, DMR_BAD, "reserved" },
+		{ 1040, 1, DMR_BAD, "length of the replication page" },
+		{ 1041, 0x10, DMR_BAD, "superblock's length" },
+		{ 1044, 1, DMR_BAD, "reserved" },
 		{ 1279, 1, DMR_BAD, "reserved" },
 		{ DMR_SB_FIXED + 10, 1, DMR_BAD, "disk's name" },
 		{ DMR_SB_FIXED + 68, 4, DMR_BAD, "lost writes" },
@@ -551,6 +581,9 @@ TEST(sb_impossible_bytes)
 		{ DMR_SB_FIXED + 200, 1, DMR_BAD, "reserved" },
 		{ DMR_SB_FIXED + 255, 1, DMR_BAD, "reserved" },
 		{ DMR_SB_FIXED + 72 + 100, 'x', DMR_BAD, "identity" },
+		{ DMR_SB_FIXED + 512 + 5, 1, DMR_BAD, "held by an unknown peer" },
+		{ DMR_SB_FIXED + 512 + 6, 1, DMR_BAD, "unknown generation" },
+		{ DMR_SB_FIXED + 512 + 7, 0x80, DMR_BAD, "unknown generation" },
 		{ DMR_SB_FIXED + 512 + 24 + 30, 'x', DMR_BAD, "point's name" },
 		{ DMR_SB_FIXED + 512 + 64, 1, DMR_BAD, "after the last list" },
 		{ 4095, 1, DMR_BAD, "after the last list" },

@@ -275,6 +275,47 @@ static void random_prints(struct rng *r, struct dmr_sb *sb)
 	}
 }
 
+/* A page that goes with the disks and points of @sb. */
+void unit_random_replication(struct rng *r, struct dmr_sb *sb)
+{
+	struct dmr_replication *repl = &sb->replication;
+	u32 i;
+
+	memset(repl, 0, sizeof(*repl));
+	if (rng_chance(r, 70))
+		rng_bytes(r, repl->relationship, 16);
+	repl->role = rng_chance(r, 30) ? DMR_ROLE_PRIMARY : DMR_ROLE_REPLICA;
+	repl->nr_generations = rng_chance(r, 20) ? DMR_GENERATIONS : rng_below(r, 3);
+	for (i = 0; i < repl->nr_generations; i++) {
+		rng_bytes(r, repl->generations[i].uuid, 16);
+		repl->generations[i].first = i ? rng_range(r, repl->generations[i - 1].first,
+							   sb->next_point) : 1;
+	}
+	for (i = 0; i < DMR_PEERS; i++) {
+		struct dmr_peer *p = &repl->peers[i];
+
+		if (rng_chance(r, 60))
+			continue;
+		rng_bytes(r, p->uuid, 16);
+		sprintf(p->name, "Peer-%u.%u", i, (u32)rng_below(r, 1000));
+		p->acked = rng_below(r, sb->next_point);
+		if (p->acked && repl->nr_generations)
+			p->acked_generation = rng_below(r, repl->nr_generations);
+	}
+	for (i = 0; i < sb->nr_points; i++) {
+		sb->points[i].holds = rng_u64(r) & dmr_replication_peers(repl);
+		if (repl->nr_generations)
+			sb->points[i].generation = rng_below(r, repl->nr_generations);
+	}
+	if (rng_chance(r, 40)) {
+		rng_bytes(r, repl->stream.uuid, 16);
+		repl->stream.base = rng_below(r, sb->next_point);
+		repl->stream.target = repl->stream.base + rng_range(r, 1, 1000);
+		repl->stream.disk = rng_below(r, sb->nr_disks);
+		repl->stream.offset = rng_below(r, sb->disks[repl->stream.disk].sectors + 1) << 9;
+	}
+}
+
 struct dmr_sb *unit_random_sb(struct rng *r)
 {
 	struct dmr_sb *sb = unit_sb();
@@ -391,6 +432,8 @@ struct dmr_sb *unit_random_sb(struct rng *r)
 	}
 	if (!(sb->flags & DMR_SB_ACTIVE) && rng_chance(r, 50))
 		random_prints(r, sb);
+	if (rng_chance(r, 50))
+		unit_random_replication(r, sb);
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
 	return sb;
 }
@@ -455,7 +498,7 @@ void unit_sb_crc(void *buf)
 	u32 length = le32_to_cpu(d->length);
 
 	/* As a hostile store's maker could do; an impossible length gets none. */
-	if (length < DMR_SB_FIXED || length > DMR_SB_AREA)
+	if (length < DMR_SB_FIXED || length > DMR_SB_MAX)
 		return;
 	d->crc = 0;
 	d->crc = cpu_to_le32(dmr_crc32c(0, buf, length));

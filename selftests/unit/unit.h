@@ -96,6 +96,7 @@ void unit_doc_compare(const char *page, const char *mark, const u8 *buf, u32 len
 struct dmr_sb *unit_sb(void);			/* a plain valid one: 8 MiB, two disks, a point */
 struct dmr_sb *unit_random_sb(struct rng *r);	/* any valid one */
 void unit_random_settings(struct rng *r, struct dmr_settings *set);
+void unit_random_replication(struct rng *r, struct dmr_sb *sb);
 void unit_random_host(struct rng *r, struct dmr_sb *sb, u32 nr);
 void unit_sb_crc(void *buf);			/* recompute the checksum of altered bytes */
 void unit_log_crc(struct dmr_disk_log_block *blk);

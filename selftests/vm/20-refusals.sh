@@ -130,8 +130,8 @@ refused "a store shorter than its superblocks" 32773 "too small" \
 dmsetup remove short
 
 # A store whose metadata is changed, and then put back.
-save() { dd if=$s0 of=/tmp/s0.img bs=128K count=1 iflag=direct 2>/dev/null; }
-restore() { dd if=/tmp/s0.img of=$s0 bs=128K oflag=direct conv=fsync 2>/dev/null; }
+save() { dd if=$s0 of=/tmp/s0.img bs=256K count=1 iflag=direct 2>/dev/null; }
+restore() { dd if=/tmp/s0.img of=$s0 bs=256K oflag=direct conv=fsync 2>/dev/null; }
 save
 "$store_tool" $s0 set version 999 || die "cannot patch"
 refused "a newer version of the format" 32770 "another format" r attach w

@@ -306,7 +306,7 @@ check "a copy of the store is good" grep -q '^good$' <<<"$said"
 check "and known to be one" grep -q 'it is a copy: system w has its store on' <<<"$said"
 check "an older one" grep -q 'is an older copy' <<<"$said"
 mapfile -t seq < <(r dump $s --json | sed -n 's/.*"seq": *\([0-9]*\).*/\1/p')
-lost=$((seq[0] > seq[1] ? 0 : 16))
+lost=$((seq[0] > seq[1] ? 0 : 32))
 dd if=/dev/zero of=$s bs=4K seek=$lost count=16 conv=fsync,notrunc 2>/dev/null
 refused "the newest superblock is lost" 32773 'superblock . of store .* is lost .* was the newest' r attach w
 refused "the same by check" 32773 'is lost .* was the newest' r check w

@@ -21,8 +21,8 @@ swap() {	# NAME TABLE
 raw="0 $size linear $(dev st) 0"
 plain="0 $size linear /dev/mapper/below 0"
 # Superblock writes take four seconds: time to exchange the devices below.
-slow="0 256 delay /dev/mapper/below 0 0 /dev/mapper/below 0 4000
-256 $((size - 256)) linear /dev/mapper/below 256"
+slow="0 512 delay /dev/mapper/below 0 0 /dev/mapper/below 0 4000
+512 $((size - 512)) linear /dev/mapper/below 512"
 dmsetup create below --table "$raw" || die "dmsetup"
 dmsetup create store --table "$plain" || die "dmsetup"
 dmsetup create home --table "0 32768 linear $(dev h) 0" || die "dmsetup"

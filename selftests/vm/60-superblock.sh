@@ -44,7 +44,7 @@ as_state() {
 # --- it failed, it has landed, it is taken back ---------------------------------
 
 failed_over
-disks on 0 w 0 128 land 1
+disks on 0 w 0 256 land 1
 is "a revert whose superblock landed with an error is taken back: 32768" \
 	"$(code revert "$uuid")" "errno 5 code 32768"
 disks freeze
@@ -57,8 +57,8 @@ check "the failed operation did not come back" is_recovered
 hold s
 
 # The power fails while it is uncertain.  No operation is acknowledged meanwhile.
-disks on 0 w 0 128 land 1
-disks on 0 w 0 128 hold
+disks on 0 w 0 256 land 1
+disks on 0 w 0 256 hold
 beside revert "$nl" revert "$uuid"
 await_held 1
 beside flush "$io" $rep w:3M:64K:5 f
@@ -97,21 +97,21 @@ doubt() {
 	{ r detach s && r attach s; } >/dev/null || die "cannot attach"
 	diag "state $(field s state) after it"
 }
-disks on 0 w 0 128 land
+disks on 0 w 0 256 land
 doubt "both landed"
 check "after detach and attach the revert happened or it did not" as_state
 hold s
 [ "$(field s state)" = 5 ] || failed_over
 
-disks on 0 w 0 128 land 1
-disks on 0 w 0 128 fail
+disks on 0 w 0 256 land 1
+disks on 0 w 0 256 fail
 doubt "the second did not land"
 check "after detach and attach the revert happened or it did not" as_state
 hold s
 [ "$(field s state)" = 5 ] || failed_over
 
-disks on 0 w 0 128 fail 1
-disks on 0 w 0 128 land
+disks on 0 w 0 256 fail 1
+disks on 0 w 0 256 land
 doubt "the second did alone"
 check "after detach and attach the revert happened or it did not" as_state
 hold s
@@ -125,7 +125,7 @@ r detach s >/dev/null || die "cannot detach"
 newest=$(r dump /dev/nbd0 --json | sed -n 's/.*"in_force": "\(.\)".*/\1/p')
 diag "copy $newest is in force"
 at=0
-[ "$newest" = A ] || at=64
+[ "$newest" = A ] || at=128
 # module_refuses: the module refuses a table, and changes nothing.
 module_refuses() {
 	disks counts 0
@@ -142,10 +142,10 @@ expect_log 'device-mapper: (table|ioctl|replica):'
 watched=''
 for which in newest older; do
 	disks off
-	disks on 0 r $at $((at + 64)) fail
+	disks on 0 r $at $((at + 128)) fail
 	refused "attach with the $which copy unreadable" 32771 "cannot be read.*nothing was changed" r attach s
 	check "the module refuses it, too, and writes nothing" module_refuses
-	at=$((64 - at))
+	at=$((128 - at))
 done
 disks off
 check "readable again it attaches" r attach s

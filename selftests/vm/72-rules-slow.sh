@@ -84,17 +84,17 @@ rule_R3() {
 	expect_log 'device-mapper: replica: q: superblock write failed'
 	expect_log 'device-mapper: replica: q: critical: '
 	case $(json in_force dump /dev/vm/st) in
-	A) good=0 bad="0 128 linear $(dev st) 0
-128 128 error
+	A) good=0 bad="0 256 linear $(dev st) 0
+256 256 error
+512 $((size - 512)) linear $(dev st) 512" ;;
+	*) good=128K bad="0 256 error
 256 $((size - 256)) linear $(dev st) 256" ;;
-	*) good=64K bad="0 128 error
-128 $((size - 128)) linear $(dev st) 128" ;;
 	esac
-	before=$("$io" /dev/vm/st h:$good:64K)
+	before=$("$io" /dev/vm/st h:$good:128K)
 	swap store "$bad"
 	is "R3: an uncertain state is reported as such" "$("$nl" suspend "$uuid" | cut -d' ' -f 1-4)" \
 		"errno 121 code 32771"
-	is "R3: and the good copy is not touched" "$("$io" /dev/vm/st h:$good:64K)" "$before"
+	is "R3: and the good copy is not touched" "$("$io" /dev/vm/st h:$good:128K)" "$before"
 	swap store "$(plain st)"
 	end
 }

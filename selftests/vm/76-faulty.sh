@@ -313,7 +313,7 @@ is "the state is as before" "$(field f state)" 3
 # Writes of the log that fail.
 slots_kib=${slots% *}
 write $repa w:144K:16K:2
-disks on 0 w 128 "$slots_kib" fail 1
+disks on 0 w 256 "$slots_kib" fail 1
 check_fails "a log write that fails" "$io" $repa f
 disks off
 critical "a log write failed"
@@ -353,7 +353,7 @@ r recovery-point create f >/dev/null || die "no point"
 
 # --- a store that reports a write that it has not made (R6) ------------------------------------
 
-disks on 0 w 0 128 drop 1
+disks on 0 w 0 256 drop 1
 is "a superblock is dropped: the operation does not know" "$(code initiate "$uuid")" "errno 0 code 0"
 disks off
 write $a w:0:16K:3 f
@@ -364,7 +364,7 @@ refused "after a crash attach finds the log newer than the superblock, and refus
 	'newer superblock.*nothing was changed' r attach f
 fresh
 for n in 1 2 3; do
-	[ $n != 2 ] || disks on 0 w 128 "$slots_kib" drop 1
+	[ $n != 2 ] || disks on 0 w 256 "$slots_kib" drop 1
 	write $repa w:$((128 + 16 * n))K:16K:2 f
 done
 disks off
@@ -411,22 +411,22 @@ ring=$(field f log_blocks)
 half=$((64 + ring / 2))
 each 64 $half 5 || die "cannot write"
 check "half of the log is in use" [ "$(field f log_used)" -ge $((ring * 4 / 10)) ]
-disks on 0 r 128 "$slots_kib" fail
+disks on 0 r 256 "$slots_kib" fail
 check_fails "a block of the log cannot be read when the tail is to pass it: a flush fails" \
 	each $half $((half + 40)) 6
 disks off
 critical "the tail"
 again
 check "detach and attach: flushed data is there" "$io" $repa c:256K:$(((half - 64) * 4))K:5
-disks on 0 w 0 128 fail 1
-disks on 0 w 0 128 land 1
+disks on 0 w 0 256 fail 1
+disks on 0 w 0 256 land 1
 expect_log 'device-mapper: replica: f: critical: a superblock could not be written'
 check_fails "the superblock that follows the tail is in doubt" each $half $((half + 100)) 6
 disks off
 critical "the tail's superblock"
 again
 before=$(field f superblocks)
-disks on 0 w 0 128 fail 1
+disks on 0 w 0 256 fail 1
 expect_log 'device-mapper: replica: f: superblock write failed'
 check "one that was taken back holds up no writer" each $half $((half + 150)) 7
 disks off

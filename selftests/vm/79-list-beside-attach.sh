@@ -28,7 +28,7 @@ listing() { grep -q 1: /tmp/sizes1 && grep -q 1: /tmp/sizes2; }
 
 bad=0 lists=0 wrong=0
 for ((i = 0; i < ${CYCLES:-8}; i++)); do
-	disks on 0 w 0 128 hold
+	disks on 0 w 0 256 hold
 	beside attach r attach a
 	await_held 1
 	pids=()

@@ -128,7 +128,7 @@ detach_before() { [ "$(devices)" = 3 ] || r attach k >/dev/null; }
 none() { [ "$(devices)" = 0 ] && r check $store >/dev/null; }
 create_before() {
 	rm -f $conf
-	dd if=/dev/zero of=$store bs=128K count=1 oflag=direct status=none
+	dd if=/dev/zero of=$store bs=256K count=1 oflag=direct status=none
 }
 # Half a store is none, or one that can be attached once its file is there.
 create_half() {

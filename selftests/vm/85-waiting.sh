@@ -72,7 +72,7 @@ killed() {
 }
 "$io" $rep w:0:64K:1 || die "cannot write"
 before=$(points)
-disks on 0 w 0 128 hold	# superblocks: no time limit ends a wait for one
+disks on 0 w 0 256 hold	# superblocks: no time limit ends a wait for one
 for _ in 1 2 3 4 5; do killed "$REPLICACTL" recovery-point create w; done
 check "one has begun, and hangs" await_held 1
 is "those behind it, whose clients are dead, wait no more" "$(new_jobs)" 0
@@ -133,7 +133,7 @@ check "a move home hangs" await_held 1
 # Also with the superblock on its way, and a listener.
 r monitor --json >/dev/null 2>&1 &
 monitor=$!
-disks on 0 w 0 128 hold
+disks on 0 w 0 256 hold
 beside settings r settings w --keep-last 7
 check "and a superblock" await_held 2
 job=$(job_of w 99)

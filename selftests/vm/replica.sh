@@ -70,7 +70,7 @@ job_of() {
 }
 
 # Both superblocks of a store, as a checksum.
-sb_sum() { "$io" "$(device "$1")" h:0:128K; }
+sb_sum() { "$io" "$(device "$1")" h:0:256K; }
 
 # beside NAME COMMAND...: in the background; ended NAME: it has ended; went_well NAME
 # [SECONDS]: it ends within that time (60), and with success; its output is shown.
@@ -147,7 +147,7 @@ budget_words() {
 
 # refused NAME CODE REGEX COMMAND...: ok if replicactl refused COMMAND with this code, its
 # name, a text that matches, and the exit status of that code, and no device in $watched
-# ("DEV[:LENGTH] ...", 128K of each by default) has changed.
+# ("DEV[:LENGTH] ...", 256K of each by default) has changed.
 watched=''
 refused() {
 	local name=$1 code=$2 regex=$3 before rc said want bad=''
@@ -188,7 +188,7 @@ replicactl: $code $want: "*) ;;
 watched_sums() {
 	local w d n first='' steps=()
 	for w in $watched; do
-		n=128K
+		n=256K
 		case $w in *:*) n=${w#*:} ;; esac
 		d=${w%:*}
 		case $d in /*) ;; *) d=/dev/vm/$d ;; esac

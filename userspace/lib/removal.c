@@ -21,7 +21,7 @@ static bool is_decided(u32 state, bool removing)
 
 static bool is_blank(const struct dmreplica_store *store)
 {
-	static const u8 zero[DMR_SB_AREA];
+	static const u8 zero[DMR_SB_MAX];
 	unsigned int i;
 
 	for (i = 0; i < DMR_SB_COPIES; i++)

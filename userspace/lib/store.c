@@ -57,12 +57,12 @@ static int read_copies(struct dmreplica *ctx, struct dmreplica_store *store)
 
 	for (i = 0; i < DMR_SB_COPIES; i++) {
 		copy = &store->copy[i];
-		store->raw[i] = calloc(1, DMR_SB_AREA);
+		store->raw[i] = calloc(1, DMR_SB_MAX);
 		store->sb[i] = calloc(1, sizeof(struct dmr_sb));
 		if (!store->raw[i] || !store->sb[i])
 			return dmrl_no_memory(ctx);
 		first = (u64)i * DMR_SB_AREA / DMR_BLOCK_SIZE;
-		count = DMR_SB_AREA / DMR_BLOCK_SIZE;
+		count = DMR_SB_MAX / DMR_BLOCK_SIZE;
 		if ((first + count) * DMR_BLOCK_SIZE > store->bdev.bytes) {
 			copy->verdict = DMR_NOT_OURS;
 			copy->reason = "it lies beyond the end of the device";

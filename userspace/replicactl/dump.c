@@ -83,6 +83,27 @@ static bool next_host_entry(const struct dmr_sb *sb, uint32_t *at,
 	return true;
 }
 
+static void print_replication(const struct dmr_replication *repl)
+{
+	uint32_t peers = dmr_replication_peers(repl);
+	unsigned int i;
+
+	printf("  %-18s %s\n", "relationship", text_uuid(repl->relationship));
+	printf("  %-18s %s\n", "role", repl->role == DMR_ROLE_PRIMARY ? "primary" : "replica");
+	for (i = 0; i < repl->nr_generations; i++)
+		printf("  generation %-7u %s, from point %llu on\n", i,
+		       text_uuid(repl->generations[i].uuid), LL(repl->generations[i].first));
+	for (i = 0; i < DMR_PEERS; i++)
+		if (peers >> i & 1)
+			printf("  peer %-13u %s, %s, has point %llu of generation %u\n", i,
+			       repl->peers[i].name, text_uuid(repl->peers[i].uuid),
+			       LL(repl->peers[i].acked), repl->peers[i].acked_generation);
+	if (repl->stream.target)
+		printf("  partial stream     %s, from point %llu to %llu, disk %u up to byte %llu\n",
+		       text_uuid(repl->stream.uuid), LL(repl->stream.base),
+		       LL(repl->stream.target), repl->stream.disk, LL(repl->stream.offset));
+}
+
 static void print_super(const struct dmr_sb *sb)
 {
 	struct dmreplica_host_entry entry;
@@ -140,8 +161,9 @@ static void print_super(const struct dmr_sb *sb)
 		       sb->disks[i].lost & DMR_LOST_REPLICA ? ", lost writes of replica" : "",
 		       sb->disks[i].lost & DMR_LOST_FAILOVER ? ", lost writes of failover" : "");
 	for (i = 0; i < sb->nr_points; i++)
-		printf("  point %-12llu epoch %u, %s, %s, \"%s\"\n", LL(sb->points[i].number),
-		       sb->points[i].epoch, text_time(sb->points[i].time),
+		printf("  point %-12llu epoch %u, generation %u, held by %#x, %s, %s, \"%s\"\n",
+		       LL(sb->points[i].number), sb->points[i].epoch, sb->points[i].generation,
+		       sb->points[i].holds, text_time(sb->points[i].time),
 		       dmreplica_point_kind_name(sb->points[i].kind), sb->points[i].name);
 	printf("  %-18s %u of %u bytes in use\n", "host area", sb->host.bytes, DMR_HOST_AREA);
 	while (next_host_entry(sb, &at, &entry))
@@ -150,6 +172,50 @@ static void print_super(const struct dmr_sb *sb)
 		printf("  fingerprint        disk %u block %llu, CRC %#010x%s\n", sb->prints[i].disk,
 		       LL(sb->prints[i].block), sb->prints[i].crc,
 		       sb->prints[i].written ? ", written" : "");
+	if (dmr_replication_bytes(&sb->replication))
+		print_replication(&sb->replication);
+}
+
+static struct json_object *json_replication(const struct dmr_replication *repl)
+{
+	struct json_object *obj = json_object_new_object(), *array, *one;
+	uint32_t peers = dmr_replication_peers(repl);
+	unsigned int i;
+
+	json_add_uuid(obj, "relationship", repl->relationship);
+	json_add_u64(obj, "role", repl->role);
+	array = json_object_new_array();
+	for (i = 0; i < repl->nr_generations; i++) {
+		one = json_object_new_object();
+		json_add_uuid(one, "uuid", repl->generations[i].uuid);
+		json_add_u64(one, "first", repl->generations[i].first);
+		json_object_array_add(array, one);
+	}
+	json_object_object_add(obj, "generations", array);
+	array = json_object_new_array();
+	for (i = 0; i < DMR_PEERS; i++) {
+		if (!(peers >> i & 1))
+			continue;
+		one = json_object_new_object();
+		json_add_u64(one, "place", i);
+		json_add_string(one, "name", repl->peers[i].name);
+		json_add_uuid(one, "uuid", repl->peers[i].uuid);
+		json_add_u64(one, "acked", repl->peers[i].acked);
+		json_add_u64(one, "acked_generation", repl->peers[i].acked_generation);
+		json_object_array_add(array, one);
+	}
+	json_object_object_add(obj, "peers", array);
+	one = NULL;
+	if (repl->stream.target) {
+		one = json_object_new_object();
+		json_add_uuid(one, "uuid", repl->stream.uuid);
+		json_add_u64(one, "base", repl->stream.base);
+		json_add_u64(one, "target", repl->stream.target);
+		json_add_u64(one, "disk", repl->stream.disk);
+		json_add_u64(one, "offset", repl->stream.offset);
+	}
+	json_object_object_add(obj, "stream", one);
+	return obj;
 }
 
 static struct json_object *json_overlay(const struct dmr_overlay *o)
@@ -263,6 +329,8 @@ static struct json_object *json_super(const struct dmr_sb *sb)
 		json_add_string(one, "kind_name", dmreplica_point_kind_name(sb->points[i].kind));
 		json_add_u64(one, "time", sb->points[i].time);
 		json_add_string(one, "label", sb->points[i].name);
+		json_add_u64(one, "holds", sb->points[i].holds);
+		json_add_u64(one, "generation", sb->points[i].generation);
 		json_object_array_add(array, one);
 	}
 	json_object_object_add(obj, "points", array);
@@ -292,6 +360,8 @@ static struct json_object *json_super(const struct dmr_sb *sb)
 		json_object_array_add(array, one);
 	}
 	json_object_object_add(obj, "fingerprint", array);
+	json_object_object_add(obj, "replication", dmr_replication_bytes(&sb->replication) ?
+			       json_replication(&sb->replication) : NULL);
 	return obj;
 }
 

@@ -442,13 +442,13 @@ rm -r "$dir/conf/fifo.conf" "$dir/conf/dir.conf"
 # --- damage ---
 
 restore() { cp --sparse=always "$dir/s.good" "$dir/s"; }
-restore; poke "$dir/s" 65616 ff
+restore; poke "$dir/s" 131152 ff
 expect 0 'superblock B is torn' "superblock B torn" check "$dir/s"
 restore; poke "$dir/s" 80 ff
 expect 0 'superblock A is torn' "superblock A torn" check "$dir/s"
-poke "$dir/s" 65616 ff
+poke "$dir/s" 131152 ff
 expect 1 '32768 Failed' "both torn" check "$dir/s"
-restore; dd if=/dev/zero of="$dir/s" bs=64K count=2 conv=notrunc status=none
+restore; dd if=/dev/zero of="$dir/s" bs=128K count=2 conv=notrunc status=none
 expect 6 'not a dm-replica store' "both gone" check "$dir/s"
 expect 6 'not a dm-replica store' "an empty image" check "$dir/h1"
 image empty 0
@@ -563,13 +563,13 @@ with open(sys.argv[1], 'r+b') as f:
     for arg in sys.argv[2:]:
         copy, rest = arg.split('=')
         offset, value = map(int, rest.split(':'))
-        f.seek(int(copy) * 65536)
-        data = bytearray(f.read(65536))
+        f.seek(int(copy) * 131072)
+        data = bytearray(f.read(69632))
         struct.pack_into('<I', data, offset, value)
         length = struct.unpack_from('<I', data, 12)[0]
         data[8:12] = bytes(4)
         data[8:12] = struct.pack('<I', crc32c(data[:length]))
-        f.seek(int(copy) * 65536)
+        f.seek(int(copy) * 131072)
         f.write(data)
 PY
 super() { python3 "$dir/super.py" "$@"; }
@@ -587,9 +587,9 @@ json_of "as JSON" 'd[0]["disk_list"][0]["lost_writes"] and not d[0]["disk_list"]
 	status web-1 --json
 expect 0 'doubt .*disk vda has lost writes: its replica device' "check of it" check web-1
 json_of "and dump" 'd["superblocks"][1]["disks"][0]["lost"] == 1' dump --json "$dir/s"
-restore; super "$dir/s" 0=16:3 1=16:3
-expect 3 'version is 3, older than this software reads' "a store of the format before this" check "$dir/s"
-zeroes() { cmp -s -n 131072 "$dir/s" /dev/zero; }
+restore; super "$dir/s" 0=16:4 1=16:4
+expect 3 'version is 4, older than this software reads' "a store of the format before this" check "$dir/s"
+zeroes() { cmp -s -n 262144 "$dir/s" /dev/zero; }
 restore; super "$dir/s" 0=$state:0 1=$state:0 1=$flags:4 0=$flags:4
 expect 10 'replicactl attach web-1' "a removal that has not come to its end goes on attached" remove web-1 --yes
 json_of "and status reports it" 'd[0]["state"] == 0 and d[0]["removing"]' status web-1 --json
@@ -612,7 +612,7 @@ expect 6 'belongs to another system, many' "nor another system's store" remove w
 cmp -s "$dir/s2" "$dir/s2.before"
 result $? "which is untouched"
 cp "$dir/web-1.conf" "$dir/conf/web-1.conf"
-tail -c +131073 "$dir/s" | md5sum >"$dir/rest"
+tail -c +262145 "$dir/s" | md5sum >"$dir/rest"
 expect 8 '32775.* not 99' "a removal of a state that was not shown is not finished" \
 	remove web-1 --yes --expect-state 99
 expect 0 'web-1 is removed: store .* is wiped, the homes are plain disks' "a removal is finished" remove web-1
@@ -620,7 +620,7 @@ grep -q "vdb  $dir/h2" "$dir/out"
 result $? "and the homes are named"
 zeroes
 result $? "both superblocks are zeroes"
-tail -c +131073 "$dir/s" | md5sum | cmp -s - "$dir/rest"
+tail -c +262145 "$dir/s" | md5sum | cmp -s - "$dir/rest"
 result $? "and nothing else was written"
 [ ! -e "$dir/conf/web-1.conf" ]
 result $? "the file is gone"
@@ -650,7 +650,7 @@ for copy in 0 1; do
 		cp "$dir/web-1.conf" "$dir/conf/web-1.conf"
 	fi
 	cp --sparse=always "$dir/s.removed" "$dir/s"
-	dd if=/dev/zero of="$dir/s" bs=64K count=1 seek=$((1 - copy)) conv=notrunc status=none
+	dd if=/dev/zero of="$dir/s" bs=128K count=1 seek=$((1 - copy)) conv=notrunc status=none
 	expect 0 'web-1 is removed' "and alone as well, with the other one blank" remove web-1
 	cp "$dir/web-1.conf" "$dir/conf/web-1.conf"
 done
@@ -661,7 +661,7 @@ import random, struct, subprocess, sys
 from crc import crc32c
 tool, good, image = sys.argv[1:4]
 with open(good, 'rb') as f:
-    head = f.read(131072)
+    head = f.read(262144)
 random.seed(1)
 for n in range(150):
     data = bytearray(head)
@@ -670,10 +670,10 @@ for n in range(150):
         value = random.choice([0, 1, 2, 127, 128, 255, random.randrange(256)])
         for copy in 0, 1:
             if at < 20 or at >= 24:
-                data[copy * 65536 + at] = value
-    for copy in 0, 65536:
+                data[copy * 131072 + at] = value
+    for copy in 0, 131072:
         length = struct.unpack_from('<I', data, copy + 12)[0]
-        if 12 <= length <= 65536:
+        if 12 <= length <= 69632:
             data[copy + 8:copy + 12] = bytes(4)
             data[copy + 8:copy + 12] = struct.pack('<I', crc32c(data[copy:copy + length]))
     with open(image, 'r+b') as f:

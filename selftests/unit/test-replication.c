@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The replication page of a superblock. */
+#include "unit.h"
+
+/* Of unit_sb(), behind two disks and a point. */
+#define PAGE_AT		(DMR_SB_FIXED + 2 * 256 + 64)
+#define POINT_AT	(DMR_SB_FIXED + 2 * 256)
+
+/* Two generations, two peers of which one holds the point, and a delta that is half in. */
+static struct dmr_sb *page_sb(void)
+{
+	struct dmr_sb *sb = unit_sb();
+	struct dmr_replication *repl = &sb->replication;
+
+	memset(repl->relationship, 0x41, 16);
+	repl->role = DMR_ROLE_PRIMARY;
+	repl->nr_generations = 2;
+	memset(repl->generations[0].uuid, 0x51, 16);
+	repl->generations[0].first = 1;
+	memset(repl->generations[1].uuid, 0x52, 16);
+	repl->generations[1].first = 2;
+	memset(repl->peers[0].uuid, 0x61, 16);
+	strcpy(repl->peers[0].name, "site-b");
+	repl->peers[0].acked = 1;
+	repl->peers[0].acked_generation = 1;
+	memset(repl->peers[7].uuid, 0x67, 16);
+	strcpy(repl->peers[7].name, "c");
+	memset(repl->stream.uuid, 0x71, 16);
+	repl->stream.base = 1;
+	repl->stream.target = 9;
+	repl->stream.disk = 1;
+	repl->stream.offset = 0x10000;
+	sb->points[0].holds = 0x81;
+	sb->points[0].generation = 1;
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+	return sb;
+}
+
+TEST(replication_golden_bytes)
+{
+	u8 *buf = unit_alloc(DMR_SB_AREA), *p = buf + PAGE_AT;
+	struct dmr_sb *sb = page_sb(), *out = unit_alloc(sizeof(*out));
+	const char *why;
+
+	CHECK_EQ(dmr_sb_encode(sb, buf), 8192);
+	CHECK(!memcmp(buf + 1040, "\0\x10\0\0", 4));
+	CHECK(!memcmp(buf + POINT_AT + 4, "\1\x81\1\0", 4));
+	CHECK(p[0] == 0x41 && p[15] == 0x41);
+	CHECK(!memcmp(p + 16, "\1\0\0\0" "\2\0\0\0", 8));
+	CHECK(p[64] == 0x71 && p[79] == 0x71);
+	CHECK(!memcmp(p + 80, "\1\0\0\0\0\0\0\0" "\x09\0\0\0\0\0\0\0" "\0\0\1\0\0\0\0\0" "\1\0\0\0",
+		      28));
+	CHECK(p[128] == 0x51 && p[144] == 1 && p[152] == 0x52 && p[168] == 2);
+	CHECK(p[896] == 0x61 && !memcmp(p + 912, "site-b\0", 7) && p[952] == 1 && p[960] == 1);
+	CHECK(p[896 + 7 * 96] == 0x67 && !memcmp(p + 912 + 7 * 96, "c\0", 2));
+	CHECK(!memchr_inv(p + 1664, 0, 4096 - 1664));
+	CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_OK, "%s", why);
+	CHECK(!memcmp(sb, out, sizeof(*sb)));
+	CHECK_EQ(dmr_replication_peers(&out->replication), 0x81);
+	CHECK_EQ(dmr_replication_peer(&out->replication, "c"), 7);
+	CHECK_EQ(dmr_replication_peer(&out->replication, "site"), DMR_PEERS);
+	CHECK_EQ(dmr_replication_peer(&out->replication, ""), DMR_PEERS);
+}
+
+/* A page of zeroes is left out, with anything in unused places of the host form. */
+TEST(replication_left_out)
+{
+	u8 *buf = unit_alloc(DMR_SB_AREA), *clean = unit_alloc(DMR_SB_AREA);
+	struct dmr_sb *sb = unit_sb(), *out = unit_alloc(sizeof(*out));
+	const char *why;
+	u32 i;
+
+	CHECK_EQ(dmr_sb_encode(sb, clean), 4096);
+	memset(sb->replication.generations, 0xa5, sizeof(sb->replication.generations));
+	for (i = 0; i < DMR_PEERS; i++)
+		strcpy(sb->replication.peers[i].name, "gone");
+	sb->replication.stream.offset = 1;
+	sb->replication.stream.disk = 99;
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+	CHECK_EQ(dmr_sb_encode(sb, buf), 4096);
+	CHECK(!memcmp(buf, clean, DMR_SB_AREA));
+	/* One that is there and empty is not the canonical form. */
+	for (i = 0; i < 5; i++) {
+		struct dmr_sb *one = unit_sb();
+		u32 at[] = { PAGE_AT, PAGE_AT + 16, PAGE_AT + 20, PAGE_AT + 64, PAGE_AT + 896 };
+		u32 len[] = { 16, 4, 4 + 40 + 64 + 24, 64, 96 };
+
+		if (i == 0)
+			memset(one->replication.relationship, 1, 16);
+		else if (i == 1)
+			one->replication.role = 1;
+		else if (i == 2)
+			one->replication.nr_generations = 1,
+			one->replication.generations[0].first = 1,
+			one->replication.generations[0].uuid[0] = 1;
+		else if (i == 3)
+			one->replication.stream.uuid[5] = 1, one->replication.stream.target = 1;
+		else
+			one->replication.peers[0].uuid[15] = 1,
+			strcpy(one->replication.peers[0].name, "p");
+		CHECK_EQ(dmr_sb_encode(one, buf), 8192);
+		CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_OK, "%u: %s", i, why);
+		CHECK(!memcmp(one, out, sizeof(*one)));
+		memset(buf + at[i], 0, len[i]);
+		unit_sb_crc(buf);
+		CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_BAD, "%u", i);
+		CHECK(strstr(why, "not left out"), "%u: %s", i, why);
+	}
+}
+
+TEST(replication_impossible_fields)
+{
+#define WRONG(reason, ...)								\
+	do {										\
+		struct dmr_sb *sb = page_sb();						\
+		struct dmr_replication *repl = &sb->replication;			\
+		const char *why;							\
+											\
+		(void)repl;								\
+		__VA_ARGS__;								\
+		why = dmr_sb_validate(sb);						\
+		CHECK(why && strstr(why, reason), "%s: %s", #__VA_ARGS__, why ?: "accepted"); \
+	} while (0)
+#define RIGHT(...)									\
+	do {										\
+		struct dmr_sb *sb = page_sb();						\
+		struct dmr_replication *repl = &sb->replication;			\
+											\
+		(void)repl;								\
+		__VA_ARGS__;								\
+		CHECK(!dmr_sb_validate(sb), "%s: %s", #__VA_ARGS__, dmr_sb_validate(sb)); \
+	} while (0)
+	WRONG("role", repl->role = 2);
+	WRONG("number of generations", repl->nr_generations = DMR_GENERATIONS + 1);
+	WRONG("number of generations", repl->nr_generations = ~0U);
+	WRONG("generation has no UUID", memset(repl->generations[1].uuid, 0, 16));
+	WRONG("same UUID", memset(repl->generations[1].uuid, 0x51, 16));
+	WRONG("not in order", repl->generations[0].first = 0);
+	WRONG("not in order", repl->generations[1].first = 0);
+	WRONG("not in order", repl->generations[1].first = 3);
+	WRONG("not in order", repl->generations[0].first = 2; repl->generations[1].first = 1);
+	RIGHT(repl->generations[0].first = 2);
+	WRONG("unknown generation", repl->nr_generations = 1);
+	WRONG("unknown generation", sb->points[0].generation = 2);
+	RIGHT(sb->points[0].generation = 0);
+	WRONG("unknown peer", sb->points[0].holds = 2);
+	WRONG("unknown peer", sb->points[0].holds = 0xff);
+	WRONG("unknown peer", memset(repl->peers[7].uuid, 0, 16));
+	RIGHT(sb->points[0].holds = 0x80);
+	RIGHT(sb->points[0].holds = 0);
+	WRONG("peer's name", repl->peers[0].name[0] = 0);
+	WRONG("peer's name", strcpy(repl->peers[0].name, "a/b"));
+	WRONG("peer's name", strcpy(repl->peers[0].name, "-b"));
+	WRONG("peer's name", memset(repl->peers[0].name, 'a', 40));
+	RIGHT(memset(repl->peers[0].name, 'a', 39));
+	WRONG("peers have the same UUID", memset(repl->peers[7].uuid, 0x61, 16));
+	WRONG("peers have the same name", strcpy(repl->peers[7].name, "site-b"));
+	WRONG("acknowledged", repl->peers[0].acked = 2);
+	WRONG("acknowledged", repl->peers[0].acked = ~0ULL);
+	WRONG("acknowledged", repl->peers[0].acked = 0);
+	WRONG("acknowledged", repl->peers[0].acked_generation = 2);
+	RIGHT(repl->peers[0].acked = 0; repl->peers[0].acked_generation = 0);
+	WRONG("points of the partial stream", repl->stream.base = 2);
+	WRONG("points of the partial stream", repl->stream.target = 1);
+	WRONG("points of the partial stream", repl->stream.target = DMR_NUMBER_LIMIT);
+	RIGHT(repl->stream.base = 0; repl->stream.target = DMR_NUMBER_LIMIT - 1);
+	WRONG("place of the partial", repl->stream.disk = 2);
+	WRONG("place of the partial", repl->stream.offset = 1);
+	WRONG("place of the partial", repl->stream.offset = (sb->disks[1].sectors + 1) << 9);
+	WRONG("place of the partial", repl->stream.offset = ~511ULL);
+	RIGHT(repl->stream.offset = sb->disks[1].sectors << 9);
+	RIGHT(repl->stream.offset = 0; repl->stream.disk = 0);
+#undef WRONG
+#undef RIGHT
+}
+
+/* Bytes with a good checksum that no encoder writes. */
+TEST(replication_impossible_bytes)
+{
+	struct dmr_sb *sb = page_sb(), *out = unit_alloc(sizeof(*out));
+	u8 *clean = unit_alloc(DMR_SB_AREA), *buf = unit_alloc(DMR_SB_AREA);
+	u8 *p = buf + PAGE_AT;
+	const char *why;
+	u32 at;
+
+	dmr_sb_encode(sb, clean);
+	BYTES(DMR_OK, "", (void)p);
+	BYTES(DMR_OK, "", p[15] = 0);
+	BYTES(DMR_BAD, "role", p[16] = 2);
+	BYTES(DMR_BAD, "number of generations", p[20] = 33);
+	BYTES(DMR_BAD, "generation has no UUID", p[20] = 3);
+	BYTES(DMR_BAD, "unused generation", p[20] = 1);
+	BYTES(DMR_BAD, "unused generation", p[128 + 31 * 24 + 23] = 1);
+	BYTES(DMR_BAD, "reserved", p[24] = 1);
+	BYTES(DMR_BAD, "reserved", p[63] = 1);
+	BYTES(DMR_BAD, "stream has no UUID", memset(p + 64, 0, 16));
+	BYTES(DMR_OK, "", memset(p + 64, 0, 64));
+	for (at = 108; at < 128; at++)
+		BYTES(DMR_BAD, "reserved", p[at] = 1);
+	BYTES(DMR_BAD, "peer has no UUID", p[896 + 96 + 40] = 1);
+	BYTES(DMR_BAD, "peer's name", p[912 + 20] = 'x');
+	BYTES(DMR_BAD, "peer's name", memset(p + 912, 'a', 40));
+	for (at = 964; at < 992; at++)
+		BYTES(DMR_BAD, "reserved", p[at] = 1);
+	for (at = 1664; at < 4096; at++)
+		BYTES(DMR_BAD, "reserved", p[at] = 1);
+	BYTES(DMR_BAD, "after the last list", p[4096] = 1);
+	BYTES(DMR_BAD, "superblock's length", buf[1041] = 0);
+	BYTES(DMR_BAD, "length of the replication page", buf[1041] = 0x20);
+	BYTES(DMR_BAD, "length of the replication page", buf[1043] = 0x80);
+}
+
+/* With a good checksum any page is refused, or is the canonical form of its content. */
+TEST(replication_hostile_mutations)
+{
+	struct dmr_sb *out = unit_alloc(sizeof(*out)), *sb = NULL;
+	u8 *buf = unit_alloc(DMR_SB_AREA), *again = unit_alloc(DMR_SB_AREA);
+	u8 *clean = unit_alloc(DMR_SB_AREA);
+	u32 i, taken = 0, n, rounds = unit_scale(30000);
+	struct rng r;
+
+	for (i = 0; i < rounds; i++) {
+		if (i % 100 == 0) {
+			rng_init(&r, i);
+			sb = unit_sb();
+			do {
+				unit_random_replication(&r, sb);
+			} while (!dmr_replication_bytes(&sb->replication));
+			CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+			CHECK_EQ(dmr_sb_encode(sb, clean), 8192);
+		}
+		memcpy(buf, clean, DMR_SB_AREA);
+		for (n = rng_range(&r, 1, 3); n; n--) {
+			u32 at = rng_chance(&r, 10) ? POINT_AT + 4 + rng_below(&r, 4) :
+				 PAGE_AT + rng_below(&r, rng_chance(&r, 95) ? 1664 : 4096);
+
+			if (rng_chance(&r, 50))
+				buf[at] ^= 1 << rng_below(&r, 8);
+			else
+				buf[at] = rng_chance(&r, 50) ? rng_u64(&r) : rng_below(&r, 3) - 1;
+		}
+		unit_sb_crc(buf);
+		if (dmr_sb_decode(buf, 0, out, NULL) != DMR_OK)
+			continue;
+		taken++;
+		CHECK(!dmr_sb_validate(out));
+		CHECK_EQ(dmr_sb_encode(out, again), 8192);
+		CHECK(!memcmp(buf, again, DMR_SB_MAX), "seed %u", i);
+	}
+	unit_note("%u of %u are possible", taken, i);
+	CHECK(taken > rounds / 50 && taken < rounds * 9 / 10, "the mutations are of one kind only");
+}
