@@ -62,17 +62,49 @@ struct dmr_point *dmr_draft_point(struct dmr_sb *sb, u64 number)
 }
 
 /* R14: is the point one that an overlay branches off? */
-bool dmr_draft_point_held(const struct dmr_sb *sb, const struct dmr_point *point)
+static bool dmr_draft_point_held(const struct dmr_sb *sb, const struct dmr_point *point)
 {
 	return (sb->live.epoch && sb->live.base == point->epoch) ||
 	       (sb->test.epoch && sb->test.base == point->epoch);
 }
 
 /**
+ * dmr_draft_point_kept() - the reason for which a point must not be dropped
+ * @sb: the state.
+ * @point: the point.
+ * @mine: bitmap of the peers for which the drop is asked.
+ *
+ * R17: only its holder drops a held point; an operator releases it first.
+ *
+ * Return: NULL, or constant text with the reason (-EBUSY).
+ */
+const char *dmr_draft_point_kept(const struct dmr_sb *sb, const struct dmr_point *point,
+				 u32 mine)
+{
+	if (dmr_draft_point_held(sb, point))
+		return "a failover runs from this point; end it first";
+	if (point->holds & ~mine)
+		return "a peer holds this point; release it first";
+	return NULL;
+}
+
+/** dmr_draft_held_by_peer() - find a point that a peer holds.  Return: the oldest, or NULL. */
+const struct dmr_point *dmr_draft_held_by_peer(const struct dmr_sb *sb)
+{
+	u32 i;
+
+	for (i = 0; i < sb->nr_points; i++)
+		if (sb->points[i].holds)
+			return &sb->points[i];
+	return NULL;
+}
+
+/**
  * dmr_draft_point_spare() - the point to drop first
  * @sb: the state.
  *
- * The oldest point without a failover; never the last point, since a failover needs one.
+ * The oldest point without a failover that no peer holds (R17); never the last point, since
+ * a failover needs one.
  *
  * Return: the point, or NULL.
  */
@@ -81,7 +113,7 @@ const struct dmr_point *dmr_draft_point_spare(const struct dmr_sb *sb)
 	u32 i;
 
 	for (i = 0; i + 1 < sb->nr_points; i++)
-		if (!dmr_draft_point_held(sb, &sb->points[i]))
+		if (!dmr_draft_point_kept(sb, &sb->points[i], 0))
 			return &sb->points[i];
 	return NULL;
 }
@@ -91,33 +123,40 @@ const struct dmr_point *dmr_draft_point_spare(const struct dmr_sb *sb)
  * @sb: the state.
  * @numbers: of the points, in any order.
  * @nr: how many numbers.
+ * @mine: bitmap of the peers for which the drop is asked.
  * @drop: bitmap of DMR_MAX_POINTS bits; set to those points.
  * @wrong: set to the refused number.
+ * @err: set to 0; -ENOENT without such a point, -EINVAL if a number comes twice, -EBUSY if
+ * a point is held.
  *
- * R14: a held point cannot be dropped.
+ * R14, R17: a held point cannot be dropped.
  *
- * Return: 0; -ENOENT without such a point, -EINVAL if a number comes twice, -EBUSY if a
- * point is held.
+ * Return: the reason of -EBUSY, constant text.
  */
-int dmr_draft_select(struct dmr_sb *sb, const u64 *numbers, u32 nr, unsigned long *drop,
-		     u64 *wrong)
+const char *dmr_draft_select(struct dmr_sb *sb, const u64 *numbers, u32 nr, u32 mine,
+			     unsigned long *drop, u64 *wrong, int *err)
 {
 	struct dmr_point *point;
+	const char *why = NULL;
 	u32 i;
 
 	bitmap_zero(drop, DMR_MAX_POINTS);
-	for (i = 0; i < nr; i++) {
+	*err = 0;
+	for (i = 0; i < nr && !*err; i++) {
 		*wrong = numbers[i];
 		point = dmr_draft_point(sb, numbers[i]);
 		if (!point)
-			return -ENOENT;
-		if (__test_and_set_bit(point - sb->points, drop))
-			return -EINVAL;
-		if (dmr_draft_point_held(sb, point))
-			return -EBUSY;
+			*err = -ENOENT;
+		else if (__test_and_set_bit(point - sb->points, drop))
+			*err = -EINVAL;
+		else
+			why = dmr_draft_point_kept(sb, point, mine);
+		if (why)
+			*err = -EBUSY;
 	}
-	*wrong = 0;
-	return 0;
+	if (!*err)
+		*wrong = 0;
+	return why;
 }
 
 /*

@@ -13,18 +13,20 @@
 
 static_assert(DM_REPLICA_A_DISK_PAD == DMR_A_PAD && DM_REPLICA_A_POINT_PAD == DMR_A_PAD &&
 	      DM_REPLICA_A_JOB_PAD == DMR_A_PAD && DM_REPLICA_A_OP_PAD == DMR_A_PAD &&
-	      DM_REPLICA_A_SETTINGS_PAD == DMR_A_PAD && DM_REPLICA_A_HOST_PAD == DMR_A_PAD);
+	      DM_REPLICA_A_SETTINGS_PAD == DMR_A_PAD && DM_REPLICA_A_HOST_PAD == DMR_A_PAD &&
+	      DM_REPLICA_A_PEER_PAD == DMR_A_PAD);
 static_assert(DM_REPLICA_A_POINT_SYSTEM == DMR_A_SYSTEM &&
 	      DM_REPLICA_A_JOB_SYSTEM == DMR_A_SYSTEM && DM_REPLICA_A_OP_SYSTEM == DMR_A_SYSTEM &&
 	      DM_REPLICA_A_SETTINGS_SYSTEM == DMR_A_SYSTEM &&
-	      DM_REPLICA_A_HOST_SYSTEM == DMR_A_SYSTEM);
+	      DM_REPLICA_A_HOST_SYSTEM == DMR_A_SYSTEM &&
+	      DM_REPLICA_A_PEER_SYSTEM == DMR_A_SYSTEM);
 
 static const struct nla_policy dmr_system_get_policy[DM_REPLICA_A_SYSTEM_NAME + 1] = {
 	[DM_REPLICA_A_SYSTEM_UUID] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_SYSTEM_NAME] = { .type = NLA_NUL_STRING, .len = DMR_NAME_LEN - 1, },
 };
 
-static const struct nla_policy dmr_point_new_policy[DM_REPLICA_A_OP_DROP + 1] = {
+static const struct nla_policy dmr_point_new_policy[DM_REPLICA_A_OP_PEER + 1] = {
 	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_OP_POINT_KIND] = NLA_POLICY_RANGE(NLA_U32, 1, 3),
 	[DM_REPLICA_A_OP_POINT_NAME] = { .type = NLA_NUL_STRING, .len = DMR_POINT_NAME_LEN - 1, },
@@ -33,6 +35,7 @@ static const struct nla_policy dmr_point_new_policy[DM_REPLICA_A_OP_DROP + 1] = 
 	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
 	[DM_REPLICA_A_OP_RECEIVED] = { .type = NLA_FLAG, },
 	[DM_REPLICA_A_OP_DROP] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_PEER] = { .type = NLA_NUL_STRING, .len = DMR_PEER_NAME_LEN - 1, },
 };
 
 static const struct nla_policy dmr_point_del_policy[DM_REPLICA_A_OP_UNATTENDED + 1] = {
@@ -169,6 +172,41 @@ static const struct nla_policy dmr_host_set_policy[DM_REPLICA_A_HOST_ALL + 1] = 
 	[DM_REPLICA_A_HOST_VALUE] = { .type = NLA_BINARY, },
 	[DM_REPLICA_A_HOST_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
 	[DM_REPLICA_A_HOST_ALL] = { .type = NLA_FLAG, },
+};
+
+static const struct nla_policy dmr_point_hold_policy[DM_REPLICA_A_OP_PEER + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_POINT] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+	[DM_REPLICA_A_OP_PEER] = { .type = NLA_NUL_STRING, .len = DMR_PEER_NAME_LEN - 1, },
+};
+
+static const struct nla_policy dmr_point_release_policy[DM_REPLICA_A_OP_PEER + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_POINT] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+	[DM_REPLICA_A_OP_PEER] = { .type = NLA_NUL_STRING, .len = DMR_PEER_NAME_LEN - 1, },
+};
+
+static const struct nla_policy dmr_peer_get_policy[DM_REPLICA_A_PEER_SYSTEM + 1] = {
+	[DM_REPLICA_A_PEER_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+};
+
+static const struct nla_policy dmr_peer_add_policy[DM_REPLICA_A_OP_PEER_UUID + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+	[DM_REPLICA_A_OP_PEER] = { .type = NLA_NUL_STRING, .len = DMR_PEER_NAME_LEN - 1, },
+	[DM_REPLICA_A_OP_PEER_UUID] = NLA_POLICY_EXACT_LEN(16),
+};
+
+static const struct nla_policy dmr_peer_del_policy[DM_REPLICA_A_OP_PEER + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+	[DM_REPLICA_A_OP_PEER] = { .type = NLA_NUL_STRING, .len = DMR_PEER_NAME_LEN - 1, },
 };
 
 static const struct genl_ops dmr_ops[] = {
@@ -343,6 +381,41 @@ static const struct genl_ops dmr_ops[] = {
 		.doit = dmr_nl_errors_reset_doit,
 		.policy = dmr_errors_reset_policy,
 		.maxattr = ARRAY_SIZE(dmr_errors_reset_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_POINT_HOLD,
+		.doit = dmr_nl_point_hold_doit,
+		.policy = dmr_point_hold_policy,
+		.maxattr = ARRAY_SIZE(dmr_point_hold_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_POINT_RELEASE,
+		.doit = dmr_nl_point_release_doit,
+		.policy = dmr_point_release_policy,
+		.maxattr = ARRAY_SIZE(dmr_point_release_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_PEER_GET,
+		.start = dmr_nl_dump_filtered_start,
+		.dumpit = dmr_nl_peer_get_dumpit,
+		.policy = dmr_peer_get_policy,
+		.maxattr = ARRAY_SIZE(dmr_peer_get_policy) - 1,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_PEER_ADD,
+		.doit = dmr_nl_peer_add_doit,
+		.policy = dmr_peer_add_policy,
+		.maxattr = ARRAY_SIZE(dmr_peer_add_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_PEER_DEL,
+		.doit = dmr_nl_peer_del_doit,
+		.policy = dmr_peer_del_policy,
+		.maxattr = ARRAY_SIZE(dmr_peer_del_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
 	},
 };

@@ -39,11 +39,6 @@ const struct nla_policy dmr_host_get_policy[DM_REPLICA_A_HOST_KEY + 1] = {
 /* A message with the largest entry, its other attributes and the headers. */
 #define DMR_HOST_MESSAGE	(DMR_HOST_AREA + 512)
 
-int dmr_nl_put_u64(struct sk_buff *skb, int attr, u64 value)
-{
-	return nla_put_u64_64bit(skb, attr, value, DMR_A_PAD);
-}
-
 /* The attribute of a minor always follows that of its major. */
 static int dmr_put_dev(struct sk_buff *skb, int major_attr, dev_t dev)
 {
@@ -259,7 +254,8 @@ static int dmr_put_point(struct sk_buff *skb, const struct dmr_sb *sb, u32 i,
 	    dmr_nl_put_u64(skb, DM_REPLICA_A_POINT_TIME, p->time) ||
 	    nla_put_u32(skb, DM_REPLICA_A_POINT_KIND, p->kind) ||
 	    (p->name[0] && nla_put_string(skb, DM_REPLICA_A_POINT_NAME, p->name)) ||
-	    nla_put_u32(skb, DM_REPLICA_A_POINT_IN_USE, in_use))
+	    nla_put_u32(skb, DM_REPLICA_A_POINT_IN_USE, in_use) ||
+	    dmr_nl_put_holders(skb, sb, p))
 		return -EMSGSIZE;
 	for (i = 0; sizes && i < sizes->nr; i++)
 		if (sizes->epochs[i] == p->epoch)
@@ -742,6 +738,27 @@ static int dmr_list_host(struct sk_buff *skb, struct netlink_callback *cb,
 	return 0;
 }
 
+static int dmr_list_peers(struct sk_buff *skb, struct netlink_callback *cb,
+			  struct dmr_system *sys, const struct dmr_sb *sb)
+{
+	u32 used = dmr_replication_peers(&sb->replication), i;
+	void *hdr;
+	int r;
+
+	dmr_dump_same(cb, sb);
+	for (i = dmr_dump(cb)->key; i < DMR_PEERS; i++) {
+		if (!(used >> i & 1))
+			continue;
+		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_PEER_GET);
+		if (!hdr)
+			return -EMSGSIZE;
+		r = dmr_entry_end(skb, cb, hdr, dmr_nl_put_peer(skb, sb, i), i);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
 int dmr_nl_system_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	return dmr_dump_systems(skb, cb, dmr_list_system);
@@ -770,6 +787,11 @@ int dmr_nl_settings_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 int dmr_nl_host_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	return dmr_dump_systems(skb, cb, dmr_list_host);
+}
+
+int dmr_nl_peer_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	return dmr_dump_systems(skb, cb, dmr_list_peers);
 }
 
 /*

@@ -81,6 +81,14 @@ static const char *dmr_cmd_name(u8 cmd)
 		return dmr_op_name(DMR_VERB_HOST_SET);
 	case DM_REPLICA_CMD_ERRORS_RESET:
 		return dmr_op_name(DMR_VERB_RESET_ERRORS);
+	case DM_REPLICA_CMD_POINT_HOLD:
+		return dmr_op_name(DMR_VERB_POINT_HOLD);
+	case DM_REPLICA_CMD_POINT_RELEASE:
+		return dmr_op_name(DMR_VERB_POINT_RELEASE);
+	case DM_REPLICA_CMD_PEER_ADD:
+		return dmr_op_name(DMR_VERB_PEER_ADD);
+	case DM_REPLICA_CMD_PEER_DEL:
+		return dmr_op_name(DMR_VERB_PEER_REMOVE);
 	case DM_REPLICA_CMD_VACUUM_SET:
 		return "vacuum";
 	default:
@@ -277,6 +285,20 @@ int dmr_nl_timeout_fill(struct genl_info *info, struct dmr_op *op)
 				     "a drain may take ten minutes at most");
 }
 
+/* Read the name of a peer.  Return: 0, also without one, or the request is refused. */
+static int dmr_peer_name(struct genl_info *info, struct dmr_op *op)
+{
+	struct nlattr *attr = info->attrs[DM_REPLICA_A_OP_PEER];
+
+	if (!attr)
+		return 0;
+	nla_strscpy(op->peer, attr, sizeof(op->peer));
+	if (!dmr_text_peer_name_fault(op->peer))
+		return 0;
+	return dmr_nl_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
+				     "the name of a peer is letters, digits and any of -_.+");
+}
+
 /* The name goes into the superblock, which takes only printable text. */
 static int dmr_point_name(struct genl_info *info, struct dmr_op *op)
 {
@@ -329,7 +351,7 @@ int dmr_nl_point_new_fill(struct genl_info *info, struct dmr_op *op)
 	op->kind = kind ? nla_get_u32(kind) : DM_REPLICA_POINT_KIND_STANDARD;
 	op->received = nla_get_flag(info->attrs[DM_REPLICA_A_OP_RECEIVED]);
 	return dmr_nl_timeout_fill(info, op) ?: dmr_point_name(info, op) ?:
-	       dmr_point_drops(info, op);
+	       dmr_peer_name(info, op) ?: dmr_point_drops(info, op);
 }
 
 int dmr_nl_point_del_fill(struct genl_info *info, struct dmr_op *op)
@@ -338,6 +360,33 @@ int dmr_nl_point_del_fill(struct genl_info *info, struct dmr_op *op)
 		return dmr_nl_refuse_missing(info, DM_REPLICA_A_OP_POINT,
 					  "name the point by its number");
 	return dmr_point_number(info, op);
+}
+
+int dmr_nl_peer_fill(struct genl_info *info, struct dmr_op *op)
+{
+	if (!info->attrs[DM_REPLICA_A_OP_PEER])
+		return dmr_nl_refuse_missing(info, DM_REPLICA_A_OP_PEER, "name the peer");
+	return dmr_peer_name(info, op);
+}
+
+int dmr_nl_point_hold_fill(struct genl_info *info, struct dmr_op *op)
+{
+	return dmr_nl_peer_fill(info, op) ?: dmr_nl_point_del_fill(info, op);
+}
+
+int dmr_nl_peer_add_fill(struct genl_info *info, struct dmr_op *op)
+{
+	struct nlattr *uuid = info->attrs[DM_REPLICA_A_OP_PEER_UUID];
+
+	if (!uuid)
+		return dmr_nl_refuse_missing(info, DM_REPLICA_A_OP_PEER_UUID,
+					     "give the UUID of the peer");
+	memcpy(op->peer_uuid, nla_data(uuid), sizeof(op->peer_uuid));
+	if (dmr_is_zero(op->peer_uuid, sizeof(op->peer_uuid)))
+		return dmr_nl_refuse_request(info, uuid, -EINVAL,
+					     DM_REPLICA_CODE_INVALID_PARAMETER,
+					     "a UUID of zeroes names no peer");
+	return dmr_nl_peer_fill(info, op);
 }
 
 int dmr_nl_overlay_begin_fill(struct genl_info *info, struct dmr_op *op)

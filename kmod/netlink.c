@@ -54,6 +54,8 @@ static struct nlattr *dmr_blame(struct genl_info *info, const struct dmr_op *op,
 
 	if (op->wrong)
 		return dmr_blame_drop(info, op->wrong);
+	if (op->no_peer)
+		return info->attrs[DM_REPLICA_A_OP_PEER];
 	if (r == -ENOENT && expect == DM_REPLICA_A_OP_EXPECT_STATE_NUMBER)
 		return info->attrs[DM_REPLICA_A_OP_POINT];
 	if (r == -ESTALE && op->expect_writes == ~0ULL && expect)
@@ -282,6 +284,26 @@ int dmr_nl_host_set_doit(struct sk_buff *skb, struct genl_info *info)
 int dmr_nl_errors_reset_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	return dmr_operate(skb, info, DMR_VERB_RESET_ERRORS, dmr_nl_errors_reset_fill);
+}
+
+int dmr_nl_point_hold_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return dmr_operate(skb, info, DMR_VERB_POINT_HOLD, dmr_nl_point_hold_fill);
+}
+
+int dmr_nl_point_release_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return dmr_operate(skb, info, DMR_VERB_POINT_RELEASE, dmr_nl_point_hold_fill);
+}
+
+int dmr_nl_peer_add_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return dmr_operate(skb, info, DMR_VERB_PEER_ADD, dmr_nl_peer_add_fill);
+}
+
+int dmr_nl_peer_del_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return dmr_operate(skb, info, DMR_VERB_PEER_REMOVE, dmr_nl_peer_fill);
 }
 
 /*

@@ -10,6 +10,7 @@
 
 struct dmr_job;
 struct dmr_op;
+struct dmr_point;
 struct dmr_sb;
 struct dmr_system;
 
@@ -26,6 +27,11 @@ enum { DMR_GROUP_SYSTEMS, DMR_GROUP_JOBS };
 /* Padding and the system's UUID have the same numbers in every set of attributes. */
 #define DMR_A_PAD	((int)DM_REPLICA_A_SYSTEM_PAD)
 #define DMR_A_SYSTEM	((int)DM_REPLICA_A_DISK_SYSTEM)
+
+static inline int dmr_nl_put_u64(struct sk_buff *skb, int attr, u64 value)
+{
+	return nla_put_u64_64bit(skb, attr, value, DMR_A_PAD);
+}
 
 /* netlink-request.c: refusals; the texts are constant */
 int dmr_nl_refuse(struct netlink_ext_ack *extack, const struct nlattr *attr, int err,
@@ -44,6 +50,9 @@ struct dmr_system *dmr_nl_request_system(struct genl_info *info);
 int dmr_nl_expect(struct genl_info *info, int type, u64 *value);
 int dmr_nl_point_new_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_point_del_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_point_hold_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_peer_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_peer_add_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_timeout_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_overlay_begin_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_overlay_end_fill(struct genl_info *info, struct dmr_op *op);
@@ -78,11 +87,19 @@ int dmr_nl_job_set_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_vacuum_set_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_replication_heartbeat_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_errors_reset_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_point_hold_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_point_release_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_peer_add_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_peer_del_doit(struct sk_buff *skb, struct genl_info *info);
 
 /* netlink-object.c: objects; between rcu_read_lock() and _unlock(), the system is active */
-int dmr_nl_put_u64(struct sk_buff *skb, int attr, u64 value);
 int dmr_nl_put_system(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb);
 int dmr_nl_put_job(struct sk_buff *skb, const struct dmr_job *job, u32 state);
+
+/* netlink-peer.c: the same */
+int dmr_nl_put_peer(struct sk_buff *skb, const struct dmr_sb *sb, u32 place);
+int dmr_nl_put_holders(struct sk_buff *skb, const struct dmr_sb *sb,
+		       const struct dmr_point *point);
 
 /* notify.c */
 void dmr_notify_system(struct dmr_system *sys);
@@ -105,5 +122,6 @@ int dmr_nl_point_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int dmr_nl_job_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int dmr_nl_settings_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int dmr_nl_host_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int dmr_nl_peer_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 
 #endif /* DMR_NETLINK_H */

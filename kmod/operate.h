@@ -10,6 +10,11 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_drop(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_make_room(struct dmr_op *op, struct dmr_job *job);
 
+void dmr_op_point_hold(struct dmr_op *op, struct dmr_job *job);
+void dmr_op_point_release(struct dmr_op *op, struct dmr_job *job);
+void dmr_op_peer_add(struct dmr_op *op, struct dmr_job *job);
+void dmr_op_peer_remove(struct dmr_op *op, struct dmr_job *job);
+
 void dmr_op_initiate(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_revert(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_test_start(struct dmr_op *op, struct dmr_job *job);

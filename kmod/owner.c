@@ -63,6 +63,8 @@ static void dmr_owner_about(const struct dmr_op *op, char *text, size_t size)
 	text[0] = 0;
 	if (point)
 		n += scnprintf(text + n, size - n, ", recovery point %llu", point);
+	if (op->peer[0])
+		n += scnprintf(text + n, size - n, ", peer %s", op->peer);
 	if (op->target)
 		n += scnprintf(text + n, size - n, ", job %llu", op->target);
 	if (op->discarded)

@@ -12,8 +12,6 @@
 #include "super.h"
 #include "system.h"
 
-#define DMR_POINT_HELD	"a failover runs from this point; end it first"
-
 /*
  * Make current, by a superblock, the epoch that head writes already use.  A point that
  * fails leaves them in the next epoch, since writes never return to an older one.
@@ -59,17 +57,35 @@ void dmr_point_drain_work(struct work_struct *work)
 	dmr_switch_over(sys);
 }
 
-/* Find the points that a request drops (R14).  Return: false if it is refused. */
-static bool dmr_point_select(struct dmr_op *op, unsigned long *drop)
+/* Find the peer of a request.  Return: its bit, 0 without one; @op is refused if unknown. */
+static u32 dmr_point_peer(struct dmr_op *op)
 {
-	switch (dmr_draft_select(op->sys->sb, op->drop, op->nr_drop, drop, &op->wrong)) {
+	u32 place;
+
+	if (!op->peer[0])
+		return 0;
+	place = dmr_replication_peer(&op->sys->sb->replication, op->peer);
+	if (place < DMR_PEERS)
+		return 1U << place;
+	dmr_refuse_peer(op);
+	return 0;
+}
+
+/* Find the points that a request drops (R14, R17).  Return: false if it is refused. */
+static bool dmr_point_select(struct dmr_op *op, u32 mine, unsigned long *drop)
+{
+	const char *why;
+	int err;
+
+	why = dmr_draft_select(op->sys->sb, op->drop, op->nr_drop, mine, drop, &op->wrong, &err);
+	switch (err) {
 	case 0:
 		return true;
 	case -ENOENT:
 		dmr_refuse_point(op);
 		break;
 	case -EBUSY:
-		dmr_refuse_busy(op, DMR_POINT_HELD);
+		dmr_refuse_busy(op, why);
 		break;
 	default:
 		dmr_op_refuse(op, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
@@ -80,7 +96,7 @@ static bool dmr_point_select(struct dmr_op *op, unsigned long *drop)
 
 /**
  * dmr_op_point() - make a recovery point of all disks, and drop others with it (R15)
- * @op: kind, name and points to drop; point is set.
+ * @op: kind, name, peer that holds it, and points to drop; point is set.
  * @job: its job; not used.
  */
 void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
@@ -91,14 +107,15 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 	struct dmr_point *point;
 	unsigned long deadline;
 	struct dmr_sb *draft;
-	u32 dropped;
+	u32 dropped, mine;
 	int r;
 
 	if (dmr_home_flush_losers(sys))		/* R15 */
 		return dmr_op_refuse(op, -EIO, DM_REPLICA_CODE_FAILED, DMR_HOME_LOST);
 	if (READ_ONCE(sys->park.draining))
 		return dmr_refuse_timeout(op, "writes from before the last point still have not ended");
-	if (!dmr_point_select(op, drop))
+	mine = dmr_point_peer(op);
+	if (op->err || !dmr_point_select(op, mine, drop))
 		return;
 	r = dmr_catch_up(sys);
 	if (r)
@@ -114,6 +131,8 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 	point->epoch = draft->cur_epoch;
 	point->kind = op->kind ?: DM_REPLICA_POINT_KIND_STANDARD;
 	point->number = draft->next_point++;
+	point->generation = max(draft->replication.nr_generations, 1U) - 1;
+	point->holds = mine;		/* R17: held from its beginning on */
 	memcpy(point->name, op->name, sizeof(point->name));
 	if (!dmr_draft_next(draft))
 		return dmr_refuse_epochs(op);
@@ -202,11 +221,13 @@ void dmr_op_drop(struct dmr_op *op, struct dmr_job *job)
 {
 	struct dmr_sb *draft = dmr_draft(op->sys);
 	struct dmr_point *point = dmr_draft_point(draft, op->point);
+	const char *why;
 
 	if (!point)
 		return dmr_refuse_point(op);
-	if (dmr_draft_point_held(draft, point))
-		return dmr_refuse_busy(op, DMR_POINT_HELD);
+	why = dmr_draft_point_kept(draft, point, 0);
+	if (why)
+		return dmr_refuse_busy(op, why);
 	dmr_drop_one(op, draft, point);
 }
 

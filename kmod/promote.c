@@ -78,6 +78,9 @@ void dmr_op_commit(struct dmr_op *op, struct dmr_job *job)
 
 	if (sys->sb->test.epoch)
 		return dmr_refuse_busy(op, "a test failover exists; stop it first");
+	/* R17: all points go.  Other sites would lose what they replicate from. */
+	if (dmr_draft_held_by_peer(sys->sb))
+		return dmr_refuse_busy(op, "a peer holds a recovery point; release it first");
 	fence = dmr_views_back(sys);
 	back = dmr_views_back(sys);
 	if (!fence || !back) {

@@ -38,6 +38,10 @@ enum dmr_verb {
 	DMR_VERB_SETTINGS,
 	DMR_VERB_HOST_SET,
 	DMR_VERB_RESET_ERRORS,
+	DMR_VERB_POINT_HOLD,
+	DMR_VERB_POINT_RELEASE,
+	DMR_VERB_PEER_ADD,
+	DMR_VERB_PEER_REMOVE,
 	/* Operations that the module starts itself. */
 	DMR_VERB_MAKE_ROOM,
 	DMR_VERB_REMOVED,
@@ -82,6 +86,9 @@ enum dmr_op_phase {
  * operation.
  * @nr_drop: their number.
  * @wrong: number in @drop that the refusal is about, or 0.
+ * @peer: name of the peer for which it is done, "": of none.
+ * @peer_uuid: UUID of the peer to add.
+ * @no_peer: refused because there is no such peer.
  * @received: made by the sender: all data until now has arrived.
  * @timeout: ms that the wait for its turn and the drain may take together; from the first
  * turn on, the remainder.
@@ -127,6 +134,9 @@ struct dmr_op {
 	u64 *drop;
 	u32 nr_drop;
 	u64 wrong;
+	char peer[DMR_PEER_NAME_LEN];
+	u8 peer_uuid[16];
+	bool no_peer;
 	bool received;
 	u32 timeout;
 	bool limited;
@@ -236,6 +246,9 @@ bool dmr_op_lock_closed(struct dmr_op *op, enum dmr_kind kind, const char *msg);
 #define dmr_refuse_epochs(op) \
 	dmr_op_refuse(op, -ENOSPC, DM_REPLICA_CODE_FAILED, \
 		      "the store has used up its epoch numbers")
+#define dmr_refuse_peer(op) \
+	((op)->no_peer = true, \
+	 dmr_op_refuse(op, -ENOENT, DM_REPLICA_CODE_NOT_FOUND, "there is no such peer"))
 #define dmr_refuse_point(op) \
 	dmr_op_refuse(op, -ENOENT, DM_REPLICA_CODE_NOT_FOUND, "there is no such recovery point")
 

@@ -145,6 +145,34 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 		.text = "reset errors of devices",
 		.run = dmr_op_reset_errors,
 	},
+	[DMR_VERB_POINT_HOLD] = {
+		.name = "recovery-point hold",
+		.legal = IN(3) | IN(5) | IN(7),
+		.job = DM_REPLICA_JOB_TYPE_MODIFY_SETTINGS,
+		.text = "hold a recovery point",
+		.run = dmr_op_point_hold,
+	},
+	[DMR_VERB_POINT_RELEASE] = {
+		.name = "recovery-point release",
+		.legal = IN(3) | IN(5) | IN(7),
+		.job = DM_REPLICA_JOB_TYPE_MODIFY_SETTINGS,
+		.text = "release a recovery point",
+		.run = dmr_op_point_release,
+	},
+	[DMR_VERB_PEER_ADD] = {
+		.name = "peer add",
+		.legal = IN_ANY,
+		.job = DM_REPLICA_JOB_TYPE_MODIFY_SETTINGS,
+		.text = "add a peer",
+		.run = dmr_op_peer_add,
+	},
+	[DMR_VERB_PEER_REMOVE] = {
+		.name = "peer remove",
+		.legal = IN_ANY,
+		.job = DM_REPLICA_JOB_TYPE_MODIFY_SETTINGS,
+		.text = "remove a peer",
+		.run = dmr_op_peer_remove,
+	},
 	[DMR_VERB_MAKE_ROOM] = {
 		.name = "make room",
 		.legal = IN(3) | IN(5) | IN(7),
@@ -318,6 +346,7 @@ bool dmr_op_turn(struct dmr_op *op)
 	op->code = DM_REPLICA_CODE_COMPLETED;
 	op->msg = NULL;
 	op->wrong = 0;
+	op->no_peer = false;
 	if (dmr_op_allowed(op)) {
 		dmr_job_turn(op->job, true, !op->tried);
 		if (dmr_op_legal(op))

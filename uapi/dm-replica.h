@@ -18,6 +18,7 @@
 
 #define DM_REPLICA_TIMEOUT_MAX		600000	/* ms: of OP_TIMEOUT and OP_WAIT */
 #define DM_REPLICA_POINTS_MAX		512	/* recovery points of a system */
+#define DM_REPLICA_PEERS_MAX		8	/* peers of a system */
 #define DM_REPLICA_HOST_AREA_MAX	8192	/* bytes: 4 for each entry, its key, its value */
 #define DM_REPLICA_HOST_KEY_MAX		63	/* characters of a key of the host area */
 
@@ -251,6 +252,8 @@ enum {
 	DM_REPLICA_A_POINT_IN_USE,		/* u32: 1 if a failover or test branches off it */
 	DM_REPLICA_A_POINT_SIZES,		/* flag, in the request: return sizes, too */
 	DM_REPLICA_A_POINT_BYTES,		/* u64: of this point only, at home or in slots */
+	DM_REPLICA_A_POINT_HELD_BY,		/* string: peers that hold it, by commas */
+	DM_REPLICA_A_POINT_GENERATION,		/* u32: place in the list of generations */
 
 	__DM_REPLICA_A_POINT_MAX,
 	DM_REPLICA_A_POINT_MAX = (__DM_REPLICA_A_POINT_MAX - 1)
@@ -311,6 +314,8 @@ enum {
 	DM_REPLICA_A_OP_JOB_STATE,		/* u32, enum dm_replica_job_state, in the answer */
 	DM_REPLICA_A_OP_RECEIVED,		/* flag: the sender's point: all until now has arrived */
 	DM_REPLICA_A_OP_DROP,			/* u64, several: points that go with the new one */
+	DM_REPLICA_A_OP_PEER,			/* string: name of the peer for which it is done */
+	DM_REPLICA_A_OP_PEER_UUID,		/* binary, 16 bytes: of a peer to add */
 
 	__DM_REPLICA_A_OP_MAX,
 	DM_REPLICA_A_OP_MAX = (__DM_REPLICA_A_OP_MAX - 1)
@@ -359,6 +364,19 @@ enum {
 	DM_REPLICA_A_HOST_MAX = (__DM_REPLICA_A_HOST_MAX - 1)
 };
 
+/* A peer: a system that has copies of points, and may hold points here. */
+enum {
+	DM_REPLICA_A_PEER_PAD = 1,
+	DM_REPLICA_A_PEER_SYSTEM,		/* binary, 16 bytes */
+	DM_REPLICA_A_PEER_NAME,			/* string */
+	DM_REPLICA_A_PEER_UUID,			/* binary, 16 bytes */
+	DM_REPLICA_A_PEER_ACKED,		/* u64: newest point that it has; absent: none known */
+	DM_REPLICA_A_PEER_POINTS_HELD,		/* u32: points that it holds here */
+
+	__DM_REPLICA_A_PEER_MAX,
+	DM_REPLICA_A_PEER_MAX = (__DM_REPLICA_A_PEER_MAX - 1)
+};
+
 enum {
 	DM_REPLICA_CMD_SYSTEM_GET = 1,		/* do, dump */
 	DM_REPLICA_CMD_SYSTEM_NTF,		/* event: as SYSTEM_GET, in group systems */
@@ -387,6 +405,11 @@ enum {
 	DM_REPLICA_CMD_HOST_GET,		/* do, dump: entries of the host area */
 	DM_REPLICA_CMD_HOST_SET,		/* set or remove an entry, or remove several */
 	DM_REPLICA_CMD_ERRORS_RESET,		/* reset error counts, end a loss of writes */
+	DM_REPLICA_CMD_POINT_HOLD,		/* hold a point for a peer */
+	DM_REPLICA_CMD_POINT_RELEASE,		/* end that hold */
+	DM_REPLICA_CMD_PEER_GET,		/* dump */
+	DM_REPLICA_CMD_PEER_ADD,		/* add a peer */
+	DM_REPLICA_CMD_PEER_DEL,		/* remove a peer, with its holds */
 
 	__DM_REPLICA_CMD_MAX,
 	DM_REPLICA_CMD_MAX = (__DM_REPLICA_CMD_MAX - 1)

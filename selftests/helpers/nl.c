@@ -121,6 +121,10 @@ static unsigned int command(const char *name)
 	static const struct { const char *name; unsigned int cmd; } list[] = {
 		{ "point-new", DM_REPLICA_CMD_POINT_NEW },
 		{ "point-del", DM_REPLICA_CMD_POINT_DEL },
+		{ "point-hold", DM_REPLICA_CMD_POINT_HOLD },
+		{ "point-release", DM_REPLICA_CMD_POINT_RELEASE },
+		{ "peer-add", DM_REPLICA_CMD_PEER_ADD },
+		{ "peer-del", DM_REPLICA_CMD_PEER_DEL },
 		{ "initiate", DM_REPLICA_CMD_FAILOVER_INITIATE },
 		{ "revert", DM_REPLICA_CMD_FAILOVER_REVERT },
 		{ "vacuum", DM_REPLICA_CMD_VACUUM_SET },

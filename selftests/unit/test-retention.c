@@ -195,6 +195,23 @@ TEST(retention_in_use)
 	expect(l, "-k-----kk", "one that is kept in any case");
 }
 
+/* R17: so does one that a peer holds. */
+TEST(retention_held)
+{
+	struct list *l = list();
+	u32 i;
+
+	l->now = TUESDAY;
+	for (i = 9; i; i--)
+		add(l, l->now - i * HOUR);
+	l->set.keep_last = 3;
+	strcpy(l->points[1].held_by, "b");
+	expect(l, "-k-----kk", "one");
+	l->points[4].in_use = true;
+	strcpy(l->points[4].held_by, "b,c");
+	expect(l, "-k--k--kk", "two");
+}
+
 /* A clock that was set back, or was ahead for a while: every rule still works. */
 TEST(retention_clock)
 {

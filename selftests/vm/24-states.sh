@@ -88,7 +88,7 @@ save() { dd if=/dev/vm/st of="/tmp/$1" bs=3296K count=1 iflag=direct 2>/dev/null
 attach() {
 	r attach x --accept-older --accept-homes >/dev/null || die "attach"
 	done_by vacuum hold=1
-	test='' written='' data='' set='' device=''
+	test='' written='' data='' set='' kept='' device=''
 }
 restores=0
 restore() {
@@ -112,11 +112,12 @@ restore() {
 		;;
 	esac
 }
-broken='' base='' job=99 test='' written='' data='' set='' device=''
+broken='' base='' job=99 test='' written='' data='' set='' kept='' device=''
 
 # The vacuum is to stay still also from an attach on until it is held.
 done_by vacuum hold=1
 done_by settings-set 15:u64=0
+done_by peer-add 18:str=b 19:hex=16x62
 save 2
 for n in 1 2 3 4 5 6; do done_by point-new; done
 save 3
@@ -143,6 +144,15 @@ arrange() {
 	"$col:0::"* | "$col:0:"*'in the store' | "$col:0:"*'written to' | "$col:0:"*'moves home') ;;
 	*) restore "$col" ;;
 	esac
+	if [ -n "$kept" ]; then
+		case $2 in
+		'a peer holds'* | 'it holds a point') ;;
+		*)
+			done_by point-release point=6 18:str=b
+			kept=''
+			;;
+		esac
+	fi
 	if [ -n "$test" ] && [ "$2" != "a test failover exists" ]; then
 		done_by test-stop
 		test=''
@@ -174,6 +184,10 @@ arrange() {
 		;;
 	'a failover runs from it' | 'a failover runs from one to drop')
 		[ "${col%s}" = 5 ] || { done_by test-start point=6; test=1; }
+		;;
+	'a peer holds'* | 'it holds a point')
+		[ -n "$kept" ] || done_by point-hold point=6 18:str=b
+		kept=1
 		;;
 	'the device has grown')
 		grown=1
@@ -249,6 +263,12 @@ words_for() {
 		[ -z "$2" ] || request="$request drop=$point" words="$words --drop $point"
 		;;
 	'recovery-point drop') request="point-del point=$point" words="$words $point --yes" ;;
+	'recovery-point hold' | 'recovery-point release')
+		[ -n "$2" ] || point=2	# 1 may have been dropped
+		request="point-${1#* } point=$point 18:str=b" words="$words $point --peer b"
+		;;
+	'peer add') request='peer-add 18:str=c 19:hex=16x63' words="$words c" ;;
+	'peer remove') request='peer-del 18:str=b' words="$words b --yes" ;;
 	failover) request=initiate ;;
 	revert | commit | remove) request=$1 yes=1 ;;
 	suspend | resume | grow | reset-errors) request=$1 ;;
@@ -326,7 +346,8 @@ changed() {	# differences from the arranged state
 	'test-failover stop') test='' ;;
 	'host-area set') set=1 ;;
 	'host-area remove') set='' ;;
-	move-home | 'job cancel') base='' ;;
+	'recovery-point release') kept='' ;;
+	move-home | 'job cancel' | peer* | 'recovery-point hold') base='' ;;
 	esac
 }
 undo() {
@@ -341,7 +362,8 @@ undo() {
 
 # Ordered so that most of the state survives: irreversible operations come last.
 whens=('' 'something is set' 'a test failover exists' 'the device is open'
-	'a failover runs from it' 'a failover runs from one to drop' 'it was written to'
+	'a failover runs from it' 'a failover runs from one to drop' 'a peer holds it'
+	'a peer holds one to drop' 'a peer holds a point' 'it holds a point' 'it was written to'
 	'something is in the store'
 	'a job moves home' 'that job was cancelled' 'that job has failed' 'the device has grown')
 expect_log 'device-mapper: replica: x: '

@@ -43,6 +43,8 @@ extern "C" {
 #define DMREPLICA_POINT_NAME_MAX 40
 #define DMREPLICA_MAX_DISKS	64
 #define DMREPLICA_MAX_POINTS	512	/* recovery points of a system */
+#define DMREPLICA_MAX_PEERS	8	/* peers of a system */
+#define DMREPLICA_PEER_NAME_MAX	40	/* name of a peer, with its NUL */
 #define DMREPLICA_MAX_ADDRESSES	8	/* per network adapter */
 #define DMREPLICA_MAX_GATEWAYS	5
 #define DMREPLICA_MAX_DNS	8
@@ -540,6 +542,17 @@ struct dmreplica_point {
 	char name[DMREPLICA_POINT_NAME_MAX];	/* label, may be "" */
 	bool sized;			/* @bytes is known */
 	uint64_t bytes;			/* held by this point only, at home or in slots */
+	uint32_t generation;		/* place in the list of promotions */
+	char held_by[DMREPLICA_MAX_PEERS * DMREPLICA_PEER_NAME_MAX]; /* names, by commas; R17 */
+};
+
+/** struct dmreplica_peer - a system that has copies of points, and may hold points */
+struct dmreplica_peer {
+	uint8_t system[16];		/* UUID of the system whose peer it is */
+	uint8_t uuid[16];
+	char name[DMREPLICA_PEER_NAME_MAX];
+	uint64_t acked;			/* number of the newest point that it has; 0: not known */
+	uint32_t points_held;		/* points that it holds */
 };
 
 /** struct dmreplica_job - one job */
@@ -717,6 +730,7 @@ int dmreplica_job_request(struct dmreplica *ctx, const struct dmreplica_system *
 #define DMREPLICA_OP_NO_WAIT		(1u << 8)	/* limit the wait for its turn to seconds */
 #define DMREPLICA_OP_RECEIVED		(1u << 9)	/* the sender's point: all has arrived */
 #define DMREPLICA_OP_DROP		(1u << 10)	/* @drop; else by the rules of retention */
+#define DMREPLICA_OP_PEER		(1u << 11)	/* @peer; else none */
 
 /** struct dmreplica_op - parameters of an operation, and its answer */
 struct dmreplica_op {
@@ -728,6 +742,7 @@ struct dmreplica_op {
 	uint64_t expect_writes;		/* refuse with 32775 if the count of writes is another */
 	const uint64_t *drop;		/* numbers of points to drop with the one to make */
 	unsigned int nr_drop;		/* length of @drop, DMREPLICA_MAX_POINTS at most; 0: none */
+	const char *peer;		/* name of a peer; of a point to make, the one that holds it */
 	uint32_t timeout_ms;		/* for other operations and draining; 1 to */
 					/* DM_REPLICA_TIMEOUT_MAX */
 	uint32_t wait_ms;		/* for devices to be closed; 0 to the same */
@@ -772,6 +787,24 @@ int dmreplica_point_make(struct dmreplica *ctx, const struct dmreplica_system *s
 /* Drop @op->point. */
 int dmreplica_point_drop(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			 struct dmreplica_op *op);
+/* Hold @op->point for @op->peer: it is not dropped, and no commit is made, until it is released. */
+int dmreplica_point_hold(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			 struct dmreplica_op *op);
+/* End the hold of @op->point by @op->peer. */
+int dmreplica_point_release(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			    struct dmreplica_op *op);
+
+/** dmreplica_peer_list() - list the peers of a system, by place; attached or not. */
+int dmreplica_peer_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			struct dmreplica_peer **list, size_t *nr);
+/* Check the name of a peer.  Return: NULL, or a constant text with the fault. */
+const char *dmreplica_peer_name_fault(const char *name);
+/* Add a peer with @op->peer as its name; @uuid NULL: a random one. */
+int dmreplica_peer_add(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		       const uint8_t *uuid, struct dmreplica_op *op);
+/* Remove @op->peer, and release all that it holds. */
+int dmreplica_peer_remove(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			  struct dmreplica_op *op);
 /* Bring the failover devices online at @op->point. */
 int dmreplica_failover(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		       struct dmreplica_op *op);

@@ -59,6 +59,8 @@ static bool put_op(struct nl_msg *msg, const struct dmreplica_op *op)
 		return true;
 	if ((given & DMREPLICA_OP_NO_WAIT) && nla_put_flag(msg, DM_REPLICA_A_OP_UNATTENDED))
 		return true;
+	if ((given & DMREPLICA_OP_PEER) && nla_put_string(msg, DM_REPLICA_A_OP_PEER, op->peer))
+		return true;
 	if ((given & DMREPLICA_OP_RECEIVED) && nla_put_flag(msg, DM_REPLICA_A_OP_RECEIVED))
 		return true;
 	for (i = 0; (given & DMREPLICA_OP_DROP) && i < op->nr_drop; i++)
@@ -115,8 +117,24 @@ static void hint_remove(struct dmreplica *ctx, const struct dmreplica_system *sy
 			  sys->name);
 }
 
+static void hint_commit(struct dmreplica *ctx, const struct dmreplica_system *sys)
+{
+	if (strstr(ctx->message, "peer"))
+		dmrl_hint(ctx, "replicactl recovery-point list %s shows it; recovery-point release lets it go",
+			  sys->name);
+	else
+		dmrl_hint(ctx, "end the test failover first: replicactl test-failover stop %s",
+			  sys->name);
+}
+
 int dmrl_operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system *sys,
 		 struct dmreplica_op *op)
+{
+	return dmrl_operate_peer(ctx, cmd, sys, NULL, op);
+}
+
+int dmrl_operate_peer(struct dmreplica *ctx, int cmd, const struct dmreplica_system *sys,
+		      const u8 *peer, struct dmreplica_op *op)
 {
 	struct dmreplica_op none = { 0 };
 	struct answer answer = { 0 };
@@ -132,7 +150,7 @@ int dmrl_operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system *
 	msg = dmrl_nl_message_of(ctx, cmd, DM_REPLICA_A_OP_SYSTEM, sys->uuid);
 	if (!msg)
 		return ctx->code;
-	if (put_op(msg, op)) {
+	if (put_op(msg, op) || (peer && nla_put(msg, DM_REPLICA_A_OP_PEER_UUID, 16, peer))) {
 		nlmsg_free(msg);
 		return dmrl_no_memory(ctx);
 	}
@@ -146,10 +164,11 @@ int dmrl_operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system *
 	}
 	if (code == DM_REPLICA_CODE_IN_USE && (cmd == DM_REPLICA_CMD_POINT_DEL ||
 					       cmd == DM_REPLICA_CMD_POINT_NEW))
-		dmrl_hint(ctx, "replicactl status %s shows what uses it", sys->name);
+		dmrl_hint(ctx, strstr(ctx->message, "peer") ?
+			  "replicactl recovery-point release %s lets it go" :
+			  "replicactl status %s shows what uses it", sys->name);
 	else if (code == DM_REPLICA_CODE_IN_USE && cmd == DM_REPLICA_CMD_FAILOVER_COMMIT)
-		dmrl_hint(ctx, "end the test failover first: replicactl test-failover stop %s",
-			  sys->name);
+		hint_commit(ctx, sys);
 	else if (code == DM_REPLICA_CODE_IN_USE || (code == DM_REPLICA_CODE_TIMEOUT &&
 						    (op->given & DMREPLICA_OP_WAIT)))
 		append_openers(ctx, sys, code, cmd == DM_REPLICA_CMD_RELATIONSHIP_REMOVE ||

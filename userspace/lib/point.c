@@ -23,6 +23,8 @@ static void point_item(struct dmreplica *ctx, void *item, struct nlattr **attrs)
 	point->kind = dmrl_nl_u32(A(KIND));
 	dmrl_nl_string(A(NAME), point->name, sizeof(point->name));
 	point->in_use = dmrl_nl_u32(A(IN_USE));
+	point->generation = dmrl_nl_u32(A(GENERATION));
+	dmrl_nl_string(A(HELD_BY), point->held_by, sizeof(point->held_by));
 	point->sized = A(BYTES);
 	point->bytes = dmrl_nl_u64(A(BYTES));
 }
@@ -33,6 +35,16 @@ static int compare(const void *a, const void *b)
 	u64 y = ((const struct dmreplica_point *)b)->number;
 
 	return x < y ? -1 : x > y;
+}
+
+static void holders(const struct dmr_sb *sb, u32 holds, char *text, size_t size)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < DMR_PEERS; i++)
+		if (holds >> i & 1)
+			n += snprintf(text + n, size - n, "%s%s", n ? "," : "",
+				      sb->replication.peers[i].name);
 }
 
 static int points_stored(const struct dmreplica_system *sys, const struct dmr_sb *sb,
@@ -52,6 +64,8 @@ static int points_stored(const struct dmreplica_system *sys, const struct dmr_sb
 		snprintf(point->name, sizeof(point->name), "%s", sb->points[i].name);
 		point->in_use = (sb->live.epoch && sb->live.base == sb->points[i].epoch) ||
 				(sb->test.epoch && sb->test.base == sb->points[i].epoch);
+		point->generation = sb->points[i].generation;
+		holders(sb, sb->points[i].holds, point->held_by, sizeof(point->held_by));
 	}
 	return 0;
 }

@@ -313,6 +313,9 @@ void dmrl_dm_begin(struct dmreplica *ctx);
 bool dmrl_dm_volume_group(const char *name, char *vg, size_t size);
 
 /* operation.c: @op may be NULL */
+/* The same, with the UUID of a peer unless @peer is NULL. */
+int dmrl_operate_peer(struct dmreplica *ctx, int cmd, const struct dmreplica_system *sys,
+		      const u8 *peer, struct dmreplica_op *op);
 int dmrl_operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system *sys,
 		 struct dmreplica_op *op);
 

@@ -82,7 +82,7 @@ size_t dmrl_retention(const struct dmreplica_settings *set, const struct dmrepli
 		for (r = 0; r < ARRAY_SIZE(rules); r++)
 			if (rule_keeps(&rules[r], points[i].time))
 				keep = true;
-		if (keep || points[i].in_use)	/* R14 */
+		if (keep || points[i].in_use || points[i].held_by[0])	/* R14, R17 */
 			continue;
 		drop[i] = true;
 		gone++;

@@ -15,7 +15,7 @@
  *
  * A point stays if any rule keeps it: among the last so many, within the span,
  * the newest of one of the last so many hours, days or weeks (UTC, weeks from
- * Monday) that have a point at all.  One in use stays (R14).
+ * Monday) that have a point at all.  One in use (R14), or held by a peer (R17), stays.
  *
  * Return: how many go.
  */

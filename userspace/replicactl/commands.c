@@ -65,13 +65,15 @@ const struct command commands[] = {
 	{ "list", cmd_list, "[--json]", "all systems, attached or not", HELP_JSON },
 	{ "status", cmd_status, "[NAME...] [--json]", "the state of a system, in detail", HELP_JSON },
 	{ "recovery-point create", cmd_point_create, "NAME [--kind KIND] [--label TEXT] [--received]\n"
-	  "              [--drop N[,N...] | --keep-all] [--timeout S] [--json]",
+	  "              [--drop N[,N...] | --keep-all] [--hold PEER] [--timeout S] [--json]",
 	  "make a recovery point of all disks",
 	  "  --kind KIND   standard (default), application-consistent or planned\n"
 	  "  --label TEXT  a name to know it by, at most 39 bytes\n"
 	  "  --received    from the replication itself: all until now has arrived\n"
 	  "  --drop N,...  drop the points with these numbers with it, and no others\n"
 	  "  --keep-all    drop none\n"
+	  "  --hold PEER   hold the new point for this peer; a point to drop may be one\n"
+	  "                that this peer alone holds\n"
 	  HELP_TIMEOUT
 	  "  --json        as JSON\n\n"
 	  "Without --drop and --keep-all the rules of replicactl settings choose the points that go.\n"
@@ -87,6 +89,22 @@ const struct command commands[] = {
 	  "\nExamples:\n"
 	  "  replicactl recovery-point drop web1 12\n"
 	  "  replicactl recovery-point drop web1 \"before upgrade\"\n" },
+	{ "recovery-point hold", cmd_point_hold, "NAME POINT --peer PEER",
+	  "keep a recovery point for a peer, which replicates from it",
+	  "  --peer PEER  a peer of the system, see replicactl peer list\n\n"
+	  "A held point is dropped by nothing but its peer: not by hand, by no rule, not in a full\n"
+	  "store; and nothing is committed, until recovery-point release or peer remove.\n" },
+	{ "recovery-point release", cmd_point_release, "NAME POINT --peer PEER",
+	  "end that",
+	  "  --peer PEER  the peer that holds it\n\n"
+	  "If the peer has nothing newer, all of the disks has to be compared with it next time.\n" },
+	{ "peer list", cmd_peer_list, "NAME [--json]",
+	  "the systems that have copies of a system's points", HELP_JSON },
+	{ "peer add", cmd_peer_add, "NAME PEER [--uuid UUID]", "add a peer, up to 8",
+	  "  --uuid UUID  of the peer (default: a random one)\n" },
+	{ "peer remove", cmd_peer_remove, "NAME PEER [--yes]",
+	  "remove a peer, and release all that it holds",
+	  "  --yes        do not ask\n" },
 	{ "failover", cmd_failover, "NAME [--point POINT] [--no-wait] [--timeout S]",
 	  "bring the failover devices online at a recovery point",
 	  "  --point P    number or label of the recovery point (default: the newest)\n"

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Output as JSON.  Times are ns since 1970 UTC, sizes bytes, UUIDs text. */
+#include <string.h>
+
 #include "replicactl.h"
 
 void json_print(struct json_object *obj)
@@ -165,6 +167,19 @@ struct json_object *json_disk(const struct dmreplica_disk *disk)
 	return obj;
 }
 
+/* An array of names that commas separate. */
+static struct json_object *json_names(const char *names)
+{
+	struct json_object *array = json_object_new_array();
+	size_t len;
+
+	for (; *names; names += len + (names[len] == ',')) {
+		len = strcspn(names, ",");
+		json_object_array_add(array, json_object_new_string_len(names, len));
+	}
+	return array;
+}
+
 struct json_object *json_point(const struct dmreplica_point *point)
 {
 	struct json_object *obj = json_object_new_object();
@@ -175,6 +190,8 @@ struct json_object *json_point(const struct dmreplica_point *point)
 	json_add_string(obj, "kind_name", dmreplica_point_kind_name(point->kind));
 	json_add_string(obj, "label", point->name);
 	json_add_bool(obj, "in_use", point->in_use);
+	json_add_u64(obj, "generation", point->generation);
+	json_object_object_add(obj, "held_by", json_names(point->held_by));
 	if (point->sized)
 		json_add_u64(obj, "bytes", point->bytes);
 	return obj;

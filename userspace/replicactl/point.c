@@ -59,6 +59,7 @@ int cmd_point_create(struct dmreplica *ctx, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "drop", required_argument, NULL, 'd' },
+		{ "hold", required_argument, NULL, 'H' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "keep-all", no_argument, NULL, 'K' },
 		{ "kind", required_argument, NULL, 'k' },
@@ -83,6 +84,13 @@ int cmd_point_create(struct dmreplica *ctx, int argc, char **argv)
 			if (!parse_drop(optarg, drop, &op.nr_drop))
 				return usage_error("--drop takes the numbers of recovery points, separated by commas");
 			op.given |= DMREPLICA_OP_DROP;
+			break;
+		case 'H':
+			if (dmreplica_peer_name_fault(optarg))
+				return usage_error("the name of peer %s %s", optarg,
+						   dmreplica_peer_name_fault(optarg));
+			op.peer = optarg;
+			op.given |= DMREPLICA_OP_PEER;
 			break;
 		case 'j':
 			json = true;
@@ -155,11 +163,13 @@ int cmd_point_list(struct dmreplica *ctx, int argc, char **argv)
 		printf("%6s  %-19s  %-22s  %10s  %s\n", "NUMBER", "TIME", "KIND", "ONLY HERE",
 		       "LABEL");
 		for (i = 0; i < nr; i++)
-			printf("%6llu  %-19s  %-22s  %10s  %s%s\n",
+			printf("%6llu  %-19s  %-22s  %10s  %s%s%s%s%s\n",
 			       (unsigned long long)list[i].number, text_time(list[i].time),
 			       dmreplica_point_kind_name(list[i].kind),
 			       list[i].sized ? text_size(list[i].bytes) : "-", list[i].name,
-			       list[i].in_use ? "  (in use)" : "");
+			       list[i].in_use ? "  (in use)" : "",
+			       list[i].held_by[0] ? "  (held by " : "", list[i].held_by,
+			       list[i].held_by[0] ? ")" : "");
 	}
 	dmreplica_list_free(list);
 	return 0;
