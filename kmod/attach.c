@@ -136,6 +136,9 @@ static int dmr_attach_load(struct dmr_system *sys, struct dmr_target *t)
 	r = dmr_map_init(&sys->map, dmr_slot_versions(dmr_slot_count(sb)), sys->versions.pool);
 	if (r)
 		goto bad_load;
+	r = dmr_newest_init(&sys->map.newest, sb);
+	if (r)
+		goto bad_slots;
 	r = dmr_slots_init(&sys->slots, sb);
 	if (r)
 		goto bad_slots;

@@ -14,12 +14,14 @@
 static_assert(DM_REPLICA_A_DISK_PAD == DMR_A_PAD && DM_REPLICA_A_POINT_PAD == DMR_A_PAD &&
 	      DM_REPLICA_A_JOB_PAD == DMR_A_PAD && DM_REPLICA_A_OP_PAD == DMR_A_PAD &&
 	      DM_REPLICA_A_SETTINGS_PAD == DMR_A_PAD && DM_REPLICA_A_HOST_PAD == DMR_A_PAD &&
-	      DM_REPLICA_A_PEER_PAD == DMR_A_PAD);
+	      DM_REPLICA_A_PEER_PAD == DMR_A_PAD && DM_REPLICA_A_EXTENT_PAD == DMR_A_PAD &&
+	      DM_REPLICA_A_RUN_PAD == DMR_A_PAD);
 static_assert(DM_REPLICA_A_POINT_SYSTEM == DMR_A_SYSTEM &&
 	      DM_REPLICA_A_JOB_SYSTEM == DMR_A_SYSTEM && DM_REPLICA_A_OP_SYSTEM == DMR_A_SYSTEM &&
 	      DM_REPLICA_A_SETTINGS_SYSTEM == DMR_A_SYSTEM &&
 	      DM_REPLICA_A_HOST_SYSTEM == DMR_A_SYSTEM &&
-	      DM_REPLICA_A_PEER_SYSTEM == DMR_A_SYSTEM);
+	      DM_REPLICA_A_PEER_SYSTEM == DMR_A_SYSTEM &&
+	      DM_REPLICA_A_EXTENT_SYSTEM == DMR_A_SYSTEM);
 
 static const struct nla_policy dmr_system_get_policy[DM_REPLICA_A_SYSTEM_NAME + 1] = {
 	[DM_REPLICA_A_SYSTEM_UUID] = NLA_POLICY_EXACT_LEN(16),
@@ -417,6 +419,14 @@ static const struct genl_ops dmr_ops[] = {
 		.policy = dmr_peer_del_policy,
 		.maxattr = ARRAY_SIZE(dmr_peer_del_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_EXTENT_GET,
+		.start = dmr_nl_extent_get_start,
+		.dumpit = dmr_nl_extent_get_dumpit,
+		.done = dmr_nl_extent_get_done,
+		.policy = dmr_extent_get_policy,
+		.maxattr = ARRAY_SIZE(dmr_extent_get_policy) - 1,
 	},
 };
 

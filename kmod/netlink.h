@@ -68,6 +68,12 @@ extern const struct nla_policy dmr_disk_get_policy[DM_REPLICA_A_DISK_SYSTEM + 1]
 extern const struct nla_policy dmr_point_get_policy[DM_REPLICA_A_POINT_SIZES + 1];
 extern const struct nla_policy dmr_host_get_policy[DM_REPLICA_A_HOST_KEY + 1];
 
+/* netlink-extent.c */
+extern const struct nla_policy dmr_extent_get_policy[DM_REPLICA_A_EXTENT_START + 1];
+int dmr_nl_extent_get_start(struct netlink_callback *cb);
+int dmr_nl_extent_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int dmr_nl_extent_get_done(struct netlink_callback *cb);
+
 /* netlink.c: changes */
 int dmr_nl_point_new_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_point_del_doit(struct sk_buff *skb, struct genl_info *info);

@@ -40,9 +40,9 @@ static_assert(DMR_LINE(sb) == DMR_LINE(published.views));
 static_assert(DMR_LINE(sb) == DMR_LINE(chunk_shift));
 static_assert(DMR_LINE(grace.waiting) < DMR_LINE(grace.wait));
 static_assert(DMR_LINE(grace.mutex) < DMR_LINE(map));
-static_assert(DMR_LINE(map.buckets) == DMR_LINE(map.shared));
+static_assert(DMR_LINE(map.buckets) == DMR_LINE(map.newest));
 /* changed by the beginning of a first write */
-static_assert(DMR_LINE(map.shared) < DMR_LINE(map.versions));
+static_assert(DMR_LINE(map.newest) < DMR_LINE(map.versions));
 static_assert(DMR_LINE(map.versions) == DMR_LINE(slots.lock));
 static_assert(DMR_LINE(map.versions) == DMR_LINE(space.overlay_versions[DMR_KINDS - 1]));
 /* read */

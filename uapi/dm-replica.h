@@ -377,6 +377,31 @@ enum {
 	DM_REPLICA_A_PEER_MAX = (__DM_REPLICA_A_PEER_MAX - 1)
 };
 
+/* What was written to a disk between two recovery points. */
+enum {
+	DM_REPLICA_A_EXTENT_PAD = 1,
+	DM_REPLICA_A_EXTENT_SYSTEM,		/* binary, 16 bytes */
+	DM_REPLICA_A_EXTENT_DISK,		/* u32: number */
+	DM_REPLICA_A_EXTENT_FROM,		/* u64: number of a point; absent: list all of the disk */
+	DM_REPLICA_A_EXTENT_TO,			/* u64: number of a newer point */
+	DM_REPLICA_A_EXTENT_START,		/* u64: begin with the chunk of this byte */
+	DM_REPLICA_A_EXTENT_RUN,		/* nest, several: DM_REPLICA_A_RUN_*, by rising offset */
+
+	__DM_REPLICA_A_EXTENT_MAX,
+	DM_REPLICA_A_EXTENT_MAX = (__DM_REPLICA_A_EXTENT_MAX - 1)
+};
+
+/* An extent of it; those next to each other are one, up to a length. */
+enum {
+	DM_REPLICA_A_RUN_PAD = 1,
+	DM_REPLICA_A_RUN_OFFSET,		/* u64 */
+	DM_REPLICA_A_RUN_LENGTH,		/* u32: whole blocks of 4 KiB, but at the disk's end */
+	DM_REPLICA_A_RUN_ZERO,			/* flag: it reads as zeroes at the newer point */
+
+	__DM_REPLICA_A_RUN_MAX,
+	DM_REPLICA_A_RUN_MAX = (__DM_REPLICA_A_RUN_MAX - 1)
+};
+
 enum {
 	DM_REPLICA_CMD_SYSTEM_GET = 1,		/* do, dump */
 	DM_REPLICA_CMD_SYSTEM_NTF,		/* event: as SYSTEM_GET, in group systems */
@@ -410,6 +435,7 @@ enum {
 	DM_REPLICA_CMD_PEER_GET,		/* dump */
 	DM_REPLICA_CMD_PEER_ADD,		/* add a peer */
 	DM_REPLICA_CMD_PEER_DEL,		/* remove a peer, with its holds */
+	DM_REPLICA_CMD_EXTENT_GET,		/* dump: written between two recovery points */
 
 	__DM_REPLICA_CMD_MAX,
 	DM_REPLICA_CMD_MAX = (__DM_REPLICA_CMD_MAX - 1)

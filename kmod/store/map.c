@@ -70,6 +70,7 @@ void dmr_map_exit(struct dmr_map *map)
 			cond_resched();
 	}
 	kvfree(map->buckets);
+	dmr_newest_exit(map->newest);
 	kvfree(map->locks);
 	map->buckets = NULL;
 }
@@ -107,6 +108,7 @@ void dmr_map_insert(struct dmr_map *map, struct dmr_version *v)
 	while (*p && (*p)->key == v->key && (*p)->epoch > v->epoch)
 		p = &(*p)->next;
 	v->next = *p;
+	dmr_map_raise(map, v);
 	smp_store_release(p, v);	/* pairs with dmr_map_first() and _bucket_first() */
 	atomic64_inc(&map->versions);
 }
@@ -132,6 +134,7 @@ bool dmr_map_insert_first(struct dmr_map *map, struct dmr_version *v)
 		if (!(atomic_read(&same->state) & DMR_V_DROPPED))
 			return false;
 	v->next = *p;
+	dmr_map_raise(map, v);
 	smp_store_release(p, v);	/* as in dmr_map_insert() */
 	return true;
 }

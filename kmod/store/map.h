@@ -11,6 +11,7 @@
 #define DMR_MAP_H
 
 #include "logblock.h"
+#include "newest.h"
 
 #define DMR_SLOT_NONE		U32_MAX
 
@@ -77,13 +78,14 @@ struct dmr_source {
  * @buckets: chains of versions, those of one chunk adjacent.
  * @seed: odd, random and secret, so that a forged store cannot put its chunks into one
  * bucket.
- * @bucket_bits: log2 of the number of buckets.
  * @lock_mask: number of locks minus one; buckets share locks.
+ * @bucket_bits: log2 of the number of buckets.
+ * @shared: several threads use the map, which take the locks; not so in a replay.
  * @locks: protect the chains against changes.
  * @held: the chunk with DMR_V_HELD, or DMR_KEY_NONE; changed under the chunk's lock.
  * @pool: memory of versions.
  * @max_versions: limit of versions.
- * @shared: several threads use the map, which take the locks; not so in a replay.
+ * @newest: newest epochs of groups of chunks, by disk; NULL: not kept.
  * @versions: number of versions.
  *
  * Every bio reads the others; every first write changes @versions, which therefore comes
@@ -92,13 +94,14 @@ struct dmr_source {
 struct dmr_map {
 	struct dmr_version **buckets;
 	u64 seed;
-	u32 bucket_bits;
 	u32 lock_mask;
+	u8 bucket_bits;
+	bool shared;
 	spinlock_t *locks;
 	u64 held;
 	mempool_t *pool;
 	u64 max_versions;
-	bool shared;
+	struct dmr_newest *newest;
 	atomic64_t versions;
 };
 
@@ -205,6 +208,13 @@ static inline struct dmr_version *dmr_map_find(const struct dmr_map *map, u64 ke
 static inline spinlock_t *dmr_map_lock(struct dmr_map *map, u64 key)
 {
 	return &map->locks[dmr_map_bucket(map, key) & map->lock_mask];
+}
+
+/* A version is about to be added, or was by a replay. */
+static inline void dmr_map_raise(struct dmr_map *map, const struct dmr_version *v)
+{
+	if (map->newest)
+		dmr_newest_raise(map->newest, dmr_key_disk(v->key), dmr_key_chunk(v->key), v->epoch);
 }
 
 int dmr_map_init(struct dmr_map *map, u64 max_versions, mempool_t *pool);

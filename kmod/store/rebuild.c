@@ -415,6 +415,7 @@ static void dmr_rebuild_bucket(struct dmr_rebuild *rb, struct dmr_version **buck
 	for (v = *bucket; v; v = READ_ONCE(v->next)) {
 		v->dirty.next = NULL;
 		atomic_set(&v->state, 0);
+		dmr_map_raise(rb->map, v);
 	}
 }
 

@@ -6,6 +6,10 @@
  *	  helper-nl -		the same from standard input, a request per line
  *	  helper-nl sizes UUID	list recovery points with their sizes until killed; a line
  *				for each list, "NUMBER:BYTES..."
+ *	  helper-nl extents UUID DISK FROM TO
+ *				list the changes from one recovery point to another, and pause
+ *				after the first message until a line comes on standard input;
+ *				print "begun", then "errno ERRNO messages NUMBER"
  *
  * COMMAND: as in the list below, or a number.  UUID: 32 hex digits, with or without
  * hyphens, or fewer to send a UUID that is too short.
@@ -467,6 +471,48 @@ static void sizes(uint16_t id, const char *system)
 	}
 }
 
+/* Return: errno of the end of a list, or -1 before it. */
+static int extents_message(unsigned int *messages)
+{
+	const struct nlmsghdr *h;
+	int left;
+
+	left = recv(sock, &in, sizeof(in), 0);
+	if (left <= 0)
+		die("recv");
+	for (h = &in.hdr; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+		if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
+			return -*(const int *)NLMSG_DATA(h);
+		++*messages;
+	}
+	return -1;
+}
+
+static void extents(uint16_t id, char **argv)
+{
+	uint64_t from = strtoull(argv[2], NULL, 0), to = strtoull(argv[3], NULL, 0);
+	uint32_t disk = strtoul(argv[1], NULL, 0);
+	unsigned int messages = 0;
+	unsigned char uuid[16];
+	int err;
+
+	bytes_of_hex(argv[0], uuid, sizeof(uuid));
+	begin(id, DM_REPLICA_CMD_EXTENT_GET, DM_REPLICA_FAMILY_VERSION);
+	out.hdr.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	put(DM_REPLICA_A_EXTENT_SYSTEM, uuid, sizeof(uuid));
+	put(DM_REPLICA_A_EXTENT_DISK, &disk, sizeof(disk));
+	put(DM_REPLICA_A_EXTENT_FROM, &from, sizeof(from));
+	put(DM_REPLICA_A_EXTENT_TO, &to, sizeof(to));
+	talk();
+	err = extents_message(&messages);
+	printf("begun\n");
+	fflush(stdout);
+	getchar();
+	while (err < 0)
+		err = extents_message(&messages);
+	printf("errno %d messages %u\n", err, messages);
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_nl local = { .nl_family = AF_NETLINK };
@@ -482,6 +528,8 @@ int main(int argc, char **argv)
 		requests(family());
 	else if (!strcmp(argv[1], "sizes"))
 		sizes(family(), argv[2]);
+	else if (!strcmp(argv[1], "extents") && argc == 6)
+		extents(family(), argv + 2);
 	else
 		request(family(), argc - 1, argv + 1);
 	return 0;

@@ -797,6 +797,37 @@ int dmreplica_point_release(struct dmreplica *ctx, const struct dmreplica_system
 /** dmreplica_peer_list() - list the peers of a system, by place; attached or not. */
 int dmreplica_peer_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			struct dmreplica_peer **list, size_t *nr);
+/** struct dmreplica_extent - blocks that were written between two recovery points */
+struct dmreplica_extent {
+	uint64_t offset;		/* bytes, from the beginning of the disk */
+	uint64_t length;		/* at most 1 GiB */
+	bool zero;			/* it reads as zeroes at the newer point */
+};
+
+/**
+ * dmreplica_changes() - find what was written to a disk between two recovery points
+ * @ctx: the context.
+ * @sys: the system, attached.
+ * @disk: number of the disk.
+ * @from: number of the older point; 0: find all of the disk.
+ * @to: number of the newer point.
+ * @start: begin with the chunk of this byte.
+ * @fn: called for each extent, by rising offset; not 0 ends the list.  It makes no other
+ * call with @ctx.
+ * @arg: for @fn.
+ *
+ * Exactly the blocks of 4 KiB written between the points are found, also those with the
+ * same content as before (R16).  Nothing holds the points meanwhile: see
+ * dmreplica_point_hold().
+ *
+ * Return: 0; 32773 if the points are in the wrong order; 32775 if a point was dropped
+ * meanwhile, and the extents so far are to be forgotten; 32779 without such a point; or the
+ * result of @fn.
+ */
+int dmreplica_changes(struct dmreplica *ctx, const struct dmreplica_system *sys, uint32_t disk,
+		      uint64_t from, uint64_t to, uint64_t start,
+		      int (*fn)(void *arg, const struct dmreplica_extent *extent), void *arg);
+
 /* Check the name of a peer.  Return: NULL, or a constant text with the fault. */
 const char *dmreplica_peer_name_fault(const char *name);
 /* Add a peer with @op->peer as its name; @uuid NULL: a random one. */

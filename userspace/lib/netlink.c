@@ -27,6 +27,7 @@ struct call {
 	struct dmreplica *ctx;
 	struct nl_msg *msg;	/* the request */
 	dmrl_reply_fn fn;
+	dmrl_raw_fn raw;	/* instead of @fn: attributes that come several times */
 	void *arg;
 	int result;		/* of @fn, or a refusal */
 	bool done;
@@ -344,7 +345,12 @@ static int on_valid(struct nl_msg *msg, void *arg)
 	struct nlattr *attrs[DMRL_NL_ATTRS];
 	struct call *call = arg;
 
-	if (nlmsg_hdr(msg)->nlmsg_type != call->ctx->family || call->result || !call->fn)
+	if (nlmsg_hdr(msg)->nlmsg_type != call->ctx->family || call->result)
+		return NL_OK;
+	if (call->raw)
+		call->result = call->raw(call->arg, genlmsg_attrdata(head, 0),
+					 genlmsg_attrlen(head, 0));
+	if (!call->fn)
 		return NL_OK;
 	if (nla_parse(attrs, DMRL_NL_ATTRS - 1, genlmsg_attrdata(head, 0), genlmsg_attrlen(head, 0),
 		      NULL))
@@ -437,6 +443,20 @@ int dmrl_nl_dump(struct dmreplica *ctx, int cmd, int attr, const u8 *uuid, int f
 	}
 	return dmrl_fail(ctx, DM_REPLICA_CODE_TIMEOUT,
 			 "systems change faster than they can be listed");
+}
+
+int dmrl_nl_dump_raw(struct dmreplica *ctx, struct nl_msg *msg, dmrl_raw_fn fn, void *arg)
+{
+	struct call call = { .ctx = ctx, .raw = fn, .arg = arg };
+	int code;
+
+	nlmsg_hdr(msg)->nlmsg_flags |= NLM_F_REQUEST | NLM_F_DUMP;
+	code = transact(ctx, msg, &call);
+	nlmsg_free(msg);
+	if (!code && call.interrupted)
+		code = dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_STATE,
+				 "the system has changed while its list was read");
+	return code;
 }
 
 void dmrl_nl_string(struct nlattr *attr, char *out, size_t size)

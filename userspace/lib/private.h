@@ -367,6 +367,11 @@ struct nl_msg *dmrl_nl_message_of(struct dmreplica *ctx, int cmd, int attr, cons
 /* Send and free @msg; call @fn for every reply. */
 int dmrl_nl_call(struct dmreplica *ctx, struct nl_msg *msg, dmrl_reply_fn fn, void *arg);
 
+/* Take the attributes of a message as they are.  Return: 0 or a refusal. */
+typedef int (*dmrl_raw_fn)(void *arg, struct nlattr *attrs, int len);
+/* Send and free @msg, a dump; call @fn for every message.  It is not started again. */
+int dmrl_nl_dump_raw(struct dmreplica *ctx, struct nl_msg *msg, dmrl_raw_fn fn, void *arg);
+
 /* Fill a zeroed item of a list from a reply. */
 typedef void (*dmrl_item_fn)(struct dmreplica *ctx, void *item, struct nlattr **attrs);
 

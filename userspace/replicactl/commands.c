@@ -98,6 +98,16 @@ const struct command commands[] = {
 	  "end that",
 	  "  --peer PEER  the peer that holds it\n\n"
 	  "If the peer has nothing newer, all of the disks has to be compared with it next time.\n" },
+	{ "changes", cmd_changes, "NAME --to POINT [--from POINT] [--disk DISK] [--json]",
+	  "what was written between two recovery points",
+	  "  --to POINT    number or label of a recovery point\n"
+	  "  --from POINT  an older one; without it all of each disk is listed\n"
+	  "  --disk DISK   of this disk alone\n"
+	  "  --json        as JSON\n\n"
+	  "Lists extents of whole blocks of 4 KiB by offset: disk, offset, length in bytes, and\n"
+	  "whether they are data or zeroes at the newer point.  Exactly what was written is listed,\n"
+	  "also where the content is the same as before.  If a point is dropped meanwhile the\n"
+	  "answer is 32775: hold them first (recovery-point hold).\n" },
 	{ "peer list", cmd_peer_list, "NAME [--json]",
 	  "the systems that have copies of a system's points", HELP_JSON },
 	{ "peer add", cmd_peer_add, "NAME PEER [--uuid UUID]", "add a peer, up to 8",

@@ -134,6 +134,7 @@ int cmd_point_list(struct dmreplica *ctx, int argc, char **argv);
 int cmd_point_drop(struct dmreplica *ctx, int argc, char **argv);
 int cmd_point_hold(struct dmreplica *ctx, int argc, char **argv);
 int cmd_point_release(struct dmreplica *ctx, int argc, char **argv);
+int cmd_changes(struct dmreplica *ctx, int argc, char **argv);
 int cmd_peer_list(struct dmreplica *ctx, int argc, char **argv);
 int cmd_peer_add(struct dmreplica *ctx, int argc, char **argv);
 int cmd_peer_remove(struct dmreplica *ctx, int argc, char **argv);
