@@ -103,7 +103,7 @@ static int dmr_overlay_end_locked(struct dmr_op *op, enum dmr_kind kind, struct 
 	int r;
 
 	/* Take the devices offline; the vacuum keeps the overlay until the superblock decides. */
-	fence->view[kind].write = DMR_EPOCH_NONE;
+	dmr_views_fence(fence, kind);
 	dmr_views_publish(sys, fence);
 	r = dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout));
 	if (r) {

@@ -557,7 +557,7 @@ static int dmr_io_run(struct dmr_io *io, struct bio *bio, bool inline_)
 	io->entered = true;
 	views = dmr_views_get(t->sys);
 
-	if (unlikely(views->view[t->kind].write == DMR_EPOCH_NONE))
+	if (unlikely(!views->view[t->kind].online))
 		return dmr_io_finish(io, bio, BLK_STS_OFFLINE);
 	if (bio_op(bio) == REQ_OP_READ)
 		return dmr_io_read(io, bio, views);

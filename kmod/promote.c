@@ -23,7 +23,7 @@ static int dmr_promote(struct dmr_op *op, struct dmr_views *fence, struct dmr_vi
 	bool ahead = sys->ahead;
 	int r;
 
-	fence->view[DMR_REPLICA].write = DMR_EPOCH_NONE;
+	dmr_views_fence(fence, DMR_REPLICA);
 	dmr_views_publish(sys, fence);
 	r = dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout));
 	if (r) {

@@ -79,7 +79,7 @@ static bool dmr_removal_prepare(struct dmr_system *sys, struct dmr_removal *rm)
 		if (!rm->fence[kind])
 			return false;
 		for (k = 0; k <= kind; k++)
-			rm->fence[kind]->view[k].write = DMR_EPOCH_NONE;
+			dmr_views_fence(rm->fence[kind], k);
 	}
 	rm->back = dmr_views_back(sys);
 	return rm->back;

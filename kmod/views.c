@@ -51,6 +51,7 @@ struct dmr_views *dmr_views_make(struct dmr_system *sys, const struct dmr_sb *sb
 									      DMR_REPLICA];
 		view->base = U32_MAX;
 		view->write = cur;
+		view->online = true;
 	}
 
 	if (sb->live.epoch) {
@@ -58,12 +59,14 @@ struct dmr_views *dmr_views_make(struct dmr_system *sys, const struct dmr_sb *sb
 		view->base = sb->live.base;
 		view->overlay = sb->live.epoch;
 		view->write = sb->live.epoch;
+		view->online = true;
 	}
 	if (sb->test.epoch) {
 		view = &views->view[DMR_TEST];
 		view->base = sb->test.base;
 		view->overlay = sb->test.epoch;
 		view->write = sb->test.epoch;
+		view->online = true;
 	}
 
 	/* Direct writes only while no point and no overlay needs the present content of home. */
@@ -82,6 +85,17 @@ struct dmr_views *dmr_views_make(struct dmr_system *sys, const struct dmr_sb *sb
 	views->need.dead_first = sb->dead_first;
 	views->need.dead_last = sb->dead_last;
 	return views;
+}
+
+/**
+ * dmr_views_fence() - take a view offline, in views that are not published yet
+ * @views: from dmr_views_make().
+ * @kind: of view.
+ */
+void dmr_views_fence(struct dmr_views *views, enum dmr_kind kind)
+{
+	views->view[kind].online = false;
+	views->view[kind].write = DMR_EPOCH_NONE;
 }
 
 /**

@@ -13,21 +13,21 @@ struct dmr_system;
 
 /**
  * struct dmr_views - the views of one state; never changed, replaced as a whole
- * @view: view of each kind of device.
  * @straight: kind of device with direct writes to home, or -1 for none.
  * @locked: bios may be in flight from views without direct writes: look under a chunk's lock
  * whether it is bare (dmr_op_settle()).
  * @suspended: replication is suspended: the replica devices refuse writes.
+ * @view: view of each kind of device; behind what most bios read of the others.
  * @need: epochs that the vacuum has to keep; its epochs array is @points.
  * @serial: number of its publication.
  * @stale: on the system's list of views to free.
  * @points: epochs of the points, pending ones included.
  */
 struct dmr_views {
-	struct dmr_view view[DMR_KINDS];
 	int straight;
 	bool locked;
 	bool suspended;
+	struct dmr_view view[DMR_KINDS];
 	struct dmr_need need;
 	u64 serial;		/* number of the publication */
 	struct list_head stale;
@@ -49,6 +49,7 @@ struct dmr_published {
 void dmr_views_init(struct dmr_published *published);
 struct dmr_views *dmr_views_make(struct dmr_system *sys, const struct dmr_sb *sb,
 				 u32 pending_point);
+void dmr_views_fence(struct dmr_views *views, enum dmr_kind kind);
 void dmr_views_publish(struct dmr_system *sys, struct dmr_views *views);
 void dmr_views_reap(struct dmr_system *sys);
 int dmr_views_publish_state(struct dmr_system *sys);

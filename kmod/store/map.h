@@ -60,10 +60,11 @@ struct dmr_version {
 struct dmr_view {
 	u32 base;		/* main epochs up to this one */
 	u32 overlay;		/* and this epoch, or DMR_EPOCH_NONE */
-	u32 write;		/* epoch of its writes; DMR_EPOCH_NONE: offline */
+	u32 write;		/* epoch of its writes; DMR_EPOCH_NONE: it takes none */
 	u32 promoted;		/* for dmr_epoch_is_main() */
 	u32 dead_first;
 	u32 dead_last;
+	bool online;		/* it is read; if not, its devices do no I/O */
 };
 
 enum dmr_source_kind { DMR_SRC_HOME, DMR_SRC_ZERO, DMR_SRC_SLOT };
