@@ -15,6 +15,7 @@
 #include "job.h"
 #include "move-job.h"
 #include "page-io.h"
+#include "point-view.h"
 #include "received.h"
 #include "space.h"
 #include "store/rebuild.h"
@@ -365,6 +366,14 @@ static void dmr_attach_stop(struct dmr_system *sys)
 	dmr_super_commit(sys, draft, "detach");
 }
 
+/* Is a new target of this kind? That of a point view is found by its name. */
+static bool dmr_attach_is_kind(const struct dmr_target *t, u32 kind)
+{
+	if (!t->view || kind < DMR_READER)
+		return kind == t->kind;
+	return !strcmp(t->view, dmr_point_view_of(&t->sys->point_views, kind)->name);
+}
+
 /**
  * dmr_attach_may_reload() - may this dm table replace the device's present one?
  * @t: the new target, its devices open.
@@ -387,11 +396,12 @@ bool dmr_attach_may_reload(const struct dmr_target *t)
 		for (i = 0; dmr_loaded(sys) && i < sys->sb->nr_disks; i++) {
 			const struct dmr_disk *disk = &sys->disks[i];
 
-			for (kind = 0; kind < DMR_KINDS; kind++) {
+			for (kind = 0; kind < DMR_VIEWS; kind++) {
 				if (READ_ONCE(disk->dev[kind]) != t->own_dev)
 					continue;
 				found = true;
-				may = sys == t->sys && i == t->disk_number && kind == t->kind &&
+				may = sys == t->sys && i == t->disk_number &&
+				      dmr_attach_is_kind(t, kind) &&
 				      READ_ONCE(disk->home_dev) == t->home->bdev->bd_dev &&
 				      disk->info->sectors == t->ti->len;
 			}
@@ -444,6 +454,8 @@ int dmr_attach_bind(struct dmr_system *sys, struct dmr_target *t)
 		r = dmr_attach_load(sys, t);
 		loaded = true;
 	}
+	if (!r && t->view)
+		r = dmr_point_view_bind(sys, t);
 	if (!r)
 		r = dmr_attach_fits(sys, t);
 	if (!r && !sys->disks[t->disk_number].home)
@@ -464,6 +476,8 @@ int dmr_attach_bind(struct dmr_system *sys, struct dmr_target *t)
 	dmr_fingerprint_void(disk);
 	t->disk = disk;
 	t->bound = true;
+	if (t->view)
+		dmr_point_view_of(&sys->point_views, t->kind)->targets++;
 	sys->nr_bound++;
 	mutex_lock(&sys->sb_mutex);
 	disk->target[t->kind] = t;
@@ -492,7 +506,7 @@ static bool dmr_attach_is_last(const struct dmr_target *t)
 	bool last = true;
 	u32 i;
 
-	for (i = 0; i < DMR_KINDS; i++)
+	for (i = 0; i < DMR_VIEWS; i++)
 		last &= i == t->kind || !t->disk->target[i];
 	return last;
 }
@@ -548,6 +562,8 @@ void dmr_attach_unbind(struct dmr_system *sys, struct dmr_target *t)
 	/* The home may disappear: flush direct writes first. */
 	if (last && dmr_home_flush_close(disk))
 		dmr_fingerprint_void(disk);	/* its blocks may be lost */
+	if (t->view)
+		dmr_point_view_of(&sys->point_views, t->kind)->targets--;
 	sys->nr_bound--;
 	mutex_lock(&sys->sb_mutex);
 	WRITE_ONCE(sys->bind_time, jiffies);
@@ -555,7 +571,7 @@ void dmr_attach_unbind(struct dmr_system *sys, struct dmr_target *t)
 	/* A gendisk and its block_device are freed behind a grace period of RCU. */
 	WRITE_ONCE(disk->gd[t->kind], NULL);
 	WRITE_ONCE(disk->dev[t->kind], 0);
-	for (i = 0; i < DMR_KINDS; i++)
+	for (i = 0; i < DMR_VIEWS; i++)
 		if (disk->target[i])
 			home = disk->target[i]->home->bdev;
 	WRITE_ONCE(disk->home, home);

@@ -22,8 +22,20 @@ struct gendisk;
 
 #define DMR_BLOCK_SECTORS	(DMR_BLOCK_SIZE >> SECTOR_SHIFT)
 
-/** enum dmr_kind - kinds of devices; each disk has one device of each kind */
-enum dmr_kind { DMR_REPLICA, DMR_LIVE, DMR_TEST, DMR_KINDS };
+#define DMR_POINT_VIEWS		16	/* recovery points of a system that may be open at a time */
+
+/*
+ * Kinds of devices, and of their views.  Each disk has one device of each kind below DMR_KINDS,
+ * and takes writes by those only.
+ *
+ * Devices of point view n are of the kind DMR_READER + n; see point-view.h.
+ */
+enum dmr_kind {
+	DMR_REPLICA, DMR_LIVE, DMR_TEST,
+	DMR_KINDS,
+	DMR_READER = DMR_KINDS,
+	DMR_VIEWS = DMR_READER + DMR_POINT_VIEWS
+};
 
 /**
  * struct dmr_home_flush - flushes of a home, see home-flush.c
@@ -78,11 +90,11 @@ struct dmr_disk {
 	struct block_device *home;	/* valid while any target of the disk is bound */
 	struct dmr_disk_cpu __percpu *counts;
 	dev_t home_dev;			/* dmr_registry_mutex */
-	struct dmr_target *target[DMR_KINDS];	/* bound ones; op_mutex */
+	struct dmr_target *target[DMR_VIEWS];	/* bound ones; op_mutex */
 	bool movable;			/* the replica target is bound; home_mutex to clear */
 	bool no_zeroes;			/* its home advertises write-zeroes, but refuses them */
-	dev_t dev[DMR_KINDS];		/* their devices, 0 if not bound; sb_mutex to change */
-	struct gendisk *gd[DMR_KINDS];	/* the same; freed after a grace period of RCU */
+	dev_t dev[DMR_VIEWS];		/* their devices, 0 if not bound; sb_mutex to change */
+	struct gendisk *gd[DMR_VIEWS];	/* the same; freed after a grace period of RCU */
 	struct dmr_home_flush flush;
 
 	atomic64_t errors;		/* I/O errors met at home and in slots */
@@ -96,10 +108,11 @@ struct dmr_target {
 	struct dmr_system *sys;
 	u32 disk_number;
 	struct dmr_disk *disk;		/* set at resume */
-	enum dmr_kind kind;
+	enum dmr_kind kind;		/* that of a point view is found when it is bound */
+	char *view;			/* name of its view of a point, or NULL */
 	struct dm_dev *store;
 	struct dm_dev *home;
-	struct dm_dev *replica;		/* failover targets: the replica device below */
+	struct dm_dev *replica;		/* others: the replica device below */
 	bool store_linked;		/* it has a share in dmr_claim_link() */
 	bool home_linked;
 	bool bound;

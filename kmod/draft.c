@@ -5,6 +5,7 @@
  */
 #include "clock.h"
 #include "draft.h"
+#include "point-view.h"
 #include "system.h"
 
 /** dmr_draft() - copy the superblock in force, with the next state number.  Return: the copy. */
@@ -61,15 +62,18 @@ struct dmr_point *dmr_draft_point(struct dmr_sb *sb, u64 number)
 	return NULL;
 }
 
-/* R14: is the point one that an overlay branches off? */
-static bool dmr_draft_point_held(const struct dmr_sb *sb, const struct dmr_point *point)
+/* R14: is the point one that an overlay branches off, or that is open for reading? */
+bool dmr_draft_point_held(const struct dmr_system *sys, const struct dmr_sb *sb,
+			  const struct dmr_point *point)
 {
-	return (sb->live.epoch && sb->live.base == point->epoch) ||
+	return dmr_point_view_holds(sys, point) ||
+	       (sb->live.epoch && sb->live.base == point->epoch) ||
 	       (sb->test.epoch && sb->test.base == point->epoch);
 }
 
 /**
  * dmr_draft_point_kept() - the reason for which a point must not be dropped
+ * @sys: the system.
  * @sb: the state.
  * @point: the point.
  * @mine: bitmap of the peers for which the drop is asked.
@@ -78,10 +82,13 @@ static bool dmr_draft_point_held(const struct dmr_sb *sb, const struct dmr_point
  *
  * Return: NULL, or constant text with the reason (-EBUSY).
  */
-const char *dmr_draft_point_kept(const struct dmr_sb *sb, const struct dmr_point *point,
-				 u32 mine)
+const char *dmr_draft_point_kept(const struct dmr_system *sys, const struct dmr_sb *sb,
+				 const struct dmr_point *point, u32 mine)
 {
-	if (dmr_draft_point_held(sb, point))
+	/* R14: what runs from it, or reads it, needs its content. */
+	if (dmr_point_view_holds(sys, point))
+		return "this point is open for reading; close it first";
+	if (dmr_draft_point_held(sys, sb, point))
 		return "a failover runs from this point; end it first";
 	if (point->holds & ~mine)
 		return "a peer holds this point; release it first";
@@ -101,25 +108,28 @@ const struct dmr_point *dmr_draft_held_by_peer(const struct dmr_sb *sb)
 
 /**
  * dmr_draft_point_spare() - the point to drop first
+ * @sys: the system.
  * @sb: the state.
  *
- * The oldest point without a failover that no peer holds (R17); never the last point, since
- * a failover needs one.
+ * The oldest point without a failover that is not open for reading and that no peer holds
+ * (R14, R17); never the last point, since a failover needs one.
  *
  * Return: the point, or NULL.
  */
-const struct dmr_point *dmr_draft_point_spare(const struct dmr_sb *sb)
+const struct dmr_point *dmr_draft_point_spare(const struct dmr_system *sys,
+					      const struct dmr_sb *sb)
 {
 	u32 i;
 
 	for (i = 0; i + 1 < sb->nr_points; i++)
-		if (!dmr_draft_point_kept(sb, &sb->points[i], 0))
+		if (!dmr_draft_point_kept(sys, sb, &sb->points[i], 0))
 			return &sb->points[i];
 	return NULL;
 }
 
 /**
  * dmr_draft_select() - find the points of a list of numbers
+ * @sys: the system.
  * @sb: the state.
  * @numbers: of the points, in any order.
  * @nr: how many numbers.
@@ -133,8 +143,8 @@ const struct dmr_point *dmr_draft_point_spare(const struct dmr_sb *sb)
  *
  * Return: the reason of -EBUSY, constant text.
  */
-const char *dmr_draft_select(struct dmr_sb *sb, const u64 *numbers, u32 nr, u32 mine,
-			     unsigned long *drop, u64 *wrong, int *err)
+const char *dmr_draft_select(const struct dmr_system *sys, struct dmr_sb *sb, const u64 *numbers,
+			     u32 nr, u32 mine, unsigned long *drop, u64 *wrong, int *err)
 {
 	struct dmr_point *point;
 	const char *why = NULL;
@@ -150,7 +160,7 @@ const char *dmr_draft_select(struct dmr_sb *sb, const u64 *numbers, u32 nr, u32 
 		else if (__test_and_set_bit(point - sb->points, drop))
 			*err = -EINVAL;
 		else
-			why = dmr_draft_point_kept(sb, point, mine);
+			why = dmr_draft_point_kept(sys, sb, point, mine);
 		if (why)
 			*err = -EBUSY;
 	}

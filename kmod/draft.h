@@ -14,13 +14,16 @@ void dmr_draft_state(struct dmr_sb *draft, u32 state);
 bool dmr_draft_next(struct dmr_sb *draft);
 u32 dmr_draft_overlay(struct dmr_sb *draft);
 bool dmr_draft_promote(struct dmr_sb *draft);
-const char *dmr_draft_select(struct dmr_sb *sb, const u64 *numbers, u32 nr, u32 mine,
-			     unsigned long *drop, u64 *wrong, int *err);
+const char *dmr_draft_select(const struct dmr_system *sys, struct dmr_sb *sb, const u64 *numbers,
+			     u32 nr, u32 mine, unsigned long *drop, u64 *wrong, int *err);
 u32 dmr_draft_drop(struct dmr_sb *draft, const unsigned long *drop);
 struct dmr_point *dmr_draft_point(struct dmr_sb *sb, u64 number);
-const char *dmr_draft_point_kept(const struct dmr_sb *sb, const struct dmr_point *point,
-				 u32 mine);
+bool dmr_draft_point_held(const struct dmr_system *sys, const struct dmr_sb *sb,
+			  const struct dmr_point *point);
+const char *dmr_draft_point_kept(const struct dmr_system *sys, const struct dmr_sb *sb,
+				 const struct dmr_point *point, u32 mine);
 const struct dmr_point *dmr_draft_held_by_peer(const struct dmr_sb *sb);
-const struct dmr_point *dmr_draft_point_spare(const struct dmr_sb *sb);
+const struct dmr_point *dmr_draft_point_spare(const struct dmr_system *sys,
+					      const struct dmr_sb *sb);
 
 #endif /* DMR_DRAFT_H */

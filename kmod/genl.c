@@ -47,6 +47,26 @@ static const struct nla_policy dmr_point_del_policy[DM_REPLICA_A_OP_UNATTENDED +
 	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
 };
 
+static const struct nla_policy dmr_point_open_policy[DM_REPLICA_A_OP_VIEW + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_POINT] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_WAIT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+	[DM_REPLICA_A_OP_VIEW] = { .type = NLA_NUL_STRING, .len = DM_REPLICA_VIEW_NAME_MAX, },
+};
+
+static const struct nla_policy dmr_point_close_policy[DM_REPLICA_A_OP_VIEW + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_POINT] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_WAIT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+	[DM_REPLICA_A_OP_VIEW] = { .type = NLA_NUL_STRING, .len = DM_REPLICA_VIEW_NAME_MAX, },
+};
+
 static const struct nla_policy dmr_job_get_policy[DM_REPLICA_A_JOB_ID + 1] = {
 	[DM_REPLICA_A_JOB_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_JOB_ID] = { .type = NLA_U64, },
@@ -427,6 +447,19 @@ static const struct genl_ops dmr_ops[] = {
 		.done = dmr_nl_extent_get_done,
 		.policy = dmr_extent_get_policy,
 		.maxattr = ARRAY_SIZE(dmr_extent_get_policy) - 1,
+	},
+		.cmd = DM_REPLICA_CMD_POINT_OPEN,
+		.doit = dmr_nl_point_open_doit,
+		.policy = dmr_point_open_policy,
+		.maxattr = ARRAY_SIZE(dmr_point_open_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_POINT_CLOSE,
+		.doit = dmr_nl_point_close_doit,
+		.policy = dmr_point_close_policy,
+		.maxattr = ARRAY_SIZE(dmr_point_close_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
 	},
 };
 

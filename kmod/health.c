@@ -229,7 +229,7 @@ void dmr_health_check(struct dmr_system *sys)
 	dmr_clock_step_check(sys);
 	rcu_read_lock();
 	reasons = dmr_health_reasons(sys, dmr_shown(sys));
-	spare = dmr_draft_point_spare(dmr_shown(sys));
+	spare = dmr_draft_point_spare(sys, dmr_shown(sys));
 	rcu_read_unlock();
 	sys->health = reasons;
 	if ((reasons & space) && (reasons & space) != (old & space)) {

@@ -574,7 +574,7 @@ void dmr_io_work(struct work_struct *work)
 }
 
 /**
- * dmr_io_map() - map() of both targets
+ * dmr_io_map() - map() of all targets
  * @t: the target.
  * @bio: the bio, its sector relative to the target.
  *
@@ -636,7 +636,7 @@ static void dmr_io_measured(struct dmr_io *io)
 }
 
 /**
- * dmr_io_end() - end_io() of both targets
+ * dmr_io_end() - end_io() of all targets
  * @t: the target.
  * @bio: the bio.
  * @error: its status.

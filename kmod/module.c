@@ -80,4 +80,5 @@ MODULE_AUTHOR("The dm-replica developers");
 MODULE_DESCRIPTION("device-mapper targets for recovery points and failover of replica disks");
 MODULE_LICENSE("GPL");
 MODULE_VERSION("0.1.0");
-MODULE_ALIAS("dm-replica-overlay");	/* requested by dm for the target's name */
+MODULE_ALIAS("dm-replica-overlay");	/* requested by dm for the targets' names */
+MODULE_ALIAS("dm-replica-reader");

@@ -8,6 +8,7 @@
  * key.
  */
 #include "clock.h"
+#include "draft.h"
 #include "health.h"
 #include "job.h"
 #include "netlink.h"
@@ -198,7 +199,8 @@ int dmr_nl_put_system(struct sk_buff *skb, struct dmr_system *sys, const struct 
 	    (critical && nla_put_string(skb, DM_REPLICA_A_SYSTEM_REASON, critical)) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_DISKS, sb->nr_disks) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_DISKS_ATTACHED, dmr_disks_attached(sys, sb)) ||
-	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_POINTS, sb->nr_points))
+	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_POINTS, sb->nr_points) ||
+	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_OPEN_VIEWS, dmr_point_view_count(sys)))
 		return -EMSGSIZE;
 	return dmr_put_store(skb, sys, sb) ?: dmr_put_health(skb, sys, sb) ?:
 	       dmr_put_overlay(skb, sys, sb, DMR_LIVE, DM_REPLICA_A_SYSTEM_LIVE_POINT) ?:
@@ -242,20 +244,30 @@ static int dmr_put_disk(struct sk_buff *skb, struct dmr_system *sys, const struc
 	return 0;
 }
 
-static int dmr_put_point(struct sk_buff *skb, const struct dmr_sb *sb, u32 i,
-			 const struct dmr_point_sizes *sizes)
+static int dmr_put_views(struct sk_buff *skb, struct dmr_system *sys, u64 point)
+{
+	char name[DMR_VIEW_NAME_LEN];
+	u32 kind;
+
+	for (kind = DMR_READER; kind < DMR_VIEWS; kind++)
+		if (dmr_point_view_shows(sys, kind, point, name) &&
+		    nla_put_string(skb, DM_REPLICA_A_POINT_VIEW, name))
+			return -EMSGSIZE;
+	return 0;
+}
+
+static int dmr_put_point(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb,
+			 u32 i, const struct dmr_point_sizes *sizes)
 {
 	const struct dmr_point *p = &sb->points[i];
-	bool in_use = (sb->live.epoch && sb->live.base == p->epoch) ||
-		      (sb->test.epoch && sb->test.base == p->epoch);
 
 	if (nla_put(skb, DM_REPLICA_A_POINT_SYSTEM, 16, sb->system_uuid) ||
 	    dmr_nl_put_u64(skb, DM_REPLICA_A_POINT_NUMBER, p->number) ||
 	    dmr_nl_put_u64(skb, DM_REPLICA_A_POINT_TIME, p->time) ||
 	    nla_put_u32(skb, DM_REPLICA_A_POINT_KIND, p->kind) ||
 	    (p->name[0] && nla_put_string(skb, DM_REPLICA_A_POINT_NAME, p->name)) ||
-	    nla_put_u32(skb, DM_REPLICA_A_POINT_IN_USE, in_use) ||
-	    dmr_nl_put_holders(skb, sb, p))
+	    nla_put_u32(skb, DM_REPLICA_A_POINT_IN_USE, dmr_draft_point_held(sys, sb, p)) ||
+	    dmr_nl_put_holders(skb, sb, p) || dmr_put_views(skb, sys, p->number))
 		return -EMSGSIZE;
 	for (i = 0; sizes && i < sizes->nr; i++)
 		if (sizes->epochs[i] == p->epoch)
@@ -636,7 +648,7 @@ static int dmr_list_points(struct sk_buff *skb, struct netlink_callback *cb,
 		hdr = dmr_entry(skb, cb, DM_REPLICA_CMD_POINT_GET);
 		if (!hdr)
 			return -EMSGSIZE;
-		r = dmr_entry_end(skb, cb, hdr, dmr_put_point(skb, sb, i, sizes), number);
+		r = dmr_entry_end(skb, cb, hdr, dmr_put_point(skb, sys, sb, i, sizes), number);
 		if (r)
 			return r;
 	}

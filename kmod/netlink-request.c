@@ -51,6 +51,10 @@ static const char *dmr_cmd_name(u8 cmd)
 		return dmr_op_name(DMR_VERB_POINT_NEW);
 	case DM_REPLICA_CMD_POINT_DEL:
 		return dmr_op_name(DMR_VERB_POINT_DEL);
+	case DM_REPLICA_CMD_POINT_OPEN:
+		return dmr_op_name(DMR_VERB_POINT_OPEN);
+	case DM_REPLICA_CMD_POINT_CLOSE:
+		return dmr_op_name(DMR_VERB_POINT_CLOSE);
 	case DM_REPLICA_CMD_FAILOVER_INITIATE:
 		return dmr_op_name(DMR_VERB_INITIATE);
 	case DM_REPLICA_CMD_FAILOVER_REVERT:
@@ -411,6 +415,36 @@ static int dmr_wait(struct genl_info *info, struct dmr_op *op)
 		return 0;
 	return dmr_nl_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
 				     "waiting for openers may take ten minutes at most");
+}
+
+/* Read the name of a view. */
+static int dmr_view_name(struct genl_info *info, struct dmr_op *op)
+{
+	struct nlattr *attr = info->attrs[DM_REPLICA_A_OP_VIEW];
+
+	static_assert(DMR_POINT_VIEWS == DM_REPLICA_VIEWS_MAX);
+	static_assert(DMR_VIEW_NAME_LEN == DM_REPLICA_VIEW_NAME_MAX + 1);
+	if (!attr)
+		return 0;
+	nla_strscpy(op->view, attr, sizeof(op->view));
+	if (dmr_point_view_name_ok(op->view))
+		return 0;
+	return dmr_nl_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
+				     "a view's name is the number of a point, or lower case letters");
+}
+
+int dmr_nl_point_open_fill(struct genl_info *info, struct dmr_op *op)
+{
+	return dmr_nl_overlay_begin_fill(info, op) ?: dmr_wait(info, op) ?:
+	       dmr_view_name(info, op);
+}
+
+int dmr_nl_point_close_fill(struct genl_info *info, struct dmr_op *op)
+{
+	if (!info->attrs[DM_REPLICA_A_OP_POINT] && !info->attrs[DM_REPLICA_A_OP_VIEW])
+		return dmr_nl_refuse_missing(info, DM_REPLICA_A_OP_POINT,
+					     "name the point by its number, or its view");
+	return dmr_nl_point_open_fill(info, op);
 }
 
 int dmr_nl_overlay_end_fill(struct genl_info *info, struct dmr_op *op)

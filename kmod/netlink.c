@@ -67,7 +67,8 @@ static void dmr_reply_op(struct sk_buff *msg, void *hdr, struct genl_info *info,
 			 const struct dmr_op *op)
 {
 	bool point = op->verb == DMR_VERB_POINT_NEW || op->verb == DMR_VERB_INITIATE ||
-		     op->verb == DMR_VERB_TEST_START;
+		     op->verb == DMR_VERB_TEST_START || op->verb == DMR_VERB_POINT_OPEN ||
+		     op->verb == DMR_VERB_POINT_CLOSE;
 
 	/* A new message has room for these. */
 	nla_put_u32(msg, DM_REPLICA_A_OP_CODE, op->code);
@@ -219,6 +220,16 @@ int dmr_nl_point_new_doit(struct sk_buff *skb, struct genl_info *info)
 int dmr_nl_point_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	return dmr_operate(skb, info, DMR_VERB_POINT_DEL, dmr_nl_point_del_fill);
+}
+
+int dmr_nl_point_open_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return dmr_operate(skb, info, DMR_VERB_POINT_OPEN, dmr_nl_point_open_fill);
+}
+
+int dmr_nl_point_close_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return dmr_operate(skb, info, DMR_VERB_POINT_CLOSE, dmr_nl_point_close_fill);
 }
 
 int dmr_nl_failover_initiate_doit(struct sk_buff *skb, struct genl_info *info)

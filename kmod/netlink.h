@@ -53,6 +53,8 @@ int dmr_nl_point_del_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_point_hold_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_peer_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_peer_add_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_point_open_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_point_close_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_timeout_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_overlay_begin_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_overlay_end_fill(struct genl_info *info, struct dmr_op *op);
@@ -77,6 +79,8 @@ int dmr_nl_extent_get_done(struct netlink_callback *cb);
 /* netlink.c: changes */
 int dmr_nl_point_new_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_point_del_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_point_open_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_point_close_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_failover_initiate_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_failover_revert_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_test_start_doit(struct sk_buff *skb, struct genl_info *info);

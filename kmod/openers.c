@@ -11,7 +11,8 @@
 static void dmr_disks_unlock_some(struct dmr_system *sys, enum dmr_kind kind, u32 nr)
 {
 	while (nr--)
-		mutex_unlock(&sys->disks[nr].gd[kind]->open_mutex);
+		if (sys->disks[nr].gd[kind])
+			mutex_unlock(&sys->disks[nr].gd[kind]->open_mutex);
 }
 
 /** dmr_openers_unlock() - release the open_mutex of every disk */
@@ -23,7 +24,7 @@ void dmr_openers_unlock(struct dmr_system *sys, enum dmr_kind kind)
 /**
  * dmr_openers_lock() - take the open_mutex of every disk
  * @sys: the system, complete.
- * @kind: of view.
+ * @kind: of view; a view of a point may lack devices.
  *
  * A trylock loop with a deadline: the kernel has no mutex_lock() with a time limit,
  * blocking on the second of one lock class is a lockdep report, and a closer may hold one
@@ -38,7 +39,9 @@ bool dmr_openers_lock(struct dmr_system *sys, enum dmr_kind kind)
 
 	lockdep_assert_held(&sys->op_mutex);
 	for (i = 0; i < sys->sb->nr_disks; i++) {
-		while (!mutex_trylock(&sys->disks[i].gd[kind]->open_mutex)) {
+		struct gendisk *gd = sys->disks[i].gd[kind];
+
+		while (gd && !mutex_trylock(&gd->open_mutex)) {
 			if (time_after(jiffies, deadline)) {
 				dmr_disks_unlock_some(sys, kind, i);
 				return false;
@@ -49,10 +52,14 @@ bool dmr_openers_lock(struct dmr_system *sys, enum dmr_kind kind)
 	return true;
 }
 
-/* Openers that are ours: the failover devices of a disk have its replica device open. */
+/* Openers that are ours: the other devices of a disk have its replica device open. */
 static unsigned int dmr_disk_own_openers(const struct dmr_disk *disk, enum dmr_kind kind)
 {
-	return kind == DMR_REPLICA ? !!disk->target[DMR_LIVE] + !!disk->target[DMR_TEST] : 0;
+	unsigned int i, nr = 0;
+
+	for (i = DMR_REPLICA + 1; kind == DMR_REPLICA && i < DMR_VIEWS; i++)
+		nr += !!disk->target[i];
+	return nr;
 }
 
 /** dmr_openers_any() - is a disk open? After dmr_openers_lock().  Return: true if so. */
@@ -63,6 +70,8 @@ bool dmr_openers_any(struct dmr_system *sys, enum dmr_kind kind)
 	for (i = 0; i < sys->sb->nr_disks; i++) {
 		const struct dmr_disk *disk = &sys->disks[i];
 
+		if (!disk->gd[kind])
+			continue;
 		lockdep_assert_held(&disk->gd[kind]->open_mutex);
 		if (disk_openers(disk->gd[kind]) > dmr_disk_own_openers(disk, kind))
 			return true;

@@ -7,6 +7,7 @@
 #include "park.h"
 #include "point.h"
 #include "queue.h"
+#include "point-view.h"
 #include "received.h"
 #include "space.h"
 #include "super.h"
@@ -77,7 +78,8 @@ static bool dmr_point_select(struct dmr_op *op, u32 mine, unsigned long *drop)
 	const char *why;
 	int err;
 
-	why = dmr_draft_select(op->sys->sb, op->drop, op->nr_drop, mine, drop, &op->wrong, &err);
+	why = dmr_draft_select(op->sys, op->sys->sb, op->drop, op->nr_drop, mine, drop,
+			       &op->wrong, &err);
 	switch (err) {
 	case 0:
 		return true;
@@ -225,7 +227,7 @@ void dmr_op_drop(struct dmr_op *op, struct dmr_job *job)
 
 	if (!point)
 		return dmr_refuse_point(op);
-	why = dmr_draft_point_kept(draft, point, 0);
+	why = dmr_draft_point_kept(op->sys, draft, point, 0);
 	if (why)
 		return dmr_refuse_busy(op, why);
 	dmr_drop_one(op, draft, point);
@@ -239,7 +241,7 @@ void dmr_op_drop(struct dmr_op *op, struct dmr_job *job)
 void dmr_op_make_room(struct dmr_op *op, struct dmr_job *job)
 {
 	struct dmr_sb *draft = dmr_draft(op->sys);
-	const struct dmr_point *point = dmr_draft_point_spare(draft);
+	const struct dmr_point *point = dmr_draft_point_spare(op->sys, draft);
 
 	if (!point)
 		return dmr_refuse_state(op, "no recovery point can be dropped; grow the store");

@@ -9,6 +9,7 @@
 #include "openers.h"
 #include "operate.h"
 #include "queue.h"
+#include "point-view.h"
 #include "space.h"
 #include "super.h"
 #include "system.h"
@@ -81,6 +82,9 @@ void dmr_op_commit(struct dmr_op *op, struct dmr_job *job)
 	/* R17: all points go.  Other sites would lose what they replicate from. */
 	if (dmr_draft_held_by_peer(sys->sb))
 		return dmr_refuse_busy(op, "a peer holds a recovery point; release it first");
+	/* R14: the commit ends all points. */
+	if (dmr_point_view_count(sys))
+		return dmr_refuse_busy(op, DMR_POINT_OPEN);
 	fence = dmr_views_back(sys);
 	back = dmr_views_back(sys);
 	if (!fence || !back) {

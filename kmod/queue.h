@@ -11,6 +11,7 @@
 #include "../uapi/dm-replica.h"
 #include "disk.h"
 #include "job.h"
+#include "point-view.h"
 #include "store/superblock.h"
 #include "work.h"
 
@@ -24,6 +25,8 @@ struct dmr_system;
 enum dmr_verb {
 	DMR_VERB_POINT_NEW,
 	DMR_VERB_POINT_DEL,
+	DMR_VERB_POINT_OPEN,
+	DMR_VERB_POINT_CLOSE,
 	DMR_VERB_INITIATE,
 	DMR_VERB_REVERT,
 	DMR_VERB_COMMIT,
@@ -82,6 +85,7 @@ enum dmr_op_phase {
  * @point: number of a point, 0 for the newest; set to the one made or used.
  * @kind: kind of a point to make.
  * @name: its name.
+ * @view: POINT_OPEN, POINT_CLOSE: name of the view; "": the number of the point.
  * @drop: POINT_NEW: numbers of the points to drop with it, or NULL; freed with the
  * operation.
  * @nr_drop: their number.
@@ -131,6 +135,7 @@ struct dmr_op {
 	u64 point;
 	u32 kind;
 	char name[DMR_POINT_NAME_LEN];
+	char view[DMR_VIEW_NAME_LEN];
 	u64 *drop;
 	u32 nr_drop;
 	u64 wrong;
@@ -254,6 +259,7 @@ bool dmr_op_lock_closed(struct dmr_op *op, enum dmr_kind kind, const char *msg);
 
 /* Texts used in more than one place. */
 #define DMR_NOT_ATTACHED "the system is not attached; use replicactl attach"
+#define DMR_POINT_OPEN	"a recovery point is open for reading; close it first"
 #define DMR_STILL_OPEN	"a device was still open when the time ran out; nothing was changed"
 #define DMR_HOME_LOST	"a home has lost writes, status shows of which disk; mend it, then reset-errors"
 #define DMR_HOME_SLOW	"a home could not be flushed in time"

@@ -15,6 +15,7 @@
 #include "openers.h"
 #include "operate.h"
 #include "queue.h"
+#include "point-view.h"
 #include "super.h"
 #include "system.h"
 #include "uevent.h"
@@ -143,6 +144,9 @@ void dmr_op_remove(struct dmr_op *op, struct dmr_job *job)
 
 	if (sys->sb->test.epoch)
 		return dmr_refuse_busy(op, "a test failover exists; stop it first");
+	/* R14: the removal ends all points. */
+	if (dmr_point_view_count(sys))
+		return dmr_refuse_busy(op, DMR_POINT_OPEN);
 	if (dmr_home_flush_losers(sys))		/* R15: home would lack writes */
 		return dmr_op_refuse(op, -EIO, DM_REPLICA_CODE_FAILED, DMR_HOME_LOST);
 	/* Check first: a refusal must have no effect. */

@@ -122,6 +122,7 @@ static struct dmr_system *dmr_system_new(struct block_device *store)
 	/* Shared: a queue of the system could not run the work that drops its last reference. */
 	sys->ops_wq = dmr_ops_wq;
 	dmr_views_init(&sys->published);
+	dmr_point_view_init(&sys->point_views);
 	dmr_queue_init(&sys->queue);
 	dmr_jobs_init(&sys->jobs);
 	dmr_clock_init(&sys->clock);

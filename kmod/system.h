@@ -28,6 +28,7 @@
 #include "page-io.h"
 #include "park.h"
 #include "queue.h"
+#include "point-view.h"
 #include "received.h"
 #include "space.h"
 #include "store/map.h"
@@ -88,6 +89,7 @@
  * @queue: operations.
  * @jobs: their jobs.
  * @received: the last sign of replication.
+ * @point_views: recovery points that are open for reading.
  * @clock: steps of the clock.
  * @events: reports to higher floors.
  *
@@ -144,6 +146,7 @@ struct dmr_system {
 	struct dmr_queue queue;
 	struct dmr_jobs jobs;
 	struct dmr_received received;
+	struct dmr_point_views point_views;
 	struct dmr_clock clock;
 	struct dmr_events events;
 };

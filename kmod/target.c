@@ -4,6 +4,7 @@
  *
  *	replica <store> <disk number> <home> [<nr of features> <feature>...]
  *	replica-overlay <replica device> live|test
+ *	replica-reader <replica device> <point number or name>
  *
  * Features of replica: `host <32 hex digits>` names the host (2 words), `boot <32 hex
  * digits>` its boot (2 words), and `takeover` (1 word) attaches a store that is active on
@@ -13,6 +14,7 @@
 #include "attach.h"
 #include "claim.h"
 #include "io.h"
+#include "point-view.h"
 #include "system.h"
 #include "target.h"
 #include "zeroes.h"
@@ -58,6 +60,7 @@ static void dmr_target_free(struct dm_target *ti)
 		dmr_claim_put(t->store);
 	if (t->replica)
 		dmr_claim_put(t->replica);
+	kfree(t->view);
 	kfree(t);
 }
 
@@ -244,34 +247,18 @@ bad:
 }
 
 /*
- * A failover target has its own share in the claims on its home and store, so it works on
- * when the replica device's dm table is wiped.  It does not claim the replica device:
- * replication may open that exclusively.
+ * A target over a replica device has its own share in the claims on its home and store, so
+ * it works on when the replica device's dm table is wiped.  It does not claim the replica
+ * device: replication may open that exclusively.
  */
-static int failover_ctr(struct dm_target *ti, unsigned int argc, char **argv)
+static int dmr_target_over(struct dm_target *ti, const char *path)
 {
+	struct dmr_target *t = ti->private, *rep;
 	dev_t replica, store = 0, home = 0;
-	struct dmr_target *t, *rep;
 	struct dm_dev *dev;
-	enum dmr_kind kind;
 	int r;
 
-	if (argc != 2) {
-		ti->error = "Usage: replica-overlay <replica device> live|test";
-		return -EINVAL;
-	}
-	if (!strcmp(argv[1], "live")) {
-		kind = DMR_LIVE;
-	} else if (!strcmp(argv[1], "test")) {
-		kind = DMR_TEST;
-	} else {
-		ti->error = "The second word must be live or test";
-		return -EINVAL;
-	}
-	t = dmr_target_new(ti, kind);
-	if (!t)
-		return ti->error[0] == 'O' ? -ENOMEM : -EINVAL;
-	r = dmr_claim_number(argv[0], &replica);
+	r = dmr_claim_number(path, &replica);
 	if (!r) {
 		dev = replica == t->own_dev ? ERR_PTR(-EINVAL) :
 		      dmr_claim_look(replica, t->own_dev);
@@ -279,7 +266,7 @@ static int failover_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	}
 	if (r) {
 		ti->error = "Cannot get the replica device";
-		goto bad;
+		return r;
 	}
 	t->replica = dev;
 
@@ -299,22 +286,81 @@ static int failover_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	mutex_unlock(&dmr_registry_mutex);
 	if (r) {
 		ti->error = "The device named is not a replica device";
-		goto bad;
+		return r;
 	}
 	r = dmr_target_claims(ti, store, home);
-	if (!r)
-		r = dmr_target_join(ti, t);
-	if (r)
-		goto bad;
+	return r ?: dmr_target_join(ti, t);
+}
+
+static int failover_ctr(struct dm_target *ti, unsigned int argc, char **argv)
+{
+	struct dmr_target *t;
+	enum dmr_kind kind;
+	int r;
+
+	if (argc != 2) {
+		ti->error = "Usage: replica-overlay <replica device> live|test";
+		return -EINVAL;
+	}
+	if (!strcmp(argv[1], "live")) {
+		kind = DMR_LIVE;
+	} else if (!strcmp(argv[1], "test")) {
+		kind = DMR_TEST;
+	} else {
+		ti->error = "The second word must be live or test";
+		return -EINVAL;
+	}
+	t = dmr_target_new(ti, kind);
+	if (!t)
+		return ti->error[0] == 'O' ? -ENOMEM : -EINVAL;
+	r = dmr_target_over(ti, argv[0]);
+	if (r) {
+		dmr_target_free(ti);
+		return r;
+	}
 	dmr_target_ready(ti);
 	return 0;
-bad:
-	dmr_target_free(ti);
-	return r;
+}
+
+static int reader_ctr(struct dm_target *ti, unsigned int argc, char **argv)
+{
+	struct dmr_target *t;
+	int r = -ENOMEM;
+
+	if (argc != 2 || !dmr_point_view_name_ok(argv[1])) {
+		ti->error = "Usage: replica-reader <replica device> <point number or name>";
+		return -EINVAL;
+	}
+	t = dmr_target_new(ti, DMR_READER);
+	if (!t)
+		return ti->error[0] == 'O' ? -ENOMEM : -EINVAL;
+	t->view = kstrdup(argv[1], GFP_KERNEL);
+	if (t->view)
+		r = dmr_target_over(ti, argv[0]);
+	else
+		ti->error = "Out of memory";
+	if (r) {
+		dmr_target_free(ti);
+		return r;
+	}
+	/* Reads only: no write, no flush, no discard. */
+	ti->per_io_data_size = sizeof(struct dmr_io);
+	return 0;
 }
 
 static int dmr_target_map(struct dm_target *ti, struct bio *bio)
 {
+	return dmr_io_map(ti->private, bio);
+}
+
+/*
+ * Refuse in the target, and leave the disk as it is: dm marks a disk read-only by an event
+ * after which udev drops the links of its device.
+ */
+static int reader_map(struct dm_target *ti, struct bio *bio)
+{
+	if (bio_op(bio) != REQ_OP_READ)
+		return DM_MAPIO_KILL;
 	return dmr_io_map(ti->private, bio);
 }
 
@@ -328,7 +374,8 @@ static int dmr_target_preresume(struct dm_target *ti)
 	struct dmr_target *t = ti->private;
 
 	dmr_target_link(t);
-	dmr_zeroes_offer(t);
+	if (!t->view)
+		dmr_zeroes_offer(t);
 	/* In preresume, since bios need the binding at once, and resume() cannot fail. */
 	return dmr_attach_bind(t->sys, t);
 }
@@ -342,9 +389,17 @@ static void dmr_target_postsuspend(struct dm_target *ti)
 
 static bool dmr_view_online(struct dmr_system *sys, enum dmr_kind kind)
 {
+	if (kind >= DMR_READER)
+		return READ_ONCE(dmr_point_view_of(&sys->point_views, kind)->epoch);
 	if (kind == DMR_TEST)
 		return sys->sb->test.epoch;
 	return sys->sb->live.epoch || sys->sb->state == DM_REPLICA_STATE_COMMITTED;
+}
+
+/* The second argument of a target over a replica device. */
+static const char *dmr_target_word(const struct dmr_target *t)
+{
+	return t->view ?: t->kind == DMR_LIVE ? "live" : "test";
 }
 
 static void dmr_target_status(struct dm_target *ti, status_type_t type, unsigned int flags,
@@ -370,6 +425,9 @@ static void dmr_target_status(struct dm_target *ti, status_type_t type, unsigned
 			DMEMIT("%u %u/%u %llu %u %s", state, used, slots,
 			       (u64)atomic64_read(&sys->map.versions), sys->sb->nr_points,
 			       READ_ONCE(sys->critical) ? "critical" : "ok");
+		} else if (t->view) {
+			DMEMIT("%u %s", state,
+			       dmr_view_online(sys, t->kind) ? "online" : "offline");
 		} else {
 			/* After a commit the overlay belongs to the history. */
 			blocks = sys->sb->state == DM_REPLICA_STATE_COMMITTED ? 0 :
@@ -393,7 +451,7 @@ static void dmr_target_status(struct dm_target *ti, status_type_t type, unsigned
 			if (t->takeover)
 				DMEMIT(" takeover");
 		} else {
-			DMEMIT("%s %s", t->replica->name, t->kind == DMR_LIVE ? "live" : "test");
+			DMEMIT("%s %s", t->replica->name, dmr_target_word(t));
 		}
 		break;
 	case STATUSTYPE_IMA:
@@ -402,8 +460,7 @@ static void dmr_target_status(struct dm_target *ti, status_type_t type, unsigned
 			DMEMIT(",store=%s,disk=%u,home=%s;", t->store->name, t->disk_number,
 			       t->home->name);
 		else
-			DMEMIT(",replica=%s,view=%s;", t->replica->name,
-			       t->kind == DMR_LIVE ? "live" : "test");
+			DMEMIT(",replica=%s,view=%s;", t->replica->name, dmr_target_word(t));
 		break;
 	}
 }
@@ -436,7 +493,12 @@ static void dmr_target_io_hints(struct dm_target *ti, struct queue_limits *limit
 	limits->io_min = max_t(unsigned int, limits->io_min, DMR_BLOCK_SIZE);
 }
 
-#define DMR_TARGET(_name, _ctr)						\
+static void reader_io_hints(struct dm_target *ti, struct queue_limits *limits)
+{
+	limits->io_min = max_t(unsigned int, limits->io_min, DMR_BLOCK_SIZE);
+}
+
+#define DMR_TARGET(_name, _ctr, _map, _io_hints)			\
 	{								\
 		.name = _name,						\
 		.version = { 1, 0, 0 },					\
@@ -444,34 +506,40 @@ static void dmr_target_io_hints(struct dm_target *ti, struct queue_limits *limit
 		.module = THIS_MODULE,					\
 		.ctr = _ctr,						\
 		.dtr = dmr_target_free,					\
-		.map = dmr_target_map,					\
+		.map = _map,						\
 		.end_io = dmr_target_end_io,				\
 		.preresume = dmr_target_preresume,			\
 		.postsuspend = dmr_target_postsuspend,			\
 		.status = dmr_target_status,				\
 		.iterate_devices = dmr_target_iterate,			\
-		.io_hints = dmr_target_io_hints,			\
+		.io_hints = _io_hints,					\
 	}
 
-static struct target_type replica_target = DMR_TARGET("replica", replica_ctr);
-static struct target_type failover_target = DMR_TARGET("replica-overlay", failover_ctr);
+static struct target_type dmr_targets[] = {
+	DMR_TARGET("replica", replica_ctr, dmr_target_map, dmr_target_io_hints),
+	DMR_TARGET("replica-overlay", failover_ctr, dmr_target_map, dmr_target_io_hints),
+	DMR_TARGET("replica-reader", reader_ctr, reader_map, reader_io_hints),
+};
 
-/** dmr_target_init() - register both targets.  Return: 0 or a negative errno. */
+/** dmr_target_init() - register all targets.  Return: 0 or a negative errno. */
 int dmr_target_init(void)
 {
-	int r = dm_register_target(&replica_target);
+	int i, r = 0;
 
-	if (r)
-		return r;
-	r = dm_register_target(&failover_target);
-	if (r)
-		dm_unregister_target(&replica_target);
+	for (i = 0; i < ARRAY_SIZE(dmr_targets) && !r; i++)
+		r = dm_register_target(&dmr_targets[i]);
+	if (!r)
+		return 0;
+	for (i--; i--; )
+		dm_unregister_target(&dmr_targets[i]);
 	return r;
 }
 
-/** dmr_target_exit() - unregister both targets */
+/** dmr_target_exit() - unregister all targets */
 void dmr_target_exit(void)
 {
-	dm_unregister_target(&failover_target);
-	dm_unregister_target(&replica_target);
+	int i;
+
+	for (i = ARRAY_SIZE(dmr_targets); i--; )
+		dm_unregister_target(&dmr_targets[i]);
 }

@@ -30,6 +30,8 @@ struct dmr_uevent_env {
 
 static const char *dmr_uevent_kind(enum dmr_kind kind)
 {
+	if (kind >= DMR_READER)
+		return "reader";
 	return kind == DMR_TEST ? "test" : kind == DMR_LIVE ? "live" : "replica";
 }
 
@@ -86,7 +88,7 @@ void dmr_uevent_view(struct dmr_system *sys, enum dmr_kind kind, bool online)
 
 	lockdep_assert_held(&sys->op_mutex);
 	trace_dmr_view(sys->sb->name, dmr_uevent_kind(kind), online,
-		       kind == DMR_TEST ? sys->sb->test.base : sys->sb->live.base);
+		       sys->published.views->view[kind].base);
 	for (i = 0; i < sys->sb->nr_disks; i++) {
 		struct gendisk *gd = sys->disks[i].gd[kind];
 

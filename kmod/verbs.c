@@ -39,6 +39,20 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 		.event = "point-dropped",
 		.run = dmr_op_drop,
 	},
+	[DMR_VERB_POINT_OPEN] = {
+		.name = "recovery-point open",
+		.legal = IN(3) | IN(5) | IN(7),
+		.job = DM_REPLICA_JOB_TYPE_STATE_CHANGE,
+		.text = "open a recovery point",
+		.run = dmr_op_point_open,
+	},
+	[DMR_VERB_POINT_CLOSE] = {
+		.name = "recovery-point close",
+		.legal = IN(3) | IN(5) | IN(7),
+		.job = DM_REPLICA_JOB_TYPE_STATE_CHANGE,
+		.text = "close a recovery point",
+		.run = dmr_op_point_close,
+	},
 	[DMR_VERB_INITIATE] = {
 		.name = "failover",
 		.legal = IN(3) | IN(7),

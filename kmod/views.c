@@ -38,7 +38,7 @@ struct dmr_views *dmr_views_make(struct dmr_system *sys, const struct dmr_sb *sb
 	if (pending_point)
 		views->points[i] = pending_point;
 
-	for (i = 0; i < DMR_KINDS; i++) {
+	for (i = 0; i < DMR_VIEWS; i++) {
 		view = &views->view[i];
 		view->promoted = sb->promoted;
 		view->dead_first = sb->dead_first;
@@ -67,6 +67,12 @@ struct dmr_views *dmr_views_make(struct dmr_system *sys, const struct dmr_sb *sb
 		view->overlay = sb->test.epoch;
 		view->write = sb->test.epoch;
 		view->online = true;
+	}
+	/* R5: their points are in @sb, since they hold them: see point-view.c. */
+	for (i = DMR_READER; i < DMR_VIEWS; i++) {
+		view = &views->view[i];
+		view->base = dmr_point_view_of(&sys->point_views, i)->epoch;
+		view->online = view->base != DMR_EPOCH_NONE;
 	}
 
 	/* Direct writes only while no point and no overlay needs the present content of home. */

@@ -27,7 +27,7 @@ struct dmr_views {
 	int straight;
 	bool locked;
 	bool suspended;
-	struct dmr_view view[DMR_KINDS];
+	struct dmr_view view[DMR_VIEWS];
 	struct dmr_need need;
 	u64 serial;		/* number of the publication */
 	struct list_head stale;

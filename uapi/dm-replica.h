@@ -19,6 +19,8 @@
 #define DM_REPLICA_TIMEOUT_MAX		600000	/* ms: of OP_TIMEOUT and OP_WAIT */
 #define DM_REPLICA_POINTS_MAX		512	/* recovery points of a system */
 #define DM_REPLICA_PEERS_MAX		8	/* peers of a system */
+#define DM_REPLICA_VIEWS_MAX		16	/* views of points open at a time, of a system */
+#define DM_REPLICA_VIEW_NAME_MAX	23	/* characters of the name of a view */
 #define DM_REPLICA_HOST_AREA_MAX	8192	/* bytes: 4 for each entry, its key, its value */
 #define DM_REPLICA_HOST_KEY_MAX		63	/* characters of a key of the host area */
 
@@ -209,6 +211,7 @@ enum {
 	DM_REPLICA_A_SYSTEM_STATE_STORED,	/* u32: the state, but never 8 */
 	DM_REPLICA_A_SYSTEM_LIVE_EPOCH,		/* u32: of the failover, also once committed */
 	DM_REPLICA_A_SYSTEM_TEST_EPOCH,		/* u32: of the test failover */
+	DM_REPLICA_A_SYSTEM_OPEN_VIEWS,		/* u32: views of points open for reading */
 
 	__DM_REPLICA_A_SYSTEM_MAX,
 	DM_REPLICA_A_SYSTEM_MAX = (__DM_REPLICA_A_SYSTEM_MAX - 1)
@@ -249,11 +252,12 @@ enum {
 	DM_REPLICA_A_POINT_TIME,		/* u64: when it was made */
 	DM_REPLICA_A_POINT_KIND,		/* u32, enum dm_replica_point_kind */
 	DM_REPLICA_A_POINT_NAME,		/* string, may be absent */
-	DM_REPLICA_A_POINT_IN_USE,		/* u32: 1 if a failover or test branches off it */
+	DM_REPLICA_A_POINT_IN_USE,		/* u32: 1 if a failover or a view needs it */
 	DM_REPLICA_A_POINT_SIZES,		/* flag, in the request: return sizes, too */
 	DM_REPLICA_A_POINT_BYTES,		/* u64: of this point only, at home or in slots */
 	DM_REPLICA_A_POINT_HELD_BY,		/* string: peers that hold it, by commas */
 	DM_REPLICA_A_POINT_GENERATION,		/* u32: place in the list of generations */
+	DM_REPLICA_A_POINT_VIEW,		/* string, several: views in which it is open */
 
 	__DM_REPLICA_A_POINT_MAX,
 	DM_REPLICA_A_POINT_MAX = (__DM_REPLICA_A_POINT_MAX - 1)
@@ -316,6 +320,7 @@ enum {
 	DM_REPLICA_A_OP_DROP,			/* u64, several: points that go with the new one */
 	DM_REPLICA_A_OP_PEER,			/* string: name of the peer for which it is done */
 	DM_REPLICA_A_OP_PEER_UUID,		/* binary, 16 bytes: of a peer to add */
+	DM_REPLICA_A_OP_VIEW,			/* string: name of a view of a point */
 
 	__DM_REPLICA_A_OP_MAX,
 	DM_REPLICA_A_OP_MAX = (__DM_REPLICA_A_OP_MAX - 1)
@@ -436,6 +441,8 @@ enum {
 	DM_REPLICA_CMD_PEER_ADD,		/* add a peer */
 	DM_REPLICA_CMD_PEER_DEL,		/* remove a peer, with its holds */
 	DM_REPLICA_CMD_EXTENT_GET,		/* dump: written between two recovery points */
+	DM_REPLICA_CMD_POINT_OPEN,		/* show a point on read-only devices */
+	DM_REPLICA_CMD_POINT_CLOSE,		/* end that */
 
 	__DM_REPLICA_CMD_MAX,
 	DM_REPLICA_CMD_MAX = (__DM_REPLICA_CMD_MAX - 1)

@@ -13,7 +13,7 @@
  *
  * COMMAND: as in the list below, or a number.  UUID: 32 hex digits, with or without
  * hyphens, or fewer to send a UUID that is too short.
- * NAME: state, writes, point, timeout, hold; or NUMBER:TYPE, any attribute, where
+ * NAME: state, writes, point, timeout, hold, view (a text); or NUMBER:TYPE, any attribute, where
  * TYPE is u8, u32, u64, flag (of any value), str for text with its NUL, or hex for
  * bytes as they are, a number and x before them so many times over; or fail: this allocation of memory in the kernel fails, on a kernel that supports it.
  *
@@ -129,6 +129,8 @@ static unsigned int command(const char *name)
 		{ "point-release", DM_REPLICA_CMD_POINT_RELEASE },
 		{ "peer-add", DM_REPLICA_CMD_PEER_ADD },
 		{ "peer-del", DM_REPLICA_CMD_PEER_DEL },
+		{ "point-open", DM_REPLICA_CMD_POINT_OPEN },
+		{ "point-close", DM_REPLICA_CMD_POINT_CLOSE },
 		{ "initiate", DM_REPLICA_CMD_FAILOVER_INITIATE },
 		{ "revert", DM_REPLICA_CMD_FAILOVER_REVERT },
 		{ "vacuum", DM_REPLICA_CMD_VACUUM_SET },
@@ -249,6 +251,8 @@ static void put_named(const char *arg)
 		put(DM_REPLICA_A_OP_POINT, &n, 8);
 	else if (!strncmp(arg, "drop=", 5))
 		put_drops(value + 1);
+	else if (!strncmp(arg, "view=", 5))
+		put(DM_REPLICA_A_OP_VIEW, value + 1, strlen(value + 1) + 1);
 	else if (!strncmp(arg, "timeout=", 8))
 		put(DM_REPLICA_A_OP_TIMEOUT, &n32, 4);
 	else if (!strncmp(arg, "hold=", 5))

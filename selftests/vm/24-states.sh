@@ -88,7 +88,7 @@ save() { dd if=/dev/vm/st of="/tmp/$1" bs=3296K count=1 iflag=direct 2>/dev/null
 attach() {
 	r attach x --accept-older --accept-homes >/dev/null || die "attach"
 	done_by vacuum hold=1
-	test='' written='' data='' set='' kept='' device=''
+	test='' opened='' written='' data='' set='' kept='' device=''
 }
 restores=0
 restore() {
@@ -112,7 +112,7 @@ restore() {
 		;;
 	esac
 }
-broken='' base='' job=99 test='' written='' data='' set='' kept='' device=''
+broken='' base='' job=99 test='' opened='' written='' data='' set='' kept='' device=''
 
 # The vacuum is to stay still also from an attach on until it is held.
 done_by vacuum hold=1
@@ -157,7 +157,15 @@ arrange() {
 		done_by test-stop
 		test=''
 	fi
+	if [ -n "$opened" ]; then
+		done_by point-close point=6
+		opened=''
+	fi
 	case $2 in
+	'it is open' | 'a recovery point is open')
+		done_by point-open point=6
+		opened=1
+		;;
 	'a test failover exists') [ -n "$test" ] || done_by test-start point=6; test=1 ;;
 	'it was written to')
 		if [ "$3" = test ]; then
@@ -262,6 +270,9 @@ words_for() {
 		request='point-new'
 		[ -z "$2" ] || request="$request drop=$point" words="$words --drop $point"
 		;;
+	'recovery-point open' | 'recovery-point close')
+		request="point-${1#* } point=6" words="$words 6"
+		;;
 	'recovery-point drop') request="point-del point=$point" words="$words $point --yes" ;;
 	'recovery-point hold' | 'recovery-point release')
 		[ -n "$2" ] || point=2	# 1 may have been dropped
@@ -342,6 +353,8 @@ unchanged() {	# by netlink, nor by replicactl
 changed() {	# differences from the arranged state
 	[ "$2" != 4096 ] || job=${answer##* }
 	case $1 in
+	'recovery-point open') opened=1 ;;
+	'recovery-point close') opened='' ;;
 	'test-failover start') test=1 ;;
 	'test-failover stop') test='' ;;
 	'host-area set') set=1 ;;
@@ -361,7 +374,8 @@ undo() {
 }
 
 # Ordered so that most of the state survives: irreversible operations come last.
-whens=('' 'something is set' 'a test failover exists' 'the device is open'
+whens=('' 'something is set' 'it is open' 'a recovery point is open' 'a test failover exists'
+	'the device is open'
 	'a failover runs from it' 'a failover runs from one to drop' 'a peer holds it'
 	'a peer holds one to drop' 'a peer holds a point' 'it holds a point' 'it was written to'
 	'something is in the store'
