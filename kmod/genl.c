@@ -448,6 +448,7 @@ static const struct genl_ops dmr_ops[] = {
 		.policy = dmr_extent_get_policy,
 		.maxattr = ARRAY_SIZE(dmr_extent_get_policy) - 1,
 	},
+	{
 		.cmd = DM_REPLICA_CMD_POINT_OPEN,
 		.doit = dmr_nl_point_open_doit,
 		.policy = dmr_point_open_policy,

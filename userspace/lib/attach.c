@@ -10,7 +10,8 @@
 
 #include "private.h"
 
-enum kind { REPLICA, LIVE, TEST, KINDS };
+/* Devices of other kinds show recovery points: see open-point.c. */
+enum kind { REPLICA, LIVE, TEST, KINDS, READER = KINDS };
 
 /* In the dm UUID, and at the end of the device's name. */
 static const char *const uuid_kinds[KINDS] = { "replica", "live", "test" };
@@ -35,6 +36,7 @@ struct attach {
 	unsigned int nr_made;
 };
 
+static enum kind kind_of(const struct dmrl_dm_device *device);
 static int find_busy(struct dmreplica *ctx, const struct dmrl_dm_device *list, size_t nr,
 		     bool *busy, bool *any);
 static int remove_all(struct dmreplica *ctx, const char *name, const struct dmrl_dm_device *list,
@@ -62,7 +64,7 @@ static int clear_rest(struct attach *a, const struct dmrl_dm_device *list, size_
 	return remove_all(ctx, a->conf.name, list, nr);
 }
 
-/* Count the devices with a table; one without a table has no size. */
+/* Count the devices of an attach with a table; one without a table has no size. */
 static unsigned int count_made(const struct dmrl_dm_device *list, size_t nr)
 {
 	unsigned int made = 0;
@@ -70,7 +72,8 @@ static unsigned int count_made(const struct dmrl_dm_device *list, size_t nr)
 	size_t i;
 
 	for (i = 0; i < nr; i++)
-		made += !dmrl_sysfs_read_dev(makedev(list[i].major, list[i].minor), "size", size,
+		made += kind_of(&list[i]) != READER &&
+			!dmrl_sysfs_read_dev(makedev(list[i].major, list[i].minor), "size", size,
 					     sizeof(size)) && strcmp(size, "0");
 	return made;
 }
@@ -454,7 +457,7 @@ static enum kind kind_of(const struct dmrl_dm_device *device)
 	for (kind = REPLICA; kind < KINDS; kind++)
 		if (end && !strcmp(end + 1, uuid_kinds[kind]))
 			return kind;
-	return KINDS;
+	return READER;
 }
 
 /* Do two devices belong to the same disk? Then their UUIDs differ only behind the last hyphen. */
@@ -484,7 +487,7 @@ static int find_busy(struct dmreplica *ctx, const struct dmrl_dm_device *list, s
 			break;
 		}
 		count[i] += open;
-		/* each failover device has its replica device open once, by its table */
+		/* each other device has its replica device open once, by its table */
 		for (j = 0; table && kind_of(&list[i]) != REPLICA && j < nr; j++)
 			if (kind_of(&list[j]) == REPLICA && same_disk(&list[i], &list[j]))
 				count[j]--;
@@ -542,14 +545,14 @@ static int check_closed(struct dmreplica *ctx, const char *name,
 static int remove_all(struct dmreplica *ctx, const char *name, const struct dmrl_dm_device *list,
 		      size_t nr)
 {
-	static const enum kind order[KINDS] = { TEST, LIVE, REPLICA };
+	static const enum kind order[] = { READER, TEST, LIVE, REPLICA };
 	int err = 0, code = 0;
 	unsigned int k;
 	u32 cookie = 0;
 	dev_t dev;
 	size_t i;
 
-	for (k = 0; k < KINDS && !code; k++) {
+	for (k = 0; k < sizeof(order) / sizeof(order[0]) && !code; k++) {
 		for (i = 0; i < nr && !code; i++) {
 			if (kind_of(&list[i]) != order[k])
 				continue;

@@ -45,6 +45,7 @@ extern "C" {
 #define DMREPLICA_MAX_POINTS	512	/* recovery points of a system */
 #define DMREPLICA_MAX_PEERS	8	/* peers of a system */
 #define DMREPLICA_PEER_NAME_MAX	40	/* name of a peer, with its NUL */
+#define DMREPLICA_VIEWS_TEXT	400	/* names of all views of a system, with a blank behind each */
 #define DMREPLICA_MAX_ADDRESSES	8	/* per network adapter */
 #define DMREPLICA_MAX_GATEWAYS	5
 #define DMREPLICA_MAX_DNS	8
@@ -509,6 +510,7 @@ struct dmreplica_system {
 	uint32_t state_stored;		/* the state without Critical: the one in the store */
 	uint32_t live_epoch;		/* identity of the failover, also once committed; 0: none */
 	uint32_t test_epoch;		/* identity of the test failover; 0: none */
+	uint32_t open_views;		/* views of recovery points that are open for reading */
 };
 
 /** struct dmreplica_disk - one disk of a system; device numbers are 0:0 where there is none */
@@ -538,7 +540,8 @@ struct dmreplica_point {
 	uint64_t number;		/* from 1, never used twice in a store */
 	uint64_t time;			/* when it was made */
 	uint32_t kind;			/* enum dm_replica_point_kind */
-	bool in_use;			/* a failover or a test branches off it */
+	bool in_use;			/* a failover or a view needs it */
+	char views[DMREPLICA_VIEWS_TEXT];	/* views in which it is open, a blank between two */
 	char name[DMREPLICA_POINT_NAME_MAX];	/* label, may be "" */
 	bool sized;			/* @bytes is known */
 	uint64_t bytes;			/* held by this point only, at home or in slots */
@@ -836,6 +839,68 @@ int dmreplica_peer_add(struct dmreplica *ctx, const struct dmreplica_system *sys
 /* Remove @op->peer, and release all that it holds. */
 int dmreplica_peer_remove(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			  struct dmreplica_op *op);
+
+/**
+ * dmreplica_point_open() - open a recovery point: make read-only devices that show it
+ * @ctx: the context.
+ * @sys: the system, attached.
+ * @op: @op->point with DMREPLICA_OP_POINT.
+ *
+ * The point is held: it cannot be dropped, and no failover be committed, until it is
+ * closed, or the system detached.  Several points may be open at a time.  A call for a point
+ * that is open makes devices that are missing.
+ *
+ * Return: as all operations; 32769 without root; 32768 with DM_REPLICA_VIEWS_MAX open.
+ */
+int dmreplica_point_open(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			 struct dmreplica_op *op);
+
+/**
+ * dmreplica_point_close() - remove the devices of an open recovery point, and end its hold
+ * @ctx: the context.
+ * @sys: the system, attached.
+ * @op: @op->point with DMREPLICA_OP_POINT.
+ *
+ * Return: as all operations; 32774 while a device is in use, with its holders; 32775 if the
+ * point is not open.
+ */
+int dmreplica_point_close(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			  struct dmreplica_op *op);
+
+/** struct dmreplica_reader - a read-only device of an open recovery point */
+struct dmreplica_reader {
+	char disk[DMREPLICA_DISK_NAME_MAX];
+	char path[256];			/* /dev/dm-replica/NAME/DISK@NUMBER with udev's rule */
+	uint32_t major;
+	uint32_t minor;
+	char type[32];			/* content as blkid names it, "" if not known */
+	bool filesystem;		/* @type is one that can be mounted */
+	char partitions[16];		/* type of its partition table, "" without one */
+};
+
+/**
+ * dmreplica_point_devices() - list the devices of an open recovery point, and their content
+ * @ctx: the context.
+ * @sys: the system, attached.
+ * @number: of the point.
+ * @list: set to the devices, in the order of the disks.
+ * @nr: set to their number.
+ *
+ * The devices are read, by libblkid.
+ *
+ * Return: 0 or a refusal.
+ */
+int dmreplica_point_devices(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			    uint64_t number, struct dmreplica_reader **list, size_t *nr);
+
+/**
+ * dmreplica_mount_options() - options to mount a file system that takes no write
+ * @type: as blkid names it.
+ *
+ * Return: those that keep it from replaying its log, or "ro".
+ */
+const char *dmreplica_mount_options(const char *type);
+
 /* Bring the failover devices online at @op->point. */
 int dmreplica_failover(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		       struct dmreplica_op *op);

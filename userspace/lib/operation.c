@@ -106,6 +106,29 @@ static void append_openers(struct dmreplica *ctx, const struct dmreplica_system 
 	free(disks);
 }
 
+/* After a refusal: is a recovery point open, so that this one has to be closed first? */
+static bool hint_open_point(struct dmreplica *ctx, const struct dmreplica_system *sys)
+{
+	char message[sizeof(ctx->message)];
+	struct dmreplica_point *list;
+	int code = ctx->code;
+	u64 open = 0;
+	size_t nr, i;
+
+	memcpy(message, ctx->message, sizeof(message));
+	if (!dmreplica_point_list(ctx, sys, &list, &nr)) {
+		for (i = 0; i < nr && !open; i++)
+			if (*list[i].views)
+				open = list[i].number;
+		free(list);
+	}
+	dmrl_fail(ctx, code, "%s", message);
+	if (open)
+		dmrl_hint(ctx, "replicactl recovery-point close %s %llu closes it", sys->name,
+			  (unsigned long long)open);
+	return open;
+}
+
 static void hint_remove(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			const struct dmreplica_op *op)
 {
@@ -167,6 +190,13 @@ int dmrl_operate_peer(struct dmreplica *ctx, int cmd, const struct dmreplica_sys
 		dmrl_hint(ctx, strstr(ctx->message, "peer") ?
 			  "replicactl recovery-point release %s lets it go" :
 			  "replicactl status %s shows what uses it", sys->name);
+	else if (code == DM_REPLICA_CODE_IN_USE && (cmd == DM_REPLICA_CMD_POINT_OPEN ||
+						    cmd == DM_REPLICA_CMD_POINT_CLOSE))
+		;	/* see open-point.c */
+	else if (code == DM_REPLICA_CODE_IN_USE && (cmd == DM_REPLICA_CMD_FAILOVER_COMMIT ||
+						    cmd == DM_REPLICA_CMD_RELATIONSHIP_REMOVE) &&
+		 hint_open_point(ctx, sys))
+		;
 	else if (code == DM_REPLICA_CODE_IN_USE && cmd == DM_REPLICA_CMD_FAILOVER_COMMIT)
 		hint_commit(ctx, sys);
 	else if (code == DM_REPLICA_CODE_IN_USE || (code == DM_REPLICA_CODE_TIMEOUT &&

@@ -5,12 +5,33 @@
 #include <string.h>
 #include <time.h>
 
+#include <netlink/attr.h>
+
 #include "private.h"
 
 #define A(name)	attrs[DM_REPLICA_A_POINT_##name]
 
 #define MAKE_TRIES	5
 #define CLOCK_STEP	(60 * 1000000000LL)	/* no rule depends on less */
+
+/* Read the names of views, an attribute for each, of which @attrs has the last alone. */
+static void point_views(struct nlattr **attrs, char *views, size_t size)
+{
+	struct nlattr *attr = A(SYSTEM), *last = A(VIEW);
+	int rest = attr && last > attr ? (char *)last - (char *)attr + nla_total_size(nla_len(last)) : 0;
+	char name[DM_REPLICA_VIEW_NAME_MAX + 1];
+	size_t len = 0;
+
+	*views = 0;
+	for (; nla_ok(attr, rest); attr = nla_next(attr, &rest)) {
+		if (nla_type(attr) != DM_REPLICA_A_POINT_VIEW)
+			continue;
+		dmrl_nl_string(attr, name, sizeof(name));
+		if (len + strlen(name) + 2 > size)
+			break;
+		len += sprintf(views + len, "%s%s", len ? " " : "", name);
+	}
+}
 
 static void point_item(struct dmreplica *ctx, void *item, struct nlattr **attrs)
 {
@@ -25,6 +46,7 @@ static void point_item(struct dmreplica *ctx, void *item, struct nlattr **attrs)
 	point->in_use = dmrl_nl_u32(A(IN_USE));
 	point->generation = dmrl_nl_u32(A(GENERATION));
 	dmrl_nl_string(A(HELD_BY), point->held_by, sizeof(point->held_by));
+	point_views(attrs, point->views, sizeof(point->views));
 	point->sized = A(BYTES);
 	point->bytes = dmrl_nl_u64(A(BYTES));
 }

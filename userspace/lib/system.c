@@ -63,6 +63,7 @@ void dmrl_system_parse(struct dmreplica_system *sys, struct nlattr **attrs)
 	sys->last_received_time = dmrl_nl_u64(A(LAST_RECEIVED_TIME));
 	sys->live_epoch = dmrl_nl_u32(A(LIVE_EPOCH));
 	sys->test_epoch = dmrl_nl_u32(A(TEST_EPOCH));
+	sys->open_views = dmrl_nl_u32(A(OPEN_VIEWS));
 	sys->store_bytes = dmrl_nl_u64(A(STORE_BYTES));
 	sys->store_device_bytes = dmrl_nl_u64(A(STORE_DEVICE_BYTES));
 	dmreplica_device_path(sys->store_major, sys->store_minor, sys->store, sizeof(sys->store));

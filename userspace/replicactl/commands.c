@@ -82,6 +82,22 @@ const struct command commands[] = {
 	  HELP_JSON
 	  "\nONLY HERE are the bytes that no other state needs.  A drop does not free exactly these:\n"
 	  "space comes back in whole chunks, and data that two points share is counted for neither.\n" },
+	{ "recovery-point open", cmd_point_open, "NAME POINT [--timeout S] [--json]",
+	  "make read-only devices that show a recovery point",
+	  HELP_TIMEOUT
+	  "  --json       as JSON\n"
+	  "\nPOINT is the number or the label of a recovery point.  Its disks appear as\n"
+	  "/dev/dm-replica/NAME/DISK@NUMBER, beside replication and failovers, and several points\n"
+	  "may be open at a time.  An open point is not dropped, and no failover is committed,\n"
+	  "until it is closed.  The devices end with a detach.\n"
+	  "\nExamples:\n"
+	  "  replicactl recovery-point open web1 12\n"
+	  "  mount -o ro,noload /dev/dm-replica/web1/vda@12 /mnt     as the command has printed\n" },
+	{ "recovery-point close", cmd_point_close, "NAME POINT [--wait S] [--timeout S]",
+	  "remove the devices that recovery-point open has made",
+	  HELP_WAIT
+	  HELP_TIMEOUT
+	  "\nPOINT is the number or the label of a recovery point.\n" },
 	{ "recovery-point drop", cmd_point_drop, "NAME POINT [--yes]", "drop a recovery point",
 	  "  --yes        do not ask, which is done on a terminal only\n\n"
 	  "POINT is the number or the label of a recovery point; a number goes before a\n"

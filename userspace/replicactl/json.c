@@ -117,6 +117,7 @@ struct json_object *json_system(const struct dmreplica_system *sys)
 	json_add_u64(obj, "live_bytes", sys->live_bytes);
 	json_add_u64(obj, "live_writes", sys->live_writes);
 	json_add_u64(obj, "test_epoch", sys->test_epoch);
+	json_add_u64(obj, "open_views", sys->open_views);
 	json_add_u64(obj, "test_point", sys->test_point);
 	json_add_u64(obj, "test_time", sys->test_time);
 	json_add_u64(obj, "test_bytes", sys->test_bytes);
@@ -192,6 +193,7 @@ struct json_object *json_point(const struct dmreplica_point *point)
 	json_add_bool(obj, "in_use", point->in_use);
 	json_add_u64(obj, "generation", point->generation);
 	json_object_object_add(obj, "held_by", json_names(point->held_by));
+	json_add_bool(obj, "open", *point->views);
 	if (point->sized)
 		json_add_u64(obj, "bytes", point->bytes);
 	return obj;

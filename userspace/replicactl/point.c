@@ -167,7 +167,7 @@ int cmd_point_list(struct dmreplica *ctx, int argc, char **argv)
 			       (unsigned long long)list[i].number, text_time(list[i].time),
 			       dmreplica_point_kind_name(list[i].kind),
 			       list[i].sized ? text_size(list[i].bytes) : "-", list[i].name,
-			       list[i].in_use ? "  (in use)" : "",
+			       *list[i].views ? "  (open)" : list[i].in_use ? "  (in use)" : "",
 			       list[i].held_by[0] ? "  (held by " : "", list[i].held_by,
 			       list[i].held_by[0] ? ")" : "");
 	}

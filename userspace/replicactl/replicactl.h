@@ -131,6 +131,8 @@ int cmd_list(struct dmreplica *ctx, int argc, char **argv);
 int cmd_status(struct dmreplica *ctx, int argc, char **argv);
 int cmd_point_create(struct dmreplica *ctx, int argc, char **argv);
 int cmd_point_list(struct dmreplica *ctx, int argc, char **argv);
+int cmd_point_open(struct dmreplica *ctx, int argc, char **argv);
+int cmd_point_close(struct dmreplica *ctx, int argc, char **argv);
 int cmd_point_drop(struct dmreplica *ctx, int argc, char **argv);
 int cmd_point_hold(struct dmreplica *ctx, int argc, char **argv);
 int cmd_point_release(struct dmreplica *ctx, int argc, char **argv);

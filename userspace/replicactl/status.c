@@ -177,6 +177,25 @@ static void print_vacuum(const struct dmreplica_system *sys)
 		       sys->name);
 }
 
+/* Points that are open, and the views: one with a name shows one point after another. */
+static void print_open(const struct status *st)
+{
+	bool any = false;
+	size_t i;
+
+	for (i = 0; i < st->nr_points; i++) {
+		if (!*st->points[i].views)
+			continue;
+		printf("%s%llu", any ? ", " : "      open         ",
+		       (unsigned long long)st->points[i].number);
+		if (strspn(st->points[i].views, "0123456789") != strlen(st->points[i].views))
+			printf(" (%s)", st->points[i].views);
+		any = true;
+	}
+	if (any)
+		printf(", for reading\n");
+}
+
 static void print_points(const struct status *st)
 {
 	const struct dmreplica_system *sys = st->sys;
@@ -187,6 +206,7 @@ static void print_points(const struct status *st)
 		       text_time(st->points[st->nr_points - 1].time));
 	else
 		printf("  Recovery points  %u\n", sys->points);
+	print_open(st);
 }
 
 static void print_flags(const struct dmreplica_system *sys)

@@ -129,7 +129,7 @@ def message(kind, flags, seq, body):
 def group_of(command):
     head = command.split('-')[0]
     return head if head in ('system', 'disk', 'point', 'job', 'settings', 'host') and \
-        command not in ('point-new', 'point-del') else 'op'
+        command not in ('point-new', 'point-del', 'point-open', 'point-close') else 'op'
 
 
 class Kernel:

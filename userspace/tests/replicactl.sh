@@ -78,6 +78,9 @@ expect 64 'Try: replicactl status --help' "a hint" status --frob
 expect 64 'option --timeout needs a value' "option without its value" failover a --timeout
 expect 64 'is not a time' "a time that is none" failover a --timeout soon
 expect 64 'neither the number nor the label of a point' "a point that cannot be" recovery-point drop a 1/x
+expect 64 'neither the number nor the label of a point' "nor to open" recovery-point open a 1/x
+expect 64 'give a system and the number' "close of nothing" recovery-point close a
+expect 64 'unknown option --wait' "open does not wait" recovery-point open a 1 --wait 5
 expect 64 'neither the number nor the label of a point' "a negative number" failover a --point -1
 expect 64 'give one system' "too few arguments" failover
 expect 64 'give one system' "too many arguments" failover a b
@@ -104,7 +107,7 @@ expect 64 'expect-state x is not a number' "no state number" commit a --expect-s
 expect 64 'give one system' "remove what" remove
 expect 64 'unknown option --wait' "commit has no --wait" commit a --wait 5
 for command in revert commit move-home suspend resume remove settings 'network list' 'network set' 'network clear' grow reset-errors \
-		'job cancel' 'job pause' 'job resume' vacuum 'recovery-point drop'; do
+		'job cancel' 'job pause' 'job resume' vacuum 'recovery-point drop' 'recovery-point open' 'recovery-point close'; do
 	# shellcheck disable=SC2086
 	expect 0 "^Usage: replicactl $command " "help of $command" $command --help
 done
@@ -388,6 +391,8 @@ json_of "scan of one" 'd[0]["name"] == "web-1" and d[0]["configured"]' scan --js
 expect 10 'is not attached' "revert what is not attached" revert web-1 --yes
 expect 10 'is not attached' "failover of what is not attached" failover web-1
 expect 10 'is not attached' "a point of what is not attached" recovery-point create web-1
+expect 10 'is not attached' "an open of what is not attached" recovery-point open web-1 1
+expect 10 'is not attached' "a close of what is not attached" recovery-point close web-1 1
 expect 10 'is not attached' "a job of what is not attached" job show web-1 1
 expect 10 'is not attached' "detach what is not attached" detach web-1
 expect 10 'is not attached' "there is nothing to wait for" detach web-1 --wait 600
