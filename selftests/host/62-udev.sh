@@ -74,7 +74,7 @@ tar -C "$files" -cf - etc lib usr | tar -C / --keep-directory-symlink -xf - || d
 systemctl daemon-reload
 udevadm control --reload
 export LVM_SUPPRESS_FD_WARNINGS=1
-ktap_plan 44
+ktap_plan 49
 load_module "$VM_KERNEL"
 settle() { udevadm settle -t 60 || die "udevd does not settle"; }
 r() { replicactl "$@"; }
@@ -158,6 +158,17 @@ is "the guest's content is really there" \
 	"$(blkid -p -o value -s TYPE /dev/dm-replica/web-1/vda-replica) $(blkid -p -o value -s TYPE /dev/dm-replica/web-1/vdc-replica) $(blkid -p -o value -s UUID /dev/dm-replica/web-1/vdd-replica)" \
 	"LVM2_member swap $root_uuid"
 
+# Its devices are there beside the others, through all that follows.
+r recovery-point open web-1 2 >/tmp/opened || die "open"
+shut=$wanted
+wanted=$(printf '%s\n' "$wanted" /dev/dm-replica/web-1/vd{a,b,c,d,e}@2 | sort)
+quiet "an open point"
+is "open prints the links, and the content" \
+	"$(sed -n 's|^  vd[ade]  *||p' /tmp/opened)" \
+	"/dev/dm-replica/web-1/vda@2, LVM2_member
+/dev/dm-replica/web-1/vdd@2, ext4
+/dev/dm-replica/web-1/vde@2, partitions"
+
 r failover web-1 >/dev/null || die "failover"
 quiet "failover"
 r test-failover start web-1 >/dev/null || die "test"
@@ -171,6 +182,8 @@ for d in web--1-vda web--1-vdb-replica web--1-vdc-test web--1-vdd web--1-vde; do
 	{ dmsetup suspend $d && dmsetup resume $d; } || die "$d by hand"
 done
 quiet "suspend and resume by hand"
+check "the point is closed" r recovery-point close web-1 2
+wanted=$shut
 r test-failover stop web-1 --yes >/dev/null || die "test stop"
 r revert web-1 --yes >/dev/null || die "revert"
 quiet "revert"

@@ -16,7 +16,7 @@
 
 kill_tool=$here/helper-kill
 load_module "$@"
-if [ -z "${KILL_ALL:-}" ]; then ktap_plan 34; else ktap_plan 50; fi
+if [ -z "${KILL_ALL:-}" ]; then ktap_plan 38; else ktap_plan 54; fi
 
 store=/dev/mapper/slow
 live=/dev/mapper/k-vda rep=/dev/mapper/k-vda-replica test=/dev/mapper/k-vda-test
@@ -126,6 +126,19 @@ attach_before() { [ "$(devices)" = 0 ] || r detach k >/dev/null; }
 six() { [ "$(devices)" = 3 ] && "$io" $live c:2M:64K:8 && works; }
 detach_before() { [ "$(devices)" = 3 ] || r attach k >/dev/null; }
 none() { [ "$(devices)" = 0 ] && r check $store >/dev/null; }
+shown() { [ "$(field k open_views)" != 0 ]; }
+open_before() {
+	was=$(newest)
+	! shown || r recovery-point close k "$was" >/dev/null || return
+	again_args=(recovery-point open k "$was")
+}
+open_after() { "$io" "/dev/mapper/k-vda@$was" c:0:256K:1; }
+close_before() {
+	was=$(newest)
+	r recovery-point open k "$was" >/dev/null || return
+	again_args=(recovery-point close k "$was")
+}
+close_after() { ! shown && [ "$(devices)" = 3 ]; }
 create_before() {
 	rm -f $conf
 	dd if=/dev/zero of=$store bs=256K count=1 oflag=direct status=none
@@ -234,6 +247,8 @@ devices_come_and_go() {
 	local in=$1 by=$stride
 	failed_over || die "cannot begin anew"
 	one "attach$in" "0 attached" attach_before six attach k
+	one "recovery-point open$in" 0 open_before open_after recovery-point open k 0
+	one "recovery-point close$in" "0 32775" close_before close_after recovery-point close k 0
 	one "detach$in" "0 32777" detach_before none detach k
 }
 making_and_removing() {
