@@ -1413,6 +1413,16 @@ void dmreplica_report_free(struct dmreplica_report *report);
 
 /* This machine ----------------------------------------------------------- */
 
+/**
+ * dmreplica_hook_event() - the event at which a file in a directory of hooks is run
+ * @name: name of the file, without a directory.
+ * @why: set to why a file of this name is never run, in words that follow "is not run: "; NULL
+ * for one that is passed over without a word, as a description or a remnant of dpkg.
+ *
+ * Return: constant text, "all" for each event, or NULL.
+ */
+const char *dmreplica_hook_event(const char *name, const char **why);
+
 /** struct dmreplica_versions - versions of library, format, netlink family and module */
 struct dmreplica_versions {
 	char library[32];		/* DMREPLICA_VERSION */

@@ -171,25 +171,14 @@ static bool safe(struct dmrl_doctor *d, const char *path, const struct stat *st)
 	return false;
 }
 
-static bool valid_name(const char *name)
-{
-	const char *letters =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
-
-	return name[strspn(name, letters)] == 0 && strchr(name, '-');
-}
-
-/* Remnants of dpkg's conffiles, and a description, are no hooks, and no fault. */
-static bool passed_over(const char *name)
-{
-	return *name == '.' || !strcmp(name, "README") || strstr(name, ".dpkg-") ||
-	       strstr(name, ".ucf-");
-}
-
 static void check_hook(struct dmrl_doctor *d, const char *dir, const char *name)
 {
+	const char *event, *why;
 	char path[600], full[1200], command[700];
 	struct stat st;
+	event = dmreplica_hook_event(name, &why);
+	if (!event && !why)
+		return;
 
 	snprintf(path, sizeof(path), "%.300s/%.255s", dir, name);
 	dmrl_root_path(full, sizeof(full), "%s", path);
@@ -201,10 +190,9 @@ static void check_hook(struct dmrl_doctor *d, const char *dir, const char *name)
 	/* A link to /dev/null masks a hook of the packages. */
 	if (S_ISCHR(st.st_mode) || !safe(d, path, &st))
 		return;
-	if (!valid_name(name)) {
+	if (!event) {
 		snprintf(command, sizeof(command), "mv %s %s/EVENT-NAME", path, dir);
-		dmrl_doctor_note(d, HOOKS, NULL, command, "%s has not the name of a hook: it is not run",
-				 path);
+		dmrl_doctor_note(d, HOOKS, NULL, command, "%s is not run: %s", path, why);
 	} else if (!S_ISREG(st.st_mode) || !(st.st_mode & S_IXUSR)) {
 		snprintf(command, sizeof(command), "chmod +x %s", path);
 		dmrl_doctor_note(d, HOOKS, NULL, command, "hook %s is not executable: it is not run",
@@ -239,8 +227,7 @@ void dmrl_doctor_hooks(struct dmrl_doctor *d)
 			continue;
 		}
 		while ((de = readdir(dir)))
-			if (!passed_over(de->d_name))
-				check_hook(d, dirs[i], de->d_name);
+			check_hook(d, dirs[i], de->d_name);
 		closedir(dir);
 	}
 }

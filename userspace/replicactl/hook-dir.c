@@ -18,46 +18,11 @@
 /* The administrator's comes first: it replaces one of the same name. */
 #define HOOK_DIRS	"/etc/dm-replica/hooks.d:/usr/lib/dm-replica/hooks.d"
 
-static const char *const events[] = {
-	"attached", "detached", "point", "point-dropped", "failover", "reverted", "committed",
-	"test-started", "test-stopped", "suspended", "resumed", "removing", "removed", "health",
-	"space", "job", "changed", "all",
-};
-
 const char *hook_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
 	return slash ? slash + 1 : path;
-}
-
-/* The event of a hook's name: the longest that fits, as point-dropped-x is none of "point". */
-static const char *event_of(const char *name)
-{
-	const char *found = NULL;
-	size_t i, len;
-
-	for (i = 0; i < sizeof(events) / sizeof(events[0]); i++) {
-		len = strlen(events[i]);
-		if (!strncmp(name, events[i], len) && name[len] == '-' && name[len + 1] &&
-		    (!found || len > strlen(found)))
-			found = events[i];
-	}
-	return found;
-}
-
-/* Return: NULL, or why a file of this name is never a hook; "" if without a word. */
-static const char *name_fault(const char *name)
-{
-	if (*name == '.' || !strcmp(name, "README"))
-		return "";
-	if (name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")])
-		return "its name has other characters than letters, digits and _ . -";
-	if (strstr(name, ".dpkg-") || strstr(name, ".ucf-"))
-		return "";
-	if (!event_of(name))
-		return "its name does not begin with an event and a hyphen";
-	return NULL;
 }
 
 static const char *owner_fault(const struct stat *st)
@@ -142,7 +107,7 @@ static bool add(struct hook_list *list, char *path)
 
 static bool take_dir(const char *dir, const char *event, struct hook_list *list)
 {
-	const char *of, *why;
+	const char *of, *why, *fault;
 	struct dirent *entry;
 	bool memory = true;
 	struct stat st;
@@ -159,14 +124,12 @@ static bool take_dir(const char *dir, const char *event, struct hook_list *list)
 	if (why)
 		complain(dir, why);
 	while (!why && memory && (entry = readdir(d))) {
-		const char *fault = name_fault(entry->d_name);
-
 		if (asprintf(&path, "%s/%s", dir, entry->d_name) < 0) {
 			memory = false;
 			break;
 		}
-		of = fault ? NULL : event_of(entry->d_name);
-		if (fault && *fault)
+		of = dmreplica_hook_event(entry->d_name, &fault);
+		if (fault)
 			complain(path, fault);
 		if (of && (!strcmp(of, event) || !strcmp(of, "all")) &&
 		    !listed(list, entry->d_name))

@@ -152,7 +152,7 @@ doctor "one that is not executable" 0 "^hooks +note: hook $hooks/health-mail is 
 mend "chmod \+x $hooks/health-mail"
 rm "$root$hooks/health-mail"
 put "$hooks/mail~" ''
-doctor "one without a valid name" 0 "^hooks +note: $hooks/mail~ has not the name" ''
+doctor "one without a valid name" 0 "^hooks +note: $hooks/mail~ is not run: its name has other characters" ''
 rm "$root$hooks/mail~"
 put $hooks/health-mail.dpkg-old ''
 doctor "what dpkg has left" 0 '^hooks +good' ''
@@ -213,6 +213,14 @@ device /dev/vg/db-a 253:3 8:32
 device /dev/sdc 8:32
 conf_db /dev/vg/web1-vda /dev/vg/db-a
 doctor "a store that is the home of another system" 1 '^shared +FAULT: web1: home /dev/vg/web1-vda of disk vda shares storage with system db, store /dev/vg/web1-vda|^shared +FAULT: db: store /dev/vg/web1-vda shares storage with system web1' ''
+# What the dispatcher passes over, by the same rule.
+for name in mail-health point- points-x; do
+	put "$hooks/$name" ''
+	chmod 0755 "$root$hooks/$name"
+	doctor "one without an event: $name" 0 "^hooks +note: $hooks/$name is not run: its name does not begin with an event" ''
+	mend "mv $hooks/$name $hooks/EVENT-NAME"
+	rm "$root$hooks/$name"
+done
 mend 'attach neither; .*db.conf'
 device /dev/vg/deep 253:4 253:2
 conf_db /dev/vg/deep /dev/vg/db-a
