@@ -35,7 +35,7 @@ static int failed;		/* exit status */
 /* Early at boot there is no journal; it takes the kernel log over later. */
 static void __attribute__((format(printf, 2, 3))) report(int level, const char *fmt, ...)
 {
-	char text[1024];
+	char text[900], line[1000];
 	va_list args;
 	int fd = -1;
 
@@ -48,7 +48,10 @@ static void __attribute__((format(printf, 2, 3))) report(int level, const char *
 		fprintf(stderr, "dm-replica-generator: %s\n", text);
 		return;
 	}
-	dprintf(fd, "<%d>dm-replica-generator: %s\n", level, text);
+	/* not dprintf(): it asks for the position, which this device refuses */
+	snprintf(line, sizeof(line), "<%d>dm-replica-generator: %s\n", level, text);
+	if (write(fd, line, strlen(line)) < 0)
+		fputs(line, stderr);
 	close(fd);
 }
 
