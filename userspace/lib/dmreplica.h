@@ -1438,7 +1438,9 @@ enum dmreplica_doctor {
 	DMREPLICA_DOCTOR_FILES,		/* files of systems can be read */
 	DMREPLICA_DOCTOR_MODULE,	/* the module is the one installed, and fits the library */
 	DMREPLICA_DOCTOR_LVM_FILTER,	/* LVM does not look into guests' disks */
+	DMREPLICA_DOCTOR_MD_ARRAYS,	/* md does not assemble the arrays of guests */
 	DMREPLICA_DOCTOR_UDEV_RULE,	/* the rule is there, and was applied */
+	DMREPLICA_DOCTOR_BOOT,		/* systemd attaches the systems at boot */
 	DMREPLICA_DOCTOR_HOOKS,		/* rights of the directories of hooks */
 	DMREPLICA_DOCTOR_HOME_IN_USE,	/* LVM or md has activated content of a home */
 	DMREPLICA_DOCTOR_HOME_IDENTITY,	/* homes can be distinguished from other devices */

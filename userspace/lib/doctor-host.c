@@ -87,8 +87,7 @@ static const char *rule(char *path, size_t size)
 	return found;
 }
 
-/* An empty file, or a link to /dev/null, masks files of its name. */
-static bool masked(const char *path)
+bool dmrl_doctor_masked(const char *path)
 {
 	char full[1024], target[64] = "";
 	struct stat st;
@@ -135,7 +134,7 @@ void dmrl_doctor_udev_rule(struct dmrl_doctor *d)
 				  "udev has no rule for the devices of dm-replica: a dmsetup resume by hand shows guests' file systems to the host");
 		return;
 	}
-	if (masked(path)) {
+	if (dmrl_doctor_masked(path)) {
 		snprintf(command, sizeof(command), "rm %s; udevadm control --reload", path);
 		dmrl_doctor_fault(d, UDEV, NULL, command, "udev's rule is masked by %s", path);
 		return;
@@ -173,13 +172,13 @@ static bool safe(struct dmrl_doctor *d, const char *path, const struct stat *st)
 
 static void check_hook(struct dmrl_doctor *d, const char *dir, const char *name)
 {
-	const char *event, *why;
 	char path[600], full[1200], command[700];
+	const char *event, *why;
 	struct stat st;
+
 	event = dmreplica_hook_event(name, &why);
 	if (!event && !why)
 		return;
-
 	snprintf(path, sizeof(path), "%.300s/%.255s", dir, name);
 	dmrl_root_path(full, sizeof(full), "%s", path);
 	if (stat(full, &st)) {

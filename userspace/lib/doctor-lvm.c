@@ -10,6 +10,7 @@
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "doctor.h"
@@ -119,10 +120,67 @@ static bool check_disk(struct dmrl_doctor *d, struct json_object *filter, const 
 	return !seen;
 }
 
+#define NAMES	32
+
+/* The names that udev has given a device, below /dev.  Return: how many. */
+static unsigned int udev_names(dev_t dev, char names[NAMES][256])
+{
+	char path[512], line[512];
+	unsigned int nr = 0;
+	FILE *f;
+
+	dmrl_root_path(path, sizeof(path), "/run/udev/data/b%u:%u", major(dev), minor(dev));
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	while (nr < NAMES && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, "S:", 2))
+			continue;
+		line[strcspn(line, "\n")] = 0;
+		snprintf(names[nr++], sizeof(names[0]), "/dev/%.240s", line + 2);
+	}
+	fclose(f);
+	return nr;
+}
+
+/*
+ * A home has the guest's volume groups, too; nothing of them is activated while the system is
+ * attached, but it is not at boot.
+ */
+static void check_home(struct dmrl_doctor *d, struct json_object *filter, const char *system,
+		       const struct dmreplica_conf_disk *disk, bool scan_lvs)
+{
+	char links[NAMES][256], uuid[160], command[512];
+	const char *names[NAMES + 1], *seen;
+	unsigned int nr, i;
+	dev_t dev;
+
+	if (!dmrl_root_device(disk->path, &dev))
+		return;
+	if (!scan_lvs && !dmrl_sysfs_read_dev(dev, "dm/uuid", uuid, sizeof(uuid)) &&
+	    !strncmp(uuid, "LVM-", 4))
+		return;
+	nr = udev_names(dev, links);
+	names[0] = disk->path;
+	for (i = 0; i < nr; i++)
+		names[i + 1] = links[i];
+	seen = accepted(filter, names, nr + 1);
+	if (!seen)
+		return;
+	snprintf(command, sizeof(command),
+		 "in /etc/lvm/lvm.conf, section devices, add to global_filter: \"r|^%.200s$|\"; update-initramfs -u",
+		 disk->path);
+	dmrl_doctor_note(d, FILTER, system, command,
+			 "LVM looks for volume groups on home %.200s of disk %s: it activates the guest's while the system is not attached, as at boot",
+			 disk->path, disk->name);
+}
+
 void dmrl_doctor_lvm_filter(struct dmrl_doctor *d)
 {
-	struct json_object *filter;
+	struct json_object *filter, *value;
 	const struct dmreplica_conf *conf;
+	bool scan_lvs = false;
+	unsigned int disk;
 	char path[64];
 	size_t i;
 
@@ -133,12 +191,18 @@ void dmrl_doctor_lvm_filter(struct dmrl_doctor *d)
 				  "LVM's configuration cannot be read, nor whether it keeps away from guests' disks");
 		return;
 	}
+	if (!lvm_value("devices/scan_lvs", &value)) {
+		scan_lvs = json_object_get_int(value);
+		json_object_put(value);
+	}
 	/* all disks of a system have names of one form: the first is enough */
 	for (i = 0; i < d->nr_confs; i++) {
 		conf = &d->confs[i];
 		if (conf->nr_disks && check_disk(d, filter, conf->name, conf->disks[0].name, "") &&
 		    check_disk(d, filter, conf->name, conf->disks[0].name, "replica"))
 			check_disk(d, filter, conf->name, conf->disks[0].name, "test");
+		for (disk = 0; disk < conf->nr_disks; disk++)
+			check_home(d, filter, conf->name, &conf->disks[disk], scan_lvs);
 	}
 	json_object_put(filter);
 }

@@ -11,7 +11,9 @@ static const char *const names[DMREPLICA_DOCTOR_CHECKS] = {
 	[DMREPLICA_DOCTOR_FILES] = "files",
 	[DMREPLICA_DOCTOR_MODULE] = "module",
 	[DMREPLICA_DOCTOR_LVM_FILTER] = "lvm-filter",
+	[DMREPLICA_DOCTOR_MD_ARRAYS] = "md-arrays",
 	[DMREPLICA_DOCTOR_UDEV_RULE] = "udev-rule",
+	[DMREPLICA_DOCTOR_BOOT] = "boot",
 	[DMREPLICA_DOCTOR_HOOKS] = "hooks",
 	[DMREPLICA_DOCTOR_HOME_IN_USE] = "home-in-use",
 	[DMREPLICA_DOCTOR_HOME_IDENTITY] = "home-identity",
@@ -128,7 +130,9 @@ int dmreplica_doctor(struct dmreplica *ctx, struct dmreplica_remedy **list, size
 	dmreplica_on_warning(ctx, NULL, NULL);
 	dmrl_doctor_module(&d);
 	dmrl_doctor_lvm_filter(&d);
+	dmrl_doctor_md_arrays(&d);
 	dmrl_doctor_udev_rule(&d);
+	dmrl_doctor_boot(&d);
 	dmrl_doctor_hooks(&d);
 	dmrl_doctor_home_in_use(&d);
 	dmrl_doctor_home_identity(&d);

@@ -25,11 +25,16 @@ void dmrl_doctor_note(struct dmrl_doctor *d, enum dmreplica_doctor check, const 
 
 void dmrl_doctor_module(struct dmrl_doctor *d);
 void dmrl_doctor_lvm_filter(struct dmrl_doctor *d);
+void dmrl_doctor_md_arrays(struct dmrl_doctor *d);
 void dmrl_doctor_udev_rule(struct dmrl_doctor *d);
+void dmrl_doctor_boot(struct dmrl_doctor *d);
 void dmrl_doctor_hooks(struct dmrl_doctor *d);
 void dmrl_doctor_home_in_use(struct dmrl_doctor *d);
 void dmrl_doctor_home_identity(struct dmrl_doctor *d);
 void dmrl_doctor_libvirt_hook(struct dmrl_doctor *d);
 void dmrl_doctor_shared(struct dmrl_doctor *d);
+
+/* An empty file, or a link to /dev/null, masks files of its name in later directories. */
+bool dmrl_doctor_masked(const char *path);
 
 #endif /* DMREPLICA_DOCTOR_H */

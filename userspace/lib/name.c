@@ -54,3 +54,30 @@ int dmrl_device_uuid(char *out, size_t size, const u8 *uuid, const char *disk, c
 		       kind);
 	return len < 0 || (size_t)len >= size ? -1 : 0;
 }
+
+/*
+ * Escape a name for a unit of systemd: "-", "\" and what no name of a unit has as \xNN, a
+ * leading dot, too; "/" as "-".
+ *
+ * Return: false if it does not fit.
+ */
+bool dmrl_unit_escape(const char *text, char *out, size_t size)
+{
+	static const char valid[] = "0123456789abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ:_.";
+	const char *p;
+	size_t n = 0;
+
+	for (p = text; *p; p++) {
+		if (n + 5 > size)
+			return false;
+		if (*p == '/')
+			out[n++] = '-';
+		else if (strchr(valid, *p) && !(p == text && *p == '.'))
+			out[n++] = *p;
+		else
+			n += sprintf(out + n, "\\x%02x", (unsigned char)*p);
+	}
+	out[n] = 0;
+	return true;
+}

@@ -107,6 +107,7 @@ int dmrl_code_of_local_errno(int err);
 const char *dmrl_system_name_fault(const char *name);
 const char *dmrl_disk_name_fault(const char *name);
 /* Name of a dm device: NAME-DISK, NAME-DISK-replica, NAME-DISK-test. */
+bool dmrl_unit_escape(const char *text, char *out, size_t size);
 int dmrl_device_name(char *out, size_t size, const char *system, const char *disk,
 		     const char *kind);
 int dmrl_device_uuid(char *out, size_t size, const u8 *uuid, const char *disk,

@@ -56,6 +56,7 @@ host_of_good_health() {
 	device /dev/sdb 8:16
 	device /dev/vg/web1-store 253:1 8:0
 	device /dev/vg/web1-vda 253:2 8:16
+	put /sys/dev/block/253:2/dm/uuid LVM-web1vda
 	holder 253:2 dm-9 DMREPLICA-00010203-0405-0607-0809-0a0b0c0d0e0f-vda-replica web1-vda-replica
 	printf '%s\n' name=web1 uuid=00010203-0405-0607-0809-0a0b0c0d0e0f store=/dev/vg/web1-store \
 		disk.vda=/dev/vg/web1-vda >"$dir/conf/web1.conf"
@@ -79,7 +80,7 @@ expect 64 'unknown option -x' "doctor with a wrong option" doctor -x
 host_of_good_health
 find "$root" "$dir/conf" -type f -exec md5sum {} + | sort >"$dir/sums"
 doctor "a host of good health" 0 '!FAULT|request' ''
-for check in files module lvm-filter udev-rule hooks home-in-use space libvirt-hook shared; do
+for check in files module lvm-filter md-arrays udev-rule boot hooks home-in-use space libvirt-hook shared; do
 	also "looks at $check" "^$check +good$"
 done
 also "what it may not read is a note" '^home-identity +note: web1: the store cannot be read'
@@ -122,6 +123,30 @@ doctor "a configuration that LVM cannot read" 1 '^lvm-filter +FAULT: LVM.s confi
 mend 'lvmconfig --validate'
 filter '"r|^/dev/dm-replica/|"'
 
+# A home that is no logical volume, and one that LVM looks into.
+put /sys/dev/block/253:2/dm/uuid CRYPT-web1vda
+doctor "a home that LVM looks into" 0 '^lvm-filter +note: web1: LVM looks for volume groups on home /dev/vg/web1-vda of disk vda' ''
+mend 'add to global_filter: "r\|\^/dev/vg/web1-vda\$\|"; update-initramfs -u$'
+filter '"r|^/dev/dm-replica/|", "r|^/dev/disk/by-id/x1$|"'
+doctor "with another home's name in the filter" 0 '^lvm-filter +note' ''
+put /run/udev/data/b253:2 $'N:dm-2\nS:disk/by-id/x1\nE:ID_FS_TYPE=LVM2_member'
+doctor "with any of its names there" 0 '^lvm-filter +good' ''
+rm -r "$root/run/udev/data"
+put /sys/dev/block/253:2/dm/uuid LVM-web1vda
+filter '"r|^/dev/dm-replica/|"'
+echo 'devices { scan_lvs = 1 }' >>"$root/etc/lvm/lvm.conf"
+doctor "LVM that looks into logical volumes" 0 '^lvm-filter +note: web1: LVM looks' ''
+filter '"r|^/dev/dm-replica/|"'
+
+put /usr/sbin/mdadm ''
+doctor "md without its settings" 0 '^md-arrays +note: md assembles' ''
+mend 'in /etc/mdadm/mdadm.conf: AUTO -all, and an ARRAY line'
+put /etc/mdadm/mdadm.conf $'# AUTO -all\nHOMEHOST <system>\nAUTO +1.x\nARRAY /dev/md0 name=-all'
+doctor "with others" 0 '^md-arrays +note' ''
+put /etc/mdadm/mdadm.conf $'HOMEHOST <system>\nauto +homehost\n  -all\n'
+doctor "with the right one" 0 '^md-arrays +good' ''
+rm "$root/usr/sbin/mdadm" "$root/etc/mdadm/mdadm.conf"
+
 ln -s /dev/null "$root/run/udev/56-dm-replica.rules"
 mkdir -p "$root/etc/udev/rules.d"
 ln -s /dev/null "$root/etc/udev/rules.d/56-dm-replica.rules"
@@ -140,6 +165,40 @@ mv "$root/usr/lib/udev/rules.d" "$root/rules.d"
 doctor "no rule" 1 '^udev-rule +FAULT: udev has no rule' ''
 mv "$root/rules.d" "$root/usr/lib/udev/rules.d"
 
+# A host whose process 1 is systemd.
+lib=/usr/lib/systemd/system etc=/etc/systemd/system
+mkdir -p "$root/run/systemd/system"
+doctor "systemd without our unit" 1 '^boot +FAULT: systemd has not the unit' ''
+mend 'make install-tools; systemctl daemon-reload$'
+for unit in dm-replica@.service modprobe@.service dm-replica.target; do put "$lib/$unit" '[Unit]'; done
+put /usr/lib/systemd/system-generators/dm-replica-generator '#!'
+mkdir -p "$root$etc/multi-user.target.wants" "$root/run/systemd/generator/dm-replica.target.wants"
+ln -s "$lib/dm-replica.target" "$root$etc/multi-user.target.wants/"
+doctor "a file that systemd has not read" 0 '^boot +note: web1: systemd does not know .*/web1.conf' ''
+mend 'systemctl daemon-reload$'
+ln -s "$lib/dm-replica@.service" "$root/run/systemd/generator/dm-replica.target.wants/dm-replica@web1.service"
+doctor "one that it has read" 0 '^boot +good' ''
+rm "$root$etc/multi-user.target.wants/dm-replica.target"
+doctor "a target that is not enabled" 1 '^boot +FAULT: dm-replica.target is not enabled' ''
+mend 'systemctl enable dm-replica.target$'
+echo attach=no >>"$dir/conf/web1.conf"
+doctor "which nothing needs" 0 '^boot +good' ''
+sed -i '/^attach=/d' "$dir/conf/web1.conf"
+ln -s "$lib/dm-replica.target" "$root$etc/multi-user.target.wants/"
+rm "$root$lib/modprobe@.service"
+doctor "a systemd that is too old" 1 '^boot +FAULT: systemd has no modprobe@.service' ''
+mend 'echo dm-replica >/etc/modules-load.d/dm-replica.conf; systemctl restart systemd-modules-load$'
+put /etc/modules-load.d/dm-replica.conf dm-replica
+doctor "with the remedy" 0 '^boot +good' ''
+rm -r "$root/etc/modules-load.d"
+put "$lib/modprobe@.service" '[Unit]'
+ln -s /dev/null "$root$etc/modprobe@.service"
+doctor "a unit that is masked" 1 '^boot +FAULT: systemd has no modprobe@.service' ''
+rm "$root$etc/modprobe@.service"
+rm "$root/usr/lib/systemd/system-generators/dm-replica-generator"
+doctor "no generator" 1 '^boot +FAULT: systemd has not the unit' ''
+rm -r "$root/run/systemd"
+
 hooks=/etc/dm-replica/hooks.d
 put $hooks/health-mail ''
 chmod 0755 "$root$hooks/health-mail"
@@ -154,6 +213,14 @@ rm "$root$hooks/health-mail"
 put "$hooks/mail~" ''
 doctor "one without a valid name" 0 "^hooks +note: $hooks/mail~ is not run: its name has other characters" ''
 rm "$root$hooks/mail~"
+# What the dispatcher passes over, by the same rule.
+for name in mail-health point- points-x; do
+	put "$hooks/$name" ''
+	chmod 0755 "$root$hooks/$name"
+	doctor "one without an event: $name" 0 "^hooks +note: $hooks/$name is not run: its name does not begin with an event" ''
+	mend "mv $hooks/$name $hooks/EVENT-NAME"
+	rm "$root$hooks/$name"
+done
 put $hooks/health-mail.dpkg-old ''
 doctor "what dpkg has left" 0 '^hooks +good' ''
 rm "$root$hooks/health-mail.dpkg-old"
@@ -213,14 +280,6 @@ device /dev/vg/db-a 253:3 8:32
 device /dev/sdc 8:32
 conf_db /dev/vg/web1-vda /dev/vg/db-a
 doctor "a store that is the home of another system" 1 '^shared +FAULT: web1: home /dev/vg/web1-vda of disk vda shares storage with system db, store /dev/vg/web1-vda|^shared +FAULT: db: store /dev/vg/web1-vda shares storage with system web1' ''
-# What the dispatcher passes over, by the same rule.
-for name in mail-health point- points-x; do
-	put "$hooks/$name" ''
-	chmod 0755 "$root$hooks/$name"
-	doctor "one without an event: $name" 0 "^hooks +note: $hooks/$name is not run: its name does not begin with an event" ''
-	mend "mv $hooks/$name $hooks/EVENT-NAME"
-	rm "$root$hooks/$name"
-done
 mend 'attach neither; .*db.conf'
 device /dev/vg/deep 253:4 253:2
 conf_db /dev/vg/deep /dev/vg/db-a
@@ -245,7 +304,7 @@ mend 'replicactl attach plain --accept-homes=vda'
 doctor "as JSON" 1 '"severity": "fault",' '' --json
 grep -v -e '^request' -e '^#' "$dir/out" >"$dir/json"
 mv "$dir/json" "$dir/out"
-json 'len(d["checks"]) == 10 and {f["check"] for f in d["findings"]} <= set(d["checks"])
+json 'len(d["checks"]) == 12 and {f["check"] for f in d["findings"]} <= set(d["checks"])
 	and ["home-identity", "fault", "plain"] in [[f["check"], f["severity"], f["system"]] for f in d["findings"]]
 	and all(f["text"] and f["command"] for f in d["findings"])'
 result $? "with check, severity, system, text and command"

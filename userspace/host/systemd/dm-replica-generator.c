@@ -55,31 +55,6 @@ static void __attribute__((format(printf, 2, 3))) report(int level, const char *
 	close(fd);
 }
 
-/*
- * systemd's escaping of a name: "-", "\" and what no name of a unit has as \xNN, a leading dot,
- * too; "/" as "-".  Return: false if it does not fit.
- */
-static bool escape(const char *text, char *out, size_t size)
-{
-	static const char valid[] = "0123456789abcdefghijklmnopqrstuvwxyz"
-				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ:_.";
-	const char *p;
-	size_t n = 0;
-
-	for (p = text; *p; p++) {
-		if (n + 5 > size)
-			return false;
-		if (*p == '/')
-			out[n++] = '-';
-		else if (strchr(valid, *p) && !(p == text && *p == '.'))
-			out[n++] = *p;
-		else
-			n += sprintf(out + n, "\\x%02x", (unsigned char)*p);
-	}
-	out[n] = 0;
-	return true;
-}
-
 /* Make "UNIT-of-path.device".  Return: NULL, or the reason why there is no such unit. */
 static const char *device_unit(const char *path, char out[UNIT_NAME_MAX])
 {
@@ -98,7 +73,8 @@ static const char *device_unit(const char *path, char out[UNIT_NAME_MAX])
 			n += snprintf(plain + n, sizeof(plain) - n, "%s%.*s", n ? "/" : "", (int)len, p);
 		p += len;
 	}
-	if (!escape(plain, name, sizeof(name)) || strlen(name) + strlen(".device") >= UNIT_NAME_MAX)
+	if (!dmrl_unit_escape(plain, name, sizeof(name)) ||
+	    strlen(name) + strlen(".device") >= UNIT_NAME_MAX)
 		return "the name of its unit would be too long";
 	strcat(strcpy(out, name), ".device");
 	return NULL;
@@ -193,7 +169,7 @@ static void add_system(const struct dmreplica_conf *conf)
 	unsigned int i;
 	FILE *f;
 
-	if (escape(conf->name, name, sizeof(name)))
+	if (dmrl_unit_escape(conf->name, name, sizeof(name)))
 		snprintf(service, sizeof(service), "dm-replica@%s.service", name);
 	else
 		*service = 0;
