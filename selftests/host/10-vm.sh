@@ -45,7 +45,7 @@ fi
 
 read -ra kernels <<<"${KERNELS:-um}"
 [ "${kernels[0]}" = um ] || skip_all "about user mode, which is not among ${kernels[*]}"
-ktap_plan 53
+ktap_plan 54
 vm=$VM_SRC/scripts/vm
 dir=$(workdir)
 at_exit "rm -rf $dir"
@@ -64,6 +64,7 @@ usage() {	# REGEX OPTION...: exit status 2, a text, the way to the help
 }
 usage 'no command' --uml
 usage 'unknown option' --umlaut true
+usage '--over needs a directory' --uml --over /none/such true
 usage 'needs a value' --kernel
 usage 'no kernel 5.10' --kernel 5.10 true
 usage 'no kernel' --kernel '' true
