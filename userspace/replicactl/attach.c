@@ -31,14 +31,37 @@ static void progress(void *arg, const char *what, uint64_t done, uint64_t total)
 	percent = now;
 }
 
+/* Are all devices there that the file of a system names? */
+static bool devices_there(const char *name)
+{
+	struct dmreplica *ctx = dmreplica_new();
+	struct dmreplica_conf conf;
+	unsigned int i;
+	bool there;
+
+	there = ctx && !dmreplica_conf_find(ctx, name, &conf) && !access(conf.store, F_OK);
+	for (i = 0; there && i < conf.nr_disks; i++)
+		there = !access(conf.disks[i].path, F_OK);
+	dmreplica_free(ctx);
+	return there;
+}
+
 static int attach_one(struct dmreplica *ctx, char *name, unsigned int flags, const char *homes)
 {
+	unsigned int again = 3;
 	int code;
 
-	last = NULL;
-	dmreplica_on_progress(ctx, progress, name);
-	code = dmreplica_attach(ctx, name, flags, homes);
-	dmreplica_on_progress(ctx, NULL, NULL);
+	do {
+		last = NULL;
+		dmreplica_on_progress(ctx, progress, name);
+		code = dmreplica_attach(ctx, name, flags, homes);
+		dmreplica_on_progress(ctx, NULL, NULL);
+		/*
+		 * A device that came meanwhile has started no unit: systemd starts none for it
+		 * that is starting already.
+		 */
+	} while (code == DM_REPLICA_CODE_NOT_FOUND && (flags & DMREPLICA_ATTACH_IF_NEEDED) &&
+		 again-- && devices_there(name));
 	return code;
 }
 
