@@ -101,7 +101,6 @@ esac
 # --- in the virtual machine -----------------------------------------------
 
 boot=$2 out=$3
-ktap_planned=0
 trap - EXIT
 exec >"$out/ktap.$boot" 2>&1
 export LVM_SUPPRESS_FD_WARNINGS=1
@@ -135,7 +134,7 @@ opener() {
 goes_on() {
 	local n
 	n=$(cat /run/opener)
-	wait_for 60 sh -c "[ \$(cat /run/opener) -gt $((n + 1)) ]" && kill -0 $opener
+	wait_for 60 sh -c "[ \$(cat /run/opener) -gt $((n + 1)) ]" && kill -0 "$opener"
 }
 
 if [ "$boot" = manual ]; then
