@@ -3,7 +3,8 @@
 # The Debian packages: built from this checkout, without a word of lintian, hardened, with all
 # that belongs to them; at length (make check-host) also the same twice, and installed,
 # upgraded, removed and purged in a clean Debian 12, where dkms builds the module for both
-# kernels.
+# kernels, booted there with debian/tests, and the module built for the newest kernel of the
+# archive.
 # share: host
 # debug: skip no kernel of ours runs
 . "$(dirname "$0")/../vm/lib.sh"
@@ -11,7 +12,7 @@
 for tool in dh dh_dkms dpkg-buildpackage lintian blhc; do
 	command -v $tool >/dev/null || skip_all "there is no $tool: scripts/deps deb installs it"
 done
-if [ -n "${LONG-}" ]; then ktap_plan 38; else ktap_plan 13; fi
+if [ -n "${LONG-}" ]; then ktap_plan 42; else ktap_plan 13; fi
 dir=$(workdir)
 at_exit "rm -rf $dir"
 cd "$VM_SRC" || die "no checkout"
@@ -158,6 +159,23 @@ is "the generator runs there" "$(in_tree sh -c '
 	mkdir -p /tmp/g /var/lib/dm-replica && echo seen >/var/lib/dm-replica/w
 	/lib/systemd/system-generators/dm-replica-generator /tmp/g /tmp/g /tmp/g 2>&1 && ls /tmp/g/dm-replica.target.wants')" dm-replica@w.service
 
+# debian/tests/smoke in a machine of its own: root and systemd are those of the tree, the kernel
+# is the one whose module dkms has built.
+over=$dir/over release=$(cd "$tree/lib/modules" && echo 6.1.*)
+mkdir -p "$over"/{etc/modprobe.d,usr/lib/dm-replica-dkms,srv}
+cp "$tree/lib/modules/$release"/updates/dkms/dm-replica.ko* "$over/usr/lib/dm-replica-dkms/"
+cp debian/tests/smoke "$over/srv/"
+# The machine has the modules of its own kernel's package in their place.
+echo "install dm_replica /sbin/modprobe -a dm-mod libcrc32c && /sbin/insmod $(cd "$over" && echo /usr/lib/dm-replica-dkms/*)" \
+	>"$over/etc/modprobe.d/dm-replica-dkms.conf"
+booted=$("$VM_SRC/scripts/vm" --kernel 6.1 --prepare 2>/dev/null && sed 's/ .*//' "${VM_CACHE:-$VM_SRC/build/vm}/6.1/version")
+if [ "${booted##*$'\n'}" != "$release" ]; then
+	skip "debian/tests/smoke" "the headers in the tree are of $release, the kernel here is ${booted##*$'\n'}"
+else
+	check "debian/tests/smoke in a booted machine, with the packages and the module of dkms" shown vm --kernel 6.1 \
+		--root "$tree" --over "$over" --systemd --timeout 1200 --env AUTOPKGTEST_TMP=/tmp 'cd /tmp && /srv/smoke'
+fi
+
 check "the headers of another kernel, installed later" install --no-download linux-headers-6.12-amd64
 is "its module is built, too" "$(modules)" '6.1 6.12 '
 
@@ -185,3 +203,31 @@ is "the file of a system stays, and what was seen of its store" \
 check "purge" shown in_tree apt-get -y purge dm-replica-dkms replicactl
 is "nothing else is left" "$(in_tree find / -xdev \( -path /tmp -o -path /proc \) -prune -o \( -name '*dm-replica*' -o -name '*dmreplica*' -o -name '*replicactl*' \) -print |
 	grep -v '^/var/log\|^/var/cache' | tr '\n' ' ')" '/etc/dm-replica '
+
+# --- the newest kernel of the archive -------------------------------------
+
+# A module that does not compile makes that kernel's installation fail, for each user of dkms.
+# Skipped where the archive, or the mirror, has none that is newer.
+newest=$dir/newest
+newest_tree() {
+	mmdebstrap --mode=root --variant=apt --include=dkms,linux-headers-amd64,gcc,libc6-dev \
+		"${NEWEST_RELEASE:-sid}" "$newest" >"$dir/newest.log" 2>&1
+}
+if ! newest_tree; then
+	why=$(grep '^E' "$dir/newest.log" | tail -n 1 | cut -c1-100)
+	skip "a tree of the newest release" "mmdebstrap: ${why:-failed}"
+	skip "the module for the newest kernel" "no tree"
+else
+	ok "a tree of the newest release"
+	printf '#!/bin/sh\nexit 101\n' >"$newest/usr/sbin/policy-rc.d"
+	chmod +x "$newest/usr/sbin/policy-rc.d"
+	tree=$newest
+	release=$(cd "$newest/lib/modules" && printf '%s\n' *-amd64 | sort -V | tail -n 1)
+	# shellcheck disable=SC2016 # the stub's own argument
+	printf '#!/bin/sh\ncase $1 in -r) echo %s ;; *) exec /usr/bin/uname "$@" ;; esac\n' "$release" \
+		>"$newest/usr/local/bin/uname"
+	chmod +x "$newest/usr/local/bin/uname"
+	cp "$dir/dm-replica-dkms_$version-1_all.deb" "$newest/tmp/"
+	check "dkms builds the module for its kernel $release" install "/tmp/dm-replica-dkms_$version-1_all.deb"
+	diag "$(status)" "$(find "$newest/lib/modules" -name 'dm-replica.ko*')"
+fi
