@@ -64,6 +64,22 @@ printf 'x%.0s' {1..100} >"$dir/streams/x.stream"
 info x 1 'checksum of the frame.s header is wrong' "nor is a text"
 expect_of "$dir" 3 '32770 .*dm-replica-worker has no result' "a directory" stream-info
 DM_REPLICA_WORKER=$dir/none info deltas 3 '32770 .*No such file' "without the worker"
+# The worker closes what it has inherited before it reads: the pipe ends while it waits for bytes.
+cat >"$dir/fds.py" <<'PY'
+import os, signal, subprocess, sys
+r, w = os.pipe()
+signal.alarm(60)
+worker = subprocess.Popen([sys.argv[1], "info"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+			  pass_fds=(w,))
+os.close(w)
+ended = os.read(r, 1) == b"" and worker.poll() is None
+status = dict(line.strip("\n").split(":\t", 1) for line in open(f"/proc/{worker.pid}/status") if ":\t" in line)
+worker.stdin.close()
+worker.wait()
+sys.exit(not (ended and not int(status["CapPrm"], 16)))
+PY
+python3 "$dir/fds.py" "$DM_REPLICA_WORKER" >"$dir/out" 2>&1
+result $? "the worker has no files but its own"
 # Each byte counts.
 cat >"$dir/flip.py" <<'PY'
 import json, subprocess, sys

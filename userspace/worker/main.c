@@ -7,29 +7,44 @@
  * device or ask the module.
  */
 #include <grp.h>
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "worker.h"
 
 #define UNPRIVILEGED	65534
 
+/* Another user may have capabilities, too, and securebits may keep those of root. */
+static bool give_up_capabilities(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	return !syscall(SYS_capset, &head, none);
+}
+
 /* Return: false if it was not possible. */
 static bool give_up_root(void)
 {
 	struct rlimit none = { 0, 0 };
 
-	/* A core would hold the content of disks. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || setrlimit(RLIMIT_CORE, &none))
 		return false;
-	if (geteuid())
-		return true;
-	return !setgroups(0, NULL) && !setresgid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED) &&
-	       !setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED);
+	if (!geteuid() && (setgroups(0, NULL) ||
+			   setresgid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED) ||
+			   setresuid(UNPRIVILEGED, UNPRIVILEGED, UNPRIVILEGED)))
+		return false;
+	/* A core would hold the content of disks; a pipe for cores is under no limit. */
+	if (!give_up_capabilities() || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+		return false;
+	/* Files that the caller of replicactl has open. */
+	return !close_range(STDERR_FILENO + 1, ~0U, 0);
 }
 
 int main(int argc, char **argv)
