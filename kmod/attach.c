@@ -477,7 +477,7 @@ int dmr_attach_bind(struct dmr_system *sys, struct dmr_target *t)
 	t->disk = disk;
 	t->bound = true;
 	if (t->view)
-		dmr_point_view_of(&sys->point_views, t->kind)->targets++;
+		dmr_point_view_bound(sys, t);
 	sys->nr_bound++;
 	mutex_lock(&sys->sb_mutex);
 	disk->target[t->kind] = t;
@@ -563,7 +563,7 @@ void dmr_attach_unbind(struct dmr_system *sys, struct dmr_target *t)
 	if (last && dmr_home_flush_close(disk))
 		dmr_fingerprint_void(disk);	/* its blocks may be lost */
 	if (t->view)
-		dmr_point_view_of(&sys->point_views, t->kind)->targets--;
+		dmr_point_view_unbound(sys, t);
 	sys->nr_bound--;
 	mutex_lock(&sys->sb_mutex);
 	WRITE_ONCE(sys->bind_time, jiffies);

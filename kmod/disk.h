@@ -110,6 +110,7 @@ struct dmr_target {
 	struct dmr_disk *disk;		/* set at resume */
 	enum dmr_kind kind;		/* that of a point view is found when it is bound */
 	char *view;			/* name of its view of a point, or NULL */
+	bool view_suspended;		/* counted there as suspended; op_mutex */
 	struct dm_dev *store;
 	struct dm_dev *home;
 	struct dm_dev *replica;		/* others: the replica device below */

@@ -29,6 +29,8 @@ static const struct dmr_point *dmr_open_point(struct dmr_op *op)
 		dmr_refuse_point(op);
 		return NULL;
 	}
+	/* The newest of the first turn, also in those after a wait for openers. */
+	op->point = point->number;
 	scnprintf(number, sizeof(number), "%llu", point->number);
 	if (!op->view[0]) {
 		strscpy(op->view, number, sizeof(op->view));
@@ -83,7 +85,6 @@ void dmr_op_point_open(struct dmr_op *op, struct dmr_job *job)
 	dmr_openers_unlock(sys, kind);
 	if (op->err)
 		return;
-	op->point = point->number;
 	dmr_uevent_view(sys, kind, true);
 }
 
@@ -103,7 +104,9 @@ void dmr_op_point_close(struct dmr_op *op, struct dmr_job *job)
 	kind = dmr_point_view_find(sys, op->view);
 	if (kind < 0 || !dmr_point_view_of(&sys->point_views, kind)->point)
 		return dmr_refuse_state(op, "it is not open; there is nothing to close");
-	/* R10: a view in use keeps its content. */
+	/* R10: a view in use keeps its content.  Openers of a suspended device are not seen. */
+	if (dmr_point_view_of(&sys->point_views, kind)->suspended)
+		return dmr_refuse_busy(op, "a device of the view is suspended; resume or remove it first");
 	if (!dmr_op_lock_closed(op, kind,
 				"a device of the recovery point is in use; close it first"))
 		return;

@@ -43,7 +43,7 @@ bool dmr_point_view_name_ok(const char *name)
 
 static bool dmr_point_view_is_free(const struct dmr_point_view *view)
 {
-	return !view->targets && !view->epoch;
+	return !view->targets && !view->suspended && !view->epoch;
 }
 
 /**
@@ -110,6 +110,50 @@ int dmr_point_view_bind(struct dmr_system *sys, struct dmr_target *t)
 	}
 	t->kind = kind;
 	return 0;
+}
+
+/** dmr_point_view_bound() - the target of dmr_point_view_bind() is bound; op_mutex is held */
+void dmr_point_view_bound(struct dmr_system *sys, struct dmr_target *t)
+{
+	struct dmr_point_view *view = dmr_point_view_of(&sys->point_views, t->kind);
+
+	lockdep_assert_held(&sys->op_mutex);
+	view->targets++;
+	view->suspended -= t->view_suspended;
+	t->view_suspended = false;
+}
+
+/**
+ * dmr_point_view_unbound() - a target of a view is suspended
+ * @sys: the system; op_mutex is held.
+ * @t: the target; its kind stays that of the view.
+ *
+ * R10: its device may be open, with pages of the point, while no operation can see that.
+ */
+void dmr_point_view_unbound(struct dmr_system *sys, struct dmr_target *t)
+{
+	struct dmr_point_view *view = dmr_point_view_of(&sys->point_views, t->kind);
+
+	lockdep_assert_held(&sys->op_mutex);
+	view->targets--;
+	view->suspended++;
+	t->view_suspended = true;
+}
+
+/**
+ * dmr_point_view_forget() - a target of a view is removed
+ * @sys: the system.
+ * @t: the target, not bound; its device is gone, or has another table in force.
+ *
+ * Context: may sleep; takes op_mutex.
+ */
+void dmr_point_view_forget(struct dmr_system *sys, struct dmr_target *t)
+{
+	if (!t->view_suspended)
+		return;
+	mutex_lock(&sys->op_mutex);
+	dmr_point_view_of(&sys->point_views, t->kind)->suspended--;
+	mutex_unlock(&sys->op_mutex);
 }
 
 /**

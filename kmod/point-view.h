@@ -18,14 +18,16 @@ struct dmr_system;
  * @point: number of the open point, 0 while the view is closed.
  * @epoch: of that point, or DMR_EPOCH_NONE.
  * @targets: targets bound to the view; op_mutex.
+ * @suspended: those that were, and are not removed; op_mutex.
  *
- * An entry that is closed and has no targets is free.
+ * An entry that is closed and has no targets, of either kind, is free.
  */
 struct dmr_point_view {
 	char name[DMR_VIEW_NAME_LEN];
 	u64 point;
 	u32 epoch;
 	u32 targets;
+	u32 suspended;
 };
 
 /**
@@ -51,6 +53,9 @@ bool dmr_point_view_name_ok(const char *name);
 int dmr_point_view_find(struct dmr_system *sys, const char *name);
 int dmr_point_view_get(struct dmr_system *sys, const char *name);
 int dmr_point_view_bind(struct dmr_system *sys, struct dmr_target *t);
+void dmr_point_view_bound(struct dmr_system *sys, struct dmr_target *t);
+void dmr_point_view_unbound(struct dmr_system *sys, struct dmr_target *t);
+void dmr_point_view_forget(struct dmr_system *sys, struct dmr_target *t);
 void dmr_point_view_set(struct dmr_system *sys, u32 kind, u64 point, u32 epoch);
 bool dmr_point_view_holds(const struct dmr_system *sys, const struct dmr_point *point);
 u32 dmr_point_view_count(const struct dmr_system *sys);

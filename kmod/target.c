@@ -51,6 +51,7 @@ static void dmr_target_free(struct dm_target *ti)
 		/* After a failed resume dm calls no postsuspend for the device. */
 		if (t->bound)
 			dmr_attach_unbind(t->sys, t);
+		dmr_point_view_forget(t->sys, t);
 		dmr_system_leave(t->sys);
 	}
 	dmr_target_unlink(t);

@@ -12,7 +12,7 @@
 for tool in mkfs.xfs mkfs.ext4; do
 	command -v $tool >/dev/null || skip_all "$tool is missing"
 done
-ktap_plan 100
+ktap_plan 105
 load_module
 make_system o n0 va=d0 vb=m0 -- --chunk-size 16K
 uuid=$(field o uuid)
@@ -207,8 +207,33 @@ said() { "$nl" "$@" | cut -d' ' -f 1-4; }
 is "a name is letters or the number" "$(said point-open "$uuid" point=3 view=Send)" "errno 22 code 32773"
 is "of that very point" "$(said point-open "$uuid" point=3 view=1)" "errno 22 code 32773"
 is "and in use once" "$(said point-open "$uuid" point=1 view=send)" "errno 52 code 32775"
+# An opener of a suspended device has pages of the point, and nothing shows the opener.
+exec 8<$a-send
+dd bs=4K count=1 status=none <&8 >/dev/null || die "cannot read"
+dmsetup suspend o-va-send || die "dmsetup"
+is "a view with a suspended device is not closed" "$(said point-close "$uuid" view=send)" \
+	"errno 16 code 32774"
+dmsetup resume o-va-send || die "dmsetup"
+is "it is in use" "$(said point-close "$uuid" view=send)" "errno 16 code 32774"
+exec 8<&-
+dmsetup suspend o-va-send || die "dmsetup"
 dmsetup remove o-va-send || die "dmsetup"
 netlink point-close "$uuid" view=send || die "cannot close"
+
+# Without a number, the newest point is that of the beginning: not that of the end of a wait.
+newest=$(points | awk '{ print $NF }')
+check "open the newest point" open "$newest"
+netlink point-close "$uuid" "point=$newest" || die "cannot close"
+exec 8<"$a@$newest"
+"$nl" point-open "$uuid" 12:u32=60000 >/tmp/waits &
+pid=$!
+waiting() { r job list o | tail -n 1 | grep -qw New; }
+wait_for 60 waiting || die "the open has ended"
+point o
+exec 8<&-
+wait $pid
+is "the wait for its device ends with it" "$(cut -d' ' -f 1-4 /tmp/waits)" "errno 0 code 0"
+check "close it" close "$newest"
 
 # --- many ----------------------------------------------------------------------------------
 
