@@ -225,7 +225,8 @@ newest=$(points | awk '{ print $NF }')
 check "open the newest point" open "$newest"
 netlink point-close "$uuid" "point=$newest" || die "cannot close"
 exec 8<"$a@$newest"
-"$nl" point-open "$uuid" 12:u32=60000 >/tmp/waits &
+# Without the descriptor, or it would wait for itself.
+"$nl" point-open "$uuid" 12:u32=60000 >/tmp/waits 8<&- &
 pid=$!
 waiting() { r job list o | tail -n 1 | grep -qw New; }
 wait_for 60 waiting || die "the open has ended"
