@@ -55,7 +55,7 @@ usage() {	# REGEX OPTION...: exit status 2, a text, the way to the help
 	shift
 	said=$("$vm" "$@" 2>&1 </dev/null)
 	rc=$?
-	if [ $rc = 2 ] && grep -q "$regex" <<<"$said" && grep -q -- --help <<<"$said"; then
+	if [ $rc = 2 ] && grep -q -e "$regex" <<<"$said" && grep -q -- --help <<<"$said"; then
 		ok "wrong usage: $*"
 	else
 		diag "status $rc, said: $said"
