@@ -84,8 +84,7 @@ static void got_frame(struct dmrs_link *l)
 	else if (l->frame.type == DMRS_PING)
 		why = dmrs_ping_get(l->in, l->frame.length, &clock);
 	if (why) {
-		dmrs_link_fail(l, DM_REPLICA_CODE_INVALID_TYPE, "frame %llu, %s: %s",
-			       (unsigned long long)l->next_in, dmrs_frame_name(l->frame.type), why);
+		dmrs_link_bad(l, why);
 		return;
 	}
 	l->last_in = l->now;
@@ -128,6 +127,30 @@ void dmrs_link_next(struct dmrs_link *l)
 	l->ready = false;
 	l->have = 0;
 	l->next_in++;
+}
+
+void dmrs_link_bad(struct dmrs_link *l, const char *why)
+{
+	dmrs_link_fail(l, DM_REPLICA_CODE_INVALID_TYPE, "frame %llu, %s: %s",
+		       (unsigned long long)l->frame.number, dmrs_frame_name(l->frame.type), why);
+}
+
+void dmrs_link_broken(struct dmrs_link *l, const struct dmrs_refusal *why)
+{
+	dmrs_link_fail(l, why->code ?: DM_REPLICA_CODE_FAILED, "%s", why->sentence);
+}
+
+void dmrs_link_got_error(struct dmrs_link *l, const char *side)
+{
+	struct dmrs_refusal theirs;
+	const char *why = dmrs_refusal_get(l->in, l->frame.length, &theirs);
+
+	if (why) {
+		dmrs_link_bad(l, why);
+		return;
+	}
+	l->live = false;	/* no answer */
+	dmrs_link_fail(l, theirs.code, "the %s: %.400s", side, theirs.sentence);
 }
 
 void dmrs_link_fail(struct dmrs_link *l, u32 code, const char *fmt, ...)

@@ -90,6 +90,15 @@ void dmrs_link_next(struct dmrs_link *l);
 void dmrs_link_fail(struct dmrs_link *l, u32 code, const char *fmt, ...)
 	__attribute__((__format__(__printf__, 3, 4)));
 
+/** dmrs_link_bad() - end the session for a fault of the frame that is @ready */
+void dmrs_link_bad(struct dmrs_link *l, const char *why);
+
+/** dmrs_link_broken() - end the session since an operation of this side failed */
+void dmrs_link_broken(struct dmrs_link *l, const struct dmrs_refusal *why);
+
+/** dmrs_link_got_error() - take the ERROR that is @ready; @side names the other side */
+void dmrs_link_got_error(struct dmrs_link *l, const char *side);
+
 /** dmrs_link_time() - set the time; a live link sends a PING or ends */
 void dmrs_link_time(struct dmrs_link *l, u64 now);
 

@@ -104,27 +104,13 @@ const struct dmrs_count *dmrs_receiver_count(const struct dmrs_receiver *r)
 	return &r->count;
 }
 
-/* A fault of the stream, named with its frame. */
-static void bad(struct dmrs_receiver *r, const char *why)
-{
-	dmrs_link_fail(&r->link, DM_REPLICA_CODE_INVALID_TYPE, "frame %llu, %s: %s",
-		       (unsigned long long)r->link.frame.number,
-		       dmrs_frame_name(r->link.frame.type), why);
-}
-
-/* An operation failed. */
-static void broken(struct dmrs_receiver *r, const struct dmrs_refusal *why)
-{
-	dmrs_link_fail(&r->link, why->code ?: DM_REPLICA_CODE_FAILED, "%s", why->sentence);
-}
-
 static bool read_state(struct dmrs_receiver *r)
 {
 	struct dmrs_refusal why = { .code = 0 };
 
 	if (r->ops->state(r->arg, &r->hello, &r->state, &why))
 		return true;
-	broken(r, &why);
+	dmrs_link_broken(&r->link, &why);
 	return false;
 }
 
@@ -134,7 +120,7 @@ static void got_hello(struct dmrs_receiver *r)
 	const char *why = dmrs_hello_get(l->in, l->frame.length, &r->peer_hello);
 
 	if (why) {
-		bad(r, why);
+		dmrs_link_bad(&r->link, why);
 		return;
 	}
 	if (!read_state(r))
@@ -164,7 +150,7 @@ static void got_state(struct dmrs_receiver *r)
 	const char *why = dmrs_state_get(l->in, l->frame.length, &r->peer_state);
 
 	if (why) {
-		bad(r, why);
+		dmrs_link_bad(&r->link, why);
 		return;
 	}
 	if (l->live)
@@ -177,7 +163,7 @@ static void refuse(struct dmrs_receiver *r, const struct dmrs_refusal *why)
 	struct dmrs_link *l = &r->link;
 
 	if (!l->live) {
-		broken(r, why);
+		dmrs_link_broken(&r->link, why);
 		return;
 	}
 	dmrs_link_send(l, DMRS_REFUSE, 0, dmrs_refusal_put(dmrs_link_payload(l), why));
@@ -211,7 +197,7 @@ static void got_begin(struct dmrs_receiver *r)
 
 	r->begun = !bad_bytes;
 	if (bad_bytes) {
-		bad(r, bad_bytes);
+		dmrs_link_bad(&r->link, bad_bytes);
 		return;
 	}
 	if (!read_state(r))
@@ -247,14 +233,14 @@ static void got_meta(struct dmrs_receiver *r)
 		r->meta_sum += meta.total;
 	}
 	if (why) {
-		bad(r, why);
+		dmrs_link_bad(&r->link, why);
 		return;
 	}
 	r->meta_kind = meta.kind;
 	r->meta_total = meta.total;
 	r->meta_next = meta.offset + meta.bytes;
 	if (!r->have_already && !r->ops->meta(r->arg, &meta, &failed))
-		broken(r, &failed);
+		dmrs_link_broken(&r->link, &failed);
 }
 
 /* Drop from @ex what the receiver has (I4: it would do no harm). */
@@ -299,7 +285,7 @@ static void got_extents(struct dmrs_receiver *r, bool zero)
 	if (!why && !dmrs_digest_add(r->digest, &r->ex))
 		why = "the digest has failed";
 	if (why) {
-		bad(r, why);
+		dmrs_link_bad(&r->link, why);
 		return;
 	}
 	dmrs_extents_count(&r->count, &r->ex);
@@ -312,7 +298,7 @@ static void got_extents(struct dmrs_receiver *r, bool zero)
 	ok = zero ? r->ops->zero(r->arg, &r->ex, &failed) :
 		    r->ops->write(r->arg, &r->ex, raw, &failed);
 	if (!ok)
-		broken(r, &failed);
+		dmrs_link_broken(&r->link, &failed);
 }
 
 static void got_sync(struct dmrs_receiver *r)
@@ -328,7 +314,7 @@ static void got_sync(struct dmrs_receiver *r)
 		     !dmrs_place_within(&sync.cursor, r->begin.disks, r->begin.nr_disks)))
 		why = "the cursor is wrong";
 	if (why) {
-		bad(r, why);
+		dmrs_link_bad(&r->link, why);
 		return;
 	}
 	r->syncs++;
@@ -338,7 +324,7 @@ static void got_sync(struct dmrs_receiver *r)
 		if (!r->ops->flush(r->arg, &failed) ||
 		    (dmrs_place_cmp(&sync.cursor, &r->start) > 0 &&
 		     !r->ops->mark(r->arg, &sync.cursor, &failed))) {
-			broken(r, &failed);
+			dmrs_link_broken(&r->link, &failed);
 			return;
 		}
 	}
@@ -363,7 +349,7 @@ static void got_end(struct dmrs_receiver *r)
 	if (!why && memcmp(end.digest, digest, sizeof(digest)))
 		why = "the digest is not that of the stream";
 	if (why) {
-		bad(r, why);
+		dmrs_link_bad(&r->link, why);
 		/* No frame is missing and yet not all is here: no cursor is to be trusted. */
 		if (!r->have_already)
 			r->ops->abort(r->arg, &failed);
@@ -372,7 +358,7 @@ static void got_end(struct dmrs_receiver *r)
 	/* I2: durable before it is acknowledged. */
 	if (!r->have_already && (!r->ops->flush(r->arg, &failed) ||
 				 !r->ops->end(r->arg, &r->begin, &done, &failed))) {
-		broken(r, &failed);
+		dmrs_link_broken(&r->link, &failed);
 		return;
 	}
 	r->done++;
@@ -381,27 +367,13 @@ static void got_end(struct dmrs_receiver *r)
 	r->phase = WAIT_BEGIN;
 }
 
-static void got_error(struct dmrs_receiver *r)
-{
-	struct dmrs_link *l = &r->link;
-	struct dmrs_refusal theirs;
-	const char *why = dmrs_refusal_get(l->in, l->frame.length, &theirs);
-
-	if (why) {
-		bad(r, why);
-		return;
-	}
-	l->live = false;	/* no answer */
-	dmrs_link_fail(l, theirs.code, "the sender: %.400s", theirs.sentence);
-}
-
 static void got_frame(struct dmrs_receiver *r)
 {
 	enum phase phase = r->phase;
 
 	switch (r->link.frame.type) {
 	case DMRS_ERROR:
-		got_error(r);
+		dmrs_link_got_error(&r->link, "sender");
 		return;
 	case DMRS_BYE:
 		if (phase == META || phase == EXTENTS)
@@ -448,7 +420,7 @@ static void got_frame(struct dmrs_receiver *r)
 		got_end(r);
 		return;
 	}
-	bad(r, "the frame is not expected here");
+	dmrs_link_bad(&r->link, "the frame is not expected here");
 }
 
 size_t dmrs_receiver_feed(struct dmrs_receiver *r, const u8 *buf, size_t len, u64 now)

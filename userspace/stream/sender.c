@@ -111,25 +111,13 @@ const struct dmrs_place *dmrs_sender_synced(const struct dmrs_sender *s)
 	return &s->synced;
 }
 
-static void bad(struct dmrs_sender *s, const char *why)
-{
-	dmrs_link_fail(&s->link, DM_REPLICA_CODE_INVALID_TYPE, "frame %llu, %s: %s",
-		       (unsigned long long)s->link.frame.number,
-		       dmrs_frame_name(s->link.frame.type), why);
-}
-
-static void broken(struct dmrs_sender *s, const struct dmrs_refusal *why)
-{
-	dmrs_link_fail(&s->link, why->code ?: DM_REPLICA_CODE_FAILED, "%s", why->sentence);
-}
-
 static bool read_state(struct dmrs_sender *s)
 {
 	struct dmrs_refusal why = { .code = 0 };
 
 	if (s->ops->state(s->arg, &s->hello, &s->state, &why))
 		return true;
-	broken(s, &why);
+	dmrs_link_broken(&s->link, &why);
 	return false;
 }
 
@@ -184,7 +172,7 @@ static void say_begin(struct dmrs_sender *s)
 		return;
 	/* The answer to an earlier END was lost. */
 	if (d->verdict == DMRS_UP_TO_DATE && !s->ops->acked(s->arg, &d->target, &why)) {
-		broken(s, &why);
+		dmrs_link_broken(&s->link, &why);
 		return;
 	}
 	if (d->verdict != DMRS_GO_RESUME && d->verdict != DMRS_GO_DELTA &&
@@ -202,7 +190,7 @@ static void say_begin(struct dmrs_sender *s)
 	memcpy(b->disks, s->state.disks, sizeof(b->disks));
 	/* I3: held before the receiver hears of it. */
 	if (!s->ops->announce(s->arg, d, b, &why)) {
-		broken(s, &why);
+		dmrs_link_broken(&s->link, &why);
 		return;
 	}
 	s->place = b->from;
@@ -222,7 +210,7 @@ static void say_meta(struct dmrs_sender *s)
 	struct dmrs_meta meta = { .bytes = 0 };
 
 	if (!s->ops->meta(s->arg, s->metas, &meta, &why)) {
-		broken(s, &why);
+		dmrs_link_broken(&s->link, &why);
 		return;
 	}
 	if (!meta.bytes) {
@@ -244,7 +232,7 @@ static bool next_range(struct dmrs_sender *s)
 		n = s->ops->extents(s->arg, s->place.disk, s->place.offset, s->ranges, RANGES,
 				    &why);
 		if (n < 0) {
-			broken(s, &why);
+			dmrs_link_broken(&s->link, &why);
 			return false;
 		}
 		s->range = 0;
@@ -308,7 +296,7 @@ static void say_data(struct dmrs_sender *s)
 	u64 at = 0;
 
 	if (!ex->zero && !s->ops->read(s->arg, ex, s->raw, &why)) {
-		broken(s, &why);
+		dmrs_link_broken(&s->link, &why);
 		return;
 	}
 	/* End to end: computed where the data was read. */
@@ -418,7 +406,7 @@ static void got_accept(struct dmrs_sender *s)
 	if (!why && dmrs_place_cmp(&a.from, &s->begin.from))
 		why = "it was not accepted from where it begins";
 	if (why) {
-		bad(s, why);
+		dmrs_link_bad(&s->link, why);
 		return;
 	}
 	s->phase = META;
@@ -431,13 +419,13 @@ static void got_refuse(struct dmrs_sender *s)
 	const char *why = dmrs_refusal_get(l->in, l->frame.length, &by);
 
 	if (why) {
-		bad(s, why);
+		dmrs_link_bad(&s->link, why);
 		return;
 	}
 	s->decision.verdict = DMRS_REFUSED;
 	s->decision.why = by;
 	if (!s->ops->refused(s->arg, &s->begin.target, &by, &failed))
-		broken(s, &failed);
+		dmrs_link_broken(&s->link, &failed);
 	s->phase = IDLE;
 }
 
@@ -453,7 +441,7 @@ static void got_synced(struct dmrs_sender *s)
 		     dmrs_place_cmp(&sync.cursor, &s->place) > 0))
 		why = "the cursor is wrong";
 	if (why) {
-		bad(s, why);
+		dmrs_link_bad(&s->link, why);
 		return;
 	}
 	s->syncs_back++;
@@ -500,12 +488,12 @@ static void got_done(struct dmrs_sender *s)
 	if (!why && !dmrs_identity_same(&done.point, &s->begin.target))
 		why = "the point that is done is another one";
 	if (why) {
-		bad(s, why);
+		dmrs_link_bad(&s->link, why);
 		return;
 	}
 	note_done(s);
 	if (!s->ops->acked(s->arg, &s->begin.target, &failed))
-		broken(s, &failed);
+		dmrs_link_broken(&s->link, &failed);
 	s->phase = IDLE;
 }
 
@@ -517,23 +505,9 @@ static void got_greeting(struct dmrs_sender *s)
 				  dmrs_state_get(l->in, l->frame.length, &s->peer_state);
 
 	if (why)
-		bad(s, why);
+		dmrs_link_bad(&s->link, why);
 	else
 		s->phase = hello ? SAY_STATE : BEGIN;
-}
-
-static void got_error(struct dmrs_sender *s)
-{
-	struct dmrs_link *l = &s->link;
-	struct dmrs_refusal theirs;
-	const char *why = dmrs_refusal_get(l->in, l->frame.length, &theirs);
-
-	if (why) {
-		bad(s, why);
-		return;
-	}
-	l->live = false;	/* no answer */
-	dmrs_link_fail(l, theirs.code, "the receiver: %.400s", theirs.sentence);
 }
 
 static void got_frame(struct dmrs_sender *s)
@@ -542,7 +516,7 @@ static void got_frame(struct dmrs_sender *s)
 
 	switch (s->link.frame.type) {
 	case DMRS_ERROR:
-		got_error(s);
+		dmrs_link_got_error(&s->link, "receiver");
 		return;
 	case DMRS_HELLO:
 	case DMRS_STATE:
@@ -571,7 +545,7 @@ static void got_frame(struct dmrs_sender *s)
 		got_done(s);
 		return;
 	}
-	bad(s, "the frame is not expected here");
+	dmrs_link_bad(&s->link, "the frame is not expected here");
 }
 
 size_t dmrs_sender_feed(struct dmrs_sender *s, const u8 *buf, size_t len, u64 now)
