@@ -9,13 +9,13 @@
  * - an index over chunk and epoch finds a version, not a walk of its chunk's chain;
  * - new versions are put at the front of their bucket, and each bucket is sorted once, at
  *   the end;
- * - no search goes deeper than DMR_REBUILD_NEAR versions into a bucket.  A drop whose
- *   search does not reach the end of the bucket is itself put into the bucket, like a
- *   version, and is applied at the end, to older records of the log;
- * - a version whose slot another record has taken is removed at once where newer versions
- *   near it hide its blocks, which is the rule: a slot is used again when its version is
- *   dead.  Otherwise it stays in the bucket, marked as taken, and the end decides, when all
- *   drops are applied: if its blocks are needed, the store is damaged.
+ * - a search looks at DMR_REBUILD_NEAR versions of a bucket at most.  If the search of a
+ *   drop ends before the bucket does, the drop is put into the bucket, like a version, and is
+ *   applied at the end, to older records of the log;
+ * - a slot is used again once its version is dead, so a record may take the slot of an older
+ *   version.  The older version is removed at once if newer versions near it hide its blocks,
+ *   the usual case.  Otherwise it stays in the bucket, marked as taken, until all drops are
+ *   applied: if its blocks are needed then, the store is damaged.
  */
 #include "rebuild.h"
 

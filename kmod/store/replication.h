@@ -86,7 +86,7 @@ u32 dmr_replication_peer(const struct dmr_replication *repl, const char *name);
 /**
  * dmr_replication_check() - is every field of a page possible?
  * @repl: the page.
- * @sb: the superblock around it, whose disks and points have been checked.
+ * @sb: the superblock that holds the page; its disks and points have been checked.
  *
  * Return: NULL, or a constant text with the first fault.
  */

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# A host of guests dies while one runs on its replica and another rehearses: after the boot
-# libvirt's autostart starts the first, on its own disk, the rehearsal is gone and leaves
-# nothing; nor does one whose libvirtd was killed, or whose QEMU was.
+# A host dies while a guest runs on its replica beside a rehearsal: after the boot libvirt's
+# autostart starts the guest, on its own disk, and nothing of the rehearsal is left.  Nothing is
+# left of a rehearsal either after its libvirtd or its QEMU is killed.
 # The virtual machine runs this file, too: 64-libvirt.sh --guest DIR STEP
 # share: libvirt
 # debug: skip QEMU in it is no code of ours, and takes too long there

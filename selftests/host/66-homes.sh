@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Homes whose content is a guest's, on a clean Debian with its own systemd, udevd, LVM and md:
+# Homes with a guest's content, on a clean Debian with its own systemd, udevd, LVM and md:
 # a volume group with the host's own name, both halves of an array, a file system with the
 # UUID of the host's root.  At boot and at triggers of udev nothing is activated, assembled or
 # linked, and a program that has a failover device open goes on; without the settings that the

@@ -159,8 +159,8 @@ is "the generator runs there" "$(in_tree sh -c '
 	mkdir -p /tmp/g /var/lib/dm-replica && echo seen >/var/lib/dm-replica/w
 	/lib/systemd/system-generators/dm-replica-generator /tmp/g /tmp/g /tmp/g 2>&1 && ls /tmp/g/dm-replica.target.wants')" dm-replica@w.service
 
-# debian/tests/smoke in a machine of its own: root and systemd are those of the tree, the kernel
-# is the one whose module dkms has built.
+# debian/tests/smoke in a machine of its own: root and systemd are those of the tree, and dkms
+# has built the module for the kernel that boots.
 over=$dir/over release=$(cd "$tree/lib/modules" && echo 6.1.*)
 mkdir -p "$over"/{etc/modprobe.d,usr/lib/dm-replica-dkms,srv}
 cp "$tree/lib/modules/$release"/updates/dkms/dm-replica.ko* "$over/usr/lib/dm-replica-dkms/"

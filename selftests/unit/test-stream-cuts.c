@@ -174,7 +174,7 @@ TEST(stream_cut_again_and_again)
 	site_check(sc.r, sc.s);
 }
 
-/* A stream whose target is gone is given up, and the next one begins at the base. */
+/* A partial stream without its target is given up; the next one begins at the base. */
 TEST(stream_target_gone)
 {
 	struct world_cut cut = world_whole;

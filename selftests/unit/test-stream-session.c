@@ -214,7 +214,7 @@ TEST(stream_operations_fail)
 			site_write(s, 40);
 			site_point(s);
 			if (op == 'a') {
-				/* A partial stream whose target has gone. */
+				/* The target of a partial stream is gone. */
 				cut.to_receiver = 60000;
 				world_run(s, r, &live, &cut, &run);
 				CHECK_EQ(r->condition, DMRS_PARTIAL);

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# A guest of libvirt and QEMU whose store has no room left: it is paused, not failed, also over a
-# restart of libvirtd, goes on after the store has grown, and has lost nothing.  Autostart: a
-# guest whose system is attached too late for libvirt's own.
+# A guest of libvirt and QEMU on a store without room: the guest is paused, not failed, also over
+# a restart of libvirtd, goes on after the store has grown, and has lost nothing.  Autostart: a
+# guest starts also if its system is attached later than libvirt's own autostart.
 # share: libvirt
 # vm: --udev --disk g0=16M --disk g1=16M
 # debug: skip QEMU in it is no code of ours, and takes too long there

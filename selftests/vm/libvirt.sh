@@ -14,7 +14,7 @@ emulator=/usr/bin/qemu-system-x86_64
 hook=/etc/libvirt/hooks/qemu.d/50-dm-replica
 serial=/run/serial
 
-# libvirt_needed: of the host, whose root the machine has.
+# libvirt_needed: skip the test unless the host, which lends the machine its root, has libvirt.
 libvirt_needed() {
 	local tool
 	for tool in libvirtd virtlogd virsh $emulator; do

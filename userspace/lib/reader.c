@@ -33,8 +33,9 @@ static ssize_t read_at(int fd, void *buf, size_t bytes, u64 offset)
 }
 
 /*
- * The other process.  It closes all inherited descriptors, so that the reader of a pipe does
- * not wait for its end, and leaves the terminal, whose signals end the waiting process.
+ * The other process.  It closes all inherited descriptors: the reader of an inherited pipe
+ * would wait for this process to end.  It leaves the terminal: the terminal's signals are for
+ * the waiting process.
  */
 static void __attribute__((noreturn)) serve(int fd, int sock, void *buf)
 {
