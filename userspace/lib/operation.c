@@ -150,6 +150,37 @@ static void hint_commit(struct dmreplica *ctx, const struct dmreplica_system *sy
 			  sys->name);
 }
 
+/* Do openers of the replica devices stand in the way, too? */
+static bool replica_counts(int cmd)
+{
+	return cmd == DM_REPLICA_CMD_RELATIONSHIP_REMOVE || cmd == DM_REPLICA_CMD_ERRORS_RESET;
+}
+
+/* Add what ends the use that refused an operation. */
+static void hint_in_use(struct dmreplica *ctx, int cmd, const struct dmreplica_system *sys)
+{
+	switch (cmd) {
+	case DM_REPLICA_CMD_POINT_DEL:
+	case DM_REPLICA_CMD_POINT_NEW:
+		dmrl_hint(ctx, strstr(ctx->message, "peer") ?
+			  "replicactl recovery-point release %s lets it go" :
+			  "replicactl status %s shows what uses it", sys->name);
+		return;
+	case DM_REPLICA_CMD_POINT_OPEN:
+	case DM_REPLICA_CMD_POINT_CLOSE:
+		return;		/* see open-point.c */
+	case DM_REPLICA_CMD_FAILOVER_COMMIT:
+		if (!hint_open_point(ctx, sys))
+			hint_commit(ctx, sys);
+		return;
+	case DM_REPLICA_CMD_RELATIONSHIP_REMOVE:
+		if (hint_open_point(ctx, sys))
+			return;
+		break;
+	}
+	append_openers(ctx, sys, DM_REPLICA_CODE_IN_USE, replica_counts(cmd));
+}
+
 int dmrl_operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system *sys,
 		 struct dmreplica_op *op)
 {
@@ -185,24 +216,10 @@ int dmrl_operate_peer(struct dmreplica *ctx, int cmd, const struct dmreplica_sys
 		if (code == DM_REPLICA_CODE_JOB_STARTED)
 			code = 0;
 	}
-	if (code == DM_REPLICA_CODE_IN_USE && (cmd == DM_REPLICA_CMD_POINT_DEL ||
-					       cmd == DM_REPLICA_CMD_POINT_NEW))
-		dmrl_hint(ctx, strstr(ctx->message, "peer") ?
-			  "replicactl recovery-point release %s lets it go" :
-			  "replicactl status %s shows what uses it", sys->name);
-	else if (code == DM_REPLICA_CODE_IN_USE && (cmd == DM_REPLICA_CMD_POINT_OPEN ||
-						    cmd == DM_REPLICA_CMD_POINT_CLOSE))
-		;	/* see open-point.c */
-	else if (code == DM_REPLICA_CODE_IN_USE && (cmd == DM_REPLICA_CMD_FAILOVER_COMMIT ||
-						    cmd == DM_REPLICA_CMD_RELATIONSHIP_REMOVE) &&
-		 hint_open_point(ctx, sys))
-		;
-	else if (code == DM_REPLICA_CODE_IN_USE && cmd == DM_REPLICA_CMD_FAILOVER_COMMIT)
-		hint_commit(ctx, sys);
-	else if (code == DM_REPLICA_CODE_IN_USE || (code == DM_REPLICA_CODE_TIMEOUT &&
-						    (op->given & DMREPLICA_OP_WAIT)))
-		append_openers(ctx, sys, code, cmd == DM_REPLICA_CMD_RELATIONSHIP_REMOVE ||
-						cmd == DM_REPLICA_CMD_ERRORS_RESET);
+	if (code == DM_REPLICA_CODE_IN_USE)
+		hint_in_use(ctx, cmd, sys);
+	else if (code == DM_REPLICA_CODE_TIMEOUT && (op->given & DMREPLICA_OP_WAIT))
+		append_openers(ctx, sys, code, replica_counts(cmd));
 	else if (code == DM_REPLICA_CODE_INVALID_STATE && cmd == DM_REPLICA_CMD_RELATIONSHIP_REMOVE)
 		hint_remove(ctx, sys, op);
 	if (code)
