@@ -13,6 +13,7 @@
  *	m:OFFSET:STRIDE:LENGTH:COUNT[:STAMP]
  *				many writes, up to 64 in flight
  *	h:OFFSET:LENGTH		print a checksum
+ *	u:OFFSET:OFFSET		print "states" and the little-endian 64-bit words there
  *	z:OFFSET:LENGTH		write zeroes (BLKZEROOUT)
  *	t:OFFSET:LENGTH		discard (BLKDISCARD)
  *	f			fsync
@@ -28,6 +29,7 @@
  * first step that fails.
  */
 #define _GNU_SOURCE
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/aio_abi.h>
@@ -216,6 +218,15 @@ static void checksum(uint64_t offset, uint64_t bytes)
 	fflush(stdout);
 }
 
+static unsigned long long word(uint64_t offset)
+{
+	uint64_t le;
+
+	read_all(offset / 4096 * 4096, 4096);
+	memcpy(&le, buf + offset % 4096, sizeof(le));
+	return le64toh(le);
+}
+
 static void range_ioctl(unsigned long cmd, uint64_t offset, uint64_t bytes)
 {
 	uint64_t range[2] = { offset, bytes };
@@ -231,7 +242,7 @@ static void run(char *arg)
 	unsigned int i;
 
 	rest = rest ? rest + 1 : arg + strlen(arg);
-	if (strchr("wrcenmhzts", *arg))
+	if (strchr("wrcenmhuzts", *arg))
 		for (i = 0; i < 5 && *rest; i++)
 			n[i] = number(&rest);
 	switch (*arg) {
@@ -261,6 +272,11 @@ static void run(char *arg)
 		break;
 	case 'h':
 		checksum(n[0], n[1]);
+		break;
+	case 'u':
+		printf("states %llu", word(n[0]));
+		printf(" %llu\n", word(n[1]));
+		fflush(stdout);
 		break;
 	case 'z':
 		range_ioctl(BLKZEROOUT, n[0], n[1]);

@@ -15,12 +15,9 @@ first='s0 s1:1M d0 d1 d2'
 
 # usage NAME COMMAND...: ok if it is wrong usage and changes nothing.
 usage() {
-	local name=$1 before rc said
+	local name=$1 rc said
 	shift
-	before=$(watched_sums)
-	said=$("$@" 2>&1 >/dev/null </dev/null)
-	rc=$?
-	if [ $rc = 64 ] && [ -n "$said" ] && [ "$before" = "$(watched_sums)" ]; then
+	if without_change "$@" && [ "$rc" = 64 ] && [ -n "$said" ]; then
 		ok "$name"
 	else
 		diag "$* said (status $rc):" "$said"
