@@ -27,7 +27,7 @@ int dmr_log_init(struct dmr_log *log)
 	INIT_LIST_HEAD(&log->drops);
 	init_llist_head(&log->dirty);
 	for (i = 0; i < DMR_LOG_BATCH; i++) {
-		log->pages[i] = alloc_page(GFP_KERNEL);
+		log->pages[i] = alloc_page(GFP_KERNEL | __GFP_ZERO);	/* held is 0 */
 		if (!log->pages[i])
 			return -ENOMEM;
 	}
@@ -149,6 +149,7 @@ static void dmr_batch_add(struct dmr_system *sys, struct dmr_log_batch *b,
 		return;
 	at = dmr_log_room_batch_add(b);
 	blk = page_address(sys->log.pages[b->blocks - 1]);
+	sys->log.held[b->blocks - 1] = max_t(u8, sys->log.held[b->blocks - 1], at + 1);
 	dmr_logblock_put_record(rec, &blk->records[at]);
 }
 
@@ -181,9 +182,8 @@ static void dmr_batch_seal(struct dmr_system *sys, struct dmr_log_batch *b)
 		if (i && i + 1 == b->blocks)
 			hdr.durable = hdr.number - 1;
 		hdr.nr_records = i + 1 < b->blocks ? DMR_LOG_RECORDS : b->in_block;
-		memset(&blk->records[hdr.nr_records], 0,
-		       (DMR_LOG_RECORDS - hdr.nr_records) * sizeof(blk->records[0]));
-		dmr_logblock_seal(blk, sys->sb->store_uuid, &hdr);
+		dmr_logblock_seal(blk, sys->sb->store_uuid, &hdr, sys->log.held[i]);
+		sys->log.held[i] = hdr.nr_records;
 	}
 }
 

@@ -34,6 +34,7 @@ struct dmr_drop {
  * @drops: struct dmr_drop.
  * @hurry: move the tail fast: growth of the ring waits for it.
  * @pages: log blocks of one batch.
+ * @held: of each of @pages: all bytes behind so many records are zero.
  * @tail_pages: blocks read at the tail.
  * @tail_first: number of the first block in @tail_pages.
  * @tail_count: blocks in @tail_pages.
@@ -50,6 +51,7 @@ struct dmr_log {
 	struct list_head drops;
 	bool hurry;
 	struct page *pages[DMR_LOG_BATCH];
+	u8 held[DMR_LOG_BATCH];
 	struct page *tail_pages[DMR_TAIL_BATCH];
 	u64 tail_first;
 	u32 tail_count;

@@ -337,7 +337,7 @@ struct dmr_disk_record {
 /** struct dmr_disk_log_block - a log block, 4096 bytes */
 struct dmr_disk_log_block {
 	__le32 magic;			/* DMR_LOG_MAGIC */
-	__le32 crc;			/* CRC-32C over the block, this field zero */
+	__le32 crc;			/* CRC-32C of head and records, this field zero */
 	__u8   store_uuid[16];
 	__le64 number;			/* 24: of this block */
 	__le64 sb_seq;			/* sequence number of the superblock in force */

@@ -93,8 +93,15 @@ const char *dmr_logblock_validate_record(const struct dmr_sb *sb, const struct d
 	return NULL;
 }
 
+/* Checksum of a head and its records. */
+static u32 dmr_logblock_crc(const struct dmr_disk_log_block *blk, u32 nr)
+{
+	return dmr_block_crc(blk, offsetof(struct dmr_disk_log_block, records) +
+			     nr * sizeof(blk->records[0]), DMR_LOG_CRC_OFFSET);
+}
+
 void dmr_logblock_seal(struct dmr_disk_log_block *blk, const u8 *store_uuid,
-		       const struct dmr_log_header *hdr)
+		       const struct dmr_log_header *hdr, u32 held)
 {
 	u32 nr = min_t(u32, hdr->nr_records, DMR_LOG_RECORDS);
 
@@ -105,8 +112,10 @@ void dmr_logblock_seal(struct dmr_disk_log_block *blk, const u8 *store_uuid,
 	blk->durable = cpu_to_le64(hdr->durable);
 	blk->nr_records = cpu_to_le32(nr);
 	memset(blk->reserved0, 0, sizeof(blk->reserved0));
-	memset(&blk->records[nr], 0, (DMR_LOG_RECORDS - nr) * sizeof(blk->records[0]));
-	blk->crc = cpu_to_le32(dmr_block_crc(blk, DMR_BLOCK_SIZE, DMR_LOG_CRC_OFFSET));
+	held = min_t(u32, held, DMR_LOG_RECORDS);
+	if (held > nr)
+		memset(&blk->records[nr], 0, (held - nr) * sizeof(blk->records[0]));
+	blk->crc = cpu_to_le32(dmr_logblock_crc(blk, nr));
 }
 
 enum dmr_verdict dmr_logblock_check(const struct dmr_disk_log_block *blk, const u8 *store_uuid,
@@ -118,22 +127,22 @@ enum dmr_verdict dmr_logblock_check(const struct dmr_disk_log_block *blk, const 
 		return DMR_NOT_OURS;
 	if (memcmp(blk->store_uuid, store_uuid, sizeof(blk->store_uuid)))
 		return DMR_FOREIGN;
-	if (dmr_block_crc(blk, DMR_BLOCK_SIZE, DMR_LOG_CRC_OFFSET) != le32_to_cpu(blk->crc))
+	/* A sector behind the records may be torn like one before their end. */
+	nr = le32_to_cpu(blk->nr_records);
+	if (nr > DMR_LOG_RECORDS || dmr_logblock_crc(blk, nr) != le32_to_cpu(blk->crc) ||
+	    !dmr_is_zero(&blk->records[nr], (DMR_LOG_RECORDS - nr) * sizeof(blk->records[0])))
 		return DMR_TORN;
 
 	hdr->number = le64_to_cpu(blk->number);
 	hdr->sb_seq = le64_to_cpu(blk->sb_seq);
 	hdr->durable = le64_to_cpu(blk->durable);
-	nr = le32_to_cpu(blk->nr_records);
 	hdr->nr_records = nr;
 	/*
 	 * A block names only earlier blocks as durable (so there is no number 0), and a
 	 * superblock.
 	 */
 	if (hdr->durable >= hdr->number || hdr->number >= DMR_NUMBER_LIMIT ||
-	    !hdr->sb_seq || nr > DMR_LOG_RECORDS ||
-	    !dmr_is_zero(blk->reserved0, sizeof(blk->reserved0)) ||
-	    !dmr_is_zero(&blk->records[nr], (DMR_LOG_RECORDS - nr) * sizeof(blk->records[0])))
+	    !hdr->sb_seq || !dmr_is_zero(blk->reserved0, sizeof(blk->reserved0)))
 		return DMR_BAD;
 	return DMR_OK;
 }

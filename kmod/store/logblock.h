@@ -44,9 +44,10 @@ struct dmr_log_header {
  * @blk: block with @hdr->nr_records records; the rest is zeroed here.
  * @store_uuid: 16 bytes.
  * @hdr: the head.
+ * @held: bytes behind so many records are zero already, DMR_LOG_RECORDS if unknown.
  */
 void dmr_logblock_seal(struct dmr_disk_log_block *blk, const u8 *store_uuid,
-		       const struct dmr_log_header *hdr);
+		       const struct dmr_log_header *hdr, u32 held);
 
 /**
  * dmr_logblock_check() - check a log block read from disk

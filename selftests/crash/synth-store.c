@@ -83,7 +83,7 @@ static void log_write(struct engine *e, const struct dmr_record *recs, u32 nr, u
 		die("synth: the ring is full; fewer ops");
 	for (i = 0; i < nr; i++)
 		dmr_logblock_put_record(&recs[i], &blk->records[i]);
-	dmr_logblock_seal(blk, e->sb->store_uuid, &hdr);
+	dmr_logblock_seal(blk, e->sb->store_uuid, &hdr, DMR_LOG_RECORDS);
 	dev_write(e, STORE, dmr_ring_place(e->sb, e->next) * BLOCK_SECTORS, blk, BLOCK_SECTORS, fua);
 	e->next++;
 	free(blk);

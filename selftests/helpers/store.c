@@ -132,7 +132,8 @@ static void log_write(struct dmr_disk_sb *s)
 	block->sb_seq = s->seq;
 	block->durable = s->log_durable;
 	block->crc = 0;
-	block->crc = htole32(crc32c((void *)block, sizeof(*block)));
+	block->crc = htole32(crc32c((void *)block, offsetof(struct dmr_disk_log_block, records) +
+				    le32toh(block->nr_records) * sizeof(block->records[0])));
 	transfer(1, block, sizeof(*block), log_place(s, number));
 	s->log_durable = htole64(number);
 	memset(block, 0, sizeof(*block));

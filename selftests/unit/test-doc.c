@@ -83,7 +83,7 @@ static struct dmr_disk_log_block *example_log(const struct dmr_sb *sb)
 		      dmr_logblock_validate_record(sb, &recs[i]));
 		dmr_logblock_put_record(&recs[i], &blk->records[i]);
 	}
-	dmr_logblock_seal(blk, sb->store_uuid, &hdr);
+	dmr_logblock_seal(blk, sb->store_uuid, &hdr, DMR_LOG_RECORDS);
 	return blk;
 }
 

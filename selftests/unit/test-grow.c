@@ -72,7 +72,7 @@ static void put(struct life *l)
 	      was.number < l->sb->log_tail,
 	      "%llu where %llu is", l->next, was.number);
 	dmr_logblock_put_record(&rec, &blk->records[0]);
-	dmr_logblock_seal(blk, l->sb->store_uuid, &hdr);
+	dmr_logblock_seal(blk, l->sb->store_uuid, &hdr, DMR_LOG_RECORDS);
 	l->next++;
 }
 

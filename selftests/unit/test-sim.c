@@ -345,7 +345,7 @@ static void log_block(struct sim *s, u64 number, struct dmr_disk_log_block *blk)
 	};
 
 	dmr_logblock_put_record(&rec, &blk->records[0]);
-	dmr_logblock_seal(blk, s->sb->store_uuid, &hdr);
+	dmr_logblock_seal(blk, s->sb->store_uuid, &hdr, DMR_LOG_RECORDS);
 }
 
 static void log_issue(struct sim *s, u64 durable)

@@ -507,7 +507,9 @@ void unit_sb_crc(void *buf)
 void unit_log_crc(struct dmr_disk_log_block *blk)
 {
 	blk->crc = 0;
-	blk->crc = cpu_to_le32(dmr_crc32c(0, blk, sizeof(*blk)));
+	blk->crc = cpu_to_le32(dmr_crc32c(0, blk, offsetof(struct dmr_disk_log_block, records) +
+				min_t(u32, le32_to_cpu(blk->nr_records), DMR_LOG_RECORDS) *
+				sizeof(blk->records[0])));
 }
 
 static int store_read(struct dmr_reader *rd, u64 first, u32 count, void *buf)
@@ -572,7 +574,7 @@ void unit_put_log(struct store *st, const struct dmr_sb *sb, u64 number, u64 sb_
 
 		dmr_logblock_put_record(&rec, &blk->records[i]);
 	}
-	dmr_logblock_seal(blk, sb->store_uuid, &hdr);
+	dmr_logblock_seal(blk, sb->store_uuid, &hdr, DMR_LOG_RECORDS);
 }
 
 static int gather_record(struct dmr_replay_ops *ops, const struct dmr_record *rec, u64 number)
