@@ -5,6 +5,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 UUID = '00010203-0405-0607-0809-0a0b0c0d0e0f'
@@ -66,7 +67,7 @@ class World:
             command = ['sh', '-c', 'file=$1; shift; exec "$@" <"$file"', 'sh',
                        self.file('stdin', stdin)] + command
         try:
-            p = subprocess.run(['python3', os.path.join(HERE, 'fake-kernel.py'), '--change',
+            p = subprocess.run([sys.executable, os.path.join(HERE, 'fake-kernel.py'), '--change',
                                 change, world, self.fake] + command, env=dict(self.env, **(env or {})),
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=100,
                                check=False)

@@ -103,7 +103,7 @@ result $? "reports that"
 fake hostname 'echo kvm1'
 # shellcheck disable=SC2016 # for the program
 fake curl "for a; do [ \"\$before\" != --data ] || printf '%s' \"\$a\" >$x/input; before=\$a; done"
-posted() { python3 -c "import json,sys; d=json.load(open('$x/input')); sys.exit(not ($1))" 2>>"$dir/out"; result $? "$2"; }
+posted() { /usr/bin/python3 -c "import json,sys; d=json.load(open('$x/input')); sys.exit(not ($1))" 2>>"$dir/out"; result $? "$2"; }
 example "an event" 0 '!.' all-webhook DMREPLICA_EVENT=failover DMREPLICA_CODE=0 DMREPLICA_LOST=3
 posted 'd == {"event": "failover", "system": "web1", "uuid": "00010203-0405-0607-0809-0a0b0c0d0e0f", "state": "Replicating",
 	"state_number": 7, "health": "Warning", "code": 0, "lost": 3, "host": "kvm1"}' "is posted as JSON"

@@ -55,7 +55,7 @@ also "to move home" '^dm_replica_move_home_remaining_bytes\{system="web1"\} 3145
 also "a running job" '^dm_replica_job_running\{system="web1",type="commit failover"\} 1$'
 also "all was read" '^dm_replica_scrape_success 1$'
 checked "promtool has no remark" "$dir/page"
-python3 - "$dir/page" >"$dir/out" 2>&1 <<'PY'
+/usr/bin/python3 - "$dir/page" >"$dir/out" 2>&1 <<'PY'
 import re
 import sys
 
@@ -208,12 +208,12 @@ plugin "and a wrong option" 3 '^DMREPLICA UNKNOWN - unknown option -x' '' -x
 
 played "a page for what follows" 0 . '' metrics
 cp "$dir/out" "$dir/page"
-python3 userspace/tests/monitoring-files.py names $host/monitoring/dm-replica.rules.yml "$dir/page" >"$dir/out" 2>&1
+/usr/bin/python3 userspace/tests/monitoring-files.py names $host/monitoring/dm-replica.rules.yml "$dir/page" >"$dir/out" 2>&1
 result $? "alert rules name metrics that exist"
-python3 userspace/tests/monitoring-files.py grafana $host/monitoring/grafana.json "$dir/page" >"$dir/grafana.yml" 2>"$dir/out"
+/usr/bin/python3 userspace/tests/monitoring-files.py grafana $host/monitoring/grafana.json "$dir/page" >"$dir/grafana.yml" 2>"$dir/out"
 result $? "so does the dashboard"
 sed 's/dm_replica_points\b/dm_replica_point/' $host/monitoring/grafana.json >"$dir/wrong.json"
-! python3 userspace/tests/monitoring-files.py grafana "$dir/wrong.json" "$dir/page" >"$dir/out" 2>&1 &&
+! /usr/bin/python3 userspace/tests/monitoring-files.py grafana "$dir/wrong.json" "$dir/page" >"$dir/out" 2>&1 &&
 	grep -q 'no such metric' "$dir/out"
 result $? "one that does not exist is found"
 if [ -n "$promtool" ]; then
@@ -231,7 +231,7 @@ else
 fi
 played_json "a status for what follows" 'd[0]["attached"]' '' status --json
 cp "$dir/out" "$dir/status"
-python3 userspace/tests/monitoring-files.py zabbix $host/monitoring/zabbix-template.yaml \
+/usr/bin/python3 userspace/tests/monitoring-files.py zabbix $host/monitoring/zabbix-template.yaml \
 	$host/monitoring/userparameter_dm_replica.conf "$dir/status" >"$dir/out" 2>&1
 result $? "the Zabbix template reads members that exist"
 if systemd-analyze --version >/dev/null 2>&1; then

@@ -45,7 +45,7 @@ image() { rm -f "$dir/$1"; truncate -s "$2" "$dir/$1"; }
 # poke FILE OFFSET HEX: one byte in place
 poke() { printf '%b' "\\x$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
 
-json() { python3 -c "import json,sys; d=json.load(open('$dir/out')); sys.exit(not ($1))"; }
+json() { /usr/bin/python3 -c "import json,sys; d=json.load(open('$dir/out')); sys.exit(not ($1))"; }
 
 # json_of NAME EXPRESSION ARGUMENT...: the output is JSON, d, of which EXPRESSION holds
 json_of() {
@@ -495,11 +495,11 @@ with open(image, 'r+b') as f:
         f.seek((ring + n - 1) * 4096)
         f.write(block)
 PY
-log() { restore && python3 "$dir/log.py" "$dir/s" "$ring" "$store" "$@"; }
+log() { restore && /usr/bin/python3 "$dir/log.py" "$dir/s" "$ring" "$store" "$@"; }
 "$R" dump --json "$dir/s.good" >"$dir/out"
-ring=$(python3 -c "import json; print(json.load(open('$dir/out'))['superblocks'][1]['ring'][0]['first'])")
-store=$(python3 -c "import json; print(json.load(open('$dir/out'))['superblocks'][1]['store_uuid'])")
-slot=$(python3 -c "import json; print(json.load(open('$dir/out'))['superblocks'][1]['slot_end'] - 10)")
+ring=$(/usr/bin/python3 -c "import json; print(json.load(open('$dir/out'))['superblocks'][1]['ring'][0]['first'])")
+store=$(/usr/bin/python3 -c "import json; print(json.load(open('$dir/out'))['superblocks'][1]['store_uuid'])")
+slot=$(/usr/bin/python3 -c "import json; print(json.load(open('$dir/out'))['superblocks'][1]['slot_end'] - 10)")
 
 log "1,0,2,0,$slot,15,0;1,0,2,1,$((slot + 1)),1,0" "1,0,2,0,$slot,31,0"
 json_of "two versions in three records" 'd["records"] == 3 and d["versions"] == 2 and d["slots_used"] == 2 and
@@ -577,7 +577,7 @@ with open(sys.argv[1], 'r+b') as f:
         f.seek(int(copy) * 131072)
         f.write(data)
 PY
-super() { python3 "$dir/super.py" "$@"; }
+super() { /usr/bin/python3 "$dir/super.py" "$@"; }
 state=384 flags=388
 # A value of six bytes under the key "k", behind two disks.
 area=(504:11 1792:$((0x10006)) 1796:$((0x6e6f6d6b)) 1800:$((0x796164)))
@@ -693,7 +693,7 @@ for n in range(150):
             sys.exit(1)
 PY
 restore
-python3 "$dir/fuzz.py" "$R" "$dir/s.good" "$dir/s" >"$dir/out" 2>&1
+/usr/bin/python3 "$dir/fuzz.py" "$R" "$dir/s.good" "$dir/s" >"$dir/out" 2>&1
 result $? "150 superblocks with wrong fields and right checksums"
 
 # --- replication streams ---
