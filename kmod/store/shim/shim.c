@@ -38,11 +38,32 @@ static void __attribute__((__constructor__)) crc_table_init(void)
 					  crc_table[0][crc_table[k - 1][i] & 0xff];
 }
 
+#ifdef __x86_64__
+/* By the processor's own instruction, which checks a log block in a third of the time. */
+static __attribute__((__target__("sse4.2"))) u32 crc_sse42(u32 c, const u8 *p, size_t len)
+{
+	u64 word, c64 = c;
+
+	for (; len >= 8; len -= 8, p += 8) {
+		memcpy(&word, p, 8);
+		c64 = __builtin_ia32_crc32di(c64, word);
+	}
+	c = c64;
+	while (len--)
+		c = __builtin_ia32_crc32qi(c, *p++);
+	return c;
+}
+#endif
+
 u32 dmr_crc32c(u32 seed, const void *data, size_t len)
 {
 	const u8 *p = data;
 	u32 c = ~seed;
 
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("sse4.2"))
+		return ~crc_sse42(c, p, len);
+#endif
 	for (; len >= 8; len -= 8, p += 8) {
 		u32 lo = c ^ (p[0] | p[1] << 8 | p[2] << 16 | (u32)p[3] << 24);
 
