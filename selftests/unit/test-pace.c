@@ -115,7 +115,7 @@ TEST(pace_doubles_at_most)
 	u32 i, seed;
 
 	for (i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
-		for (seed = 1; seed < 9; seed++) {
+		for (seed = 1; seed < 1 + unit_scale(8); seed++) {
 			simulate(&devices[i], false, seed, &alone);
 			simulate(&devices[i], true, seed, &beside);
 			CHECK(beside.moved, "%s: nothing moves", devices[i].name);
