@@ -7,7 +7,7 @@
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
 
-ktap_plan 47
+ktap_plan 51
 load_module
 
 # --- for openers: nothing else waits ------------------------------------------------
@@ -52,8 +52,8 @@ check "revert" r revert o --yes
 
 # --- behind an operation that hangs ---------------------------------------------------
 
-hold_disks 64 32
-make_system w /dev/nbd0 vda=/dev/nbd1 -- --chunk-size 16K
+hold_disks 64 32 8
+make_system w /dev/nbd0 vda=/dev/nbd1 vdb=/dev/nbd2 -- --chunk-size 16K
 hold w
 rep=/dev/mapper/w-vda-replica
 new_jobs() { r job list w --json | grep -c '"state_name": *"New"'; }
@@ -122,6 +122,49 @@ check "the operation ends well" went_well point
 check "the next, too" r recovery-point create w
 is "and nothing was committed" "$(field w state)" 5
 is "nor set" "$(json keep_last settings w)" 0
+
+# --- a client that dies while its operation looks at openers ----------------------------
+
+# The look at the devices of all disks begins, and waits for the open_mutex of the first.  A
+# last closer holds that while it writes pages that became dirty while it waited for others.
+live=/dev/mapper/w-vda
+log_end=$((1024 + 4 * $(json ring_blocks dump /dev/nbd0)))
+outcome() {
+	state=$(json state job show w "$job")
+	[ "$state" != 3 ]
+}
+looks() {
+	job=$(job_of w 98)
+	[ -n "$job" ] && [ "$job" != "$before" ] && ! outcome
+}
+# 1: the look took too long for this machine, and ended by its own limit.
+dies_in_look() {
+	local pid before
+	before=$(job_of w 98)
+	disks on 0 w "$log_end" 65536 hold
+	beside closer "$io" $live b:$live w:0:4K:7
+	await_held 1
+	"$io" $live b:$live w:1M:4K:8 || die "cannot write"	# not the last closer: the page stays
+	disks go
+	await_held 1
+	"$REPLICACTL" revert w --yes --wait 600 >/tmp/look.said 2>&1 </dev/null &
+	pid=$!
+	wait_for 30 looks || diag "no look: $(cat /tmp/look.said)"
+	kill -KILL $pid
+	wait $pid 2>/dev/null
+	go
+	wait_for 60 went_well closer || die "the closer hangs"
+	wait_for 30 outcome
+	[ "$state" != 10 ]
+}
+holder /dev/mapper/w-vdb
+for _ in 1 2 3 4 5 6 7 8; do dies_in_look && break; done
+is "a client dies while its operation looks at openers: the job is Terminated" "$state" 8
+check "for that reason" grep -q "client .* has exited" <<<"$(r job show w "$job")"
+is "and nothing waits" "$(new_jobs)" 0
+let_go
+sleep 1
+is "with the device closed nothing happens" "$(field w state)" 5
 
 # --- waits that can be killed -----------------------------------------------------------
 
