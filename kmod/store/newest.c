@@ -7,7 +7,7 @@ static u64 dmr_newest_groups(const struct dmr_sb *sb, u32 disk, u32 *shift)
 {
 	u64 chunks = dmr_newest_chunks(sb, disk);
 
-	for (*shift = DMR_NEWEST_SHIFT; chunks >> *shift >= DMR_NEWEST_GROUPS; ++*shift)
+	for (*shift = DMR_NEWEST_SHIFT; chunks >> *shift >= DMR_NEWEST_GROUPS / sb->nr_disks; ++*shift)
 		;
 	return (chunks >> *shift) + 1;
 }
@@ -16,6 +16,9 @@ static u64 dmr_newest_groups(const struct dmr_sb *sb, u32 disk, u32 *shift)
  * dmr_newest_init() - make the groups of all disks, with nothing written
  * @newest: set to an entry for each disk.
  * @sb: the superblock, with disks and chunk size.
+ *
+ * A superblock gives the sizes, and a hostile one any sizes, before a home is compared with
+ * them: the disks share one limit.
  *
  * Context: may sleep.
  * Return: 0 or -ENOMEM.

@@ -12,7 +12,7 @@
 #include "superblock.h"
 
 #define DMR_NEWEST_SHIFT	9		/* log2 of the chunks of a group, at least */
-#define DMR_NEWEST_GROUPS	(1U << 20)	/* of a disk, at most: larger ones have larger groups */
+#define DMR_NEWEST_GROUPS	(1U << 20)	/* of all disks; groups of large disks are larger */
 
 /**
  * struct dmr_newest - newest epochs of one disk

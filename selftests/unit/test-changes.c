@@ -235,13 +235,13 @@ TEST(changes_of_large_disks)
 	CHECK_EQ(dmr_map_init(&map, 100, pool), 0);
 	CHECK_EQ(dmr_newest_init(&map.newest, sb), 0);
 	CHECK_EQ(map.newest[0].shift, DMR_NEWEST_SHIFT);
-	CHECK_EQ(map.newest[1].shift, 21);
+	CHECK_EQ(map.newest[1].shift, 22);
 	CHECK_EQ(map.newest[1].epochs - map.newest[0].epochs, 81920 / 512 + 1);
 	dmr_newest_raise(map.newest, 1, (1ULL << 40) - 1, 8);
 	dmr_newest_raise(map.newest, 1, (1ULL << 40) - 1, 6);
 	CHECK_EQ(dmr_newest_get(map.newest, 1, (1ULL << 40) - 1), 8);
-	CHECK_EQ(dmr_newest_get(map.newest, 1, (1ULL << 40) - (1ULL << 21)), 8);
-	CHECK_EQ(dmr_newest_get(map.newest, 1, (1ULL << 40) - (1ULL << 21) - 1), 0);
+	CHECK_EQ(dmr_newest_get(map.newest, 1, (1ULL << 40) - (1ULL << 22)), 8);
+	CHECK_EQ(dmr_newest_get(map.newest, 1, (1ULL << 40) - (1ULL << 22) - 1), 0);
 	dmr_newest_raise(map.newest, 1, 0, DMR_EPOCH_MAX);
 	CHECK_EQ(dmr_newest_get(map.newest, 1, 0), DMR_EPOCH_MAX);
 	dmr_changes_init(&c, sb, 0, DMR_EPOCH_NONE, 4, 0);
@@ -286,4 +286,26 @@ TEST(changes_after_rebuild)
 	CHECK_EQ(dmr_newest_get(map.newest, 1, 0), 0);
 	dmr_map_exit(&map);
 	unit_versions_free(pool);
+}
+
+/* A superblock that names many huge disks costs no more memory than one with a single disk. */
+TEST(changes_of_many_large_disks)
+{
+	struct dmr_sb *sb = unit_sb();
+	struct dmr_newest *newest;
+	u32 nr, i;
+
+	for (nr = 1; nr <= DMR_MAX_DISKS; nr++) {
+		sb->nr_disks = nr;
+		for (i = 0; i < nr; i++)
+			sb->disks[i].sectors = 1ULL << 47;
+		CHECK_EQ(dmr_newest_init(&newest, sb), 0);
+		CHECK(newest[nr - 1].epochs + (((1ULL << 40) - 1) >> newest[nr - 1].shift) <
+		      newest[0].epochs + DMR_NEWEST_GROUPS, "%u disks", nr);
+		for (i = 0; i < nr; i++) {
+			dmr_newest_raise(newest, i, (1ULL << 40) - 1, 2 + 2 * i);
+			CHECK_EQ(dmr_newest_get(newest, i, (1ULL << 40) - 1), 2 + 2 * i);
+		}
+		dmr_newest_exit(newest);
+	}
 }
