@@ -163,7 +163,8 @@ static int dmr_attach_load(struct dmr_system *sys, struct dmr_target *t)
 	/* R13: needed by the view of the head, a point or an overlay. */
 	r = slots ?: dmr_load_account(sys);
 	if (r) {
-		DMERR("%s: a slot is needed by two versions; see replicactl check", sys->store_name);
+		DMERR("%s: a version has lost its slot or blocks; see replicactl check",
+		      sys->store_name);
 		goto bad_rebuild;
 	}
 

@@ -15,7 +15,9 @@
  * - a slot is used again once its version is dead, so a record may take the slot of an older
  *   version.  The older version is removed at once if newer versions near it hide its blocks,
  *   the usual case.  Otherwise it stays in the bucket, marked as taken, until all drops are
- *   applied: if its blocks are needed then, the store is damaged.
+ *   applied: if its blocks are needed then, the store is damaged;
+ * - blocks of a version only become more, until a drop.  A record that has fewer may follow a
+ *   drop in the bucket, so the older record stays in the same way, marked as taken.
  */
 #include "rebuild.h"
 
@@ -152,6 +154,14 @@ static void dmr_rebuild_taken(struct dmr_rebuild *rb, struct dmr_version *v)
 		atomic_add(DMR_REBUILD_TAKEN, &v->state);	/* once */
 }
 
+/* A later record of a version lacks blocks.  Return: NULL, for a version of its own. */
+static struct dmr_version *dmr_rebuild_shrunk(struct dmr_rebuild *rb, struct dmr_version *v)
+{
+	dmr_rebuild_unindex(rb, v);
+	atomic_add(DMR_REBUILD_TAKEN, &v->state);
+	return NULL;
+}
+
 /* Note a record's place in the log, for dmr_rebuild_later(). */
 static void dmr_rebuild_stamp(struct dmr_rebuild *rb, struct dmr_version *v, u32 flags)
 {
@@ -241,6 +251,8 @@ int dmr_rebuild_record(struct dmr_rebuild *rb, const struct dmr_record *rec, u64
 		return dmr_rebuild_drop(rb, rec);
 
 	v = dmr_rebuild_find(rb, key, rec->epoch);
+	if (v && (v->data | v->zero) & ~(rec->data | rec->zero))
+		v = dmr_rebuild_shrunk(rb, v);
 	if (rec->slot != DMR_SLOT_NONE_40) {
 		owner = rb->owners[rec->slot];
 		if (owner && owner != v)
@@ -359,36 +371,37 @@ static void dmr_rebuild_drops(struct dmr_rebuild *rb, struct dmr_version **p)
 
 /*
  * Remove the taken versions of a bucket, which is sorted.  Blocks of one that are still
- * needed are lost: the store is damaged.
+ * needed are lost: the store is damaged.  One that was recorded again later, in another slot
+ * or without some of its blocks, is needed for the blocks that the later record lacks.
  */
 static void dmr_rebuild_verdict(struct dmr_rebuild *rb, struct dmr_version **p)
 {
-	u64 key = DMR_KEY_NONE, above = 0, left;
+	u64 key = DMR_KEY_NONE, above = 0, last = 0, left;
 	u32 epoch = 0, point = 0;
 	struct dmr_version *v;
-	bool taken;
+	bool again;
 
 	while ((v = READ_ONCE(*p))) {
-		taken = atomic_read(&v->state) & DMR_REBUILD_TAKEN;
-		/* The same version, recorded again later with another slot. */
-		if (taken && v->key == key && v->epoch == epoch) {
-			dmr_rebuild_cut(rb, p);
-			continue;
-		}
+		again = v->key == key && v->epoch == epoch;
 		if (v->key != key)
 			point = 0;
 		key = v->key;
 		epoch = v->epoch;
 		left = v->data | v->zero;
+		if (again)
+			left &= ~last;
+		else
+			last = left;
 		if (dmr_rebuild_main(rb, epoch)) {
 			if (point != dmr_rebuild_point(rb, epoch)) {
 				point = dmr_rebuild_point(rb, epoch);
 				above = 0;
 			}
 			left &= ~above;
-			above |= v->data | v->zero;
+			if (!again)
+				above |= last;
 		}
-		if (!taken) {
+		if (!(atomic_read(&v->state) & DMR_REBUILD_TAKEN)) {
 			p = &v->next;
 			continue;
 		}
@@ -425,10 +438,11 @@ static void dmr_rebuild_bucket(struct dmr_rebuild *rb, struct dmr_version **buck
  *
  * R13: a slot belongs to the last record that names it.  That is an error where a version
  * that had it before is still needed, by the head, a point or an overlay: no history of the
- * module uses a slot again before its version is dead.
+ * module uses a slot again before its version is dead.  Nor does one record a version again
+ * without blocks that it had.
  *
  * Context: may sleep.
- * Return: 0, or -EUCLEAN if @rb->lost versions have lost their slots to others.
+ * Return: 0, or -EUCLEAN if @rb->lost versions have lost slots or blocks.
  */
 int dmr_rebuild_exit(struct dmr_rebuild *rb)
 {

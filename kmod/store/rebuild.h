@@ -20,7 +20,7 @@
  * @number: log block of the last record.
  * @nth: its place in that block.
  * @drops: number of drops that are applied at the end.
- * @lost: at the end: number of versions that are needed, and have lost their slots.
+ * @lost: at the end: number of versions that are needed, and have lost their slot or blocks.
  */
 struct dmr_rebuild {
 	struct dmr_map *map;

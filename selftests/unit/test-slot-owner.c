@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * R13: a slot is used again only when its version is dead.  Replay refuses a log in which a
- * version is needed and has lost its slot, in any order of records, and no other log.
+ * R13: a slot is used again only when its version is dead, and the blocks of a version only
+ * become more, until a drop.  Replay refuses a log in which a version is needed and has lost
+ * its slot, or blocks, in any order of records, and no other log.
  */
 #include <store/rebuild.h>
 #include "unit.h"
@@ -46,6 +47,14 @@ static void version(struct log *l, u32 chunk, u32 epoch, u32 slot, u64 data)
 {
 	struct dmr_record rec = { .type = DMR_RECORD_VERSION, .chunk = chunk, .epoch = epoch,
 				  .slot = l->sb->slot_first + slot, .data = data };
+
+	log_put(l, &rec);
+}
+
+static void zeroes(struct log *l, u32 chunk, u32 epoch, u64 blocks)
+{
+	struct dmr_record rec = { .type = DMR_RECORD_VERSION, .chunk = chunk, .epoch = epoch,
+				  .slot = DMR_SLOT_NONE_40, .zero = blocks };
 
 	log_put(l, &rec);
 }
@@ -156,12 +165,70 @@ TEST(slot_owner_dead)
 	CHECK_EQ(log_end(l), 0);
 }
 
+TEST(slot_owner_shrunk)
+{
+	struct log *l = begin(0, 0);
+	u32 i;
+
+	/* Recorded again without a block; in another slot; of a live failover. */
+	version(l, 0, 4, 0, 1);
+	CHECK_EQ(log_end(l), -EUCLEAN);
+	CHECK_EQ(l->rb.lost, 1);
+	l = begin(0, 0);
+	version(l, 0, 4, 1, 2);
+	CHECK_EQ(log_end(l), -EUCLEAN);
+	l = begin(0, 0);
+	version(l, 1, 6, 0, 1);
+	version(l, 0, 4, 1, 2);
+	CHECK_EQ(log_end(l), -EUCLEAN);
+	l = begin(0, 5);
+	version(l, 0, 5, 2, 3);
+	version(l, 0, 5, 2, 1);
+	CHECK_EQ(log_end(l), -EUCLEAN);
+
+	/* The block is there again; in a newer version; moved home; in a dead epoch. */
+	l = begin(0, 0);
+	version(l, 0, 4, 0, 1);
+	version(l, 0, 4, 0, 3);
+	CHECK_EQ(log_end(l), 0);
+	l = begin(0, 0);
+	version(l, 0, 4, 0, 1);
+	version(l, 0, 6, 1, 2);
+	CHECK_EQ(log_end(l), 0);
+	l = begin(4, 0);
+	version(l, 0, 4, 0, 1);
+	version(l, 0, 6, 1, 2);
+	CHECK_EQ(log_end(l), -EUCLEAN);
+	l = begin(0, 0);
+	drop(l, 0, 4, 3);
+	version(l, 0, 4, 1, 1);
+	CHECK_EQ(log_end(l), 0);
+	l = begin(0, 0);
+	version(l, 0, 5, 2, 3);
+	version(l, 0, 5, 2, 1);
+	CHECK_EQ(log_end(l), 0);
+
+	/* Moved home, by a drop that is applied at the end. */
+	for (i = 0; i < 2; i++) {
+		u32 e;
+
+		l = begin(0, 0);
+		for (e = 6; e < 6 + 2 * 80; e += 2)
+			zeroes(l, 0, e, 4);
+		if (i)
+			drop(l, 0, 4, 3);
+		version(l, 0, 4, 0, 1);
+		CHECK_EQ(log_end(l), i ? 0 : -EUCLEAN);
+	}
+}
+
 /* One version, from the words of the design. */
 struct word {
 	bool there;
 	bool taken;
-	u32 slot;
+	u64 slot;
 	u64 data, zero;
+	u64 lost;	/* blocks of earlier records that a later one lacks */
 };
 
 static bool is_main(const struct dmr_sb *sb, u32 epoch)
@@ -181,9 +248,8 @@ static bool hidden(const struct dmr_sb *sb, struct word *chunk, u32 epoch, u32 p
 	return false;
 }
 
-static bool needed(const struct dmr_sb *sb, struct word *chunk, u32 epoch)
+static bool needed(const struct dmr_sb *sb, struct word *chunk, u32 epoch, u64 left)
 {
-	u64 left = chunk[epoch].data | chunk[epoch].zero;
 	u32 i;
 
 	if (!is_main(sb, epoch))
@@ -204,7 +270,10 @@ static void words_drop(const struct dmr_sb *sb, struct word *chunk, const struct
 	u32 e;
 
 	for (e = 2; e <= rec->epoch; e++) {
-		if (!chunk[e].there || !is_main(sb, e))
+		if (!is_main(sb, e))
+			continue;
+		chunk[e].lost &= ~rec->data;
+		if (!chunk[e].there)
 			continue;
 		chunk[e].data &= ~rec->data;
 		chunk[e].zero &= ~rec->data;
@@ -220,16 +289,20 @@ static void words_version(const struct dmr_sb *sb, struct word (*all)[EPOCHS],
 
 	for (c = 0; c < CHUNKS; c++)
 		for (e = 2; e < EPOCHS; e++)
-			if (&all[c][e] != w && all[c][e].slot == rec->slot)
+			if (&all[c][e] != w && all[c][e].slot == rec->slot &&
+			    rec->slot != DMR_SLOT_NONE_40)
 				all[c][e].taken = true;
 	if (is_main(sb, rec->epoch) || rec->epoch == sb->live.epoch)
-		*w = (struct word) { true, false, rec->slot, rec->data, rec->zero };
+		*w = (struct word) { true, false, rec->slot, rec->data, rec->zero,
+				     (w->lost | (w->there ? w->data | w->zero : 0)) &
+				     ~(rec->data | rec->zero) };
 }
 
 TEST(slot_owner_random)
 {
 	u32 seed, ops, i, c, e, good = 0, all_seeds = unit_scale(4000);
 	struct rng r;
+	bool forged;
 
 	for (seed = 0; seed < all_seeds; seed++) {
 		struct word all[CHUNKS][EPOCHS] = { 0 };
@@ -239,6 +312,7 @@ TEST(slot_owner_random)
 
 		rng_init(&r, seed);
 		slots = 4 << rng_below(&r, 4);
+		forged = rng_chance(&r, 30);
 		sb->promoted = rng_chance(&r, 30) ? rng_below(&r, EPOCHS) | 1 : 0;
 		sb->dead_first = rng_chance(&r, 30) ? 6 : 0;
 		sb->dead_last = 6 + 2 * rng_below(&r, 3);
@@ -251,8 +325,8 @@ TEST(slot_owner_random)
 		for (ops = rng_range(&r, 2, 40); ops; ops--) {
 			struct dmr_record rec = {
 				.type = rng_chance(&r, 80) ? DMR_RECORD_VERSION : DMR_RECORD_DROP,
-				.chunk = rng_below(&r, CHUNKS),
-				.epoch = rng_range(&r, 2, EPOCHS - 1),
+				.chunk = rng_below(&r, forged ? 2 : CHUNKS),
+				.epoch = rng_range(&r, 2, forged ? 8 : EPOCHS - 1),
 				.data = rng_chance(&r, 50) ? 0xf : rng_range(&r, 1, 15),
 			};
 			struct word *w = &all[rec.chunk][rec.epoch];
@@ -262,21 +336,32 @@ TEST(slot_owner_random)
 				words_drop(sb, all[rec.chunk], &rec);
 			} else {
 				/* The blocks of a version only become more, until a drop. */
-				if (w->there)
+				if (w->there && (!forged || rng_chance(&r, 90)))
 					rec.data |= w->data | w->zero;
 				rec.zero = rng_chance(&r, 30) ? rec.data & rng_u64(&r) : 0;
 				rec.data &= ~rec.zero;
 				rec.slot = sb->slot_first + rng_below(&r, slots);
+				if (forged && rng_chance(&r, 80)) {	/* only blocks are lost */
+					rec.slot = DMR_SLOT_NONE_40;
+					rec.zero |= rec.data;
+					rec.data = 0;
+				}
 				words_version(sb, all, &rec);
 			}
 			log_put(l, &rec);
 		}
 		for (c = 0; c < CHUNKS; c++)
-			for (e = 2; e < EPOCHS; e++)
-				want += all[c][e].there && all[c][e].taken && needed(sb, all[c], e);
+			for (e = 2; e < EPOCHS; e++) {
+				struct word *w = &all[c][e];
+				u64 has = w->there ? w->data | w->zero : 0;
+
+				want += w->taken && needed(sb, all[c], e, has);
+				want += needed(sb, all[c], e, w->lost & ~has);
+			}
 		i = log_end(l) ? 1 : 0;
 		CHECK(i == !!want, "seed %u: %u versions are needed", seed, want);
-		CHECK_EQ(l->rb.lost, want);
+		if (!forged)
+			CHECK_EQ(l->rb.lost, want);
 		good += !want;
 	}
 	unit_note("%u logs, %u of them good", all_seeds, good);

@@ -38,6 +38,7 @@ struct version {
 	bool drop;		/* a drop, not a version */
 	bool displaced;		/* another version has its slot now */
 	u32 taker;		/* that version */
+	bool outdated;		/* recorded again later, without all of its blocks */
 };
 
 struct check {
@@ -219,24 +220,26 @@ static struct version *new_version(struct check *c, const struct dmr_record *rec
 static void apply_version(struct check *c, const struct dmr_record *rec, u32 group)
 {
 	u32 *place = hash_slot(&c->index, (u64)group << 32 | rec->epoch), *owner;
-	struct version *v;
+	struct version *v = NULL;
 
 	if (!place) {
 		c->no_memory = true;
 		return;
 	}
-	if (*place == NO_INDEX) {
-		v = new_version(c, rec, group);
-		if (!v)
-			return;
-		*place = c->versions.nr - 1;
-	} else {
+	if (*place != NO_INDEX) {
 		v = version_at(c, *place);
-		if (v->slot != rec->slot && v->slot != DMR_SLOT_NONE_40) {
+		v->outdated = (v->data | v->zero) & ~(rec->data | rec->zero);
+		if ((v->slot != rec->slot || v->outdated) && v->slot != DMR_SLOT_NONE_40) {
 			owner = hash_slot(&c->slots, v->slot);
 			if (owner && *owner == *place)
 				*owner = NO_INDEX;
 		}
+	}
+	if (!v || v->outdated) {
+		v = new_version(c, rec, group);
+		if (!v)
+			return;
+		*place = c->versions.nr - 1;
 	}
 	v->slot = rec->slot;
 	v->data = rec->data;
@@ -304,7 +307,9 @@ static int compare_versions(const void *a, const void *b)
 
 	if (x->group != y->group)
 		return x->group < y->group ? -1 : 1;
-	return x->epoch > y->epoch ? -1 : x->epoch < y->epoch;
+	if (x->epoch != y->epoch)
+		return x->epoch > y->epoch ? -1 : 1;
+	return x->record > y->record ? -1 : x->record < y->record;
 }
 
 /*
@@ -350,12 +355,13 @@ static u32 point_from(const struct dmr_sb *sb, u32 epoch)
 /*
  * Find the needed blocks of one chunk, newest epoch first (Documentation/overview.md,
  * "One multi-version map"): of a main version those that no newer version has, as the oldest
- * point from its epoch on sees it; younger points and the head see more versions.
+ * point from its epoch on sees it; younger points and the head see more versions.  Of one
+ * that was recorded again later those that the later record lacks.
  */
 static void check_chunk(struct check *c, struct version **v, size_t nr)
 {
-	u64 above = 0;
-	u32 point = 0;
+	u32 point = 0, epoch = 0;
+	u64 above = 0, last = 0;
 	size_t i;
 
 	for (i = 0; i < nr; i++) {
@@ -363,7 +369,10 @@ static void check_chunk(struct check *c, struct version **v, size_t nr)
 
 		if (v[i]->drop || is_dead(c->sb, v[i]->epoch))
 			continue;
-		v[i]->needed = mask;
+		if (v[i]->epoch != epoch)
+			last = mask;
+		v[i]->needed = v[i]->epoch == epoch ? mask & ~last : mask;
+		epoch = v[i]->epoch;
 		if (!is_main(c->sb, v[i]->epoch))
 			continue;
 		if (point != point_from(c->sb, v[i]->epoch)) {
@@ -371,7 +380,7 @@ static void check_chunk(struct check *c, struct version **v, size_t nr)
 			above = 0;
 		}
 		v[i]->needed &= ~above;
-		above |= mask;
+		above |= last;
 	}
 }
 
@@ -434,12 +443,20 @@ static void check_versions(struct check *c)
 	struct dmreplica_report *report = c->report;
 	const struct version *v, *t;
 	struct dmreplica_epoch_use *use;
+	unsigned long long outdated = 0;
 	size_t i;
 
 	for (i = 0; i < c->versions.nr && !c->no_memory; i++) {
 		v = version_at(c, i);
-		if (v->drop)
+		if (v->drop || (v->outdated && !v->needed))
 			continue;
+		if (v->outdated) {
+			if (++outdated <= MAX_DUPLICATES)
+				finding(c, DMREPLICA_DAMAGE, ~0ULL, 0,
+					"disk %u chunk %llu epoch %u was recorded again without blocks that it had",
+					v->disk, v->chunk, v->epoch);
+			continue;
+		}
 		if (v->displaced) {
 			if (!v->needed)
 				continue;
@@ -475,6 +492,9 @@ static void check_versions(struct check *c)
 	if (report->duplicates > MAX_DUPLICATES)
 		finding(c, DMREPLICA_DAMAGE, ~0ULL, 0, "%llu slots in all are needed by two versions",
 			(unsigned long long)report->duplicates);
+	if (outdated > MAX_DUPLICATES)
+		finding(c, DMREPLICA_DAMAGE, ~0ULL, 0, "%llu versions in all were recorded again without blocks that they had",
+			outdated);
 }
 
 static int compare_epochs(const void *a, const void *b)

@@ -518,6 +518,16 @@ log "1,0,2,0,$slot,15,0" "1,0,4,0,$((slot + 1)),15,0" "1,1,2,0,$slot,1,0"
 expect 0 '^good' "superseded, then the slot is another's" check "$dir/s"
 log "1,0,2,0,$slot,15,0" "1,0,4,0,$((slot + 1)),14,0" "1,1,2,0,$slot,1,0"
 expect 1 'still needs it' "superseded but for one block" check "$dir/s"
+log "1,0,2,0,$slot,15,0" "1,0,2,0,$slot,7,0"
+expect 1 'DAMAGE.*disk 0 chunk 0 epoch 2 was recorded again without blocks' \
+	"recorded again without a block" check "$dir/s"
+log "1,0,2,0,$slot,15,0" "1,0,2,0,$((slot + 1)),14,0" "1,1,2,0,$slot,1,0"
+expect 1 'recorded again without' "in another slot" check "$dir/s"
+log "1,0,2,0,$slot,15,0" "1,0,2,0,$slot,7,0" "1,0,4,0,$((slot + 1)),8,0"
+expect 0 '^good' "a block that is superseded" check "$dir/s"
+log "1,0,2,0,$slot,15,0" "2,0,2,0,-1,15,0" "1,0,2,0,$slot,7,0"
+json_of "or moved home" 'd["damage"] == 0 and d["versions"] == 1 and d["epochs"][0]["data_blocks"] == 3' \
+	check --json "$dir/s"
 log "1,0,3,0,$slot,15,0;1,0,2,3,$((slot + 1)),0,1"
 json_of "a version of a dead overlay" 'd["versions"] == 1 and d["dead_records"] == 1 and
 	[e["role"] for e in d["epochs"]] == ["main", "dead"]' check --json "$dir/s"
