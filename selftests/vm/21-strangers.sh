@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 46
+ktap_plan 49
 load_module
 load_brd 2 16
 modprobe loop 2>/dev/null
@@ -91,6 +91,21 @@ check "the file of a loop device proves nothing" grep -q 'the file of p .* is no
 is "only the other is written" "$(ls $conf)" r.conf
 rm -f $conf/*.conf
 losetup -d "$loop"
+dd if=/dev/zero of=/dev/vm/raw bs=1M count=48 conv=fsync 2>/dev/null
+
+# A path that a store names is followed if it is one of a device, and no other: what lies there
+# may hang, or be mounted by the look.
+ln -s $victim /tmp/linked
+plant /dev/vm/raw p $uuid_p /tmp/linked
+check "a path outside /dev is not followed" grep -q 'home not found' <(r scan /dev/vm/raw)
+dd if=/dev/zero of=/dev/vm/raw bs=1M count=48 conv=fsync 2>/dev/null
+plant /dev/vm/raw p $uuid_p /dev/../tmp/linked
+check "nor one that leaves it" grep -q 'home not found' <(r scan /dev/vm/raw)
+dd if=/dev/zero of=/dev/vm/raw bs=1M count=48 conv=fsync 2>/dev/null
+ln -s $victim /dev/linked
+plant /dev/vm/raw p $uuid_p /dev/linked
+check_fails "one of a device is" grep -q 'home not found' <(r scan /dev/vm/raw)
+rm /dev/linked
 dd if=/dev/zero of=/dev/vm/raw bs=1M count=48 conv=fsync 2>/dev/null
 
 # On the home of the system that it names by UUID and name: that one is found all the same.

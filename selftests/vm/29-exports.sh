@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # Claims by drivers that a user-mode kernel lacks: md and LIO claim the replica device and
 # replication continues through them, md gets neither home nor store, and the refusal of a
-# revert names LIO, nvmet or a second device of btrfs that prevents it.
+# revert names LIO, nvmet or a second device of btrfs that prevents it; and the look for holders
+# ends beside a file system whose server does not answer.
 # runs on: 6.1 6.12 (LIO, nvmet and btrfs are not in the user-mode kernel)
 # vm: --disk big=256M --disk st=128M --disk g=128M
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
-ktap_plan 17
+ktap_plan 22
 load_module
 modprobe -a target_core_mod target_core_iblock nvmet raid1 btrfs || die "modules"
 mount -t configfs none /sys/kernel/config 2>/dev/null
@@ -67,5 +68,51 @@ refused "revert names the second device of btrfs, which no mount shows" 32774 \
 	r revert w --yes
 umount /tmp/mnt
 check "revert" r revert w --yes
+
+# --- beside a file system whose server does not answer --------------------------------------
+
+# map DEVICE-OR-FILE: map it into the memory of a process, which closes it; its PID is $mapper.
+map() {
+	exec {mapped}< <(exec python3 -c 'import ctypes, os, sys, time
+f = os.open(sys.argv[1], os.O_RDWR)
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + 3 * [ctypes.c_int] + [ctypes.c_long]
+libc.mmap(None, 4096, 3, 1, f, 0)
+os.close(f)
+print("mapped", flush=True)
+time.sleep(600)' "$1")
+	mapper=$!
+	read -r _ <&"$mapped"
+}
+modprobe fuse 2>/dev/null
+modprobe loop 2>/dev/null
+mkdir -p /tmp/far
+coproc FAR { exec "$here/helper-fuse" /tmp/far; }
+read -r said <&"${FAR[0]}"
+[ "$said" = ready ] || die "no file system: $said"
+far=/tmp/far/dev/file	# a path with /dev/ in it, as a change root has
+loop=$(losetup --find --show $far) || die "no loop"
+sleep 600 6<>$far &
+sleeper=$!
+map $far
+far_mapper=$mapper
+echo >&"${FAR[1]}"
+read -r said <&"${FAR[0]}"
+is "it is silent" "$said" silent
+r failover w >/dev/null || die "cannot fail over"
+map $live
+# Without a holder of another kind the memory of all processes is looked at.
+refused "revert ends, and names the process that has the device" 32774 "$live is mapped .* process $mapper" \
+	timeout -s KILL 60 "$REPLICACTL" revert w --yes
+kill $mapper
+wait $mapper 2>/dev/null
+check "revert" r revert w --yes
+check "detach ends" timeout -s KILL 60 "$REPLICACTL" detach w
+check "attach ends" timeout -s KILL 60 "$REPLICACTL" attach w
+kill $sleeper $far_mapper
+exec {FAR[1]}>&-
+wait "$FAR_PID"
+losetup -d "$loop"
 r detach w >/dev/null || die "cannot detach"
 check "the unload" unload_module

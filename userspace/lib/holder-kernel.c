@@ -103,7 +103,7 @@ static bool leads_to(const struct dmrl_holders *found, const char *path, dev_t *
 {
 	struct stat st;
 
-	if (!strstr(path, "/dev/") || stat(path, &st) || !S_ISBLK(st.st_mode) ||
+	if (!strstr(path, "/dev/") || dmrl_path_may_hang(path) || stat(path, &st) || !S_ISBLK(st.st_mode) ||
 	    !dmrl_holder_wanted(found, st.st_rdev))
 		return false;
 	*dev = st.st_rdev;

@@ -56,19 +56,27 @@ static bool fd_writes(pid_t pid, const char *fd)
 }
 
 /*
- * May a descriptor be one of a block device? stat() of a file on a network file system
- * hangs while its server is unreachable, which is usual in a disaster. readlink() of a
+ * Is a descriptor one of a block device? stat() of a file on a network file system hangs
+ * while its server is unreachable, which is usual in a disaster.  readlink() of a
  * descriptor does not access that file system; nodes of block devices are below a /dev.
+ * There may be such a directory there, too, also in a mount namespace that is not ours:
+ * AT_STATX_DONT_SYNC takes what the kernel knows of an open file.
  */
-static bool may_be_device(int dir, const char *fd)
+static bool device_of_fd(int dir, const char *fd, dev_t *dev)
 {
 	char path[4096];
 	ssize_t n = readlinkat(dir, fd, path, sizeof(path) - 1);
+	struct statx st;
 
 	if (n < 0)
 		return false;
 	path[n] = 0;
-	return *path == '/' && strstr(path, "/dev/");
+	if (*path != '/' || !strstr(path, "/dev/") ||
+	    (strncmp(path, "/dev/", 5) && dmrl_path_may_hang(path)) ||
+	    statx(dir, fd, AT_STATX_DONT_SYNC, STATX_TYPE, &st) || !S_ISBLK(st.stx_mode))
+		return false;
+	*dev = makedev(st.stx_rdev_major, st.stx_rdev_minor);
+	return true;
 }
 
 static void scan_fds(struct scan *scan, pid_t pid)
@@ -76,9 +84,9 @@ static void scan_fds(struct scan *scan, pid_t pid)
 	struct dmreplica_holder *h, *items;
 	char path[64];
 	struct dirent *de;
-	struct stat st;
 	bool writes;
 	size_t i;
+	dev_t dev;
 	DIR *dir;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
@@ -86,21 +94,20 @@ static void scan_fds(struct scan *scan, pid_t pid)
 	if (!dir)
 		return;
 	while ((de = readdir(dir))) {
-		if (de->d_name[0] == '.' || !may_be_device(dirfd(dir), de->d_name) ||
-		    fstatat(dirfd(dir), de->d_name, &st, 0) || !S_ISBLK(st.st_mode) ||
-		    !wanted(scan, st.st_rdev))
+		if (de->d_name[0] == '.' || !device_of_fd(dirfd(dir), de->d_name, &dev) ||
+		    !wanted(scan, dev))
 			continue;
 		writes = fd_writes(pid, de->d_name);
 		items = scan->found.list.items;
 		for (i = 0; i < scan->found.list.nr; i++)
 			if (items[i].kind == DMREPLICA_HOLDER_PROCESS && items[i].pid == pid &&
-			    items[i].dev == st.st_rdev)
+			    items[i].dev == dev)
 				break;
 		if (i < scan->found.list.nr) {
 			items[i].writes |= writes;
 			continue;
 		}
-		h = add(scan, st.st_rdev, DMREPLICA_HOLDER_PROCESS);
+		h = add(scan, dev, DMREPLICA_HOLDER_PROCESS);
 		if (!h)
 			break;
 		h->pid = pid;
@@ -110,8 +117,8 @@ static void scan_fds(struct scan *scan, pid_t pid)
 	closedir(dir);
 }
 
-/* mountinfo writes blanks and backslashes in paths as \ooo */
-static void unescape(char *text)
+/** dmrl_unescape() - undo the \ooo with which /proc writes blanks and backslashes in paths */
+void dmrl_unescape(char *text)
 {
 	char *out = text;
 
@@ -173,7 +180,7 @@ static void scan_mounts(struct scan *scan, pid_t pid, bool other_ns)
 		where = strtok_r(NULL, " ", &save);
 		if (!where)
 			continue;
-		unescape(where);
+		dmrl_unescape(where);
 		if (wanted(scan, makedev(maj, min))) {
 			add_mount(scan, makedev(maj, min), where, pid, other_ns);
 			continue;
@@ -186,8 +193,8 @@ static void scan_mounts(struct scan *scan, pid_t pid, bool other_ns)
 		source = strtok_r(NULL, " \n", &save);
 		if (!source || *source != '/')
 			continue;
-		unescape(source);
-		if (!stat(source, &st) && S_ISBLK(st.st_mode) && wanted(scan, st.st_rdev))
+		dmrl_unescape(source);
+		if (!dmrl_path_may_hang(source) && !stat(source, &st) && S_ISBLK(st.st_mode) && wanted(scan, st.st_rdev))
 			add_mount(scan, st.st_rdev, where, pid, other_ns);
 	}
 	free(line);
@@ -309,8 +316,9 @@ static void scan_swaps(struct scan *scan)
 		if (*line != '/' || !end)
 			continue;
 		*end = 0;
-		unescape(line);
-		if (stat(line, &st) || !S_ISBLK(st.st_mode) || !wanted(scan, st.st_rdev))
+		dmrl_unescape(line);
+		if (dmrl_path_may_hang(line) || stat(line, &st) || !S_ISBLK(st.st_mode) ||
+		    !wanted(scan, st.st_rdev))
 			continue;
 		h = add(scan, st.st_rdev, DMREPLICA_HOLDER_SWAP);
 		if (h) {
@@ -331,7 +339,7 @@ static bool mapped_device(char *line, dev_t *dev, bool *writes)
 	if (!path || !strstr(path, "/dev/"))
 		return false;
 	path[strcspn(path, "\n")] = 0;
-	if (stat(path, &st) || !S_ISBLK(st.st_mode))
+	if (dmrl_path_may_hang(path) || stat(path, &st) || !S_ISBLK(st.st_mode))
 		return false;
 	*dev = st.st_rdev;
 	end = strchr(line, ' ');

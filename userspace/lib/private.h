@@ -138,6 +138,9 @@ int dmrl_sysfs_read(const char *path, char *buf, size_t size);
 int dmrl_sysfs_read_dev(dev_t dev, const char *attr, char *buf, size_t size);
 bool dmrl_is_device(const char *path, u32 maj, u32 min);
 
+/* holder.c */
+void dmrl_unescape(char *text);
+
 /* identity.c */
 void dmrl_identity_set(struct dmreplica_blockdev *bdev, u32 type, const char *text);
 bool dmrl_same_identity(const struct dmreplica_blockdev *bdev, u32 type, const char *identity);
@@ -145,6 +148,7 @@ bool dmrl_same_identity(const struct dmreplica_blockdev *bdev, u32 type, const c
 /* answering.c */
 int dmrl_device_answers(struct dmreplica *ctx, const char *path, dev_t dev);
 int dmrl_unanswered(struct dmreplica *ctx, const char *path);
+bool dmrl_path_may_hang(const char *path);
 
 /* reader.c: reads that another process does, which may hang in place of this one */
 #define DMRL_READER_BYTES	(1024 * 1024)
