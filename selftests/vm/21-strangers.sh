@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 49
+ktap_plan 51
 load_module
 load_brd 2 16
 modprobe loop 2>/dev/null
@@ -92,6 +92,19 @@ is "only the other is written" "$(ls $conf)" r.conf
 rm -f $conf/*.conf
 losetup -d "$loop"
 dd if=/dev/zero of=/dev/vm/raw bs=1M count=48 conv=fsync 2>/dev/null
+
+# Files get links to the hardware, and none that is made of a guest's content.
+by_id=/dev/disk/by-id
+home=$(readlink -f /dev/vm/d0)
+mkdir -p $by_id
+ln -s "$home" $by_id/lvm-pv-uuid-a
+scan --write --yes
+is "no link of a guest's content" "$(sed -n 's/^disk.vda=//p' $conf/r.conf)" "$home"
+rm -f $conf/*.conf
+ln -s "$home" $by_id/virtio-b
+scan --write --yes
+is "one of the hardware" "$(sed -n 's/^disk.vda=//p' $conf/r.conf)" $by_id/virtio-b
+rm -f $conf/*.conf $by_id/lvm-pv-uuid-a $by_id/virtio-b
 
 # A path that a store names is followed if it is one of a device, and no other: what lies there
 # may hang, or be mounted by the look.

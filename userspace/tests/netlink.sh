@@ -431,6 +431,12 @@ played_json "status as JSON" 'd[0]["health"] == 2 and [r["reason_name"] for r in
 	and d[0]["store_device_bytes"] == 2147483648 and d[0]["home_bytes"] == 3145728' '' status web1 --json
 played "a reason that is not known yet" 0 'unknown to this version: 0x80000000' 's["health-reasons"] = 1 << 31' status web1
 
+# One that cannot be shown hides no other.
+played "status of one that is not known, and of another" 12 '^web1  0001' '' status nosuch web1
+also "names the first" '32779.*no system is known as nosuch'
+played "the same as JSON" 12 '"name": "nosuch"' '' status nosuch web1 --json
+also "has both" '"state_name": "Recovered"'
+
 # "Not known" must not become "not attached".
 before=(env FAKE_EMFILE=1)
 played "status without a socket" 1 '32768.*cannot open a netlink socket' '' status
