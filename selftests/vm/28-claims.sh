@@ -8,7 +8,8 @@
 # vm: --disk g0=64M --disk g1=64M --disk g2=64M
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
-ktap_plan 63
+. "$(dirname "$0")/hold.sh"
+ktap_plan 68
 load_module
 expect_log 'linear: Device lookup failed \(-16\)'
 expect_log 'error adding target to table'
@@ -278,4 +279,18 @@ only whole
 refused "keeps the whole disk from another system" 32774 "$part is used by device" r attach whole
 only part
 r detach part >/dev/null || die "cannot detach"
+# --- the devices that were looked at are those that are claimed -------------------------
+
+hold_disks 64 16
+dmsetup create swapped --table "0 32768 linear /dev/vm/d3 0" || die "no dm"
+make_system k /dev/nbd0 vda=/dev/nbd1 vdb=/dev/mapper/swapped
+r detach k >/dev/null || die "cannot detach"
+disks on 0 w 0 256 hold
+beside attach r attach k
+check "an attach is at its first superblock" await_held 1
+check_fails "the home of the other disk cannot be replaced meanwhile" dmsetup remove swapped
+go
+check "attach" went_well attach
+check "detach" r detach k
+check "nothing is left of that" dmsetup remove swapped
 check "the unload" unload_module

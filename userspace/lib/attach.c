@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,6 +33,8 @@ struct attach {
 	bool if_needed;
 	struct dmrl_accepted accepted;
 	u64 seq;			/* of the superblock in force */
+	int kept[1 + DMR_MAX_DISKS];	/* descriptors of keep_device() */
+	unsigned int nr_kept;
 	char made[DMR_MAX_DISKS * KINDS][128];
 	unsigned int nr_made;
 };
@@ -169,6 +172,31 @@ static int check_host(struct attach *a)
 	return a->take_over ? 0 : dmrl_verdict_host(a->ctx, a->sb);
 }
 
+/*
+ * Keep a device open that was looked at until the module has claimed it: the module gets
+ * numbers, and that of a device which is gone may be given to another one.  This open is no
+ * claim, for the module takes one.
+ */
+static int keep_device(struct attach *a, const struct dmreplica_blockdev *bdev)
+{
+	int fd = open(bdev->path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return dmrl_fail_errno(a->ctx, errno, "cannot open device %s", bdev->path);
+	a->kept[a->nr_kept++] = fd;
+	if (!fstat(fd, &st) && st.st_rdev == bdev->dev)
+		return 0;
+	return dmrl_fail(a->ctx, DM_REPLICA_CODE_IN_USE,
+			 "%s became another device while it was looked at", bdev->path);
+}
+
+static void let_devices_go(struct attach *a)
+{
+	while (a->nr_kept)
+		close(a->kept[--a->nr_kept]);
+}
+
 static int check_home(struct attach *a, unsigned int number)
 {
 	const struct dmr_disk_info *disk = &a->sb->disks[number];
@@ -195,8 +223,9 @@ static int check_home(struct attach *a, unsigned int number)
 	}
 	if (fd < 0)
 		return dmrl_fail_errno(ctx, errno, "cannot open home %s", home->path);
+	code = keep_device(a, home);
 	close(fd);
-	return 0;
+	return code;
 }
 
 static int check_writers(struct attach *a)
@@ -398,6 +427,9 @@ static int do_attach(struct attach *a, unsigned int flags)
 			return code;
 	}
 	/* release our own claim on the store before the module takes it */
+	code = keep_device(a, &a->store->bdev);
+	if (code)
+		return code;
 	close(a->store->fd);
 	a->store->fd = -1;
 	dmrl_progress(a->ctx, "the kernel reads the log", 0,
@@ -443,6 +475,7 @@ int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags
 		code = dmrl_lock_system(ctx, a->conf.uuid, a->conf.name, &lock);
 	if (!code)
 		code = do_attach(a, flags);
+	let_devices_go(a);
 	dmrl_unlock(lock);
 	dmreplica_store_close(a->store);
 	free(a);
