@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0
 # Readers never wait for a store that hangs: commands that show systems, and those that look
 # for them, answer while the superblock of one system is being written, or while a device
-# below another's store is suspended, and name the device that does not answer; and check and
-# dump of a store that hangs end by themselves, and by a signal.
+# below another's store is suspended, and name the device that does not answer; and commands
+# on a store or a home that hangs end by themselves, check and dump also by a signal.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
 
-ktap_plan 55
+ktap_plan 64
 load_module
-hold_disks 32 32
+hold_disks 32 32 16
 make_system w /dev/nbd0 vda=/dev/nbd1
 make_system z s0 vda=d0
 hold w
@@ -77,6 +77,16 @@ answers "attach --all" shown attach --all
 check "it is named" grep -q 'nbd0 does not answer' /tmp/answer.said
 answers "check" shown check w
 check "it is named" grep -q 'nbd0 does not answer' /tmp/answer.said
+answers "attach of the one" shown attach w
+check "it is named" grep -q 'nbd0 does not answer' /tmp/answer.said
+answers "its removal" shown remove w --yes
+check "it is named" grep -q 'nbd0 does not answer' /tmp/answer.said
+answers "its recovery points" shown recovery-point list w
+check "it is named" grep -q 'nbd0 does not answer' /tmp/answer.said
+answers "its settings" shown settings w
+disks on 2 r 0 16384 hold
+answers "create over a device that cannot be read" shown create q --store /dev/vm/s1 --disk vda=/dev/nbd2
+check "it is named" grep -q 'nbd2 does not answer' /tmp/answer.said
 go
 
 # --- reads that hang in the midst -------------------------------------------------------

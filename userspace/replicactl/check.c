@@ -112,7 +112,6 @@ int open_store(struct dmreplica *ctx, const char *name, struct dmreplica_store *
 	int code;
 
 	*store = NULL;
-	dmreplica_set_patience(ctx, READ_PATIENCE_MS);
 	if (strchr(name, '/'))
 		return dmreplica_store_open(ctx, name, store);
 	code = dmreplica_system_find(ctx, name, &sys);

@@ -179,6 +179,8 @@ static int run(int argc, char **argv)
 		return plugin() ? failure : dmreplica_exit_status(DM_REPLICA_CODE_NO_MEMORY);
 	}
 	dmreplica_on_warning(ctx, warn, NULL);
+	/* For all commands: no device that hangs makes one that cannot be killed. */
+	dmreplica_set_patience(ctx, READ_PATIENCE_MS);
 	status = current_command->run(ctx, argc, argv);
 	dmreplica_free(ctx);
 	if (output_failed()) {

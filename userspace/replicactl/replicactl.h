@@ -16,7 +16,7 @@
 #define EXIT_UNKNOWN	3	/* of a Nagios plugin that has no result */
 
 #define PATIENCE_MS	1000	/* longest wait for one device when showing several systems */
-#define READ_PATIENCE_MS 10000	/* longest read of a store or a home, by check and dump */
+#define READ_PATIENCE_MS 10000	/* the same for any other command */
 
 struct option;
 
