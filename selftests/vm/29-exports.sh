@@ -111,8 +111,9 @@ check "revert" r revert w --yes
 check "detach ends" timeout -s KILL 60 "$REPLICACTL" detach w
 check "attach ends" timeout -s KILL 60 "$REPLICACTL" attach w
 kill $sleeper $far_mapper
-exec {FAR[1]}>&-
-wait "$FAR_PID"
+far_in=${FAR[1]} server=$FAR_PID
+exec {far_in}>&-
+wait "$server"
 losetup -d "$loop"
 r detach w >/dev/null || die "cannot detach"
 check "the unload" unload_module
