@@ -140,6 +140,7 @@ enum dm_replica_health_reasons {
 	DM_REPLICA_HEALTH_REASONS_STALLED = 2048,	/* nothing has been replicated for long */
 	DM_REPLICA_HEALTH_REASONS_LOST_WRITES = 4096,	/* a home has lost writes of a device */
 	DM_REPLICA_HEALTH_REASONS_POINTS = 8192,	/* recovery points near their limit */
+	DM_REPLICA_HEALTH_REASONS_ABORTED = 16384,	/* a stream was given up half in */
 };
 
 /* Effect of a write of replication when the store is full. */
@@ -157,6 +158,9 @@ enum dm_replica_system_flags {
 	DM_REPLICA_SYSTEM_FLAGS_CRITICAL = 16,		/* see DM_REPLICA_A_SYSTEM_REASON */
 	DM_REPLICA_SYSTEM_FLAGS_REMOVING = 32,		/* Disabled, home not current yet */
 	DM_REPLICA_SYSTEM_FLAGS_STAY = 64,		/* the move home was terminated */
+	DM_REPLICA_SYSTEM_FLAGS_RECEIVES = 128,		/* its points are a sender's (R18) */
+	DM_REPLICA_SYSTEM_FLAGS_RECEIVING = 256,	/* a stream is half in */
+	DM_REPLICA_SYSTEM_FLAGS_ABORTED = 512,		/* a stream was given up half in */
 };
 
 /* One system. */
@@ -212,6 +216,15 @@ enum {
 	DM_REPLICA_A_SYSTEM_LIVE_EPOCH,		/* u32: of the failover, also once committed */
 	DM_REPLICA_A_SYSTEM_TEST_EPOCH,		/* u32: of the test failover */
 	DM_REPLICA_A_SYSTEM_OPEN_VIEWS,		/* u32: views of points open for reading */
+	DM_REPLICA_A_SYSTEM_RELATIONSHIP,	/* binary, 16 bytes; absent: none yet */
+	DM_REPLICA_A_SYSTEM_STREAM,		/* binary, 16 bytes: stream half in, or given up */
+	DM_REPLICA_A_SYSTEM_STREAM_BASE,	/* u64: number of the point it begins at; absent: none */
+	DM_REPLICA_A_SYSTEM_STREAM_POINT,	/* u64: number of the point to come */
+	DM_REPLICA_A_SYSTEM_STREAM_GENERATION,	/* binary, 16 bytes: of that point */
+	DM_REPLICA_A_SYSTEM_STREAM_TIME,	/* u64: of that point, by the origin's clock */
+	DM_REPLICA_A_SYSTEM_STREAM_SINCE,	/* u64: when the stream was begun here */
+	DM_REPLICA_A_SYSTEM_STREAM_DISK,	/* u32: cursor: all of lower disks has arrived, .. */
+	DM_REPLICA_A_SYSTEM_STREAM_OFFSET,	/* u64: .. and so many bytes of this one */
 
 	__DM_REPLICA_A_SYSTEM_MAX,
 	DM_REPLICA_A_SYSTEM_MAX = (__DM_REPLICA_A_SYSTEM_MAX - 1)
@@ -258,6 +271,7 @@ enum {
 	DM_REPLICA_A_POINT_HELD_BY,		/* string: peers that hold it, by commas */
 	DM_REPLICA_A_POINT_GENERATION,		/* u32: place in the list of generations */
 	DM_REPLICA_A_POINT_VIEW,		/* string, several: views in which it is open */
+	DM_REPLICA_A_POINT_ARRIVED,		/* u64: when it was received; absent: made here */
 
 	__DM_REPLICA_A_POINT_MAX,
 	DM_REPLICA_A_POINT_MAX = (__DM_REPLICA_A_POINT_MAX - 1)
@@ -321,6 +335,15 @@ enum {
 	DM_REPLICA_A_OP_PEER,			/* string: name of the peer for which it is done */
 	DM_REPLICA_A_OP_PEER_UUID,		/* binary, 16 bytes: of a peer to add */
 	DM_REPLICA_A_OP_VIEW,			/* string: name of a view of a point */
+	DM_REPLICA_A_OP_STREAM,			/* binary, 16 bytes: a stream */
+	DM_REPLICA_A_OP_RELATIONSHIP,		/* binary, 16 bytes: the same on all sites */
+	DM_REPLICA_A_OP_BASE,			/* u64: point the stream begins at; absent: none */
+	DM_REPLICA_A_OP_BASE_GENERATION,	/* binary, 16 bytes: of that point */
+	DM_REPLICA_A_OP_GENERATION,		/* binary, 16 bytes: of the point to come */
+	DM_REPLICA_A_OP_GENERATION_FIRST,	/* u64: number at which that generation began */
+	DM_REPLICA_A_OP_POINT_TIME,		/* u64: of the point to come, by the origin's clock */
+	DM_REPLICA_A_OP_CURSOR_DISK,		/* u32: all of lower disks has arrived, .. */
+	DM_REPLICA_A_OP_CURSOR_OFFSET,		/* u64: .. and so many bytes of this one */
 
 	__DM_REPLICA_A_OP_MAX,
 	DM_REPLICA_A_OP_MAX = (__DM_REPLICA_A_OP_MAX - 1)
@@ -380,6 +403,18 @@ enum {
 
 	__DM_REPLICA_A_PEER_MAX,
 	DM_REPLICA_A_PEER_MAX = (__DM_REPLICA_A_PEER_MAX - 1)
+};
+
+/* A generation: the points from one promotion to the next. */
+enum {
+	DM_REPLICA_A_GENERATION_PAD = 1,
+	DM_REPLICA_A_GENERATION_SYSTEM,		/* binary, 16 bytes */
+	DM_REPLICA_A_GENERATION_PLACE,		/* u32: POINT_GENERATION of its points */
+	DM_REPLICA_A_GENERATION_UUID,		/* binary, 16 bytes */
+	DM_REPLICA_A_GENERATION_FIRST,		/* u64: number at which it began */
+
+	__DM_REPLICA_A_GENERATION_MAX,
+	DM_REPLICA_A_GENERATION_MAX = (__DM_REPLICA_A_GENERATION_MAX - 1)
 };
 
 /* What was written to a disk between two recovery points. */
@@ -443,6 +478,11 @@ enum {
 	DM_REPLICA_CMD_EXTENT_GET,		/* dump: written between two recovery points */
 	DM_REPLICA_CMD_POINT_OPEN,		/* show a point on read-only devices */
 	DM_REPLICA_CMD_POINT_CLOSE,		/* end that */
+	DM_REPLICA_CMD_RECEIVE_BEGIN,		/* let a stream write the head, or go on with one */
+	DM_REPLICA_CMD_RECEIVE_MARK,		/* note how far it has arrived */
+	DM_REPLICA_CMD_RECEIVE_END,		/* make the sender's point of it */
+	DM_REPLICA_CMD_RECEIVE_ABORT,		/* give it up */
+	DM_REPLICA_CMD_GENERATION_GET,		/* dump */
 
 	__DM_REPLICA_CMD_MAX,
 	DM_REPLICA_CMD_MAX = (__DM_REPLICA_CMD_MAX - 1)

@@ -511,6 +511,15 @@ struct dmreplica_system {
 	uint32_t live_epoch;		/* identity of the failover, also once committed; 0: none */
 	uint32_t test_epoch;		/* identity of the test failover; 0: none */
 	uint32_t open_views;		/* views of recovery points that are open for reading */
+	uint8_t relationship[16];	/* UUID that all copies of the machine share; zero: none yet */
+	uint8_t stream[16];		/* stream that is half in or was given up (@flags); zero: none */
+	uint64_t stream_base;		/* number of the point it begins at; 0: of none */
+	uint64_t stream_point;		/* number of the point to come */
+	uint8_t stream_generation[16];	/* of that point */
+	uint64_t stream_time;		/* of that point, by the origin's clock */
+	uint64_t stream_since;		/* when the stream was begun here */
+	uint32_t stream_disk;		/* cursor: all of lower disks is here and durable, .. */
+	uint64_t stream_offset;		/* .. and so many bytes of this one */
 };
 
 /** struct dmreplica_disk - one disk of a system; device numbers are 0:0 where there is none */
@@ -538,14 +547,15 @@ struct dmreplica_disk {
 struct dmreplica_point {
 	uint8_t system[16];		/* UUID of the system */
 	uint64_t number;		/* from 1, never used twice in a store */
-	uint64_t time;			/* when it was made */
+	uint64_t time;			/* when it was made, by the clock of its origin */
 	uint32_t kind;			/* enum dm_replica_point_kind */
 	bool in_use;			/* a failover or a view needs it */
 	char views[DMREPLICA_VIEWS_TEXT];	/* views in which it is open, a blank between two */
 	char name[DMREPLICA_POINT_NAME_MAX];	/* label, may be "" */
 	bool sized;			/* @bytes is known */
 	uint64_t bytes;			/* held by this point only, at home or in slots */
-	uint32_t generation;		/* place in the list of promotions */
+	uint32_t generation;		/* place in dmreplica_generation_list() */
+	uint64_t arrived;		/* when it was received; 0: it was made here */
 	char held_by[DMREPLICA_MAX_PEERS * DMREPLICA_PEER_NAME_MAX]; /* names, by commas; R17 */
 };
 
@@ -839,6 +849,127 @@ int dmreplica_peer_add(struct dmreplica *ctx, const struct dmreplica_system *sys
 /* Remove @op->peer, and release all that it holds. */
 int dmreplica_peer_remove(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			  struct dmreplica_op *op);
+
+/** struct dmreplica_generation - the points from one promotion to the next */
+struct dmreplica_generation {
+	uint8_t uuid[16];
+	uint64_t first;			/* number at which it began */
+};
+
+/**
+ * dmreplica_generation_list() - list the generations of a system, by place; attached or not
+ * @ctx: the context.
+ * @sys: the system.
+ * @list: set to the list; dmreplica_point.generation is an index of it.
+ * @nr: set to its length, 1 at least.
+ *
+ * A point is the same on all sites if number and generation's UUID are.  A system without a
+ * promotion and without a received point has one generation, which begins at 1; its UUID is
+ * that of dmreplica_relationship().
+ *
+ * Return: 0 or a refusal.
+ */
+int dmreplica_generation_list(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			      struct dmreplica_generation **list, size_t *nr);
+
+/**
+ * dmreplica_relationship() - UUID that all copies of a machine share
+ * @sys: the system.
+ *
+ * Return: that of the first stream received, or the system's own UUID: the others' is that
+ * of the first primary.
+ */
+const uint8_t *dmreplica_relationship(const struct dmreplica_system *sys);
+
+/** struct dmreplica_receive - a stream to receive: from one point of a sender to another */
+struct dmreplica_receive {
+	uint8_t stream[16];		/* made by the sender */
+	uint8_t relationship[16];	/* the sender's dmreplica_relationship() */
+	uint64_t base;			/* number of the point it begins at; 0: a full stream */
+	uint8_t base_generation[16];	/* of that point; not read for a full stream */
+	uint64_t point;			/* number of the point to come, as the next ones */
+	uint8_t generation[16];
+	uint64_t generation_first;	/* number at which that generation began */
+	uint64_t time;			/* by the clock of its origin */
+	uint32_t kind;			/* enum dm_replica_point_kind */
+	char label[DMREPLICA_POINT_NAME_MAX];	/* may be "" */
+	uint32_t cursor_disk;		/* answer: all of lower disks is here, .. */
+	uint64_t cursor_offset;		/* .. and so many bytes of this one; 0, 0: nothing */
+};
+
+/**
+ * dmreplica_receive_begin() - let a stream write the replica devices, or go on with one
+ * @ctx: the context.
+ * @sys: the system, attached.
+ * @receive: the stream; the cursor is set.
+ * @op: @op->timeout_ms; may be NULL.
+ *
+ * Open all replica devices with O_EXCL before, and keep them open until the end: the module
+ * takes writes of any opener while a stream is half in, and none before and after (R18).
+ *
+ * A stream is taken whose base is the newest recovery point (a full one: if there is none),
+ * and whose target has a number above that of any point so far.  If the same stream is half in
+ * already, with the same points, nothing changes, and the cursor is the last one marked.  A
+ * stream given up before must be covered by this one: the same base, and unless that is none,
+ * a point of the same generation with the same number or a higher one.
+ *
+ * Return: as all operations; 32773 for a stream of another relationship, or with impossible
+ * points; 32775 if the base is not the newest point, another stream is half in, the one given
+ * up is not covered, the head was written since, the points were made here, or replication is
+ * suspended; 32768 with as many generations as there can be.
+ */
+int dmreplica_receive_begin(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			    struct dmreplica_receive *receive, struct dmreplica_op *op);
+
+/**
+ * dmreplica_receive_mark() - note how far a stream has arrived
+ * @ctx: the context.
+ * @sys: the system, attached.
+ * @stream: its UUID.
+ * @disk: everything on lower disks has arrived; the number of disks when all has.
+ * @offset: and so many bytes of this one, a multiple of 512.
+ *
+ * fsync() the replica devices before: what is below the cursor is not sent again.  It is kept in
+ * memory, written with the next superblock, and after a minute at the latest: a crash may
+ * bring an older one back.  A cursor never goes back.
+ *
+ * Return: 0; 32773 for a place that does not exist, or before the present cursor; 32775 if
+ * this stream is not half in.
+ */
+int dmreplica_receive_mark(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			   const uint8_t stream[16], uint32_t disk, uint64_t offset);
+
+/**
+ * dmreplica_receive_end() - make the sender's recovery point of a stream that has arrived
+ * @ctx: the context.
+ * @sys: the system, attached.
+ * @stream: its UUID.
+ * @op: as in dmreplica_point_make(), with @op->drop and rules of retention, which count a
+ * point's age from its arrival; number, kind and label are those of the begin.
+ *
+ * One superblock write makes the point durable and ends the stream.  The replica devices take
+ * no write any more.
+ *
+ * Return: as dmreplica_point_make(); 32775 if this stream is not half in.
+ */
+int dmreplica_receive_end(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			  const uint8_t stream[16], struct dmreplica_op *op);
+
+/**
+ * dmreplica_receive_abort() - give up a stream that is half in
+ * @ctx: the context.
+ * @sys: the system, attached.
+ * @stream: its UUID.
+ * @op: may be NULL.
+ *
+ * The replica devices take no write any more.  What has arrived stays in the head, and no point
+ * is touched: see dmreplica_receive_begin() about the next stream.  Of a stream that was given
+ * up already nothing changes.
+ *
+ * Return: as all operations; 32775 if this stream is not half in.
+ */
+int dmreplica_receive_abort(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			    const uint8_t stream[16], struct dmreplica_op *op);
 
 /**
  * dmreplica_point_open() - open a recovery point: make read-only devices that show it
