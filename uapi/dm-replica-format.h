@@ -19,9 +19,9 @@
 #include <linux/types.h>
 
 #define DMR_SB_MAGIC		"DMREPLSB"	/* eight bytes, no NUL on disk */
-#define DMR_SB_VERSION		5
+#define DMR_SB_VERSION		6
 #define DMR_SB_AREA		131072		/* bytes reserved for one copy */
-#define DMR_SB_MAX		69632		/* bytes that one may use, at most */
+#define DMR_SB_MAX		73728		/* bytes that one may use, at most */
 #define DMR_SB_COPIES		2		/* A at 0, B at DMR_SB_AREA */
 
 #define DMR_BLOCK_SHIFT		12
@@ -159,14 +159,25 @@ struct dmr_disk_print {
 #define DMR_ROLE_REPLICA	0
 #define DMR_ROLE_PRIMARY	1
 
-/** struct dmr_disk_stream - a delta that has arrived in part, 64 bytes */
+/* dmr_disk_stream.flags */
+#define DMR_STREAM_ABORTED	(1u << 0)	/* given up; disk and offset are 0 */
+
+/** struct dmr_disk_stream - a delta that has arrived in part (R18), 160 bytes */
 struct dmr_disk_stream {
 	__u8   uuid[16];		/* of the stream; zero: there is none */
 	__le64 base;			/* number of the point it starts from; 0: of none */
 	__le64 target;			/* number of the point it ends as, above base */
 	__le64 offset;			/* 32: what lies below on the disk has arrived, bytes */
 	__le32 disk;			/* number; all of the lower ones has arrived */
-	__u8   reserved0[20];
+	__u8   kind;			/* 44: of the target, enum dm_replica_point_kind */
+	__u8   flags;			/* DMR_STREAM_* */
+	__u8   reserved0[2];
+	__u8   generation[16];		/* 48: UUID, of the target */
+	__le64 first;			/* number at which that generation began */
+	__le64 time;			/* 72: of the target by its origin's clock, ns */
+	__le64 since;			/* when the stream was begun here, likewise */
+	__u8   name[DMR_POINT_NAME_LEN];	/* 88: of the target */
+	__u8   reserved1[32];
 };
 
 /** struct dmr_disk_generation - a promotion, 24 bytes */
@@ -190,12 +201,12 @@ struct dmr_disk_replication {
 	__u8   relationship[16];	/* UUID; zero: none */
 	__le32 role;			/* DMR_ROLE_* */
 	__le32 nr_generations;
-	__u8   reserved0[40];
-	struct dmr_disk_stream stream;				/* 64 */
-	struct dmr_disk_generation generations[DMR_GENERATIONS];	/* 128: by first */
-	struct dmr_disk_peer peers[DMR_PEERS];			/* 896: by place */
-	__u8   branches[DMR_BRANCHES * 24];			/* 1664: room for them */
-	__u8   reserved1[2048];
+	__u8   reserved0[8];
+	struct dmr_disk_stream stream;				/* 32 */
+	struct dmr_disk_generation generations[DMR_GENERATIONS];	/* 192: by first */
+	struct dmr_disk_peer peers[DMR_PEERS];			/* 960: by place */
+	__u8   branches[DMR_BRANCHES * 24];			/* 1728: room for them */
+	__u8   reserved1[1984];
 };
 
 /*
@@ -204,9 +215,10 @@ struct dmr_disk_replication {
  * It is followed by nr_disks entries of struct dmr_disk_disk, nr_points entries
  * of struct dmr_disk_point, sorted by epoch, host_bytes bytes of the host area,
  * rounded up, nr_prints entries of struct dmr_disk_print, sorted by disk and
- * block, and the replication page if replication_bytes is not 0.  @crc is CRC-32C (Castagnoli, reflected, initial value and final xor ~0)
- * over @length bytes with the @crc field taken as zero.  Reserved bytes are zero; a reader of this
- * version refuses other values.
+ * block, and the replication page if replication_bytes is not 0.  @crc is CRC-32C
+ * (Castagnoli, reflected, initial value and final xor ~0) over @length bytes with the @crc
+ * field taken as zero.  Reserved bytes are zero; a reader of this version refuses other
+ * values.
  */
 struct dmr_disk_sb {
 	__u8   magic[8];		/* DMR_SB_MAGIC */
@@ -290,15 +302,16 @@ struct dmr_disk_disk {
 	__u8   reserved0[56];
 };
 
-/** struct dmr_disk_point - one recovery point, 64 bytes */
+/** struct dmr_disk_point - one recovery point, 72 bytes */
 struct dmr_disk_point {
 	__le32 epoch;			/* the main epoch that must stay readable */
 	__u8   kind;			/* 4: enum dm_replica_point_kind of dm-replica.h */
 	__u8   holds;			/* bit n: peer n holds it (R17) */
 	__le16 generation;		/* 6: place in the list of generations */
 	__le64 number;			/* never used twice in this store */
-	__le64 time;			/* ns since 1970 UTC */
+	__le64 time;			/* by its origin's clock, ns since 1970 UTC */
 	__u8   name[DMR_POINT_NAME_LEN];
+	__le64 arrived;			/* 64: when it was received, ns; 0: made here */
 };
 
 #define DMR_SB_FIXED		1280

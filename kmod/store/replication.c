@@ -2,14 +2,16 @@
 /* The replication page of a superblock: possible values, and its bytes on disk. */
 #include "replication.h"
 #include "superblock.h"
+#include "../../uapi/dm-replica.h"
 
 static_assert(sizeof(struct dmr_disk_replication) == 4096);
 static_assert(sizeof(struct dmr_disk_peer) == 96);
-static_assert(offsetof(struct dmr_disk_replication, stream) == 64);
-static_assert(offsetof(struct dmr_disk_replication, generations) == 128);
-static_assert(offsetof(struct dmr_disk_replication, peers) == 896);
-static_assert(offsetof(struct dmr_disk_replication, branches) == 1664);
-static_assert(offsetof(struct dmr_disk_replication, reserved1) == 2048);
+static_assert(sizeof(struct dmr_disk_stream) == 160);
+static_assert(offsetof(struct dmr_disk_replication, stream) == 32);
+static_assert(offsetof(struct dmr_disk_replication, generations) == 192);
+static_assert(offsetof(struct dmr_disk_replication, peers) == 960);
+static_assert(offsetof(struct dmr_disk_replication, branches) == 1728);
+static_assert(offsetof(struct dmr_disk_replication, reserved1) == 2112);
 static_assert(DMR_PEERS <= 8 * sizeof_field(struct dmr_disk_point, holds));
 static_assert(DMR_GENERATIONS <= 1 << (8 * sizeof_field(struct dmr_disk_point, generation)));
 
@@ -97,16 +99,90 @@ static const char *dmr_check_peers(const struct dmr_replication *repl, const str
 	return NULL;
 }
 
-static const char *dmr_check_stream(const struct dmr_stream *s, const struct dmr_sb *sb)
+bool dmr_stream_place_ok(const struct dmr_sb *sb, u32 disk, u64 offset)
+{
+	if (disk == sb->nr_disks)
+		return !offset;
+	return disk < sb->nr_disks && !(offset & 511) && offset >> 9 <= sb->disks[disk].sectors;
+}
+
+const char *dmr_stream_fault(const struct dmr_stream *s)
 {
 	if (!dmr_uuid_is_set(s->uuid))
-		return NULL;
-	if (s->base >= sb->next_point || s->target <= s->base || s->target >= DMR_NUMBER_LIMIT)
-		return "the points of the partial stream are impossible";
-	if (s->disk >= sb->nr_disks || s->offset & 511 ||
-	    s->offset >> 9 > sb->disks[s->disk].sectors)
-		return "the place of the partial stream is impossible";
+		return "a stream has no UUID";
+	if (s->target <= s->base || s->target >= DMR_NUMBER_LIMIT - 1)
+		return "the points of the stream are impossible";
+	if (!dmr_uuid_is_set(s->generation) || !s->first || s->first > s->target)
+		return "the generation of the stream is impossible";
+	if (s->kind < DM_REPLICA_POINT_KIND_STANDARD || s->kind > DM_REPLICA_POINT_KIND_PLANNED)
+		return "the kind of the stream's point is unknown";
+	if (!dmr_text_point_name_ok(s->name))
+		return "the name of the stream's point is impossible";
 	return NULL;
+}
+
+static const char *dmr_check_stream(const struct dmr_stream *s, const struct dmr_sb *sb)
+{
+	const struct dmr_point *newest = sb->nr_points ? &sb->points[sb->nr_points - 1] : NULL;
+	const char *why;
+
+	if (!dmr_uuid_is_set(s->uuid))
+		return NULL;
+	why = dmr_stream_fault(s);
+	if (why)
+		return why;
+	/* R18: what has arrived lies on its base. */
+	if (s->base != (newest ? newest->number : 0))
+		return "the base of the stream is not the newest point";
+	if (s->target < sb->next_point)
+		return "the number of the stream's point has been given out";
+	if (!dmr_stream_place_ok(sb, s->disk, s->offset))
+		return "the place of the stream is impossible";
+	if (s->aborted && (s->disk || s->offset))
+		return "a stream that was given up has a place";
+	return NULL;
+}
+
+/* R18: a received point has a name that is the same on all sites. */
+static const char *dmr_check_received(const struct dmr_replication *repl, const struct dmr_sb *sb)
+{
+	u32 i;
+
+	for (i = 0; i < sb->nr_points; i++)
+		if (sb->points[i].arrived && !repl->nr_generations)
+			return "a received point has no generation";
+	return NULL;
+}
+
+bool dmr_replication_receives(const struct dmr_replication *repl)
+{
+	return repl->role == DMR_ROLE_REPLICA &&
+	       (repl->nr_generations || dmr_uuid_is_set(repl->stream.uuid));
+}
+
+bool dmr_replication_receiving(const struct dmr_replication *repl)
+{
+	return dmr_uuid_is_set(repl->stream.uuid) && !repl->stream.aborted;
+}
+
+bool dmr_replication_partial(const struct dmr_replication *repl)
+{
+	return dmr_uuid_is_set(repl->stream.uuid);
+}
+
+u32 dmr_replication_generation(const struct dmr_replication *repl, const u8 *uuid)
+{
+	u32 i;
+
+	for (i = 0; i < repl->nr_generations; i++)
+		if (!memcmp(repl->generations[i].uuid, uuid, sizeof(repl->generations[i].uuid)))
+			break;
+	return i;
+}
+
+const u8 *dmr_replication_generation_of(const struct dmr_replication *repl, u32 generation)
+{
+	return generation < repl->nr_generations ? repl->generations[generation].uuid : NULL;
 }
 
 const char *dmr_replication_check(const struct dmr_replication *repl, const struct dmr_sb *sb)
@@ -120,6 +196,8 @@ const char *dmr_replication_check(const struct dmr_replication *repl, const stru
 		why = dmr_check_peers(repl, sb);
 	if (!why)
 		why = dmr_check_stream(&repl->stream, sb);
+	if (!why)
+		why = dmr_check_received(repl, sb);
 	return why;
 }
 
@@ -134,6 +212,13 @@ static void dmr_put_stream(const struct dmr_stream *s, struct dmr_disk_stream *o
 	out->target = cpu_to_le64(s->target);
 	out->offset = cpu_to_le64(s->offset);
 	out->disk = cpu_to_le32(s->disk);
+	out->kind = s->kind;
+	out->flags = s->aborted ? DMR_STREAM_ABORTED : 0;
+	memcpy(out->generation, s->generation, sizeof(out->generation));
+	out->first = cpu_to_le64(s->first);
+	out->time = cpu_to_le64(s->time);
+	out->since = cpu_to_le64(s->since);
+	dmr_text_put(out->name, s->name, sizeof(out->name));
 }
 
 void dmr_replication_put(const struct dmr_replication *repl, struct dmr_disk_replication *out)
@@ -169,7 +254,18 @@ static const char *dmr_get_stream(const struct dmr_disk_stream *in, struct dmr_s
 	s->target = le64_to_cpu(in->target);
 	s->offset = le64_to_cpu(in->offset);
 	s->disk = le32_to_cpu(in->disk);
-	return dmr_is_zero(in->reserved0, sizeof(in->reserved0)) ? NULL :
+	s->kind = in->kind;
+	s->aborted = in->flags & DMR_STREAM_ABORTED;
+	memcpy(s->generation, in->generation, sizeof(s->generation));
+	s->first = le64_to_cpu(in->first);
+	s->time = le64_to_cpu(in->time);
+	s->since = le64_to_cpu(in->since);
+	if (!dmr_text_get(s->name, in->name, sizeof(s->name)))
+		return "the name of the stream's point is impossible";
+	if (in->flags & ~DMR_STREAM_ABORTED)
+		return "a flag of the partial stream is unknown";
+	return dmr_is_zero(in->reserved0, sizeof(in->reserved0)) &&
+	       dmr_is_zero(in->reserved1, sizeof(in->reserved1)) ? NULL :
 	       "reserved bytes are in use";
 }
 

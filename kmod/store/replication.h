@@ -16,10 +16,17 @@ struct dmr_sb;
 /** struct dmr_stream - a delta that has arrived in part; a UUID of zeroes: there is none */
 struct dmr_stream {
 	u8 uuid[16];
-	u64 base;		/* number of a point; 0: of none */
-	u64 target;
+	u64 base;		/* number of the newest point; 0: there is none */
+	u64 target;		/* number of the point that it ends as, as the next four */
+	u8 generation[16];	/* UUID, which may not be in the list yet */
+	u64 first;		/* number at which that generation began */
+	u64 time;		/* by the origin's clock */
+	u32 kind;
+	u32 disk;		/* lower ones have arrived; their number, when all has */
 	u64 offset;		/* bytes of @disk that have arrived */
-	u32 disk;
+	u64 since;		/* when it was begun here */
+	bool aborted;		/* given up: the head has blocks of it on top of the base */
+	char name[DMR_POINT_NAME_LEN];	/* of the target */
 };
 
 /** struct dmr_generation - the points from one promotion to the next */
@@ -82,6 +89,46 @@ bool dmr_replication_has(const struct dmr_replication *repl, u32 generation);
  * Return: its place, or DMR_PEERS if there is none.
  */
 u32 dmr_replication_peer(const struct dmr_replication *repl, const char *name);
+
+/**
+ * dmr_replication_receives() - are the points of this system those of a sender?
+ * @repl: the page.
+ *
+ * R18: then none is made here, and the head is written by streams only.
+ *
+ * Return: true if so.
+ */
+bool dmr_replication_receives(const struct dmr_replication *repl);
+
+/** dmr_replication_receiving() - is a stream half in, and goes on?  Return: true if so. */
+bool dmr_replication_receiving(const struct dmr_replication *repl);
+
+/** dmr_replication_partial() - does the head have blocks of a stream?  Return: true if so. */
+bool dmr_replication_partial(const struct dmr_replication *repl);
+
+/** dmr_replication_generation() - find a generation.  Return: its place, nr_generations if none. */
+u32 dmr_replication_generation(const struct dmr_replication *repl, const u8 *uuid);
+
+/** dmr_replication_generation_of() - UUID of a generation by place.  Return: NULL without one. */
+const u8 *dmr_replication_generation_of(const struct dmr_replication *repl, u32 generation);
+
+/**
+ * dmr_stream_fault() - is every field of a stream possible, whatever the system has?
+ * @s: the stream.
+ *
+ * Return: NULL, or a constant text with the fault.
+ */
+const char *dmr_stream_fault(const struct dmr_stream *s);
+
+/**
+ * dmr_stream_place_ok() - is there such a place?
+ * @sb: the superblock, with the disks.
+ * @disk: number, or the number of disks for the end of all.
+ * @offset: bytes, whole sectors.
+ *
+ * Return: true if so.
+ */
+bool dmr_stream_place_ok(const struct dmr_sb *sb, u32 disk, u64 offset);
 
 /**
  * dmr_replication_check() - is every field of a page possible?

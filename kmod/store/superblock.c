@@ -17,7 +17,7 @@
 /* The format is these sizes; the header's offsets are comments on them. */
 static_assert(sizeof(struct dmr_disk_sb) == DMR_SB_FIXED);
 static_assert(sizeof(struct dmr_disk_disk) == 256);
-static_assert(sizeof(struct dmr_disk_point) == 64);
+static_assert(sizeof(struct dmr_disk_point) == 72);
 static_assert(offsetof(struct dmr_disk_sb, crc) == DMR_SB_CRC_OFFSET);
 static_assert(offsetof(struct dmr_disk_sb, host_bytes) == 504);
 static_assert(offsetof(struct dmr_disk_sb, settings) == 512);
@@ -400,6 +400,7 @@ u32 dmr_sb_encode(const struct dmr_sb *sb, void *buf)
 		point->number = cpu_to_le64(in->number);
 		point->time = cpu_to_le64(in->time);
 		dmr_text_put(point->name, in->name, sizeof(point->name));
+		point->arrived = cpu_to_le64(in->arrived);
 	}
 	memcpy(point, sb->host.data, sb->host.bytes);
 	print = (struct dmr_disk_print *)((u8 *)point + dmr_host_room(sb));
@@ -500,6 +501,7 @@ static const char *dmr_get_lists(const struct dmr_disk_sb *d, struct dmr_sb *sb,
 		out->generation = le16_to_cpu(point->generation);
 		out->number = le64_to_cpu(point->number);
 		out->time = le64_to_cpu(point->time);
+		out->arrived = le64_to_cpu(point->arrived);
 		if (!dmr_text_get(out->name, point->name, sizeof(out->name)))
 			return "a point's name is impossible";
 	}
@@ -540,6 +542,7 @@ static enum dmr_verdict dmr_get_sb(const struct dmr_disk_sb *d, u32 length, u32 
 		"the format's version is 2, older than this software reads",
 		"the format's version is 3, older than this software reads",
 		"the format's version is 4, older than this software reads",
+		"the format's version is 5, older than this software reads",
 	};
 
 	if (le32_to_cpu(d->version) > DMR_SB_VERSION) {

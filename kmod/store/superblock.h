@@ -51,6 +51,7 @@ struct dmr_point {
 	u64 number;
 	u64 time;
 	char name[DMR_POINT_NAME_LEN];
+	u64 arrived;		/* when it was received; 0: it was made here */
 };
 
 /** struct dmr_print - one place of a home's fingerprint */

@@ -3,7 +3,7 @@
 #include "unit.h"
 
 /* Of unit_sb(), behind two disks and a point. */
-#define HOST_AT		(DMR_SB_FIXED + 2 * 256 + 64)
+#define HOST_AT		(DMR_SB_FIXED + 2 * 256 + 72)
 
 static bool set(struct dmr_host *host, const char *key, const void *value, u32 bytes)
 {
@@ -315,7 +315,7 @@ TEST(host_largest_superblock)
 
 	memset(value, 0xa5, DMR_HOST_AREA);
 	CHECK(set(&sb->host, "k", value, DMR_HOST_AREA - 5));
-	CHECK_EQ(dmr_sb_length(sb), 12288);	/* 1280 + 512 + 64 + 8192, rounded up */
+	CHECK_EQ(dmr_sb_length(sb), 12288);	/* 1280 + 512 + 72 + 8192, rounded up */
 	for (i = 2; i < DMR_MAX_DISKS; i++) {
 		sb->disks[i] = sb->disks[0];
 		sb->disks[i].number = i;
@@ -337,7 +337,7 @@ TEST(host_largest_superblock)
 	memset(sb->replication.relationship, 0x44, 16);
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
 	CHECK_EQ(dmr_sb_encode(sb, buf), DMR_SB_MAX);
-	CHECK(!memcmp(buf + DMR_SB_FIXED + 64 * 256 + 512 * 64, sb->host.data, DMR_HOST_AREA));
+	CHECK(!memcmp(buf + DMR_SB_FIXED + 64 * 256 + 512 * 72, sb->host.data, DMR_HOST_AREA));
 	CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_OK, "%s", why);
 	CHECK(!memcmp(sb, out, sizeof(*sb)));
 }

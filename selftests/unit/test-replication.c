@@ -3,7 +3,7 @@
 #include "unit.h"
 
 /* Of unit_sb(), behind two disks and a point. */
-#define PAGE_AT		(DMR_SB_FIXED + 2 * 256 + 64)
+#define PAGE_AT		(DMR_SB_FIXED + 2 * 256 + 72)
 #define POINT_AT	(DMR_SB_FIXED + 2 * 256)
 
 /* Two generations, two peers of which one holds the point, and a delta that is half in. */
@@ -28,8 +28,15 @@ static struct dmr_sb *page_sb(void)
 	memset(repl->stream.uuid, 0x71, 16);
 	repl->stream.base = 1;
 	repl->stream.target = 9;
+	memset(repl->stream.generation, 0x81, 16);
+	repl->stream.first = 3;
+	repl->stream.kind = 2;
+	repl->stream.time = 0x1122;
+	repl->stream.since = 0x3344;
 	repl->stream.disk = 1;
 	repl->stream.offset = 0x10000;
+	strcpy(repl->stream.name, "next");
+	sb->points[0].arrived = 0x5566;
 	sb->points[0].holds = 0x81;
 	sb->points[0].generation = 1;
 	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
@@ -47,13 +54,18 @@ TEST(replication_golden_bytes)
 	CHECK(!memcmp(buf + POINT_AT + 4, "\1\x81\1\0", 4));
 	CHECK(p[0] == 0x41 && p[15] == 0x41);
 	CHECK(!memcmp(p + 16, "\1\0\0\0" "\2\0\0\0", 8));
-	CHECK(p[64] == 0x71 && p[79] == 0x71);
-	CHECK(!memcmp(p + 80, "\1\0\0\0\0\0\0\0" "\x09\0\0\0\0\0\0\0" "\0\0\1\0\0\0\0\0" "\1\0\0\0",
-		      28));
-	CHECK(p[128] == 0x51 && p[144] == 1 && p[152] == 0x52 && p[168] == 2);
-	CHECK(p[896] == 0x61 && !memcmp(p + 912, "site-b\0", 7) && p[952] == 1 && p[960] == 1);
-	CHECK(p[896 + 7 * 96] == 0x67 && !memcmp(p + 912 + 7 * 96, "c\0", 2));
-	CHECK(!memchr_inv(p + 1664, 0, 4096 - 1664));
+	CHECK(!memcmp(buf + POINT_AT + 64, "\x66\x55\0\0\0\0\0\0", 8));
+	CHECK(p[32] == 0x71 && p[47] == 0x71);
+	CHECK(!memcmp(p + 48, "\1\0\0\0\0\0\0\0" "\x09\0\0\0\0\0\0\0" "\0\0\1\0\0\0\0\0"
+		      "\1\0\0\0" "\2\0\0\0", 32));
+	CHECK(p[80] == 0x81 && p[95] == 0x81);
+	CHECK(!memcmp(p + 96, "\3\0\0\0\0\0\0\0" "\x22\x11\0\0\0\0\0\0" "\x44\x33\0\0\0\0\0\0"
+		      "next\0", 29));
+	CHECK(!memchr_inv(p + 160, 0, 32));
+	CHECK(p[192] == 0x51 && p[208] == 1 && p[216] == 0x52 && p[232] == 2);
+	CHECK(p[960] == 0x61 && !memcmp(p + 976, "site-b\0", 7) && p[1016] == 1 && p[1024] == 1);
+	CHECK(p[960 + 7 * 96] == 0x67 && !memcmp(p + 976 + 7 * 96, "c\0", 2));
+	CHECK(!memchr_inv(p + 1728, 0, 4096 - 1728));
 	CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_OK, "%s", why);
 	CHECK(!memcmp(sb, out, sizeof(*sb)));
 	CHECK_EQ(dmr_replication_peers(&out->replication), 0x81);
@@ -82,8 +94,8 @@ TEST(replication_left_out)
 	/* One that is there and empty is not the canonical form. */
 	for (i = 0; i < 5; i++) {
 		struct dmr_sb *one = unit_sb();
-		u32 at[] = { PAGE_AT, PAGE_AT + 16, PAGE_AT + 20, PAGE_AT + 64, PAGE_AT + 896 };
-		u32 len[] = { 16, 4, 4 + 40 + 64 + 24, 64, 96 };
+		u32 at[] = { PAGE_AT, PAGE_AT + 16, PAGE_AT + 20, PAGE_AT + 32, PAGE_AT + 960 };
+		u32 len[] = { 16, 4, 4 + 8 + 160 + 24, 160, 96 };
 
 		if (i == 0)
 			memset(one->replication.relationship, 1, 16);
@@ -94,7 +106,10 @@ TEST(replication_left_out)
 			one->replication.generations[0].first = 1,
 			one->replication.generations[0].uuid[0] = 1;
 		else if (i == 3)
-			one->replication.stream.uuid[5] = 1, one->replication.stream.target = 1;
+			one->replication.stream.uuid[5] = 1, one->replication.stream.target = 9,
+			one->replication.stream.base = 1, one->replication.stream.kind = 1,
+			one->replication.stream.generation[0] = 1,
+			one->replication.stream.first = 1;
 		else
 			one->replication.peers[0].uuid[15] = 1,
 			strcpy(one->replication.peers[0].name, "p");
@@ -160,16 +175,43 @@ TEST(replication_impossible_fields)
 	WRONG("acknowledged", repl->peers[0].acked = 0);
 	WRONG("acknowledged", repl->peers[0].acked_generation = 2);
 	RIGHT(repl->peers[0].acked = 0; repl->peers[0].acked_generation = 0);
-	WRONG("points of the partial stream", repl->stream.base = 2);
-	WRONG("points of the partial stream", repl->stream.target = 1);
-	WRONG("points of the partial stream", repl->stream.target = DMR_NUMBER_LIMIT);
-	RIGHT(repl->stream.base = 0; repl->stream.target = DMR_NUMBER_LIMIT - 1);
-	WRONG("place of the partial", repl->stream.disk = 2);
-	WRONG("place of the partial", repl->stream.offset = 1);
-	WRONG("place of the partial", repl->stream.offset = (sb->disks[1].sectors + 1) << 9);
-	WRONG("place of the partial", repl->stream.offset = ~511ULL);
+	WRONG("points of the stream", repl->stream.base = 9);
+	WRONG("points of the stream", repl->stream.target = 1);
+	WRONG("points of the stream", repl->stream.target = DMR_NUMBER_LIMIT - 1);
+	WRONG("points of the stream", repl->stream.target = ~0ULL);
+	RIGHT(repl->stream.target = DMR_NUMBER_LIMIT - 2);
+	WRONG("base of the stream", repl->stream.base = 2);
+	WRONG("base of the stream", repl->stream.base = 0);
+	WRONG("base of the stream", sb->nr_points = 0);
+	RIGHT(sb->nr_points = 0; repl->stream.base = 0;
+	      sb->state = DM_REPLICA_STATE_WAITING_FOR_INITIAL_REPLICATION);
+	WRONG("has been given out", repl->stream.target = 9; sb->next_point = 10);
+	WRONG("generation of the stream", memset(repl->stream.generation, 0, 16));
+	WRONG("generation of the stream", repl->stream.first = 0);
+	WRONG("generation of the stream", repl->stream.first = 10);
+	RIGHT(repl->stream.first = 9);
+	WRONG("kind of the stream", repl->stream.kind = 0);
+	WRONG("kind of the stream", repl->stream.kind = 4);
+	WRONG("name of the stream", strcpy(repl->stream.name, "a/b"));
+	WRONG("name of the stream", memset(repl->stream.name, 'a', sizeof(repl->stream.name)));
+	WRONG("name of the stream", strcpy(repl->stream.name, "\x1b[2J"));
+	RIGHT(repl->stream.name[0] = 0);
+	WRONG("place of the stream", repl->stream.disk = 2);
+	WRONG("place of the stream", repl->stream.disk = 3; repl->stream.offset = 0);
+	WRONG("place of the stream", repl->stream.disk = ~0U; repl->stream.offset = 0);
+	RIGHT(repl->stream.disk = 2; repl->stream.offset = 0);
+	WRONG("place of the stream", repl->stream.offset = 1);
+	WRONG("place of the stream", repl->stream.offset = (sb->disks[1].sectors + 1) << 9);
+	WRONG("place of the stream", repl->stream.offset = ~511ULL);
 	RIGHT(repl->stream.offset = sb->disks[1].sectors << 9);
 	RIGHT(repl->stream.offset = 0; repl->stream.disk = 0);
+	WRONG("given up has a place", repl->stream.aborted = true);
+	WRONG("given up has a place", repl->stream.aborted = true; repl->stream.disk = 0);
+	RIGHT(repl->stream.aborted = true; repl->stream.disk = 0; repl->stream.offset = 0);
+	WRONG("received point has no generation", repl->nr_generations = 0;
+	      sb->points[0].generation = 0; repl->peers[0].acked_generation = 0);
+	RIGHT(repl->nr_generations = 0; sb->points[0].generation = 0;
+	      repl->peers[0].acked_generation = 0; sb->points[0].arrived = 0);
 #undef WRONG
 #undef RIGHT
 }
@@ -190,19 +232,27 @@ TEST(replication_impossible_bytes)
 	BYTES(DMR_BAD, "number of generations", p[20] = 33);
 	BYTES(DMR_BAD, "generation has no UUID", p[20] = 3);
 	BYTES(DMR_BAD, "unused generation", p[20] = 1);
-	BYTES(DMR_BAD, "unused generation", p[128 + 31 * 24 + 23] = 1);
-	BYTES(DMR_BAD, "reserved", p[24] = 1);
-	BYTES(DMR_BAD, "reserved", p[63] = 1);
-	BYTES(DMR_BAD, "stream has no UUID", memset(p + 64, 0, 16));
-	BYTES(DMR_OK, "", memset(p + 64, 0, 64));
-	for (at = 108; at < 128; at++)
+	BYTES(DMR_BAD, "unused generation", p[192 + 31 * 24 + 23] = 1);
+	for (at = 24; at < 32; at++)
 		BYTES(DMR_BAD, "reserved", p[at] = 1);
-	BYTES(DMR_BAD, "peer has no UUID", p[896 + 96 + 40] = 1);
-	BYTES(DMR_BAD, "peer's name", p[912 + 20] = 'x');
-	BYTES(DMR_BAD, "peer's name", memset(p + 912, 'a', 40));
-	for (at = 964; at < 992; at++)
+	BYTES(DMR_BAD, "stream has no UUID", memset(p + 32, 0, 16));
+	BYTES(DMR_OK, "", memset(p + 32, 0, 160));
+	BYTES(DMR_BAD, "flag of the partial stream", p[77] = 2);
+	BYTES(DMR_BAD, "flag of the partial stream", p[77] = 0x80);
+	BYTES(DMR_BAD, "given up has a place", p[77] = 1);
+	BYTES(DMR_OK, "", p[77] = 1; memset(p + 64, 0, 12));
+	BYTES(DMR_BAD, "name of the stream", p[120 + 39] = 'x');
+	BYTES(DMR_BAD, "name of the stream", memset(p + 120, 'a', 40));
+	BYTES(DMR_BAD, "reserved", p[78] = 1);
+	BYTES(DMR_BAD, "reserved", p[79] = 1);
+	for (at = 160; at < 192; at++)
 		BYTES(DMR_BAD, "reserved", p[at] = 1);
-	for (at = 1664; at < 4096; at++)
+	BYTES(DMR_BAD, "peer has no UUID", p[960 + 96 + 40] = 1);
+	BYTES(DMR_BAD, "peer's name", p[976 + 20] = 'x');
+	BYTES(DMR_BAD, "peer's name", memset(p + 976, 'a', 40));
+	for (at = 1028; at < 1056; at++)
+		BYTES(DMR_BAD, "reserved", p[at] = 1);
+	for (at = 1728; at < 4096; at++)
 		BYTES(DMR_BAD, "reserved", p[at] = 1);
 	BYTES(DMR_BAD, "after the last list", p[4096] = 1);
 	BYTES(DMR_BAD, "superblock's length", buf[1041] = 0);
@@ -232,7 +282,7 @@ TEST(replication_hostile_mutations)
 		memcpy(buf, clean, DMR_SB_AREA);
 		for (n = rng_range(&r, 1, 3); n; n--) {
 			u32 at = rng_chance(&r, 10) ? POINT_AT + 4 + rng_below(&r, 4) :
-				 PAGE_AT + rng_below(&r, rng_chance(&r, 95) ? 1664 : 4096);
+				 PAGE_AT + rng_below(&r, rng_chance(&r, 95) ? 1728 : 4096);
 
 			if (rng_chance(&r, 50))
 				buf[at] ^= 1 << rng_below(&r, 8);

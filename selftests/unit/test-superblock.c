@@ -42,13 +42,20 @@ TEST(format_offsets)
 	AT(dmr_disk_sb, reserved0, 1044);
 	AT(dmr_disk_replication, role, 16);
 	AT(dmr_disk_replication, nr_generations, 20);
-	AT(dmr_disk_replication, stream, 64);
-	AT(dmr_disk_replication, generations, 128);
-	AT(dmr_disk_replication, peers, 896);
-	AT(dmr_disk_replication, branches, 1664);
-	AT(dmr_disk_replication, reserved1, 2048);
+	AT(dmr_disk_replication, stream, 32);
+	AT(dmr_disk_replication, generations, 192);
+	AT(dmr_disk_replication, peers, 960);
+	AT(dmr_disk_replication, branches, 1728);
+	AT(dmr_disk_replication, reserved1, 2112);
 	AT(dmr_disk_stream, offset, 32);
 	AT(dmr_disk_stream, disk, 40);
+	AT(dmr_disk_stream, kind, 44);
+	AT(dmr_disk_stream, flags, 45);
+	AT(dmr_disk_stream, generation, 48);
+	AT(dmr_disk_stream, first, 64);
+	AT(dmr_disk_stream, time, 72);
+	AT(dmr_disk_stream, since, 80);
+	AT(dmr_disk_stream, name, 88);
 	AT(dmr_disk_generation, first, 16);
 	AT(dmr_disk_peer, acked, 56);
 	AT(dmr_disk_peer, acked_generation, 64);
@@ -56,6 +63,7 @@ TEST(format_offsets)
 	AT(dmr_disk_point, kind, 4);
 	AT(dmr_disk_point, holds, 5);
 	AT(dmr_disk_point, generation, 6);
+	AT(dmr_disk_point, arrived, 64);
 	AT(dmr_disk_settings, space_low, 0);
 	AT(dmr_disk_settings, space_critical, 4);
 	AT(dmr_disk_settings, full_policy, 8);
@@ -103,11 +111,11 @@ TEST(sb_golden_bytes)
 	sb->seq = 0x0102030405060708ULL;
 	CHECK_EQ(dmr_sb_encode(sb, buf), 4096);
 	CHECK(!memcmp(buf, "DMREPLSB", 8));
-	CHECK(!memcmp(buf + 12, "\x00\x10\0\0" "\x05\0\0\0" "\0\0\0\0", 12));
+	CHECK(!memcmp(buf + 12, "\x00\x10\0\0" "\x06\0\0\0" "\0\0\0\0", 12));
 	CHECK(!memcmp(buf + 40, "\x08\x07\x06\x05\x04\x03\x02\x01", 8));
 	CHECK(!memcmp(buf + 80, "vm1\0", 4));
 	CHECK(!memcmp(buf + 144, "\0\0\x80\0\0\0\0\0" "\0\0\x01\0" "\0\x10\0\0", 16));
-	CHECK(!memcmp(buf + 168, "\x02\0\0\0" "\x01\0\0\0" "\0\x01\0\0" "\x40\0\0\0", 16));
+	CHECK(!memcmp(buf + 168, "\x02\0\0\0" "\x01\0\0\0" "\0\x01\0\0" "\x48\0\0\0", 16));
 	CHECK(!memcmp(buf + DMR_SB_FIXED, "vda\0", 4));
 	CHECK(!memcmp(buf + DMR_SB_FIXED + 256, "vdb\0", 4));
 	CHECK(!memcmp(buf + DMR_SB_FIXED + 512, "\x02\0\0\0" "\x01\0\0\0" "\x01\0\0\0\0\0\0\0", 16));
@@ -534,7 +542,8 @@ TEST(sb_impossible_bytes)
 		{ 16, 2, DMR_NEWER, "version is 2, older" },
 		{ 16, 3, DMR_NEWER, "version is 3, older" },
 		{ 16, 4, DMR_NEWER, "version is 4, older" },
-		{ 16, 6, DMR_NEWER, "version is newer" },
+		{ 16, 5, DMR_NEWER, "version is 5, older" },
+		{ 16, 7, DMR_NEWER, "version is newer" },
 		{ 19, 0x80, DMR_NEWER, "version" },
 		{ 20, 1, DMR_BAD, "other copy" },
 		{ 32, 1, DMR_NEWER, "feature" },
@@ -585,7 +594,8 @@ TEST(sb_impossible_bytes)
 		{ DMR_SB_FIXED + 512 + 6, 1, DMR_BAD, "unknown generation" },
 		{ DMR_SB_FIXED + 512 + 7, 0x80, DMR_BAD, "unknown generation" },
 		{ DMR_SB_FIXED + 512 + 24 + 30, 'x', DMR_BAD, "point's name" },
-		{ DMR_SB_FIXED + 512 + 64, 1, DMR_BAD, "after the last list" },
+		{ DMR_SB_FIXED + 512 + 64, 1, DMR_BAD, "received point has no generation" },
+		{ DMR_SB_FIXED + 512 + 72, 1, DMR_BAD, "after the last list" },
 		{ 4095, 1, DMR_BAD, "after the last list" },
 	};
 	const char *why;
@@ -668,7 +678,7 @@ TEST(sb_names)
 /* A fingerprint: its place, its possible values, and the largest. */
 TEST(sb_prints)
 {
-	u8 *buf = unit_alloc(DMR_SB_AREA), *at = buf + DMR_SB_FIXED + 512 + 64;
+	u8 *buf = unit_alloc(DMR_SB_AREA), *at = buf + DMR_SB_FIXED + 512 + 72;
 	struct dmr_sb *sb = unit_sb(), *out = unit_alloc(sizeof(*out));
 	const char *why;
 	u32 i, most;

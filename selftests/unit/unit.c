@@ -306,13 +306,28 @@ void unit_random_replication(struct rng *r, struct dmr_sb *sb)
 		sb->points[i].holds = rng_u64(r) & dmr_replication_peers(repl);
 		if (repl->nr_generations)
 			sb->points[i].generation = rng_below(r, repl->nr_generations);
+		if (repl->nr_generations && rng_chance(r, 50))
+			sb->points[i].arrived = rng_u64(r);
 	}
 	if (rng_chance(r, 40)) {
-		rng_bytes(r, repl->stream.uuid, 16);
-		repl->stream.base = rng_below(r, sb->next_point);
-		repl->stream.target = repl->stream.base + rng_range(r, 1, 1000);
-		repl->stream.disk = rng_below(r, sb->nr_disks);
-		repl->stream.offset = rng_below(r, sb->disks[repl->stream.disk].sectors + 1) << 9;
+		struct dmr_stream *s = &repl->stream;
+
+		rng_bytes(r, s->uuid, 16);
+		s->base = sb->nr_points ? sb->points[sb->nr_points - 1].number : 0;
+		s->target = sb->next_point + rng_below(r, 1000);
+		rng_bytes(r, s->generation, 16);
+		s->first = rng_range(r, 1, s->target);
+		s->kind = rng_range(r, 1, 3);
+		s->time = rng_u64(r);
+		s->since = rng_u64(r);
+		s->aborted = rng_chance(r, 30);
+		if (rng_chance(r, 60))
+			sprintf(s->name, "point %u", (u32)rng_below(r, 1000));
+		if (!s->aborted) {
+			s->disk = rng_below(r, sb->nr_disks + 1);
+			if (s->disk < sb->nr_disks)
+				s->offset = rng_below(r, sb->disks[s->disk].sectors + 1) << 9;
+		}
 	}
 }
 

@@ -99,7 +99,8 @@ static void print_replication(const struct dmr_replication *repl)
 			       repl->peers[i].name, text_uuid(repl->peers[i].uuid),
 			       LL(repl->peers[i].acked), repl->peers[i].acked_generation);
 	if (repl->stream.target)
-		printf("  partial stream     %s, from point %llu to %llu, disk %u up to byte %llu\n",
+		printf("  %s stream     %s, from point %llu to %llu, disk %u up to byte %llu\n",
+		       repl->stream.aborted ? "aborted" : "partial",
 		       text_uuid(repl->stream.uuid), LL(repl->stream.base),
 		       LL(repl->stream.target), repl->stream.disk, LL(repl->stream.offset));
 }
@@ -213,6 +214,14 @@ static struct json_object *json_replication(const struct dmr_replication *repl)
 		json_add_u64(one, "target", repl->stream.target);
 		json_add_u64(one, "disk", repl->stream.disk);
 		json_add_u64(one, "offset", repl->stream.offset);
+		json_add_uuid(one, "generation", repl->stream.generation);
+		json_add_u64(one, "first", repl->stream.first);
+		json_add_u64(one, "kind", repl->stream.kind);
+		json_add_u64(one, "time", repl->stream.time);
+		json_add_string(one, "name", repl->stream.name);
+		json_add_u64(one, "since", repl->stream.since);
+		json_object_object_add(one, "aborted",
+				       json_object_new_boolean(repl->stream.aborted));
 	}
 	json_object_object_add(obj, "stream", one);
 	return obj;

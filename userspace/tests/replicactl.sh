@@ -579,7 +579,7 @@ with open(sys.argv[1], 'r+b') as f:
         copy, rest = arg.split('=')
         offset, value = map(int, rest.split(':'))
         f.seek(int(copy) * 131072)
-        data = bytearray(f.read(69632))
+        data = bytearray(f.read(73728))
         struct.pack_into('<I', data, offset, value)
         length = struct.unpack_from('<I', data, 12)[0]
         data[8:12] = bytes(4)
@@ -602,8 +602,8 @@ json_of "as JSON" 'd[0]["disk_list"][0]["lost_writes"] and not d[0]["disk_list"]
 	status web-1 --json
 expect 0 'doubt .*disk vda has lost writes: its replica device' "check of it" check web-1
 json_of "and dump" 'd["superblocks"][1]["disks"][0]["lost"] == 1' dump --json "$dir/s"
-restore; super "$dir/s" 0=16:4 1=16:4
-expect 3 'version is 4, older than this software reads' "a store of the format before this" check "$dir/s"
+restore; super "$dir/s" 0=16:5 1=16:5
+expect 3 'version is 5, older than this software reads' "a store of the format before this" check "$dir/s"
 zeroes() { cmp -s -n 262144 "$dir/s" /dev/zero; }
 restore; super "$dir/s" 0=$state:0 1=$state:0 1=$flags:4 0=$flags:4
 expect 10 'replicactl attach web-1' "a removal that has not come to its end goes on attached" remove web-1 --yes
@@ -688,7 +688,7 @@ for n in range(150):
                 data[copy * 131072 + at] = value
     for copy in 0, 131072:
         length = struct.unpack_from('<I', data, copy + 12)[0]
-        if 12 <= length <= 69632:
+        if 12 <= length <= 73728:
             data[copy + 8:copy + 12] = bytes(4)
             data[copy + 8:copy + 12] = struct.pack('<I', crc32c(data[copy:copy + length]))
     with open(image, 'r+b') as f:
