@@ -10,6 +10,7 @@
 #include "claim.h"
 #include "clock.h"
 #include "critical.h"
+#include "cursor.h"
 #include "flush.h"
 #include "home-flush.h"
 #include "job.h"
@@ -351,6 +352,7 @@ static void dmr_attach_stop(struct dmr_system *sys)
 	draft->flags &= ~DMR_SB_ACTIVE;
 	draft->job_number = sys->jobs.next;
 	dmr_clock_draft(sys, draft);
+	dmr_cursor_draft(sys, draft);
 	dmr_home_flush_detach(sys, draft);
 	draft->nr_prints = 0;
 	for (i = 0; i < draft->nr_disks; i++) {

@@ -4,6 +4,7 @@
  * and one superblock write puts it in force.
  */
 #include "clock.h"
+#include "cursor.h"
 #include "draft.h"
 #include "point-view.h"
 #include "system.h"
@@ -15,6 +16,7 @@ struct dmr_sb *dmr_draft(struct dmr_system *sys)
 	memcpy(sys->super.draft, sys->sb, sizeof(*sys->super.draft));
 	sys->super.draft->state_number++;
 	dmr_clock_draft(sys, sys->super.draft);
+	dmr_cursor_draft(sys, sys->super.draft);
 	return sys->super.draft;
 }
 
@@ -76,7 +78,8 @@ bool dmr_draft_point_held(const struct dmr_system *sys, const struct dmr_sb *sb,
  * @sys: the system.
  * @sb: the state.
  * @point: the point.
- * @mine: bitmap of the peers for which the drop is asked.
+ * @mine: bitmap of the peers for which the drop is asked; with DMR_DRAFT_STREAM, the stream
+ * that lies on the newest point ends with it.
  *
  * R17: only its holder drops a held point; an operator releases it first.
  *
@@ -92,6 +95,10 @@ const char *dmr_draft_point_kept(const struct dmr_system *sys, const struct dmr_
 		return "a failover runs from this point; end it first";
 	if (point->holds & ~mine)
 		return "a peer holds this point; release it first";
+	/* R18: what has arrived of a stream lies on it, or will. */
+	if (dmr_replication_receives(&sb->replication) && !(mine & DMR_DRAFT_STREAM) &&
+	    point == &sb->points[sb->nr_points - 1])
+		return "the next changes from the sender begin at this point";
 	return NULL;
 }
 
@@ -112,7 +119,8 @@ const struct dmr_point *dmr_draft_held_by_peer(const struct dmr_sb *sb)
  * @sb: the state.
  *
  * The oldest point without a failover that is not open for reading and that no peer holds
- * (R14, R17); never the last point, since a failover needs one.
+ * (R14, R17); never the last point, since a failover needs one.  None where points come from
+ * a sender: it decides how much it sends, and would push points out (R17, R18).
  *
  * Return: the point, or NULL.
  */
@@ -121,6 +129,8 @@ const struct dmr_point *dmr_draft_point_spare(const struct dmr_system *sys,
 {
 	u32 i;
 
+	if (dmr_replication_receives(&sb->replication))
+		return NULL;
 	for (i = 0; i + 1 < sb->nr_points; i++)
 		if (!dmr_draft_point_kept(sys, sb, &sb->points[i], 0))
 			return &sb->points[i];
@@ -202,6 +212,8 @@ bool dmr_draft_promote(struct dmr_sb *draft)
 	draft->settings.points_dropped += draft->nr_points;
 	memset(draft->points, 0, draft->nr_points * sizeof(draft->points[0]));
 	draft->nr_points = 0;
+	/* What has arrived of a stream is dead with the epochs above. */
+	memset(&draft->replication.stream, 0, sizeof(draft->replication.stream));
 	draft->flags &= ~(DMR_SB_SUSPENDED | DMR_SB_STAY);
 	dmr_draft_state(draft, DM_REPLICA_STATE_COMMITTED);
 	return true;

@@ -5,6 +5,8 @@
 
 #include <linux/types.h>
 
+#define DMR_DRAFT_STREAM	(1u << 31)	/* beside the bits of peers */
+
 struct dmr_point;
 struct dmr_sb;
 struct dmr_system;

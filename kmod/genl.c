@@ -15,12 +15,14 @@ static_assert(DM_REPLICA_A_DISK_PAD == DMR_A_PAD && DM_REPLICA_A_POINT_PAD == DM
 	      DM_REPLICA_A_JOB_PAD == DMR_A_PAD && DM_REPLICA_A_OP_PAD == DMR_A_PAD &&
 	      DM_REPLICA_A_SETTINGS_PAD == DMR_A_PAD && DM_REPLICA_A_HOST_PAD == DMR_A_PAD &&
 	      DM_REPLICA_A_PEER_PAD == DMR_A_PAD && DM_REPLICA_A_EXTENT_PAD == DMR_A_PAD &&
+	      DM_REPLICA_A_GENERATION_PAD == DMR_A_PAD &&
 	      DM_REPLICA_A_RUN_PAD == DMR_A_PAD);
 static_assert(DM_REPLICA_A_POINT_SYSTEM == DMR_A_SYSTEM &&
 	      DM_REPLICA_A_JOB_SYSTEM == DMR_A_SYSTEM && DM_REPLICA_A_OP_SYSTEM == DMR_A_SYSTEM &&
 	      DM_REPLICA_A_SETTINGS_SYSTEM == DMR_A_SYSTEM &&
 	      DM_REPLICA_A_HOST_SYSTEM == DMR_A_SYSTEM &&
 	      DM_REPLICA_A_PEER_SYSTEM == DMR_A_SYSTEM &&
+	      DM_REPLICA_A_GENERATION_SYSTEM == DMR_A_SYSTEM &&
 	      DM_REPLICA_A_EXTENT_SYSTEM == DMR_A_SYSTEM);
 
 static const struct nla_policy dmr_system_get_policy[DM_REPLICA_A_SYSTEM_NAME + 1] = {
@@ -229,6 +231,52 @@ static const struct nla_policy dmr_peer_del_policy[DM_REPLICA_A_OP_PEER + 1] = {
 	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
 	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
 	[DM_REPLICA_A_OP_PEER] = { .type = NLA_NUL_STRING, .len = DMR_PEER_NAME_LEN - 1, },
+};
+
+static const struct nla_policy dmr_receive_begin_policy[DM_REPLICA_A_OP_POINT_TIME + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_POINT] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_POINT_KIND] = NLA_POLICY_RANGE(NLA_U32, 1, 3),
+	[DM_REPLICA_A_OP_POINT_NAME] = { .type = NLA_NUL_STRING, .len = DMR_POINT_NAME_LEN - 1, },
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+	[DM_REPLICA_A_OP_STREAM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_RELATIONSHIP] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_BASE] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_BASE_GENERATION] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_GENERATION] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_GENERATION_FIRST] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_POINT_TIME] = { .type = NLA_U64, },
+};
+
+static const struct nla_policy dmr_receive_mark_policy[DM_REPLICA_A_OP_CURSOR_OFFSET + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_STREAM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_CURSOR_DISK] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_CURSOR_OFFSET] = { .type = NLA_U64, },
+};
+
+static const struct nla_policy dmr_receive_end_policy[DM_REPLICA_A_OP_STREAM + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+	[DM_REPLICA_A_OP_DROP] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_STREAM] = NLA_POLICY_EXACT_LEN(16),
+};
+
+static const struct nla_policy dmr_receive_abort_policy[DM_REPLICA_A_OP_STREAM + 1] = {
+	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
+	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
+	[DM_REPLICA_A_OP_TIMEOUT] = { .type = NLA_U32, },
+	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
+	[DM_REPLICA_A_OP_STREAM] = NLA_POLICY_EXACT_LEN(16),
+};
+
+static const struct nla_policy
+dmr_generation_get_policy[DM_REPLICA_A_GENERATION_SYSTEM + 1] = {
+	[DM_REPLICA_A_GENERATION_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 };
 
 static const struct genl_ops dmr_ops[] = {
@@ -461,6 +509,41 @@ static const struct genl_ops dmr_ops[] = {
 		.policy = dmr_point_close_policy,
 		.maxattr = ARRAY_SIZE(dmr_point_close_policy) - 1,
 		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_RECEIVE_BEGIN,
+		.doit = dmr_nl_receive_begin_doit,
+		.policy = dmr_receive_begin_policy,
+		.maxattr = ARRAY_SIZE(dmr_receive_begin_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_RECEIVE_MARK,
+		.doit = dmr_nl_receive_mark_doit,
+		.policy = dmr_receive_mark_policy,
+		.maxattr = ARRAY_SIZE(dmr_receive_mark_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_RECEIVE_END,
+		.doit = dmr_nl_receive_end_doit,
+		.policy = dmr_receive_end_policy,
+		.maxattr = ARRAY_SIZE(dmr_receive_end_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_RECEIVE_ABORT,
+		.doit = dmr_nl_receive_abort_doit,
+		.policy = dmr_receive_abort_policy,
+		.maxattr = ARRAY_SIZE(dmr_receive_abort_policy) - 1,
+		.flags = GENL_ADMIN_PERM,
+	},
+	{
+		.cmd = DM_REPLICA_CMD_GENERATION_GET,
+		.start = dmr_nl_dump_filtered_start,
+		.dumpit = dmr_nl_generation_get_dumpit,
+		.policy = dmr_generation_get_policy,
+		.maxattr = ARRAY_SIZE(dmr_generation_get_policy) - 1,
 	},
 };
 

@@ -11,6 +11,7 @@
 #include "health.h"
 #include "home-flush.h"
 #include "queue.h"
+#include "receive.h"
 #include "received.h"
 #include "space.h"
 #include "system.h"
@@ -134,6 +135,8 @@ u32 dmr_health_reasons(struct dmr_system *sys, const struct dmr_sb *sb)
 		reasons |= DM_REPLICA_HEALTH_REASONS_INCOMPLETE;
 	if (sb->flags & DMR_SB_SUSPENDED)
 		reasons |= DM_REPLICA_HEALTH_REASONS_SUSPENDED;
+	if (sb->replication.stream.aborted)
+		reasons |= DM_REPLICA_HEALTH_REASONS_ABORTED;
 	for (i = 0; i < sb->nr_disks; i++)
 		if (atomic64_read(&sys->disks[i].errors))
 			reasons |= DM_REPLICA_HEALTH_REASONS_DEVICE_ERRORS;
@@ -227,6 +230,7 @@ void dmr_health_check(struct dmr_system *sys)
 
 	dmr_health_devices(sys);
 	dmr_clock_step_check(sys);
+	dmr_receive_check(sys);
 	rcu_read_lock();
 	reasons = dmr_health_reasons(sys, dmr_shown(sys));
 	spare = dmr_draft_point_spare(sys, dmr_shown(sys));

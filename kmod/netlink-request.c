@@ -93,6 +93,14 @@ static const char *dmr_cmd_name(u8 cmd)
 		return dmr_op_name(DMR_VERB_PEER_ADD);
 	case DM_REPLICA_CMD_PEER_DEL:
 		return dmr_op_name(DMR_VERB_PEER_REMOVE);
+	case DM_REPLICA_CMD_RECEIVE_BEGIN:
+		return dmr_op_name(DMR_VERB_RECEIVE_BEGIN);
+	case DM_REPLICA_CMD_RECEIVE_MARK:
+		return "receive mark";
+	case DM_REPLICA_CMD_RECEIVE_END:
+		return dmr_op_name(DMR_VERB_RECEIVE_END);
+	case DM_REPLICA_CMD_RECEIVE_ABORT:
+		return dmr_op_name(DMR_VERB_RECEIVE_ABORT);
 	case DM_REPLICA_CMD_VACUUM_SET:
 		return "vacuum";
 	default:
@@ -303,22 +311,39 @@ static int dmr_peer_name(struct genl_info *info, struct dmr_op *op)
 				     "the name of a peer is letters, digits and any of -_.+");
 }
 
-/* The name goes into the superblock, which takes only printable text. */
-static int dmr_point_name(struct genl_info *info, struct dmr_op *op)
+/**
+ * dmr_nl_point_name_fill() - read the name of a point
+ * @info: the request
+ * @op: the operation
+ *
+ * The name goes into the superblock, which takes only printable text.  What follows a NUL
+ * would be cut off, and the name be another one than the client's.
+ *
+ * Context: any.
+ * Return: 0, also without one, or -EINVAL and the request is refused.
+ */
+int dmr_nl_point_name_fill(struct genl_info *info, struct dmr_op *op)
 {
 	struct nlattr *attr = info->attrs[DM_REPLICA_A_OP_POINT_NAME];
 
 	if (!attr)
 		return 0;
 	nla_strscpy(op->name, attr, sizeof(op->name));
-	if (dmr_text_point_name_ok(op->name))
+	if (dmr_text_point_name_ok(op->name) && strlen(op->name) + 1 >= nla_len(attr))
 		return 0;
 	return dmr_nl_refuse_request(info, attr, -EINVAL, DM_REPLICA_CODE_INVALID_PARAMETER,
 				     "a point's name is printable UTF-8 and has no slash");
 }
 
-/* Read the recovery points to drop with the new one, an attribute for each. */
-static int dmr_point_drops(struct genl_info *info, struct dmr_op *op)
+/**
+ * dmr_nl_point_drops_fill() - read the recovery points to drop, an attribute for each
+ * @info: the request
+ * @op: the operation
+ *
+ * Context: may sleep.
+ * Return: 0, also without any, or an errno and the request is refused.
+ */
+int dmr_nl_point_drops_fill(struct genl_info *info, struct dmr_op *op)
 {
 	struct nlattr *attr;
 	u32 nr = 0;
@@ -354,8 +379,8 @@ int dmr_nl_point_new_fill(struct genl_info *info, struct dmr_op *op)
 
 	op->kind = kind ? nla_get_u32(kind) : DM_REPLICA_POINT_KIND_STANDARD;
 	op->received = nla_get_flag(info->attrs[DM_REPLICA_A_OP_RECEIVED]);
-	return dmr_nl_timeout_fill(info, op) ?: dmr_point_name(info, op) ?:
-	       dmr_peer_name(info, op) ?: dmr_point_drops(info, op);
+	return dmr_nl_timeout_fill(info, op) ?: dmr_nl_point_name_fill(info, op) ?:
+	       dmr_peer_name(info, op) ?: dmr_nl_point_drops_fill(info, op);
 }
 
 int dmr_nl_point_del_fill(struct genl_info *info, struct dmr_op *op)

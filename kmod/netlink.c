@@ -68,7 +68,7 @@ static void dmr_reply_op(struct sk_buff *msg, void *hdr, struct genl_info *info,
 {
 	bool point = op->verb == DMR_VERB_POINT_NEW || op->verb == DMR_VERB_INITIATE ||
 		     op->verb == DMR_VERB_TEST_START || op->verb == DMR_VERB_POINT_OPEN ||
-		     op->verb == DMR_VERB_POINT_CLOSE;
+		     op->verb == DMR_VERB_POINT_CLOSE || op->verb == DMR_VERB_RECEIVE_END;
 
 	/* A new message has room for these. */
 	nla_put_u32(msg, DM_REPLICA_A_OP_CODE, op->code);
@@ -315,6 +315,21 @@ int dmr_nl_peer_add_doit(struct sk_buff *skb, struct genl_info *info)
 int dmr_nl_peer_del_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	return dmr_operate(skb, info, DMR_VERB_PEER_REMOVE, dmr_nl_peer_fill);
+}
+
+int dmr_nl_receive_begin_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return dmr_operate(skb, info, DMR_VERB_RECEIVE_BEGIN, dmr_nl_receive_begin_fill);
+}
+
+int dmr_nl_receive_end_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return dmr_operate(skb, info, DMR_VERB_RECEIVE_END, dmr_nl_receive_end_fill);
+}
+
+int dmr_nl_receive_abort_doit(struct sk_buff *skb, struct genl_info *info)
+{
+	return dmr_operate(skb, info, DMR_VERB_RECEIVE_ABORT, dmr_nl_receive_abort_fill);
 }
 
 /*

@@ -5,6 +5,7 @@
 
 #include <net/genetlink.h>
 
+#include "disk.h"
 #include "event.h"
 #include "../uapi/dm-replica.h"
 
@@ -31,6 +32,13 @@ enum { DMR_GROUP_SYSTEMS, DMR_GROUP_JOBS };
 static inline int dmr_nl_put_u64(struct sk_buff *skb, int attr, u64 value)
 {
 	return nla_put_u64_64bit(skb, attr, value, DMR_A_PAD);
+}
+
+/* The attribute of a minor always follows that of its major. */
+static inline int dmr_nl_put_dev(struct sk_buff *skb, int major_attr, dev_t dev)
+{
+	return nla_put_u32(skb, major_attr, MAJOR(dev)) ?:
+	       nla_put_u32(skb, major_attr + 1, MINOR(dev));
 }
 
 /* netlink-request.c: refusals; the texts are constant */
@@ -64,6 +72,8 @@ int dmr_nl_plain_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_job_cancel_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_settings_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_host_set_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_point_name_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_point_drops_fill(struct genl_info *info, struct dmr_op *op);
 
 /* netlink-object.c: policies, for genl.c and its own dumps */
 extern const struct nla_policy dmr_disk_get_policy[DM_REPLICA_A_DISK_SYSTEM + 1];
@@ -101,15 +111,29 @@ int dmr_nl_point_hold_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_point_release_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_peer_add_doit(struct sk_buff *skb, struct genl_info *info);
 int dmr_nl_peer_del_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_receive_begin_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_receive_end_doit(struct sk_buff *skb, struct genl_info *info);
+int dmr_nl_receive_abort_doit(struct sk_buff *skb, struct genl_info *info);
 
-/* netlink-object.c: objects; between rcu_read_lock() and _unlock(), the system is active */
+/* netlink-system.c: objects; between rcu_read_lock() and _unlock(), the system is active */
 int dmr_nl_put_system(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb);
+u64 dmr_nl_overlay_bytes(struct dmr_disk *disk, const struct dmr_sb *sb, enum dmr_kind kind);
+
+/* netlink-object.c: the same */
 int dmr_nl_put_job(struct sk_buff *skb, const struct dmr_job *job, u32 state);
 
 /* netlink-peer.c: the same */
 int dmr_nl_put_peer(struct sk_buff *skb, const struct dmr_sb *sb, u32 place);
 int dmr_nl_put_holders(struct sk_buff *skb, const struct dmr_sb *sb,
 		       const struct dmr_point *point);
+
+/* netlink-receive.c: the same, and the fields of its verbs */
+int dmr_nl_put_stream(struct sk_buff *skb, struct dmr_system *sys, const struct dmr_sb *sb);
+int dmr_nl_put_generation(struct sk_buff *skb, const struct dmr_sb *sb, u32 place);
+int dmr_nl_receive_begin_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_receive_end_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_receive_abort_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_receive_mark_doit(struct sk_buff *skb, struct genl_info *info);
 
 /* notify.c */
 void dmr_notify_system(struct dmr_system *sys);
@@ -133,5 +157,6 @@ int dmr_nl_job_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int dmr_nl_settings_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int dmr_nl_host_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 int dmr_nl_peer_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
+int dmr_nl_generation_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb);
 
 #endif /* DMR_NETLINK_H */

@@ -14,6 +14,10 @@ void dmr_op_point_hold(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_point_release(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_peer_add(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_peer_remove(struct dmr_op *op, struct dmr_job *job);
+void dmr_op_receive_begin(struct dmr_op *op, struct dmr_job *job);
+void dmr_op_receive_end(struct dmr_op *op, struct dmr_job *job);
+void dmr_op_receive_abort(struct dmr_op *op, struct dmr_job *job);
+void dmr_op_cursor(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_point_open(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_point_close(struct dmr_op *op, struct dmr_job *job);
 

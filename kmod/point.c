@@ -8,6 +8,7 @@
 #include "point.h"
 #include "queue.h"
 #include "point-view.h"
+#include "receive.h"
 #include "received.h"
 #include "space.h"
 #include "super.h"
@@ -96,46 +97,62 @@ static bool dmr_point_select(struct dmr_op *op, u32 mine, unsigned long *drop)
 	return false;
 }
 
-/**
- * dmr_op_point() - make a recovery point of all disks, and drop others with it (R15)
- * @op: kind, name, peer that holds it, and points to drop; point is set.
- * @job: its job; not used.
+/*
+ * Check what all new points have in common, and begin the draft (R15).  Return: the point in
+ * it, zeroed but for epoch and holds, and not counted yet; NULL and @op is refused.
  */
-void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
+static struct dmr_point *dmr_point_begin(struct dmr_op *op, bool received, u32 *dropped)
 {
 	struct dmr_system *sys = op->sys;
-	struct dmr_views *pending, *after = NULL;
 	DECLARE_BITMAP(drop, DMR_MAX_POINTS);
 	struct dmr_point *point;
-	unsigned long deadline;
 	struct dmr_sb *draft;
-	u32 dropped, mine;
+	u32 mine;
 	int r;
 
-	if (dmr_home_flush_losers(sys))		/* R15 */
-		return dmr_op_refuse(op, -EIO, DM_REPLICA_CODE_FAILED, DMR_HOME_LOST);
-	if (READ_ONCE(sys->park.draining))
-		return dmr_refuse_timeout(op, "writes from before the last point still have not ended");
+	if (dmr_home_flush_losers(sys)) {		/* R15 */
+		dmr_op_refuse(op, -EIO, DM_REPLICA_CODE_FAILED, DMR_HOME_LOST);
+		return NULL;
+	}
+	if (READ_ONCE(sys->park.draining)) {
+		dmr_refuse_timeout(op, "writes from before the last point still have not ended");
+		return NULL;
+	}
 	mine = dmr_point_peer(op);
-	if (op->err || !dmr_point_select(op, mine, drop))
-		return;
+	if (op->err || !dmr_point_select(op, mine | (received ? DMR_DRAFT_STREAM : 0), drop))
+		return NULL;
 	r = dmr_catch_up(sys);
-	if (r)
-		return dmr_op_refuse_super(op, r);
-
+	if (r) {
+		dmr_op_refuse_super(op, r);
+		return NULL;
+	}
 	draft = dmr_draft(sys);
-	dropped = dmr_draft_drop(draft, drop);
-	if (draft->nr_points >= DMR_MAX_POINTS)
-		return dmr_op_refuse(op, -ENOSPC, DM_REPLICA_CODE_FAILED,
-				     "the system has as many points as it can; drop one first");
+	*dropped = dmr_draft_drop(draft, drop);
+	if (draft->nr_points >= DMR_MAX_POINTS) {
+		dmr_op_refuse(op, -ENOSPC, DM_REPLICA_CODE_FAILED,
+			      "the system has as many points as it can; drop one first");
+		return NULL;
+	}
 	point = &draft->points[draft->nr_points];
 	memset(point, 0, sizeof(*point));
 	point->epoch = draft->cur_epoch;
-	point->kind = op->kind ?: DM_REPLICA_POINT_KIND_STANDARD;
-	point->number = draft->next_point++;
-	point->generation = max(draft->replication.nr_generations, 1U) - 1;
 	point->holds = mine;		/* R17: held from its beginning on */
-	memcpy(point->name, op->name, sizeof(point->name));
+	return point;
+}
+
+/*
+ * Make a point of all disks (R15).  @received: it is a sender's, with number and time; the
+ * head takes no write behind it.
+ */
+static void dmr_point_make(struct dmr_op *op, struct dmr_point *point, u32 dropped, bool received)
+{
+	struct dmr_system *sys = op->sys;
+	struct dmr_views *pending, *after = NULL, *back;
+	struct dmr_sb *draft = sys->super.draft;
+	unsigned long deadline;
+	u64 now;
+	int r;
+
 	if (!dmr_draft_next(draft))
 		return dmr_refuse_epochs(op);
 	draft->nr_points++;
@@ -145,21 +162,29 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 	/* New writes use the epoch opened ahead, while those of the old epoch end. */
 	pending = dmr_views_make(sys, sys->sb, sys->sb->cur_epoch);
 	after = dmr_views_make(sys, draft, DMR_EPOCH_NONE);
-	if (!pending || !after) {
+	back = dmr_views_make(sys, sys->sb, sys->sb->cur_epoch);
+	if (!pending || !after || !back) {
 		kvfree(pending);
 		kvfree(after);
+		kvfree(back);
 		return dmr_refuse_memory(op);
 	}
+	/* R18: a late write of the stream must not be one beyond the point. */
+	pending->suspended |= received;
 	WRITE_ONCE(sys->park.draining, true);
 	dmr_views_publish(sys, pending);
-	point->time = ktime_get_real_ns();
+	now = ktime_get_real_ns();
+	if (received)
+		point->arrived = now;
+	else
+		point->time = now;
 	draft->settings.points_made++;
-	draft->settings.last_point_time = point->time;
-	draft->settings.point_since = point->time;
+	draft->settings.last_point_time = now;
+	draft->settings.point_since = now;
 	/* A point made by the sender shows that replication works, even without a write. */
 	if (op->received) {
-		draft->settings.last_received_time = point->time;
-		draft->settings.received_since = point->time;
+		draft->settings.last_received_time = now;
+		draft->settings.received_since = now;
 	}
 	deadline = jiffies + msecs_to_jiffies(op->timeout);
 	r = dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout));
@@ -186,10 +211,12 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 		kvfree(after);
 		if (sys->park.draining)
 			queue_work(sys->park.wq, &sys->park.drain_work);
-		/* Without memory the pending views stay: they keep more versions than needed. */
+		/* R12.  Without memory these stay: they keep more versions than needed. */
+		dmr_views_publish(sys, back);
 		dmr_views_publish_state(sys);
 		return;
 	}
+	kvfree(back);
 	dmr_views_publish(sys, after);
 	op->point = point->number;
 	op->dropped = dropped;
@@ -197,6 +224,76 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 		dmr_received(sys);
 	WRITE_ONCE(sys->space.point_writes, dmr_space_view_writes(sys, DMR_REPLICA));
 	WRITE_ONCE(sys->space.point_bytes, dmr_space_replicated(sys));
+}
+
+/**
+ * dmr_op_point() - make a recovery point of all disks, and drop others with it (R15)
+ * @op: kind, name, peer that holds it, and points to drop; point is set.
+ * @job: its job; not used.
+ */
+void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
+{
+	const struct dmr_replication *repl = &op->sys->sb->replication;
+	struct dmr_sb *draft = op->sys->super.draft;
+	struct dmr_point *point;
+	u32 dropped;
+
+	/* R18: it would be no point of the sender, or have the number of one. */
+	if (dmr_replication_receiving(repl))
+		return dmr_refuse_state(op, "a stream is half in; its end makes the recovery point");
+	if (dmr_replication_receives(repl))
+		return dmr_refuse_state(op, "the system's recovery points come from its sender");
+	point = dmr_point_begin(op, false, &dropped);
+	if (!point)
+		return;
+	point->kind = op->kind ?: DM_REPLICA_POINT_KIND_STANDARD;
+	point->number = draft->next_point++;
+	point->generation = max(draft->replication.nr_generations, 1U) - 1;
+	memcpy(point->name, op->name, sizeof(point->name));
+	dmr_point_make(op, point, dropped, false);
+}
+
+/* The generation of a received point, which the point is the first one of.  Return: its place. */
+static u32 dmr_point_generation(struct dmr_replication *repl, const struct dmr_stream *s)
+{
+	u32 place = dmr_replication_generation(repl, s->generation);
+
+	if (place == repl->nr_generations) {
+		memcpy(repl->generations[place].uuid, s->generation, sizeof(s->generation));
+		repl->generations[place].first = s->first;
+		repl->nr_generations++;
+	}
+	return place;
+}
+
+/**
+ * dmr_op_receive_end() - make the recovery point of a stream, and drop others with it
+ * @op: UUID of the stream, and points to drop; point is set.
+ * @job: its job; not used.
+ *
+ * R18: one superblock write makes the point and ends the stream.
+ */
+void dmr_op_receive_end(struct dmr_op *op, struct dmr_job *job)
+{
+	struct dmr_sb *draft = op->sys->super.draft;
+	struct dmr_replication *repl = &draft->replication;
+	struct dmr_point *point;
+	u32 dropped;
+
+	if (!dmr_receive_stream(op))
+		return;
+	point = dmr_point_begin(op, true, &dropped);
+	if (!point)
+		return;
+	point->kind = repl->stream.kind;
+	point->number = repl->stream.target;
+	point->time = repl->stream.time;
+	point->generation = dmr_point_generation(repl, &repl->stream);
+	memcpy(point->name, repl->stream.name, sizeof(point->name));
+	draft->next_point = point->number + 1;
+	memset(&repl->stream, 0, sizeof(repl->stream));
+	op->received = true;
+	dmr_point_make(op, point, dropped, true);
 }
 
 static void dmr_drop_one(struct dmr_op *op, struct dmr_sb *draft, const struct dmr_point *point)

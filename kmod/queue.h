@@ -45,11 +45,15 @@ enum dmr_verb {
 	DMR_VERB_POINT_RELEASE,
 	DMR_VERB_PEER_ADD,
 	DMR_VERB_PEER_REMOVE,
+	DMR_VERB_RECEIVE_BEGIN,
+	DMR_VERB_RECEIVE_END,
+	DMR_VERB_RECEIVE_ABORT,
 	/* Operations that the module starts itself. */
 	DMR_VERB_MAKE_ROOM,
 	DMR_VERB_REMOVED,
 	DMR_VERB_SETTLE,
 	DMR_VERB_CLOCK,
+	DMR_VERB_CURSOR,
 	DMR_VERBS
 };
 
@@ -86,12 +90,15 @@ enum dmr_op_phase {
  * @kind: kind of a point to make.
  * @name: its name.
  * @view: POINT_OPEN, POINT_CLOSE: name of the view; "": the number of the point.
- * @drop: POINT_NEW: numbers of the points to drop with it, or NULL; freed with the
+ * @drop: POINT_NEW, RECEIVE_END: numbers of the points to drop with it, or NULL; freed with the
  * operation.
  * @nr_drop: their number.
  * @wrong: number in @drop that the refusal is about, or 0.
  * @peer: name of the peer for which it is done, "": of none.
  * @peer_uuid: UUID of the peer to add.
+ * @stream: RECEIVE_*: the stream, or its UUID only.
+ * @relationship: RECEIVE_BEGIN: UUID of its relationship.
+ * @base_generation: RECEIVE_BEGIN: UUID of the generation of its base.
  * @no_peer: refused because there is no such peer.
  * @received: made by the sender: all data until now has arrived.
  * @timeout: ms that the wait for its turn and the drain may take together; from the first
@@ -141,6 +148,9 @@ struct dmr_op {
 	u64 wrong;
 	char peer[DMR_PEER_NAME_LEN];
 	u8 peer_uuid[16];
+	struct dmr_stream stream;
+	u8 relationship[16];
+	u8 base_generation[16];
 	bool no_peer;
 	bool received;
 	u32 timeout;

@@ -116,6 +116,7 @@ static void dmr_removal_decide(struct dmr_op *op, struct dmr_removal *rm)
 	draft->settings.points_dropped += dropped;
 	memset(draft->points, 0, draft->nr_points * sizeof(draft->points[0]));
 	draft->nr_points = 0;
+	memset(&draft->replication.stream, 0, sizeof(draft->replication.stream));
 	draft->flags &= ~(DMR_SB_SUSPENDED | DMR_SB_STAY);
 	if (!current_)
 		draft->flags |= DMR_SB_REMOVING;
@@ -139,9 +140,13 @@ static void dmr_removal_decide(struct dmr_op *op, struct dmr_removal *rm)
 void dmr_op_remove(struct dmr_op *op, struct dmr_job *job)
 {
 	struct dmr_system *sys = op->sys;
+	const struct dmr_stream *stream = &sys->sb->replication.stream;
 	struct dmr_removal rm;
 	enum dmr_kind kind;
 
+	/* R18: without a point before it, the homes never had a state to go back to. */
+	if (dmr_replication_partial(&sys->sb->replication) && (stream->base || !stream->aborted))
+		return dmr_refuse_state(op, "a stream is half in: the homes would get what was never a point");
 	if (sys->sb->test.epoch)
 		return dmr_refuse_busy(op, "a test failover exists; stop it first");
 	/* R14: the removal ends all points. */

@@ -126,6 +126,7 @@ static struct dmr_system *dmr_system_new(struct block_device *store)
 	dmr_queue_init(&sys->queue);
 	dmr_jobs_init(&sys->jobs);
 	dmr_clock_init(&sys->clock);
+	dmr_cursor_init(&sys->cursor);
 	dmr_events_init(&sys->events);
 	/* Initialise all of them even after an error, as dmr_system_free() expects. */
 	r = dmr_park_init(&sys->park);

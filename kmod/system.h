@@ -19,6 +19,7 @@
 
 #include "adapt.h"
 #include "clock.h"
+#include "cursor.h"
 #include "disk.h"
 #include "event.h"
 #include "flush.h"
@@ -89,6 +90,7 @@
  * @queue: operations.
  * @jobs: their jobs.
  * @received: the last sign of replication.
+ * @cursor: how far a stream has arrived.
  * @point_views: recovery points that are open for reading.
  * @clock: steps of the clock.
  * @events: reports to higher floors.
@@ -146,6 +148,7 @@ struct dmr_system {
 	struct dmr_queue queue;
 	struct dmr_jobs jobs;
 	struct dmr_received received;
+	struct dmr_cursor cursor;
 	struct dmr_point_views point_views;
 	struct dmr_clock clock;
 	struct dmr_events events;

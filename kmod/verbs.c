@@ -187,6 +187,30 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 		.text = "remove a peer",
 		.run = dmr_op_peer_remove,
 	},
+	[DMR_VERB_RECEIVE_BEGIN] = {
+		.name = "receive begin",
+		.legal = IN(2) | IN(3) | IN(5),
+		.unsuspended = true,
+		.job = DM_REPLICA_JOB_TYPE_STATE_CHANGE,
+		.text = "begin to receive a stream",
+		.run = dmr_op_receive_begin,
+	},
+	[DMR_VERB_RECEIVE_END] = {
+		.name = "receive end",
+		.legal = IN(2) | IN(3) | IN(5),
+		.unsuspended = true,
+		.job = DM_REPLICA_JOB_TYPE_SNAPSHOT,
+		.text = "make the recovery point of a stream",
+		.event = "point",
+		.run = dmr_op_receive_end,
+	},
+	[DMR_VERB_RECEIVE_ABORT] = {
+		.name = "receive abort",
+		.legal = IN(2) | IN(3) | IN(5) | IN(7),
+		.job = DM_REPLICA_JOB_TYPE_STATE_CHANGE,
+		.text = "give up a stream",
+		.run = dmr_op_receive_abort,
+	},
 	[DMR_VERB_MAKE_ROOM] = {
 		.name = "make room",
 		.legal = IN(3) | IN(5) | IN(7),
@@ -210,6 +234,11 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 		.name = "clock",
 		.inward = true,
 		.run = dmr_op_clock,
+	},
+	[DMR_VERB_CURSOR] = {
+		.name = "cursor",
+		.inward = true,
+		.run = dmr_op_cursor,
 	},
 };
 
@@ -287,7 +316,8 @@ static const char *dmr_why_not(enum dmr_verb verb, u32 state, u32 flags)
 			return "failed over already; revert or commit first";
 		return "failed over; revert or commit first";
 	case DM_REPLICA_STATE_SUSPENDED:
-		if (verb == DMR_VERB_POINT_NEW)
+		if (verb == DMR_VERB_POINT_NEW || verb == DMR_VERB_RECEIVE_BEGIN ||
+		    verb == DMR_VERB_RECEIVE_END)
 			return "replication is suspended; resume it first";
 		break;
 	}

@@ -79,7 +79,10 @@ struct dmr_views *dmr_views_make(struct dmr_system *sys, const struct dmr_sb *sb
 	views->straight = -1;
 	if (!nr && !sb->live.epoch && !sb->test.epoch && sb->state != DM_REPLICA_STATE_DISABLED)
 		views->straight = sb->state == DM_REPLICA_STATE_COMMITTED ? DMR_LIVE : DMR_REPLICA;
-	views->suspended = sb->flags & DMR_SB_SUSPENDED;
+	/* R18: what comes from a sender is written by its streams only. */
+	views->suspended = sb->flags & DMR_SB_SUSPENDED ||
+			   (dmr_replication_receives(&sb->replication) &&
+			    !dmr_replication_receiving(&sb->replication));
 
 	views->need.epochs = views->points;
 	views->need.nr = nr;

@@ -218,12 +218,12 @@ enum {
 	DM_REPLICA_A_SYSTEM_OPEN_VIEWS,		/* u32: views of points open for reading */
 	DM_REPLICA_A_SYSTEM_RELATIONSHIP,	/* binary, 16 bytes; absent: none yet */
 	DM_REPLICA_A_SYSTEM_STREAM,		/* binary, 16 bytes: stream half in, or given up */
-	DM_REPLICA_A_SYSTEM_STREAM_BASE,	/* u64: number of the point it begins at; absent: none */
+	DM_REPLICA_A_SYSTEM_STREAM_BASE,	/* u64: point it begins at; absent: none */
 	DM_REPLICA_A_SYSTEM_STREAM_POINT,	/* u64: number of the point to come */
 	DM_REPLICA_A_SYSTEM_STREAM_GENERATION,	/* binary, 16 bytes: of that point */
 	DM_REPLICA_A_SYSTEM_STREAM_TIME,	/* u64: of that point, by the origin's clock */
 	DM_REPLICA_A_SYSTEM_STREAM_SINCE,	/* u64: when the stream was begun here */
-	DM_REPLICA_A_SYSTEM_STREAM_DISK,	/* u32: cursor: all of lower disks has arrived, .. */
+	DM_REPLICA_A_SYSTEM_STREAM_DISK,	/* u32: cursor: lower disks have arrived, .. */
 	DM_REPLICA_A_SYSTEM_STREAM_OFFSET,	/* u64: .. and so many bytes of this one */
 
 	__DM_REPLICA_A_SYSTEM_MAX,

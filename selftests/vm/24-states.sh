@@ -131,6 +131,23 @@ save 5
 done_by commit
 save 6
 base=6
+# The same with a stream half in, which lies on the point of another one.
+stream() { echo "receive-begin 21:hex=16x7$1 22:hex=16x41 25:hex=16x41 26:u64=1 27:u64=1 point=$1"; }
+# shellcheck disable=SC2046
+{
+	restore 2
+	done_by $(stream 1)
+	save 2r
+	done_by receive-end 21:hex=16x71
+	done_by $(stream 2) 23:u64=1 24:hex=16x41
+	save 3r
+	done_by suspend
+	save 7r
+	done_by initiate
+	save 5sr
+	done_by resume
+	save 5r
+}
 restore 3
 write $rep
 done_by remove 13:flag=1
@@ -138,11 +155,12 @@ save 0
 
 # arrange COLUMN WHEN: bring a system into that state.
 arrange() {
-	local col=$1
+	local col=$1 want=$1
+	[ "$2" != 'a stream is half in' ] || want=${col}r
 	# The result of the last cell is good enough, or is not.
 	case $base:$grown:$data:$2 in
-	"$col:0::"* | "$col:0:"*'in the store' | "$col:0:"*'written to' | "$col:0:"*'moves home') ;;
-	*) restore "$col" ;;
+	"$want:0::"* | "$want:0:"*'in the store' | "$want:0:"*'written to' | "$want:0:"*'moves home') ;;
+	*) restore "$want" ;;
 	esac
 	if [ -n "$kept" ]; then
 		case $2 in
@@ -264,8 +282,17 @@ words_for() {
 		point=6
 		id=$job
 	fi
+	[ "$2" != 'a stream is half in' ] || point=1
 	words="$1 x"
 	case $1 in
+	'receive begin')
+		request=$(stream 1) words=''
+		case ${col:-}:$2 in [357]*:?*) request="$(stream 2) 23:u64=1 24:hex=16x41" ;; esac
+		;;
+	'receive end' | 'receive abort')
+		request="receive-${1#* } 21:hex=16x71" words=''
+		case ${col:-} in [357]*) request="receive-${1#* } 21:hex=16x72" ;; esac
+		;;
 	'recovery-point create')
 		request='point-new'
 		[ -z "$2" ] || request="$request drop=$point" words="$words --drop $point"
@@ -338,6 +365,7 @@ unchanged() {	# by netlink, nor by replicactl
 	# In state 0 the removal continues.
 	case $state/$1 in
 	0/remove*) ;;
+	*/receive*) ;;		# no commands
 	*)
 		# shellcheck disable=SC2086
 		r $words >/dev/null 2>/tmp/said </dev/null
@@ -360,7 +388,7 @@ changed() {	# differences from the arranged state
 	'host-area set') set=1 ;;
 	'host-area remove') set='' ;;
 	'recovery-point release') kept='' ;;
-	move-home | 'job cancel' | peer* | 'recovery-point hold') base='' ;;
+	move-home | 'job cancel' | peer* | receive* | 'recovery-point hold') base='' ;;
 	esac
 }
 undo() {
@@ -374,7 +402,7 @@ undo() {
 }
 
 # Ordered so that most of the state survives: irreversible operations come last.
-whens=('' 'something is set' 'it is open' 'a recovery point is open' 'a test failover exists'
+whens=('' 'something is set' 'a stream is half in' 'it is open' 'a recovery point is open' 'a test failover exists'
 	'the device is open'
 	'a failover runs from it' 'a failover runs from one to drop' 'a peer holds it'
 	'a peer holds one to drop' 'a peer holds a point' 'it holds a point' 'it was written to'
@@ -409,9 +437,12 @@ for row in "${rows[@]}"; do
 	words_for "$op" "${row#*/}"
 	# shellcheck disable=SC2086
 	ask $request
-	# shellcheck disable=SC2086
-	r $words >/dev/null 2>/tmp/said </dev/null
-	n=$?
+	n=10
+	if [ -n "$words" ]; then
+		# shellcheck disable=SC2086
+		r $words >/dev/null 2>/tmp/said </dev/null
+		n=$?
+	fi
 	sum
 	is "$op when not attached" "${answer:0:18} $n $sums" "errno 2 code 32779 10 $before"
 done
