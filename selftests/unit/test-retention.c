@@ -212,6 +212,24 @@ TEST(retention_held)
 	expect(l, "-k--k--kk", "two");
 }
 
+/* R18: a sender's clock does not choose which points go. */
+TEST(retention_arrived)
+{
+	struct list *l = list();
+	u32 i;
+
+	l->now = TUESDAY;
+	for (i = 9; i; i--) {
+		add(l, i % 2 ? 0 : ~0ULL >> 1);
+		l->points[l->nr - 1].arrived = l->now - i * HOUR;
+	}
+	l->set.keep_within = 3 * 3600 + 1;
+	expect(l, "------kkk", "within");
+	l->set.keep_within = 0;
+	l->set.keep_hourly = 4;
+	expect(l, "------kkk", "hourly");
+}
+
 /* A clock that was set back, or was ahead for a while: every rule still works. */
 TEST(retention_clock)
 {

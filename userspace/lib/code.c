@@ -115,6 +115,7 @@ static const struct number_name health_reasons[] = {
 	{ DM_REPLICA_HEALTH_REASONS_STALLED, "stalled" },
 	{ DM_REPLICA_HEALTH_REASONS_LOST_WRITES, "lost-writes" },
 	{ DM_REPLICA_HEALTH_REASONS_POINTS, "points" },
+	{ DM_REPLICA_HEALTH_REASONS_ABORTED, "aborted" },
 	{ 0, NULL }
 };
 

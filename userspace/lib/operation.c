@@ -162,6 +162,7 @@ static void hint_in_use(struct dmreplica *ctx, int cmd, const struct dmreplica_s
 	switch (cmd) {
 	case DM_REPLICA_CMD_POINT_DEL:
 	case DM_REPLICA_CMD_POINT_NEW:
+	case DM_REPLICA_CMD_RECEIVE_END:
 		dmrl_hint(ctx, strstr(ctx->message, "peer") ?
 			  "replicactl recovery-point release %s lets it go" :
 			  "replicactl status %s shows what uses it", sys->name);
@@ -184,11 +185,11 @@ static void hint_in_use(struct dmreplica *ctx, int cmd, const struct dmreplica_s
 int dmrl_operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system *sys,
 		 struct dmreplica_op *op)
 {
-	return dmrl_operate_peer(ctx, cmd, sys, NULL, op);
+	return dmrl_operate_with(ctx, cmd, sys, NULL, NULL, op);
 }
 
-int dmrl_operate_peer(struct dmreplica *ctx, int cmd, const struct dmreplica_system *sys,
-		      const u8 *peer, struct dmreplica_op *op)
+int dmrl_operate_with(struct dmreplica *ctx, int cmd, const struct dmreplica_system *sys,
+		      dmrl_put_fn put, const void *arg, struct dmreplica_op *op)
 {
 	struct dmreplica_op none = { 0 };
 	struct answer answer = { 0 };
@@ -204,7 +205,7 @@ int dmrl_operate_peer(struct dmreplica *ctx, int cmd, const struct dmreplica_sys
 	msg = dmrl_nl_message_of(ctx, cmd, DM_REPLICA_A_OP_SYSTEM, sys->uuid);
 	if (!msg)
 		return ctx->code;
-	if (put_op(msg, op) || (peer && nla_put(msg, DM_REPLICA_A_OP_PEER_UUID, 16, peer))) {
+	if (put_op(msg, op) || (put && put(msg, arg))) {
 		nlmsg_free(msg);
 		return dmrl_no_memory(ctx);
 	}

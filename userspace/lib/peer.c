@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <netlink/attr.h>
 #include <uuid/uuid.h>
 
 #include "private.h"
@@ -71,6 +72,11 @@ int dmreplica_peer_list(struct dmreplica *ctx, const struct dmreplica_system *sy
 	return code;
 }
 
+static bool put_uuid(struct nl_msg *msg, const void *uuid)
+{
+	return nla_put(msg, DM_REPLICA_A_OP_PEER_UUID, 16, uuid);
+}
+
 int dmreplica_peer_add(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		       const uint8_t *uuid, struct dmreplica_op *op)
 {
@@ -80,7 +86,7 @@ int dmreplica_peer_add(struct dmreplica *ctx, const struct dmreplica_system *sys
 		uuid_generate_random(made);
 		uuid = made;
 	}
-	return dmrl_operate_peer(ctx, DM_REPLICA_CMD_PEER_ADD, sys, uuid, op);
+	return dmrl_operate_with(ctx, DM_REPLICA_CMD_PEER_ADD, sys, put_uuid, uuid, op);
 }
 
 int dmreplica_peer_remove(struct dmreplica *ctx, const struct dmreplica_system *sys,

@@ -45,6 +45,7 @@ static void point_item(struct dmreplica *ctx, void *item, struct nlattr **attrs)
 	dmrl_nl_string(A(NAME), point->name, sizeof(point->name));
 	point->in_use = dmrl_nl_u32(A(IN_USE));
 	point->generation = dmrl_nl_u32(A(GENERATION));
+	point->arrived = dmrl_nl_u64(A(ARRIVED));
 	dmrl_nl_string(A(HELD_BY), point->held_by, sizeof(point->held_by));
 	point_views(attrs, point->views, sizeof(point->views));
 	point->sized = A(BYTES);
@@ -87,6 +88,7 @@ static int points_stored(const struct dmreplica_system *sys, const struct dmr_sb
 		point->in_use = (sb->live.epoch && sb->live.base == sb->points[i].epoch) ||
 				(sb->test.epoch && sb->test.base == sb->points[i].epoch);
 		point->generation = sb->points[i].generation;
+		point->arrived = sb->points[i].arrived;
 		holders(sb, sb->points[i].holds, point->held_by, sizeof(point->held_by));
 	}
 	return 0;
@@ -236,9 +238,16 @@ static int choose_drops(struct dmreplica *ctx, const struct dmreplica_system *sy
 	return 0;
 }
 
+/* A request that makes a point: its command, and what it has beside @op. */
+struct making {
+	int cmd;
+	dmrl_put_fn put;
+	const void *arg;
+};
+
 /* Make one attempt.  Return: the code; @again is set if the system has changed meanwhile. */
 static int make_by_rules(struct dmreplica *ctx, const struct dmreplica_system *sys,
-			 struct dmreplica_op *op, bool *again)
+			 const struct making *how, struct dmreplica_op *op, bool *again)
 {
 	const unsigned int given = op->given;
 	const u64 expect = op->expect_state;
@@ -260,7 +269,7 @@ static int make_by_rules(struct dmreplica *ctx, const struct dmreplica_system *s
 		if (!(given & DMREPLICA_OP_EXPECT_STATE))
 			op->expect_state = state;
 	}
-	code = dmrl_operate(ctx, DM_REPLICA_CMD_POINT_NEW, sys, op);
+	code = dmrl_operate_with(ctx, how->cmd, sys, how->put, how->arg, op);
 	*again = op->nr_dropped && ctx->err == ESTALE && !(given & DMREPLICA_OP_EXPECT_STATE);
 	op->given = given;
 	op->expect_state = expect;
@@ -277,8 +286,8 @@ static u32 remaining(u32 timeout, u64 began)
 	return gone < timeout ? timeout - gone : 1;
 }
 
-int dmreplica_point_make(struct dmreplica *ctx, const struct dmreplica_system *sys,
-			 struct dmreplica_op *op)
+static int make_point(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		      const struct making *how, struct dmreplica_op *op)
 {
 	const u64 began = dmrl_now_ms();
 	struct dmreplica_op none = { 0 };
@@ -292,7 +301,7 @@ int dmreplica_point_make(struct dmreplica *ctx, const struct dmreplica_system *s
 	timeout = op->timeout_ms;
 	if (op->given & DMREPLICA_OP_DROP) {
 		op->nr_dropped = 0;
-		code = dmrl_operate(ctx, DM_REPLICA_CMD_POINT_NEW, sys, op);
+		code = dmrl_operate_with(ctx, how->cmd, sys, how->put, how->arg, op);
 		if (!code || code == DM_REPLICA_CODE_JOB_STARTED) {
 			op->nr_dropped = op->nr_drop;
 			memcpy(op->dropped, op->drop, op->nr_drop * sizeof(*op->drop));
@@ -301,14 +310,14 @@ int dmreplica_point_make(struct dmreplica *ctx, const struct dmreplica_system *s
 	}
 	for (tries = again = 0; tries < MAKE_TRIES; tries++) {
 		op->timeout_ms = remaining(timeout, began);
-		code = make_by_rules(ctx, sys, op, &again);
+		code = make_by_rules(ctx, sys, how, op, &again);
 		if (!again)
 			break;
 	}
 	if (again) {
 		op->nr_dropped = 0;
 		op->timeout_ms = remaining(timeout, began);
-		code = dmrl_operate(ctx, DM_REPLICA_CMD_POINT_NEW, sys, op);
+		code = dmrl_operate_with(ctx, how->cmd, sys, how->put, how->arg, op);
 		if (!code || code == DM_REPLICA_CODE_JOB_STARTED)
 			dmrl_warn(ctx, "system %s changes too often: the recovery point is made, and the rules are applied with the next one",
 				  sys->name);
@@ -317,4 +326,29 @@ int dmreplica_point_make(struct dmreplica *ctx, const struct dmreplica_system *s
 	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
 		op->nr_dropped = 0;
 	return code;
+}
+
+int dmreplica_point_make(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			 struct dmreplica_op *op)
+{
+	static const struct making how = { .cmd = DM_REPLICA_CMD_POINT_NEW };
+
+	return make_point(ctx, sys, &how, op);
+}
+
+static bool put_stream(struct nl_msg *msg, const void *stream)
+{
+	return nla_put(msg, DM_REPLICA_A_OP_STREAM, 16, stream);
+}
+
+int dmreplica_receive_end(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			  const uint8_t stream[16], struct dmreplica_op *op)
+{
+	const struct making how = {
+		.cmd = DM_REPLICA_CMD_RECEIVE_END,
+		.put = put_stream,
+		.arg = stream,
+	};
+
+	return make_point(ctx, sys, &how, op);
 }

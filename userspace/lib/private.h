@@ -318,11 +318,16 @@ void dmrl_dm_begin(struct dmreplica *ctx);
 bool dmrl_dm_volume_group(const char *name, char *vg, size_t size);
 
 /* operation.c: @op may be NULL */
-/* The same, with the UUID of a peer unless @peer is NULL. */
-int dmrl_operate_peer(struct dmreplica *ctx, int cmd, const struct dmreplica_system *sys,
-		      const u8 *peer, struct dmreplica_op *op);
+struct nl_msg;
+typedef bool (*dmrl_put_fn)(struct nl_msg *msg, const void *arg);
+/* With @put, which adds attributes, and returns true without room for them; it may be NULL. */
+int dmrl_operate_with(struct dmreplica *ctx, int cmd, const struct dmreplica_system *sys,
+		      dmrl_put_fn put, const void *arg, struct dmreplica_op *op);
 int dmrl_operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system *sys,
 		 struct dmreplica_op *op);
+
+/* receive.c */
+void dmrl_receive_stored(struct dmreplica_system *sys, const struct dmr_replication *repl);
 
 /* host-json.c */
 struct json_object;

@@ -40,13 +40,22 @@ static bool rule_keeps(struct rule *rule, u64 time)
 }
 
 /*
+ * R17: of a received point its arrival counts.  By its time, which is another host's, a sender
+ * could choose which points go.
+ */
+static u64 point_time(const struct dmreplica_point *point)
+{
+	return point->arrived ? point->arrived : point->time;
+}
+
+/*
  * Time of a point, by the present clock.  One in the future counts as made with the next
  * one; one in the past is unchanged, or a single wrong date would age all before it.
  */
 static u64 point_made(const struct dmreplica_settings *set, const struct dmreplica_point *point,
 		      u64 now, u64 next)
 {
-	u64 time = point->time;
+	u64 time = point_time(point);
 
 	if (point->number < set->jump_point)
 		time = time + set->jump_by < time ? ~0ULL : time + set->jump_by;
@@ -80,7 +89,7 @@ size_t dmrl_retention(const struct dmreplica_settings *set, const struct dmrepli
 		if (within && made >= (now > within ? now - within : 0))
 			keep = true;
 		for (r = 0; r < ARRAY_SIZE(rules); r++)
-			if (rule_keeps(&rules[r], points[i].time))
+			if (rule_keeps(&rules[r], point_time(&points[i])))
 				keep = true;
 		if (keep || points[i].in_use || points[i].held_by[0])	/* R14, R17 */
 			continue;

@@ -64,6 +64,15 @@ void dmrl_system_parse(struct dmreplica_system *sys, struct nlattr **attrs)
 	sys->live_epoch = dmrl_nl_u32(A(LIVE_EPOCH));
 	sys->test_epoch = dmrl_nl_u32(A(TEST_EPOCH));
 	sys->open_views = dmrl_nl_u32(A(OPEN_VIEWS));
+	dmrl_nl_uuid(A(RELATIONSHIP), sys->relationship);
+	dmrl_nl_uuid(A(STREAM), sys->stream);
+	sys->stream_base = dmrl_nl_u64(A(STREAM_BASE));
+	sys->stream_point = dmrl_nl_u64(A(STREAM_POINT));
+	dmrl_nl_uuid(A(STREAM_GENERATION), sys->stream_generation);
+	sys->stream_time = dmrl_nl_u64(A(STREAM_TIME));
+	sys->stream_since = dmrl_nl_u64(A(STREAM_SINCE));
+	sys->stream_disk = dmrl_nl_u32(A(STREAM_DISK));
+	sys->stream_offset = dmrl_nl_u64(A(STREAM_OFFSET));
 	sys->store_bytes = dmrl_nl_u64(A(STORE_BYTES));
 	sys->store_device_bytes = dmrl_nl_u64(A(STORE_DEVICE_BYTES));
 	dmreplica_device_path(sys->store_major, sys->store_minor, sys->store, sizeof(sys->store));
@@ -302,6 +311,7 @@ int dmreplica_system_read_store(struct dmreplica *ctx, struct dmreplica_system *
 	sys->live_epoch = sb->live.epoch ? sb->live.epoch : sb->promoted;
 	sys->test_epoch = sb->test.epoch;
 	sys->live_time = sb->live.time;
+	dmrl_receive_stored(sys, &sb->replication);
 	if (sb->flags & DMR_SB_SUSPENDED)
 		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_SUSPENDED;
 	if (sb->flags & DMR_SB_REMOVING)

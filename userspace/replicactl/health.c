@@ -33,6 +33,8 @@ static const struct {
 	  "check the replication; with nothing to send it should run replicactl heartbeat %s" },
 	{ DM_REPLICA_HEALTH_REASONS_POINTS, "recovery points near their limit of 512",
 	  "drop some, and set rules for dropping more: replicactl settings %s --keep-last N" },
+	{ DM_REPLICA_HEALTH_REASONS_ABORTED, "a stream was given up half in",
+	  "check the replication: its next stream mends that; replicactl status %s" },
 	{ DM_REPLICA_HEALTH_REASONS_HELD, "the vacuum or a move home is held",
 	  "replicactl vacuum %s --release, or job resume, or move-home" },
 };

@@ -66,6 +66,26 @@ void json_add_device(struct json_object *obj, const char *key, uint32_t major, u
 	json_object_object_add(obj, key, dev);
 }
 
+/* The stream that is half in, or was given up.  Return: NULL without one. */
+static struct json_object *json_stream(const struct dmreplica_system *sys)
+{
+	struct json_object *obj;
+
+	if (!sys->stream_point)
+		return NULL;
+	obj = json_object_new_object();
+	json_add_uuid(obj, "uuid", sys->stream);
+	json_add_bool(obj, "aborted", sys->flags & DM_REPLICA_SYSTEM_FLAGS_ABORTED);
+	json_add_u64(obj, "base", sys->stream_base);
+	json_add_u64(obj, "point", sys->stream_point);
+	json_add_uuid(obj, "generation", sys->stream_generation);
+	json_add_u64(obj, "time", sys->stream_time);
+	json_add_u64(obj, "since", sys->stream_since);
+	json_add_u64(obj, "disk", sys->stream_disk);
+	json_add_u64(obj, "offset", sys->stream_offset);
+	return obj;
+}
+
 struct json_object *json_system(const struct dmreplica_system *sys)
 {
 	struct json_object *obj = json_object_new_object(), *stats;
@@ -91,6 +111,9 @@ struct json_object *json_system(const struct dmreplica_system *sys)
 	json_add_bool(obj, "critical", sys->flags & DM_REPLICA_SYSTEM_FLAGS_CRITICAL);
 	json_add_bool(obj, "removing", sys->flags & DM_REPLICA_SYSTEM_FLAGS_REMOVING);
 	json_add_bool(obj, "stay", sys->flags & DM_REPLICA_SYSTEM_FLAGS_STAY);
+	json_add_bool(obj, "receives", sys->flags & DM_REPLICA_SYSTEM_FLAGS_RECEIVES);
+	json_add_uuid(obj, "relationship", dmreplica_relationship(sys));
+	json_object_object_add(obj, "stream", json_stream(sys));
 	if (*sys->reason)
 		json_add_string(obj, "reason", sys->reason);
 	if (sys->elsewhere) {
@@ -192,6 +215,7 @@ struct json_object *json_point(const struct dmreplica_point *point)
 	json_add_string(obj, "label", point->name);
 	json_add_bool(obj, "in_use", point->in_use);
 	json_add_u64(obj, "generation", point->generation);
+	json_add_u64(obj, "arrived", point->arrived);
 	json_object_object_add(obj, "held_by", json_names(point->held_by));
 	json_add_bool(obj, "open", *point->views);
 	if (point->sized)

@@ -196,6 +196,25 @@ static void print_open(const struct status *st)
 		printf(", for reading\n");
 }
 
+/* The stream that is half in, or was given up. */
+static void print_stream(const struct dmreplica_system *sys)
+{
+	if (!sys->stream_point)
+		return;
+	printf("      %s point %llu, from ", sys->flags & DM_REPLICA_SYSTEM_FLAGS_ABORTED ?
+	       "given up    " : "arriving    ", (unsigned long long)sys->stream_point);
+	if (sys->stream_base)
+		printf("point %llu", (unsigned long long)sys->stream_base);
+	else
+		printf("nothing");
+	if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_ABORTED)
+		printf(", half in\n");
+	else if (sys->stream_disk < sys->disks)
+		printf(": disk %u up to %s\n", sys->stream_disk, text_size(sys->stream_offset));
+	else
+		printf(": all is here\n");
+}
+
 static void print_points(const struct status *st)
 {
 	const struct dmreplica_system *sys = st->sys;
@@ -207,6 +226,7 @@ static void print_points(const struct status *st)
 	else
 		printf("  Recovery points  %u\n", sys->points);
 	print_open(st);
+	print_stream(sys);
 }
 
 static void print_flags(const struct dmreplica_system *sys)

@@ -202,6 +202,17 @@ played "without privilege" 2 'CAP_SYS_ADMIN and CAP_NET_ADMIN' 'w["answers"]["re
 played "a replica that stalls" 0 'nothing has been replicated for a long time: .*replicactl heartbeat web1' \
 	's["health-reasons"] = 2048; s["last-received-time"] = 1700000000000000000' status web1
 also "since when" 'Last received +2023'
+arriving='s.update({"flags": 384, "stream": "71" * 16, "stream-base": 3, "stream-point": 5,
+	"stream-generation": "81" * 16, "stream-time": 9, "stream-since": 10, "stream-disk": 0,
+	"stream-offset": 1 << 20})'
+played "a stream that arrives" 0 'arriving +point 5, from point 3: disk 0 up to 1 MiB' "$arriving" status web1
+played_json "as JSON" 'd[0]["receives"] and d[0]["stream"]["point"] == 5 and d[0]["stream"]["base"] == 3
+	and not d[0]["stream"]["aborted"] and d[0]["stream"]["offset"] == 1 << 20' "$arriving" status web1 --json
+played "one that was given up" 0 'given up +point 5, from nothing, half in' \
+	"$arriving"'; s["flags"] = 640; del s["stream-base"]; s["health-reasons"] = 16384' status web1
+also "with what to do" 'a stream was given up half in: check the replication'
+played_json "none" 'd[0]["stream"] is None and not d[0]["receives"] and d[0]["relationship"] == d[0]["uuid"]' \
+	'' status web1 --json
 played "nearly as many points as there can be" 0 'near their limit of 512: .*replicactl settings web1 --keep-last' \
 	's["health-reasons"] = 8192' status web1
 all=(settings web1 --keep-last 10 --keep-within 2d --keep-hourly 24 --keep-daily none --keep-weekly 4)
