@@ -744,6 +744,7 @@ int dmreplica_job_request(struct dmreplica *ctx, const struct dmreplica_system *
 #define DMREPLICA_OP_RECEIVED		(1u << 9)	/* the sender's point: all has arrived */
 #define DMREPLICA_OP_DROP		(1u << 10)	/* @drop; else by the rules of retention */
 #define DMREPLICA_OP_PEER		(1u << 11)	/* @peer; else none */
+#define DMREPLICA_OP_VIEW		(1u << 12)	/* @view; else one with the point's number */
 
 /** struct dmreplica_op - parameters of an operation, and its answer */
 struct dmreplica_op {
@@ -756,6 +757,7 @@ struct dmreplica_op {
 	const uint64_t *drop;		/* numbers of points to drop with the one to make */
 	unsigned int nr_drop;		/* length of @drop, DMREPLICA_MAX_POINTS at most; 0: none */
 	const char *peer;		/* name of a peer; of a point to make, the one that holds it */
+	const char *view;		/* name of a view of a point, up to 23 lower case letters */
 	uint32_t timeout_ms;		/* for other operations and draining; 1 to */
 					/* DM_REPLICA_TIMEOUT_MAX */
 	uint32_t wait_ms;		/* for devices to be closed; 0 to the same */
@@ -975,11 +977,12 @@ int dmreplica_receive_abort(struct dmreplica *ctx, const struct dmreplica_system
  * dmreplica_point_open() - open a recovery point: make read-only devices that show it
  * @ctx: the context.
  * @sys: the system, attached.
- * @op: @op->point with DMREPLICA_OP_POINT.
+ * @op: @op->point with DMREPLICA_OP_POINT; @op->view with DMREPLICA_OP_VIEW.
  *
  * The point is held: it cannot be dropped, and no failover be committed, until it is
  * closed, or the system detached.  Several points may be open at a time.  A call for a point
- * that is open makes devices that are missing.
+ * that is open makes devices that are missing.  With a view the devices have its name, in
+ * place of the number, and may show another point when they were closed.
  *
  * Return: as all operations; 32769 without root; 32768 with DM_REPLICA_VIEWS_MAX open.
  */
@@ -990,7 +993,7 @@ int dmreplica_point_open(struct dmreplica *ctx, const struct dmreplica_system *s
  * dmreplica_point_close() - remove the devices of an open recovery point, and end its hold
  * @ctx: the context.
  * @sys: the system, attached.
- * @op: @op->point with DMREPLICA_OP_POINT.
+ * @op: @op->point with DMREPLICA_OP_POINT, or @op->view with DMREPLICA_OP_VIEW.
  *
  * Return: as all operations; 32774 while a device is in use, with its holders; 32775 if the
  * point is not open.
@@ -1023,6 +1026,35 @@ struct dmreplica_reader {
  */
 int dmreplica_point_devices(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			    uint64_t number, struct dmreplica_reader **list, size_t *nr);
+
+/**
+ * dmreplica_view_hold() - keep a recovery point readable in a view, without devices
+ * @ctx: the context.
+ * @sys: the system, attached.
+ * @op: @op->point with DMREPLICA_OP_POINT; @op->view with DMREPLICA_OP_VIEW.
+ *
+ * As dmreplica_point_open(), also for the end by dmreplica_point_close().
+ *
+ * Return: as all operations.
+ */
+int dmreplica_view_hold(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			struct dmreplica_op *op);
+
+/** dmreplica_view_devices() - the same as dmreplica_point_devices(), of a view by its name */
+int dmreplica_view_devices(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			   const char *view, struct dmreplica_reader **list, size_t *nr);
+
+/**
+ * dmreplica_stream_lock() - be the only process that does something with a system
+ * @ctx: the context.
+ * @sys: the system.
+ * @what: send, receive or verify.
+ * @fd: set to a descriptor; the lock ends when all its copies are closed.
+ *
+ * Return: 0; 32774 if another process is.
+ */
+int dmreplica_stream_lock(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			  const char *what, int *fd);
 
 /**
  * dmreplica_mount_options() - options to mount a file system that takes no write

@@ -105,6 +105,23 @@ int dmrl_lock_system(struct dmreplica *ctx, const u8 *uuid, const char *name, in
 	return dmrl_lock(ctx, file, busy, fd);
 }
 
+int dmreplica_stream_lock(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			  const char *what, int *fd)
+{
+	char file[DMREPLICA_UUID_TEXT + 16], text[DMREPLICA_UUID_TEXT], busy[256];
+
+	dmrl_clear(ctx);
+	*fd = -1;
+	if (geteuid()) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_ACCESS_DENIED, "disks are read and written by root only");
+		return dmrl_hint(ctx, "only root (CAP_SYS_ADMIN) may do this; try again with sudo");
+	}
+	snprintf(file, sizeof(file), "%s.%.8s", dmreplica_uuid_text(sys->uuid, text), what);
+	snprintf(busy, sizeof(busy), "another process runs replicactl %.8s of system %.64s", what,
+		 sys->name);
+	return dmrl_lock(ctx, file, busy, fd);
+}
+
 /** dmrl_unlock() - release a lock; does nothing with a negative @fd */
 void dmrl_unlock(int fd)
 {

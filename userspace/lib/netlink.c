@@ -32,6 +32,7 @@ struct call {
 	int result;		/* of @fn, or a refusal */
 	bool done;
 	bool interrupted;
+	bool stopped;		/* @raw has ended the list */
 };
 
 /*
@@ -350,6 +351,10 @@ static int on_valid(struct nl_msg *msg, void *arg)
 	if (call->raw)
 		call->result = call->raw(call->arg, genlmsg_attrdata(head, 0),
 					 genlmsg_attrlen(head, 0));
+	if (call->raw && call->result) {
+		call->stopped = true;
+		return NL_STOP;
+	}
 	if (!call->fn)
 		return NL_OK;
 	if (nla_parse(attrs, DMRL_NL_ATTRS - 1, genlmsg_attrdata(head, 0), genlmsg_attrlen(head, 0),
@@ -373,9 +378,14 @@ static int transact(struct dmreplica *ctx, struct nl_msg *msg, struct call *call
 	nl_cb_set(cb, NL_CB_DUMP_INTR, NL_CB_CUSTOM, on_dump_intr, call);
 	nl_cb_set(cb, NL_CB_VALID, NL_CB_CUSTOM, on_valid, call);
 	err = nl_send_auto(ctx->sock, msg);
-	while (err >= 0 && !call->done)
+	while (err >= 0 && !call->done && !call->stopped)
 		err = nl_recvmsgs(ctx->sock, cb);
 	nl_cb_put(cb);
+	/* The rest of a list is not waited for: its end could be far away. */
+	if (call->stopped && !call->done) {
+		nl_socket_free(ctx->sock);
+		ctx->sock = NULL;
+	}
 	if (call->result)
 		return call->result;
 	if (err < 0 && err != -NLE_DUMP_INTR && !call->done) {

@@ -12,14 +12,15 @@
 
 #include "private.h"
 
-/* At the end of a device's name; of its dm UUID behind a hyphen. */
-#define KIND_SIZE	24
+/* At the end of a device's name; of its dm UUID behind a hyphen, in place of a hyphen. */
+#define KIND_SIZE	26
 
 struct open {
 	struct dmreplica *ctx;
 	const struct dmreplica_system *sys;
 	u64 point;
-	char kind[KIND_SIZE];
+	const char *view;		/* NULL: that with the number of the point */
+	char kind[KIND_SIZE];		/* @NUMBER or -VIEW */
 	struct dmreplica_disk *disks;
 	size_t nr_disks;
 	char made[DMREPLICA_MAX_DISKS][128];
@@ -32,20 +33,24 @@ static int names_of(const struct open *o, const struct dmreplica_disk *disk, cha
 
 	snprintf(both, sizeof(both), "%s%s", disk->name, o->kind);
 	if (!dmrl_device_name(name, 128, o->sys->name, both, "") &&
-	    !dmrl_device_uuid(uuid, 132, o->sys->uuid, disk->name, o->kind))
+	    !dmrl_device_uuid(uuid, 132, o->sys->uuid, disk->name, o->view ?: o->kind))
 		return 0;
 	return dmrl_fail(o->ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 			 "device name of disk %s is too long", disk->name);
 }
 
 static int begin(struct open *o, struct dmreplica *ctx, const struct dmreplica_system *sys,
-		 u64 point)
+		 u64 point, const char *view)
 {
 	memset(o, 0, sizeof(*o));
 	o->ctx = ctx;
 	o->sys = sys;
 	o->point = point;
-	snprintf(o->kind, sizeof(o->kind), "@%llu", (unsigned long long)point);
+	o->view = view;
+	if (view)
+		snprintf(o->kind, sizeof(o->kind), "-%s", view);
+	else
+		snprintf(o->kind, sizeof(o->kind), "@%llu", (unsigned long long)point);
 	return dmreplica_disk_list(ctx, sys, &o->disks, &o->nr_disks);
 }
 
@@ -79,6 +84,8 @@ static int remove_device(struct open *o, const char *name, u32 *cookie)
 	snprintf(path, sizeof(path), "/dev/mapper/%s", name);
 	if (!stat(path, &st))
 		dmrl_append_holders(ctx, &st.st_rdev, 1, false);
+	if (o->view)
+		return dmrl_hint(ctx, "close it, then try again");
 	return dmrl_hint(ctx, "close it, then replicactl recovery-point close %s %llu",
 			 o->sys->name, (unsigned long long)o->point);
 }
@@ -111,8 +118,8 @@ static int make_device(struct open *o, const struct dmreplica_disk *disk, u32 *c
 		if (code)
 			return code;
 	}
-	snprintf(params, sizeof(params), "%u:%u %llu", disk->replica_major, disk->replica_minor,
-		 (unsigned long long)o->point);
+	snprintf(params, sizeof(params), "%u:%u %s", disk->replica_major, disk->replica_minor,
+		 o->kind + 1);
 	since = dmrl_kernel_log_now();
 	if (dmrl_dm_create(ctx, name, uuid, disk->bytes / 512, "replica-reader", params, cookie,
 			   &made, &err)) {
@@ -160,11 +167,11 @@ static int remove_devices(struct open *o, bool *any)
 	return code;
 }
 
-/* Is the point open in the view with its number? */
+/* Does the view show the point, or any point for a close by the name of the view? */
 static int is_open(struct open *o, bool *open)
 {
 	struct dmreplica_point *list;
-	char number[KIND_SIZE], views[DMREPLICA_VIEWS_TEXT], *one, *rest;
+	char views[DMREPLICA_VIEWS_TEXT], *one, *rest;
 	size_t nr, i;
 	int code;
 
@@ -172,13 +179,12 @@ static int is_open(struct open *o, bool *open)
 	code = dmreplica_point_list(o->ctx, o->sys, &list, &nr);
 	if (code)
 		return code;
-	snprintf(number, sizeof(number), "%llu", (unsigned long long)o->point);
 	for (i = 0; i < nr; i++) {
-		if (list[i].number != o->point)
+		if (o->point && list[i].number != o->point)
 			continue;
 		snprintf(views, sizeof(views), "%s", list[i].views);
 		for (rest = views; (one = strsep(&rest, " ")); )
-			*open |= !strcmp(one, number);
+			*open |= !strcmp(one, o->kind + 1);
 	}
 	free(list);
 	return 0;
@@ -215,7 +221,10 @@ static void end(struct open *o)
 static void take_back(struct open *o, bool opened)
 {
 	char message[sizeof(o->ctx->message)], hint[sizeof(o->ctx->hint)];
-	struct dmreplica_op op = { .given = DMREPLICA_OP_POINT, .point = o->point };
+	struct dmreplica_op op = {
+		.given = o->view ? DMREPLICA_OP_VIEW : DMREPLICA_OP_POINT,
+		.point = o->point, .view = o->view,
+	};
 	struct dmreplica *ctx = o->ctx;
 	int code = ctx->code, err;
 	u32 cookie = 0;
@@ -240,6 +249,17 @@ static int need_root(struct dmreplica *ctx)
 	return dmrl_hint(ctx, "only root (CAP_SYS_ADMIN) may do this; try again with sudo");
 }
 
+static const char *view_of(const struct dmreplica_op *op)
+{
+	return op->given & DMREPLICA_OP_VIEW ? op->view : NULL;
+}
+
+int dmreplica_view_hold(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			struct dmreplica_op *op)
+{
+	return dmrl_operate(ctx, DM_REPLICA_CMD_POINT_OPEN, sys, op);
+}
+
 int dmreplica_point_open(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			 struct dmreplica_op *op)
 {
@@ -254,7 +274,7 @@ int dmreplica_point_open(struct dmreplica *ctx, const struct dmreplica_system *s
 		code = dmrl_lock_system(ctx, sys->uuid, sys->name, &lock);
 	if (code)
 		return code;
-	code = begin(&o, ctx, sys, op->point);
+	code = begin(&o, ctx, sys, op->point, view_of(op));
 	if (!code)
 		code = is_open(&o, &open);
 	if (!code && !open) {
@@ -284,7 +304,7 @@ int dmreplica_point_close(struct dmreplica *ctx, const struct dmreplica_system *
 	code = need_root(ctx);
 	if (code)
 		return code;
-	code = begin(&o, ctx, sys, op->point);
+	code = begin(&o, ctx, sys, op->given & DMREPLICA_OP_POINT ? op->point : 0, view_of(op));
 	if (code)
 		goto out;
 	/* before the lock, which a long wait for openers would keep from others */
@@ -340,8 +360,8 @@ static void look_at(struct dmreplica_reader *reader)
 	close(fd);
 }
 
-int dmreplica_point_devices(struct dmreplica *ctx, const struct dmreplica_system *sys,
-			    uint64_t number, struct dmreplica_reader **list, size_t *nr)
+static int list_devices(struct dmreplica *ctx, const struct dmreplica_system *sys, u64 number,
+			const char *view, struct dmreplica_reader **list, size_t *nr)
 {
 	struct dmrl_list found = { .size = sizeof(struct dmreplica_reader) };
 	struct dmreplica_reader *reader;
@@ -353,7 +373,7 @@ int dmreplica_point_devices(struct dmreplica *ctx, const struct dmreplica_system
 	int code;
 
 	dmrl_clear(ctx);
-	code = begin(&o, ctx, sys, number);
+	code = begin(&o, ctx, sys, number, view);
 	for (i = 0; i < o.nr_disks && !code; i++) {
 		code = names_of(&o, &o.disks[i], name, uuid);
 		if (code || !is_there(&o, name, uuid, &ours, &table) || !ours || !table)
@@ -375,11 +395,25 @@ int dmreplica_point_devices(struct dmreplica *ctx, const struct dmreplica_system
 		if (strlen(link) < sizeof(reader->path) &&
 		    dmrl_is_device(link, reader->major, reader->minor))
 			memcpy(reader->path, link, strlen(link) + 1);
-		look_at(reader);
+		/* A sender reads each block once, and nothing else. */
+		if (!view)
+			look_at(reader);
 	}
 	end(&o);
 	*list = dmrl_list_end(&found, code, NULL, nr);
 	return code;
+}
+
+int dmreplica_point_devices(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			    uint64_t number, struct dmreplica_reader **list, size_t *nr)
+{
+	return list_devices(ctx, sys, number, NULL, list, nr);
+}
+
+int dmreplica_view_devices(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			   const char *view, struct dmreplica_reader **list, size_t *nr)
+{
+	return list_devices(ctx, sys, 0, view, list, nr);
 }
 
 const char *dmreplica_mount_options(const char *type)

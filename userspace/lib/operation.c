@@ -61,6 +61,8 @@ static bool put_op(struct nl_msg *msg, const struct dmreplica_op *op)
 		return true;
 	if ((given & DMREPLICA_OP_PEER) && nla_put_string(msg, DM_REPLICA_A_OP_PEER, op->peer))
 		return true;
+	if ((given & DMREPLICA_OP_VIEW) && nla_put_string(msg, DM_REPLICA_A_OP_VIEW, op->view))
+		return true;
 	if ((given & DMREPLICA_OP_RECEIVED) && nla_put_flag(msg, DM_REPLICA_A_OP_RECEIVED))
 		return true;
 	for (i = 0; (given & DMREPLICA_OP_DROP) && i < op->nr_drop; i++)
