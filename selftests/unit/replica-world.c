@@ -347,7 +347,7 @@ static bool op_end(void *arg, const struct dmrs_begin *begin, struct dmrs_done *
 		;
 	if (g == s->nr_generations) {
 		memcpy(s->generations[g].uuid, begin->target.generation, 16);
-		s->generations[g].first = begin->target.number;
+		s->generations[g].first = begin->generation_first;
 		s->nr_generations++;
 	}
 	add_point(s, begin->target.number, g);

@@ -104,6 +104,7 @@ static void any_begin(struct rng *r, struct dmrs_begin *b)
 	b->point_kind = rng_range(r, 1, 3);
 	identity(r, &b->base, b->kind == DMRS_FULL ? 0 : rng_range(r, 1, 100));
 	identity(r, &b->target, b->base.number + rng_range(r, 1, 100));
+	b->generation_first = rng_range(r, 1, b->target.number);
 	b->time = rng_u64(r);
 	text(r, b->label, sizeof(b->label));
 	b->bytes = rng_u64(r);
@@ -377,6 +378,8 @@ TEST(stream_codec_begin_limits)
 	BAD(begin, memset(&x->target, 0, sizeof(x->target)), "base and target");
 	BAD(begin, x->target.number = x->base.number, "base and target");
 	BAD(begin, memset(x->base.generation, 0, 16), "base and target");
+	BAD(begin, x->generation_first = 0, "of its generation");
+	BAD(begin, x->generation_first = x->target.number + 1, "of its generation");
 	BAD(begin, x->point_kind = 0, "known kind");
 	BAD(begin, x->point_kind = 4, "known kind");
 	BAD(begin, strcpy(x->label, "a/b"), "label");

@@ -59,6 +59,7 @@ static void forge_open(struct forge *f, struct site *s, struct site *r)
 	f->begin.kind = DMRS_FULL;
 	f->begin.point_kind = DM_REPLICA_POINT_KIND_STANDARD;
 	f->begin.target.number = 100;
+	f->begin.generation_first = 1;
 	memset(f->begin.target.generation, 'A', 16);
 	f->begin.nr_disks = r->nr_disks;
 	memcpy(f->begin.disks, r->disks, sizeof(r->disks));

@@ -11,7 +11,7 @@ static const struct {
 	/* A later version may add to a HELLO. */
 	[DMRS_HELLO] = { "HELLO", 66, 4096, 0 },
 	[DMRS_STATE] = { "STATE", 112, 65536, 0 },
-	[DMRS_BEGIN] = { "BEGIN", 114, 65536, 0 },
+	[DMRS_BEGIN] = { "BEGIN", 122, 65536, 0 },
 	[DMRS_ACCEPT] = { "ACCEPT", 32, 32, 0 },
 	[DMRS_REFUSE] = { "REFUSE", 6, 1024, 0 },
 	[DMRS_META] = { "META", 13, DMRS_PAYLOAD_MAX, 0 },

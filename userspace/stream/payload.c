@@ -312,6 +312,7 @@ u32 dmrs_begin_put(u8 *buf, const struct dmrs_begin *begin)
 	dmrs_put_32(&w, begin->point_kind);
 	put_identity(&w, &begin->base);
 	put_identity(&w, &begin->target);
+	dmrs_put_64(&w, begin->generation_first);
 	dmrs_put_64(&w, begin->time);
 	put_place(&w, &begin->from);
 	dmrs_put_64(&w, begin->bytes);
@@ -335,6 +336,7 @@ const char *dmrs_begin_get(const u8 *buf, u32 len, struct dmrs_begin *begin)
 	begin->point_kind = dmrs_get_32(&g);
 	ok = get_identity(&g, &begin->base);
 	ok = get_identity(&g, &begin->target) && ok;
+	begin->generation_first = dmrs_get_64(&g);
 	begin->time = dmrs_get_64(&g);
 	placed = get_place(&g, &begin->from);
 	begin->bytes = dmrs_get_64(&g);
@@ -349,6 +351,8 @@ const char *dmrs_begin_get(const u8 *buf, u32 len, struct dmrs_begin *begin)
 	    (begin->kind == DMRS_FULL && begin->base.number) ||
 	    (begin->kind == DMRS_DELTA && !begin->base.number))
 		return "base and target of the stream are wrong";
+	if (!begin->generation_first || begin->generation_first > begin->target.number)
+		return "the target is not of its generation";
 	if (begin->point_kind < DM_REPLICA_POINT_KIND_STANDARD ||
 	    begin->point_kind > DM_REPLICA_POINT_KIND_PLANNED)
 		return "the target is of no known kind";

@@ -109,6 +109,7 @@ struct dmrs_begin {
 	u16 nr_disks;
 	u32 point_kind;		/* enum dm_replica_point_kind, of the target as the next two */
 	struct dmrs_identity base, target;
+	u64 generation_first;	/* number at which the target's generation began */
 	u64 time;		/* ns since 1970 UTC */
 	char label[DMR_POINT_NAME_LEN];
 	struct dmrs_place from;	/* all extents at or behind it follow */

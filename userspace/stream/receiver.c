@@ -125,6 +125,9 @@ static void got_hello(struct dmrs_receiver *r)
 	}
 	if (!read_state(r))
 		return;
+	/* A system that has received nothing yet is of any relationship. */
+	if (dmr_is_zero(r->hello.relationship, 16))
+		memcpy(r->hello.relationship, r->peer_hello.relationship, 16);
 	if (memcmp(r->hello.relationship, r->peer_hello.relationship, 16)) {
 		dmrs_link_fail(l, DM_REPLICA_CODE_INVALID_PARAMETER,
 			       "the stream is not of this system's relationship");

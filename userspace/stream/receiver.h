@@ -17,7 +17,8 @@
  * Each returns false after it has filled in @why.  A disk is an index in the list of the
  * STATE, which is that of the BEGIN.
  *
- * @state: the system's present state; it is read again for each BEGIN.
+ * @state: the system's present state; it is read again for each BEGIN.  A relationship of
+ * zeroes: none yet, and that of the sender is taken.
  * @abort: give up the partial stream: the head is at the newest point again.
  * @begin: record stream, base and target durably; not called for a stream that goes on.
  * @write: write the extents of @ex, whose data is at @raw.

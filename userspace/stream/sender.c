@@ -101,6 +101,11 @@ const struct dmrs_decision *dmrs_sender_decision(const struct dmrs_sender *s)
 	return &s->decision;
 }
 
+const struct dmrs_hello *dmrs_sender_peer(const struct dmrs_sender *s)
+{
+	return &s->peer_hello;
+}
+
 const struct dmrs_count *dmrs_sender_count(const struct dmrs_sender *s)
 {
 	return &s->count;
@@ -135,6 +140,17 @@ static bool identity_of(const struct dmrs_state *state, u64 number, struct dmrs_
 		return true;
 	}
 	return false;
+}
+
+/* Number at which the generation of a point began; the point is one of @state. */
+static u64 first_of(const struct dmrs_state *state, const struct dmrs_identity *id)
+{
+	u32 g;
+
+	for (g = 0; g + 1 < state->nr_generations &&
+	     memcmp(state->generations[g].uuid, id->generation, 16); g++)
+		;
+	return state->generations[g].first;
 }
 
 /* Into a file: as the caller has asked, since no receiver is there. */
@@ -185,6 +201,7 @@ static void say_begin(struct dmrs_sender *s)
 	b->kind = d->base.number ? DMRS_DELTA : DMRS_FULL;
 	b->base = d->base;
 	b->target = d->target;
+	b->generation_first = first_of(&s->state, &d->target);
 	b->from = d->cursor;
 	b->nr_disks = s->state.nr_disks;
 	memcpy(b->disks, s->state.disks, sizeof(b->disks));
@@ -468,7 +485,7 @@ static void note_done(struct dmrs_sender *s)
 		g = min_t(u32, g, DMRS_GENERATIONS - 1);
 		r->nr_generations = g + 1;
 		memcpy(r->generations[g].uuid, s->begin.target.generation, 16);
-		r->generations[g].first = s->begin.target.number;
+		r->generations[g].first = s->begin.generation_first;
 	}
 	memmove(r->points + 1, r->points, (nr - 1) * sizeof(r->points[0]));
 	r->points[0] = (struct dmrs_point){

@@ -114,6 +114,9 @@ bool dmrs_sender_over(const struct dmrs_sender *s);
 /** dmrs_sender_decision() - the last outcome; the receiver's REFUSE makes it REFUSED */
 const struct dmrs_decision *dmrs_sender_decision(const struct dmrs_sender *s);
 
+/** dmrs_sender_peer() - the receiver's HELLO; zeroes before it has come */
+const struct dmrs_hello *dmrs_sender_peer(const struct dmrs_sender *s);
+
 /** dmrs_sender_count() - content sent of the present stream */
 const struct dmrs_count *dmrs_sender_count(const struct dmrs_sender *s);
 

@@ -61,7 +61,7 @@ class Stream:
                          for i, (name, size) in enumerate([('vda', 65536), ('vdb', 8704)]))
         self.frame(3, bytes([target]) * 16 + struct.pack('<BBHI', 2 if base else 1, 0, 2, 2) +
                    identity('A', base) + identity('A', target) +
-                   struct.pack('<Q', 1700000000 * 10**9) + place(*start) +
+                   struct.pack('<QQ', 1, 1700000000 * 10**9) + place(*start) +
                    struct.pack('<QQ', 0, 0) + text(label) + disks)
 
     def meta(self, kind, data):
@@ -155,14 +155,14 @@ def main():
     s.hello('evil\033[2J')
     write('terminal.stream', s.out)
     # The page's hex.
-    out = bytearray(0x11e7)
+    out = bytearray(0x11ef)
     with open('Documentation/replication-stream.md', encoding='utf-8') as page:
         for line in page.read().split('## A stream, byte by byte')[1].splitlines():
             if re.match(r'    [0-9a-f]{5}  ', line):
                 at = int(line.split()[0], 16)
                 data = bytes.fromhex(line[11:])
                 out[at:at + 16] = data
-    write('page.stream', bytes(out[:0x11e7]))
+    write('page.stream', bytes(out[:0x11ef]))
 
 
 main()
