@@ -8,6 +8,7 @@
  */
 #include <grp.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,8 +30,8 @@ static bool give_up_capabilities(void)
 	return !syscall(SYS_capset, &head, none);
 }
 
-/* Return: false if it was not possible. */
-static bool give_up_root(void)
+/* @kept: files of the keeper, behind standard error.  Return: false if it was not possible. */
+static bool give_up_root(unsigned int kept)
 {
 	struct rlimit none = { 0, 0 };
 
@@ -44,18 +45,29 @@ static bool give_up_root(void)
 	if (!give_up_capabilities() || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
 		return false;
 	/* Files that the caller of replicactl has open. */
-	return !close_range(STDERR_FILENO + 1, ~0U, 0);
+	return !close_range(STDERR_FILENO + 1 + kept, ~0U, 0);
 }
 
 int main(int argc, char **argv)
 {
-	if (argc != 2 || strcmp(argv[1], "info")) {
-		fprintf(stderr, "dm-replica-worker: run by replicactl\n");
-		return 64;
-	}
-	if (!give_up_root()) {
+	bool info = argc == 2 && !strcmp(argv[1], "info");
+	bool sender = argc > 2 && !strcmp(argv[1], "send");
+	int status = 64;
+
+	if (!give_up_root(info ? 0 : 2)) {
 		perror("dm-replica-worker: cannot give up root");
 		return 1;
 	}
-	return worker_info();
+	signal(SIGPIPE, SIG_IGN);
+	if (info)
+		status = worker_info();
+	else if (sender)
+		status = worker_send(argc - 1, argv + 1);
+	else if (argc > 2 && !strcmp(argv[1], "receive"))
+		status = worker_receive(argc - 1, argv + 1);
+	else if (argc > 2 && !strcmp(argv[1], "hash"))
+		status = worker_hash(argc - 1, argv + 1);
+	if (status == 64)
+		fprintf(stderr, "dm-replica-worker: run by replicactl\n");
+	return status;
 }

@@ -3,7 +3,55 @@
 #ifndef WORKER_H
 #define WORKER_H
 
+#include <stream/io.h>
+#include <stream/link.h>
+#include <stream/port.h>
+
+/**
+ * struct side - one side of a session, in the worker
+ * @in: standard input; -1 at its end, or if nothing comes.
+ * @out: standard output, which has no room for now while @blocked.
+ * @nr_fds: of disks, from the keeper; 0: none so far.
+ * @told_at: ns of the monotonic clock, when the keeper was last told of progress.
+ * @note: the last one received.
+ */
+struct side {
+	int in;
+	int out;
+	bool blocked;
+	u32 nr_fds;
+	int fds[DMR_MAX_DISKS];
+	struct dmrs_io *io;
+	u64 told_at;
+	struct dmrs_note note;
+};
+
+/* side.c: of side_wait() */
+#define SIDE_INPUT	1u	/* input, or its end */
+#define SIDE_NOTE	2u	/* a note of the keeper */
+
+bool side_open(struct side *side);
+u64 side_now(void);
+bool side_ask(struct side *side, u32 kind, const void *data, u32 len, struct dmrs_refusal *why);
+bool side_tell(struct side *side, u32 kind, const void *data, u32 len);
+bool side_state(struct side *side, struct dmrs_hello *hello, struct dmrs_state *state,
+		struct dmrs_refusal *why);
+bool side_files(struct side *side, u32 nr, struct dmrs_refusal *why);
+void side_close_files(struct side *side);
+void side_progress(struct side *side, const struct dmrs_note_count *count, bool last);
+void side_fault(struct side *side, const struct dmrs_refusal *why);
+bool side_write(struct side *side, struct dmrs_link *link);
+bool side_wait(struct side *side, bool more, unsigned int *ready);
+bool side_refuse(struct dmrs_refusal *why, u32 code, const char *fmt, ...)
+	__attribute__((__format__(__printf__, 3, 4)));
+
 /* info.c: read a stream from standard input, describe it as JSON on standard output. */
 int worker_info(void);
+/* send.c: read disks, write a stream to standard output. */
+int worker_send(int argc, char **argv);
+/* receive.c: read a stream from standard input, write disks. */
+int worker_receive(int argc, char **argv);
+/* hash.c: read disks, tell the keeper hashes of their regions. */
+int worker_hash(int argc, char **argv);
 
 #endif /* WORKER_H */
