@@ -316,6 +316,59 @@ const struct command commands[] = {
 	{ "dump", cmd_dump, "STORE|NAME [--log] [--json]", "the superblocks of a store, field by field",
 	  "  --log   the records of the log as well\n"
 	  "  --json  as JSON\n" },
+	{ "send", cmd_send, "NAME (--from POINT | --full) [--to POINT] [OPTION...] > FILE",
+	  "write changes between two recovery points, or all, as a stream",
+	  "  --from POINT  what was written since: the newest point of the receiver\n"
+	  "  --full        all: for a receiver without a point\n"
+	  "  --to POINT    up to this point (default: the newest)\n"
+	  "  --dry-run     send nothing, print the bytes of each disk\n"
+	  "  --plain       do not compress\n"
+	  "  --sync SIZE   flush at the receiver each SIZE bytes, 4K to 1G (default 64M): what is\n"
+	  "                sent again at most after a cut\n"
+	  "  --json        as JSON; without --dry-run on standard error, when all is sent\n"
+	  "\nPOINT is a number or a label.  The stream goes to standard output, which is no terminal.\n"
+	  "Base and target cannot be dropped meanwhile; each changed block of 4 KiB is read once.\n"
+	  "On a terminal, standard error shows bytes, rate and remaining time.\n"
+	  "\nExamples:\n"
+	  "  replicactl send web1 --full > web1.stream\n"
+	  "  replicactl send web1 --from 41 | ssh siteb replicactl receive web1\n" },
+	{ "receive", cmd_receive, "NAME [--two-way] [--json] < FILE",
+	  "take a stream: a recovery point of the sender becomes one here",
+	  "  --two-way  answer on standard output: for a sender that reads it\n"
+	  "  --json     as JSON\n"
+	  "\nThe stream has to begin at the newest recovery point of NAME, which is a replica of the\n"
+	  "same machine, with disks of the same names and sizes, or at none if NAME has none.  Until\n"
+	  "its end it is no point, and failovers do not see it.  One that is cut is received again:\n"
+	  "it goes on behind what was flushed.  The same one once more changes nothing.\n"
+	  "\nExample:\n"
+	  "  replicactl receive web1 < web1.stream\n" },
+	{ "replicate", cmd_replicate, "NAME --to ssh://HOST|exec:COMMAND [OPTION...]",
+	  "send each interval what has changed, to a receiver that answers",
+	  "  --to ssh://[USER@]HOST[/NAME]\n"
+	  "                 run replicactl receive NAME --two-way there (default: the same name)\n"
+	  "  --to exec:COMMAND\n"
+	  "                 the receiver is this command's standard input and output\n"
+	  "  --interval T   a recovery point each T, 1s to 7d (default 30s); later if the last one\n"
+	  "                 has not arrived\n"
+	  "  --once         one recovery point, and no second attempt\n"
+	  "  --peer PEER    holds base and target here (default: HOST); added if it is not there\n"
+	  "  --plain        do not compress\n"
+	  "  --sync SIZE    flush at the receiver each SIZE bytes (default 64M)\n"
+	  "\nBoth sides compare what they have: a stream that was cut goes on, else what has changed\n"
+	  "since the newest common point follows, or everything to a receiver without a point.  After\n"
+	  "a fault it tries again, after 1, 2, 4 ... 60 s.  Where both sides differ, it ends.\n"
+	  "\nExample:\n"
+	  "  replicactl replicate web1 --to ssh://siteb --interval 30s\n" },
+	{ "verify", cmd_verify, "NAME [--point POINT] [--against FILE] [--json]",
+	  "hashes of a recovery point, or the comparison with another host's",
+	  "  --point POINT   number or label (default: the newest)\n"
+	  "  --against FILE  compare with what verify printed of the same point elsewhere; - is\n"
+	  "                  standard input\n"
+	  "  --json          as JSON\n"
+	  "\nAll of the point is read, region by region of 64 MiB, and nothing is written.  Exit status\n"
+	  "1: it differs.\n"
+	  "\nExample:\n"
+	  "  ssh siteb replicactl verify web1 --point 41 | replicactl verify web1 --point 41 --against -\n" },
 	{ "stream-info", cmd_stream_info, "[--json] < FILE",
 	  "what a replication stream holds, and whether it is intact",
 	  "  --json  as JSON\n"

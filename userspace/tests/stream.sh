@@ -48,7 +48,7 @@ info_json deltas 0 'd["intact"] and d["fault"] is None and d["streams_total"] ==
 	d["streams"][0]["metadata_bytes"] == 9 and d["streams"][0]["disks"][1]["bytes"] == 8704' "two deltas as JSON"
 info page 0 '^ *target +recovery point 1 of generation 40414243-' "the example of the documentation"
 info_json page 0 'd["intact"] and d["streams"][0]["kind"] == "full" and d["streams"][0]["base"] is None and
-	d["streams"][0]["bytes"] == 4096 and d["frame_bytes"] == 0x11e7' "the same as JSON"
+	d["streams"][0]["bytes"] == 4096 and d["frame_bytes"] == 0x11ef' "the same as JSON"
 info cut 1 '32768 .*: the stream ends before its END' "a stream that is cut"
 info_json cut 1 'not d["intact"] and [s["complete"] for s in d["streams"]] == [True, False]' "and what is in it"
 info long 1 'behind the end of the stream' "a byte too many"
@@ -95,3 +95,38 @@ for at in list(range(0, len(good) - 600, 97)) + list(range(len(good) - 600, len(
 PY
 python3 "$dir/flip.py" "$R" "$dir/streams/deltas.stream" >"$dir/out" 2>&1
 result $? "a wrong byte anywhere is found"
+
+# --- send, receive and replicate: what is refused before anything is touched ---
+
+expect 0 '^Usage: replicactl send NAME' "help of send" send --help
+expect 0 '^Usage: replicactl receive NAME' "help of receive" receive --help
+expect 0 '^Usage: replicactl replicate NAME --to' "help of replicate" replicate --help
+expect 64 'give one system' "send what" send --full
+expect 64 'name the newest point of the receiver: --from POINT' "send since when" send a
+expect 64 'contradict each other' "all, and since a point" send a --full --from 3
+expect 64 'neither the number nor the label of a point' "a base that cannot be" send a --from 1/x
+for size in 0 1K 4095 2G x ''; do
+	expect 64 'is not a size from 4K to 1G' "no distance of SYNCs: '$size'" send a --full "--sync=$size"
+done
+expect 12 '32779 .*a' "send a system that is not there" send a --full
+expect 64 'give one system' "receive what" receive
+expect 64 'give one system' "a stream as an argument" receive a b
+expect 12 '32779 .*a' "receive into a system that is not there" receive a
+expect 64 'give one system' "replicate what" replicate --to ssh://b
+expect 64 'name the receiver: --to ssh://HOST' "replicate to where" replicate a
+for to in b ssh:// ssh://-oProxyCommand=x exec: 'ssh://b/x;y' http://b; do
+	expect 64 'is neither ssh://' "no receiver: '$to'" replicate a --to "$to"
+done
+expect 64 'name the peer: --peer PEER' "a command is no name of a peer" replicate a --to exec:true
+expect 64 'the name of peer x/y' "a peer's name that cannot be" replicate a --to ssh://b --peer x/y
+for span in 0s 8d x -1s; do
+	expect 64 'is not a time from 1s to 7d' "no interval: '$span'" replicate a --to ssh://b "--interval=$span"
+done
+expect 12 '32779 .*a' "replicate a system that is not there" replicate a --to ssh://b
+expect 0 '^Usage: replicactl verify NAME' "help of verify" verify --help
+expect 64 'give one system' "verify what" verify
+expect 64 'neither the number nor the label of a point' "verify a point that cannot be" verify a --point 1/x
+expect 12 '32779 .*a' "verify a system that is not there" verify a
+"$DM_REPLICA_WORKER" send file plain 0 0 1 >"$dir/out" 2>&1 </dev/null
+[ $? = 1 ]
+result $? "a worker without a keeper sends nothing"

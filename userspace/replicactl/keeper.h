@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The keeper of a worker: the part of a command that has privileges.  The worker reads and
+ * writes the stream and the disks; it asks the keeper for all that changes a system.
+ */
+#ifndef KEEPER_H
+#define KEEPER_H
+
+#include <stream/decide.h>
+#include <stream/port.h>
+#include "replicactl.h"
+
+struct keeper;
+
+/**
+ * struct keeper_ops - what a command does with notes of its worker
+ * @answer: answer a note that is no other member's; the answer is in k->note, whose @code and
+ * @len are 0 at first.  Return: 0, or the code of a refusal of the library.
+ * @idle: the session is idle.  May be NULL, as the next one.
+ * @hash: a region of a disk of @k->state was read.
+ */
+struct keeper_ops {
+	int (*answer)(struct keeper *k, struct dmrs_note *note);
+	void (*idle)(struct keeper *k, const struct dmrs_refusal *why);
+	void (*hash)(struct keeper *k, const struct dmrs_note_hash *hash);
+};
+
+/** struct keeper - a worker and its session */
+struct keeper {
+	struct dmreplica *ctx;
+	const struct keeper_ops *ops;
+	struct dmreplica_system sys;	/* as last read */
+	bool sender;
+	bool quiet;			/* no progress, although standard error is a terminal */
+	int lock;
+	int port;
+	pid_t worker;
+	struct dmrs_note *note;
+	struct dmrs_note_count count;
+	struct dmrs_hello peer;		/* of the other side; zeroes before it is known */
+	struct dmrs_begin begin;	/* of the present stream; no target: none yet */
+	struct dmrs_hello hello;	/* of this side, as the next one */
+	struct dmrs_state state;
+	struct dmrs_refusal fault;	/* code 0: none */
+	int wake;			/* descriptor that keeper_run() waits for, too; -1: none */
+	int wake_ms;			/* and for so long; -1: for ever */
+	bool (*woken)(struct keeper *k);	/* false ends the session */
+	uint64_t started;		/* ns, of the present stream */
+	int nr_files;			/* of disks, open */
+	int files[DMREPLICA_MAX_DISKS];
+	bool shown;			/* a line of progress is on the terminal */
+};
+
+/* keeper.c */
+int keeper_open(struct keeper *k, struct dmreplica *ctx, const char *name, const char *what);
+bool keeper_start(struct keeper *k, int in, int out, char *const argv[]);
+int keeper_run(struct keeper *k);
+void keeper_stop(struct keeper *k);
+void keeper_close(struct keeper *k);
+void keeper_close_files(struct keeper *k);
+bool keeper_interrupted(void);
+int keeper_output(int fd);
+void keeper_clear_line(struct keeper *k);
+
+/* stream-state.c: what this side has, for a handshake.  Return: 0 or a refusal. */
+int stream_state(struct dmreplica *ctx, struct dmreplica_system *sys, bool sender,
+		 struct dmrs_hello *hello, struct dmrs_state *state);
+bool stream_point_of(const struct dmrs_state *state, const struct dmrs_identity *id);
+
+#endif /* KEEPER_H */

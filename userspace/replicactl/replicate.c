@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * replicactl replicate: a live session with a receiver that another command runs, over its
+ * standard input and output: ssh, or any.  A new recovery point each interval, and what has
+ * changed since the last one, as soon as the receiver has that.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sending.h"
+
+#define INTERVAL	30		/* s, by default */
+#define DELAY_MOST	60		/* s between two attempts */
+
+struct replicate {
+	struct sending s;
+	const char *to;			/* as given */
+	char remote[DMREPLICA_NAME_MAX];	/* name of the system there */
+	char host[256];			/* of ssh; "" for a command */
+	char peer[DMREPLICA_PEER_NAME_MAX];
+	uint64_t interval;		/* s */
+	bool once, plain;
+	uint64_t sync;
+	uint64_t newest;		/* number of the newest point */
+	uint64_t made;			/* ns of the monotonic clock, when it was made */
+	uint64_t shown;			/* number of the last point that was reported */
+	bool refused;			/* by a decision that another attempt does not change */
+	pid_t child;
+};
+
+static uint64_t monotonic(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+/* Make a point that the peer holds from its beginning on. */
+static int make_point(struct replicate *r)
+{
+	struct dmreplica_op op = { .given = DMREPLICA_OP_PEER, .peer = r->peer };
+	int code = dmreplica_point_make(r->s.k.ctx, &r->s.k.sys, &op);
+
+	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
+		return code;
+	r->newest = op.point_made;
+	r->made = monotonic();
+	return 0;
+}
+
+/* Let the worker send a target; 0: end the session. */
+static bool next_target(struct replicate *r, uint64_t target)
+{
+	struct dmrs_note *note = r->s.k.note;
+
+	memset(note, 0, offsetof(struct dmrs_note, data));
+	note->kind = DMRS_NOTE_IDLE;
+	note->len = sizeof(target);
+	memcpy(note->data, &target, sizeof(target));
+	r->s.k.wake_ms = -1;
+	return dmrs_port_send(r->s.k.port, note);
+}
+
+static void set_fault(struct keeper *k, int code, const char *sentence)
+{
+	k->fault.code = code;
+	snprintf(k->fault.sentence, sizeof(k->fault.sentence), "%s", sentence);
+}
+
+/* It is time for the next point. */
+static bool woken(struct keeper *k)
+{
+	struct replicate *r = (struct replicate *)k;
+	int code = make_point(r);
+
+	if (code) {
+		set_fault(k, code, dmreplica_message(k->ctx));
+		r->refused = code == DM_REPLICA_CODE_INVALID_STATE;
+		return false;
+	}
+	return next_target(r, r->newest);
+}
+
+static void report(struct replicate *r)
+{
+	const struct dmrs_count *c = &r->s.k.count.count;
+
+	if (r->s.acked.number == r->shown)
+		return;
+	r->shown = r->s.acked.number;
+	printf("%s: recovery point %llu is at %s: %s, %s of zeroes\n", r->s.k.sys.name,
+	       (unsigned long long)r->shown, r->peer, text_size(c->bytes),
+	       text_size(c->zero_bytes));
+	fflush(stdout);
+}
+
+static void idle(struct keeper *k, const struct dmrs_refusal *why)
+{
+	struct replicate *r = (struct replicate *)k;
+	uint64_t passed;
+
+	if (why->code) {
+		k->fault = *why;
+		/* Both sides differ, and an operator has to choose. */
+		r->refused = why->code != DM_REPLICA_CODE_FAILED;
+		next_target(r, 0);
+		return;
+	}
+	report(r);
+	if (r->s.acked.number < r->newest) {
+		next_target(r, r->newest);
+	} else if (r->once) {
+		next_target(r, 0);
+	} else {
+		passed = (monotonic() - r->made) / 1000000;
+		k->wake_ms = passed < r->interval * 1000 ? r->interval * 1000 - passed : 0;
+	}
+}
+
+/* Run the receiver.  Return: a socket that is its standard input and output, or -1. */
+static int start_receiver(struct replicate *r)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		return -1;
+	fflush(stdout);
+	r->child = fork();
+	if (!r->child) {
+		dup2(ends[1], STDIN_FILENO);
+		dup2(ends[1], STDOUT_FILENO);
+		if (*r->host)
+			execlp("ssh", "ssh", "-oBatchMode=yes", "-oServerAliveInterval=15",
+			       "--", r->host, "replicactl", "receive", r->remote, "--two-way",
+			       (char *)NULL);
+		else
+			execl("/bin/sh", "sh", "-c", r->to + strlen("exec:"), (char *)NULL);
+		fprintf(stderr, "%s: cannot run %s: %s\n", program.name, r->to, strerror(errno));
+		_exit(127);
+	}
+	close(ends[1]);
+	if (r->child > 0)
+		return ends[0];
+	close(ends[0]);
+	return -1;
+}
+
+/* It ends with its input; one that does not is no concern of the next attempt's. */
+static void end_receiver(struct replicate *r)
+{
+	struct timespec pause = { .tv_nsec = 50 * 1000000L };
+	int i;
+
+	if (r->child <= 0)
+		return;
+	for (i = 0; i < 200 && !waitpid(r->child, NULL, WNOHANG); i++) {
+		if (keeper_interrupted() && i == 20)
+			kill(r->child, SIGTERM);
+		nanosleep(&pause, NULL);
+	}
+	if (i == 200)
+		kill(r->child, SIGTERM);
+	r->child = 0;
+}
+
+/* Return: 0, or a code with the sentence in the keeper's fault. */
+static int session(struct replicate *r)
+{
+	char sync[24];
+	char *argv[] = {
+		"dm-replica-worker", "send", "live", r->plain ? "plain" : "packed", sync, "0", "0",
+		NULL,
+	};
+	struct keeper *k = &r->s.k;
+	int sock, code;
+	bool started;
+
+	memset(&k->fault, 0, sizeof(k->fault));
+	memset(&k->begin, 0, sizeof(k->begin));
+	memset(&k->count, 0, sizeof(k->count));
+	memset(&k->peer, 0, sizeof(k->peer));
+	memset(&r->s.acked, 0, sizeof(r->s.acked));
+	k->wake_ms = -1;
+	snprintf(sync, sizeof(sync), "%llu", (unsigned long long)r->sync);
+	sock = start_receiver(r);
+	if (sock < 0) {
+		set_fault(k, DM_REPLICA_CODE_FAILED, strerror(errno));
+		return k->fault.code;
+	}
+	started = keeper_start(k, sock, sock, argv);
+	if (!started)
+		set_fault(k, DM_REPLICA_CODE_NOT_SUPPORTED, strerror(errno));
+	close(sock);
+	code = started ? keeper_run(k) : (int)k->fault.code;
+	keeper_close_files(k);
+	end_receiver(r);
+	/* The last answer of all may have been that the receiver has the point. */
+	if (!code && !k->fault.code)
+		report(r);
+	return code;
+}
+
+/* Have the peer.  Return: 0 or a refusal. */
+static int have_peer(struct replicate *r)
+{
+	struct dmreplica_op op = { .given = DMREPLICA_OP_PEER, .peer = r->peer };
+	struct dmreplica *ctx = r->s.k.ctx;
+	struct dmreplica_peer *list;
+	bool there = false;
+	size_t nr, i;
+	int code;
+
+	code = dmreplica_peer_list(ctx, &r->s.k.sys, &list, &nr);
+	if (code)
+		return code;
+	for (i = 0; i < nr; i++)
+		there |= !strcmp(list[i].name, r->peer);
+	dmreplica_list_free(list);
+	if (!there)
+		code = dmreplica_peer_add(ctx, &r->s.k.sys, NULL, &op);
+	r->s.peer = r->peer;
+	return code;
+}
+
+static bool retry_after(unsigned int *delay)
+{
+	struct timespec pause = { .tv_sec = *delay };
+
+	*delay = *delay * 2 > DELAY_MOST ? DELAY_MOST : *delay * 2;
+	return !nanosleep(&pause, NULL) && !keeper_interrupted();
+}
+
+static const char *next_command(const struct replicate *r)
+{
+	static char text[320];
+
+	*text = 0;
+	if (r->refused)
+		snprintf(text, sizeof(text), "replicactl recovery-point list shows what each side has; a full stream is received by a system without points");
+	return text;
+}
+
+static int replicate(struct replicate *r)
+{
+	struct keeper *k = &r->s.k;
+	unsigned int delay = 1;
+	int code;
+
+	code = have_peer(r);
+	if (!code)
+		code = make_point(r);
+	if (code)
+		return refused(k->ctx, code);
+	for (;;) {
+		code = session(r);
+		if (!code)
+			return 0;
+		if (keeper_interrupted())
+			return refused_because(code, "interrupted", "");
+		if (r->once || r->refused)
+			return refused_because(code, k->fault.sentence, next_command(r));
+		if (r->s.acked.number)
+			delay = 1;
+		fprintf(stderr, "%s: %s; the next attempt is in %u s\n", program.name,
+			k->fault.sentence, delay);
+		if (!retry_after(&delay))
+			return refused_because(code, "interrupted", "");
+	}
+}
+
+/* ssh://[USER@]HOST[/NAME] or exec:COMMAND.  Return: false if it is neither. */
+static bool parse_to(struct replicate *r, const char *to)
+{
+	const char *host = to + strlen("ssh://"), *slash, *at;
+	size_t len;
+
+	r->to = to;
+	if (!strncmp(to, "exec:", 5))
+		return to[5];
+	if (strncmp(to, "ssh://", 6))
+		return false;
+	slash = strchr(host, '/');
+	len = slash ? (size_t)(slash - host) : strlen(host);
+	/* ssh would take a leading hyphen for an option, and a shell there all but words. */
+	if (!len || len >= sizeof(r->host) || *host == '-')
+		return false;
+	snprintf(r->host, sizeof(r->host), "%.*s", (int)len, host);
+	if (slash && slash[1])
+		snprintf(r->remote, sizeof(r->remote), "%s", slash + 1);
+	at = strchr(r->host, '@');
+	if (!*r->peer)
+		snprintf(r->peer, sizeof(r->peer), "%s", at ? at + 1 : r->host);
+	return !strpbrk(r->remote, " \t\n'\"\\$`;&|<>()*?!~#");
+}
+
+/* Return: false if the command ends with *@status. */
+static bool parse(int argc, char **argv, struct replicate *r, int *status)
+{
+	static const struct option options[] = {
+		{ "to", required_argument, NULL, 't' },
+		{ "interval", required_argument, NULL, 'i' },
+		{ "once", no_argument, NULL, 'o' },
+		{ "peer", required_argument, NULL, 'p' },
+		{ "plain", no_argument, NULL, 'P' },
+		{ "sync", required_argument, NULL, 's' },
+		{ NULL, 0, NULL, 0 }
+	};
+	const char *to = NULL, *fault;
+	int c;
+
+	while ((c = next_option(argc, argv, "t:i:", options, status)) != -1) {
+		switch (c) {
+		case 't':
+			to = optarg;
+			break;
+		case 'i':
+			if (parse_span(optarg, &r->interval) && r->interval &&
+			    r->interval <= 86400 * 7)
+				break;
+			*status = usage_error("--interval %s is not a time from 1s to 7d", optarg);
+			return false;
+		case 'o':
+			r->once = true;
+			break;
+		case 'p':
+			snprintf(r->peer, sizeof(r->peer), "%s", optarg);
+			break;
+		case 'P':
+			r->plain = true;
+			break;
+		case 's':
+			if (parse_size(optarg, &r->sync) && r->sync >= 4096 && r->sync <= 1u << 30)
+				break;
+			*status = usage_error("--sync %s is not a size from 4K to 1G", optarg);
+			return false;
+		default:
+			return false;
+		}
+	}
+	*status = 0;
+	if (optind != argc - 1) {
+		*status = usage_error("give one system");
+		return false;
+	}
+	snprintf(r->remote, sizeof(r->remote), "%s", argv[optind]);
+	if (!to)
+		*status = usage_error("name the receiver: --to ssh://HOST");
+	else if (!parse_to(r, to))
+		*status = usage_error("--to %s is neither ssh://[USER@]HOST[/NAME] nor exec:COMMAND",
+				      to);
+	else if (!*r->peer)
+		*status = usage_error("name the peer: --peer PEER");
+	else if ((fault = dmreplica_peer_name_fault(r->peer)))
+		*status = usage_error("the name of peer %s %s", r->peer, fault);
+	return !*status;
+}
+
+int cmd_replicate(struct dmreplica *ctx, int argc, char **argv)
+{
+	static struct keeper_ops ops;
+	static struct replicate r;
+	int code, status;
+
+	r.interval = INTERVAL;
+	if (!parse(argc, argv, &r, &status))
+		return status;
+	code = sending_init(&r.s, ctx, argv[optind]);
+	ops = sending_ops;
+	ops.idle = idle;
+	r.s.k.ops = &ops;
+	r.s.k.woken = woken;
+	status = code ? refused(ctx, code) : replicate(&r);
+	sending_end(&r.s);
+	return status;
+}

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The keeper of a sender.  Target and base stay what they are while they are sent (I3): the
+ * target is open in a view, whose devices the worker reads, and the base in another one or, with
+ * a peer, held by that.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sending.h"
+
+#define VIEW_TARGET	"send"
+#define VIEW_BASE	"sendbase"
+#define RANGES		(64u << 10)	/* listed at a time: 1.5 MiB */
+#define ENOUGH		(-1)		/* ends a list */
+
+static int measure(void *arg, const struct dmreplica_extent *extent)
+{
+	struct sending_size *size = arg;
+
+	*(extent->zero ? &size->zero_bytes : &size->bytes) += extent->length;
+	++*(extent->zero ? &size->zero_extents : &size->extents);
+	return 0;
+}
+
+int sending_measure(struct dmreplica *ctx, const struct dmreplica_system *sys, uint32_t disk,
+		    uint64_t from, uint64_t to, struct sending_size *size)
+{
+	memset(size, 0, sizeof(*size));
+	return dmreplica_changes(ctx, sys, disk, from, to, 0, measure, size);
+}
+
+int sending_init(struct sending *s, struct dmreplica *ctx, const char *name)
+{
+	int code;
+
+	memset(s, 0, sizeof(*s));
+	code = keeper_open(&s->k, ctx, name, "send");
+	s->k.ops = &sending_ops;
+	s->ranges = calloc(RANGES, sizeof(*s->ranges));
+	if (!s->ranges) {
+		fprintf(stderr, "%s: out of memory\n", program.name);
+		exit(dmreplica_exit_status(DM_REPLICA_CODE_NO_MEMORY));
+	}
+	return code;
+}
+
+/* Close a view, which may not be open: one that a killed sender has left is not, either. */
+static int close_view(struct sending *s, const char *view)
+{
+	struct dmreplica_op op = { .given = DMREPLICA_OP_VIEW | DMREPLICA_OP_WAIT, .view = view };
+	int code;
+
+	op.wait_ms = DMREPLICA_DETACH_WAIT_MS;
+	code = dmreplica_point_close(s->k.ctx, &s->k.sys, &op);
+	return code == DM_REPLICA_CODE_INVALID_STATE ? 0 : code;
+}
+
+static int close_views(struct sending *s)
+{
+	int code = close_view(s, VIEW_TARGET), other = close_view(s, VIEW_BASE);
+
+	s->open = false;
+	return code ?: other;
+}
+
+void sending_end(struct sending *s)
+{
+	keeper_stop(&s->k);
+	keeper_close_files(&s->k);
+	if (s->open && close_views(s))
+		refused(s->k.ctx, DM_REPLICA_CODE_IN_USE);
+	free(s->ranges);
+	keeper_close(&s->k);
+}
+
+static int hold(struct sending *s, uint64_t point, bool end)
+{
+	struct dmreplica_op op = {
+		.given = DMREPLICA_OP_POINT | DMREPLICA_OP_PEER, .point = point, .peer = s->peer,
+	};
+
+	return end ? dmreplica_point_release(s->k.ctx, &s->k.sys, &op) :
+		     dmreplica_point_hold(s->k.ctx, &s->k.sys, &op);
+}
+
+/* Have the peer hold both points, or a view each. */
+static int hold_points(struct sending *s, uint64_t base, uint64_t target)
+{
+	struct dmreplica_op op = { .given = DMREPLICA_OP_POINT | DMREPLICA_OP_VIEW };
+	struct dmreplica_system *sys = &s->k.sys;
+	int code;
+
+	code = close_views(s);
+	if (!code && s->peer) {
+		code = hold(s, target, false);
+		if (!code && base)
+			code = hold(s, base, false);
+	} else if (!code && base) {
+		op.point = base;
+		op.view = VIEW_BASE;
+		code = dmreplica_view_hold(s->k.ctx, sys, &op);
+		s->open = true;
+	}
+	if (code)
+		return code;
+	op.point = target;
+	op.view = VIEW_TARGET;
+	s->open = true;
+	return dmreplica_point_open(s->k.ctx, sys, &op);
+}
+
+/* Fill in what a BEGIN has of its target. */
+static int describe(struct sending *s, struct dmrs_begin *b)
+{
+	struct dmreplica_point *list;
+	struct sending_size size;
+	size_t nr, i;
+	uint32_t d;
+	int code;
+
+	code = dmreplica_point_list(s->k.ctx, &s->k.sys, &list, &nr);
+	if (code)
+		return code;
+	for (i = 0; i < nr; i++) {
+		if (list[i].number != b->target.number)
+			continue;
+		b->time = list[i].time;
+		b->point_kind = list[i].kind;
+		snprintf(b->label, sizeof(b->label), "%s", list[i].name);
+	}
+	dmreplica_list_free(list);
+	b->bytes = b->extents = 0;
+	for (d = 0; d < b->nr_disks && !code; d++) {
+		code = sending_measure(s->k.ctx, &s->k.sys, d, b->base.number, b->target.number,
+				       &size);
+		b->bytes += size.bytes + size.zero_bytes;
+		b->extents += size.extents + size.zero_extents;
+	}
+	return code;
+}
+
+static void answer_refusal(struct keeper *k, uint32_t code, const char *sentence)
+{
+	struct dmrs_refusal why = { .code = code };
+
+	snprintf(why.sentence, sizeof(why.sentence), "%s", sentence);
+	k->note->code = code;
+	k->note->len = dmrs_refusal_put(k->note->data, &why);
+}
+
+static int announce(struct sending *s)
+{
+	struct dmrs_note *note = s->k.note;
+	struct dmrs_begin *b = &s->k.begin;
+	int code;
+
+	keeper_close_files(&s->k);
+	if (dmrs_begin_get(note->data, note->len, b) || b->nr_disks != s->k.state.nr_disks ||
+	    !stream_point_of(&s->k.state, &b->target) ||
+	    (b->base.number && !stream_point_of(&s->k.state, &b->base))) {
+		memset(b, 0, sizeof(*b));
+		answer_refusal(&s->k, DM_REPLICA_CODE_INVALID_PARAMETER,
+			       "the worker announces what the system does not have");
+		return 0;
+	}
+	s->nr_ranges = s->range = 0;
+	s->all = false;
+	s->disk = UINT32_MAX;
+	code = hold_points(s, b->base.number, b->target.number);
+	if (!code)
+		code = describe(s, b);
+	if (code)
+		return code;
+	note->len = dmrs_begin_put(note->data, b);
+	return 0;
+}
+
+/* The devices of the view with the target, read without the page cache. */
+static int give_files(struct sending *s)
+{
+	struct dmrs_note *note = s->k.note;
+	struct dmreplica_reader *list;
+	struct dmreplica_blockdev dev;
+	size_t nr, i;
+	int code, fd;
+
+	code = dmreplica_view_devices(s->k.ctx, &s->k.sys, VIEW_TARGET, &list, &nr);
+	if (code)
+		return code;
+	note->len = 0;
+	for (i = 0; i < nr && !code; i++) {
+		fd = open(list[i].path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+		if (fd >= 0)
+			s->k.files[s->k.nr_files++] = fd;
+		else
+			code = dmreplica_blockdev_probe(s->k.ctx, list[i].path, &dev) ?:
+			       DM_REPLICA_CODE_NOT_AVAILABLE;
+	}
+	dmreplica_list_free(list);
+	memcpy(note->fds, s->k.files, sizeof(note->fds));
+	note->nr_fds = code ? 0 : s->k.nr_files;
+	return code;
+}
+
+static int on_extent(void *arg, const struct dmreplica_extent *extent)
+{
+	struct sending *s = arg;
+	struct dmrs_range *r = &s->ranges[s->nr_ranges];
+
+	/* the list begins with a whole chunk */
+	if (extent->offset + extent->length <= s->next)
+		return 0;
+	*r = (struct dmrs_range){ extent->offset, extent->length, extent->zero };
+	if (r->offset < s->next) {
+		r->length -= s->next - r->offset;
+		r->offset = s->next;
+	}
+	s->next = r->offset + r->length;
+	return ++s->nr_ranges == RANGES ? ENOUGH : 0;
+}
+
+/* List what is behind the place that the worker asks for. */
+static int list_ranges(struct sending *s, const struct dmrs_place *place)
+{
+	const struct dmrs_begin *b = &s->k.begin;
+	int code;
+
+	s->nr_ranges = s->range = 0;
+	s->disk = place->disk;
+	s->next = place->offset;
+	code = dmreplica_changes(s->k.ctx, &s->k.sys, place->disk, b->base.number,
+				 b->target.number, place->offset, on_extent, s);
+	s->all = code != ENOUGH;
+	return code == ENOUGH ? 0 : code;
+}
+
+static int give_extents(struct sending *s)
+{
+	struct dmrs_note *note = s->k.note;
+	struct dmrs_place place;
+	uint32_t nr;
+	int code = 0;
+
+	if (note->len != sizeof(place) || !s->k.begin.target.number)
+		return DM_REPLICA_CODE_INVALID_PARAMETER;
+	memcpy(&place, note->data, sizeof(place));
+	if (place.disk >= s->k.begin.nr_disks)
+		return DM_REPLICA_CODE_INVALID_PARAMETER;
+	while (s->range < s->nr_ranges && s->disk == place.disk &&
+	       s->ranges[s->range].offset < place.offset)
+		s->range++;
+	if (s->disk != place.disk || (s->range == s->nr_ranges && !s->all))
+		code = list_ranges(s, &place);
+	if (code)
+		return code;
+	nr = s->nr_ranges - s->range;
+	if (nr > DMRS_NOTE_RANGES)
+		nr = DMRS_NOTE_RANGES;
+	note->len = nr * sizeof(s->ranges[0]);
+	memcpy(note->data, s->ranges + s->range, note->len);
+	s->range += nr;
+	return 0;
+}
+
+/* The receiver has the target: that is the next base, and what is older is held no more. */
+static int release_older(struct sending *s, const struct dmrs_identity *target)
+{
+	struct dmreplica_point *list;
+	char names[sizeof(list->held_by)], *one, *rest;
+	size_t nr, i;
+	int code;
+
+	code = dmreplica_point_list(s->k.ctx, &s->k.sys, &list, &nr);
+	if (code)
+		return code;
+	for (i = 0; i < nr && !code; i++) {
+		bool held = false;
+
+		snprintf(names, sizeof(names), "%s", list[i].held_by);
+		for (rest = names; (one = strsep(&rest, ",")); )
+			held |= !strcmp(one, s->peer);
+		if (held && list[i].number < target->number)
+			code = hold(s, list[i].number, true);
+	}
+	dmreplica_list_free(list);
+	return code;
+}
+
+static int acked(struct sending *s, bool good)
+{
+	struct dmrs_note *note = s->k.note;
+	struct dmrs_identity target;
+	int code = 0;
+
+	if (note->len != sizeof(target))
+		return DM_REPLICA_CODE_INVALID_PARAMETER;
+	memcpy(&target, note->data, sizeof(target));
+	note->len = 0;
+	keeper_close_files(&s->k);
+	if (good && !stream_point_of(&s->k.state, &target)) {
+		answer_refusal(&s->k, DM_REPLICA_CODE_INVALID_PARAMETER,
+			       "the receiver acknowledges a point that the system does not have");
+		return 0;
+	}
+	if (good)
+		s->acked = target;
+	if (good && s->peer) {
+		code = hold(s, target.number, false);
+		if (!code)
+			code = release_older(s, &target);
+	}
+	return code;
+}
+
+static int answer(struct keeper *k, struct dmrs_note *note)
+{
+	struct sending *s = (struct sending *)k;
+
+	switch (note->kind) {
+	case DMRS_NOTE_ANNOUNCE:
+		return announce(s);
+	case DMRS_NOTE_FILES:
+		return give_files(s);
+	case DMRS_NOTE_EXTENTS:
+		return give_extents(s);
+	case DMRS_NOTE_ACKED:
+		return acked(s, true);
+	case DMRS_NOTE_REFUSED:
+		return acked(s, false);
+	}
+	return DM_REPLICA_CODE_NOT_SUPPORTED;
+}
+
+const struct keeper_ops sending_ops = { .answer = answer };
