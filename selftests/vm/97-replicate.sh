@@ -148,7 +148,7 @@ cut() {
 	grep -q 'ends before its END' <<<"$refused_cut" &&
 		[ "$(point_numbers q | paste -sd' ')" = "1 2" ]
 }
-for i in $(seq "$(much 12 60)"); do
+for _ in $(seq "$(much 12 60)"); do
 	at=$((RANDOM * 32768 + RANDOM))
 	at=$((at % bytes))
 	cut $at || bad="$bad $at"
@@ -159,7 +159,7 @@ check "and is what it was" same 2
 cut $((bytes / 2)) || die "cannot cut"
 before=$(sectors 3 s1 qa qb)
 check "the whole goes on" receive cuts
-check "behind what is here" [ $(($(sectors 3 s1 qa qb) - before)) -lt $((bytes / 512 * 3 / 4)) ]
+check "behind what is here" [ $(($(sectors 3 s1 qa qb) - before)) -lt $((bytes * 3 / 4 / 512)) ]
 check "and is the point" same 4
 write m:0:32K:8K:500:9
 point p
@@ -224,7 +224,7 @@ write m:0:64K:4K:400:12
 point p
 send good --from 7 --to 8 --sync 64K || die "cannot send"
 bad=''
-for i in $(seq "$(much 12 60)"); do
+for _ in $(seq "$(much 12 60)"); do
 	cp good damaged
 	at=$((RANDOM * 32768 + RANDOM))
 	at=$((at % ($(size good) - 24)))	# behind the END there is a BYE

@@ -85,7 +85,8 @@ static void add_head(struct dmrs_state *state, const struct dmreplica_system *sy
 		state->written_bytes = sys->replicated_bytes;
 		state->written_since = sys->last_point_time;
 	}
-	/* R18: the head of any other system that receives is at its newest point, or a stream was
+	/*
+	 * R18: the head of any other system that receives is at its newest point, or a stream was
 	 * given up, and the module knows which ones cover it.
 	 */
 }

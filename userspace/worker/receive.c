@@ -237,8 +237,9 @@ int worker_receive(int argc, char **argv)
 	}
 	link = dmrs_receiver_link(r.receiver);
 	if (!run(&r) && !link->failed)
-		side_refuse(&why, DM_REPLICA_CODE_FAILED, errno ? "the answers cannot be written: %s" :
-			    "interrupted", strerror(errno));
+		side_refuse(&why, DM_REPLICA_CODE_FAILED,
+			    errno ? "the answers cannot be written: %s" : "interrupted",
+			    strerror(errno));
 	else if (link->failed)
 		why = link->fault;
 	progress(&r, true);

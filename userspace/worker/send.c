@@ -111,8 +111,9 @@ static bool read_extents(void *arg, const struct dmrs_extents *ex, u8 *raw,
 		raw += ex->list[i].length;
 	}
 	err = dmrs_io_drain(send->side.io);
-	return !err || side_refuse(why, DM_REPLICA_CODE_FAILED, "disk %u cannot be read at %llu: %s",
-				   ex->disk, (unsigned long long)ex->list[0].offset, strerror(-err));
+	return !err || side_refuse(why, DM_REPLICA_CODE_FAILED,
+				   "disk %u cannot be read at %llu: %s", ex->disk,
+				   (unsigned long long)ex->list[0].offset, strerror(-err));
 }
 
 static const struct dmrs_sender_ops ops = {
@@ -230,8 +231,9 @@ int worker_send(int argc, char **argv)
 		send.side.in = -1;
 	link = dmrs_sender_link(send.sender);
 	if (!run(&send) && !link->failed)
-		side_refuse(&why, DM_REPLICA_CODE_FAILED, errno ? "the stream cannot be written: %s" :
-			    "interrupted", strerror(errno));
+		side_refuse(&why, DM_REPLICA_CODE_FAILED,
+			    errno ? "the stream cannot be written: %s" : "interrupted",
+			    strerror(errno));
 	else if (link->failed)
 		why = link->fault;
 	progress(&send, true);

@@ -100,8 +100,8 @@ bool side_files(struct side *side, u32 nr, struct dmrs_refusal *why)
 	if (!side_ask(side, DMRS_NOTE_FILES, NULL, 0, why))
 		return false;
 	if (side->note.nr_fds != nr)
-		return side_refuse(why, DM_REPLICA_CODE_FAILED, "the keeper has opened %u disks of %u",
-				   side->note.nr_fds, nr);
+		return side_refuse(why, DM_REPLICA_CODE_FAILED,
+				   "the keeper has opened %u disks of %u", side->note.nr_fds, nr);
 	memcpy(side->fds, side->note.fds, sizeof(side->fds));
 	side->nr_fds = nr;
 	return true;
