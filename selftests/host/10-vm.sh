@@ -45,7 +45,7 @@ fi
 
 read -ra kernels <<<"${KERNELS:-um}"
 [ "${kernels[0]}" = um ] || skip_all "about user mode, which is not among ${kernels[*]}"
-ktap_plan 54
+ktap_plan 67
 vm=$VM_SRC/scripts/vm
 dir=$(workdir)
 at_exit "rm -rf $dir"
@@ -91,6 +91,14 @@ usage 'no name of a variable' --uml --env '' false
 usage 'exclude each other' --uml --kernel kcsan true
 usage 'exclude each other' --debug --kernel 6.1 true
 usage 'needs a directory' --uml --out '' true
+usage 'no directory' --uml --out "$0" true
+usage 'blanks' --uml --out "$dir/a b" true
+usage 'not a number' --uml --timeout 99999999999999999999 true
+usage 'at most 64' --kernel 6.12 --cpus 65 true
+usage 'unterminated' --uml --expect-log fine --expect-log '[' true
+usage 'whole number of blocks' --uml --disk a=1000 true
+usage 'whole number of blocks' --uml --disk a=1536,lbs=4096 true
+usage 'is a directory' --uml --disk "a=1G,file=$dir" true
 usage 'cannot be written' --uml --keep-log "$dir/no/such/log" true
 usage 'scripts/host-root makes one' --uml --root "$dir" true
 usage 'needs a --root' --uml --systemd true
@@ -169,12 +177,52 @@ said=$("$vm" --uml --mem 512 --env "F=$fork" '
 	python3 -c "$F"' 2>&1)
 is "a fork that fails ends no kernel" "$said" "Cannot allocate memory"
 
-# A host without namespaces.
-mkdir -p "$dir/bin" "$dir/cache"
+# The memory of a guest has a place of its own, whatever TMPDIR is.
+small() {
+	# shellcheck disable=SC2016 # for the inner shell
+	unshare --mount --propagation private sh -c '
+		mount -t tmpfs -o size=1M,noexec none "$1" &&
+		TMPDIR=$1 exec "$2" --uml --mem 512 true' sh "$1" "$vm"
+}
+mkdir "$dir/small"
+check "a small noexec place for temporary files" small "$dir/small"
+
+# falls_back NAME REASON COMMAND...: where COMMAND takes away something that user mode needs,
+# 6.12 is emulated.
+"$vm" --kernel 6.12 --prepare || die "no kernel 6.12"
+mkdir -p "$dir/cache"
+for f in 6.12 qemu; do ln -s "$VM_SRC/build/vm/$f" "$dir/cache/$f"; done
+falls_back() {
+	local said name=$1 reason=$2
+	shift 2
+	said=$(VM_CACHE=$dir/cache "$@" "$vm" --uml --which 2>"$dir/err")
+	is "$name: 6.12 is used" "$said" 6.12
+	is "$name: the reason is given" \
+		"$(grep -o -m 1 'no user-mode kernel runs here' "$dir/err"; grep -o -m 1 "$reason" "$dir/err")" \
+		"no user-mode kernel runs here
+$reason"
+}
+
+mkdir "$dir/bin"
 printf '#!/bin/sh\necho "unshare: not permitted" >&2\nexit 1\n' >"$dir/bin/unshare"
 chmod 755 "$dir/bin/unshare"
-"$vm" --kernel 6.12 --prepare || die "no kernel 6.12"
-ln -s "$VM_SRC/build/vm/6.12" "$dir/cache/6.12"
-said=$(PATH=$dir/bin:$PATH VM_CACHE=$dir/cache "$vm" --uml --which 2>"$dir/err")
-is "where no user-mode kernel starts, 6.12 is used" "$said" 6.12
-check "and the reason given" grep -q 'no user-mode kernel runs here: unshare: not permitted' "$dir/err"
+falls_back "no namespaces" 'unshare: not permitted' env PATH="$dir/bin:$PATH"
+
+# Load the number of the system call; if it is ptrace's, 101 on x86-64, EPERM.
+seccomp='import ctypes, os, struct, sys
+code = b"".join(struct.pack("HBBI", *i) for i in (
+    (0x20, 0, 0, 0), (0x15, 0, 1, 101), (0x06, 0, 0, 0x50001), (0x06, 0, 0, 0x7fff0000)))
+space = ctypes.create_string_buffer(code)
+program = struct.pack("HxxxxxxQ", len(code) // 8, ctypes.addressof(space))
+libc = ctypes.CDLL(None)
+if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, program):
+    sys.exit("no seccomp")
+os.execvp(sys.argv[1], sys.argv[1:])'
+falls_back "no ptrace" 'ptrace: Operation not permitted' /usr/bin/python3 -c "$seccomp"
+
+# shellcheck disable=SC2016 # for the inner shell
+noexec='mount --bind "$1" "$1" && mount -o remount,bind,noexec "$1" || exit 1
+	export VM_TEST_KERNEL=$1; shift; exec "$@"'
+built=$(cd "$VM_SRC/build/test-kernel" && pwd -P)
+falls_back "a kernel in a noexec place" 'ermission denied' \
+	unshare --mount --propagation private sh -c "$noexec" sh "$built"
