@@ -3,11 +3,12 @@
 # Safety rules that show when a device is slow or fails at the right moment, and that no
 # other test looks at: see Documentation/rules-and-tests.md.  RULES in the environment of
 # selftests/run chooses some of them, as in "R1 R5".
-# vm: --disk st=16M --disk h=16M --env RULES
+# vm: --env RULES
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
+. "$(dirname "$0")/hold.sh"
 
-declare -A results=([R1]=4 [R3]=2 [R4]=2 [R5]=3 [R9]=8 [R12]=4 [R15]=1)
+declare -A results=([R1]=4 [R3]=2 [R4]=2 [R5]=3 [R9]=12 [R12]=4 [R15]=1)
 chosen=${RULES:-R1 R3 R4 R5 R9 R12 R15}
 n=1
 for rule in $chosen; do
@@ -15,63 +16,51 @@ for rule in $chosen; do
 done
 ktap_plan $n
 load_module
-modprobe dm-delay || die "no dm-delay"
-
-swap() {	# NAME TABLE
-	dmsetup load "$1" --table "$2" || die "dmsetup"
-	dmsetup suspend --noflush --nolockfs "$1" || die "dmsetup"
-	dmsetup resume "$1" || die "dmsetup"
-}
-size=32768
-# slow NAME READ WRITE: milliseconds that they take; flushes take none.
-slow() {
-	local d
-	d=$(dev "$1")
-	echo "0 $size delay $d 0 $2 $d 0 $3 $d 0 0"
-}
-# Writes and flushes fail; a table of the error target would succeed a flush.
-broken() { echo "0 $size flakey $(dev "$1") 0 0 3600 1 error_writes"; }
-plain() { echo "0 $size linear $(dev "$1") 0"; }
-dmsetup create store --table "$(plain st)" || die "dmsetup"
-dmsetup create home --table "$(plain h)" || die "dmsetup"
+hold_disks 16 16
 rep=/dev/mapper/q-vda-replica live=/dev/mapper/q-vda
 
-# A system of its own for each rule, of two hundred slots, the vacuum held.
+# begin [STORE]: a system of its own for each rule, of two hundred slots, the vacuum held.
 begin() {
-	make_system q /dev/mapper/store vda=/dev/mapper/home -- --force
+	make_system q "${1:-/dev/nbd0}" vda=/dev/nbd1 -- --force
 	hold q
 	uuid=$(field q uuid)
+	slots="$((1024 + 4 * $(field q log_blocks))) 16384"	# KiB
 	"$io" $rep w:0:4M:1 f || die "cannot write"
 }
 end() {
 	r detach q >/dev/null || die "cannot detach"
 	rm -f /etc/dm-replica/systems.d/q.conf
 }
+expect_errors() {
+	expect_log 'block nbd0: Other side returned error'
+	expect_log 'I/O error, dev nbd0'
+}
 
 moved() { [ "$(field q versions)" = 0 ]; }
 replicating() { [ "$(field q state_name)" = Replicating ]; }
 reverting() { [ "$(json state job show q "$(job_of q 98)")" = 3 ]; }
-# stuck: I/O of the system that does not end until home continues.
+# stuck: a read of the system that does not end until the disks go on.
 stuck() {
-	dmsetup suspend --noflush --nolockfs home || die "dmsetup"
-	"$io" $rep r:12M:4K &
-	sleep 0.5
+	disks on 1 r 12288 12292 hold
+	beside reader "$io" $rep r:12M:4K
+	await_held 1
 }
 
 # Data first, then the bits.
 rule_R1() {
 	begin
 	point q
-	swap store "$(slow st 0 4000)"
-	"$io" $rep w:0:64K:2 &
-	sleep 1
+	disks on 0 w "$slots" hold
+	beside data "$io" $rep w:0:64K:2
+	await_held 1
 	check "R1: data in flight is not seen" "$io" $rep c:0:64K:1
-	wait
-	swap store "$(plain st)"
+	go
+	went_well data || die "cannot write"
 	check "R1: data that has arrived is" "$io" $rep c:0:64K:2
-	swap store "0 $size error"
+	expect_errors
+	disks on 0 w "$slots" fail
 	check_fails "R1: a write that fails" "$io" $rep w:64K:64K:3
-	swap store "$(plain st)"
+	disks off
 	check "R1: leaves the old content" "$io" $rep c:64K:64K:1
 	end
 }
@@ -81,44 +70,42 @@ rule_R3() {
 	local good bad before
 	begin
 	point q
+	expect_errors
 	expect_log 'device-mapper: replica: q: superblock write failed'
 	expect_log 'device-mapper: replica: q: critical: '
-	case $(json in_force dump /dev/vm/st) in
-	A) good=0 bad="0 256 linear $(dev st) 0
-256 256 error
-512 $((size - 512)) linear $(dev st) 512" ;;
-	*) good=128K bad="0 256 error
-256 $((size - 256)) linear $(dev st) 256" ;;
+	case $(json in_force dump /dev/nbd0) in
+	A) good=0 bad="128 256" ;;
+	*) good=128K bad="0 128" ;;
 	esac
-	before=$("$io" /dev/vm/st h:$good:128K)
-	swap store "$bad"
+	before=$("$io" /dev/nbd0 h:$good:128K)
+	disks on 0 rw "$bad" fail
 	is "R3: an uncertain state is reported as such" "$("$nl" suspend "$uuid" | cut -d' ' -f 1-4)" \
 		"errno 121 code 32771"
-	is "R3: and the good copy is not touched" "$("$io" /dev/vm/st h:$good:128K)" "$before"
-	swap store "$(plain st)"
+	is "R3: and the good copy is not touched" "$("$io" /dev/nbd0 h:$good:128K)" "$before"
+	disks off
 	end
 }
 
+# One of the $used slots is free, or the vacuum waits for their readers.
+freed_or_not() { [ "$(field q slots_used)" -lt "$used" ] || drains dmr_sweep_work; }
+
 # A slot with a reader is not used again, though its version is gone and the store is full.
 rule_R4() {
-	local reader
 	begin
 	point q
 	"$io" $rep w:0:64K:6 f || die "cannot write"
 	point q
-	release q
-	swap store "$(slow st 8000 0)"
-	"$io" $rep c:0:64K:6 &
-	reader=$!
-	sleep 1
+	disks on 0 r "$slots" hold
+	beside reader "$io" $rep c:0:64K:6
+	await_held 1
 	"$io" $rep w:0:64K:7 f || die "cannot write"
+	used=$(field q slots_used)
 	r recovery-point drop --yes q 2 >/dev/null || die "cannot drop"
-	sleep 1
+	release q
+	wait_for 30 freed_or_not || die "the vacuum does nothing"
 	"$io" $rep m:64K:64K:64K:250:8 2>/dev/null
-	kill -0 $reader 2>/dev/null || diag "R4: the reader was faster"
-	wait $reader
-	is "R4: a slow reader gets the content of its lookup" $? 0
-	swap store "$(plain st)"
+	go
+	check "R4: a slow reader gets the content of its lookup" went_well reader
 	check "R8: content of a full store stays" "$io" $rep c:0:64K:7 c:64K:64K:8
 	end
 }
@@ -129,37 +116,41 @@ rule_R5() {
 	point q
 	"$io" $rep w:0:64K:2 f || die "cannot write"
 	r recovery-point drop --yes q 1 >/dev/null || die "cannot drop"
-	swap home "$(slow h 0 4000)"
+	disks on 1 w 0 64 hold
 	release q
-	sleep 1.5
+	await_held 1
 	check "R5: a write to a chunk that is being copied home is answered" "$io" $rep w:0:64K:4 f
-	sleep 4
-	swap home "$(plain h)"
-	check "R5: all goes home in the end" wait_for 40 moved
+	go
+	check "R5: all goes home in the end" wait_for 60 moved
 	check "R5: and the write with it" "$io" $rep c:0:64K:4 c:64K:4032K:1
+	end
+}
+
+# fails NAME STORE IO: a flush fails for which only what IO has left is due.
+fails() {
+	begin "$2"
+	point q
+	"$io" $rep w:0:128K:8 f "$3" || die "cannot write"
+	expect_log 'device-mapper: replica: q: critical: '
+	disks on 0 wf 0 16384 fail
+	check_fails "R9: $1" "$io" $rep f
+	disks off
+	is "R9: the system is critical" "$(field q state)" 8
+	check_fails "R9: writes fail from then on" "$io" $rep w:64K:64K:9
+	check "R9: reads of intact data continue" "$io" $rep c:64K:64K:8
 	end
 }
 
 # Nothing is answered that is not durable.
 rule_R9() {
-	local due
-	for due in z:0:64K w:0:64K:9; do
-		begin
-		point q
-		"$io" $rep w:0:128K:8 f $due || die "cannot write"
-		expect_log 'device-mapper: replica: q: critical: '
-		swap store "$(broken st)"
-		# A record is due, or a rewrite in place alone, which has none.
-		case $due in
-		z*) check_fails "R9: a flush whose commit fails" "$io" $rep f ;;
-		*) check_fails "R9: a flush of the store that fails" "$io" $rep f ;;
-		esac
-		swap store "$(plain st)"
-		is "R9: the system is critical" "$(field q state)" 8
-		check_fails "R9: writes fail from then on" "$io" $rep w:64K:64K:9
-		check "R9: reads of intact data continue" "$io" $rep c:64K:64K:8
-		end
-	done
+	expect_errors
+	# The worker commits records to a device that takes bios itself.
+	dmsetup create store --table "0 32768 linear /dev/nbd0 0" || die "dmsetup"
+	fails "a flush whose commit fails" /dev/mapper/store z:0:64K
+	dmsetup remove store || die "dmsetup"
+	fails "one whose record its caller writes" /dev/nbd0 z:0:64K
+	# A rewrite in place has no record.
+	fails "a flush of the store that fails" /dev/nbd0 w:0:64K:9
 }
 
 # An operation that runs out of time leaves no fence, one whose caller dies continues.
@@ -172,31 +163,34 @@ rule_R12() {
 	stuck
 	refused "R12: a revert that I/O holds up" 32772 'did not end in time' \
 		timeout 20 "$REPLICACTL" revert q --yes --timeout 1
-	dmsetup resume home || die "dmsetup"
-	wait
+	go
+	went_well reader || die "cannot read"
 	check "R12: leaves the failover as it was" "$io" $live c:0:64K:5 w:64K:4K:5 f
 	stuck
 	"$nl" revert "$uuid" timeout=60000 >/dev/null &
 	asked=$!
 	wait_for 20 reverting || die "it has not begun"
 	kill -9 $asked
-	dmsetup resume home || die "dmsetup"
-	wait
+	go
+	went_well reader || die "cannot read"
 	check "R12: the caller dies, the revert is done" wait_for 20 replicating
 	check "R12: and replication writes on" "$io" $rep w:0:64K:6 f c:0:64K:6
 	end
 }
 
+made_or_not() { ended point || drains dmr_op_point; }
+
 # A point waits for the writes that began before it.
 rule_R15() {
 	begin
-	swap home "$(slow h 0 4000)"
-	("$io" $rep w:8M:64K:1 && : >/tmp/ended) &
-	sleep 1
-	point q
-	check "R15: a write begun before a point ends before it" [ -e /tmp/ended ]
-	wait
-	swap home "$(plain h)"
+	disks on 1 w 8192 8256 hold
+	beside data "$io" $rep w:8M:64K:1
+	await_held 1
+	beside point r recovery-point create q
+	wait_for 30 made_or_not || die "the point does nothing"
+	check_fails "R15: a write begun before a point ends before it" ended point
+	go
+	all_well data point || die "no point"
 	end
 }
 

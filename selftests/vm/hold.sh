@@ -57,6 +57,15 @@ all_out() {
 	for n; do ! ended "$n" || return; done
 }
 
+# drains FUNCTION: does a thread in this function of the module wait for I/O to end?
+drains() {
+	local stack
+	for stack in /proc/[0-9]*/stack; do
+		grep -qs dmr_grace_wait "$stack" && grep -qs "$1" "$stack" && return
+	done
+	return 1
+}
+
 # crash NAME: the power failed when the disks were frozen: the system is detached, the disks
 # get their content of that time, and it is attached again.
 crash() {
