@@ -5,6 +5,7 @@
 # end home alone holds the disk.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
+. "$(dirname "$0")/hold.sh"
 
 ktap_plan 50
 load_module
@@ -122,31 +123,26 @@ r detach c >/dev/null || die "cannot detach"
 check "home alone holds the disk" "$io" /dev/vm/d0 c:0:3M:2 c:3M:64K:3 c:3136K:13248K:2
 
 # R5: copies are flushed at home after they have arrived, also with other flushes in between.
-# The home delays writes.
-modprobe dm-delay || die "no dm-delay"
-ms=$((${VM_SLOW:-1} > 1 ? 12000 : 4000))
-dmsetup create slow --table \
-	"0 $(blockdev --getsz /dev/vm/d2) delay /dev/vm/d2 0 0 /dev/vm/d2 0 $ms /dev/vm/d2 0 0" ||
-	die "no slow home"
-r create f --store /dev/vm/s1 --disk vda=/dev/mapper/slow >/dev/null || die "cannot create"
-r attach f >/dev/null || die "cannot attach"
+# The home keeps the copy back.
+hold_disks 24 8
+make_system f /dev/nbd0 vda=/dev/nbd1
 point f
 r failover f >/dev/null || die "cannot fail over"
 "$io" /dev/mapper/f-vda w:0:64K:1 f || die "cannot write"
 hold f
 r commit f --yes --no-wait >/dev/null || die "cannot commit"
 flushes() {
-	# shellcheck disable=SC2046
-	set -- $(cat "/sys/block/$(basename "$(dev d2)")/stat")
-	echo "${16}"
+	disks counts 1
+	echo "${disks_said##* }"
 }
+disks on 1 w 0 64 hold
 release f
-sleep 0.3
+await_held 1
 "$io" /dev/mapper/f-vda f || die "cannot flush"
 before=$(flushes)
+go
 arrived() { [ "$(field f versions)" = 0 ]; }
-check "a slow home gets it in the end" wait_for 20 arrived
+check "a slow home gets it in the end" wait_for 60 arrived
 check "and is flushed after that" [ "$(flushes)" -gt "$before" ]
 r detach f >/dev/null || die "cannot detach"
-dmsetup remove slow || die "slow is in use"
 check "the module unloads" unload_module
