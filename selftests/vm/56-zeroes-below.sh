@@ -7,7 +7,7 @@
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
 
-ktap_plan 34
+ktap_plan 35
 load_module
 hold_disks 24 32 16,nofua
 for n in 0 1 2; do
@@ -79,7 +79,8 @@ check "zeroes of many chunks, the first at home hangs" await_held 1
 beside point r recovery-point create y --timeout 600
 begun() { [ "$(json state job show y "$(job_of y 70)")" = 3 ]; }
 check "a point begins meanwhile" wait_for 10 begun
-sleep 1		# its epoch is in force by then; otherwise the test shows less
+# Its epoch is in force when it waits for the writes of the last one.
+check "and waits for them" wait_for 60 drains dmr_op_point
 go
 check "the zeroes are written" all_well zeroes{0..59}
 check "and the point made" went_well point 600
