@@ -187,7 +187,8 @@ check "and resumed" went_well resume 10
 kill $monitor
 "$REPLICACTL" vacuum w --hold >/dev/null 2>&1 &
 pid=$!
-sleep 1
+holds_or_not() { grep -qs dmr_vacuum_hold "/proc/$pid/stack" || ! kill -0 $pid; }
+wait_for 30 holds_or_not || die "it does not come to it"
 kill -KILL $pid
 gone() { ! kill -0 $pid 2>/dev/null; }
 check "a client that waits to hold the vacuum can be killed" wait_for 10 gone
