@@ -4,19 +4,12 @@
 # below their own writes, not even by detach and attach.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
+. "$(dirname "$0")/hold.sh"
 
 ktap_plan 19
 load_module
-modprobe dm-delay || die "no dm-delay"
-
-# Reads of the home take four seconds on request, to hold up a drain.
-size=$(blockdev --getsz /dev/vm/d0)
-quick="0 $size delay $(dev d0) 0 0 $(dev d0) 0 0"
-slow="0 $size delay $(dev d0) 0 4000 $(dev d0) 0 0"
-dmsetup create home --table "$quick" || die "no home"
-swap() { dmsetup load home --table "$1" && dmsetup suspend home && dmsetup resume home; }
-
-make_system e s0 vda=/dev/mapper/home vdb=d1
+hold_disks 24 24
+make_system e s0 vda=/dev/nbd0 vdb=/dev/nbd1
 rep=/dev/mapper/e-vda-replica
 
 "$io" $rep w:0:1M:1 f || die "cannot write"
@@ -28,16 +21,15 @@ for first in 1 ''; do
 		check "a point" r recovery-point create e
 		"$io" $rep w:4M:64K:1 f || die "cannot write"
 	fi
-	swap "$slow" || die "cannot slow the home down"
-	"$io" $rep r:64M:4K &
-	reader=$!
-	sleep 1
+	# A read that the home keeps back holds up the drain.
+	disks on 0 r 16384 16388 hold
+	beside reader "$io" $rep r:16M:4K
+	await_held 1
 	refused "$what: a drain that takes too long" 32772 'no point was made' \
 		r recovery-point create e --timeout 0.5
-	swap "$quick" &
 	check "$what: writes go on" "$io" $rep w:0:64K:2 w:4M:64K:2 w:8M:4K:2 f
-	wait $reader
-	wait
+	go
+	went_well reader || die "cannot read"
 	check "$what: and are there" "$io" $rep c:0:64K:2 c:4M:64K:2 c:8M:4K:2
 	check "$what: detach" r detach e
 	check "$what: attach" r attach e
@@ -51,5 +43,4 @@ check "shows it" "$io" /dev/mapper/e-vda c:0:4K:3 c:4K:60K:2 c:64K:960K:1 c:4M:8
 r revert e --yes >/dev/null || die "cannot revert"
 r detach e >/dev/null || die "cannot detach"
 check "check finds nothing wrong" r check e
-dmsetup remove home
 check "the module unloads" unload_module
