@@ -238,11 +238,17 @@ wait $scanner 2>/dev/null
 
 # --- 32772: I/O ----------------------------------------------------------------------
 
+reading() {
+	local reads
+	read -r reads _ <"/sys/dev/block/$(dmsetup info -c --noheadings --separator : \
+		-o major,minor "${rep##*/}")/inflight"
+	[ "$reads" -gt 0 ]
+}
 stuck() {	# a read of the replica device that lasts until home continues
 	dmsetup suspend --noflush --nolockfs home || die "dmsetup"
 	"$io" $rep r:0:4K &
 	reader=$!
-	sleep 0.5
+	wait_for 30 reading || die "no read"
 }
 stuck
 answers "32772: I/O does not end in a second" "errno 110 code 32772" suspend "$uuid" timeout=1000
