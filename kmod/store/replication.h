@@ -113,7 +113,7 @@ u32 dmr_replication_generation(const struct dmr_replication *repl, const u8 *uui
 const u8 *dmr_replication_generation_of(const struct dmr_replication *repl, u32 generation);
 
 /**
- * dmr_stream_fault() - is every field of a stream possible, whatever the system has?
+ * dmr_stream_fault() - is every field of a stream possible, in any system?
  * @s: the stream.
  *
  * Return: NULL, or a constant text with the fault.

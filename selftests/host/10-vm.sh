@@ -177,7 +177,7 @@ said=$("$vm" --uml --mem 512 --env "F=$fork" '
 	python3 -c "$F"' 2>&1)
 is "a fork that fails ends no kernel" "$said" "Cannot allocate memory"
 
-# The memory of a guest has a place of its own, whatever TMPDIR is.
+# The memory of a guest has a place of its own, with any TMPDIR.
 small() {
 	# shellcheck disable=SC2016 # for the inner shell
 	unshare --mount --propagation private sh -c '

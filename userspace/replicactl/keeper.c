@@ -228,7 +228,7 @@ static int answer_state(struct keeper *k)
 }
 
 /* Take a note that has no answer.  Return: false if it is another one. */
-static bool take_told(struct keeper *k)
+static bool take_report(struct keeper *k)
 {
 	struct dmrs_note *note = k->note;
 	struct dmrs_refusal why = { .code = 0 };
@@ -279,7 +279,7 @@ static bool take_note(struct keeper *k)
 		close(note->fds[i]);
 	note->nr_fds = 0;
 	kind = note->kind;
-	if (take_told(k))
+	if (take_report(k))
 		return true;
 	note->code = 0;
 	if (kind == DMRS_NOTE_STATE)

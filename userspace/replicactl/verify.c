@@ -91,7 +91,7 @@ static void compare(struct verify *v, const struct dmrs_note_hash *h)
 		add_difference(v, h);
 }
 
-static void told(struct keeper *k, const struct dmrs_note_hash *h)
+static void hash_found(struct keeper *k, const struct dmrs_note_hash *h)
 {
 	struct verify *v = (struct verify *)k;
 	struct json_object *one;
@@ -123,7 +123,7 @@ static int answer(struct keeper *k, struct dmrs_note *note)
 	return 0;
 }
 
-static const struct keeper_ops ops = { .answer = answer, .hash = told };
+static const struct keeper_ops ops = { .answer = answer, .hash = hash_found };
 
 static int close_point(struct verify *v)
 {

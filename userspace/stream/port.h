@@ -2,7 +2,7 @@
 /*
  * Notes between dm-replica-worker and its keeper, the process that has started it: a datagram
  * each, over a pair of sockets.  The worker asks and waits for the answer, a note of the same
- * kind; what it only tells has none.  The keeper takes nothing in a note for granted: payloads
+ * kind; a mere report has none.  The keeper takes nothing in a note for granted: payloads
  * are those of frames, and are checked as those are.
  */
 #ifndef DMRS_PORT_H
@@ -19,10 +19,10 @@ enum dmrs_note_kind {
 	/* of both sides */
 	DMRS_NOTE_STATE = 1,	/* [nothing] [HELLO, STATE] */
 	DMRS_NOTE_FILES,	/* [nothing] [nothing, and a descriptor for each disk] */
-	DMRS_NOTE_PEER,		/* told: [HELLO] of the other side */
-	DMRS_NOTE_COUNT,	/* told: [struct dmrs_note_count] */
-	DMRS_NOTE_HASH,		/* told: [struct dmrs_note_hash] of a disk to compare */
-	DMRS_NOTE_FAULT,	/* told: [REFUSE] of the session that has ended by it */
+	DMRS_NOTE_PEER,		/* report: [HELLO] of the other side */
+	DMRS_NOTE_COUNT,	/* report: [struct dmrs_note_count] */
+	DMRS_NOTE_HASH,		/* report: [struct dmrs_note_hash] of a disk to compare */
+	DMRS_NOTE_FAULT,	/* report: [REFUSE] of the session that has ended by it */
 	/* of the sender */
 	DMRS_NOTE_ANNOUNCE,	/* [BEGIN as decided] [BEGIN as sent] */
 	DMRS_NOTE_ACKED,	/* [struct dmrs_identity] [nothing] */

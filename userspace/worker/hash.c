@@ -42,18 +42,18 @@ static int hash_region(struct side *side, u8 *buf, int fd, u64 offset, u64 lengt
 /* Return: false with @why, or without a keeper. */
 static bool hash_disk(struct side *side, u8 *buf, u32 disk, u64 region, struct dmrs_refusal *why)
 {
-	struct dmrs_note_hash told = { .disk = disk };
+	struct dmrs_note_hash found = { .disk = disk };
 	u64 size = lseek(side->fds[disk], 0, SEEK_END);
 	int err;
 
-	for (told.offset = 0; told.offset < size; told.offset += told.length) {
-		told.length = min_t(u64, region, size - told.offset);
-		err = hash_region(side, buf, side->fds[disk], told.offset, told.length, told.sum);
+	for (found.offset = 0; found.offset < size; found.offset += found.length) {
+		found.length = min_t(u64, region, size - found.offset);
+		err = hash_region(side, buf, side->fds[disk], found.offset, found.length, found.sum);
 		if (err)
 			return side_refuse(why, DM_REPLICA_CODE_FAILED,
 					   "disk %u cannot be read at %llu: %s", disk,
-					   (unsigned long long)told.offset, strerror(-err));
-		if (!side_tell(side, DMRS_NOTE_HASH, &told, sizeof(told)))
+					   (unsigned long long)found.offset, strerror(-err));
+		if (!side_report(side, DMRS_NOTE_HASH, &found, sizeof(found)))
 			return false;
 	}
 	return true;

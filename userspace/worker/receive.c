@@ -45,7 +45,7 @@ static bool begin(void *arg, const struct dmrs_begin *b, struct dmrs_refusal *wh
 	static u8 buf[DMRS_NOTE_MAX];
 	struct receive *r = arg;
 
-	side_tell(&r->side, DMRS_NOTE_PEER, buf,
+	side_report(&r->side, DMRS_NOTE_PEER, buf,
 		  dmrs_hello_put(buf, dmrs_receiver_peer(r->receiver)));
 	return side_ask(&r->side, DMRS_NOTE_BEGIN, buf, dmrs_begin_put(buf, b), why);
 }

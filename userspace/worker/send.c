@@ -38,7 +38,7 @@ static bool announce(void *arg, const struct dmrs_decision *d, struct dmrs_begin
 
 	peer = dmrs_sender_peer(send->sender);
 	if (peer->lowest)
-		side_tell(&send->side, DMRS_NOTE_PEER, buf, dmrs_hello_put(buf, peer));
+		side_report(&send->side, DMRS_NOTE_PEER, buf, dmrs_hello_put(buf, peer));
 	if (d->verdict != DMRS_GO_RESUME &&
 	    getrandom(begin->stream, sizeof(begin->stream), 0) != sizeof(begin->stream))
 		return side_refuse(why, DM_REPLICA_CODE_FAILED, "no random number for the stream");
@@ -154,7 +154,7 @@ static bool say_idle(struct send *send)
 
 	progress(send, true);
 	send->asked = true;
-	return side_tell(&send->side, DMRS_NOTE_IDLE, buf,
+	return side_report(&send->side, DMRS_NOTE_IDLE, buf,
 			 d->why.code ? dmrs_refusal_put(buf, &d->why) : 0);
 }
 

@@ -39,7 +39,7 @@ bool side_open(struct side *side)
 	return side->io;
 }
 
-bool side_tell(struct side *side, u32 kind, const void *data, u32 len)
+bool side_report(struct side *side, u32 kind, const void *data, u32 len)
 {
 	struct dmrs_note *note = &side->note;
 
@@ -64,7 +64,7 @@ bool side_tell(struct side *side, u32 kind, const void *data, u32 len)
 bool side_ask(struct side *side, u32 kind, const void *data, u32 len, struct dmrs_refusal *why)
 {
 	struct dmrs_note *note = &side->note;
-	bool there = side_tell(side, kind, data, len);
+	bool there = side_report(side, kind, data, len);
 
 	while (there && !(there = dmrs_port_receive(DMRS_PORT_FD, note)) && errno == EINTR)
 		there = true;
@@ -118,17 +118,17 @@ void side_progress(struct side *side, const struct dmrs_note_count *count, bool 
 {
 	u64 now = side_now();
 
-	if (!last && now - side->told_at < PROGRESS_NS)
+	if (!last && now - side->reported_at < PROGRESS_NS)
 		return;
-	side->told_at = now;
-	side_tell(side, DMRS_NOTE_COUNT, count, sizeof(*count));
+	side->reported_at = now;
+	side_report(side, DMRS_NOTE_COUNT, count, sizeof(*count));
 }
 
 void side_fault(struct side *side, const struct dmrs_refusal *why)
 {
 	u8 buf[6 + DMRS_SENTENCE_LEN];
 
-	side_tell(side, DMRS_NOTE_FAULT, buf, dmrs_refusal_put(buf, why));
+	side_report(side, DMRS_NOTE_FAULT, buf, dmrs_refusal_put(buf, why));
 }
 
 /*

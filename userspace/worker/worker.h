@@ -11,8 +11,11 @@
  * struct side - one side of a session, in the worker
  * @in: standard input; -1 at its end, or if nothing comes.
  * @out: standard output, which has no room for now while @blocked.
+ * @blocked: see @out.
  * @nr_fds: of disks, from the keeper; 0: none so far.
- * @told_at: ns of the monotonic clock, when the keeper was last told of progress.
+ * @fds: of disks, by their number.
+ * @io: reads and writes of the disks.
+ * @reported_at: ns of the monotonic clock, of the last report of progress to the keeper.
  * @note: the last one received.
  */
 struct side {
@@ -22,7 +25,7 @@ struct side {
 	u32 nr_fds;
 	int fds[DMR_MAX_DISKS];
 	struct dmrs_io *io;
-	u64 told_at;
+	u64 reported_at;
 	struct dmrs_note note;
 };
 
@@ -33,7 +36,7 @@ struct side {
 bool side_open(struct side *side);
 u64 side_now(void);
 bool side_ask(struct side *side, u32 kind, const void *data, u32 len, struct dmrs_refusal *why);
-bool side_tell(struct side *side, u32 kind, const void *data, u32 len);
+bool side_report(struct side *side, u32 kind, const void *data, u32 len);
 bool side_state(struct side *side, struct dmrs_hello *hello, struct dmrs_state *state,
 		struct dmrs_refusal *why);
 bool side_files(struct side *side, u32 nr, struct dmrs_refusal *why);
