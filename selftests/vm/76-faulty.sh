@@ -10,7 +10,7 @@
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
 
-ktap_plan 193
+ktap_plan 194
 load_module
 hold_disks 64 4 4 16,nofua
 hang=${FAULTY_HANG:-3}
@@ -121,8 +121,13 @@ check "it has no fingerprint of that home" grep -q 'vda .* home not verified' /t
 check "but of the other" grep -q 'vdb .* home verified' /tmp/attached
 written_again "a loss before a detach"
 write $repa w:208K:16K:1 o:$repb w:64K:16K:1
+# At both homes: the disk that is unbound last is flushed with the system's end.
+expect_log 'the home of disk vdb had lost writes before the last detach'
+expect_log 'flush of the home of disk vdb failed'
 disks on 1 f 0 0 lose 1
+disks on 2 f 0 0 lose 1
 lost_by_detach "a loss by a detach's flush"
+is "a loss by a detach's flush: of both disks" "$(r status f --json | grep -c '"lost_writes": true')" 2
 written_again "a loss by a detach's flush"
 
 # Nor do other tables, below an opener that stays.
