@@ -129,7 +129,11 @@ def _throughput(data, pictures):
     out = ['\n## I/O on the failover device\n\n'
            'Throughput of fio as a fraction of dm-linear; at the right what dm-linear does there. '
            'Queue depth is 16 for 4 KiB, 4 for 1 MiB, 1 with fsync; every job meets each '
-           'place once, in random order unless stated.\n']
+           'place once, in random order unless stated.\n\n'
+           'A RAM disk has no cache, so the kernel ends a flush above dm-linear and dm-snapshot. '
+           'dm-replica has a log to commit, so dm passes each flush on to it: on RAM disks that '
+           'path counts for dm-replica alone. Devices with a cache have it on both sides. '
+           '`scripts/instructions` counts both.\n']
     titles = _titles()
     for kernel in data.kernels('throughput'):
         size = data.run_of('throughput')[kernel]['size']
