@@ -253,7 +253,12 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 	dmr_point_make(op, point, dropped, false);
 }
 
-/* The generation of a received point, which the point is the first one of.  Return: its place. */
+/*
+ * The generation of a received point, which the point may be the first one of.  There is room
+ * for it: see dmr_receive_generation(), and for a store dmr_replication_check().
+ *
+ * Return: its place.
+ */
 static u32 dmr_point_generation(struct dmr_replication *repl, const struct dmr_stream *s)
 {
 	u32 place = dmr_replication_generation(repl, s->generation);

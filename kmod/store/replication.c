@@ -121,8 +121,24 @@ const char *dmr_stream_fault(const struct dmr_stream *s)
 	return NULL;
 }
 
-static const char *dmr_check_stream(const struct dmr_stream *s, const struct dmr_sb *sb)
+/* As at the begin of a stream: the end of it only adds the generation to the list. */
+static const char *dmr_check_generation(const struct dmr_replication *repl)
 {
+	const struct dmr_stream *s = &repl->stream;
+	u32 place = dmr_replication_generation(repl, s->generation), nr = repl->nr_generations;
+
+	if (place < nr)
+		return place + 1 < nr || repl->generations[place].first != s->first ?
+			"the generation of the stream is not the newest one" : NULL;
+	if (nr == DMR_GENERATIONS)
+		return "the generation of the stream has no place";
+	return nr && (s->first <= s->base || s->first <= repl->generations[nr - 1].first) ?
+		"the generation of the stream began before its base" : NULL;
+}
+
+static const char *dmr_check_stream(const struct dmr_replication *repl, const struct dmr_sb *sb)
+{
+	const struct dmr_stream *s = &repl->stream;
 	const struct dmr_point *newest = sb->nr_points ? &sb->points[sb->nr_points - 1] : NULL;
 	const char *why;
 
@@ -140,7 +156,7 @@ static const char *dmr_check_stream(const struct dmr_stream *s, const struct dmr
 		return "the place of the stream is impossible";
 	if (s->aborted && (s->disk || s->offset))
 		return "a stream that was given up has a place";
-	return NULL;
+	return dmr_check_generation(repl);
 }
 
 /* R18: a received point has a name that is the same on all sites. */
@@ -195,7 +211,7 @@ const char *dmr_replication_check(const struct dmr_replication *repl, const stru
 	if (!why)
 		why = dmr_check_peers(repl, sb);
 	if (!why)
-		why = dmr_check_stream(&repl->stream, sb);
+		why = dmr_check_stream(repl, sb);
 	if (!why)
 		why = dmr_check_received(repl, sb);
 	return why;

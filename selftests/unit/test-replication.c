@@ -123,6 +123,14 @@ TEST(replication_left_out)
 	}
 }
 
+static void fill_generations(struct dmr_replication *repl, u32 nr)
+{
+	for (; repl->nr_generations < nr; repl->nr_generations++) {
+		memset(repl->generations[repl->nr_generations].uuid, repl->nr_generations, 16);
+		repl->generations[repl->nr_generations].first = 2;
+	}
+}
+
 TEST(replication_impossible_fields)
 {
 #define WRONG(reason, ...)								\
@@ -190,6 +198,14 @@ TEST(replication_impossible_fields)
 	WRONG("generation of the stream", repl->stream.first = 0);
 	WRONG("generation of the stream", repl->stream.first = 10);
 	RIGHT(repl->stream.first = 9);
+	WRONG("is not the newest one", memset(repl->stream.generation, 0x51, 16);
+	      repl->stream.first = 1);
+	WRONG("is not the newest one", memset(repl->stream.generation, 0x52, 16));
+	RIGHT(memset(repl->stream.generation, 0x52, 16); repl->stream.first = 2);
+	WRONG("before its base", repl->stream.first = 1);
+	WRONG("before its base", repl->stream.first = 2);
+	WRONG("has no place", fill_generations(repl, DMR_GENERATIONS));
+	RIGHT(fill_generations(repl, DMR_GENERATIONS - 1));
 	WRONG("kind of the stream", repl->stream.kind = 0);
 	WRONG("kind of the stream", repl->stream.kind = 4);
 	WRONG("name of the stream", strcpy(repl->stream.name, "a/b"));

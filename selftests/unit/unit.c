@@ -315,8 +315,17 @@ void unit_random_replication(struct rng *r, struct dmr_sb *sb)
 		rng_bytes(r, s->uuid, 16);
 		s->base = sb->nr_points ? sb->points[sb->nr_points - 1].number : 0;
 		s->target = sb->next_point + rng_below(r, 1000);
-		rng_bytes(r, s->generation, 16);
-		s->first = rng_range(r, 1, s->target);
+		i = repl->nr_generations;
+		if (i == DMR_GENERATIONS || (i && rng_chance(r, 50))) {
+			memcpy(s->generation, repl->generations[i - 1].uuid, 16);
+			s->first = repl->generations[i - 1].first;
+		} else {
+			u64 least = i ? max(s->base, repl->generations[i - 1].first) + 1 : 1;
+
+			rng_bytes(r, s->generation, 16);
+			s->target = max(s->target, least);
+			s->first = rng_range(r, least, s->target);
+		}
 		s->kind = rng_range(r, 1, 3);
 		s->time = rng_u64(r);
 		s->since = rng_u64(r);

@@ -490,8 +490,8 @@ with open(image, 'r+b') as f:
         for kind, disk, epoch, chunk, slot, data, zero in records:
             block += struct.pack('<QQIBB', data, zero, epoch, kind, disk)
             block += chunk.to_bytes(5, 'little') + (slot & 0xffffffffff).to_bytes(5, 'little')
-        block += bytes(4096 - len(block))
         block[4:8] = struct.pack('<I', crc32c(block))
+        block += bytes(4096 - len(block))
         f.seek((ring + n - 1) * 4096)
         f.write(block)
 PY
