@@ -147,7 +147,7 @@ static struct dmr_point *dmr_point_begin(struct dmr_op *op, bool received, u32 *
 static void dmr_point_make(struct dmr_op *op, struct dmr_point *point, u32 dropped, bool received)
 {
 	struct dmr_system *sys = op->sys;
-	struct dmr_views *pending, *after = NULL, *back;
+	struct dmr_views *pending, *after, *back = NULL;
 	struct dmr_sb *draft = sys->super.draft;
 	unsigned long deadline;
 	u64 now;
@@ -162,14 +162,15 @@ static void dmr_point_make(struct dmr_op *op, struct dmr_point *point, u32 dropp
 	/* New writes use the epoch opened ahead, while those of the old epoch end. */
 	pending = dmr_views_make(sys, sys->sb, sys->sb->cur_epoch);
 	after = dmr_views_make(sys, draft, DMR_EPOCH_NONE);
-	back = dmr_views_make(sys, sys->sb, sys->sb->cur_epoch);
-	if (!pending || !after || !back) {
+	/* R18: a late write of the stream must not be one beyond the point. */
+	if (received)
+		back = dmr_views_make(sys, sys->sb, sys->sb->cur_epoch);
+	if (!pending || !after || (received && !back)) {
 		kvfree(pending);
 		kvfree(after);
 		kvfree(back);
 		return dmr_refuse_memory(op);
 	}
-	/* R18: a late write of the stream must not be one beyond the point. */
 	pending->suspended |= received;
 	WRITE_ONCE(sys->park.draining, true);
 	dmr_views_publish(sys, pending);
@@ -211,8 +212,9 @@ static void dmr_point_make(struct dmr_op *op, struct dmr_point *point, u32 dropp
 		kvfree(after);
 		if (sys->park.draining)
 			queue_work(sys->park.wq, &sys->park.drain_work);
-		/* R12.  Without memory these stay: they keep more versions than needed. */
-		dmr_views_publish(sys, back);
+		if (back)
+			dmr_views_publish(sys, back);	/* R12 */
+		/* Without memory the pending views stay: they keep more versions than needed. */
 		dmr_views_publish_state(sys);
 		return;
 	}
@@ -255,7 +257,7 @@ void dmr_op_point(struct dmr_op *op, struct dmr_job *job)
 
 /*
  * The generation of a received point, which the point may be the first one of.  There is room
- * for it: see dmr_receive_generation(), and for a store dmr_replication_check().
+ * for it: see dmr_replication_succession().
  *
  * Return: its place.
  */
