@@ -11,23 +11,22 @@
 #include "system.h"
 
 /**
- * dmr_op_replication_suspend() - make the replica devices refuse writes
- * @op: timeout limits the wait for writes in flight.
- * @job: its job; not used.
+ * dmr_op_close_head() - put a draft in force in which the head takes no write
+ * @op: timeout limits the wait for writes in flight; refused after a failure.
+ * @draft: from dmr_draft(), with its change.
+ * @late: text of the refusal when they do not end in time, constant.
  *
- * Reads go on.  A repeated request changes nothing.
+ * No write that began before ends behind the superblock.
+ *
+ * Context: may sleep; op_mutex is held.
  */
-void dmr_op_replication_suspend(struct dmr_op *op, struct dmr_job *job)
+void dmr_op_close_head(struct dmr_op *op, struct dmr_sb *draft, const char *late)
 {
 	struct dmr_system *sys = op->sys;
 	struct dmr_views *fence, *back;
-	struct dmr_sb *draft;
 	int r;
 
-	if (sys->sb->flags & DMR_SB_SUSPENDED)
-		return;
-	draft = dmr_draft(sys);
-	draft->flags |= DMR_SB_SUSPENDED;
+	lockdep_assert_held(&sys->op_mutex);
 	fence = dmr_views_make(sys, draft, DMR_EPOCH_NONE);
 	back = dmr_views_back(sys);
 	if (!fence || !back) {
@@ -35,10 +34,11 @@ void dmr_op_replication_suspend(struct dmr_op *op, struct dmr_job *job)
 		kvfree(back);
 		return dmr_refuse_memory(op);
 	}
+	dmr_views_keep_direct(sys, fence);
 	dmr_views_publish(sys, fence);
 	r = dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout));
 	if (r) {
-		dmr_refuse_timeout(op, "writes did not end in time; replication goes on");
+		dmr_refuse_timeout(op, late);
 	} else {
 		dmr_views_reap(sys);
 		r = dmr_super_commit(sys, draft, dmr_op_text(op));
@@ -49,6 +49,42 @@ void dmr_op_replication_suspend(struct dmr_op *op, struct dmr_job *job)
 		dmr_views_publish(sys, back);	/* R12 */
 	else
 		kvfree(back);
+}
+
+/**
+ * dmr_op_record() - record what memory has, in the state that is in force
+ * @op: made by the module itself, for the clock or the cursor of a stream.
+ * @job: none.
+ *
+ * dmr_draft() puts both into every draft.  State and state number stay the same (R11).
+ */
+void dmr_op_record(struct dmr_op *op, struct dmr_job *job)
+{
+	struct dmr_sb *draft = dmr_draft(op->sys);
+	int r;
+
+	draft->state_number--;
+	r = dmr_super_commit(op->sys, draft, dmr_op_name(op->verb));
+	if (r)
+		dmr_op_refuse_super(op, r);
+}
+
+/**
+ * dmr_op_replication_suspend() - make the replica devices refuse writes
+ * @op: timeout limits the wait for writes in flight.
+ * @job: its job; not used.
+ *
+ * Reads go on.  A repeated request changes nothing.
+ */
+void dmr_op_replication_suspend(struct dmr_op *op, struct dmr_job *job)
+{
+	struct dmr_sb *draft;
+
+	if (op->sys->sb->flags & DMR_SB_SUSPENDED)
+		return;
+	draft = dmr_draft(op->sys);
+	draft->flags |= DMR_SB_SUSPENDED;
+	dmr_op_close_head(op, draft, "writes did not end in time; replication goes on");
 }
 
 /**

@@ -26,4 +26,9 @@ struct dmr_change {
 	u8 value[];
 };
 
+struct dmr_op;
+struct dmr_sb;
+
+void dmr_op_close_head(struct dmr_op *op, struct dmr_sb *draft, const char *late);
+
 #endif /* DMR_CHANGE_H */

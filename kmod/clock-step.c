@@ -32,21 +32,3 @@ void dmr_clock_step_check(struct dmr_system *sys)
 	if (op)
 		dmr_op_queue(op);
 }
-
-/**
- * dmr_op_clock() - record a step of the clock
- * @op: made by dmr_clock_step_check().
- * @job: none.
- *
- * State and state number stay the same (R11).
- */
-void dmr_op_clock(struct dmr_op *op, struct dmr_job *job)
-{
-	struct dmr_sb *draft = dmr_draft(op->sys);
-	int r;
-
-	draft->state_number--;
-	r = dmr_super_commit(op->sys, draft, "clock");
-	if (r)
-		dmr_op_refuse_super(op, r);
-}

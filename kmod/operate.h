@@ -17,7 +17,6 @@ void dmr_op_peer_remove(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_receive_begin(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_receive_end(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_receive_abort(struct dmr_op *op, struct dmr_job *job);
-void dmr_op_cursor(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_point_open(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_point_close(struct dmr_op *op, struct dmr_job *job);
 
@@ -33,13 +32,13 @@ void dmr_op_removed(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_replication_suspend(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_replication_resume(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_settings(struct dmr_op *op, struct dmr_job *job);
+void dmr_op_record(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_host_set(struct dmr_op *op, struct dmr_job *job);
 
 void dmr_op_grow(struct dmr_op *op, struct dmr_job *job);
 
 void dmr_op_reset_errors(struct dmr_op *op, struct dmr_job *job);
 
-void dmr_op_clock(struct dmr_op *op, struct dmr_job *job);
 void dmr_op_settle(struct dmr_op *op, struct dmr_job *job);
 
 void dmr_op_move_home(struct dmr_op *op, struct dmr_job *job);

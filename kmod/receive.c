@@ -11,6 +11,7 @@
  * it goes as far at least: then its changes contain the other's (R16).  One history is one
  * generation here: numbers only grow in it, and a promotion begins another one.
  */
+#include "change.h"
 #include "cursor.h"
 #include "draft.h"
 #include "operate.h"
@@ -89,22 +90,19 @@ static void dmr_receive_base(struct dmr_op *op)
 /* Does the generation of the point to come follow that of the newest point? */
 static void dmr_receive_generation(struct dmr_op *op)
 {
-	const struct dmr_replication *repl = &op->sys->sb->replication;
-	const struct dmr_stream *s = &op->stream;
-	u32 place = dmr_replication_generation(repl, s->generation), last = repl->nr_generations;
-
-	if (place < last) {
-		if (repl->generations[place].first != s->first)
-			return dmr_refuse_stream(op, "the generation of the stream began at another point");
-		if (place + 1 < last)
-			return dmr_refuse_state(op, "the system has a later generation than the stream");
-		return;
-	}
-	if (last && (s->first <= s->base || s->first <= repl->generations[last - 1].first))
+	switch (dmr_replication_succession(&op->sys->sb->replication, &op->stream)) {
+	case DMR_SUCCESSION_OK:
+		break;
+	case DMR_SUCCESSION_OTHER_FIRST:
+		return dmr_refuse_stream(op, "the generation of the stream began at another point");
+	case DMR_SUCCESSION_OLDER:
+		return dmr_refuse_state(op, "the system has a later generation than the stream");
+	case DMR_SUCCESSION_BEFORE_BASE:
 		return dmr_refuse_state(op, "the generation of the stream began before its base");
-	if (last == DMR_GENERATIONS)
+	case DMR_SUCCESSION_FULL:
 		dmr_op_refuse(op, -ENOSPC, DM_REPLICA_CODE_FAILED,
 			      "the system has as many generations as it can");
+	}
 }
 
 static void dmr_receive_may_begin(struct dmr_op *op)
@@ -191,60 +189,18 @@ bool dmr_receive_stream(struct dmr_op *op)
  */
 void dmr_op_receive_abort(struct dmr_op *op, struct dmr_job *job)
 {
-	struct dmr_system *sys = op->sys;
-	const struct dmr_stream *old = &sys->sb->replication.stream;
-	struct dmr_views *fence, *back;
+	const struct dmr_stream *old = &op->sys->sb->replication.stream;
 	struct dmr_sb *draft;
-	int r;
 
 	if (old->aborted && !memcmp(old->uuid, op->stream.uuid, sizeof(old->uuid)))
 		return;
 	if (!dmr_receive_stream(op))
 		return;
-	draft = dmr_draft(sys);
+	draft = dmr_draft(op->sys);
 	draft->replication.stream.aborted = true;
 	draft->replication.stream.disk = 0;
 	draft->replication.stream.offset = 0;
-	fence = dmr_views_make(sys, draft, DMR_EPOCH_NONE);
-	back = dmr_views_back(sys);
-	if (!fence || !back) {
-		kvfree(fence);
-		kvfree(back);
-		return dmr_refuse_memory(op);
-	}
-	dmr_views_keep_direct(sys, fence);
-	dmr_views_publish(sys, fence);
-	r = dmr_grace_wait(&sys->grace, msecs_to_jiffies(op->timeout));
-	if (r) {
-		dmr_refuse_timeout(op, "writes did not end in time; the stream goes on");
-	} else {
-		dmr_views_reap(sys);
-		r = dmr_super_commit(sys, draft, dmr_op_text(op));
-		if (r)
-			dmr_op_refuse_super(op, r);
-	}
-	if (op->err)
-		dmr_views_publish(sys, back);	/* R12 */
-	else
-		kvfree(back);
-}
-
-/**
- * dmr_op_cursor() - record how far a stream has arrived
- * @op: made by dmr_receive_check().
- * @job: none.
- *
- * State and state number stay the same (R11).
- */
-void dmr_op_cursor(struct dmr_op *op, struct dmr_job *job)
-{
-	struct dmr_sb *draft = dmr_draft(op->sys);
-	int r;
-
-	draft->state_number--;
-	r = dmr_super_commit(op->sys, draft, "cursor");
-	if (r)
-		dmr_op_refuse_super(op, r);
+	dmr_op_close_head(op, draft, "writes did not end in time; the stream goes on");
 }
 
 /**

@@ -233,12 +233,12 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 	[DMR_VERB_CLOCK] = {
 		.name = "clock",
 		.inward = true,
-		.run = dmr_op_clock,
+		.run = dmr_op_record,
 	},
 	[DMR_VERB_CURSOR] = {
 		.name = "cursor",
 		.inward = true,
-		.run = dmr_op_cursor,
+		.run = dmr_op_record,
 	},
 };
 

@@ -121,19 +121,34 @@ const char *dmr_stream_fault(const struct dmr_stream *s)
 	return NULL;
 }
 
-/* As at the begin of a stream: the end of it only adds the generation to the list. */
-static const char *dmr_check_generation(const struct dmr_replication *repl)
+enum dmr_succession dmr_replication_succession(const struct dmr_replication *repl,
+					       const struct dmr_stream *s)
 {
-	const struct dmr_stream *s = &repl->stream;
 	u32 place = dmr_replication_generation(repl, s->generation), nr = repl->nr_generations;
 
+	if (place < nr && repl->generations[place].first != s->first)
+		return DMR_SUCCESSION_OTHER_FIRST;
 	if (place < nr)
-		return place + 1 < nr || repl->generations[place].first != s->first ?
-			"the generation of the stream is not the newest one" : NULL;
-	if (nr == DMR_GENERATIONS)
+		return place + 1 < nr ? DMR_SUCCESSION_OLDER : DMR_SUCCESSION_OK;
+	if (nr && (s->first <= s->base || s->first <= repl->generations[nr - 1].first))
+		return DMR_SUCCESSION_BEFORE_BASE;
+	return nr == DMR_GENERATIONS ? DMR_SUCCESSION_FULL : DMR_SUCCESSION_OK;
+}
+
+/* As at the begin of a stream: the end of it only adds the generation to the list. */
+static const char *dmr_check_succession(const struct dmr_replication *repl)
+{
+	switch (dmr_replication_succession(repl, &repl->stream)) {
+	case DMR_SUCCESSION_OTHER_FIRST:
+	case DMR_SUCCESSION_OLDER:
+		return "the generation of the stream is not the newest one";
+	case DMR_SUCCESSION_BEFORE_BASE:
+		return "the generation of the stream began before its base";
+	case DMR_SUCCESSION_FULL:
 		return "the generation of the stream has no place";
-	return nr && (s->first <= s->base || s->first <= repl->generations[nr - 1].first) ?
-		"the generation of the stream began before its base" : NULL;
+	default:
+		return NULL;
+	}
 }
 
 static const char *dmr_check_stream(const struct dmr_replication *repl, const struct dmr_sb *sb)
@@ -156,7 +171,7 @@ static const char *dmr_check_stream(const struct dmr_replication *repl, const st
 		return "the place of the stream is impossible";
 	if (s->aborted && (s->disk || s->offset))
 		return "a stream that was given up has a place";
-	return dmr_check_generation(repl);
+	return dmr_check_succession(repl);
 }
 
 /* R18: a received point has a name that is the same on all sites. */
@@ -173,12 +188,12 @@ static const char *dmr_check_received(const struct dmr_replication *repl, const 
 bool dmr_replication_receives(const struct dmr_replication *repl)
 {
 	return repl->role == DMR_ROLE_REPLICA &&
-	       (repl->nr_generations || dmr_uuid_is_set(repl->stream.uuid));
+	       (repl->nr_generations || dmr_replication_partial(repl));
 }
 
 bool dmr_replication_receiving(const struct dmr_replication *repl)
 {
-	return dmr_uuid_is_set(repl->stream.uuid) && !repl->stream.aborted;
+	return dmr_replication_partial(repl) && !repl->stream.aborted;
 }
 
 bool dmr_replication_partial(const struct dmr_replication *repl)

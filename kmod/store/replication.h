@@ -109,6 +109,19 @@ bool dmr_replication_partial(const struct dmr_replication *repl);
 /** dmr_replication_generation() - find a generation.  Return: its place, nr_generations if none. */
 u32 dmr_replication_generation(const struct dmr_replication *repl, const u8 *uuid);
 
+/** enum dmr_succession - can the generation of a stream's point follow those of the points? */
+enum dmr_succession {
+	DMR_SUCCESSION_OK,		/* it is the newest one, or a new one */
+	DMR_SUCCESSION_OTHER_FIRST,	/* it is in the list, and began at another point */
+	DMR_SUCCESSION_OLDER,		/* the list has a later one */
+	DMR_SUCCESSION_BEFORE_BASE,	/* it is new, and began at or before the base */
+	DMR_SUCCESSION_FULL,		/* it is new, and the list has no place */
+};
+
+/** dmr_replication_succession() - compare the generation of a stream with the list (R18) */
+enum dmr_succession dmr_replication_succession(const struct dmr_replication *repl,
+					       const struct dmr_stream *s);
+
 /** dmr_replication_generation_of() - UUID of a generation by place.  Return: NULL without one. */
 const u8 *dmr_replication_generation_of(const struct dmr_replication *repl, u32 generation);
 
