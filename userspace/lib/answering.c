@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -178,63 +177,4 @@ int dmrl_unanswered(struct dmreplica *ctx, const char *path)
 	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_AVAILABLE, "device %s does not answer", path);
 	return dmrl_hint(ctx, "the device below it hangs, or is slower than %u ms; see the kernel log",
 			 ctx->patience_ms);
-}
-
-/* Does a file system of this type wait for a server, or for a mount of one? */
-static bool waits_for_server(const char *type)
-{
-	static const char *const types[] = {
-		"9p", "afs", "autofs", "beegfs", "ceph", "cifs", "coda", "fuse", "gfs2", "glusterfs",
-		"gpfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "smb3", "smbfs",
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (!strcmp(type, types[i]))
-			return true;
-	return !strncmp(type, "fuse.", 5);
-}
-
-/**
- * dmrl_path_may_hang() - does a path lead through a file system that waits for a server?
- * @path: an absolute path, as the kernel names it.
- *
- * stat() of a path hangs while the server of a file system on the way is unreachable.  The
- * file system at / does not count: with that all hangs.
- *
- * Return: true if so, or if the mounts cannot be read, or the path is not as the kernel names
- * paths.
- */
-bool dmrl_path_may_hang(const char *path)
-{
-	char *line = NULL, *save, *where, *sep, *type;
-	size_t room = 0, n;
-	bool hangs = false;
-	FILE *f;
-
-	if (*path != '/' || strstr(path, "/../"))
-		return true;
-	f = fopen("/proc/self/mountinfo", "re");
-	if (!f)
-		return true;
-	while (!hangs && getline(&line, &room, f) > 0) {
-		sep = strstr(line, " - ");
-		save = NULL;
-		strtok_r(line, " ", &save);	/* mount id */
-		strtok_r(NULL, " ", &save);	/* parent */
-		strtok_r(NULL, " ", &save);	/* major:minor */
-		strtok_r(NULL, " ", &save);	/* root */
-		where = strtok_r(NULL, " ", &save);
-		if (!sep || !where)
-			continue;
-		save = NULL;
-		type = strtok_r(sep + 3, " \n", &save);
-		dmrl_unescape(where);
-		n = strlen(where);
-		hangs = n > 1 && !strncmp(path, where, n) && (path[n] == '/' || !path[n]) &&
-			type && waits_for_server(type);
-	}
-	free(line);
-	fclose(f);
-	return hangs;
 }

@@ -909,11 +909,12 @@ struct dmreplica_receive {
  * Open all replica devices with O_EXCL before, and keep them open until the end: the module
  * takes writes of any opener while a stream is half in, and none before and after (R18).
  *
- * A stream is taken whose base is the newest recovery point (a full one: if there is none),
- * and whose target has a number above that of any point so far.  If the same stream is half in
- * already, with the same points, nothing changes, and the cursor is the last one marked.  A
- * stream given up before must be covered by this one: the same base, and unless that is none,
- * a point of the same generation with the same number or a higher one.
+ * The base has to be the newest recovery point; a system without points takes a full stream
+ * only.  The number of the target has to be above those of all earlier points.  A repeated
+ * request for the stream that is half in, with the same points, changes nothing; the cursor is
+ * the last one marked.  This stream has to cover one that was given up: both have the same
+ * base, and unless they have none, the target of this one is of the same generation, with the
+ * same number or a higher one.
  *
  * Return: as all operations; 32773 for a stream of another relationship, or with impossible
  * points; 32775 if the base is not the newest point, another stream is half in, the one given

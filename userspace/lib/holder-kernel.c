@@ -101,13 +101,8 @@ static bool look_at_holder(struct dmrl_holders *found, const char *dir, const ch
 /* Does a path below a /dev lead to the node of one of the devices? */
 static bool leads_to(const struct dmrl_holders *found, const char *path, dev_t *dev)
 {
-	struct stat st;
-
-	if (!strstr(path, "/dev/") || dmrl_path_may_hang(path) || stat(path, &st) || !S_ISBLK(st.st_mode) ||
-	    !dmrl_holder_wanted(found, st.st_rdev))
-		return false;
-	*dev = st.st_rdev;
-	return true;
+	return strstr(path, "/dev/") && dmrl_path_device(path, dev) &&
+	       dmrl_holder_wanted(found, *dev);
 }
 
 /* Look at a loop or zram device, which opens its backing device like a file: no sysfs holder. */

@@ -117,22 +117,6 @@ static void scan_fds(struct scan *scan, pid_t pid)
 	closedir(dir);
 }
 
-/** dmrl_unescape() - undo the \ooo with which /proc writes blanks and backslashes in paths */
-void dmrl_unescape(char *text)
-{
-	char *out = text;
-
-	while (*text) {
-		if (text[0] == '\\' && isdigit(text[1]) && isdigit(text[2]) && isdigit(text[3])) {
-			*out++ = (text[1] - '0') * 64 + (text[2] - '0') * 8 + (text[3] - '0');
-			text += 4;
-		} else {
-			*out++ = *text++;
-		}
-	}
-	*out = 0;
-}
-
 static void add_mount(struct scan *scan, dev_t dev, const char *where, pid_t pid, bool other_ns)
 {
 	const struct dmreplica_holder *items = scan->found.list.items;
@@ -158,10 +142,10 @@ static void add_mount(struct scan *scan, dev_t dev, const char *where, pid_t pid
 
 static void scan_mounts(struct scan *scan, pid_t pid, bool other_ns)
 {
-	unsigned int maj, min;
-	char path[64], *line = NULL, *sep, *save, *where, *source;
+	char path[64], *line = NULL;
+	struct dmrl_mount mount;
 	size_t room = 0;
-	struct stat st;
+	dev_t dev;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/%d/mountinfo", pid);
@@ -169,33 +153,14 @@ static void scan_mounts(struct scan *scan, pid_t pid, bool other_ns)
 	if (!f)
 		return;
 	while (getline(&line, &room, f) > 0) {
-		if (sscanf(line, "%*d %*d %u:%u", &maj, &min) != 2)
+		if (!dmrl_mount_parse(line, &mount))
 			continue;
-		sep = strstr(line, " - ");
-		save = NULL;
-		strtok_r(line, " ", &save);	/* mount id */
-		strtok_r(NULL, " ", &save);	/* parent */
-		strtok_r(NULL, " ", &save);	/* major:minor */
-		strtok_r(NULL, " ", &save);	/* root */
-		where = strtok_r(NULL, " ", &save);
-		if (!where)
-			continue;
-		dmrl_unescape(where);
-		if (wanted(scan, makedev(maj, min))) {
-			add_mount(scan, makedev(maj, min), where, pid, other_ns);
-			continue;
-		}
+		if (wanted(scan, mount.dev))
+			add_mount(scan, mount.dev, mount.where, pid, other_ns);
 		/* btrfs shows its own device number: use the source */
-		if (maj || !sep)
-			continue;
-		save = NULL;
-		strtok_r(sep + 3, " \n", &save);	/* type */
-		source = strtok_r(NULL, " \n", &save);
-		if (!source || *source != '/')
-			continue;
-		dmrl_unescape(source);
-		if (!dmrl_path_may_hang(source) && !stat(source, &st) && S_ISBLK(st.st_mode) && wanted(scan, st.st_rdev))
-			add_mount(scan, st.st_rdev, where, pid, other_ns);
+		else if (!major(mount.dev) && mount.source && *mount.source == '/' &&
+			 dmrl_path_device(mount.source, &dev) && wanted(scan, dev))
+			add_mount(scan, dev, mount.where, pid, other_ns);
 	}
 	free(line);
 	fclose(f);
@@ -306,7 +271,7 @@ static void scan_swaps(struct scan *scan)
 	struct dmreplica_holder *h;
 	char *line = NULL, *end;
 	size_t room = 0;
-	struct stat st;
+	dev_t dev;
 	FILE *f = fopen("/proc/swaps", "re");
 
 	if (!f)
@@ -317,10 +282,9 @@ static void scan_swaps(struct scan *scan)
 			continue;
 		*end = 0;
 		dmrl_unescape(line);
-		if (dmrl_path_may_hang(line) || stat(line, &st) || !S_ISBLK(st.st_mode) ||
-		    !wanted(scan, st.st_rdev))
+		if (!dmrl_path_device(line, &dev) || !wanted(scan, dev))
 			continue;
-		h = add(scan, st.st_rdev, DMREPLICA_HOLDER_SWAP);
+		h = add(scan, dev, DMREPLICA_HOLDER_SWAP);
 		if (h) {
 			h->writes = true;
 			snprintf(h->detail, sizeof(h->detail), "%.255s", line);
@@ -334,14 +298,12 @@ static void scan_swaps(struct scan *scan)
 static bool mapped_device(char *line, dev_t *dev, bool *writes)
 {
 	char *path = strchr(line, '/'), *end;
-	struct stat st;
 
 	if (!path || !strstr(path, "/dev/"))
 		return false;
 	path[strcspn(path, "\n")] = 0;
-	if (dmrl_path_may_hang(path) || stat(path, &st) || !S_ISBLK(st.st_mode))
+	if (!dmrl_path_device(path, dev))
 		return false;
-	*dev = st.st_rdev;
 	end = strchr(line, ' ');
 	/* address, then rwxs or rwxp */
 	*writes = end && end[2] == 'w' && end[4] == 's';

@@ -336,17 +336,12 @@ int dmreplica_point_make(struct dmreplica *ctx, const struct dmreplica_system *s
 	return make_point(ctx, sys, &how, op);
 }
 
-static bool put_stream(struct nl_msg *msg, const void *stream)
-{
-	return nla_put(msg, DM_REPLICA_A_OP_STREAM, 16, stream);
-}
-
 int dmreplica_receive_end(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			  const uint8_t stream[16], struct dmreplica_op *op)
 {
 	const struct making how = {
 		.cmd = DM_REPLICA_CMD_RECEIVE_END,
-		.put = put_stream,
+		.put = dmrl_put_stream,
 		.arg = stream,
 	};
 

@@ -138,8 +138,18 @@ int dmrl_sysfs_read(const char *path, char *buf, size_t size);
 int dmrl_sysfs_read_dev(dev_t dev, const char *attr, char *buf, size_t size);
 bool dmrl_is_device(const char *path, u32 maj, u32 min);
 
-/* holder.c */
+/* mount.c */
+struct dmrl_mount {
+	dev_t dev;
+	char *where;		/* mount point */
+	char *type;		/* of the file system; NULL without one */
+	char *source;		/* a device, or any text; NULL without one */
+};
+
+bool dmrl_mount_parse(char *line, struct dmrl_mount *mount);
 void dmrl_unescape(char *text);
+bool dmrl_path_may_hang(const char *path);
+bool dmrl_path_device(const char *path, dev_t *dev);
 
 /* identity.c */
 void dmrl_identity_set(struct dmreplica_blockdev *bdev, u32 type, const char *text);
@@ -148,7 +158,6 @@ bool dmrl_same_identity(const struct dmreplica_blockdev *bdev, u32 type, const c
 /* answering.c */
 int dmrl_device_answers(struct dmreplica *ctx, const char *path, dev_t dev);
 int dmrl_unanswered(struct dmreplica *ctx, const char *path);
-bool dmrl_path_may_hang(const char *path);
 
 /* reader.c: reads that another process does, which may hang in place of this one */
 #define DMRL_READER_BYTES	(1024 * 1024)
@@ -328,6 +337,7 @@ int dmrl_operate(struct dmreplica *ctx, int cmd, const struct dmreplica_system *
 
 /* receive.c */
 void dmrl_receive_stored(struct dmreplica_system *sys, const struct dmr_replication *repl);
+bool dmrl_put_stream(struct nl_msg *msg, const void *stream);
 
 /* host-json.c */
 struct json_object;

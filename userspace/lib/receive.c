@@ -117,7 +117,7 @@ static bool put_receive(struct nl_msg *msg, const void *arg)
 			   nla_put(msg, DM_REPLICA_A_OP_BASE_GENERATION, 16, r->base_generation));
 }
 
-static bool put_stream(struct nl_msg *msg, const void *stream)
+bool dmrl_put_stream(struct nl_msg *msg, const void *stream)
 {
 	return nla_put(msg, DM_REPLICA_A_OP_STREAM, 16, stream);
 }
@@ -172,5 +172,5 @@ int dmreplica_receive_mark(struct dmreplica *ctx, const struct dmreplica_system 
 int dmreplica_receive_abort(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			    const uint8_t stream[16], struct dmreplica_op *op)
 {
-	return dmrl_operate_with(ctx, DM_REPLICA_CMD_RECEIVE_ABORT, sys, put_stream, stream, op);
+	return dmrl_operate_with(ctx, DM_REPLICA_CMD_RECEIVE_ABORT, sys, dmrl_put_stream, stream, op);
 }

@@ -93,30 +93,24 @@ static void use_stable_path(char *path, size_t size)
 		snprintf(path, size, "%s", best);
 }
 
-/*
- * Does a path in a store lead to a device? A guest may have written that store, so no other
- * path is followed than one to a node of a device: it may be one that hangs, or that mounts
- * something.
- */
-static bool stored_path_leads_to(const char *path, const struct dmreplica_blockdev *bdev)
-{
-	if (!strcmp(bdev->path, path))
-		return true;
-	return !strncmp(path, "/dev/", 5) && !dmrl_path_may_hang(path) &&
-	       dmrl_is_device(path, major(bdev->dev), minor(bdev->dev));
-}
-
 static const struct dmreplica_blockdev *find_home(const struct dmrl_list *devices,
 						  const struct dmr_disk_info *disk)
 {
 	const struct dmreplica_blockdev *bdev = devices->items;
+	bool path = disk->identity_type == DMR_IDENTITY_PATH, leads;
+	dev_t dev = 0;
 	size_t i;
 
+	/*
+	 * A guest may have written the store, so no other path is followed than one to a node
+	 * of a device: it may be one that hangs, or that mounts something.
+	 */
+	leads = path && !strncmp(disk->identity, "/dev/", 5) &&
+		dmrl_path_device(disk->identity, &dev);
 	for (i = 0; i < devices->nr; i++) {
 		if (bdev[i].bytes < disk->sectors * 512)
 			continue;
-		if (disk->identity_type == DMR_IDENTITY_PATH ?
-		    stored_path_leads_to(disk->identity, &bdev[i]) :
+		if (path ? !strcmp(bdev[i].path, disk->identity) || (leads && bdev[i].dev == dev) :
 		    disk->identity_type != DMR_IDENTITY_NONE &&
 		    dmrl_same_identity(&bdev[i], disk->identity_type, disk->identity))
 			return &bdev[i];
