@@ -28,7 +28,8 @@ bool keeper_interrupted(void)
 	return interrupted;
 }
 
-static uint64_t monotonic(void)
+/* Return: ns of the monotonic clock. */
+uint64_t keeper_now(void)
 {
 	struct timespec ts;
 
@@ -79,6 +80,57 @@ void keeper_close_files(struct keeper *k)
 {
 	while (k->nr_files)
 		close(k->files[--k->nr_files]);
+}
+
+/**
+ * keeper_open_view() - open the devices of a view, to be read without the page cache
+ * @k: its files of before are closed.
+ * @view: name of the view.
+ *
+ * Return: 0 or a refusal.
+ */
+int keeper_open_view(struct keeper *k, const char *view)
+{
+	struct dmreplica_blockdev dev;
+	struct dmreplica_reader *list;
+	size_t nr, i;
+	int code, fd;
+
+	keeper_close_files(k);
+	code = dmreplica_view_devices(k->ctx, &k->sys, view, &list, &nr);
+	if (code)
+		return code;
+	for (i = 0; i < nr && !code; i++) {
+		fd = open(list[i].path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+		if (fd >= 0)
+			k->files[k->nr_files++] = fd;
+		else
+			code = dmreplica_blockdev_probe(k->ctx, list[i].path, &dev) ?:
+			       DM_REPLICA_CODE_NOT_AVAILABLE;
+	}
+	dmreplica_list_free(list);
+	return code;
+}
+
+/* Answer the present note with the files.  Return: 0. */
+int keeper_give_files(struct keeper *k)
+{
+	k->note->len = 0;
+	memcpy(k->note->fds, k->files, sizeof(k->note->fds));
+	k->note->nr_fds = k->nr_files;
+	return 0;
+}
+
+/* Close a view, which may not be open: one that a killed process has left is not, either. */
+int keeper_close_view(struct keeper *k, const char *view)
+{
+	struct dmreplica_op op = {
+		.given = DMREPLICA_OP_VIEW | DMREPLICA_OP_WAIT, .view = view,
+		.wait_ms = DMREPLICA_DETACH_WAIT_MS,
+	};
+	int code = dmreplica_point_close(k->ctx, &k->sys, &op);
+
+	return code == DM_REPLICA_CODE_INVALID_STATE ? 0 : code;
 }
 
 void keeper_close(struct keeper *k)
@@ -156,16 +208,25 @@ bool keeper_start(struct keeper *k, int in, int out, char *const argv[])
 	return false;
 }
 
-/** keeper_stop() - end the worker, and wait for it: its files are closed then */
-void keeper_stop(struct keeper *k)
+/* End the worker, and wait for it.  Return: its status; 0 without a worker. */
+static int end_worker(struct keeper *k)
 {
+	int status = 0;
+
 	if (k->port >= 0)
 		close(k->port);
 	k->port = -1;
 	if (k->worker > 0)
-		while (waitpid(k->worker, NULL, 0) < 0 && errno == EINTR)
+		while (waitpid(k->worker, &status, 0) < 0 && errno == EINTR)
 			;
 	k->worker = 0;
+	return status;
+}
+
+/** keeper_stop() - end the worker, and wait for it: its files are closed then */
+void keeper_stop(struct keeper *k)
+{
+	end_worker(k);
 }
 
 void keeper_clear_line(struct keeper *k)
@@ -178,7 +239,7 @@ void keeper_clear_line(struct keeper *k)
 static void show_progress(struct keeper *k)
 {
 	const struct dmrs_count *c = &k->count.count;
-	uint64_t done = c->bytes + c->zero_bytes, ns = monotonic() - k->started, rate;
+	uint64_t done = c->bytes + c->zero_bytes, ns = keeper_now() - k->started, rate;
 
 	if (k->quiet || !k->begin.target.number || !isatty(STDERR_FILENO))
 		return;
@@ -195,14 +256,13 @@ static void show_progress(struct keeper *k)
 	k->shown = true;
 }
 
-/* Answer with a refusal of the library. */
-static void refuse_note(struct keeper *k, int code)
+/* Make the present note a refusal.  Return: 0. */
+int keeper_refuse(struct keeper *k, uint32_t code, const char *sentence)
 {
 	struct dmrs_refusal why = { .code = code };
-	const char *message = dmreplica_message(k->ctx);
 	char *p;
 
-	snprintf(why.sentence, sizeof(why.sentence), "%s", message);
+	snprintf(why.sentence, sizeof(why.sentence), "%s", sentence);
 	/* a sentence of a stream has one line */
 	for (p = why.sentence; *p; p++)
 		if (*p == '\n')
@@ -213,6 +273,7 @@ static void refuse_note(struct keeper *k, int code)
 	k->note->nr_fds = 0;
 	k->note->first = 0;
 	k->note->len = dmrs_refusal_put(k->note->data, &why);
+	return 0;
 }
 
 static int answer_state(struct keeper *k)
@@ -251,11 +312,8 @@ static bool take_report(struct keeper *k)
 			k->ops->hash(k, &hash);
 		return true;
 	case DMRS_NOTE_FAULT:
-		if (dmrs_refusal_get(note->data, note->len, &k->fault)) {
-			k->fault.code = DM_REPLICA_CODE_FAILED;
-			snprintf(k->fault.sentence, sizeof(k->fault.sentence),
-				 "the worker has failed");
-		}
+		if (dmrs_refusal_get(note->data, note->len, &k->fault))
+			keeper_set_fault(k, DM_REPLICA_CODE_FAILED, "the worker has failed");
 		return true;
 	case DMRS_NOTE_IDLE:
 		if (note->len && dmrs_refusal_get(note->data, note->len, &why))
@@ -287,17 +345,21 @@ static bool take_note(struct keeper *k)
 	else
 		code = k->ops->answer(k, note);
 	if (code)
-		refuse_note(k, code);
+		keeper_refuse(k, code, dmreplica_message(k->ctx));
 	note->kind = kind;
 	return dmrs_port_send(k->port, note);
 }
 
+void keeper_set_fault(struct keeper *k, int code, const char *sentence)
+{
+	k->fault.code = code;
+	snprintf(k->fault.sentence, sizeof(k->fault.sentence), "%s", sentence);
+}
+
 static void fail(struct keeper *k, const char *sentence)
 {
-	if (k->fault.code)
-		return;
-	k->fault.code = DM_REPLICA_CODE_FAILED;
-	snprintf(k->fault.sentence, sizeof(k->fault.sentence), "%s", sentence);
+	if (!k->fault.code)
+		keeper_set_fault(k, DM_REPLICA_CODE_FAILED, sentence);
 }
 
 /**
@@ -311,9 +373,9 @@ int keeper_run(struct keeper *k)
 	struct pollfd fds[2] = {
 		{ .fd = k->port, .events = POLLIN }, { .fd = k->wake, .events = POLLIN },
 	};
-	int status = 0, n;
+	int status, n;
 
-	k->started = monotonic();
+	k->started = keeper_now();
 	while (!interrupted) {
 		fds[1].fd = k->wake;
 		/* A signal just before it would be seen after it only. */
@@ -330,18 +392,14 @@ int keeper_run(struct keeper *k)
 			break;
 		}
 		if (k->note->kind == DMRS_NOTE_ANNOUNCE || k->note->kind == DMRS_NOTE_BEGIN)
-			k->started = monotonic();
+			k->started = keeper_now();
 		if (!take_note(k))
 			break;
 	}
 	keeper_clear_line(k);
 	if (interrupted)
 		fail(k, "interrupted");
-	close(k->port);
-	k->port = -1;
-	while (waitpid(k->worker, &status, 0) < 0 && errno == EINTR)
-		;
-	k->worker = 0;
+	status = end_worker(k);
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		fail(k, "dm-replica-worker has ended before the stream");
 	return k->fault.code;

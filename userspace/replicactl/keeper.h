@@ -14,8 +14,8 @@ struct keeper;
 
 /**
  * struct keeper_ops - what a command does with notes of its worker
- * @answer: answer a note that is no other member's; the answer is in k->note, whose @code and
- * @len are 0 at first.  Return: 0, or the code of a refusal of the library.
+ * @answer: answer a note of a kind that has no member here.  The note is k->note, with a @code
+ * of 0, and the answer takes its place.  Return: 0, or the code of a refusal of the library.
  * @idle: the session is idle.  May be NULL, as the next one.
  * @hash: a region of a disk of @k->state was read.
  */
@@ -61,6 +61,12 @@ void keeper_close_files(struct keeper *k);
 bool keeper_interrupted(void);
 int keeper_output(int fd);
 void keeper_clear_line(struct keeper *k);
+uint64_t keeper_now(void);
+int keeper_refuse(struct keeper *k, uint32_t code, const char *sentence);
+void keeper_set_fault(struct keeper *k, int code, const char *sentence);
+int keeper_open_view(struct keeper *k, const char *view);
+int keeper_close_view(struct keeper *k, const char *view);
+int keeper_give_files(struct keeper *k);
 
 /* stream-state.c: what this side has, for a handshake.  Return: 0 or a refusal. */
 int stream_state(struct dmreplica *ctx, struct dmreplica_system *sys, bool sender,

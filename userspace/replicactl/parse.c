@@ -178,8 +178,19 @@ bool parse_point(const char *text)
 int find_point(struct dmreplica *ctx, const struct dmreplica_system *sys, const char *text,
 	       uint64_t *number)
 {
-	int code = dmreplica_point_find(ctx, sys, text, number);
+	struct dmreplica_point *list;
+	size_t nr;
+	int code;
 
+	if (!text) {
+		code = dmreplica_point_list(ctx, sys, &list, &nr);
+		if (code)
+			return code;
+		*number = nr ? list[nr - 1].number : 0;
+		dmreplica_list_free(list);
+		return 0;
+	}
+	code = dmreplica_point_find(ctx, sys, text, number);
 	/* the kernel refuses a number without a point */
 	if (code == DM_REPLICA_CODE_NOT_FOUND && parse_number(text, number))
 		return 0;

@@ -20,16 +20,6 @@ struct receiving {
 	unsigned int nr_made;
 };
 
-static int refuse_sentence(struct keeper *k, uint32_t code, const char *sentence)
-{
-	struct dmrs_refusal why = { .code = code };
-
-	snprintf(why.sentence, sizeof(why.sentence), "%s", sentence);
-	k->note->code = code;
-	k->note->len = dmrs_refusal_put(k->note->data, &why);
-	return 0;
-}
-
 /* Have the replica devices, and no other receiver beside (R18).  Return: 0 or a refusal. */
 static int open_files(struct keeper *k)
 {
@@ -51,7 +41,7 @@ static int open_files(struct keeper *k)
 			snprintf(text, sizeof(text), "cannot open %s, which only a receiver writes: %s",
 				 path, strerror(errno));
 			code = dmreplica_code_of_errno(errno);
-			refuse_sentence(k, code, text);
+			keeper_refuse(k, code, text);
 			keeper_close_files(k);
 			break;
 		}
@@ -75,14 +65,14 @@ static int begin(struct keeper *k)
 
 	if (dmrs_begin_get(k->note->data, k->note->len, b)) {
 		memset(b, 0, sizeof(*b));
-		return refuse_sentence(k, DM_REPLICA_CODE_INVALID_TYPE, "the BEGIN is wrong");
+		return keeper_refuse(k, DM_REPLICA_CODE_INVALID_TYPE, "the BEGIN is wrong");
 	}
 	code = read_state(k);
 	if (code)
 		return code;
 	dmrs_decide_begin(&k->state, b, &d);
 	if (d.verdict != DMRS_GO_FULL && d.verdict != DMRS_GO_DELTA)
-		return refuse_sentence(k, d.why.code ?: DM_REPLICA_CODE_INVALID_STATE,
+		return keeper_refuse(k, d.why.code ?: DM_REPLICA_CODE_INVALID_STATE,
 				       d.why.code ? d.why.sentence : "the stream cannot begin here");
 	k->note->len = 0;
 	code = open_files(k);
@@ -105,7 +95,7 @@ static int begin(struct keeper *k)
 		return code;
 	/* The worker begins at the beginning, and so does the module, which has nothing of it. */
 	if (r.cursor_disk || r.cursor_offset)
-		return refuse_sentence(k, DM_REPLICA_CODE_INVALID_STATE,
+		return keeper_refuse(k, DM_REPLICA_CODE_INVALID_STATE,
 				       "the stream is half in already, by another receiver");
 	return read_state(k);
 }
@@ -119,13 +109,9 @@ static int give_files(struct keeper *k)
 		return code;
 	note->len = 0;
 	if (!(k->sys.flags & DM_REPLICA_SYSTEM_FLAGS_RECEIVING))
-		return refuse_sentence(k, DM_REPLICA_CODE_INVALID_STATE, "no stream is half in");
+		return keeper_refuse(k, DM_REPLICA_CODE_INVALID_STATE, "no stream is half in");
 	code = open_files(k);
-	if (code || note->code)
-		return code;
-	memcpy(note->fds, k->files, sizeof(note->fds));
-	note->nr_fds = k->nr_files;
-	return 0;
+	return code || note->code ? code : keeper_give_files(k);
 }
 
 static int mark(struct keeper *k)
@@ -149,10 +135,10 @@ static int end(struct receiving *r)
 
 	if (dmrs_begin_get(k->note->data, k->note->len, b)) {
 		memset(b, 0, sizeof(*b));
-		return refuse_sentence(k, DM_REPLICA_CODE_INVALID_TYPE, "the BEGIN is wrong");
+		return keeper_refuse(k, DM_REPLICA_CODE_INVALID_TYPE, "the BEGIN is wrong");
 	}
 	if (memcmp(b->stream, k->sys.stream, 16) || b->target.number != k->sys.stream_point)
-		return refuse_sentence(k, DM_REPLICA_CODE_INVALID_STATE,
+		return keeper_refuse(k, DM_REPLICA_CODE_INVALID_STATE,
 				       "another stream is half in");
 	/* I2: the point is durable when this is answered. */
 	code = dmreplica_receive_end(k->ctx, &k->sys, b->stream, &op);

@@ -89,7 +89,7 @@ bool parse_count(const char *text, uint32_t most, uint32_t *count);
 bool parse_point(const char *text);
 /* The same, up to the kernel's limit; prints the error. */
 bool parse_wait(const char *option, const char *text, uint32_t *ms, int *status);
-/* Find a point by number or label.  Return: a code. */
+/* Find a point by number or label; NULL: the newest one, 0 without any.  Return: a code. */
 int find_point(struct dmreplica *ctx, const struct dmreplica_system *sys, const char *text,
 	       uint64_t *number);
 

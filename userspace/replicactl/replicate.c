@@ -35,14 +35,6 @@ struct replicate {
 	pid_t child;
 };
 
-static uint64_t monotonic(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
-}
-
 /* Make a point that the peer holds from its beginning on. */
 static int make_point(struct replicate *r)
 {
@@ -52,7 +44,7 @@ static int make_point(struct replicate *r)
 	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
 		return code;
 	r->newest = op.point_made;
-	r->made = monotonic();
+	r->made = keeper_now();
 	return 0;
 }
 
@@ -69,12 +61,6 @@ static bool next_target(struct replicate *r, uint64_t target)
 	return dmrs_port_send(r->s.k.port, note);
 }
 
-static void set_fault(struct keeper *k, int code, const char *sentence)
-{
-	k->fault.code = code;
-	snprintf(k->fault.sentence, sizeof(k->fault.sentence), "%s", sentence);
-}
-
 /* It is time for the next point. */
 static bool woken(struct keeper *k)
 {
@@ -82,7 +68,7 @@ static bool woken(struct keeper *k)
 	int code = make_point(r);
 
 	if (code) {
-		set_fault(k, code, dmreplica_message(k->ctx));
+		keeper_set_fault(k, code, dmreplica_message(k->ctx));
 		r->refused = code == DM_REPLICA_CODE_INVALID_STATE;
 		return false;
 	}
@@ -120,7 +106,7 @@ static void idle(struct keeper *k, const struct dmrs_refusal *why)
 	} else if (r->once) {
 		next_target(r, 0);
 	} else {
-		passed = (monotonic() - r->made) / 1000000;
+		passed = (keeper_now() - r->made) / 1000000;
 		k->wake_ms = passed < r->interval * 1000 ? r->interval * 1000 - passed : 0;
 	}
 }
@@ -192,12 +178,12 @@ static int session(struct replicate *r)
 	snprintf(sync, sizeof(sync), "%llu", (unsigned long long)r->sync);
 	sock = start_receiver(r);
 	if (sock < 0) {
-		set_fault(k, DM_REPLICA_CODE_FAILED, strerror(errno));
+		keeper_set_fault(k, DM_REPLICA_CODE_FAILED, strerror(errno));
 		return k->fault.code;
 	}
 	started = keeper_start(k, sock, sock, argv);
 	if (!started)
-		set_fault(k, DM_REPLICA_CODE_NOT_SUPPORTED, strerror(errno));
+		keeper_set_fault(k, DM_REPLICA_CODE_NOT_SUPPORTED, strerror(errno));
 	close(sock);
 	code = started ? keeper_run(k) : (int)k->fault.code;
 	keeper_close_files(k);

@@ -77,21 +77,11 @@ static bool parse(int argc, char **argv, struct request *q, int *status)
 static int find_points(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		       struct request *q)
 {
-	struct dmreplica_point *list;
-	size_t nr;
 	int code = 0;
 
 	if (q->from)
 		code = find_point(ctx, sys, q->from, &q->base);
-	if (!code && q->to)
-		return find_point(ctx, sys, q->to, &q->target);
-	if (!code)
-		code = dmreplica_point_list(ctx, sys, &list, &nr);
-	if (code)
-		return code;
-	q->target = nr ? list[nr - 1].number : 0;
-	dmreplica_list_free(list);
-	return 0;
+	return code ?: find_point(ctx, sys, q->to, &q->target);
 }
 
 static struct json_object *json_size(const struct sending_size *size)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The keeper of a sender.  Target and base stay what they are while they are sent (I3): the
- * target is open in a view, whose devices the worker reads, and the base in another one or, with
- * a peer, held by that.
+ * The keeper of a sender.  Target and base of a stream cannot be dropped while it is sent (I3):
+ * a view shows the target, and the worker reads the devices of that view.  A peer holds the
+ * base, or a second view does.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,20 +48,10 @@ int sending_init(struct sending *s, struct dmreplica *ctx, const char *name)
 	return code;
 }
 
-/* Close a view, which may not be open: one that a killed sender has left is not, either. */
-static int close_view(struct sending *s, const char *view)
-{
-	struct dmreplica_op op = { .given = DMREPLICA_OP_VIEW | DMREPLICA_OP_WAIT, .view = view };
-	int code;
-
-	op.wait_ms = DMREPLICA_DETACH_WAIT_MS;
-	code = dmreplica_point_close(s->k.ctx, &s->k.sys, &op);
-	return code == DM_REPLICA_CODE_INVALID_STATE ? 0 : code;
-}
-
 static int close_views(struct sending *s)
 {
-	int code = close_view(s, VIEW_TARGET), other = close_view(s, VIEW_BASE);
+	int code = keeper_close_view(&s->k, VIEW_TARGET);
+	int other = keeper_close_view(&s->k, VIEW_BASE);
 
 	s->open = false;
 	return code ?: other;
@@ -143,15 +133,6 @@ static int describe(struct sending *s, struct dmrs_begin *b)
 	return code;
 }
 
-static void answer_refusal(struct keeper *k, uint32_t code, const char *sentence)
-{
-	struct dmrs_refusal why = { .code = code };
-
-	snprintf(why.sentence, sizeof(why.sentence), "%s", sentence);
-	k->note->code = code;
-	k->note->len = dmrs_refusal_put(k->note->data, &why);
-}
-
 static int announce(struct sending *s)
 {
 	struct dmrs_note *note = s->k.note;
@@ -163,9 +144,8 @@ static int announce(struct sending *s)
 	    !stream_point_of(&s->k.state, &b->target) ||
 	    (b->base.number && !stream_point_of(&s->k.state, &b->base))) {
 		memset(b, 0, sizeof(*b));
-		answer_refusal(&s->k, DM_REPLICA_CODE_INVALID_PARAMETER,
-			       "the worker announces what the system does not have");
-		return 0;
+		return keeper_refuse(&s->k, DM_REPLICA_CODE_INVALID_PARAMETER,
+				     "the worker announces what the system does not have");
 	}
 	s->nr_ranges = s->range = 0;
 	s->all = false;
@@ -179,31 +159,10 @@ static int announce(struct sending *s)
 	return 0;
 }
 
-/* The devices of the view with the target, read without the page cache. */
+/* The devices of the view with the target. */
 static int give_files(struct sending *s)
 {
-	struct dmrs_note *note = s->k.note;
-	struct dmreplica_reader *list;
-	struct dmreplica_blockdev dev;
-	size_t nr, i;
-	int code, fd;
-
-	code = dmreplica_view_devices(s->k.ctx, &s->k.sys, VIEW_TARGET, &list, &nr);
-	if (code)
-		return code;
-	note->len = 0;
-	for (i = 0; i < nr && !code; i++) {
-		fd = open(list[i].path, O_RDONLY | O_DIRECT | O_CLOEXEC);
-		if (fd >= 0)
-			s->k.files[s->k.nr_files++] = fd;
-		else
-			code = dmreplica_blockdev_probe(s->k.ctx, list[i].path, &dev) ?:
-			       DM_REPLICA_CODE_NOT_AVAILABLE;
-	}
-	dmreplica_list_free(list);
-	memcpy(note->fds, s->k.files, sizeof(note->fds));
-	note->nr_fds = code ? 0 : s->k.nr_files;
-	return code;
+	return keeper_open_view(&s->k, VIEW_TARGET) ?: keeper_give_files(&s->k);
 }
 
 static int on_extent(void *arg, const struct dmreplica_extent *extent)
@@ -301,11 +260,9 @@ static int acked(struct sending *s, bool good)
 	memcpy(&target, note->data, sizeof(target));
 	note->len = 0;
 	keeper_close_files(&s->k);
-	if (good && !stream_point_of(&s->k.state, &target)) {
-		answer_refusal(&s->k, DM_REPLICA_CODE_INVALID_PARAMETER,
-			       "the receiver acknowledges a point that the system does not have");
-		return 0;
-	}
+	if (good && !stream_point_of(&s->k.state, &target))
+		return keeper_refuse(&s->k, DM_REPLICA_CODE_INVALID_PARAMETER,
+				     "the receiver acknowledges a point that the system does not have");
 	if (good)
 		s->acked = target;
 	if (good && s->peer) {

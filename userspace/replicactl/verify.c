@@ -117,24 +117,15 @@ static int answer(struct keeper *k, struct dmrs_note *note)
 {
 	if (note->kind != DMRS_NOTE_FILES)
 		return DM_REPLICA_CODE_NOT_SUPPORTED;
-	note->len = 0;
-	memcpy(note->fds, k->files, sizeof(note->fds));
-	note->nr_fds = k->nr_files;
-	return 0;
+	return keeper_give_files(k);
 }
 
 static const struct keeper_ops ops = { .answer = answer, .hash = hash_found };
 
 static int close_point(struct verify *v)
 {
-	struct dmreplica_op op = {
-		.given = DMREPLICA_OP_VIEW | DMREPLICA_OP_WAIT, .view = VIEW,
-		.wait_ms = DMREPLICA_DETACH_WAIT_MS,
-	};
-	int code = dmreplica_point_close(v->k.ctx, &v->k.sys, &op);
-
 	v->open = false;
-	return code == DM_REPLICA_CODE_INVALID_STATE ? 0 : code;
+	return keeper_close_view(&v->k, VIEW);
 }
 
 static int open_point(struct verify *v)
@@ -143,27 +134,14 @@ static int open_point(struct verify *v)
 		.given = DMREPLICA_OP_POINT | DMREPLICA_OP_VIEW, .view = VIEW,
 		.point = v->point.number,
 	};
-	struct dmreplica_reader *list;
-	size_t nr, i;
-	int code, fd;
+	int code;
 
 	/* what a killed process has left */
 	code = close_point(v);
 	if (!code)
 		code = dmreplica_point_open(v->k.ctx, &v->k.sys, &op);
 	v->open = !code;
-	if (!code)
-		code = dmreplica_view_devices(v->k.ctx, &v->k.sys, VIEW, &list, &nr);
-	if (code)
-		return code;
-	for (i = 0; i < nr; i++) {
-		fd = open(list[i].path, O_RDONLY | O_DIRECT | O_CLOEXEC);
-		if (fd < 0)
-			break;
-		v->k.files[v->k.nr_files++] = fd;
-	}
-	dmreplica_list_free(list);
-	return 0;
+	return code ?: keeper_open_view(&v->k, VIEW);
 }
 
 /* The first line says of which point the hashes are.  Return: false if it is of another one. */
@@ -265,12 +243,10 @@ int cmd_verify(struct dmreplica *ctx, int argc, char **argv)
 		{ NULL, 0, NULL, 0 }
 	};
 	const char *point = NULL, *against = NULL;
-	struct dmreplica_point *list;
 	static struct verify v;
 	int c, code, status;
 	uint64_t number = 0;
 	bool json = false;
-	size_t nr;
 
 	while ((c = next_option(argc, argv, "jp:", options, &status)) != -1) {
 		switch (c) {
@@ -293,14 +269,8 @@ int cmd_verify(struct dmreplica *ctx, int argc, char **argv)
 	if (optind != argc - 1)
 		return usage_error("give one system");
 	code = keeper_open(&v.k, ctx, argv[optind], "verify");
-	if (!code && point)
+	if (!code)
 		code = find_point(ctx, &v.k.sys, point, &number);
-	if (!code && !point) {
-		code = dmreplica_point_list(ctx, &v.k.sys, &list, &nr);
-		if (!code && nr)
-			number = list[nr - 1].number;
-		dmreplica_list_free(list);
-	}
 	v.k.ops = &ops;
 	v.k.quiet = true;
 	v.json = json;
