@@ -72,11 +72,8 @@ int worker_hash(int argc, char **argv)
 		return 64;
 	nr = strtoul(argv[1], NULL, 10);
 	buf = aligned_alloc(DMRS_BLOCK, PIECES * PIECE);
-	if (!buf || !side_open(&side)) {
-		side_refuse(&why, DM_REPLICA_CODE_NO_MEMORY, "out of memory");
-		side_fault(&side, &why);
-		return 1;
-	}
+	if (!buf || !side_open(&side))
+		return side_no_memory(&side);
 	good = side_files(&side, nr, &why);
 	for (i = 0; i < nr && good; i++)
 		good = hash_disk(&side, buf, i, strtoull(argv[2], NULL, 10), &why);

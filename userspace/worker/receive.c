@@ -68,20 +68,12 @@ static bool write_extents(void *arg, const struct dmrs_extents *ex, const u8 *ra
 {
 	struct dmrs_io_req reqs[DMRS_EXTENTS_MAX];
 	struct receive *r = arg;
-	u32 i, bad = 0;
+	u32 bad = 0;
 	int err;
 
 	if (!side_files(&r->side, r->state.nr_disks, why))
 		return false;
-	for (i = 0; i < ex->count; i++) {
-		reqs[i] = (struct dmrs_io_req){
-			.op = DMRS_IO_WRITE, .fd = r->side.fds[ex->disk], .buf = (u8 *)raw,
-			.len = ex->list[i].length, .offset = ex->list[i].offset,
-		};
-		dmrs_io_submit(r->side.io, &reqs[i]);
-		raw += ex->list[i].length;
-	}
-	err = dmrs_io_drain(r->side.io);
+	err = side_transfer(&r->side, DMRS_IO_WRITE, ex, (u8 *)raw, reqs);
 	r->written[ex->disk] = true;
 	if (!err)
 		return true;
@@ -185,8 +177,8 @@ static void take_input(struct receive *r)
 	}
 }
 
-/* Return: false if it has ended without the link knowing why; errno is 0 without a keeper. */
-static bool run(struct receive *r)
+/* Return: as side_end()'s @err. */
+static int run(struct receive *r)
 {
 	struct dmrs_link *link = dmrs_receiver_link(r->receiver);
 	unsigned int ready;
@@ -199,11 +191,11 @@ static bool run(struct receive *r)
 		if (r->side.in < 0 && r->from == r->end)
 			dmrs_receiver_eof(r->receiver);
 		if (!side_write(&r->side, link))
-			return false;
+			return errno ?: -1;
 		dmrs_link_out(link, &left);
 		progress(r, false);
 		if (!left && dmrs_receiver_over(r->receiver))
-			return true;
+			return 0;
 		in = r->side.in;
 		/* Answers that are not read keep all else waiting (I6). */
 		if (r->end == sizeof(r->buf) && r->from < r->end)
@@ -214,38 +206,27 @@ static bool run(struct receive *r)
 		if (ready & SIDE_INPUT)
 			take_input(r);
 	}
-	errno = 0;
-	return false;
+	return -1;
 }
 
 /* receive live|file */
 int worker_receive(int argc, char **argv)
 {
-	struct dmrs_refusal why = { .code = 0 };
 	static struct receive r;
 	struct dmrs_link *link;
+	int err, status;
 	bool live;
 
 	if (argc != 2)
 		return 64;
 	live = !strcmp(argv[1], "live");
 	r.receiver = dmrs_receiver_new(&ops, &r, live);
-	if (!r.receiver || !side_open(&r.side)) {
-		side_refuse(&why, DM_REPLICA_CODE_NO_MEMORY, "out of memory");
-		side_fault(&r.side, &why);
-		return 1;
-	}
+	if (!r.receiver || !side_open(&r.side))
+		return side_no_memory(&r.side);
 	link = dmrs_receiver_link(r.receiver);
-	if (!run(&r) && !link->failed)
-		side_refuse(&why, DM_REPLICA_CODE_FAILED,
-			    errno ? "the answers cannot be written: %s" : "interrupted",
-			    strerror(errno));
-	else if (link->failed)
-		why = link->fault;
+	err = run(&r);
 	progress(&r, true);
-	if (why.code)
-		side_fault(&r.side, &why);
-	dmrs_io_close(r.side.io);
+	status = side_end(&r.side, link, err, "the answers");
 	dmrs_receiver_free(r.receiver);
-	return !!why.code;
+	return status;
 }

@@ -98,19 +98,10 @@ static bool read_extents(void *arg, const struct dmrs_extents *ex, u8 *raw,
 	struct dmrs_io_req reqs[DMRS_EXTENTS_MAX];
 	struct send *send = arg;
 	int err;
-	u32 i;
 
 	if (!side_files(&send->side, send->nr_disks, why))
 		return false;
-	for (i = 0; i < ex->count; i++) {
-		reqs[i] = (struct dmrs_io_req){
-			.op = DMRS_IO_READ, .fd = send->side.fds[ex->disk], .buf = raw,
-			.len = ex->list[i].length, .offset = ex->list[i].offset,
-		};
-		dmrs_io_submit(send->side.io, &reqs[i]);
-		raw += ex->list[i].length;
-	}
-	err = dmrs_io_drain(send->side.io);
+	err = side_transfer(&send->side, DMRS_IO_READ, ex, raw, reqs);
 	return !err || side_refuse(why, DM_REPLICA_CODE_FAILED,
 				   "disk %u cannot be read at %llu: %s", ex->disk,
 				   (unsigned long long)ex->list[0].offset, strerror(-err));
@@ -173,8 +164,8 @@ static void take_input(struct send *send)
 	dmrs_sender_eof(send->sender);
 }
 
-/* Return: false if it has ended without the link knowing why; errno is 0 without a keeper. */
-static bool run(struct send *send)
+/* Return: as side_end()'s @err. */
+static int run(struct send *send)
 {
 	struct dmrs_sender *s = send->sender;
 	struct dmrs_link *link = dmrs_sender_link(s);
@@ -186,12 +177,12 @@ static bool run(struct send *send)
 		more = !send->side.blocked && dmrs_sender_run(s, side_now());
 		dmrs_link_out(link, &queued);
 		if (!side_write(&send->side, link))
-			return false;
+			return errno ?: -1;
 		dmrs_link_out(link, &left);
 		send->wire += queued - left;
 		progress(send, false);
 		if (!left && dmrs_sender_over(s))
-			return true;
+			return 0;
 		if (!left && dmrs_sender_idle(s) && !send->asked && !say_idle(send))
 			break;
 		if (!side_wait(&send->side, more, &ready))
@@ -202,17 +193,16 @@ static bool run(struct send *send)
 		if ((ready & SIDE_NOTE) && !next_target(send))
 			break;
 	}
-	errno = 0;
-	return false;
+	return -1;
 }
 
 /* send live|file packed|plain SYNC-BYTES BASE TARGET */
 int worker_send(int argc, char **argv)
 {
 	struct dmrs_sender_conf conf = { .live = false };
-	struct dmrs_refusal why = { .code = 0 };
 	static struct send send;
 	struct dmrs_link *link;
+	int err, status;
 
 	if (argc != 6)
 		return 64;
@@ -222,24 +212,14 @@ int worker_send(int argc, char **argv)
 	conf.base = strtoull(argv[4], NULL, 10);
 	conf.target = strtoull(argv[5], NULL, 10);
 	send.sender = dmrs_sender_new(&ops, &send, &conf);
-	if (!send.sender || !side_open(&send.side)) {
-		side_refuse(&why, DM_REPLICA_CODE_NO_MEMORY, "out of memory");
-		side_fault(&send.side, &why);
-		return 1;
-	}
+	if (!send.sender || !side_open(&send.side))
+		return side_no_memory(&send.side);
 	if (!conf.live)
 		send.side.in = -1;
 	link = dmrs_sender_link(send.sender);
-	if (!run(&send) && !link->failed)
-		side_refuse(&why, DM_REPLICA_CODE_FAILED,
-			    errno ? "the stream cannot be written: %s" : "interrupted",
-			    strerror(errno));
-	else if (link->failed)
-		why = link->fault;
+	err = run(&send);
 	progress(&send, true);
-	if (why.code)
-		side_fault(&send.side, &why);
-	dmrs_io_close(send.side.io);
+	status = side_end(&send.side, link, err, "the stream");
 	dmrs_sender_free(send.sender);
-	return !!why.code;
+	return status;
 }

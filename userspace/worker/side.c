@@ -131,6 +131,67 @@ void side_fault(struct side *side, const struct dmrs_refusal *why)
 	side_report(side, DMRS_NOTE_FAULT, buf, dmrs_refusal_put(buf, why));
 }
 
+/**
+ * side_transfer() - read or write extents of a disk
+ * @side: one side, with the files.
+ * @op: DMRS_IO_READ or DMRS_IO_WRITE.
+ * @ex: the extents.
+ * @raw: their data.
+ * @reqs: room for a request for each, with its error afterwards.
+ *
+ * Return: 0 or a negative errno.
+ */
+int side_transfer(struct side *side, u32 op, const struct dmrs_extents *ex, u8 *raw,
+		  struct dmrs_io_req *reqs)
+{
+	u32 i;
+
+	for (i = 0; i < ex->count; i++) {
+		reqs[i] = (struct dmrs_io_req){
+			.op = op, .fd = side->fds[ex->disk], .buf = raw,
+			.len = ex->list[i].length, .offset = ex->list[i].offset,
+		};
+		dmrs_io_submit(side->io, &reqs[i]);
+		raw += ex->list[i].length;
+	}
+	return dmrs_io_drain(side->io);
+}
+
+/**
+ * side_end() - end a session, and report why
+ * @side: one side.
+ * @link: its link.
+ * @err: 0, errno of a write to the output, or -1 without a keeper.
+ * @output: name of what is written: "the answers".
+ *
+ * Return: exit status of the worker.
+ */
+int side_end(struct side *side, const struct dmrs_link *link, int err, const char *output)
+{
+	struct dmrs_refusal why = { .code = 0 };
+
+	if (link->failed)
+		why = link->fault;
+	else if (err > 0)
+		side_refuse(&why, DM_REPLICA_CODE_FAILED, "%s cannot be written: %s", output,
+			    strerror(err));
+	else if (err)
+		side_refuse(&why, DM_REPLICA_CODE_FAILED, "interrupted");
+	if (why.code)
+		side_fault(side, &why);
+	dmrs_io_close(side->io);
+	return !!why.code;
+}
+
+int side_no_memory(struct side *side)
+{
+	struct dmrs_refusal why;
+
+	side_refuse(&why, DM_REPLICA_CODE_NO_MEMORY, "out of memory");
+	side_fault(side, &why);
+	return 1;
+}
+
 /*
  * Write what waits, as far as there is room: a side that waited for the other one to read
  * would not read itself.

@@ -3,6 +3,7 @@
 #ifndef WORKER_H
 #define WORKER_H
 
+#include <stream/extent.h>
 #include <stream/io.h>
 #include <stream/link.h>
 #include <stream/port.h>
@@ -45,6 +46,10 @@ void side_progress(struct side *side, const struct dmrs_note_count *count, bool 
 void side_fault(struct side *side, const struct dmrs_refusal *why);
 bool side_write(struct side *side, struct dmrs_link *link);
 bool side_wait(struct side *side, bool more, unsigned int *ready);
+int side_transfer(struct side *side, u32 op, const struct dmrs_extents *ex, u8 *raw,
+		  struct dmrs_io_req *reqs);
+int side_end(struct side *side, const struct dmrs_link *link, int err, const char *output);
+int side_no_memory(struct side *side);
 bool side_refuse(struct dmrs_refusal *why, u32 code, const char *fmt, ...)
 	__attribute__((__format__(__printf__, 3, 4)));
 
@@ -54,7 +59,7 @@ int worker_info(void);
 int worker_send(int argc, char **argv);
 /* receive.c: read a stream from standard input, write disks. */
 int worker_receive(int argc, char **argv);
-/* hash.c: read disks, tell the keeper hashes of their regions. */
+/* hash.c: read disks, report hashes of their regions. */
 int worker_hash(int argc, char **argv);
 
 #endif /* WORKER_H */
