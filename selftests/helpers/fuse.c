@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A file system whose server goes silent.
+ * A FUSE server that stops answering on command.
  *
  * usage: helper-fuse DIRECTORY
  *

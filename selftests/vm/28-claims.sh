@@ -146,21 +146,11 @@ refused "revert under a file system that was unmounted lazily names it" 32774 \
 exec 7>&-
 excl_soon() { wait_for 20 excl "$1"; }
 check "it ends" excl_soon $live
-exec {mapped}< <(exec python3 -c 'import ctypes, os, sys, time
-f = os.open(sys.argv[1], os.O_RDWR)
-libc = ctypes.CDLL(None)
-libc.mmap.restype = ctypes.c_void_p
-libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + 3 * [ctypes.c_int] + [ctypes.c_long]
-libc.mmap(None, 4096, 3, 1, f, 0)
-os.close(f)
-print("mapped", flush=True)
-time.sleep(600)' $live)
-mapper=$!
-read -r _ <&"$mapped"
+map_memory $live
 refused "and one in the memory of a process, which has closed it, names that" 32774 \
 	"$live is mapped into memory by process $mapper \(python3\)" r revert web-1 --yes
-kill $mapper
-wait $mapper 2>/dev/null
+kill "$mapper"
+wait "$mapper" 2>/dev/null
 exec {mapped}<&-
 check "revert" r revert web-1 --yes
 

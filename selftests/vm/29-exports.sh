@@ -3,7 +3,7 @@
 # Claims by drivers that a user-mode kernel lacks: md and LIO claim the replica device and
 # replication continues through them, md gets neither home nor store, and the refusal of a
 # revert names LIO, nvmet or a second device of btrfs that prevents it; and the look for holders
-# ends beside a file system whose server does not answer.
+# ends beside a FUSE file system without an answering server.
 # runs on: 6.1 6.12 (LIO, nvmet and btrfs are not in the user-mode kernel)
 # vm: --disk big=256M --disk st=128M --disk g=128M
 . "$(dirname "$0")/lib.sh"
@@ -69,22 +69,8 @@ refused "revert names the second device of btrfs, which no mount shows" 32774 \
 umount /tmp/mnt
 check "revert" r revert w --yes
 
-# --- beside a file system whose server does not answer --------------------------------------
+# --- beside a FUSE file system without an answering server ----------------------------------
 
-# map DEVICE-OR-FILE: map it into the memory of a process, which closes it; its PID is $mapper.
-map() {
-	exec {mapped}< <(exec python3 -c 'import ctypes, os, sys, time
-f = os.open(sys.argv[1], os.O_RDWR)
-libc = ctypes.CDLL(None)
-libc.mmap.restype = ctypes.c_void_p
-libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + 3 * [ctypes.c_int] + [ctypes.c_long]
-libc.mmap(None, 4096, 3, 1, f, 0)
-os.close(f)
-print("mapped", flush=True)
-time.sleep(600)' "$1")
-	mapper=$!
-	read -r _ <&"$mapped"
-}
 modprobe fuse 2>/dev/null
 modprobe loop 2>/dev/null
 mkdir -p /tmp/far
@@ -95,22 +81,22 @@ far=/tmp/far/dev/file	# a path with /dev/ in it, as a change root has
 loop=$(losetup --find --show $far) || die "no loop"
 sleep 600 6<>$far &
 sleeper=$!
-map $far
+map_memory $far
 far_mapper=$mapper
 echo >&"${FAR[1]}"
 read -r said <&"${FAR[0]}"
 is "it is silent" "$said" silent
 r failover w >/dev/null || die "cannot fail over"
-map $live
+map_memory $live
 # Without a holder of another kind the memory of all processes is looked at.
 refused "revert ends, and names the process that has the device" 32774 "$live is mapped .* process $mapper" \
 	timeout -s KILL 60 "$REPLICACTL" revert w --yes
-kill $mapper
-wait $mapper 2>/dev/null
+kill "$mapper"
+wait "$mapper" 2>/dev/null
 check "revert" r revert w --yes
 check "detach ends" timeout -s KILL 60 "$REPLICACTL" detach w
 check "attach ends" timeout -s KILL 60 "$REPLICACTL" attach w
-kill $sleeper $far_mapper
+kill $sleeper "$far_mapper"
 far_in=${FAR[1]} server=$FAR_PID
 exec {far_in}>&-
 wait "$server"

@@ -216,6 +216,22 @@ watched_sums() {
 	[ -z "$first" ] || "$io" "$first" "${steps[@]}"
 }
 
+# map_memory DEVICE-OR-FILE: map it into the memory of a process, which closes it; its PID is
+# $mapper, its output comes by descriptor $mapped.
+map_memory() {
+	exec {mapped}< <(exec python3 -c 'import ctypes, os, sys, time
+f = os.open(sys.argv[1], os.O_RDWR)
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + 3 * [ctypes.c_int] + [ctypes.c_long]
+libc.mmap(None, 4096, 3, 1, f, 0)
+os.close(f)
+print("mapped", flush=True)
+time.sleep(600)' "$1")
+	mapper=$!
+	read -r _ <&"$mapped"
+}
+
 # holder DEVICE...: a process that has them open for writing; its number in
 # $held, until let_go.
 holder() {
