@@ -52,17 +52,20 @@ static __always_inline u32 dmr_read_chunk(struct dmr_io *io, const struct dmr_vi
 	return min(blocks * DMR_BLOCK_SECTORS - offset % DMR_BLOCK_SECTORS, max);
 }
 
-/* The same for a read that goes on in the next chunk, of which @run sectors lie at @src. */
+/*
+ * The same for a read that goes on in the next chunk, of which @run sectors lie at @src.  By
+ * value: a source with an address would have to be in memory, in every read.
+ */
 static noinline u32 dmr_read_more(struct dmr_io *io, const struct dmr_view *view, u64 sector,
-				  u32 run, u32 max, const struct dmr_source *src)
+				  u32 run, u32 max, struct dmr_source src)
 {
 	struct dmr_source more;
-	u32 last = src->slot;
+	u32 last = src.slot;
 
 	while (run < max && !dmr_chunk_offset(io->t->sys, sector + run)) {
 		u32 got = dmr_read_chunk(io, view, sector + run, max - run, &more);
 
-		if (more.kind != src->kind ||
+		if (more.kind != src.kind ||
 		    (more.kind == DMR_SRC_SLOT && more.slot != last + 1))
 			break;
 		last = more.slot;
@@ -71,7 +74,7 @@ static noinline u32 dmr_read_more(struct dmr_io *io, const struct dmr_view *view
 	return run;
 }
 
-static int dmr_io_read(struct dmr_io *io, struct bio *bio, const struct dmr_views *views)
+static __always_inline int dmr_io_read(struct dmr_io *io, struct bio *bio, const struct dmr_views *views)
 {
 	struct dmr_target *t = io->t;
 	const struct dmr_view *view = &views->view[t->kind];
@@ -81,7 +84,7 @@ static int dmr_io_read(struct dmr_io *io, struct bio *bio, const struct dmr_view
 
 	run = dmr_read_chunk(io, view, sector, sectors, &src);
 	if (unlikely(run < sectors)) {
-		run = dmr_read_more(io, view, sector, run, sectors, &src);
+		run = dmr_read_more(io, view, sector, run, sectors, src);
 		dmr_io_cut(bio, run, true);
 	}
 	if (src.kind == DMR_SRC_HOME) {
@@ -545,7 +548,7 @@ static noinline int dmr_io_change(struct dmr_io *io, struct bio *bio, struct dmr
 	}
 }
 
-static int dmr_io_run(struct dmr_io *io, struct bio *bio, bool inline_)
+static __always_inline int dmr_io_run(struct dmr_io *io, struct bio *bio, bool inline_)
 {
 	struct dmr_target *t = io->t;
 	struct dmr_views *views;
@@ -573,6 +576,16 @@ void dmr_io_work(struct work_struct *work)
 		submit_bio_noacct(bio);
 }
 
+/* dm passes flushes without data.  An offline view has no writes to flush. */
+static noinline int dmr_io_flush(struct dmr_io *io, struct bio *bio)
+{
+	io->kind = DMR_IO_NONE;
+	io->entered = false;
+	io->fua = false;
+	dmr_flush_bio(io->t->sys, bio);
+	return DM_MAPIO_SUBMITTED;
+}
+
 /**
  * dmr_io_map() - map() of all targets
  * @t: the target.
@@ -588,14 +601,8 @@ int dmr_io_map(struct dmr_target *t, struct bio *bio)
 	io->t = t;
 	io->bytes = bio->bi_iter.bi_size;
 	io->began = dmr_adapt_began(&t->sys->adapt, &io->batch);
-	if (unlikely(bio->bi_opf & REQ_PREFLUSH)) {
-		io->kind = DMR_IO_NONE;
-		io->entered = false;
-		io->fua = false;
-		/* dm passes flushes without data.  An offline view has no writes to flush. */
-		dmr_flush_bio(t->sys, bio);
-		return DM_MAPIO_SUBMITTED;
-	}
+	if (unlikely(bio->bi_opf & REQ_PREFLUSH))
+		return dmr_io_flush(io, bio);
 	return dmr_io_run(io, bio, true) == DMR_SUBMIT ? DM_MAPIO_REMAPPED : DM_MAPIO_SUBMITTED;
 }
 
@@ -635,29 +642,16 @@ static void dmr_io_measured(struct dmr_io *io)
 		dmr_adapt_ended(&io->t->sys->adapt, io->began, io->batch);
 }
 
-/**
- * dmr_io_end() - end_io() of all targets
- * @t: the target.
- * @bio: the bio.
- * @error: its status.
- *
- * Context: any.
- * Return: DM_ENDIO_DONE, or DM_ENDIO_INCOMPLETE for a FUA write with a record that is not
- * durable yet.
+/*
+ * A bio that is no read of a device has ended.  Not inline, as dmr_io_change().  Return: as
+ * dmr_io_end().
  */
-int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error)
+static noinline int dmr_io_end_change(struct dmr_io *io, struct bio *bio, blk_status_t *error)
 {
-	struct dmr_io *io = dmr_io_of(bio);
+	struct dmr_target *t = io->t;
 	struct dmr_system *sys = t->sys;
 	u8 kind = io->kind;
 
-	if (kind == DMR_IO_READ_SLOT || kind == DMR_IO_READ_HOME) {
-		dmr_io_leave(io);
-		if (unlikely(*error))
-			dmr_io_failed(io, bio, kind, error);
-		dmr_io_measured(io);
-		return DM_ENDIO_DONE;
-	}
 	dmr_io_received(io, bio, *error);
 	if (kind == DMR_IO_NONE) {
 		dmr_io_measured(io);
@@ -687,5 +681,35 @@ int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error)
 		return DM_ENDIO_INCOMPLETE;
 	}
 	dmr_io_measured(io);
+	return DM_ENDIO_DONE;
+}
+
+/* A read of a device has ended, which failed or is measured.  Return: DM_ENDIO_DONE. */
+static noinline int dmr_io_end_read(struct dmr_io *io, struct bio *bio, blk_status_t *error)
+{
+	if (unlikely(*error))
+		dmr_io_failed(io, bio, io->kind, error);
+	dmr_io_measured(io);
+	return DM_ENDIO_DONE;
+}
+
+/**
+ * dmr_io_end() - end_io() of all targets
+ * @bio: the bio.
+ * @error: its status.
+ *
+ * Context: any.
+ * Return: DM_ENDIO_DONE, or DM_ENDIO_INCOMPLETE for a FUA write with a record that is not
+ * durable yet.
+ */
+int dmr_io_end(struct bio *bio, blk_status_t *error)
+{
+	struct dmr_io *io = dmr_io_of(bio);
+
+	if (io->kind != DMR_IO_READ_SLOT && io->kind != DMR_IO_READ_HOME)
+		return dmr_io_end_change(io, bio, error);
+	dmr_io_leave(io);
+	if (unlikely(*error || io->began))
+		return dmr_io_end_read(io, bio, error);
 	return DM_ENDIO_DONE;
 }

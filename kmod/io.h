@@ -220,7 +220,7 @@ static inline u64 dmr_io_spare(const struct dmr_io *io)
 /* io.c */
 void dmr_io_work(struct work_struct *work);
 int dmr_io_map(struct dmr_target *t, struct bio *bio);
-int dmr_io_end(struct dmr_target *t, struct bio *bio, blk_status_t *error);
+int dmr_io_end(struct bio *bio, blk_status_t *error);
 void dmr_io_first_done(struct dmr_io *io, bool ok);
 
 #endif /* DMR_IO_H */

@@ -191,7 +191,7 @@ static int dmr_store_flush(struct dmr_system *sys)
 {
 	WRITE_ONCE(sys->super.store_dirty, 0);
 	/*
-	 * Cleared before the flush.  Pairs with the end of a write, in dmr_io_end() and
+	 * Cleared before the flush.  Pairs with the end of a write, in dmr_io_end_change() and
 	 * partial.c: the device has the write before store_dirty is set, so that a write
 	 * which this flush misses sets it again.
 	 */

@@ -367,7 +367,7 @@ static int reader_map(struct dm_target *ti, struct bio *bio)
 
 static int dmr_target_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
-	return dmr_io_end(ti->private, bio, error);
+	return dmr_io_end(bio, error);
 }
 
 static int dmr_target_preresume(struct dm_target *ti)

@@ -225,8 +225,6 @@ void dmr_map_insert(struct dmr_map *map, struct dmr_version *v);
 bool dmr_map_insert_first(struct dmr_map *map, struct dmr_version *v);
 void dmr_map_cut(struct dmr_map *map, struct dmr_version **link);
 void dmr_map_unlink(struct dmr_map *map, struct dmr_version *v);
-u32 dmr_map_resolve(struct dmr_map *map, const struct dmr_view *view, u64 key,
-		    u32 first, u32 count, struct dmr_source *src);
 
 /* Warn if the lock of a chunk is not held, with lockdep only. */
 static inline void dmr_map_assert_locked(struct dmr_map *map, u64 key)
@@ -307,6 +305,54 @@ static inline void dmr_version_masks(const struct dmr_version *v, u64 *data, u64
 	*zero = z;
 	*data = READ_ONCE(v->data) & ~z;
 	smp_rmb();	/* the slot after the bits: pairs with dmr_version_set() */
+}
+
+/**
+ * dmr_map_resolve() - find the source of a view's blocks
+ * @map: the map
+ * @view: the view
+ * @key: dmr_key() of the chunk
+ * @first: first block within the chunk
+ * @count: blocks wanted, at least one, all in the chunk
+ * @src: set to the source of the first blocks
+ *
+ * Takes no lock; the top of this file has the contexts in which it may run.  Inline, since
+ * every read begins with it, and so that the source of a read stays in registers.
+ *
+ * Return: number of blocks from @first on with that source, 1..@count.
+ */
+static __always_inline u32 dmr_map_resolve(const struct dmr_map *map, const struct dmr_view *view,
+					   u64 key, u32 first, u32 count, struct dmr_source *src)
+{
+	u64 want = dmr_block_mask(first, count), bit = 1ULL << first;
+	u64 above = 0, have, data, zero;
+	struct dmr_version *v;
+
+	src->kind = DMR_SRC_HOME;
+	src->slot = DMR_SLOT_NONE;
+	for (v = dmr_map_first(map, key); v; v = dmr_map_next(v)) {
+		if (!dmr_view_sees(view, v->epoch))
+			continue;
+		dmr_version_masks(v, &data, &zero);
+		if ((data | zero) & bit) {
+			if (zero & bit) {
+				src->kind = DMR_SRC_ZERO;
+				have = zero;
+			} else {
+				src->kind = DMR_SRC_SLOT;
+				src->slot = READ_ONCE(v->slot);
+				have = data;
+			}
+			have &= want & ~above;
+			goto run;
+		}
+		above |= data | zero;
+	}
+	have = want & ~above;
+run:
+	/* @bit is in @have; the run ends at the first block that is not. */
+	have = ~(have >> first);
+	return have ? min_t(u32, __ffs64(have), count) : count;
 }
 
 void dmr_map_record(const struct dmr_version *v, struct dmr_record *rec);
