@@ -213,7 +213,7 @@ static bool op_state(void *arg, struct dmrs_hello *hello, struct dmrs_state *sta
 
 /* --- receiver --- */
 
-static bool op_abort(void *arg, struct dmrs_refusal *why)
+static bool op_abort(void *arg, const u8 *stream, struct dmrs_refusal *why)
 {
 	struct site *s = arg;
 	u32 d;
@@ -221,6 +221,7 @@ static bool op_abort(void *arg, struct dmrs_refusal *why)
 	if (!goes(s, 'a', why))
 		return false;
 	CHECK_EQ(s->condition, DMRS_PARTIAL);
+	CHECK(!memcmp(s->stream, stream, 16));
 	s->aborts++;
 	for (d = 0; d < s->nr_disks; d++) {
 		if (s->nr_points)
@@ -231,12 +232,25 @@ static bool op_abort(void *arg, struct dmrs_refusal *why)
 	return true;
 }
 
-static bool op_begin(void *arg, const struct dmrs_begin *begin, struct dmrs_refusal *why)
+static bool op_begin(void *arg, const struct dmrs_begin *begin, const struct dmrs_decision *d,
+		     struct dmrs_refusal *why)
 {
 	struct site *s = arg;
 
 	if (!goes(s, 'b', why))
 		return false;
+	if (d->verdict == DMRS_GO_RESUME) {
+		CHECK_EQ(s->condition, DMRS_PARTIAL);
+		CHECK(!memcmp(s->stream, begin->stream, 16));
+		return true;
+	}
+	if (d->abort) {
+		/* As the module: it would not begin after that. */
+		CHECK(begin->target.number >= s->target.number);
+		CHECK(!s->base.number || !memcmp(begin->target.generation, s->target.generation, 16));
+		if (!op_abort(s, s->stream, why))
+			return false;
+	}
 	CHECK_EQ(s->condition, DMRS_CLEAN);
 	CHECK_EQ(begin->base.number, site_newest(s));
 	s->begins++;

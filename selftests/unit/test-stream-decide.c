@@ -143,6 +143,7 @@ static void begin_of(const struct dmrs_state *s, const struct dmrs_decision *d,
 	b->point_kind = DM_REPLICA_POINT_KIND_STANDARD;
 	b->base = d->base;
 	b->target = d->target;
+	b->generation_first = dmrs_generation_first(s, &d->target);
 	b->from = d->cursor;
 	b->nr_disks = s->nr_disks;
 	memcpy(b->disks, s->disks, sizeof(b->disks));

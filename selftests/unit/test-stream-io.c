@@ -224,18 +224,19 @@ static bool f_state(void *arg, struct dmrs_hello *hello, struct dmrs_state *stat
 	return site_receiver_ops.state(f->site, hello, state, why);
 }
 
-static bool f_abort(void *arg, struct dmrs_refusal *why)
+static bool f_abort(void *arg, const u8 *stream, struct dmrs_refusal *why)
 {
 	struct files *f = arg;
 
-	return site_receiver_ops.abort(f->site, why);
+	return site_receiver_ops.abort(f->site, stream, why);
 }
 
-static bool f_begin(void *arg, const struct dmrs_begin *begin, struct dmrs_refusal *why)
+static bool f_begin(void *arg, const struct dmrs_begin *begin, const struct dmrs_decision *d,
+		    struct dmrs_refusal *why)
 {
 	struct files *f = arg;
 
-	return site_receiver_ops.begin(f->site, begin, why);
+	return site_receiver_ops.begin(f->site, begin, d, why);
 }
 
 static bool f_write(void *arg, const struct dmrs_extents *ex, const u8 *raw,

@@ -61,6 +61,7 @@ static int begin(struct keeper *k)
 	struct dmreplica_receive r = { .kind = 0 };
 	struct dmrs_begin *b = &k->begin;
 	struct dmrs_decision d;
+	bool goes_on;
 	int code;
 
 	if (dmrs_begin_get(k->note->data, k->note->len, b)) {
@@ -71,12 +72,17 @@ static int begin(struct keeper *k)
 	if (code)
 		return code;
 	dmrs_decide_begin(&k->state, b, &d);
-	if (d.verdict != DMRS_GO_FULL && d.verdict != DMRS_GO_DELTA)
+	goes_on = d.verdict == DMRS_GO_RESUME;
+	if (d.verdict != DMRS_GO_FULL && d.verdict != DMRS_GO_DELTA && !goes_on)
 		return keeper_refuse(k, d.why.code ?: DM_REPLICA_CODE_INVALID_STATE,
 				       d.why.code ? d.why.sentence : "the stream cannot begin here");
 	k->note->len = 0;
 	code = open_files(k);
 	if (code || k->note->code)
+		return code;
+	if (d.abort)
+		code = dmreplica_receive_abort(k->ctx, &k->sys, k->sys.stream, NULL);
+	if (code)
 		return code;
 	memcpy(r.stream, b->stream, 16);
 	/* The first stream makes the system one of its sender's relationship. */
@@ -93,8 +99,8 @@ static int begin(struct keeper *k)
 	code = dmreplica_receive_begin(k->ctx, &k->sys, &r, NULL);
 	if (code)
 		return code;
-	/* The worker begins at the beginning, and so does the module, which has nothing of it. */
-	if (r.cursor_disk || r.cursor_offset)
+	/* Else the worker begins at the beginning, and the module has nothing of it. */
+	if (!goes_on && (r.cursor_disk || r.cursor_offset))
 		return keeper_refuse(k, DM_REPLICA_CODE_INVALID_STATE,
 				       "the stream is half in already, by another receiver");
 	return read_state(k);
@@ -123,6 +129,18 @@ static int mark(struct keeper *k)
 	memcpy(&place, k->note->data, sizeof(place));
 	k->note->len = 0;
 	return dmreplica_receive_mark(k->ctx, &k->sys, k->sys.stream, place.disk, place.offset);
+}
+
+/* Only the stream that the worker has received. */
+static int abort_stream(struct keeper *k)
+{
+	uint8_t stream[16];
+
+	if (k->note->len != sizeof(stream))
+		return DM_REPLICA_CODE_INVALID_PARAMETER;
+	memcpy(stream, k->note->data, sizeof(stream));
+	k->note->len = 0;
+	return dmreplica_receive_abort(k->ctx, &k->sys, stream, NULL);
 }
 
 static int end(struct receiving *r)
@@ -166,8 +184,7 @@ static int answer(struct keeper *k, struct dmrs_note *note)
 	case DMRS_NOTE_END:
 		return end((struct receiving *)k);
 	case DMRS_NOTE_ABORT:
-		note->len = 0;
-		return dmreplica_receive_abort(k->ctx, &k->sys, k->sys.stream, NULL);
+		return abort_stream(k);
 	}
 	return DM_REPLICA_CODE_NOT_SUPPORTED;
 }

@@ -138,6 +138,73 @@ static bool may_resume(const struct dmrs_state *s, const struct dmrs_state *r, u
 	       (!r->base.number || has_point(s, &r->base));
 }
 
+/*
+ * R18: what a stream that is given up has written stays in the head, so the next one has to
+ * write all of those blocks again.  Return: false after a refusal.
+ */
+static bool covers(const struct dmrs_state *r, const struct dmrs_identity *target,
+		   struct dmrs_decision *out)
+{
+	if (r->head != DMRS_PARTIAL)
+		return true;
+	if (target->number < r->target.number) {
+		end(out, DMRS_REFUSED, DM_REPLICA_CODE_INVALID_STATE,
+		    "the receiver has a part of recovery point %llu: it takes that one or a newer one",
+		    (unsigned long long)r->target.number);
+		return false;
+	}
+	if (r->base.number && memcmp(target->generation, r->target.generation, 16)) {
+		end(out, DMRS_REFUSED, DM_REPLICA_CODE_INVALID_STATE,
+		    "the receiver has a part of recovery point %llu, of another generation than the stream",
+		    (unsigned long long)r->target.number);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * Does a generation that began at @first follow those of the receiver, or is it the last of
+ * them?  Return: false after a refusal.
+ */
+static bool succeeds(const struct dmrs_state *r, const struct dmrs_identity *target, u64 first,
+		     struct dmrs_decision *out)
+{
+	u32 nr = r->nr_generations, i;
+
+	/* A system without points takes any history. */
+	if (!r->nr_points || !nr)
+		return true;
+	for (i = 0; i < nr && memcmp(r->generations[i].uuid, target->generation, 16); i++)
+		;
+	if (i < nr && r->generations[i].first != first)
+		end(out, DMRS_REFUSED, DM_REPLICA_CODE_INVALID_PARAMETER,
+		    "the generation of recovery point %llu began at %llu at the receiver",
+		    (unsigned long long)target->number, (unsigned long long)r->generations[i].first);
+	else if (i + 1 < nr)
+		end(out, DMRS_REFUSED, DM_REPLICA_CODE_INVALID_STATE,
+		    "the receiver has a later generation than the stream");
+	else if (i == nr && (first <= r->points[0].number || first <= r->generations[nr - 1].first))
+		end(out, DMRS_REFUSED, DM_REPLICA_CODE_INVALID_STATE,
+		    "the generation of recovery point %llu began before the base",
+		    (unsigned long long)target->number);
+	else if (i == nr && nr == DMRS_GENERATIONS)
+		end(out, DMRS_REFUSED, DM_REPLICA_CODE_FAILED,
+		    "the receiver has as many generations as it can");
+	else
+		return true;
+	return false;
+}
+
+u64 dmrs_generation_first(const struct dmrs_state *state, const struct dmrs_identity *id)
+{
+	u32 g;
+
+	for (g = 0; g + 1 < state->nr_generations &&
+	     memcmp(state->generations[g].uuid, id->generation, 16); g++)
+		;
+	return state->generations[g].first;
+}
+
 static void diverged(const struct dmrs_state *s, const struct dmrs_state *r,
 		     struct dmrs_decision *out)
 {
@@ -188,7 +255,8 @@ void dmrs_decide(const struct dmrs_side *sender, const struct dmrs_side *receive
 	newest_of(r, &newest);
 	out->abort = r->head == DMRS_PARTIAL;
 	if (!newest.number) {
-		out->verdict = DMRS_GO_FULL;
+		if (covers(r, &out->target, out))
+			out->verdict = DMRS_GO_FULL;
 		return;
 	}
 	if (r->head == DMRS_WRITTEN) {
@@ -211,7 +279,8 @@ void dmrs_decide(const struct dmrs_side *sender, const struct dmrs_side *receive
 		end(out, DMRS_REFUSED, DM_REPLICA_CODE_INVALID_PARAMETER,
 		    "the receiver has a newer recovery point, %llu",
 		    (unsigned long long)newest.number);
-	} else {
+	} else if (succeeds(r, &out->target, dmrs_generation_first(s, &out->target), out) &&
+		   covers(r, &out->target, out)) {
 		out->verdict = DMRS_GO_DELTA;
 		out->base = newest;
 	}
@@ -265,7 +334,8 @@ void dmrs_decide_begin(const struct dmrs_state *r, const struct dmrs_begin *begi
 		end(out, DMRS_REFUSED, DM_REPLICA_CODE_INVALID_STATE,
 		    "the beginning of the stream is missing: it begins at byte %llu of disk %u",
 		    (unsigned long long)begin->from.offset, begin->from.disk);
-	} else {
+	} else if (succeeds(r, &begin->target, begin->generation_first, out) &&
+		   covers(r, &begin->target, out)) {
 		out->verdict = begin->kind == DMRS_FULL ? DMRS_GO_FULL : DMRS_GO_DELTA;
 		out->abort = r->head == DMRS_PARTIAL;
 	}

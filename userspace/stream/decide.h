@@ -54,10 +54,14 @@ void dmrs_decide(const struct dmrs_side *s, const struct dmrs_side *r, u64 targe
  * @begin: checked by dmrs_begin_get().
  * @out: RESUME, DELTA, FULL, UP_TO_DATE or REFUSED; all below @cursor is there.
  *
- * All that dmrs_decide() lets a sender begin is taken; a file without a handshake, too.
+ * All that dmrs_decide() lets a sender begin is taken; a file without a handshake, too.  A stream
+ * that the module would not begin is refused here, before a partial one is given up for it.
  */
 void dmrs_decide_begin(const struct dmrs_state *r, const struct dmrs_begin *begin,
 		       struct dmrs_decision *out);
+
+/** dmrs_generation_first() - number at which the generation of a point of @state began */
+u64 dmrs_generation_first(const struct dmrs_state *state, const struct dmrs_identity *id);
 
 /** dmrs_decide_name() - name of a verdict for people.  Return: a constant text. */
 const char *dmrs_decide_name(enum dmrs_verdict verdict);

@@ -38,6 +38,8 @@ static bool state(void *arg, struct dmrs_hello *hello, struct dmrs_state *s,
 	if (b->base.number) {
 		s->nr_generations = 1;
 		memcpy(s->generations[0].uuid, b->base.generation, 16);
+		s->generations[0].first = memcmp(b->base.generation, b->target.generation, 16) ?
+					  1 : b->generation_first;
 		s->nr_points = 1;
 		s->points[0].number = b->base.number;
 	}
@@ -59,9 +61,17 @@ static bool nothing(void *arg, struct dmrs_refusal *why)
 	return true;
 }
 
-static bool begin(void *arg, const struct dmrs_begin *b, struct dmrs_refusal *why)
+static bool begin(void *arg, const struct dmrs_begin *b, const struct dmrs_decision *d,
+		  struct dmrs_refusal *why)
 {
 	(void)b;
+	(void)d;
+	return nothing(arg, why);
+}
+
+static bool abort_stream(void *arg, const u8 *stream, struct dmrs_refusal *why)
+{
+	(void)stream;
 	return nothing(arg, why);
 }
 
@@ -116,7 +126,7 @@ static bool end(void *arg, const struct dmrs_begin *b, struct dmrs_done *done,
 }
 
 static const struct dmrs_receiver_ops ops = {
-	state, nothing, begin, write_extents, zero_extents, nothing, mark, meta, end,
+	state, abort_stream, begin, write_extents, zero_extents, nothing, mark, meta, end,
 };
 
 struct dmrs_info *dmrs_info_new(void (*stream)(void *arg, const struct dmrs_info_stream *stream),

@@ -208,10 +208,7 @@ static void got_begin(struct dmrs_receiver *r)
 	dmrs_decide_begin(&r->state, &r->begin, &d);
 	if (d.verdict == DMRS_REFUSED)
 		refuse(r, &d.why);
-	else if (d.abort && !r->ops->abort(r->arg, &why))
-		refuse(r, &why);
-	else if ((d.verdict == DMRS_GO_FULL || d.verdict == DMRS_GO_DELTA) &&
-		 !r->ops->begin(r->arg, &r->begin, &why))
+	else if (d.verdict != DMRS_UP_TO_DATE && !r->ops->begin(r->arg, &r->begin, &d, &why))
 		refuse(r, &why);
 	else
 		accept(r, &d);
@@ -355,7 +352,7 @@ static void got_end(struct dmrs_receiver *r)
 		dmrs_link_bad(&r->link, why);
 		/* No frame is missing and yet not all is here: no cursor is to be trusted. */
 		if (!r->have_already)
-			r->ops->abort(r->arg, &failed);
+			r->ops->abort(r->arg, r->begin.stream, &failed);
 		return;
 	}
 	/* I2: durable before it is acknowledged. */

@@ -19,8 +19,9 @@
  *
  * @state: the system's present state; it is read again for each BEGIN.  A relationship of
  * zeroes: none yet, and that of the sender is taken.
- * @abort: give up the partial stream: the head is at the newest point again.
- * @begin: record stream, base and target durably; not called for a stream that goes on.
+ * @abort: give up the partial stream, which has this UUID.
+ * @begin: record stream, base and target durably, as dmrs_decide_begin() has decided: give up
+ * another partial stream first (@d->abort), or go on with this one (RESUME).
  * @write: write the extents of @ex, whose data is at @raw.
  * @zero: make the extents of @ex read as zeroes.
  * @flush: make durable all that was written.
@@ -31,8 +32,9 @@
 struct dmrs_receiver_ops {
 	bool (*state)(void *arg, struct dmrs_hello *hello, struct dmrs_state *state,
 		      struct dmrs_refusal *why);
-	bool (*abort)(void *arg, struct dmrs_refusal *why);
-	bool (*begin)(void *arg, const struct dmrs_begin *begin, struct dmrs_refusal *why);
+	bool (*abort)(void *arg, const u8 *stream, struct dmrs_refusal *why);
+	bool (*begin)(void *arg, const struct dmrs_begin *begin, const struct dmrs_decision *d,
+		      struct dmrs_refusal *why);
 	bool (*write)(void *arg, const struct dmrs_extents *ex, const u8 *raw,
 		      struct dmrs_refusal *why);
 	bool (*zero)(void *arg, const struct dmrs_extents *ex, struct dmrs_refusal *why);

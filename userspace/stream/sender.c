@@ -142,17 +142,6 @@ static bool identity_of(const struct dmrs_state *state, u64 number, struct dmrs_
 	return false;
 }
 
-/* Number at which the generation of a point began; the point is one of @state. */
-static u64 first_of(const struct dmrs_state *state, const struct dmrs_identity *id)
-{
-	u32 g;
-
-	for (g = 0; g + 1 < state->nr_generations &&
-	     memcmp(state->generations[g].uuid, id->generation, 16); g++)
-		;
-	return state->generations[g].first;
-}
-
 /* Into a file: as the caller has asked, since no receiver is there. */
 static bool decide_file(struct dmrs_sender *s)
 {
@@ -201,7 +190,7 @@ static void say_begin(struct dmrs_sender *s)
 	b->kind = d->base.number ? DMRS_DELTA : DMRS_FULL;
 	b->base = d->base;
 	b->target = d->target;
-	b->generation_first = first_of(&s->state, &d->target);
+	b->generation_first = dmrs_generation_first(&s->state, &d->target);
 	b->from = d->cursor;
 	b->nr_disks = s->state.nr_disks;
 	memcpy(b->disks, s->state.disks, sizeof(b->disks));
@@ -308,9 +297,9 @@ static void say_data(struct dmrs_sender *s)
 {
 	struct dmrs_extents *ex = &s->ex;
 	struct dmrs_refusal why = { .code = 0 };
-	u8 *p = dmrs_link_payload(&s->link);
 	u32 i, len, packed = 0;
 	u64 at = 0;
+	u8 *p;
 
 	if (!ex->zero && !s->ops->read(s->arg, ex, s->raw, &why)) {
 		dmrs_link_broken(&s->link, &why);
@@ -326,6 +315,7 @@ static void say_data(struct dmrs_sender *s)
 		return;
 	}
 	dmrs_extents_count(&s->count, ex);
+	p = dmrs_link_payload(&s->link);
 	len = dmrs_extents_put(p, ex);
 	if (!ex->zero && !s->conf.plain)
 		packed = dmrs_zip_pack(s->zip, p + len, DMRS_PAYLOAD_MAX - len, s->raw, ex->raw);
@@ -385,6 +375,7 @@ bool dmrs_sender_run(struct dmrs_sender *s, u64 now)
 	case SAY_HELLO:
 		if (!read_state(s))
 			return false;
+		p = dmrs_link_payload(l);
 		dmrs_link_send(l, DMRS_HELLO, 0, dmrs_hello_put(p, &s->hello));
 		s->phase = s->conf.live ? WAIT_HELLO : BEGIN;
 		break;

@@ -33,18 +33,21 @@ static bool state(void *arg, struct dmrs_hello *hello, struct dmrs_state *s,
 	return true;
 }
 
-static bool abort_stream(void *arg, struct dmrs_refusal *why)
+static bool abort_stream(void *arg, const u8 *stream, struct dmrs_refusal *why)
 {
 	struct receive *r = arg;
 
-	return side_ask(&r->side, DMRS_NOTE_ABORT, NULL, 0, why);
+	return side_ask(&r->side, DMRS_NOTE_ABORT, stream, 16, why);
 }
 
-static bool begin(void *arg, const struct dmrs_begin *b, struct dmrs_refusal *why)
+/* The keeper decides for itself, from the BEGIN. */
+static bool begin(void *arg, const struct dmrs_begin *b, const struct dmrs_decision *d,
+		  struct dmrs_refusal *why)
 {
 	static u8 buf[DMRS_NOTE_MAX];
 	struct receive *r = arg;
 
+	(void)d;
 	side_report(&r->side, DMRS_NOTE_PEER, buf,
 		  dmrs_hello_put(buf, dmrs_receiver_peer(r->receiver)));
 	return side_ask(&r->side, DMRS_NOTE_BEGIN, buf, dmrs_begin_put(buf, b), why);
