@@ -10,6 +10,7 @@
 #include "event.h"
 #include "netlink.h"
 #include "queue.h"
+#include "receiver.h"
 
 static_assert(DM_REPLICA_A_DISK_PAD == DMR_A_PAD && DM_REPLICA_A_POINT_PAD == DMR_A_PAD &&
 	      DM_REPLICA_A_JOB_PAD == DMR_A_PAD && DM_REPLICA_A_OP_PAD == DMR_A_PAD &&
@@ -572,16 +573,18 @@ static struct genl_family dmr_family __ro_after_init = {
 };
 
 /*
- * A socket was closed: drop its requests that have not begun.  The family is that of one
- * network namespace.
+ * A socket was closed: drop its requests that have not begun, then the streams that its client
+ * receives (see dmr_receive_take()).  The family is that of one network namespace.
  */
 static int dmr_socket_event(struct notifier_block *nb, unsigned long event, void *data)
 {
 	const struct netlink_notify *n = data;
 
 	if (event == NETLINK_URELEASE && n->protocol == NETLINK_GENERIC &&
-	    net_eq(n->net, &init_net))
+	    net_eq(n->net, &init_net)) {
 		dmr_op_socket_closed(n->portid);
+		dmr_receiver_closed(n->portid);
+	}
 	return NOTIFY_DONE;
 }
 

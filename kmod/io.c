@@ -522,7 +522,9 @@ static noinline int dmr_io_change(struct dmr_io *io, struct bio *bio, struct dmr
 
 	if (unlikely(READ_ONCE(t->sys->critical)))
 		return dmr_io_finish(io, bio, BLK_STS_IOERR);	/* R9 */
-	if (t->kind == DMR_REPLICA && views->suspended)
+	/* R18: outside a stream, and without its receiver, the head takes no write. */
+	if (t->kind == DMR_REPLICA &&
+	    (views->suspended || (views->streamed && !READ_ONCE(t->sys->receiver.port))))
 		return dmr_io_finish(io, bio, BLK_STS_OFFLINE);
 	/*
 	 * R2, R9: dm ignores the failure of a flush in front of a write and sends the

@@ -474,6 +474,23 @@ int dmr_op_run(struct dmr_op *op)
 }
 
 /**
+ * dmr_op_left() - has the client of an operation gone?
+ * @op: the operation, in its turn.
+ *
+ * Context: any but interrupts.
+ * Return: true if the socket of the request was closed.
+ */
+bool dmr_op_left(struct dmr_op *op)
+{
+	bool left;
+
+	spin_lock(&dmr_ops_lock);
+	left = op->left;
+	spin_unlock(&dmr_ops_lock);
+	return left;
+}
+
+/**
  * dmr_op_cancel() - withdraw a waiting operation
  * @sys: its system.
  * @job: id of its job.

@@ -235,6 +235,7 @@ void dmr_op_put(struct dmr_op *op);
 bool dmr_op_cancel(struct dmr_system *sys, u64 job);
 void dmr_op_work(struct work_struct *work);
 void dmr_op_socket_closed(u32 portid);
+bool dmr_op_left(struct dmr_op *op);
 
 /*
  * Refusals.  @msg is constant text with the reason and the remedy; each has a CIM code and

@@ -125,12 +125,26 @@ static void dmr_receive_may_begin(struct dmr_op *op)
 		dmr_refuse_state(op, "the number of the stream's point has been used here");
 }
 
+/*
+ * Make the client of an operation the receiver.  Its socket may have been closed since: the
+ * close is seen here, or is still to come to dmr_receiver_closed().
+ */
+static void dmr_receive_take(struct dmr_op *op)
+{
+	struct dmr_receiver *receiver = &op->sys->receiver;
+
+	dmr_receiver_set(receiver, op->portid);
+	if (dmr_op_left(op))
+		dmr_receiver_set(receiver, 0);
+}
+
 /**
  * dmr_op_receive_begin() - let a stream write the head
  * @op: the stream, its relationship and the generation of its base.
  * @job: its job; not used.
  *
- * A stream that is half in goes on: nothing changes.
+ * A stream that is half in goes on: nothing changes but the receiver, which is the client of
+ * @op from now on, until its socket is closed.
  */
 void dmr_op_receive_begin(struct dmr_op *op, struct dmr_job *job)
 {
@@ -144,8 +158,8 @@ void dmr_op_receive_begin(struct dmr_op *op, struct dmr_job *job)
 	    !memcmp(old->uuid, op->stream.uuid, sizeof(old->uuid))) {
 		if (!dmr_same_stream(old, &op->stream) ||
 		    memcmp(sys->sb->replication.relationship, op->relationship, 16))
-			dmr_refuse_stream(op, "the stream was begun with other points");
-		return;
+			return dmr_refuse_stream(op, "the stream was begun with other points");
+		return dmr_receive_take(op);
 	}
 	dmr_receive_may_begin(op);
 	if (op->err)
@@ -163,6 +177,7 @@ void dmr_op_receive_begin(struct dmr_op *op, struct dmr_job *job)
 		kvfree(after);
 		return dmr_op_refuse_super(op, r);
 	}
+	dmr_receive_take(op);
 	dmr_views_keep_direct(sys, after);
 	dmr_views_publish(sys, after);
 }

@@ -70,6 +70,7 @@ void dmr_system_free_disks(struct dmr_system *sys)
 
 static void dmr_system_free(struct dmr_system *sys)
 {
+	dmr_receiver_set(&sys->receiver, 0);
 	dmr_job_expire(sys, true);
 	dmr_park_exit(&sys->park);
 	dmr_flush_exit(&sys->flush);
@@ -127,6 +128,7 @@ static struct dmr_system *dmr_system_new(struct block_device *store)
 	dmr_jobs_init(&sys->jobs);
 	dmr_clock_init(&sys->clock);
 	dmr_cursor_init(&sys->cursor);
+	dmr_receiver_init(&sys->receiver);
 	dmr_events_init(&sys->events);
 	/* Initialise all of them even after an error, as dmr_system_free() expects. */
 	r = dmr_park_init(&sys->park);

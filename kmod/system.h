@@ -31,6 +31,7 @@
 #include "queue.h"
 #include "point-view.h"
 #include "received.h"
+#include "receiver.h"
 #include "space.h"
 #include "store/map.h"
 #include "store/replay.h"
@@ -91,6 +92,7 @@
  * @jobs: their jobs.
  * @received: the last sign of replication.
  * @cursor: how far a stream has arrived.
+ * @receiver: the client that writes the stream.
  * @point_views: recovery points that are open for reading.
  * @clock: steps of the clock.
  * @events: reports to higher floors.
@@ -149,6 +151,7 @@ struct dmr_system {
 	struct dmr_jobs jobs;
 	struct dmr_received received;
 	struct dmr_cursor cursor;
+	struct dmr_receiver receiver;
 	struct dmr_point_views point_views;
 	struct dmr_clock clock;
 	struct dmr_events events;

@@ -83,6 +83,7 @@ struct dmr_views *dmr_views_make(struct dmr_system *sys, const struct dmr_sb *sb
 	views->suspended = sb->flags & DMR_SB_SUSPENDED ||
 			   (dmr_replication_receives(&sb->replication) &&
 			    !dmr_replication_receiving(&sb->replication));
+	views->streamed = dmr_replication_receiving(&sb->replication);
 
 	views->need.epochs = views->points;
 	views->need.nr = nr;

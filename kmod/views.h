@@ -17,6 +17,7 @@ struct dmr_system;
  * @locked: bios may be in flight from views without direct writes: look under a chunk's lock
  * whether it is bare (dmr_op_settle()).
  * @suspended: replication is suspended: the replica devices refuse writes.
+ * @streamed: a stream is half in: they take writes while there is a receiver.
  * @view: view of each kind of device; behind what most bios read of the others.
  * @need: epochs that the vacuum has to keep; its epochs array is @points.
  * @serial: number of its publication.
@@ -27,6 +28,7 @@ struct dmr_views {
 	int straight;
 	bool locked;
 	bool suspended;
+	bool streamed;
 	struct dmr_view view[DMR_VIEWS];
 	struct dmr_need need;
 	u64 serial;		/* number of the publication */

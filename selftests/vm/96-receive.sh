@@ -8,7 +8,7 @@
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
 
-ktap_plan 148
+ktap_plan 153
 load_module
 hold_disks 64 16 8
 make_system s ss vda=sa vdb=sb -- --chunk-size 16K
@@ -62,8 +62,23 @@ stream() {
 	echo "21:hex=16x$1 22:hex=$rel point=$3 25:hex=$gen 26:u64=1 27:u64=$((1000 + $3))"
 	[ "$2" = 0 ] || echo "23:u64=$2 24:hex=$gen"
 }
-# shellcheck disable=SC2046
-begin() { asked receive-begin $(stream "$@") "${@:4}"; }
+# A receiver is one for as long as its socket is open (R18): its requests go over this one.
+receiver() {
+	rm -f /tmp/requests /tmp/answers
+	mkfifo /tmp/requests /tmp/answers
+	"$nl" - </tmp/requests >/tmp/answers &
+	receiver=$!
+	exec 8>/tmp/requests 9</tmp/answers
+}
+dismiss() {
+	exec 8>&- 9<&-
+	wait $receiver
+}
+begin() {
+	local answer
+	echo "receive-begin $uuid $(stream "$@") ${*:4}" >&8
+	read -r -u 9 answer && cut -d' ' -f 1-4 <<<"$answer"
+}
 end() { asked receive-end "21:hex=16x$1" "${@:2}"; }
 abort() { asked receive-abort "21:hex=16x$1"; }
 mark() { asked receive-mark "21:hex=16x$1" "28:u32=$2" "29:u64=$3"; }
@@ -91,6 +106,8 @@ same() {
 listed() { point_numbers t | paste -sd' '; }
 reasons() { r status t --json | grep -c '"reason_name": *"aborted"'; }
 writes_fail() { ! "$io" $repa w:0:4K:99 2>/dev/null && ! "$io" $repb z:0:4K 2>/dev/null; }
+
+receiver
 
 # --- before the first stream ---------------------------------------------------
 
@@ -177,8 +194,16 @@ r attach t >/dev/null || die "cannot attach"
 hold t
 is "attached, too" "$(cursor)" "$disk,$offset"
 before=$(field t superblocks)
+check "the head takes no write without a receiver" writes_fail
+# shellcheck disable=SC2046
+is "a client that has gone is none" "$(asked receive-begin $(stream 71 0 2) 5:str=p2 4:u32=2)" "$done_"
+check "the head takes no write from others" writes_fail
 is "it goes on" "$(begin 71 0 2 5:str=p2 4:u32=2)" "$done_"
 is "without a superblock" $(($(field t superblocks) - before)) 0
+dismiss
+check "the receiver has gone: the head takes no write" writes_fail
+receiver
+is "the next one goes on" "$(begin 71 0 2 5:str=p2 4:u32=2)" "$done_"
 is "the rest" "$(copy 0 2 "$disk" "$offset")" "2 0"
 is "all is here" "$(mark 71 2 0)" "$marked"
 before=$(field t superblocks)
@@ -335,6 +360,7 @@ moved() { [ "$(field t home_bytes)" = 0 ]; }
 check "all moves home" wait_for 120 moved
 r detach t >/dev/null || die "cannot detach"
 check "check finds nothing wrong" r check t
+dismiss
 for n in 1 2 3 4 5 6 7 8 9 10; do r recovery-point close s "$n" >/dev/null; done
 r detach s >/dev/null || die "cannot detach"
 check "the module unloads" unload_module

@@ -906,8 +906,9 @@ struct dmreplica_receive {
  * @receive: the stream; the cursor is set.
  * @op: @op->timeout_ms; may be NULL.
  *
- * Open all replica devices with O_EXCL before, and keep them open until the end: the module
- * takes writes of any opener while a stream is half in, and none before and after (R18).
+ * Open all replica devices with O_EXCL before, and keep them and @ctx until the end: the module
+ * takes writes of any opener while a stream is half in and the context that has begun it, or gone
+ * on with it, is there; and none before and after (R18).
  *
  * The base has to be the newest recovery point; a system without points takes a full stream
  * only.  The number of the target has to be above those of all earlier points.  A repeated
