@@ -375,6 +375,7 @@ TEST(stream_silence)
 	size_t len;
 
 	for (seconds = 1; seconds < 100 && !dmrs_sender_over(s); seconds++) {
+		dmrs_link_silent(l, seconds * 1000000000ULL);
 		while (dmrs_sender_run(s, seconds * 1000000000ULL))
 			;
 		out = dmrs_link_out(l, &len);
@@ -384,5 +385,34 @@ TEST(stream_silence)
 	CHECK_EQ(l->fault.code, DM_REPLICA_CODE_TIMEOUT);
 	CHECK_EQ(seconds, 32);
 	CHECK_EQ(pings, 5);
+	dmrs_sender_free(s);
+}
+
+/* A side that was busy for a minute has not heard the other one, which is not its fault. */
+TEST(stream_busy)
+{
+	struct site *site_s = site_new(1, false);
+	struct dmrs_sender_conf conf = { .live = true };
+	struct dmrs_sender *s = dmrs_sender_new(&site_sender_ops, site_s, &conf);
+	struct dmrs_link *l = dmrs_sender_link(s);
+	u64 now = 1000000000ULL, minute = 60 * now;
+	u8 ping[DMRS_HEADER + 8];
+	struct dmrs_frame frame = { .length = 8, .type = DMRS_PING, .number = 1 };
+
+	while (dmrs_sender_run(s, now))
+		;
+	dmrs_link_silent(l, now);
+	while (dmrs_sender_run(s, minute))
+		;
+	CHECK(!l->failed, "%s", l->fault.sentence);
+	dmrs_ping_put(ping + DMRS_HEADER, 1);
+	frame.crc = dmr_crc32c(0, ping + DMRS_HEADER, 8);
+	dmrs_frame_encode(ping, &frame);
+	CHECK_EQ(dmrs_sender_feed(s, ping, sizeof(ping), minute), sizeof(ping));
+	dmrs_link_silent(l, minute);
+	dmrs_link_silent(l, minute + 29 * now);
+	CHECK(!l->failed, "%s", l->fault.sentence);
+	dmrs_link_silent(l, minute + 30 * now);
+	CHECK_EQ(l->fault.code, DM_REPLICA_CODE_TIMEOUT);
 	dmrs_sender_free(s);
 }

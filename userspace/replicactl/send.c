@@ -126,7 +126,8 @@ static int dry_run(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		       "EXTENTS");
 	}
 	for (i = 0; i < nr; i++) {
-		code = sending_measure(ctx, sys, disks[i].number, q->base, q->target, &size);
+		code = sending_measure(ctx, sys, disks[i].number, q->base, q->target, 0,
+				       &size);
 		if (code)
 			break;
 		all.bytes += size.bytes;

@@ -16,6 +16,7 @@
 #define VIEW_BASE	"sendbase"
 #define RANGES		(64u << 10)	/* listed at a time: 1.5 MiB */
 #define ENOUGH		(-1)		/* ends a list */
+#define MEASURE_NS	5000000000ULL	/* for an estimate, which only progress needs */
 
 static int measure(void *arg, const struct dmreplica_extent *extent)
 {
@@ -23,13 +24,26 @@ static int measure(void *arg, const struct dmreplica_extent *extent)
 
 	*(extent->zero ? &size->zero_bytes : &size->bytes) += extent->length;
 	++*(extent->zero ? &size->zero_extents : &size->extents);
-	return 0;
+	return size->limit && keeper_now() >= size->limit ? ENOUGH : 0;
 }
 
+/**
+ * sending_measure() - count what a stream has of a disk
+ * @ctx: the context.
+ * @sys: the system, attached.
+ * @disk: number of the disk.
+ * @from: number of the base, 0: none.
+ * @to: number of the target.
+ * @limit: keeper_now() at which it is given up, 0: never.
+ * @size: filled in.
+ *
+ * Return: 0, -1 if time ran out, or a refusal.
+ */
 int sending_measure(struct dmreplica *ctx, const struct dmreplica_system *sys, uint32_t disk,
-		    uint64_t from, uint64_t to, struct sending_size *size)
+		    uint64_t from, uint64_t to, uint64_t limit, struct sending_size *size)
 {
 	memset(size, 0, sizeof(*size));
+	size->limit = limit;
 	return dmreplica_changes(ctx, sys, disk, from, to, 0, measure, size);
 }
 
@@ -107,6 +121,7 @@ static int hold_points(struct sending *s, uint64_t base, uint64_t target)
 static int describe(struct sending *s, struct dmrs_begin *b)
 {
 	struct dmreplica_point *list;
+	uint64_t limit = keeper_now() + MEASURE_NS;
 	struct sending_size size;
 	size_t nr, i;
 	uint32_t d;
@@ -126,10 +141,13 @@ static int describe(struct sending *s, struct dmrs_begin *b)
 	b->bytes = b->extents = 0;
 	for (d = 0; d < b->nr_disks && !code; d++) {
 		code = sending_measure(s->k.ctx, &s->k.sys, d, b->base.number, b->target.number,
-				       &size);
+				       limit, &size);
 		b->bytes += size.bytes + size.zero_bytes;
 		b->extents += size.extents + size.zero_extents;
 	}
+	/* The receiver waits: 0 is not known. */
+	if (code == ENOUGH)
+		b->bytes = b->extents = code = 0;
 	return code;
 }
 

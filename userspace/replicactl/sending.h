@@ -22,12 +22,13 @@ struct sending {
 /** struct sending_size - what a stream has of a disk */
 struct sending_size {
 	uint64_t bytes, extents, zero_bytes, zero_extents;
+	uint64_t limit;			/* keeper_now() at which the list is given up; 0: never */
 };
 
 extern const struct keeper_ops sending_ops;
 
 int sending_measure(struct dmreplica *ctx, const struct dmreplica_system *sys, uint32_t disk,
-		    uint64_t from, uint64_t to, struct sending_size *size);
+		    uint64_t from, uint64_t to, uint64_t limit, struct sending_size *size);
 int sending_init(struct sending *s, struct dmreplica *ctx, const char *name);
 void sending_end(struct sending *s);
 

@@ -87,7 +87,6 @@ static void got_frame(struct dmrs_link *l)
 		dmrs_link_bad(l, why);
 		return;
 	}
-	l->last_in = l->now;
 	l->ready = true;
 	l->count.bytes += l->have;
 	if (dmrs_frame_known(l->frame.type))
@@ -103,6 +102,8 @@ size_t dmrs_link_feed(struct dmrs_link *l, const u8 *buf, size_t len)
 {
 	size_t taken = 0, n;
 
+	if (len)
+		l->silent = 0;
 	while (taken < len && !l->ready && !l->failed) {
 		if (l->have < DMRS_HEADER) {
 			n = min_t(size_t, len - taken, DMRS_HEADER - l->have);
@@ -174,19 +175,24 @@ void dmrs_link_time(struct dmrs_link *l, u64 now)
 {
 	u8 *p;
 
-	if (!l->now) {
-		l->last_in = now;
+	if (!l->now)
 		l->last_out = now;
-	}
 	l->now = now;
+	/* The first frame of each side is its HELLO. */
+	if (!l->live || l->failed || l->next_out == 1 || now - l->last_out < DMRS_PING_AFTER)
+		return;
+	p = dmrs_link_payload(l);
+	if (p)
+		dmrs_link_send(l, DMRS_PING, 0, dmrs_ping_put(p, now));
+}
+
+void dmrs_link_silent(struct dmrs_link *l, u64 now)
+{
 	if (!l->live || l->failed)
 		return;
-	if (now - l->last_in >= DMRS_DEAD_AFTER) {
+	if (!l->silent)
+		l->silent = now ?: 1;
+	else if (now - l->silent >= DMRS_DEAD_AFTER)
 		dmrs_link_fail(l, DM_REPLICA_CODE_TIMEOUT,
 			       "the other side has sent nothing for 30 seconds");
-	} else if (now - l->last_out >= DMRS_PING_AFTER) {
-		p = dmrs_link_payload(l);
-		if (p)
-			dmrs_link_send(l, DMRS_PING, 0, dmrs_ping_put(p, now));
-	}
 }

@@ -9,7 +9,7 @@
 #include "payload.h"
 
 #define DMRS_PING_AFTER		5000000000ULL	/* ns without a frame sent */
-#define DMRS_DEAD_AFTER		30000000000ULL	/* ns without a frame received */
+#define DMRS_DEAD_AFTER		30000000000ULL	/* ns without a byte received */
 
 /** struct dmrs_link_count - what has come in */
 struct dmrs_link_count {
@@ -31,7 +31,8 @@ struct dmrs_link {
 	u8 *out;
 	size_t out_size, out_from, out_end;
 	u64 next_in, next_out;	/* frame numbers */
-	u64 last_in, last_out;	/* ns, of the caller's monotonic clock */
+	u64 last_out;		/* ns, of the caller's monotonic clock */
+	u64 silent;		/* since when no byte has come in, found by the caller; 0: no such time */
 	u64 now;
 	struct dmrs_refusal fault;
 	struct dmrs_link_count count;
@@ -99,7 +100,17 @@ void dmrs_link_broken(struct dmrs_link *l, const struct dmrs_refusal *why);
 /** dmrs_link_got_error() - take the ERROR that is @ready; @side names the other side */
 void dmrs_link_got_error(struct dmrs_link *l, const char *side);
 
-/** dmrs_link_time() - set the time; a live link sends a PING or ends */
+/** dmrs_link_time() - set the time; a live link sends a PING */
 void dmrs_link_time(struct dmrs_link *l, u64 now);
+
+/**
+ * dmrs_link_silent() - the caller has looked for bytes of the other side, and there are none
+ * @l: link.
+ * @now: ns of a monotonic clock.
+ *
+ * A live link ends when that is so for DMRS_DEAD_AFTER.  Time in which this side was busy, and
+ * has read nothing, is none: there may be bytes that wait.
+ */
+void dmrs_link_silent(struct dmrs_link *l, u64 now);
 
 #endif /* DMRS_LINK_H */

@@ -227,6 +227,7 @@ int worker_receive(int argc, char **argv)
 	if (!r.receiver || !side_open(&r.side))
 		return side_no_memory(&r.side);
 	link = dmrs_receiver_link(r.receiver);
+	r.side.link = link;
 	err = run(&r);
 	progress(&r, true);
 	status = side_end(&r.side, link, err, "the answers");

@@ -16,7 +16,6 @@ struct send {
 	struct side side;
 	struct dmrs_sender *sender;
 	u32 nr_disks;
-	u64 wire;
 	bool asked;		/* the keeper knows that the session is idle */
 };
 
@@ -114,7 +113,7 @@ static const struct dmrs_sender_ops ops = {
 static void progress(struct send *send, bool last)
 {
 	struct dmrs_note_count count = {
-		.count = *dmrs_sender_count(send->sender), .wire = send->wire,
+		.count = *dmrs_sender_count(send->sender), .wire = send->side.sent,
 	};
 
 	side_progress(&send->side, &count, last);
@@ -170,16 +169,14 @@ static int run(struct send *send)
 	struct dmrs_sender *s = send->sender;
 	struct dmrs_link *link = dmrs_sender_link(s);
 	unsigned int ready;
-	size_t queued, left;
+	size_t left;
 	bool more;
 
 	for (;;) {
 		more = !send->side.blocked && dmrs_sender_run(s, side_now());
-		dmrs_link_out(link, &queued);
 		if (!side_write(&send->side, link))
 			return errno ?: -1;
 		dmrs_link_out(link, &left);
-		send->wire += queued - left;
 		progress(send, false);
 		if (!left && dmrs_sender_over(s))
 			return 0;
@@ -217,6 +214,7 @@ int worker_send(int argc, char **argv)
 	if (!conf.live)
 		send.side.in = -1;
 	link = dmrs_sender_link(send.sender);
+	send.side.link = link;
 	err = run(&send);
 	progress(&send, true);
 	status = side_end(&send.side, link, err, "the stream");

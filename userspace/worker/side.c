@@ -51,6 +51,33 @@ bool side_report(struct side *side, u32 kind, const void *data, u32 len)
 	return dmrs_port_send(DMRS_PORT_FD, note);
 }
 
+/*
+ * Wait for an answer of the keeper, which may take minutes: a flush, or devices that appear.
+ * The other side hears of this one meanwhile, unless it does not read what it was sent.
+ */
+static bool wait_answer(struct side *side)
+{
+	struct pollfd fd = { .fd = DMRS_PORT_FD, .events = POLLIN };
+	struct dmrs_link *link = side->link;
+	size_t queued;
+	int n;
+
+	while (link && link->live) {
+		n = poll(&fd, 1, TURN_MS);
+		if (n > 0 || (n < 0 && errno != EINTR))
+			break;
+		dmrs_link_out(link, &queued);
+		if (!queued)
+			dmrs_link_time(link, side_now());
+		if (!side_write(side, link))
+			break;
+	}
+	while (!dmrs_port_receive(DMRS_PORT_FD, &side->note))
+		if (errno != EINTR)
+			return false;
+	return true;
+}
+
 /**
  * side_ask() - ask the keeper, and wait for its answer
  * @side: the answer is in @side->note.
@@ -64,11 +91,8 @@ bool side_report(struct side *side, u32 kind, const void *data, u32 len)
 bool side_ask(struct side *side, u32 kind, const void *data, u32 len, struct dmrs_refusal *why)
 {
 	struct dmrs_note *note = &side->note;
-	bool there = side_report(side, kind, data, len);
 
-	while (there && !(there = dmrs_port_receive(DMRS_PORT_FD, note)) && errno == EINTR)
-		there = true;
-	if (!there || note->kind != kind)
+	if (!side_report(side, kind, data, len) || !wait_answer(side) || note->kind != kind)
 		return side_refuse(why, DM_REPLICA_CODE_FAILED, "the worker's keeper has gone");
 	if (!note->code)
 		return true;
@@ -114,13 +138,21 @@ void side_close_files(struct side *side)
 		close(side->fds[--side->nr_fds]);
 }
 
+/**
+ * side_progress() - report progress, now and then, and only if there is some
+ * @side: one side.
+ * @count: what there is.
+ * @last: there will be no more for now: report it at once.
+ */
 void side_progress(struct side *side, const struct dmrs_note_count *count, bool last)
 {
 	u64 now = side_now();
 
-	if (!last && now - side->reported_at < PROGRESS_NS)
+	if ((!last && now - side->reported_at < PROGRESS_NS) ||
+	    !memcmp(&side->reported, count, sizeof(*count)))
 		return;
 	side->reported_at = now;
+	side->reported = *count;
 	side_report(side, DMRS_NOTE_COUNT, count, sizeof(*count));
 }
 
@@ -221,6 +253,7 @@ bool side_write(struct side *side, struct dmrs_link *link)
 		if (n < 0)
 			return false;
 		dmrs_link_sent(link, n);
+		side->sent += n;
 	}
 }
 
@@ -229,6 +262,8 @@ bool side_write(struct side *side, struct dmrs_link *link)
  * @side: one side.
  * @more: there is something to do now, unless the output is blocked.
  * @ready: set to SIDE_*.
+ *
+ * Without any input the link counts the time.
  *
  * Return: false if the keeper has gone.
  */
@@ -245,6 +280,8 @@ bool side_wait(struct side *side, bool more, unsigned int *ready)
 		return errno == EINTR;
 	if (fds[1].revents)
 		*ready |= SIDE_INPUT;
+	else
+		dmrs_link_silent(side->link, side_now());
 	if (fds[0].revents & POLLIN)
 		*ready |= SIDE_NOTE;
 	return !(fds[0].revents & (POLLHUP | POLLERR));

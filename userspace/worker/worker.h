@@ -16,7 +16,10 @@
  * @nr_fds: of disks, from the keeper; 0: none so far.
  * @fds: of disks, by their number.
  * @io: reads and writes of the disks.
+ * @link: of a session, kept alive while the keeper is asked; NULL: there is none.
+ * @sent: bytes written to @out.
  * @reported_at: ns of the monotonic clock, of the last report of progress to the keeper.
+ * @reported: what it was; zeroes before the first.
  * @note: the last one received.
  */
 struct side {
@@ -26,7 +29,10 @@ struct side {
 	u32 nr_fds;
 	int fds[DMR_MAX_DISKS];
 	struct dmrs_io *io;
+	struct dmrs_link *link;
+	u64 sent;
 	u64 reported_at;
+	struct dmrs_note_count reported;
 	struct dmrs_note note;
 };
 
