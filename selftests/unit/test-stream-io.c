@@ -4,11 +4,13 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <stream/io.h>
+#include <stream/port.h>
 #include "replica-world.h"
 
 #define BLOCKS	256
@@ -407,6 +409,38 @@ static void between_files(enum dmrs_io_kind kind)
 	}
 	files_close(&fs);
 	files_close(&fr);
+}
+
+/* A note has room for so many descriptors; and a keeper does not wait for its worker. */
+TEST(stream_port_limits)
+{
+	struct dmrs_note *note = unit_alloc(sizeof(*note));
+	int ends[2];
+	u32 i, n;
+
+	CHECK(!socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends));
+	note->kind = DMRS_NOTE_FILES;
+	note->nr_fds = DMR_MAX_DISKS + 1;
+	CHECK(!dmrs_port_send(ends[0], note, true) && errno == EINVAL);
+	note->nr_fds = 0;
+	note->len = DMRS_NOTE_MAX + 1;
+	CHECK(!dmrs_port_send(ends[0], note, true) && errno == EINVAL);
+	note->len = 0;
+	note->nr_fds = DMR_MAX_DISKS;
+	for (i = 0; i < DMR_MAX_DISKS; i++)
+		note->fds[i] = ends[0];
+	CHECK(dmrs_port_send(ends[0], note, true));
+	CHECK(dmrs_port_receive(ends[1], note));
+	CHECK_EQ(note->nr_fds, DMR_MAX_DISKS);
+	for (i = 0; i < DMR_MAX_DISKS; i++)
+		close(note->fds[i]);
+	note->nr_fds = 0;
+	note->len = DMRS_NOTE_MAX;
+	for (n = 0; n < 10000 && dmrs_port_send(ends[0], note, false); n++)
+		;
+	CHECK(n && n < 10000 && errno == EAGAIN, "%u", n);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 TEST(stream_io_between_files)

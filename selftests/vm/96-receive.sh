@@ -76,7 +76,8 @@ dismiss() {
 }
 begin() {
 	local answer
-	echo "receive-begin $uuid $(stream "$@") ${*:4}" >&8
+	# shellcheck disable=SC2046
+	echo receive-begin "$uuid" $(stream "$@") "${@:4}" >&8
 	read -r -u 9 answer && cut -d' ' -f 1-4 <<<"$answer"
 }
 end() { asked receive-end "21:hex=16x$1" "${@:2}"; }

@@ -14,7 +14,9 @@
 
 #include "keeper.h"
 
-#define SECOND	1000000000ULL
+#define SECOND		1000000000ULL
+#define TURN_MS		1000	/* a signal just before a wait is seen after it only */
+#define WORKER_MS	2000	/* for the worker to end */
 
 static volatile sig_atomic_t interrupted;
 
@@ -58,7 +60,7 @@ int keeper_open(struct keeper *k, struct dmreplica *ctx, const char *name, const
 	memset(k, 0, sizeof(*k));
 	k->ctx = ctx;
 	k->sender = !strcmp(what, "send");
-	k->port = k->lock = k->wake = k->wake_ms = -1;
+	k->port = k->lock = k->errors = -1;
 	k->note = calloc(1, sizeof(*k->note));
 	if (!k->note) {
 		fprintf(stderr, "%s: out of memory\n", program.name);
@@ -158,23 +160,30 @@ int keeper_output(int fd)
 	return own >= 0 ? own : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
-static void __attribute__((noreturn)) become_worker(struct keeper *k, const char *path, int in,
-						    int out, int port, char *const argv[])
+/*
+ * Of a session of its own, without the terminal of the caller: it looks at bytes of another
+ * host.
+ */
+static void __attribute__((noreturn)) become_worker(struct keeper *k, const char *path,
+						    const int std[3], int port,
+						    char *const argv[])
 {
 	int null = open("/dev/null", O_RDWR);
-	int fds[4], i;
+	int fds[5], i;
 
-	fds[0] = in >= 0 ? in : null;
-	fds[1] = out >= 0 ? out : null;
-	fds[2] = port;
-	fds[3] = k->lock;
+	setsid();
+	signal(SIGPIPE, SIG_DFL);
+	for (i = 0; i < 3; i++)
+		fds[i] = std[i] >= 0 ? std[i] : null;
+	fds[3] = port;
+	fds[4] = k->lock;
 	/* First out of the way of the places that they get. */
-	for (i = 0; i < 4; i++)
-		fds[i] = fcntl(fds[i], F_DUPFD, 16);
-	dup2(fds[0], STDIN_FILENO);
-	dup2(fds[1], STDOUT_FILENO);
-	dup2(fds[2], DMRS_PORT_FD);
-	dup2(fds[3], DMRS_PORT_FD + 1);
+	for (i = 0; i < 5; i++)
+		fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 16);
+	for (i = 0; i < 3; i++)
+		dup2(fds[i], i);
+	dup2(fds[3], DMRS_PORT_FD);
+	dup2(fds[4], DMRS_PORT_FD + 1);
 	execv(path, argv);
 	_exit(127);
 }
@@ -191,24 +200,32 @@ static void __attribute__((noreturn)) become_worker(struct keeper *k, const char
 bool keeper_start(struct keeper *k, int in, int out, char *const argv[])
 {
 	const char *path = getenv("DM_REPLICA_WORKER") ?: WORKER_PROGRAM;
-	int ports[2];
+	int ports[2], errors[2];
 
-	if (access(path, X_OK) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ports))
+	if (access(path, X_OK) || keeper_error_pipe(errors))
 		return false;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ports)) {
+		close(errors[0]);
+		close(errors[1]);
+		return false;
+	}
 	fflush(stdout);
 	fflush(stderr);
 	k->worker = fork();
 	if (!k->worker)
-		become_worker(k, path, in, out, ports[1], argv);
+		become_worker(k, path, (int[]){ in, out, errors[1] }, ports[1], argv);
 	close(ports[1]);
+	close(errors[1]);
 	k->port = ports[0];
+	k->errors = errors[0];
+	k->complained = 0;
 	if (k->worker > 0)
 		return true;
 	k->worker = 0;
 	return false;
 }
 
-/* End the worker, and wait for it.  Return: its status; 0 without a worker. */
+/* End the worker, which sees that the port is closed, and wait for it.  Return: its status; 0 without a worker. */
 static int end_worker(struct keeper *k)
 {
 	int status = 0;
@@ -217,9 +234,12 @@ static int end_worker(struct keeper *k)
 		close(k->port);
 	k->port = -1;
 	if (k->worker > 0)
-		while (waitpid(k->worker, &status, 0) < 0 && errno == EINTR)
-			;
+		status = keeper_end_child(k->worker, WORKER_MS);
 	k->worker = 0;
+	keeper_show_errors(k);
+	if (k->errors >= 0)
+		close(k->errors);
+	k->errors = -1;
 	return status;
 }
 
@@ -347,7 +367,7 @@ static bool take_note(struct keeper *k)
 	if (code)
 		keeper_refuse(k, code, dmreplica_message(k->ctx));
 	note->kind = kind;
-	return dmrs_port_send(k->port, note);
+	return keeper_send(k);
 }
 
 void keeper_set_fault(struct keeper *k, int code, const char *sentence)
@@ -363,6 +383,34 @@ static void fail(struct keeper *k, const char *sentence)
 }
 
 /**
+ * keeper_send() - send the present note to the worker
+ * @k: a keeper with a worker.
+ *
+ * Not waiting: a worker that does not read its answers must not keep what has privileges.
+ *
+ * Return: false, with a fault.
+ */
+bool keeper_send(struct keeper *k)
+{
+	if (dmrs_port_send(k->port, k->note, false))
+		return true;
+	/* Its end has a reason of its own. */
+	if (errno != EPIPE && errno != ECONNRESET)
+		fail(k, "dm-replica-worker does not take its answers");
+	return false;
+}
+
+/* Return: ms to wait for a note, and no longer than until the keeper is to wake. */
+static int wait_ms(const struct keeper *k)
+{
+	uint64_t now = keeper_now();
+
+	if (!k->wake_at || k->wake_at >= now + TURN_MS * 1000000ULL)
+		return TURN_MS;
+	return k->wake_at > now ? (k->wake_at - now) / 1000000 + 1 : 0;
+}
+
+/**
  * keeper_run() - answer the worker until its end
  * @k: a keeper with a worker.
  *
@@ -371,18 +419,19 @@ static void fail(struct keeper *k, const char *sentence)
 int keeper_run(struct keeper *k)
 {
 	struct pollfd fds[2] = {
-		{ .fd = k->port, .events = POLLIN }, { .fd = k->wake, .events = POLLIN },
+		{ .fd = k->port, .events = POLLIN }, { .events = POLLIN },
 	};
-	int status, n;
+	int status;
 
 	k->started = keeper_now();
 	while (!interrupted) {
-		fds[1].fd = k->wake;
-		/* A signal just before it would be seen after it only. */
-		n = poll(fds, 2, k->wake_ms >= 0 ? k->wake_ms : 1000);
-		if (n < 0)
+		fds[1].fd = k->errors;
+		if (poll(fds, 2, wait_ms(k)) < 0)
 			continue;
-		if ((fds[1].revents || (!n && k->wake_ms >= 0)) && k->woken && !k->woken(k))
+		if (fds[1].revents)
+			keeper_show_errors(k);
+		/* By the clock: notes of the worker may come more often than the wait ends. */
+		if (k->wake_at && keeper_now() >= k->wake_at && !k->woken(k))
 			break;
 		if (!fds[0].revents)
 			continue;

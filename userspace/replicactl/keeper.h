@@ -42,8 +42,9 @@ struct keeper {
 	struct dmrs_hello hello;	/* of this side, as the next one */
 	struct dmrs_state state;
 	struct dmrs_refusal fault;	/* code 0: none */
-	int wake;			/* descriptor that keeper_run() waits for, too; -1: none */
-	int wake_ms;			/* and for so long; -1: for ever */
+	int errors;			/* what the worker writes to standard error; -1: none */
+	unsigned int complained;	/* bytes of it that were shown */
+	uint64_t wake_at;		/* ns of keeper_now(), when @woken is called; 0: never */
 	bool (*woken)(struct keeper *k);	/* false ends the session */
 	uint64_t started;		/* ns, of the present stream */
 	int nr_files;			/* of disks, open */
@@ -51,10 +52,16 @@ struct keeper {
 	bool shown;			/* a line of progress is on the terminal */
 };
 
+/* keeper-child.c */
+int keeper_end_child(pid_t pid, unsigned int patience_ms);
+int keeper_error_pipe(int ends[2]);
+void keeper_show_errors(struct keeper *k);
+
 /* keeper.c */
 int keeper_open(struct keeper *k, struct dmreplica *ctx, const char *name, const char *what);
 bool keeper_start(struct keeper *k, int in, int out, char *const argv[]);
 int keeper_run(struct keeper *k);
+bool keeper_send(struct keeper *k);
 void keeper_stop(struct keeper *k);
 void keeper_close(struct keeper *k);
 void keeper_close_files(struct keeper *k);

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +17,7 @@
 
 #define INTERVAL	30		/* s, by default */
 #define DELAY_MOST	60		/* s between two attempts */
+#define RECEIVER_MS	10000		/* for the receiver to end, after its input */
 
 struct replicate {
 	struct sending s;
@@ -57,8 +57,16 @@ static bool next_target(struct replicate *r, uint64_t target)
 	note->kind = DMRS_NOTE_IDLE;
 	note->len = sizeof(target);
 	memcpy(note->data, &target, sizeof(target));
-	r->s.k.wake_ms = -1;
-	return dmrs_port_send(r->s.k.port, note);
+	r->s.k.wake_at = 0;
+	return keeper_send(&r->s.k);
+}
+
+/* Will another attempt have the same outcome?  All else may pass: a full store, a device in use. */
+static bool is_final(uint32_t code)
+{
+	return code == DM_REPLICA_CODE_INVALID_PARAMETER || code == DM_REPLICA_CODE_INVALID_STATE ||
+	       code == DM_REPLICA_CODE_NOT_FOUND || code == DM_REPLICA_CODE_NOT_SUPPORTED ||
+	       code == DM_REPLICA_CODE_ACCESS_DENIED;
 }
 
 /* It is time for the next point. */
@@ -69,7 +77,7 @@ static bool woken(struct keeper *k)
 
 	if (code) {
 		keeper_set_fault(k, code, dmreplica_message(k->ctx));
-		r->refused = code == DM_REPLICA_CODE_INVALID_STATE;
+		r->refused = is_final(code);
 		return false;
 	}
 	return next_target(r, r->newest);
@@ -91,12 +99,11 @@ static void report(struct replicate *r)
 static void idle(struct keeper *k, const struct dmrs_refusal *why)
 {
 	struct replicate *r = (struct replicate *)k;
-	uint64_t passed;
 
 	if (why->code) {
 		k->fault = *why;
 		/* Both sides differ, and an operator has to choose. */
-		r->refused = why->code != DM_REPLICA_CODE_FAILED;
+		r->refused = is_final(why->code);
 		next_target(r, 0);
 		return;
 	}
@@ -106,8 +113,7 @@ static void idle(struct keeper *k, const struct dmrs_refusal *why)
 	} else if (r->once) {
 		next_target(r, 0);
 	} else {
-		passed = (keeper_now() - r->made) / 1000000;
-		k->wake_ms = passed < r->interval * 1000 ? r->interval * 1000 - passed : 0;
+		k->wake_at = r->made + r->interval * 1000000000ULL;
 	}
 }
 
@@ -121,6 +127,8 @@ static int start_receiver(struct replicate *r)
 	fflush(stdout);
 	r->child = fork();
 	if (!r->child) {
+		/* This process ignores it, and a program that is run would, too. */
+		signal(SIGPIPE, SIG_DFL);
 		dup2(ends[1], STDIN_FILENO);
 		dup2(ends[1], STDOUT_FILENO);
 		if (*r->host)
@@ -139,21 +147,11 @@ static int start_receiver(struct replicate *r)
 	return -1;
 }
 
-/* It ends with its input; one that does not is no concern of the next attempt's. */
+/* It ends with its input, or is killed. */
 static void end_receiver(struct replicate *r)
 {
-	struct timespec pause = { .tv_nsec = 50 * 1000000L };
-	int i;
-
-	if (r->child <= 0)
-		return;
-	for (i = 0; i < 200 && !waitpid(r->child, NULL, WNOHANG); i++) {
-		if (keeper_interrupted() && i == 20)
-			kill(r->child, SIGTERM);
-		nanosleep(&pause, NULL);
-	}
-	if (i == 200)
-		kill(r->child, SIGTERM);
+	if (r->child > 0)
+		keeper_end_child(r->child, RECEIVER_MS);
 	r->child = 0;
 }
 
@@ -174,7 +172,7 @@ static int session(struct replicate *r)
 	memset(&k->count, 0, sizeof(k->count));
 	memset(&k->peer, 0, sizeof(k->peer));
 	memset(&r->s.acked, 0, sizeof(r->s.acked));
-	k->wake_ms = -1;
+	k->wake_at = 0;
 	snprintf(sync, sizeof(sync), "%llu", (unsigned long long)r->sync);
 	sock = start_receiver(r);
 	if (sock < 0) {
@@ -184,6 +182,7 @@ static int session(struct replicate *r)
 	started = keeper_start(k, sock, sock, argv);
 	if (!started)
 		keeper_set_fault(k, DM_REPLICA_CODE_NOT_SUPPORTED, strerror(errno));
+	r->refused |= !started;
 	close(sock);
 	code = started ? keeper_run(k) : (int)k->fault.code;
 	keeper_close_files(k);
@@ -216,12 +215,17 @@ static int have_peer(struct replicate *r)
 	return code;
 }
 
+/* Return: false after a signal. */
 static bool retry_after(unsigned int *delay)
 {
-	struct timespec pause = { .tv_sec = *delay };
+	struct timespec pause = { .tv_sec = 1 };
+	unsigned int i;
 
+	/* Second by second: a signal in front of a pause does not end it. */
+	for (i = 0; i < *delay && !keeper_interrupted(); i++)
+		nanosleep(&pause, NULL);
 	*delay = *delay * 2 > DELAY_MOST ? DELAY_MOST : *delay * 2;
-	return !nanosleep(&pause, NULL) && !keeper_interrupted();
+	return !keeper_interrupted();
 }
 
 static const char *next_command(const struct replicate *r)
@@ -262,29 +266,43 @@ static int replicate(struct replicate *r)
 	}
 }
 
-/* ssh://[USER@]HOST[/NAME] or exec:COMMAND.  Return: false if it is neither. */
-static bool parse_to(struct replicate *r, const char *to)
+/* Copy a name.  Return: false if it is too long: a part of it may name another thing. */
+static bool copy_name(char *out, size_t size, const char *name, size_t len)
 {
+	if (len >= size)
+		return false;
+	memcpy(out, name, len);
+	out[len] = 0;
+	return true;
+}
+
+/* ssh://[USER@]HOST[/NAME] or exec:COMMAND.  Return: NULL, or what is wrong. */
+static const char *parse_to(struct replicate *r, const char *to)
+{
+	static const char neither[] = "is neither ssh://[USER@]HOST[/NAME] nor exec:COMMAND";
 	const char *host = to + strlen("ssh://"), *slash, *at;
 	size_t len;
 
 	r->to = to;
 	if (!strncmp(to, "exec:", 5))
-		return to[5];
+		return to[5] ? NULL : neither;
 	if (strncmp(to, "ssh://", 6))
-		return false;
+		return neither;
 	slash = strchr(host, '/');
 	len = slash ? (size_t)(slash - host) : strlen(host);
 	/* ssh would take a leading hyphen for an option, and a shell there all but words. */
-	if (!len || len >= sizeof(r->host) || *host == '-')
-		return false;
-	snprintf(r->host, sizeof(r->host), "%.*s", (int)len, host);
-	if (slash && slash[1])
-		snprintf(r->remote, sizeof(r->remote), "%s", slash + 1);
+	if (!len || *host == '-')
+		return neither;
+	if (!copy_name(r->host, sizeof(r->host), host, len))
+		return "has too long a name of a host";
+	if (slash && slash[1] &&
+	    !copy_name(r->remote, sizeof(r->remote), slash + 1, strlen(slash + 1)))
+		return "has too long a name of a system";
 	at = strchr(r->host, '@');
-	if (!*r->peer)
-		snprintf(r->peer, sizeof(r->peer), "%s", at ? at + 1 : r->host);
-	return !strpbrk(r->remote, " \t\n'\"\\$`;&|<>()*?!~#");
+	host = at ? at + 1 : r->host;
+	if (!*r->peer && !copy_name(r->peer, sizeof(r->peer), host, strlen(host)))
+		return "has a host whose name is too long for a peer: --peer PEER";
+	return strpbrk(r->remote, " \t\n'\"\\$`;&|<>()*?!~#") ? neither : NULL;
 }
 
 /* Return: false if the command ends with *@status. */
@@ -317,8 +335,10 @@ static bool parse(int argc, char **argv, struct replicate *r, int *status)
 			r->once = true;
 			break;
 		case 'p':
-			snprintf(r->peer, sizeof(r->peer), "%s", optarg);
-			break;
+			if (copy_name(r->peer, sizeof(r->peer), optarg, strlen(optarg)))
+				break;
+			*status = usage_error("the name of peer %s is too long", optarg);
+			return false;
 		case 'P':
 			r->plain = true;
 			break;
@@ -336,12 +356,12 @@ static bool parse(int argc, char **argv, struct replicate *r, int *status)
 		*status = usage_error("give one system");
 		return false;
 	}
-	snprintf(r->remote, sizeof(r->remote), "%s", argv[optind]);
-	if (!to)
+	if (!copy_name(r->remote, sizeof(r->remote), argv[optind], strlen(argv[optind])))
+		*status = usage_error("the name of system %s is too long", argv[optind]);
+	else if (!to)
 		*status = usage_error("name the receiver: --to ssh://HOST");
-	else if (!parse_to(r, to))
-		*status = usage_error("--to %s is neither ssh://[USER@]HOST[/NAME] nor exec:COMMAND",
-				      to);
+	else if ((fault = parse_to(r, to)))
+		*status = usage_error("--to %s %s", to, fault);
 	else if (!*r->peer)
 		*status = usage_error("name the peer: --peer PEER");
 	else if ((fault = dmreplica_peer_name_fault(r->peer)))

@@ -45,7 +45,10 @@ static int start(pid_t *pid)
 	fflush(stderr);
 	*pid = fork();
 	if (!*pid) {
+		/* It looks at bytes of another host, and has no use for the caller's terminal. */
+		setsid();
 		dup2(fds[1], STDOUT_FILENO);
+		dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
 		execl(path, "dm-replica-worker", "info", (char *)NULL);
 		_exit(127);
 	}

@@ -12,9 +12,9 @@ union control {
 	char room[CMSG_SPACE(DMR_MAX_DISKS * sizeof(int))];
 };
 
-bool dmrs_port_send(int fd, const struct dmrs_note *note)
+bool dmrs_port_send(int fd, const struct dmrs_note *note, bool wait)
 {
-	u32 bytes = note->nr_fds * sizeof(int);
+	size_t bytes = note->nr_fds * sizeof(int);
 	struct iovec parts[2] = {
 		{ .iov_base = (void *)note, .iov_len = HEAD },
 		{ .iov_base = (void *)note->data, .iov_len = note->len },
@@ -23,6 +23,10 @@ bool dmrs_port_send(int fd, const struct dmrs_note *note)
 	union control control;
 	ssize_t n;
 
+	if (note->nr_fds > DMR_MAX_DISKS || note->len > sizeof(note->data)) {
+		errno = EINVAL;
+		return false;
+	}
 	if (note->nr_fds) {
 		memset(&control, 0, sizeof(control));
 		msg.msg_control = &control;
@@ -33,7 +37,7 @@ bool dmrs_port_send(int fd, const struct dmrs_note *note)
 		memcpy(CMSG_DATA(&control.head), note->fds, bytes);
 	}
 	do
-		n = sendmsg(fd, &msg, MSG_NOSIGNAL);
+		n = sendmsg(fd, &msg, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
 	while (n < 0 && errno == EINTR);
 	return n >= 0;
 }

@@ -30,8 +30,8 @@ enum dmrs_note_kind {
 	DMRS_NOTE_EXTENTS,	/* [struct dmrs_place] [struct dmrs_range, several] */
 	DMRS_NOTE_IDLE,		/* [REFUSE or nothing] [u64: number of the next target; 0: none] */
 	/* of the receiver */
-	DMRS_NOTE_ABORT,	/* [nothing] [nothing] */
-	DMRS_NOTE_BEGIN,	/* [BEGIN] [nothing] */
+	DMRS_NOTE_ABORT,	/* [UUID of the stream] [nothing] */
+	DMRS_NOTE_BEGIN,	/* [BEGIN] [nothing], also of a stream that goes on */
 	DMRS_NOTE_MARK,		/* [struct dmrs_place] [nothing] */
 	DMRS_NOTE_END,		/* [BEGIN] [DONE] */
 };
@@ -65,10 +65,11 @@ struct dmrs_note {
  * dmrs_port_send() - send a note
  * @fd: one end.
  * @note: @fds stay open.
+ * @wait: for room; false: EAGAIN if the other side does not read what it was sent.
  *
- * Return: false with errno.
+ * Return: false with errno; EINVAL for a note that does not fit into one.
  */
-bool dmrs_port_send(int fd, const struct dmrs_note *note);
+bool dmrs_port_send(int fd, const struct dmrs_note *note, bool wait);
 
 /**
  * dmrs_port_receive() - wait for a note

@@ -118,6 +118,13 @@ for to in b ssh:// ssh://-oProxyCommand=x exec: 'ssh://b/x;y' http://b; do
 	expect 64 'is neither ssh://' "no receiver: '$to'" replicate a --to "$to"
 done
 expect 64 'name the peer: --peer PEER' "a command is no name of a peer" replicate a --to exec:true
+# A part of a name may name another system, host or peer.
+long=$(printf 'x%.0s' {1..300})
+expect 64 'too long a name of a host' "a host whose name is cut" replicate a --to "ssh://$long" --peer b
+expect 64 'too long a name of a system' "a system there" replicate a --to "ssh://b/$long"
+expect 64 'the name of system x+ is too long' "a system here" replicate "$long" --to ssh://b
+expect 64 'the name of peer x+ is too long' "a peer" replicate a --to ssh://b --peer "$long"
+expect 64 'too long for a peer: --peer PEER' "and one named by its host" replicate a --to "ssh://${long:0:100}"
 expect 64 'the name of peer x/y' "a peer's name that cannot be" replicate a --to ssh://b --peer x/y
 for span in 0s 8d x -1s; do
 	expect 64 'is not a time from 1s to 7d' "no interval: '$span'" replicate a --to ssh://b "--interval=$span"

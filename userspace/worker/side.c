@@ -48,7 +48,7 @@ bool side_report(struct side *side, u32 kind, const void *data, u32 len)
 	note->len = len;
 	if (len)
 		memcpy(note->data, data, len);
-	return dmrs_port_send(DMRS_PORT_FD, note);
+	return dmrs_port_send(DMRS_PORT_FD, note, true);
 }
 
 /*
