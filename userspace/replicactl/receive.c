@@ -252,6 +252,9 @@ static int receive_stream(struct receiving *r)
 	char next[256];
 	bool started;
 
+	if (r->two_way && out < 0)
+		return refused_because(DM_REPLICA_CODE_FAILED, strerror(errno),
+				       "standard output gets the answers");
 	started = keeper_start(k, STDIN_FILENO, out, argv);
 	code = errno;
 	if (out >= 0)

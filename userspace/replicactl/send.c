@@ -185,6 +185,9 @@ static int send_stream(struct sending *s, const struct request *q)
 	};
 	int out = keeper_output(STDOUT_FILENO), code;
 
+	if (out < 0)
+		return refused_because(DM_REPLICA_CODE_FAILED, strerror(errno),
+				       "standard output gets the stream");
 	snprintf(sync, sizeof(sync), "%llu", (unsigned long long)q->sync);
 	snprintf(base, sizeof(base), "%llu", (unsigned long long)q->base);
 	snprintf(target, sizeof(target), "%llu", (unsigned long long)q->target);

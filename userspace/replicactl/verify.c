@@ -154,6 +154,8 @@ static bool check_point(struct verify *v, char *fault, size_t size)
 	    sscanf(line, "point %llu generation %s regions %llu", &number, uuid, &region) != 3 ||
 	    region != REGION)
 		snprintf(fault, size, "these are no hashes of replicactl verify");
+	else if (strlen(uuid) != 36 || strspn(uuid, "0123456789abcdef-") != 36)
+		snprintf(fault, size, "the hashes have no generation");
 	else if (number != v->point.number || strcmp(uuid, text_uuid(v->point.generation)))
 		snprintf(fault, size, "the hashes are of recovery point %llu of generation %.36s, not of point %llu of %s",
 			 number, uuid, (unsigned long long)v->point.number,
@@ -163,13 +165,28 @@ static bool check_point(struct verify *v, char *fault, size_t size)
 	return false;
 }
 
+/* Is there more in the file with the hashes than this system's disks? */
+static void compare_end(struct verify *v)
+{
+	char line[LINE];
+
+	if (!*v->fault && fgets(line, sizeof(line), v->against))
+		snprintf(v->fault, sizeof(v->fault), "the hashes go on behind the end of the disks");
+	if (!*v->fault && ferror(v->against))
+		snprintf(v->fault, sizeof(v->fault), "the hashes cannot be read: %s",
+			 strerror(errno));
+}
+
 static int end(struct verify *v, int code)
 {
 	struct json_object *obj;
 	char text[LINE];
 
-	if (v->against)
+	if (v->against) {
 		flush_difference(v);
+		if (!code)
+			compare_end(v);
+	}
 	if (v->json && !code) {
 		obj = json_object_new_object();
 		json_add_string(obj, "system", v->k.sys.name);
@@ -183,6 +200,10 @@ static int end(struct verify *v, int code)
 		return refused_because(code, v->k.fault.sentence, "");
 	if (*v->fault)
 		return refused_because(DM_REPLICA_CODE_INVALID_PARAMETER, v->fault, "");
+	/* Hashes that are not all there would be compared with some of the disks only. */
+	if (fflush(stdout) || ferror(stdout))
+		return refused_because(DM_REPLICA_CODE_FAILED, strerror(errno),
+				       "standard output gets the hashes");
 	if (!v->against)
 		return 0;
 	if (!v->differ) {
