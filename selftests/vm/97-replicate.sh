@@ -10,7 +10,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 76
+ktap_plan 87
 load_module
 DM_REPLICA_WORKER=${DM_REPLICA_WORKER:-$(dirname "$REPLICACTL")/dm-replica-worker}
 export DM_REPLICA_WORKER
@@ -265,6 +265,8 @@ is "which the peer holds, alone" "$(held)" "$(newest p)"
 check "another round" live --once
 is "moves the hold" "$(held)" "$(newest q)"
 at_least() { [ "$(newest q)" -ge "$1" ]; }
+gone_from() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.*Z' "/proc/$1/status"; }
+stubborn_gone() { ! pgrep -f '^/bin/sh -c trap "" TERM' >/dev/null && ! pgrep -f '^sh -c trap "" TERM' >/dev/null; }
 goal=$(($(newest p) + 3))
 "$REPLICACTL" replicate p --to "$to" --peer siteq --interval 1s >said 2>&1 &
 pid=$!
@@ -277,6 +279,31 @@ check "goes on after the receiver was killed" wait_for 90 at_least $goal
 kill $pid
 wait $pid 2>/dev/null
 check "nothing is open after the end" [ "$(field p open_views)" = 0 ]
+# Longer than the pause between two reports of progress.
+"$REPLICACTL" replicate p --to "$to" --peer siteq --interval 3s >said 2>&1 &
+pid=$!
+goal=$(($(newest p) + 3))
+check "and an interval of some seconds" wait_for 60 at_least $goal
+# A worker that neither reads nor ends does not keep its keeper.
+worker=$(pgrep -f 'dm-replica-worker send' | head -n 1)
+is "the worker is of a session of its own" "$(ps -o sid= -p "$worker" | tr -d ' ')" "$worker"
+check "and has not the standard error of its keeper" [ "$(readlink "/proc/$worker/fd/2")" != "$(readlink "/proc/$pid/fd/2")" ]
+kill -STOP "$worker"
+kill $pid
+wait_for 20 gone_from $pid || kill -9 $pid
+check "a worker that is stopped does not keep it" grep -q interrupted said
+check "and is killed" gone_from "$worker"
+kill -9 "$worker" 2>/dev/null
+wait $pid 2>/dev/null
+# A receiver that ignores SIGTERM and its end of input.
+"$REPLICACTL" replicate p --to 'exec:trap "" TERM; while :; do sleep 1; done' --peer siteq >said 2>&1 &
+pid=$!
+sleep 1
+kill $pid
+wait_for 20 gone_from $pid || kill -9 $pid
+check "nor does a receiver that ignores its end" grep -q interrupted said
+check "which is killed, too" stubborn_gone
+wait $pid 2>/dev/null
 check "a last round" live --once
 check "all is there" same "$(newest p)"
 is "the newest of both" "$(newest q)" "$(newest p)"
@@ -285,6 +312,14 @@ is "the newest of both" "$(newest q)" "$(newest p)"
 
 r verify p >sums || die "cannot verify"
 check "hashes of both are the same" r verify q --against sums
+{ cat sums; tail -n 1 sums; } >more
+refused "hashes that go on are of other disks" 32773 'go on behind the end' r verify q --against more
+sed "1s/generation .* regions/generation $(printf '\033')[2J regions/" sums >more
+refused "and what is no generation is not shown" 32773 'have no generation' r verify q --against more
+on_full() { r verify q >/dev/full; }
+refused "hashes that are not all there are none" 32768 'No space left' on_full
+on_closed() { r send p --full >&-; }
+refused "nor is a stream into nothing" 32768 'Bad file descriptor' on_closed
 sed -i '2s/[0-9a-f]$/x/' sums
 refused "a difference is found" 32768 'differs in 1 of 2 regions' r verify q --against sums
 refused "another point is not compared" 32773 'hashes are of recovery point' r verify q --point 2 --against sums
