@@ -312,10 +312,10 @@ is "the newest of both" "$(newest q)" "$(newest p)"
 
 r verify p >sums || die "cannot verify"
 check "hashes of both are the same" r verify q --against sums
-{ cat sums; tail -n 1 sums; } >more
-refused "hashes that go on are of other disks" 32773 'go on behind the end' r verify q --against more
-sed "1s/generation .* regions/generation $(printf '\033')[2J regions/" sums >more
-refused "and what is no generation is not shown" 32773 'have no generation' r verify q --against more
+{ cat sums; tail -n 1 sums; } >longer
+refused "hashes that go on are of other disks" 32773 'go on behind the end' r verify q --against longer
+sed "1s/generation .* regions/generation $(printf '\033')[2J regions/" sums >longer
+refused "and what is no generation is not shown" 32773 'have no generation' r verify q --against longer
 on_full() { r verify q >/dev/full; }
 refused "hashes that are not all there are none" 32768 'No space left' on_full
 on_closed() { r send p --full >&-; }

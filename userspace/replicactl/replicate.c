@@ -185,6 +185,8 @@ static int session(struct replicate *r)
 	r->refused |= !started;
 	close(sock);
 	code = started ? keeper_run(k) : (int)k->fault.code;
+	/* Before any stream: another attempt finds the same two systems. */
+	r->refused |= is_final(code) && !k->begin.target.number;
 	keeper_close_files(k);
 	end_receiver(r);
 	/* The last answer of all may have been that the receiver has the point. */
@@ -244,13 +246,14 @@ static int replicate(struct replicate *r)
 	unsigned int delay = 1;
 	int code;
 
-	code = have_peer(r);
-	if (!code)
-		code = make_point(r);
-	if (code)
-		return refused(k->ctx, code);
 	for (;;) {
-		code = session(r);
+		code = r->newest ? 0 : have_peer(r) ?: make_point(r);
+		if (code && (r->once || is_final(code)))
+			return refused(k->ctx, code);
+		if (code)
+			keeper_set_fault(k, code, dmreplica_message(k->ctx));
+		else
+			code = session(r);
 		if (!code)
 			return 0;
 		if (keeper_interrupted())
