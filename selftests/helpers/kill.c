@@ -11,6 +11,9 @@
  * count that may have to wait for a device, and the command is killed in the midst of one, MS
  * milliseconds after the step began, if it has not ended by then.
  *
+ * The command's processes are all looked at: a step may be one of any of them, and all are
+ * killed.
+ *
  * Prints "killed NAME" (or the number of the system call), or "ended STATUS" if the command
  * had fewer steps, or "passed NAME" if the step took less than MS; then, too, the command is
  * killed right behind it.  Exit status 0, or 2 on an error of its own.
@@ -36,7 +39,16 @@
 
 #include "../../uapi/dm-replica.h"
 
-static pid_t child;
+#define MAX_PROCS	16
+
+static pid_t child;	/* the command */
+
+/* It and the processes that it has started. */
+static struct proc {
+	pid_t pid;
+	int entry;	/* the last stop was at the entry of a system call */
+} procs[MAX_PROCS];
+static unsigned int nr_procs;
 
 static void __attribute__((noreturn)) die(const char *what)
 {
@@ -65,36 +77,50 @@ static const char *name_of(const struct __ptrace_syscall_info *s)
 	return buf;
 }
 
-static int peek(unsigned long at, void *to, size_t bytes)
+static struct proc *proc_of(pid_t pid)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_procs; i++)
+		if (procs[i].pid == pid)
+			return &procs[i];
+	if (nr_procs == MAX_PROCS) {
+		errno = E2BIG;
+		die("processes");
+	}
+	procs[nr_procs] = (struct proc){ .pid = pid };
+	return &procs[nr_procs++];
+}
+
+static int peek(pid_t pid, unsigned long at, void *to, size_t bytes)
 {
 	char name[32];
 	ssize_t n;
 	int fd;
 
-	snprintf(name, sizeof(name), "/proc/%d/mem", (int)child);
+	snprintf(name, sizeof(name), "/proc/%d/mem", (int)pid);
 	fd = open(name, O_RDONLY | O_CLOEXEC);
 	n = pread(fd, to, bytes, at);
 	close(fd);
 	return n == (ssize_t)bytes;
 }
 
-/* The system call that the child has stopped at. */
-static void look(struct __ptrace_syscall_info *s)
+/* The system call that a process has stopped at. */
+static void look(struct proc *proc, struct __ptrace_syscall_info *s)
 {
 #ifdef __x86_64__
 	struct user_regs_struct regs;
-	static int entry;
 #endif
 
-	if (ptrace(PTRACE_GET_SYSCALL_INFO, child, (void *)sizeof(*s), s) >= 0)
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, proc->pid, (void *)sizeof(*s), s) >= 0)
 		return;
 	/* A user-mode kernel has no such request. */
 #ifdef __x86_64__
-	if (errno != EIO || ptrace(PTRACE_GETREGS, child, NULL, &regs))
+	if (errno != EIO || ptrace(PTRACE_GETREGS, proc->pid, NULL, &regs))
 		die("ptrace");
 	/* rax is -ENOSYS when a call begins; a call that the kernel lacks returns it, too. */
-	entry = !entry && (long)regs.rax == -ENOSYS;
-	s->op = entry ? PTRACE_SYSCALL_INFO_ENTRY : PTRACE_SYSCALL_INFO_EXIT;
+	proc->entry = !proc->entry && (long)regs.rax == -ENOSYS;
+	s->op = proc->entry ? PTRACE_SYSCALL_INFO_ENTRY : PTRACE_SYSCALL_INFO_EXIT;
 	s->entry.nr = regs.orig_rax;
 	s->entry.args[0] = regs.rdi;
 	s->entry.args[1] = regs.rsi;
@@ -105,11 +131,11 @@ static void look(struct __ptrace_syscall_info *s)
 }
 
 /* Does this message ask for a change? */
-static int changes(unsigned long at)
+static int changes(pid_t pid, unsigned long at)
 {
 	struct { struct nlmsghdr n; struct genlmsghdr g; } m;
 
-	if (!peek(at, &m, sizeof(m)))
+	if (!peek(pid, at, &m, sizeof(m)))
 		return 1;
 	if (m.n.nlmsg_type == GENL_ID_CTRL || (m.n.nlmsg_flags & NLM_F_DUMP))
 		return 0;
@@ -124,26 +150,26 @@ static int changes(unsigned long at)
 	return 1;
 }
 
-static int message_changes(unsigned long at)
+static int message_changes(pid_t pid, unsigned long at)
 {
 	struct msghdr msg;
 	struct iovec iov;
 
-	return !peek(at, &msg, sizeof(msg)) ||
-	       !peek((unsigned long)msg.msg_iov, &iov, sizeof(iov)) ||
-	       changes((unsigned long)iov.iov_base);
+	return !peek(pid, at, &msg, sizeof(msg)) ||
+	       !peek(pid, (unsigned long)msg.msg_iov, &iov, sizeof(iov)) ||
+	       changes(pid, (unsigned long)iov.iov_base);
 }
 
-static int is_step(const struct __ptrace_syscall_info *s, int slow)
+static int is_step(pid_t pid, const struct __ptrace_syscall_info *s, int slow)
 {
 	unsigned long cmd = s->entry.args[1];
 	char path[5];
 
 	switch (s->entry.nr) {
 	case SYS_sendmsg:
-		return message_changes(s->entry.args[1]);
+		return message_changes(pid, s->entry.args[1]);
 	case SYS_sendto:
-		return changes(s->entry.args[1]);
+		return changes(pid, s->entry.args[1]);
 	case SYS_pwrite64:
 	case SYS_fsync:
 	case SYS_fdatasync:
@@ -172,7 +198,7 @@ static int is_step(const struct __ptrace_syscall_info *s, int slow)
 		return s->entry.args[2] & (O_CREAT | O_TRUNC);
 	case SYS_unlink:
 		/* Nodes are udevd's work, or without consequence. */
-		return !peek(s->entry.args[0], path, 5) || memcmp(path, "/dev/", 5);
+		return !peek(pid, s->entry.args[0], path, 5) || memcmp(path, "/dev/", 5);
 	case SYS_rename:
 	case SYS_renameat:
 	case SYS_renameat2:
@@ -187,14 +213,31 @@ static int is_step(const struct __ptrace_syscall_info *s, int slow)
 	return 0;
 }
 
-/* Until the command stops again.  Return: 0 if it has ended. */
-static int step(int *status, int signal)
+static int is_over(int status)
 {
-	if (ptrace(PTRACE_SYSCALL, child, NULL, (void *)(long)signal))
+	return WIFEXITED(status) || WIFSIGNALED(status);
+}
+
+static void go_on(pid_t pid, int signal)
+{
+	/* It may have been killed meanwhile, by the end of another one. */
+	if (ptrace(PTRACE_SYSCALL, pid, NULL, (void *)(long)signal) && errno != ESRCH)
 		die("ptrace");
-	if (waitpid(child, status, 0) != child)
-		die("waitpid");
-	return !WIFEXITED(*status) && !WIFSIGNALED(*status);
+}
+
+/* The next process that stops, or the command, when that has ended.  Return: its number. */
+static pid_t next_stop(int *status)
+{
+	pid_t pid;
+
+	for (;;) {
+		pid = waitpid(-1, status, __WALL);
+		if (pid < 0)
+			die("waitpid");
+		if (pid == child || !is_over(*status))
+			return pid;
+		*proc_of(pid) = procs[--nr_procs];
+	}
 }
 
 static void ended(int status)
@@ -206,10 +249,12 @@ static void ended(int status)
 int main(int argc, char **argv)
 {
 	struct __ptrace_syscall_info s;
-	int every = 0, ms = -1, status, signal = 0;
+	int every = 0, ms = -1, status, signal;
 	struct timespec ts;
 	const char *name;
 	long nr, seen = 0;
+	unsigned int i;
+	pid_t pid;
 
 	argv++;
 	while (*argv && **argv == '-') {
@@ -237,31 +282,36 @@ int main(int argc, char **argv)
 	if (waitpid(child, &status, 0) != child || !WIFSTOPPED(status))
 		die("waitpid");
 	if (ptrace(PTRACE_SETOPTIONS, child, NULL,
-		   (void *)(long)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC)))
+		   (void *)(long)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC |
+				  PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE)))
 		die("ptrace");
+	proc_of(child);
+	go_on(child, 0);
 	for (;;) {
-		if (!step(&status, signal))
+		pid = next_stop(&status);
+		if (is_over(status))
 			ended(status);
 		signal = 0;
-		if (WSTOPSIG(status) == SIGTRAP)
-			continue;		/* the child has become the command */
-		if (WSTOPSIG(status) != (SIGTRAP | 0x80)) {
+		if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
+			look(proc_of(pid), &s);
+			if (s.op == PTRACE_SYSCALL_INFO_ENTRY &&
+			    (every || is_step(pid, &s, ms >= 0)) && seen++ == nr)
+				break;
+		} else if (WSTOPSIG(status) != SIGTRAP && WSTOPSIG(status) != SIGSTOP) {
 			signal = WSTOPSIG(status);
-			continue;
+		} else {
+			proc_of(pid);	/* it begins, becomes the command, or has forked */
 		}
-		look(&s);
-		if (s.op == PTRACE_SYSCALL_INFO_ENTRY && (every || is_step(&s, ms >= 0)) && seen++ == nr)
-			break;
+		go_on(pid, signal);
 	}
 	name = name_of(&s);
 	if (ms >= 0) {
-		if (ptrace(PTRACE_SYSCALL, child, NULL, NULL))
-			die("ptrace");
+		go_on(pid, 0);
 		ts.tv_sec = ms / 1000;
 		ts.tv_nsec = ms % 1000 * 1000000L;
 		nanosleep(&ts, NULL);
-		if (waitpid(child, &status, WNOHANG) == child) {
-			if (WIFEXITED(status) || WIFSIGNALED(status))
+		if (waitpid(pid, &status, WNOHANG | __WALL) == pid) {
+			if (pid == child && is_over(status))
 				ended(status);
 			ms = -1;
 			printf("passed %s\n", name);
@@ -271,9 +321,10 @@ int main(int argc, char **argv)
 	} else {
 		printf("killed %s\n", name);
 	}
-	kill(child, SIGKILL);
-	/* Its last call in the kernel is over when it is gone. */
-	while (waitpid(child, &status, 0) == child && !WIFEXITED(status) && !WIFSIGNALED(status))
+	for (i = 0; i < nr_procs; i++)
+		kill(procs[i].pid, SIGKILL);
+	/* Their last calls in the kernel are over when they are gone. */
+	while (waitpid(-1, &status, __WALL) > 0 || errno == EINTR)
 		;
 	return 0;
 }

@@ -8,7 +8,7 @@
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
 
-ktap_plan 64
+ktap_plan 76
 load_module
 hold_disks 32 32 16
 make_system w /dev/nbd0 vda=/dev/nbd1
@@ -52,6 +52,31 @@ answers "a second monitor" timeout 2 "$REPLICACTL" monitor
 go
 check "the operation ends" went_well suspend
 check "and reported" wait_for 20 grep -q 'w.*Suspended' /tmp/events
+
+# --- attach and detach beside it --------------------------------------------------------
+
+gone() { r detach w --if-needed >/dev/null; }
+disks on 0 w 0 1024 hold
+beside detach r detach w
+check "detach beside a superblock that hangs ends" wait_for 90 ended detach
+is "is not available" "$(cat /tmp/detach.rc)" 10
+check "the device is named" grep -q 'nbd0 has not answered' /tmp/detach.said
+check "and the next step" grep -q 'when it answers: replicactl detach w' /tmp/detach.said
+answers "list" r list
+answers "a further detach" r detach w
+check "waits for the first" grep -q 'attached or detached by another process' /tmp/answer.said
+go
+check "when the store answers it is detached" wait_for 30 gone
+check "and good" r check w
+disks on 0 w 0 1024 hold
+# shellcheck disable=SC2016
+beside killed sh -c 'echo $$ >/tmp/killed.pid; exec "$0" attach w' "$REPLICACTL"
+await_held 1
+kill "$(cat /tmp/killed.pid)"
+check "a signal ends attach" wait_for 20 ended killed
+is "at once" "$(cat /tmp/killed.rc)" 143
+go
+check "it can be repeated" r attach w
 
 # --- a device whose reads hang ----------------------------------------------------------
 

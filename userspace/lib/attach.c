@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <time.h>
@@ -42,14 +43,25 @@ struct attach {
 static enum kind kind_of(const struct dmrl_dm_device *device);
 static int find_busy(struct dmreplica *ctx, const struct dmrl_dm_device *list, size_t nr,
 		     bool *busy, bool *any);
-static int remove_all(struct dmreplica *ctx, const char *name, const struct dmrl_dm_device *list,
-		      size_t nr);
+static int list_below(struct dmreplica *ctx, const struct dmrl_dm_device *list, size_t nr,
+		      struct dmrl_list *below);
+struct removal {
+	const char *name;
+	const struct dmrl_dm_device *list;
+	size_t nr;
+	const struct dmrl_list *below;	/* the devices below them */
+	bool flush;			/* the page caches of their relatives, too */
+};
+
+static int remove_all(struct dmreplica *ctx, struct removal *rem);
 
 /* R12: remove devices that a killed attach has left, unless one is open. */
 static int clear_rest(struct attach *a, const struct dmrl_dm_device *list, size_t nr)
 {
 	bool *busy = calloc(nr, sizeof(*busy)), any;
 	struct dmreplica *ctx = a->ctx;
+	struct dmrl_list below = { 0 };
+	struct removal rem = { .name = a->conf.name, .list = list, .nr = nr, .below = &below };
 	int code;
 
 	if (!busy)
@@ -64,7 +76,11 @@ static int clear_rest(struct attach *a, const struct dmrl_dm_device *list, size_
 			  a->conf.name, nr, a->conf.nr_disks * KINDS);
 		return dmrl_hint(ctx, "stop what uses it, then attach it again");
 	}
-	return remove_all(ctx, a->conf.name, list, nr);
+	code = list_below(ctx, list, nr, &below);
+	if (!code)
+		code = remove_all(ctx, &rem);
+	free(below.items);
+	return code;
 }
 
 /* Count the devices of an attach with a table; one without a table has no size. */
@@ -353,8 +369,9 @@ static int check_device_names(struct attach *a)
 	return code;
 }
 
-static int make_devices(struct attach *a)
+static int make_devices(struct dmreplica *ctx, void *arg)
 {
+	struct attach *a = arg;
 	enum kind kind;
 	unsigned int i;
 	u32 cookie = 0;
@@ -363,7 +380,7 @@ static int make_devices(struct attach *a)
 	for (kind = REPLICA; kind < KINDS && !code; kind++)
 		for (i = 0; i < a->sb->nr_disks && !code; i++)
 			code = make_device(a, i, kind, &cookie);
-	dmrl_dm_settle(a->ctx, &cookie);
+	dmrl_dm_settle(ctx, &cookie);
 	if (code)
 		remove_made(a);
 	return code;
@@ -387,9 +404,26 @@ static int check_content(struct attach *a, unsigned int flags)
 	return code;
 }
 
+/* Write what a device may keep waiting, before the module reads it. */
+static int write_before(struct dmreplica *ctx, void *arg)
+{
+	struct attach *a = arg;
+	unsigned int i;
+
+	/* Dirty pages of a partition's page cache would overwrite writes of the module. */
+	dmrl_relatives_flush(a->store->bdev.dev);
+	for (i = 0; i < a->sb->nr_disks; i++)
+		dmrl_relatives_flush(a->homes[i].dev);
+	a->seq = a->sb->seq;
+	if (!a->accepted.homes)
+		return 0;
+	return dmrl_record_homes(ctx, a->store, a->homes, &a->accepted, &a->seq);
+}
+
 static int do_attach(struct attach *a, unsigned int flags)
 {
 	unsigned int i;
+	bool hung;
 	int code;
 
 	code = dmrl_module_need(a->ctx);
@@ -415,17 +449,10 @@ static int do_attach(struct attach *a, unsigned int flags)
 		code = check_content(a, flags);
 	if (code)
 		return code;
-	/* Dirty pages of a partition's page cache would overwrite writes of the module. */
-	dmrl_relatives_flush(a->store->bdev.dev);
-	for (i = 0; i < a->sb->nr_disks; i++)
-		dmrl_relatives_flush(a->homes[i].dev);
 	warn_missing_copy(a);
-	a->seq = a->sb->seq;
-	if (a->accepted.homes) {
-		code = dmrl_record_homes(a->ctx, a->store, a->homes, &a->accepted, &a->seq);
-		if (code)
-			return code;
-	}
+	code = dmrl_apart(a->ctx, false, write_before, a, &hung);
+	if (code)
+		return code;
 	/* release our own claim on the store before the module takes it */
 	code = keep_device(a, &a->store->bdev);
 	if (code)
@@ -434,7 +461,7 @@ static int do_attach(struct attach *a, unsigned int flags)
 	a->store->fd = -1;
 	dmrl_progress(a->ctx, "the kernel reads the log", 0,
 		      dmr_ring_blocks(a->sb) * DMR_BLOCK_SIZE);
-	code = make_devices(a);
+	code = dmrl_apart(a->ctx, false, make_devices, a, &hung);
 	if (code)
 		return code;
 	/* the module has written a superblock, see dmr_attach_start() */
@@ -456,11 +483,13 @@ bool dmreplica_was_attached(const struct dmreplica *ctx)
 int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags,
 		     const char *homes)
 {
-	struct attach *a = calloc(1, sizeof(*a));
+	struct attach *a;
 	int code, lock = -1;
 
 	dmrl_clear(ctx);
-	if (!a)
+	/* Shared with the other process of dmrl_apart(). */
+	a = mmap(NULL, sizeof(*a), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (a == MAP_FAILED)
 		return dmrl_no_memory(ctx);
 	a->ctx = ctx;
 	a->take_over = flags & DMREPLICA_ATTACH_TAKE_OVER;
@@ -478,7 +507,7 @@ int dmreplica_attach(struct dmreplica *ctx, const char *name, unsigned int flags
 	let_devices_go(a);
 	dmrl_unlock(lock);
 	dmreplica_store_close(a->store);
-	free(a);
+	munmap(a, sizeof(*a));
 	return code;
 }
 
@@ -575,10 +604,13 @@ static int check_closed(struct dmreplica *ctx, const char *name,
 	return code;
 }
 
-static int remove_all(struct dmreplica *ctx, const char *name, const struct dmrl_dm_device *list,
-		      size_t nr)
+static int remove_here(struct dmreplica *ctx, void *arg)
 {
 	static const enum kind order[] = { READER, TEST, LIVE, REPLICA };
+	const struct removal *rem = arg;
+	const struct dmrl_dm_device *list = rem->list;
+	const dev_t *below = rem->below->items;
+	size_t nr = rem->nr;
 	int err = 0, code = 0;
 	unsigned int k;
 	u32 cookie = 0;
@@ -589,29 +621,69 @@ static int remove_all(struct dmreplica *ctx, const char *name, const struct dmrl
 		for (i = 0; i < nr && !code; i++) {
 			if (kind_of(&list[i]) != order[k])
 				continue;
-			if (!dmrl_dm_remove(ctx, list[i].name, &cookie, &err) || err == ENXIO)
+			if (!dmrl_dm_remove(ctx, list[i].name, &cookie, &err) || err == ENXIO) {
+				dmrl_apart_step(ctx);
 				continue;
+			}
 			code = dmrl_fail(ctx, dmreplica_code_of_errno(err),
 					 "cannot remove device %s: %s", list[i].name,
 					 strerror(err));
 			dev = makedev(list[i].major, list[i].minor);
 			dmrl_append_holders(ctx, &dev, 1, false);
 			dmrl_hint(ctx, "system %s is detached in part: detach it again when the device is closed",
-				  name);
+				  rem->name);
 		}
 	}
 	dmrl_dm_settle(ctx, &cookie);
+	/* The module has flushed the page caches of the homes themselves. */
+	for (i = 0; !code && rem->flush && i < rem->below->nr; i++) {
+		dmrl_apart_step(ctx);
+		dmrl_relatives_flush(below[i]);
+	}
 	return code;
 }
 
-/* Flush the page caches of the homes' relatives; the module has flushed those of the homes. */
-static void flush_relatives(const struct dmrl_list *below)
+/* Name the stores and homes that have not answered all requests. */
+static void append_waiting(struct dmreplica *ctx, const struct dmrl_list *below)
 {
 	const dev_t *devs = below->items;
+	char buf[64], path[256];
+	unsigned int reads, writes;
 	size_t i;
 
-	for (i = 0; i < below->nr; i++)
-		dmrl_relatives_flush(devs[i]);
+	for (i = 0; i < below->nr; i++) {
+		if (dmrl_sysfs_read_dev(devs[i], "inflight", buf, sizeof(buf)) ||
+		    sscanf(buf, "%u %u", &reads, &writes) != 2 || !(reads + writes))
+			continue;
+		dmreplica_device_path(major(devs[i]), minor(devs[i]), path, sizeof(path));
+		dmrl_append(ctx, "\n  %s has not answered %u requests", path, reads + writes);
+	}
+}
+
+static int remove_all(struct dmreplica *ctx, struct removal *rem)
+{
+	bool hung;
+	int code = dmrl_apart(ctx, true, remove_here, rem, &hung);
+
+	if (!hung)
+		return code;
+	dmrl_fail(ctx, DM_REPLICA_CODE_NOT_AVAILABLE,
+		  "system %s cannot be detached: its store or a home does not answer", rem->name);
+	append_waiting(ctx, rem->below);
+	return dmrl_hint(ctx, "the device below hangs, or is slow: see the kernel log; when it answers: replicactl detach %s",
+			 rem->name);
+}
+
+/* List the devices directly below those of a system: its store and homes. */
+static int list_below(struct dmreplica *ctx, const struct dmrl_dm_device *list, size_t nr,
+		      struct dmrl_list *below)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		if (dmrl_relatives_below(below, makedev(list[i].major, list[i].minor)))
+			return dmrl_no_memory(ctx);
+	return 0;
 }
 
 /* R9: a detach makes durable what was written, or reports that it could not. */
@@ -660,7 +732,8 @@ static int do_detach(struct dmreplica *ctx, const struct dmreplica_system *sys, 
 {
 	struct dmrl_dm_device *list;
 	struct dmrl_list below = { 0 };
-	size_t nr, i;
+	struct removal rem;
+	size_t nr;
 	int code;
 
 	code = dmrl_dm_list(ctx, sys->uuid, &list, &nr);
@@ -674,15 +747,13 @@ static int do_detach(struct dmreplica *ctx, const struct dmreplica_system *sys, 
 		return dmrl_hint(ctx, "there is nothing to do; replicactl attach %s attaches it",
 				 sys->name);
 	}
-	for (i = 0; i < nr && !code; i++)
-		if (dmrl_relatives_below(&below, makedev(list[i].major, list[i].minor)))
-			code = dmrl_no_memory(ctx);
+	code = list_below(ctx, list, nr, &below);
 	if (!code)
 		code = check_closed(ctx, sys->name, list, nr, wait_ms);
+	rem = (struct removal){ .name = sys->name, .list = list, .nr = nr, .below = &below,
+				.flush = true };
 	if (!code)
-		code = remove_all(ctx, sys->name, list, nr);
-	if (!code)
-		flush_relatives(&below);
+		code = remove_all(ctx, &rem);
 	free(below.items);
 	free(list);
 	return code ?: check_left(ctx, sys);

@@ -48,6 +48,7 @@ struct dmreplica {
 	char dm_log[512];		/* last error that libdevmapper logged */
 	unsigned int patience_ms;	/* longest wait for a device; 0: no limit */
 	bool unanswered;		/* the last device probed did not answer */
+	int apart;			/* in the other process of dmrl_apart(): its socket, else 0 */
 	bool test_files;		/* accept plain files as devices: tests only */
 };
 
@@ -70,6 +71,12 @@ void *dmrl_list_add(struct dmrl_list *list);
  */
 void *dmrl_list_end(struct dmrl_list *list, int code,
 		    int (*compare)(const void *a, const void *b), size_t *nr);
+
+/* apart.c */
+typedef int (*dmrl_apart_fn)(struct dmreplica *ctx, void *arg);
+
+int dmrl_apart(struct dmreplica *ctx, bool limited, dmrl_apart_fn fn, void *arg, bool *hung);
+void dmrl_apart_step(struct dmreplica *ctx);
 
 /* taken.c */
 bool dmrl_names_device(const char *path, const struct dmreplica_blockdev *bdev);
