@@ -12,7 +12,8 @@
  * All reads of a disk are issued at once, as far as its device takes them without
  * waiting, and have one second.  A disk with slower or failing reads gets no fingerprint,
  * and its detach goes on: reads still in flight then own their memory, a share in the
- * claim on the home, which keeps the device, and a reference to the module.
+ * claim on the home, which keeps the device, and a reference to the module.  For a device
+ * that takes no REQ_NOWAIT a work item issues them, since its submission may wait for ever.
  */
 #include <linux/random.h>
 #include <linux/sort.h>
@@ -27,12 +28,14 @@ struct dmr_print_read {
 	struct bio_vec vec;
 	struct page *page;
 	struct dmr_print_reads *all;
+	sector_t sector;
 	blk_status_t status;	/* BLK_STS_AGAIN: not issued yet */
 	struct bio bio;		/* last: ends in a flexible array */
 };
 
 struct dmr_print_reads {
-	struct kref ref;	/* one for each read and one for the taker */
+	struct kref ref;	/* one each for reads, work item and taker */
+	struct work_struct submit;
 	struct work_struct free;
 	struct dm_dev *home;	/* open until the last read has ended */
 	atomic_t left;
@@ -173,7 +176,10 @@ static void dmr_print_read_end(struct bio *bio)
 	kref_put(&all->ref, dmr_print_reads_release);
 }
 
-static struct dmr_print_reads *dmr_print_reads_alloc(struct dm_dev *home, u32 nr)
+static void dmr_print_submit_work(struct work_struct *work);
+
+static struct dmr_print_reads *dmr_print_reads_alloc(struct dm_dev *home,
+						     const struct dmr_print *prints, u32 nr)
 {
 	/* No reserve: without memory there is no fingerprint. */
 	const gfp_t gfp = GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN;
@@ -185,6 +191,7 @@ static struct dmr_print_reads *dmr_print_reads_alloc(struct dm_dev *home, u32 nr
 		return NULL;
 	__module_get(THIS_MODULE);
 	kref_init(&all->ref);
+	INIT_WORK(&all->submit, dmr_print_submit_work);
 	INIT_WORK(&all->free, dmr_print_reads_free);
 	all->home = dmr_claim_share(home);
 	init_completion(&all->done);
@@ -192,6 +199,7 @@ static struct dmr_print_reads *dmr_print_reads_alloc(struct dm_dev *home, u32 nr
 		read = kzalloc(sizeof(*read), gfp);
 		if (!read)
 			goto bad;
+		read->sector = prints[all->nr].block * DMR_BLOCK_SECTORS;
 		all->read[all->nr++] = read;
 		read->all = all;
 		read->status = BLK_STS_AGAIN;
@@ -205,23 +213,22 @@ bad:
 	return NULL;
 }
 
-/* Issue the remaining reads.  A device that hangs has no tags left: never wait for one. */
-static void dmr_print_submit(struct dmr_disk *disk, struct dmr_print_reads *all)
+/* Issue the remaining reads; all->left has one for the caller. */
+static void dmr_print_submit(struct dmr_print_reads *all)
 {
-	blk_opf_t opf = REQ_OP_READ | (bdev_nowait(disk->home) ? REQ_NOWAIT : 0);
+	struct block_device *home = all->home->bdev;
+	blk_opf_t opf = REQ_OP_READ | (bdev_nowait(home) ? REQ_NOWAIT : 0);
 	struct blk_plug plug;
 	u32 i;
 
-	reinit_completion(&all->done);
-	atomic_set(&all->left, 1);
 	blk_start_plug(&plug);
 	for (i = 0; i < all->nr; i++) {
 		struct dmr_print_read *read = all->read[i];
 
 		if (read->status != BLK_STS_AGAIN)
 			continue;
-		bio_init(&read->bio, disk->home, &read->vec, 1, opf);
-		read->bio.bi_iter.bi_sector = disk->fingerprint.prints[i].block * DMR_BLOCK_SECTORS;
+		bio_init(&read->bio, home, &read->vec, 1, opf);
+		read->bio.bi_iter.bi_sector = read->sector;
 		read->bio.bi_end_io = dmr_print_read_end;
 		__bio_add_page(&read->bio, read->page, DMR_BLOCK_SIZE, 0);
 		atomic_inc(&all->left);
@@ -233,15 +240,36 @@ static void dmr_print_submit(struct dmr_disk *disk, struct dmr_print_reads *all)
 		complete(&all->done);
 }
 
+static void dmr_print_submit_work(struct work_struct *work)
+{
+	struct dmr_print_reads *all = container_of(work, struct dmr_print_reads, submit);
+
+	dmr_print_submit(all);
+	kref_put(&all->ref, dmr_print_reads_release);
+}
+
+/* A device that hangs has no tags left: never wait for one. */
+static void dmr_print_begin(struct dmr_print_reads *all)
+{
+	reinit_completion(&all->done);
+	atomic_set(&all->left, 1);
+	if (bdev_nowait(all->home->bdev)) {
+		dmr_print_submit(all);
+	} else {
+		kref_get(&all->ref);
+		queue_work(dmr_ops_wq, &all->submit);
+	}
+}
+
 /* Return: true if all were read within the time. */
-static bool dmr_print_read_all(struct dmr_disk *disk, struct dmr_print_reads *all)
+static bool dmr_print_read_all(struct dmr_print_reads *all)
 {
 	unsigned long left = DMR_PRINT_TIMEOUT;
 	bool again;
 	u32 i;
 
 	do {
-		dmr_print_submit(disk, all);
+		dmr_print_begin(all);
 		left = wait_for_completion_timeout(&all->done, left);
 		if (!left)
 			return false;
@@ -286,12 +314,12 @@ void dmr_fingerprint_take(struct dmr_disk *disk)
 	sort(fp->prints, fp->nr, sizeof(fp->prints[0]), dmr_print_compare, NULL);
 	for (i = 0; !disk->target[i]; i++)
 		;
-	all = dmr_print_reads_alloc(disk->target[i]->home, fp->nr);
+	all = dmr_print_reads_alloc(disk->target[i]->home, fp->prints, fp->nr);
 	if (!all) {
 		fp->nr = 0;
 		return;
 	}
-	if (dmr_print_read_all(disk, all)) {
+	if (dmr_print_read_all(all)) {
 		for (i = 0; i < fp->nr; i++)
 			fp->prints[i].crc = dmr_crc32c(0, page_address(all->read[i]->page),
 						       DMR_BLOCK_SIZE);

@@ -8,7 +8,7 @@
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
 
-ktap_plan 66
+ktap_plan 69
 load_module
 hold_disks 64 16 16 16,nofua
 make_system w /dev/nbd0 vda=/dev/nbd1 vdb=/dev/nbd2 vdc=/dev/nbd3 -- --chunk-size 16K
@@ -211,3 +211,18 @@ gone_home() { [ "$(field x versions)" = 0 ]; }
 check "then the chunk goes home" wait_for 60 gone_home
 hot() { "$io" $a c:128K:4K:1 c:132K:4K:6 c:136K:4K:5 c:140K:4K:7; }
 check "with the last write" hot
+
+# --- a detach: a home that takes no REQ_NOWAIT, and has no free request -------------------------------
+
+r detach x >/dev/null || die "cannot detach"
+modprobe dm-delay || die "no dm-delay"
+dmsetup create late --table "0 32768 delay /dev/nbd2 0 0" || die "no device over nbd2"
+echo 4 >/sys/block/nbd2/queue/nr_requests || die "nr_requests"
+r create y --force --store /dev/nbd0 --disk vda=/dev/mapper/late >/dev/null 2>&1 || die "cannot create y"
+r attach y >/dev/null || die "cannot attach y"
+disks on 2 r 0 16384 hold
+expect_log "no fingerprint of the home"
+ends "a detach" r detach y
+check "all requests of the device are out" held 4
+go
+check "its reads end, and it is closed" wait_for 30 dmsetup remove late
