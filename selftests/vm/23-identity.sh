@@ -7,7 +7,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 79
+ktap_plan 84
 load_module
 load_brd 4 16
 conf=/etc/dm-replica/systems.d
@@ -53,6 +53,14 @@ refused "a disk without a name" 32773 'no disk ""' r attach w --accept-homes=
 check "check finds both" [ "$(r check w 2>/dev/null | grep -c 'refused .*has the content of disk')" = 2 ]
 # shellcheck disable=SC2034 # the same
 watched=''
+# Interchanged, and both have forgotten what was discarded.
+for i in 0 1; do
+	copy /dev/ram$i /dev/ram$((i + 2))
+	dd if=/dev/zero of=/dev/ram$i bs=1M seek=8 count=8 conv=notrunc,fsync 2>/dev/null
+done
+refused "nor where zeroes hide a part of it" 32773 'it has the content of disk vdb' r attach w --accept-homes
+copy /dev/ram2 /dev/ram0
+copy /dev/ram3 /dev/ram1
 swap
 attach w
 check "back in place they are verified" silent
@@ -98,6 +106,14 @@ attach t
 r detach t >/dev/null || die "cannot detach t"
 attach t
 check "discards straight home" grep -q 'home verified' <<<"$said"
+"$io" /dev/mapper/t-vda-replica w:24M:64K:9 f || die "cannot write"
+dd if=/dev/vm/d0 of=/tmp/before bs=64K skip=384 count=1 iflag=direct 2>/dev/null || die "cannot read"
+"$io" /dev/mapper/t-vda-replica t:24M:64K f n:24M:64K || die "cannot discard"
+r detach t >/dev/null || die "cannot detach t"
+dd if=/tmp/before of=/dev/vm/d0 bs=64K seek=384 conv=notrunc oflag=direct 2>/dev/null || die "cannot write"
+attach t
+is "a device that brings back what was discarded is not verified, without a warning" \
+	"$(grep -c 'home not verified' <<<"$said") $(grep -c warning <<<"$said")" "1 0"
 r detach t >/dev/null || die "cannot detach t"
 rm $conf/t.conf
 attach w
@@ -167,6 +183,28 @@ r failover w >/dev/null || die "cannot fail over"
 detach
 crash "when failed over" w-vda
 
+# --- A home that has grown, and nothing else is known of it than its path.
+map() { dmsetup create "$1" ${2:+--uuid "$2"} --table "0 ${4:-32768} linear $3 0" || die "no dm"; }
+fill /dev/ram2
+map plain '' /dev/ram2 16384
+r create p --force --store /dev/vm/s0 --disk vda=/dev/mapper/plain >/dev/null 2>&1 || die "cannot create p"
+r attach p >/dev/null || die "cannot attach p"
+copy /dev/vm/s0 /dev/vm/s1
+r detach p >/dev/null || die "cannot detach p"
+dmsetup remove plain
+map plain '' /dev/ram2
+attach p
+check "a home known by a path that has grown is verified by its content" grep -q 'home verified' <<<"$said"
+r detach p >/dev/null || die "cannot detach p"
+dd if=/dev/vm/s1 of=/dev/vm/s0 bs=1M conv=fsync 2>/dev/null || die "cannot copy"
+rm -r $state
+attach p
+check "after a crash, too, it is attached" grep -q 'home not verified' <<<"$said"
+check "and its size is reported" grep -q 'warning.*the home has grown' <<<"$said"
+r detach p >/dev/null || die "cannot detach p"
+rm $conf/p.conf
+dmsetup remove plain
+
 # --- A hung home delays nothing, and gets no fingerprint.
 dmsetup create hung --table "0 32768 linear /dev/ram3 0" || die "no dm"
 fill /dev/mapper/hung
@@ -218,7 +256,6 @@ check "a removal forgets it" [ -e "$state/$(field w uuid)" ]
 # --- Homes that move, and mappings of another name.
 rm $conf/w.conf
 uuid=CRYPT-LUKS2-0123456789abcdef0123456789abcdef
-map() { dmsetup create "$1" --uuid "$2" --table "0 32768 linear $3 0" || die "no dm"; }
 map one MAP-one /dev/ram0
 map two MAP-two /dev/ram1
 r create m --force --store $s --disk vda=/dev/mapper/one >/dev/null || die "cannot create m"

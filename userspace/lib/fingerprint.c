@@ -21,6 +21,7 @@ struct places {
 	unsigned int all;
 	unsigned int same;	/* unchanged, and not zeroes */
 	unsigned int zeroed;	/* zeroes now */
+	unsigned int revived;	/* zeroes then, content now, on a device that takes discards */
 	unsigned int other;	/* other content now */
 	unsigned int written;	/* among those written last, with content in the fingerprint */
 	unsigned int lost;	/* among @written: zeroes now */
@@ -35,8 +36,20 @@ static int read_block(struct dmrl_reader *rd, u64 block)
 	return n < 0 ? -n : EIO;
 }
 
+/* Does a device take discards? Then a block that was discarded may read differently later. */
+static bool takes_discards(const struct dmreplica_blockdev *home)
+{
+	char buf[32];
+
+	if (home->file ||
+	    (dmrl_sysfs_read_dev(home->dev, "queue/discard_max_bytes", buf, sizeof(buf)) &&
+	     dmrl_sysfs_read_dev(home->dev, "../queue/discard_max_bytes", buf, sizeof(buf))))
+		return false;
+	return strcmp(buf, "0");
+}
+
 static int compare(struct dmrl_reader *rd, const struct dmr_sb *sb, unsigned int number,
-		   struct places *p)
+		   bool discards, struct places *p)
 {
 	static const u8 zeroes[DMR_BLOCK_SIZE];
 	u32 blank = dmr_crc32c(0, zeroes, sizeof(zeroes));
@@ -61,6 +74,8 @@ static int compare(struct dmrl_reader *rd, const struct dmr_sb *sb, unsigned int
 			p->same += !zero;
 		else if (zero)
 			p->zeroed++;
+		else if (print->crc == blank && discards)
+			p->revived++;
 		else
 			p->other++;
 	}
@@ -78,26 +93,30 @@ static bool has_prints(const struct dmr_sb *sb, unsigned int number)
 }
 
 /*
- * A device may drop discarded blocks at any time, so places that read as zeroes now prove
- * nothing.  An earlier copy of the home lacks most of the blocks written last.
+ * A device may drop discarded blocks at any time, and bring them back, as an array does whose
+ * members differ there: so places that are zeroes now, or were, prove nothing.  An earlier
+ * copy of the home lacks most of the blocks written last.
  */
 static enum dmreplica_home verdict_of(const struct places *p)
 {
-	if (p->other || (p->zeroed && !p->same) || 2 * p->lost > p->written)
+	unsigned int unsure = p->zeroed + p->revived;
+
+	if (p->other || (unsure && !p->same) || 2 * p->lost > p->written)
 		return DMREPLICA_HOME_DIFFERS;
-	return p->zeroed ? DMREPLICA_HOME_NOT_VERIFIED : DMREPLICA_HOME_VERIFIED;
+	return unsure ? DMREPLICA_HOME_NOT_VERIFIED : DMREPLICA_HOME_VERIFIED;
 }
 
 /* Find another disk with this content.  Return: its number or -1; blank homes are alike. */
-static int other_disk(struct dmrl_reader *rd, const struct dmr_sb *sb, unsigned int number)
+static int other_disk(struct dmrl_reader *rd, const struct dmr_sb *sb, unsigned int number,
+		      bool discards)
 {
 	struct places p;
 	unsigned int i;
 
 	for (i = 0; i < sb->nr_disks; i++) {
 		memset(&p, 0, sizeof(p));
-		if (i != number && !compare(rd, sb, i, &p) && p.same &&
-		    verdict_of(&p) == DMREPLICA_HOME_VERIFIED)
+		if (i != number && !compare(rd, sb, i, discards, &p) && p.same &&
+		    verdict_of(&p) != DMREPLICA_HOME_DIFFERS)
 			return i;
 	}
 	return -1;
@@ -122,7 +141,7 @@ static int refuse(struct dmreplica *ctx, const struct dmr_sb *sb, unsigned int n
 
 	dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 		  "home %s of disk %s has changed since the last detach: %u of %u places that were compared differ",
-		  home->path, name, p->other + p->zeroed, p->all);
+		  home->path, name, p->other + p->zeroed + p->revived, p->all);
 	if (other < 0)
 		return dmrl_hint(ctx, "it is another device, or was restored or written meanwhile; to accept its content: attach --accept-homes=%s",
 				 name);
@@ -150,6 +169,7 @@ int dmrl_fingerprint_check(struct dmreplica *ctx, const struct dmr_sb *sb, unsig
 {
 	enum dmrl_accept accept = dmrl_home_accepted(accepted, sb->disks[number].name);
 	struct dmrl_reader rd = { .sock = -1 };
+	bool discards = takes_discards(home);
 	struct places p = { 0 };
 	int fd, err, code = 0, other = -1;
 
@@ -161,9 +181,9 @@ int dmrl_fingerprint_check(struct dmreplica *ctx, const struct dmr_sb *sb, unsig
 	if (!err)
 		code = dmrl_reader_open(ctx, &rd, fd, ctx->patience_ms);
 	if (!err && !code)
-		err = compare(&rd, sb, number, &p);
+		err = compare(&rd, sb, number, discards, &p);
 	if (!err && !code && verdict_of(&p) == DMREPLICA_HOME_DIFFERS)
-		other = other_disk(&rd, sb, number);
+		other = other_disk(&rd, sb, number, discards);
 	if (rd.hung)
 		code = dmrl_unanswered(ctx, home->path);
 	else if (err)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Homes of disks: check that a device is the home recorded in the store. * * attach and
- * check both use these functions, and so agree.
+ * Homes of disks: check that a device is the home recorded in the store.
+ *
+ * attach and check both use these functions, and so agree.
  */
 #include <string.h>
 

@@ -36,20 +36,20 @@ struct call {
 };
 
 /*
- * The family exists only in the initial network namespace.  Return: 0 in the initial one,
- * 1 in another, -1 if not known.
+ * The family exists only in the initial network namespace, and only that has the setting
+ * netdev_budget.  Process 1 is no measure: a container has its own.
+ *
+ * Return: 0 in the initial one, 1 in another, -1 if not known.
  */
 static int other_namespace(void)
 {
-	struct stat own, initial;
+	struct stat own, first;
 
-	if (stat("/proc/self/ns/net", &own) || stat("/proc/1/ns/net", &initial)) {
-		/* Not every user may stat process 1.  Only the initial one has this setting. */
-		if (access("/proc/sys/net/core/somaxconn", F_OK))
-			return -1;
+	if (!access("/proc/sys/net/core/somaxconn", F_OK))
 		return access("/proc/sys/net/core/netdev_budget", F_OK) != 0;
-	}
-	return own.st_dev != initial.st_dev || own.st_ino != initial.st_ino;
+	if (stat("/proc/self/ns/net", &own) || stat("/proc/1/ns/net", &first))
+		return -1;
+	return own.st_dev != first.st_dev || own.st_ino != first.st_ino;
 }
 
 bool dmrl_nl_elsewhere(struct dmreplica *ctx)

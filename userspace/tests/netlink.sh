@@ -518,6 +518,9 @@ before=(timeout --preserve-status -s INT 4 env FAKE_NO_GROUPS=1)
 played "a module that goes while all is listed" 0 'unloaded: ' 'w["controls"] = 2' monitor
 before=(timeout --preserve-status -s INT 4 unshare -n)
 played "monitor where the module will not be seen" 10 '32777.*network namespace' 'w["absent"] = True' monitor
+# Process 1 of a container is in the container's network namespace.
+before=(timeout --preserve-status -s INT 4 unshare -n -p -f --mount-proc)
+played "monitor in a container" 10 '32777.*network namespace' 'w["absent"] = True' monitor
 # A closed output, with SIGPIPE ignored as under a service manager.
 before=(bash -c 'trap "" PIPE; timeout 8 "$@" > >(exec 1>&-; sleep 1); rc=$?; echo "ended with $rc"; exit $rc' bash)
 played "monitor ends with its reader" 1 'ended with 1$' '' monitor
