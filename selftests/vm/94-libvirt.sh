@@ -12,7 +12,7 @@
 
 began=$SECONDS
 libvirt_start
-ktap_plan 52
+ktap_plan 59
 load_module "$@"
 diag "libvirtd answers after $((SECONDS - began)) s"
 d0=$(dev d0)
@@ -36,6 +36,13 @@ domain_xml web1 "$(file_disk /srv/web1.img)" >/run/web1.xml
 check "import" r domain import web1 /run/web1.xml
 check "the domain has the failover device" sh -c "virsh dumpxml web1 | grep -q \"source dev='$live'\""
 
+# What belongs to a point beside its disks: here the definition, which changes later.
+check "the definition is kept with the first point" r domain keep web1 --point first
+sed -i "s|<memory unit.*|<uuid>$(virsh domuuid web1 | head -n 1)</uuid><description>later</description>&|" /run/web1.xml
+check "and another one comes" r domain import web1 /run/web1.xml
+later() { virsh dumpxml --inactive web1 | grep -c '<description>later'; }
+is "which the guest has now" "$(later)" 1
+
 refused "no start of a replica" "web1 is a replica \(Replicating \(3\)\): replicactl failover web1" virsh start web1
 refused "nor by replicactl" "replicactl failover web1" r domain start web1
 # stray SOURCE: a guest that is given it by mistake.
@@ -53,6 +60,7 @@ refused "none on a system that is not there" "there is no system web9 here" stra
 # --- the failover ---
 from=${EPOCHREALTIME/./}
 check "failover to the first point" r failover web1 --point first
+is "puts its definition in place" "$(later)" 0
 boots "the guest boots" web1 0001 r domain start web1
 diag "from the command failover to the guest's own output: $(((${EPOCHREALTIME/./} - from) / 1000)) ms"
 is "it runs" "$(domain_state web1)" "running (booted)"
@@ -89,7 +97,9 @@ is "without a boot" "$(starts web1)" "$n"
 check "it is saved again" virsh managedsave web1
 r revert web1 --yes >/run/said 2>&1
 check "revert lists and removes it" sh -c "grep -q 'saved memory web1' /run/said && grep -q 'removed: saved memory' /run/said"
+is "and puts the later definition back" "$(later)" 1
 check "failover again" r failover web1 --point first
+is "the definition of the point, again" "$(later)" 0
 boots "the guest starts anew: 1 again" web1 0001 r domain start web1
 virsh managedsave web1 >/dev/null || die "managedsave"
 r revert web1 --yes --without-libvirt >/dev/null || die "revert"
@@ -102,6 +112,7 @@ boots "the other point has another world" web1 0101 r domain start web1
 # --- back, and for good ---
 check "revert --stop-guest" r revert web1 --yes --stop-guest
 check "failover to the newest point" r failover web1
+is "with the definition of now" "$(later)" 1
 boots "it boots once more" web1 0101 r domain start web1
 check "commit while it runs" r commit web1 --yes
 is "the guest has noticed nothing" "$(virsh domstate web1 | head -n 1)" running

@@ -42,7 +42,22 @@ const struct command commands[] = {
 	  "Only if it is set to autostart, its system is failed over, and libvirt's own autostart,\n"
 	  "once after a boot, is over.\n" },
 	{ "failed-over", cmd_failed_over, "NAME", "adapt the domain to a failover; replicactl runs it",
-	  "Removes saved memory and snapshots of earlier failovers, renews a generation ID.\n" },
+	  "Removes saved memory and snapshots of earlier failovers, puts in place what is kept with\n"
+	  "the point, renews a generation ID.\n" },
+	{ "reverted", cmd_reverted, "NAME", "undo what failed-over has put in place; replicactl runs it",
+	  NULL },
+	{ "keep", cmd_keep, "NAME [--point POINT] [--xml FILE [--disk TARGET=DISK]... [--leave TARGET]...] [--nvram FILE] [--tpm FILE]",
+	  "keep with a point what belongs to it beside its disks",
+	  "  --point POINT  number or label of the point (default: the newest)\n"
+	  "  --xml FILE     definition of the guest on the primary, as for import; - is standard input\n"
+	  "  --disk, --leave  as for import\n"
+	  "  --nvram FILE   NVRAM of the guest on the primary\n"
+	  "  --tpm FILE     state of its TPM, as tpm2-00.permall\n"
+	  "\nWithout a file: definition, NVRAM and TPM of the guest on this host.  A failover to the\n"
+	  "point puts them in place, a revert puts back what was there.  They go with the point.\n" },
+	{ "kept", cmd_kept, "NAME [--json]", "show what is kept with the points of a system",
+	  HELP_JSON
+	  "\nEnds with 1 if something is missing or is not what was kept.\n" },
 	{ "memory list", cmd_memory_list, "NAME [--json]",
 	  "list saved memory, snapshots and checkpoints of the guest", HELP_JSON },
 	{ "memory remove", cmd_memory_remove, "NAME",

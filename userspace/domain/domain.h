@@ -180,6 +180,16 @@ struct import {
 	bool genid;			/* add a generation ID */
 };
 
+/* The options --disk and --leave, and what they have given. */
+#define IMPORT_OPTIONS	{ "disk", required_argument, NULL, 'd' }, { "leave", required_argument, NULL, 'l' }
+struct import_maps {
+	const char *map[DMREPLICA_MAX_DISKS];
+	const char *leave[DMREPLICA_MAX_DISKS];
+};
+
+bool import_option(int c, struct import *in, struct import_maps *maps, int *status);
+void import_set_source(xmlNodePtr disk, const struct import *in, const struct dmreplica_disk *to);
+int import_check_present(struct host *h, const struct dmreplica_system *sys, xmlNodePtr domain);
 int import_transform(struct host *h, const struct import *in, xmlDocPtr doc);
 void import_fresh_uuid(char text[DMREPLICA_UUID_TEXT]);
 
@@ -187,9 +197,78 @@ void import_fresh_uuid(char text[DMREPLICA_UUID_TEXT]);
 int run_xml(struct host *h, virDomainPtr dom, unsigned int flags, xmlDocPtr *doc);
 int run_holds(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys, bool test,
 	      bool *holds);
+int run_doc_holds(struct host *h, xmlDocPtr doc, const struct dmreplica_system *sys, bool test,
+		  bool *holds);
 int run_renew(struct host *h, virDomainPtr *dom, const struct dmreplica_system *sys);
 int run_state(struct host *h, virDomainPtr dom, int *state, int *reason);
 int run_stop(struct host *h, virDomainPtr dom, uint32_t wait_ms, bool force);
+
+/* kept.c: files that belong to points */
+enum kept_state {
+	KEPT_NONE,		/* nothing was ever kept */
+	KEPT_GOOD,
+	KEPT_MISSING,		/* there is no index here */
+	KEPT_DIFFERENT,		/* there is another */
+};
+
+/**
+ * struct kept - what is kept with the points of a system
+ * @h: the host.
+ * @sys: the system.
+ * @path: directory.
+ * @dir: descriptor of it, -1 if it is not there; locked, to be changed.
+ * @files: of its files.
+ * @state: of the index.
+ * @nr: lines of the index.
+ * @list: the index: which point has which file; point 0 is what a revert puts back.
+ */
+struct kept {
+	struct host *h;
+	const struct dmreplica_system *sys;
+	char path[PATH_MAX];
+	int dir, files;
+	enum kept_state state;
+	struct dmreplica_point_file *list;
+	size_t nr;
+};
+
+int kept_source(int at, const char *path, size_t most, const char **why);
+int kept_open(struct kept *k, struct host *h, const struct dmreplica_system *sys, bool change);
+void kept_close(struct kept *k);
+const char *kept_fault(const struct kept *k);
+/* A file of a point, or the first of @point with @name NULL. */
+const struct dmreplica_point_file *kept_find(const struct kept *k, uint64_t point,
+					     const char *name);
+bool kept_load(const struct kept *k, const struct dmreplica_point_file *file, char **data,
+	       const char **why);
+int kept_line(struct kept *k, const struct dmreplica_point_file *file);
+int kept_mark(struct kept *k, const char *name, uint64_t value);
+int kept_add(struct kept *k, uint64_t point, const char *name, const void *data, size_t bytes);
+int kept_add_file(struct kept *k, uint64_t point, const char *name, int fd, size_t most);
+void kept_drop(struct kept *k, uint64_t point);
+int kept_commit(struct kept *k);
+
+/* place.c: definition, NVRAM and TPM, to be kept and put in place */
+struct place_test {
+	xmlDocPtr doc;
+	char *nvram;
+	size_t nvram_bytes;
+};
+
+int place_keep_xml(struct kept *k, uint64_t point, xmlDocPtr doc);
+int place_keep_state(struct kept *k, uint64_t point, xmlNodePtr domain);
+int place_keep_files(struct kept *k, uint64_t point, const char *nvram, const char *tpm);
+int place_failed_over(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom);
+int place_reverted(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom);
+int place_test(struct host *h, const struct dmreplica_system *sys, struct place_test *t);
+void place_test_free(struct place_test *t);
+
+/* keep.c */
+struct keep_from {
+	const char *xml, *nvram, *tpm;
+};
+
+int keep_point(struct host *h, struct import *in, uint64_t point, const struct keep_from *from);
 
 /* memory.c */
 int memory_refuse(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys);
@@ -204,6 +283,9 @@ int cmd_stop(struct dmreplica *dmr, int argc, char **argv);
 int cmd_domain_resume(struct dmreplica *dmr, int argc, char **argv);
 int cmd_autostart(struct dmreplica *dmr, int argc, char **argv);
 int cmd_failed_over(struct dmreplica *dmr, int argc, char **argv);
+int cmd_reverted(struct dmreplica *dmr, int argc, char **argv);
+int cmd_keep(struct dmreplica *dmr, int argc, char **argv);
+int cmd_kept(struct dmreplica *dmr, int argc, char **argv);
 int cmd_memory_list(struct dmreplica *dmr, int argc, char **argv);
 int cmd_memory_remove(struct dmreplica *dmr, int argc, char **argv);
 int cmd_domain_test_start(struct dmreplica *dmr, int argc, char **argv);

@@ -11,8 +11,6 @@
 
 #include "domain.h"
 
-#define MAX_OPTIONS	DMREPLICA_MAX_DISKS
-
 /* Return: false for a disk without a medium of its own: CD-ROMs, floppies. */
 static bool is_disk(xmlNodePtr disk)
 {
@@ -94,7 +92,8 @@ static void set_driver(xmlNodePtr disk)
 	}
 }
 
-static void set_source(xmlNodePtr disk, const struct import *in, const struct dmreplica_disk *to)
+/* Let a disk of a domain be a failover device. */
+void import_set_source(xmlNodePtr disk, const struct import *in, const struct dmreplica_disk *to)
 {
 	xmlNodePtr source = xml_child(disk, "source"), chain = xml_child(disk, "backingStore");
 	char path[PATH_MAX];
@@ -181,7 +180,7 @@ static int import_disk(struct host *h, const struct import *in, xmlNodePtr disk,
 	code = check_twins(h, in, disk, target, to);
 	if (code)
 		return code;
-	set_source(disk, in, to);
+	import_set_source(disk, in, to);
 	used[to - in->disks] = true;
 	return 0;
 }
@@ -270,7 +269,7 @@ int import_transform(struct host *h, const struct import *in, xmlDocPtr doc)
 }
 
 /* A domain of this name or UUID is replaced only if it is the system's. */
-static int check_present(struct host *h, const struct dmreplica_system *sys, xmlNodePtr domain)
+int import_check_present(struct host *h, const struct dmreplica_system *sys, xmlNodePtr domain)
 {
 	char name[256], uuid[64];
 	virDomainPtr dom = NULL;
@@ -304,7 +303,7 @@ static int define(struct host *h, const struct dmreplica_system *sys, xmlDocPtr 
 
 	code = host_open(h);
 	if (!code)
-		code = check_present(h, sys, xmlDocGetRootElement(doc));
+		code = import_check_present(h, sys, xmlDocGetRootElement(doc));
 	if (code)
 		return code;
 	text = xml_text(doc);
@@ -351,43 +350,45 @@ static int import(struct host *h, struct import *in, const char *path, bool prin
 	return code;
 }
 
+/* Take an option of IMPORT_OPTIONS.  Return: false, with @status, for another or a wrong one. */
+bool import_option(int c, struct import *in, struct import_maps *maps, int *status)
+{
+	if (c == 'd' && in->nr_map < DMREPLICA_MAX_DISKS && strchr(optarg, '=')) {
+		maps->map[in->nr_map++] = optarg;
+	} else if (c == 'l' && in->nr_leave < DMREPLICA_MAX_DISKS) {
+		maps->leave[in->nr_leave++] = optarg;
+	} else {
+		if (c == 'd')
+			*status = usage_error("--disk takes TARGET=DISK, not %s", optarg);
+		else if (c == 'l')
+			*status = usage_error("--leave is given too often");
+		return false;
+	}
+	return true;
+}
+
 int cmd_import(struct dmreplica *dmr, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "disk", required_argument, NULL, 'd' },
-		{ "leave", required_argument, NULL, 'l' },
+		IMPORT_OPTIONS,
 		{ "genid", no_argument, NULL, 'g' },
 		{ "print", no_argument, NULL, 'p' },
 		{ NULL, 0, NULL, 0 }
 	};
-	const char *map[MAX_OPTIONS], *leave[MAX_OPTIONS];
-	struct import in = { .map = map, .leave = leave };
+	struct import_maps maps;
+	struct import in = { .map = maps.map, .leave = maps.leave };
 	struct host h = { .dmr = dmr };
 	struct dmreplica_system sys;
 	bool print = false;
 	int c, status, code;
 
 	while ((c = next_option(argc, argv, "", options, &status)) != -1) {
-		switch (c) {
-		case 'd':
-			if (in.nr_map == MAX_OPTIONS || !strchr(optarg, '='))
-				return usage_error("--disk takes TARGET=DISK, not %s", optarg);
-			map[in.nr_map++] = optarg;
-			break;
-		case 'l':
-			if (in.nr_leave == MAX_OPTIONS)
-				return usage_error("--leave is given too often");
-			leave[in.nr_leave++] = optarg;
-			break;
-		case 'g':
+		if (c == 'g')
 			in.genid = true;
-			break;
-		case 'p':
+		else if (c == 'p')
 			print = true;
-			break;
-		default:
+		else if (!import_option(c, &in, &maps, &status))
 			return status;
-		}
 	}
 	if (optind != argc - 2)
 		return usage_error("give one system and one file");

@@ -97,14 +97,24 @@ static int look(struct host *h, xmlDocPtr doc, const struct dmreplica_system *sy
 int run_holds(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys, bool test,
 	      bool *holds)
 {
-	struct holding holding = { .test = test };
 	xmlDocPtr doc;
 	int code;
 
+	*holds = false;
 	code = run_xml(h, dom, 0, &doc);
 	if (!code)
-		code = look(h, doc, sys, &holding);
+		code = run_doc_holds(h, doc, sys, test, holds);
 	xmlFreeDoc(doc);
+	return code;
+}
+
+/* The same for a domain's XML. */
+int run_doc_holds(struct host *h, xmlDocPtr doc, const struct dmreplica_system *sys, bool test,
+		  bool *holds)
+{
+	struct holding holding = { .test = test };
+	int code = look(h, doc, sys, &holding);
+
 	*holds = holding.holds;
 	return code;
 }
@@ -250,6 +260,9 @@ static int start(struct host *h, virDomainPtr *dom, const struct dmreplica_syste
 
 	if (!code)
 		code = memory_refuse(h, *dom, sys);
+	/* Of a failover without libvirt's answer. */
+	if (!code)
+		code = place_failed_over(h, sys, dom);
 	if (!code)
 		code = run_renew(h, dom, sys);
 	if (!code && virDomainCreate(*dom))
@@ -459,8 +472,30 @@ int cmd_failed_over(struct dmreplica *dmr, int argc, char **argv)
 		code = metadata_look(&h, &sys, METADATA_LIVE, &dom);
 	if (!code && dom)
 		code = memory_remove(&h, dom, &sys);
+	if (!code)
+		code = place_failed_over(&h, &sys, &dom);
 	if (!code && dom)
 		code = run_renew(&h, &dom, &sys);
+	if (dom)
+		virDomainFree(dom);
+	return host_end(&h, code);
+}
+
+/* After a revert: what the failover has put in place goes with it. */
+int cmd_reverted(struct dmreplica *dmr, int argc, char **argv)
+{
+	struct host h = { .dmr = dmr };
+	struct dmreplica_system sys;
+	virDomainPtr dom = NULL;
+	int status, code;
+
+	if (!no_options(argc, argv, &status) || !host_one_system(&h, argc, argv, true, &sys, &status))
+		return status;
+	code = metadata_look(&h, &sys, METADATA_LIVE, &dom);
+	if (!code && dom && !ended(dom))
+		code = host_refuse(&h, DM_REPLICA_CODE_IN_USE, "domain %s runs", virDomainGetName(dom));
+	if (!code)
+		code = place_reverted(&h, &sys, &dom);
 	if (dom)
 		virDomainFree(dom);
 	return host_end(&h, code);

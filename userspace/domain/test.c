@@ -17,6 +17,7 @@
 
 /* Not the directory of locks, which QEMU must not enter. */
 #define NVRAM_DIR	"/run/dm-replica-domain"
+#define NVRAM_BYTES	(128u << 20)
 
 struct rehearsal {
 	struct host *h;
@@ -29,6 +30,7 @@ struct rehearsal {
 	unsigned int nr_without;
 	char isolated[64];		/* name of the isolated network */
 	char nvram[PATH_MAX];		/* copy of the NVRAM, or "" */
+	struct place_test kept;		/* what is kept with the point */
 };
 
 static void nvram_path(const struct dmreplica_system *sys, char *path, size_t size)
@@ -201,34 +203,53 @@ static void test_devices(xmlNodePtr devices)
 	}
 }
 
-/* Copy a file of some KiB.  Return: 0 or an errno. */
-static int copy_file(const char *from, const char *to)
+static bool write_all(int fd, const char *data, size_t bytes)
 {
-	char buffer[65536];
-	int in, out, err = 0;
 	ssize_t n;
 
-	in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (in < 0)
-		return errno;
-	unlink(to);
-	out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (out < 0)
-		err = errno;
-	while (!err) {
-		n = read(in, buffer, sizeof(buffer));
-		if (n <= 0) {
-			err = n ? errno : 0;
-			break;
-		}
-		if (write(out, buffer, n) != n)
-			err = errno ? errno : EIO;
+	for (; bytes; data += n, bytes -= n) {
+		n = write(fd, data, bytes);
+		if (n <= 0)
+			return false;
 	}
-	close(in);
+	return true;
+}
+
+/* What the test's NVRAM begins with: that of the point, or what the guest has now. */
+static bool fill_nvram(const struct rehearsal *r, int in, int out)
+{
+	char buffer[65536];
+	ssize_t n;
+
+	if (r->kept.nvram)
+		return write_all(out, r->kept.nvram, r->kept.nvram_bytes);
+	do {
+		n = read(in, buffer, sizeof(buffer));
+	} while (n > 0 && write_all(out, buffer, n));
+	return !n;
+}
+
+/* Make the test's NVRAM.  Return: 0 or an errno; @why is set with it. */
+static int copy_nvram(const struct rehearsal *r, const char *from, const char **why)
+{
+	int in = -1, out, err = 0;
+
+	if (!r->kept.nvram)
+		in = kept_source(AT_FDCWD, from, NVRAM_BYTES, why);
+	if (!r->kept.nvram && in < 0)
+		return errno;
+	unlink(r->nvram);
+	out = open(r->nvram, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (out < 0 || !fill_nvram(r, in, out))
+		err = EIO;	/* ENOENT is that of @from */
+	if (in >= 0)
+		close(in);
 	if (out >= 0 && close(out) && !err)
 		err = errno;
 	if (err && out >= 0)
-		unlink(to);
+		unlink(r->nvram);
+	if (err)
+		*why = strerror(err);
 	return err;
 }
 
@@ -236,11 +257,14 @@ static int test_nvram(struct rehearsal *r, xmlNodePtr domain)
 {
 	xmlNodePtr nvram = xml_below(domain, "os/nvram");
 	char path[PATH_MAX], from[2 * PATH_MAX], dir[PATH_MAX];
+	const char *why;
 	int err;
 
+	if (!nvram && r->kept.nvram)
+		nvram = xml_add(xml_child(domain, "os"), "nvram", NULL);
 	if (!nvram)
 		return 0;
-	if (!xml_content(nvram, path, sizeof(path)) || path[0] != '/') {
+	if (!r->kept.nvram && (!xml_content(nvram, path, sizeof(path)) || path[0] != '/')) {
 		xml_drop(nvram);
 		printf("NVRAM: new, from its template\n");
 		return 0;
@@ -249,18 +273,19 @@ static int test_nvram(struct rehearsal *r, xmlNodePtr domain)
 	snprintf(dir, sizeof(dir), "%s" NVRAM_DIR, device_root());
 	mkdir(dir, 0711);
 	nvram_path(r->sys, r->nvram, sizeof(r->nvram));
-	err = copy_file(from, r->nvram);
-	if (err == ENOENT) {
+	err = copy_nvram(r, from, &why);
+	if (err)
 		r->nvram[0] = 0;
+	if (err == ENOENT) {
 		printf("NVRAM: new, from its template: there is no %s\n", path);
 		xmlNodeSetContent(nvram, (const xmlChar *)"");
 		return 0;
 	}
-	if (err) {
-		r->nvram[0] = 0;
+	if (err)
 		return host_refuse(r->h, DM_REPLICA_CODE_FAILED, "NVRAM %s cannot be copied: %s", path,
-				   strerror(err));
-	}
+				   why);
+	if (r->kept.nvram)
+		printf("NVRAM: of point %llu\n", (unsigned long long)r->sys->test_point);
 	xmlNodeSetContent(nvram, (const xmlChar *)r->nvram);
 	return 0;
 }
@@ -418,6 +443,27 @@ static int begin_test(struct rehearsal *r, virDomainPtr *dom)
 	return code ? code : clean(r->h, r->sys);
 }
 
+/* The guest's definition: that of the point, if one is kept with it, or the present one. */
+static int definition(struct rehearsal *r, virDomainPtr dom, xmlDocPtr *doc)
+{
+	bool holds = false;
+	int code;
+
+	code = place_test(r->h, r->sys, &r->kept);
+	*doc = r->kept.doc;
+	r->kept.doc = NULL;
+	if (!code && *doc)
+		code = run_doc_holds(r->h, *doc, r->sys, false, &holds);
+	if (code)
+		return code;
+	if (holds) {
+		printf("definition: of point %llu\n", (unsigned long long)r->sys->test_point);
+		return 0;
+	}
+	xmlFreeDoc(*doc);
+	return run_xml(r->h, dom, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE, doc);
+}
+
 static int start_test(struct rehearsal *r)
 {
 	struct dmreplica_disk *disks = NULL;
@@ -436,7 +482,7 @@ static int start_test(struct rehearsal *r)
 		host_refuse_dmr(r->h, code);
 		goto out;
 	}
-	code = run_xml(r->h, dom, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE, &doc);
+	code = definition(r, dom, &doc);
 	if (code)
 		goto out;
 	code = transform(r, doc);
@@ -451,6 +497,7 @@ static int start_test(struct rehearsal *r)
 	}
 out:
 	xmlFreeDoc(doc);
+	place_test_free(&r->kept);
 	dmreplica_list_free(disks);
 	if (dom)
 		virDomainFree(dom);

@@ -1298,6 +1298,36 @@ int dmreplica_host_area_remove(struct dmreplica *ctx, const struct dmreplica_sys
 int dmreplica_host_area_clear(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			      const char *prefix, const uint64_t *expect);
 
+/* Files of points --------------------------------------------------------- */
+
+#define DMREPLICA_POINT_FILES_KEY "points/files"	/* in the host area: digest of the index */
+#define DMREPLICA_POINT_FILE_DIGEST 65	/* bytes of a SHA-256 as text, with its NUL */
+
+/** struct dmreplica_point_file - a file that belongs to a recovery point, a line of the index */
+struct dmreplica_point_file {
+	uint64_t point;			/* 0: a revert puts it back */
+	char name[64];			/* letters, digits and -._ without a dot in front */
+	char digest[DMREPLICA_POINT_FILE_DIGEST];
+	uint64_t bytes;
+};
+
+/** dmreplica_point_file_parse() - read a line of an index.  Return: false if it is none. */
+bool dmreplica_point_file_parse(const char *line, struct dmreplica_point_file *file);
+
+/** dmreplica_point_files_dir() - the directory of a store's files of points, made or not */
+void dmreplica_point_files_dir(const struct dmreplica *ctx, const struct dmreplica_system *sys,
+			       char *path, size_t size);
+
+/**
+ * dmreplica_point_files_sweep() - remove files that no recovery point needs
+ * @ctx: the context; its message and code are cleared.
+ * @sys: the system, attached.
+ *
+ * What makes and drops points does it: point_make(), point_drop(), commit().  A failure, or
+ * another process that changes the files, leaves them to the next sweep.
+ */
+void dmreplica_point_files_sweep(struct dmreplica *ctx, const struct dmreplica_system *sys);
+
 /* Network adapters ------------------------------------------------------- */
 
 /** struct dmreplica_ip - an address, with the length of its prefix if it has one */

@@ -232,10 +232,18 @@ int dmrl_operate_with(struct dmreplica *ctx, int cmd, const struct dmreplica_sys
 	return answer.code;
 }
 
+/* Files go with their points. */
+static int and_sweep(struct dmreplica *ctx, const struct dmreplica_system *sys, int code)
+{
+	if (!code || code == DM_REPLICA_CODE_JOB_STARTED)
+		dmreplica_point_files_sweep(ctx, sys);
+	return code;
+}
+
 int dmreplica_point_drop(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			 struct dmreplica_op *op)
 {
-	return dmrl_operate(ctx, DM_REPLICA_CMD_POINT_DEL, sys, op);
+	return and_sweep(ctx, sys, dmrl_operate(ctx, DM_REPLICA_CMD_POINT_DEL, sys, op));
 }
 
 int dmreplica_failover(struct dmreplica *ctx, const struct dmreplica_system *sys,
@@ -265,7 +273,7 @@ int dmreplica_test_stop(struct dmreplica *ctx, const struct dmreplica_system *sy
 int dmreplica_commit(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		     struct dmreplica_op *op)
 {
-	return dmrl_operate(ctx, DM_REPLICA_CMD_FAILOVER_COMMIT, sys, op);
+	return and_sweep(ctx, sys, dmrl_operate(ctx, DM_REPLICA_CMD_FAILOVER_COMMIT, sys, op));
 }
 
 int dmreplica_suspend(struct dmreplica *ctx, const struct dmreplica_system *sys,

@@ -286,18 +286,15 @@ static u32 remaining(u32 timeout, u64 began)
 	return gone < timeout ? timeout - gone : 1;
 }
 
-static int make_point(struct dmreplica *ctx, const struct dmreplica_system *sys,
-		      const struct making *how, struct dmreplica_op *op)
+static int make_and_drop(struct dmreplica *ctx, const struct dmreplica_system *sys,
+			 const struct making *how, struct dmreplica_op *op)
 {
 	const u64 began = dmrl_now_ms();
-	struct dmreplica_op none = { 0 };
 	unsigned int tries;
 	u32 timeout;
 	bool again;
 	int code;
 
-	if (!op)
-		op = &none;
 	timeout = op->timeout_ms;
 	if (op->given & DMREPLICA_OP_DROP) {
 		op->nr_dropped = 0;
@@ -325,6 +322,21 @@ static int make_point(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	op->timeout_ms = timeout;
 	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
 		op->nr_dropped = 0;
+	return code;
+}
+
+/* Files of the points that are dropped with it go with them. */
+static int make_point(struct dmreplica *ctx, const struct dmreplica_system *sys,
+		      const struct making *how, struct dmreplica_op *op)
+{
+	struct dmreplica_op none = { 0 };
+	int code;
+
+	if (!op)
+		op = &none;
+	code = make_and_drop(ctx, sys, how, op);
+	if (op->nr_dropped && (!code || code == DM_REPLICA_CODE_JOB_STARTED))
+		dmreplica_point_files_sweep(ctx, sys);
 	return code;
 }
 

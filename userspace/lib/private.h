@@ -238,6 +238,8 @@ int dmrl_seen_check(struct dmreplica *ctx, const struct dmreplica_store *store);
 void dmrl_seen_record(struct dmreplica *ctx, const struct dmr_sb *sb, u64 seq);
 void dmrl_seen_forget(const struct dmreplica *ctx, const u8 *uuid);
 
+void dmrl_point_files_forget(struct dmreplica *ctx, const struct dmreplica_system *sys);
+
 /*
  * holder.c: append to the message the holders of these devices, of their partitions and of
  * the disks that they are partitions of.  Return: number of holders named.

@@ -189,7 +189,9 @@ int dmreplica_removal_finish(struct dmreplica *ctx, const struct dmreplica_syste
 	code = wipe(ctx, sys);
 	if (!code)
 		code = forget_file(ctx, sys);
-	if (!code)
+	if (!code) {
 		dmrl_seen_forget(ctx, sys->uuid);
+		dmrl_point_files_forget(ctx, sys);
+	}
 	return code;
 }

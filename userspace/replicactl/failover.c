@@ -153,7 +153,7 @@ static int end(struct dmreplica *ctx, int argc, char **argv, const struct view *
 		return 0;
 	print_answer(code, op);
 	print_state(ctx, &sys);
-	guest_end(&guest, &o);
+	guest_end(ctx, &guest, &o);
 	if (code == DM_REPLICA_CODE_COMPLETED) {
 		printf("done\n");
 		return 0;

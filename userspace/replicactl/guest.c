@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -255,16 +256,32 @@ static void after(const struct dmreplica_system *sys, const char *command, const
 	if (!answer)
 		return;
 	fflush(stdout);
-	fprintf(stderr, "%s: warning: %s: %s; replicactl domain %s %s removes it\n", program.name,
+	fprintf(stderr, "%s: warning: %s: %s; replicactl domain %s %s tries again\n", program.name,
 		answer == -1 ? "libvirt has not answered in time" : "replicactl-domain has failed",
 		left, command, sys->name);
 }
 
-/* After the revert: remove what was shown; after a test: what its guest has left. */
-void guest_end(const struct guest *guest, const struct op_options *o)
+/* Has this host files of the system's points, which a failover puts in place? */
+static bool has_files(const struct dmreplica *ctx, const struct dmreplica_system *sys)
+{
+	char path[PATH_MAX];
+
+	dmreplica_point_files_dir(ctx, sys, path, sizeof(path));
+	return !access(path, F_OK);
+}
+
+/*
+ * After the revert: remove what was shown, put back what the failover has replaced; after a test:
+ * remove what its guest has left.
+ */
+void guest_end(const struct dmreplica *ctx, const struct guest *guest, const struct op_options *o)
 {
 	if (*guest->kept)
 		after(guest->sys, "memory remove", MEMORY_LEFT);
+	if (!guest->test && guest->sys && guest_program() && !o->without_libvirt &&
+	    has_files(ctx, guest->sys))
+		after(guest->sys, "reverted",
+		      "the guest has definition, NVRAM and TPM of the failover still");
 	if (guest->test && guest_program() && !o->stop_guest && !o->without_libvirt)
 		after(guest->sys, "test-ended", "network or NVRAM of the test domain may be left");
 }

@@ -119,7 +119,7 @@ bool guest_begin(struct guest *guest, const struct dmreplica_system *sys, bool t
 		 const struct op_options *o, int *status);
 void guest_print(const struct guest *guest);
 bool guest_stop(struct guest *guest, int *status);
-void guest_end(const struct guest *guest, const struct op_options *o);
+void guest_end(const struct dmreplica *ctx, const struct guest *guest, const struct op_options *o);
 void guest_failed_over(const struct dmreplica_system *sys, const struct op_options *o);
 
 int cmd_domain(struct dmreplica *ctx, int argc, char **argv);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """replicactl-domain without libvirtd, without the module and without root.
 
-usage: domain.py REPLICACTL-DOMAIN DRIVER REPLICACTL
+usage: domain.py REPLICACTL-DOMAIN DRIVER REPLICACTL [PART]...
 
 DRIVER is domain-driver.c.  The kernel is that of fake-kernel.py, /sys and /dev are made up.  KTAP on standard output.
 """
@@ -17,6 +17,7 @@ import xml.etree.ElementTree as ET
 from domain_world import HERE, UUID, Count, World, result
 from domain_guest import check_guest
 from domain_hook import check_hook
+from domain_kept import check_kept
 from domain_libvirt import check_libvirt
 
 DOMAINS = os.path.join(HERE, 'domains')
@@ -199,11 +200,12 @@ def main():
     print('TAP version 13')
     with tempfile.TemporaryDirectory() as directory:
         w = World(directory)
-        check_imports(w, tool)
-        check_refusals(w, tool)
-        check_hook(w, tool)
-        check_libvirt(w, driver)
-        check_guest(w, replicactl, tool)
+        parts = {'imports': lambda: check_imports(w, tool), 'refusals': lambda: check_refusals(w, tool),
+                 'hook': lambda: check_hook(w, tool), 'libvirt': lambda: check_libvirt(w, driver),
+                 'guest': lambda: check_guest(w, replicactl, tool),
+                 'kept': lambda: check_kept(w, tool, driver, replicactl)}
+        for name in sys.argv[4:] or parts:
+            parts[name]()
     print(f'1..{Count.run}')
     return Count.failed > 0
 

@@ -21,6 +21,7 @@ stop*) $STOP ;;
 test-ended*) $ENDED ;;
 test-stop*) $STOP ;;
 failed-over*) $FAILED_OVER ;;
+reverted*) $REVERTED ;;
 esac
 '''
 
@@ -36,7 +37,7 @@ class Guest:
         if os.path.exists(asked):
             os.remove(asked)
         full = {'DIR': self.w.dir, 'DM_REPLICA_DOMAIN': self.program if program is None else program,
-                'LIST': 'true', 'REMOVE': 'true', 'STOP': 'true', 'FAILED_OVER': 'true', 'ENDED': 'true'}
+                'LIST': 'true', 'REMOVE': 'true', 'STOP': 'true', 'FAILED_OVER': 'true', 'ENDED': 'true', 'REVERTED': 'true'}
         full.update(does)
         full.update(env or {})
         self.status, self.out, self.err = self.w.run([self.replicactl] + args, REVERT + change, env=full)
@@ -84,6 +85,16 @@ def check_guest(w, replicactl, tool):
     result(g.status == 0 and g.reverted and not g.asked, 'revert: --without-libvirt', g.text)
     g.run(['revert', 'web1', '--yes', '--without-libvirt', '--stop-guest'])
     result(g.status == 64 and not g.reverted, 'revert: --without-libvirt --stop-guest', g.text)
+    kept = os.path.join(w.conf, '.state', '00000000-0000-0000-0000-000000000000.points')
+    os.makedirs(kept)
+    g.run(['revert', 'web1', '--yes'])
+    result(g.status == 0 and g.reverted and g.asked == ['memory list', 'reverted'], 'revert: what the failover has replaced is put back', g.text)
+    g.run(['revert', 'web1', '--yes'], REVERTED='false')
+    result(g.status == 0 and g.reverted and 'NVRAM and TPM of the failover still; replicactl domain reverted web1 tries again' in g.err,
+           'revert: is done without that as well', g.text)
+    g.run(['revert', 'web1', '--yes', '--without-libvirt'])
+    result(g.status == 0 and g.reverted and not g.asked, 'revert: --without-libvirt puts nothing back', g.text)
+    os.rmdir(kept)
     for state, change in ('committed', "; s['state'] = 6"), ('a replica', "; s['state'] = 3; del s['live-time']"):
         g.run(['revert', 'web1', '--yes', '--stop-guest'], change)
         result(not g.asked, f'revert: {state}: no guest is stopped', g.text)

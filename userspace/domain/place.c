@@ -1,0 +1,591 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What belongs to a guest beside its disks, on this host: its definition, its NVRAM, the state
+ * of its TPM.  At a failover those that are kept with the point take their places, and a revert
+ * puts back what they have replaced.  Directories of libvirt belong to other users in part:
+ * no link there is followed, and a file is replaced by a rename.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "domain.h"
+
+#define NVRAM_DIR	"/var/lib/libvirt/qemu/nvram"
+#define TPM_DIR		"/var/lib/libvirt/swtpm"
+#define NVRAM_BYTES	(128u << 20)
+#define TPM_BYTES	(4u << 20)
+#define TPM_SUFFIX	".permall"		/* state that outlives a start */
+#define VOLATILE	".volatilestate"	/* and of one start, which is another's */
+#define NEW		".dm-replica.new"
+#define DEFINITION	"domain.xml"
+#define NVRAM		"nvram"
+#define FILES		8			/* of a point */
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+
+	return n > m && !strcmp(text + n - m, end);
+}
+
+/* Find where the domain's NVRAM is, or comes to be at its first start. */
+static bool nvram_path(xmlNodePtr domain, char *path, size_t size)
+{
+	xmlNodePtr os = xml_child(domain, "os"), nvram = xml_child(os, "nvram");
+	char name[256];
+
+	if (nvram && xml_child(nvram, "source"))
+		return xml_get(xml_child(nvram, "source"), "file", path, size) && *path == '/';
+	if (nvram && xml_content(nvram, path, size) && *path)
+		return *path == '/';
+	if (!nvram && !xml_is(os, "firmware", "efi") &&
+	    !xml_is(xml_child(os, "loader"), "type", "pflash"))
+		return false;
+	if (!xml_content(xml_child(domain, "name"), name, sizeof(name)) || strchr(name, '/'))
+		return false;
+	snprintf(path, size, NVRAM_DIR "/%s_VARS.fd", name);
+	return true;
+}
+
+/* NVRAM is replaced in libvirt's own directory, or where the domain had it before. */
+static bool is_nvram_place(const char *path, const char *before)
+{
+	size_t n = strlen(NVRAM_DIR "/");
+
+	if (!strcmp(path, before))
+		return true;
+	return !strncmp(path, NVRAM_DIR "/", n) && path[n] && path[n] != '.' && !strchr(path + n, '/');
+}
+
+static int open_dir(int at, const char *path)
+{
+	return openat(at, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Open a directory of one of libvirt's, @make: made if it is not there. */
+static int open_below(int at, const char *name, bool make)
+{
+	struct stat st;
+	int fd;
+
+	if (make && !fstat(at, &st) && !mkdirat(at, name, 0711) &&
+	    fchownat(at, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW))
+		return -1;
+	fd = open_dir(at, name);
+	return fd;
+}
+
+static bool has_tpm(xmlNodePtr domain)
+{
+	return xml_is(xml_below(domain, "devices/tpm/backend"), "type", "emulator");
+}
+
+/* The directory of a TPM's state; @file: TPM 2 or 1.2. */
+static int open_tpm(const char *uuid, const char *file, bool make)
+{
+	char path[PATH_MAX];
+	int base, dir, fd;
+
+	snprintf(path, sizeof(path), "%s" TPM_DIR, device_root());
+	base = open_dir(AT_FDCWD, path);
+	dir = base < 0 ? -1 : open_below(base, uuid, make);
+	fd = dir < 0 ? -1 : open_below(dir, strncmp(file, "tpm2", 4) ? "tpm1.2" : "tpm2", make);
+	if (dir >= 0)
+		close(dir);
+	if (base >= 0)
+		close(base);
+	return fd;
+}
+
+/* Keep one file of the host, if it is there. */
+static int keep_source(struct kept *k, uint64_t point, const char *name, int at, const char *path,
+		       size_t most)
+{
+	const char *why;
+	int fd = kept_source(at, path, most, &why), code;
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0)
+		return host_refuse(k->h, DM_REPLICA_CODE_FAILED, "%s cannot be kept: %s", path, why);
+	code = kept_add_file(k, point, name, fd, most);
+	close(fd);
+	return code;
+}
+
+static int keep_tpm_dir(struct kept *k, uint64_t point, int fd)
+{
+	struct dirent *entry;
+	unsigned int nr = 0;
+	DIR *names = fdopendir(dup(fd));
+	int code = 0;
+
+	while (names && !code && (entry = readdir(names)))
+		if (!strncmp(entry->d_name, "tpm", 3) && ends_with(entry->d_name, TPM_SUFFIX) &&
+		    strlen(entry->d_name) < 64 && nr++ < FILES - 2)
+			code = keep_source(k, point, entry->d_name, fd, entry->d_name, TPM_BYTES);
+	if (names)
+		closedir(names);
+	return code;
+}
+
+/* Keep NVRAM and TPM of a domain of this host. */
+int place_keep_state(struct kept *k, uint64_t point, xmlNodePtr domain)
+{
+	static const char *const versions[] = { "tpm2", "tpm" };
+	char path[PATH_MAX], full[2 * PATH_MAX], uuid[64];
+	unsigned int i;
+	int code = 0, fd;
+
+	if (nvram_path(domain, path, sizeof(path))) {
+		snprintf(full, sizeof(full), "%s%s", device_root(), path);
+		code = keep_source(k, point, NVRAM, AT_FDCWD, full, NVRAM_BYTES);
+	}
+	if (!has_tpm(domain) || !xml_content(xml_child(domain, "uuid"), uuid, sizeof(uuid)) ||
+	    strchr(uuid, '/') || *uuid == '.')
+		return code;
+	for (i = 0; i < 2 && !code; i++) {
+		fd = open_tpm(uuid, versions[i], false);
+		if (fd < 0)
+			continue;
+		code = keep_tpm_dir(k, point, fd);
+		close(fd);
+	}
+	return code;
+}
+
+/* Keep files that the user names, as those of a primary on another host. */
+int place_keep_files(struct kept *k, uint64_t point, const char *nvram, const char *tpm)
+{
+	const char *why, *name;
+	int code = 0, fd;
+
+	if (nvram) {
+		fd = kept_source(AT_FDCWD, nvram, NVRAM_BYTES, &why);
+		if (fd < 0)
+			return host_refuse(k->h, DM_REPLICA_CODE_INVALID_PARAMETER,
+					   "%s cannot be kept: %s", nvram, why);
+		code = kept_add_file(k, point, NVRAM, fd, NVRAM_BYTES);
+		close(fd);
+	}
+	if (!tpm || code)
+		return code;
+	name = strrchr(tpm, '/') ? strrchr(tpm, '/') + 1 : tpm;
+	if (strncmp(name, "tpm", 3) || !ends_with(name, TPM_SUFFIX) || strlen(name) > 63)
+		return host_refuse(k->h, DM_REPLICA_CODE_INVALID_PARAMETER,
+				   "%s is no state of a TPM: swtpm names it tpm2-00.permall or tpm-00.permall",
+				   tpm);
+	fd = kept_source(AT_FDCWD, tpm, TPM_BYTES, &why);
+	if (fd < 0)
+		return host_refuse(k->h, DM_REPLICA_CODE_INVALID_PARAMETER, "%s cannot be kept: %s",
+				   tpm, why);
+	code = kept_add_file(k, point, name, fd, TPM_BYTES);
+	close(fd);
+	return code;
+}
+
+int place_keep_xml(struct kept *k, uint64_t point, xmlDocPtr doc)
+{
+	char *text = xml_text(doc);
+	int code;
+
+	if (!text)
+		return host_refuse(k->h, DM_REPLICA_CODE_NO_MEMORY, "no memory");
+	code = kept_add(k, point, DEFINITION, text, strlen(text));
+	xmlFree(text);
+	return code;
+}
+
+/* All files of a point, each of which is what was kept. */
+struct set {
+	const struct dmreplica_point_file *file[FILES];
+	char *data[FILES];
+	unsigned int nr;
+};
+
+static void set_free(struct set *set)
+{
+	while (set->nr)
+		free(set->data[--set->nr]);
+}
+
+static bool is_mark(const struct dmreplica_point_file *file)
+{
+	return !file->point && (!strcmp(file->name, "before") || !strcmp(file->name, "placed"));
+}
+
+/* Return: false if one of them is missing, or is another; nothing is put in place then. */
+static bool set_load(struct set *set, const struct kept *k, uint64_t point)
+{
+	const char *why = "it has too many files";
+	const char *name = "the set";
+	size_t i;
+
+	set->nr = 0;
+	for (i = 0; i < k->nr; i++) {
+		if (k->list[i].point != point || is_mark(&k->list[i]))
+			continue;
+		name = k->list[i].name;
+		if (set->nr == FILES || !kept_load(k, &k->list[i], &set->data[set->nr], &why))
+			break;
+		set->file[set->nr++] = &k->list[i];
+	}
+	if (i == k->nr)
+		return true;
+	printf("warning: %s of point %llu is not put in place: %s\n", name,
+	       (unsigned long long)point, why);
+	printf("warning: the guest has the definition, NVRAM and TPM of this host, which may be of another time\n");
+	set_free(set);
+	return false;
+}
+
+static int set_index(const struct set *set, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < set->nr && strcmp(set->file[i]->name, name); i++)
+		;
+	return i < set->nr ? (int)i : -1;
+}
+
+/* Replace a file of @dir; it belongs to the owner of the one before, or of the directory. */
+static bool replace(int dir, const char *name, const char *data, size_t bytes)
+{
+	struct stat st;
+	bool good;
+	ssize_t n;
+	int fd;
+
+	if ((fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode)) &&
+	    fstat(dir, &st))
+		return false;
+	unlinkat(dir, NEW, 0);
+	fd = openat(dir, NEW, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return false;
+	for (; bytes; data += n, bytes -= n) {
+		n = write(fd, data, bytes);
+		if (n < 0 && errno == EINTR)
+			n = 0;
+		else if (n <= 0)
+			break;
+	}
+	good = !bytes && !fchown(fd, st.st_uid, st.st_gid) && !fsync(fd);
+	if (close(fd))
+		good = false;
+	good = good && !renameat(dir, NEW, dir, name) && !fsync(dir);
+	if (!good)
+		unlinkat(dir, NEW, 0);
+	return good;
+}
+
+static void placed(const char *what, uint64_t point, bool good, const char *why)
+{
+	if (!good)
+		printf("warning: %s is not put in place: %s\n", what, why);
+	else if (point)
+		printf("%s: of point %llu\n", what, (unsigned long long)point);
+	else
+		printf("%s: as before the failover\n", what);
+}
+
+static void put_nvram(const struct set *set, uint64_t point, xmlNodePtr domain, const char *before)
+{
+	char path[PATH_MAX], full[2 * PATH_MAX], *slash;
+	int i = set_index(set, NVRAM), dir;
+	bool good;
+
+	if (i < 0)
+		return;
+	if (!nvram_path(domain, path, sizeof(path))) {
+		placed("NVRAM", point, false, "the domain has none");
+		return;
+	}
+	if (!is_nvram_place(path, before)) {
+		placed("NVRAM", point, false, "its path is outside of " NVRAM_DIR);
+		return;
+	}
+	snprintf(full, sizeof(full), "%s%s", device_root(), path);
+	slash = strrchr(full, '/');
+	*slash = 0;
+	dir = open_dir(AT_FDCWD, full);
+	good = dir >= 0 && replace(dir, slash + 1, set->data[i], set->file[i]->bytes);
+	placed("NVRAM", point, good, strerror(errno));
+	if (dir >= 0)
+		close(dir);
+}
+
+/* State of a start that is over, beside state of another time. */
+static void remove_volatile(int dir)
+{
+	DIR *names = fdopendir(dup(dir));
+	struct dirent *entry;
+
+	while (names && (entry = readdir(names)))
+		if (ends_with(entry->d_name, VOLATILE))
+			unlinkat(dir, entry->d_name, 0);
+	if (names)
+		closedir(names);
+}
+
+static void put_tpm(const struct set *set, uint64_t point, xmlNodePtr domain, const char *uuid)
+{
+	unsigned int i;
+	bool good;
+	int dir;
+
+	for (i = 0; i < set->nr; i++) {
+		if (!ends_with(set->file[i]->name, TPM_SUFFIX))
+			continue;
+		if (!has_tpm(domain)) {
+			placed("TPM", point, false, "the domain has no emulated one");
+			continue;
+		}
+		dir = open_tpm(uuid, set->file[i]->name, true);
+		good = dir >= 0 &&
+		       replace(dir, set->file[i]->name, set->data[i], set->file[i]->bytes);
+		placed("TPM", point, good, strerror(errno));
+		if (good)
+			remove_volatile(dir);
+		if (dir >= 0)
+			close(dir);
+	}
+}
+
+/* A definition that was kept: it is the system's, and replaces no other domain. */
+static int check_definition(struct host *h, const struct dmreplica_system *sys, xmlDocPtr doc,
+			    uint64_t point)
+{
+	struct metadata m;
+	bool holds = !point;
+	int code;
+
+	metadata_read(xmlDocGetRootElement(doc), &m);
+	if (!m.present || m.wrong || memcmp(m.uuid, sys->uuid, 16))
+		return host_refuse(h, DM_REPLICA_CODE_INVALID_PARAMETER,
+				   "it does not have the metadata of %s", sys->name);
+	code = point ? run_doc_holds(h, doc, sys, false, &holds) : 0;
+	if (!code && !holds)
+		code = host_refuse(h, DM_REPLICA_CODE_INVALID_PARAMETER,
+				   "it has no device of %s among its disks", sys->name);
+	return code ? code : import_check_present(h, sys, xmlDocGetRootElement(doc));
+}
+
+/* Return: 0, also without a definition in the set. */
+static int put_definition(struct host *h, const struct dmreplica_system *sys, const struct set *set,
+			  uint64_t point, virDomainPtr *dom)
+{
+	int i = set_index(set, DEFINITION), code;
+	struct xml_fault fault;
+	virDomainPtr made;
+	xmlDocPtr doc;
+
+	if (i < 0)
+		return 0;
+	doc = xml_parse(set->data[i], set->file[i]->bytes, &fault);
+	if (!doc)
+		return host_refuse(h, DM_REPLICA_CODE_FAILED, "%s", fault.text);
+	code = check_definition(h, sys, doc, point);
+	xmlFreeDoc(doc);
+	if (code)
+		return code;
+	made = virDomainDefineXML(h->conn, set->data[i]);
+	if (!made)
+		return host_refuse_libvirt(h, "libvirt does not take it");
+	if (*dom)
+		virDomainFree(*dom);
+	*dom = made;
+	placed("definition", point, true, NULL);
+	return 0;
+}
+
+/* The path of the NVRAM that a domain has now, "" without one. */
+static void present_nvram(struct host *h, virDomainPtr dom, char *path, size_t size)
+{
+	xmlDocPtr doc = NULL;
+
+	*path = 0;
+	if (dom && !run_xml(h, dom, VIR_DOMAIN_XML_INACTIVE, &doc) &&
+	    !nvram_path(xmlDocGetRootElement(doc), path, size))
+		*path = 0;
+	xmlFreeDoc(doc);
+}
+
+/* Put the files of a point in place; a failure is reported, and is none of the failover's. */
+static void put(struct kept *k, uint64_t point, virDomainPtr *dom)
+{
+	char uuid[VIR_UUID_STRING_BUFLEN], before[PATH_MAX];
+	xmlDocPtr doc = NULL;
+	struct set set;
+
+	if (!set_load(&set, k, point))
+		return;
+	present_nvram(k->h, *dom, before, sizeof(before));
+	if (put_definition(k->h, k->sys, &set, point, dom)) {
+		placed("definition", point, false, k->h->message);
+	} else if (!*dom) {
+		placed("NVRAM or TPM", point, false, "there is no domain");
+	} else if (!run_xml(k->h, *dom, VIR_DOMAIN_XML_INACTIVE, &doc) &&
+		   !virDomainGetUUIDString(*dom, uuid)) {
+		put_nvram(&set, point, xmlDocGetRootElement(doc), before);
+		put_tpm(&set, point, xmlDocGetRootElement(doc), uuid);
+	}
+	xmlFreeDoc(doc);
+	set_free(&set);
+}
+
+/* Keep what is here now, for a revert. */
+static int keep_before(struct kept *k, virDomainPtr dom)
+{
+	xmlDocPtr doc = NULL;
+	int code;
+
+	kept_drop(k, 0);
+	code = kept_mark(k, "before", k->sys->live_epoch);
+	if (!code && dom)
+		code = run_xml(k->h, dom, VIR_DOMAIN_XML_INACTIVE | VIR_DOMAIN_XML_SECURE, &doc);
+	if (!code && doc)
+		code = place_keep_xml(k, 0, doc);
+	if (!code && doc)
+		code = place_keep_state(k, 0, xmlDocGetRootElement(doc));
+	xmlFreeDoc(doc);
+	return code ? code : kept_commit(k);
+}
+
+static uint64_t mark_of(const struct kept *k, const char *name)
+{
+	const struct dmreplica_point_file *file = kept_find(k, 0, name);
+
+	return file ? file->bytes : 0;
+}
+
+/* Put the files of the failover's point in place, once in a failover. */
+static int change(struct kept *k, virDomainPtr *dom)
+{
+	uint64_t before = mark_of(k, "before"), epoch = k->sys->live_epoch;
+	int code = 0;
+
+	/* A failover that ended without libvirt's answer. */
+	if (before && before != epoch) {
+		put(k, 0, dom);
+		kept_drop(k, 0);
+	}
+	if (!kept_find(k, k->sys->live_point, NULL))
+		return before && before != epoch ? kept_commit(k) : 0;
+	if (before != epoch)
+		code = keep_before(k, *dom);
+	if (code)
+		return code;
+	put(k, k->sys->live_point, dom);
+	code = kept_mark(k, "placed", epoch);
+	return code ? code : kept_commit(k);
+}
+
+/**
+ * place_failed_over() - put in place what belongs to the point of a failover
+ * @h: the host, connected.
+ * @sys: the system, failed over.
+ * @dom: its domain, or NULL; replaced by the one that is defined anew.
+ *
+ * What is missing, or is not what was kept, is reported, and the guest has what is here.
+ *
+ * Return: 0, or a refusal.
+ */
+int place_failed_over(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom)
+{
+	struct kept k;
+	int code;
+
+	code = kept_open(&k, h, sys, false);
+	if (code || k.state == KEPT_NONE || mark_of(&k, "placed") == sys->live_epoch)
+		goto out;
+	if (kept_fault(&k)) {
+		printf("warning: what is kept with the points of %s is not put in place: %s\n",
+		       sys->name, kept_fault(&k));
+		goto out;
+	}
+	if (!kept_find(&k, sys->live_point, NULL) && !mark_of(&k, "before"))
+		goto out;
+	if (*dom && virDomainIsActive(*dom) == 1) {
+		printf("warning: domain %s runs: what is kept with point %llu is not put in place\n",
+		       virDomainGetName(*dom), (unsigned long long)sys->live_point);
+		goto out;
+	}
+	kept_close(&k);
+	code = kept_open(&k, h, sys, true);
+	if (!code)
+		code = change(&k, dom);
+out:
+	kept_close(&k);
+	return code;
+}
+
+/* After a revert: what the failover has replaced. */
+int place_reverted(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom)
+{
+	struct kept k;
+	int code;
+
+	code = kept_open(&k, h, sys, false);
+	if (code || !mark_of(&k, "before") || sys->live_epoch)
+		goto out;
+	kept_close(&k);
+	code = kept_open(&k, h, sys, true);
+	if (code)
+		goto out;
+	put(&k, 0, dom);
+	kept_drop(&k, 0);
+	code = kept_commit(&k);
+out:
+	kept_close(&k);
+	return code;
+}
+
+/**
+ * place_test() - what is kept with the point of a test failover
+ * @h: the host.
+ * @sys: the system, with a test failover.
+ * @t: filled in, to be freed with place_test_free(); without what is not kept.
+ *
+ * Return: 0, or a refusal.
+ */
+int place_test(struct host *h, const struct dmreplica_system *sys, struct place_test *t)
+{
+	struct xml_fault fault;
+	struct set set;
+	struct kept k;
+	int code, i;
+
+	memset(t, 0, sizeof(*t));
+	code = kept_open(&k, h, sys, false);
+	if (!code && kept_fault(&k)) {
+		printf("warning: what is kept with the points of %s is not used: %s\n", sys->name,
+		       kept_fault(&k));
+	} else if (!code && kept_find(&k, sys->test_point, NULL) &&
+		   set_load(&set, &k, sys->test_point)) {
+		i = set_index(&set, DEFINITION);
+		if (i >= 0)
+			t->doc = xml_parse(set.data[i], set.file[i]->bytes, &fault);
+		i = set_index(&set, NVRAM);
+		if (i >= 0) {
+			t->nvram = set.data[i];
+			t->nvram_bytes = set.file[i]->bytes;
+			set.data[i] = NULL;
+		}
+		set_free(&set);
+	}
+	kept_close(&k);
+	return code;
+}
+
+void place_test_free(struct place_test *t)
+{
+	xmlFreeDoc(t->doc);
+	free(t->nvram);
+	memset(t, 0, sizeof(*t));
+}

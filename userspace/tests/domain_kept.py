@@ -1,0 +1,405 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What is kept with points beside their disks, put in place and put back; see domain.py."""
+
+import glob
+import json
+import os
+import re
+import shutil
+import subprocess
+
+from domain_libvirt import GUEST, Session
+from domain_world import HERE, UUID, result
+
+GUEST_TPM = GUEST.replace('</devices>', "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm></devices>")
+REPLICA = "s['state'] = 3; del s['live-epoch']; s['live-point'] = 0"
+POINTS = [{'number': n, 'time': n, 'kind': 1, 'name': f'p{n}', 'in-use': 0, 'system': UUID.replace('-', '')}
+          for n in (1, 2)]
+
+
+class Kept:
+    """A system with two points, and a guest with NVRAM and TPM."""
+
+    def __init__(self, w, tool, driver, replicactl):
+        self.w, self.tool, self.driver, self.replicactl = w, tool, driver, replicactl
+        w.set_disks(['vda'])
+        w.world['points'] = [dict(p) for p in POINTS]
+        w.world['host'] = {}
+        self.dir = os.path.join(w.conf, '.state', '0' * 8 + '-0000-0000-0000-' + '0' * 12 + '.points')
+        for name, number in ('vda', '254:1'), ('vda-test', '254:2'), ('vda-replica', '254:0'):
+            self.put('/dev/dm-replica/web1/' + name, number)
+        self.nvram = '/var/lib/libvirt/qemu/nvram/web1_VARS.fd'
+        self.tpm = f'/var/lib/libvirt/swtpm/{UUID}/tpm2/tpm2-00.permall'
+        self.guest = w.file('kept.xml', GUEST_TPM)
+        self.later = w.file('later.xml', GUEST_TPM.replace('65536', '32768'))
+
+    def put(self, path, text):
+        path = self.w.root + path
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if os.path.lexists(path):
+            os.unlink(path)
+        with open(path, 'w', encoding='utf-8') as f:
+            f.write(text)
+        return path
+
+    def get(self, path):
+        try:
+            with open(self.w.root + path, encoding='utf-8') as f:
+                return f.read()
+        except OSError as e:
+            return str(e)
+
+    def remember(self):
+        """The host area stays from one run to the next."""
+        for request in self.w.requests:
+            if request.startswith('host-set '):
+                asked = json.loads(request[len('host-set '):])
+                self.w.world['host'][asked['key']] = asked['value']
+
+    def run(self, args, change='', **more):
+        self.status, self.out, self.err = self.w.run(args, change, **more)
+        self.text = f'{args}\n{self.status}\n{self.out}\n{self.err}'
+        self.remember()
+        return self.status
+
+    def session(self, lines, change=''):
+        s = Session(self.w, self.driver)
+        self.got = s.run(lines, change)
+        self.remember()
+        return s
+
+    def kept(self):
+        """Of each point the names of its files; None if something is wrong."""
+        if self.run([self.tool, 'kept', 'web1', '--json']):
+            return None
+        return {p['point']: sorted(f['name'] for f in p['files']) for p in json.loads(self.out)}
+
+    def files(self):
+        return len(glob.glob(self.dir + '/files/*'))
+
+    def forget(self):
+        shutil.rmtree(self.dir, ignore_errors=True)
+        self.w.world['host'] = {}
+
+
+ALL = ['domain.xml', 'nvram', 'tpm2-00.permall']
+
+
+def check_kept(w, tool, driver, replicactl):
+    k = Kept(w, tool, driver, replicactl)
+    check_places(k)
+    check_missing(k)
+    check_hostile(k)
+    check_gone(k)
+    check_test(k)
+    check_crash(k)
+    w.world['points'] = []
+    w.world['host'] = {}
+
+
+def check_places(k):
+    result(k.run([k.tool, 'kept', 'web1']) == 0 and 'nothing is kept' in k.out and not os.path.exists(k.dir), 'kept: nothing', k.text)
+    k.put(k.nvram, 'variables 1')
+    k.put(k.tpm, 'tpm 1')
+    s = k.session(['domain ~ import ~ web1 ~ ' + k.guest, 'domain ~ keep ~ web1'], REPLICA)
+    result(k.got == [0, 0] and 'kept with point 2 of web1: domain.xml nvram tpm2-00.permall' in s.out[1][1],
+           'keep: definition, NVRAM and TPM, with the newest point', s.text)
+    result(k.kept() == {2: ALL}, 'kept: shows them', k.text)
+    result(os.stat(k.dir).st_mode & 0o777 == 0o700 and all(os.stat(f).st_mode & 0o777 == 0o600 for f in glob.glob(k.dir + '/files/*')),
+           'keep: they are for root alone')
+
+    # The guest goes on: another definition, other variables.
+    k.put(k.nvram, 'variables 2')
+    k.put(k.tpm, 'tpm 2')
+    volatile = k.put(os.path.dirname(k.tpm) + '/tpm2-00.volatilestate', 'of a start')
+    imported = 'domain ~ import ~ web1 ~ ' + k.later
+    s = k.session([imported, 'domain ~ failed-over ~ web1', 'xml ~ web1', 'domain ~ start ~ web1', 'xml ~ web1', 'domain ~ stop ~ web1 ~ --force',
+                   'domain ~ failed-over ~ web1'])
+    result(k.got == [0] * 7 and '>65536<' in s.out[2][1] and "failover='17'" in s.out[2][1] and 'genid>11111111' not in s.out[2][1],
+           'failover: the definition of the point, with a new generation ID', s.text)
+    result(k.get(k.nvram) == 'variables 1' and k.get(k.tpm) == 'tpm 1' and not os.path.exists(volatile),
+           'failover: NVRAM and TPM of the point, and no volatile state', k.get(k.nvram) + k.get(k.tpm))
+    result('definition: of point 2' in s.out[1][1] and 'NVRAM: of point 2' in s.out[1][1] and 'TPM: of point 2' in s.out[1][1],
+           'failover: they are named', s.out[1][1])
+    result('of point 2' not in s.out[3][1] + s.out[6][1], 'failover: once', s.text)
+    k.put(k.nvram, 'written by the guest')
+    s = k.session([imported, 'domain ~ start ~ web1'])
+    result(k.got == [0, 0] and k.get(k.nvram) == 'written by the guest', 'start: what the guest has written since stays', s.text)
+
+    s = k.session(['domain ~ import ~ web1 ~ ' + k.guest, 'domain ~ reverted ~ web1', 'xml ~ web1', 'domain ~ reverted ~ web1'], REPLICA)
+    result(k.got == [0] * 4 and '>32768<' in s.out[2][1] and k.get(k.nvram) == 'variables 2' and k.get(k.tpm) == 'tpm 2',
+           'revert: all is as before the failover', s.text)
+    result('as before' in s.out[1][1] and s.out[3][1] == '' and k.kept() == {2: ALL}, 'revert: once; what the point has stays', s.text)
+
+    # Another failover, to another point, after one that ended without libvirt.
+    k.session([imported, 'domain ~ failed-over ~ web1'])
+    s = k.session(['domain ~ import ~ web1 ~ ' + k.guest, 'domain ~ failed-over ~ web1', 'xml ~ web1'], "s['live-epoch'] = 21; s['live-point'] = 1")
+    result(k.got == [0] * 3 and '>32768<' in s.out[2][1] and k.get(k.nvram) == 'variables 2',
+           'failover: after one that ended without libvirt, to a point without files', s.text)
+    s = k.session([imported, 'create ~ web1', 'domain ~ failed-over ~ web1'], "s['live-epoch'] = 23")
+    result(k.got[2] == 0 and 'warning: domain web1 runs' in s.out[2][1] and k.get(k.nvram) == 'variables 2',
+           'failover: nothing is replaced below a guest that runs', s.text)
+    s = k.session(['domain ~ failed-over ~ web1', 'xml ~ web1'], "s['live-epoch'] = 25")
+    result(k.got == [0, 0] and '>65536<' in s.out[1][1] and k.get(k.nvram) == 'variables 1', 'failover: a host that had no domain gets one', s.text)
+
+    # From another host, without libvirt.
+    k.forget()
+    other = k.w.file('primary_VARS.fd', 'of the primary')
+    none = {'LIBVIRT_DEFAULT_URI': 'qemu+unix:///system?socket=/nonexistent'}
+    guest = k.w.file('primary.xml', GUEST.replace("dev='vda'", "dev='sda'"))
+    k.run([k.tool, 'keep', 'web1', '--point', 'p1', '--xml', guest, '--disk', 'sda=vda', '--nvram', other], REPLICA, env=none)
+    result(k.status == 0 and k.kept() == {1: ['domain.xml', 'nvram']}, 'keep: files of a primary', k.text)
+    k.run([k.tool, 'keep', 'web1', '--nvram', other, '--tpm', k.w.file('tpm2-00.permall', 'x')], REPLICA, env=none)
+    result(k.status == 0 and k.kept() == {1: ['domain.xml', 'nvram'], 2: ['nvram', 'tpm2-00.permall']} and k.files() == 3,
+           'keep: beside others; what is the same is there once', k.text)
+    for args, status in ((['--disk', 'a=b'], 64), (['--point', '9', '--nvram', other], 12), (['--xml', other], 6), (['--xml', guest], 6),
+                         (['--nvram', '/nonexistent'], 6), (['--tpm', other], 6), (['--frob'], 64)):
+        k.run([k.tool, 'keep', 'web1'] + args, REPLICA, env=none)
+        result(k.status == status and len(k.err.rstrip().split('\n')) < 4 and k.kept() == {1: ['domain.xml', 'nvram'], 2: ['nvram', 'tpm2-00.permall']},
+               f'keep {args[0]}: refused, nothing is changed', k.text)
+
+
+def keep_all(k):
+    k.forget()
+    k.put(k.nvram, 'variables 1')
+    k.put(k.tpm, 'tpm 1')
+    k.session(['domain ~ import ~ web1 ~ ' + k.guest, 'domain ~ keep ~ web1'], REPLICA)
+    k.put(k.nvram, 'variables 2')
+    k.put(k.tpm, 'tpm 2')
+
+
+def check_missing(k):
+    """A set is put in place as a whole, or not at all."""
+    def spoil(path):
+        with open(path, 'r+b') as f:
+            byte = f.read(1)
+            f.seek(0)
+            f.write(bytes([byte[0] ^ 1]))
+
+    def files():
+        return sorted(glob.glob(k.dir + '/files/*'), key=os.path.getsize)
+
+    for name, what, said in (
+            ('a file is missing', lambda: os.unlink(files()[0]), 'it is missing on this host'),
+            ('a file is another', lambda: spoil(files()[0]), 'does not match its digest'),
+            ('a file is longer', lambda: open(files()[0], 'a', encoding='utf-8').write('x'), 'does not match its digest'),
+            ('a file is a link', lambda: (os.unlink(files()[0]), os.symlink('/etc/passwd', k.first)), 'no regular file'),
+            ('the index is missing', lambda: os.unlink(glob.glob(k.dir + '/index-*')[0]), 'its index is missing on this host'),
+            ('the index is another', lambda: spoil(glob.glob(k.dir + '/index-*')[0]), 'its index does not match'),
+            ('the directory is missing, as on another host', lambda: shutil.rmtree(k.dir), 'its index is missing on this host'),
+            ('the digest is none', lambda: k.w.world['host'].update({'points/files': '../../../etc/passwd'}), 'its index does not match')):
+        keep_all(k)
+        k.first = files()[0]
+        what()
+        k.run([k.tool, 'kept', 'web1'])
+        result(k.status == 1, f'kept: {name}', k.text)
+        s = k.session(['domain ~ import ~ web1 ~ ' + k.later, 'domain ~ failed-over ~ web1', 'xml ~ web1'])
+        result(k.got == [0] * 3 and 'warning: ' in s.out[1][1] and said in s.out[1][1] and '>32768<' in s.out[2][1] and
+               k.get(k.nvram) == 'variables 2' and k.get(k.tpm) == 'tpm 2', f'failover: {name}: reported, and nothing is put in place', s.text)
+        result("failover='17'" in s.out[2][1], f'failover: {name}: it is done', s.text)
+    keep_all(k)
+    os.unlink(glob.glob(k.dir + '/index-*')[0])
+    s = k.session(['domain ~ import ~ web1 ~ ' + k.guest, 'domain ~ keep ~ web1 ~ --point ~ 1'], REPLICA)
+    result(k.got == [0, 0] and 'what was kept with other points of web1 is lost' in s.out[1][1] and k.kept() == {1: ALL}, 'keep: after a loss', s.text)
+
+
+def check_hostile(k):
+    """What is in the place of NVRAM or of a TPM's state, in directories of other users."""
+    secret = k.put('/etc/secret', 'secret')
+
+    def replace(path, how):
+        full = k.w.root + path
+        if os.path.lexists(full):
+            os.unlink(full)
+        how(full)
+
+    def sparse(full):
+        with open(full, 'wb') as f:
+            f.truncate((128 << 20) + 1)
+
+    for name, how in (('a link', lambda f: os.symlink(secret, f)), ('a FIFO', os.mkfifo), ('a directory', os.mkdir), ('a huge file', sparse),
+                      ('a link to /dev/zero', lambda f: os.symlink('/dev/zero', f)), ('a dangling link', lambda f: os.symlink('/nonexistent', f))):
+        for what, path in ('NVRAM', k.nvram), ('TPM', k.tpm):
+            keep_all(k)
+            replace(path, how)
+            before = k.kept()
+            s = k.session(['domain ~ import ~ web1 ~ ' + k.guest, 'domain ~ keep ~ web1 ~ --point ~ 1'], REPLICA)
+            result(k.got == [0, 1] and 'cannot be kept: it is ' in s.err and k.kept() == before, f'keep: {what} is {name}: refused, nothing changes', s.text)
+            s = k.session(['domain ~ import ~ web1 ~ ' + k.later, 'domain ~ failed-over ~ web1'])
+            result(k.got == [0, 1] and k.get('/etc/secret') == 'secret' and k.kept() == before, f'failover: {what} is {name}: nothing is followed', s.text)
+            if name == 'a directory':
+                os.rmdir(k.w.root + path)
+    s = k.session(['domain ~ import ~ web1 ~ ' + k.later, 'domain ~ test-start ~ web1', 'domain ~ test-stop ~ web1'], "s['test-epoch'] = 19; s['test-point'] = 1")
+    k.put(k.nvram, 'x')
+    replace(k.nvram, os.mkfifo)
+    s = k.session(['domain ~ import ~ web1 ~ ' + k.later, 'domain ~ test-start ~ web1'], "s['test-epoch'] = 19; s['test-point'] = 1")
+    result(k.got == [0, 1] and 'no regular file' in s.err, 'test: NVRAM is a FIFO', s.text)
+
+    # Directories on the way.
+    keep_all(k)
+    tpm = os.path.dirname(k.w.root + k.tpm)
+    shutil.rmtree(tpm)
+    os.symlink(k.w.root + '/etc', tpm)
+    there = sorted(os.listdir(k.w.root + '/etc'))
+    s = k.session(['domain ~ import ~ web1 ~ ' + k.later, 'domain ~ failed-over ~ web1'])
+    result(k.got == [0, 0] and 'warning: TPM is not put in place' in s.out[1][1] and sorted(os.listdir(k.w.root + '/etc')) == there,
+           'failover: the directory of the TPM is a link', s.text)
+    os.unlink(tpm)
+    shutil.rmtree(os.path.dirname(tpm))
+    keep_all(k)
+    shutil.rmtree(os.path.dirname(tpm))
+    s = k.session(['domain ~ import ~ web1 ~ ' + k.later, 'domain ~ failed-over ~ web1'])
+    result(k.got == [0, 0] and k.get(k.tpm) == 'tpm 1', 'failover: a TPM that this host has no directory for', s.text)
+
+    # Paths in a definition.
+    for path in '/etc/secret', '/var/lib/libvirt/qemu/nvram/../../../../../etc/secret', '/var/lib/libvirt/qemu/nvram/.hidden', 'relative':
+        k.forget()
+        k.put(k.nvram, 'variables 2')
+        evil = k.w.file('evil.xml', GUEST.replace(k.nvram, path))
+        k.run([k.tool, 'keep', 'web1', '--xml', evil, '--nvram', k.w.file('evil_VARS.fd', 'evil')], REPLICA)
+        s = k.session(['domain ~ import ~ web1 ~ ' + k.later, 'domain ~ failed-over ~ web1'])
+        result(k.got == [0, 0] and 'warning: NVRAM is not put in place' in s.out[1][1] and k.get('/etc/secret') == 'secret',
+               f'failover: NVRAM at {path}', s.text)
+    name = k.w.file('named.xml', GUEST.replace('web1</name>', 'test</name>'))
+    k.forget()
+    k.run([k.tool, 'keep', 'web1', '--xml', name], REPLICA)
+    s = k.session(['domain ~ failed-over ~ web1', 'list'])
+    result(k.got[0] == 0 and 'warning: definition is not put in place' in s.out[0][1], 'failover: no other domain is replaced', s.text)
+    k.forget()
+    k.run([k.tool, 'keep', 'web1', '--xml', k.guest], REPLICA)
+    k.put('/dev/dm-replica/web1/vda', '254:7')
+    s = k.session(['domain ~ failed-over ~ web1', 'list'])
+    result(k.got == [0, 0] and 'no device of web1 among its disks' in s.out[0][1] and 'web1' not in s.out[1][1],
+           'failover: a definition without a device of the system', s.text)
+    k.put('/dev/dm-replica/web1/vda', '254:1')
+
+
+def check_gone(k):
+    """Files go with their points."""
+    answers = "w['answers'] = {'point-del': {}, 'point-new': {'point': 3}, 'failover-commit': {'set': {'state': 6}}, 'relationship-remove': {}}; "
+
+    def keep_two():
+        k.forget()
+        for point, text in ('p1', 'one'), ('p2', 'two'):
+            k.run([k.tool, 'keep', 'web1', '--point', point, '--xml', k.guest, '--nvram', k.w.file('VARS', text)], REPLICA)
+
+    keep_two()
+    result(k.files() == 3, 'keep: one definition and two NVRAM', k.text)
+    k.w.world['points'] = [p for p in POINTS if p['number'] == 2]
+    k.run([k.replicactl, 'recovery-point', 'drop', 'web1', '2', '--yes'], answers)
+    result(k.status == 0 and k.files() == 2 and k.kept() == {2: ['domain.xml', 'nvram']}, 'drop: its files are gone, those of others are not', k.text)
+    k.w.world['points'] = [dict(p) for p in POINTS]
+    keep_two()
+    k.w.world['points'] = [p for p in POINTS if p['number'] == 2]
+    k.run([k.replicactl, 'recovery-point', 'create', 'web1', '--drop', '2'], answers)
+    result(k.status == 0 and k.files() == 2, 'create: files of points that are dropped with it', k.text)
+    k.run([k.tool, 'keep', 'web1', '--nvram', k.w.file('VARS', 'three')], REPLICA)
+    with open(glob.glob(k.dir + '/index-*')[0], encoding='utf-8') as f:
+        text = f.read()
+    result(k.kept() == {2: ['nvram']} and k.files() == 1 and len(glob.glob(k.dir + '/index-*')) == 1 and text.count('\n') == 1,
+           'keep: in place of what the point had; the index has no point that is gone', text)
+    k.put('/x', '')
+    os.symlink(k.w.root + '/x', k.dir + '/index-link')
+    k.run([k.replicactl, 'recovery-point', 'drop', 'web1', '2', '--yes'], answers)
+    result(k.files() == 1, 'drop: an index that cannot be read removes nothing', k.text)
+    os.unlink(k.dir + '/index-link')
+    k.w.world['points'] = [dict(p) for p in POINTS]
+
+    keep_all(k)
+    k.session(['domain ~ import ~ web1 ~ ' + k.later, 'domain ~ failed-over ~ web1'])
+    n = k.files()
+    k.run([k.replicactl, 'recovery-point', 'drop', 'web1', '1', '--yes'], answers)
+    result(n == 6 and k.files() == n, 'drop: what a revert puts back stays', f'{n}\n{k.text}')
+    k.w.world['points'] = []
+    k.run([k.replicactl, 'commit', 'web1', '--yes'], answers)
+    result(k.status == 0 and k.files() == 0, 'commit: with all points their files', k.text)
+    k.w.world['points'] = [dict(p) for p in POINTS]
+
+
+def check_test(k):
+    keep_all(k)
+    os.makedirs(k.w.root + '/run', exist_ok=True)
+    tested = "s['test-epoch'] = 19; s['test-point'] = 2"
+    copy = k.w.root + f'/run/dm-replica-domain/test-{UUID}_VARS.fd'
+    imported = 'domain ~ import ~ web1 ~ ' + k.later
+    s = k.session([imported, 'domain ~ test-start ~ web1', 'live-xml ~ web1 - Test', 'xml ~ web1'], tested)
+    with open(copy, encoding='utf-8') as f:
+        text = f.read()
+    result(k.got == [0] * 4 and '>65536<' in s.out[2][1] and '>32768<' in s.out[3][1] and text == 'variables 1' and k.get(k.nvram) == 'variables 2',
+           'test: definition and NVRAM of its point, beside the guest', s.text)
+    os.unlink(copy)
+    s = k.session([imported, 'domain ~ test-start ~ web1', 'live-xml ~ web1 - Test', 'domain ~ test-stop ~ web1'], tested.replace('2', '1'))
+    result(k.got == [0] * 4 and '>32768<' in s.out[2][1], 'test: of a point without files, the present ones', s.text)
+
+
+# Ends the process instead of its Nth change of the disk.
+CRASH = r'''
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+static void count(void)
+{
+	static int n;
+	const char *at = getenv("CRASH_AT");
+
+	if (at && ++n == atoi(at))
+		kill(getpid(), SIGKILL);
+}
+#define REAL(name) __typeof__(&name) real = dlsym(RTLD_NEXT, #name)
+int fsync(int fd) { REAL(fsync); count(); return real(fd); }
+int renameat(int a, const char *b, int c, const char *d) { REAL(renameat); count(); return real(a, b, c, d); }
+int unlinkat(int a, const char *b, int c) { REAL(unlinkat); count(); return real(a, b, c); }
+int mkdirat(int a, const char *b, mode_t c) { REAL(mkdirat); count(); return real(a, b, c); }
+ssize_t write(int a, const void *b, size_t c) { REAL(write); if (a > 2) count(); return real(a, b, c); }
+'''
+
+
+def check_crash(k):
+    """Killed at each change of the disk: the old set or the new one, and the next call works."""
+    path = k.w.file('crash.c', CRASH)
+    library = os.path.join(k.w.dir, 'crash.so')
+    subprocess.run([os.environ.get('CC', 'gcc'), '-shared', '-fPIC', '-o', library, path, '-ldl'], check=True)
+    run = ['sh', '-c', 'LD_PRELOAD="$LD_PRELOAD $0" exec "$@"', library]
+    one, two = k.w.file('one_VARS.fd', 'one'), k.w.file('two_VARS.fd', 'two')
+    guest = k.w.file('crash.xml', GUEST)
+    wrong, n, seen = [], 0, set()
+    while n < 100:
+        n += 1
+        k.forget()
+        k.run([k.tool, 'keep', 'web1', '--nvram', one], REPLICA)
+        k.run(run + [k.tool, 'keep', 'web1', '--xml', guest, '--nvram', two], REPLICA, env={'CRASH_AT': str(n)})
+        ended = k.status == 0
+        kept = k.kept()
+        seen.add(str(kept))
+        if kept not in ({2: ['nvram']}, {2: ['domain.xml', 'nvram']}) or (ended and kept == {2: ['nvram']}):
+            wrong.append((n, kept, k.text))
+        k.run([k.tool, 'keep', 'web1', '--xml', guest, '--nvram', one], REPLICA)
+        if k.kept() != {2: ['domain.xml', 'nvram']} or k.files() != 2 or len(os.listdir(k.dir)) != 2:
+            wrong.append((n, 'next', os.listdir(k.dir), k.text))
+        if ended:
+            break
+    result(not wrong and 10 < n < 100 and len(seen) == 2, f'keep: killed at each of {n} places: the old set or the new one', str(wrong[:2]))
+
+    # At a failover: the next start completes it, and a revert has what was there.
+    wrong, n = [], 0
+    while n < 100:
+        n += 1
+        keep_all(k)
+        script = k.w.file('script', 'domain\timport\tweb1\t' + k.later + '\ndomain\tfailed-over\tweb1\n')
+        k.run(run + [k.driver, script], env={'CRASH_AT': str(n)})
+        ended = k.status == 0
+        nvram = k.get(k.nvram)
+        s = k.session(['domain ~ import ~ web1 ~ ' + k.later, 'domain ~ start ~ web1', 'xml ~ web1'])
+        if nvram not in ('variables 1', 'variables 2') or k.got != [0] * 3 or k.get(k.nvram) != 'variables 1' or k.get(k.tpm) != 'tpm 1':
+            wrong.append((n, nvram, s.text))
+        s = k.session(['domain ~ reverted ~ web1', 'xml ~ web1'], REPLICA)
+        if k.got != [0, 0] or '>32768<' not in s.out[1][1] or k.get(k.nvram) != 'variables 2' or k.get(k.tpm) != 'tpm 2':
+            wrong.append((n, 'reverted', s.text))
+        if ended:
+            break
+    result(not wrong and 10 < n < 100, f'failover: killed at each of {n} places', str(wrong[:2]))
