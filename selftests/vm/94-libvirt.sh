@@ -12,7 +12,7 @@
 
 began=$SECONDS
 libvirt_start
-ktap_plan 59
+ktap_plan 63
 load_module "$@"
 diag "libvirtd answers after $((SECONDS - began)) s"
 d0=$(dev d0)
@@ -28,6 +28,16 @@ check "and powers off" wait_for 200 is_off other
 
 make_system web1 s0 vda=d0
 udevadm settle -t 60
+# A guest that writes the replica itself, without an agent in it: its point is a standard one.
+put_guest $live-replica 01
+uuid=$(r status web1 --json | grep -o '"uuid": "[^"]*"' | head -n 1 | cut -d '"' -f 4)
+domain_xml writer "$(block_disk $live-replica)" "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>" |
+	sed "s|<memory unit|<metadata><d:system xmlns:d='urn:dm-replica:domain:1' uuid='$uuid' name='web1' view='replica'/></metadata>&|" >/run/writer.xml
+boots "a guest may write the replica itself" writer 0001 virsh create /run/writer.xml
+check "its point is made" sh -c "$REPLICACTL domain point web1 --label written --keep >/run/said 2>&1"
+check "as a standard one, its agent being none" grep -q "not application-consistent: .*agent is not connected" /run/said
+check "what belongs to it is kept" grep -q "^kept with point 1 of web1: domain.xml" /run/said
+virsh destroy writer >/dev/null || die "destroy"
 put_guest $live-replica 01
 r recovery-point create web1 --label first >/dev/null || die "point"
 put_guest $live-replica 01 256

@@ -46,6 +46,17 @@ const struct command commands[] = {
 	  "the point, renews a generation ID.\n" },
 	{ "reverted", cmd_reverted, "NAME", "undo what failed-over has put in place; replicactl runs it",
 	  NULL },
+	{ "point", cmd_domain_point, "NAME [--label TEXT] [--timeout S] [--keep] [--json]",
+	  "make a recovery point while the guest's filesystems are frozen",
+	  "  --label TEXT  label of the point\n"
+	  "  --timeout S   time limit of the point itself, 10 by default, 15 at most\n"
+	  "  --keep        keep with it what belongs to it beside its disks\n"
+	  HELP_JSON
+	  "\nThe guest is one of this host that has the replica devices, with view='replica' in its\n"
+	  "metadata.  Its agent freezes; without an answer of it the point is a standard one.  A second\n"
+	  "process thaws, also if the first is killed.\n" },
+	{ "freezer", cmd_freezer, "NAME [thaw]",
+	  "freeze the guest until the end of input, and thaw it; domain point runs it", NULL },
 	{ "keep", cmd_keep, "NAME [--point POINT] [--xml FILE [--disk TARGET=DISK]... [--leave TARGET]...] [--nvram FILE] [--tpm FILE]",
 	  "keep with a point what belongs to it beside its disks",
 	  "  --point POINT  number or label of the point (default: the newest)\n"

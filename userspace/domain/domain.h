@@ -45,6 +45,9 @@ int host_end(struct host *h, int code);
 int host_system(struct host *h, const char *name, bool attached, struct dmreplica_system *sys);
 /* Replace what is no printable text, for a message on one line.  Return: @text. */
 char *host_plain(char *text);
+/* Milliseconds of the monotonic clock; a limit of time, which tests set by a variable. */
+uint64_t host_now_ms(void);
+uint32_t host_limit_ms(const char *name, uint32_t ms);
 /* Find the one system behind the options. */
 bool host_one_system(struct host *h, int argc, char **argv, bool attached,
 		     struct dmreplica_system *sys, int *status);
@@ -195,10 +198,12 @@ void import_fresh_uuid(char text[DMREPLICA_UUID_TEXT]);
 
 /* run.c */
 int run_xml(struct host *h, virDomainPtr dom, unsigned int flags, xmlDocPtr *doc);
-int run_holds(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys, bool test,
-	      bool *holds);
-int run_doc_holds(struct host *h, xmlDocPtr doc, const struct dmreplica_system *sys, bool test,
-		  bool *holds);
+int run_holds(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys,
+	      enum metadata_view view, bool *holds);
+int run_holds_all(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys,
+		  enum metadata_view view, bool *all);
+int run_doc_holds(struct host *h, xmlDocPtr doc, const struct dmreplica_system *sys,
+		  enum metadata_view view, bool *holds);
 int run_renew(struct host *h, virDomainPtr *dom, const struct dmreplica_system *sys);
 int run_state(struct host *h, virDomainPtr dom, int *state, int *reason);
 int run_stop(struct host *h, virDomainPtr dom, uint32_t wait_ms, bool force);
@@ -266,9 +271,14 @@ void place_test_free(struct place_test *t);
 /* keep.c */
 struct keep_from {
 	const char *xml, *nvram, *tpm;
+	bool quiet;		/* print nothing but warnings, and those as errors */
 };
 
 int keep_point(struct host *h, struct import *in, uint64_t point, const struct keep_from *from);
+
+/* freezer.c */
+#define FREEZER_BEGIN_MS	15000	/* longest time until it asks the agent to freeze */
+#define FREEZER_AGENT_MS	10000	/* longest time for the agent's answer */
 
 /* memory.c */
 int memory_refuse(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys);
@@ -285,6 +295,8 @@ int cmd_autostart(struct dmreplica *dmr, int argc, char **argv);
 int cmd_failed_over(struct dmreplica *dmr, int argc, char **argv);
 int cmd_reverted(struct dmreplica *dmr, int argc, char **argv);
 int cmd_keep(struct dmreplica *dmr, int argc, char **argv);
+int cmd_domain_point(struct dmreplica *dmr, int argc, char **argv);
+int cmd_freezer(struct dmreplica *dmr, int argc, char **argv);
 int cmd_kept(struct dmreplica *dmr, int argc, char **argv);
 int cmd_memory_list(struct dmreplica *dmr, int argc, char **argv);
 int cmd_memory_remove(struct dmreplica *dmr, int argc, char **argv);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "domain.h"
 
@@ -93,6 +94,22 @@ static void no_printing(void *arg, virErrorPtr error)
 {
 	(void)arg;
 	(void)error;
+}
+
+uint64_t host_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+uint32_t host_limit_ms(const char *name, uint32_t ms)
+{
+	const char *text = getenv(name);
+	uint64_t value;
+
+	return text && parse_number(text, &value) ? value : ms;
 }
 
 /**

@@ -130,8 +130,9 @@ int keep_point(struct host *h, struct import *in, uint64_t point, const struct k
 	if (!code)
 		code = kept_open(&k, h, in->sys, true);
 	if (!code && kept_fault(&k))
-		printf("warning: what was kept with other points of %s is lost: %s\n", in->sys->name,
-		       kept_fault(&k));
+		fprintf(from->quiet ? stderr : stdout,
+			"warning: what was kept with other points of %s is lost: %s\n",
+			in->sys->name, kept_fault(&k));
 	if (!code)
 		kept_drop(&k, point);
 	if (!code && dom)
@@ -142,7 +143,7 @@ int keep_point(struct host *h, struct import *in, uint64_t point, const struct k
 		code = place_keep_files(&k, point, from->nvram, from->tpm);
 	if (!code)
 		code = kept_commit(&k);
-	if (!code)
+	if (!code && !from->quiet)
 		print_kept(&k, point);
 	kept_close(&k);
 	if (dom)

@@ -369,7 +369,7 @@ static int check_definition(struct host *h, const struct dmreplica_system *sys, 
 	if (!m.present || m.wrong || memcmp(m.uuid, sys->uuid, 16))
 		return host_refuse(h, DM_REPLICA_CODE_INVALID_PARAMETER,
 				   "it does not have the metadata of %s", sys->name);
-	code = point ? run_doc_holds(h, doc, sys, false, &holds) : 0;
+	code = point ? run_doc_holds(h, doc, sys, METADATA_LIVE, &holds) : 0;
 	if (!code && !holds)
 		code = host_refuse(h, DM_REPLICA_CODE_INVALID_PARAMETER,
 				   "it has no device of %s among its disks", sys->name);

@@ -42,10 +42,23 @@ int run_xml(struct host *h, virDomainPtr dom, unsigned int flags, xmlDocPtr *doc
 struct holding {
 	const struct dmreplica_disk *disks;
 	size_t nr;
-	bool test;
-	bool holds;
+	enum metadata_view view;
+	uint64_t held;		/* a bit for each disk */
+	bool all;
 	bool over;		/* a disk lies over one */
 };
+
+static dev_t device_of(const struct dmreplica_disk *d, enum metadata_view view)
+{
+	switch (view) {
+	case METADATA_TEST:
+		return makedev(d->test_major, d->test_minor);
+	case METADATA_REPLICA:
+		return makedev(d->replica_major, d->replica_minor);
+	default:
+		return makedev(d->live_major, d->live_minor);
+	}
+}
 
 static int look_at_path(void *arg, const char *path, bool own)
 {
@@ -56,12 +69,9 @@ static int look_at_path(void *arg, const char *path, bool own)
 	if (!device_number(path, &dev))
 		return 0;
 	for (i = 0; i < holding->nr; i++) {
-		const struct dmreplica_disk *d = &holding->disks[i];
-
-		if (dev != (holding->test ? makedev(d->test_major, d->test_minor) :
-					    makedev(d->live_major, d->live_minor)))
+		if (dev != device_of(&holding->disks[i], holding->view))
 			continue;
-		holding->holds = true;
+		holding->held |= 1ULL << i;
 		holding->over |= !own;
 	}
 	return 0;
@@ -78,58 +88,79 @@ static int look(struct host *h, xmlDocPtr doc, const struct dmreplica_system *sy
 		return host_refuse_dmr(h, code);
 	holding->disks = disks;
 	disk_paths(xmlDocGetRootElement(doc), look_at_path, holding);
+	holding->all = holding->nr && holding->held == ~0ULL >> (64 - holding->nr);
 	dmreplica_list_free(disks);
 	return 0;
 }
 
+/* Look for the devices of a system among those with which a domain runs, if it does. */
+static int look_at_domain(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys,
+			  struct holding *holding)
+{
+	xmlDocPtr doc;
+	int code = run_xml(h, dom, 0, &doc);
+
+	if (!code)
+		code = look(h, doc, sys, holding);
+	xmlFreeDoc(doc);
+	return code;
+}
+
 /**
- * run_holds() - does a domain have a failover device of a system?
+ * run_holds() - does a domain have a device of a system?
  * @h: the host.
  * @dom: the domain; its XML is that with which it runs, if it does.
  * @sys: the system.
- * @test: look for test devices.
+ * @view: look for the devices of this view.
  * @holds: set.
  *
  * By device number: a name proves nothing.
  *
  * Return: 0, or a refusal.
  */
-int run_holds(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys, bool test,
-	      bool *holds)
+int run_holds(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys,
+	      enum metadata_view view, bool *holds)
 {
-	xmlDocPtr doc;
-	int code;
+	struct holding holding = { .view = view };
+	int code = look_at_domain(h, dom, sys, &holding);
 
-	*holds = false;
-	code = run_xml(h, dom, 0, &doc);
-	if (!code)
-		code = run_doc_holds(h, doc, sys, test, holds);
-	xmlFreeDoc(doc);
+	*holds = holding.held;
+	return code;
+}
+
+/* The same for all disks of the system. */
+int run_holds_all(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys,
+		  enum metadata_view view, bool *all)
+{
+	struct holding holding = { .view = view };
+	int code = look_at_domain(h, dom, sys, &holding);
+
+	*all = holding.all;
 	return code;
 }
 
 /* The same for a domain's XML. */
-int run_doc_holds(struct host *h, xmlDocPtr doc, const struct dmreplica_system *sys, bool test,
-		  bool *holds)
+int run_doc_holds(struct host *h, xmlDocPtr doc, const struct dmreplica_system *sys,
+		  enum metadata_view view, bool *holds)
 {
-	struct holding holding = { .test = test };
+	struct holding holding = { .view = view };
 	int code = look(h, doc, sys, &holding);
 
-	*holds = holding.holds;
+	*holds = holding.held;
 	return code;
 }
 
 static int must_hold(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys,
-		     bool test)
+		     enum metadata_view view)
 {
 	bool holds;
-	int code = run_holds(h, dom, sys, test, &holds);
+	int code = run_holds(h, dom, sys, view, &holds);
 
 	if (code || holds)
 		return code;
 	return host_refuse(h, DM_REPLICA_CODE_INVALID_PARAMETER,
 			   "domain %s has no %s device of %s among its disks", virDomainGetName(dom),
-			   test ? "test" : "failover", sys->name);
+			   view == METADATA_TEST ? "test" : "failover", sys->name);
 }
 
 int run_state(struct host *h, virDomainPtr dom, int *state, int *reason)
@@ -200,7 +231,7 @@ int run_stop(struct host *h, virDomainPtr dom, uint32_t wait_ms, bool force)
 int run_renew(struct host *h, virDomainPtr *dom, const struct dmreplica_system *sys)
 {
 	char text[DMREPLICA_UUID_TEXT], *xml;
-	struct holding holding = { .test = false };
+	struct holding holding = { .view = METADATA_LIVE };
 	struct metadata m, now;
 	xmlNodePtr root, genid;
 	virDomainPtr renewed;
@@ -256,7 +287,7 @@ static int must_be_failed_over(struct host *h, const struct dmreplica_system *sy
 
 static int start(struct host *h, virDomainPtr *dom, const struct dmreplica_system *sys)
 {
-	int code = must_hold(h, *dom, sys, false);
+	int code = must_hold(h, *dom, sys, METADATA_LIVE);
 
 	if (!code)
 		code = memory_refuse(h, *dom, sys);
@@ -337,7 +368,7 @@ int cmd_stop(struct dmreplica *dmr, int argc, char **argv)
 	}
 	if (!begin(&h, argc, argv, &sys, &dom, &status))
 		return status;
-	code = ended(dom) ? 0 : must_hold(&h, dom, &sys, false);
+	code = ended(dom) ? 0 : must_hold(&h, dom, &sys, METADATA_LIVE);
 	if (!code)
 		code = run_stop(&h, dom, wait_ms, force);
 	if (!code)
@@ -381,7 +412,7 @@ static int resume_view(struct host *h, const struct dmreplica_system *sys, enum 
 	if (code || !dom)
 		return code;
 	*found = true;
-	code = must_hold(h, dom, sys, view == METADATA_TEST);
+	code = must_hold(h, dom, sys, view);
 	if (!code && !is_paused_by_error(h, dom))
 		printf("domain %s is not paused by an I/O error\n", virDomainGetName(dom));
 	else if (!code)

@@ -453,7 +453,7 @@ static int definition(struct rehearsal *r, virDomainPtr dom, xmlDocPtr *doc)
 	*doc = r->kept.doc;
 	r->kept.doc = NULL;
 	if (!code && *doc)
-		code = run_doc_holds(r->h, *doc, r->sys, false, &holds);
+		code = run_doc_holds(r->h, *doc, r->sys, METADATA_LIVE, &holds);
 	if (code)
 		return code;
 	if (holds) {
@@ -535,7 +535,7 @@ int cmd_domain_test_start(struct dmreplica *dmr, int argc, char **argv)
 static int stop_test(struct host *h, const struct dmreplica_system *sys, virDomainPtr dom)
 {
 	bool holds = false;
-	int code = run_holds(h, dom, sys, true, &holds);
+	int code = run_holds(h, dom, sys, METADATA_TEST, &holds);
 
 	if (!code && !holds)
 		code = host_refuse(h, DM_REPLICA_CODE_INVALID_PARAMETER,

@@ -264,6 +264,8 @@ class Kernel:
         said = {'code': how.get('code', 0), 'job': how.get('job', 1)}
         if group == 'op' and 'job-state' in how:
             said['job-state'] = how['job-state']
+        if group == 'op' and 'point' in how:
+            said['point'] = how['point']
         return [reply(said), self.ack(seq)]
 
     def future(self, group):

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The process that freezes the filesystems of a guest and thaws them, also if the one that makes
+ * the point is killed: it alone speaks to libvirt, and thaws when its input ends, as it does with
+ * the death of the other, or when the time is over.  A guest's agent never thaws by itself
+ * on Linux.
+ *
+ * Its output is one line, "frozen N" or "not frozen: REASON"; and after "frozen" a second one:
+ * "thawed N", "late N", or "not thawed: REASON" for a thaw that failed at first and goes on.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <libvirt/libvirt-qemu.h>
+
+#include "domain.h"
+
+#define FROZEN_MS	30000		/* longest time for a guest to be frozen */
+#define THAW_MS		(10 * 60000)	/* for an agent that hangs to come back */
+#define THAW_AGAIN_MS	500
+#define LOCK_DIR	"/run/dm-replica-domain"
+
+/* One freezer at a time: one that still thaws would thaw for the next. */
+static bool lock(const struct dmreplica_system *sys)
+{
+	char path[PATH_MAX], uuid[DMREPLICA_UUID_TEXT];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s" LOCK_DIR, device_root());
+	mkdir(path, 0711);
+	snprintf(path, sizeof(path), "%s" LOCK_DIR "/freeze-%s.lock", device_root(),
+		 dmreplica_uuid_text(sys->uuid, uuid));
+	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB);	/* until the end of this process */
+}
+
+/* The guest that writes the replica, with all of the system's disks. */
+static int find(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom)
+{
+	int code = metadata_find(h, sys, METADATA_REPLICA, dom);
+	bool all = false;
+
+	if (!code && virDomainIsActive(*dom) != 1)
+		return host_refuse(h, DM_REPLICA_CODE_INVALID_STATE, "domain %s does not run",
+				   virDomainGetName(*dom));
+	if (!code)
+		code = run_holds_all(h, *dom, sys, METADATA_REPLICA, &all);
+	if (!code && !all)
+		code = host_refuse(h, DM_REPLICA_CODE_INVALID_PARAMETER,
+				   "domain %s does not have all replica devices of %s among its disks",
+				   virDomainGetName(*dom), sys->name);
+	return code;
+}
+
+/*
+ * Limit the time until a freeze is asked for: a libvirtd that hangs is not waited for, and
+ * nothing is frozen yet.
+ */
+static void limit_begin(uint32_t ms)
+{
+	struct itimerval t = {
+		.it_value = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 },
+	};
+
+	setitimer(ITIMER_REAL, &t, NULL);
+}
+
+/* Wait for the end of the input, until @deadline.  Return: false if the time is over. */
+static bool wait_for_input(uint64_t deadline)
+{
+	struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+	uint64_t now;
+
+	while ((now = host_now_ms()) < deadline)
+		if (poll(&input, 1, (int)(deadline - now)) > 0)
+			return true;
+	return false;
+}
+
+static void wait_ms(uint32_t ms)
+{
+	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
+
+	nanosleep(&t, NULL);
+}
+
+static void connect_again(struct host *h, virDomainPtr *dom)
+{
+	char uuid[VIR_UUID_STRING_BUFLEN];
+	virDomainPtr again;
+
+	if (virConnectIsAlive(h->conn) == 1 || virDomainGetUUIDString(*dom, uuid))
+		return;
+	virConnectClose(h->conn);
+	h->conn = NULL;
+	again = host_open(h) ? NULL : virDomainLookupByUUIDString(h->conn, uuid);
+	if (!again)
+		return;
+	virDomainFree(*dom);
+	*dom = again;
+}
+
+/* Thaw until it is done, or the guest has ended.  Return: filesystems, -1: it is not known. */
+static int thaw(struct host *h, virDomainPtr *dom)
+{
+	uint64_t deadline = host_now_ms() + host_limit_ms("DM_REPLICA_THAW_MS", THAW_MS);
+	bool reported = false;
+	int n;
+
+	for (;;) {
+		n = virDomainFSThaw(*dom, NULL, 0, 0);
+		if (n >= 0 || virDomainIsActive(*dom) == 0)
+			return reported ? -1 : n;
+		if (!reported) {
+			printf("not thawed: %s\n", virGetLastErrorMessage());
+			fflush(stdout);
+		}
+		reported = true;
+		if (host_now_ms() >= deadline)
+			break;
+		wait_ms(THAW_AGAIN_MS);
+		connect_again(h, dom);
+	}
+	syslog(LOG_DAEMON | LOG_ERR, "domain %s: its filesystems may be frozen: %s: virsh domfsthaw",
+	       virDomainGetName(*dom), virGetLastErrorMessage());
+	return -1;
+}
+
+/* An agent that is not there, or hangs already, is asked for nothing that it could do later. */
+static bool has_agent(virDomainPtr dom)
+{
+	char *answer = virDomainQemuAgentCommand(dom, "{\"execute\":\"guest-ping\"}", FREEZER_AGENT_MS / 2000, 0);
+
+	if (!answer)
+		printf("not frozen: %s\n", virGetLastErrorMessage());
+	free(answer);
+	return answer;
+}
+
+static void freeze(struct host *h, virDomainPtr *dom)
+{
+	uint64_t deadline;
+	bool asked = false;
+	int frozen, n;
+
+	if (!has_agent(*dom))
+		return;
+	limit_begin(0);
+	deadline = host_now_ms() + host_limit_ms("DM_REPLICA_FROZEN_MS", FROZEN_MS);
+	/* Else libvirt waits for the answer for ever, and refuses a thaw meanwhile. */
+	virDomainAgentSetResponseTimeout(*dom, FREEZER_AGENT_MS / 1000, 0);
+	frozen = virDomainFSFreeze(*dom, NULL, 0, 0);
+	if (frozen < 0) {
+		/* It may freeze later; the point goes on without. */
+		printf("not frozen: %s\n", virGetLastErrorMessage());
+		fclose(stdout);
+	} else {
+		printf("frozen %d\n", frozen);
+		fflush(stdout);
+		asked = wait_for_input(deadline);
+	}
+	n = thaw(h, dom);
+	virDomainAgentSetResponseTimeout(*dom, VIR_DOMAIN_AGENT_RESPONSE_TIMEOUT_BLOCK, 0);
+	if (frozen < 0 || n < 0)
+		return;
+	printf(asked ? "thawed %d\n" : "late %d\n", n);
+	fflush(stdout);
+}
+
+/* Not for people: freezer NAME [thaw], where "thaw" only thaws. */
+int cmd_freezer(struct dmreplica *dmr, int argc, char **argv)
+{
+	struct host h = { .dmr = dmr };
+	bool only_thaw = argc == 3 && !strcmp(argv[2], "thaw");
+	struct dmreplica_system sys;
+	virDomainPtr dom = NULL;
+	int status, code;
+
+	if (next_option(argc - only_thaw, argv, "", NULL, &status) != -1 ||
+	    !host_one_system(&h, argc - only_thaw, argv, true, &sys, &status))
+		return status;
+	/* What ends the other process, a terminal's hangup or Ctrl-C, does not end this one. */
+	setsid();
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	if (!only_thaw)
+		limit_begin(host_limit_ms("DM_REPLICA_FREEZE_MS", FREEZER_BEGIN_MS));
+	if (!lock(&sys))
+		code = host_refuse(&h, DM_REPLICA_CODE_IN_USE, "another freeze is not over yet");
+	else
+		code = find(&h, &sys, &dom);
+	if (code)
+		printf("not frozen: %s\n", h.message);
+	else if (only_thaw)
+		thaw(&h, &dom);
+	else
+		freeze(&h, &dom);
+	fflush(stdout);
+	if (dom)
+		virDomainFree(dom);
+	if (h.conn)
+		virConnectClose(h.conn);
+	return code != 0;
+}
