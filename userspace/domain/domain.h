@@ -280,6 +280,16 @@ int keep_point(struct host *h, struct import *in, uint64_t point, const struct k
 #define FREEZER_BEGIN_MS	15000	/* longest time until it asks the agent to freeze */
 #define FREEZER_AGENT_MS	10000	/* longest time for the agent's answer */
 
+/* agent.c */
+struct json_object *agent_ask(struct host *h, virDomainPtr dom, const char *command,
+			      struct json_object *arguments);
+int agent_wait(struct host *h, virDomainPtr dom, uint32_t ms);
+int agent_run(struct host *h, virDomainPtr dom, const char *program, const char *options,
+	      const char *input, uint32_t ms, int *status);
+
+/* guest-network.c */
+char *guest_network_program(const struct dmreplica_adapter *a, bool windows);
+
 /* memory.c */
 int memory_refuse(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys);
 int memory_remove(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys);
@@ -295,6 +305,7 @@ int cmd_autostart(struct dmreplica *dmr, int argc, char **argv);
 int cmd_failed_over(struct dmreplica *dmr, int argc, char **argv);
 int cmd_reverted(struct dmreplica *dmr, int argc, char **argv);
 int cmd_keep(struct dmreplica *dmr, int argc, char **argv);
+int cmd_addresses(struct dmreplica *dmr, int argc, char **argv);
 int cmd_domain_point(struct dmreplica *dmr, int argc, char **argv);
 int cmd_freezer(struct dmreplica *dmr, int argc, char **argv);
 int cmd_kept(struct dmreplica *dmr, int argc, char **argv);

@@ -285,6 +285,20 @@ static int must_be_failed_over(struct host *h, const struct dmreplica_system *sy
 	return host_hint(h, DM_REPLICA_CODE_INVALID_STATE, "replicactl failover %s", sys->name);
 }
 
+/* Addresses are for a guest that has booted. */
+static void hint_addresses(struct host *h, const struct dmreplica_system *sys)
+{
+	struct dmreplica_adapter *list;
+	size_t nr;
+
+	if (dmreplica_adapter_list(h->dmr, sys, &list, &nr))
+		return;
+	if (nr)
+		printf("  replicactl domain addresses %s --wait 300 gives it the addresses that are set\n",
+		       sys->name);
+	dmreplica_list_free(list);
+}
+
 static int start(struct host *h, virDomainPtr *dom, const struct dmreplica_system *sys)
 {
 	int code = must_hold(h, *dom, sys, METADATA_LIVE);
@@ -301,6 +315,8 @@ static int start(struct host *h, virDomainPtr *dom, const struct dmreplica_syste
 	if (!code)
 		printf("domain %s runs on %s, failover %u\n", virDomainGetName(*dom), sys->name,
 		       sys->live_epoch);
+	if (!code)
+		hint_addresses(h, sys);
 	return code;
 }
 

@@ -15,6 +15,7 @@ import tempfile
 import xml.etree.ElementTree as ET
 
 from domain_world import HERE, UUID, Count, World, result
+from domain_addresses import check_addresses
 from domain_freeze import check_freeze
 from domain_guest import check_guest
 from domain_hook import check_hook
@@ -204,7 +205,8 @@ def main():
         parts = {'imports': lambda: check_imports(w, tool), 'refusals': lambda: check_refusals(w, tool),
                  'hook': lambda: check_hook(w, tool), 'libvirt': lambda: check_libvirt(w, driver),
                  'guest': lambda: check_guest(w, replicactl, tool),
-                 'kept': lambda: check_kept(w, tool, driver, replicactl), 'freeze': lambda: check_freeze(w, tool)}
+                 'kept': lambda: check_kept(w, tool, driver, replicactl), 'freeze': lambda: check_freeze(w, tool),
+                 'addresses': lambda: check_addresses(w, tool)}
         for name in sys.argv[4:] or parts:
             parts[name]()
     print(f'1..{Count.run}')
