@@ -230,10 +230,42 @@ def check_hook(w, tool):
         status, out, err = w.run([tool, 'hook', guest, 'prepare'], OFF, stdin=offline)
         result(status == 1 and not out and 'is a replica' in err, f'hook: a guest with the name {guest}', f'{status} {out} {err}')
     check_stub(w)
+    check_profile()
     begin = time.monotonic()
     for _ in range(20):
         subprocess.run([tool, 'hook', 'g', 'prepare'], input=domain(dev('/dev/sdb')).encode(), env=w.env, check=True)
     print(f'# the hook takes {(time.monotonic() - begin) * 50:.1f} ms for a guest without a disk of ours')
+
+
+PROFILE = '/etc/apparmor.d/usr.sbin.libvirtd'
+
+
+def check_profile():
+    """What the stub runs, by the rules of libvirtd's own AppArmor profile: the first of it leaves the profile."""
+    if not os.path.exists(PROFILE):
+        print('# libvirt-daemon-system is not installed: its AppArmor profile is not looked at')
+        return
+    with open(PROFILE, encoding='utf-8') as f:
+        rules = re.findall(r'^\s*(/\S+)\s+(\w*x\w*),', f.read(), re.M)
+
+    def modes(path):
+        found = []
+        for rule, mode in rules:
+            pattern = re.escape(rule).replace(r'\*\*', '.*').replace(r'\*', '[^/]*').replace(r'\{', '(').replace(r'\}', ')').replace(',', '|')
+            if re.fullmatch(pattern, path):
+                found.append(mode)
+        return found
+
+    with open(STUB, encoding='utf-8') as f:
+        lines = [line for line in f.read().splitlines() if not line.startswith('#')]
+    runs = [re.match(r'(?:exec )?(\S+)', line).group(1) for line in lines if line.startswith('exec ')]
+    result(runs == ['timeout'] and lines[-1].startswith('exec timeout 15 /usr/sbin/replicactl-domain '), 'AppArmor: the stub runs one program', str(lines))
+    hook = modes('/etc/libvirt/hooks/qemu.d/50-dm-replica')
+    result(any('ix' in m and 'r' in m for m in hook), 'AppArmor: libvirtd may run the stub, in its own profile', str(hook))
+    for path in '/usr/bin/timeout', '/usr/sbin/replicactl-domain':
+        result(any('Ux' in m for m in modes(path)), f'AppArmor: from there {path} runs, outside of the profile', str(modes(path)))
+    result(not modes('/usr/lib/dm-replica/replicactl-domain') and not modes('/usr/libexec/replicactl-domain'),
+           'AppArmor: which no other place of ours would', '')
 
 
 def check_stub(w):
