@@ -216,13 +216,27 @@ const u8 *dmr_replication_generation_of(const struct dmr_replication *repl, u32 
 	return generation < repl->nr_generations ? repl->generations[generation].uuid : NULL;
 }
 
+/* The machine runs on a primary's head: no failover covers it, and no stream writes it (R18). */
+static const char *dmr_check_role(const struct dmr_replication *repl, const struct dmr_sb *sb)
+{
+	if (repl->role > DMR_ROLE_PRIMARY)
+		return "the role is unknown";
+	if (!dmr_replication_primary(repl))
+		return NULL;
+	if (dmr_replication_partial(repl))
+		return "a primary has a partial stream";
+	if (sb->live.epoch || sb->state == DM_REPLICA_STATE_COMMITTED)
+		return "a primary is failed over";
+	return NULL;
+}
+
 const char *dmr_replication_check(const struct dmr_replication *repl, const struct dmr_sb *sb)
 {
 	const char *why;
 
-	if (repl->role > DMR_ROLE_PRIMARY)
-		return "the role is unknown";
-	why = dmr_check_generations(repl, sb);
+	why = dmr_check_role(repl, sb);
+	if (!why)
+		why = dmr_check_generations(repl, sb);
 	if (!why)
 		why = dmr_check_peers(repl, sb);
 	if (!why)

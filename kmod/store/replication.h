@@ -100,6 +100,12 @@ u32 dmr_replication_peer(const struct dmr_replication *repl, const char *name);
  */
 bool dmr_replication_receives(const struct dmr_replication *repl);
 
+/** dmr_replication_primary() - does its machine run on this system?  Return: true if so. */
+static inline bool dmr_replication_primary(const struct dmr_replication *repl)
+{
+	return repl->role == DMR_ROLE_PRIMARY;
+}
+
 /** dmr_replication_receiving() - is a stream half in, and goes on?  Return: true if so. */
 bool dmr_replication_receiving(const struct dmr_replication *repl);
 

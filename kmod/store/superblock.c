@@ -259,6 +259,12 @@ bool dmr_sb_same_identity(const struct dmr_sb *a, const struct dmr_sb *b)
 	       a->chunk_bytes == b->chunk_bytes && a->create_time == b->create_time;
 }
 
+bool dmr_sb_runs_on_head(const struct dmr_sb *sb)
+{
+	return dmr_replication_primary(&sb->replication) ||
+	       sb->state == DM_REPLICA_STATE_COMMITTED;
+}
+
 /* Bytes */
 
 /* Bytes of the host area on disk: what follows it is aligned. */

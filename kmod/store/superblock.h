@@ -212,6 +212,14 @@ const char *dmr_sb_validate(const struct dmr_sb *sb);
 bool dmr_sb_same_identity(const struct dmr_sb *a, const struct dmr_sb *b);
 
 /**
+ * dmr_sb_runs_on_head() - do the failover devices show and write the head?
+ * @sb: the superblock.
+ *
+ * Return: true for a primary, and after a commit; else the replica devices do.
+ */
+bool dmr_sb_runs_on_head(const struct dmr_sb *sb);
+
+/**
  * dmr_disk_prints() - places that the fingerprint of each disk may have
  * @nr_disks: disks of the system, at least 1.
  *

@@ -13,7 +13,6 @@ static struct dmr_sb *page_sb(void)
 	struct dmr_replication *repl = &sb->replication;
 
 	memset(repl->relationship, 0x41, 16);
-	repl->role = DMR_ROLE_PRIMARY;
 	repl->nr_generations = 2;
 	memset(repl->generations[0].uuid, 0x51, 16);
 	repl->generations[0].first = 1;
@@ -53,7 +52,7 @@ TEST(replication_golden_bytes)
 	CHECK(!memcmp(buf + 1040, "\0\x10\0\0", 4));
 	CHECK(!memcmp(buf + POINT_AT + 4, "\1\x81\1\0", 4));
 	CHECK(p[0] == 0x41 && p[15] == 0x41);
-	CHECK(!memcmp(p + 16, "\1\0\0\0" "\2\0\0\0", 8));
+	CHECK(!memcmp(p + 16, "\0\0\0\0" "\2\0\0\0", 8));
 	CHECK(!memcmp(buf + POINT_AT + 64, "\x66\x55\0\0\0\0\0\0", 8));
 	CHECK(p[32] == 0x71 && p[47] == 0x71);
 	CHECK(!memcmp(p + 48, "\1\0\0\0\0\0\0\0" "\x09\0\0\0\0\0\0\0" "\0\0\1\0\0\0\0\0"
@@ -154,6 +153,9 @@ TEST(replication_impossible_fields)
 		CHECK(!dmr_sb_validate(sb), "%s: %s", #__VA_ARGS__, dmr_sb_validate(sb)); \
 	} while (0)
 	WRONG("role", repl->role = 2);
+	WRONG("role", repl->role = ~0U);
+	WRONG("primary has a partial stream", repl->role = DMR_ROLE_PRIMARY);
+	RIGHT(repl->role = DMR_ROLE_PRIMARY; memset(repl->stream.uuid, 0, 16));
 	WRONG("number of generations", repl->nr_generations = DMR_GENERATIONS + 1);
 	WRONG("number of generations", repl->nr_generations = ~0U);
 	WRONG("generation has no UUID", memset(repl->generations[1].uuid, 0, 16));
@@ -230,6 +232,62 @@ TEST(replication_impossible_fields)
 	      repl->peers[0].acked_generation = 0; sb->points[0].arrived = 0);
 #undef WRONG
 #undef RIGHT
+}
+
+static struct dmr_sb *primary_sb(void)
+{
+	struct dmr_sb *sb = unit_sb();
+
+	sb->replication.role = DMR_ROLE_PRIMARY;
+	return sb;
+}
+
+/* The states that a primary has, and those that it has not. */
+TEST(replication_primary)
+{
+	u8 *buf = unit_alloc(DMR_SB_AREA), *p = buf + PAGE_AT;
+	struct dmr_sb *sb = primary_sb(), *out = unit_alloc(sizeof(*out));
+	const char *why;
+
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+	CHECK(dmr_sb_runs_on_head(sb) && !dmr_sb_runs_on_head(unit_sb()));
+	CHECK(!dmr_replication_receives(&sb->replication));
+	CHECK_EQ(dmr_sb_encode(sb, buf), 8192);
+	CHECK(!memcmp(p + 16, "\1\0\0\0" "\0\0\0\0", 8));
+	CHECK(dmr_sb_decode(buf, 0, out, &why) == DMR_OK, "%s", why);
+	CHECK(!memcmp(sb, out, sizeof(*sb)));
+	/* R18: points that it has received before it became one stay. */
+	sb->replication.nr_generations = 1;
+	sb->replication.generations[0].first = 1;
+	sb->replication.generations[0].uuid[0] = 1;
+	sb->points[0].arrived = 1;
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+	CHECK(!dmr_replication_receives(&sb->replication));
+
+	sb = primary_sb();
+	sb->flags |= DMR_SB_SUSPENDED;
+	sb->test.base = 2;
+	sb->test.epoch = sb->last_epoch = 9;
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+	sb->live = sb->test;
+	memset(&sb->test, 0, sizeof(sb->test));
+	sb->state = DM_REPLICA_STATE_RECOVERED;
+	why = dmr_sb_validate(sb);
+	CHECK(why && strstr(why, "primary is failed over"), "%s", why ?: "accepted");
+
+	sb = primary_sb();
+	sb->nr_points = 0;
+	sb->state = DM_REPLICA_STATE_WAITING_FOR_INITIAL_REPLICATION;
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+	sb->state = DM_REPLICA_STATE_DISABLED;
+	sb->flags |= DMR_SB_REMOVING;
+	CHECK(!dmr_sb_validate(sb), "%s", dmr_sb_validate(sb));
+	sb->state = DM_REPLICA_STATE_COMMITTED;
+	sb->flags &= ~DMR_SB_REMOVING;
+	why = dmr_sb_validate(sb);
+	CHECK(why && strstr(why, "primary is failed over"), "%s", why ?: "accepted");
+	sb->replication.role = DMR_ROLE_REPLICA;
+	CHECK(!dmr_sb_validate(sb) && dmr_sb_runs_on_head(sb), "%s", dmr_sb_validate(sb) ?: "");
 }
 
 /* Bytes with a good checksum that no encoder writes. */

@@ -284,7 +284,6 @@ void unit_random_replication(struct rng *r, struct dmr_sb *sb)
 	memset(repl, 0, sizeof(*repl));
 	if (rng_chance(r, 70))
 		rng_bytes(r, repl->relationship, 16);
-	repl->role = rng_chance(r, 30) ? DMR_ROLE_PRIMARY : DMR_ROLE_REPLICA;
 	repl->nr_generations = rng_chance(r, 20) ? DMR_GENERATIONS : rng_below(r, 3);
 	for (i = 0; i < repl->nr_generations; i++) {
 		rng_bytes(r, repl->generations[i].uuid, 16);
@@ -337,6 +336,9 @@ void unit_random_replication(struct rng *r, struct dmr_sb *sb)
 			if (s->disk < sb->nr_disks)
 				s->offset = rng_below(r, sb->disks[s->disk].sectors + 1) << 9;
 		}
+	} else if (!sb->live.epoch && sb->state != DM_REPLICA_STATE_COMMITTED &&
+		   rng_chance(r, 50)) {
+		repl->role = DMR_ROLE_PRIMARY;
 	}
 }
 
