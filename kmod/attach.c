@@ -478,6 +478,8 @@ int dmr_attach_bind(struct dmr_system *sys, struct dmr_target *t)
 	}
 	dmr_fingerprint_void(disk);
 	t->disk = disk;
+	t->counted = t->kind == (dmr_replication_primary(&sys->sb->replication) ? DMR_LIVE :
+										  DMR_REPLICA);
 	t->bound = true;
 	if (t->view)
 		dmr_point_view_bound(sys, t);

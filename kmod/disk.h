@@ -117,6 +117,7 @@ struct dmr_target {
 	bool store_linked;		/* it has a share in dmr_claim_link() */
 	bool home_linked;
 	bool bound;
+	bool counted;			/* what it writes, points are made of */
 	bool takeover;
 	u8 host[16];
 	u8 boot[16];		/* of that host */

@@ -66,14 +66,14 @@ static bool dmr_health_over(struct dmr_system *sys, const struct dmr_settings *s
 	return span && dmr_clock_age(set, since) >= span;
 }
 
-/* Recovery points made on this host are not evidence of replication. */
+/* Recovery points made on this host are not evidence of replication.  A primary gets none. */
 static bool dmr_health_stalled(struct dmr_system *sys, const struct dmr_sb *sb)
 {
 	u64 span = sb->settings.replication_interval * 3, age;
 
 	dmr_received_time(sys);
 	if (sb->state == DM_REPLICA_STATE_COMMITTED || sb->state == DM_REPLICA_STATE_DISABLED ||
-	    (sb->flags & DMR_SB_SUSPENDED))
+	    (sb->flags & DMR_SB_SUSPENDED) || dmr_replication_primary(&sb->replication))
 		return false;
 	age = ktime_get_boottime_ns() - READ_ONCE(sys->received.boot);
 	return div_u64(age, NSEC_PER_SEC) >= (span ? span : DMR_STALL_AFTER);

@@ -632,7 +632,7 @@ static noinline int dmr_io_failed(struct dmr_io *io, struct bio *bio, u8 kind, b
 
 static void dmr_io_received(struct dmr_io *io, struct bio *bio, blk_status_t error)
 {
-	if (io->t->kind == DMR_REPLICA && bio_op(bio) == REQ_OP_WRITE && !error && io->bytes) {
+	if (io->t->counted && bio_op(bio) == REQ_OP_WRITE && !error && io->bytes) {
 		this_cpu_add(*io->t->sys->space.bytes, io->bytes);
 		io->bytes = 0;		/* count once: a FUA write ends twice */
 	}

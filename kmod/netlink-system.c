@@ -61,6 +61,8 @@ static u32 dmr_system_flags(struct dmr_system *sys, const struct dmr_sb *sb)
 		flags |= DM_REPLICA_SYSTEM_FLAGS_RECEIVING;
 	if (sb->replication.stream.aborted)
 		flags |= DM_REPLICA_SYSTEM_FLAGS_ABORTED;
+	if (dmr_replication_primary(&sb->replication))
+		flags |= DM_REPLICA_SYSTEM_FLAGS_PRIMARY;
 	if (!dmr_system_complete(sys))
 		flags |= DM_REPLICA_SYSTEM_FLAGS_INCOMPLETE;
 	if (READ_ONCE(sys->critical))
@@ -137,7 +139,7 @@ static int dmr_put_health(struct sk_buff *skb, struct dmr_system *sys, const str
 	const struct dmr_settings *set = &sb->settings;
 	u32 reasons = dmr_health_reasons(sys, sb);
 	u64 bytes = dmr_space_replicated(sys) - READ_ONCE(sys->space.point_bytes);
-	u64 writes = dmr_space_view_writes(sys, DMR_REPLICA) - READ_ONCE(sys->space.point_writes);
+	u64 writes = dmr_space_head_writes(sys) - READ_ONCE(sys->space.point_writes);
 
 	if (nla_put_u32(skb, DM_REPLICA_A_SYSTEM_HEALTH, dmr_health_of(reasons)) ||
 	    nla_put_u32(skb, DM_REPLICA_A_SYSTEM_HEALTH_REASONS, reasons) ||

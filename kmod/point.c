@@ -224,7 +224,7 @@ static void dmr_point_make(struct dmr_op *op, struct dmr_point *point, u32 dropp
 	op->dropped = dropped;
 	if (op->received)
 		dmr_received(sys);
-	WRITE_ONCE(sys->space.point_writes, dmr_space_view_writes(sys, DMR_REPLICA));
+	WRITE_ONCE(sys->space.point_writes, dmr_space_head_writes(sys));
 	WRITE_ONCE(sys->space.point_bytes, dmr_space_replicated(sys));
 }
 

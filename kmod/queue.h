@@ -177,6 +177,7 @@ struct dmr_op {
  * @name: in the words of replicactl.
  * @legal: bitmap of the states in which it is legal, of dmr_system_state().
  * @unsuspended: refused while replication is suspended.
+ * @replica: refused by a primary.
  * @inward: made by the module itself: without a job, legal in all states.
  * @job: DM_REPLICA_JOB_TYPE_*.
  * @text: title of its job.
@@ -190,6 +191,7 @@ struct dmr_verb_info {
 	const char *name;
 	u32 legal;
 	bool unsuspended;
+	bool replica;
 	bool inward;
 	u32 job;
 	const char *text;
@@ -271,6 +273,7 @@ bool dmr_op_lock_closed(struct dmr_op *op, enum dmr_kind kind, const char *msg);
 /* Texts used in more than one place. */
 #define DMR_NOT_ATTACHED "the system is not attached; use replicactl attach"
 #define DMR_POINT_OPEN	"a recovery point is open for reading; close it first"
+#define DMR_IS_PRIMARY	"the system is a primary: its machine runs here; ask its replica"
 #define DMR_STILL_OPEN	"a device was still open when the time ran out; nothing was changed"
 #define DMR_HOME_LOST	"a home has lost writes, status shows of which disk; mend it, then reset-errors"
 #define DMR_HOME_SLOW	"a home could not be flushed in time"

@@ -110,8 +110,6 @@ static void dmr_receive_may_begin(struct dmr_op *op)
 	const struct dmr_sb *sb = op->sys->sb;
 	const struct dmr_replication *repl = &sb->replication;
 
-	if (repl->role != DMR_ROLE_REPLICA)
-		return dmr_refuse_state(op, "the system is a primary; it receives nothing");
 	if (!dmr_is_zero(repl->relationship, sizeof(repl->relationship)) &&
 	    memcmp(repl->relationship, op->relationship, sizeof(op->relationship)))
 		return dmr_refuse_stream(op, "the stream is not of this system's relationship");

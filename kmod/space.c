@@ -70,14 +70,14 @@ u64 dmr_space_reserved(struct dmr_system *sys)
 {
 	u64 reserve = READ_ONCE(sys->space.reserve), used;
 
-	if (!reserve || READ_ONCE(sys->sb->state) == DM_REPLICA_STATE_COMMITTED)
+	if (!reserve || dmr_sb_runs_on_head(sys->sb))
 		return 0;
 	used = atomic64_read(&sys->space.overlay_versions[DMR_LIVE]);
 	return min_t(u64, reserve - min(reserve, used), READ_ONCE(sys->slots.free));
 }
 
 /**
- * dmr_space_replicated() - count of bytes written to the replica devices
+ * dmr_space_replicated() - count of bytes written to the head that points are made of
  * @sys: the system.
  *
  * Return: bytes since the system was attached.
@@ -108,6 +108,21 @@ u64 dmr_space_view_writes(struct dmr_system *sys, enum dmr_kind kind)
 	for_each_possible_cpu(cpu)
 		sum += READ_ONCE(*per_cpu_ptr(sys->space.writes[kind], cpu));
 	return sum;
+}
+
+/**
+ * dmr_space_head_writes() - count of writes to the devices that write the head
+ * @sys: the system.
+ *
+ * Those of a committed system do not count: they are protected by no point.
+ *
+ * Return: the count since the system was attached.
+ */
+u64 dmr_space_head_writes(struct dmr_system *sys)
+{
+	bool primary = dmr_replication_primary(&sys->sb->replication);
+
+	return dmr_space_view_writes(sys, primary ? DMR_LIVE : DMR_REPLICA);
 }
 
 /** dmr_space_disk_init() - allocate counters of a disk.  Return: 0 or -ENOMEM. */

@@ -13,7 +13,7 @@
  * @overlay_versions: versions of the live and the test overlay; first writes change them.
  * @reserve: slots that only the live failover may take.
  * @writes: writes to each kind of device.
- * @bytes: bytes written to the replica devices.
+ * @bytes: bytes written to the replica devices, of a primary to the failover devices.
  * @full_asked: a point is being dropped to make room.
  * @full_pass: vacuum.passes when a point was last dropped for room.
  * @point_writes: count of writes when the last point was made.
@@ -42,6 +42,7 @@ void dmr_space_settings(struct dmr_system *sys);
 void dmr_space_full(struct dmr_system *sys);
 u64 dmr_space_reserved(struct dmr_system *sys);
 u64 dmr_space_replicated(struct dmr_system *sys);
+u64 dmr_space_head_writes(struct dmr_system *sys);
 u64 dmr_space_view_writes(struct dmr_system *sys, enum dmr_kind kind);
 int dmr_space_disk_init(struct dmr_disk *disk);
 void dmr_space_disk_exit(struct dmr_disk *disk);

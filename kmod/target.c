@@ -394,7 +394,8 @@ static bool dmr_view_online(struct dmr_system *sys, enum dmr_kind kind)
 		return READ_ONCE(dmr_point_view_of(&sys->point_views, kind)->epoch);
 	if (kind == DMR_TEST)
 		return sys->sb->test.epoch;
-	return sys->sb->live.epoch || sys->sb->state == DM_REPLICA_STATE_COMMITTED;
+	return sys->sb->live.epoch || (sys->sb->state != DM_REPLICA_STATE_DISABLED &&
+				       dmr_sb_runs_on_head(sys->sb));
 }
 
 /* The second argument of a target over a replica device. */

@@ -56,6 +56,7 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 	[DMR_VERB_INITIATE] = {
 		.name = "failover",
 		.legal = IN(3) | IN(7),
+		.replica = true,
 		.job = DM_REPLICA_JOB_TYPE_INITIATE_FAILOVER,
 		.text = "initiate failover",
 		.event = "failover",
@@ -191,6 +192,7 @@ const struct dmr_verb_info dmr_verbs[DMR_VERBS] = {
 		.name = "receive begin",
 		.legal = IN(2) | IN(3) | IN(5),
 		.unsuspended = true,
+		.replica = true,
 		.job = DM_REPLICA_JOB_TYPE_STATE_CHANGE,
 		.text = "begin to receive a stream",
 		.run = dmr_op_receive_begin,
@@ -343,6 +345,10 @@ static bool dmr_op_legal(struct dmr_op *op)
 
 	if (info->inward)
 		return true;
+	if (info->replica && dmr_replication_primary(&op->sys->sb->replication)) {
+		dmr_refuse_state(op, DMR_IS_PRIMARY);
+		return false;
+	}
 	if (!(info->legal & IN(state))) {
 		dmr_refuse_state(op, dmr_why_not(op->verb, state, op->sys->sb->flags));
 		return false;

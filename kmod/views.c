@@ -27,6 +27,7 @@ struct dmr_views *dmr_views_make(struct dmr_system *sys, const struct dmr_sb *sb
 {
 	u32 nr = sb->nr_points + !!pending_point, i;
 	u32 cur = pending_point || sys->ahead ? sb->next_epoch : sb->cur_epoch;
+	enum dmr_kind head = dmr_sb_runs_on_head(sb) ? DMR_LIVE : DMR_REPLICA;
 	struct dmr_views *views = kvzalloc(struct_size(views, points, nr), GFP_KERNEL);
 	struct dmr_view *view;
 
@@ -45,10 +46,9 @@ struct dmr_views *dmr_views_make(struct dmr_system *sys, const struct dmr_sb *sb
 		view->dead_last = sb->dead_last;
 	}
 
-	/* R14: after a commit only failover devices show the head; after a removal none does. */
+	/* R14: the devices of one kind show the head; after a removal none does. */
 	if (sb->state != DM_REPLICA_STATE_DISABLED) {
-		view = &views->view[sb->state == DM_REPLICA_STATE_COMMITTED ? DMR_LIVE :
-									      DMR_REPLICA];
+		view = &views->view[head];
 		view->base = U32_MAX;
 		view->write = cur;
 		view->online = true;
@@ -78,7 +78,7 @@ struct dmr_views *dmr_views_make(struct dmr_system *sys, const struct dmr_sb *sb
 	/* Direct writes only while no point and no overlay needs the present content of home. */
 	views->straight = -1;
 	if (!nr && !sb->live.epoch && !sb->test.epoch && sb->state != DM_REPLICA_STATE_DISABLED)
-		views->straight = sb->state == DM_REPLICA_STATE_COMMITTED ? DMR_LIVE : DMR_REPLICA;
+		views->straight = head;
 	/* R18: what comes from a sender is written by its streams only. */
 	views->suspended = sb->flags & DMR_SB_SUSPENDED ||
 			   (dmr_replication_receives(&sb->replication) &&

@@ -161,6 +161,7 @@ enum dm_replica_system_flags {
 	DM_REPLICA_SYSTEM_FLAGS_RECEIVES = 128,		/* its points are a sender's (R18) */
 	DM_REPLICA_SYSTEM_FLAGS_RECEIVING = 256,	/* a stream is half in */
 	DM_REPLICA_SYSTEM_FLAGS_ABORTED = 512,		/* a stream was given up half in */
+	DM_REPLICA_SYSTEM_FLAGS_PRIMARY = 1024,		/* its machine runs on the head */
 };
 
 /* One system. */

@@ -5,7 +5,8 @@
  * usage: helper-store DEVICE set FIELD VALUE [COPY]
  *	  in both superblocks or one, with a valid checksum.
  *	  FIELD: version, incompat, compat, state, flags, seq, log_durable, log_tail,
- *	  ring_from, state_number, job_number, next_point, settings.vacuum_rate (plus one)
+ *	  ring_from, state_number, job_number, next_point, settings.vacuum_rate (plus one),
+ *	  role (where there is a replication page)
  *	helper-store DEVICE tear COPY
  *	  a bit of this superblock changes, its checksum does not
  *	helper-store DEVICE log-tear NUMBER
@@ -75,21 +76,39 @@ static struct dmr_disk_sb *newest(void)
 	return le64toh(b->seq) > le64toh(a->seq) ? b : a;
 }
 
+/* The role, in the page behind the lists. */
+static size_t role_place(const struct dmr_disk_sb *s)
+{
+	size_t host = le32toh(s->host_bytes);
+
+	if (!s->replication_bytes)
+		die("no replication page there");
+	host += -host % DMR_HOST_ALIGN;
+	return DMR_SB_FIXED + le32toh(s->nr_disks) * sizeof(struct dmr_disk_disk) +
+	       le32toh(s->nr_points) * sizeof(struct dmr_disk_point) + host +
+	       le32toh(s->nr_prints) * sizeof(struct dmr_disk_print) +
+	       offsetof(struct dmr_disk_replication, role);
+}
+
 static void set(int copy, const char *name, uint64_t value)
 {
 	struct dmr_disk_sb *s = (void *)sb[copy];
 	uint32_t length = le32toh(s->length);
+	int role = !strcmp(name, "role");
 	uint64_t v = htole64(value);
 	unsigned int i;
 
 	for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		if (!strcmp(fields[i].name, name))
 			break;
-	if (i == sizeof(fields) / sizeof(fields[0]))
+	if (i == sizeof(fields) / sizeof(fields[0]) && !role)
 		die("no such field");
 	if (length > DMR_SB_MAX)
 		die("no superblock there");
-	memcpy(sb[copy] + fields[i].at, &v, fields[i].bytes);
+	if (role)
+		memcpy(sb[copy] + role_place(s), &v, 4);
+	else
+		memcpy(sb[copy] + fields[i].at, &v, fields[i].bytes);
 	s->crc = 0;
 	s->crc = htole32(crc32c(sb[copy], length));
 	transfer(1, sb[copy], DMR_SB_AREA, (uint64_t)copy * DMR_SB_AREA);

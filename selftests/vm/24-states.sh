@@ -148,6 +148,14 @@ stream() { echo "receive-begin 21:hex=16x7$1 22:hex=16x41 25:hex=16x41 26:u64=1 
 	done_by resume
 	save 5r
 }
+# And of a primary.
+for n in 2 3 7; do
+	restore $n
+	r detach x >/dev/null || die "detach"
+	"$store_tool" /dev/vm/st set role 1 || die "cannot set"
+	attach
+	save ${n}p
+done
 restore 3
 write $rep
 done_by remove 13:flag=1
@@ -157,6 +165,7 @@ save 0
 arrange() {
 	local col=$1 want=$1
 	[ "$2" != 'a stream is half in' ] || want=${col}r
+	[ "$2" != 'the system is a primary' ] || want=${col}p
 	# The result of the last cell is good enough, or is not.
 	case $base:$grown:$data:$2 in
 	"$want:0::"* | "$want:0:"*'in the store' | "$want:0:"*'written to' | "$want:0:"*'moves home') ;;
@@ -295,7 +304,8 @@ words_for() {
 		;;
 	'recovery-point create')
 		request='point-new'
-		[ -z "$2" ] || request="$request drop=$point" words="$words --drop $point"
+		[ -z "$2" ] || [ "$2" = 'the system is a primary' ] ||
+			request="$request drop=$point" words="$words --drop $point"
 		;;
 	'recovery-point open' | 'recovery-point close')
 		request="point-${1#* } point=6" words="$words 6"
@@ -402,7 +412,7 @@ undo() {
 }
 
 # Ordered so that most of the state survives: irreversible operations come last.
-whens=('' 'something is set' 'a stream is half in' 'it is open' 'a recovery point is open' 'a test failover exists'
+whens=('' 'something is set' 'a stream is half in' 'the system is a primary' 'it is open' 'a recovery point is open' 'a test failover exists'
 	'the device is open'
 	'a failover runs from it' 'a failover runs from one to drop' 'a peer holds it'
 	'a peer holds one to drop' 'a peer holds a point' 'it holds a point' 'it was written to'
