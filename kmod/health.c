@@ -235,7 +235,10 @@ void dmr_health_check(struct dmr_system *sys)
 	reasons = dmr_health_reasons(sys, dmr_shown(sys));
 	spare = dmr_draft_point_spare(sys, dmr_shown(sys));
 	rcu_read_unlock();
-	sys->health = reasons;
+	WRITE_ONCE(sys->health, reasons);
+	/* What a primary keeps for a while goes home at once: see mover.c. */
+	if (reasons & ~old & space)
+		dmr_vacuum_kick(sys);
 	if ((reasons & space) && (reasons & space) != (old & space)) {
 		used = dmr_slots_used(&sys->slots, &slots);
 		DMWARN("%s: %u of %u slots of the store are in use, %lld of %llu versions are in use%s",

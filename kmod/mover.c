@@ -11,6 +11,17 @@
  * otherwise a busy guest could keep a job from completing.
  *
  * The copying itself is dm-kcopyd's.
+ *
+ * DOC: a primary's blocks wait for points to come
+ *
+ * With a point each second, of which the one before goes, every block would be written twice:
+ * to its slot, and home as soon as the next point is the oldest.  Where the machine writes a
+ * block again and again, the first of these versions is dead a point later.  So of a primary
+ * only what no write has replaced for DMR_WAIT_POINTS points goes home: it is older than the
+ * oldest point by as many, by the numbers of epochs, of which each point takes two at least.
+ * A version that is superseded before it has waited for that long is never copied.
+ *
+ * The wait costs slots, so it ends where space is low, as it ends with the last point.
  */
 #include <linux/delay.h>
 #include <linux/dm-kcopyd.h>
@@ -36,6 +47,7 @@
 #define DMR_MOVE_CHAIN		(DMR_MAX_POINTS + 4)
 #define DMR_MOVE_HOLD		(HZ / 20)	/* limit of a hold's wait for writes of its chunk */
 #define DMR_MOVE_HOLD_AGAIN	(5 * HZ)	/* pause of holds after one that failed */
+#define DMR_WAIT_POINTS		3	/* points for which a primary's blocks wait */
 
 struct dmr_mover;
 
@@ -763,6 +775,18 @@ struct dmr_mover *dmr_mover_begin(struct dmr_system *sys, const struct dmr_need 
 	return m;
 }
 
+/* Newest epoch that may go home: what the oldest point sees; without a point, all (R5). */
+static u32 dmr_mover_base(const struct dmr_mover *m)
+{
+	const u32 low = DM_REPLICA_HEALTH_REASONS_LOW_SPACE | DM_REPLICA_HEALTH_REASONS_FULL;
+	u32 oldest = m->need->nr ? m->need->epochs[0] : U32_MAX;
+
+	if (!m->need->nr || !dmr_replication_primary(&m->sys->sb->replication) ||
+	    READ_ONCE(m->sys->health) & low)
+		return oldest;
+	return oldest - min(oldest, 2u * DMR_WAIT_POINTS);
+}
+
 /**
  * dmr_mover_views() - go on under other views
  * @m: the mover; its needs are those of the views.
@@ -777,8 +801,7 @@ void dmr_mover_views(struct dmr_mover *m, u64 serial)
 {
 	m->serial = serial;
 	m->stale = false;
-	/* Only epochs that the oldest point sees may go; without a point, all main epochs. */
-	m->base = m->need->nr ? m->need->epochs[0] : U32_MAX;
+	m->base = dmr_mover_base(m);
 	dmr_mover_job(m);
 }
 
