@@ -59,6 +59,10 @@ static int refuse_below(const struct hook *hook, const char *path, const struct 
 	else
 		host_refuse(hook->h, DM_REPLICA_CODE_IN_USE,
 			    "%s is the store of %s, or shares storage with it", path, name);
+	if (*d->disk && !dmreplica_system_find(hook->h->dmr, name, &sys) &&
+	    sys.flags & DM_REPLICA_SYSTEM_FLAGS_PRIMARY)
+		return host_hint(hook->h, DM_REPLICA_CODE_IN_USE,
+				 "%s is a primary: use /dev/dm-replica/%s/%s", name, name, d->disk);
 	return host_hint(hook->h, DM_REPLICA_CODE_IN_USE,
 			 "use the failover devices: replicactl failover %s", name);
 }
@@ -140,6 +144,9 @@ static int check_view(const struct hook *hook, const char *path, const struct de
 			    path, dmreplica_message(hook->h->dmr));
 		return host_hint(hook->h, code, "replicactl list");
 	}
+	/* The machine's own disk: there is no failover that memory could belong to. */
+	if (!test && sys.flags & DM_REPLICA_SYSTEM_FLAGS_PRIMARY)
+		return 0;
 	epoch = test ? sys.test_epoch : sys.live_epoch;
 	if (epoch)
 		return check_memory(hook, path, d, &sys, epoch);

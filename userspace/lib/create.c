@@ -380,6 +380,12 @@ static int build_super(struct maker *m)
 	sb->state_time = sb->create_time;
 	sb->next_point = 1;
 	dmr_settings_init(&sb->settings);
+	if (in->primary) {
+		sb->replication.role = DMR_ROLE_PRIMARY;
+		uuid_generate(sb->replication.relationship);
+		/* The machine comes before its points. */
+		sb->settings.full_policy = DM_REPLICA_FULL_POLICY_DROP_OLDEST;
+	}
 	for (i = 0; i < DMR_SB_COPIES; i++) {
 		sb->copy = i;
 		sb->seq = i + 1;

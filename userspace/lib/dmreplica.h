@@ -300,6 +300,7 @@ struct dmreplica_create {
 	uint8_t uuid[16];		/* of the system; set in any case */
 	bool force;			/* overwrite the content of the store; take devices that */
 					/* another system's file names */
+	bool primary;			/* the machine of the homes goes on here; see below */
 	uint8_t store_uuid[16];		/* result: random */
 	uint64_t slots;			/* result: number of slots in the store */
 	uint64_t log_blocks;		/* result: 4 KiB blocks of its log */
@@ -312,7 +313,9 @@ struct dmreplica_create {
  * @ctx: the context.
  * @create: the request; results are set.
  *
- * Everything is checked before anything is written; homes are never written.
+ * Everything is checked before anything is written; homes are never written.  A primary
+ * adopts the disks of a machine: its failover devices show them, and take its writes.  It gets
+ * a relationship of its own, and where its store is full it drops points, not writes.
  *
  * Return: 0; 32773 for a bad name, device or size, or a store with content; 32774 for a
  * device in use.
@@ -882,6 +885,9 @@ int dmreplica_generation_list(struct dmreplica *ctx, const struct dmreplica_syst
  * of the first primary.
  */
 const uint8_t *dmreplica_relationship(const struct dmreplica_system *sys);
+
+/** dmreplica_role_name() - role of a system that was read.  Return: "primary" or "replica". */
+const char *dmreplica_role_name(const struct dmreplica_system *sys);
 
 /** struct dmreplica_receive - a stream to receive: from one point of a sender to another */
 struct dmreplica_receive {

@@ -14,6 +14,11 @@ const uint8_t *dmreplica_relationship(const struct dmreplica_system *sys)
 	return dmr_is_zero(sys->relationship, 16) ? sys->uuid : sys->relationship;
 }
 
+const char *dmreplica_role_name(const struct dmreplica_system *sys)
+{
+	return sys->flags & DM_REPLICA_SYSTEM_FLAGS_PRIMARY ? "primary" : "replica";
+}
+
 /**
  * dmrl_receive_stored() - fill in relationship and stream of a system that is not attached
  * @sys: the system.
@@ -30,6 +35,8 @@ void dmrl_receive_stored(struct dmreplica_system *sys, const struct dmr_replicat
 		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_RECEIVING;
 	if (s->aborted)
 		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_ABORTED;
+	if (dmr_replication_primary(repl))
+		sys->flags |= DM_REPLICA_SYSTEM_FLAGS_PRIMARY;
 	memcpy(sys->stream, s->uuid, 16);
 	sys->stream_base = s->base;
 	sys->stream_point = s->target;

@@ -33,6 +33,8 @@ const struct command commands[] = {
 	  "  --disk DISK=DEVICE  name and home of a disk; its content stays as it is\n"
 	  "  --chunk-size SIZE   16K to 256K, a power of two (default 64K)\n"
 	  "  --uuid UUID         of the system (default: a random one)\n"
+	  "  --primary           the machine of these disks goes on here: it runs on the\n"
+	  "                      devices NAME-DISK, which show them\n"
 	  "  --force             overwrite a store that has something on it, take devices\n"
 	  "                      that another system's file names\n" },
 	{ "attach", cmd_attach, "NAME|--all [--if-needed] [--take-over] [--accept-homes[=DISK,...]]\n"

@@ -13,6 +13,7 @@ int cmd_create(struct dmreplica *ctx, int argc, char **argv)
 		{ "chunk-size", required_argument, NULL, 'c' },
 		{ "uuid", required_argument, NULL, 'u' },
 		{ "force", no_argument, NULL, 'f' },
+		{ "primary", no_argument, NULL, 'p' },
 		{ NULL, 0, NULL, 0 }
 	};
 	struct dmreplica_create_disk disks[DMREPLICA_MAX_DISKS];
@@ -21,7 +22,7 @@ int cmd_create(struct dmreplica *ctx, int argc, char **argv)
 	uint64_t bytes;
 	char *value;
 
-	while ((c = next_option(argc, argv, "s:d:c:u:f", options, &status)) != -1) {
+	while ((c = next_option(argc, argv, "s:d:c:u:fp", options, &status)) != -1) {
 		switch (c) {
 		case 's':
 			create.store = optarg;
@@ -53,6 +54,9 @@ int cmd_create(struct dmreplica *ctx, int argc, char **argv)
 		case 'f':
 			create.force = true;
 			break;
+		case 'p':
+			create.primary = true;
+			break;
 		default:
 			return status;
 		}
@@ -76,5 +80,8 @@ int cmd_create(struct dmreplica *ctx, int argc, char **argv)
 	printf("and up to %s as slots are used\n", text_size(create.memory_full));
 	printf("  time: attach reads all of the log, twice\n");
 	printf("  next: replicactl attach %s\n", create.name);
+	if (create.primary)
+		printf("  then: let the machine use /dev/dm-replica/%s/%s%s, and its old path never\n",
+		       create.name, create.disks[0].name, create.nr_disks > 1 ? ", ..." : "");
 	return 0;
 }

@@ -112,6 +112,7 @@ struct json_object *json_system(const struct dmreplica_system *sys)
 	json_add_bool(obj, "removing", sys->flags & DM_REPLICA_SYSTEM_FLAGS_REMOVING);
 	json_add_bool(obj, "stay", sys->flags & DM_REPLICA_SYSTEM_FLAGS_STAY);
 	json_add_bool(obj, "receives", sys->flags & DM_REPLICA_SYSTEM_FLAGS_RECEIVES);
+	json_add_string(obj, "role", dmreplica_role_name(sys));
 	json_add_uuid(obj, "relationship", dmreplica_relationship(sys));
 	json_object_object_add(obj, "stream", json_stream(sys));
 	if (*sys->reason)

@@ -175,6 +175,23 @@ static bool named(const char *name)
 	return strcmp(name, "unknown") != 0;
 }
 
+/* One sample for each role. */
+static void put_roles(struct page *page)
+{
+	static const char *const roles[] = { "primary", "replica" };
+	const struct watched *w;
+	unsigned int role;
+	size_t i;
+
+	begin(page, "system_role", "gauge", "1 for the role that the system has, else 0.");
+	for (i = 0; i < page->nr; i++) {
+		w = &page->list[i];
+		for (role = 0; w->sys.attached && role < 2; role++)
+			labelled(page, "system_role", w, "role", roles[role],
+				 !strcmp(roles[role], dmreplica_role_name(&w->sys)));
+	}
+}
+
 /* One sample for each state; a state of a newer module is "unknown". */
 static void put_states(struct page *page)
 {
@@ -370,6 +387,7 @@ static void put_all(struct page *page)
 	if (page->nr) {
 		put_info(page);
 		put_states(page);
+	put_roles(page);
 		put_members(page);
 		put_reasons(page);
 		put_errors(page);

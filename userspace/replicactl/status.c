@@ -29,19 +29,20 @@ int cmd_list(struct dmreplica *ctx, int argc, char **argv)
 	if (json)
 		array = json_object_new_array();
 	else if (nr)
-		printf("%-20s %-36s %-34s %5s %6s\n", "NAME", "UUID", "STATE", "DISKS", "POINTS");
+		printf("%-20s %-36s %-34s %5s %6s %s\n", "NAME", "UUID", "STATE", "DISKS", "POINTS",
+		       "ROLE");
 	else
 		printf("no system is known here; replicactl create makes one, replicactl scan looks for stores\n");
 	for (i = 0; i < nr; i++) {
 		if (json)
 			json_object_array_add(array, json_system(&list[i]));
 		else if (list[i].attached)
-			printf("%-20s %-36s %-34s %5u %6u\n", list[i].name,
+			printf("%-20s %-36s %-34s %5u %6u %s\n", list[i].name,
 			       text_uuid(list[i].uuid), text_state(list[i].state), list[i].disks,
-			       list[i].points);
+			       list[i].points, dmreplica_role_name(&list[i]));
 		else
-			printf("%-20s %-36s %-34s %5u %6s\n", list[i].name,
-			       text_uuid(list[i].uuid), "not attached", list[i].disks, "-");
+			printf("%-20s %-36s %-34s %5u %6s %s\n", list[i].name,
+			       text_uuid(list[i].uuid), "not attached", list[i].disks, "-", "-");
 	}
 	if (json)
 		json_print(array);
@@ -108,7 +109,9 @@ static void print_disk(const struct dmreplica_disk *disk, const struct dmreplica
 	if (!sys->attached)
 		return;
 	printf("      replica      %s\n", text_device(disk->replica_major, disk->replica_minor));
-	printf("      failover     %s%s\n", text_device(disk->live_major, disk->live_minor),
+	printf("      %-12s %s%s\n",
+	       sys->flags & DM_REPLICA_SYSTEM_FLAGS_PRIMARY ? "machine" : "failover",
+	       text_device(disk->live_major, disk->live_minor),
 	       disk->live_openers ? ", in use" : "");
 	if (sys->live_time && disk->live_bytes)
 		printf("                   %s written there\n", text_size(disk->live_bytes));
@@ -147,12 +150,14 @@ static void print_space(const struct status *st)
 
 static void print_statistics(const struct dmreplica_system *sys)
 {
+	bool primary = sys->flags & DM_REPLICA_SYSTEM_FLAGS_PRIMARY;
+
 	/* counted while attached, by a module that also reports health */
 	if (sys->health)
-		printf("  Replicated       %s in %s since the last point or the attach\n",
-		       text_size(sys->replicated_bytes),
+		printf("  %-16s %s in %s since the last point or the attach\n",
+		       primary ? "Written" : "Replicated", text_size(sys->replicated_bytes),
 		       text_count(sys->replicated_writes, "write"));
-	if (sys->health || sys->last_received_time)
+	if (!primary && (sys->health || sys->last_received_time))
 		printf("  Last received    %s\n", text_time(sys->last_received_time));
 	if (sys->health || sys->points_made)
 		printf("  Points so far    %llu made, %llu dropped, the last was made %s\n",
@@ -264,6 +269,8 @@ static void print_status(const struct status *st)
 	}
 	printf("  State            %s since %s, state number %llu\n", text_state(sys->state),
 	       text_time(sys->state_time), (unsigned long long)sys->state_number);
+	if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_PRIMARY)
+		printf("  Role             primary: the machine runs on the devices below\n");
 	if (sys->state_stored != sys->state)
 		printf("  The store has    %s: the state after the next attach\n",
 		       text_state(sys->state_stored));

@@ -156,7 +156,8 @@ int stream_state(struct dmreplica *ctx, struct dmreplica_system *sys, bool sende
 	memcpy(hello->system, sys->uuid, 16);
 	hello->clock = now_ns();
 	host_name(hello->host, sizeof(hello->host));
-	state->role = !receives && (sender || state->nr_points) ? DMRS_PRIMARY : DMRS_REPLICA;
+	state->role = sys->flags & DM_REPLICA_SYSTEM_FLAGS_PRIMARY ||
+		      (!receives && (sender || state->nr_points)) ? DMRS_PRIMARY : DMRS_REPLICA;
 	state->free_bytes = (sys->slots - sys->slots_used) * sys->chunk_bytes;
 	add_head(state, sys);
 	return 0;

@@ -110,6 +110,7 @@ def over(metadata):
 
 OFF = "s['state'] = 3; del s['live-epoch']"
 TESTED = "s['test-epoch'] = 19"
+PRIMARY = OFF + "; s['flags'] = 1024"
 ABSENT = "w['absent'] = True"
 WHOLE = 'while points exist it is no usable disk'
 TABLE = [
@@ -127,6 +128,12 @@ TABLE = [
     ('live, below an LV', 'prepare', domain(dev('/dev/mapper/on-live')), '', None),
     ('live, critical', 'prepare', domain(dev(LIVE)), "s['state'] = 8; s['state-stored'] = 5", None),
     ('live, committed', 'prepare', domain(dev(LIVE)), "s['state'] = 6", None),
+    ('live, of a primary', 'prepare', domain(dev(LIVE)), PRIMARY, None),
+    ('live, of a primary, with memory', 'restore', domain(dev(LIVE)), PRIMARY, None),
+    ('a file over the live device of a primary', 'prepare', over(''), PRIMARY, None),
+    ('the home of a primary', 'prepare', domain(dev('/dev/vg0/web1')), PRIMARY,
+     WHOLE + '.*web1 is a primary: use /dev/dm-replica/web1/vda$'),
+    ('test, of a primary', 'prepare', domain(dev(TEST)), PRIMARY, 'no test failover of web1 exists'),
     ('live, migrated to here', 'migrate', domain(dev(LIVE)), '', None),
     ('test, online', 'prepare', domain(dev(TEST), meta('test', '19')), TESTED, None),
     ('live, offline', 'prepare', domain(dev(LIVE), meta()), OFF,

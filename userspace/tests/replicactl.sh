@@ -273,6 +273,22 @@ rm "$dir/conf/odd.conf"
 expect 0 'system long made' "a home with a long name" create long --force --store "$dir/s3" --disk a="$long"
 expect 0 'path "[0-9a-f]{16}:x+"' "its identity" dump "$dir/s3"
 rm "$dir/conf/long.conf"
+
+# a machine's disk is adopted
+yes machine | head -c 8M >"$dir/machine"
+sum=$(cksum <"$dir/machine")
+expect 0 'use /dev/dm-replica/m/vda, and its old path never' "a primary" \
+	create m --primary --force --store "$dir/s3" --disk vda="$dir/machine"
+[ "$sum" = "$(cksum <"$dir/machine")" ]
+result $? "its disk is not written"
+json_of "its role and relationship are in the store" \
+	'[s["replication"]["role"] for s in d["superblocks"]] == [1, 1] and
+	len({s["replication"]["relationship"] for s in d["superblocks"]} | {d["superblocks"][0]["system_uuid"]}) == 2' \
+	dump --json "$dir/s3"
+expect 0 'Role +primary' "and in its status" status m
+json_of "as JSON" 'd[0]["role"] == "primary" and d[0]["settings"]["when_full_name"] == "drop-oldest"' status m --json
+expect 0 '^good' "it can be checked" check "$dir/s3"
+rm "$dir/conf/m.conf"
 rmdir "$dir/conf/.run" 2>/dev/null
 
 # the leftover of a killed writer, longer than the new file
