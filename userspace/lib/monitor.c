@@ -317,19 +317,25 @@ int dmreplica_monitor_next(struct dmreplica_monitor *mon, struct dmreplica_event
 			   int timeout_ms)
 {
 	struct pollfd pfd = { .fd = nl_socket_get_fd(mon->sock), .events = POLLIN };
+	u64 end = dmrl_now_ms() + max(timeout_ms, 0), now;
+	bool tried = false;
 	int err, code;
 
+	/* Messages without an event, of other families, do not restart the limit. */
 	while (mon->taken == mon->queue.nr) {
 		mon->taken = 0;
 		mon->queue.nr = 0;
-		if (mon->unlisted) {
+		now = dmrl_now_ms();
+		if (mon->unlisted && (!tried || timeout_ms < 0 || now < end)) {
+			tried = true;
 			pause_a_moment();
 			code = lost(mon);
 			if (code)
 				return code;
 			continue;
 		}
-		err = poll(&pfd, 1, timeout_ms);
+		err = mon->unlisted ? 0 :
+		      poll(&pfd, 1, timeout_ms < 0 ? -1 : now < end ? (int)(end - now) : 0);
 		if (err < 0 && errno != EINTR)
 			return dmrl_fail_errno(mon->ctx, errno, "cannot wait for events");
 		if (err < 0 || !err)
