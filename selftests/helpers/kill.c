@@ -323,8 +323,12 @@ int main(int argc, char **argv)
 	}
 	for (i = 0; i < nr_procs; i++)
 		kill(procs[i].pid, SIGKILL);
-	/* Their last calls in the kernel are over when they are gone. */
-	while (waitpid(-1, &status, __WALL) > 0 || errno == EINTR)
-		;
+	/*
+	 * Their last calls in the kernel are over when they are gone.  One that was forked a
+	 * moment ago stops for the first time now.
+	 */
+	while ((pid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR)
+		if (pid > 0 && WIFSTOPPED(status))
+			kill(pid, SIGKILL);
 	return 0;
 }
