@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -29,13 +28,17 @@ struct note {
 	enum note_type type;
 	int code;
 	int err;
+	bool udev_dead;
 	char message[sizeof(((struct dmreplica *)0)->message)];
 	char hint[sizeof(((struct dmreplica *)0)->hint)];
 };
 
 static void post(int sock, enum note_type type, const struct dmreplica *ctx, const char *text)
 {
-	struct note note = { .type = type, .code = ctx->code, .err = ctx->err };
+	struct note note = {
+		.type = type, .code = ctx->code, .err = ctx->err,
+		.udev_dead = dmrl_dm_udev_dead(false),
+	};
 
 	snprintf(note.message, sizeof(note.message), "%s", text);
 	snprintf(note.hint, sizeof(note.hint), "%s", ctx->hint);
@@ -88,13 +91,13 @@ static void __attribute__((noreturn)) work_here(struct dmreplica *ctx, pid_t par
 static bool await(struct dmreplica *ctx, int sock, unsigned int limit_ms, int *code)
 {
 	struct pollfd pfd = { .fd = sock, .events = POLLIN };
-	struct note *note = malloc(sizeof(*note));
 	u64 end = dmrl_now_ms() + limit_ms, now;
 	bool ended = false;
+	struct note note;
 	ssize_t n;
 	int r;
 
-	*code = note ? 0 : dmrl_no_memory(ctx);
+	*code = 0;
 	while (!*code && !ended) {
 		now = dmrl_now_ms();
 		r = poll(&pfd, 1, !limit_ms ? -1 : now < end ? (int)(end - now) : 0);
@@ -102,26 +105,26 @@ static bool await(struct dmreplica *ctx, int sock, unsigned int limit_ms, int *c
 			continue;
 		if (!r)
 			break;
-		n = recv(sock, note, sizeof(*note), 0);
+		n = recv(sock, &note, sizeof(note), 0);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n != sizeof(*note)) {
+		if (n != sizeof(note)) {
 			*code = dmrl_fail(ctx, DM_REPLICA_CODE_FAILED,
 					  "the process that makes and removes devices was killed");
 			break;
 		}
 		end = dmrl_now_ms() + limit_ms;
-		if (note->type == WARNING)
-			dmrl_warn(ctx, "%s", note->message);
-		ended = note->type == END;
+		dmrl_dm_udev_dead(note.udev_dead);
+		if (note.type == WARNING)
+			dmrl_warn(ctx, "%s", note.message);
+		ended = note.type == END;
 	}
 	if (ended) {
-		*code = ctx->code = note->code;
-		ctx->err = note->err;
-		memcpy(ctx->message, note->message, sizeof(ctx->message));
-		memcpy(ctx->hint, note->hint, sizeof(ctx->hint));
+		*code = ctx->code = note.code;
+		ctx->err = note.err;
+		memcpy(ctx->message, note.message, sizeof(ctx->message));
+		memcpy(ctx->hint, note.hint, sizeof(ctx->hint));
 	}
-	free(note);
 	return ended || *code;
 }
 

@@ -52,6 +52,13 @@ static void DMRL_PRINTF(5, 6) keep_log(int level, const char *file, int line, in
 	va_end(args);
 }
 
+/* Has udevd not answered?  @found: another process has found that.  Return: true if so. */
+bool dmrl_dm_udev_dead(bool found)
+{
+	udev_dead |= found;
+	return udev_dead;
+}
+
 /* Call before any other function of this file: messages go to this context. */
 void dmrl_dm_begin(struct dmreplica *ctx)
 {
@@ -367,6 +374,8 @@ void dmrl_dm_settle(struct dmreplica *ctx, u32 *cookie)
 		if (left != last)
 			waited = 0;
 		last = left;
+		/* This wait has its own limit. */
+		dmrl_apart_step(ctx);
 		sleep_ms(step);
 		if (step < 100)
 			step += 5;

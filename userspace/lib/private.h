@@ -332,6 +332,7 @@ int dmrl_dm_open_count(struct dmreplica *ctx, const char *name, int *count, bool
 bool dmrl_dm_has_target(struct dmreplica *ctx, const char *target, char *version,
 			size_t size);
 void dmrl_dm_settle(struct dmreplica *ctx, u32 *cookie);
+bool dmrl_dm_udev_dead(bool found);
 void dmrl_dm_begin(struct dmreplica *ctx);
 bool dmrl_dm_volume_group(const char *name, char *vg, size_t size);
 
