@@ -387,7 +387,7 @@ static void put_all(struct page *page)
 	if (page->nr) {
 		put_info(page);
 		put_states(page);
-	put_roles(page);
+		put_roles(page);
 		put_members(page);
 		put_reasons(page);
 		put_errors(page);
