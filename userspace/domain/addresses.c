@@ -76,6 +76,9 @@ static int seen(struct host *h, virDomainPtr dom, const struct dmreplica_adapter
 	size_t i;
 
 	if (!json_object_is_type(list, json_type_array)) {
+		if (list)
+			host_refuse(h, DM_REPLICA_CODE_FAILED,
+				    "guest-network-get-interfaces: the agent's answer is no list");
 		json_object_put(list);
 		return -1;
 	}

@@ -15,7 +15,9 @@
 /* $ROOT is that of a test. */
 static const char linux_body[] =
 	"for d in \"$ROOT\"/sys/class/net/*; do\n"
-	"	[ -e \"$d/address\" ] && read -r a <\"$d/address\" && [ \"$a\" = \"$mac\" ] && [ ! -e \"$d/bridge\" ] && if=${d##*/}\n"
+	"	[ -e \"$d/address\" ] && read -r a <\"$d/address\" && [ \"$a\" = \"$mac\" ] || continue\n"
+	"	# bridges and VLANs have the address of the adapter below them\n"
+	"	[ -e \"$d/bridge\" ] || [ -e \"$ROOT/proc/net/vlan/${d##*/}\" ] || if=${d##*/}\n"
 	"done\n"
 	"[ -n \"$if\" ] || exit 3\n"
 	"each() { p=$1; shift; for v in \"$@\"; do echo \"$p$v\"; done; }\n"
@@ -42,7 +44,7 @@ static const char linux_body[] =
 	"	mkdir -p \"$ROOT/etc/systemd/network\" || exit 4\n"
 	"	f=$ROOT/etc/systemd/network/05-dm-replica-$(echo $mac | tr -d :).network\n"
 	"	{\n"
-	"		printf '[Match]\\nMACAddress=%s\\n\\n[Network]\\n' $mac\n"
+	"		printf '[Match]\\nMACAddress=%s\\nName=%s\\n\\n[Network]\\n' $mac \"$if\"\n"
 	"		[ -z \"$dhcp\" ] || echo DHCP=ipv4\n"
 	"		each Address= $ip4 $ip6; each Gateway= $gw4 $gw6; each DNS= $dns4 $dns6\n"
 	"	} >\"$f\" && chmod 644 \"$f\" && networkctl reload && networkctl reconfigure \"$if\" || exit 4\n"
@@ -88,6 +90,7 @@ static const char windows_body[] =
 	"foreach ($v in $gw6) { New-NetRoute -InterfaceIndex $i -DestinationPrefix '::/0' -NextHop $v | Out-Null }\n"
 	"if (($dns4 + $dns6).Count) { Set-DnsClientServerAddress -InterfaceIndex $i -ServerAddresses ($dns4 + $dns6) }\n"
 	"} catch { exit 4 }\n"
+	"\n"	/* as typed: what has several lines is executed at a blank one */
 	"exit 0\n";
 
 /* A variable with the addresses of one family. */

@@ -46,9 +46,12 @@ class Guest(Agent):
 
     def run(self, by, args=(), adapters=None, env=None, see=True):
         shutil.rmtree(self.dir, ignore_errors=True)
-        for name, mac in ('lo', '00:00:00:00:00:00'), ('ens3', MAC), ('ens4', '52:54:00:12:34:57'):
+        for name, mac in ('lo', '00:00:00:00:00:00'), ('ens3', MAC), ('ens4', '52:54:00:12:34:57'), ('ens3.10', MAC):
             os.makedirs(f'{self.dir}/root/sys/class/net/{name}')
             self.file(f'root/sys/class/net/{name}/address', mac + '\n')
+        # a VLAN has the address of the adapter below it
+        os.makedirs(self.dir + '/root/proc/net/vlan')
+        self.file('root/proc/net/vlan/ens3.10', '')
         os.makedirs(self.dir + '/root/etc/network')
         self.file('root/etc/network/interfaces', INTERFACES)
         os.makedirs(self.dir + '/bin')
@@ -100,7 +103,7 @@ def check_addresses(w, tool):
                    '2001:db8::5/64 ipv6.gateway 2001:db8::1 ipv6.dns 2001:db8::53 ipv6.method manual' in g.get('ran'), f'addresses: {by}: its connection', g.text)
         elif by == 'systemd-networkd':
             text = g.get('root/etc/systemd/network/05-dm-replica-525400123456.network')
-            result(text == f'[Match]\nMACAddress={MAC}\n\n[Network]\nAddress=192.0.2.5/24\nAddress=2001:db8::5/64\nGateway=192.0.2.1\n'
+            result(text == f'[Match]\nMACAddress={MAC}\nName=ens3\n\n[Network]\nAddress=192.0.2.5/24\nAddress=2001:db8::5/64\nGateway=192.0.2.1\n'
                    'Gateway=2001:db8::1\nDNS=192.0.2.53\nDNS=2001:db8::53\n', f'addresses: {by}: a file before all others', text)
         else:
             text = g.get('root/etc/network/interfaces')
@@ -117,6 +120,7 @@ def check_addresses(w, tool):
             ('no agent', 'ifupdown', {'env': {'PING': 'error'}}, 'not applied: guest-ping'),
             ('an agent that runs no program', 'ifupdown', {'env': {'GUEST': 'no exec'}}, 'not applied: guest-exec'),
             ('an agent that shows no interfaces', 'ifupdown', {'env': {'GUEST': 'no interfaces'}}, 'not verifiable: guest-network-get-interfaces'),
+            ('an answer that is no list', 'ifupdown', {'env': {'GUEST': 'no list'}}, "not verifiable: guest-network-get-interfaces: the agent's answer is no list"),
             ('answers without a meaning', 'ifupdown', {'env': {'GUEST': 'hostile'}}, 'not applied: the guest does not have')):
         g.run(by, **more)
         result(g.status == (0 if 'verifiable' in said else 1) and said in g.out and g.out.count('\n') == 1, f'addresses: {name}: {said[:14]}', g.text)
@@ -129,7 +133,8 @@ def check_addresses(w, tool):
     g.run('none', env={'GUEST': 'windows'}, see=False)
     program = g.get('program')
     result(g.get('command') == 'powershell.exe -Command -' and f"$mac = '{MAC}'" in program and "$ip4 = @('192.0.2.5/24')" in program and
-           "$ip6 = @('2001:db8::5/64')" in program and '$dhcp = $false' in program, 'addresses: Windows: a program for PowerShell', program)
+           "$ip6 = @('2001:db8::5/64')" in program and '$dhcp = $false' in program and
+           '}\n\nexit 0\n' in program, 'addresses: Windows: a program for PowerShell', program)
     g.run('none', adapters={})
     result(g.status == 0 and not g.calls and 'no adapter of web1 has settings' in g.out, 'addresses: none are set: the agent is not asked', g.text)
     g.run('none', ['--test'])
