@@ -88,7 +88,7 @@ static char *read_index(int dir, const char *name)
 struct needed {
 	const struct dmreplica_point *points;
 	size_t nr_points;
-	bool failed_over;
+	bool committed;
 	struct dmrl_list digests;
 };
 
@@ -96,8 +96,9 @@ static bool is_needed_by_a_point(const struct needed *needed, u64 point)
 {
 	size_t i;
 
-	if (!point)		/* what a revert puts back */
-		return needed->failed_over;
+	/* What a revert puts back, and after it, if libvirt had no answer, a later call. */
+	if (!point)
+		return !needed->committed;
 	for (i = 0; i < needed->nr_points; i++)
 		if (needed->points[i].number == point)
 			return true;
@@ -211,7 +212,7 @@ void dmreplica_point_files_sweep(struct dmreplica *ctx, const struct dmreplica_s
 	if (!dmreplica_system_attached(ctx, dmreplica_uuid_text(sys->uuid, text), &now) &&
 	    !dmreplica_point_list(ctx, &now, &points, &needed.nr_points)) {
 		needed.points = points;
-		needed.failed_over = now.live_epoch && now.state != DM_REPLICA_STATE_COMMITTED;
+		needed.committed = now.state == DM_REPLICA_STATE_COMMITTED;
 		sweep(dir, &needed);
 	}
 	dmrl_clear(ctx);

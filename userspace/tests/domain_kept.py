@@ -310,6 +310,11 @@ def check_gone(k):
     n = k.files()
     k.run([k.replicactl, 'recovery-point', 'drop', 'web1', '1', '--yes'], answers)
     result(n == 6 and k.files() == n, 'drop: what a revert puts back stays', f'{n}\n{k.text}')
+    # A revert without libvirt's answer; what it has to put back waits for one.
+    k.run([k.replicactl, 'recovery-point', 'drop', 'web1', '1', '--yes'], answers + REPLICA)
+    s = k.session(['domain ~ import ~ web1 ~ ' + k.guest, 'domain ~ reverted ~ web1', 'xml ~ web1'], REPLICA)
+    result(k.files() and k.got == [0] * 3 and '>32768<' in s.out[2][1] and k.get(k.nvram) == 'variables 2', 'drop: so after the revert, until it is done', s.text)
+    k.session(['domain ~ import ~ web1 ~ ' + k.later, 'domain ~ failed-over ~ web1'])
     k.w.world['points'] = []
     k.run([k.replicactl, 'commit', 'web1', '--yes'], answers)
     result(k.status == 0 and k.files() == 0, 'commit: with all points their files', k.text)
