@@ -479,5 +479,9 @@ int kept_commit(struct kept *k)
 	remove_other_indexes(k, name);
 	flock(k->dir, LOCK_UN);
 	dmreplica_point_files_sweep(k->h->dmr, k->sys);
-	return flock(k->dir, LOCK_EX) ? no_access(k, "no lock") : 0;
+	if (flock(k->dir, LOCK_EX))
+		return no_access(k, "no lock");
+	/* Another process may have had the lock meanwhile. */
+	k->nr = 0;
+	return read_index(k);
 }

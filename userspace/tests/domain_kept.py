@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 
 from domain_libvirt import GUEST, Session
 from domain_world import HERE, UUID, result
@@ -93,6 +94,7 @@ def check_kept(w, tool, driver, replicactl):
     check_gone(k)
     check_test(k)
     check_crash(k)
+    check_two(k)
     w.world['points'] = []
     w.world['host'] = {}
 
@@ -408,3 +410,35 @@ def check_crash(k):
         if ended:
             break
     result(not wrong and 10 < n < 100, f'failover: killed at each of {n} places', str(wrong[:2]))
+
+
+# Two commands that wait for the lock, and get it one after the other.
+TWO = r'''
+import fcntl, os, subprocess, sys, time
+
+def started(command):
+    p = subprocess.Popen(command)
+    for _ in range(3000):
+        with open('/proc/locks', encoding='utf-8') as f:
+            if any('-> FLOCK' in line and line.split()[5] == str(p.pid) for line in f):
+                break
+        if p.poll() is not None:
+            break
+        time.sleep(0.02)
+    return p
+
+fd = os.open(sys.argv[1], os.O_RDONLY)
+fcntl.flock(fd, fcntl.LOCK_EX)
+both = [started([sys.argv[2], 'failed-over', 'web1']),
+        started([sys.argv[2], 'keep', 'web1', '--point', '1', '--nvram', sys.argv[3]])]
+os.close(fd)
+sys.exit(sum(p.wait() for p in both))
+'''
+
+
+def check_two(k):
+    keep_all(k)
+    k.run([sys.executable, k.w.file('two.py', TWO), k.dir, k.tool, k.w.file('two_VARS.fd', 'two')])
+    with open(k.dir + '/index-' + k.w.world['host']['points/files'], encoding='utf-8') as f:
+        text = f.read()
+    result(k.status == 0 and '\n0 placed ' in text and '\n1 nvram ' in text and '\n2 nvram ' in text, 'keep: beside a failover, both are there', k.text + text)
