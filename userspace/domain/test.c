@@ -256,7 +256,7 @@ static int copy_nvram(const struct rehearsal *r, const char *from, const char **
 static int test_nvram(struct rehearsal *r, xmlNodePtr domain)
 {
 	xmlNodePtr nvram = xml_below(domain, "os/nvram");
-	char path[PATH_MAX], from[2 * PATH_MAX], dir[PATH_MAX];
+	char path[PATH_MAX] = "", from[2 * PATH_MAX], dir[PATH_MAX];
 	const char *why;
 	int err;
 
@@ -284,6 +284,8 @@ static int test_nvram(struct rehearsal *r, xmlNodePtr domain)
 	if (err)
 		return host_refuse(r->h, DM_REPLICA_CODE_FAILED, "NVRAM %s cannot be copied: %s", path,
 				   why);
+	/* Else libvirt looks for a source, as with type='file'. */
+	xml_unset(nvram, "type");
 	if (r->kept.nvram)
 		printf("NVRAM: of point %llu\n", (unsigned long long)r->sys->test_point);
 	xmlNodeSetContent(nvram, (const xmlChar *)r->nvram);

@@ -335,6 +335,12 @@ def check_test(k):
     result(k.got == [0] * 4 and '>65536<' in s.out[2][1] and '>32768<' in s.out[3][1] and text == 'variables 1' and k.get(k.nvram) == 'variables 2',
            'test: definition and NVRAM of its point, beside the guest', s.text)
     os.unlink(copy)
+    k.forget()
+    k.run([k.tool, 'keep', 'web1', '--nvram', k.w.file('VARS', 'of the point')], REPLICA)
+    typed = k.w.file('typed.xml', GUEST.replace(f'<nvram>{k.nvram}</nvram>', f"<nvram type='file'><source file='{k.nvram}'/></nvram>"))
+    s = k.session(['domain ~ import ~ web1 ~ ' + typed, 'domain ~ test-start ~ web1', 'live-xml ~ web1 - Test', 'domain ~ test-stop ~ web1'], tested)
+    result(k.got == [0] * 4 and f'<nvram>{copy}</nvram>' in s.out[2][1], 'test: NVRAM of its point where the definition has a source', s.text)
+    keep_all(k)
     s = k.session([imported, 'domain ~ test-start ~ web1', 'live-xml ~ web1 - Test', 'domain ~ test-stop ~ web1'], tested.replace('2', '1'))
     result(k.got == [0] * 4 and '>32768<' in s.out[2][1], 'test: of a point without files, the present ones', s.text)
 
