@@ -80,6 +80,13 @@ static int open_below(int at, const char *name, bool make)
 	return fd;
 }
 
+/* A name that swtpm gives: it is a word in the index, and the directory is another user's. */
+static bool is_tpm_state(const char *name)
+{
+	return !strncmp(name, "tpm", 3) && ends_with(name, TPM_SUFFIX) && strlen(name) < 64 &&
+	       !name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.")];
+}
+
 static bool has_tpm(xmlNodePtr domain)
 {
 	return xml_is(xml_below(domain, "devices/tpm/backend"), "type", "emulator");
@@ -126,8 +133,7 @@ static int keep_tpm_dir(struct kept *k, uint64_t point, int fd)
 	int code = 0;
 
 	while (names && !code && (entry = readdir(names)))
-		if (!strncmp(entry->d_name, "tpm", 3) && ends_with(entry->d_name, TPM_SUFFIX) &&
-		    strlen(entry->d_name) < 64 && nr++ < FILES - 2)
+		if (is_tpm_state(entry->d_name) && nr++ < FILES - 2)
 			code = keep_source(k, point, entry->d_name, fd, entry->d_name, TPM_BYTES);
 	if (names)
 		closedir(names);
@@ -176,7 +182,7 @@ int place_keep_files(struct kept *k, uint64_t point, const char *nvram, const ch
 	if (!tpm || code)
 		return code;
 	name = strrchr(tpm, '/') ? strrchr(tpm, '/') + 1 : tpm;
-	if (strncmp(name, "tpm", 3) || !ends_with(name, TPM_SUFFIX) || strlen(name) > 63)
+	if (!is_tpm_state(name))
 		return host_refuse(k->h, DM_REPLICA_CODE_INVALID_PARAMETER,
 				   "%s is no state of a TPM: swtpm names it tpm2-00.permall or tpm-00.permall",
 				   tpm);
@@ -404,14 +410,31 @@ static int put_definition(struct host *h, const struct dmreplica_system *sys, co
 	return 0;
 }
 
-/* The path of the NVRAM that a domain has now, "" without one. */
-static void present_nvram(struct host *h, virDomainPtr dom, char *path, size_t size)
+/* The definition that is kept with a point; NULL without one. */
+static xmlDocPtr kept_definition(const struct kept *k, uint64_t point)
 {
-	xmlDocPtr doc = NULL;
+	const struct dmreplica_point_file *file = kept_find(k, point, DEFINITION);
+	struct xml_fault fault;
+	xmlDocPtr doc;
+	const char *why;
+	char *data;
 
-	*path = 0;
-	if (dom && !run_xml(h, dom, VIR_DOMAIN_XML_INACTIVE, &doc) &&
-	    !nvram_path(xmlDocGetRootElement(doc), path, size))
+	if (!file || !kept_load(k, file, &data, &why))
+		return NULL;
+	doc = xml_parse(data, file->bytes, &fault);
+	free(data);
+	return doc;
+}
+
+/*
+ * The path of the NVRAM that the domain had before the failover, "" without one.  Not that of
+ * the present one: after a crash it is the kept one, which may be of another host.
+ */
+static void nvram_before(const struct kept *k, char *path, size_t size)
+{
+	xmlDocPtr doc = kept_definition(k, 0);
+
+	if (!doc || !nvram_path(xmlDocGetRootElement(doc), path, size))
 		*path = 0;
 	xmlFreeDoc(doc);
 }
@@ -425,7 +448,7 @@ static void put(struct kept *k, uint64_t point, virDomainPtr *dom)
 
 	if (!set_load(&set, k, point))
 		return;
-	present_nvram(k->h, *dom, before, sizeof(before));
+	nvram_before(k, before, sizeof(before));
 	if (put_definition(k->h, k->sys, &set, point, dom)) {
 		placed("definition", point, false, k->h->message);
 	} else if (!*dom) {

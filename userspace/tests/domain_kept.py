@@ -2,6 +2,7 @@
 """What is kept with points beside their disks, put in place and put back; see domain.py."""
 
 import glob
+import hashlib
 import json
 import os
 import re
@@ -262,6 +263,30 @@ def check_hostile(k):
         s = k.session(['domain ~ import ~ web1 ~ ' + k.later, 'domain ~ failed-over ~ web1'])
         result(k.got == [0, 0] and 'warning: NVRAM is not put in place' in s.out[1][1] and k.get('/etc/secret') == 'secret',
                f'failover: NVRAM at {path}', s.text)
+    # The failover is not over for this host, as after a crash, and the definition is the kept one.
+    k.forget()
+    evil = k.w.file('evil.xml', GUEST.replace(k.nvram, '/etc/secret'))
+    k.run([k.tool, 'keep', 'web1', '--xml', evil, '--nvram', k.w.file('evil_VARS.fd', 'evil')], REPLICA)
+    k.session(['domain ~ import ~ web1 ~ ' + k.later, 'domain ~ failed-over ~ web1'])
+    with open(glob.glob(k.dir + '/index-*')[0], encoding='utf-8') as f:
+        text = ''.join(line for line in f if ' placed ' not in line)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    with open(k.dir + '/index-' + digest, 'w', encoding='utf-8') as f:
+        f.write(text)
+    k.w.world['host']['points/files'] = digest
+    s = k.session(['domain ~ import ~ web1 ~ ' + evil, 'domain ~ failed-over ~ web1'])
+    result(k.got == [0, 0] and 'warning: NVRAM is not put in place' in s.out[1][1] and k.get('/etc/secret') == 'secret',
+           'failover: NVRAM at a path of the kept definition, tried again', s.text)
+
+    # A name that is no word would break a line of the index.
+    keep_all(k)
+    odd = k.put(os.path.dirname(k.tpm) + '/tpm2 \x1b\n.permall', 'x')
+    s = k.session(['domain ~ import ~ web1 ~ ' + k.guest, 'domain ~ keep ~ web1'], REPLICA)
+    result(k.got == [0, 0] and '\x1b' not in s.out[1][1] and k.kept() == {2: ALL} and k.files() == 3, 'keep: a name that swtpm does not give', s.text)
+    os.unlink(odd)
+    k.run([k.tool, 'keep', 'web1', '--tpm', k.w.file('tpm 2.permall', 'x')], REPLICA)
+    result(k.status == 6 and 'is no state of a TPM' in k.err and k.kept() == {2: ALL}, 'keep --tpm: the same', k.text)
+
     name = k.w.file('named.xml', GUEST.replace('web1</name>', 'test</name>'))
     k.forget()
     k.run([k.tool, 'keep', 'web1', '--xml', name], REPLICA)
