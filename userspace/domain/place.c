@@ -509,11 +509,53 @@ static int change(struct kept *k, virDomainPtr *dom)
 	return code ? code : kept_commit(k);
 }
 
+static bool is_of_system(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys,
+			 enum metadata_view *view)
+{
+	struct metadata m;
+
+	if (metadata_of_domain(h, dom, 0, &m) || !m.present || m.wrong ||
+	    memcmp(m.uuid, sys->uuid, 16))
+		return false;
+	*view = m.view;
+	return true;
+}
+
+/*
+ * Find the domain that the definition of the failover's point replaces: that of the guest which
+ * writes the replica on this host has the same UUID.
+ */
+static void find_replaced(const struct kept *k, virDomainPtr *dom)
+{
+	xmlDocPtr doc = kept_definition(k, k->sys->live_point);
+	enum metadata_view view;
+	char uuid[64];
+
+	if (doc && xml_content(xml_child(xmlDocGetRootElement(doc), "uuid"), uuid, sizeof(uuid)))
+		*dom = virDomainLookupByUUIDString(k->h->conn, uuid);
+	xmlFreeDoc(doc);
+	if (*dom && !is_of_system(k->h, *dom, k->sys, &view)) {
+		virDomainFree(*dom);
+		*dom = NULL;
+	}
+}
+
+/* The caller wants the guest of the failover, or none. */
+static void drop_other(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom)
+{
+	enum metadata_view view;
+
+	if (!*dom || (is_of_system(h, *dom, sys, &view) && view == METADATA_LIVE))
+		return;
+	virDomainFree(*dom);
+	*dom = NULL;
+}
+
 /**
  * place_failed_over() - put in place what belongs to the point of a failover
  * @h: the host, connected.
  * @sys: the system, failed over.
- * @dom: its domain, or NULL; replaced by the one that is defined anew.
+ * @dom: its domain, or NULL; replaced by the one that is defined anew, or NULL.
  *
  * What is missing, or is not what was kept, is reported, and the guest has what is here.
  *
@@ -534,6 +576,8 @@ int place_failed_over(struct host *h, const struct dmreplica_system *sys, virDom
 	}
 	if (!kept_find(&k, sys->live_point, NULL) && !mark_of(&k, "before"))
 		goto out;
+	if (!*dom)
+		find_replaced(&k, dom);
 	if (*dom && virDomainIsActive(*dom) == 1) {
 		printf("warning: domain %s runs: what is kept with point %llu is not put in place\n",
 		       virDomainGetName(*dom), (unsigned long long)sys->live_point);
@@ -545,6 +589,7 @@ int place_failed_over(struct host *h, const struct dmreplica_system *sys, virDom
 		code = change(&k, dom);
 out:
 	kept_close(&k);
+	drop_other(h, sys, dom);
 	return code;
 }
 

@@ -308,6 +308,9 @@ static int start(struct host *h, virDomainPtr *dom, const struct dmreplica_syste
 	/* Of a failover without libvirt's answer. */
 	if (!code)
 		code = place_failed_over(h, sys, dom);
+	if (!code && !*dom)
+		code = host_refuse(h, DM_REPLICA_CODE_NOT_FOUND, "%s has no domain for its failover",
+				   sys->name);
 	if (!code)
 		code = run_renew(h, dom, sys);
 	if (!code && virDomainCreate(*dom))

@@ -14,6 +14,7 @@ from domain_libvirt import GUEST, Session
 from domain_world import HERE, UUID, result
 
 GUEST_TPM = GUEST.replace('</devices>', "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm></devices>")
+METADATA = f"<metadata><d:system xmlns:d='urn:dm-replica:domain:1' uuid='{UUID}' name='web1' view='replica'/></metadata>"
 REPLICA = "s['state'] = 3; del s['live-epoch']; s['live-point'] = 0"
 POINTS = [{'number': n, 'time': n, 'kind': 1, 'name': f'p{n}', 'in-use': 0, 'system': UUID.replace('-', '')}
           for n in (1, 2)]
@@ -144,6 +145,23 @@ def check_places(k):
            'failover: nothing is replaced below a guest that runs', s.text)
     s = k.session(['domain ~ failed-over ~ web1', 'xml ~ web1'], "s['live-epoch'] = 25")
     result(k.got == [0, 0] and '>65536<' in s.out[1][1] and k.get(k.nvram) == 'variables 1', 'failover: a host that had no domain gets one', s.text)
+
+    # The guest on this host writes the replica, and has the name and UUID of the definition that is kept.
+    k.forget()
+    writes = k.w.file('writes.xml', GUEST.replace('<memory>', METADATA + '<memory>').replace("type='file'", "type='block'").replace(
+        "file='/srv/web1.img'", "dev='/dev/dm-replica/web1/vda-replica'"))
+    k.put(k.nvram, 'variables 1')
+    s = k.session(['define ~ ' + writes, 'domain ~ keep ~ web1'], REPLICA)
+    k.put(k.nvram, 'variables 2')
+    s = k.session(['define ~ ' + writes, 'create ~ web1', 'domain ~ failed-over ~ web1', 'xml ~ web1'])
+    result(k.got == [0] * 4 and 'warning: domain web1 runs' in s.out[2][1] and "view='replica'" in s.out[3][1] and "failover=" not in s.out[3][1] and
+           k.get(k.nvram) == 'variables 2', 'failover: nothing is replaced below a guest that writes the replica', s.text)
+    s = k.session(['define ~ ' + writes, 'domain ~ failed-over ~ web1', 'xml ~ web1', 'domain ~ start ~ web1', 'domain ~ stop ~ web1 ~ --force'])
+    result(k.got == [0] * 5 and "view='live'" in s.out[2][1] and "failover='17'" in s.out[2][1] and k.get(k.nvram) == 'variables 1',
+           'failover: in place of the guest that wrote the replica', s.text)
+    s = k.session(['domain ~ import ~ web1 ~ ' + k.guest, 'domain ~ reverted ~ web1', 'xml ~ web1'], REPLICA)
+    result(k.got == [0] * 3 and "view='replica'" in s.out[2][1] and 'vda-replica' in s.out[2][1] and k.get(k.nvram) == 'variables 2',
+           'revert: the guest writes the replica again', s.text)
 
     # From another host, without libvirt.
     k.forget()
