@@ -4,6 +4,7 @@
 # for them, answer while the superblock of one system is being written, or while a device
 # below another's store is suspended, and name the device that does not answer; and commands
 # on a store or a home that hangs end by themselves, check and dump also by a signal.
+# clock: 150
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/hold.sh"
