@@ -353,9 +353,10 @@ def main():
     exec(change, {'w': world, 's': world['system']})
     # As it would be read from a file.
     kernel = Kernel(json.loads(json.dumps(world)))
-    with tempfile.TemporaryDirectory() as directory:
-        path = os.path.join(directory, 'socket')
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+    # The socket stays open until the end: the thread that accepts would report its close.
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, 'socket')
             sock.bind(path)
             sock.listen()
             threading.Thread(target=kernel.listen, args=(sock,), daemon=True).start()
@@ -366,10 +367,10 @@ def main():
             else:
                 status = subprocess.run(args[2:], env=env, stdin=subprocess.DEVNULL, timeout=95,
                                         check=False).returncode
-    for command, asked in kernel.requests:
-        print('request', command, json.dumps(asked))
-    sys.stdout.flush()
-    os._exit(status if status >= 0 else 128 - status)
+        for command, asked in kernel.requests:
+            print('request', command, json.dumps(asked))
+        sys.stdout.flush()
+        os._exit(status if status >= 0 else 128 - status)
 
 
 main()
