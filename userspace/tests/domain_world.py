@@ -67,7 +67,7 @@ class World:
             command = ['sh', '-c', 'file=$1; shift; exec "$@" <"$file"', 'sh',
                        self.file('stdin', stdin)] + command
         try:
-            p = subprocess.run([sys.executable, os.path.join(HERE, 'fake-kernel.py'), '--change',
+            p = subprocess.run([sys.executable, '-S', '-E', os.path.join(HERE, 'fake-kernel.py'), '--change',
                                 change, world, self.fake] + command, env=dict(self.env, **(env or {})),
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=100,
                                check=False)

@@ -9,7 +9,7 @@
 played() {
 	local name=$1 status=$2 text=$3 change=$4 rc not=''
 	shift 4
-	timeout 100 /usr/bin/python3 userspace/tests/fake-kernel.py "${tty[@]}" --change "$change" \
+	timeout 100 /usr/bin/python3 -S -E userspace/tests/fake-kernel.py "${tty[@]}" --change "$change" \
 		"$dir/world.json" "$dir/fake.so" \
 		"${before[@]}" "$R" "$@" >"$dir/out" 2>&1 </dev/null
 	rc=$?

@@ -45,7 +45,7 @@ image() { rm -f "$dir/$1"; truncate -s "$2" "$dir/$1"; }
 # poke FILE OFFSET HEX: one byte in place
 poke() { printf '%b' "\\x$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
 
-json() { /usr/bin/python3 -c "import json,sys; d=json.load(open('$dir/out')); sys.exit(not ($1))"; }
+json() { /usr/bin/python3 -S -E -c "import json,sys; d=json.load(open('$dir/out')); sys.exit(not ($1))"; }
 
 # json_of NAME EXPRESSION ARGUMENT...: the output is JSON, d, of which EXPRESSION holds
 json_of() {
@@ -511,7 +511,7 @@ with open(image, 'r+b') as f:
         f.seek((ring + n - 1) * 4096)
         f.write(block)
 PY
-log() { restore && /usr/bin/python3 "$dir/log.py" "$dir/s" "$ring" "$store" "$@"; }
+log() { restore && /usr/bin/python3 -S -E "$dir/log.py" "$dir/s" "$ring" "$store" "$@"; }
 "$R" dump --json "$dir/s.good" >"$dir/out"
 ring=$(/usr/bin/python3 -c "import json; print(json.load(open('$dir/out'))['superblocks'][1]['ring'][0]['first'])")
 store=$(/usr/bin/python3 -c "import json; print(json.load(open('$dir/out'))['superblocks'][1]['store_uuid'])")
@@ -603,7 +603,7 @@ with open(sys.argv[1], 'r+b') as f:
         f.seek(int(copy) * 131072)
         f.write(data)
 PY
-super() { /usr/bin/python3 "$dir/super.py" "$@"; }
+super() { /usr/bin/python3 -S -E "$dir/super.py" "$@"; }
 state=384 flags=388
 # A value of six bytes under the key "k", behind two disks.
 area=(504:11 1792:$((0x10006)) 1796:$((0x6e6f6d6b)) 1800:$((0x796164)))
