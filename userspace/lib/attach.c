@@ -137,9 +137,11 @@ static int check_store(struct attach *a)
 		return dmrl_hint(ctx, "make a loop device of it: losetup --find --show %s",
 				 bdev->path);
 	}
-	if (bdev->read_only)
-		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER, "store %s is read-only",
-				 bdev->path);
+	if (bdev->read_only) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER, "store %s is read-only",
+			  bdev->path);
+		return dmrl_hint(ctx, DMRL_HINT_WRITABLE, bdev->path);
+	}
 	code = dmreplica_store_super(ctx, a->store, &a->sb);
 	if (code)
 		return code;

@@ -87,9 +87,10 @@ static int probe(struct maker *m, const char *path, const char *what,
 			  "%s %s is a plain file, not a block device", what, path);
 		return dmrl_hint(ctx, "make a loop device of it: losetup --find --show %s", path);
 	}
-	if (bdev->read_only)
-		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER, "%s %s is read-only",
-				 what, path);
+	if (bdev->read_only) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER, "%s %s is read-only", what, path);
+		return dmrl_hint(ctx, DMRL_HINT_WRITABLE, path);
+	}
 	if (bdev->zoned)
 		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 				 "%s %s is a zoned device: those cannot be written in any order, as stores and homes are",
@@ -125,19 +126,27 @@ static int check_devices(struct maker *m)
 					 "%s is given as the store and as the home of disk %s",
 					 home->path, m->in->disks[i].name);
 		for (j = 0; j < i; j++)
-			if (dmrl_names_device(home->path, &m->homes[j]))
-				return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-						 "%s is given as the home of two disks, %s and %s",
-						 home->path, m->in->disks[j].name,
-						 m->in->disks[i].name);
-		if (m->store.logical > home->logical)
-			return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-					 "store %s has logical blocks of %u bytes, larger than the %u of home %s",
-					 m->store.path, m->store.logical, home->logical, home->path);
-		if (m->store.physical < home->logical)
-			return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-					 "store %s has physical blocks of %u bytes, smaller than the logical blocks of %u of home %s",
-					 m->store.path, m->store.physical, home->logical, home->path);
+			if (dmrl_names_device(home->path, &m->homes[j])) {
+				dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+					  "%s is given as the home of two disks, %s and %s",
+					  home->path, m->in->disks[j].name,
+					  m->in->disks[i].name);
+				return dmrl_hint(ctx, "each disk needs a device of its own");
+			}
+		if (m->store.logical > home->logical) {
+			dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+				  "store %s has logical blocks of %u bytes, larger than the %u of home %s",
+				  m->store.path, m->store.logical, home->logical, home->path);
+			return dmrl_hint(ctx, "give a store with logical blocks of %u bytes or less",
+					 home->logical);
+		}
+		if (m->store.physical < home->logical) {
+			dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+				  "store %s has physical blocks of %u bytes, smaller than the logical blocks of %u of home %s",
+				  m->store.path, m->store.physical, home->logical, home->path);
+			return dmrl_hint(ctx, "give a store with physical blocks of %u bytes or more",
+					 home->logical);
+		}
 	}
 	return dmrl_verdict_places(ctx, &m->store, m->homes, m->in->nr_disks);
 }

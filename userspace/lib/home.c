@@ -161,19 +161,27 @@ int dmrl_home_check(struct dmreplica *ctx, const struct dmreplica_conf *conf,
 				  sb->name);
 		return code;
 	}
-	if ((home->file && !ctx->test_files) || home->read_only)
-		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-				 "home %s of disk %s is %s", home->path, disk->name,
-				 home->file ? "a plain file" : "read-only");
+	if ((home->file && !ctx->test_files) || home->read_only) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+			  "home %s of disk %s is %s", home->path, disk->name,
+			  home->file ? "a plain file" : "read-only");
+		if (home->file)
+			return dmrl_hint(ctx, "a device is missing, and a file has its name: bring the device back, or correct the file of system %s",
+					 sb->name);
+		return dmrl_hint(ctx, DMRL_HINT_WRITABLE, home->path);
+	}
 	if (home->bytes < bytes) {
 		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
 			  "home %s of disk %s has %llu bytes, but %llu by the store", home->path,
 			  disk->name, (unsigned long long)home->bytes, (unsigned long long)bytes);
 		return dmrl_hint(ctx, "it is another device, or was made shorter: restore its size; nothing was changed");
 	}
-	if (home->logical > disk->logical_block)
-		return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-				 "home %s of disk %s has logical blocks of %u bytes, it had %u",
-				 home->path, disk->name, home->logical, disk->logical_block);
+	if (home->logical > disk->logical_block) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+			  "home %s of disk %s has logical blocks of %u bytes, it had %u",
+			  home->path, disk->name, home->logical, disk->logical_block);
+		return dmrl_hint(ctx, "the guest writes blocks of %u bytes: bring back a device that takes them",
+				 disk->logical_block);
+	}
 	return check_identity(ctx, sb, number, home, dmrl_home_accepted(accepted, disk->name));
 }

@@ -59,6 +59,10 @@ int dmrl_fail_errno(struct dmreplica *ctx, int err, const char *fmt, ...) DMRL_P
 int dmrl_no_memory(struct dmreplica *ctx);
 /* Return: the code of the refusal. */
 int dmrl_hint(struct dmreplica *ctx, const char *fmt, ...) DMRL_PRINTF(2, 3);
+
+/* Of a device that has to be written to; with its path. */
+#define DMRL_HINT_WRITABLE \
+	"make it writable: blockdev --setrw %s, of a logical volume lvchange -p rw"
 int dmrl_append(struct dmreplica *ctx, const char *fmt, ...) DMRL_PRINTF(2, 3);
 void dmrl_progress(struct dmreplica *ctx, const char *what, u64 done, u64 total);
 void dmrl_warn(struct dmreplica *ctx, const char *fmt, ...) DMRL_PRINTF(2, 3);

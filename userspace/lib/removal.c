@@ -111,9 +111,12 @@ static int wipe(struct dmreplica *ctx, const struct dmreplica_system *sys)
 	code = dmrl_store_open_flags(ctx, sys->store, O_RDWR | O_EXCL, &store);
 	if (code)
 		return code;
-	if (store->bdev.file && !ctx->test_files)
-		code = dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-				 "store %s is a plain file, not a block device", sys->store);
+	if (store->bdev.file && !ctx->test_files) {
+		dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+			  "store %s is a plain file, not a block device", sys->store);
+		code = dmrl_hint(ctx, "make a loop device of it: losetup --find --show %s",
+				 sys->store);
+	}
 	if (!code)
 		code = stage_of_store(ctx, sys, store, &stage);
 	if (!code && stage == DMREPLICA_REMOVAL_NONE)

@@ -91,11 +91,14 @@ int dmrl_verdict_homes_differ(struct dmreplica *ctx, const struct dmr_sb *sb,
 
 	/* Tests use files in place of devices. */
 	for (i = 0; i < number && !homes[number].file; i++)
-		if (homes[i].dev == homes[number].dev)
-			return dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
-					 "%s is the home of two disks, %s and %s",
-					 homes[number].path, sb->disks[i].name,
-					 sb->disks[number].name);
+		if (homes[i].dev == homes[number].dev) {
+			dmrl_fail(ctx, DM_REPLICA_CODE_INVALID_PARAMETER,
+				  "%s is the home of two disks, %s and %s",
+				  homes[number].path, sb->disks[i].name,
+				  sb->disks[number].name);
+			return dmrl_hint(ctx, "each disk has a device of its own: correct the file of system %s",
+					 sb->name);
+		}
 	return 0;
 }
 
