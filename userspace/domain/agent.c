@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <gnutls/gnutls.h>
 #include <libvirt/libvirt-qemu.h>
 
 #include "domain.h"
@@ -74,28 +75,6 @@ int agent_wait(struct host *h, virDomainPtr dom, uint32_t ms)
 	}
 }
 
-/* Return: base64 of a text, to be freed. */
-static char *base64(const char *text)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const unsigned char *from = (const unsigned char *)text;
-	size_t n = strlen(text), i;
-	char *out = malloc(4 * ((n + 2) / 3) + 1), *to = out;
-
-	for (i = 0; out && i < n; i += 3) {
-		unsigned int bits = from[i] << 16 | (i + 1 < n ? from[i + 1] << 8 : 0) |
-				    (i + 2 < n ? from[i + 2] : 0);
-
-		*to++ = digits[bits >> 18];
-		*to++ = digits[bits >> 12 & 63];
-		*to++ = i + 1 < n ? digits[bits >> 6 & 63] : '=';
-		*to++ = i + 2 < n ? digits[bits & 63] : '=';
-	}
-	if (out)
-		*to = 0;
-	return out;
-}
-
 static int64_t number_of(struct json_object *obj, const char *name)
 {
 	struct json_object *value;
@@ -154,10 +133,11 @@ int agent_run(struct host *h, virDomainPtr dom, const char *program, const char 
 	struct json_object *arguments = json_object_new_object(), *list = json_object_new_array();
 	char words[64], *rest = words, *word;
 	struct json_object *answer;
-	char *data = base64(input);
+	const gnutls_datum_t text = { (unsigned char *)input, (unsigned int)strlen(input) };
+	gnutls_datum_t data;
 	int64_t pid;
 
-	if (!data) {
+	if (gnutls_base64_encode2(&text, &data)) {
 		json_object_put(arguments);
 		json_object_put(list);
 		return host_refuse(h, DM_REPLICA_CODE_NO_MEMORY, "no memory");
@@ -167,8 +147,9 @@ int agent_run(struct host *h, virDomainPtr dom, const char *program, const char 
 	while ((word = strsep(&rest, " ")))
 		json_object_array_add(list, json_object_new_string(word));
 	json_object_object_add(arguments, "arg", list);
-	json_add_string(arguments, "input-data", data);
-	free(data);
+	json_object_object_add(arguments, "input-data",
+			       json_object_new_string_len((char *)data.data, (int)data.size));
+	gnutls_free(data.data);
 	answer = agent_ask(h, dom, "guest-exec", arguments);
 	if (!answer)
 		return DM_REPLICA_CODE_FAILED;

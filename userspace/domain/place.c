@@ -71,13 +71,11 @@ static int open_dir(int at, const char *path)
 static int open_below(int at, const char *name, bool make)
 {
 	struct stat st;
-	int fd;
 
 	if (make && !fstat(at, &st) && !mkdirat(at, name, 0711) &&
 	    fchownat(at, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW))
 		return -1;
-	fd = open_dir(at, name);
-	return fd;
+	return open_dir(at, name);
 }
 
 /* A name that swtpm gives: it is a word in the index, and the directory is another user's. */
