@@ -31,13 +31,8 @@ write() { "$io" $pa "$@" f || die "cannot write"; }
 # send FILE OPTION...; receive FILE [NAME]
 send() { r send p --plain "${@:2}" >"$1" 2>/tmp/said || { cat /tmp/said >&2; false; }; }
 receive() { r receive "${2:-q}" <"$1"; }
-newest() { point_numbers "$1" | tail -n 1; }
 # sum NAME POINT: what both disks were then.
-sum() {
-	r recovery-point open "$1" "$2" >/dev/null || return
-	"$io" "/dev/mapper/$1-va@$2" h:0:32M "o:/dev/mapper/$1-vb@$2" h:0:8M
-	r recovery-point close "$1" "$2" --wait 20 >/dev/null
-}
+sum() { point_sum "$1" "$2" 32M 8M; }
 # same POINT [NAME]: it is the same on both sides.
 same() {
 	local want

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Replication that is cut at random: the link in either direction, the worker or the keeper of
-# either side, or the receiver's host, whose disks lose what was not flushed; after each cut the
-# newest point of the receiver is the sender's, and what was acknowledged is there.
+# Replication that is cut at random.  A cut is of the link, in either direction; of the worker or
+# the keeper of either side; or of the receiver's host, whose disks then lose what was not flushed.
+# After each cut the receiver's newest point is the sender's, and acknowledged points are there.
 # In the environment of selftests/run or make check: CUTS_SEED chooses other cuts, CUTS their
 # number.
 # share: replication
@@ -82,13 +82,8 @@ while True:
             sys.exit(1)
 PY
 
-newest() { point_numbers "$1" | tail -n 1; }
 # sum NAME POINT: what both disks were then.
-sum() {
-	r recovery-point open "$1" "$2" >/dev/null || return
-	"$io" "/dev/mapper/$1-va@$2" h:0:16M "o:/dev/mapper/$1-vb@$2" h:0:8M
-	r recovery-point close "$1" "$2" --wait 20 >/dev/null
-}
+sum() { point_sum "$1" "$2" 16M 8M; }
 same() {
 	local want
 	want=$(sum p "$1") && [ -n "$want" ] && [ "$want" = "$(sum q "$1")" ]

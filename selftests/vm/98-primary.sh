@@ -41,7 +41,6 @@ written() {
 # put FILE BYTES: a file in the machine's file system, durable.
 put() { head -c "$2" /dev/urandom >"/mnt/$1" && sync -f /mnt; }
 receive() { r receive "$1" <"$2"; }
-newest() { point_numbers "$1" | tail -n 1; }
 
 # --- the machine's disk ----------------------------------------------------------------
 

@@ -60,6 +60,14 @@ field() { json "$2" status "$1"; }
 point_numbers() {
 	r recovery-point list "$1" --json | sed -n 's/^ *"number": *\([0-9]*\),*/\1/p' | sort -n
 }
+# newest NAME: number of its newest recovery point.
+newest() { point_numbers "$1" | tail -n 1; }
+# point_sum NAME POINT BYTES BYTES: of its disks va and vb, as the point has them.
+point_sum() {
+	r recovery-point open "$1" "$2" >/dev/null || return
+	"$io" "/dev/mapper/$1-va@$2" "h:0:$3" "o:/dev/mapper/$1-vb@$2" "h:0:$4"
+	r recovery-point close "$1" "$2" --wait 20 >/dev/null
+}
 
 # job_of NAME TYPE: the newest of its jobs of that type (a regular expression; 99 moves
 # home for a commit, 50 for move-home).

@@ -221,7 +221,7 @@ int cmd_keep(struct dmreplica *dmr, int argc, char **argv)
 	return host_end(&h, code);
 }
 
-/* Point by point, with each file's state: none but a file whose digest is right is "good". */
+/* A list of points, each with its files; a file's state is "good" if its digest matches. */
 static struct json_object *json_of_files(const struct kept *k, uint64_t point, bool *all_good)
 {
 	struct json_object *array = json_object_new_array(), *item;

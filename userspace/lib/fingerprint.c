@@ -93,9 +93,9 @@ static bool has_prints(const struct dmr_sb *sb, unsigned int number)
 }
 
 /*
- * A device may drop discarded blocks at any time, and bring them back, as an array does whose
- * members differ there: so places that are zeroes now, or were, prove nothing.  An earlier
- * copy of the home lacks most of the blocks written last.
+ * A device may drop discarded blocks at any time.  It may also bring them back: the members of
+ * an array differ there.  Places that are zeroes now, or were, therefore prove nothing.  An
+ * earlier copy of the home lacks most of the blocks written last.
  */
 static enum dmreplica_home verdict_of(const struct places *p)
 {

@@ -3,8 +3,8 @@
  * Files that belong to a recovery point beside its disks, as a guest's definition and NVRAM.
  *
  * A store has a directory of its own, STATE_DIR/STORE.points.  files/DIGEST is a file's content,
- * once, however many points have it.  index-DIGEST lists which point has which; the index in
- * force is the one whose digest is in the host area, so one superblock write replaces all that
+ * once, however many points have it.  index-DIGEST lists which point has which.  The host area
+ * has the digest of the index in force: one superblock write replaces it, and with it all that
  * is kept.  replicactl-domain writes them; here is what removes them, with their points.
  */
 #include <dirent.h>
