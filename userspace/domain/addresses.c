@@ -5,7 +5,6 @@
  * is written in the guest is on its disks, and goes with them at a revert.
  */
 #include <getopt.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -110,7 +109,7 @@ static void verify(struct host *h, virDomainPtr dom, const struct dmreplica_adap
 		return;
 	}
 	while (!(found = seen(h, dom, a)) && host_now_ms() < deadline)
-		poll(NULL, 0, POLL_MS);
+		host_sleep_ms(POLL_MS);
 	if (found > 0)
 		set(r, APPLIED, "");
 	else if (!found)

@@ -5,7 +5,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <gnutls/gnutls.h>
 #include <libvirt/libvirt-qemu.h>
@@ -57,7 +56,6 @@ struct json_object *agent_ask(struct host *h, virDomainPtr dom, const char *comm
 int agent_wait(struct host *h, virDomainPtr dom, uint32_t ms)
 {
 	uint64_t deadline = host_now_ms() + ms;
-	struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
 	struct json_object *answer;
 
 	for (;;) {
@@ -71,7 +69,7 @@ int agent_wait(struct host *h, virDomainPtr dom, uint32_t ms)
 		if (host_now_ms() >= deadline)
 			return host_hint(h, DM_REPLICA_CODE_TIMEOUT,
 					 "--wait waits for the agent of a guest that boots");
-		nanosleep(&pause, NULL);
+		host_sleep_ms(POLL_MS);
 	}
 }
 
@@ -93,7 +91,6 @@ static bool has_exited(struct json_object *status)
 /* Wait for the end of a program.  Return: 0 with @status, or a refusal. */
 static int wait_for(struct host *h, virDomainPtr dom, int64_t pid, uint64_t deadline, int *status)
 {
-	struct timespec pause = { .tv_nsec = POLL_MS * 1000000L };
 	struct json_object *arguments, *answer;
 	bool exited;
 
@@ -111,7 +108,7 @@ static int wait_for(struct host *h, virDomainPtr dom, int64_t pid, uint64_t dead
 		if (host_now_ms() >= deadline)
 			return host_refuse(h, DM_REPLICA_CODE_TIMEOUT,
 					   "the program in the guest has not ended in time");
-		nanosleep(&pause, NULL);
+		host_sleep_ms(POLL_MS);
 	}
 }
 

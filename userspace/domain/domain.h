@@ -45,8 +45,9 @@ int host_end(struct host *h, int code);
 int host_system(struct host *h, const char *name, bool attached, struct dmreplica_system *sys);
 /* Replace what is no printable text, for a message on one line.  Return: @text. */
 char *host_plain(char *text);
-/* Milliseconds of the monotonic clock; a limit of time, which tests set by a variable. */
+/* Milliseconds of the monotonic clock; a pause; a limit, which tests set by a variable. */
 uint64_t host_now_ms(void);
+void host_sleep_ms(uint32_t ms);
 uint32_t host_limit_ms(const char *name, uint32_t ms);
 /* Find the one system behind the options. */
 bool host_one_system(struct host *h, int argc, char **argv, bool attached,
@@ -207,6 +208,12 @@ int run_doc_holds(struct host *h, xmlDocPtr doc, const struct dmreplica_system *
 int run_renew(struct host *h, virDomainPtr *dom, const struct dmreplica_system *sys);
 int run_state(struct host *h, virDomainPtr dom, int *state, int *reason);
 int run_stop(struct host *h, virDomainPtr dom, uint32_t wait_ms, bool force);
+
+/* file.c */
+struct stat;
+bool file_write_all(int fd, const void *data, size_t bytes);
+bool file_replace(int dir, const char *fresh, const char *name, const void *data, size_t bytes,
+		  const struct stat *owner);
 
 /* kept.c: files that belong to points */
 enum kept_state {

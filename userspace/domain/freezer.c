@@ -18,7 +18,6 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <syslog.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <libvirt/libvirt-qemu.h>
@@ -87,13 +86,6 @@ static bool wait_for_input(uint64_t deadline)
 	return false;
 }
 
-static void wait_ms(uint32_t ms)
-{
-	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
-
-	nanosleep(&t, NULL);
-}
-
 static void connect_again(struct host *h, virDomainPtr *dom)
 {
 	char uuid[VIR_UUID_STRING_BUFLEN];
@@ -128,7 +120,7 @@ static int thaw(struct host *h, virDomainPtr *dom)
 		reported = true;
 		if (host_now_ms() >= deadline)
 			break;
-		wait_ms(THAW_AGAIN_MS);
+		host_sleep_ms(THAW_AGAIN_MS);
 		connect_again(h, dom);
 	}
 	syslog(LOG_DAEMON | LOG_ERR, "domain %s: its filesystems may be frozen: %s: virsh domfsthaw",

@@ -104,6 +104,13 @@ uint64_t host_now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+void host_sleep_ms(uint32_t ms)
+{
+	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
+
+	nanosleep(&t, NULL);
+}
+
 uint32_t host_limit_ms(const char *name, uint32_t ms)
 {
 	const char *text = getenv(name);

@@ -304,37 +304,6 @@ const char *kept_fault(const struct kept *k)
 	}
 }
 
-/* Write a file that has its name once it is on disk.  Return: false with errno. */
-static bool write_file(int dir, const char *name, const void *data, size_t bytes)
-{
-	const char *at = data;
-	bool good;
-	ssize_t n;
-	int fd;
-
-	unlinkat(dir, NEW, 0);
-	fd = openat(dir, NEW, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return false;
-	while (bytes) {
-		n = write(fd, at, bytes);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		at += n;
-		bytes -= n;
-	}
-	good = !bytes && !fsync(fd);
-	if (close(fd))
-		good = false;
-	if (good && renameat(dir, NEW, dir, name))
-		good = false;
-	if (!good)
-		unlinkat(dir, NEW, 0);
-	return good;
-}
-
 /* Keep @data as file @name of a point; with kept_commit() it is. */
 int kept_add(struct kept *k, uint64_t point, const char *name, const void *data, size_t bytes)
 {
@@ -343,7 +312,7 @@ int kept_add(struct kept *k, uint64_t point, const char *name, const void *data,
 	snprintf(file.name, sizeof(file.name), "%s", name);
 	if (!digest_of(data, bytes, file.digest))
 		return no_memory(k);
-	if (!write_file(k->files, file.digest, data, bytes))
+	if (!file_replace(k->files, NEW, file.digest, data, bytes, NULL))
 		return no_access(k, "a file cannot be written");
 	return kept_line(k, &file);
 }
@@ -466,7 +435,8 @@ int kept_commit(struct kept *k)
 		return code;
 	if (!digest_of(text, bytes, digest))
 		code = no_memory(k);
-	else if (fsync(k->files) || !write_file(k->dir, name, text, bytes) || fsync(k->dir))
+	else if (fsync(k->files) || !file_replace(k->dir, NEW, name, text, bytes, NULL) ||
+		 fsync(k->dir))
 		code = no_access(k, "the index cannot be written");
 	free(text);
 	if (code)

@@ -107,17 +107,19 @@ static int open_tpm(const char *uuid, const char *file, bool make)
 	return fd;
 }
 
-/* Keep one file of the host, if it is there. */
+/* Keep one file; @named: by the user.  Others of the host may be missing. */
 static int keep_source(struct kept *k, uint64_t point, const char *name, int at, const char *path,
-		       size_t most)
+		       size_t most, bool named)
 {
 	const char *why;
 	int fd = kept_source(at, path, most, &why), code;
 
-	if (fd < 0 && errno == ENOENT)
+	if (fd < 0 && errno == ENOENT && !named)
 		return 0;
 	if (fd < 0)
-		return host_refuse(k->h, DM_REPLICA_CODE_FAILED, "%s cannot be kept: %s", path, why);
+		return host_refuse(k->h, named ? DM_REPLICA_CODE_INVALID_PARAMETER :
+						 DM_REPLICA_CODE_FAILED,
+				   "%s cannot be kept: %s", path, why);
 	code = kept_add_file(k, point, name, fd, most);
 	close(fd);
 	return code;
@@ -132,7 +134,8 @@ static int keep_tpm_dir(struct kept *k, uint64_t point, int fd)
 
 	while (names && !code && (entry = readdir(names)))
 		if (is_tpm_state(entry->d_name) && nr++ < FILES - 2)
-			code = keep_source(k, point, entry->d_name, fd, entry->d_name, TPM_BYTES);
+			code = keep_source(k, point, entry->d_name, fd, entry->d_name, TPM_BYTES,
+					   false);
 	if (names)
 		closedir(names);
 	return code;
@@ -148,7 +151,7 @@ int place_keep_state(struct kept *k, uint64_t point, xmlNodePtr domain)
 
 	if (nvram_path(domain, path, sizeof(path))) {
 		snprintf(full, sizeof(full), "%s%s", device_root(), path);
-		code = keep_source(k, point, NVRAM, AT_FDCWD, full, NVRAM_BYTES);
+		code = keep_source(k, point, NVRAM, AT_FDCWD, full, NVRAM_BYTES, false);
 	}
 	if (!has_tpm(domain) || !xml_content(xml_child(domain, "uuid"), uuid, sizeof(uuid)) ||
 	    strchr(uuid, '/') || *uuid == '.')
@@ -166,17 +169,11 @@ int place_keep_state(struct kept *k, uint64_t point, xmlNodePtr domain)
 /* Keep files that the user names, as those of a primary on another host. */
 int place_keep_files(struct kept *k, uint64_t point, const char *nvram, const char *tpm)
 {
-	const char *why, *name;
-	int code = 0, fd;
+	const char *name;
+	int code = 0;
 
-	if (nvram) {
-		fd = kept_source(AT_FDCWD, nvram, NVRAM_BYTES, &why);
-		if (fd < 0)
-			return host_refuse(k->h, DM_REPLICA_CODE_INVALID_PARAMETER,
-					   "%s cannot be kept: %s", nvram, why);
-		code = kept_add_file(k, point, NVRAM, fd, NVRAM_BYTES);
-		close(fd);
-	}
+	if (nvram)
+		code = keep_source(k, point, NVRAM, AT_FDCWD, nvram, NVRAM_BYTES, true);
 	if (!tpm || code)
 		return code;
 	name = strrchr(tpm, '/') ? strrchr(tpm, '/') + 1 : tpm;
@@ -184,13 +181,7 @@ int place_keep_files(struct kept *k, uint64_t point, const char *nvram, const ch
 		return host_refuse(k->h, DM_REPLICA_CODE_INVALID_PARAMETER,
 				   "%s is no state of a TPM: swtpm names it tpm2-00.permall or tpm-00.permall",
 				   tpm);
-	fd = kept_source(AT_FDCWD, tpm, TPM_BYTES, &why);
-	if (fd < 0)
-		return host_refuse(k->h, DM_REPLICA_CODE_INVALID_PARAMETER, "%s cannot be kept: %s",
-				   tpm, why);
-	code = kept_add_file(k, point, name, fd, TPM_BYTES);
-	close(fd);
-	return code;
+	return keep_source(k, point, name, AT_FDCWD, tpm, TPM_BYTES, true);
 }
 
 int place_keep_xml(struct kept *k, uint64_t point, xmlDocPtr doc)
@@ -261,31 +252,11 @@ static int set_index(const struct set *set, const char *name)
 static bool replace(int dir, const char *name, const char *data, size_t bytes)
 {
 	struct stat st;
-	bool good;
-	ssize_t n;
-	int fd;
 
 	if ((fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode)) &&
 	    fstat(dir, &st))
 		return false;
-	unlinkat(dir, NEW, 0);
-	fd = openat(dir, NEW, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return false;
-	for (; bytes; data += n, bytes -= n) {
-		n = write(fd, data, bytes);
-		if (n < 0 && errno == EINTR)
-			n = 0;
-		else if (n <= 0)
-			break;
-	}
-	good = !bytes && !fchown(fd, st.st_uid, st.st_gid) && !fsync(fd);
-	if (close(fd))
-		good = false;
-	good = good && !renameat(dir, NEW, dir, name) && !fsync(dir);
-	if (!good)
-		unlinkat(dir, NEW, 0);
-	return good;
+	return file_replace(dir, NEW, name, data, bytes, &st) && !fsync(dir);
 }
 
 static void placed(const char *what, uint64_t point, bool good, const char *why)

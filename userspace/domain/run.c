@@ -14,13 +14,6 @@
 #define SETTLE_MS	1000	/* a guest that cannot go on pauses again within ms */
 #define AUTOSTARTED	"/run/libvirt/qemu/autostarted"
 
-static void sleep_ms(unsigned int ms)
-{
-	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
-
-	nanosleep(&t, NULL);
-}
-
 /* The XML of a domain, parsed. */
 int run_xml(struct host *h, virDomainPtr dom, unsigned int flags, xmlDocPtr *doc)
 {
@@ -181,7 +174,7 @@ static bool wait_for_end(virDomainPtr dom, uint32_t ms)
 	uint32_t waited;
 
 	for (waited = 0; waited < ms && !ended(dom); waited += POLL_MS)
-		sleep_ms(POLL_MS);
+		host_sleep_ms(POLL_MS);
 	return ended(dom);
 }
 
@@ -411,7 +404,7 @@ static int resume(struct host *h, virDomainPtr dom, const struct dmreplica_syste
 	if (virDomainResume(dom))
 		return host_refuse_libvirt(h, "domain %s cannot be resumed", virDomainGetName(dom));
 	for (waited = 0; waited < SETTLE_MS; waited += POLL_MS) {
-		sleep_ms(POLL_MS);
+		host_sleep_ms(POLL_MS);
 		if (!is_paused_by_error(h, dom))
 			continue;
 		host_refuse(h, DM_REPLICA_CODE_FAILED,

@@ -203,18 +203,6 @@ static void test_devices(xmlNodePtr devices)
 	}
 }
 
-static bool write_all(int fd, const char *data, size_t bytes)
-{
-	ssize_t n;
-
-	for (; bytes; data += n, bytes -= n) {
-		n = write(fd, data, bytes);
-		if (n <= 0)
-			return false;
-	}
-	return true;
-}
-
 /* What the test's NVRAM begins with: that of the point, or what the guest has now. */
 static bool fill_nvram(const struct rehearsal *r, int in, int out)
 {
@@ -222,10 +210,10 @@ static bool fill_nvram(const struct rehearsal *r, int in, int out)
 	ssize_t n;
 
 	if (r->kept.nvram)
-		return write_all(out, r->kept.nvram, r->kept.nvram_bytes);
+		return file_write_all(out, r->kept.nvram, r->kept.nvram_bytes);
 	do {
 		n = read(in, buffer, sizeof(buffer));
-	} while (n > 0 && write_all(out, buffer, n));
+	} while (n > 0 && file_write_all(out, buffer, n));
 	return !n;
 }
 
