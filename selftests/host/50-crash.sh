@@ -145,7 +145,7 @@ boot() {
 	rm -rf "$c.was"
 	cp -a --sparse=always "$c" "$c.was" || die "cannot copy the disks"
 	ln -f "$dir"/helper-* "$dir"/replicactl "$dir"/dm-replica.ko.* "$c/"
-	said=$(vm --kernel "$2" --timeout 120 --mem 1024 --cut \
+	said=$(vm --kernel "$2" --timeout 400 --mem 1024 --cut \
 		--disk b0=40M,file="$c/b0" --disk b1=4M,file="$c/b1" --disk b2=4M,file="$c/b2" \
 		--disk journal=16M,file="$c/journal" \
 		"$VM_SRC/selftests/host/50-crash.sh" --guest "$c" "${@:3}" 2>&1)

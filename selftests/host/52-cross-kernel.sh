@@ -160,7 +160,7 @@ ktap_plan $((2 * (8 + 21 + 26 + 3)))
 # boot KERNEL STEP CHUNK: its results become ours.
 boot() {
 	local line rc
-	vm --kernel "$1" --timeout 200 --disk store=128M,file="$dir/store" \
+	vm --kernel "$1" --timeout 400 --disk store=128M,file="$dir/store" \
 		--disk h0=32M,file="$dir/h0" --disk h1=32M,file="$dir/h1" \
 		"$VM_SRC/selftests/host/52-cross-kernel.sh" --guest "$dir" "$2" "$3" >"$dir/out" 2>&1
 	rc=$?

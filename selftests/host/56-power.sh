@@ -123,7 +123,7 @@ ktap_plan $((${#kernels[@]} * (6 + 14 + 12 + 1)))
 # boot KERNEL STEP: its results become ours.
 boot() {
 	local line
-	vm --kernel "$1" --timeout 200 --disk sa=128M,file="$dir/sa" --disk sb=128M,file="$dir/sb" \
+	vm --kernel "$1" --timeout 400 --disk sa=128M,file="$dir/sa" --disk sb=128M,file="$dir/sb" \
 		--disk ha=32M,file="$dir/ha" --disk hb=32M,file="$dir/hb" \
 		"$VM_SRC/selftests/host/56-power.sh" --guest "$dir" "$2" >"$dir/out" 2>&1
 	rc=$?
