@@ -58,11 +58,10 @@ beside repfs "$load" $fs-replica 200M 16M 2 /tmp/stop
 # Operations, once memory is really short.
 swapped() { [ $(($(meminfo SwapTotal) - $(meminfo SwapFree))) -gt 40 ]; }
 check "memory is short" wait_for 120 swapped
-slowest=0
 op() {
 	local start=$SECONDS
 	timeout 60 "$REPLICACTL" "$@" >/dev/null || return
-	[ $((SECONDS - start)) -le $slowest ] || slowest=$((SECONDS - start))
+	echo $((SECONDS - start)) >>/tmp/took
 }
 ops() {
 	local n
@@ -72,7 +71,7 @@ ops() {
 	done
 }
 check "operations meanwhile" ops
-diag "the slowest took $slowest s; swap used $(($(meminfo SwapTotal) - $(meminfo SwapFree))) MiB, free memory $(meminfo MemFree)"
+diag "the slowest took $(sort -n /tmp/took | tail -n 1) s; swap used $(($(meminfo SwapTotal) - $(meminfo SwapFree))) MiB, free memory $(meminfo MemFree)"
 status_is "a revert is refused: the swap space is in use" 7 r revert m --yes
 reload() { dmsetup load "$1" --table "$(dmsetup table "$1")" && dmsetup resume "$1"; }
 check "the table of the device with the swap space, loaded again" reload m-swap
@@ -87,7 +86,15 @@ touch /tmp/stop
 check "replication of the disk with the swap space: nothing is lost" went_well repswap 300
 check "and of the one with the file system" went_well repfs 300
 is "no process was killed for memory" "$(vmstat oom_kill)" "$killed"
-is "nor failed an allocation aloud" "$(dmesg | grep -c 'page allocation failure')" 0
+# Of those of others, as ext4, the kernel may report failures.
+reports() {
+	dmesg | awk '/page allocation failure/ { report = $0; n++ }
+		/Mem-Info/ { report = "" }
+		report != "" && /\[dm_replica\]/ && !/ \? / { print report; ours++; report = "" }
+		END { exit !('"$1"') }'
+}
+check_fails "nor failed an allocation of the module aloud" reports ours
+! reports n >/dev/null || expect_log 'page allocation failure'
 
 same_files() {
 	local f
