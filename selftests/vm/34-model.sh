@@ -6,8 +6,8 @@
 #
 # In the environment of selftests/run or make check: MODEL_SEED chooses other
 # operations, MODEL_OPS how many, MODEL_SECONDS the time that each run of them
-# may take (in user mode 20, or 60 with LONG=1, emulated 4, or 16; the number of
-# operations is exact if it is high enough).
+# may take (in user mode 22, or 60 with LONG=1, emulated 4, or 16, and 2 for those of one
+# operation after the other; the number of operations is exact if it is high enough).
 # vm: --env MODEL_SEED --env MODEL_OPS --env MODEL_SECONDS
 # debug: --env MODEL_SECONDS=10
 # runs on: um 6.1 (two CPUs race where one takes turns; dm core differs between the series)
@@ -17,7 +17,7 @@
 model=$here/helper-model
 # Most histories are met where a second holds most operations.
 seconds=$(much 4 16) ops=2400
-[ "$VM_LEVEL" != um ] || seconds=$(much 20 60) ops=12000
+[ "$VM_LEVEL" != um ] || seconds=$(much 22 60) ops=12000
 seed=${MODEL_SEED:-$(($(date +%s) % 1000000000))}
 uuid=6d6f6465-6c00-4000-8000-
 
@@ -113,6 +113,8 @@ for i in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
 	slices+=("d2:2:$i:$((i * 8192))")
 done
 single=(--ops "${MODEL_OPS:-$ops}" --script-out /tmp/model.script)
+# Two CPUs have no race where one operation follows the other.
+[ "$VM_LEVEL" = um ] || single+=(--seconds "${MODEL_SECONDS:-$(much 2 16)}")
 
 ktap_plan 8
 load_module "$@"
