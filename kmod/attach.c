@@ -47,7 +47,7 @@ static int dmr_load_account(struct dmr_system *sys)
 	u64 i;
 	int r, kind;
 
-	for (i = 0; i < 1ULL << sys->map.bucket_bits; i++) {
+	for (i = 0; i < sys->map.nr_buckets; i++) {
 		for (v = sys->map.buckets[i]; v; v = v->next) {
 			if (v->slot != DMR_SLOT_NONE) {
 				r = dmr_slots_claim(&sys->slots, v->slot);

@@ -672,8 +672,8 @@ static u32 dmr_move_collect(struct dmr_mover *m, u64 from, u64 until)
 	struct dmr_version *v = NULL;
 	u64 last;
 
-	while (b < 1U << sys->map.bucket_bits) {
-		end = min_t(u32, b + DMR_MOVE_BUCKETS, 1U << sys->map.bucket_bits);
+	while (b < sys->map.nr_buckets) {
+		end = min_t(u32, b + DMR_MOVE_BUCKETS, sys->map.nr_buckets);
 		side = dmr_grace_enter(&sys->grace);
 		for (; b < end; b++) {
 			begun = nr;
@@ -713,7 +713,7 @@ static u64 dmr_move_left(struct dmr_mover *m)
 	struct dmr_version *v;
 	u32 b, side;
 
-	for (b = 0; b < 1U << sys->map.bucket_bits; b++) {
+	for (b = 0; b < sys->map.nr_buckets; b++) {
 		if (!(b & 0xfff))
 			cond_resched();
 		if (!READ_ONCE(sys->map.buckets[b]))

@@ -94,7 +94,7 @@ void dmr_point_size_count(struct dmr_system *sys, struct dmr_point_sizes *sizes)
 	rcu_read_unlock();
 	sizes->nr = need.nr;
 	memset(sizes->bytes, 0, sizeof(sizes->bytes));
-	for (b = 0; need.nr && b < 1U << sys->map.bucket_bits; b++) {
+	for (b = 0; need.nr && b < sys->map.nr_buckets; b++) {
 		if (!(b & 0xfff)) {
 			cond_resched();
 			if (fatal_signal_pending(current))

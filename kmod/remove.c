@@ -28,7 +28,7 @@ static bool dmr_home_current(struct dmr_system *sys)
 	bool current_ = true;
 	u32 b, side;
 
-	for (b = 0; current_ && b < 1U << sys->map.bucket_bits; b++) {
+	for (b = 0; current_ && b < sys->map.nr_buckets; b++) {
 		if (!(b & 0xfff))
 			cond_resched();
 		if (!READ_ONCE(sys->map.buckets[b]))

@@ -66,11 +66,6 @@ struct dmr_pass {
 	u32 points[DMR_MAX_POINTS + 1];
 };
 
-static u32 dmr_pass_buckets(const struct dmr_system *sys)
-{
-	return 1U << sys->map.bucket_bits;
-}
-
 /* Jobs end when all buckets have been visited from here on. */
 static void dmr_pass_mark_jobs(struct dmr_system *sys)
 {
@@ -79,7 +74,7 @@ static void dmr_pass_mark_jobs(struct dmr_system *sys)
 	mutex_lock(&sys->jobs.mutex);
 	list_for_each_entry(job, &sys->jobs.list, list)
 		if (job->epoch && !job->due)
-			job->due = sys->vacuum.visited + dmr_pass_buckets(sys);
+			job->due = sys->vacuum.visited + sys->map.nr_buckets;
 	mutex_unlock(&sys->jobs.mutex);
 }
 
@@ -121,7 +116,7 @@ static void dmr_pass_lap(struct dmr_system *sys, struct dmr_pass *pass)
 	dmr_pass_mark_jobs(sys);
 	pass->behind |= !!pass->mover;
 	pass->due = false;
-	pass->end = sys->vacuum.visited + dmr_pass_buckets(sys);
+	pass->end = sys->vacuum.visited + sys->map.nr_buckets;
 	pass->lap_began = ktime_get_ns();
 }
 
@@ -172,9 +167,11 @@ static void dmr_pass_sweep(struct dmr_system *sys, struct dmr_pass *pass)
 
 	while (sys->vacuum.visited < end && pass->sweep.count < DMR_SWEEP_BATCH &&
 	       !pass->moved_on) {
-		u32 bucket = sys->vacuum.visited & (dmr_pass_buckets(sys) - 1);
-		spinlock_t *lock = &sys->map.locks[bucket & sys->map.lock_mask];
+		spinlock_t *lock;
+		u32 bucket;
 
+		div_u64_rem(sys->vacuum.visited, sys->map.nr_buckets, &bucket);
+		lock = &sys->map.locks[bucket & sys->map.lock_mask];
 		if (!READ_ONCE(sys->map.buckets[bucket])) {
 			sys->vacuum.visited++;
 			continue;
@@ -466,7 +463,7 @@ void dmr_sweep_first(struct dmr_system *sys)
 		return;
 	need.durable = sys->log.room.durable;	/* all records have been read from the store */
 	dmr_map_sweep_init(&sw, &need);
-	while (b < 1U << sys->map.bucket_bits && !fatal_signal_pending(current)) {
+	while (b < sys->map.nr_buckets && !fatal_signal_pending(current)) {
 		spinlock_t *lock = &sys->map.locks[b & sys->map.lock_mask];
 
 		if (!READ_ONCE(sys->map.buckets[b])) {

@@ -25,7 +25,7 @@ struct dmr_system;
  * @busy: a step is running.
  * @swept: dmr_sweep_first() has run since the load; op_mutex.
  * @rate: limit of copying, as vacuum_rate of struct dmr_settings.
- * @visited: number of buckets swept, its low bits are the place of the next one; the step.
+ * @visited: number of buckets swept; modulo their number the place of the next one; the step.
  * @passes: number of walks over the whole map.
  * @pending: number of versions known to be dead.
  * @home_mutex: held over a batch that is moved home; inside op_mutex.

@@ -8,14 +8,12 @@
  */
 #include "map.h"
 
-#define DMR_MAP_MIN_BITS	8
-#define DMR_MAP_MAX_BITS	27	/* kvmalloc() refuses 2 GiB */
 #define DMR_MAP_MAX_LOCKS	1024
 
 /**
  * dmr_map_init() - make an empty map
  * @map: the map.
- * @max_versions: limit of versions; the table takes 4 to 8 bytes for each.
+ * @max_versions: limit of versions; the table takes 5.3 bytes for each.
  * @pool: pool of versions, with elements of sizeof(struct dmr_version).
  *
  * Context: may sleep.
@@ -23,15 +21,14 @@
  */
 int dmr_map_init(struct dmr_map *map, u64 max_versions, mempool_t *pool)
 {
-	u64 want = max_versions / 2;
-	u32 bits = DMR_MAP_MIN_BITS, locks, i;
+	u32 nr = dmr_map_bucket_count(max_versions), locks = DMR_MAP_MAX_LOCKS, i;
 
-	while (bits < DMR_MAP_MAX_BITS && (1ULL << bits) < want)
-		bits++;
-	locks = min_t(u64, 1ULL << bits, DMR_MAP_MAX_LOCKS);
+	/* As @lock_mask, a power of two; no more than there are buckets. */
+	while (locks > nr)
+		locks /= 2;
 
 	memset(map, 0, sizeof(*map));
-	map->buckets = kvcalloc(1ULL << bits, sizeof(*map->buckets), GFP_KERNEL | __GFP_NOWARN);
+	map->buckets = kvcalloc(nr, sizeof(*map->buckets), GFP_KERNEL | __GFP_NOWARN);
 	map->locks = kvcalloc(locks, sizeof(*map->locks), GFP_KERNEL);
 	if (!map->buckets || !map->locks) {
 		kvfree(map->buckets);
@@ -40,7 +37,7 @@ int dmr_map_init(struct dmr_map *map, u64 max_versions, mempool_t *pool)
 	}
 	for (i = 0; i < locks; i++)
 		spin_lock_init(&map->locks[i]);
-	map->bucket_bits = bits;
+	map->nr_buckets = nr;
 	map->seed = get_random_u64() | 1;
 	map->held = DMR_KEY_NONE;
 	map->lock_mask = locks - 1;
@@ -57,11 +54,11 @@ int dmr_map_init(struct dmr_map *map, u64 max_versions, mempool_t *pool)
 void dmr_map_exit(struct dmr_map *map)
 {
 	struct dmr_version *v, *next;
-	u64 i;
+	u32 i;
 
 	if (!map->buckets)
 		return;
-	for (i = 0; i < 1ULL << map->bucket_bits; i++) {
+	for (i = 0; i < map->nr_buckets; i++) {
 		for (v = map->buckets[i]; v; v = next) {
 			next = v->next;
 			mempool_free(v, map->pool);

@@ -80,7 +80,7 @@ struct dmr_source {
  * @seed: odd, random and secret, so that a forged store cannot put its chunks into one
  * bucket.
  * @lock_mask: number of locks minus one; buckets share locks.
- * @bucket_bits: log2 of the number of buckets.
+ * @nr_buckets: number of buckets, any.
  * @shared: several threads use the map, which take the locks; not so in a replay.
  * @locks: protect the chains against changes.
  * @held: the chunk with DMR_V_HELD, or DMR_KEY_NONE; changed under the chunk's lock.
@@ -95,8 +95,8 @@ struct dmr_source {
 struct dmr_map {
 	struct dmr_version **buckets;
 	u64 seed;
-	u32 lock_mask;
-	u8 bucket_bits;
+	u32 nr_buckets;
+	u16 lock_mask;
 	bool shared;
 	spinlock_t *locks;
 	u64 held;
@@ -108,12 +108,36 @@ struct dmr_map {
 
 #define DMR_KEY_NONE		(~0ULL)		/* the key of no chunk */
 
+/* The hash table's limits; kvmalloc() refuses 2 GiB. */
+#define DMR_MAP_MIN_BUCKETS	(1U << 8)
+#define DMR_MAP_MAX_BUCKETS	(1U << 27)
+
+/**
+ * dmr_map_bucket_count() - buckets for a number of versions
+ * @max_versions: limit of versions
+ *
+ * Two for each three, not rounded to a power of two: that and a struct dmr_version are at
+ * most 64 bytes for each slot with a version, where a quarter of the versions has no slot.
+ *
+ * Return: the number of buckets.
+ */
+static inline u32 dmr_map_bucket_count(u64 max_versions)
+{
+	return clamp_t(u64, max_versions - max_versions / 3, DMR_MAP_MIN_BUCKETS, DMR_MAP_MAX_BUCKETS);
+}
+
 /* Hash a key to 64 bits, with the secret seed. */
 static inline u64 dmr_map_mix(const struct dmr_map *map, u64 x)
 {
 	x *= GOLDEN_RATIO_64;
 	x ^= x >> 32;
 	return x * map->seed;
+}
+
+/* Scale a hash to the number of buckets, by its upper half. */
+static inline u32 dmr_map_scale(const struct dmr_map *map, u64 hash)
+{
+	return (hash >> 32) * map->nr_buckets >> 32;
 }
 
 static inline u64 dmr_key(u32 disk, u64 chunk)
@@ -142,7 +166,7 @@ static inline bool dmr_view_sees(const struct dmr_view *view, u32 epoch)
 /** dmr_map_bucket() - find the bucket of a chunk, by its key.  Return: the bucket's number. */
 static inline u32 dmr_map_bucket(const struct dmr_map *map, u64 key)
 {
-	return dmr_map_mix(map, key) >> (64 - map->bucket_bits);
+	return dmr_map_scale(map, dmr_map_mix(map, key));
 }
 
 /** dmr_map_bucket_first() - first version of a bucket.  Return: the version, or NULL. */

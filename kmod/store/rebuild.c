@@ -48,8 +48,7 @@ int dmr_rebuild_init(struct dmr_rebuild *rb, struct dmr_map *map, const struct d
 	 */
 	rb->max_versions = max_t(u64, map->max_versions, dmr_ring_blocks(sb) * DMR_LOG_RECORDS);
 	rb->owners = kvcalloc(sb->slot_end, sizeof(*rb->owners), GFP_KERNEL | __GFP_NOWARN);
-	rb->index = kvcalloc(1ULL << map->bucket_bits, sizeof(*rb->index),
-			     GFP_KERNEL | __GFP_NOWARN);
+	rb->index = kvcalloc(map->nr_buckets, sizeof(*rb->index), GFP_KERNEL | __GFP_NOWARN);
 	if (rb->owners && rb->index)
 		return 0;
 	kvfree(rb->owners);
@@ -63,8 +62,7 @@ static struct llist_node **dmr_rebuild_head(struct dmr_rebuild *rb, u64 key, u32
 {
 	const struct dmr_map *map = rb->map;
 
-	return &rb->index[dmr_map_mix(map, dmr_map_mix(map, key) + epoch) >>
-			  (64 - map->bucket_bits)];
+	return &rb->index[dmr_map_scale(map, dmr_map_mix(map, dmr_map_mix(map, key) + epoch))];
 }
 
 static struct dmr_version *dmr_rebuild_find(struct dmr_rebuild *rb, u64 key, u32 epoch)
@@ -448,7 +446,7 @@ int dmr_rebuild_exit(struct dmr_rebuild *rb)
 {
 	u64 i;
 
-	for (i = 0; i < 1ULL << rb->map->bucket_bits; i++) {
+	for (i = 0; i < rb->map->nr_buckets; i++) {
 		if (rb->map->buckets[i])
 			dmr_rebuild_bucket(rb, &rb->map->buckets[i]);
 		if (!(i & 0xfff))

@@ -78,7 +78,7 @@ static void check_versions(struct attached *att)
 	const struct dmr_version *v, *n;
 	u64 i;
 
-	for (i = 0; !att->err && i < 1ULL << att->map.bucket_bits; i++)
+	for (i = 0; !att->err && i < att->map.nr_buckets; i++)
 		for (v = att->map.buckets[i]; !att->err && v; v = v->next) {
 			check_version(att, v);
 			n = dmr_map_next(v);

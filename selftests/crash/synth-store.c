@@ -106,7 +106,7 @@ static u32 take_records(struct engine *e, struct dmr_record **recs)
 	for (i = 0; i < e->nr_drops; i++)
 		(*recs)[nr++] = e->drops[i];
 	e->nr_drops = 0;
-	for (b = 0; b < 1ULL << e->map.bucket_bits; b++) {
+	for (b = 0; b < e->map.nr_buckets; b++) {
 		for (v = e->map.buckets[b]; v; v = v->next) {
 			if (!(atomic_read(&v->state) & DMR_V_DIRTY))
 				continue;
@@ -159,7 +159,7 @@ void tail_move(struct engine *e)
 
 	if (e->next - e->sb->log_tail + 4 * blocks + 16 < dmr_ring_blocks(e->sb))
 		return;
-	for (b = 0; b < 1ULL << e->map.bucket_bits; b++)
+	for (b = 0; b < e->map.nr_buckets; b++)
 		for (v = e->map.buckets[b]; v; v = v->next)
 			if (v->data | v->zero)
 				atomic_set(&v->state, DMR_V_DIRTY);

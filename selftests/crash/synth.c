@@ -201,7 +201,7 @@ static bool log_is_clean(struct engine *e)
 	struct dmr_version *v;
 	u64 b;
 
-	for (b = 0; b < 1ULL << e->map.bucket_bits; b++)
+	for (b = 0; b < e->map.nr_buckets; b++)
 		for (v = e->map.buckets[b]; v; v = v->next)
 			if (atomic_read(&v->state) & DMR_V_DIRTY)
 				return false;
@@ -367,7 +367,7 @@ static void vacuum(struct engine *e)
 	for (i = 0; i < sb->nr_points; i++)
 		points[i] = sb->points[i].epoch;
 	dmr_map_sweep_init(&sw, &need);
-	for (b = 0; b < 1ULL << e->map.bucket_bits; b++)
+	for (b = 0; b < e->map.nr_buckets; b++)
 		dmr_map_sweep(&e->map, &sw, b, U32_MAX);
 	for (g = sw.garbage; g; g = next) {
 		next = dmr_garbage_next(g);
@@ -692,7 +692,7 @@ static void revive(struct engine *e, const struct synth_base *base)
 	if (dmr_rebuild_exit(&load.rb))
 		die("synth: a slot of the base is needed twice");
 	e->head_epoch = e->sb->cur_epoch;
-	for (b = 0; b < 1ULL << e->map.bucket_bits; b++) {
+	for (b = 0; b < e->map.nr_buckets; b++) {
 		for (v = e->map.buckets[b]; v; v = v->next) {
 			if (v->slot != DMR_SLOT_NONE && dmr_slots_claim(&e->slots, v->slot))
 				die("synth: the base has a slot twice");

@@ -69,7 +69,7 @@ static u32 chain_sweep(struct chain *c)
 	u32 b;
 
 	dmr_map_sweep_init(&sw, &c->need);
-	for (b = 0; b < 1U << c->map.bucket_bits; b++)
+	for (b = 0; b < c->map.nr_buckets; b++)
 		CHECK(dmr_map_sweep(&c->map, &sw, b, U32_MAX));
 	for (garbage = sw.garbage; garbage; garbage = next) {
 		next = dmr_garbage_next(garbage);
@@ -134,20 +134,20 @@ TEST(chain_sweep_pieces)
 TEST(chain_buckets)
 {
 	struct chain *c = chain_new(8192);
-	u32 *load = unit_alloc(sizeof(*load) << c->map.bucket_bits), most = 0, b;
+	u32 *load = unit_alloc(sizeof(*load) * c->map.nr_buckets), most = 0, b;
 	u64 chunk;
 
 	for (chunk = 0; chunk < 1 << 24; chunk++)
-		if (!hash_64(chunk, c->map.bucket_bits))
+		if (!dmr_map_scale(&c->map, chunk * GOLDEN_RATIO_64))
 			load[dmr_map_bucket(&c->map, chunk)]++;
-	for (b = 0; b < 1U << c->map.bucket_bits; b++)
+	for (b = 0; b < c->map.nr_buckets; b++)
 		most = max(most, load[b]);
 	CHECK(most < 16, "%u in a bucket", most);
 	/* Nor may those of a disk that is written in order. */
-	memset(load, 0, sizeof(*load) << c->map.bucket_bits);
+	memset(load, 0, sizeof(*load) * c->map.nr_buckets);
 	for (chunk = 0; chunk < 8192; chunk++)
 		load[dmr_map_bucket(&c->map, dmr_key(3, chunk))]++;
-	for (most = 0, b = 0; b < 1U << c->map.bucket_bits; b++)
+	for (most = 0, b = 0; b < c->map.nr_buckets; b++)
 		most = max(most, load[b]);
 	CHECK(most < 16, "%u in a bucket", most);
 	chain_free(c);
@@ -293,7 +293,7 @@ TEST(chain_rebuild_random)
 		CHECK_EQ(dmr_rebuild_init(&rb, &c->map, sb), 0);
 		rb.max_versions = FEW * MANY;
 		/* Chosen so that all of them meet in one bucket. */
-		c->map.bucket_bits = rng_chance(&r, 50) ? 1 : c->map.bucket_bits;
+		c->map.nr_buckets = rng_chance(&r, 50) ? 1 : c->map.nr_buckets;
 		for (ops = 0; ops < 1500; ops++) {
 			struct dmr_record rec = {
 				.type = rng_chance(&r, drops) ? DMR_RECORD_DROP : DMR_RECORD_VERSION,
@@ -435,7 +435,7 @@ TEST(chain_sweep_random)
 		for (i = 0; i < nr; i++)
 			gone[i] = naive_dead(&c->need, all, nr, all[i]);
 		dmr_map_sweep_init(&sw, &c->need);
-		for (b = 0; b < 1U << c->map.bucket_bits;)
+		for (b = 0; b < c->map.nr_buckets;)
 			b += dmr_map_sweep(&c->map, &sw, b, rng_below(&r, 40));
 		for (v = sw.garbage; v; v = dmr_garbage_next(v))
 			v->log = 77;

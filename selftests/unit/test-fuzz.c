@@ -57,7 +57,7 @@ static int attach(struct store *st, struct dmr_sb *sb, u64 *records)
 		CHECK(next > sb->log_durable);
 		CHECK_EQ(dmr_slots_init(&slots, sb), 0);
 		/* One slot, one version, however hostile the log. */
-		for (i = 0; i < 1ULL << map.bucket_bits; i++)
+		for (i = 0; i < map.nr_buckets; i++)
 			for (v = map.buckets[i]; v; v = v->next)
 				CHECK(v->slot == DMR_SLOT_NONE || !dmr_slots_claim(&slots, v->slot));
 		dmr_slots_exit(&slots);

@@ -221,7 +221,7 @@ TEST(map_chains)
 		versions++;
 	}
 	CHECK_EQ(atomic64_read(&m->map.versions), versions);
-	for (b = 0; b < 1U << m->map.bucket_bits; b++) {
+	for (b = 0; b < m->map.nr_buckets; b++) {
 		for (v = m->map.buckets[b]; v; v = v->next) {
 			CHECK(dmr_map_bucket(&m->map, v->key) == b);
 			CHECK(!v->next || v->next->key != v->key || v->next->epoch < v->epoch);
@@ -562,7 +562,7 @@ TEST(map_sweep)
 		versions = atomic64_read(&m->map.versions);
 		/* In pieces of any size: the walk continues from its last place. */
 		dmr_map_sweep_init(&sw, &need);
-		for (b = 0; b < 1U << m->map.bucket_bits;)
+		for (b = 0; b < m->map.nr_buckets;)
 			b += dmr_map_sweep(&m->map, &sw, b, rng_below(&r, 5));
 		for (garbage = sw.garbage; garbage; garbage = next) {
 			next = dmr_garbage_next(garbage);
@@ -570,7 +570,7 @@ TEST(map_sweep)
 			chained++;
 		}
 		CHECK(chained == sw.count && atomic64_read(&m->map.versions) + sw.count == versions);
-		for (b = 0; b < 1U << m->map.bucket_bits; b++)
+		for (b = 0; b < m->map.nr_buckets; b++)
 			for (next = m->map.buckets[b]; next; next = next->next)
 				CHECK(!version_dead(&m->map, &need, next));
 		for (c = 0; c < CHUNKS; c++) {

@@ -13,6 +13,8 @@
 #include <blkid/blkid.h>
 #include <uuid/uuid.h>
 
+#include <store/map.h>
+
 #include "private.h"
 
 #define DEFAULT_CHUNK	(64 * 1024)
@@ -345,11 +347,7 @@ static int check_taken(struct maker *m)
 /* Kernel memory of the map and the bitmap of slots: Documentation/memory-and-cost.md. */
 static u64 memory(u64 slots)
 {
-	u64 buckets = 256;
-
-	while (buckets < dmr_slot_versions(slots) / 2)
-		buckets *= 2;
-	return buckets * 8 + slots / 8;
+	return dmr_map_bucket_count(dmr_slot_versions(slots)) * 8ULL + slots / 8;
 }
 
 static int build_super(struct maker *m)
