@@ -1,18 +1,115 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # The Debian packages: built from this checkout, without a word of lintian, hardened, with all
-# that belongs to them; at length (make check-host) also the same twice, and installed,
-# upgraded, removed and purged in a clean Debian 12, where dkms builds the module for both
-# kernels, booted there with debian/tests, and the module built for the newest kernel of the
-# archive.
+# that belongs to them, and upgraded while a guest runs on a failed-over system; at length (make
+# check-host) also the same twice, cross-built for arm64, and installed, upgraded, removed and
+# purged in a clean Debian 12, where dkms builds the module for both kernels, booted there with
+# debian/tests, and the module built for the newest kernel of the archive.
 # share: host
+# The virtual machine runs this file, too: 70-packages.sh --guest FILES VERSION
 # debug: skip no kernel of ours runs
 . "$(dirname "$0")/../vm/lib.sh"
+
+# --- in the virtual machine -----------------------------------------------
+
+# An upgrade of the packages, and of the module that is installed, below a guest.  FILES has
+# the packages in two revisions, and modules of an older and a newer version than VERSION, the
+# tool's.
+guest_part() {
+	local files=$1 version=$2 release modules guest before
+	trap - EXIT
+	r() { replicactl "$@"; }
+	packages() { dpkg -i "$files"/{replicactl,libdmreplica0}_"$version-$1"_*.deb >/run/dpkg 2>&1 || { cat /run/dpkg; false; }; }
+	module() { cp "$files/$1.ko" "$modules/updates/dm-replica.ko" && depmod "$release"; }
+	unit=dm-replica@$(systemd-escape web-1).service
+	state() { r status web-1 --json | sed -n 's/^ *"state_name": *"\(.*\)",*/\1/p' | head -n 1; }
+	# What must be the same before and after: the unit's start, the devices, the guest's process.
+	beneath() {
+		systemctl show -p ActiveState -p InvocationID -p ActiveEnterTimestampMonotonic "$unit"
+		dmsetup ls | sort
+		cut -d' ' -f 22 "/proc/$guest/stat"
+	}
+	goes_on() {
+		local n
+		n=$(cat /run/writes)
+		wait_for 60 sh -c "[ \$(cat /run/writes) -gt $((n + 1)) ]" && kill -0 "$guest"
+	}
+	# What doctor has found in the module, with commands.
+	findings() { r doctor | awk '/^[a-z]/ { of = $1 } of == "module"' | sed 's/  */ /g'; }
+	versions() {	# MODULE
+		echo "module note: the loaded module has version $1, this tool $version
+ install tool and module of one version; stop the guests; replicactl detach --all; modprobe -r dm-replica; replicactl attach --all"
+	}
+	works() {	# a test failover, a point, the revert, and a failover again: all of the old ones
+		r test-failover start web-1 && r test-failover stop web-1 --yes && r recovery-point create web-1 &&
+			r revert web-1 --yes && r failover web-1 && [ "$(state)" = Recovered ]
+	}
+	release=$(uname -r)
+	modules=/lib/modules/$release
+	# The kernel's own directory is the host's, which is not written to.
+	mkdir -p /run/modules/{upper,work}
+	mount -t overlay -o "lowerdir=$modules,upperdir=/run/modules/upper,workdir=/run/modules/work" modules "$modules" ||
+		die "no overlay for modules"
+	mkdir -p "$modules/updates" /etc/lvm
+	echo 'devices { global_filter = [ "r|^/dev/dm-replica/|" ] }' >/etc/lvm/lvmlocal.conf
+	ktap_plan 22
+
+	check "dpkg installs the tool and the library" packages 1
+	module older || die "no module"
+	{ modprobe -a dm-mod libcrc32c; modprobe dm-replica; } || die "cannot load the module"
+	r create web-1 --store "$(dev s0)" --disk vda="$(dev d0)" >/dev/null || die "create"
+	systemctl daemon-reload
+	systemctl start "$unit" || die "cannot attach"
+	{ r recovery-point create web-1 && r failover web-1; } >/dev/null || die "failover"
+	is "doctor names an older module" "$(findings)" "$(versions 0.0.9)"
+	r status web-1 >/run/status 2>&1
+	is "the newer tool shows its system" "$(state) $(grep -ci 'unknown' /run/status)" "Recovered 0"
+	check "newer tool, older module: all operations" works
+	# shellcheck disable=SC2016 # of the shell
+	setsid sh -c 'exec 3<>"$1"; n=0; while dd if=/dev/zero of="$1" bs=4096 count=1 oflag=direct conv=notrunc status=none; do
+		n=$((n + 1)); echo $n >/run/writes; sleep 0.1; done' sh /dev/dm-replica/web-1/vda >/dev/null 2>&1 &
+	guest=$!
+	check "a guest runs on it" wait_for 60 test -s /run/writes
+	before=$(beneath)
+
+	# The module first, as an upgrade of dm-replica-dkms alone would.
+	module newer || die "no newer module"
+	is "another module on disk is pending" "$(findings | head -n 2)" "module FAULT: another module than the loaded one is installed (srcversion \
+$(modinfo -F srcversion dm-replica), loaded $(cat /sys/module/dm_replica/srcversion)): pending until it is loaded anew
+ stop the guests; replicactl detach --all; modprobe -r dm-replica; replicactl attach --all"
+	check_fails "and doctor's status is that of a fault" r doctor
+	check_fails "it cannot be unloaded below the system" modprobe -r dm-replica
+	check "the packages are upgraded" packages 2
+	# shellcheck disable=SC2016 # of dpkg-query
+	is "both" "$(dpkg-query -W -f '${Version} ' replicactl libdmreplica0)" "$version-2 $version-2 "
+	is "nothing has changed below the guest" "$(beneath)" "$before"
+	check "it goes on" goes_on
+	check "the new tool makes a point below it" r recovery-point create web-1
+	kill -- -"$guest"
+	wait_for 60 sh -c "! kill -0 -- -$guest 2>/dev/null"
+
+	# As doctor has advised.
+	check "the newer module is loaded" sh -c 'replicactl detach --all && modprobe -r dm-replica && replicactl attach --all'
+	is "it is the one of the upgrade" "$(cat /sys/module/dm_replica/version)" 0.2.0
+	is "the failover has come through" "$(state)" Recovered
+	is "nothing is pending" "$(findings)" "$(versions 0.2.0)"
+	check "older tool, newer module: all operations" works
+	r status web-1 >/run/status 2>&1
+	is "the older tool shows its system" "$(state) $(grep -ci 'unknown' /run/status)" "Recovered 0"
+	before=$(dmsetup ls | sort)
+	check "the tool is removed" dpkg -r replicactl
+	is "which leaves what is attached" "$(dmsetup ls | sort)" "$before"
+	check "until it is there again, and detaches it" sh -c "dpkg -i $files/replicactl_$version-2_*.deb >/dev/null && replicactl detach web-1"
+	exit
+}
+if [ "${1-}" = --guest ]; then guest_part "${@:2}"; fi
+
+# --- on the host ----------------------------------------------------------
 
 for tool in dh dh_dkms dpkg-buildpackage lintian blhc; do
 	command -v $tool >/dev/null || skip_all "there is no $tool: scripts/deps deb installs it"
 done
-if [ -n "${LONG-}" ]; then ktap_plan 42; else ktap_plan 13; fi
+if [ -n "${LONG-}" ]; then ktap_plan 74; else ktap_plan 38; fi
 dir=$(workdir)
 at_exit "rm -rf $dir"
 cd "$VM_SRC" || die "no checkout"
@@ -75,20 +172,129 @@ is "dkms.conf is for this version" "$(cd "$src" && grep -c -x -e "PACKAGE_VERSIO
 is "debian/copyright has the licences of the files" \
 	"$(git grep -l 'SPDX-License-Identifier: .*\(WITH\|OR\) ' -- uapi Documentation kmod userspace selftests scripts | sort)" \
 	"$(sed -n '/^Files: uapi/,/^Copyright/{s/^Files: //; s/^ *//; /^Copyright/!p}' debian/copyright | sort)"
+# --- the same twice -------------------------------------------------------
+
+other=$dir/another-place
+mkdir "$other"
+git ls-files -z | xargs -0 cp --parents -t "$other/" || die "cannot copy the checkout"
+# elsewhere COMMAND...: in that copy, in another zone and language, with another umask
+elsewhere() {
+	(umask 077; cd "$other" && env TZ=Asia/Tokyo LC_ALL=C.UTF-8 HOME=/nonexistent \
+		DEB_BUILD_OPTIONS="nocheck parallel=1" "$@")
+}
+# differ A B: the files of A of which B has other bytes
+differ() { (cd "$1" && for f in *.deb *.tar.xz *.dsc; do [ ! -e "$f" ] || cmp -s "$f" "$2/$f" || echo "$f"; done); }
+mkdir "$dir"/{dist,dated}
+tarball=dm-replica-$version.tar.xz
+elsewhere scripts/deb --dist "$dir/dist" >/dev/null && cmp "$dir/$tarball" "$dir/dist/$tarball"
+is "the release is the same when made elsewhere" $? 0
+sed -i 's/--mtime=[^ ]*//' "$other/scripts/deb"
+elsewhere scripts/deb --dist "$dir/dated" >/dev/null
+is "one with the times of its files is found to differ" "$(differ "$dir/dated" "$dir/dist")" "$tarball"
+cp scripts/deb "$other/scripts/deb"
+
+# --- upgraded while attached ----------------------------------------------
+
+# revised PACKAGE: the package of this build, as of the next revision.
+revised() {
+	rm -rf "$dir/revised"
+	dpkg-deb -R "$dir/$1_$version-1_$arch.deb" "$dir/revised" &&
+		sed -i "s/^Version: .*/Version: $version-2/; s/(= $version-1)/(= $version-2)/" "$dir/revised/DEBIAN/control" &&
+		dpkg-deb --root-owner-group -b "$dir/revised" "$dir/upgrade/$1_$version-2_$arch.deb" >/dev/null
+}
+# numbered FILE VERSION NNNNN: the module in FILE, but of another version, and with another sum
+# of its sources.
+numbered() {
+	sed "s/\x00version=${version//./\\.}\x00/\x00version=$2\x00/; s/\x00srcversion=...../\x00srcversion=$3/" "$1"
+}
+upgraded() {
+	local kernel tree p
+	tree=$("$VM_SRC/scripts/host-root" 2>"$dir/why") || {
+		why=$(tail -n 1 "$dir/why")
+		return 1
+	}
+	read -r kernel _ <<<"${KERNELS:-um}"
+	why="no module for $kernel"
+	[ -e "$VM_SRC/build/$kernel/dm-replica.ko" ] || return 1
+	mkdir -p "$dir/upgrade"
+	for p in replicactl libdmreplica0; do
+		cp "$dir/${p}_$version-1_$arch.deb" "$dir/upgrade/"
+		revised $p || die "cannot make another $p"
+	done
+	numbered "$VM_SRC/build/$kernel/dm-replica.ko" 0.0.9 00009 >"$dir/upgrade/older.ko"
+	numbered "$VM_SRC/build/$kernel/dm-replica.ko" 0.2.0 00020 >"$dir/upgrade/newer.ko"
+	chmod -R go+rX "$dir" "$dir/upgrade"
+	vm --kernel "$kernel" --root "$tree" --systemd --timeout 600 --out "$dir/upgrade" --disk s0=64M --disk d0=32M \
+		"$0" --guest "$dir/upgrade" "$version" >"$dir/ktap" 2>&1
+	upgrade_rc=$?
+	grep -E '^(not )?ok |^#' "$dir/ktap" | sed "s/^\(not \)\?ok [0-9]* - /\1ok - upgrade: /" >"$dir/ktap.own"
+	while read -r line; do
+		case $line in
+		'ok - '*) ok "${line#ok - }" ;;
+		'not ok - '*) not_ok "${line#not ok - }" ;;
+		*) echo "$line" ;;
+		esac
+	done <"$dir/ktap.own"
+	is "upgrade: the machine, and its kernel log" $upgrade_rc 0
+}
+arch=$(dpkg --print-architecture)
+upgraded || for ((i = 0; i < 23; i++)); do skip "upgrade while attached" "$why"; done
 [ -n "${LONG-}" ] || exit 0
 
 # --- at length ------------------------------------------------------------
 
-other=$dir/another-place
-mkdir "$other"
-again() {
-	git ls-files -z | xargs -0 cp --parents -t "$other/" || return
-	(umask 077; cd "$other" && env TZ=Asia/Tokyo LC_ALL=C.UTF-8 DEB_BUILD_OPTIONS="nocheck parallel=1" \
-		HOME=/nonexistent scripts/deb "$dir/again")
+check "built again elsewhere, in another zone and language, with another umask" shown elsewhere scripts/deb "$dir/again"
+is "the packages are the same, byte by byte" "$(differ "$dir" "$dir/again")" ''
+
+# At another time, with other names, in another order of directories, as far as reprotest can
+# without an account of its own.
+reproduced() {	# TREE VARIATIONS
+	timeout 1200 reprotest --min-cpus 1 --vary="$2" --no-diffoscope -c 'DEB_BUILD_OPTIONS=nocheck dpkg-buildpackage -us -uc -b' "$1" '../*.deb'
 }
-check "built again elsewhere, in another zone and language, with another umask" shown again
-is "the packages are the same, byte by byte" \
-	"$(cd "$dir" && for f in *.deb *.tar.xz *.dsc; do cmp "$f" "again/$f"; done 2>&1)" ''
+if ! command -v reprotest >/dev/null || ! command -v faketime >/dev/null; then
+	skip "reprotest finds no difference" "there is no reprotest, or no faketime"
+	skip "a planted time stamp is found" "the same"
+else
+	mkdir "$dir/source"
+	dpkg-source -x "$dir/dm-replica_$version-1.dsc" "$dir/source/dm-replica" >/dev/null || die "cannot unpack the source"
+	check "reprotest finds no difference" shown reproduced "$dir/source/dm-replica" \
+		"+all,-user_group,-domain_host"
+	sed -i 's/^\tinstall -d \$(src)$/&\n\tdate +%F >$(src)\/BUILT/' "$dir/source/dm-replica/debian/rules"
+	grep -q /BUILT "$dir/source/dm-replica/debian/rules" || die "no date planted"
+	reproduced "$dir/source/dm-replica" -all,+time >"$dir/said" 2>&1
+	rc=$?
+	is "a planted date is found, in the package that has it" \
+		"$rc $(grep -o '[a-z0-9-]*_[^ ]*[.]deb: ' "$dir/said" | sort -u | tr '\n' ' ')" "1 dm-replica-dkms"
+fi
+
+# --- for arm64 ------------------------------------------------------------
+
+cross=$dir/arm64
+shown scripts/deb --arch arm64 "$cross"
+rc=$?
+if [ $rc = 4 ] || { [ $rc = 1 ] && grep -q 'deb: .*mmdebstrap' "$dir/said"; }; then
+	for ((i = 0; i < 5; i++)); do skip "packages for arm64" "$(grep '^deb:\|^E' "$dir/said" | tail -n 1)"; done
+else
+	is "the packages are cross-built for arm64" $rc 0
+	# files DIRECTORY ARCH: all files of all packages for that architecture
+	files() {
+		for p in "$1"/*_"$2".deb; do
+			dpkg-deb -c "$p" | awk '{ print $6 }' | sed "s|^|${p##*/}: |; s|_$2.deb||; s|[a-z0-9_]*-linux-gnu|TRIPLET|"
+		done | grep -v dbgsym | sort
+	}
+	is "with the same files as here" "$(diff <(files "$dir" "$arch") <(files "$cross" arm64))" ''
+	for p in "$cross"/*_arm64.deb; do dpkg-deb -x "$p" "$cross/all"; done
+	is "all programs are for it" \
+		"$(find "$cross/all" -type f \( -perm -u+x -o -name '*.so.*' \) -exec readelf -h {} + 2>/dev/null | sed -n 's/^ *Machine: *//p' | sort -u)" AArch64
+	check "lintian has nothing to report" quiet lintian --allow-root -EviI --pedantic --tag-display-limit 0 -q \
+		"$cross/dm-replica_$version-1_arm64.changes"
+	if command -v qemu-aarch64 >/dev/null; then
+		check "the tool starts" matches "^replicactl $version$" qemu-aarch64 -L "${CROSS_ROOT:-build/cross}/arm64/tree" \
+			"$cross/all/usr/sbin/replicactl" --version
+	else
+		skip "the tool starts" "there is no qemu-user"
+	fi
+fi
 
 [ "$(id -u)" = 0 ] || skip_rest "a tree is made by root only"
 command -v mmdebstrap >/dev/null || skip_rest "there is no mmdebstrap"
