@@ -12,40 +12,38 @@
 
 # --- in the virtual machine -----------------------------------------------
 
+r() { replicactl "$@"; }
+packages() { dpkg -i "$files"/{replicactl,libdmreplica0}_"$version-$1"_*.deb >/run/dpkg 2>&1 || { cat /run/dpkg; false; }; }
+module() { cp "$files/$1.ko" "$modules/updates/dm-replica.ko" && depmod "$release"; }
+state() { r status web-1 --json | sed -n 's/^ *"state_name": *"\(.*\)",*/\1/p' | head -n 1; }
+# What must be the same before and after: the unit's start, the devices, the guest's process.
+beneath() {
+	systemctl show -p ActiveState -p InvocationID -p ActiveEnterTimestampMonotonic "$unit"
+	dmsetup ls | sort
+	cut -d' ' -f 22 "/proc/$guest/stat"
+}
+goes_on() {
+	local n
+	n=$(cat /run/writes)
+	wait_for 60 sh -c "[ \$(cat /run/writes) -gt $((n + 1)) ]" && kill -0 "$guest"
+}
+# What doctor has found in the module, with commands.
+findings() { r doctor | awk '/^[a-z]/ { of = $1 } of == "module"' | sed 's/  */ /g'; }
+differing() {	# MODULE
+	echo "module note: the loaded module has version $1, this tool $version
+ install tool and module of one version; stop the guests; replicactl detach --all; modprobe -r dm-replica; replicactl attach --all"
+}
+works() {	# a test failover, a point, the revert, and a failover again: all of the old ones
+	r test-failover start web-1 && r test-failover stop web-1 --yes && r recovery-point create web-1 &&
+		r revert web-1 --yes && r failover web-1 && [ "$(state)" = Recovered ]
+}
 # An upgrade of the packages, and of the module that is installed, below a guest.  FILES has
 # the packages in two revisions, and modules of an older and a newer version than VERSION, the
 # tool's.
 guest_part() {
-	local files=$1 version=$2 release modules guest before
+	files=$1 version=$2 release=$(uname -r)
 	trap - EXIT
-	r() { replicactl "$@"; }
-	packages() { dpkg -i "$files"/{replicactl,libdmreplica0}_"$version-$1"_*.deb >/run/dpkg 2>&1 || { cat /run/dpkg; false; }; }
-	module() { cp "$files/$1.ko" "$modules/updates/dm-replica.ko" && depmod "$release"; }
-	unit=dm-replica@$(systemd-escape web-1).service
-	state() { r status web-1 --json | sed -n 's/^ *"state_name": *"\(.*\)",*/\1/p' | head -n 1; }
-	# What must be the same before and after: the unit's start, the devices, the guest's process.
-	beneath() {
-		systemctl show -p ActiveState -p InvocationID -p ActiveEnterTimestampMonotonic "$unit"
-		dmsetup ls | sort
-		cut -d' ' -f 22 "/proc/$guest/stat"
-	}
-	goes_on() {
-		local n
-		n=$(cat /run/writes)
-		wait_for 60 sh -c "[ \$(cat /run/writes) -gt $((n + 1)) ]" && kill -0 "$guest"
-	}
-	# What doctor has found in the module, with commands.
-	findings() { r doctor | awk '/^[a-z]/ { of = $1 } of == "module"' | sed 's/  */ /g'; }
-	versions() {	# MODULE
-		echo "module note: the loaded module has version $1, this tool $version
- install tool and module of one version; stop the guests; replicactl detach --all; modprobe -r dm-replica; replicactl attach --all"
-	}
-	works() {	# a test failover, a point, the revert, and a failover again: all of the old ones
-		r test-failover start web-1 && r test-failover stop web-1 --yes && r recovery-point create web-1 &&
-			r revert web-1 --yes && r failover web-1 && [ "$(state)" = Recovered ]
-	}
-	release=$(uname -r)
-	modules=/lib/modules/$release
+	modules=/lib/modules/$release unit=dm-replica@$(systemd-escape web-1).service
 	# The kernel's own directory is the host's, which is not written to.
 	mkdir -p /run/modules/{upper,work}
 	mount -t overlay -o "lowerdir=$modules,upperdir=/run/modules/upper,workdir=/run/modules/work" modules "$modules" ||
@@ -61,7 +59,7 @@ guest_part() {
 	systemctl daemon-reload
 	systemctl start "$unit" || die "cannot attach"
 	{ r recovery-point create web-1 && r failover web-1; } >/dev/null || die "failover"
-	is "doctor names an older module" "$(findings)" "$(versions 0.0.9)"
+	is "doctor names an older module" "$(findings)" "$(differing 0.0.9)"
 	r status web-1 >/run/status 2>&1
 	is "the newer tool shows its system" "$(state) $(grep -ci 'unknown' /run/status)" "Recovered 0"
 	check "newer tool, older module: all operations" works
@@ -92,7 +90,7 @@ $(modinfo -F srcversion dm-replica), loaded $(cat /sys/module/dm_replica/srcvers
 	check "the newer module is loaded" sh -c 'replicactl detach --all && modprobe -r dm-replica && replicactl attach --all'
 	is "it is the one of the upgrade" "$(cat /sys/module/dm_replica/version)" 0.2.0
 	is "the failover has come through" "$(state)" Recovered
-	is "nothing is pending" "$(findings)" "$(versions 0.2.0)"
+	is "nothing is pending" "$(findings)" "$(differing 0.2.0)"
 	check "older tool, newer module: all operations" works
 	r status web-1 >/run/status 2>&1
 	is "the older tool shows its system" "$(state) $(grep -ci 'unknown' /run/status)" "Recovered 0"
@@ -100,9 +98,11 @@ $(modinfo -F srcversion dm-replica), loaded $(cat /sys/module/dm_replica/srcvers
 	check "the tool is removed" dpkg -r replicactl
 	is "which leaves what is attached" "$(dmsetup ls | sort)" "$before"
 	check "until it is there again, and detaches it" sh -c "dpkg -i $files/replicactl_$version-2_*.deb >/dev/null && replicactl detach web-1"
-	exit
 }
-if [ "${1-}" = --guest ]; then guest_part "${@:2}"; fi
+if [ "${1-}" = --guest ]; then
+	guest_part "${@:2}"
+	exit
+fi
 
 # --- on the host ----------------------------------------------------------
 
@@ -259,6 +259,7 @@ else
 	dpkg-source -x "$dir/dm-replica_$version-1.dsc" "$dir/source/dm-replica" >/dev/null || die "cannot unpack the source"
 	check "reprotest finds no difference" shown reproduced "$dir/source/dm-replica" \
 		"+all,-user_group,-domain_host"
+	# shellcheck disable=SC2016 # of make
 	sed -i 's/^\tinstall -d \$(src)$/&\n\tdate +%F >$(src)\/BUILT/' "$dir/source/dm-replica/debian/rules"
 	grep -q /BUILT "$dir/source/dm-replica/debian/rules" || die "no date planted"
 	reproduced "$dir/source/dm-replica" -all,+time >"$dir/said" 2>&1
