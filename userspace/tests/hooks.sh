@@ -80,6 +80,20 @@ chmod 755 "$h/etc"
 [ ! -e "$h/log" ]
 result $? "no hook of it runs"
 
+if [ "$(id -u)" = 0 ]; then
+	chown 65534 "$h/etc/all-x"
+	dispatch
+	played "a hook of another user" 0 'all-x is not run: it is not owned by root' \
+		"$plain; w['events'] = [$(op point 8 3 3), $end]" monitor --hooks
+	chown 0 "$h/etc/all-x"
+	chown 65534 "$h/etc"
+	played "a directory of another user" 0 'etc is not run: it is not owned by root' \
+		"$plain; w['events'] = [$(op point 8 3 3), $end]" monitor --hooks
+	chown 0 "$h/etc"
+	[ ! -e "$h/log" ]
+	result $? "neither runs a hook"
+fi
+
 # --- the environment ---
 afresh
 hook etc/failover-env "env | grep -v '^PWD=\\|^_=\\|^SHLVL=\\|^OLDPWD=' | sort >$h/out.env; readlink /proc/self/fd/0 >>$h/out.env; pwd >>$h/out.env"
