@@ -50,9 +50,12 @@ guest_part() {
 		die "no overlay for modules"
 	mkdir -p "$modules/updates" /etc/lvm
 	echo 'devices { global_filter = [ "r|^/dev/dm-replica/|" ] }' >/etc/lvm/lvmlocal.conf
-	ktap_plan 22
+	ktap_plan 26
 
+	# As node_exporter's package makes it.
+	mkdir -p /var/lib/prometheus/node-exporter
 	check "dpkg installs the tool and the library" packages 1
+	is "the timer of metrics runs" "$(systemctl is-active dm-replica-metrics.timer)" active
 	module older || die "no module"
 	{ modprobe -a dm-mod libcrc32c; modprobe dm-replica; } || die "cannot load the module"
 	r create web-1 --store "$(dev s0)" --disk vda="$(dev d0)" >/dev/null || die "create"
@@ -69,6 +72,8 @@ guest_part() {
 	guest=$!
 	check "a guest runs on it" wait_for 60 test -s /run/writes
 	before=$(beneath)
+	check "udev has started the dispatcher of hooks" wait_for 60 systemctl -q is-active dm-replica-events
+	dispatcher=$(systemctl show -p MainPID --value dm-replica-events)
 
 	# The module first, as an upgrade of dm-replica-dkms alone would.
 	module newer || die "no newer module"
@@ -80,6 +85,9 @@ $(modinfo -F srcversion dm-replica), loaded $(cat /sys/module/dm_replica/srcvers
 	check "the packages are upgraded" packages 2
 	# shellcheck disable=SC2016 # of dpkg-query
 	is "both" "$(dpkg-query -W -f '${Version} ' replicactl libdmreplica0)" "$version-2 $version-2 "
+	is "the dispatcher of hooks is the new one, and systemd knows the new units" \
+		"$(systemctl is-active dm-replica-events) $([ "$(systemctl show -p MainPID --value dm-replica-events)" != "$dispatcher" ] && echo new) \
+$(systemctl show -p NeedDaemonReload --value dm-replica-events "$unit" | tr '\n' ' ')" "active new no  no "
 	is "nothing has changed below the guest" "$(beneath)" "$before"
 	check "it goes on" goes_on
 	check "the new tool makes a point below it" r recovery-point create web-1
@@ -96,6 +104,8 @@ $(modinfo -F srcversion dm-replica), loaded $(cat /sys/module/dm_replica/srcvers
 	is "the older tool shows its system" "$(state) $(grep -ci 'unknown' /run/status)" "Recovered 0"
 	before=$(dmsetup ls | sort)
 	check "the tool is removed" dpkg -r replicactl
+	is "its dispatcher and its timer have stopped" \
+		"$(systemctl is-active dm-replica-events dm-replica-metrics.timer | tr '\n' ' ')" "inactive inactive "
 	is "which leaves what is attached" "$(dmsetup ls | sort)" "$before"
 	check "until it is there again, and detaches it" sh -c "dpkg -i $files/replicactl_$version-2_*.deb >/dev/null && replicactl detach web-1"
 }
@@ -109,7 +119,7 @@ fi
 for tool in dh dh_dkms dpkg-buildpackage lintian blhc; do
 	command -v $tool >/dev/null || skip_all "there is no $tool: scripts/deps deb installs it"
 done
-if [ -n "${LONG-}" ]; then ktap_plan 74; else ktap_plan 38; fi
+if [ -n "${LONG-}" ]; then ktap_plan 78; else ktap_plan 42; fi
 dir=$(workdir)
 at_exit "rm -rf $dir"
 cd "$VM_SRC" || die "no checkout"
@@ -238,7 +248,7 @@ upgraded() {
 	is "upgrade: the machine, and its kernel log" $upgrade_rc 0
 }
 arch=$(dpkg --print-architecture)
-upgraded || for ((i = 0; i < 23; i++)); do skip "upgrade while attached" "$why"; done
+upgraded || for ((i = 0; i < 27; i++)); do skip "upgrade while attached" "$why"; done
 [ -n "${LONG-}" ] || exit 0
 
 # --- at length ------------------------------------------------------------
