@@ -74,7 +74,7 @@ tar -C "$files" -cf - etc lib usr | tar -C / --keep-directory-symlink -xf - || d
 systemctl daemon-reload
 udevadm control --reload
 export LVM_SUPPRESS_FD_WARNINGS=1
-ktap_plan 49
+ktap_plan 54
 load_module "$VM_KERNEL"
 settle() { udevadm settle -t 60 || die "udevd does not settle"; }
 r() { replicactl "$@"; }
@@ -240,6 +240,20 @@ r recovery-point create web-1 >/dev/null || die "point"
 check "nor is anything lost when it is killed" wait_for 60 caught_up
 counted() { grep -v '^job \|^health \|^attached ' /run/hooks | awk '{ n += 1 + ($5 > 0 ? $5 - 1 : 0) } END { print n + 0 }'; }
 is "each operation has run once, or is counted" "$(counted)" 4
+
+# --- the unit of metrics, with its limits ---
+prom=/var/lib/prometheus/node-exporter
+check "without node_exporter's directory its start is no failure" systemctl start dm-replica-metrics.service
+is "and nothing is done" "$(systemctl show -p ConditionResult --value dm-replica-metrics.service)" no
+# As node_exporter's package makes it.
+mkdir -p $prom
+chown 65534 $prom
+check "the unit of metrics starts" systemctl start dm-replica-metrics.service
+is "it has written what replicactl knows" \
+	"$(grep -c -e '^dm_replica_system_attached{system="web-1"} 1$' -e '^dm_replica_scrape_success 1$' $prom/dm-replica.prom)" 2
+is "the timer starts it" "$(systemctl start dm-replica-metrics.timer && systemctl show -p Unit --value dm-replica-metrics.timer) \
+$(systemctl show -p NextElapseUSecRealtime --value dm-replica-metrics.timer | grep -c :)" "dm-replica-metrics.service 1"
+systemctl stop dm-replica-metrics.timer
 
 r detach web-1 >/dev/null || die "detach"
 settle
