@@ -144,7 +144,8 @@ check-tcg:
 check-bench check-host check-libvirt check-replication: check-%:
 	@scripts/deps
 	$(if $(filter host,$*),$(deps_deb))
-	+@MAKEFLAGS= LONG=1 TEST_TIMEOUT=$(or $(TEST_TIMEOUT),3600) SHARE=$* scripts/check
+	+@MAKEFLAGS= LONG=1 TEST_TIMEOUT=$(or $(TEST_TIMEOUT),3600) HOST_TIMEOUT=$(or $(HOST_TIMEOUT),7200) \
+		SHARE=$* scripts/check
 
 # Compares speeds: nothing else should run meanwhile.
 bench:

@@ -275,7 +275,7 @@ else
 	reproduced "$dir/source/dm-replica" -all,+time >"$dir/said" 2>&1
 	rc=$?
 	is "a planted date is found, in the package that has it" \
-		"$rc $(grep -o '[a-z0-9-]*_[^ ]*[.]deb: ' "$dir/said" | sort -u | tr '\n' ' ')" "1 dm-replica-dkms"
+		"$rc $(sed -n 's|^Binary files .*/\([a-z0-9-]*\)_[^/ ]* and .* differ$|\1|p' "$dir/said" | sort -u)" "1 dm-replica-dkms"
 fi
 
 # --- for arm64 ------------------------------------------------------------
@@ -310,17 +310,18 @@ fi
 [ "$(id -u)" = 0 ] || skip_rest "a tree is made by root only"
 command -v mmdebstrap >/dev/null || skip_rest "there is no mmdebstrap"
 
-# A clean Debian 12 with the kernel headers of 6.1, and those of 6.12 to be installed later;
-# made once.
+# A clean Debian 12 with the kernel headers of 6.1, and those of 6.12 to be installed later, and
+# with all that the packages depend on, for no network is there; made once.
 base=build/packages/base.tar
-include=dkms,linux-headers-amd64,systemd,udev,gcc,libc6-dev,pkgconf,libblkid-dev,libdevmapper-dev,libjson-c-dev
-include=$include,libnl-3-dev,libnl-genl-3-dev,uuid-dev
+include=dkms,linux-headers-amd64,systemd,udev,gcc,libc6-dev,pkgconf
+for p in replicactl libdmreplica0 libdmreplica-dev; do dpkg-deb -f "$dir/${p}_$version-1_$arch.deb" Depends; done >"$dir/depends"
+include=$include,$(tr ',' '\n' <"$dir/depends" | sed 's/[(|].*//; s/ //g' | grep -v replica | sort -u | paste -sd,)
 mkdir -p build/packages
 if [ ! -e $base ] || [ "$(cat $base.has 2>/dev/null)" != "$include" ]; then
 	# shellcheck disable=SC2016 # $1 is the tree
-	mmdebstrap --mode=root --variant=apt --include=$include --skip=cleanup/apt \
+	mmdebstrap --mode=root --variant=apt --include="$include" --skip=cleanup/apt \
 		--customize-hook='chroot "$1" apt-get -y install --no-install-recommends --download-only linux-headers-6.12-amd64' \
-		bookworm build/packages/new.tar >build/packages/log 2>&1 || skip_rest "mmdebstrap: $(grep '^E' build/packages/log | tail -n 1)"
+		bookworm build/packages/new.tar >build/packages/log 2>&1 || skip_rest "mmdebstrap: $(grep '^E' build/packages/log | head -n 1)"
 	mv build/packages/new.tar $base
 	echo "$include" >$base.has
 fi
@@ -427,11 +428,12 @@ is "nothing else is left" "$(in_tree find / -xdev \( -path /tmp -o -path /proc \
 # Skipped where the archive, or the mirror, has none that is newer.
 newest=$dir/newest
 newest_tree() {
+	# A mirror that is some weeks old has headers, too.
 	mmdebstrap --mode=root --variant=apt --include=dkms,linux-headers-amd64,gcc,libc6-dev \
-		"${NEWEST_RELEASE:-sid}" "$newest" >"$dir/newest.log" 2>&1
+		--aptopt='Acquire::Check-Valid-Until "false"' "${NEWEST_RELEASE:-sid}" "$newest" >"$dir/newest.log" 2>&1
 }
 if ! newest_tree; then
-	why=$(grep '^E' "$dir/newest.log" | tail -n 1 | cut -c1-100)
+	why=$(grep '^E' "$dir/newest.log" | head -n 1 | cut -c1-100)
 	skip "a tree of the newest release" "mmdebstrap: ${why:-failed}"
 	skip "the module for the newest kernel" "no tree"
 else
