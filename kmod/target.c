@@ -18,6 +18,9 @@
 #include "system.h"
 #include "target.h"
 #include "zeroes.h"
+#ifdef DMR_HEX_H
+#include <linux/hex.h>
+#endif
 
 #define DMR_FEATURES_MAX	5
 
