@@ -17,7 +17,7 @@ boot() {
 	local n=$1 d disks=()
 	for d in s0 s1 s2 s3 s4; do disks+=(--disk "$d=64M,file=$files/$d"); done
 	for d in d0 d1 d2 d3 d4 pv; do disks+=(--disk "$d=32M,file=$files/$d"); done
-	vm --kernel "$kernel" --root "$tree" --over "$files/over" --systemd --timeout 600 --cut \
+	vm --kernel "$kernel" --root "$tree" --over "$files/over" --systemd --timeout 1800 --cut \
 		--keep-log "$files/log.$n" --out "$files/out" "${disks[@]}" \
 		"$0" --guest "$n" "$files/out" >"$files/said.$n" 2>&1
 	vm_rc=$?

@@ -20,7 +20,7 @@ homes='d0 d1 d2 d3'
 machine() {	# OPTION... COMMAND...
 	local d disks=(--disk "s0=64M,file=$files/s0" --disk "host=64M,file=$files/host")
 	for d in $homes; do disks+=(--disk "$d=48M,file=$files/$d"); done
-	vm --kernel "$kernel" --timeout 600 --out "$files/out" "${disks[@]}" "$@"
+	vm --kernel "$kernel" --timeout 1800 --out "$files/out" "${disks[@]}" "$@"
 }
 
 on_host() {
