@@ -199,12 +199,13 @@ static const struct nla_policy dmr_host_set_policy[DM_REPLICA_A_HOST_ALL + 1] = 
 	[DM_REPLICA_A_HOST_ALL] = { .type = NLA_FLAG, },
 };
 
-static const struct nla_policy dmr_point_hold_policy[DM_REPLICA_A_OP_PEER + 1] = {
+static const struct nla_policy dmr_point_hold_policy[DM_REPLICA_A_OP_ACKED + 1] = {
 	[DM_REPLICA_A_OP_SYSTEM] = NLA_POLICY_EXACT_LEN(16),
 	[DM_REPLICA_A_OP_POINT] = { .type = NLA_U64, },
 	[DM_REPLICA_A_OP_EXPECT_STATE_NUMBER] = { .type = NLA_U64, },
 	[DM_REPLICA_A_OP_UNATTENDED] = { .type = NLA_FLAG, },
 	[DM_REPLICA_A_OP_PEER] = { .type = NLA_NUL_STRING, .len = DMR_PEER_NAME_LEN - 1, },
+	[DM_REPLICA_A_OP_ACKED] = { .type = NLA_FLAG, },
 };
 
 static const struct nla_policy dmr_point_release_policy[DM_REPLICA_A_OP_PEER + 1] = {

@@ -398,8 +398,14 @@ int dmr_nl_peer_fill(struct genl_info *info, struct dmr_op *op)
 	return dmr_peer_name(info, op);
 }
 
+int dmr_nl_point_release_fill(struct genl_info *info, struct dmr_op *op)
+{
+	return dmr_nl_peer_fill(info, op) ?: dmr_nl_point_del_fill(info, op);
+}
+
 int dmr_nl_point_hold_fill(struct genl_info *info, struct dmr_op *op)
 {
+	op->acked = nla_get_flag(info->attrs[DM_REPLICA_A_OP_ACKED]);
 	return dmr_nl_peer_fill(info, op) ?: dmr_nl_point_del_fill(info, op);
 }
 

@@ -304,7 +304,7 @@ int dmr_nl_point_hold_doit(struct sk_buff *skb, struct genl_info *info)
 
 int dmr_nl_point_release_doit(struct sk_buff *skb, struct genl_info *info)
 {
-	return dmr_operate(skb, info, DMR_VERB_POINT_RELEASE, dmr_nl_point_hold_fill);
+	return dmr_operate(skb, info, DMR_VERB_POINT_RELEASE, dmr_nl_point_release_fill);
 }
 
 int dmr_nl_peer_add_doit(struct sk_buff *skb, struct genl_info *info)

@@ -58,6 +58,7 @@ struct dmr_system *dmr_nl_request_system(struct genl_info *info);
 int dmr_nl_expect(struct genl_info *info, int type, u64 *value);
 int dmr_nl_point_new_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_point_del_fill(struct genl_info *info, struct dmr_op *op);
+int dmr_nl_point_release_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_point_hold_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_peer_fill(struct genl_info *info, struct dmr_op *op);
 int dmr_nl_peer_add_fill(struct genl_info *info, struct dmr_op *op);

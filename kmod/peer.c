@@ -11,18 +11,17 @@
 #include "system.h"
 
 /* Find point and peer of a request.  Return: the point, or NULL and @op is refused. */
-static struct dmr_point *dmr_peer_point(struct dmr_op *op, struct dmr_sb *draft, u8 *bit)
+static struct dmr_point *dmr_peer_point(struct dmr_op *op, struct dmr_sb *draft, u32 *place)
 {
 	struct dmr_point *point = dmr_draft_point(draft, op->point);
-	u32 place = dmr_replication_peer(&draft->replication, op->peer);
 
-	if (place == DMR_PEERS) {
+	*place = dmr_replication_peer(&draft->replication, op->peer);
+	if (*place == DMR_PEERS) {
 		dmr_refuse_peer(op);
 		return NULL;
 	}
 	if (!point)
 		dmr_refuse_point(op);
-	*bit = 1U << place;
 	return point;
 }
 
@@ -34,9 +33,34 @@ static void dmr_peer_commit(struct dmr_op *op, const struct dmr_sb *draft)
 		dmr_op_refuse_super(op, r);
 }
 
+/*
+ * The peer has @point: end its holds of older ones, by the same superblock write.  An answer
+ * that comes late, about an older point, is no step back.  Return: true if this changes anything.
+ */
+static bool dmr_peer_acked(struct dmr_sb *draft, const struct dmr_point *point, u32 place)
+{
+	struct dmr_peer *peer = &draft->replication.peers[place];
+	bool changed = false;
+	u32 i;
+
+	for (i = 0; i < draft->nr_points; i++) {
+		struct dmr_point *older = &draft->points[i];
+
+		if (older->number >= point->number || !(older->holds & 1U << place))
+			continue;
+		older->holds &= ~(1U << place);
+		changed = true;
+	}
+	if (peer->acked >= point->number)
+		return changed;
+	peer->acked = point->number;
+	peer->acked_generation = point->generation;
+	return true;
+}
+
 /**
  * dmr_op_point_hold() - hold a recovery point for a peer (R17)
- * @op: point and peer.
+ * @op: point and peer; with @acked the peer has the point.
  * @job: its job; not used.
  *
  * A repeated request changes nothing.
@@ -45,13 +69,18 @@ void dmr_op_point_hold(struct dmr_op *op, struct dmr_job *job)
 {
 	struct dmr_sb *draft = dmr_draft(op->sys);
 	struct dmr_point *point;
-	u8 bit;
+	bool changed;
+	u32 place;
 
-	point = dmr_peer_point(op, draft, &bit);
-	if (!point || point->holds & bit)
+	point = dmr_peer_point(op, draft, &place);
+	if (!point)
 		return;
-	point->holds |= bit;
-	dmr_peer_commit(op, draft);
+	changed = !(point->holds & 1U << place);
+	point->holds |= 1U << place;
+	if (op->acked)
+		changed |= dmr_peer_acked(draft, point, place);
+	if (changed)
+		dmr_peer_commit(op, draft);
 }
 
 /**
@@ -65,12 +94,12 @@ void dmr_op_point_release(struct dmr_op *op, struct dmr_job *job)
 {
 	struct dmr_sb *draft = dmr_draft(op->sys);
 	struct dmr_point *point;
-	u8 bit;
+	u32 place;
 
-	point = dmr_peer_point(op, draft, &bit);
-	if (!point || !(point->holds & bit))
+	point = dmr_peer_point(op, draft, &place);
+	if (!point || !(point->holds & 1U << place))
 		return;
-	point->holds &= ~bit;
+	point->holds &= ~(1U << place);
 	dmr_peer_commit(op, draft);
 }
 

@@ -100,6 +100,7 @@ enum dmr_op_phase {
  * @relationship: RECEIVE_BEGIN: UUID of its relationship.
  * @base_generation: RECEIVE_BEGIN: UUID of the generation of its base.
  * @no_peer: refused because there is no such peer.
+ * @acked: POINT_HOLD: the peer has the point, and needs no older one.
  * @received: made by the sender: all data until now has arrived.
  * @timeout: ms that the wait for its turn and the drain may take together; from the first
  * turn on, the remainder.
@@ -152,6 +153,7 @@ struct dmr_op {
 	u8 relationship[16];
 	u8 base_generation[16];
 	bool no_peer;
+	bool acked;
 	bool received;
 	u32 timeout;
 	bool limited;

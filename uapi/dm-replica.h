@@ -345,6 +345,7 @@ enum {
 	DM_REPLICA_A_OP_POINT_TIME,		/* u64: of the point to come, by the origin's clock */
 	DM_REPLICA_A_OP_CURSOR_DISK,		/* u32: all of lower disks has arrived, .. */
 	DM_REPLICA_A_OP_CURSOR_OFFSET,		/* u64: .. and so many bytes of this one */
+	DM_REPLICA_A_OP_ACKED,			/* flag: the peer has the point, and needs no older one */
 
 	__DM_REPLICA_A_OP_MAX,
 	DM_REPLICA_A_OP_MAX = (__DM_REPLICA_A_OP_MAX - 1)

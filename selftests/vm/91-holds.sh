@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 60
+ktap_plan 72
 load_module
 no_merges /dev/vm/*
 dmsetup create store --table "0 $((24 * 2048)) linear $(dev g) 0" || die "no store"
@@ -57,6 +57,24 @@ before=$(field h state_number)
 check "once more" r recovery-point hold h 1 --peer site-c
 is "changes nothing" "$(field h state_number)" "$before"
 is "both are shown" "$(holders 1)" b,site-c
+is "none is known to have any" "$(r peer list h | awk '{ print $3 }' | paste -sd' ')" "HAS - -"
+check "b has point 2" r recovery-point hold h 2 --peer b --acked
+is "as is shown" "$(r peer list h | awk '{ print $3 }' | paste -sd' ')" "HAS 2 -"
+is "which ends its hold of an older one, not another's" "$(holders 1) $(holders 2) $(holders 3)" "site-c b b"
+hold h
+before=$(field h superblocks)
+check "b has point 3" r recovery-point hold h 3 --peer b --acked
+is "by one superblock, with the end of its hold of 2" "$(field h superblocks) $(holders 2)" "$((before + 1)) "
+before=$(field h state_number)
+check "once more" r recovery-point hold h 3 --peer b --acked
+is "changes nothing" "$(field h state_number)" "$before"
+release h
+check "a late answer, about an older point" r recovery-point hold h 1 --peer b --acked
+is "is no step back" "$(r peer list h | awk '{ print $3 }' | paste -sd' ')" "HAS 3 -"
+r detach h >/dev/null || die "cannot detach"
+is "read from the store" "$(r peer list h | awk '{ print $3 }' | paste -sd' ')" "HAS 3 -"
+r attach h >/dev/null || die "cannot attach"
+is "and attached again" "$(r peer list h | awk '{ print $3 }' | paste -sd' ')" "HAS 3 -"
 refused "a hold for an unknown peer" 32779 'no such peer' r recovery-point hold h 1 --peer d
 refused "of an unknown point" 32779 'no such recovery point' r recovery-point hold h 99 --peer b
 refused "a new point of an unknown peer" 32779 'no such peer' r recovery-point create h --hold d

@@ -734,7 +734,7 @@ int dmreplica_job_request(struct dmreplica *ctx, const struct dmreplica_system *
 
 /* Operations ------------------------------------------------------------- */
 
-/* dmreplica_op.given: which members are given, and three requests without a member */
+/* dmreplica_op.given: which members are given, and requests without a member */
 #define DMREPLICA_OP_POINT		(1u << 0)	/* @point; else the newest */
 #define DMREPLICA_OP_KIND		(1u << 1)	/* @kind; else standard */
 #define DMREPLICA_OP_LABEL		(1u << 2)	/* @label; else none */
@@ -748,6 +748,7 @@ int dmreplica_job_request(struct dmreplica *ctx, const struct dmreplica_system *
 #define DMREPLICA_OP_DROP		(1u << 10)	/* @drop; else by the rules of retention */
 #define DMREPLICA_OP_PEER		(1u << 11)	/* @peer; else none */
 #define DMREPLICA_OP_VIEW		(1u << 12)	/* @view; else one with the point's number */
+#define DMREPLICA_OP_ACKED		(1u << 13)	/* the peer has @point, and needs no older one */
 
 /** struct dmreplica_op - parameters of an operation, and its answer */
 struct dmreplica_op {
@@ -805,7 +806,10 @@ int dmreplica_point_make(struct dmreplica *ctx, const struct dmreplica_system *s
 /* Drop @op->point. */
 int dmreplica_point_drop(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			 struct dmreplica_op *op);
-/* Hold @op->point for @op->peer: it is not dropped, and no commit is made, until it is released. */
+/*
+ * Hold @op->point for @op->peer: it is not dropped, and no commit is made, until it is released.
+ * With DMREPLICA_OP_ACKED the peer has the point: its holds of older ones end with the same write.
+ */
 int dmreplica_point_hold(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			 struct dmreplica_op *op);
 /* End the hold of @op->point by @op->peer. */

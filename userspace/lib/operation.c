@@ -65,6 +65,8 @@ static bool put_op(struct nl_msg *msg, const struct dmreplica_op *op)
 		return true;
 	if ((given & DMREPLICA_OP_RECEIVED) && nla_put_flag(msg, DM_REPLICA_A_OP_RECEIVED))
 		return true;
+	if ((given & DMREPLICA_OP_ACKED) && nla_put_flag(msg, DM_REPLICA_A_OP_ACKED))
+		return true;
 	for (i = 0; (given & DMREPLICA_OP_DROP) && i < op->nr_drop; i++)
 		if (nla_put_u64(msg, DM_REPLICA_A_OP_DROP, op->drop[i]))
 			return true;

@@ -107,9 +107,10 @@ const struct command commands[] = {
 	  "\nExamples:\n"
 	  "  replicactl recovery-point drop web1 12\n"
 	  "  replicactl recovery-point drop web1 \"before upgrade\"\n" },
-	{ "recovery-point hold", cmd_point_hold, "NAME POINT --peer PEER",
+	{ "recovery-point hold", cmd_point_hold, "NAME POINT --peer PEER [--acked]",
 	  "keep a recovery point for a peer, which replicates from it",
-	  "  --peer PEER  a peer of the system, see replicactl peer list\n\n"
+	  "  --peer PEER  a peer of the system, see replicactl peer list\n"
+	  "  --acked      the peer has the point: it holds no older one any more\n\n"
 	  "A held point is dropped by nothing but its peer: not by hand, by no rule, not in a full\n"
 	  "store; and nothing is committed, until recovery-point release or peer remove.\n" },
 	{ "recovery-point release", cmd_point_release, "NAME POINT --peer PEER",

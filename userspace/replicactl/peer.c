@@ -23,8 +23,9 @@ int cmd_peer_list(struct dmreplica *ctx, int argc, char **argv)
 	struct dmreplica_peer *list;
 	struct dmreplica_system sys;
 	int code, status;
-	bool json;
 	size_t nr, i;
+	char has[24];
+	bool json;
 
 	if (!parse_one_system(ctx, argc, argv, &sys, &json, &status))
 		return status;
@@ -36,10 +37,13 @@ int cmd_peer_list(struct dmreplica *ctx, int argc, char **argv)
 	} else if (!nr) {
 		printf("system %s has no peer\n", sys.name);
 	} else {
-		printf("%-24s  %-36s  %s\n", "NAME", "UUID", "HOLDS");
-		for (i = 0; i < nr; i++)
-			printf("%-24s  %-36s  %s\n", list[i].name, text_uuid(list[i].uuid),
+		printf("%-24s  %-36s  %6s  %s\n", "NAME", "UUID", "HAS", "HOLDS");
+		for (i = 0; i < nr; i++) {
+			snprintf(has, sizeof(has), "%llu", (unsigned long long)list[i].acked);
+			printf("%-24s  %-36s  %6s  %s\n", list[i].name, text_uuid(list[i].uuid),
+			       list[i].acked ? has : "-",
 			       text_count(list[i].points_held, "point"));
+		}
 	}
 	dmreplica_list_free(list);
 	return 0;
@@ -126,6 +130,7 @@ static int hold_or_release(struct dmreplica *ctx, int argc, char **argv, bool ho
 {
 	static const struct option options[] = {
 		{ "peer", required_argument, NULL, 'p' },
+		{ "acked", no_argument, NULL, 'a' },
 		{ NULL, 0, NULL, 0 }
 	};
 	struct dmreplica_op op = { .given = DMREPLICA_OP_POINT };
@@ -133,9 +138,14 @@ static int hold_or_release(struct dmreplica *ctx, int argc, char **argv, bool ho
 	int c, code, status;
 	char what[120];
 
-	while ((c = next_option(argc, argv, "p:", options, &status)) != -1)
-		if (c != 'p' || !take_peer(optarg, &op, &status))
+	while ((c = next_option(argc, argv, "p:", options, &status)) != -1) {
+		if (c == 'a')
+			op.given |= DMREPLICA_OP_ACKED;
+		else if (c != 'p' || !take_peer(optarg, &op, &status))
 			return status;
+	}
+	if (!hold && op.given & DMREPLICA_OP_ACKED)
+		return usage_error("a point that is released is not acknowledged: hold --acked");
 	if (optind != argc - 2)
 		return usage_error("give a system and the number or the label of a point");
 	if (!op.peer)

@@ -81,14 +81,15 @@ void sending_end(struct sending *s)
 	keeper_close(&s->k);
 }
 
-static int hold(struct sending *s, uint64_t point, bool end)
+static int hold(struct sending *s, uint64_t point, bool acked)
 {
 	struct dmreplica_op op = {
 		.given = DMREPLICA_OP_POINT | DMREPLICA_OP_PEER, .point = point, .peer = s->peer,
 	};
 
-	return end ? dmreplica_point_release(s->k.ctx, &s->k.sys, &op) :
-		     dmreplica_point_hold(s->k.ctx, &s->k.sys, &op);
+	if (acked)
+		op.given |= DMREPLICA_OP_ACKED;
+	return dmreplica_point_hold(s->k.ctx, &s->k.sys, &op);
 }
 
 /* Have the peer hold both points, or a view each. */
@@ -243,35 +244,10 @@ static int give_extents(struct sending *s)
 	return 0;
 }
 
-/* The receiver has the target: that is the next base, and what is older is held no more. */
-static int release_older(struct sending *s, const struct dmrs_identity *target)
-{
-	struct dmreplica_point *list;
-	char names[sizeof(list->held_by)], *one, *rest;
-	size_t nr, i;
-	int code;
-
-	code = dmreplica_point_list(s->k.ctx, &s->k.sys, &list, &nr);
-	if (code)
-		return code;
-	for (i = 0; i < nr && !code; i++) {
-		bool held = false;
-
-		snprintf(names, sizeof(names), "%s", list[i].held_by);
-		for (rest = names; (one = strsep(&rest, ",")); )
-			held |= !strcmp(one, s->peer);
-		if (held && list[i].number < target->number)
-			code = hold(s, list[i].number, true);
-	}
-	dmreplica_list_free(list);
-	return code;
-}
-
 static int acked(struct sending *s, bool good)
 {
 	struct dmrs_note *note = s->k.note;
 	struct dmrs_identity target;
-	int code = 0;
 
 	if (note->len != sizeof(target))
 		return DM_REPLICA_CODE_INVALID_PARAMETER;
@@ -283,12 +259,8 @@ static int acked(struct sending *s, bool good)
 				     "the receiver acknowledges a point that the system does not have");
 	if (good)
 		s->acked = target;
-	if (good && s->peer) {
-		code = hold(s, target.number, false);
-		if (!code)
-			code = release_older(s, &target);
-	}
-	return code;
+	/* That is the next base; what is older is held no more. */
+	return good && s->peer ? hold(s, target.number, true) : 0;
 }
 
 static int answer(struct keeper *k, struct dmrs_note *note)
