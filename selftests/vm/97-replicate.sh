@@ -10,7 +10,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 87
+ktap_plan 100
 load_module
 DM_REPLICA_WORKER=${DM_REPLICA_WORKER:-$(dirname "$REPLICACTL")/dm-replica-worker}
 export DM_REPLICA_WORKER
@@ -255,6 +255,22 @@ write m:0:128K:4K:200:14
 check "one round" live --once
 check "has made a point and brought it over" same "$(newest p)"
 is "the newest of both" "$(newest q)" "$(newest p)"
+shows() { r status "$1" | grep -Eq -- "$2"; }
+check "status shows what the peer has" shows p "^  Replicated to    siteq.*: point $(newest p) of .* is there$"
+check "and what a failover there loses" shows p '^      RPO .*: a failover there loses what was written since then'
+check "and the end of the session" shows p '^      session      ended since .*, 20.2 MiB'
+check "its sender is shown at the receiver" shows q "^  Replicated from  $(uname -n): point $(newest p) of .* is here, since"
+check "and what a failover here loses" shows q '^      RPO .*: a failover here loses what was written since then$'
+check "and the end there" shows q '^      session      ended since .*; [0-9]* points received'
+# status_json EXPRESSION: of d, the status of p in JSON, of its first peer and of its session.
+status_json() {
+	r status p --json | python3 -c 'import json, sys
+d = json.load(sys.stdin)[0]
+p = d["peer_list"][0]
+s = p["session"]
+sys.exit(not eval(sys.argv[1]))' "$1"
+}
+check "in JSON" status_json "p['acked'] == $(newest p) and p['rpo_ns'] > 0 and s['state'] == 'ended' and s['bytes'] == (20 << 20) + 40 * 4096 and s['points'] == 1 and s['last_error'] is None and d['sender'] is None"
 held() { r recovery-point list p --json | tr -d ' \n' | grep -o '"number":[0-9]*,[^}]*"held_by":\["siteq"' | grep -o '"number":[0-9]*' | grep -o '[0-9]*$' | paste -sd' '; }
 is "which the peer holds, alone" "$(held)" "$(newest p)"
 check "another round" live --once
@@ -266,6 +282,7 @@ goal=$(($(newest p) + 3))
 "$REPLICACTL" replicate p --to "$to" --peer siteq --interval 1s >said 2>&1 &
 pid=$!
 check "a point each interval" wait_for 60 at_least $goal
+check "status shows the session" wait_for 20 status_json "s['state'] == 'connected' and s['interval'] == 1 and s['host'] == '$(uname -n)' and p['lag_bytes'] is not None and s['points'] > 3 and s['cycle_ns'] > 0"
 # A receiver that is killed is started again.
 kill -9 "$(pgrep -f 'dm-replica-worker receive' | head -n 1)"
 write m:0:128K:4K:200:15
@@ -274,6 +291,21 @@ check "goes on after the receiver was killed" wait_for 90 at_least $goal
 kill $pid
 wait $pid 2>/dev/null
 check "nothing is open after the end" [ "$(field p open_views)" = 0 ]
+check "its session has ended" status_json "s['state'] == 'ended'"
+# A killed process writes nothing: its lock is gone.
+"$REPLICACTL" replicate p --to "$to" --peer siteq --interval 1s >said 2>&1 &
+pid=$!
+check "it is connected" wait_for 20 status_json "s['state'] == 'connected'"
+kill -9 $pid
+wait $pid 2>/dev/null
+check "a killed one has died" wait_for 20 status_json "s['state'] == 'died' and p['lag_bytes'] is None and p['rpo_ns'] > 0"
+write w:0:64K:16
+"$REPLICACTL" replicate p --to 'exec:exit 3' --peer siteq --interval 1s >said 2>&1 &
+pid=$!
+check "one without a receiver is lost, with an error" wait_for 60 status_json "s['state'] == 'lost' and s['errors'] > 1 and s['last_error']['time'] > 0 and s['last_error']['message']"
+check "and with what is not sent" wait_for 20 status_json "s['unsent_bytes'] >= 65536 and p['lag_bytes'] >= 65536"
+kill $pid
+wait $pid 2>/dev/null
 # Longer than the pause between two reports of progress.
 "$REPLICACTL" replicate p --to "$to" --peer siteq --interval 3s >said 2>&1 &
 pid=$!

@@ -425,6 +425,8 @@ int keeper_run(struct keeper *k)
 
 	k->started = keeper_now();
 	while (!interrupted) {
+		if (k->turned)
+			k->turned(k);
 		fds[1].fd = k->errors;
 		if (poll(fds, 2, wait_ms(k)) < 0)
 			continue;
@@ -440,8 +442,10 @@ int keeper_run(struct keeper *k)
 				continue;
 			break;
 		}
-		if (k->note->kind == DMRS_NOTE_ANNOUNCE || k->note->kind == DMRS_NOTE_BEGIN)
+		if (k->note->kind == DMRS_NOTE_ANNOUNCE || k->note->kind == DMRS_NOTE_BEGIN) {
 			k->started = keeper_now();
+			memset(&k->count.count, 0, sizeof(k->count.count));
+		}
 		if (!take_note(k))
 			break;
 	}

@@ -46,6 +46,7 @@ struct keeper {
 	unsigned int complained;	/* bytes of it that were shown */
 	uint64_t wake_at;		/* ns of keeper_now(), when @woken is called; 0: never */
 	bool (*woken)(struct keeper *k);	/* false ends the session */
+	void (*turned)(struct keeper *k);	/* after each note, and once a second; may be NULL */
 	uint64_t started;		/* ns, of the present stream */
 	int nr_files;			/* of disks, open */
 	int files[DMREPLICA_MAX_DISKS];

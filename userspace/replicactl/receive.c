@@ -12,13 +12,36 @@
 #include <unistd.h>
 
 #include "keeper.h"
+#include "peer-state.h"
 
 struct receiving {
 	struct keeper k;
 	bool json, two_way;
 	uint64_t made;			/* number of the last point */
 	unsigned int nr_made;
+	struct peer_state state;
+	struct peer_file file;
 };
+
+/* What other processes see of it: at its begin, with each point, and at its end. */
+static void show_state(struct receiving *r, enum peer_word word)
+{
+	struct peer_state *s = &r->state;
+
+	if (s->word != word || !s->since)
+		s->since = now_ns();
+	s->word = word;
+	if (*r->k.peer.host)
+		snprintf(s->host, sizeof(s->host), "%s", r->k.peer.host);
+	snprintf(s->peer, sizeof(s->peer), "%s", *s->host ? s->host : "?");
+	if (word == PEER_LOST) {
+		s->errors++;
+		s->error_time = now_ns();
+		s->error_code = r->k.fault.code;
+		snprintf(s->error, sizeof(s->error), "%s", r->k.fault.sentence);
+	}
+	peer_state_write(&r->file, r->k.sys.uuid, false, s);
+}
 
 /* Have the replica devices, and no other receiver beside (R18).  Return: 0 or a refusal. */
 static int open_files(struct keeper *k)
@@ -64,6 +87,7 @@ static int begin(struct keeper *k)
 	bool goes_on;
 	int code;
 
+	show_state((struct receiving *)k, PEER_CONNECTED);
 	if (dmrs_begin_get(k->note->data, k->note->len, b)) {
 		memset(b, 0, sizeof(*b));
 		return keeper_refuse(k, DM_REPLICA_CODE_INVALID_TYPE, "the BEGIN is wrong");
@@ -165,6 +189,10 @@ static int end(struct receiving *r)
 	keeper_close_files(k);
 	r->made = b->target.number;
 	r->nr_made++;
+	r->state.points++;
+	r->state.acked = b->target.number;
+	r->state.acked_time = b->time;
+	show_state(r, PEER_CONNECTED);
 	done.point = b->target;
 	code = read_state(k);
 	done.free_bytes = code ? 0 : k->state.free_bytes;
@@ -255,6 +283,11 @@ static int receive_stream(struct receiving *r)
 	if (r->two_way && out < 0)
 		return refused_because(DM_REPLICA_CODE_FAILED, strerror(errno),
 				       "standard output gets the answers");
+	/* The sums of the receivers before, of the same sender or not. */
+	peer_state_read(k->sys.uuid, false, &r->state);
+	r->file.fd = -1;
+	r->state.word = PEER_STARTING;
+	show_state(r, PEER_STARTING);
 	started = keeper_start(k, STDIN_FILENO, out, argv);
 	code = errno;
 	if (out >= 0)
@@ -263,6 +296,7 @@ static int receive_stream(struct receiving *r)
 		return refused_because(DM_REPLICA_CODE_NOT_SUPPORTED, strerror(code),
 				       "dm-replica-worker is a part of package replicactl");
 	code = keeper_run(k);
+	show_state(r, code ? PEER_LOST : PEER_ENDED);
 	keeper_close_files(k);
 	if (code) {
 		hint(k, next, sizeof(next));

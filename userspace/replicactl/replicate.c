@@ -13,11 +13,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "peer-state.h"
 #include "sending.h"
 
 #define INTERVAL	30		/* s, by default */
 #define DELAY_MOST	60		/* s between two attempts */
 #define RECEIVER_MS	10000		/* for the receiver to end, after its input */
+#define WRITTEN_NS	2000000000ULL	/* between two writes of a state that progresses only */
+#define MEASURE_NS	1000000000ULL	/* for the size of what is not sent */
 
 struct replicate {
 	struct sending s;
@@ -33,7 +36,184 @@ struct replicate {
 	uint64_t shown;			/* number of the last point that was reported */
 	bool refused;			/* by a decision that another attempt does not change */
 	pid_t child;
+	struct peer_state state;
+	struct peer_file file;
+	uint64_t written;		/* keeper_now() when @state was */
+	uint64_t measured, size;	/* number of the point up to which @size is not sent */
+	bool answered;			/* by the peer, in this session */
+	struct dmrs_note_count counted;	/* of this session, in the sums of @state, .. */
+	uint64_t counted_target;	/* .. with a stream to this point */
 };
+
+/*----------------------------------------------------------------
+ * What other processes see of it
+ *----------------------------------------------------------------*/
+
+static void write_state(struct replicate *r)
+{
+	peer_state_write(&r->file, r->s.k.sys.uuid, true, &r->state);
+	r->written = keeper_now();
+}
+
+static void set_word(struct replicate *r, enum peer_word word)
+{
+	if (r->state.word == word)
+		return;
+	r->state.word = word;
+	r->state.since = now_ns();
+	write_state(r);
+}
+
+/* Go on with the sums of the process before this one. */
+static void begin_state(struct replicate *r)
+{
+	struct peer_state *s = &r->state, was;
+
+	r->file.fd = -1;
+	if (peer_state_read(r->s.k.sys.uuid, true, &was) && !strcmp(was.peer, r->peer))
+		*s = was;
+	snprintf(s->peer, sizeof(s->peer), "%s", r->peer);
+	snprintf(s->to, sizeof(s->to), "%s", r->to);
+	s->interval = r->interval;
+	s->target = 0;
+	s->unsent = PEER_UNKNOWN;
+	s->word = PEER_STARTING;
+	s->since = now_ns();
+	write_state(r);
+}
+
+/* Time of a point of this system.  Return: 0 if it is not known. */
+static uint64_t time_of(struct dmreplica *ctx, const struct dmreplica_system *sys, uint64_t number)
+{
+	struct dmreplica_point *list;
+	uint64_t time = 0;
+	size_t nr, i;
+
+	if (dmreplica_point_list(ctx, sys, &list, &nr))
+		return 0;
+	for (i = 0; i < nr; i++)
+		if (list[i].number == number)
+			time = list[i].time;
+	dmreplica_list_free(list);
+	return time;
+}
+
+static void take_acked(struct replicate *r, uint64_t number)
+{
+	struct peer_state *s = &r->state;
+
+	if (!number || number == s->acked)
+		return;
+	s->acked = number;
+	r->measured = 0;
+	s->acked_time = time_of(r->s.k.ctx, &r->s.k.sys, number);
+}
+
+/* Size of what the peer does not have of the newest point, once for each of both. */
+static uint64_t measure(struct replicate *r)
+{
+	struct keeper *k = &r->s.k;
+	uint64_t limit = keeper_now() + MEASURE_NS;
+	struct sending_size size;
+	uint32_t d;
+
+	if (r->measured == r->newest)
+		return r->size;
+	r->measured = r->newest;
+	r->size = 0;
+	for (d = 0; d < k->sys.disks; d++) {
+		if (sending_measure(k->ctx, &k->sys, d, r->state.acked, r->newest, limit, &size)) {
+			r->size = PEER_UNKNOWN;
+			return r->size;
+		}
+		r->size += size.bytes + size.zero_bytes;
+	}
+	return r->size;
+}
+
+static uint64_t unsent(struct replicate *r)
+{
+	const struct dmrs_begin *b = &r->s.k.begin;
+	const struct dmrs_count *c = &r->s.k.count.count;
+	uint64_t done = c->bytes + c->zero_bytes;
+
+	if (r->state.acked >= r->newest)
+		return 0;
+	if (b->target.number != r->newest || !b->bytes)
+		return r->state.target ? PEER_UNKNOWN : measure(r);
+	return b->bytes > done ? b->bytes - done : 0;
+}
+
+/* Add what has been sent since the last call. */
+static void add_count(struct replicate *r)
+{
+	const struct dmrs_note_count *now = &r->s.k.count;
+	struct dmrs_note_count *was = &r->counted;
+	struct peer_state *s = &r->state;
+
+	/* Each stream counts from 0. */
+	if (r->counted_target != r->s.k.begin.target.number)
+		memset(&was->count, 0, sizeof(was->count));
+	r->counted_target = r->s.k.begin.target.number;
+	s->bytes += now->count.bytes - was->count.bytes;
+	s->zero_bytes += now->count.zero_bytes - was->count.zero_bytes;
+	s->wire += now->wire - was->wire;
+	*was = *now;
+}
+
+/* Look at the session, and write what has changed. */
+static void turned(struct keeper *k)
+{
+	struct replicate *r = (struct replicate *)k;
+	struct peer_state *s = &r->state;
+	uint64_t was = s->acked, target = s->target;
+	enum peer_word word = s->word;
+
+	take_acked(r, r->s.acked.number);
+	if (k->peer.lowest)
+		snprintf(s->host, sizeof(s->host), "%s", k->peer.host);
+	if (k->peer.lowest || r->s.acked.number) {
+		if (!r->answered)
+			s->connected = now_ns();
+		r->answered = true;
+		word = peer_is_late(s, now_ns()) ? PEER_BEHIND : PEER_CONNECTED;
+	}
+	s->target = k->begin.target.number > s->acked ? k->begin.target.number : 0;
+	if (s->acked != was) {
+		s->points++;
+		s->cycle = s->acked == r->newest && r->made ? keeper_now() - r->made : 0;
+	}
+	add_count(r);
+	if (word == s->word && s->acked == was && s->target == target &&
+	    keeper_now() < r->written + WRITTEN_NS)
+		return;
+	s->unsent = unsent(r);
+	if (word != s->word)
+		set_word(r, word);
+	else
+		write_state(r);
+}
+
+/* The session, or an attempt at one, has failed: another one follows, or an operator decides. */
+static void note_error(struct replicate *r, int code, bool final)
+{
+	struct peer_state *s = &r->state;
+
+	s->errors++;
+	s->error_time = now_ns();
+	s->error_code = code;
+	snprintf(s->error, sizeof(s->error), "%s", r->s.k.fault.sentence);
+	s->target = 0;
+	s->unsent = r->newest ? unsent(r) : PEER_UNKNOWN;
+	if (s->word != (final ? PEER_REFUSED : PEER_LOST))
+		set_word(r, final ? PEER_REFUSED : PEER_LOST);
+	else
+		write_state(r);
+}
+
+/*----------------------------------------------------------------
+ * The session
+ *----------------------------------------------------------------*/
 
 /* Make a point that the peer holds from its beginning on. */
 static int make_point(struct replicate *r)
@@ -171,6 +351,9 @@ static int session(struct replicate *r)
 	memset(&k->begin, 0, sizeof(k->begin));
 	memset(&k->count, 0, sizeof(k->count));
 	memset(&k->peer, 0, sizeof(k->peer));
+	memset(&r->counted, 0, sizeof(r->counted));
+	r->counted_target = 0;
+	r->answered = false;
 	memset(&r->s.acked, 0, sizeof(r->s.acked));
 	k->wake_at = 0;
 	snprintf(sync, sizeof(sync), "%llu", (unsigned long long)r->sync);
@@ -208,8 +391,12 @@ static int have_peer(struct replicate *r)
 	code = dmreplica_peer_list(ctx, &r->s.k.sys, &list, &nr);
 	if (code)
 		return code;
-	for (i = 0; i < nr; i++)
-		there |= !strcmp(list[i].name, r->peer);
+	for (i = 0; i < nr; i++) {
+		if (strcmp(list[i].name, r->peer))
+			continue;
+		there = true;
+		take_acked(r, list[i].acked);
+	}
 	dmreplica_list_free(list);
 	if (!there)
 		code = dmreplica_peer_add(ctx, &r->s.k.sys, NULL, &op);
@@ -244,28 +431,38 @@ static int replicate(struct replicate *r)
 {
 	struct keeper *k = &r->s.k;
 	unsigned int delay = 1;
-	int code;
+	int code, status;
 
 	for (;;) {
 		code = r->newest ? 0 : have_peer(r) ?: make_point(r);
-		if (code && (r->once || is_final(code)))
-			return refused(k->ctx, code);
 		if (code)
 			keeper_set_fault(k, code, dmreplica_message(k->ctx));
-		else
+		if (code && (r->once || is_final(code))) {
+			status = refused(k->ctx, code);
+			note_error(r, code, true);
+			return status;
+		}
+		if (!code)
 			code = session(r);
+		/* The last answers of the worker. */
+		turned(k);
+		if (!code || keeper_interrupted())
+			set_word(r, PEER_ENDED);
 		if (!code)
 			return 0;
 		if (keeper_interrupted())
 			return refused_because(code, "interrupted", "");
+		note_error(r, code, r->once || r->refused);
 		if (r->once || r->refused)
 			return refused_because(code, k->fault.sentence, next_command(r));
 		if (r->s.acked.number)
 			delay = 1;
 		fprintf(stderr, "%s: %s; the next attempt is in %u s\n", program.name,
 			k->fault.sentence, delay);
-		if (!retry_after(&delay))
+		if (!retry_after(&delay)) {
+			set_word(r, PEER_ENDED);
 			return refused_because(code, "interrupted", "");
+		}
 	}
 }
 
@@ -386,6 +583,9 @@ int cmd_replicate(struct dmreplica *ctx, int argc, char **argv)
 	ops.idle = idle;
 	r.s.k.ops = &ops;
 	r.s.k.woken = woken;
+	r.s.k.turned = turned;
+	if (!code)
+		begin_state(&r);
 	status = code ? refused(ctx, code) : replicate(&r);
 	sending_end(&r.s);
 	return status;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "replicactl.h"
+#include "peer-show.h"
 
 static double percent(uint64_t part, uint64_t whole)
 {
@@ -57,6 +57,7 @@ struct status {
 	struct dmreplica_job *jobs;
 	struct dmreplica_settings *settings;	/* NULL from a module without settings */
 	struct dmreplica_adapter *adapters;
+	struct peer_show peers;
 	char rules_why[512];			/* reason that rules of retention cannot be read */
 	char adapters_why[512];			/* reason that adapters cannot be read */
 	size_t nr_adapters;
@@ -280,6 +281,7 @@ static void print_status(const struct status *st)
 	if (sys->flags & DM_REPLICA_SYSTEM_FLAGS_TEST)
 		printf("  Test             a test failover is online\n");
 	print_points(st);
+	peer_show_print(&st->peers, sys, st->points, st->nr_points);
 	print_statistics(sys);
 	print_space(st);
 	print_vacuum(sys);
@@ -338,6 +340,7 @@ static struct json_object *json_status(const struct status *st)
 	}
 	json_object_object_add(obj, "disk_list", json_list(st->disks, st->nr_disks, json_disk));
 	json_object_object_add(obj, "point_list", json_list(st->points, st->nr_points, json_point));
+	peer_show_json(obj, &st->peers, st->sys, st->points, st->nr_points);
 	json_object_object_add(obj, "job_list", json_list(st->jobs, st->nr_jobs, json_job));
 	json_object_object_add(obj, "settings", json_settings_of(st));
 	if (*st->rules_why)
@@ -399,6 +402,8 @@ static int show(struct dmreplica *ctx, struct dmreplica_system *sys, struct json
 			code = dmreplica_job_list(ctx, sys, &st.jobs, &st.nr_jobs);
 		if (!code)
 			code = look_further(ctx, &st, &settings);
+		if (!code)
+			peer_show_read(ctx, sys, &st.peers);
 	}
 	if (!code && array)
 		json_object_array_add(array, json_status(&st));
@@ -408,6 +413,7 @@ static int show(struct dmreplica *ctx, struct dmreplica_system *sys, struct json
 	dmreplica_list_free(st.points);
 	dmreplica_list_free(st.jobs);
 	dmreplica_list_free(st.adapters);
+	dmreplica_list_free(st.peers.peers);
 	return code;
 }
 

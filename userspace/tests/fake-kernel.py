@@ -5,7 +5,7 @@
 usage: fake-kernel.py [--tty INPUT] [--change CODE] SCENARIO LIBRARY COMMAND...
 
 --change executes CODE, Python, on the scenario: w, and w['system'] as s.
-SCENARIO is JSON.  "system", "disks", "points", "jobs", "settings" are the content of the
+SCENARIO is JSON.  "system", "disks", "points", "peers", "jobs", "settings" are the content of the
 dumps, attributes by their names; "more" has further systems for the dump; "host" has the
 values of the host area by their keys, a character for each byte; a list in place of a job
 has its states, one for each time it is read.  "answers" has for an operation its answer
@@ -128,8 +128,9 @@ def message(kind, flags, seq, body):
 
 def group_of(command):
     head = command.split('-')[0]
-    return head if head in ('system', 'disk', 'point', 'job', 'settings', 'host') and \
-        command not in ('point-new', 'point-del', 'point-open', 'point-close') else 'op'
+    return head if head in ('system', 'disk', 'point', 'job', 'settings', 'host', 'peer') and \
+        command not in ('point-new', 'point-del', 'point-open', 'point-close', 'peer-add',
+                        'peer-del') else 'op'
 
 
 class Kernel:
@@ -172,6 +173,8 @@ class Kernel:
                 if 'sizes' not in asked:
                     p.pop('bytes', None)
             return points
+        if command == 'peer-get':
+            return world.get('peers', [])
         if command == 'job-get':
             return [self.job(int(j)) for j in world.get('jobs', {})]
         if command == 'settings-get':

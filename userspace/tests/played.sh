@@ -72,3 +72,44 @@ cat >"$dir/world.json" <<'EOW'
  "relationship-remove": {"code": 4096, "job": 5, "set": {"state": 0, "state-number": 8, "flags": 0}},
  "store-grow": {"set": {"store-bytes": 2147483648, "slots": 2000, "state-number": 8}}}}
 EOW
+
+# --- the file of a session ---
+
+run=$dir/peers
+state=$run/00010203-0405-0607-0809-0a0b0c0d0e0f.sending
+mkdir -p "$run"
+chmod 700 "$run"
+# session [KEY=VALUE...]: write the file of a session, with these lines in place of its own
+session() {
+	local line
+	cat >"$state" <<-'EOT'
+		peer=siteb
+		to=ssh://b.example
+		host=b
+		word=1
+		since=1700000004000000000
+		written=1700000010000000000
+		interval=30
+		connected=1700000003500000000
+		acked=9
+		acked_time=1700000003000000000
+		target=0
+		unsent=1048576
+		cycle=2500000000
+		points=7
+		bytes=8192
+		zero_bytes=4096
+		wire=9000
+		errors=2
+		error_time=1700000001000000000
+		error_code=32777
+		error=the connection was lost
+	EOT
+	for line; do
+		sed -i "s|^${line%%=*}=.*|$line|" "$state"
+	done
+	chmod 600 "$state"
+}
+lives() { before=(env "DM_REPLICA_RUNDIR=$run" /usr/bin/python3 userspace/tests/lock-file.py "$state"); }
+died() { before=(env "DM_REPLICA_RUNDIR=$run"); }
+peer='w["peers"] = [{"system": s["uuid"], "uuid": "11111111222233334444555555555555", "name": "siteb", "acked": 9, "points-held": 1}]'

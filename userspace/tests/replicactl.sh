@@ -736,6 +736,7 @@ if [ -e "$dir/fake.so" ]; then
 	. userspace/tests/versions.sh
 	. userspace/tests/hooks.sh
 	. userspace/tests/hook-examples.sh
+	. userspace/tests/peers.sh
 else
 	n=$((n + 1))
 	echo "ok $n - what is asked of the kernel # SKIP there is no compiler"

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034 # variables of played.sh
+#
+# What is seen of a replication: status and metrics beside the file of a session, with
+# fake-kernel.py for a kernel.  Sourced by replicactl.sh, behind monitoring.sh.
+
+# --- status ---
+
+rm -f "$state"
+died
+played "status without a peer" 0 '!Replicated to' '' status web1
+played_json "has none in JSON" 'd[0]["peer_list"] == [] and d[0]["sender"] is None' '' status --json
+played "a peer without a session" 0 '^  Replicated to    siteb: point 9 of 2023-' "$peer" status web1
+also "its RPO, and what a failover there loses" '^      RPO          [0-9]+ d [0-9]+ h: a failover there loses what was written since then$'
+also_not "no session is shown" 'session'
+played "a peer that has nothing" 0 '^  Replicated to    siteb: nothing is there yet$' "$peer; w['peers'][0]['acked'] = 0" status web1
+played "a point that was dropped here" 0 'siteb: point 4 is there, which is not here any more$' "$peer; w['peers'][0]['acked'] = 4" status web1
+played "a module without peers" 0 '!Replicated to' "$peer; w['unknown'] = ['peer-get']" status web1
+session
+lives
+played "a session" 0 '^      session      connected since 2023-.*, each 30 s; 7 points sent, 12 KiB$' "$peer" status web1
+also "what the other side calls itself" '^  Replicated to    siteb \(b\): point 9 of'
+also "lag: what is not sent, and what was written since" 'loses what was written since then, at most 1.1 MiB$'
+also "the last error" '^      last error   2023-.*, of 2 errors: the connection was lost$'
+played_json "in JSON" '(lambda p: p["name"] == "siteb" and p["acked"] == 9 and p["acked_time"] == 1700000003000000000 and p["rpo_ns"] > 10**16 and p["lag_bytes"] == 1048576 + 65536 and p["session"]["state"] == "connected" and p["session"]["unsent_bytes"] == 1048576 and p["session"]["last_error"] == {"time": 1700000001000000000, "code": 32777, "code_name": "System is not available", "message": "the connection was lost"})(d[0]["peer_list"][0])' "$peer" status --json
+session unsent=18446744073709551615 error_time=0
+played_json "unknown numbers are null" '(lambda p: p["lag_bytes"] is None and p["session"]["unsent_bytes"] is None and p["session"]["point_on_its_way"] is None and p["session"]["last_error"] is None)(d[0]["peer_list"][0])' "$peer" status --json
+session
+died
+played "a session whose process was killed" 0 '^      session      died since .*: its process is gone; 7 points' "$peer" status web1
+also "its lag is not known" 'since then$'
+session word=5
+played "one that has ended" 0 '^      session      ended since [^:]*:[^:]*:[^:]*; 7 points' "$peer" status web1
+session peer=other
+played "of another peer" 0 '!session' "$peer" status web1
+
+# --- a file that is none ---
+
+# bad NAME: the file is passed over
+bad() {
+	lives
+	[ -f "$state" ] || died
+	played "$1 is passed over" 0 '^  Replicated to    siteb: point 9' "$peer" status web1
+	also_not "$1: nothing of it is shown" 'session|last error|\(b\)'
+}
+for line in word=6 word=x word=-1 points=1x points=18446744073709551616 points= "peer=$(printf 'p%.0s' {1..40})" peer=; do
+	session "$line"
+	bad "a file with ${line:0:20}"
+done
+session
+sed -i '/^wire=/d' "$state"
+bad "a file without a line"
+session
+echo "points=7" >>"$state"
+bad "a line twice"
+session
+echo "frob=7" >>"$state"
+bad "an unknown line"
+session
+truncate -s -1 "$state"
+bad "a file that was cut"
+session
+head -c 5000 /dev/zero | tr '\0' x >>"$state"
+bad "a long one"
+session
+printf '\0' >>"$state"
+bad "one with a NUL"
+head -c 3000 /dev/urandom >"$state"
+bad "noise"
+session
+chmod 666 "$state"
+bad "a file that others may write"
+rm "$state"
+mkfifo "$state"
+bad "a pipe"
+rm "$state"
+session
+mv "$state" "$run/other"
+ln -s other "$state"
+died
+bad_link() { played "$1" 0 '^  Replicated to    siteb: point 9 ' "$peer" status web1; also_not "is not followed" session; }
+bad_link "a link"
+rm "$state"
+mkdir "$state"
+bad_link "a directory"
+rmdir "$state"
+session "error=$(printf 'a\033[2Jb')" "host=$(printf '\303\244x\r')"
+lives
+played "control characters" 0 'last error .*: a\?\[2Jb$' "$peer" status web1
+also "do not reach the terminal" 'siteb \(\?\?x\?\)'
+before=()
