@@ -10,7 +10,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 100
+ktap_plan 101
 load_module
 DM_REPLICA_WORKER=${DM_REPLICA_WORKER:-$(dirname "$REPLICACTL")/dm-replica-worker}
 export DM_REPLICA_WORKER
@@ -283,6 +283,7 @@ goal=$(($(newest p) + 3))
 pid=$!
 check "a point each interval" wait_for 60 at_least $goal
 check "status shows the session" wait_for 20 status_json "s['state'] == 'connected' and s['interval'] == 1 and s['host'] == '$(uname -n)' and p['lag_bytes'] is not None and s['points'] > 3 and s['cycle_ns'] > 0"
+check "metrics have the peer" grep -q '^dm_replica_peer_connected{system="p",peer="siteq"} 1$' <(r metrics)
 # A receiver that is killed is started again.
 kill -9 "$(pgrep -f 'dm-replica-worker receive' | head -n 1)"
 write m:0:128K:4K:200:15

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "replicactl.h"
 #include "page-file.h"
+#include "peer-show.h"
 
 #define NS_TO_MS	1000000ULL
 #define MAX_NUMBER	256	/* numbers of states and types of jobs are below this */
@@ -24,6 +24,8 @@ struct watched {
 	size_t nr_disks;
 	uint64_t oldest;		/* time of the oldest point, 0: there is none */
 	uint64_t newest;
+	struct peer_show peers;
+	uint64_t acked_time[DMREPLICA_MAX_PEERS];	/* 0: not known */
 };
 
 struct page {
@@ -121,6 +123,12 @@ static void labelled(struct page *page, const char *name, const struct watched *
 	fprintf(page->f, "%llu\n", (unsigned long long)number);
 }
 
+static void print_seconds(FILE *f, uint64_t ns)
+{
+	fprintf(f, "%llu.%03llu\n", (unsigned long long)(ns / (1000 * NS_TO_MS)),
+		(unsigned long long)(ns / NS_TO_MS % 1000));
+}
+
 static void put_member(struct page *page, const struct metric *metric, const struct watched *w)
 {
 	const char *at = (const char *)w + metric->at;
@@ -131,8 +139,7 @@ static void put_member(struct page *page, const struct metric *metric, const str
 		return;
 	sample(page, metric->name, w, NULL, NULL);
 	if (metric->kind == TIME)
-		fprintf(page->f, "%llu.%03llu\n", (unsigned long long)(number / (1000 * NS_TO_MS)),
-			(unsigned long long)(number / NS_TO_MS % 1000));
+		print_seconds(page->f, number);
 	else
 		fprintf(page->f, "%llu\n", (unsigned long long)number);
 }
@@ -289,6 +296,134 @@ static void put_jobs(struct page *page)
 	}
 }
 
+/*----------------------------------------------------------------
+ * Peers
+ *----------------------------------------------------------------*/
+
+/* A sample of a peer has a value, or there is none: PEER_UNKNOWN. */
+typedef uint64_t peer_value(const struct watched *w, unsigned int i);
+
+static const struct peer_state *session(const struct watched *w, unsigned int i)
+{
+	return w->peers.sends && !strcmp(w->peers.sending.peer, w->peers.peers[i].name) ?
+	       &w->peers.sending : NULL;
+}
+
+static uint64_t acked_time(const struct watched *w, unsigned int i)
+{
+	return w->acked_time[i] ?: PEER_UNKNOWN;
+}
+
+static uint64_t held(const struct watched *w, unsigned int i)
+{
+	return w->peers.peers[i].points_held;
+}
+
+static uint64_t lag(const struct watched *w, unsigned int i)
+{
+	return peer_lag(&w->peers, &w->peers.peers[i], &w->sys);
+}
+
+#define OF_SESSION(name, value)							\
+static uint64_t name(const struct watched *w, unsigned int i)			\
+{										\
+	const struct peer_state *s = session(w, i);				\
+										\
+	return s ? (value) : PEER_UNKNOWN;					\
+}
+
+OF_SESSION(connected, s->word == PEER_CONNECTED || s->word == PEER_BEHIND)
+OF_SESSION(interval, s->interval)
+OF_SESSION(cycle, s->cycle ?: PEER_UNKNOWN)
+OF_SESSION(points_sent, s->points)
+OF_SESSION(bytes_sent, s->bytes)
+OF_SESSION(stream_bytes, s->wire)
+OF_SESSION(errors, s->errors)
+OF_SESSION(error_time, s->error_time ?: PEER_UNKNOWN)
+
+static const struct {
+	const char *name;
+	const char *type;
+	const char *help;
+	peer_value *value;
+	bool ns;			/* shown as seconds */
+} peer_metrics[] = {
+	{ "peer_acked_timestamp_seconds", "gauge",
+	  "When the newest recovery point that the peer has was made: a failover there loses what is newer.",
+	  acked_time, true },
+	{ "peer_lag_bytes", "gauge",
+	  "Bytes written that the peer does not have, at most; known beside a session.", lag, false },
+	{ "peer_points_held", "gauge", "Recovery points that the peer holds.", held, false },
+	{ "peer_connected", "gauge", "Does a session have a connection to the peer?", connected, false },
+	{ "peer_interval_seconds", "gauge", "Interval of the session.", interval, false },
+	{ "peer_cycle_seconds", "gauge",
+	  "From the making of the last point to the acknowledgement of the peer.", cycle, true },
+	{ "peer_points_sent_total", "counter",
+	  "Recovery points that the peer has acknowledged; starts again from 0 at each boot.",
+	  points_sent, false },
+	{ "peer_sent_bytes_total", "counter",
+	  "Bytes of disks that were sent; starts again from 0 at each boot.", bytes_sent, false },
+	{ "peer_stream_bytes_total", "counter",
+	  "Bytes of the streams with them; starts again from 0 at each boot.", stream_bytes, false },
+	{ "peer_errors_total", "counter",
+	  "Sessions that have failed; starts again from 0 at each boot.", errors, false },
+	{ "peer_last_error_timestamp_seconds", "gauge", "When the last one has failed.", error_time, true },
+};
+
+static void peer_sample(struct page *page, const char *name, const struct watched *w,
+			unsigned int i)
+{
+	sample(page, name, w, "peer", w->peers.peers[i].name);
+}
+
+static void put_peers(struct page *page)
+{
+	const struct watched *w;
+	unsigned int m, p;
+	uint64_t value;
+	size_t i;
+
+	for (m = 0; m < sizeof(peer_metrics) / sizeof(peer_metrics[0]); m++) {
+		begin(page, peer_metrics[m].name, peer_metrics[m].type, peer_metrics[m].help);
+		for (i = 0; i < page->nr; i++) {
+			w = &page->list[i];
+			for (p = 0; p < w->peers.nr_peers; p++) {
+				value = peer_metrics[m].value(w, p);
+				if (value == PEER_UNKNOWN)
+					continue;
+				peer_sample(page, peer_metrics[m].name, w, p);
+				if (peer_metrics[m].ns)
+					print_seconds(page->f, value);
+				else
+					fprintf(page->f, "%llu\n", (unsigned long long)value);
+			}
+		}
+	}
+}
+
+/* One sample for each state of a session. */
+static void put_sessions(struct page *page)
+{
+	const struct watched *w;
+	unsigned int p, word;
+	size_t i;
+
+	begin(page, "peer_session", "gauge", "1 for the state that the session with the peer is in, else 0.");
+	for (i = 0; i < page->nr; i++) {
+		w = &page->list[i];
+		for (p = 0; p < w->peers.nr_peers; p++) {
+			for (word = 0; session(w, p) && word < PEER_WORDS; word++) {
+				fprintf(page->f, "dm_replica_peer_session{system=");
+				value(page->f, w->label);
+				fprintf(page->f, ",peer=");
+				value(page->f, w->peers.peers[p].name);
+				fprintf(page->f, ",state=\"%s\"} %d\n", peer_words[word],
+					session(w, p)->word == word);
+			}
+		}
+	}
+}
+
 /* Print a refusal, and remember that the page is not complete. */
 static void failed(struct dmreplica *ctx, struct page *page, int code)
 {
@@ -313,7 +448,7 @@ static void choose_label(struct page *page, size_t i)
 static void look_at(struct dmreplica *ctx, struct page *page, struct watched *w)
 {
 	struct dmreplica_point *points = NULL;
-	size_t nr = 0;
+	size_t nr = 0, i;
 	int code;
 
 	if (!w->sys.attached)
@@ -325,6 +460,11 @@ static void look_at(struct dmreplica *ctx, struct page *page, struct watched *w)
 		w->oldest = points[0].time;
 		w->newest = points[nr - 1].time;
 	}
+	if (!code)
+		peer_show_read(ctx, &w->sys, &w->peers);
+	for (i = 0; i < w->peers.nr_peers && i < DMREPLICA_MAX_PEERS; i++)
+		w->acked_time[i] = peer_acked_time(&w->peers, &w->peers.peers[i], points, nr);
+	w->peers.nr_peers = i;
 	dmreplica_list_free(points);
 	if (code == DM_REPLICA_CODE_NOT_FOUND)
 		w->sys.attached = false;
@@ -365,8 +505,10 @@ static void release(struct page *page)
 {
 	size_t i;
 
-	for (i = 0; i < page->nr; i++)
+	for (i = 0; i < page->nr; i++) {
 		dmreplica_list_free(page->list[i].disks);
+		dmreplica_list_free(page->list[i].peers.peers);
+	}
 	free(page->list);
 	dmreplica_list_free(page->jobs);
 }
@@ -392,6 +534,8 @@ static void put_all(struct page *page)
 		put_reasons(page);
 		put_errors(page);
 		put_jobs(page);
+		put_peers(page);
+		put_sessions(page);
 	}
 	begin(page, "scrape_success", "gauge", "Was all that is known of all systems read?");
 	fprintf(page->f, "dm_replica_scrape_success %d\n", !page->code);

@@ -206,7 +206,11 @@ plugin "and a wrong option" 3 '^DMREPLICA UNKNOWN - unknown option -x' '' -x
 
 # --- files for monitoring programs ---
 
-played "a page for what follows" 0 . '' metrics
+mkdir -p "$dir/peers"
+before=(env "DM_REPLICA_RUNDIR=$dir/peers")
+session
+played "a page for what follows" 0 . "$peer" metrics
+before=()
 cp "$dir/out" "$dir/page"
 /usr/bin/python3 userspace/tests/monitoring-files.py names $host/monitoring/dm-replica.rules.yml "$dir/page" >"$dir/out" 2>&1
 result $? "alert rules name metrics that exist"
@@ -217,7 +221,7 @@ sed 's/dm_replica_points\b/dm_replica_point/' $host/monitoring/grafana.json >"$d
 	grep -q 'no such metric' "$dir/out"
 result $? "one that does not exist is found"
 if [ -n "$promtool" ]; then
-	"$promtool" check rules $host/monitoring/dm-replica.rules.yml >"$dir/out" 2>&1 && grep -q '7 rules found' "$dir/out"
+	"$promtool" check rules $host/monitoring/dm-replica.rules.yml >"$dir/out" 2>&1 && grep -q '9 rules found' "$dir/out"
 	result $? "promtool takes the alert rules"
 	"$promtool" test rules userspace/tests/dm-replica.rules-test*.yml >"$dir/out" 2>&1
 	result $? "each comes when it should, and not before"

@@ -89,3 +89,32 @@ lives
 played "control characters" 0 'last error .*: a\?\[2Jb$' "$peer" status web1
 also "do not reach the terminal" 'siteb \(\?\?x\?\)'
 before=()
+
+# --- metrics ---
+
+session
+lives
+played "metrics of a peer" 0 '^dm_replica_peer_acked_timestamp_seconds\{system="web1",peer="siteb"\} 1700000003.000$' "$peer" metrics
+cp "$dir/out" "$dir/page"
+also "lag" '^dm_replica_peer_lag_bytes\{system="web1",peer="siteb"\} 1114112$'
+also "held" '^dm_replica_peer_points_held\{system="web1",peer="siteb"\} 1$'
+also "connected" '^dm_replica_peer_connected\{system="web1",peer="siteb"\} 1$'
+also "interval" '^dm_replica_peer_interval_seconds\{system="web1",peer="siteb"\} 30$'
+also "cycle" '^dm_replica_peer_cycle_seconds\{system="web1",peer="siteb"\} 2.500$'
+also "points" '^dm_replica_peer_points_sent_total\{system="web1",peer="siteb"\} 7$'
+also "bytes" '^dm_replica_peer_sent_bytes_total\{system="web1",peer="siteb"\} 8192$'
+also "of streams" '^dm_replica_peer_stream_bytes_total\{system="web1",peer="siteb"\} 9000$'
+also "errors" '^dm_replica_peer_errors_total\{system="web1",peer="siteb"\} 2$'
+also "the last one" '^dm_replica_peer_last_error_timestamp_seconds\{system="web1",peer="siteb"\} 1700000001.000$'
+also "its state" '^dm_replica_peer_session\{system="web1",peer="siteb",state="connected"\} 1$'
+also "is no other" '^dm_replica_peer_session\{system="web1",peer="siteb",state="lost"\} 0$'
+before=()
+checked "promtool has no remark about them" "$dir/page"
+died
+played "metrics of a session that was killed" 0 '^dm_replica_peer_session\{system="web1",peer="siteb",state="died"\} 1$' "$peer" metrics
+also "connected" '^dm_replica_peer_connected\{system="web1",peer="siteb"\} 0$'
+also_not "its lag is not known" '^dm_replica_peer_lag_bytes\{'
+rm "$state"
+played "metrics of a peer without a session" 0 '^dm_replica_peer_acked_timestamp_seconds\{system="web1",peer="siteb"\} 1700000003.000$' "$peer" metrics
+also_not "have nothing of one" '^dm_replica_peer_(session|connected|interval.*|errors.*)\{'
+before=()
