@@ -7,7 +7,7 @@
 static const char *const events[] = {
 	"attached", "detached", "point", "point-dropped", "failover", "reverted", "committed",
 	"test-started", "test-stopped", "suspended", "resumed", "removing", "removed", "health",
-	"space", "job", "changed", "all",
+	"space", "job", "peer", "changed", "all",
 };
 
 /* The event of a hook's name: the longest that fits, as point-dropped-x is none of "point". */

@@ -71,6 +71,24 @@ static void put_job(struct hook_env *env, const struct hook_event *event)
 	put(env, "DMREPLICA_CODE_NAME=%s", dmreplica_code_name(code));
 }
 
+static const char *word(uint64_t number)
+{
+	return number < PEER_WORDS ? peer_words[number] : "none";
+}
+
+static void put_peer(struct hook_env *env, const struct hook_event *event)
+{
+	const struct hook_peer *peer = &event->peer;
+
+	put(env, "DMREPLICA_PEER=%s", peer->name);
+	put(env, "DMREPLICA_PEER_STATE=%s", word(peer->word));
+	put(env, "DMREPLICA_PEER_WAS=%s", word(event->peer_was));
+	if (peer->acked)
+		put(env, "DMREPLICA_POINT=%llu", LL(peer->acked));
+	if (peer->word == PEER_LOST || peer->word == PEER_REFUSED)
+		put(env, "DMREPLICA_PEER_ERROR=%s", peer->error);
+}
+
 static void fill(struct hook_env *env, const struct hook_event *event, const char *devices)
 {
 	const struct dmreplica_system *sys = &event->sys;
@@ -88,6 +106,8 @@ static void fill(struct hook_env *env, const struct hook_event *event, const cha
 	if (sys->live_epoch)
 		put(env, "DMREPLICA_FAILOVER=%u", sys->live_epoch);
 	put_job(env, event);
+	if (!strcmp(event->event, "peer"))
+		put_peer(env, event);
 	put(env, "DMREPLICA_HEALTH=%s", dmreplica_health_name(sys->health));
 	if (!strcmp(event->event, "health") || !strcmp(event->event, "space")) {
 		put(env, "DMREPLICA_HEALTH_WAS=%s", dmreplica_health_name(event->old_health));

@@ -52,11 +52,12 @@ void hook_seen_write(const struct hook_event *event)
 	}
 	len = snprintf(text, sizeof(text),
 		       "name=%s\nnumber=%llu\nstate=%u\nflags=%u\nlive=%llu\ntest=%llu\nmade=%llu\n"
-		       "dropped=%llu\nhealth=%u\nreasons=%u\n",
+		       "dropped=%llu\nhealth=%u\nreasons=%u\npeer=%llu\n",
 		       sys->name, (unsigned long long)event->number, event->state, sys->flags,
 		       (unsigned long long)sys->live_time, (unsigned long long)sys->test_time,
 		       (unsigned long long)sys->points_made,
-		       (unsigned long long)sys->points_dropped, sys->health, sys->health_reasons);
+		       (unsigned long long)sys->points_dropped, sys->health, sys->health_reasons,
+		       (unsigned long long)event->peer.word);
 	make_dir();
 	seen_path(text_uuid(sys->uuid), "", path);
 	seen_path(text_uuid(sys->uuid), ".new", new);
@@ -102,13 +103,14 @@ static void take_line(struct dmreplica_system *sys, const char *key, const char 
 		sys->health_reasons = n;
 }
 
-bool hook_seen_read(const uint8_t uuid[16], struct dmreplica_system *sys)
+bool hook_seen_read(const uint8_t uuid[16], struct dmreplica_system *sys, uint64_t *peer_word)
 {
 	char path[PATH_MAX], line[256], *value;
 	FILE *f;
 
 	memset(sys, 0, sizeof(*sys));
 	memcpy(sys->uuid, uuid, 16);
+	*peer_word = PEER_WORDS;
 	seen_path(text_uuid(uuid), "", path);
 	f = fopen(path, "re");
 	if (!f)
@@ -119,7 +121,10 @@ bool hook_seen_read(const uint8_t uuid[16], struct dmreplica_system *sys)
 		if (!value)
 			continue;
 		*value++ = 0;
-		take_line(sys, line, value);
+		if (!strcmp(line, "peer"))
+			*peer_word = strtoull(value, NULL, 10);
+		else
+			take_line(sys, line, value);
 	}
 	fclose(f);
 	return *sys->name;
@@ -144,6 +149,7 @@ bool hook_seen_next(size_t at, struct dmreplica_system *sys)
 {
 	struct dirent *entry;
 	char path[PATH_MAX];
+	uint64_t peer_word;
 	uint8_t uuid[16];
 	bool found = false;
 	DIR *d;
@@ -153,7 +159,7 @@ bool hook_seen_next(size_t at, struct dmreplica_system *sys)
 	while (d && !found && (entry = readdir(d))) {
 		if (!dmreplica_uuid_parse(entry->d_name, uuid) || at--)
 			continue;
-		hook_seen_read(uuid, sys);
+		hook_seen_read(uuid, sys, &peer_word);
 		found = true;
 	}
 	if (d)

@@ -10,6 +10,9 @@
  * missing is counted as lost.  When the kernel's events were lost, or this program begins,
  * all systems are listed; the difference to what was queued, or to the record of what was
  * run (hook-seen.c), is one event, with the number of changes in DMREPLICA_LOST.
+ *
+ * The session of a replication is no part of the state: its file is read when that changes, and
+ * what differs from the last event of it is one.  States between two looks have none.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,6 +31,8 @@
 #define MAX_QUEUED	4096	/* events of a system; later ones are counted as lost */
 #define HOOK_SECONDS	60	/* HOOK_TIMEOUT */
 #define KILL_MS		5000	/* from SIGTERM to SIGKILL */
+#define LOOK_MS		500	/* a file is closed a moment before its lock is gone .. */
+#define LOOKS		4	/* .. or longer, on a busy host: after 0.5, 1, 2, 4 s */
 #define SPACE	(DM_REPLICA_HEALTH_REASONS_LOW_SPACE | DM_REPLICA_HEALTH_REASONS_FULL)
 
 /* One system, and its hooks. */
@@ -43,6 +48,9 @@ struct target {
 	uint64_t acted;			/* highest one of a job that was queued */
 	uint64_t listed;		/* operations in the listing of a system without a base */
 	uint64_t lost;			/* to be counted in the next event */
+	struct hook_peer peer;		/* as of the last event of it */
+	unsigned int looks;		/* at its file that follow, .. */
+	uint64_t look_at;		/* .. ms: the next one */
 	struct hook_event *head, **tail;
 	size_t queued;
 	struct hook_list hooks;		/* of @head, while one runs */
@@ -109,6 +117,7 @@ static struct target *new_target(const uint8_t uuid[16])
 		return NULL;
 	}
 	memcpy(t->sys.uuid, uuid, 16);
+	t->peer.word = PEER_WORDS;
 	t->tail = &t->head;
 	for (at = &targets; *at; at = &(*at)->next)
 		;
@@ -138,6 +147,7 @@ static struct hook_event *queue_event(struct target *t, const char *name)
 	event->old_health = t->sys.health;
 	event->old_reasons = t->sys.health_reasons;
 	event->lost = t->lost;
+	event->peer = t->peer;
 	t->lost = 0;
 	*t->tail = event;
 	t->tail = &event->next;
@@ -200,6 +210,67 @@ static bool whole(const struct dmreplica_system *sys)
 	return !(sys->flags & DM_REPLICA_SYSTEM_FLAGS_INCOMPLETE);
 }
 
+/* Look at the session of a replication; PEER_STARTING is not a state to report. */
+static void look_at_peer(struct target *t)
+{
+	struct hook_event *event;
+	struct peer_state s;
+	uint64_t was = t->peer.word;
+
+	if (t->gone || !t->announced || !peer_state_read(t->sys.uuid, true, &s) ||
+	    s.word == PEER_STARTING || s.word == was)
+		return;
+	t->peer.word = s.word;
+	/* The end of one that was never seen. */
+	if (was >= PEER_WORDS && s.word == PEER_ENDED)
+		return;
+	t->peer.acked = s.acked;
+	snprintf(t->peer.name, sizeof(t->peer.name), "%s", s.peer);
+	snprintf(t->peer.error, sizeof(t->peer.error), "%s", s.error);
+	event = queue_event(t, "peer");
+	if (event)
+		event->peer_was = was;
+}
+
+/* The files of sessions that have changed. */
+static void take_peers(void)
+{
+	struct target *t;
+	uint8_t uuid[16];
+	bool all;
+
+	while (hook_peer_next(uuid, &all)) {
+		for (t = targets; t; t = t->next) {
+			if (!all && memcmp(t->sys.uuid, uuid, 16))
+				continue;
+			t->looks = LOOKS;
+			t->look_at = now_ms() + LOOK_MS;
+			look_at_peer(t);
+		}
+	}
+}
+
+/* Return: ms to the next look at a file, -1: none. */
+static int look_again(void)
+{
+	uint64_t now = now_ms();
+	struct target *t;
+	int next = -1;
+
+	for (t = targets; t; t = t->next) {
+		if (!t->looks)
+			continue;
+		if (now >= t->look_at) {
+			look_at_peer(t);
+			t->looks--;
+			t->look_at = now + (LOOK_MS << (LOOKS - t->looks));
+		}
+		if (t->looks && (next < 0 || t->look_at - now < (uint64_t)next))
+			next = t->look_at - now;
+	}
+	return next;
+}
+
 /* A listed system: what has changed is looked at when all are listed. */
 static void on_listed(const struct dmreplica_system *sys)
 {
@@ -214,7 +285,7 @@ static void on_listed(const struct dmreplica_system *sys)
 			t = new_target(sys->uuid);
 		if (!t)
 			return;
-		t->has_base = hook_seen_read(sys->uuid, &t->base);
+		t->has_base = hook_seen_read(sys->uuid, &t->base, &t->peer.word);
 		t->gone = false;
 	}
 	t->announced = t->has_base;
@@ -418,8 +489,10 @@ static void on_event(struct dmreplica *ctx, const struct dmreplica_event *event)
 			on_gone(t);
 		break;
 	case DMREPLICA_EVENT_CURRENT:
-		for (t = targets; t; t = t->next)
+		for (t = targets; t; t = t->next) {
 			compare(t);
+			look_at_peer(t);
+		}
 		miss_recorded();
 		current = true;
 		break;
@@ -587,10 +660,11 @@ static int enforce(void)
 
 static int dispatch(struct dmreplica *ctx, struct dmreplica_monitor *mon)
 {
-	struct pollfd fds[2] = { { .fd = wake[0], .events = POLLIN },
-				 { .fd = dmreplica_monitor_fd(mon), .events = POLLIN } };
+	struct pollfd fds[3] = { { .fd = wake[0], .events = POLLIN },
+				 { .fd = dmreplica_monitor_fd(mon), .events = POLLIN },
+				 { .fd = hook_peer_watch(), .events = POLLIN } };
 	struct dmreplica_event event;
-	int code = 0, i;
+	int code = 0, i, look;
 	char bytes[64];
 
 	while (!stop || running) {
@@ -603,10 +677,17 @@ static int dispatch(struct dmreplica *ctx, struct dmreplica_monitor *mon)
 		}
 		if (code && code != DM_REPLICA_CODE_TIMEOUT)
 			return code;
+		look = -1;
+		if (!stop && current) {
+			take_peers();
+			look = look_again();
+		}
 		if (!stop)
 			start_all(ctx);
 		i = enforce();
-		poll(fds, stop ? 1 : 2, code || stop ? i : 0);
+		if (look >= 0 && (i < 0 || look < i))
+			i = look;
+		poll(fds, stop ? 1 : 3, code || stop ? i : 0);
 		while (read(wake[0], bytes, sizeof(bytes)) > 0)
 			;
 		reap(ctx);

@@ -238,3 +238,58 @@ before=(flock "$h/run/seen/lock" env "DM_REPLICA_RUNDIR=$h/run")
 played "a second dispatcher is refused" 7 'another monitor --hooks runs' '' monitor --hooks
 # shellcheck disable=SC2034 # of replicactl.sh
 before=()
+
+# --- the session of a replication ---
+
+# peer_hook TEXT: of event peer, which logs what it is about
+peer_hook() {
+	# shellcheck disable=SC2016 # for the hook
+	hook etc/peer-x "echo \"\$DMREPLICA_PEER \$DMREPLICA_PEER_WAS>\$DMREPLICA_PEER_STATE point \$DMREPLICA_POINT (\$DMREPLICA_PEER_ERROR)\" >>$h/log
+$1"
+}
+# shown TEXT: what the hooks of peers have logged
+shown() {
+	diff <(echo "$1") <(grep '^siteb' "$h/log") >>"$dir/out" 2>&1
+}
+lock=$PWD/userspace/tests/lock-file.py
+# seen_word WORD: a command that waits until a hook has had it
+seen_word() { echo "until grep -q '>$1 ' $h/log; do sleep 0.1; done"; }
+afresh
+dispatch
+rm -rf "${run:?}"/*
+session
+mv "$state" "$h/connected"
+session word=3
+mv "$state" "$h/lost"
+hook etc/attached-x "/usr/bin/python3 $lock --as $h/run/${state##*/} $h/connected sh -c \"$(seen_word connected)
+exec /usr/bin/python3 $lock --as $h/run/${state##*/} $h/lost sh -c \\\"$(seen_word lost)\\\"\" >/dev/null 2>&1 &"
+# shellcheck disable=SC2016 # for the hook
+peer_hook 'case $DMREPLICA_PEER_STATE in died) kill $PPID ;; esac'
+played "a session that connects, is lost, and killed" 0 '!Sanitizer|runtime error' "$plain" monitor --hooks
+shown 'siteb none>connected point 9 ()
+siteb connected>lost point 9 (the connection was lost)
+siteb lost>died point 9 ()'
+result $? "has an event for each"
+grep -q '^peer=6$' "$h"/run/seen/0*
+result $? "the last one is in the record"
+# shellcheck disable=SC2016 # for the hook
+hook etc/all-end 'case $DMREPLICA_EVENT in job) kill $PPID ;; esac'
+rm "$h/log"
+played "a dispatcher that begins again" 0 '!Sanitizer|runtime error' \
+	"$plain; w['events'] = [{'cmd': 'job-ntf', 'id': 20, 'type': 97, 'state': 7, 'code': 0}]" monitor --hooks
+! grep -q '^siteb' "$h/log"
+result $? "has no event of what was reported"
+session word=4
+mv "$state" "$h/run/"
+rm "$h/log"
+played "and one of what has changed meanwhile" 0 '!Sanitizer|runtime error' \
+	"$plain; w['events'] = [{'cmd': 'job-ntf', 'id': 20, 'type': 97, 'state': 7, 'code': 0}]" monitor --hooks
+shown 'siteb died>refused point 9 (the connection was lost)'
+result $? "has that"
+echo noise >"$h/run/${state##*/}"
+rm "$h/log"
+played "a file that is none" 0 '!Sanitizer|runtime error' \
+	"$plain; w['events'] = [{'cmd': 'job-ntf', 'id': 20, 'type': 97, 'state': 7, 'code': 0}]" monitor --hooks
+! grep -q '^siteb' "$h/log"
+result $? "has no event"
+before=()

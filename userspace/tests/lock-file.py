@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Run a command beside a file that is locked as a session locks its state.
 
-usage: lock-file.py FILE COMMAND...
+usage: lock-file.py [--as NAME] FILE COMMAND...
+
+--as renames it when it has the lock.
 """
 
 import fcntl
@@ -12,6 +14,12 @@ import subprocess
 import sys
 
 F_OFD_SETLK = 37
-fd = os.open(sys.argv[1], os.O_RDWR | os.O_CLOEXEC)
+args = sys.argv[1:]
+name = None
+if args[0] == '--as':
+    name, args = args[1], args[2:]
+fd = os.open(args[0], os.O_RDWR | os.O_CLOEXEC)
 fcntl.fcntl(fd, F_OFD_SETLK, struct.pack('hhqqi4x', fcntl.F_WRLCK, 0, 0, 0, 0))
-sys.exit(subprocess.run(sys.argv[2:], check=False).returncode)
+if name:
+    os.rename(args[0], name)
+sys.exit(subprocess.run(args[1:], check=False).returncode)
