@@ -345,7 +345,7 @@ const struct command commands[] = {
 	  "it goes on behind what was flushed.  The same one once more changes nothing.\n"
 	  "\nExample:\n"
 	  "  replicactl receive web1 < web1.stream\n" },
-	{ "replicate", cmd_replicate, "NAME --to ssh://HOST|exec:COMMAND [OPTION...]",
+	{ "replicate", cmd_replicate, "NAME [--to ssh://HOST|exec:COMMAND] [OPTION...]",
 	  "send each interval what has changed, to a receiver that answers",
 	  "  --to ssh://[USER@]HOST[/NAME]\n"
 	  "                 run replicactl receive NAME --two-way there (default: the same name)\n"
@@ -354,12 +354,16 @@ const struct command commands[] = {
 	  "  --interval T   a recovery point each T, 1s to 7d (default 30s); later if the last one\n"
 	  "                 has not arrived\n"
 	  "  --once         one recovery point, and no second attempt\n"
+	  "  --stay         go on after a refusal, too, each minute: for a service\n"
 	  "  --peer PEER    holds base and target here (default: HOST); added if it is not there\n"
 	  "  --plain        do not compress\n"
 	  "  --sync SIZE    flush at the receiver each SIZE bytes (default 64M)\n"
 	  "\nBoth sides compare what they have: a stream that was cut goes on, else what has changed\n"
 	  "since the newest common point follows, or everything to a receiver without a point.  After\n"
 	  "a fault it tries again, after 1, 2, 4 ... 60 s.  Where both sides differ, it ends.\n"
+	  "\nWithout --to all that is not given is read from /etc/dm-replica/replicate.d/NAME.conf, with\n"
+	  "lines as to=ssh://siteb and interval=30s.  systemctl enable --now dm-replica-send@NAME\n"
+	  "does so from boot on.\n"
 	  "\nExample:\n"
 	  "  replicactl replicate web1 --to ssh://siteb --interval 30s\n" },
 	{ "verify", cmd_verify, "NAME [--point POINT] [--against FILE] [--json]",

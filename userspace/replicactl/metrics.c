@@ -25,7 +25,7 @@ struct watched {
 	uint64_t oldest;		/* time of the oldest point, 0: there is none */
 	uint64_t newest;
 	struct peer_show peers;
-	uint64_t acked_time[DMREPLICA_MAX_PEERS];	/* 0: not known */
+	uint64_t acked_time[DMREPLICA_MAX_PEERS + 1];	/* 0: not known */
 };
 
 struct page {
@@ -462,9 +462,8 @@ static void look_at(struct dmreplica *ctx, struct page *page, struct watched *w)
 	}
 	if (!code)
 		peer_show_read(ctx, &w->sys, &w->peers);
-	for (i = 0; i < w->peers.nr_peers && i < DMREPLICA_MAX_PEERS; i++)
+	for (i = 0; i < w->peers.nr_peers; i++)
 		w->acked_time[i] = peer_acked_time(&w->peers, &w->peers.peers[i], points, nr);
-	w->peers.nr_peers = i;
 	dmreplica_list_free(points);
 	if (code == DM_REPLICA_CODE_NOT_FOUND)
 		w->sys.attached = false;
@@ -505,10 +504,8 @@ static void release(struct page *page)
 {
 	size_t i;
 
-	for (i = 0; i < page->nr; i++) {
+	for (i = 0; i < page->nr; i++)
 		dmreplica_list_free(page->list[i].disks);
-		dmreplica_list_free(page->list[i].peers.peers);
-	}
 	free(page->list);
 	dmreplica_list_free(page->jobs);
 }

@@ -8,20 +8,31 @@
  * peer_show_read() - read what there is of a replication
  * @ctx: the context; its message is that of the last refusal.
  * @sys: the system, attached or read from its store.
- * @show: filled in; dmreplica_list_free(@show->peers) is due.
+ * @show: filled in.
  *
  * What cannot be read is left out: a module without peers, a file that only root reads.
  */
 void peer_show_read(struct dmreplica *ctx, const struct dmreplica_system *sys,
 		    struct peer_show *show)
 {
+	struct dmreplica_peer *list;
+	bool known = false;
+	size_t nr, i;
+
 	memset(show, 0, sizeof(*show));
-	if (dmreplica_peer_list(ctx, sys, &show->peers, &show->nr_peers)) {
-		show->peers = NULL;
-		show->nr_peers = 0;
-	}
 	show->sends = peer_state_read(sys->uuid, true, &show->sending);
 	show->receives = peer_state_read(sys->uuid, false, &show->receiving);
+	if (dmreplica_peer_list(ctx, sys, &list, &nr))
+		return;
+	for (i = 0; i < nr && i < DMREPLICA_MAX_PEERS; i++) {
+		known |= show->sends && !strcmp(list[i].name, show->sending.peer);
+		show->peers[i] = list[i];
+	}
+	show->nr_peers = i;
+	dmreplica_list_free(list);
+	if (show->sends && !known && show->sending.word != PEER_ENDED)
+		snprintf(show->peers[show->nr_peers++].name, sizeof(show->peers[0].name), "%s",
+			 show->sending.peer);
 }
 
 static const struct dmreplica_point *find(const struct dmreplica_point *points, size_t nr,
@@ -188,6 +199,7 @@ void peer_show_json(struct json_object *status, const struct peer_show *show,
 		    const struct dmreplica_system *sys, const struct dmreplica_point *points,
 		    size_t nr)
 {
+	static const uint8_t no_uuid[sizeof(show->peers[0].uuid)];
 	struct json_object *list = json_object_new_array(), *obj;
 	uint64_t time, lag;
 	size_t i;
@@ -198,7 +210,10 @@ void peer_show_json(struct json_object *status, const struct peer_show *show,
 
 		obj = json_object_new_object();
 		json_add_string(obj, "name", peer->name);
-		json_add_uuid(obj, "uuid", peer->uuid);
+		if (!memcmp(peer->uuid, no_uuid, sizeof(no_uuid)))
+			json_object_object_add(obj, "uuid", NULL);
+		else
+			json_add_uuid(obj, "uuid", peer->uuid);
 		json_add_u64(obj, "acked", peer->acked);
 		json_add_u64(obj, "points_held", peer->points_held);
 		time = peer_acked_time(show, peer, points, nr);

@@ -7,7 +7,8 @@
 
 /** struct peer_show - peers and sessions of a system */
 struct peer_show {
-	struct dmreplica_peer *peers;
+	/* The last one may be that of a session which has not added it yet, without a UUID. */
+	struct dmreplica_peer peers[DMREPLICA_MAX_PEERS + 1];
 	size_t nr_peers;
 	bool sends, receives;		/* there is such a session, or was */
 	struct peer_state sending, receiving;

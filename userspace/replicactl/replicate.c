@@ -5,7 +5,6 @@
  * changed since the last one, as soon as the receiver has that.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +13,9 @@
 #include <unistd.h>
 
 #include "peer-state.h"
+#include "replicate.h"
 #include "sending.h"
 
-#define INTERVAL	30		/* s, by default */
 #define DELAY_MOST	60		/* s between two attempts */
 #define RECEIVER_MS	10000		/* for the receiver to end, after its input */
 #define WRITTEN_NS	2000000000ULL	/* between two writes of a state that progresses only */
@@ -24,13 +23,7 @@
 
 struct replicate {
 	struct sending s;
-	const char *to;			/* as given */
-	char remote[DMREPLICA_NAME_MAX];	/* name of the system there */
-	char host[256];			/* of ssh; "" for a command */
-	char peer[DMREPLICA_PEER_NAME_MAX];
-	uint64_t interval;		/* s */
-	bool once, plain;
-	uint64_t sync;
+	struct replicate_options o;
 	uint64_t newest;		/* number of the newest point */
 	uint64_t made;			/* ns of the monotonic clock, when it was made */
 	uint64_t shown;			/* number of the last point that was reported */
@@ -70,11 +63,11 @@ static void begin_state(struct replicate *r)
 	struct peer_state *s = &r->state, was;
 
 	r->file.fd = -1;
-	if (peer_state_read(r->s.k.sys.uuid, true, &was) && !strcmp(was.peer, r->peer))
+	if (peer_state_read(r->s.k.sys.uuid, true, &was) && !strcmp(was.peer, r->o.peer))
 		*s = was;
-	snprintf(s->peer, sizeof(s->peer), "%s", r->peer);
-	snprintf(s->to, sizeof(s->to), "%s", r->to);
-	s->interval = r->interval;
+	snprintf(s->peer, sizeof(s->peer), "%s", r->o.peer);
+	snprintf(s->to, sizeof(s->to), "%s", r->o.to);
+	s->interval = r->o.interval;
 	s->target = 0;
 	s->unsent = PEER_UNKNOWN;
 	s->word = PEER_STARTING;
@@ -218,7 +211,7 @@ static void note_error(struct replicate *r, int code, bool final)
 /* Make a point that the peer holds from its beginning on. */
 static int make_point(struct replicate *r)
 {
-	struct dmreplica_op op = { .given = DMREPLICA_OP_PEER, .peer = r->peer };
+	struct dmreplica_op op = { .given = DMREPLICA_OP_PEER, .peer = r->o.peer };
 	int code = dmreplica_point_make(r->s.k.ctx, &r->s.k.sys, &op);
 
 	if (code && code != DM_REPLICA_CODE_JOB_STARTED)
@@ -271,7 +264,7 @@ static void report(struct replicate *r)
 		return;
 	r->shown = r->s.acked.number;
 	printf("%s: recovery point %llu is at %s: %s, %s of zeroes\n", r->s.k.sys.name,
-	       (unsigned long long)r->shown, r->peer, text_size(c->bytes),
+	       (unsigned long long)r->shown, r->o.peer, text_size(c->bytes),
 	       text_size(c->zero_bytes));
 	fflush(stdout);
 }
@@ -290,10 +283,10 @@ static void idle(struct keeper *k, const struct dmrs_refusal *why)
 	report(r);
 	if (r->s.acked.number < r->newest) {
 		next_target(r, r->newest);
-	} else if (r->once) {
+	} else if (r->o.once) {
 		next_target(r, 0);
 	} else {
-		k->wake_at = r->made + r->interval * 1000000000ULL;
+		k->wake_at = r->made + r->o.interval * 1000000000ULL;
 	}
 }
 
@@ -311,13 +304,13 @@ static int start_receiver(struct replicate *r)
 		signal(SIGPIPE, SIG_DFL);
 		dup2(ends[1], STDIN_FILENO);
 		dup2(ends[1], STDOUT_FILENO);
-		if (*r->host)
+		if (*r->o.host)
 			execlp("ssh", "ssh", "-oBatchMode=yes", "-oServerAliveInterval=15",
-			       "--", r->host, "replicactl", "receive", r->remote, "--two-way",
+			       "--", r->o.host, "replicactl", "receive", r->o.remote, "--two-way",
 			       (char *)NULL);
 		else
-			execl("/bin/sh", "sh", "-c", r->to + strlen("exec:"), (char *)NULL);
-		fprintf(stderr, "%s: cannot run %s: %s\n", program.name, r->to, strerror(errno));
+			execl("/bin/sh", "sh", "-c", r->o.to + strlen("exec:"), (char *)NULL);
+		fprintf(stderr, "%s: cannot run %s: %s\n", program.name, r->o.to, strerror(errno));
 		_exit(127);
 	}
 	close(ends[1]);
@@ -340,7 +333,7 @@ static int session(struct replicate *r)
 {
 	char sync[24];
 	char *argv[] = {
-		"dm-replica-worker", "send", "live", r->plain ? "plain" : "packed", sync, "0", "0",
+		"dm-replica-worker", "send", "live", r->o.plain ? "plain" : "packed", sync, "0", "0",
 		NULL,
 	};
 	struct keeper *k = &r->s.k;
@@ -356,7 +349,7 @@ static int session(struct replicate *r)
 	r->answered = false;
 	memset(&r->s.acked, 0, sizeof(r->s.acked));
 	k->wake_at = 0;
-	snprintf(sync, sizeof(sync), "%llu", (unsigned long long)r->sync);
+	snprintf(sync, sizeof(sync), "%llu", (unsigned long long)r->o.sync);
 	sock = start_receiver(r);
 	if (sock < 0) {
 		keeper_set_fault(k, DM_REPLICA_CODE_FAILED, strerror(errno));
@@ -381,7 +374,7 @@ static int session(struct replicate *r)
 /* Have the peer.  Return: 0 or a refusal. */
 static int have_peer(struct replicate *r)
 {
-	struct dmreplica_op op = { .given = DMREPLICA_OP_PEER, .peer = r->peer };
+	struct dmreplica_op op = { .given = DMREPLICA_OP_PEER, .peer = r->o.peer };
 	struct dmreplica *ctx = r->s.k.ctx;
 	struct dmreplica_peer *list;
 	bool there = false;
@@ -392,7 +385,7 @@ static int have_peer(struct replicate *r)
 	if (code)
 		return code;
 	for (i = 0; i < nr; i++) {
-		if (strcmp(list[i].name, r->peer))
+		if (strcmp(list[i].name, r->o.peer))
 			continue;
 		there = true;
 		take_acked(r, list[i].acked);
@@ -400,7 +393,7 @@ static int have_peer(struct replicate *r)
 	dmreplica_list_free(list);
 	if (!there)
 		code = dmreplica_peer_add(ctx, &r->s.k.sys, NULL, &op);
-	r->s.peer = r->peer;
+	r->s.peer = r->o.peer;
 	return code;
 }
 
@@ -437,11 +430,12 @@ static int replicate(struct replicate *r)
 		code = r->newest ? 0 : have_peer(r) ?: make_point(r);
 		if (code)
 			keeper_set_fault(k, code, dmreplica_message(k->ctx));
-		if (code && (r->once || is_final(code))) {
+		if (code && (r->o.once || (is_final(code) && !r->o.stay))) {
 			status = refused(k->ctx, code);
 			note_error(r, code, true);
 			return status;
 		}
+		r->refused = code && is_final(code);
 		if (!code)
 			code = session(r);
 		/* The last answers of the worker. */
@@ -452,11 +446,14 @@ static int replicate(struct replicate *r)
 			return 0;
 		if (keeper_interrupted())
 			return refused_because(code, "interrupted", "");
-		note_error(r, code, r->once || r->refused);
-		if (r->once || r->refused)
+		note_error(r, code, r->o.once || r->refused);
+		if (r->o.once || (r->refused && !r->o.stay))
 			return refused_because(code, k->fault.sentence, next_command(r));
 		if (r->s.acked.number)
 			delay = 1;
+		if (r->refused)
+			delay = DELAY_MOST;
+		r->refused = false;
 		fprintf(stderr, "%s: %s; the next attempt is in %u s\n", program.name,
 			k->fault.sentence, delay);
 		if (!retry_after(&delay)) {
@@ -466,117 +463,13 @@ static int replicate(struct replicate *r)
 	}
 }
 
-/* Copy a name.  Return: false if it is too long: a part of it may name another thing. */
-static bool copy_name(char *out, size_t size, const char *name, size_t len)
-{
-	if (len >= size)
-		return false;
-	memcpy(out, name, len);
-	out[len] = 0;
-	return true;
-}
-
-/* ssh://[USER@]HOST[/NAME] or exec:COMMAND.  Return: NULL, or what is wrong. */
-static const char *parse_to(struct replicate *r, const char *to)
-{
-	static const char neither[] = "is neither ssh://[USER@]HOST[/NAME] nor exec:COMMAND";
-	const char *host = to + strlen("ssh://"), *slash, *at;
-	size_t len;
-
-	r->to = to;
-	if (!strncmp(to, "exec:", 5))
-		return to[5] ? NULL : neither;
-	if (strncmp(to, "ssh://", 6))
-		return neither;
-	slash = strchr(host, '/');
-	len = slash ? (size_t)(slash - host) : strlen(host);
-	/* ssh would take a leading hyphen for an option, and a shell there all but words. */
-	if (!len || *host == '-')
-		return neither;
-	if (!copy_name(r->host, sizeof(r->host), host, len))
-		return "has too long a name of a host";
-	if (slash && slash[1] &&
-	    !copy_name(r->remote, sizeof(r->remote), slash + 1, strlen(slash + 1)))
-		return "has too long a name of a system";
-	at = strchr(r->host, '@');
-	host = at ? at + 1 : r->host;
-	if (!*r->peer && !copy_name(r->peer, sizeof(r->peer), host, strlen(host)))
-		return "has a host whose name is too long for a peer: --peer PEER";
-	return strpbrk(r->remote, " \t\n'\"\\$`;&|<>()*?!~#") ? neither : NULL;
-}
-
-/* Return: false if the command ends with *@status. */
-static bool parse(int argc, char **argv, struct replicate *r, int *status)
-{
-	static const struct option options[] = {
-		{ "to", required_argument, NULL, 't' },
-		{ "interval", required_argument, NULL, 'i' },
-		{ "once", no_argument, NULL, 'o' },
-		{ "peer", required_argument, NULL, 'p' },
-		{ "plain", no_argument, NULL, 'P' },
-		{ "sync", required_argument, NULL, 's' },
-		{ NULL, 0, NULL, 0 }
-	};
-	const char *to = NULL, *fault;
-	int c;
-
-	while ((c = next_option(argc, argv, "t:i:", options, status)) != -1) {
-		switch (c) {
-		case 't':
-			to = optarg;
-			break;
-		case 'i':
-			if (parse_span(optarg, &r->interval) && r->interval &&
-			    r->interval <= 86400 * 7)
-				break;
-			*status = usage_error("--interval %s is not a time from 1s to 7d", optarg);
-			return false;
-		case 'o':
-			r->once = true;
-			break;
-		case 'p':
-			if (copy_name(r->peer, sizeof(r->peer), optarg, strlen(optarg)))
-				break;
-			*status = usage_error("the name of peer %s is too long", optarg);
-			return false;
-		case 'P':
-			r->plain = true;
-			break;
-		case 's':
-			if (parse_size(optarg, &r->sync) && r->sync >= 4096 && r->sync <= 1u << 30)
-				break;
-			*status = usage_error("--sync %s is not a size from 4K to 1G", optarg);
-			return false;
-		default:
-			return false;
-		}
-	}
-	*status = 0;
-	if (optind != argc - 1) {
-		*status = usage_error("give one system");
-		return false;
-	}
-	if (!copy_name(r->remote, sizeof(r->remote), argv[optind], strlen(argv[optind])))
-		*status = usage_error("the name of system %s is too long", argv[optind]);
-	else if (!to)
-		*status = usage_error("name the receiver: --to ssh://HOST");
-	else if ((fault = parse_to(r, to)))
-		*status = usage_error("--to %s %s", to, fault);
-	else if (!*r->peer)
-		*status = usage_error("name the peer: --peer PEER");
-	else if ((fault = dmreplica_peer_name_fault(r->peer)))
-		*status = usage_error("the name of peer %s %s", r->peer, fault);
-	return !*status;
-}
-
 int cmd_replicate(struct dmreplica *ctx, int argc, char **argv)
 {
 	static struct keeper_ops ops;
 	static struct replicate r;
 	int code, status;
 
-	r.interval = INTERVAL;
-	if (!parse(argc, argv, &r, &status))
+	if (!replicate_options_take(ctx, argc, argv, &r.o, &status))
 		return status;
 	code = sending_init(&r.s, ctx, argv[optind]);
 	ops = sending_ops;

@@ -413,7 +413,6 @@ static int show(struct dmreplica *ctx, struct dmreplica_system *sys, struct json
 	dmreplica_list_free(st.points);
 	dmreplica_list_free(st.jobs);
 	dmreplica_list_free(st.adapters);
-	dmreplica_list_free(st.peers.peers);
 	return code;
 }
 

@@ -31,8 +31,13 @@ played "a session whose process was killed" 0 '^      session      died since .*
 also "its lag is not known" 'since then$'
 session word=5
 played "one that has ended" 0 '^      session      ended since [^:]*:[^:]*:[^:]*; 7 points' "$peer" status web1
-session peer=other
-played "of another peer" 0 '!session' "$peer" status web1
+session peer=other word=5
+lives
+played "of another peer, which it has not added" 0 '!session' "$peer" status web1
+session peer=other word=3 acked=0
+played "one that is there is shown all the same" 0 '^  Replicated to    other.*: nothing is there yet$' "$peer" status web1
+also "with the session" '^      session      lost since'
+played_json "in JSON, without a UUID" '[(p["name"], p["uuid"] is None, p["session"] is None) for p in d[0]["peer_list"]] == [("siteb", False, True), ("other", True, False)]' "$peer" status --json
 
 # --- a file that is none ---
 

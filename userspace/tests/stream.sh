@@ -100,7 +100,7 @@ result $? "a wrong byte anywhere is found"
 
 expect 0 '^Usage: replicactl send NAME' "help of send" send --help
 expect 0 '^Usage: replicactl receive NAME' "help of receive" receive --help
-expect 0 '^Usage: replicactl replicate NAME --to' "help of replicate" replicate --help
+expect 0 '^Usage: replicactl replicate NAME \[--to ' "help of replicate" replicate --help
 expect 64 'give one system' "send what" send --full
 expect 64 'name the newest point of the receiver: --from POINT' "send since when" send a
 expect 64 'contradict each other' "all, and since a point" send a --full --from 3
@@ -113,7 +113,7 @@ expect 64 'give one system' "receive what" receive
 expect 64 'give one system' "a stream as an argument" receive a b
 expect 12 '32779 .*a' "receive into a system that is not there" receive a
 expect 64 'give one system' "replicate what" replicate --to ssh://b
-expect 64 'name the receiver: --to ssh://HOST' "replicate to where" replicate a
+expect 64 'replicate.d/a.conf is not read: No such file.*name the receiver with --to' "replicate to where" replicate a
 for to in b ssh:// ssh://-oProxyCommand=x exec: 'ssh://b/x;y' http://b; do
 	expect 64 'is neither ssh://' "no receiver: '$to'" replicate a --to "$to"
 done
@@ -126,6 +126,34 @@ expect 64 'the name of system x+ is too long' "a system here" replicate "$long" 
 expect 64 'the name of peer x+ is too long' "a peer" replicate a --to ssh://b --peer "$long"
 expect 64 'too long for a peer: --peer PEER' "and one named by its host" replicate a --to "ssh://${long:0:100}"
 expect 64 'the name of peer x/y' "a peer's name that cannot be" replicate a --to ssh://b --peer x/y
+# The file of a system.
+mkdir -p "$dir/conf/replicate.d"
+file=$dir/conf/replicate.d/a.conf
+printf '# the second site\n to = ssh://b\n\ninterval=1s\nsync=1M\nplain=yes\npeer=siteb\n' >"$file"
+expect 12 '32779 .*a' "a file with all there is" replicate a
+for line in x 'to' 'interval=0s' 'sync=1' 'plain=maybe' 'frob=1' "peer=$long" "to=$long$long"; do
+	printf 'to=ssh://b\n%s\n' "$line" >"$file"
+	expect 64 'replicate.d/a.conf, line 2: ' "a file with ${line:0:16}" replicate a
+done
+echo interval=1s >"$file"
+expect 64 'name the receiver' "a file without a receiver" replicate a
+echo to=exec:true >"$file"
+expect 64 'name the peer' "nor a peer" replicate a
+expect 12 '32779 .*a' "which is given" replicate a --peer b
+echo to=nowhere >"$file"
+expect 64 'nowhere is neither ssh://' "a receiver that is none" replicate a
+expect 12 '32779 .*a' "an argument goes before it" replicate a --to ssh://b
+echo to=ssh://b >"$file"
+chmod o+w "$file"
+expect 64 'others than its owner may write it' "a file that others may write" replicate a
+rm "$file"
+mkfifo "$file"
+expect 64 'it is no regular file' "a pipe" replicate a
+rm -r "$dir/conf/replicate.d"
+expect 64 'give one system' "two systems" replicate a b
+for name in ../a . ''; do
+	expect 64 'name the receiver' "no file for '$name'" replicate "$name"
+done
 for span in 0s 8d x -1s; do
 	expect 64 'is not a time from 1s to 7d' "no interval: '$span'" replicate a --to ssh://b "--interval=$span"
 done
