@@ -173,8 +173,9 @@ static void dmr_point_make(struct dmr_op *op, struct dmr_point *point, u32 dropp
 	}
 	pending->suspended |= received;
 	WRITE_ONCE(sys->park.draining, true);
-	dmr_views_publish(sys, pending);
+	/* Before new writes have the next epoch: all that has ended by this time is in the point. */
 	now = ktime_get_real_ns();
+	dmr_views_publish(sys, pending);
 	if (received)
 		point->arrived = now;
 	else
