@@ -174,7 +174,7 @@ check-rules:
 	@MAKEFLAGS= selftests/rules/run --only '$(ONLY)' --levels '$(LEVELS)' $(OPTIONS)
 
 clean:
-	@for d in build/*; do case $$d in build/vm|build/kselftest|build/test-kernel|build/promtool|build/host-root) ;; *) rm -rf "$$d" ;; esac; done
+	@for d in build/*; do case $$d in build/vm|build/kselftest|build/test-kernel|build/promtool|build/sshd|build/host-root) ;; *) rm -rf "$$d" ;; esac; done
 	@for d in userspace selftests/unit; do \
 		if [ -e $$d/Makefile ]; then $(MAKE) --no-print-directory -C $$d clean; fi; done
 
