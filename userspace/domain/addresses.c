@@ -225,7 +225,8 @@ int cmd_addresses(struct dmreplica *dmr, int argc, char **argv)
 	enum metadata_view view = METADATA_LIVE;
 	struct dmreplica_system sys;
 	uint32_t wait_ms = 0;
-	bool json = false, holds;
+	enum run_held held;
+	bool json = false;
 	virDomainPtr dom = NULL;
 	int c, status, code;
 
@@ -241,8 +242,8 @@ int cmd_addresses(struct dmreplica *dmr, int argc, char **argv)
 		return status;
 	code = metadata_find(&h, &sys, view, &dom);
 	if (!code)
-		code = run_holds(&h, dom, &sys, view, &holds);
-	if (!code && !holds)
+		code = run_holds(&h, dom, &sys, view, &held);
+	if (!code && held == RUN_HOLDS_NONE)
 		code = host_refuse(&h, DM_REPLICA_CODE_INVALID_PARAMETER,
 				   "domain %s has no device of %s among its disks",
 				   virDomainGetName(dom), sys.name);

@@ -199,12 +199,11 @@ void import_fresh_uuid(char text[DMREPLICA_UUID_TEXT]);
 
 /* run.c */
 int run_xml(struct host *h, virDomainPtr dom, unsigned int flags, xmlDocPtr *doc);
+enum run_held { RUN_HOLDS_NONE, RUN_HOLDS_SOME, RUN_HOLDS_ALL };
 int run_holds(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys,
-	      enum metadata_view view, bool *holds);
-int run_holds_all(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys,
-		  enum metadata_view view, bool *all);
+	      enum metadata_view view, enum run_held *held);
 int run_doc_holds(struct host *h, xmlDocPtr doc, const struct dmreplica_system *sys,
-		  enum metadata_view view, bool *holds);
+		  enum metadata_view view, enum run_held *held);
 int run_renew(struct host *h, virDomainPtr *dom, const struct dmreplica_system *sys);
 int run_state(struct host *h, virDomainPtr dom, int *state, int *reason);
 int run_stop(struct host *h, virDomainPtr dom, uint32_t wait_ms, bool force);
@@ -228,7 +227,7 @@ enum kept_state {
  * @h: the host.
  * @sys: the system.
  * @path: directory.
- * @dir: descriptor of it, -1 if it is not there; locked, to be changed.
+ * @dir: descriptor of it, -1 if it is not there; locked.
  * @files: of its files.
  * @state: of the index.
  * @nr: lines of the index.
@@ -270,7 +269,9 @@ struct place_test {
 int place_keep_xml(struct kept *k, uint64_t point, xmlDocPtr doc);
 int place_keep_state(struct kept *k, uint64_t point, xmlNodePtr domain);
 int place_keep_files(struct kept *k, uint64_t point, const char *nvram, const char *tpm);
-int place_failed_over(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom);
+int place_failed_over(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom,
+		      bool *left);
+void place_leave(struct host *h, const struct dmreplica_system *sys);
 int place_reverted(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom);
 int place_test(struct host *h, const struct dmreplica_system *sys, struct place_test *t);
 void place_test_free(struct place_test *t);

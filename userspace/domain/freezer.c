@@ -47,14 +47,14 @@ static bool lock(const struct dmreplica_system *sys)
 static int find(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom)
 {
 	int code = metadata_find(h, sys, METADATA_REPLICA, dom);
-	bool all = false;
+	enum run_held held = RUN_HOLDS_NONE;
 
 	if (!code && virDomainIsActive(*dom) != 1)
 		return host_refuse(h, DM_REPLICA_CODE_INVALID_STATE, "domain %s does not run",
 				   virDomainGetName(*dom));
 	if (!code)
-		code = run_holds_all(h, *dom, sys, METADATA_REPLICA, &all);
-	if (!code && !all)
+		code = run_holds(h, *dom, sys, METADATA_REPLICA, &held);
+	if (!code && held != RUN_HOLDS_ALL)
 		code = host_refuse(h, DM_REPLICA_CODE_INVALID_PARAMETER,
 				   "domain %s does not have all replica devices of %s among its disks",
 				   virDomainGetName(*dom), sys->name);

@@ -227,18 +227,19 @@ static struct json_object *json_of_files(const struct kept *k, uint64_t point, b
 	struct json_object *array = json_object_new_array(), *item;
 	const char *why;
 	char *data;
+	bool good;
 	size_t i;
 
 	for (i = 0; i < k->nr; i++) {
 		if (k->list[i].point != point)
 			continue;
-		why = "good";
-		*all_good &= kept_load(k, &k->list[i], &data, &why);
+		good = kept_load(k, &k->list[i], &data, &why);
+		*all_good &= good;
 		free(data);
 		item = json_object_new_object();
 		json_add_string(item, "name", k->list[i].name);
 		json_add_u64(item, "bytes", k->list[i].bytes);
-		json_add_string(item, "state", why);
+		json_add_string(item, "state", good ? "good" : why);
 		json_object_array_add(array, item);
 	}
 	return array;

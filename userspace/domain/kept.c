@@ -260,7 +260,8 @@ static int open_to_change(struct kept *k)
  * @k: filled in; to be closed in any case.
  * @h: the host.
  * @sys: the system, attached.
- * @change: it is to be changed: lock it, and make what is missing.
+ * @change: it is to be changed: make what is missing.  It is locked, against changes of others
+ *	or against all others.
  *
  * Return: 0, with @k->state; or a refusal.
  */
@@ -274,6 +275,9 @@ int kept_open(struct kept *k, struct host *h, const struct dmreplica_system *sys
 		code = open_to_change(k);
 	else
 		k->dir = open(k->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	/* Else the index changes between its digest and its text, and seems to be missing. */
+	if (!change && k->dir >= 0 && flock(k->dir, LOCK_SH))
+		code = no_access(k, "no lock");
 	if (!change && k->dir >= 0)
 		k->files = openat(k->dir, "files", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return code ? code : read_index(k);

@@ -25,6 +25,7 @@
 #define DEFINITION	"domain.xml"
 #define NVRAM		"nvram"
 #define FILES		8			/* of a point */
+#define LEFT		"points/left"		/* key in the host area: epoch of a failover */
 
 static bool ends_with(const char *text, const char *end)
 {
@@ -259,6 +260,12 @@ static bool replace(int dir, const char *name, const char *data, size_t bytes)
 	return file_replace(dir, NEW, name, data, bytes, &st) && !fsync(dir);
 }
 
+/* An error that is over when there is room again: another attempt may succeed. */
+static bool is_passing(int error)
+{
+	return error == ENOSPC || error == EDQUOT || error == EROFS || error == EIO || error == ENOMEM;
+}
+
 static void placed(const char *what, uint64_t point, bool good, const char *why)
 {
 	if (!good)
@@ -269,30 +276,33 @@ static void placed(const char *what, uint64_t point, bool good, const char *why)
 		printf("%s: as before the failover\n", what);
 }
 
-static void put_nvram(const struct set *set, uint64_t point, xmlNodePtr domain, const char *before)
+/* Return: false if it is worth another attempt. */
+static bool put_nvram(const struct set *set, uint64_t point, xmlNodePtr domain, const char *before)
 {
 	char path[PATH_MAX], full[2 * PATH_MAX], *slash;
-	int i = set_index(set, NVRAM), dir;
+	int i = set_index(set, NVRAM), dir, error;
 	bool good;
 
 	if (i < 0)
-		return;
+		return true;
 	if (!nvram_path(domain, path, sizeof(path))) {
 		placed("NVRAM", point, false, "the domain has none");
-		return;
+		return true;
 	}
 	if (!is_nvram_place(path, before)) {
 		placed("NVRAM", point, false, "its path is outside of " NVRAM_DIR);
-		return;
+		return true;
 	}
 	snprintf(full, sizeof(full), "%s%s", device_root(), path);
 	slash = strrchr(full, '/');
 	*slash = 0;
 	dir = open_dir(AT_FDCWD, full);
 	good = dir >= 0 && replace(dir, slash + 1, set->data[i], set->file[i]->bytes);
-	placed("NVRAM", point, good, strerror(errno));
+	error = errno;
+	placed("NVRAM", point, good, strerror(error));
 	if (dir >= 0)
 		close(dir);
+	return good || !is_passing(error);
 }
 
 /* State of a start that is over, beside state of another time. */
@@ -308,11 +318,12 @@ static void remove_volatile(int dir)
 		closedir(names);
 }
 
-static void put_tpm(const struct set *set, uint64_t point, xmlNodePtr domain, const char *uuid)
+/* Return: false if it is worth another attempt. */
+static bool put_tpm(const struct set *set, uint64_t point, xmlNodePtr domain, const char *uuid)
 {
+	bool good, all = true;
 	unsigned int i;
-	bool good;
-	int dir;
+	int dir, error;
 
 	for (i = 0; i < set->nr; i++) {
 		if (!ends_with(set->file[i]->name, TPM_SUFFIX))
@@ -324,12 +335,15 @@ static void put_tpm(const struct set *set, uint64_t point, xmlNodePtr domain, co
 		dir = open_tpm(uuid, set->file[i]->name, true);
 		good = dir >= 0 &&
 		       replace(dir, set->file[i]->name, set->data[i], set->file[i]->bytes);
-		placed("TPM", point, good, strerror(errno));
+		error = errno;
+		placed("TPM", point, good, strerror(error));
 		if (good)
 			remove_volatile(dir);
 		if (dir >= 0)
 			close(dir);
+		all &= good || !is_passing(error);
 	}
+	return all;
 }
 
 /* A definition that was kept: it is the system's, and replaces no other domain. */
@@ -337,23 +351,23 @@ static int check_definition(struct host *h, const struct dmreplica_system *sys, 
 			    uint64_t point)
 {
 	struct metadata m;
-	bool holds = !point;
+	enum run_held held = RUN_HOLDS_SOME;
 	int code;
 
 	metadata_read(xmlDocGetRootElement(doc), &m);
 	if (!m.present || m.wrong || memcmp(m.uuid, sys->uuid, 16))
 		return host_refuse(h, DM_REPLICA_CODE_INVALID_PARAMETER,
 				   "it does not have the metadata of %s", sys->name);
-	code = point ? run_doc_holds(h, doc, sys, METADATA_LIVE, &holds) : 0;
-	if (!code && !holds)
+	code = point ? run_doc_holds(h, doc, sys, METADATA_LIVE, &held) : 0;
+	if (!code && held == RUN_HOLDS_NONE)
 		code = host_refuse(h, DM_REPLICA_CODE_INVALID_PARAMETER,
 				   "it has no device of %s among its disks", sys->name);
 	return code ? code : import_check_present(h, sys, xmlDocGetRootElement(doc));
 }
 
-/* Return: 0, also without a definition in the set. */
+/* Return: 0, also without a definition in the set; @again: it is worth another attempt. */
 static int put_definition(struct host *h, const struct dmreplica_system *sys, const struct set *set,
-			  uint64_t point, virDomainPtr *dom)
+			  uint64_t point, virDomainPtr *dom, bool *again)
 {
 	int i = set_index(set, DEFINITION), code;
 	struct xml_fault fault;
@@ -370,6 +384,7 @@ static int put_definition(struct host *h, const struct dmreplica_system *sys, co
 	if (code)
 		return code;
 	made = virDomainDefineXML(h->conn, set->data[i]);
+	*again = !made;
 	if (!made)
 		return host_refuse_libvirt(h, "libvirt does not take it");
 	if (*dom)
@@ -408,27 +423,34 @@ static void nvram_before(const struct kept *k, char *path, size_t size)
 	xmlFreeDoc(doc);
 }
 
-/* Put the files of a point in place; a failure is reported, and is none of the failover's. */
-static void put(struct kept *k, uint64_t point, virDomainPtr *dom)
+/*
+ * Put the files of a point in place; a failure is reported, and is none of the failover's.
+ *
+ * Return: false if one was not, and another attempt may succeed.
+ */
+static bool put(struct kept *k, uint64_t point, virDomainPtr *dom)
 {
 	char uuid[VIR_UUID_STRING_BUFLEN], before[PATH_MAX];
+	bool all = true, again = false;
 	xmlDocPtr doc = NULL;
 	struct set set;
 
 	if (!set_load(&set, k, point))
-		return;
+		return true;
 	nvram_before(k, before, sizeof(before));
-	if (put_definition(k->h, k->sys, &set, point, dom)) {
+	if (put_definition(k->h, k->sys, &set, point, dom, &again)) {
 		placed("definition", point, false, k->h->message);
+		all = !again;
 	} else if (!*dom) {
 		placed("NVRAM or TPM", point, false, "there is no domain");
 	} else if (!run_xml(k->h, *dom, VIR_DOMAIN_XML_INACTIVE, &doc) &&
 		   !virDomainGetUUIDString(*dom, uuid)) {
-		put_nvram(&set, point, xmlDocGetRootElement(doc), before);
-		put_tpm(&set, point, xmlDocGetRootElement(doc), uuid);
+		all = put_nvram(&set, point, xmlDocGetRootElement(doc), before);
+		all &= put_tpm(&set, point, xmlDocGetRootElement(doc), uuid);
 	}
 	xmlFreeDoc(doc);
 	set_free(&set);
+	return all;
 }
 
 /* Keep what is here now, for a revert. */
@@ -456,7 +478,10 @@ static uint64_t mark_of(const struct kept *k, const char *name)
 	return file ? file->bytes : 0;
 }
 
-/* Put the files of the failover's point in place, once in a failover. */
+/*
+ * Put the files of the failover's point in place, once in a failover.  Nothing is replaced that
+ * is not kept first, and what is kept stays until it is back.
+ */
 static int change(struct kept *k, virDomainPtr *dom)
 {
 	uint64_t before = mark_of(k, "before"), epoch = k->sys->live_epoch;
@@ -464,7 +489,9 @@ static int change(struct kept *k, virDomainPtr *dom)
 
 	/* A failover that ended without libvirt's answer. */
 	if (before && before != epoch) {
-		put(k, 0, dom);
+		if (!put(k, 0, dom))
+			return host_refuse(k->h, DM_REPLICA_CODE_FAILED,
+					   "what an earlier failover has replaced is not back in place");
 		kept_drop(k, 0);
 	}
 	if (!kept_find(k, k->sys->live_point, NULL))
@@ -473,9 +500,40 @@ static int change(struct kept *k, virDomainPtr *dom)
 		code = keep_before(k, *dom);
 	if (code)
 		return code;
-	put(k, k->sys->live_point, dom);
+	if (!put(k, k->sys->live_point, dom))
+		return host_refuse(k->h, DM_REPLICA_CODE_FAILED,
+				   "what is kept with point %llu is not all in place",
+				   (unsigned long long)k->sys->live_point);
 	code = kept_mark(k, "placed", epoch);
 	return code ? code : kept_commit(k);
+}
+
+/* Has the guest been started in this failover without what is kept with its point? */
+static bool is_left(struct host *h, const struct dmreplica_system *sys)
+{
+	struct dmreplica_host_entry entry;
+	uint64_t epoch;
+
+	return !dmreplica_host_area_find(h->dmr, sys, LEFT, &entry) &&
+	       parse_number((char *)entry.value, &epoch) && epoch == sys->live_epoch;
+}
+
+/**
+ * place_leave() - leave definition, NVRAM and TPM as they are until another failover
+ * @h: the host.
+ * @sys: the system, failed over, whose guest has started.
+ *
+ * A later start would take from the guest what it has written since.  The host area has the mark:
+ * /var/lib may be full.
+ */
+void place_leave(struct host *h, const struct dmreplica_system *sys)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%u", sys->live_epoch);
+	if (dmreplica_host_area_set(h->dmr, sys, LEFT, text, strlen(text), NULL))
+		printf("warning: the next start may replace NVRAM and TPM: %s\n",
+		       dmreplica_message(h->dmr));
 }
 
 static bool is_of_system(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys,
@@ -525,20 +583,24 @@ static void drop_other(struct host *h, const struct dmreplica_system *sys, virDo
  * @h: the host, connected.
  * @sys: the system, failed over.
  * @dom: its domain, or NULL; replaced by the one that is defined anew, or NULL.
+ * @left: set if it is not in place, but may come to be by another attempt.
  *
  * What is missing, or is not what was kept, is reported, and the guest has what is here.
  *
  * Return: 0, or a refusal.
  */
-int place_failed_over(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom)
+int place_failed_over(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom,
+		      bool *left)
 {
 	struct kept k;
 	int code;
 
 	code = kept_open(&k, h, sys, false);
-	if (code || k.state == KEPT_NONE || mark_of(&k, "placed") == sys->live_epoch)
+	if (code || k.state == KEPT_NONE || mark_of(&k, "placed") == sys->live_epoch ||
+	    is_left(h, sys))
 		goto out;
 	if (kept_fault(&k)) {
+		*left = true;
 		printf("warning: what is kept with the points of %s is not put in place: %s\n",
 		       sys->name, kept_fault(&k));
 		goto out;
@@ -556,6 +618,11 @@ int place_failed_over(struct host *h, const struct dmreplica_system *sys, virDom
 	code = kept_open(&k, h, sys, true);
 	if (!code)
 		code = change(&k, dom);
+	if (code) {
+		*left = true;
+		host_hint(h, code, "with room in /var/lib: replicactl domain start %s puts it in place",
+			  sys->name);
+	}
 out:
 	kept_close(&k);
 	drop_other(h, sys, dom);
@@ -575,7 +642,12 @@ int place_reverted(struct host *h, const struct dmreplica_system *sys, virDomain
 	code = kept_open(&k, h, sys, true);
 	if (code)
 		goto out;
-	put(&k, 0, dom);
+	if (!put(&k, 0, dom)) {
+		code = host_refuse(h, DM_REPLICA_CODE_FAILED,
+				   "what the failover of %s has replaced is not all back in place",
+				   sys->name);
+		goto out;
+	}
 	kept_drop(&k, 0);
 	code = kept_commit(&k);
 out:

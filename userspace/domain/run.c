@@ -37,7 +37,6 @@ struct holding {
 	size_t nr;
 	enum metadata_view view;
 	uint64_t held;		/* a bit for each disk */
-	bool all;
 	bool over;		/* a disk lies over one */
 };
 
@@ -81,75 +80,60 @@ static int look(struct host *h, xmlDocPtr doc, const struct dmreplica_system *sy
 		return host_refuse_dmr(h, code);
 	holding->disks = disks;
 	disk_paths(xmlDocGetRootElement(doc), look_at_path, holding);
-	holding->all = holding->nr && holding->held == ~0ULL >> (64 - holding->nr);
 	dmreplica_list_free(disks);
 	return 0;
 }
 
-/* Look for the devices of a system among those with which a domain runs, if it does. */
-static int look_at_domain(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys,
-			  struct holding *holding)
+static enum run_held held_of(const struct holding *holding)
 {
-	xmlDocPtr doc;
-	int code = run_xml(h, dom, 0, &doc);
+	if (!holding->held)
+		return RUN_HOLDS_NONE;
+	return holding->held == ~0ULL >> (64 - holding->nr) ? RUN_HOLDS_ALL : RUN_HOLDS_SOME;
+}
 
-	if (!code)
-		code = look(h, doc, sys, holding);
-	xmlFreeDoc(doc);
+/* Which disks of a system does a domain's XML have?  See run_holds(). */
+int run_doc_holds(struct host *h, xmlDocPtr doc, const struct dmreplica_system *sys,
+		  enum metadata_view view, enum run_held *held)
+{
+	struct holding holding = { .view = view };
+	int code = look(h, doc, sys, &holding);
+
+	*held = code ? RUN_HOLDS_NONE : held_of(&holding);
 	return code;
 }
 
 /**
- * run_holds() - does a domain have a device of a system?
+ * run_holds() - which disks of a system does a domain have?
  * @h: the host.
  * @dom: the domain; its XML is that with which it runs, if it does.
  * @sys: the system.
  * @view: look for the devices of this view.
- * @holds: set.
+ * @held: set: none, some, or all of the system's.
  *
  * By device number: a name proves nothing.
  *
  * Return: 0, or a refusal.
  */
 int run_holds(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys,
-	      enum metadata_view view, bool *holds)
+	      enum metadata_view view, enum run_held *held)
 {
-	struct holding holding = { .view = view };
-	int code = look_at_domain(h, dom, sys, &holding);
+	xmlDocPtr doc;
+	int code = run_xml(h, dom, 0, &doc);
 
-	*holds = holding.held;
-	return code;
-}
-
-/* The same for all disks of the system. */
-int run_holds_all(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys,
-		  enum metadata_view view, bool *all)
-{
-	struct holding holding = { .view = view };
-	int code = look_at_domain(h, dom, sys, &holding);
-
-	*all = holding.all;
-	return code;
-}
-
-/* The same for a domain's XML. */
-int run_doc_holds(struct host *h, xmlDocPtr doc, const struct dmreplica_system *sys,
-		  enum metadata_view view, bool *holds)
-{
-	struct holding holding = { .view = view };
-	int code = look(h, doc, sys, &holding);
-
-	*holds = holding.held;
+	*held = RUN_HOLDS_NONE;
+	if (!code)
+		code = run_doc_holds(h, doc, sys, view, held);
+	xmlFreeDoc(doc);
 	return code;
 }
 
 static int must_hold(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys,
 		     enum metadata_view view)
 {
-	bool holds;
-	int code = run_holds(h, dom, sys, view, &holds);
+	enum run_held held;
+	int code = run_holds(h, dom, sys, view, &held);
 
-	if (code || holds)
+	if (code || held != RUN_HOLDS_NONE)
 		return code;
 	return host_refuse(h, DM_REPLICA_CODE_INVALID_PARAMETER,
 			   "domain %s has no %s device of %s among its disks", virDomainGetName(dom),
@@ -292,15 +276,27 @@ static void hint_addresses(struct host *h, const struct dmreplica_system *sys)
 	dmreplica_list_free(list);
 }
 
+/* What is not in place holds up no guest: on the worst day it is wanted, and told of that. */
+static void place(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom, bool *left)
+{
+	if (place_failed_over(h, sys, dom, left)) {
+		printf("warning: %s\n", h->message);
+		*left = true;
+	}
+	if (*left)
+		printf("warning: the guest starts with what this host has of definition, NVRAM and TPM, and keeps it until another failover\n");
+}
+
 static int start(struct host *h, virDomainPtr *dom, const struct dmreplica_system *sys)
 {
 	int code = must_hold(h, *dom, sys, METADATA_LIVE);
+	bool left = false;
 
 	if (!code)
 		code = memory_refuse(h, *dom, sys);
 	/* Of a failover without libvirt's answer. */
 	if (!code)
-		code = place_failed_over(h, sys, dom);
+		place(h, sys, dom, &left);
 	if (!code && !*dom)
 		code = host_refuse(h, DM_REPLICA_CODE_NOT_FOUND, "%s has no domain for its failover",
 				   sys->name);
@@ -308,6 +304,8 @@ static int start(struct host *h, virDomainPtr *dom, const struct dmreplica_syste
 		code = run_renew(h, dom, sys);
 	if (!code && virDomainCreate(*dom))
 		code = host_refuse_libvirt(h, "domain %s does not start", virDomainGetName(*dom));
+	if (!code && left)
+		place_leave(h, sys);
 	if (!code)
 		printf("domain %s runs on %s, failover %u\n", virDomainGetName(*dom), sys->name,
 		       sys->live_epoch);
@@ -506,6 +504,7 @@ int cmd_failed_over(struct dmreplica *dmr, int argc, char **argv)
 	struct host h = { .dmr = dmr };
 	struct dmreplica_system sys;
 	virDomainPtr dom = NULL;
+	bool left = false;
 	int status, code;
 
 	if (!no_options(argc, argv, &status) || !host_one_system(&h, argc, argv, true, &sys, &status))
@@ -516,7 +515,7 @@ int cmd_failed_over(struct dmreplica *dmr, int argc, char **argv)
 	if (!code && dom)
 		code = memory_remove(&h, dom, &sys);
 	if (!code)
-		code = place_failed_over(&h, &sys, &dom);
+		code = place_failed_over(&h, &sys, &dom, &left);
 	if (!code && dom)
 		code = run_renew(&h, &dom, &sys);
 	if (dom)

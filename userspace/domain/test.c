@@ -436,17 +436,17 @@ static int begin_test(struct rehearsal *r, virDomainPtr *dom)
 /* The guest's definition: that of the point, if one is kept with it, or the present one. */
 static int definition(struct rehearsal *r, virDomainPtr dom, xmlDocPtr *doc)
 {
-	bool holds = false;
+	enum run_held held = RUN_HOLDS_NONE;
 	int code;
 
 	code = place_test(r->h, r->sys, &r->kept);
 	*doc = r->kept.doc;
 	r->kept.doc = NULL;
 	if (!code && *doc)
-		code = run_doc_holds(r->h, *doc, r->sys, METADATA_LIVE, &holds);
+		code = run_doc_holds(r->h, *doc, r->sys, METADATA_LIVE, &held);
 	if (code)
 		return code;
-	if (holds) {
+	if (held != RUN_HOLDS_NONE) {
 		printf("definition: of point %llu\n", (unsigned long long)r->sys->test_point);
 		return 0;
 	}
@@ -524,10 +524,10 @@ int cmd_domain_test_start(struct dmreplica *dmr, int argc, char **argv)
 
 static int stop_test(struct host *h, const struct dmreplica_system *sys, virDomainPtr dom)
 {
-	bool holds = false;
-	int code = run_holds(h, dom, sys, METADATA_TEST, &holds);
+	enum run_held held;
+	int code = run_holds(h, dom, sys, METADATA_TEST, &held);
 
-	if (!code && !holds)
+	if (!code && held == RUN_HOLDS_NONE)
 		code = host_refuse(h, DM_REPLICA_CODE_INVALID_PARAMETER,
 				   "domain %s has no test device of %s among its disks",
 				   virDomainGetName(dom), sys->name);

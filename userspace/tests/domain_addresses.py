@@ -7,7 +7,7 @@ import shutil
 
 from domain_freeze import Agent
 from domain_libvirt import GUEST
-from domain_world import HERE, UUID, result
+from domain_world import HERE, UUID, preloaded, result
 
 METADATA = f"<metadata><d:system xmlns:d='urn:dm-replica:domain:1' uuid='{UUID}' name='web1'/></metadata>"
 LIVE = GUEST.replace('<memory>', METADATA + '<memory>').replace("type='file'", "type='block'").replace(
@@ -67,7 +67,7 @@ class Guest(Agent):
         self.w.world['host'] = {'adapter/' + mac: json.dumps(a, separators=(',', ':')) for mac, a in adapters.items()}
         env = dict({'AGENT': self.dir, 'LIBVIRT_DEFAULT_URI': self.uri, 'GUEST_PROGRAM': HERE + '/fake-guest.py', 'DM_REPLICA_SEEN_MS': '0'}, **(env or {}))
         self.status, self.out, self.err = self.w.run(
-            ['sh', '-c', 'LD_PRELOAD="$LD_PRELOAD $0" exec "$@"', self.library, self.tool, 'addresses', 'web1'] + list(args), env=env)
+            preloaded(self.library) + [self.tool, 'addresses', 'web1'] + list(args), env=env)
         self.w.world['host'] = {}
         return self.status
 

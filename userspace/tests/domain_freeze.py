@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from domain_libvirt import GUEST
-from domain_world import HERE, UUID, result
+from domain_world import HERE, UUID, preloaded, result
 
 METADATA = f"<metadata><d:system xmlns:d='urn:dm-replica:domain:1' uuid='{UUID}' name='web1' view='replica'/></metadata>"
 RUNS = GUEST.replace('<memory>', METADATA + '<memory>').replace("type='file'", "type='block'").replace(
@@ -36,7 +36,7 @@ class Agent:
         os.mkdir(self.dir)
         env = dict({'AGENT': self.dir, 'LIBVIRT_DEFAULT_URI': self.uri}, **(env or {}))
         self.status, self.out, self.err = self.w.run(
-            ['sh', '-c', 'LD_PRELOAD="$LD_PRELOAD $0" exec "$@"', self.library, self.tool, 'point', 'web1'] + list(args),
+            preloaded(self.library) + [self.tool, 'point', 'web1'] + list(args),
             ANSWERS + ('; ' + change if change else ''), env=env)
         return self.status
 

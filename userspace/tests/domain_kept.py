@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from domain_libvirt import GUEST, Session
-from domain_world import HERE, UUID, result
+from domain_world import HERE, UUID, preloaded, result
 
 GUEST_TPM = GUEST.replace('</devices>', "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/></tpm></devices>")
 METADATA = f"<metadata><d:system xmlns:d='urn:dm-replica:domain:1' uuid='{UUID}' name='web1' view='replica'/></metadata>"
@@ -35,6 +35,8 @@ class Kept:
         self.tpm = f'/var/lib/libvirt/swtpm/{UUID}/tpm2/tpm2-00.permall'
         self.guest = w.file('kept.xml', GUEST_TPM)
         self.later = w.file('later.xml', GUEST_TPM.replace('65536', '32768'))
+        self.library = os.path.join(w.dir, 'disturb.so')
+        subprocess.run([os.environ.get('CC', 'gcc'), '-shared', '-fPIC', '-o', self.library, w.file('disturb.c', DISTURB), '-ldl'], check=True)
 
     def put(self, path, text):
         path = self.w.root + path
@@ -65,9 +67,10 @@ class Kept:
         self.remember()
         return self.status
 
-    def session(self, lines, change=''):
+    def session(self, lines, change='', full=None):
+        """With @full a filesystem without room for what is written below that directory."""
         s = Session(self.w, self.driver)
-        self.got = s.run(lines, change)
+        self.got = s.run(lines, change, preload=self.library if full else None, env={'FULL': full} if full else None)
         self.remember()
         return s
 
@@ -95,6 +98,7 @@ def check_kept(w, tool, driver, replicactl):
     check_hostile(k)
     check_gone(k)
     check_test(k)
+    check_full(k)
     check_crash(k)
     check_two(k)
     w.world['points'] = []
@@ -108,7 +112,7 @@ def check_places(k):
     s = k.session(['domain ~ import ~ web1 ~ ' + k.guest, 'domain ~ keep ~ web1'], REPLICA)
     result(k.got == [0, 0] and 'kept with point 2 of web1: domain.xml nvram tpm2-00.permall' in s.out[1][1],
            'keep: definition, NVRAM and TPM, with the newest point', s.text)
-    result(k.kept() == {2: ALL}, 'kept: shows them', k.text)
+    result(k.kept() == {2: ALL} and k.out.count('"state": "good"') == 3, 'kept: shows them', k.text)
     result(os.stat(k.dir).st_mode & 0o777 == 0o700 and all(os.stat(f).st_mode & 0o777 == 0o600 for f in glob.glob(k.dir + '/files/*')),
            'keep: they are for root alone')
 
@@ -388,15 +392,18 @@ def check_test(k):
     result(k.got == [0] * 4 and '>32768<' in s.out[2][1], 'test: of a point without files, the present ones', s.text)
 
 
-# Ends the process instead of its Nth change of the disk.
-CRASH = r'''
+# Ends the process instead of its Nth change of the disk; or there is no room below a directory.
+DISTURB = r'''
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 static void count(void)
 {
@@ -406,21 +413,76 @@ static void count(void)
 	if (at && ++n == atoi(at))
 		kill(getpid(), SIGKILL);
 }
+static int full(int fd)
+{
+	const char *below = getenv("FULL");
+	char link[64], path[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = below ? readlink(link, path, sizeof(path) - 1) : -1;
+	return n > 0 && !strncmp(path, below, strlen(below));
+}
 #define REAL(name) __typeof__(&name) real = dlsym(RTLD_NEXT, #name)
 int fsync(int fd) { REAL(fsync); count(); return real(fd); }
 int renameat(int a, const char *b, int c, const char *d) { REAL(renameat); count(); return real(a, b, c, d); }
 int unlinkat(int a, const char *b, int c) { REAL(unlinkat); count(); return real(a, b, c); }
 int mkdirat(int a, const char *b, mode_t c) { REAL(mkdirat); count(); return real(a, b, c); }
-ssize_t write(int a, const void *b, size_t c) { REAL(write); if (a > 2) count(); return real(a, b, c); }
+ssize_t write(int a, const void *b, size_t c)
+{
+	REAL(write);
+
+	if (a > 2)
+		count();
+	if (!full(a))
+		return real(a, b, c);
+	errno = ENOSPC;
+	return -1;
+}
 '''
+
+
+def check_full(k):
+    """A full filesystem holds up no guest, and loses nothing that was kept."""
+    imported, libvirt = 'domain ~ import ~ web1 ~ ' + k.later, k.w.root + '/var/lib/libvirt'
+    keep_all(k)
+    before = k.kept()
+    for full, where in (k.dir, 'of what is kept'), (libvirt, 'of libvirt'):
+        keep_all(k)
+        s = k.session([imported, 'domain ~ failed-over ~ web1', 'domain ~ start ~ web1', 'xml ~ web1', 'domain ~ stop ~ web1 ~ --force'], full=full)
+        result(k.got == [0, 1, 0, 0, 0] and 'No space left' in s.out[2][1] + s.err and k.get(k.nvram) == 'variables 2' and k.get(k.tpm) == 'tpm 2',
+               f'full {where}: the guest starts on what is there', s.text)
+        result('warning: the guest starts with what this host has' in s.out[2][1] and "failover='17'" in s.out[3][1] and
+               'with room in /var/lib: replicactl domain start web1 puts it in place' in s.err, f'full {where}: both commands report it', s.text)
+        # What the guest has written since is its own.
+        k.put(k.nvram, 'written by the guest')
+        s = k.session([imported, 'domain ~ start ~ web1', 'domain ~ stop ~ web1 ~ --force'])
+        result(k.got == [0] * 3 and k.get(k.nvram) == 'written by the guest' and 'of point' not in s.out[1][1], f'full {where}: a later start replaces nothing', s.text)
+        result(k.kept() == before, f'full {where}: what belongs to points is still there', k.text)
+        # Room again before the guest starts.
+        keep_all(k)
+        k.session([imported, 'domain ~ failed-over ~ web1'], full=full)
+        s = k.session([imported, 'domain ~ start ~ web1'])
+        result(k.got == [0, 0] and k.get(k.nvram) == 'variables 1' and k.get(k.tpm) == 'tpm 1', f'room {where} before the start: all is put in place', s.text)
+        # The revert finds none.
+        s = k.session(['domain ~ import ~ web1 ~ ' + k.guest, 'domain ~ reverted ~ web1'], REPLICA, full=full)
+        result(k.got == [0, 1], f'full {where} at the revert: it is reported', s.text)
+        s = k.session(['domain ~ import ~ web1 ~ ' + k.guest, 'domain ~ reverted ~ web1', 'xml ~ web1'], REPLICA)
+        result(k.got == [0] * 3 and k.get(k.nvram) == 'variables 2' and k.get(k.tpm) == 'tpm 2' and '>32768<' in s.out[2][1],
+               f'full {where} at the revert: with room all is back', s.text)
+    # The next failover finds what the revert has not put back, and no room.
+    keep_all(k)
+    k.session([imported, 'domain ~ failed-over ~ web1'])
+    k.session(['domain ~ import ~ web1 ~ ' + k.guest, 'domain ~ reverted ~ web1'], REPLICA, full=libvirt)
+    s = k.session([imported, 'domain ~ failed-over ~ web1', 'domain ~ start ~ web1'], "s['live-epoch'] = 21", full=libvirt)
+    result(k.got == [0, 1, 0] and 'an earlier failover has replaced' in s.err, 'full: another failover starts, too', s.text)
+    s = k.session(['domain ~ import ~ web1 ~ ' + k.guest, 'domain ~ reverted ~ web1'], REPLICA)
+    result(k.got == [0, 0] and k.get(k.nvram) == 'variables 2' and k.get(k.tpm) == 'tpm 2', 'full: what the first has replaced is not lost', s.text)
 
 
 def check_crash(k):
     """Killed at each change of the disk: the old set or the new one, and the next call works."""
-    path = k.w.file('crash.c', CRASH)
-    library = os.path.join(k.w.dir, 'crash.so')
-    subprocess.run([os.environ.get('CC', 'gcc'), '-shared', '-fPIC', '-o', library, path, '-ldl'], check=True)
-    run = ['sh', '-c', 'LD_PRELOAD="$LD_PRELOAD $0" exec "$@"', library]
+    run = preloaded(k.library)
     one, two = k.w.file('one_VARS.fd', 'one'), k.w.file('two_VARS.fd', 'two')
     guest = k.w.file('crash.xml', GUEST)
     wrong, n, seen = [], 0, set()
@@ -461,9 +523,9 @@ def check_crash(k):
     result(not wrong and 10 < n < 100, f'failover: killed at each of {n} places', str(wrong[:2]))
 
 
-# Two commands that wait for the lock, and get it one after the other.
-TWO = r'''
-import fcntl, os, subprocess, sys, time
+# A command that waits for the lock, or has ended.
+STARTED = r'''
+import fcntl, glob, os, subprocess, sys, time
 
 def started(command):
     p = subprocess.Popen(command)
@@ -476,6 +538,9 @@ def started(command):
         time.sleep(0.02)
     return p
 
+'''
+# Two commands that wait for it, and get it one after the other.
+TWO = r'''
 fd = os.open(sys.argv[1], os.O_RDONLY)
 fcntl.flock(fd, fcntl.LOCK_EX)
 both = [started([sys.argv[2], 'failed-over', 'web1']),
@@ -485,9 +550,24 @@ sys.exit(sum(p.wait() for p in both))
 '''
 
 
+# A command that reads while another has taken the index away, to put the next in its place.
+READ = r'''
+index = glob.glob(sys.argv[1] + '/index-*')[0]
+fd = os.open(sys.argv[1], os.O_RDONLY)
+fcntl.flock(fd, fcntl.LOCK_EX)
+os.rename(index, index + '.away')
+p = started([sys.argv[2], 'kept', 'web1', '--json'])
+os.rename(index + '.away', index)
+os.close(fd)
+sys.exit(p.wait())
+'''
+
+
 def check_two(k):
     keep_all(k)
-    k.run([sys.executable, k.w.file('two.py', TWO), k.dir, k.tool, k.w.file('two_VARS.fd', 'two')])
+    k.run([sys.executable, k.w.file('read.py', STARTED + READ), k.dir, k.tool])
+    result(k.status == 0 and k.out.count('"good"') == 3, 'kept: while the index changes: one that reads waits', k.text)
+    k.run([sys.executable, k.w.file('two.py', STARTED + TWO), k.dir, k.tool, k.w.file('two_VARS.fd', 'two')])
     with open(k.dir + '/index-' + k.w.world['host']['points/files'], encoding='utf-8') as f:
         text = f.read()
     result(k.status == 0 and '\n0 placed ' in text and '\n1 nvram ' in text and '\n2 nvram ' in text, 'keep: beside a failover, both are there', k.text + text)

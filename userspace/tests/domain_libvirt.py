@@ -4,7 +4,7 @@
 import os
 import re
 
-from domain_world import UUID, result
+from domain_world import UUID, preloaded, result
 
 GUEST = f'''<domain type='test'>
   <name>web1</name>
@@ -34,9 +34,9 @@ class Session:
     def __init__(self, w, driver):
         self.w, self.driver = w, driver
 
-    def run(self, lines, change=''):
+    def run(self, lines, change='', preload=None, env=None):
         script = self.w.file('script', ''.join('\t'.join(line.split(' ~ ')) + '\n' for line in lines))
-        status, out, err = self.w.run([self.driver, script], change)
+        status, out, err = self.w.run((preloaded(preload) if preload else []) + [self.driver, script], change, env=env)
         parts = re.split(r'^= (\d+)\n', out, flags=re.M)
         self.out = [(int(parts[i + 1]), parts[i].replace('"', "'")) for i in range(0, len(parts) - 1, 2)]
         if status:              # of the driver itself, or of a sanitizer in it

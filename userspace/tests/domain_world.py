@@ -24,6 +24,11 @@ def result(good, name, text=''):
         print(''.join(f'# {line}\n' for line in text.split('\n')), end='', flush=True)
 
 
+def preloaded(library):
+    """What is put before a command, to run it with one more library."""
+    return ['sh', '-c', 'LD_PRELOAD="$LD_PRELOAD $0" exec "$@"', library]
+
+
 class World:
     """A system, a host's root, and what runs against them."""
 
