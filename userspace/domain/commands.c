@@ -85,7 +85,8 @@ const struct command commands[] = {
 	  "  --network NETWORK  connect it to this network, with new MAC addresses\n"
 	  "                     (default: an isolated one of its own, with the same addresses)\n"
 	  "  --without TARGET   leave this disk out, which is not replicated\n"
-	  "\nThe test domain is transient, and has a new UUID, a new generation ID and a copy of NVRAM.\n" },
+	  "\nThe test domain is transient, and has a new UUID, a new generation ID, and copies of NVRAM\n"
+	  "and TPM.\n" },
 	{ "test-stop", cmd_domain_test_stop, "NAME",
 	  "switch the copy off, remove its network and its NVRAM", NULL },
 	{ "test-ended", cmd_test_ended, "NAME",

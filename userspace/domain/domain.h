@@ -213,6 +213,19 @@ struct stat;
 bool file_write_all(int fd, const void *data, size_t bytes);
 bool file_replace(int dir, const char *fresh, const char *name, const void *data, size_t bytes,
 		  const struct stat *owner);
+bool file_put(int dir, const char *name, const void *data, size_t bytes);
+
+/* tpm.c */
+#define TPM_FILES	6		/* of the state of one */
+#define TPM_BYTES	(4u << 20)
+
+bool tpm_is_emulated(xmlNodePtr domain);
+bool tpm_is_state(const char *name);
+int tpm_open(const char *uuid, const char *file, bool make);
+int tpm_each(const char *uuid, int (*fn)(void *arg, int dir, const char *name), void *arg);
+bool tpm_put(const char *uuid, const char *name, const char *data, size_t bytes);
+bool tpm_mark_test(const char *uuid, const struct dmreplica_system *sys);
+void tpm_remove_tests(const struct dmreplica_system *sys);
 
 /* kept.c: files that belong to points */
 enum kept_state {
@@ -243,6 +256,7 @@ struct kept {
 	size_t nr;
 };
 
+char *kept_read(int fd, size_t most, size_t *bytes);
 int kept_source(int at, const char *path, size_t most, const char **why);
 int kept_open(struct kept *k, struct host *h, const struct dmreplica_system *sys, bool change);
 void kept_close(struct kept *k);
@@ -260,10 +274,18 @@ void kept_drop(struct kept *k, uint64_t point);
 int kept_commit(struct kept *k);
 
 /* place.c: definition, NVRAM and TPM, to be kept and put in place */
+struct place_file {
+	char name[64];
+	char *data;
+	size_t bytes;
+};
+
 struct place_test {
 	xmlDocPtr doc;
 	char *nvram;
 	size_t nvram_bytes;
+	struct place_file tpm[TPM_FILES];
+	unsigned int nr_tpm;
 };
 
 int place_keep_xml(struct kept *k, uint64_t point, xmlDocPtr doc);

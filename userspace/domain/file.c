@@ -10,6 +10,8 @@
 
 #include "domain.h"
 
+#define NEW	".dm-replica.new"
+
 /** file_write_all() - write all bytes to a descriptor.  Return: false with errno. */
 bool file_write_all(int fd, const void *data, size_t bytes)
 {
@@ -57,4 +59,15 @@ bool file_replace(int dir, const char *fresh, const char *name, const void *data
 	if (!good)
 		unlinkat(dir, fresh, 0);
 	return good;
+}
+
+/* Replace a file of @dir; it belongs to the owner of the one before, or of the directory. */
+bool file_put(int dir, const char *name, const void *data, size_t bytes)
+{
+	struct stat st;
+
+	if ((fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode)) &&
+	    fstat(dir, &st))
+		return false;
+	return file_replace(dir, NEW, name, data, bytes, &st) && !fsync(dir);
 }

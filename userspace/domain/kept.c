@@ -106,7 +106,7 @@ static bool make_room(char **data, size_t bytes, size_t *room)
 }
 
 /* Read all of a file, @most bytes of it.  Return: NULL with errno. */
-static char *read_all(int fd, size_t most, size_t *bytes)
+char *kept_read(int fd, size_t most, size_t *bytes)
 {
 	char *data = NULL;
 	size_t room = 0;
@@ -158,7 +158,7 @@ static int read_index(struct kept *k)
 	fd = k->dir < 0 ? -1 : kept_source(k->dir, name, INDEX_BYTES, &why);
 	if (fd < 0)
 		return 0;
-	text = read_all(fd, INDEX_BYTES, &bytes);
+	text = kept_read(fd, INDEX_BYTES, &bytes);
 	close(fd);
 	if (!text || !digest_of(text, bytes, digest)) {
 		free(text);
@@ -325,7 +325,7 @@ int kept_add(struct kept *k, uint64_t point, const char *name, const void *data,
 int kept_add_file(struct kept *k, uint64_t point, const char *name, int fd, size_t most)
 {
 	size_t bytes;
-	char *data = read_all(fd, most, &bytes);
+	char *data = kept_read(fd, most, &bytes);
 	int code;
 
 	if (!data)
@@ -361,7 +361,7 @@ bool kept_load(const struct kept *k, const struct dmreplica_point_file *file, ch
 			*why = "it does not match its digest";
 		return false;
 	}
-	*data = read_all(fd, file->bytes, &bytes);
+	*data = kept_read(fd, file->bytes, &bytes);
 	close(fd);
 	*why = "it cannot be read";
 	if (*data && digest_of(*data, bytes, digest) && bytes == file->bytes &&

@@ -16,23 +16,11 @@
 #include "domain.h"
 
 #define NVRAM_DIR	"/var/lib/libvirt/qemu/nvram"
-#define TPM_DIR		"/var/lib/libvirt/swtpm"
 #define NVRAM_BYTES	(128u << 20)
-#define TPM_BYTES	(4u << 20)
-#define TPM_SUFFIX	".permall"		/* state that outlives a start */
-#define VOLATILE	".volatilestate"	/* and of one start, which is another's */
-#define NEW		".dm-replica.new"
 #define DEFINITION	"domain.xml"
 #define NVRAM		"nvram"
-#define FILES		8			/* of a point */
+#define FILES		(TPM_FILES + 2)		/* of a point */
 #define LEFT		"points/left"		/* key in the host area: epoch of a failover */
-
-static bool ends_with(const char *text, const char *end)
-{
-	size_t n = strlen(text), m = strlen(end);
-
-	return n > m && !strcmp(text + n - m, end);
-}
 
 /* Find where the domain's NVRAM is, or comes to be at its first start. */
 static bool nvram_path(xmlNodePtr domain, char *path, size_t size)
@@ -68,46 +56,6 @@ static int open_dir(int at, const char *path)
 	return openat(at, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* Open a directory of one of libvirt's, @make: made if it is not there. */
-static int open_below(int at, const char *name, bool make)
-{
-	struct stat st;
-
-	if (make && !fstat(at, &st) && !mkdirat(at, name, 0711) &&
-	    fchownat(at, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW))
-		return -1;
-	return open_dir(at, name);
-}
-
-/* A name that swtpm gives: it is a word in the index, and the directory is another user's. */
-static bool is_tpm_state(const char *name)
-{
-	return !strncmp(name, "tpm", 3) && ends_with(name, TPM_SUFFIX) && strlen(name) < 64 &&
-	       !name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.")];
-}
-
-static bool has_tpm(xmlNodePtr domain)
-{
-	return xml_is(xml_below(domain, "devices/tpm/backend"), "type", "emulator");
-}
-
-/* The directory of a TPM's state; @file: TPM 2 or 1.2. */
-static int open_tpm(const char *uuid, const char *file, bool make)
-{
-	char path[PATH_MAX];
-	int base, dir, fd;
-
-	snprintf(path, sizeof(path), "%s" TPM_DIR, device_root());
-	base = open_dir(AT_FDCWD, path);
-	dir = base < 0 ? -1 : open_below(base, uuid, make);
-	fd = dir < 0 ? -1 : open_below(dir, strncmp(file, "tpm2", 4) ? "tpm1.2" : "tpm2", make);
-	if (dir >= 0)
-		close(dir);
-	if (base >= 0)
-		close(base);
-	return fd;
-}
-
 /* Keep one file; @named: by the user.  Others of the host may be missing. */
 static int keep_source(struct kept *k, uint64_t point, const char *name, int at, const char *path,
 		       size_t most, bool named)
@@ -126,45 +74,33 @@ static int keep_source(struct kept *k, uint64_t point, const char *name, int at,
 	return code;
 }
 
-static int keep_tpm_dir(struct kept *k, uint64_t point, int fd)
-{
-	struct dirent *entry;
-	unsigned int nr = 0;
-	DIR *names = fdopendir(dup(fd));
-	int code = 0;
+struct tpm_keeper {
+	struct kept *k;
+	uint64_t point;
+};
 
-	while (names && !code && (entry = readdir(names)))
-		if (is_tpm_state(entry->d_name) && nr++ < FILES - 2)
-			code = keep_source(k, point, entry->d_name, fd, entry->d_name, TPM_BYTES,
-					   false);
-	if (names)
-		closedir(names);
-	return code;
+static int keep_tpm_file(void *arg, int dir, const char *name)
+{
+	const struct tpm_keeper *keeper = arg;
+
+	return keep_source(keeper->k, keeper->point, name, dir, name, TPM_BYTES, false);
 }
 
 /* Keep NVRAM and TPM of a domain of this host. */
 int place_keep_state(struct kept *k, uint64_t point, xmlNodePtr domain)
 {
-	static const char *const versions[] = { "tpm2", "tpm" };
+	struct tpm_keeper keeper = { .k = k, .point = point };
 	char path[PATH_MAX], full[2 * PATH_MAX], uuid[64];
-	unsigned int i;
-	int code = 0, fd;
+	int code = 0;
 
 	if (nvram_path(domain, path, sizeof(path))) {
 		snprintf(full, sizeof(full), "%s%s", device_root(), path);
 		code = keep_source(k, point, NVRAM, AT_FDCWD, full, NVRAM_BYTES, false);
 	}
-	if (!has_tpm(domain) || !xml_content(xml_child(domain, "uuid"), uuid, sizeof(uuid)) ||
-	    strchr(uuid, '/') || *uuid == '.')
+	if (code || !tpm_is_emulated(domain) ||
+	    !xml_content(xml_child(domain, "uuid"), uuid, sizeof(uuid)))
 		return code;
-	for (i = 0; i < 2 && !code; i++) {
-		fd = open_tpm(uuid, versions[i], false);
-		if (fd < 0)
-			continue;
-		code = keep_tpm_dir(k, point, fd);
-		close(fd);
-	}
-	return code;
+	return tpm_each(uuid, keep_tpm_file, &keeper);
 }
 
 /* Keep files that the user names, as those of a primary on another host. */
@@ -178,7 +114,7 @@ int place_keep_files(struct kept *k, uint64_t point, const char *nvram, const ch
 	if (!tpm || code)
 		return code;
 	name = strrchr(tpm, '/') ? strrchr(tpm, '/') + 1 : tpm;
-	if (!is_tpm_state(name))
+	if (!tpm_is_state(name))
 		return host_refuse(k->h, DM_REPLICA_CODE_INVALID_PARAMETER,
 				   "%s is no state of a TPM: swtpm names it tpm2-00.permall or tpm-00.permall",
 				   tpm);
@@ -249,17 +185,6 @@ static int set_index(const struct set *set, const char *name)
 	return i < set->nr ? (int)i : -1;
 }
 
-/* Replace a file of @dir; it belongs to the owner of the one before, or of the directory. */
-static bool replace(int dir, const char *name, const char *data, size_t bytes)
-{
-	struct stat st;
-
-	if ((fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode)) &&
-	    fstat(dir, &st))
-		return false;
-	return file_replace(dir, NEW, name, data, bytes, &st) && !fsync(dir);
-}
-
 /* An error that is over when there is room again: another attempt may succeed. */
 static bool is_passing(int error)
 {
@@ -297,7 +222,7 @@ static bool put_nvram(const struct set *set, uint64_t point, xmlNodePtr domain, 
 	slash = strrchr(full, '/');
 	*slash = 0;
 	dir = open_dir(AT_FDCWD, full);
-	good = dir >= 0 && replace(dir, slash + 1, set->data[i], set->file[i]->bytes);
+	good = dir >= 0 && file_put(dir, slash + 1, set->data[i], set->file[i]->bytes);
 	error = errno;
 	placed("NVRAM", point, good, strerror(error));
 	if (dir >= 0)
@@ -305,42 +230,23 @@ static bool put_nvram(const struct set *set, uint64_t point, xmlNodePtr domain, 
 	return good || !is_passing(error);
 }
 
-/* State of a start that is over, beside state of another time. */
-static void remove_volatile(int dir)
-{
-	DIR *names = fdopendir(dup(dir));
-	struct dirent *entry;
-
-	while (names && (entry = readdir(names)))
-		if (ends_with(entry->d_name, VOLATILE))
-			unlinkat(dir, entry->d_name, 0);
-	if (names)
-		closedir(names);
-}
-
 /* Return: false if it is worth another attempt. */
 static bool put_tpm(const struct set *set, uint64_t point, xmlNodePtr domain, const char *uuid)
 {
 	bool good, all = true;
 	unsigned int i;
-	int dir, error;
+	int error;
 
 	for (i = 0; i < set->nr; i++) {
-		if (!ends_with(set->file[i]->name, TPM_SUFFIX))
+		if (!tpm_is_state(set->file[i]->name))
 			continue;
-		if (!has_tpm(domain)) {
+		if (!tpm_is_emulated(domain)) {
 			placed("TPM", point, false, "the domain has no emulated one");
 			continue;
 		}
-		dir = open_tpm(uuid, set->file[i]->name, true);
-		good = dir >= 0 &&
-		       replace(dir, set->file[i]->name, set->data[i], set->file[i]->bytes);
+		good = tpm_put(uuid, set->file[i]->name, set->data[i], set->file[i]->bytes);
 		error = errno;
 		placed("TPM", point, good, strerror(error));
-		if (good)
-			remove_volatile(dir);
-		if (dir >= 0)
-			close(dir);
 		all &= good || !is_passing(error);
 	}
 	return all;
@@ -655,6 +561,23 @@ out:
 	return code;
 }
 
+static void take_tpm(struct place_test *t, struct set *set)
+{
+	unsigned int i;
+
+	for (i = 0; i < set->nr; i++) {
+		struct place_file *file = &t->tpm[t->nr_tpm];
+
+		if (!tpm_is_state(set->file[i]->name) || t->nr_tpm == TPM_FILES)
+			continue;
+		snprintf(file->name, sizeof(file->name), "%s", set->file[i]->name);
+		file->bytes = set->file[i]->bytes;
+		file->data = set->data[i];
+		set->data[i] = NULL;
+		t->nr_tpm++;
+	}
+}
+
 /**
  * place_test() - what is kept with the point of a test failover
  * @h: the host.
@@ -686,6 +609,7 @@ int place_test(struct host *h, const struct dmreplica_system *sys, struct place_
 			t->nvram_bytes = set.file[i]->bytes;
 			set.data[i] = NULL;
 		}
+		take_tpm(t, &set);
 		set_free(&set);
 	}
 	kept_close(&k);
@@ -696,5 +620,7 @@ void place_test_free(struct place_test *t)
 {
 	xmlFreeDoc(t->doc);
 	free(t->nvram);
+	while (t->nr_tpm)
+		free(t->tpm[--t->nr_tpm].data);
 	memset(t, 0, sizeof(*t));
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The test domain: transient, so that neither a crash nor a reboot leaves one behind, beside
- * replication and beside the guest itself.  It shares nothing with them: another UUID, a copy
- * of NVRAM, and an isolated network, on which it keeps its MAC addresses.
+ * replication and beside the guest itself.  It shares nothing with them: another UUID, copies
+ * of NVRAM and TPM, and an isolated network, on which it keeps its MAC addresses.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -170,8 +170,6 @@ static void leave_out_host(xmlNodePtr domain, xmlNodePtr devices)
 	}
 	if (xml_is(xml_below(devices, "tpm/backend"), "type", "passthrough"))
 		leave_out(devices, "tpm", "the TPM of the host");
-	else if (xml_child(devices, "tpm"))
-		printf("TPM: new and empty\n");
 }
 
 /* Sockets and ports of the host: a second guest cannot have those of the first. */
@@ -280,19 +278,76 @@ static int test_nvram(struct rehearsal *r, xmlNodePtr domain)
 	return 0;
 }
 
+struct tpm_copy {
+	const char *to;
+	unsigned int nr;
+};
+
+/* swtpm replaces a file by a rename: what is read is whole. */
+static int copy_tpm_file(void *arg, int dir, const char *name)
+{
+	struct tpm_copy *copy = arg;
+	const char *why;
+	size_t bytes;
+	char *data;
+	int fd = kept_source(dir, name, TPM_BYTES, &why), error;
+	bool good;
+
+	if (fd < 0)
+		return errno;
+	data = kept_read(fd, TPM_BYTES, &bytes);
+	good = data && tpm_put(copy->to, name, data, bytes);
+	error = errno;
+	close(fd);
+	free(data);
+	copy->nr += good;
+	return good ? 0 : error ? error : EIO;
+}
+
+/* The TPM begins with the state of the point, or with what the guest has now. */
+static int test_tpm(const struct rehearsal *r, xmlNodePtr domain, const char *from, const char *to)
+{
+	struct tpm_copy copy = { .to = to };
+	unsigned int i;
+	int error = 0;
+
+	if (!tpm_is_emulated(domain))
+		return 0;
+	if (!tpm_mark_test(to, r->sys))
+		error = errno ? errno : EIO;
+	for (i = 0; i < r->kept.nr_tpm && !error; i++)
+		if (!tpm_put(to, r->kept.tpm[i].name, r->kept.tpm[i].data, r->kept.tpm[i].bytes))
+			error = errno ? errno : EIO;
+	if (!r->kept.nr_tpm && !error)
+		error = tpm_each(from, copy_tpm_file, &copy);
+	if (error)
+		return host_refuse(r->h, DM_REPLICA_CODE_FAILED,
+				   "the test's TPM cannot have the state of the guest's: %s",
+				   strerror(error));
+	if (r->kept.nr_tpm) {
+		printf("TPM: of point %llu\n", (unsigned long long)r->sys->test_point);
+	} else if (!copy.nr) {
+		/* Without its directory: libvirt sets one up that has none. */
+		tpm_remove_tests(r->sys);
+		printf("TPM: new and empty\n");
+	}
+	return 0;
+}
+
 static int transform(struct rehearsal *r, xmlDocPtr doc)
 {
 	xmlNodePtr domain = xmlDocGetRootElement(doc), devices = xml_child(domain, "devices"), nic;
-	char text[DMREPLICA_UUID_TEXT], name[256 + 8];
+	char text[DMREPLICA_UUID_TEXT], uuid[DMREPLICA_UUID_TEXT], from[64], name[256 + 8];
 	struct metadata m;
 	int code;
 
 	xml_content(xml_child(domain, "name"), name, sizeof(name) - 8);
 	strcat(name, " - Test");
 	xmlNodeSetContent(xml_child(domain, "name"), (const xmlChar *)name);
-	import_fresh_uuid(text);
+	xml_content(xml_child(domain, "uuid"), from, sizeof(from));
+	import_fresh_uuid(uuid);
 	drop_children(domain, "uuid");
-	xml_add(domain, "uuid", text);
+	xml_add(domain, "uuid", uuid);
 	if (xml_child(domain, "genid")) {
 		import_fresh_uuid(text);
 		xmlNodeSetContent(xml_child(domain, "genid"), (const xmlChar *)text);
@@ -308,7 +363,9 @@ static int transform(struct rehearsal *r, xmlDocPtr doc)
 	test_devices(devices);
 	code = test_disks(r, devices);
 	/* It has a copy of what it needs first, and a refusal has none. */
-	return code ? code : test_nvram(r, domain);
+	if (!code)
+		code = test_nvram(r, domain);
+	return code ? code : test_tpm(r, domain, from, uuid);
 }
 
 static int make_network(struct rehearsal *r)
@@ -384,6 +441,7 @@ static int clean(struct host *h, const struct dmreplica_system *sys)
 	nvram_path(sys, path, sizeof(path));
 	if (!unlink(path))
 		printf("removed: %s\n", path);
+	tpm_remove_tests(sys);
 	return remove_networks(h, sys);
 }
 

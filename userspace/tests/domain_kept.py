@@ -390,6 +390,48 @@ def check_test(k):
     keep_all(k)
     s = k.session([imported, 'domain ~ test-start ~ web1', 'live-xml ~ web1 - Test', 'domain ~ test-stop ~ web1'], tested.replace('2', '1'))
     result(k.got == [0] * 4 and '>32768<' in s.out[2][1], 'test: of a point without files, the present ones', s.text)
+    check_test_tpm(k, imported, tested)
+
+
+def check_test_tpm(k, imported, tested):
+    """A rehearsal has a TPM of its own, and leaves none."""
+    base = os.path.dirname(os.path.dirname(os.path.dirname(k.tpm)))
+
+    def tests():
+        return [os.path.dirname(os.path.dirname(f)) for f in glob.glob(k.w.root + base + '/*/tpm2/*.permall') if UUID not in f]
+
+    def state(directory):
+        with open(directory + '/tpm2/tpm2-00.permall', encoding='utf-8') as f:
+            return f.read()
+
+    k.put('/etc/libvirt/qemu.conf', '# swtpm_user = "root"\nswtpm_user = "+1234"\nswtpm_group = "+1235"\n')
+    keep_all(k)
+    shutil.rmtree(k.w.root + base + '/' + UUID)
+    other = k.put(base + '/11111111-2222-3333-4444-555555555555/tpm2/tpm2-00.permall', 'of another guest')
+    marked = k.put(base + '/11111111-2222-3333-4444-666666666666/.dm-replica-test', '11111111-2222-3333-4444-777777777777')
+    for point, what in (2, 'tpm 1'), (1, 'tpm 2'):
+        k.put(k.tpm, 'tpm 2')
+        s = k.session([imported, 'domain ~ test-start ~ web1', 'live-xml ~ web1 - Test'], tested.replace('2', str(point)))
+        found = [d for d in tests() if '11111111-' not in d]
+        result(k.got == [0] * 3 and len(found) == 1 and state(found[0]) == what and f'<uuid>{os.path.basename(found[0])}</uuid>' in s.out[2][1] and
+               ('TPM: of point 2' in s.out[1][1]) == (point == 2), f'test of point {point}: its TPM has the state ' + ('that is kept' if point == 2 else 'of the guest'), s.text)
+        stat = os.stat(found[0] + '/tpm2'), os.stat(found[0] + '/tpm2/tpm2-00.permall')
+        result(os.geteuid() or all((s.st_uid, s.st_gid) == (1234, 1235) for s in stat), 'test: which the user of swtpm can read', str(stat))
+        # As after a crash of the host: no domain, but the state.
+        s = k.session([imported, 'domain ~ test-stop ~ web1'], tested)
+        result(k.got == [0, 0] and not os.path.exists(found[0]) and 'removed: ' + base in s.out[1][1], 'test: state of one that is gone is removed', s.text)
+    result(os.path.exists(other) and os.path.exists(marked) and k.get(k.tpm) == 'tpm 2', 'test: that of others is not')
+    os.unlink(k.w.root + k.tpm)
+    s = k.session([imported, 'domain ~ test-start ~ web1', 'domain ~ test-stop ~ web1'], tested.replace('2', '1'))
+    result(k.got == [0] * 3 and 'TPM: new and empty' in s.out[1][1] and [d for d in tests() if '11111111-' not in d] == [] and
+           len(os.listdir(k.w.root + base)) == 3, 'test: without any state libvirt sets up a TPM', s.text)
+    shutil.rmtree(k.w.root + base)
+    s = k.session([imported, 'domain ~ failed-over ~ web1'])
+    stat = os.stat(k.w.root + os.path.dirname(k.tpm)), os.stat(k.w.root + k.tpm)
+    result(k.got == [0, 0] and k.get(k.tpm) == 'tpm 1' and (os.geteuid() or all(s.st_uid == 1234 for s in stat)),
+           'failover: on a host that never had a TPM the user of swtpm can read it', s.text + str(stat))
+    k.session(['domain ~ import ~ web1 ~ ' + k.guest, 'domain ~ reverted ~ web1'], REPLICA)
+    os.unlink(k.w.root + '/etc/libvirt/qemu.conf')
 
 
 # Ends the process instead of its Nth change of the disk; or there is no room below a directory.
