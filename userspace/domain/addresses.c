@@ -98,24 +98,60 @@ static void set(struct result *r, enum verdict verdict, const char *reason)
 	snprintf(r->reason, sizeof(r->reason), "%s", reason);
 }
 
-static void verify(struct host *h, virDomainPtr dom, const struct dmreplica_adapter *a,
+/* Run the program of an adapter.  Return: 0 with @status, or a refusal. */
+static int run_program(struct host *h, virDomainPtr dom, const struct dmreplica_adapter *a,
+		       bool windows, bool check, int *status)
+{
+	char *program = guest_network_program(a, windows, check);
+	int code;
+
+	if (!program)
+		return host_refuse(h, DM_REPLICA_CODE_NO_MEMORY, "no memory");
+	code = agent_run(h, dom, windows ? "powershell.exe" : "/bin/sh", windows ? "-Command -" : "-s",
+			 program, PROGRAM_MS, status);
+	free(program);
+	return code;
+}
+
+/* The agent shows no routes.  Return: as seen(), after it. */
+static int gateways_seen(struct host *h, virDomainPtr dom, const struct dmreplica_adapter *a,
+			 bool windows)
+{
+	int status;
+
+	if (run_program(h, dom, a, windows, true, &status))
+		return -1;
+	return !status ? 1 : status == 6 ? 0 : -1;
+}
+
+static void verify(struct host *h, virDomainPtr dom, const struct dmreplica_adapter *a, bool windows,
 		   struct result *r)
 {
 	uint64_t deadline = host_now_ms() + host_limit_ms("DM_REPLICA_SEEN_MS", SEEN_MS);
-	int found;
+	int found, gateways = 1;
 
 	if (!a->nr_addresses) {
 		set(r, NOT_VERIFIABLE, "DHCP alone has no address to look for");
 		return;
 	}
-	while (!(found = seen(h, dom, a)) && host_now_ms() < deadline)
+	for (;;) {
+		found = seen(h, dom, a);
+		if (found > 0 && a->nr_gateways)
+			gateways = gateways_seen(h, dom, a, windows);
+		if ((found && gateways) || host_now_ms() >= deadline)
+			break;
 		host_sleep_ms(POLL_MS);
-	if (found > 0)
-		set(r, APPLIED, "");
+	}
+	if (found < 0)
+		set(r, NOT_VERIFIABLE, h->message);
 	else if (!found)
 		set(r, NOT_APPLIED, "the guest does not have the addresses after it");
+	else if (gateways < 0)
+		set(r, NOT_VERIFIABLE, "the guest has the addresses, but its gateways are not seen");
+	else if (!gateways)
+		set(r, NOT_APPLIED, "the guest has the addresses, but not the gateways, after it");
 	else
-		set(r, NOT_VERIFIABLE, h->message);
+		set(r, APPLIED, "");
 }
 
 static const char *reason_of(int status)
@@ -124,7 +160,7 @@ static const char *reason_of(int status)
 	case 3:
 		return "the guest has no adapter with this MAC address";
 	case 4:
-		return "what configures the network in the guest has failed";
+		return "what configures the network in the guest has failed; it has what it had before";
 	case 5:
 		return "neither NetworkManager, systemd-networkd nor ifupdown configures the guest";
 	}
@@ -134,22 +170,15 @@ static const char *reason_of(int status)
 static void apply(struct host *h, virDomainPtr dom, const struct dmreplica_adapter *a, bool windows,
 		  struct result *r)
 {
-	char *program = guest_network_program(a, windows);
 	int status, code;
 
-	if (!program) {
-		set(r, NOT_APPLIED, "no memory");
-		return;
-	}
-	code = agent_run(h, dom, windows ? "powershell.exe" : "/bin/sh", windows ? "-Command -" : "-s",
-			 program, PROGRAM_MS, &status);
-	free(program);
+	code = run_program(h, dom, a, windows, false, &status);
 	if (code)	/* as with an agent whose policy has no guest-exec */
 		set(r, NOT_APPLIED, h->message);
 	else if (status)
 		set(r, NOT_APPLIED, reason_of(status));
 	else
-		verify(h, dom, a, r);
+		verify(h, dom, a, windows, r);
 }
 
 static void print_result(const struct dmreplica_adapter *a, const struct result *r,

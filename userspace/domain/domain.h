@@ -318,7 +318,7 @@ int agent_run(struct host *h, virDomainPtr dom, const char *program, const char 
 	      const char *input, uint32_t ms, int *status);
 
 /* guest-network.c */
-char *guest_network_program(const struct dmreplica_adapter *a, bool windows);
+char *guest_network_program(const struct dmreplica_adapter *a, bool windows, bool check);
 
 /* memory.c */
 int memory_refuse(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys);

@@ -12,17 +12,23 @@
 
 #include "domain.h"
 
-/* $ROOT is that of a test. */
-static const char linux_body[] =
+/*
+ * $ROOT is that of a test.  All is in a function, so that no program in it reads the rest of the
+ * text, which is the shell's standard input.
+ */
+static const char linux_find[] =
+	"main() {\n"
 	"for d in \"$ROOT\"/sys/class/net/*; do\n"
 	"	[ -e \"$d/address\" ] && read -r a <\"$d/address\" && [ \"$a\" = \"$mac\" ] || continue\n"
 	"	# bridges and VLANs have the address of the adapter below them\n"
 	"	[ -e \"$d/bridge\" ] || [ -e \"$ROOT/proc/net/vlan/${d##*/}\" ] || if=${d##*/}\n"
 	"done\n"
 	"[ -n \"$if\" ] || exit 3\n"
+	"first() { echo \"$1\"; }\n";
+
+static const char linux_apply[] =
 	"each() { p=$1; shift; for v in \"$@\"; do echo \"$p$v\"; done; }\n"
 	"comma() { echo \"$*\" | tr ' ' ,; }\n"
-	"first() { echo \"$1\"; }\n"
 	"# NetworkManager: the connection that the device has\n"
 	"if command -v nmcli >/dev/null && [ \"$(nmcli -t -f RUNNING general 2>/dev/null)\" = running ]; then\n"
 	"	c=$(nmcli -g GENERAL.CONNECTION device show \"$if\")\n"
@@ -47,36 +53,94 @@ static const char linux_body[] =
 	"		printf '[Match]\\nMACAddress=%s\\nName=%s\\n\\n[Network]\\n' $mac \"$if\"\n"
 	"		[ -z \"$dhcp\" ] || echo DHCP=ipv4\n"
 	"		each Address= $ip4 $ip6; each Gateway= $gw4 $gw6; each DNS= $dns4 $dns6\n"
-	"	} >\"$f\" && chmod 644 \"$f\" && networkctl reload && networkctl reconfigure \"$if\" || exit 4\n"
-	"	exit 0\n"
+	"	} >\"$f\" && chmod 644 \"$f\" && networkctl reload && networkctl reconfigure \"$if\" && exit 0\n"
+	"	rm -f \"$f\"\n"
+	"	networkctl reload\n"
+	"	networkctl reconfigure \"$if\"\n"
+	"	exit 4\n"
 	"fi\n"
-	"# ifupdown: our stanzas in place of those that the interface has\n"
+	"# ifupdown: our stanzas in place of those that the interface has, in whichever file\n"
 	"i=$ROOT/etc/network/interfaces\n"
-	"if command -v ifup >/dev/null && [ -f \"$i\" ]; then\n"
-	"	ifdown --force \"$if\"\n"
-	"	[ -e \"$i.dm-replica\" ] || cp -p \"$i\" \"$i.dm-replica\" || exit 4\n"
-	"	awk -v i=\"$if\" '$1 ~ /^(iface|auto|mapping|source|source-directory|allow-.*|no-auto-down|no-scripts)$/ { skip = $1 == \"iface\" && $2 == i } !skip' \"$i\" >\"$i.new\" &&\n"
-	"	{\n"
-	"		echo \"allow-hotplug $if\"\n"
-	"		[ -z \"$dhcp\" ] || echo \"iface $if inet dhcp\"\n"
-	"		n=\n"
-	"		for v in $ip4; do\n"
-	"			printf 'iface %s inet static\\n\\taddress %s\\n' \"$if\" $v\n"
-	"			[ -n \"$n\" ] || { each '\tgateway ' $(first $gw4); [ -z \"$dns4\" ] || echo \"\tdns-nameservers $dns4\"; }\n"
-	"			n=1\n"
+	"command -v ifup >/dev/null && [ -f \"$i\" ] || exit 5\n"
+	"names() {\n"
+	"	while read -r w v; do\n"
+	"		case $w in source | source-directory) ;; *) continue ;; esac\n"
+	"		case $v in /*) ;; *) v=/etc/network/$v ;; esac\n"
+	"		[ $w = source ] || v=$v/*\n"
+	"		for g in \"$ROOT\"$v; do\n"
+	"			[ -f \"$g\" ] || continue\n"
+	"			case $w${g##*/} in source-directory*[!a-zA-Z0-9_-]*) ;; *) echo \"$g\" ;; esac\n"
 	"		done\n"
-	"		n=\n"
-	"		for v in $ip6; do\n"
-	"			printf 'iface %s inet6 static\\n\\taddress %s\\n' \"$if\" $v\n"
-	"			[ -n \"$n\" ] || { each '\tgateway ' $(first $gw6); [ -z \"$dns6\" ] || echo \"\tdns-nameservers $dns6\"; }\n"
-	"			n=1\n"
-	"		done\n"
-	"	} >>\"$i.new\" && mv \"$i.new\" \"$i\" && ifup \"$if\" || exit 4\n"
+	"	done <\"$1\"\n"
+	"}\n"
+	"stanzas() {\n"
+	"	echo \"allow-hotplug $if\"\n"
+	"	[ -z \"$dhcp\" ] || echo \"iface $if inet dhcp\"\n"
+	"	n=\n"
+	"	for v in $ip4; do\n"
+	"		printf 'iface %s inet static\\n\\taddress %s\\n' \"$if\" $v\n"
+	"		[ -n \"$n\" ] || { each '	gateway ' $(first $gw4); [ -z \"$dns4\" ] || echo \"	dns-nameservers $dns4\"; }\n"
+	"		n=1\n"
+	"	done\n"
+	"	n=\n"
+	"	for v in $ip6; do\n"
+	"		printf 'iface %s inet6 static\\n\\taddress %s\\n' \"$if\" $v\n"
+	"		[ -n \"$n\" ] || { each '	gateway ' $(first $gw6); [ -z \"$dns6\" ] || echo \"	dns-nameservers $dns6\"; }\n"
+	"		n=1\n"
+	"	done\n"
+	"}\n"
+	"all=$i more=$i\n"
+	"while [ -n \"$more\" ]; do\n"
+	"	found=\n"
+	"	for f in $more; do found=\"$found $(names \"$f\")\"; done\n"
+	"	more=\n"
+	"	for f in $found; do\n"
+	"		case \" $all \" in *\" $f \"*) ;; *) all=\"$all $f\" more=\"$more $f\" ;; esac\n"
+	"	done\n"
+	"done\n"
+	"# No copy lies where a pattern of a source finds it.\n"
+	"k=$ROOT/etc/network/dm-replica changed=\n"
+	"mkdir -p \"$k\" || exit 4\n"
+	"place() { echo \"$k/$(echo \"${1#\"$ROOT\"/}\" | tr / _)\"; }\n"
+	"for f in $all; do\n"
+	"	c=$(place \"$f\")\n"
+	"	cp -p \"$f\" \"$c.new\" && cp -p \"$f\" \"$c.old\" || exit 4\n"
+	"	awk -v i=\"$if\" '$1 ~ /^(iface|auto|mapping|source|source-directory|allow-.*|no-auto-down|no-scripts)$/ { skip = $1 == \"iface\" && $2 == i; n += skip } !skip; END { exit !n }' \"$f\" >\"$c.new\"\n"
+	"	case $?$f in\n"
+	"	0*) ;;\n"
+	"	1\"$i\") ;;\n"
+	"	1*) rm -f \"$c.new\" \"$c.old\"; continue ;;\n"
+	"	*) exit 4 ;;\n"
+	"	esac\n"
+	"	[ \"$f\" != \"$i\" ] || stanzas >>\"$c.new\" || exit 4\n"
+	"	[ -e \"$c\" ] || cp -p \"$f\" \"$c\" || exit 4\n"
+	"	changed=\"$changed $f\"\n"
+	"done\n"
+	"ifdown --force \"$if\"\n"
+	"bad=\n"
+	"for f in $changed; do c=$(place \"$f\"); mv \"$c.new\" \"$f\" || bad=1; done\n"
+	"if [ -z \"$bad\" ] && ifup \"$if\"; then\n"
+	"	for f in $changed; do rm -f \"$(place \"$f\").old\"; done\n"
 	"	exit 0\n"
 	"fi\n"
-	"exit 5\n";
+	"# as it was\n"
+	"ifdown --force \"$if\"\n"
+	"for f in $changed; do c=$(place \"$f\"); mv \"$c.old\" \"$f\"; rm -f \"$c.new\"; done\n"
+	"ifup \"$if\"\n"
+	"exit 4\n"
+	"}\nmain </dev/null\n";
 
-static const char windows_body[] =
+/* Are the gateways those of the adapter's default routes? */
+static const char linux_check[] =
+	"command -v ip >/dev/null || exit 7\n"
+	"for g in $(first $gw4) $(first $gw6); do\n"
+	"	case $g in *:*) v=-6 ;; *) v=-4 ;; esac\n"
+	"	case \"$(ip $v route show default dev \"$if\") \" in *\"via $g \"*) ;; *) exit 6 ;; esac\n"
+	"done\n"
+	"exit 0\n"
+	"}\nmain </dev/null\n";
+
+static const char windows_apply[] =
 	"$ErrorActionPreference = 'Stop'\n"
 	"try {\n"
 	"$a = Get-NetAdapter | Where-Object { $_.MacAddress -eq $mac.Replace(':', '-') } | Select-Object -First 1\n"
@@ -91,6 +155,15 @@ static const char windows_body[] =
 	"if (($dns4 + $dns6).Count) { Set-DnsClientServerAddress -InterfaceIndex $i -ServerAddresses ($dns4 + $dns6) }\n"
 	"} catch { exit 4 }\n"
 	"\n"	/* as typed: what has several lines is executed at a blank one */
+	"exit 0\n";
+
+static const char windows_check[] =
+	"try {\n"
+	"$a = Get-NetAdapter | Where-Object { $_.MacAddress -eq $mac.Replace(':', '-') } | Select-Object -First 1\n"
+	"if (-not $a) { exit 3 }\n"
+	"foreach ($v in $gw4 + $gw6) { if (-not (Get-NetRoute -InterfaceIndex $a.ifIndex -NextHop $v -ErrorAction SilentlyContinue)) { exit 6 } }\n"
+	"} catch { exit 7 }\n"
+	"\n"
 	"exit 0\n";
 
 /* A variable with the addresses of one family. */
@@ -108,8 +181,18 @@ static void put_list(FILE *f, bool windows, const char *name, unsigned int famil
 	fprintf(f, windows ? ")\n" : "'\n");
 }
 
-/* Return: the program's text, to be freed; NULL without memory. */
-char *guest_network_program(const struct dmreplica_adapter *a, bool windows)
+/**
+ * guest_network_program() - make the program
+ * @a: the adapter.
+ * @windows: for PowerShell, else for a shell.
+ * @check: do not set, but look whether the gateways are set.
+ *
+ * Its exit status is 0; 3: there is no such adapter; 4: a step has failed, and all is as before;
+ * 5: it is not known what configures the network; 6: a gateway is not set; 7: it is not known.
+ *
+ * Return: the program's text, to be freed; NULL without memory.
+ */
+char *guest_network_program(const struct dmreplica_adapter *a, bool windows, bool check)
 {
 	static const unsigned int families[] = { 4, 6 };
 	char mac[DMREPLICA_MAC_TEXT], *text = NULL;
@@ -129,6 +212,11 @@ char *guest_network_program(const struct dmreplica_adapter *a, bool windows)
 		put_list(f, windows, "gw", families[i], a->gateways, a->nr_gateways, false);
 		put_list(f, windows, "dns", families[i], a->dns, a->nr_dns, false);
 	}
-	fputs(windows ? windows_body : linux_body, f);
+	if (windows) {
+		fputs(check ? windows_check : windows_apply, f);
+	} else {
+		fputs(linux_find, f);
+		fputs(check ? linux_check : linux_apply, f);
+	}
 	return fclose(f) ? NULL : text;
 }

@@ -20,7 +20,12 @@ DHCP = {'dhcp': True, 'addresses': [], 'gateways': [], 'dns': []}
 SEE = '''#!/bin/sh
 PATH=/usr/bin:/bin
 echo "${0##*/} $*" >>"$DIR/ran"
+cat >/dev/null
+[ ! -e "$DIR/fail-${0##*/}" ] || { rm "$DIR/fail-${0##*/}"; exit 1; }
 '''
+ROUTE = SEE + """case "$*" in -4*) g=192.0.2.1 ;; *) g=2001:db8::1 ;; esac
+[ -e "$DIR/no-route" ] || echo "default via $g proto static metric 100"
+"""
 PROGRAMS = {
     'NetworkManager': {'nmcli': SEE + 'case "$*" in *"RUNNING general") echo running ;; *"device show"*) echo "Wired 1" ;; *"connection up"*) cp "$DIR/to-see" "$DIR/seen" ;; esac'},
     'systemd-networkd': {'networkctl': SEE + '[ "$1" != reconfigure ] || cp "$DIR/to-see" "$DIR/seen"', 'systemctl': SEE},
@@ -29,6 +34,7 @@ PROGRAMS = {
 }
 INTERFACES = '''# the primary's
 source /etc/network/interfaces.d/*
+source-directory more
 auto lo
 iface lo inet loopback
 allow-hotplug ens3
@@ -39,12 +45,22 @@ iface ens4 inet dhcp
 '''
 
 
+CLOUD = '''auto ens3
+iface ens3 inet static
+	address 198.51.100.6/24
+	gateway 198.51.100.2
+iface ens5 inet dhcp
+'''
+FILES = {'interfaces': INTERFACES, 'interfaces.d/50-cloud-init': CLOUD, 'interfaces.d/other': 'iface ens6 inet dhcp\n',
+         'more/ens3': CLOUD, 'more/ens3.dpkg-old': CLOUD}
+
+
 class Guest(Agent):
     def __init__(self, w, tool):
         super().__init__(w, tool)
         self.guest(LIVE)
 
-    def run(self, by, args=(), adapters=None, env=None, see=True):
+    def run(self, by, args=(), adapters=None, env=None, see=True, route=True, fails=()):
         shutil.rmtree(self.dir, ignore_errors=True)
         for name, mac in ('lo', '00:00:00:00:00:00'), ('ens3', MAC), ('ens4', '52:54:00:12:34:57'), ('ens3.10', MAC):
             os.makedirs(f'{self.dir}/root/sys/class/net/{name}')
@@ -52,14 +68,19 @@ class Guest(Agent):
         # a VLAN has the address of the adapter below it
         os.makedirs(self.dir + '/root/proc/net/vlan')
         self.file('root/proc/net/vlan/ens3.10', '')
-        os.makedirs(self.dir + '/root/etc/network')
-        self.file('root/etc/network/interfaces', INTERFACES)
+        for name, text in FILES.items():
+            os.makedirs(os.path.dirname(f'{self.dir}/root/etc/network/{name}'), exist_ok=True)
+            self.file('root/etc/network/' + name, text)
         os.makedirs(self.dir + '/bin')
-        for name, text in PROGRAMS[by].items():
+        for name in fails:
+            self.file('fail-' + name, '')
+        if not route:
+            self.file('no-route', '')
+        for name, text in dict(PROGRAMS[by], **({'ip': ROUTE} if route is not None else {})).items():
             self.file('bin/' + name, text + '\n')
             os.chmod(f'{self.dir}/bin/{name}', 0o755)
-        for name in 'mkdir', 'chmod', 'tr', 'cp', 'mv', 'awk':
-            os.symlink(shutil.which(name), f'{self.dir}/bin/{name}')
+        for name in 'mkdir', 'chmod', 'tr', 'cp', 'mv', 'rm', 'awk':
+            os.path.exists(f'{self.dir}/bin/{name}') or os.symlink(shutil.which(name), f'{self.dir}/bin/{name}')
         seen = [{'name': 'ens3', 'hardware-address': MAC.upper(), 'ip-addresses': [
             {'ip-address': '192.0.2.5', 'prefix': 24, 'ip-address-type': 'ipv4'}, {'ip-address': '2001:DB8:0::5', 'prefix': 64}]}]
         self.file('to-see', json.dumps(seen if see else []))
@@ -110,7 +131,25 @@ def check_addresses(w, tool):
             result('198.51.100' not in text and 'iface lo inet loopback' in text and 'iface ens4 inet dhcp' in text and 'source /etc' in text and
                    'iface ens3 inet static\n\taddress 192.0.2.5/24\n\tgateway 192.0.2.1\n\tdns-nameservers 192.0.2.53\n' in text and
                    'iface ens3 inet6 static\n\taddress 2001:db8::5/64\n\tgateway 2001:db8::1\n' in text and
-                   g.get('root/etc/network/interfaces.dm-replica') == INTERFACES, f'addresses: {by}: its stanzas in place of those of the primary', text)
+                   g.get('root/etc/network/dm-replica/etc_network_interfaces') == INTERFACES, f'addresses: {by}: its stanzas in place of those of the primary', text)
+            cloud = g.get('root/etc/network/interfaces.d/50-cloud-init')
+            result(cloud == g.get('root/etc/network/more/ens3') == 'auto ens3\niface ens5 inet dhcp\n' and
+                   g.get('root/etc/network/more/ens3.dpkg-old') == CLOUD and g.get('root/etc/network/interfaces.d/other') == FILES['interfaces.d/other'] and
+                   sorted(os.listdir(g.dir + '/root/etc/network/interfaces.d')) == ['50-cloud-init', 'other'] and
+                   g.get('root/etc/network/dm-replica/etc_network_interfaces.d_50-cloud-init') == CLOUD,
+                   f'addresses: {by}: and of those in files that it names', cloud + str(os.listdir(g.dir + '/root/etc/network/dm-replica')))
+            for program in 'ifup', 'mv':
+                if program == 'mv':
+                    PROGRAMS[by]['mv'] = SEE + 'exec /usr/bin/mv "$@"'
+                g.run(by, fails=[program])
+                now = {name: g.get('root/etc/network/' + name) for name in FILES}
+                result(g.status == 1 and 'it has what it had before' in g.out and now == FILES and g.get('ran').split('\n')[-2].startswith('ifup '),
+                       f'addresses: {by}: {program} fails after ifdown: all is as before, and up', g.text + str(now))
+            del PROGRAMS[by]['mv']
+        g.run(by, route=False)
+        result(g.status == 1 and 'not applied: the guest has the addresses, but not the gateways' in g.out, f'addresses: {by}: without the gateway', g.text)
+        g.run(by, route=None)
+        result(g.status == 0 and 'not verifiable: the guest has the addresses, but its gateways' in g.out, f'addresses: {by}: gateways that are not seen', g.text)
         g.run(by, adapters={MAC: DHCP})
         result(g.status == 0 and 'not verifiable: DHCP alone' in g.out, f'addresses: {by}: DHCP', g.text)
     for name, by, more, said in (
@@ -124,6 +163,9 @@ def check_addresses(w, tool):
             ('answers without a meaning', 'ifupdown', {'env': {'GUEST': 'hostile'}}, 'not applied: the guest does not have')):
         g.run(by, **more)
         result(g.status == (0 if 'verifiable' in said else 1) and said in g.out and g.out.count('\n') == 1, f'addresses: {name}: {said[:14]}', g.text)
+    g.run('systemd-networkd', fails=['networkctl'])
+    result(g.status == 1 and not os.listdir(g.dir + '/root/etc/systemd/network') and g.get('ran').split('\n')[-2].startswith('networkctl reconfigure'),
+           'addresses: systemd-networkd fails: its file goes', g.text)
     g.run('ifupdown', ['--json'], {MAC: BOTH, '52:54:00:99:99:99': DHCP})
     try:
         got = [(a['mac'], a['result']) for a in json.loads(g.out)]
