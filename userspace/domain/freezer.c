@@ -27,6 +27,7 @@
 #define FROZEN_MS	30000		/* longest time for a guest to be frozen */
 #define THAW_MS		(10 * 60000)	/* for an agent that hangs to come back */
 #define THAW_AGAIN_MS	500
+#define ATTEMPT_MS	30000		/* longest time for one attempt to thaw, with its connection */
 #define LOCK_DIR	"/run/dm-replica-domain"
 
 /* One freezer at a time: one that still thaws would thaw for the next. */
@@ -74,6 +75,44 @@ static void limit_begin(uint32_t ms)
 	setitimer(ITIMER_REAL, &t, NULL);
 }
 
+static struct {
+	char name[DMREPLICA_UUID_TEXT];
+	uint64_t deadline;		/* of thawing, 0 before it */
+} thawing;
+
+/*
+ * libvirt has not answered.  A call to it cannot be ended: begin anew, with the time that remains.
+ * In a handler of a signal: nothing here allocates.
+ */
+static void begin_anew(int sig)
+{
+	uint64_t now = host_now_ms(), left = now < thawing.deadline ? thawing.deadline - now : 0;
+	char digits[24], *at = digits + sizeof(digits) - 1;
+	char *argv[] = {
+		(char *)"replicactl-domain", (char *)"freezer", thawing.name, (char *)"thaw", NULL, NULL,
+	};
+
+	(void)sig;
+	*at = 0;
+	do
+		*--at = '0' + left % 10;
+	while (left /= 10);
+	argv[4] = at;
+	execv("/proc/self/exe", argv);
+	_exit(1);
+}
+
+/* From now on each attempt has a limit. */
+static void limit_attempts(const struct dmreplica_system *sys, uint32_t ms)
+{
+	struct sigaction action = { .sa_handler = begin_anew, .sa_flags = SA_NODEFER };
+
+	dmreplica_uuid_text(sys->uuid, thawing.name);
+	thawing.deadline = host_now_ms() + ms;
+	sigaction(SIGALRM, &action, NULL);
+	limit_begin(host_limit_ms("DM_REPLICA_ATTEMPT_MS", ATTEMPT_MS));
+}
+
 /* Wait for the end of the input, until @deadline.  Return: false if the time is over. */
 static bool wait_for_input(uint64_t deadline)
 {
@@ -102,14 +141,20 @@ static void connect_again(struct host *h, virDomainPtr *dom)
 	*dom = again;
 }
 
+static void give_up(const char *name, const char *reason)
+{
+	syslog(LOG_DAEMON | LOG_ERR, "domain %s: its filesystems may be frozen: %s: virsh domfsthaw",
+	       name, reason);
+}
+
 /* Thaw until it is done, or the guest has ended.  Return: filesystems, -1: it is not known. */
 static int thaw(struct host *h, virDomainPtr *dom)
 {
-	uint64_t deadline = host_now_ms() + host_limit_ms("DM_REPLICA_THAW_MS", THAW_MS);
 	bool reported = false;
 	int n;
 
 	for (;;) {
+		limit_begin(host_limit_ms("DM_REPLICA_ATTEMPT_MS", ATTEMPT_MS));
 		n = virDomainFSThaw(*dom, NULL, 0, 0);
 		if (n >= 0 || virDomainIsActive(*dom) == 0)
 			return reported ? -1 : n;
@@ -118,34 +163,40 @@ static int thaw(struct host *h, virDomainPtr *dom)
 			fflush(stdout);
 		}
 		reported = true;
-		if (host_now_ms() >= deadline)
+		if (host_now_ms() >= thawing.deadline)
 			break;
 		host_sleep_ms(THAW_AGAIN_MS);
 		connect_again(h, dom);
 	}
-	syslog(LOG_DAEMON | LOG_ERR, "domain %s: its filesystems may be frozen: %s: virsh domfsthaw",
-	       virDomainGetName(*dom), virGetLastErrorMessage());
+	give_up(virDomainGetName(*dom), virGetLastErrorMessage());
 	return -1;
 }
 
-/* An agent that is not there, or hangs already, is asked for nothing that it could do later. */
-static bool has_agent(virDomainPtr dom)
+/*
+ * An agent that is not there, or hangs already, is asked for nothing that it could do later.  What
+ * another program has frozen is that program's: a point of ours would thaw it.
+ */
+static bool may_freeze(struct host *h, virDomainPtr dom)
 {
-	char *answer = virDomainQemuAgentCommand(dom, "{\"execute\":\"guest-ping\"}", FREEZER_AGENT_MS / 2000, 0);
+	struct json_object *answer = agent_ask(h, dom, "guest-fsfreeze-status", NULL);
+	bool thawed = json_object_is_type(answer, json_type_string) &&
+		      !strcmp(json_object_get_string(answer), "thawed");
 
 	if (!answer)
-		printf("not frozen: %s\n", virGetLastErrorMessage());
-	free(answer);
-	return answer;
+		printf("not frozen: %s\n", h->message);
+	else if (!thawed)
+		printf("not frozen: another program has frozen the guest's filesystems\n");
+	json_object_put(answer);
+	return thawed;
 }
 
-static void freeze(struct host *h, virDomainPtr *dom)
+static void freeze(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom)
 {
 	uint64_t deadline;
 	bool asked = false;
 	int frozen, n;
 
-	if (!has_agent(*dom))
+	if (!may_freeze(h, *dom))
 		return;
 	limit_begin(0);
 	deadline = host_now_ms() + host_limit_ms("DM_REPLICA_FROZEN_MS", FROZEN_MS);
@@ -162,6 +213,7 @@ static void freeze(struct host *h, virDomainPtr *dom)
 		fflush(stdout);
 		asked = wait_for_input(deadline);
 	}
+	limit_attempts(sys, host_limit_ms("DM_REPLICA_THAW_MS", THAW_MS));
 	n = thaw(h, dom);
 	virDomainAgentSetResponseTimeout(*dom, VIR_DOMAIN_AGENT_RESPONSE_TIMEOUT_BLOCK, 0);
 	if (frozen < 0 || n < 0)
@@ -170,17 +222,60 @@ static void freeze(struct host *h, virDomainPtr *dom)
 	fflush(stdout);
 }
 
-/* Not for people: freezer NAME [thaw], where "thaw" only thaws. */
+/* Only thaw: after a freezer that has ended, or whose libvirt has not answered. */
+static int only_thaw(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom, uint32_t ms)
+{
+	int code;
+
+	if (!ms) {
+		give_up(sys->name, "libvirt does not answer");
+		return host_refuse(h, DM_REPLICA_CODE_TIMEOUT, "libvirt does not answer");
+	}
+	limit_attempts(sys, ms);
+	do {
+		if (!lock(sys))
+			return host_refuse(h, DM_REPLICA_CODE_IN_USE, "another freeze is not over yet");
+		code = find(h, sys, dom);
+		if (!code) {
+			thaw(h, dom);
+			return 0;
+		}
+		/* A libvirtd that is being started again. */
+		if (h->conn || host_now_ms() >= thawing.deadline)
+			break;
+		host_sleep_ms(THAW_AGAIN_MS);
+	} while (1);
+	give_up(sys->name, h->message);
+	return code;
+}
+
+static int freeze_and_thaw(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom)
+{
+	int code;
+
+	limit_begin(host_limit_ms("DM_REPLICA_FREEZE_MS", FREEZER_BEGIN_MS));
+	if (!lock(sys))
+		return host_refuse(h, DM_REPLICA_CODE_IN_USE, "another freeze is not over yet");
+	code = find(h, sys, dom);
+	if (!code)
+		freeze(h, sys, dom);
+	return code;
+}
+
+/* Not for people: freezer NAME [thaw [MS]], where "thaw" only thaws, for so long. */
 int cmd_freezer(struct dmreplica *dmr, int argc, char **argv)
 {
 	struct host h = { .dmr = dmr };
-	bool only_thaw = argc == 3 && !strcmp(argv[2], "thaw");
+	uint64_t ms = host_limit_ms("DM_REPLICA_THAW_MS", THAW_MS);
+	int more = argc > 2 && !strcmp(argv[2], "thaw") ? argc - 2 : 0;
 	struct dmreplica_system sys;
 	virDomainPtr dom = NULL;
 	int status, code;
 
-	if (next_option(argc - only_thaw, argv, "", NULL, &status) != -1 ||
-	    !host_one_system(&h, argc - only_thaw, argv, true, &sys, &status))
+	if (more > 2 || (more == 2 && (!parse_number(argv[3], &ms) || ms > UINT32_MAX)))
+		return usage_error("give one system");
+	if (next_option(argc - more, argv, "", NULL, &status) != -1 ||
+	    !host_one_system(&h, argc - more, argv, true, &sys, &status))
 		return status;
 	/* What ends the other process, a terminal's hangup or Ctrl-C, does not end this one. */
 	setsid();
@@ -188,18 +283,9 @@ int cmd_freezer(struct dmreplica *dmr, int argc, char **argv)
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
-	if (!only_thaw)
-		limit_begin(host_limit_ms("DM_REPLICA_FREEZE_MS", FREEZER_BEGIN_MS));
-	if (!lock(&sys))
-		code = host_refuse(&h, DM_REPLICA_CODE_IN_USE, "another freeze is not over yet");
-	else
-		code = find(&h, &sys, &dom);
+	code = more ? only_thaw(&h, &sys, &dom, ms) : freeze_and_thaw(&h, &sys, &dom);
 	if (code)
 		printf("not frozen: %s\n", h.message);
-	else if (only_thaw)
-		thaw(&h, &dom);
-	else
-		freeze(&h, &dom);
 	fflush(stdout);
 	if (dom)
 		virDomainFree(dom);

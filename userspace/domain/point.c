@@ -122,11 +122,15 @@ static bool count_of(const char *line, const char *word, uint64_t *n)
 static void thaw_without(struct freezer *f, const struct dmreplica_system *sys)
 {
 	struct freezer again;
+	int status = 0;
 
 	if (!f->ended)
 		return;
-	waitpid(f->pid, NULL, 0);
+	waitpid(f->pid, &status, 0);
 	f->pid = -1;
+	/* Its time was over before it has asked for anything. */
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+		return;
 	if (!start(&again, sys, true))
 		return;
 	end_input(&again);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Application-consistent points: frozen, made, thawed in any case; see domain.py."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -66,7 +67,17 @@ class Agent:
         return False
 
 
-WHOLE = ['ping', 'limit', 'freeze', 'thaw', 'no limit']
+def held(path):
+    """Does a process hold the lock of a file?"""
+    with open(path, encoding='utf-8') as f:
+        try:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+WHOLE = ['status', 'limit', 'freeze', 'thaw', 'no limit']
 
 
 def check_freeze(w, tool):
@@ -105,6 +116,11 @@ def check_freeze(w, tool):
         a.run(env=env)
         result(a.status == 0 and a.asked == [2, 1, 'drop'] and 'recovery point 4 of web1 made, standard' in a.out and said in a.out and a.thawed(),
                f'point: {name}: replaced by a standard one', a.text)
+    a.run(env={'PING': 'frozen'})
+    result(a.status == 0 and a.asked == [1] and a.calls == ['status'] and 'another program has frozen' in a.out,
+           'point: frozen by another program: neither frozen nor thawed by this one', a.text)
+    a.run(env={'THAW': 'hangs', 'DM_REPLICA_ATTEMPT_MS': '500'})
+    result(a.status == 0 and a.asked == [2, 1, 'drop'] and a.thawed(), 'point: libvirt hangs at the thaw: another attempt thaws', a.text)
     a.run(env={'FREEZE': 'kill the first'})
     result(a.status not in (0, 999) and a.thawed() and 'thaw' in a.calls, 'point: killed while the guest is frozen: it is thawed', a.text)
     a.run(change="w['answers']['point-new'] = {'errno': 'EBUSY', 'cim': 32774}")
@@ -125,6 +141,13 @@ def check_freeze(w, tool):
         sock.listen(10)
         a.run(env={'LIBVIRT_DEFAULT_URI': f'qemu+unix:///system?socket={w.dir}/hangs', 'DM_REPLICA_FREEZE_MS': '500'})
         result(a.status == 0 and a.asked == [1] and 'the process that freezes it has ended' in a.out, 'point: libvirtd hangs: a standard one', a.text)
+        result(not [p for p in os.listdir(w.root + '/run/dm-replica-domain') if held(w.root + '/run/dm-replica-domain/' + p)],
+               'point: libvirtd hangs: nothing was asked for, and nothing waits to thaw')
+        for ms in '800', '0':
+            began = time.monotonic()
+            status, out, err = w.run([tool, 'freezer', 'web1', 'thaw', ms], env={
+                'LIBVIRT_DEFAULT_URI': f'qemu+unix:///system?socket={w.dir}/hangs', 'DM_REPLICA_ATTEMPT_MS': '300'})
+            result(status == 1 and 'libvirt does not answer' in out and time.monotonic() - began < 90, f'freezer: libvirtd hangs, also at the connection: it ends after {ms} ms', f'{status} {out} {err}')
     for args in (['--timeout', '16'], ['--timeout', '0'], ['--label', 'x' * 40], ['--frob']):
         a.run(args)
         result(a.status == 64 and not a.calls and not a.w.requests, f'point: {args}', a.text)
