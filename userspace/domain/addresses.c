@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * domain addresses: give the guest of a failover the addresses that are set for its adapters, by
- * its agent.  Each adapter's result is one of three: applied, not applied, not verifiable.  What
- * is written in the guest is on its disks, and goes with them at a revert.
+ * its agent, or where that is asked for by a seed for cloud-init.  Each adapter's result is one of
+ * three: applied, not applied, not verifiable.  What is written in the guest is on its disks, and
+ * goes with them at a revert.
  */
 #include <getopt.h>
 #include <stdlib.h>
@@ -209,28 +210,64 @@ static bool is_windows(struct host *h, virDomainPtr dom)
 	return windows;
 }
 
-static int apply_all(struct host *h, const struct dmreplica_system *sys, virDomainPtr dom,
-		     uint32_t wait_ms, struct json_object *array)
+enum how {
+	BY_AGENT,
+	BY_SEED,
+	ONLY_LOOK,
+};
+
+/* The seed takes effect at the next boot; whether it has, is to be looked at then. */
+static int by_seed(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom,
+		   const struct dmreplica_adapter *list, size_t nr, struct result *r)
+{
+	bool left = false;
+
+	if (virDomainIsActive(*dom) == 1) {
+		host_refuse(h, DM_REPLICA_CODE_IN_USE,
+			    "domain %s runs, and cloud-init reads a seed when a guest boots",
+			    virDomainGetName(*dom));
+		return host_hint(h, DM_REPLICA_CODE_IN_USE, "replicactl domain stop %s", sys->name);
+	}
+	/* Else the start would define it anew, without the seed. */
+	if (place_failed_over(h, sys, dom, &left) || !*dom)
+		return host_refuse(h, DM_REPLICA_CODE_FAILED,
+				   "what is kept with the point of %s is not in place", sys->name);
+	set(r, NOT_VERIFIABLE, "cloud-init sets it when the guest boots: --verify looks then");
+	return nr ? nocloud_add(h, sys, dom, list, nr) : 0;
+}
+
+static int apply_all(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom,
+		     enum how how, uint32_t wait_ms, struct json_object *array)
 {
 	struct dmreplica_adapter *list;
 	unsigned int not = 0;
 	struct result r;
 	bool windows;
 	size_t nr, i;
-	int code, agent;
+	int code, agent = 0;
 
 	code = dmreplica_adapter_list(h->dmr, sys, &list, &nr);
 	if (code)
 		return host_refuse_dmr(h, code);
 	if (!nr && !array)
 		printf("no adapter of %s has settings\n", sys->name);
-	agent = nr ? agent_wait(h, dom, wait_ms) : 0;
+	if (how == BY_SEED) {
+		code = by_seed(h, sys, dom, list, nr, &r);
+		if (code) {
+			dmreplica_list_free(list);
+			return code;
+		}
+	} else if (nr) {
+		agent = agent_wait(h, *dom, wait_ms);
+	}
 	if (agent)
-		set(&r, NOT_APPLIED, h->message);
-	windows = nr && !agent && is_windows(h, dom);
+		set(&r, how == ONLY_LOOK ? NOT_VERIFIABLE : NOT_APPLIED, h->message);
+	windows = nr && how != BY_SEED && !agent && is_windows(h, *dom);
 	for (i = 0; i < nr; i++) {
-		if (!agent)
-			apply(h, dom, &list[i], windows, &r);
+		if (how == BY_AGENT && !agent)
+			apply(h, *dom, &list[i], windows, &r);
+		else if (how == ONLY_LOOK && !agent)
+			verify(h, *dom, &list[i], windows, &r);
 		not += r.verdict == NOT_APPLIED;
 		print_result(&list[i], &r, array);
 	}
@@ -245,7 +282,9 @@ int cmd_addresses(struct dmreplica *dmr, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
+		{ "nocloud", no_argument, NULL, 'n' },
 		{ "test", no_argument, NULL, 't' },
+		{ "verify", no_argument, NULL, 'v' },
 		{ "wait", required_argument, NULL, 'w' },
 		{ NULL, 0, NULL, 0 }
 	};
@@ -253,6 +292,7 @@ int cmd_addresses(struct dmreplica *dmr, int argc, char **argv)
 	struct host h = { .dmr = dmr };
 	enum metadata_view view = METADATA_LIVE;
 	struct dmreplica_system sys;
+	enum how how = BY_AGENT;
 	uint32_t wait_ms = 0;
 	enum run_held held;
 	bool json = false;
@@ -264,24 +304,33 @@ int cmd_addresses(struct dmreplica *dmr, int argc, char **argv)
 			json = true;
 		else if (c == 't')
 			view = METADATA_TEST;
+		else if (c == 'n')
+			how = BY_SEED;
+		else if (c == 'v')
+			how = ONLY_LOOK;
 		else if (c != 'w' || !parse_wait("--wait", optarg, &wait_ms, &status))
 			return status;
 	}
 	if (!host_one_system(&h, argc, argv, true, &sys, &status))
 		return status;
+	if (how == BY_SEED && view == METADATA_TEST)
+		return usage_error("--nocloud is for the guest of a failover");
 	code = metadata_find(&h, &sys, view, &dom);
+	if (!code && how == BY_SEED && !sys.live_epoch)
+		code = host_refuse(&h, DM_REPLICA_CODE_INVALID_STATE, "%s is not failed over",
+				   sys.name);
 	if (!code)
 		code = run_holds(&h, dom, &sys, view, &held);
 	if (!code && held == RUN_HOLDS_NONE)
 		code = host_refuse(&h, DM_REPLICA_CODE_INVALID_PARAMETER,
 				   "domain %s has no device of %s among its disks",
 				   virDomainGetName(dom), sys.name);
-	if (!code && virDomainIsActive(dom) != 1)
+	if (!code && how != BY_SEED && virDomainIsActive(dom) != 1)
 		code = host_refuse(&h, DM_REPLICA_CODE_INVALID_STATE, "domain %s does not run",
 				   virDomainGetName(dom));
 	if (!code) {
 		array = json ? json_object_new_array() : NULL;
-		code = apply_all(&h, &sys, dom, wait_ms, array);
+		code = apply_all(&h, &sys, &dom, how, wait_ms, array);
 		if (array)
 			json_print(array);
 	}

@@ -38,10 +38,12 @@ const struct command commands[] = {
 	  "  --force   switch it off then; with --wait 0 at once\n" },
 	{ "resume", cmd_domain_resume, "NAME", "resume a guest that an I/O error has paused",
 	  "A guest that is paused for another reason stays so.  Ends with 1 if it pauses again.\n" },
-	{ "addresses", cmd_addresses, "NAME [--test] [--wait S] [--json]",
+	{ "addresses", cmd_addresses, "NAME [--nocloud | --verify] [--test] [--wait S] [--json]",
 	  "give the guest the addresses of replicactl network set, by its agent",
-	  "  --test    the guest of the test failover\n"
-	  "  --wait S  for the agent of a guest that boots\n"
+	  "  --nocloud  by a seed for cloud-init, before the guest is started\n"
+	  "  --verify   change nothing, and look whether the guest has them\n"
+	  "  --test     the guest of the test failover\n"
+	  "  --wait S   for the agent of a guest that boots\n"
 	  HELP_JSON
 	  "\nEach adapter is applied, not applied, or not verifiable.  Ends with 1 if one is not applied.\n" },
 	{ "autostart", cmd_autostart, "NAME", "start a guest whose system was attached too late",

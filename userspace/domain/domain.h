@@ -320,6 +320,13 @@ int agent_run(struct host *h, virDomainPtr dom, const char *program, const char 
 /* guest-network.c */
 char *guest_network_program(const struct dmreplica_adapter *a, bool windows, bool check);
 
+/* nocloud.c */
+bool nocloud_is_drive(struct host *h, const struct dmreplica_system *sys, xmlNodePtr disk);
+bool nocloud_drop(struct host *h, const struct dmreplica_system *sys, xmlNodePtr domain);
+int nocloud_add(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom,
+		const struct dmreplica_adapter *list, size_t nr);
+int nocloud_remove(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom);
+
 /* memory.c */
 int memory_refuse(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys);
 int memory_remove(struct host *h, virDomainPtr dom, const struct dmreplica_system *sys);

@@ -34,6 +34,8 @@ static int for_failover(struct host *h, const struct import *in, xmlDocPtr doc)
 	struct metadata m;
 	size_t used = 0;
 
+	if (nocloud_drop(h, in->sys, domain))
+		disk = xml_below(domain, "devices/disk");
 	for (; disk; disk = xml_next(disk, "disk")) {
 		to = disk_of(in, disk);
 		if (!to)

@@ -538,6 +538,8 @@ int cmd_reverted(struct dmreplica *dmr, int argc, char **argv)
 		code = host_refuse(&h, DM_REPLICA_CODE_IN_USE, "domain %s runs", virDomainGetName(dom));
 	if (!code)
 		code = place_reverted(&h, &sys, &dom);
+	if (!code)
+		code = nocloud_remove(&h, &sys, &dom);
 	if (dom)
 		virDomainFree(dom);
 	return host_end(&h, code);

@@ -88,7 +88,8 @@ static int test_disk(const struct rehearsal *r, xmlNodePtr disk, unsigned int *u
 		(*used)++;
 		return 0;
 	}
-	if (is_without(r, target)) {
+	/* Addresses of the failover's network, in an instance of the guest itself. */
+	if (is_without(r, target) || nocloud_is_drive(r->h, r->sys, disk)) {
 		xml_drop(disk);
 		return 0;
 	}

@@ -1328,6 +1328,10 @@ bool dmreplica_point_file_parse(const char *line, struct dmreplica_point_file *f
 void dmreplica_point_files_dir(const struct dmreplica *ctx, const struct dmreplica_system *sys,
 			       char *path, size_t size);
 
+/** dmreplica_seed_path() - path of the seed that a failover's guest has, made or not */
+void dmreplica_seed_path(const struct dmreplica *ctx, const struct dmreplica_system *sys,
+			 char *path, size_t size);
+
 /**
  * dmreplica_point_files_sweep() - remove files that no recovery point needs
  * @ctx: the context; its message and code are cleared.

@@ -30,6 +30,14 @@ void dmreplica_point_files_dir(const struct dmreplica *ctx, const struct dmrepli
 		 dmreplica_uuid_text(sys->store_uuid, text));
 }
 
+void dmreplica_seed_path(const struct dmreplica *ctx, const struct dmreplica_system *sys,
+			 char *path, size_t size)
+{
+	char text[DMREPLICA_UUID_TEXT];
+
+	snprintf(path, size, "%s/%s.seed", ctx->state_dir, dmreplica_uuid_text(sys->uuid, text));
+}
+
 static bool is_digest(const char *text)
 {
 	return strspn(text, "0123456789abcdef") == DMREPLICA_POINT_FILE_DIGEST - 1 &&

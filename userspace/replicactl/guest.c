@@ -261,12 +261,15 @@ static void after(const struct dmreplica_system *sys, const char *command, const
 		left, command, sys->name);
 }
 
-/* Has this host files of the system's points, which a failover puts in place? */
+/* Has this host what a failover puts in place: files of the system's points, or a seed? */
 static bool has_files(const struct dmreplica *ctx, const struct dmreplica_system *sys)
 {
 	char path[PATH_MAX];
 
 	dmreplica_point_files_dir(ctx, sys, path, sizeof(path));
+	if (!access(path, F_OK))
+		return true;
+	dmreplica_seed_path(ctx, sys, path, sizeof(path));
 	return !access(path, F_OK);
 }
 

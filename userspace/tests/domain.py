@@ -21,6 +21,7 @@ from domain_guest import check_guest
 from domain_hook import check_hook
 from domain_kept import check_kept
 from domain_libvirt import check_libvirt
+from domain_seed import check_seed
 
 DOMAINS = os.path.join(HERE, 'domains')
 URI = 'urn:dm-replica:domain:1'
@@ -206,7 +207,7 @@ def main():
                  'hook': lambda: check_hook(w, tool), 'libvirt': lambda: check_libvirt(w, driver),
                  'guest': lambda: check_guest(w, replicactl, tool),
                  'kept': lambda: check_kept(w, tool, driver, replicactl), 'freeze': lambda: check_freeze(w, tool),
-                 'addresses': lambda: check_addresses(w, tool)}
+                 'addresses': lambda: check_addresses(w, tool), 'seed': lambda: check_seed(w, driver)}
         for name in sys.argv[4:] or parts:
             parts[name]()
     print(f'1..{Count.run}')

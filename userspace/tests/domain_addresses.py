@@ -177,6 +177,10 @@ def check_addresses(w, tool):
     result(g.get('command') == 'powershell.exe -Command -' and f"$mac = '{MAC}'" in program and "$ip4 = @('192.0.2.5/24')" in program and
            "$ip6 = @('2001:db8::5/64')" in program and '$dhcp = $false' in program and
            '}\n\nexit 0\n' in program, 'addresses: Windows: a program for PowerShell', program)
+    g.run('none', ['--verify'], see=False)
+    result(g.status == 1 and 'guest-exec' not in g.calls and 'not applied' in g.out, 'addresses --verify: changes nothing', g.text)
+    g.run('none', ['--verify'], env={'PING': 'error'})
+    result(g.status == 0 and 'not verifiable: guest-ping' in g.out, 'addresses --verify: without an agent', g.text)
     g.run('none', adapters={})
     result(g.status == 0 and not g.calls and 'no adapter of web1 has settings' in g.out, 'addresses: none are set: the agent is not asked', g.text)
     g.run('none', ['--test'])
