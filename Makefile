@@ -56,6 +56,8 @@ help:
 	@echo '  bench           dm-replica beside what users would take instead, on a user-mode and an'
 	@echo '                  emulated kernel, into build/bench.json; OPTIONS= of scripts/bench.'
 	@echo '                  "make bench-page" makes Documentation/performance.md from it'
+	@echo '  guest-figures   figures of guests in Documentation/libvirt.md, from the last run of'
+	@echo '                  selftests/run --kernels um --tests 94-libvirt'
 	@echo '  check-crash     the crash replay at length (SEED=, PLANS=, KERNELS=)'
 	@echo '  check-rules     break each safety rule on purpose and see that a test fails (long);'
 	@echo "                    ONLY='R5. 03-'       patches of these rules, or with a word in the name"
@@ -155,6 +157,10 @@ bench:
 bench-page:
 	@scripts/bench-page build/bench.json
 
+# From the last run of the test that measures them.
+guest-figures:
+	@scripts/guest-figures
+
 # Takes long: every plan is lived, replayed and lived on, on each kernel.
 check-crash:
 	@scripts/deps
@@ -183,4 +189,4 @@ distclean: clean
 
 .PHONY: all help module modules tools install install-module install-tools uninstall deb dist deps demo check \
 	check-tcg check-bench check-host check-libvirt check-replication check-crash check-debug \
-	check-rules bench bench-page clean distclean
+	check-rules bench bench-page guest-figures clean distclean

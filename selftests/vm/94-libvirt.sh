@@ -72,7 +72,7 @@ from=${EPOCHREALTIME/./}
 check "failover to the first point" r failover web1 --point first
 is "puts its definition in place" "$(later)" 0
 boots "the guest boots" web1 0001 r domain start web1
-diag "from the command failover to the guest's own output: $(((${EPOCHREALTIME/./} - from) / 1000)) ms"
+downtime=$(((${EPOCHREALTIME/./} - from) / 1000))
 is "it runs" "$(domain_state web1)" "running (booted)"
 check "and show has it" sh -c "$REPLICACTL domain show web1 | grep -q 'vda: vda of web1, $live, 1 openers'"
 is "the disk has its start" "$(count_on $live)" 0001
@@ -134,10 +134,20 @@ check "it is stopped" r domain stop web1 --wait 0 --force
 
 # --- figures ---
 virsh dumpxml web1 >/run/ours.xml
-# cost FILE NAME: of one call of the hook, in milliseconds.
+# cost OPERATION FILE NAME: the shortest of ten calls of the hook, in milliseconds: what else the
+# machine does is not its cost.
 cost() {
-	local from=${EPOCHREALTIME/./}
-	for _ in 1 2 3 4 5 6 7 8 9 10; do $hook "$2" prepare begin - <"$1" 2>/dev/null; done
-	echo "$(((${EPOCHREALTIME/./} - from) / 10000))"
+	local from took least=999999999
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		from=${EPOCHREALTIME/./}
+		$hook "$3" "$1" begin - <"$2" 2>/dev/null
+		took=$((${EPOCHREALTIME/./} - from))
+		[ $took -ge $least ] || least=$took
+	done
+	echo $((least / 1000))
 }
-diag "the hook: $(cost /run/ours.xml web1) ms for a guest of ours, $(cost /run/other.xml other) ms for another"
+# scripts/guest-figures takes them from here.
+diag "figure: $(cost prepare /run/ours.xml web1) ms: a call of the hook for a guest of a system"
+diag "figure: $(cost prepare /run/other.xml other) ms: a call of the hook for another guest"
+diag "figure: $(cost reconnect /run/ours.xml web1) ms: a call of the hook for an operation that it does not look at"
+diag "figure: $downtime ms: from the command failover to the first output of the guest, which follows its first read of a sector"

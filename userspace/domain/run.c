@@ -276,7 +276,7 @@ static void hint_addresses(struct host *h, const struct dmreplica_system *sys)
 	dmreplica_list_free(list);
 }
 
-/* What is not in place holds up no guest: on the worst day it is wanted, and told of that. */
+/* What is not in place holds up no guest; a warning reports it. */
 static void place(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom, bool *left)
 {
 	if (place_failed_over(h, sys, dom, left)) {
