@@ -95,6 +95,11 @@ def check_guest(w, replicactl, tool):
     g.run(['revert', 'web1', '--yes', '--without-libvirt'])
     result(g.status == 0 and g.reverted and not g.asked, 'revert: --without-libvirt puts nothing back', g.text)
     os.rmdir(kept)
+    seed = os.path.join(w.conf, '.state', UUID + '.seed')
+    with open(seed, 'w', encoding='utf-8'):
+        g.run(['revert', 'web1', '--yes'])
+    os.unlink(seed)
+    result(g.status == 0 and g.asked == ['memory list', 'reverted'], 'revert: a seed goes as well', g.text)
     for state, change in ('committed', "; s['state'] = 6"), ('a replica', "; s['state'] = 3; del s['live-time']"):
         g.run(['revert', 'web1', '--yes', '--stop-guest'], change)
         result(not g.asked, f'revert: {state}: no guest is stopped', g.text)
