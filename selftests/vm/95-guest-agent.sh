@@ -77,10 +77,10 @@ domain_xml web1 "$(block_disk $live-replica)" "<channel type='unix'><target type
 		s|</type></os>|</type><kernel>$linux/vmlinux</kernel><initrd>/run/initrd</initrd><cmdline>console=ttyS0 quiet panic=1</cmdline></os>|
 		s|<tb-cache unit='MiB'>16|<tb-cache unit='MiB'>64|" >/run/web1.xml
 check "the guest starts" virsh create /run/web1.xml
-check "and writes its filesystem" wait_for 900 grep -aq "guest ready" $serial/web1
+check "and writes its filesystem" wait_for 900 grep -aq "guest ready" "$serial/web1"
 agent() { virsh qemu-agent-command web1 --timeout 30 "{\"execute\":\"$1\"}"; }
 check "its agent answers" wait_for 300 agent guest-ping
-wrote() { grep -ac '^wrote' $serial/web1; }
+wrote() { grep -ac '^wrote' "$serial/web1"; }
 goes_on() { [ "$(wrote)" -gt "$1" ]; }
 
 # --- frozen, and not ---

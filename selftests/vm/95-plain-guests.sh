@@ -9,7 +9,7 @@
 . "$(dirname "$0")/replica.sh"
 . "$(dirname "$0")/libvirt.sh"
 
-command -v $emulator >/dev/null || skip_all "there is no $emulator: scripts/deps test installs it"
+command -v "$emulator" >/dev/null || skip_all "there is no $emulator: scripts/deps test installs it"
 [ -e "$here/guest.bin" ] || skip_all "the guest is not built"
 ktap_plan 31
 guests=$VM_SRC/userspace/host/guests
@@ -41,7 +41,8 @@ check "on a disk of no system, or a file" $may_start "$(dev d1)" /etc/passwd /no
 # What lies below a home: a table on a disk, whose part is the home.
 dmsetup create part --table "0 8192 linear $(dev d1) 0" || die "dmsetup"
 udevadm settle -t 60
-r create web2 --store "$(dev s1)" --disk vda=/dev/mapper/part --force >/dev/null && r attach web2 >/dev/null || die "web2"
+r create web2 --store "$(dev s1)" --disk vda=/dev/mapper/part --force >/dev/null || die "create"
+r attach web2 >/dev/null || die "attach"
 refused "not on a disk below a home" "or below one" $may_start "$(dev d1)"
 r detach web2 >/dev/null || die "detach"
 refused "not on a home of a system that is not attached" "is a home or the store in .*/web2.conf" $may_start /dev/mapper/part
@@ -115,6 +116,7 @@ is "Proxmox: its configuration is asked for" "$(cat /run/qm)" "config 100"
 config "virtio0: file=local-lvm:vm-100-disk-0,size=32G"
 refused "Proxmox: nor on a home that is a volume" "home or the store of a system" /run/hookscript 100 pre-start
 rm /run/qm
+# shellcheck disable=SC2016 # for the shell
 check "Proxmox: other phases pass" sh -c 'for p in post-start pre-stop post-stop; do /run/hookscript 100 $p || exit; done; [ ! -e /run/qm ]'
 r failover web1 >/dev/null || die "failover"
 config "scsi0: $live,cache=none"
