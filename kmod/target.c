@@ -13,14 +13,12 @@
  */
 #include "attach.h"
 #include "claim.h"
+#include "hex.h"
 #include "io.h"
 #include "point-view.h"
 #include "system.h"
 #include "target.h"
 #include "zeroes.h"
-#ifdef DMR_HEX_H
-#include <linux/hex.h>
-#endif
 
 #define DMR_FEATURES_MAX	5
 
