@@ -7,7 +7,7 @@ import cost as cost_part
 import jobs
 import peers
 import sizes
-from report import numbers, operations, picture
+from report import goals, numbers, operations, picture
 from report.data import Data
 from report.table import table
 
@@ -209,7 +209,7 @@ def make(results):
     """The page, and {file name: picture}."""
     data = Data(results)
     pictures = {}
-    text = HEAD + HOW + _machine(data) + PEERS
+    text = HEAD + HOW + _machine(data) + PEERS + goals.goals(data, SHORT)
     if data.part('throughput'):
         text += _throughput(data, pictures)
     if data.part('cost'):
