@@ -10,7 +10,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 101
+ktap_plan 104
 load_module
 DM_REPLICA_WORKER=${DM_REPLICA_WORKER:-$(dirname "$REPLICACTL")/dm-replica-worker}
 export DM_REPLICA_WORKER
@@ -332,7 +332,14 @@ wait_for 20 gone_from $pid || kill -9 $pid
 check "nor does a receiver that ignores its end" grep -q interrupted said
 check "which is killed, too" stubborn_gone
 wait $pid 2>/dev/null
+# A receiver that was put back: it has point 1, and no room for more.
+r attach t >/dev/null || die "cannot attach"
+timeout 120 "$REPLICACTL" replicate p --to "exec:$REPLICACTL receive t --two-way" --peer siteq --once >said 2>&1
+check "one that has lost its points takes no more" grep -q 'store is full' said
+check "has what it still has" status_json "p['acked'] == 1 and s['points'] > 3"
+r detach t >/dev/null || die "cannot detach"
 check "a last round" live --once
+check "is shown as before" status_json "p['acked'] == $(newest p)"
 check "all is there" same "$(newest p)"
 is "the newest of both" "$(newest q)" "$(newest p)"
 

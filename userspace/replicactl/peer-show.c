@@ -25,8 +25,13 @@ void peer_show_read(struct dmreplica *ctx, const struct dmreplica_system *sys,
 	if (dmreplica_peer_list(ctx, sys, &list, &nr))
 		return;
 	for (i = 0; i < nr && i < DMREPLICA_MAX_PEERS; i++) {
-		known |= show->sends && !strcmp(list[i].name, show->sending.peer);
+		bool mine = show->sends && !strcmp(list[i].name, show->sending.peer);
+
+		known |= mine;
 		show->peers[i] = list[i];
+		/* The session has found that the peer has lost what is recorded. */
+		if (mine && list[i].acked <= show->sending.denied)
+			show->peers[i].acked = show->sending.acked;
 	}
 	show->nr_peers = i;
 	dmreplica_list_free(list);

@@ -33,8 +33,8 @@ static const struct {
 	size_t size;		/* of a text, 0: a number */
 } members[] = {
 	TEXT(peer), TEXT(to), TEXT(host), NUMBER(word), NUMBER(since), NUMBER(written),
-	NUMBER(interval), NUMBER(connected), NUMBER(acked), NUMBER(acked_time), NUMBER(target),
-	NUMBER(unsent), NUMBER(cycle), NUMBER(points), NUMBER(bytes), NUMBER(zero_bytes),
+	NUMBER(interval), NUMBER(connected), NUMBER(acked), NUMBER(acked_time), NUMBER(denied),
+	NUMBER(target), NUMBER(unsent), NUMBER(cycle), NUMBER(points), NUMBER(bytes), NUMBER(zero_bytes),
 	NUMBER(wire), NUMBER(errors), NUMBER(error_time), NUMBER(error_code), TEXT(error),
 };
 

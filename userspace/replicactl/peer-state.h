@@ -33,6 +33,7 @@ struct peer_state {
 	uint64_t interval;		/* s, of a sender */
 	uint64_t connected;		/* begin of the last session with the other side; 0: never */
 	uint64_t acked, acked_time;	/* newest point that both sides have, and its time; 0: not known */
+	uint64_t denied;		/* point that the store has as acked, and the peer not; 0: none */
 	uint64_t target;		/* point on its way; 0: none */
 	uint64_t unsent;		/* bytes up to the newest point, or PEER_UNKNOWN */
 	uint64_t cycle;			/* ns from the last point's making to its acknowledgement */

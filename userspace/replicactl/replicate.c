@@ -91,15 +91,35 @@ static uint64_t time_of(struct dmreplica *ctx, const struct dmreplica_system *sy
 	return time;
 }
 
+/*
+ * The peer has @number, or nothing.  That may be less than the store has recorded: a receiver
+ * that was made anew, or put back, has lost what it once had.
+ */
 static void take_acked(struct replicate *r, uint64_t number)
 {
 	struct peer_state *s = &r->state;
 
-	if (!number || number == s->acked)
+	if (number == s->acked)
 		return;
+	if (number < s->acked && s->denied < s->acked)
+		s->denied = s->acked;
+	else if (number > s->denied)
+		s->denied = 0;
 	s->acked = number;
 	r->measured = 0;
-	s->acked_time = time_of(r->s.k.ctx, &r->s.k.sys, number);
+	s->acked_time = number ? time_of(r->s.k.ctx, &r->s.k.sys, number) : 0;
+}
+
+/* Take what the session shows: an answer, or the begin of a stream, which the base is in front of. */
+static void take_peer(struct replicate *r)
+{
+	const struct dmrs_begin *b = &r->s.k.begin;
+	uint64_t acked = r->s.acked.number;
+
+	if (b->target.number > acked && (b->base.number || !acked))
+		take_acked(r, b->base.number);
+	else if (acked)
+		take_acked(r, acked);
 }
 
 /* Size of what the peer does not have of the newest point, once for each of both. */
@@ -162,7 +182,7 @@ static void turned(struct keeper *k)
 	uint64_t was = s->acked, target = s->target;
 	enum peer_word word = s->word;
 
-	take_acked(r, r->s.acked.number);
+	take_peer(r);
 	if (k->peer.lowest)
 		snprintf(s->host, sizeof(s->host), "%s", k->peer.host);
 	if (k->peer.lowest || r->s.acked.number) {
@@ -172,7 +192,7 @@ static void turned(struct keeper *k)
 		word = peer_is_late(s, now_ns()) ? PEER_BEHIND : PEER_CONNECTED;
 	}
 	s->target = k->begin.target.number > s->acked ? k->begin.target.number : 0;
-	if (s->acked != was) {
+	if (s->acked != was && s->acked == r->s.acked.number) {
 		s->points++;
 		s->cycle = s->acked == r->newest && r->made ? keeper_now() - r->made : 0;
 	}
@@ -388,7 +408,8 @@ static int have_peer(struct replicate *r)
 		if (strcmp(list[i].name, r->o.peer))
 			continue;
 		there = true;
-		take_acked(r, list[i].acked);
+		if (list[i].acked > r->state.denied)
+			take_acked(r, list[i].acked);
 	}
 	dmreplica_list_free(list);
 	if (!there)

@@ -31,6 +31,15 @@ played "a session whose process was killed" 0 '^      session      died since .*
 also "its lag is not known" 'since then$'
 session word=5
 played "one that has ended" 0 '^      session      ended since [^:]*:[^:]*:[^:]*; 7 points' "$peer" status web1
+session acked=0 acked_time=0 denied=9
+lives
+played "a peer that has lost all" 0 '^  Replicated to    siteb \(b\): nothing is there yet$' "$peer" status web1
+also_not "has no RPO" RPO
+played_json "in JSON" '(lambda p: p["acked"] == 0 and p["rpo_ns"] is None)(d[0]["peer_list"][0])' "$peer" status --json
+session acked=2 denied=9
+lives
+played "a peer that was put back" 0 'siteb \(b\): point 2 of 2023-' "$peer" status web1
+played "and has a newer one since" 0 'siteb \(b\): point 10 of 2023-' "$peer; w['peers'][0]['acked'] = 10" status web1
 session peer=other word=5
 lives
 played "of another peer, which it has not added" 0 '!session' "$peer" status web1

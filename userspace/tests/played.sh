@@ -93,6 +93,7 @@ session() {
 		connected=1700000003500000000
 		acked=9
 		acked_time=1700000003000000000
+		denied=0
 		target=0
 		unsent=1048576
 		cycle=2500000000
