@@ -232,7 +232,7 @@ static void look_at_peer(struct target *t)
 		event->peer_was = was;
 }
 
-/* The files of sessions that have changed. */
+/* The files of sessions that have changed.  What is not listed yet is looked at when it is. */
 static void take_peers(void)
 {
 	struct target *t;
@@ -245,7 +245,8 @@ static void take_peers(void)
 				continue;
 			t->looks = LOOKS;
 			t->look_at = now_ms() + LOOK_MS;
-			look_at_peer(t);
+			if (current)
+				look_at_peer(t);
 		}
 	}
 }
@@ -257,7 +258,7 @@ static int look_again(void)
 	struct target *t;
 	int next = -1;
 
-	for (t = targets; t; t = t->next) {
+	for (t = current ? targets : NULL; t; t = t->next) {
 		if (!t->looks)
 			continue;
 		if (now >= t->look_at) {
@@ -678,7 +679,7 @@ static int dispatch(struct dmreplica *ctx, struct dmreplica_monitor *mon)
 		if (code && code != DM_REPLICA_CODE_TIMEOUT)
 			return code;
 		look = -1;
-		if (!stop && current) {
+		if (!stop) {
 			take_peers();
 			look = look_again();
 		}

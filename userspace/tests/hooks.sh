@@ -292,4 +292,20 @@ played "a file that is none" 0 '!Sanitizer|runtime error' \
 	"$plain; w['events'] = [{'cmd': 'job-ntf', 'id': 20, 'type': 97, 'state': 7, 'code': 0}]" monitor --hooks
 ! grep -q '^siteb' "$h/log"
 result $? "has no event"
+
+# --- without the module ---
+
+afresh
+dispatch
+# Ticks of the processor that it takes within a second, behind a change of the directory.
+before+=(sh -c '"$@" & pid=$!
+until [ -e "$DM_REPLICA_RUNDIR/seen/lock" ]; do sleep 0.1; done
+sleep 0.5
+touch "$DM_REPLICA_RUNDIR/x"
+set -- $(cut -d" " -f14,15 /proc/$pid/stat)
+sleep 1
+set -- $(cut -d" " -f14,15 /proc/$pid/stat) "$@"
+kill $pid
+echo "$(($1 + $2 - $3 - $4)) ticks"' sh)
+played "a file that changes where no module is loaded" 0 '^[0-4] ticks$' "w['absent'] = True" monitor --hooks
 before=()
