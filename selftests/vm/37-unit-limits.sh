@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 load_module "$@"
-ktap_plan 21
+ktap_plan 23
 
 of() { sed -n "s/^$1=//p" "$unit"; }
 # take_unit NAME: the limits of this unit, as systemd makes them with ProtectSystem=strict,
@@ -91,6 +91,7 @@ mv $conf/l.conf $conf/saved
 printf 'to=exec:%s receive l --two-way\npeer=sitem\ninterval=1s\n' "$REPLICACTL" >$conf/l.conf
 kill $pid
 wait $pid 2>/dev/null
+is "a stop in a session is no failure of the unit" $? 0
 is "nothing is open after its end" "$(field l open_views)" 0
 serve
 check "a system for its own receiver is refused" wait_for 60 grep -q 'the next attempt is in 60 s' /tmp/served
@@ -98,5 +99,6 @@ check "that is shown" grep -q '^      session      refused since' <(r status l)
 check "and it is there still" kill -0 $pid
 kill $pid
 wait $pid 2>/dev/null
+is "a stop while it waits is no failure of the unit" $? 0
 mv $conf/saved $conf/l.conf
 check "after a stop it is not" grep -q '^      session      ended since' <(r status l)

@@ -441,6 +441,12 @@ static const char *next_command(const struct replicate *r)
 	return text;
 }
 
+/* Return: the exit status after a signal, which is how a service ends as asked for. */
+static int stopped(const struct replicate *r, int code)
+{
+	return r->o.stay ? 0 : refused_because(code, "interrupted", "");
+}
+
 static int replicate(struct replicate *r)
 {
 	struct keeper *k = &r->s.k;
@@ -466,7 +472,7 @@ static int replicate(struct replicate *r)
 		if (!code)
 			return 0;
 		if (keeper_interrupted())
-			return refused_because(code, "interrupted", "");
+			return stopped(r, code);
 		note_error(r, code, r->o.once || r->refused);
 		if (r->o.once || (r->refused && !r->o.stay))
 			return refused_because(code, k->fault.sentence, next_command(r));
@@ -479,7 +485,7 @@ static int replicate(struct replicate *r)
 			k->fault.sentence, delay);
 		if (!retry_after(&delay)) {
 			set_word(r, PEER_ENDED);
-			return refused_because(code, "interrupted", "");
+			return stopped(r, code);
 		}
 	}
 }
