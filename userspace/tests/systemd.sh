@@ -200,6 +200,18 @@ else
 	verify "$dir/none" multi-user.target
 	[ ! -s "$dir/out" ]
 	result $? "no ordering cycle in a boot"
+	# A system whose devices come late, or that was detached, is attached again without its
+	# replication, but for a link from its own unit.
+	mkdir -p "$dir/root/lib/systemd/system"
+	cp "$dir"/units/dm-replica* "$dir/root/lib/systemd/system/"
+	systemctl --root="$dir/root" enable 'dm-replica-send@web\x2d1.service' >"$dir/out" 2>&1 &&
+		[ -L "$dir/root/etc/systemd/system/multi-user.target.wants/dm-replica-send@web\\x2d1.service" ] &&
+		[ -L "$dir/root/etc/systemd/system/dm-replica@web\\x2d1.service.wants/dm-replica-send@web\\x2d1.service" ]
+	result $? "a replication that is enabled starts with its system, and at boot"
+	cp -r "$dir"/root/etc/systemd/system/*.wants "$dir/units/"
+	verify "$dir/none" multi-user.target
+	[ ! -s "$dir/out" ]
+	result $? "no ordering cycle with it"
 	mkdir "$dir/broken"
 	grep -v -e ^DefaultDependencies -e '^#' "$dir/units/dm-replica@.service" >"$dir/broken/dm-replica@.service"
 	verify "$dir/broken" multi-user.target
