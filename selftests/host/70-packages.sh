@@ -119,7 +119,7 @@ fi
 for tool in dh dh_dkms dpkg-buildpackage lintian blhc; do
 	command -v $tool >/dev/null || skip_all "there is no $tool: scripts/deps deb installs it"
 done
-if [ -n "${LONG-}" ]; then ktap_plan 78; else ktap_plan 42; fi
+if [ -n "${LONG-}" ]; then ktap_plan 79; else ktap_plan 43; fi
 dir=$(workdir)
 at_exit "rm -rf $dir"
 cd "$VM_SRC" || die "no checkout"
@@ -170,6 +170,10 @@ is "each program has a manual page" \
 	"$(for f in {"$r","$dir/dm-replica-libvirt"}/{usr/{,s}bin,lib/systemd/system-generators}/*; do
 		[ ! -e "$f" ] || find "$r" "$dir/dm-replica-libvirt" -path "*/man/man?/$(basename "$f").?.gz" | grep -q . ||
 			echo "${f##*/}"; done)" ''
+# A process of an older version would start workers of this one, or of none.
+for part in postinst prerm; do dpkg-deb -I "$dir/replicactl_$version-1_$(dpkg --print-architecture).deb" $part; done |
+	sed -n "s/.*invoke \([a-z-]*\) .*'dm-replica-send@\*\.service'.*/\1/p" >"$dir/done-to"
+is "replications start anew at an upgrade, and stop at a removal" "$(paste -sd' ' "$dir/done-to")" "try-restart stop"
 # Hosts without libvirt need none of it.
 is "the program and the hook for libvirt are in a package of their own" \
 	"$(cd "$dir" && find replicactl dm-replica-libvirt -name 'replicactl-domain' -o -name 50-dm-replica | sort)" \
