@@ -10,7 +10,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/replica.sh"
 
-ktap_plan 104
+ktap_plan 106
 load_module
 DM_REPLICA_WORKER=${DM_REPLICA_WORKER:-$(dirname "$REPLICACTL")/dm-replica-worker}
 export DM_REPLICA_WORKER
@@ -332,6 +332,18 @@ wait_for 20 gone_from $pid || kill -9 $pid
 check "nor does a receiver that ignores its end" grep -q interrupted said
 check "which is killed, too" stubborn_gone
 wait $pid 2>/dev/null
+# A receiver that greets, and refuses each stream.
+dmsetup create busy --table "0 8 linear /dev/mapper/q-va-replica 0" || die "dmsetup"
+"$REPLICACTL" replicate p --to "$to" --peer siteq >said 2>&1 &
+pid=$!
+check "one that refuses each stream" wait_for 60 status_json "s['state'] == 'lost' and 'only a receiver writes' in s['last_error']['message']"
+of_session() { r status p --json | python3 -c 'import json, sys; print(json.load(sys.stdin)[0]["peer_list"][0]["session"][sys.argv[1]])' "$1"; }
+since=$(of_session since) errors=$(of_session errors)
+wait_for 60 status_json "s['state'] == 'lost' and s['errors'] > $errors + 1"
+is "is not connected in between" "$(of_session since)" "$since"
+kill $pid
+wait $pid 2>/dev/null
+dmsetup remove busy || die "dmsetup"
 # A receiver that was put back: it has point 1, and no room for more.
 r attach t >/dev/null || die "cannot attach"
 timeout 120 "$REPLICACTL" replicate p --to "exec:$REPLICACTL receive t --two-way" --peer siteq --once >said 2>&1

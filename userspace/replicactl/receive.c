@@ -286,7 +286,7 @@ static int receive_stream(struct receiving *r)
 	/* The sums of the receivers before, of the same sender or not. */
 	peer_state_read(k->sys.uuid, false, &r->state);
 	r->file.fd = -1;
-	r->state.word = PEER_STARTING;
+	r->state.since = 0;
 	show_state(r, PEER_STARTING);
 	started = keeper_start(k, STDIN_FILENO, out, argv);
 	code = errno;

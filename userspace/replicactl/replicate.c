@@ -180,12 +180,16 @@ static void turned(struct keeper *k)
 	struct replicate *r = (struct replicate *)k;
 	struct peer_state *s = &r->state;
 	uint64_t was = s->acked, target = s->target;
+	const struct dmrs_count *c = &k->count.count;
 	enum peer_word word = s->word;
+	bool answers;
 
 	take_peer(r);
 	if (k->peer.lowest)
 		snprintf(s->host, sizeof(s->host), "%s", k->peer.host);
-	if (k->peer.lowest || r->s.acked.number) {
+	/* Behind a fault the next attempt may end in the same one: a greeting is no connection then. */
+	answers = k->peer.lowest && (s->word < PEER_LOST || c->bytes || c->zero_bytes);
+	if (answers || r->s.acked.number) {
 		if (!r->answered)
 			s->connected = now_ns();
 		r->answered = true;
