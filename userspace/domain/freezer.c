@@ -41,7 +41,11 @@ static bool lock(const struct dmreplica_system *sys)
 	snprintf(path, sizeof(path), "%s" LOCK_DIR "/freeze-%s.lock", device_root(),
 		 dmreplica_uuid_text(sys->uuid, uuid));
 	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-	return fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB);	/* until the end of this process */
+	if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB))
+		return true;	/* until the end of this process */
+	if (fd >= 0)
+		close(fd);
+	return false;
 }
 
 /* The guest that writes the replica, with all of the system's disks. */
@@ -222,9 +226,27 @@ static void freeze(struct host *h, const struct dmreplica_system *sys, virDomain
 	fflush(stdout);
 }
 
-/* Only thaw: after a freezer that has ended, or whose libvirt has not answered. */
+/* Close a connection that libvirt does not answer on.  Return: true if another attempt may. */
+static bool is_away(struct host *h, virDomainPtr *dom)
+{
+	if (h->conn && virConnectIsAlive(h->conn) == 1)
+		return false;
+	if (*dom)
+		virDomainFree(*dom);
+	*dom = NULL;
+	if (h->conn)
+		virConnectClose(h->conn);
+	h->conn = NULL;
+	return true;
+}
+
+/*
+ * Only thaw: after a freezer that has ended, or whose libvirt has not answered.  Another freezer
+ * may have the lock: it finds the guest frozen, and leaves it so.
+ */
 static int only_thaw(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom, uint32_t ms)
 {
+	bool locked = false;
 	int code;
 
 	if (!ms) {
@@ -232,19 +254,19 @@ static int only_thaw(struct host *h, const struct dmreplica_system *sys, virDoma
 		return host_refuse(h, DM_REPLICA_CODE_TIMEOUT, "libvirt does not answer");
 	}
 	limit_attempts(sys, ms);
-	do {
-		if (!lock(sys))
-			return host_refuse(h, DM_REPLICA_CODE_IN_USE, "another freeze is not over yet");
-		code = find(h, sys, dom);
+	for (;;) {
+		locked = locked || lock(sys);
+		code = locked ? find(h, sys, dom) :
+		       host_refuse(h, DM_REPLICA_CODE_IN_USE, "another freeze is not over yet");
 		if (!code) {
 			thaw(h, dom);
 			return 0;
 		}
 		/* A libvirtd that is being started again. */
-		if (h->conn || host_now_ms() >= thawing.deadline)
+		if ((locked && !is_away(h, dom)) || host_now_ms() >= thawing.deadline)
 			break;
 		host_sleep_ms(THAW_AGAIN_MS);
-	} while (1);
+	}
 	give_up(sys->name, h->message);
 	return code;
 }

@@ -148,6 +148,14 @@ def check_freeze(w, tool):
             status, out, err = w.run([tool, 'freezer', 'web1', 'thaw', ms], env={
                 'LIBVIRT_DEFAULT_URI': f'qemu+unix:///system?socket={w.dir}/hangs', 'DM_REPLICA_ATTEMPT_MS': '300'})
             result(status == 1 and 'libvirt does not answer' in out and time.monotonic() - began < 90, f'freezer: libvirtd hangs, also at the connection: it ends after {ms} ms', f'{status} {out} {err}')
+    # What thaws waits for a libvirtd that is started again, and for the lock of another freezer.
+    away = {'LIBVIRT_DEFAULT_URI': f'qemu+unix:///system?socket={w.dir}/away'}
+    status, out, err = w.run([tool, 'freezer', 'web1', 'thaw', '1200'], env=away)
+    result(status == 1 and 'libvirt cannot be reached' in out, 'freezer: no libvirtd: it tries again', f'{status} {out} {err}')
+    shutil.rmtree(a.dir, ignore_errors=True)
+    os.mkdir(a.dir)
+    a.status, a.out, a.err = w.run(preloaded(a.library) + [tool, 'freezer', 'web1', 'thaw', '60000'], env={'AGENT': a.dir, 'LIBVIRT_DEFAULT_URI': a.uri, 'LOCK': 'busy once'})
+    result(a.status == 0 and 'thaw' in a.calls, 'freezer: the lock of another is waited for', a.text)
     for args in (['--timeout', '16'], ['--timeout', '0'], ['--label', 'x' * 40], ['--frob']):
         a.run(args)
         result(a.status == 64 and not a.calls and not a.w.requests, f'point: {args}', a.text)

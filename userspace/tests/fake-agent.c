@@ -5,11 +5,14 @@
  * $AGENT is a directory: "calls" lists the calls, "frozen" is there while the guest is frozen.
  * $FREEZE, $THAW and $PING choose what happens: see below.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <libvirt/libvirt-qemu.h>
@@ -45,6 +48,16 @@ static int once(const char *name)
 	if (fd >= 0)
 		close(fd);
 	return fd >= 0;
+}
+
+/* With $LOCK "busy once" another process has the first lock that is asked for. */
+int flock(int fd, int operation)
+{
+	if (is("LOCK", "busy once") && once("lock")) {
+		errno = EWOULDBLOCK;
+		return -1;
+	}
+	return syscall(SYS_flock, fd, operation);
 }
 
 /* Let $GUEST_PROGRAM answer.  Return: NULL without an answer. */
