@@ -27,7 +27,8 @@ ROUTE = SEE + """case "$*" in -4*) g=192.0.2.1 ;; *) g=2001:db8::1 ;; esac
 [ -e "$DIR/no-route" ] || echo "default via $g proto static metric 100"
 """
 PROGRAMS = {
-    'NetworkManager': {'nmcli': SEE + 'case "$*" in *"RUNNING general") echo running ;; *"device show"*) echo "Wired 1" ;; *"connection up"*) cp "$DIR/to-see" "$DIR/seen" ;; esac'},
+    'NetworkManager': {'nmcli': SEE + 'case "$*" in *"RUNNING general") echo running ;; *"device show"*) [ -e "$DIR/no-connection" ] || echo "Wired 1" ;; "-e no -g ipv4.dns "*) echo 198.51.100.53, 198.51.100.54 ;; "-e no -g ipv"?".method "*) echo auto ;; '
+                       '*"connection up"*) [ ! -e "$DIR/fail-up" ] || { rm "$DIR/fail-up"; exit 1; }; cp "$DIR/to-see" "$DIR/seen" ;; esac'},
     'systemd-networkd': {'networkctl': SEE + '[ "$1" != reconfigure ] || cp "$DIR/to-see" "$DIR/seen"', 'systemctl': SEE},
     'ifupdown': {'ifup': SEE + 'cp "$DIR/to-see" "$DIR/seen"', 'ifdown': SEE},
     'none': {},
@@ -60,7 +61,7 @@ class Guest(Agent):
         super().__init__(w, tool)
         self.guest(LIVE)
 
-    def run(self, by, args=(), adapters=None, env=None, see=True, route=True, fails=()):
+    def run(self, by, args=(), adapters=None, env=None, see=True, route=True, fails=(), extra=()):
         shutil.rmtree(self.dir, ignore_errors=True)
         for name, mac in ('lo', '00:00:00:00:00:00'), ('ens3', MAC), ('ens4', '52:54:00:12:34:57'), ('ens3.10', MAC):
             os.makedirs(f'{self.dir}/root/sys/class/net/{name}')
@@ -71,6 +72,9 @@ class Guest(Agent):
         for name, text in FILES.items():
             os.makedirs(os.path.dirname(f'{self.dir}/root/etc/network/{name}'), exist_ok=True)
             self.file('root/etc/network/' + name, text)
+        for name, text in extra:
+            os.makedirs(os.path.dirname(f'{self.dir}/{name}'), exist_ok=True)
+            self.file(name, text)
         os.makedirs(self.dir + '/bin')
         for name in fails:
             self.file('fail-' + name, '')
@@ -166,6 +170,26 @@ def check_addresses(w, tool):
     g.run('systemd-networkd', fails=['networkctl'])
     result(g.status == 1 and not os.listdir(g.dir + '/root/etc/systemd/network') and g.get('ran').split('\n')[-2].startswith('networkctl reconfigure'),
            'addresses: systemd-networkd fails: its file goes', g.text)
+    earlier = 'root/etc/systemd/network/05-dm-replica-525400123456.network'
+    g.run('systemd-networkd', fails=['networkctl'], extra=[(earlier, 'earlier')])
+    result(g.status == 1 and g.get(earlier) == 'earlier' and len(os.listdir(os.path.dirname(g.dir + '/' + earlier))) == 1,
+           'addresses: systemd-networkd fails: the addresses of an earlier call stay', g.text)
+    g.run('systemd-networkd', extra=[(earlier, 'earlier')])
+    result(g.status == 0 and '192.0.2.5/24' in g.get(earlier) and len(os.listdir(os.path.dirname(g.dir + '/' + earlier))) == 1,
+           'addresses: systemd-networkd: in place of those of an earlier call', g.text)
+    g.run('NetworkManager', fails=['up'])
+    ran = g.get('ran').split('\n')
+    result(g.status == 1 and 'it has what it had before' in g.out and ran[-2].endswith('connection up Wired 1') and ran[-3].endswith(
+        'connection modify Wired 1 ipv4.addresses  ipv4.gateway  ipv4.dns 198.51.100.53, 198.51.100.54 ipv4.method auto ipv6.addresses  ipv6.gateway  ipv6.dns  ipv6.method auto'),
+           'addresses: NetworkManager fails: its connection is as before, and up', g.text)
+    g.run('NetworkManager', fails=['up'], extra=[('no-connection', '')])
+    result(g.status == 1 and g.get('ran').split('\n')[-2].endswith('connection delete dm-replica-ens3'), 'addresses: NetworkManager fails: a connection that was made goes', g.text)
+    FILES['interfaces'] = 'iface ens3 inet static\n\taddress 198.51.100.5/24\nrename ens4=x\nsource interfaces.d/*'
+    g.run('ifupdown')
+    result(g.status == 0 and 'iface ens3' not in g.get('root/etc/network/interfaces.d/50-cloud-init') and
+           g.get('root/etc/network/interfaces').startswith('rename ens4=x\nsource interfaces.d/*\nallow-hotplug ens3\n'),
+           'addresses: ifupdown: a last line without an end', g.text + g.get('root/etc/network/interfaces'))
+    FILES['interfaces'] = INTERFACES
     g.run('ifupdown', ['--json'], {MAC: BOTH, '52:54:00:99:99:99': DHCP})
     try:
         got = [(a['mac'], a['result']) for a in json.loads(g.out)]
