@@ -293,7 +293,7 @@ int place_keep_state(struct kept *k, uint64_t point, xmlNodePtr domain);
 int place_keep_files(struct kept *k, uint64_t point, const char *nvram, const char *tpm);
 int place_failed_over(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom,
 		      bool *left);
-void place_leave(struct host *h, const struct dmreplica_system *sys);
+void place_leave(struct host *h, const struct dmreplica_system *sys, bool leave);
 int place_reverted(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom);
 int place_test(struct host *h, const struct dmreplica_system *sys, struct place_test *t);
 void place_test_free(struct place_test *t);

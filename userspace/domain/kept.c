@@ -133,6 +133,12 @@ char *kept_read(int fd, size_t most, size_t *bytes)
 	return NULL;
 }
 
+/* Is it there, perhaps, but cannot be read at present? */
+static bool is_unreadable(int error)
+{
+	return error == EIO || error == ENOMEM || error == EMFILE || error == ENFILE;
+}
+
 /* Read the index in force.  Its digest is in the host area. */
 static int read_index(struct kept *k)
 {
@@ -156,11 +162,16 @@ static int read_index(struct kept *k)
 	}
 	snprintf(name, sizeof(name), INDEX "%s", (char *)entry.value);
 	fd = k->dir < 0 ? -1 : kept_source(k->dir, name, INDEX_BYTES, &why);
+	/* It is not missing: the next change would remove all that is kept. */
+	if (fd < 0 && k->dir >= 0 && is_unreadable(errno))
+		return no_access(k, "the index cannot be read");
 	if (fd < 0)
 		return 0;
 	text = kept_read(fd, INDEX_BYTES, &bytes);
 	close(fd);
-	if (!text || !digest_of(text, bytes, digest)) {
+	if (!text)
+		return no_access(k, "the index cannot be read");
+	if (!digest_of(text, bytes, digest)) {
 		free(text);
 		return no_memory(k);
 	}
@@ -343,7 +354,7 @@ int kept_add_file(struct kept *k, uint64_t point, const char *name, int fd, size
  * @data: set to its content, to be freed; NULL after a failure.
  * @why: set to the reason of a failure.
  *
- * Return: true if it is what was kept.
+ * Return: true if it is what was kept; false with errno.
  */
 bool kept_load(const struct kept *k, const struct dmreplica_point_file *file, char **data,
 	       const char **why)
@@ -355,7 +366,9 @@ bool kept_load(const struct kept *k, const struct dmreplica_point_file *file, ch
 	*data = NULL;
 	fd = k->files < 0 ? -1 : kept_source(k->files, file->digest, file->bytes, why);
 	if (fd < 0) {
-		if (k->files < 0 || errno == ENOENT)
+		if (k->files < 0)
+			errno = ENOENT;
+		if (errno == ENOENT)
 			*why = "it is missing on this host";
 		else if (errno == EFBIG)
 			*why = "it does not match its digest";
@@ -367,8 +380,10 @@ bool kept_load(const struct kept *k, const struct dmreplica_point_file *file, ch
 	if (*data && digest_of(*data, bytes, digest) && bytes == file->bytes &&
 	    !strcmp(digest, file->digest))
 		return true;
-	if (*data)
+	if (*data) {
 		*why = "it does not match its digest";
+		errno = EBADMSG;
+	}
 	free(*data);
 	*data = NULL;
 	return false;

@@ -151,14 +151,44 @@ static bool is_mark(const struct dmreplica_point_file *file)
 	return !file->point && (!strcmp(file->name, "before") || !strcmp(file->name, "placed"));
 }
 
-/* Return: false if one of them is missing, or is another; nothing is put in place then. */
-static bool set_load(struct set *set, const struct kept *k, uint64_t point)
+/* How a set was put in place; the last one that holds for a part of it. */
+enum put {
+	PUT_ALL,
+	PUT_NOT,	/* another attempt will not do better */
+	PUT_LATER,	/* it may: with room, or with libvirt's answer */
+};
+
+static enum put worse(enum put a, enum put b)
+{
+	return a > b ? a : b;
+}
+
+/* An error that may be over at another attempt, as when there is room again. */
+static enum put put_error(int error)
+{
+	switch (error) {
+	case ENOSPC:
+	case EDQUOT:
+	case EROFS:
+	case EIO:
+	case ENOMEM:
+	case EMFILE:
+	case ENFILE:
+		return PUT_LATER;
+	}
+	return PUT_NOT;
+}
+
+/* If one of them is missing, or is another, nothing is put in place. */
+static enum put set_load(struct set *set, const struct kept *k, uint64_t point)
 {
 	const char *why = "it has too many files";
 	const char *name = "the set";
+	enum put how;
 	size_t i;
 
 	set->nr = 0;
+	errno = 0;
 	for (i = 0; i < k->nr; i++) {
 		if (k->list[i].point != point || is_mark(&k->list[i]))
 			continue;
@@ -167,13 +197,14 @@ static bool set_load(struct set *set, const struct kept *k, uint64_t point)
 			break;
 		set->file[set->nr++] = &k->list[i];
 	}
+	how = put_error(errno);
 	if (i == k->nr)
-		return true;
+		return PUT_ALL;
 	printf("warning: %s of point %llu is not put in place: %s\n", name,
 	       (unsigned long long)point, why);
 	printf("warning: the guest has the definition, NVRAM and TPM of this host, which may be of another time\n");
 	set_free(set);
-	return false;
+	return how;
 }
 
 static int set_index(const struct set *set, const char *name)
@@ -183,12 +214,6 @@ static int set_index(const struct set *set, const char *name)
 	for (i = 0; i < set->nr && strcmp(set->file[i]->name, name); i++)
 		;
 	return i < set->nr ? (int)i : -1;
-}
-
-/* An error that is over when there is room again: another attempt may succeed. */
-static bool is_passing(int error)
-{
-	return error == ENOSPC || error == EDQUOT || error == EROFS || error == EIO || error == ENOMEM;
 }
 
 static void placed(const char *what, uint64_t point, bool good, const char *why)
@@ -201,22 +226,57 @@ static void placed(const char *what, uint64_t point, bool good, const char *why)
 		printf("%s: as before the failover\n", what);
 }
 
-/* Return: false if it is worth another attempt. */
-static bool put_nvram(const struct set *set, uint64_t point, xmlNodePtr domain, const char *before)
+/*
+ * Is a file the NVRAM of another domain of this host?  A definition from another host, or a copied
+ * one, may name it.
+ */
+static enum put is_of_another(struct host *h, const char *uuid, const char *path)
+{
+	char other[VIR_UUID_STRING_BUFLEN], its[PATH_MAX];
+	enum put how = PUT_ALL;
+	virDomainPtr *list;
+	xmlDocPtr doc;
+	int i, nr = virConnectListAllDomains(h->conn, &list, 0);
+
+	if (nr < 0)
+		return PUT_LATER;
+	for (i = 0; i < nr; i++) {
+		if (!virDomainGetUUIDString(list[i], other) && strcmp(other, uuid) &&
+		    !run_xml(h, list[i], VIR_DOMAIN_XML_INACTIVE, &doc)) {
+			if (nvram_path(xmlDocGetRootElement(doc), its, sizeof(its)) &&
+			    !strcmp(its, path))
+				how = PUT_NOT;
+			xmlFreeDoc(doc);
+		}
+		virDomainFree(list[i]);
+	}
+	free(list);
+	return how;
+}
+
+static enum put put_nvram(const struct kept *k, const struct set *set, uint64_t point,
+			  xmlNodePtr domain, const char *uuid, const char *before)
 {
 	char path[PATH_MAX], full[2 * PATH_MAX], *slash;
 	int i = set_index(set, NVRAM), dir, error;
+	enum put how;
 	bool good;
 
 	if (i < 0)
-		return true;
+		return PUT_ALL;
 	if (!nvram_path(domain, path, sizeof(path))) {
 		placed("NVRAM", point, false, "the domain has none");
-		return true;
+		return PUT_NOT;
 	}
 	if (!is_nvram_place(path, before)) {
 		placed("NVRAM", point, false, "its path is outside of " NVRAM_DIR);
-		return true;
+		return PUT_NOT;
+	}
+	how = strcmp(path, before) ? is_of_another(k->h, uuid, path) : PUT_ALL;
+	if (how != PUT_ALL) {
+		placed("NVRAM", point, false, how == PUT_LATER ? "libvirt does not list its domains" :
+		       "its file is that of another domain");
+		return how;
 	}
 	snprintf(full, sizeof(full), "%s%s", device_root(), path);
 	slash = strrchr(full, '/');
@@ -227,29 +287,31 @@ static bool put_nvram(const struct set *set, uint64_t point, xmlNodePtr domain, 
 	placed("NVRAM", point, good, strerror(error));
 	if (dir >= 0)
 		close(dir);
-	return good || !is_passing(error);
+	return good ? PUT_ALL : put_error(error);
 }
 
-/* Return: false if it is worth another attempt. */
-static bool put_tpm(const struct set *set, uint64_t point, xmlNodePtr domain, const char *uuid)
+static enum put put_tpm(const struct set *set, uint64_t point, xmlNodePtr domain, const char *uuid)
 {
-	bool good, all = true;
+	enum put how = PUT_ALL;
 	unsigned int i;
 	int error;
+	bool good;
 
 	for (i = 0; i < set->nr; i++) {
 		if (!tpm_is_state(set->file[i]->name))
 			continue;
 		if (!tpm_is_emulated(domain)) {
 			placed("TPM", point, false, "the domain has no emulated one");
+			how = worse(how, PUT_NOT);
 			continue;
 		}
 		good = tpm_put(uuid, set->file[i]->name, set->data[i], set->file[i]->bytes);
 		error = errno;
 		placed("TPM", point, good, strerror(error));
-		all &= good || !is_passing(error);
+		if (!good)
+			how = worse(how, put_error(error));
 	}
-	return all;
+	return how;
 }
 
 /* A definition that was kept: it is the system's, and replaces no other domain. */
@@ -271,9 +333,9 @@ static int check_definition(struct host *h, const struct dmreplica_system *sys, 
 	return code ? code : import_check_present(h, sys, xmlDocGetRootElement(doc));
 }
 
-/* Return: 0, also without a definition in the set; @again: it is worth another attempt. */
-static int put_definition(struct host *h, const struct dmreplica_system *sys, const struct set *set,
-			  uint64_t point, virDomainPtr *dom, bool *again)
+/* Also without a definition in the set it is put in place; after a failure there is a message. */
+static enum put put_definition(struct host *h, const struct dmreplica_system *sys,
+			       const struct set *set, uint64_t point, virDomainPtr *dom)
 {
 	int i = set_index(set, DEFINITION), code;
 	struct xml_fault fault;
@@ -281,23 +343,26 @@ static int put_definition(struct host *h, const struct dmreplica_system *sys, co
 	xmlDocPtr doc;
 
 	if (i < 0)
-		return 0;
+		return PUT_ALL;
 	doc = xml_parse(set->data[i], set->file[i]->bytes, &fault);
-	if (!doc)
-		return host_refuse(h, DM_REPLICA_CODE_FAILED, "%s", fault.text);
+	if (!doc) {
+		host_refuse(h, DM_REPLICA_CODE_FAILED, "%s", fault.text);
+		return PUT_NOT;
+	}
 	code = check_definition(h, sys, doc, point);
 	xmlFreeDoc(doc);
 	if (code)
-		return code;
+		return code == DM_REPLICA_CODE_INVALID_PARAMETER ? PUT_NOT : PUT_LATER;
 	made = virDomainDefineXML(h->conn, set->data[i]);
-	*again = !made;
-	if (!made)
-		return host_refuse_libvirt(h, "libvirt does not take it");
+	if (!made) {
+		host_refuse_libvirt(h, "libvirt does not take it");
+		return PUT_LATER;
+	}
 	if (*dom)
 		virDomainFree(*dom);
 	*dom = made;
 	placed("definition", point, true, NULL);
-	return 0;
+	return PUT_ALL;
 }
 
 /* The definition that is kept with a point; NULL without one. */
@@ -329,34 +394,36 @@ static void nvram_before(const struct kept *k, char *path, size_t size)
 	xmlFreeDoc(doc);
 }
 
-/*
- * Put the files of a point in place; a failure is reported, and is none of the failover's.
- *
- * Return: false if one was not, and another attempt may succeed.
- */
-static bool put(struct kept *k, uint64_t point, virDomainPtr *dom)
+/* Put the files of a point in place; a failure is reported, and is none of the failover's. */
+static enum put put(struct kept *k, uint64_t point, virDomainPtr *dom)
 {
 	char uuid[VIR_UUID_STRING_BUFLEN], before[PATH_MAX];
-	bool all = true, again = false;
 	xmlDocPtr doc = NULL;
 	struct set set;
+	enum put how = set_load(&set, k, point);
 
-	if (!set_load(&set, k, point))
-		return true;
+	if (how != PUT_ALL)
+		return how;
 	nvram_before(k, before, sizeof(before));
-	if (put_definition(k->h, k->sys, &set, point, dom, &again)) {
+	how = put_definition(k->h, k->sys, &set, point, dom);
+	if (how != PUT_ALL) {
 		placed("definition", point, false, k->h->message);
-		all = !again;
+	} else if (!set.nr) {
+		;	/* the host had nothing of the guest */
 	} else if (!*dom) {
 		placed("NVRAM or TPM", point, false, "there is no domain");
-	} else if (!run_xml(k->h, *dom, VIR_DOMAIN_XML_INACTIVE, &doc) &&
-		   !virDomainGetUUIDString(*dom, uuid)) {
-		all = put_nvram(&set, point, xmlDocGetRootElement(doc), before);
-		all &= put_tpm(&set, point, xmlDocGetRootElement(doc), uuid);
+		how = PUT_NOT;
+	} else if (run_xml(k->h, *dom, VIR_DOMAIN_XML_INACTIVE, &doc) ||
+		   virDomainGetUUIDString(*dom, uuid)) {
+		placed("NVRAM or TPM", point, false, k->h->message);
+		how = PUT_LATER;
+	} else {
+		how = put_nvram(k, &set, point, xmlDocGetRootElement(doc), uuid, before);
+		how = worse(how, put_tpm(&set, point, xmlDocGetRootElement(doc), uuid));
 	}
 	xmlFreeDoc(doc);
 	set_free(&set);
-	return all;
+	return how;
 }
 
 /* Keep what is here now, for a revert. */
@@ -385,28 +452,53 @@ static uint64_t mark_of(const struct kept *k, const char *name)
 }
 
 /*
+ * What a failover has replaced that ended without libvirt's answer, and was not put back: put it
+ * back.  What cannot come back stays kept, for the revert of this failover.
+ */
+static int put_earlier(struct kept *k, virDomainPtr *dom, bool *stays)
+{
+	enum put how = put(k, 0, dom);
+
+	if (how == PUT_LATER)
+		return host_refuse(k->h, DM_REPLICA_CODE_FAILED,
+				   "what an earlier failover has replaced is not back in place");
+	*stays = how == PUT_NOT;
+	if (*stays)
+		return kept_mark(k, "before", k->sys->live_epoch);
+	kept_drop(k, 0);
+	return 0;
+}
+
+/*
  * Put the files of the failover's point in place, once in a failover.  Nothing is replaced that
  * is not kept first, and what is kept stays until it is back.
  */
 static int change(struct kept *k, virDomainPtr *dom)
 {
 	uint64_t before = mark_of(k, "before"), epoch = k->sys->live_epoch;
+	bool stays = false;
 	int code = 0;
 
-	/* A failover that ended without libvirt's answer. */
-	if (before && before != epoch) {
-		if (!put(k, 0, dom))
-			return host_refuse(k->h, DM_REPLICA_CODE_FAILED,
-					   "what an earlier failover has replaced is not back in place");
-		kept_drop(k, 0);
-	}
-	if (!kept_find(k, k->sys->live_point, NULL))
-		return before && before != epoch ? kept_commit(k) : 0;
-	if (before != epoch)
-		code = keep_before(k, *dom);
+	/* Another process has had the lock meanwhile, and the guest may run. */
+	if (mark_of(k, "placed") == epoch)
+		return 0;
+	if (before && before != epoch)
+		code = put_earlier(k, dom, &stays);
 	if (code)
 		return code;
-	if (!put(k, k->sys->live_point, dom))
+	if (!kept_find(k, k->sys->live_point, NULL))
+		return before && before != epoch ? kept_commit(k) : 0;
+	if (stays)
+		code = kept_commit(k);
+	else if (before != epoch)
+		code = keep_before(k, *dom);
+	/* So it has while the commit has removed what is needless. */
+	if (code || mark_of(k, "placed") == epoch)
+		return code;
+	if (*dom && virDomainIsActive(*dom) == 1)
+		return host_refuse(k->h, DM_REPLICA_CODE_IN_USE, "domain %s runs",
+				   virDomainGetName(*dom));
+	if (put(k, k->sys->live_point, dom) == PUT_LATER)
 		return host_refuse(k->h, DM_REPLICA_CODE_FAILED,
 				   "what is kept with point %llu is not all in place",
 				   (unsigned long long)k->sys->live_point);
@@ -427,17 +519,23 @@ static bool is_left(struct host *h, const struct dmreplica_system *sys)
 /**
  * place_leave() - leave definition, NVRAM and TPM as they are until another failover
  * @h: the host.
- * @sys: the system, failed over, whose guest has started.
+ * @sys: the system, failed over, whose guest starts.
+ * @leave: leave them; false: it has not started.
  *
  * A later start would take from the guest what it has written since.  The host area has the mark:
  * /var/lib may be full.
  */
-void place_leave(struct host *h, const struct dmreplica_system *sys)
+void place_leave(struct host *h, const struct dmreplica_system *sys, bool leave)
 {
 	char text[24];
+	int code;
 
+	if (!leave && !is_left(h, sys))
+		return;
 	snprintf(text, sizeof(text), "%u", sys->live_epoch);
-	if (dmreplica_host_area_set(h->dmr, sys, LEFT, text, strlen(text), NULL))
+	code = leave ? dmreplica_host_area_set(h->dmr, sys, LEFT, text, strlen(text), NULL) :
+	       dmreplica_host_area_remove(h->dmr, sys, LEFT, NULL);
+	if (code && leave)
 		printf("warning: the next start may replace NVRAM and TPM: %s\n",
 		       dmreplica_message(h->dmr));
 }
@@ -522,6 +620,8 @@ int place_failed_over(struct host *h, const struct dmreplica_system *sys, virDom
 	}
 	kept_close(&k);
 	code = kept_open(&k, h, sys, true);
+	if (!code && kept_fault(&k))
+		code = host_refuse(h, DM_REPLICA_CODE_FAILED, "%s", kept_fault(&k));
 	if (!code)
 		code = change(&k, dom);
 	if (code) {
@@ -546,9 +646,10 @@ int place_reverted(struct host *h, const struct dmreplica_system *sys, virDomain
 		goto out;
 	kept_close(&k);
 	code = kept_open(&k, h, sys, true);
-	if (code)
+	/* Another process may have put it back. */
+	if (code || !mark_of(&k, "before"))
 		goto out;
-	if (!put(&k, 0, dom)) {
+	if (put(&k, 0, dom) != PUT_ALL) {
 		code = host_refuse(h, DM_REPLICA_CODE_FAILED,
 				   "what the failover of %s has replaced is not all back in place",
 				   sys->name);
@@ -599,7 +700,7 @@ int place_test(struct host *h, const struct dmreplica_system *sys, struct place_
 		printf("warning: what is kept with the points of %s is not used: %s\n", sys->name,
 		       kept_fault(&k));
 	} else if (!code && kept_find(&k, sys->test_point, NULL) &&
-		   set_load(&set, &k, sys->test_point)) {
+		   set_load(&set, &k, sys->test_point) == PUT_ALL) {
 		i = set_index(&set, DEFINITION);
 		if (i >= 0)
 			t->doc = xml_parse(set.data[i], set.file[i]->bytes, &fault);

@@ -302,10 +302,13 @@ static int start(struct host *h, virDomainPtr *dom, const struct dmreplica_syste
 				   sys->name);
 	if (!code)
 		code = run_renew(h, dom, sys);
+	/* Before it: this process may end while libvirt starts the guest. */
+	if (!code && left)
+		place_leave(h, sys, true);
 	if (!code && virDomainCreate(*dom))
 		code = host_refuse_libvirt(h, "domain %s does not start", virDomainGetName(*dom));
-	if (!code && left)
-		place_leave(h, sys);
+	if (code && left && *dom && ended(*dom))
+		place_leave(h, sys, false);
 	if (!code)
 		printf("domain %s runs on %s, failover %u\n", virDomainGetName(*dom), sys->name,
 		       sys->live_epoch);

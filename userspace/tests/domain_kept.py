@@ -59,7 +59,10 @@ class Kept:
         for request in self.w.requests:
             if request.startswith('host-set '):
                 asked = json.loads(request[len('host-set '):])
-                self.w.world['host'][asked['key']] = asked['value']
+                if 'value' in asked:
+                    self.w.world['host'][asked['key']] = asked['value']
+                else:
+                    self.w.world['host'].pop(asked['key'], None)
 
     def run(self, args, change='', **more):
         self.status, self.out, self.err = self.w.run(args, change, **more)
@@ -67,10 +70,11 @@ class Kept:
         self.remember()
         return self.status
 
-    def session(self, lines, change='', full=None):
+    def session(self, lines, change='', full=None, env=None, env_more=None):
         """With @full a filesystem without room for what is written below that directory."""
         s = Session(self.w, self.driver)
-        self.got = s.run(lines, change, preload=self.library if full else None, env={'FULL': full} if full else None)
+        env = dict({'FULL': full}, **(env_more or {})) if full else env
+        self.got = s.run(lines, change, preload=self.library if env else None, env=env)
         self.remember()
         return s
 
@@ -99,6 +103,7 @@ def check_kept(w, tool, driver, replicactl):
     check_gone(k)
     check_test(k)
     check_full(k)
+    check_lost(k)
     check_crash(k)
     check_two(k)
     w.world['points'] = []
@@ -455,6 +460,39 @@ static void count(void)
 	if (at && ++n == atoi(at))
 		kill(getpid(), SIGKILL);
 }
+/* libvirt does not answer the Nth question for a definition, and those after it. */
+char *virDomainGetXMLDesc(void *dom, unsigned int flags)
+{
+	char *(*real)(void *, unsigned int) = dlsym(RTLD_NEXT, "virDomainGetXMLDesc");
+	const char *from = getenv("NO_XML_FROM");
+	static int n;
+
+	return from && ++n >= atoi(from) ? NULL : real(dom, flags);
+}
+/* libvirt does not start a domain, after the mark of it. */
+int virDomainCreate(void *dom)
+{
+	int (*real)(void *) = dlsym(RTLD_NEXT, "virDomainCreate");
+
+	if (getenv("NO_START") && !strcmp(getenv("NO_START"), "killed"))
+		kill(getpid(), SIGKILL);
+	return getenv("NO_START") ? -1 : real(dom);
+}
+/* A disk that cannot read files whose names begin so. */
+ssize_t read(int fd, void *data, size_t bytes)
+{
+	__typeof__(&read) real = dlsym(RTLD_NEXT, "read");
+	const char *bad = getenv("UNREADABLE");
+	char link[64], path[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = bad ? readlink(link, path, sizeof(path) - 1) : -1;
+	if (n <= 0 || strncmp(path, bad, strlen(bad)))
+		return real(fd, data, bytes);
+	errno = EIO;
+	return -1;
+}
 static int full(int fd)
 {
 	const char *below = getenv("FULL");
@@ -501,6 +539,12 @@ def check_full(k):
         s = k.session([imported, 'domain ~ start ~ web1', 'domain ~ stop ~ web1 ~ --force'])
         result(k.got == [0] * 3 and k.get(k.nvram) == 'written by the guest' and 'of point' not in s.out[1][1], f'full {where}: a later start replaces nothing', s.text)
         result(k.kept() == before, f'full {where}: what belongs to points is still there', k.text)
+        # The mark is there before the guest starts, and goes if it does not.
+        keep_all(k)
+        s = k.session([imported, 'domain ~ failed-over ~ web1', 'domain ~ start ~ web1'], full=full, env_more={'NO_START': '1'})
+        result(k.got == [0, 1, 1] and 'points/left' not in k.w.world['host'], f'full {where}: a start that fails leaves no mark', s.text)
+        s = k.session([imported, 'domain ~ failed-over ~ web1', 'domain ~ start ~ web1'], full=full, env_more={'NO_START': 'killed'})
+        result('points/left' in k.w.world['host'], f'full {where}: killed while libvirt starts the guest: the mark is there', s.text)
         # Room again before the guest starts.
         keep_all(k)
         k.session([imported, 'domain ~ failed-over ~ web1'], full=full)
@@ -520,6 +564,53 @@ def check_full(k):
     result(k.got == [0, 1, 0] and 'an earlier failover has replaced' in s.err, 'full: another failover starts, too', s.text)
     s = k.session(['domain ~ import ~ web1 ~ ' + k.guest, 'domain ~ reverted ~ web1'], REPLICA)
     result(k.got == [0, 0] and k.get(k.nvram) == 'variables 2' and k.get(k.tpm) == 'tpm 2', 'full: what the first has replaced is not lost', s.text)
+
+
+def check_lost(k):
+    """What a revert has to put back stays kept until it is back."""
+    later, guest = 'domain ~ import ~ web1 ~ ' + k.later, 'domain ~ import ~ web1 ~ ' + k.guest
+    other = GUEST_TPM.replace(UUID, 'c1b0a4c8-7a3e-4b52-9c0f-000000000001')
+    taken = 'define ~ ' + k.w.file('taken.xml', other)
+    for name, lines, env in (
+            ('libvirt does not answer', [guest], {'NO_XML_FROM': '1'}),
+            ('another domain has the name', [taken], None),
+            ('the disk does not read it', [guest], {'UNREADABLE': k.dir + '/files/'}),
+            ('the disk does not read the index', [guest], {'UNREADABLE': k.dir + '/index-'})):
+        keep_all(k)
+        k.session([later, 'domain ~ failed-over ~ web1'])
+        s = k.session(lines + ['domain ~ reverted ~ web1'], REPLICA, env=env)
+        result(k.got == [0, 1] and k.get(k.nvram) == 'variables 1', f'revert: {name}: it is reported', s.text)
+        s = k.session([guest, 'domain ~ reverted ~ web1', 'xml ~ web1'], REPLICA)
+        result(k.got == [0] * 3 and k.get(k.nvram) == 'variables 2' and k.get(k.tpm) == 'tpm 2' and '>32768<' in s.out[2][1],
+               f'revert: {name}: another attempt puts all back', s.text)
+    # It cannot come back before another failover, which has what is kept with its point.
+    keep_all(k)
+    k.session([later, 'domain ~ failed-over ~ web1'])
+    k.put(k.nvram, 'written by the guest')
+    renamed = k.w.file('renamed.xml', GUEST_TPM.replace('web1</name>', 'web9</name>').replace('<memory>', METADATA.replace("view='replica'", '') + '<memory>').replace(
+        "type='file'", "type='block'").replace("file='/srv/web1.img'", "dev='/dev/dm-replica/web1/vda'"))
+    k.run([k.tool, 'keep', 'web1', '--nvram', k.w.file('VARS', 'of the point')], REPLICA)
+    s = k.session(['define ~ ' + renamed, taken, 'domain ~ failed-over ~ web1'], "s['live-epoch'] = 21")
+    result(k.got == [0] * 3 and k.get(k.nvram) == 'of the point' and 'there is a domain web1 already' in s.out[2][1],
+           'failover: after one that cannot be put back: NVRAM of the point', s.text)
+    s = k.session([guest, 'domain ~ reverted ~ web1', 'xml ~ web1'], REPLICA)
+    result(k.got == [0] * 3 and k.get(k.nvram) == 'variables 2' and k.get(k.tpm) == 'tpm 2' and '>32768<' in s.out[2][1],
+           'revert: after both, what was there before the first', s.text)
+    # An index that the disk does not read is no reason to begin a new one.
+    keep_all(k)
+    before = k.kept()
+    k.run(preloaded(k.library) + [k.tool, 'keep', 'web1', '--point', '1', '--nvram', k.w.file('VARS', 'x')], REPLICA, env={'UNREADABLE': k.dir + '/index-'})
+    text = k.text
+    result('Input/output error' in text and k.kept() == before, 'keep: the disk does not read the index: nothing changes', text)
+    # A definition that names the NVRAM of another guest of this host.
+    keep_all(k)
+    s = k.session(['define ~ ' + k.w.file('same.xml', other.replace('web1</name>', 'web2</name>')), later, 'domain ~ failed-over ~ web1'])
+    result(k.got == [0] * 3 and k.get(k.nvram) == 'variables 1', 'failover: NVRAM that the domain had before is its own', s.text)
+    keep_all(k)
+    no_nvram = k.w.file('plain.xml', GUEST_TPM.replace(f'<nvram>{k.nvram}</nvram>', '<nvram>/var/lib/libvirt/qemu/nvram/x_VARS.fd</nvram>'))
+    s = k.session(['define ~ ' + k.w.file('same.xml', other.replace('web1</name>', 'web2</name>')), 'domain ~ import ~ web1 ~ ' + no_nvram, 'domain ~ failed-over ~ web1'])
+    result(k.got == [0] * 3 and k.get(k.nvram) == 'variables 2' and 'its file is that of another domain' in s.out[2][1] and k.get(k.tpm) == 'tpm 1',
+           'failover: NVRAM of another domain stays', s.text)
 
 
 def check_crash(k):
@@ -592,6 +683,16 @@ sys.exit(sum(p.wait() for p in both))
 '''
 
 
+# Two commands that have found nothing in place, and wait to put it there.
+BOTH = r'''
+fd = os.open(sys.argv[1], os.O_RDONLY)
+fcntl.flock(fd, fcntl.LOCK_SH)
+both = [started([sys.argv[2], 'failed-over', 'web1']) for _ in range(2)]
+os.close(fd)
+sys.exit(sum(p.wait() for p in both))
+'''
+
+
 # A command that reads while another has taken the index away, to put the next in its place.
 READ = r'''
 index = glob.glob(sys.argv[1] + '/index-*')[0]
@@ -613,3 +714,6 @@ def check_two(k):
     with open(k.dir + '/index-' + k.w.world['host']['points/files'], encoding='utf-8') as f:
         text = f.read()
     result(k.status == 0 and '\n0 placed ' in text and '\n1 nvram ' in text and '\n2 nvram ' in text, 'keep: beside a failover, both are there', k.text + text)
+    keep_all(k)
+    k.run([sys.executable, k.w.file('both.py', STARTED + BOTH), k.dir, k.tool])
+    result(k.status == 0 and k.out.count('NVRAM: of point 2') == 1, 'failover: two that put it in place: one does', k.text)
