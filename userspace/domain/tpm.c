@@ -236,6 +236,7 @@ static bool is_test(int dir, const struct dmreplica_system *sys)
 
 static void remove_test(int base, const char *name, int dir)
 {
+	bool all = true;
 	unsigned int i;
 	int fd;
 
@@ -245,10 +246,10 @@ static void remove_test(int base, const char *name, int dir)
 			continue;
 		remove_files(fd, "");
 		close(fd);
-		unlinkat(dir, versions[i], AT_REMOVEDIR);
+		all &= !unlinkat(dir, versions[i], AT_REMOVEDIR);
 	}
 	/* The mark last: what cannot be removed now is found again. */
-	if (!unlinkat(dir, MARK, 0) && !unlinkat(base, name, AT_REMOVEDIR))
+	if (all && !unlinkat(dir, MARK, 0) && !unlinkat(base, name, AT_REMOVEDIR))
 		printf("removed: " TPM_DIR "/%s\n", name);
 }
 
