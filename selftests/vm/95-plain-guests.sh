@@ -11,7 +11,7 @@
 
 command -v "$emulator" >/dev/null || skip_all "there is no $emulator: scripts/deps test installs it"
 [ -e "$here/guest.bin" ] || skip_all "the guest is not built"
-ktap_plan 31
+ktap_plan 32
 guests=$VM_SRC/userspace/host/guests
 may_start=/usr/local/sbin/dm-replica-may-start
 mkdir -p ${may_start%/*} /usr/local/bin /run/dm-replica-guest-web1
@@ -46,6 +46,7 @@ r attach web2 >/dev/null || die "attach"
 refused "not on a disk below a home" "or below one" $may_start "$(dev d1)"
 r detach web2 >/dev/null || die "detach"
 refused "not on a home of a system that is not attached" "is a home or the store in .*/web2.conf" $may_start /dev/mapper/part
+refused "nor on a disk below it" "is a home or the store in .*/web2.conf, or below one" $may_start "$(dev d1)"
 refused "not on its store" "is a home or the store in .*/web2.conf" $may_start "$(dev s1)"
 r failover web1 >/dev/null || die "failover"
 check "on a failover device" $may_start $live
