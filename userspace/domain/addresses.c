@@ -221,6 +221,7 @@ static int by_seed(struct host *h, const struct dmreplica_system *sys, virDomain
 		   const struct dmreplica_adapter *list, size_t nr, struct result *r)
 {
 	bool left = false;
+	int code;
 
 	if (virDomainIsActive(*dom) == 1) {
 		host_refuse(h, DM_REPLICA_CODE_IN_USE,
@@ -232,6 +233,10 @@ static int by_seed(struct host *h, const struct dmreplica_system *sys, virDomain
 	if (place_failed_over(h, sys, dom, &left) || !*dom)
 		return host_refuse(h, DM_REPLICA_CODE_FAILED,
 				   "what is kept with the point of %s is not in place", sys->name);
+	/* Which takes the seed of another failover away. */
+	code = run_renew(h, dom, sys);
+	if (code)
+		return code;
 	set(r, NOT_VERIFIABLE, "cloud-init sets it when the guest boots: --verify looks then");
 	return nr ? nocloud_add(h, sys, dom, list, nr) : 0;
 }

@@ -236,6 +236,8 @@ int run_renew(struct host *h, virDomainPtr *dom, const struct dmreplica_system *
 		return code;
 	}
 	metadata_write(root, &now);
+	/* Of a failover that was reverted without libvirt: it was asked for then. */
+	nocloud_drop(h, sys, root);
 	genid = xml_child(root, "genid");
 	if (genid) {
 		import_fresh_uuid(text);

@@ -118,6 +118,13 @@ def check_seed(w, driver):
     got = s.run(['domain ~ import ~ web1 ~ ' + w.file('with.xml', with_drive), 'domain ~ reverted ~ web1', 'xml ~ web1'], REPLICA)
     result(got == [0] * 3 and 'removed: ' + seed in s.out[1][1] and not os.path.exists(seed) and s.out[2][1].count('cdrom') == 1 and '/srv/own.iso' in s.out[2][1],
            'revert: the seed goes, with its CD-ROM, and no other', s.text)
+    metadata = f"<metadata><d:system xmlns:d='urn:dm-replica:domain:1' uuid='{UUID}' name='web1' failover='15'/></metadata>"
+    earlier = w.file('earlier.xml', with_drive.replace('<memory>', metadata + '<memory>').replace("type='file' device='disk'", "type='block' device='disk'").replace(
+        "file='/srv/web1.img'", "dev='/dev/dm-replica/web1/vda'"))
+    got = s.run(['define ~ ' + earlier, 'domain ~ failed-over ~ web1', 'xml ~ web1', asked, 'xml ~ web1', 'domain ~ start ~ web1', 'xml ~ web1'])
+    result(got == [0] * 7 and [s.out[i][1].count('cdrom') for i in (2, 4, 6)] == [1, 2, 2] and "failover='17'" in s.out[2][1],
+           'seed: that of an earlier failover goes at the next, unless it is asked for again', s.text)
+    os.unlink(seed)
     w.world['host'] = {}
     got = s.run([imported, asked, 'xml ~ web1'])
     result(got == [0] * 3 and 'no adapter of web1 has settings' in s.out[1][1] and 'cdrom' not in s.out[2][1] and not os.path.exists(seed), 'seed: none without settings', s.text)
