@@ -494,7 +494,7 @@ int cmd_autostart(struct dmreplica *dmr, int argc, char **argv)
 	else
 		code = start(&h, &dom, &sys);
 	/* libvirt may have reached it meanwhile, and holds the start of another. */
-	if (code && !ended(dom)) {
+	if (code && dom && !ended(dom)) {
 		code = 0;
 		why = "runs already";
 	}

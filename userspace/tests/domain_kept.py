@@ -171,6 +171,12 @@ def check_places(k):
     s = k.session(['domain ~ import ~ web1 ~ ' + k.guest, 'domain ~ reverted ~ web1', 'xml ~ web1'], REPLICA)
     result(k.got == [0] * 3 and "view='replica'" in s.out[2][1] and 'vda-replica' in s.out[2][1] and k.get(k.nvram) == 'variables 2',
            'revert: the guest writes the replica again', s.text)
+    # It was not put back before another failover, whose point has no definition: there is no guest for it.
+    mark = k.put('/run/libvirt/qemu/autostarted', '')
+    k.session(['define ~ ' + writes, 'domain ~ failed-over ~ web1'])
+    s = k.session(['domain ~ import ~ web1 ~ ' + k.guest, 'autostart ~ web1', 'domain ~ autostart ~ web1', 'xml ~ web1'], "s['live-epoch'] = 21; s['live-point'] = 1")
+    result(k.got == [0, 0, 12, 0] and "view='replica'" in s.out[3][1] and 'no domain for its failover' in s.err, 'autostart: the guest writes the replica', s.text)
+    os.unlink(mark)
 
     # From another host, without libvirt.
     k.forget()
