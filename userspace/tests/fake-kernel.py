@@ -262,8 +262,10 @@ class Kernel:
                 {k: v for k, v in asked.items() if k in self.world['settings']})
         if command == 'host-set' and 'value' in asked:
             self.world['host'][asked['key']] = asked['value']
-        elif command == 'host-set':
+        elif command == 'host-set' and 'key' in asked:
             self.world['host'].pop(asked['key'], None)
+        elif command == 'host-set':
+            self.world['host'].clear()	# all of it
         if group != 'op' and 'code' not in how:
             return [self.ack(seq)]
         said = {'code': how.get('code', 0), 'job': how.get('job', 1)}
