@@ -113,12 +113,7 @@ class Guest(Agent):
 
 
 def check_addresses(w, tool):
-    w.set_disks(['vda'])
-    for name, number in ('vda', '254:1'), ('vda-test', '254:2'), ('vda-replica', '254:0'):
-        path = w.root + '/dev/dm-replica/web1/' + name
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, 'w', encoding='utf-8') as f:
-            f.write(number)
+    w.set_nodes('vda', 'vda-test', 'vda-replica')
     g = Guest(w, tool)
     for by in 'NetworkManager', 'systemd-networkd', 'ifupdown':
         g.run(by)

@@ -81,12 +81,8 @@ WHOLE = ['status', 'limit', 'freeze', 'thaw', 'no limit']
 
 
 def check_freeze(w, tool):
-    w.set_disks(['vda'])
-    path = w.root + '/dev/dm-replica/web1/vda-replica'
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    w.set_nodes('vda-replica')
     os.makedirs(w.root + '/run', exist_ok=True)
-    with open(path, 'w', encoding='utf-8') as f:
-        f.write('254:0')
     a = Agent(w, tool)
     a.run(['--label', 'nightly', '--json'])
     result(a.status == 0 and a.asked == [2] and '"kind": "application-consistent"' in a.out and '"reason": ""' in a.out and a.calls == WHOLE and

@@ -67,12 +67,7 @@ def contents(path):
 
 
 def check_seed(w, driver):
-    w.set_disks(['vda'])
-    for name, number in ('vda', '254:1'), ('vda-test', '254:2'), ('vda-replica', '254:0'):
-        path = w.root + '/dev/dm-replica/web1/' + name
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, 'w', encoding='utf-8') as f:
-            f.write(number)
+    w.set_nodes('vda', 'vda-test', 'vda-replica')
     # a kernel's part of the tests before this one
     w.world['host'] = {'adapter/' + mac: json.dumps(a, separators=(',', ':')) for mac, a in ((MAC, BOTH), (OTHER, DHCP))}
     seed = os.path.join(w.conf, '.state', UUID + '.seed')

@@ -59,6 +59,16 @@ class World:
              'test-minor': 10 * i + 2, 'replica-major': 254, 'replica-minor': 10 * i}
             for i, name in enumerate(names)]
 
+    def set_nodes(self, *names):
+        """Its disk "vda": the views of these names, as files that hold their device numbers."""
+        self.set_disks(['vda'])
+        for name, number in ('vda-replica', '254:0'), ('vda', '254:1'), ('vda-test', '254:2'):
+            if name in names:
+                path = self.root + '/dev/dm-replica/web1/' + name
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                with open(path, 'w', encoding='utf-8') as f:
+                    f.write(number)
+
     def file(self, name, text):
         path = os.path.join(self.dir, name)
         with open(path, 'w', encoding='utf-8') as f:
