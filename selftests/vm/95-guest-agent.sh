@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# A small Linux with QEMU's agent, as a guest that writes the replica: its point with frozen
-# filesystems has a filesystem whose journal is empty, a standard one has not; it runs on after
-# it; what another program has frozen stays frozen.
+# A small Linux with QEMU's agent, as a guest that writes the replica.  In a point that was made
+# with its filesystems frozen the journal is empty; in a standard point it is not.  The guest runs
+# on after both, and a filesystem that another program has frozen stays frozen.
 # long: it boots Linux in an emulator that is itself emulated
 # share: libvirt
 # vm: --udev --mem 768

@@ -38,7 +38,7 @@ refused "not on the store, beside another disk" "home or the store of a system o
 refused "not on a test device without a test" "^no test failover of web1 exists: replicactl test-failover start web1$" $may_start $live-test
 refused "not on a system that is not there" "web9/vda is not there: replicactl attach web9$" $may_start /dev/dm-replica/web9/vda
 check "on a disk of no system, or a file" $may_start "$(dev d1)" /etc/passwd /nonexistent
-# What lies below a home: a table on a disk, whose part is the home.
+# A home on a part of a disk: the disk is the home's, too.
 dmsetup create part --table "0 8192 linear $(dev d1) 0" || die "dmsetup"
 udevadm settle -t 60
 r create web2 --store "$(dev s1)" --disk vda=/dev/mapper/part --force >/dev/null || die "create"

@@ -70,7 +70,7 @@ at_least() { [ "$(newest q)" -ge "$1" ]; }
 goal=$(($(newest p) + 3))
 check "a point each interval" wait_for 90 at_least $goal
 "$io" /dev/mapper/p-va-replica m:1M:64K:4K:100:3 f || die "cannot write"
-# Each connection has a process of sshd, whose child runs the receiver.
+# The link is cut: sshd has a process for each connection, and the receiver is its child.
 receiver=$(pgrep -f 'replicactl receive q --two-way' | tail -n 1)
 connection=$(awk '$1 == "PPid:" { print $2 }' "/proc/$receiver/status")
 kill -9 "$connection" || die "no connection"

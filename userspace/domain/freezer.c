@@ -241,8 +241,8 @@ static bool is_away(struct host *h, virDomainPtr *dom)
 }
 
 /*
- * Only thaw: after a freezer that has ended, or whose libvirt has not answered.  Another freezer
- * may have the lock: it finds the guest frozen, and leaves it so.
+ * Thaw a guest that an earlier freezer has left frozen: it was killed, or libvirt did not answer
+ * it.  A new freezer may have the lock; it finds the guest frozen, and does not thaw it.
  */
 static int only_thaw(struct host *h, const struct dmreplica_system *sys, virDomainPtr *dom, uint32_t ms)
 {

@@ -3,8 +3,8 @@
  * A seed for cloud-init's data source NoCloud: a CD-ROM with the volume ID "cidata", from which
  * a guest without an agent takes its addresses when it boots.
  *
- * cloud-init applies them for a new instance ID only, and such an instance is set up anew: it is
- * made only for a guest whose administrator asks for it.
+ * cloud-init applies the addresses only to a new instance ID, and sets a new instance up from the
+ * beginning.  A seed is therefore made only on request.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -171,7 +171,7 @@ def check_places(k):
     s = k.session(['domain ~ import ~ web1 ~ ' + k.guest, 'domain ~ reverted ~ web1', 'xml ~ web1'], REPLICA)
     result(k.got == [0] * 3 and "view='replica'" in s.out[2][1] and 'vda-replica' in s.out[2][1] and k.get(k.nvram) == 'variables 2',
            'revert: the guest writes the replica again', s.text)
-    # It was not put back before another failover, whose point has no definition: there is no guest for it.
+    # Nothing was put back before the next failover, and its point has no definition: no guest can start.
     mark = k.put('/run/libvirt/qemu/autostarted', '')
     k.session(['define ~ ' + writes, 'domain ~ failed-over ~ web1'])
     s = k.session(['domain ~ import ~ web1 ~ ' + k.guest, 'autostart ~ web1', 'domain ~ autostart ~ web1', 'xml ~ web1'], "s['live-epoch'] = 21; s['live-point'] = 1")
@@ -484,7 +484,7 @@ int virDomainCreate(void *dom)
 		kill(getpid(), SIGKILL);
 	return getenv("NO_START") ? -1 : real(dom);
 }
-/* A disk that cannot read files whose names begin so. */
+/* Reads of files with this prefix fail with EIO. */
 ssize_t read(int fd, void *data, size_t bytes)
 {
 	__typeof__(&read) real = dlsym(RTLD_NEXT, "read");

@@ -200,8 +200,8 @@ else
 	verify "$dir/none" multi-user.target
 	[ ! -s "$dir/out" ]
 	result $? "no ordering cycle in a boot"
-	# A system whose devices come late, or that was detached, is attached again without its
-	# replication, but for a link from its own unit.
+	# A late or repeated attach starts only what the system's own unit wants: the replication
+	# is linked there.
 	mkdir -p "$dir/root/lib/systemd/system"
 	cp "$dir"/units/dm-replica* "$dir/root/lib/systemd/system/"
 	systemctl --root="$dir/root" enable 'dm-replica-send@web\x2d1.service' >"$dir/out" 2>&1 &&
