@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """What was measured against what is aimed at."""
 
-import statistics
-
 import jobs
 import sizes
-from report import numbers
+from report import numbers, operations
 from report.table import table
 
 # Of dm-linear on the same devices, by job.
@@ -45,12 +43,9 @@ def goals(data, short):
     for kernel in data.kernels('moving'):
         out.append(_moving(data, kernel, short))
     for kernel in data.kernels('attach'):
-        found = data.attach(kernel, 'versions')
-        there = sorted(x for peer, x in found if peer == 'replica')
-        if len(there) > 1:
-            few, many = found['replica', there[0]], found['replica', there[-1]]
-            each = (many['memory'] - few['memory']) / (there[-1] - there[0])
-            out.append(f'\nMemory of a version, {short[kernel]}, of {numbers.count(there[-1])}: '
+        each, most = operations.memory_of_each(data.attach(kernel, 'versions'), 'replica')
+        if each is not None:
+            out.append(f'\nMemory of a version, {short[kernel]}, of {numbers.count(most)}: '
                        f'{each:.0f} bytes; the goal is {VERSION} at most.\n')
     return ''.join(out)
 
@@ -64,15 +59,12 @@ def _moving(data, kernel, short):
     out = ''
     for pattern, words in (('in_order', 'in order'), ('scattered', 'scattered')):
         found = data.moving(kernel, pattern)
-        cells = [f'{numbers.size(size)}: ' + _cell(_time(found['copy', size])
-                                                   / _time(found['replica', size]), MOVING)
+        cells = [f'{numbers.size(size)}: ' + _cell(numbers.median(found['copy', size], 'seconds')
+                                                   / numbers.median(found['replica', size],
+                                                                    'seconds'), MOVING)
                  for size in sorted({s for _, s in found})
                  if ('copy', size) in found and ('replica', size) in found]
         if cells:
             out += (f'\nMoving home {words}, {short[kernel]}, to a plain copy, where the goal is '
                     f'{MOVING}: {", ".join(cells)}.\n')
     return out
-
-
-def _time(lines):
-    return statistics.median(line['seconds'] for line in lines)

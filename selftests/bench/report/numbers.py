@@ -9,6 +9,11 @@ def spread(values):
     return statistics.median(values), min(values), max(values)
 
 
+def median(lines, what):
+    """Of several results."""
+    return statistics.median(line[what] for line in lines)
+
+
 def size(n):
     """Bytes: 0, 64 KiB, 1.5 MiB."""
     for unit, step in (('TiB', 1 << 40), ('GiB', 1 << 30), ('MiB', 1 << 20), ('KiB', 1 << 10)):

@@ -25,10 +25,6 @@ def _key(line_peer, operation):
     return 'thin-later' if operation == 'revert_anew' else line_peer
 
 
-def _median(lines, what):
-    return statistics.median(line[what] for line in lines)
-
-
 def _ios(line):
     return line['reads'] + line['writes']
 
@@ -69,7 +65,7 @@ class Operations:
     def _cell(lines):
         if not lines:
             return ''
-        return (f'{numbers.seconds(_median(lines, "seconds"))}, '
+        return (f'{numbers.seconds(numbers.median(lines, "seconds"))}, '
                 f'{numbers.count(statistics.median(_ios(line) for line in lines))}')
 
     def behind(self):
@@ -83,9 +79,9 @@ class Operations:
                     behind = [line['behind'] for line in lines]
                     rows.append([
                         f'{operation}, {self.titles[peer]}',
-                        numbers.seconds(_median(behind, 'seconds')),
+                        numbers.seconds(numbers.median(behind, 'seconds')),
                         numbers.count(statistics.median(_ios(b) for b in behind)),
-                        numbers.size(_median(behind, 'written_bytes'))])
+                        numbers.size(numbers.median(behind, 'written_bytes'))])
         return table([f'behind it, {self.label(self.places[-1])}', 'time', 'I/Os', 'written'], rows)
 
 
@@ -126,7 +122,7 @@ def _history(data, titles, short):
         if not found:
             continue
         rows = [[titles[p]] + [
-            f'{_median(found[p][i], "written_bytes") / (1 << 20):.2f}' if i in found[p] else ''
+            f'{numbers.median(found[p][i], "written_bytes") / (1 << 20):.2f}' if i in found[p] else ''
             for i in range(len(o.places))] for p in o.peers if p in found]
         out.append('\n' + table([f'points, {short[kernel]}'] + [str(x) for x in o.places], rows)
                    + '\n')
@@ -152,12 +148,12 @@ def moving(data, pictures, titles, short, directory):
             places = sorted({size for _, size in found})
             names = [p for p in ('copy', *titles) if any(peer == p for peer, _ in found)]
             names = list(dict.fromkeys(names))
-            speeds = {p: {i: s / _median(found[p, s], 'seconds') for i, s in enumerate(places)
+            speeds = {p: {i: s / numbers.median(found[p, s], 'seconds') for i, s in enumerate(places)
                           if (p, s) in found} for p in names}
             panels.append((words, [numbers.brief(s) for s in places], names, speeds))
             rows = [[titles[p]] + [
                 f'{numbers.size(speeds[p][i])}/s '
-                f'({numbers.count(_median(found[p, s], "home_writes"))})'
+                f'({numbers.count(numbers.median(found[p, s], "home_writes"))})'
                 if i in speeds[p] else '' for i, s in enumerate(places)] for p in names]
             text.append(table([words] + [numbers.size(s) for s in places], rows))
         name = f'moving-{kernel}.svg'
@@ -228,7 +224,7 @@ def attach(data, pictures, titles, short, directory):
         out.append(f'\n### {short[kernel][0].upper()}{short[kernel][1:]}\n\n'
                    f'![Attaching]({directory}{name})\n\n'
                    + table(['versions: time, memory, read'] + labels, rows) + '\n'
-                   + _each_more(found, places, titles))
+                   + _each_more(found, titles))
         big = data.attach(kernel, 'disk')
         sizes = sorted({x for _, x in big})
         if sizes:
@@ -248,13 +244,20 @@ def _attached(line):
             f'{numbers.size(line["read_bytes"])}')
 
 
-def _each_more(found, places, titles):
-    """Bytes for each version more, between the ends."""
+def memory_of_each(found, peer):
+    """Bytes for each version more, between the ends, and the most of them; or None, None."""
+    there = sorted(x for name, x in found if name == peer)
+    if len(there) < 2:
+        return None, None
+    few, many = (found[peer, x]['memory'] for x in (there[0], there[-1]))
+    return (many - few) / (there[-1] - there[0]), there[-1]
+
+
+def _each_more(found, titles):
+    """A line about the memory of each."""
     out = []
     for peer in ('replica', 'snapshot-4k'):
-        there = [x for x in places if (peer, x) in found]
-        if len(there) > 1:
-            few, many = found[peer, there[0]], found[peer, there[-1]]
-            out.append(f'{titles[peer]} '
-                       f'{(many["memory"] - few["memory"]) / (there[-1] - there[0]):.0f} bytes')
+        each, _ = memory_of_each(found, peer)
+        if each is not None:
+            out.append(f'{titles[peer]} {each:.0f} bytes')
     return f'\nMemory for each version more: {", ".join(out)}.\n' if out else ''
