@@ -26,6 +26,21 @@ static char *trim(char *text)
 	return text;
 }
 
+bool dmreplica_conf_line(char *line, char **key, char **value)
+{
+	*key = trim(line);
+	*value = NULL;
+	if (!**key || **key == '#')
+		return false;
+	*value = strchr(*key, '=');
+	if (!*value)
+		return true;
+	*(*value)++ = 0;
+	*key = trim(*key);
+	*value = trim(*value);
+	return true;
+}
+
 /* Return: NULL, or the fault of the line. */
 static const char *parse_line(struct dmreplica_conf *conf, char *line)
 {
@@ -33,15 +48,10 @@ static const char *parse_line(struct dmreplica_conf *conf, char *line)
 	char *key, *value;
 	unsigned int i;
 
-	line = trim(line);
-	if (!*line || *line == '#')
+	if (!dmreplica_conf_line(line, &key, &value))
 		return NULL;
-	value = strchr(line, '=');
 	if (!value)
 		return "is not of the form key=value";
-	*value++ = 0;
-	key = trim(line);
-	value = trim(value);
 	if (!strcmp(key, "name")) {
 		if (dmrl_system_name_fault(value))
 			return "has no valid system name";

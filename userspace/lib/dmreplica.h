@@ -257,6 +257,16 @@ struct dmreplica_conf {
 const char *dmreplica_conf_dir(const struct dmreplica *ctx);
 
 /**
+ * dmreplica_conf_line() - split a line of a configuration file
+ * @line: the line; it is changed.
+ * @key: set to what is in front of the first "=", or to the whole, without blanks around it.
+ * @value: set to what is behind it, in the same way; NULL without a "=".
+ *
+ * Return: false if the line is empty or a comment ("#").
+ */
+bool dmreplica_conf_line(char *line, char **key, char **value);
+
+/**
  * dmreplica_conf_list() - list all configuration files, by name
  * @ctx: the context.
  * @list: set to the list.

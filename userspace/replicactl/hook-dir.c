@@ -25,15 +25,6 @@ const char *hook_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-static const char *owner_fault(const struct stat *st)
-{
-	if (st->st_uid && st->st_uid != geteuid())
-		return "it is not owned by root";
-	if (st->st_mode & (S_IWGRP | S_IWOTH))
-		return "others than its owner may write it";
-	return NULL;
-}
-
 static const char *file_fault(const char *path)
 {
 	struct stat st;

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -25,9 +24,8 @@ static struct watch watch = { .fd = -1 };
 /* Return: a descriptor to poll, or -1 after a message. */
 int hook_peer_watch(void)
 {
-	const char *run = getenv("DM_REPLICA_RUNDIR");
+	const char *run = run_dir();
 
-	run = run && *run ? run : "/run/dm-replica";
 	watch.fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (watch.fd >= 0 && inotify_add_watch(watch.fd, run, IN_MOVED_TO | IN_CLOSE_WRITE) >= 0)
 		return watch.fd;

@@ -22,10 +22,7 @@
 
 static void seen_path(const char *name, const char *suffix, char path[PATH_MAX])
 {
-	const char *run = getenv("DM_REPLICA_RUNDIR");
-
-	snprintf(path, PATH_MAX, "%s/seen%s%s%s", run && *run ? run : "/run/dm-replica",
-		 *name ? "/" : "", name, suffix);
+	snprintf(path, PATH_MAX, "%s/seen%s%s%s", run_dir(), *name ? "/" : "", name, suffix);
 }
 
 static void make_dir(void)

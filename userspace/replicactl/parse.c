@@ -175,6 +175,17 @@ bool parse_point(const char *text)
 	       !(*text == '-' && parse_number(text + 1, &n));
 }
 
+const struct dmreplica_point *point_in(const struct dmreplica_point *list, size_t nr,
+				       uint64_t number)
+{
+	size_t i;
+
+	for (i = 0; i < nr; i++)
+		if (list[i].number == number)
+			return &list[i];
+	return NULL;
+}
+
 int find_point(struct dmreplica *ctx, const struct dmreplica_system *sys, const char *text,
 	       uint64_t *number)
 {

@@ -40,17 +40,6 @@ void peer_show_read(struct dmreplica *ctx, const struct dmreplica_system *sys,
 			 show->sending.peer);
 }
 
-static const struct dmreplica_point *find(const struct dmreplica_point *points, size_t nr,
-					  uint64_t number)
-{
-	size_t i;
-
-	for (i = 0; i < nr; i++)
-		if (points[i].number == number)
-			return &points[i];
-	return NULL;
-}
-
 /* The session with a peer.  Return: NULL without one. */
 static const struct peer_state *session_of(const struct peer_show *show,
 					   const struct dmreplica_peer *peer)
@@ -70,7 +59,7 @@ static const struct peer_state *session_of(const struct peer_show *show,
 uint64_t peer_acked_time(const struct peer_show *show, const struct dmreplica_peer *peer,
 			 const struct dmreplica_point *points, size_t nr)
 {
-	const struct dmreplica_point *point = find(points, nr, peer->acked);
+	const struct dmreplica_point *point = point_in(points, nr, peer->acked);
 	const struct peer_state *s = session_of(show, peer);
 
 	if (point)

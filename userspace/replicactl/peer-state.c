@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,10 +44,8 @@ static const struct {
 static void state_path(const uint8_t uuid[16], bool sends, const char *suffix,
 		       char path[PATH_MAX])
 {
-	const char *run = getenv("DM_REPLICA_RUNDIR");
-
-	snprintf(path, PATH_MAX, "%s/%s.%s%s", run && *run ? run : "/run/dm-replica",
-		 text_uuid(uuid), sends ? "sending" : "receiving", suffix);
+	snprintf(path, PATH_MAX, "%s/%s.%s%s", run_dir(), text_uuid(uuid),
+		 sends ? "sending" : "receiving", suffix);
 }
 
 static void make_plain(char *text)
@@ -62,6 +59,14 @@ bool peer_is_late(const struct peer_state *s, uint64_t now)
 {
 	return s->acked_time && now > s->acked_time &&
 	       (now - s->acked_time) / 1000000000 > 3 * s->interval + 60;
+}
+
+void peer_state_error(struct peer_state *s, int code, const char *sentence)
+{
+	s->errors++;
+	s->error_time = now_ns();
+	s->error_code = code;
+	snprintf(s->error, sizeof(s->error), "%s", sentence);
 }
 
 /* Write a new file, with the lock.  Return: its descriptor, or -1 with errno. */
@@ -178,8 +183,7 @@ static ssize_t read_all(int fd, char text[FILE_MAX])
 	struct stat st;
 	ssize_t n;
 
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size >= FILE_MAX ||
-	    (st.st_uid && st.st_uid != geteuid()) || st.st_mode & (S_IWGRP | S_IWOTH))
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size >= FILE_MAX || owner_fault(&st))
 		return -1;
 	n = read(fd, text, FILE_MAX - 1);
 	if (n < 0 || memchr(text, 0, n))

@@ -53,6 +53,8 @@ extern const char *const peer_words[PEER_WORDS];
 
 /** peer_is_late() - is the other side's newest point older than its interval excuses? */
 bool peer_is_late(const struct peer_state *s, uint64_t now);
+/** peer_state_error() - count a fault, the last one from now on */
+void peer_state_error(struct peer_state *s, int code, const char *sentence);
 void peer_state_write(struct peer_file *f, const uint8_t uuid[16], bool sends,
 		      struct peer_state *s);
 bool peer_state_read(const uint8_t uuid[16], bool sends, struct peer_state *s);

@@ -34,12 +34,8 @@ static void show_state(struct receiving *r, enum peer_word word)
 	if (*r->k.peer.host)
 		snprintf(s->host, sizeof(s->host), "%s", r->k.peer.host);
 	snprintf(s->peer, sizeof(s->peer), "%s", *s->host ? s->host : "?");
-	if (word == PEER_LOST) {
-		s->errors++;
-		s->error_time = now_ns();
-		s->error_code = r->k.fault.code;
-		snprintf(s->error, sizeof(s->error), "%s", r->k.fault.sentence);
-	}
+	if (word == PEER_LOST)
+		peer_state_error(s, r->k.fault.code, r->k.fault.sentence);
 	peer_state_write(&r->file, r->k.sys.uuid, false, s);
 }
 

@@ -89,6 +89,9 @@ bool parse_count(const char *text, uint32_t most, uint32_t *count);
 bool parse_point(const char *text);
 /* The same, up to the kernel's limit; prints the error. */
 bool parse_wait(const char *option, const char *text, uint32_t *ms, int *status);
+/* Find a point of a list by its number.  Return: the point, or NULL. */
+const struct dmreplica_point *point_in(const struct dmreplica_point *list, size_t nr,
+				       uint64_t number);
 /* Find a point by number or label; NULL: the newest one, 0 without any.  Return: a code. */
 int find_point(struct dmreplica *ctx, const struct dmreplica_system *sys, const char *text,
 	       uint64_t *number);
@@ -179,6 +182,13 @@ int cmd_stream_info(struct dmreplica *ctx, int argc, char **argv);
 int cmd_heartbeat(struct dmreplica *ctx, int argc, char **argv);
 int cmd_vacuum(struct dmreplica *ctx, int argc, char **argv);
 int cmd_version(struct dmreplica *ctx, int argc, char **argv);
+
+/* host-file.c */
+struct stat;
+/* Directory of files that go with the boot. */
+const char *run_dir(void);
+/* Can another user than root, or this one, write a file?  Return: NULL, or the fault. */
+const char *owner_fault(const struct stat *st);
 
 /* text.c: numbers as text; each call uses the next of 16 static buffers */
 const char *text_size(uint64_t bytes);

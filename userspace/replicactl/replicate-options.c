@@ -113,30 +113,14 @@ static bool complete(struct replicate_options *o, char fault[FAULT])
 	return !bad || wrong(fault, "the name of peer %s %s", o->peer, bad);
 }
 
-static char *trim(char *text)
-{
-	char *end;
-
-	text += strspn(text, " \t\r\n");
-	end = text + strlen(text);
-	while (end > text && strchr(" \t\r\n", end[-1]))
-		end--;
-	*end = 0;
-	return text;
-}
-
 static bool take_line(struct replicate_options *o, char *line, char fault[FAULT])
 {
-	char *key = trim(line), *value;
+	char *key, *value;
 
-	if (!*key || *key == '#')
+	if (!dmreplica_conf_line(line, &key, &value))
 		return true;
-	value = strchr(key, '=');
 	if (!value)
 		return wrong(fault, "not of the form key=value");
-	*value++ = 0;
-	key = trim(key);
-	value = trim(value);
 	if (strcmp(key, "plain"))
 		return take(o, key, value, fault);
 	o->plain = !strcmp(value, "yes");
@@ -144,7 +128,7 @@ static bool take_line(struct replicate_options *o, char *line, char fault[FAULT]
 }
 
 /* A receiver may be any command, which root runs: another user must not write it. */
-static const char *owner_fault(int fd)
+static const char *file_fault(int fd)
 {
 	struct stat st;
 
@@ -152,9 +136,7 @@ static const char *owner_fault(int fd)
 		return strerror(errno);
 	if (!S_ISREG(st.st_mode))
 		return "it is no regular file";
-	if (st.st_uid && st.st_uid != geteuid())
-		return "it is not owned by root";
-	return st.st_mode & (S_IWGRP | S_IWOTH) ? "others than its owner may write it" : NULL;
+	return owner_fault(&st);
 }
 
 /* Return: false, and the command ends with *@status. */
@@ -174,7 +156,7 @@ static bool take_file(struct dmreplica *ctx, struct replicate_options *o, int *s
 	snprintf(path, sizeof(path), "%.*s/replicate.d/%s.conf", (int)len, dir, o->remote);
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	f = fd >= 0 ? fdopen(fd, "r") : NULL;
-	bad = f ? owner_fault(fd) : strerror(errno);
+	bad = f ? file_fault(fd) : strerror(errno);
 	if (bad) {
 		snprintf(text, sizeof(text), "%s is not read: %s", path, bad);
 		*status = usage_error("%s; %s", text, hint);

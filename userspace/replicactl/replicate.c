@@ -78,15 +78,15 @@ static void begin_state(struct replicate *r)
 /* Time of a point of this system.  Return: 0 if it is not known. */
 static uint64_t time_of(struct dmreplica *ctx, const struct dmreplica_system *sys, uint64_t number)
 {
+	const struct dmreplica_point *point;
 	struct dmreplica_point *list;
-	uint64_t time = 0;
-	size_t nr, i;
+	uint64_t time;
+	size_t nr;
 
 	if (dmreplica_point_list(ctx, sys, &list, &nr))
 		return 0;
-	for (i = 0; i < nr; i++)
-		if (list[i].number == number)
-			time = list[i].time;
+	point = point_in(list, nr, number);
+	time = point ? point->time : 0;
 	dmreplica_list_free(list);
 	return time;
 }
@@ -126,21 +126,13 @@ static void take_peer(struct replicate *r)
 static uint64_t measure(struct replicate *r)
 {
 	struct keeper *k = &r->s.k;
-	uint64_t limit = keeper_now() + MEASURE_NS;
 	struct sending_size size;
-	uint32_t d;
 
 	if (r->measured == r->newest)
 		return r->size;
 	r->measured = r->newest;
-	r->size = 0;
-	for (d = 0; d < k->sys.disks; d++) {
-		if (sending_measure(k->ctx, &k->sys, d, r->state.acked, r->newest, limit, &size)) {
-			r->size = PEER_UNKNOWN;
-			return r->size;
-		}
-		r->size += size.bytes + size.zero_bytes;
-	}
+	r->size = sending_measure_all(k, k->sys.disks, r->state.acked, r->newest, MEASURE_NS,
+				      &size) ? PEER_UNKNOWN : size.bytes + size.zero_bytes;
 	return r->size;
 }
 
@@ -216,10 +208,7 @@ static void note_error(struct replicate *r, int code, bool final)
 {
 	struct peer_state *s = &r->state;
 
-	s->errors++;
-	s->error_time = now_ns();
-	s->error_code = code;
-	snprintf(s->error, sizeof(s->error), "%s", r->s.k.fault.sentence);
+	peer_state_error(s, code, r->s.k.fault.sentence);
 	s->target = 0;
 	s->unsent = r->newest ? unsent(r) : PEER_UNKNOWN;
 	if (s->word != (final ? PEER_REFUSED : PEER_LOST))

@@ -47,6 +47,30 @@ int sending_measure(struct dmreplica *ctx, const struct dmreplica_system *sys, u
 	return dmreplica_changes(ctx, sys, disk, from, to, 0, measure, size);
 }
 
+/**
+ * sending_measure_all() - count what a stream has of all disks
+ * @k: the keeper.
+ * @nr_disks: their number.
+ * @from: number of the base, 0: none.
+ * @to: number of the target.
+ * @ns: time that it may take.
+ * @sum: filled in.
+ *
+ * Return: 0, -1 if time ran out, or a refusal.
+ */
+int sending_measure_all(struct keeper *k, uint32_t nr_disks, uint64_t from, uint64_t to,
+			uint64_t ns, struct sending_size *sum)
+{
+	int code = 0;
+	uint32_t d;
+
+	memset(sum, 0, sizeof(*sum));
+	sum->limit = keeper_now() + ns;
+	for (d = 0; d < nr_disks && !code; d++)
+		code = dmreplica_changes(k->ctx, &k->sys, d, from, to, 0, measure, sum);
+	return code;
+}
+
 int sending_init(struct sending *s, struct dmreplica *ctx, const char *name)
 {
 	int code;
@@ -121,31 +145,26 @@ static int hold_points(struct sending *s, uint64_t base, uint64_t target)
 /* Fill in what a BEGIN has of its target. */
 static int describe(struct sending *s, struct dmrs_begin *b)
 {
+	const struct dmreplica_point *point;
 	struct dmreplica_point *list;
-	uint64_t limit = keeper_now() + MEASURE_NS;
 	struct sending_size size;
-	size_t nr, i;
-	uint32_t d;
+	size_t nr;
 	int code;
 
 	code = dmreplica_point_list(s->k.ctx, &s->k.sys, &list, &nr);
 	if (code)
 		return code;
-	for (i = 0; i < nr; i++) {
-		if (list[i].number != b->target.number)
-			continue;
-		b->time = list[i].time;
-		b->point_kind = list[i].kind;
-		snprintf(b->label, sizeof(b->label), "%s", list[i].name);
+	point = point_in(list, nr, b->target.number);
+	if (point) {
+		b->time = point->time;
+		b->point_kind = point->kind;
+		snprintf(b->label, sizeof(b->label), "%s", point->name);
 	}
 	dmreplica_list_free(list);
-	b->bytes = b->extents = 0;
-	for (d = 0; d < b->nr_disks && !code; d++) {
-		code = sending_measure(s->k.ctx, &s->k.sys, d, b->base.number, b->target.number,
-				       limit, &size);
-		b->bytes += size.bytes + size.zero_bytes;
-		b->extents += size.extents + size.zero_extents;
-	}
+	code = sending_measure_all(&s->k, b->nr_disks, b->base.number, b->target.number, MEASURE_NS,
+				   &size);
+	b->bytes = size.bytes + size.zero_bytes;
+	b->extents = size.extents + size.zero_extents;
 	/* The receiver waits: 0 is not known. */
 	if (code == ENOUGH)
 		b->bytes = b->extents = code = 0;

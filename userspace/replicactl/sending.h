@@ -19,7 +19,7 @@ struct sending {
 	struct dmrs_range *ranges;
 };
 
-/** struct sending_size - what a stream has of a disk */
+/** struct sending_size - what a stream has of a disk, or of several */
 struct sending_size {
 	uint64_t bytes, extents, zero_bytes, zero_extents;
 	uint64_t limit;			/* keeper_now() at which the list is given up; 0: never */
@@ -29,6 +29,8 @@ extern const struct keeper_ops sending_ops;
 
 int sending_measure(struct dmreplica *ctx, const struct dmreplica_system *sys, uint32_t disk,
 		    uint64_t from, uint64_t to, uint64_t limit, struct sending_size *size);
+int sending_measure_all(struct keeper *k, uint32_t nr_disks, uint64_t from, uint64_t to,
+			uint64_t ns, struct sending_size *sum);
 int sending_init(struct sending *s, struct dmreplica *ctx, const char *name);
 void sending_end(struct sending *s);
 
